@@ -1,0 +1,90 @@
+# The project's commands. `make` alone lists them.
+#
+# They need make and a Python of 3.11 or newer, nothing else: everything more comes out of the hashed
+# locks in requirements/ into a virtual environment of the project's own. Another Python is chosen
+# with PYTHON=, another environment with VENV=:
+#
+#     make test PYTHON=python3.13 VENV=.venv-3.13
+
+VERSIONS := 3.11 3.12 3.13
+PYTHON   ?= $(shell scripts/find-python $(VERSIONS) || echo python3)
+VENV     ?= .venv
+BIN      := $(VENV)/bin
+PYTEST   ?= # more arguments for pytest: make test PYTEST="-k fork -x"
+
+# uv reads its index from a file or the environment of whoever runs it; a lock must not depend on either.
+UV := env -u UV_INDEX -u UV_INDEX_URL -u UV_DEFAULT_INDEX -u UV_EXTRA_INDEX_URL -u UV_FIND_LINKS \
+      -u UV_CONSTRAINT -u UV_OVERRIDE -u UV_EXCLUDE_NEWER $(BIN)/uv
+COMPILE := pip compile --no-config --quiet --universal --python-version 3.11 --generate-hashes \
+      --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-all lint types pytest format bench lock clean
+
+help: ## List these commands
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1|\2/' \
+	  | awk -F'|' '{ printf "  make %-10s %s\n", $$1, $$2 }'
+
+setup: ## Bring the virtual environment up to date with the lock (the others do this first)
+	@$(PYTHON) scripts/setup_venv.py $(VENV) requirements/dev.lock
+
+demo: setup ## Show the store at work
+	@echo "==> Running: eventstore demo"
+	@$(BIN)/eventstore demo
+
+test: setup lint types pytest ## Check style and types and run all tests (under 6 minutes)
+
+test-all: test ## The same, then the tests on every other supported Python that is installed
+	@ran=$$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])'); \
+	for version in $(VERSIONS); do \
+	  if [ "$$version" = "$$ran" ]; then continue; fi; \
+	  if python=$$(scripts/find-python $$version); then \
+	    echo "==> Python $$version"; \
+	    $(MAKE) --no-print-directory pytest PYTHON="$$python" VENV=.venv-$$version || exit 1; \
+	  else \
+	    echo "==> SKIPPED: Python $$version is not installed, so nothing was tested on it"; \
+	  fi; \
+	done
+
+lint: setup ## Check style (ruff) and formatting
+	@echo "==> Checking style and formatting (ruff)"
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --quiet --check .
+
+types: setup ## Check types (mypy)
+	@echo "==> Checking types (mypy)"
+	@$(BIN)/mypy
+
+pytest: setup ## Run the tests alone; PYTEST="-k name" chooses
+	@echo "==> Running the tests (pytest)"
+	@$(BIN)/python -m pytest -q $(PYTEST)
+
+format: setup ## Format the code and mend what ruff can mend
+	@echo "==> Formatting (ruff)"
+	@$(BIN)/ruff check --quiet --fix-only .
+	@$(BIN)/ruff format .
+
+bench: ## Run the benchmarks in an environment of their own, with the peers they compare with
+	@$(PYTHON) scripts/setup_venv.py .venv-bench requirements/bench.lock
+	@echo "==> Running the benchmarks"
+	@.venv-bench/bin/python -m benchmarks $(BENCH)
+
+lock: $(BIN)/uv ## Write the locks anew from pyproject.toml; UPGRADE=1 takes newer versions
+	@echo "==> Locking requirements/dev.lock"
+	@$(UV) $(COMPILE) pyproject.toml --all-extras --group dev --output-file requirements/dev.lock >/dev/null
+	@if [ -f requirements/bench.in ]; then \
+	  echo "==> Locking requirements/bench.lock"; \
+	  $(UV) $(COMPILE) pyproject.toml --all-extras --group build requirements/bench.in \
+	    --output-file requirements/bench.lock >/dev/null; \
+	fi
+
+# For a checkout whose lock is missing or broken: the one install that no lock can pin.
+$(BIN)/uv:
+	@echo "==> Installing uv into $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+
+clean: ## Remove environments, caches and builds
+	@echo "==> Removing .venv*, caches and builds"
+	@rm -rf .venv .venv-* .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
