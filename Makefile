@@ -15,7 +15,7 @@ PYTEST   ?= # more arguments for pytest: make test PYTEST="-k fork -x"
 # uv reads its index from a file or the environment of whoever runs it; a lock must not depend on either.
 UV := env -u UV_INDEX -u UV_INDEX_URL -u UV_DEFAULT_INDEX -u UV_EXTRA_INDEX_URL -u UV_FIND_LINKS \
       -u UV_CONSTRAINT -u UV_OVERRIDE -u UV_EXCLUDE_NEWER $(BIN)/uv
-COMPILE := pip compile --no-config --quiet --universal --python-version 3.11 --generate-hashes \
+COMPILE := pip compile --no-config --system-certs --quiet --universal --python-version 3.11 --generate-hashes \
       --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
 
 .DEFAULT_GOAL := help
