@@ -1,0 +1,104 @@
+"""What a store has to do to be measured, and how one enters.
+
+A contender is ours, a limit (the plain driver, which no library can beat by much) or a peer. It
+answers a few calls, in a sync or an async form; `drivers` times either form in the same words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+from benchmarks.work import WorkMessage
+
+
+class Kind(StrEnum):
+    """In which role a contender runs."""
+
+    OURS = "ours"
+    LIMIT = "limit"
+    PEER = "peer"
+
+
+class Face(StrEnum):
+    """How its calls are made. Sync is compared with sync, async with async."""
+
+    SYNC = "sync"
+    ASYNC = "async"
+
+
+class Store(Protocol):
+    """The calls of a sync contender. Each append is durable when it returns."""
+
+    def open(self, path: Path) -> None:
+        """Create the store in the file `path`, which lies in a folder of the store's own."""
+
+    def new_thread(self) -> str:
+        """Begin a conversation and return what names it."""
+
+    def append(self, thread: str, message: WorkMessage) -> None:
+        """Add one message, durably."""
+
+    def extend(self, thread: str, messages: Sequence[WorkMessage]) -> None:
+        """Add many messages the quickest way there is: only ever used to set up."""
+
+    def last(self, thread: str, count: int) -> Sequence[object]:
+        """Read the last `count` messages as the values an application works with."""
+
+    def close(self) -> None:
+        """Let go of the file."""
+
+
+class AsyncStore(Protocol):
+    """The calls of an async contender, alike in meaning to those of `Store`."""
+
+    async def open(self, path: Path) -> None: ...
+    async def new_thread(self) -> str: ...
+    async def append(self, thread: str, message: WorkMessage) -> None: ...
+    async def extend(self, thread: str, messages: Sequence[WorkMessage]) -> None: ...
+    async def last(self, thread: str, count: int) -> Sequence[object]: ...
+    async def close(self) -> None: ...
+
+
+@runtime_checkable
+class Branching(Protocol):
+    """A sync store which has branches inside a thread."""
+
+    def new_branched_thread(self, length: int, branches: int) -> str:
+        """A thread with a path of `length` messages and `branches` further branches."""
+
+
+@runtime_checkable
+class AsyncBranching(Protocol):
+    """An async store which has branches inside a thread."""
+
+    async def new_branched_thread(self, length: int, branches: int) -> str:
+        """A thread with a path of `length` messages and `branches` further branches."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contender:
+    """One store in one form, ready to be opened."""
+
+    name: str
+    kind: Kind
+    face: Face
+    make: Callable[[], Store] | Callable[[], AsyncStore]
+    distribution: str | None = None
+    """Whose version is recorded."""
+    pragmas: bool = True
+    """Whether its durability is that of SQLite connections in this process."""
+    length_max: int = 100_000
+    """The longest thread that it is worth building with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A contender that should have been measured and was not, with the reason."""
+
+    name: str
+    why: str
+    kind: Kind = Kind.PEER

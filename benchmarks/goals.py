@@ -1,0 +1,84 @@
+"""What each work has to reach, and the comparison of a measurement with it.
+
+A goal has a must, below which a change is not released, and an aim. Most goals are ratios of two
+things measured in the same rounds; a few are plain figures, such as bytes, which do not depend on
+how busy the machine is.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Better(StrEnum):
+    """Which way is good."""
+
+    MORE = "more"
+    LESS = "less"
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """One line of the list of what has to be reached."""
+
+    label: str
+    must: float | None
+    aim: float | None
+    better: Better
+    unit: str = "x"
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A goal with what was measured. `value` is the median of the rounds, None if not taken."""
+
+    goal: Goal
+    against: str
+    rounds: tuple[float, ...]
+
+    @property
+    def value(self) -> float | None:
+        """The median of the rounds."""
+        return statistics.median(self.rounds) if self.rounds else None
+
+    @property
+    def verdict(self) -> str:
+        """How the measurement stands to the goal, in a word or two."""
+        if self.value is None:
+            return "not measured"
+        if self.goal.must is None and self.goal.aim is None:
+            return "for information"
+        if self._reaches(self.goal.must) is False:
+            return "MUST MISSED"
+        if self._reaches(self.goal.aim) is False:
+            return "must met" if self.goal.must is not None else "aim missed"
+        return "aim met" if self.goal.aim is not None else "must met"
+
+    def _reaches(self, mark: float | None) -> bool | None:
+        if mark is None or self.value is None:
+            return None
+        return self.value >= mark if self.goal.better is Better.MORE else self.value <= mark
+
+
+def ratios(ours: Sequence[float], others: Sequence[float]) -> tuple[float, ...]:
+    """Ours divided by the other, round by round."""
+    return tuple(mine / other for mine, other in zip(ours, others, strict=False))
+
+
+SERIAL_SYNC = Goal("throughput, ours / plain", 0.5, 0.7, Better.MORE)
+SERIAL_ASYNC = Goal("throughput, ours / plain", 0.35, 0.55, Better.MORE)
+SERIAL_PEER = Goal("throughput, ours / best Python peer", None, 1.0, Better.MORE)
+
+CONCURRENT = Goal("throughput, ours / plain", 2.5, 5.0, Better.MORE)
+CONCURRENT_PEER = Goal("throughput, ours / best Python peer", 5.0, 15.0, Better.MORE)
+CONCURRENT_P99 = Goal("p99 of an append", None, 10.0, Better.LESS, "ms")
+
+GROWTH = Goal("cost of an append, longest / shortest thread", 1.2, 1.1, Better.LESS)
+BYTES = Goal("bytes per message", 1_100, 950, Better.LESS, "bytes")
+
+LAST = Goal("time of a page, ours / plain", 5.0, None, Better.LESS)
+LAST_TIME = Goal("time of a page", None, 0.6, Better.LESS, "ms")
+LAST_SAME = Goal("time of a page, this / short thread without branches", None, None, Better.LESS)

@@ -1,0 +1,66 @@
+"""Where a figure was taken: what is needed to judge it, and nothing that names a host."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sqlite3
+from collections.abc import Iterable
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from benchmarks.contenders import Contender
+
+
+def machine(folder: Path) -> dict[str, Any]:
+    """The machine, and the file system that `folder` lies on."""
+    return {
+        "processor": _processor(),
+        "cores": len(os.sched_getaffinity(0))
+        if hasattr(os, "sched_getaffinity")
+        else os.cpu_count(),
+        "system": platform.system(),
+        "kernel": platform.release().partition("-")[0],
+        "file system": file_system(folder),
+        "python": platform.python_version(),
+        "sqlite": sqlite3.sqlite_version,
+    }
+
+
+def versions(contenders: Iterable[Contender]) -> dict[str, str]:
+    """The versions of what was measured and of what decides its speed."""
+    names = {one.distribution for one in contenders if one.distribution}
+    names |= {"pydantic", "sqlalchemy", "aiosqlite"}
+    return {name: _version(name) for name in sorted(names)}
+
+
+def file_system(folder: Path) -> str:
+    """The kind of file system below `folder`, as far as the system tells."""
+    mounts = Path("/proc/mounts")
+    if not mounts.exists():
+        return "unknown"
+    target = folder.resolve()
+    found, kind = Path("/"), "unknown"
+    for line in mounts.read_text(encoding="utf-8").splitlines():
+        _, where, which, *_ = line.split()
+        mount = Path(where.replace("\\040", " "))
+        if target.is_relative_to(mount) and len(mount.parts) >= len(found.parts):
+            found, kind = mount, which
+    return kind
+
+
+def _processor() -> str:
+    facts = Path("/proc/cpuinfo")
+    if facts.exists():
+        for line in facts.read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _version(name: str) -> str:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return "not installed"

@@ -1,0 +1,18 @@
+"""The measurements, one file for each. Each has a `TITLE` and `run(plan, result)`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from benchmarks.field import Plan
+from benchmarks.results import Result
+from benchmarks.works import w1_serial, w2_concurrent, w4_growth, w6_last
+
+Run = Callable[[Plan, Result], None]
+
+WORKS: dict[str, tuple[str, Run]] = {
+    "W1": (w1_serial.TITLE, w1_serial.run),
+    "W2": (w2_concurrent.TITLE, w2_concurrent.run),
+    "W4": (w4_growth.TITLE, w4_growth.run),
+    "W6": (w6_last.TITLE, w6_last.run),
+}
