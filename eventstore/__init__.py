@@ -1,0 +1,135 @@
+"""An event-sourced conversation store: threads, messages, branches and runs that can be replayed and proven.
+
+::
+
+    from eventstore import ConversationStore
+
+    with ConversationStore.open("sqlite:///chat.db") as store:
+        thread = store.threads.create()
+        question = store.messages.create(thread.id, role="user", content="Why is the sky blue?")
+        store.messages.edit(thread.id, question.id, content="Why are sunsets red?")
+"""
+
+from eventstore.async_store import AsyncConversationStore
+from eventstore.batches import Batch
+from eventstore.conversation.content import (
+    DataPart,
+    FilePart,
+    ImagePart,
+    ReasoningPart,
+    RefusalPart,
+    TextPart,
+    ToolCallPart,
+    ToolResultPart,
+)
+from eventstore.conversation.values import (
+    Assistant,
+    Branch,
+    BranchDiff,
+    BranchTree,
+    Message,
+    Revision,
+    Run,
+    RunContext,
+    RunStep,
+    Thread,
+    ThreadState,
+    TokenUsage,
+    TreeNode,
+)
+from eventstore.core.events import NewEvent, Position, RecordedEvent
+from eventstore.core.json_values import Limits
+from eventstore.core.sources import Sources
+from eventstore.errors import (
+    AssistantNotFound,
+    BrokenChain,
+    ConversationStoreError,
+    IdempotencyConflict,
+    InvalidInput,
+    KeyUnavailable,
+    LeaseLost,
+    MessageNotFound,
+    NotFound,
+    OutcomeUnknown,
+    Refused,
+    RunNotFound,
+    SchemaTooNew,
+    StoreBusy,
+    StoreClosed,
+    StoreUnavailable,
+    StreamNotFound,
+    ThreadNotFound,
+    UndecodableEvent,
+    UnknownEventType,
+    WrongExpectedHead,
+    WrongExpectedVersion,
+)
+from eventstore.faces import AsyncPage, Handle, Page
+from eventstore.operations.events import Receipt
+from eventstore.operations.operation import UNSET
+from eventstore.operations.projections import CompareReport, RebuildReport
+from eventstore.replay import ReplayedThread, ReplayStep
+from eventstore.store import ConversationStore
+
+__all__ = [
+    "UNSET",
+    "Assistant",
+    "AssistantNotFound",
+    "AsyncConversationStore",
+    "AsyncPage",
+    "Batch",
+    "Branch",
+    "BranchDiff",
+    "BranchTree",
+    "BrokenChain",
+    "CompareReport",
+    "ConversationStore",
+    "ConversationStoreError",
+    "DataPart",
+    "FilePart",
+    "Handle",
+    "IdempotencyConflict",
+    "ImagePart",
+    "InvalidInput",
+    "KeyUnavailable",
+    "LeaseLost",
+    "Limits",
+    "Message",
+    "MessageNotFound",
+    "NewEvent",
+    "NotFound",
+    "OutcomeUnknown",
+    "Page",
+    "Position",
+    "ReasoningPart",
+    "Receipt",
+    "RecordedEvent",
+    "Refused",
+    "RefusalPart",
+    "ReplayStep",
+    "ReplayedThread",
+    "Revision",
+    "RebuildReport",
+    "Run",
+    "RunContext",
+    "RunNotFound",
+    "RunStep",
+    "SchemaTooNew",
+    "Sources",
+    "StoreBusy",
+    "StoreClosed",
+    "StoreUnavailable",
+    "StreamNotFound",
+    "TextPart",
+    "Thread",
+    "ThreadNotFound",
+    "ThreadState",
+    "TokenUsage",
+    "ToolCallPart",
+    "ToolResultPart",
+    "TreeNode",
+    "UndecodableEvent",
+    "UnknownEventType",
+    "WrongExpectedHead",
+    "WrongExpectedVersion",
+]

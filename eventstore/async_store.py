@@ -1,0 +1,309 @@
+"""The async face: ``AsyncAsyncConversationStore``.
+
+Every method is an operation of ``eventstore.operations``, awaited; the sync face has the same names. A store on a
+URL may be used from several event loops, one on an ``AsyncEngine`` from the loop that opened it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator
+from contextlib import asynccontextmanager
+from types import TracebackType
+from typing import Any, Generic, Self, TypeVar, Unpack
+
+from sqlalchemy import URL
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from eventstore.batches import Batch
+from eventstore.connect import OpenOptions, Performer, async_executor
+from eventstore.core.json_values import check_text
+from eventstore.execution.owned import OwnedAsyncEngine
+from eventstore.execution.url import UrlExecutor
+from eventstore.faces import asynchronous, value_of
+from eventstore.operations import (
+    assistants,
+    branches,
+    events,
+    messages,
+    projections,
+    replay,
+    run_steps,
+    runs,
+    threads,
+)
+from eventstore.operations.health import Health, health
+from eventstore.operations.operation import Gathered, Read, Scope, Walk, Write, WriteOptions
+
+__all__ = ["AsyncConversationStore"]
+
+S = TypeVar("S", bound="AsyncConversationStore")
+
+
+class _Resource:
+    __slots__ = ("_scope", "_store")
+
+    def __init__(self, store: AsyncConversationStore) -> None:
+        self._store = store
+        self._scope = store.scope
+
+    async def _run(self, operation: Any) -> Any:  # noqa: ANN401 (typed by the adapters)
+        return await self._store.perform(operation)
+
+    def _walk(self, walk: Walk[Any]) -> AsyncIterator[Any]:
+        return self._store.walk(walk)
+
+
+class AsyncThreads(_Resource):
+    """``store.threads``: see ``operations.threads``."""
+
+    create = asynchronous(threads.create)
+    get = asynchronous(threads.get)
+    list = asynchronous(threads.list_)
+    update = asynchronous(threads.update)
+    fork = asynchronous(threads.fork)
+    archive = asynchronous(threads.archive)
+    unarchive = asynchronous(threads.unarchive)
+    delete = asynchronous(threads.delete)
+    restore = asynchronous(threads.restore)
+
+    @asynccontextmanager
+    async def batch(
+        self, thread_id: str, **options: Unpack[WriteOptions]
+    ) -> AsyncIterator[Batch]:
+        """Collect commands to a thread and perform them together when the block ends.
+
+        Raises:
+            Whatever one of them raises; then none of them happened.
+        """
+        batch = Batch(self._scope, thread_id, options)
+        yield batch
+        made = batch.as_write()
+        if made is not None:
+            batch.settle(await self._run(made))
+
+
+class AsyncMessages(_Resource):
+    """``store.messages``: see ``operations.messages``."""
+
+    create = asynchronous(messages.create)
+    create_many = asynchronous(messages.create_many)
+    get = asynchronous(messages.get)
+    list = asynchronous(messages.list_)
+    edit = asynchronous(messages.edit)
+    regenerate = asynchronous(messages.regenerate)
+    amend = asynchronous(messages.amend)
+    update = asynchronous(messages.update)
+    revisions = asynchronous(messages.revisions)
+    remove = asynchronous(messages.remove)
+    restore = asynchronous(messages.restore)
+    queued = asynchronous(messages.queued)
+
+
+class AsyncBranches(_Resource):
+    """``store.branches``: see ``operations.branches``."""
+
+    list = asynchronous(branches.list_)
+    tree = asynchronous(branches.tree)
+    select = asynchronous(branches.select)
+    label = asynchronous(branches.label)
+    siblings = asynchronous(branches.siblings)
+    diff = asynchronous(branches.diff)
+
+
+class AsyncRunSteps(_Resource):
+    """``store.runs.steps``: see ``operations.run_steps``."""
+
+    start = asynchronous(run_steps.start)
+    complete = asynchronous(run_steps.complete)
+    fail = asynchronous(run_steps.fail)
+    list = asynchronous(run_steps.list_)
+
+
+class AsyncRuns(_Resource):
+    """``store.runs``: see ``operations.runs``."""
+
+    def __init__(self, store: AsyncConversationStore) -> None:
+        super().__init__(store)
+        self.steps = AsyncRunSteps(store)
+
+    create = asynchronous(runs.create)
+    start = asynchronous(runs.start)
+    update = asynchronous(runs.update)
+    require_action = asynchronous(runs.require_action)
+    submit_tool_outputs = asynchronous(runs.submit_tool_outputs)
+    complete = asynchronous(runs.complete)
+    fail = asynchronous(runs.fail)
+    cancel = asynchronous(runs.cancel)
+    expire = asynchronous(runs.expire)
+    get = asynchronous(runs.get)
+    list = asynchronous(runs.list_)
+    context = asynchronous(runs.context)
+
+
+class AsyncAssistants(_Resource):
+    """``store.assistants``: see ``operations.assistants``."""
+
+    create = asynchronous(assistants.create)
+    get = asynchronous(assistants.get)
+    list = asynchronous(assistants.list_)
+    update = asynchronous(assistants.update)
+    delete = asynchronous(assistants.delete)
+    versions = asynchronous(assistants.versions)
+
+
+class AsyncEvents(_Resource):
+    """``store.events``: see ``operations.events``."""
+
+    append = asynchronous(events.append)
+    read = asynchronous(events.read)
+    read_all = asynchronous(events.read_all)
+
+
+class AsyncProjections(_Resource):
+    """``store.projections``: see ``operations.projections``."""
+
+    rebuild = asynchronous(projections.rebuild)
+    compare = asynchronous(projections.compare)
+
+
+class AsyncReplay(_Resource):
+    """``store.replay``: see ``operations.replay``."""
+
+    state = asynchronous(replay.state)
+    steps = asynchronous(replay.steps)
+    diff = asynchronous(replay.diff)
+
+
+class AsyncConversationStore:
+    """An event-sourced store of conversations, async.
+
+    ::
+
+        async with AsyncConversationStore.open("sqlite:///chat.db") as store:
+            thread = await store.threads.create()
+            await store.messages.create(thread.id, role="user", content="Why is the sky blue?")
+    """
+
+    def __init__(self, executor: UrlExecutor | OwnedAsyncEngine, scope: Scope) -> None:
+        """Use :meth:`open`."""
+        self._executor = executor
+        self.scope = scope
+        """Tenant, actor and correlation that every call says."""
+        self._performer = Performer(scope.log)
+        self.threads = AsyncThreads(self)
+        self.messages = AsyncMessages(self)
+        self.branches = AsyncBranches(self)
+        self.runs = AsyncRuns(self)
+        self.assistants = AsyncAssistants(self)
+        self.events = AsyncEvents(self)
+        self.projections = AsyncProjections(self)
+        self.replay = AsyncReplay(self)
+
+    @classmethod
+    def open(
+        cls, target: str | URL | AsyncEngine, **options: Unpack[OpenOptions]
+    ) -> Opening[Self]:
+        """Open a store, making or migrating its tables; use it with ``async with``, or ``await`` it.
+
+        ``target`` is a URL (``sqlite:///chat.db``; ``sqlite://`` in memory) or an AsyncEngine of the application's,
+        which is never disposed of.
+
+        Raises:
+            InvalidInput: the URL is malformed.
+            StoreUnavailable: not a database, read-only, no such folder, made by a newer version.
+        """
+
+        async def opened() -> Self:
+            executor, log = await async_executor(target, options)
+            return cls(executor, Scope(log))
+
+        return Opening(opened)
+
+    def tenant(self, name: str) -> Self:
+        """Return this store bound to a tenant; other tenants' ids are unknown to it."""
+        return self._bound(tenant=check_text(name, "tenant", 255) if name else "")
+
+    def acting(
+        self,
+        *,
+        actor: str | None = None,
+        correlation_id: str | None = None,
+        causation_id: str | None = None,
+    ) -> Self:
+        """Return this store bound to who acts, and to what it belongs to; every event says so.
+
+        ``actor`` is an opaque id: it is kept for ever.
+        """
+        given = {"actor": actor, "correlation_id": correlation_id, "causation_id": causation_id}
+        said = {key: check_text(value, key, 255) for key, value in given.items() if value is not None}
+        return self._bound(**said)
+
+    def _bound(self, **changes: Any) -> Self:  # noqa: ANN401 (fields of Scope)
+        return type(self)(self._executor, self.scope._replace(**changes))
+
+    async def health(self) -> Health:
+        """Ask the database whether it answers, and say what it is."""
+        return await self.perform(Read(health))  # type: ignore[no-any-return]
+
+    async def perform(self, operation: Write[Any] | Read[Any] | Gathered[Any]) -> Any:  # noqa: ANN401
+        """Run an operation: what every method does in the end."""
+        if isinstance(operation, Write):
+            return await self._write(operation)
+        if isinstance(operation, Read):
+            return await self._executor.read_async(operation.look)
+        return operation.report([item async for item in self.walk(operation.walk)])
+
+    async def _write(self, write: Write[Any]) -> Any:  # noqa: ANN401
+        if write.connection is None:
+            return value_of(write, await self._executor.write_async(write.request))
+        outcomes = await self._executor.within_async(
+            write.connection, lambda tx: self._performer(tx, [write.request])
+        )
+        return value_of(write, outcomes[0])
+
+    async def walk(self, walk: Walk[Any]) -> AsyncIterator[Any]:
+        """Yield the items of a walk, a page in memory at a time."""
+        place = walk.first
+        while place is not None:
+            items, place = await self.perform(walk.page(place))
+            for item in items:
+                yield item
+
+    async def close(self) -> None:
+        """Finish what waits and close. Stores bound to this one are closed with it. Idempotent."""
+        await self._executor.close_async()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+
+class Opening(Generic[S]):
+    """A store about to be opened: ``async with`` it, or ``await`` it and close it yourself."""
+
+    def __init__(self, opened: Callable[[], Awaitable[S]]) -> None:
+        self._opened = opened
+        self._store: S | None = None
+
+    def __await__(self) -> Generator[Any, Any, S]:
+        return self._opened().__await__()
+
+    async def __aenter__(self) -> S:
+        self._store = await self._opened()
+        return self._store
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._store is not None:
+            await self._store.close()

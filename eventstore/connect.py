@@ -1,0 +1,193 @@
+"""A URL, or an engine that the application has, becomes something a store can run on."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Literal, TypeAlias, TypedDict
+
+from sqlalchemy import URL, Engine, make_url
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from eventstore.conversing import CATALOGUES, DECIDINGS
+from eventstore.core.codec import PLAIN
+from eventstore.core.json_values import Limits
+from eventstore.core.sources import Sources
+from eventstore.errors import InvalidInput
+from eventstore.execution.owned import OwnedAsyncEngine, OwnedEngine
+from eventstore.execution.settings import Settings
+from eventstore.execution.url import UrlExecutor
+from eventstore.operations.operation import Maintenance
+from eventstore.storage.append import Appended, AppendRequest, Log, Outcome, append_many
+from eventstore.storage.migrations import Migrate
+from eventstore.storage.sqlite import MEMORY, SqliteDatabase, warn_about_network
+from eventstore.storage.transaction import Naming, Transaction
+
+__all__ = ["OpenOptions", "Performer", "async_executor", "sync_executor", "system_sources"]
+
+Durability: TypeAlias = Literal["full", "as_is"]
+
+_PREFIX: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,30}\Z|\Z")
+
+
+class OpenOptions(TypedDict, total=False):
+    """What ``open()`` takes besides the URL or engine."""
+
+    prefix: str
+    """Begins the name of every table, for a database shared with other things."""
+    schema: str | None
+    """Database schema of the tables."""
+    migrate: Migrate
+    """``"auto"`` makes or migrates the tables, ``"check"`` only looks, ``"off"`` does not look."""
+    durability: Durability
+    """``"as_is"`` accepts an engine whose connections are less safe than ours."""
+    limits: Limits
+    """How large values may be."""
+    busy_timeout_seconds: float
+    """How long to wait for another process's transaction, or for room in the queue of writes."""
+    queue_max: int
+    """Most writes that may wait at once."""
+    readers: int
+    """Connections that read at once."""
+    connect_args: Mapping[str, Any]
+    """Handed to the driver's ``connect()``."""
+    sources: Sources
+    """Clock and randomness, for tests."""
+
+
+def system_sources() -> Sources:
+    """Return the system's clock and randomness."""
+    return Sources(lambda: time.time_ns() // 1000, os.urandom)
+
+
+class Performer:
+    """Runs a batch of requests in one transaction: appends together, maintenance in its place."""
+
+    def __init__(self, log: Log) -> None:
+        self.log: Final = log
+
+    def __call__(self, tx: Transaction, requests: Sequence[Any]) -> list[Outcome]:
+        outcomes: list[Outcome] = []
+        waiting: list[AppendRequest] = []
+        for request in requests:
+            if isinstance(request, Maintenance):
+                outcomes += append_many(tx, waiting, self.log) if waiting else []
+                waiting = []
+                outcomes.append(Appended(request.act(tx), 0, ()))
+            else:
+                waiting.append(request)
+        return outcomes + (append_many(tx, waiting, self.log) if waiting else [])
+
+
+def _log(options: OpenOptions) -> Log:
+    return Log(
+        options.get("sources") or system_sources(),
+        options.get("limits") or Limits(),
+        PLAIN,
+        CATALOGUES,
+        DECIDINGS,
+    )
+
+
+def _settings(options: OpenOptions) -> Settings:
+    names = ("busy_timeout_seconds", "queue_max", "readers", "connect_args")
+    return Settings(**{name: options[name] for name in names if name in options})  # type: ignore[literal-required]
+
+
+def _database(options: OpenOptions, settings: Settings, *, ours: bool) -> SqliteDatabase:
+    prefix = options.get("prefix", "")
+    if not _PREFIX.match(prefix):
+        raise InvalidInput("prefix", f"{prefix!r:.40} is not a name", "Use letters, digits and _.")
+    return SqliteDatabase(
+        Naming(prefix, options.get("schema")),
+        migrate=options.get("migrate", "auto"),
+        busy_timeout_seconds=settings.busy_timeout_seconds,
+        check_connections=not ours and options.get("durability", "full") == "full",
+    )
+
+
+def _parsed(url: str | URL) -> URL:
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise InvalidInput(
+            "url", "is not a database URL", "For example sqlite:///chat.db, or sqlite:// for memory."
+        ) from None
+    if parsed.get_backend_name() != "sqlite":
+        raise InvalidInput(
+            "url",
+            f"{parsed.get_backend_name()} is not supported by this version",
+            "Use sqlite:///chat.db.",
+        )
+    return parsed
+
+
+def _url_executor(url: URL, options: OpenOptions, performer: Performer) -> UrlExecutor:
+    settings = _settings(options)
+    in_memory = url.database in {None, "", MEMORY}
+    if not in_memory:
+        warn_about_network(str(url.database))
+    return UrlExecutor(
+        url.set(drivername="sqlite"),
+        _database(options, settings, ours=True),
+        settings,
+        performer,
+        in_memory=in_memory,
+    )
+
+
+def sync_executor(
+    target: str | URL | Engine, options: OpenOptions
+) -> tuple[UrlExecutor | OwnedEngine, Log]:
+    """Open what a sync store runs on.
+
+    Raises:
+        InvalidInput: the URL is malformed, or of an async driver.
+        StoreUnavailable: the database cannot be used as it is.
+    """
+    performer = Performer(_log(options))
+    if isinstance(target, Engine):
+        settings = _settings(options)
+        database = _database(options, settings, ours=False)
+        return OwnedEngine(target, database, settings, performer), performer.log
+    if isinstance(target, AsyncEngine):
+        raise InvalidInput(
+            "engine", "is an AsyncEngine", "Give an Engine, or open an AsyncConversationStore."
+        )
+    url = _parsed(target)
+    if url.get_driver_name() == "aiosqlite":
+        right = url.set(drivername="sqlite").render_as_string()
+        raise InvalidInput(
+            "url", "names an async driver", f"Use {right} here, or open an AsyncConversationStore."
+        )
+    return _url_executor(url, options, performer), performer.log
+
+
+async def async_executor(
+    target: str | URL | AsyncEngine, options: OpenOptions
+) -> tuple[UrlExecutor | OwnedAsyncEngine, Log]:
+    """Open what an async store runs on.
+
+    Raises:
+        InvalidInput: the URL is malformed, or an engine is sync.
+        StoreUnavailable: the database cannot be used as it is.
+    """
+
+
+    performer = Performer(_log(options))
+    if isinstance(target, AsyncEngine):
+        settings = _settings(options)
+        database = _database(options, settings, ours=False)
+        owned = OwnedAsyncEngine(target, database, settings, performer)
+        await owned.open()
+        return owned, performer.log
+    if isinstance(target, Engine):
+        raise InvalidInput(
+            "engine", "is a sync Engine", "Give an AsyncEngine, or open a ConversationStore."
+        )
+    url = _parsed(target)
+    return await asyncio.to_thread(_url_executor, url, options, performer), performer.log

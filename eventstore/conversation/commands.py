@@ -1,0 +1,236 @@
+"""What a caller can ask of a thread or an assistant: one frozen value each.
+
+A command holds packed ids and parsed parts; whoever builds it has checked its shape. An id that is None is
+made while deciding. The digest behind an idempotency key is taken over the command, so it holds
+nothing that differs between two tries of the same request.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, TypeAlias
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from eventstore.conversation.content import StoredPart
+from eventstore.conversation.events import Usage
+from eventstore.conversation.rows import MessageStatus, Role
+
+# ruff: noqa: D101 (each command is explained by the method of the store that makes it)
+
+OnBusy: TypeAlias = Literal["enqueue", "reject", "interrupt", "rollback"]
+
+
+class Command(msgspec.Struct, frozen=True, kw_only=True):
+    """Base of all commands."""
+
+
+class CreateThread(Command, frozen=True):
+    title: str | None = None
+    metadata: dict[str, Any] | None = None
+
+
+class ForkThread(Command, frozen=True):
+    source_id: bytes
+    at_message: bytes | None = None
+    at_version: int | None = None
+
+
+class UpdateThread(Command, frozen=True):
+    title: str | None | UnsetType = UNSET
+    metadata: dict[str, Any] | UnsetType = UNSET
+
+
+class ArchiveThread(Command, frozen=True):
+    pass
+
+
+class UnarchiveThread(Command, frozen=True):
+    pass
+
+
+class DeleteThread(Command, frozen=True):
+    pass
+
+
+class RestoreThread(Command, frozen=True):
+    pass
+
+
+class Draft(msgspec.Struct, frozen=True, kw_only=True):
+    """What somebody says: the content of a message to be."""
+
+    parts: list[StoredPart]
+    calls: tuple[str, ...] = ()
+    answers: tuple[str, ...] = ()
+    metadata: dict[str, Any] | None = None
+    name: str | None = None
+    external_id: str | None = None
+    original_created_at_us: int | None = None
+
+
+class CreateMessage(Command, frozen=True):
+    draft: Draft
+    role: Role
+    message_id: bytes | None = None
+    parent_id: bytes | None | UnsetType = UNSET
+    select: bool = True
+    status: MessageStatus = "completed"
+    run_id: bytes | None = None
+    on_busy: OnBusy = "enqueue"
+
+
+class EditMessage(Command, frozen=True):
+    target: bytes
+    draft: Draft
+    message_id: bytes | None = None
+    select: bool = True
+
+
+class RegenerateMessage(Command, frozen=True):
+    target: bytes
+    draft: Draft
+    message_id: bytes | None = None
+    select: bool = True
+    status: MessageStatus = "completed"
+    run_id: bytes | None = None
+
+
+class AmendMessage(Command, frozen=True):
+    target: bytes
+    draft: Draft
+
+
+class UpdateMessage(Command, frozen=True):
+    target: bytes
+    metadata: dict[str, Any] | None | UnsetType = UNSET
+    name: str | None | UnsetType = UNSET
+
+
+class RemoveMessage(Command, frozen=True):
+    target: bytes
+
+
+class RestoreMessage(Command, frozen=True):
+    target: bytes
+
+
+class SelectBranch(Command, frozen=True):
+    branch: bytes | str
+    """A message's id, or a label."""
+
+
+class LabelBranch(Command, frozen=True):
+    target: bytes
+    label: str | None
+
+
+class CreateRun(Command, frozen=True):
+    run_id: bytes | None = None
+    assistant_id: bytes | None = None
+    assistant_version: int | None = None
+    model: str | None = None
+    instructions: str | None = None
+    tools: list[dict[str, Any]] | None = None
+    settings: dict[str, Any] | None = None
+    metadata: dict[str, Any] | None = None
+    regenerates: bytes | None = None
+    on_busy: OnBusy = "enqueue"
+
+
+class StartRun(Command, frozen=True):
+    run_id: bytes
+    holder: str | None = None
+    take_over: bool = False
+
+
+class RequireAction(Command, frozen=True):
+    run_id: bytes
+    calls: tuple[str, ...] | None = None
+
+
+class ToolOutput(msgspec.Struct, frozen=True, kw_only=True):
+    """One tool's answer, as a draft of the tool message that will hold it."""
+
+    draft: Draft
+    message_id: bytes | None = None
+
+
+class SubmitToolOutputs(Command, frozen=True):
+    run_id: bytes
+    outputs: tuple[ToolOutput, ...]
+
+
+class CompleteRun(Command, frozen=True):
+    run_id: bytes
+    usage: Usage | None = None
+    incomplete_reason: str | None = None
+
+
+class FailRun(Command, frozen=True):
+    run_id: bytes
+    code: str = "server_error"
+    message: str | None = None
+    usage: Usage | None = None
+
+
+class CancelRun(Command, frozen=True):
+    run_id: bytes
+
+
+class ExpireRun(Command, frozen=True):
+    run_id: bytes
+
+
+class UpdateRun(Command, frozen=True):
+    run_id: bytes
+    metadata: dict[str, Any] | None | UnsetType = UNSET
+
+
+class StartStep(Command, frozen=True):
+    run_id: bytes
+    type: str
+    step_id: bytes | None = None
+    details: dict[str, Any] | None = None
+    head: bytes | None = None
+    seen_version: int | None = None
+    ranges: tuple[tuple[int, int, int, int], ...] = ()
+    left_out: tuple[bytes, ...] = ()
+    salt: bytes | None = None
+    digest: bytes | None = None
+
+
+class CompleteStep(Command, frozen=True):
+    step_id: bytes
+    details: dict[str, Any] | None = None
+    usage: Usage | None = None
+
+
+class FailStep(Command, frozen=True):
+    step_id: bytes
+    code: str = "server_error"
+    message: str | None = None
+
+
+class CreateAssistant(Command, frozen=True):
+    model: str | None = None
+    name: str | None = None
+    description: str | None = None
+    instructions: str | None = None
+    tools: list[dict[str, Any]] | None = None
+    settings: dict[str, Any] | None = None
+    metadata: dict[str, Any] | None = None
+
+
+class UpdateAssistant(Command, frozen=True):
+    model: str | None | UnsetType = UNSET
+    name: str | None | UnsetType = UNSET
+    description: str | None | UnsetType = UNSET
+    instructions: str | None | UnsetType = UNSET
+    tools: list[dict[str, Any]] | UnsetType = UNSET
+    settings: dict[str, Any] | UnsetType = UNSET
+    metadata: dict[str, Any] | UnsetType = UNSET
+
+
+class DeleteAssistant(Command, frozen=True):
+    pass

@@ -1,0 +1,211 @@
+"""Content of a message: a list of typed parts.
+
+``content="…"`` is one text part. Parts are frozen pydantic models; :func:`parse` is the door through
+which callers' values come in, :func:`to_stored` and :func:`from_stored` are the way to the log and back.
+A part that is plain text is stored as a bare string, which is most of all parts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Final, Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+
+from eventstore.core.json_values import check_json, check_text
+from eventstore.errors import InvalidInput
+
+__all__ = [
+    "DataPart",
+    "FilePart",
+    "ImagePart",
+    "Part",
+    "ReasoningPart",
+    "RefusalPart",
+    "TextPart",
+    "ToolCallPart",
+    "ToolResultPart",
+    "from_stored",
+    "parse",
+    "text_of",
+    "to_stored",
+]
+
+_CALLS_MAX: Final = 128
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class TextPart(_Part):
+    """Text."""
+
+    type: Literal["text"] = "text"
+    text: str = Field(min_length=1)
+
+
+class ImagePart(_Part):
+    """An image, by address or by the application's file id; exactly one of the two."""
+
+    type: Literal["image"] = "image"
+    url: str | None = None
+    file_id: str | None = None
+    detail: str | None = None
+
+    @model_validator(mode="after")
+    def _one_source(self) -> ImagePart:
+        if (self.url is None) == (self.file_id is None):
+            message = "give either url or file_id"
+            raise ValueError(message)
+        return self
+
+
+class FilePart(_Part):
+    """A file, by the application's own id or address."""
+
+    type: Literal["file"] = "file"
+    file_id: str = Field(min_length=1)
+    name: str | None = None
+    media_type: str | None = None
+
+
+class ToolCallPart(_Part):
+    """A model asks for a tool. ``id`` is the provider's call id, whatever its shape."""
+
+    type: Literal["tool_call"] = "tool_call"
+    id: str = Field(min_length=1, max_length=255)
+    name: str = Field(min_length=1)
+    arguments: Any = None
+
+
+class ToolResultPart(_Part):
+    """What a tool answered to the call ``call_id``."""
+
+    type: Literal["tool_result"] = "tool_result"
+    call_id: str = Field(min_length=1, max_length=255)
+    output: Any = None
+    status: Literal["completed", "failed", "cancelled"] = "completed"
+
+
+class ReasoningPart(_Part):
+    """What a model thought aloud."""
+
+    type: Literal["reasoning"] = "reasoning"
+    text: str
+
+
+class RefusalPart(_Part):
+    """A model declined to answer."""
+
+    type: Literal["refusal"] = "refusal"
+    text: str
+
+
+class DataPart(_Part):
+    """Any JSON value."""
+
+    type: Literal["data"] = "data"
+    data: Any = None
+
+
+Part: TypeAlias = Annotated[
+    TextPart
+    | ImagePart
+    | FilePart
+    | ToolCallPart
+    | ToolResultPart
+    | ReasoningPart
+    | RefusalPart
+    | DataPart,
+    Field(discriminator="type"),
+]
+
+StoredPart: TypeAlias = str | dict[str, Any]
+
+_PARTS: Final[TypeAdapter[tuple[Part, ...]]] = TypeAdapter(tuple[Part, ...])
+_EMPTY = "Give text, or at least one part."
+
+
+def parse(content: object, depth_max: int, field: str = "content") -> tuple[Part, ...]:
+    """Return the parts of a caller's content: a string, a part, or a list of parts or dicts.
+
+    Raises:
+        InvalidInput: naming the part and what is wrong with it; never quoting its text.
+    """
+    if isinstance(content, str):
+        if not content:
+            raise InvalidInput(field, "is empty", _EMPTY)
+        return (TextPart(text=check_text(content, field)),)
+    if isinstance(content, (BaseModel, Mapping)):
+        content = [content]
+    if not isinstance(content, Sequence) or isinstance(content, (bytes, bytearray)):
+        raise InvalidInput(field, f"expected text or parts, got {type(content).__name__}", _EMPTY)
+    if not content:
+        raise InvalidInput(field, "has no parts", _EMPTY)
+    plain = [_plain(part, f"{field}[{index}]", depth_max) for index, part in enumerate(content)]
+    try:
+        parts = _PARTS.validate_python(plain)
+    except ValidationError as error:
+        raise _explained(error, field) from None
+    _check_call_ids(parts, field)
+    return parts
+
+
+def _plain(part: object, field: str, depth_max: int) -> dict[str, Any]:
+    value = part.model_dump() if isinstance(part, BaseModel) else part
+    if isinstance(value, str):
+        value = {"type": "text", "text": value}
+    if not isinstance(value, Mapping):
+        raise InvalidInput(
+            field, f"expected a part, got {type(part).__name__}", "Give a dict with a type."
+        )
+    check_json(value, field, depth_max)
+    return dict(value)
+
+
+def _explained(error: ValidationError, field: str) -> InvalidInput:
+    """Name the part and the field within it, without the input: it may be somebody's words."""
+    first = error.errors(include_input=False, include_url=False)[0]
+    index, *rest = [str(step) for step in first["loc"]] or ["0"]
+    where = ".".join([f"{field}[{index}]", *rest[1:]])
+    if first["type"].startswith("union_tag"):
+        known = "text, image, file, tool_call, tool_result, reasoning, refusal, data"
+        return InvalidInput(where, "unknown type of part", f"Use one of: {known}.")
+    return InvalidInput(where, first["msg"], "See eventstore.conversation.content for the parts.")
+
+
+def _check_call_ids(parts: tuple[Part, ...], field: str) -> None:
+    calls, answers = calls_in(parts), answers_in(parts)
+    for found, what in ((calls, "tool call"), (answers, "tool result")):
+        if len(set(found)) < len(found):
+            raise InvalidInput(field, f"the same {what} id stands twice", "Give each its own id.")
+    if len(calls) > _CALLS_MAX:
+        raise InvalidInput(field, f"{len(calls)} tool calls", f"Give at most {_CALLS_MAX}.")
+
+
+def calls_in(parts: Sequence[Part]) -> tuple[str, ...]:
+    """Return the ids of the tool calls among ``parts``."""
+    return tuple(part.id for part in parts if isinstance(part, ToolCallPart))
+
+
+def answers_in(parts: Sequence[Part]) -> tuple[str, ...]:
+    """Return the call ids that tool results among ``parts`` answer."""
+    return tuple(part.call_id for part in parts if isinstance(part, ToolResultPart))
+
+
+def text_of(parts: Sequence[Part]) -> str:
+    """Return the text parts, joined."""
+    return "".join([part.text for part in parts if type(part) is TextPart])
+
+
+def to_stored(parts: Sequence[Part]) -> list[StoredPart]:
+    """Return parts as they stand in the log."""
+    return [
+        part.text if type(part) is TextPart else part.model_dump(exclude_none=True) for part in parts
+    ]
+
+
+def from_stored(stored: Sequence[StoredPart]) -> list[dict[str, Any]]:
+    """Return stored parts as plain dicts, for a model to validate."""
+    return [{"type": "text", "text": part} if isinstance(part, str) else part for part in stored]

@@ -1,0 +1,63 @@
+"""``decide(view, command, new_id) -> events``: what a command means for a thread as it stands.
+
+Pure: everything looked at comes through the :class:`~eventstore.conversation.view.ThreadView`, fresh ids
+through ``new_id``. A refusal raises before anything is written. One file a noun: ``threads``, ``messages``,
+``branches``, ``runs``, ``queue`` (who waits while a run is busy).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TypeAlias
+
+from eventstore.conversation import commands as c
+from eventstore.conversation.decide import branches, messages, runs, steps, threads
+from eventstore.conversation.decide.common import NewId, check_expected_head
+from eventstore.conversation.view import ThreadView
+from eventstore.core.events import Decided
+
+__all__ = ["NewId", "check_expected_head", "decide"]
+
+_Decider: TypeAlias = Callable[[ThreadView, Any, NewId], list[Decided]]
+
+
+def decide(view: ThreadView, command: c.Command, new_id: NewId) -> list[Decided]:
+    """Return the events that ``command`` leads to; none if it changes nothing.
+
+    Raises:
+        Refused: the domain says no.
+        ThreadNotFound, MessageNotFound, RunNotFound: the command names what is not there.
+        InvalidInput: an id is in use.
+    """
+    return _DECIDERS[type(command)](view, command, new_id)
+
+
+_DECIDERS: Final[Mapping[type[c.Command], _Decider]] = {
+    c.CreateThread: threads.create,
+    c.UpdateThread: threads.update,
+    c.ArchiveThread: threads.archive,
+    c.UnarchiveThread: threads.unarchive,
+    c.DeleteThread: threads.delete,
+    c.RestoreThread: threads.restore,
+    c.CreateMessage: messages.create,
+    c.EditMessage: messages.edit,
+    c.RegenerateMessage: messages.regenerate,
+    c.AmendMessage: messages.amend,
+    c.UpdateMessage: messages.update,
+    c.RemoveMessage: messages.remove,
+    c.RestoreMessage: messages.restore,
+    c.SelectBranch: branches.select,
+    c.LabelBranch: branches.label,
+    c.CreateRun: runs.create,
+    c.StartRun: runs.start,
+    c.RequireAction: runs.require_action,
+    c.SubmitToolOutputs: runs.submit_tool_outputs,
+    c.CompleteRun: runs.complete,
+    c.FailRun: runs.fail,
+    c.CancelRun: runs.cancel,
+    c.ExpireRun: runs.expire,
+    c.UpdateRun: runs.update,
+    c.StartStep: steps.start,
+    c.CompleteStep: steps.complete,
+    c.FailStep: steps.fail,
+}

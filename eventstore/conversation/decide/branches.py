@@ -1,0 +1,76 @@
+"""Deciding which branch is active, and what a message is called."""
+
+from __future__ import annotations
+
+from eventstore.conversation import commands as c
+from eventstore.conversation import events as e
+from eventstore.conversation import tree
+from eventstore.conversation.decide.common import (
+    NewId,
+    decided,
+    living_thread,
+    placed_message,
+    thread_text,
+    visible_message,
+    writable_thread,
+)
+from eventstore.conversation.rows import MessageRow
+from eventstore.conversation.view import ThreadView
+from eventstore.core import ids
+from eventstore.core.events import Decided
+from eventstore.errors import MessageNotFound, Refused
+
+__all__ = ["label", "resolve", "select"]
+
+
+def resolve(view: ThreadView, branch: bytes | str) -> MessageRow:
+    """Return the leaf that was last active below a message, named by id or label.
+
+    Raises:
+        MessageNotFound, Refused: ``"message_removed"``, ``"message_queued"``.
+    """
+    _, place = placed_message(view, named(view, branch))
+    leaf = view.message_at(tree.leaf_below(view, place))
+    assert leaf is not None  # noqa: S101 (a leaf below a message in the tree is in the tree)
+    return leaf
+
+
+def named(view: ThreadView, branch: bytes | str) -> bytes:
+    """Return the message id behind an id or a label.
+
+    Raises:
+        MessageNotFound: nothing bears the label.
+    """
+    if isinstance(branch, bytes):
+        return branch
+    row = view.label(branch)
+    if row is None or row.label is None:
+        raise MessageNotFound(f"labelled {branch}", thread_text(view))
+    return row.message_id
+
+
+def select(view: ThreadView, command: c.SelectBranch, _: NewId) -> list[Decided]:
+    """Decide the new head: the leaf last active below the message; nothing if it is head already."""
+    thread = writable_thread(view)
+    requested = named(view, command.branch)
+    leaf = resolve(view, requested)
+    if thread.head == leaf.message_id:
+        return []
+    return [decided(e.BranchSelected(requested=requested, head=leaf.message_id))]
+
+
+def label(view: ThreadView, command: c.LabelBranch, _: NewId) -> list[Decided]:
+    """Decide a message's label, or that it loses it."""
+    living_thread(view)
+    visible_message(view, command.target)
+    if command.label is None:
+        return [decided(e.BranchLabelled(message_id=command.target, cleared=True))]
+    bearer = view.label(command.label)
+    if bearer is not None and bearer.message_id != command.target:
+        raise Refused(
+            "label_in_use",
+            f"the label is borne by {ids.show(ids.MESSAGE, bearer.message_id)}",
+            "Take it away there with label=None, or choose another.",
+        )
+    content = e.LabelContent(label=command.label)
+    return [decided(e.BranchLabelled(message_id=command.target), content)]

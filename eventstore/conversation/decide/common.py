@@ -1,0 +1,206 @@
+"""What several deciders ask first: is the thread there, is the message visible, is the id new."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+from eventstore.conversation import tree
+from eventstore.conversation.commands import Draft
+from eventstore.conversation.content import StoredPart
+from eventstore.conversation.events import MessageContent
+from eventstore.conversation.rows import MessageRow, Place, ThreadRow
+from eventstore.conversation.view import ThreadView
+from eventstore.core import ids
+from eventstore.core.events import Decided, EventContent, EventData
+from eventstore.errors import (
+    InvalidInput,
+    MessageNotFound,
+    Refused,
+    ThreadNotFound,
+    WrongExpectedHead,
+)
+
+__all__ = [
+    "NewId",
+    "check_calls",
+    "check_expected_head",
+    "check_new_message_id",
+    "decided",
+    "draft_content",
+    "existing_thread",
+    "living_thread",
+    "placed_message",
+    "thread_text",
+    "visible_message",
+    "writable_thread",
+]
+
+NewId: TypeAlias = Callable[[], bytes]
+
+
+def decided(data: EventData, content: EventContent | None = None) -> Decided:
+    """Wrap an event's values; its type is the name of its class."""
+    return Decided(type(data).__name__, data, content)
+
+
+def thread_text(view: ThreadView) -> str:
+    """Return the thread's id as users see it."""
+    return ids.show(ids.THREAD, view.thread_id)
+
+
+def existing_thread(view: ThreadView) -> ThreadRow:
+    """Return the thread's row, deleted or not.
+
+    Raises:
+        ThreadNotFound: there is none.
+    """
+    if view.thread is None:
+        raise ThreadNotFound(thread_text(view))
+    return view.thread
+
+
+def living_thread(view: ThreadView) -> ThreadRow:
+    """Return the thread's row, unless it was deleted.
+
+    Raises:
+        ThreadNotFound, Refused: ``"thread_deleted"``.
+    """
+    thread = existing_thread(view)
+    if thread.deleted:
+        raise Refused(
+            "thread_deleted", f"{thread_text(view)} is deleted", "Restore it with threads.restore()."
+        )
+    return thread
+
+
+def writable_thread(view: ThreadView) -> ThreadRow:
+    """Return the row of a thread that takes messages and runs.
+
+    Raises:
+        ThreadNotFound, Refused: ``"thread_deleted"``, ``"thread_archived"``.
+    """
+    thread = living_thread(view)
+    if thread.archived:
+        raise Refused(
+            "thread_archived",
+            f"{thread_text(view)} is archived",
+            "Take it out with threads.unarchive().",
+        )
+    return thread
+
+
+def check_expected_head(view: ThreadView, expected: bytes) -> None:
+    """Hold the caller's belief about the head against the thread.
+
+    Raises:
+        WrongExpectedHead: somebody wrote or selected since.
+    """
+    actual = existing_thread(view).head
+    if actual != expected:
+        raise WrongExpectedHead(
+            thread_text(view),
+            ids.show(ids.MESSAGE, expected),
+            ids.show_or_none(ids.MESSAGE, actual),
+        )
+
+
+def some_message(view: ThreadView, message_id: bytes) -> MessageRow:
+    """Return a message's row, visible or not.
+
+    Raises:
+        MessageNotFound: the thread has none of this id.
+    """
+    row = view.message(message_id)
+    if row is None:
+        raise MessageNotFound(ids.show(ids.MESSAGE, message_id), thread_text(view))
+    return row
+
+
+def visible_message(view: ThreadView, message_id: bytes) -> MessageRow:
+    """Return the row of a message that is neither removed nor below a removed one.
+
+    Raises:
+        MessageNotFound, Refused: ``"message_removed"``.
+    """
+    row = some_message(view, message_id)
+    if row.removed is not None or (row.place is not None and hidden_above(view, row.place)):
+        raise Refused(
+            "message_removed",
+            f"{ids.show(ids.MESSAGE, message_id)} is removed, or follows a removed message",
+            "Bring it back with messages.restore(), or name another message.",
+        )
+    return row
+
+
+def hidden_above(view: ThreadView, place: Place) -> bool:
+    """Tell whether a message on the path down to ``place`` was removed."""
+    thread = view.thread
+    if thread is None or thread.removed_messages == 0:
+        return False
+    return any(view.first_removed(*stretch) is not None for stretch in tree.ranges(view, place))
+
+
+def placed_message(view: ThreadView, message_id: bytes) -> tuple[MessageRow, Place]:
+    """Return the row and place of a visible message that stands in the tree.
+
+    Raises:
+        MessageNotFound, Refused: ``"message_removed"``, ``"message_queued"``.
+    """
+    row = visible_message(view, message_id)
+    if row.place is None:
+        raise Refused(
+            "message_queued",
+            f"{ids.show(ids.MESSAGE, message_id)} waits for a run to end and is not in the tree yet",
+            "Amend it, remove it, or wait.",
+        )
+    return row, row.place
+
+
+def check_new_message_id(view: ThreadView, message_id: bytes | None) -> None:
+    """Refuse a caller's own id that the thread, or what it inherits, already has.
+
+    Raises:
+        InvalidInput: on ``message_id``.
+    """
+    if message_id is not None and view.message(message_id) is not None:
+        raise InvalidInput(
+            "message_id",
+            f"{ids.show(ids.MESSAGE, message_id)} is in use in {thread_text(view)}",
+            "Leave it out, or give a new UUID; put names of your own into external_id.",
+        )
+
+
+def check_calls(parent: MessageRow | None, calls: tuple[str, ...], answers: tuple[str, ...]) -> None:
+    """Pair tool results with the calls that are open where the message attaches.
+
+    Raises:
+        Refused: ``"call_not_open"`` or ``"call_already_open"``.
+    """
+    if not calls and not answers:
+        return
+    open_calls = () if parent is None else parent.open_calls
+    for answer in answers:
+        if answer not in open_calls:
+            raise Refused(
+                "call_not_open",
+                f"tool call {answer!r} is not open on this path: "
+                "it was never made there, or it has its result already",
+                f"Open here: {', '.join(map(repr, open_calls)) or 'none'}. "
+                "Attach the result with parent_id= to a message after its call.",
+            )
+    for call in calls:
+        if call in open_calls:
+            raise Refused(
+                "call_already_open",
+                f"tool call {call!r} was made before on this path and has no result yet",
+                "Give each call an id of its own.",
+            )
+
+
+def draft_content(draft: Draft) -> MessageContent:
+    """Return the content event of a draft."""
+    parts: list[StoredPart] = draft.parts
+    return MessageContent(
+        parts=parts, metadata=draft.metadata or None, name=draft.name, external_id=draft.external_id
+    )

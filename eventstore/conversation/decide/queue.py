@@ -1,0 +1,77 @@
+"""Who waits while a thread is busy, and who goes next.
+
+A thread is busy while one of its runs has not ended. Messages sent meanwhile wait; when a run ends, those
+sent before the next queued run join the tree, each under the head then, in the order they were sent.
+"The order they were sent" is the version of the event that queued them, never a clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from eventstore.conversation import commands as c
+from eventstore.conversation import events as e
+from eventstore.conversation.decide.common import decided, living_thread, thread_text
+from eventstore.conversation.rows import RunRow
+from eventstore.conversation.view import ThreadView
+from eventstore.core import ids
+from eventstore.core.events import Decided
+from eventstore.errors import Refused
+
+__all__ = ["drained", "make_way"]
+
+
+def make_way(
+    view: ThreadView, on_busy: c.OnBusy
+) -> tuple[list[Decided] | None, bytes | None]:
+    """Return the events that free a busy thread, and its head afterwards; None means: wait.
+
+    Raises:
+        Refused: ``"thread_busy"``, when the caller asked for that.
+    """
+    runs = view.open_runs()
+    if on_busy == "enqueue":
+        return None, None
+    if on_busy == "reject":
+        raise Refused(
+            "thread_busy",
+            f"{thread_text(view)} is busy with {ids.show(ids.RUN, runs[0].run_id)}",
+            "Wait for the run to end, or choose on_busy='enqueue', 'interrupt' or 'rollback'.",
+        )
+    head = living_thread(view).head
+    events = [event for run in runs for event in cancelled(run)]
+    first = runs[0]
+    if on_busy == "rollback" and first.started and first.started_head != head:
+        head = first.started_head
+        events.append(decided(e.BranchSelected(requested=head, head=head)))
+    joined, head = drained(view, [run.run_id for run in runs], head)
+    return [*events, *joined], head
+
+
+def cancelled(run: RunRow) -> list[Decided]:
+    """Return the events that cancel a run at once."""
+    ended = decided(e.RunCancelled(run_id=run.run_id))
+    if run.status in {"queued", "cancelling"}:
+        return [ended]
+    return [decided(e.RunCancelling(run_id=run.run_id)), ended]
+
+
+def drained(
+    view: ThreadView, ended: Collection[bytes], head: bytes | None
+) -> tuple[list[Decided], bytes | None]:
+    """Return the joining of the messages whose turn it is once ``ended`` runs are over, and the head."""
+    remaining = [run.version for run in view.open_runs() if run.run_id not in ended]
+    until = min(remaining, default=None)
+    events = []
+    for message in view.queued_messages():
+        if until is not None and message.version > until:
+            break
+        joins = e.MessageAdded(
+            message_id=message.message_id,
+            role=message.role,
+            parent_id=head,
+            queued_version=message.version,
+        )
+        events.append(decided(joins))
+        head = message.message_id
+    return events, head

@@ -1,0 +1,68 @@
+"""Deciding the steps of a run: one model call or one round of tools each."""
+
+from __future__ import annotations
+
+from eventstore.conversation import commands as c
+from eventstore.conversation import events as e
+from eventstore.conversation.decide.common import NewId, decided, thread_text
+from eventstore.conversation.decide.messages import writing_run
+from eventstore.conversation.rows import StepRow
+from eventstore.conversation.view import ThreadView
+from eventstore.core import ids
+from eventstore.core.events import Decided
+from eventstore.errors import InvalidInput, Refused
+
+__all__ = ["complete", "fail", "start"]
+
+
+def start(view: ThreadView, command: c.StartStep, new_id: NewId) -> list[Decided]:
+    """Decide that a step begins, with what it saw."""
+    run = writing_run(view, command.run_id)
+    if command.step_id is not None and view.step(command.step_id) is not None:
+        raise InvalidInput(
+            "step_id", f"{ids.show(ids.STEP, command.step_id)} is in use", "Leave it out."
+        )
+    data = e.RunStepStarted(
+        run_id=run.run_id,
+        step_id=command.step_id or new_id(),
+        type=command.type,
+        head=command.head,
+        seen_version=command.seen_version,
+        ranges=command.ranges,
+        left_out=command.left_out,
+        salt=command.salt,
+        digest=command.digest,
+    )
+    return [decided(data, e.StepContent(details=command.details))]
+
+
+def complete(view: ThreadView, command: c.CompleteStep, _: NewId) -> list[Decided]:
+    """Decide that a step ended well."""
+    step = _open_step(view, command.step_id)
+    data = e.RunStepCompleted(run_id=step.run_id, step_id=step.step_id, usage=command.usage)
+    return [decided(data, e.StepContent(details=command.details))]
+
+
+def fail(view: ThreadView, command: c.FailStep, _: NewId) -> list[Decided]:
+    """Decide that a step failed."""
+    step = _open_step(view, command.step_id)
+    data = e.RunStepFailed(run_id=step.run_id, step_id=step.step_id, code=command.code)
+    return [decided(data, e.ErrorContent(message=command.message))]
+
+
+def _open_step(view: ThreadView, step_id: bytes) -> StepRow:
+    step = view.step(step_id)
+    if step is None:
+        raise Refused(
+            "unknown_step",
+            f"{thread_text(view)} has no step {ids.show(ids.STEP, step_id)}",
+            "Start it first with runs.steps.start().",
+        )
+    writing_run(view, step.run_id)
+    if step.status != "in_progress":
+        raise Refused(
+            "step_ended",
+            f"{ids.show(ids.STEP, step_id)} is {step.status} and never changes again",
+            "Start a new step.",
+        )
+    return step

@@ -1,0 +1,94 @@
+"""Deciding the life of a thread."""
+
+from __future__ import annotations
+
+from eventstore.conversation import commands as c
+from eventstore.conversation import events as e
+from eventstore.conversation.decide.common import (
+    NewId,
+    decided,
+    existing_thread,
+    living_thread,
+    placed_message,
+    thread_text,
+)
+from eventstore.conversation.view import ThreadView
+from eventstore.core.events import Decided
+from eventstore.errors import InvalidInput, Refused
+
+__all__ = ["archive", "create", "delete", "fork", "restore", "unarchive", "update"]
+
+
+def create(view: ThreadView, command: c.CreateThread, _: NewId) -> list[Decided]:
+    """Decide a new thread."""
+    _check_new(view)
+    details = e.ThreadDetails(title=command.title, metadata=command.metadata or {})
+    return [decided(e.ThreadCreated(), details)]
+
+
+def fork(
+    view: ThreadView, source: ThreadView, message_id: bytes, version: int, source_hash: bytes
+) -> list[Decided]:
+    """Decide a thread that shares the path down to ``message_id``, as of ``version``, with ``source``.
+
+    The caller has resolved which message and version are meant, and read the source's hash there.
+    """
+    _check_new(view)
+    living_thread(source)
+    row, place = placed_message(source, message_id)
+    if place.hop == 0 and row.version > version:
+        raise InvalidInput(
+            "at_message", f"was added at version {row.version}, after {version}", "Raise at_version."
+        )
+    data = e.ThreadForked(
+        source_id=source.thread_id,
+        source_version=version,
+        source_hash=source_hash,
+        message_id=message_id,
+        hop=place.hop,
+        segment=place.segment,
+        depth=place.depth,
+    )
+    return [decided(data)]
+
+
+def _check_new(view: ThreadView) -> None:
+    if view.thread is not None:
+        raise InvalidInput(
+            "thread_id", f"{thread_text(view)} is in use", "Leave it out, or give a new UUID."
+        )
+
+
+def update(view: ThreadView, command: c.UpdateThread, _: NewId) -> list[Decided]:
+    """Decide a new title or metadata."""
+    living_thread(view)
+    return [
+        decided(e.ThreadUpdated(), e.ThreadDetails(title=command.title, metadata=command.metadata))
+    ]
+
+
+def archive(view: ThreadView, _: c.ArchiveThread, __: NewId) -> list[Decided]:
+    """Decide that a thread rests; nothing if it does already."""
+    return [] if living_thread(view).archived else [decided(e.ThreadArchived())]
+
+
+def unarchive(view: ThreadView, _: c.UnarchiveThread, __: NewId) -> list[Decided]:
+    """Decide that a thread goes on; nothing if it is not archived."""
+    return [decided(e.ThreadUnarchived())] if living_thread(view).archived else []
+
+
+def delete(view: ThreadView, _: c.DeleteThread, __: NewId) -> list[Decided]:
+    """Decide that a thread is hidden; it can be restored."""
+    thread = living_thread(view)
+    if thread.open_runs:
+        raise Refused(
+            "thread_busy",
+            f"{thread_text(view)} has a run that has not ended",
+            "Cancel its runs first.",
+        )
+    return [decided(e.ThreadDeleted())]
+
+
+def restore(view: ThreadView, _: c.RestoreThread, __: NewId) -> list[Decided]:
+    """Decide that a deleted thread is back; nothing if it was not deleted."""
+    return [decided(e.ThreadRestored())] if existing_thread(view).deleted else []

@@ -1,0 +1,341 @@
+"""What can happen to a thread's messages and branches, and to an assistant.
+
+Each class is one event's ``data`` (structure: hashed, never erased) or ``content`` (whatever can be
+personal: erasable). A field may be added with a default; any other change needs a new schema version
+and an upcaster in :data:`THREAD_EVENTS`. Ids are 16 bytes. ``reason`` is the writer's own words for any
+event, so it is content.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import UNSET, UnsetType
+
+from eventstore.conversation.content import StoredPart
+from eventstore.conversation.rows import MessageStatus, Role
+from eventstore.core.catalogue import EventKind
+from eventstore.core.events import EventContent, EventData
+
+# ruff: noqa: D101 (each event is explained once, in the table of docs/format.md)
+
+
+class Note(EventContent, frozen=True):
+    """Content of an event that has none of its own: just the reason, if one was given."""
+
+    reason: str | None = None
+
+
+class ThreadDetails(Note, frozen=True):
+    title: str | None | UnsetType = UNSET
+    metadata: dict[str, Any] | UnsetType = UNSET
+
+
+class ThreadCreated(EventData, frozen=True):
+    pass
+
+
+class ThreadUpdated(EventData, frozen=True):
+    pass
+
+
+class ThreadArchived(EventData, frozen=True):
+    pass
+
+
+class ThreadUnarchived(EventData, frozen=True):
+    pass
+
+
+class ThreadDeleted(EventData, frozen=True):
+    pass
+
+
+class ThreadRestored(EventData, frozen=True):
+    pass
+
+
+class ThreadForked(EventData, frozen=True):
+    """First event of a fork: where it hangs, and the source's hash there."""
+
+    source_id: bytes
+    source_version: int
+    source_hash: bytes
+    message_id: bytes
+    hop: int
+    segment: int
+    depth: int
+
+
+class MessageContent(Note, frozen=True):
+    parts: list[StoredPart] = []
+    metadata: dict[str, Any] | None = None
+    name: str | None = None
+    external_id: str | None = None
+
+
+class MessageBorn(EventData, frozen=True):
+    """What the events that add a message share."""
+
+    message_id: bytes
+    role: Role
+    parent_id: bytes | None = None
+    select: bool = True
+    """Whether the head moves to it."""
+    status: MessageStatus = "completed"
+    run_id: bytes | None = None
+    calls: tuple[str, ...] = ()
+    """Ids of the tool calls it makes."""
+    answers: tuple[str, ...] = ()
+    """Ids of the tool calls it answers."""
+    original_created_at_us: int | None = None
+
+
+class MessageAdded(MessageBorn, frozen=True):
+    queued_version: int | None = None
+    """Version of the ``MessageQueued`` that holds its content, if it waited in the queue."""
+
+
+class MessageEdited(MessageBorn, frozen=True):
+    replaces: bytes | None = None
+
+
+class MessageRegenerated(MessageBorn, frozen=True):
+    replaces: bytes | None = None
+
+
+class MessageQueued(EventData, frozen=True):
+    message_id: bytes
+    role: Role
+    calls: tuple[str, ...] = ()
+    answers: tuple[str, ...] = ()
+    original_created_at_us: int | None = None
+
+
+class MessageAmended(EventData, frozen=True):
+    message_id: bytes
+
+
+class AmendedContent(Note, frozen=True):
+    parts: list[StoredPart] = []
+
+
+class MessageUpdated(EventData, frozen=True):
+    message_id: bytes
+
+
+class MessageDetails(Note, frozen=True):
+    metadata: dict[str, Any] | None | UnsetType = UNSET
+    name: str | None | UnsetType = UNSET
+
+
+class MessageRemoved(EventData, frozen=True):
+    message_id: bytes
+    head: bytes | None = None
+    head_moved: bool = False
+
+
+class MessageRestored(EventData, frozen=True):
+    message_id: bytes
+    head: bytes | None = None
+    head_moved: bool = False
+
+
+class BranchSelected(EventData, frozen=True):
+    """``head`` is None only where a run that began on an empty thread was rolled back."""
+
+    requested: bytes | None
+    head: bytes | None
+
+
+class BranchLabelled(EventData, frozen=True):
+    message_id: bytes
+    cleared: bool = False
+
+
+class LabelContent(Note, frozen=True):
+    label: str | None = None
+
+
+class RunQueued(EventData, frozen=True):
+    run_id: bytes
+    assistant_id: bytes | None = None
+    assistant_version: int | None = None
+    model: str | None = None
+    regenerates: bytes | None = None
+
+
+class RunContent(Note, frozen=True):
+    instructions: str | None = None
+    tools: list[dict[str, Any]] | None = None
+    settings: dict[str, Any] | None = None
+    metadata: dict[str, Any] | None = None
+
+
+class RunStarted(EventData, frozen=True):
+    run_id: bytes
+    head: bytes | None = None
+    holder: str | None = None
+
+
+class RunTakenOver(EventData, frozen=True):
+    run_id: bytes
+    holder: str | None = None
+
+
+class RunActionRequired(EventData, frozen=True):
+    run_id: bytes
+    calls: tuple[str, ...]
+
+
+class ToolOutputsSubmitted(EventData, frozen=True):
+    """Which messages hold the outputs; the text stands once, in them."""
+
+    run_id: bytes
+    message_ids: tuple[bytes, ...]
+    calls: tuple[str, ...]
+    all_in: bool
+
+
+class RunCancelling(EventData, frozen=True):
+    run_id: bytes
+
+
+class Usage(EventData, frozen=True):
+    """Tokens, as the provider counted them."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    total_tokens: int = 0
+
+
+class RunCompleted(EventData, frozen=True):
+    run_id: bytes
+    usage: Usage | None = None
+
+
+class RunIncomplete(EventData, frozen=True):
+    run_id: bytes
+    reason: str = "other"
+    usage: Usage | None = None
+
+
+class RunFailed(EventData, frozen=True):
+    run_id: bytes
+    code: str = "server_error"
+    usage: Usage | None = None
+
+
+class RunCancelled(EventData, frozen=True):
+    run_id: bytes
+
+
+class RunExpired(EventData, frozen=True):
+    run_id: bytes
+
+
+class ErrorContent(Note, frozen=True):
+    message: str | None = None
+
+
+class RunUpdated(EventData, frozen=True):
+    run_id: bytes
+
+
+class RunDetails(Note, frozen=True):
+    metadata: dict[str, Any] | None | UnsetType = UNSET
+
+
+class RunStepStarted(EventData, frozen=True):
+    """What a step saw: enough to rebuild the exact list of messages and revisions."""
+
+    run_id: bytes
+    step_id: bytes
+    type: str
+    head: bytes | None = None
+    seen_version: int | None = None
+    ranges: tuple[tuple[int, int, int, int], ...] = ()
+    left_out: tuple[bytes, ...] = ()
+    salt: bytes | None = None
+    digest: bytes | None = None
+
+
+class RunStepCompleted(EventData, frozen=True):
+    run_id: bytes
+    step_id: bytes
+    usage: Usage | None = None
+
+
+class RunStepFailed(EventData, frozen=True):
+    run_id: bytes
+    step_id: bytes
+    code: str = "server_error"
+
+
+class StepContent(Note, frozen=True):
+    details: dict[str, Any] | None = None
+
+
+class AssistantContent(Note, frozen=True):
+    name: str | None | UnsetType = UNSET
+    description: str | None | UnsetType = UNSET
+    instructions: str | None | UnsetType = UNSET
+    tools: list[dict[str, Any]] | UnsetType = UNSET
+    settings: dict[str, Any] | UnsetType = UNSET
+    metadata: dict[str, Any] | UnsetType = UNSET
+
+
+class AssistantCreated(EventData, frozen=True):
+    model: str | None = None
+
+
+class AssistantUpdated(EventData, frozen=True):
+    model: str | None | UnsetType = UNSET
+
+
+class AssistantDeleted(EventData, frozen=True):
+    pass
+
+
+THREAD_EVENTS: tuple[EventKind, ...] = (
+    EventKind(ThreadCreated, ThreadDetails),
+    EventKind(ThreadUpdated, ThreadDetails),
+    EventKind(ThreadArchived, Note),
+    EventKind(ThreadUnarchived, Note),
+    EventKind(ThreadDeleted, Note),
+    EventKind(ThreadRestored, Note),
+    EventKind(ThreadForked, Note),
+    EventKind(MessageAdded, MessageContent),
+    EventKind(MessageQueued, MessageContent),
+    EventKind(MessageEdited, MessageContent),
+    EventKind(MessageRegenerated, MessageContent),
+    EventKind(MessageAmended, AmendedContent),
+    EventKind(MessageUpdated, MessageDetails),
+    EventKind(MessageRemoved, Note),
+    EventKind(MessageRestored, Note),
+    EventKind(BranchSelected, Note),
+    EventKind(BranchLabelled, LabelContent),
+    EventKind(RunQueued, RunContent),
+    EventKind(RunStarted, Note),
+    EventKind(RunTakenOver, Note),
+    EventKind(RunActionRequired, Note),
+    EventKind(ToolOutputsSubmitted, Note),
+    EventKind(RunCancelling, Note),
+    EventKind(RunCancelled, Note),
+    EventKind(RunCompleted, Note),
+    EventKind(RunIncomplete, Note),
+    EventKind(RunFailed, ErrorContent),
+    EventKind(RunExpired, Note),
+    EventKind(RunUpdated, RunDetails),
+    EventKind(RunStepStarted, StepContent),
+    EventKind(RunStepCompleted, StepContent),
+    EventKind(RunStepFailed, ErrorContent),
+)
+"""Everything that can be in a thread's stream."""
+
+ASSISTANT_EVENTS: tuple[EventKind, ...] = (
+    EventKind(AssistantCreated, AssistantContent),
+    EventKind(AssistantUpdated, AssistantContent),
+    EventKind(AssistantDeleted, Note),
+)
+"""Everything that can be in an assistant's stream."""

@@ -1,0 +1,285 @@
+"""From rows and events to the values a user gets: the one way up, for live tables and replay alike.
+
+Content is in the log, so presenting reads a :class:`~eventstore.conversation.view.ThreadHistory`: the row
+says where a message stands, the event that bore it holds its words, and later events that touched it are
+folded over them. For what a fork inherits, the source's events come first, as of the fork.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from msgspec import UNSET, to_builtins
+
+from eventstore.conversation import events as e
+from eventstore.conversation import tree
+from eventstore.conversation.content import from_stored, text_of
+from eventstore.conversation.rows import MessageRow, RunRow, StepRow, ThreadRow
+from eventstore.conversation.run_lifecycle import TERMINAL
+from eventstore.conversation.values import Message, Revision, Run, RunStep, Thread
+from eventstore.conversation.view import ThreadHistory
+from eventstore.core import ids
+from eventstore.core.events import Event, instant
+
+__all__ = ["message_value", "revisions", "run_value", "step_value", "thread_value"]
+
+_validate_message: Final = Message.__pydantic_validator__.validate_python
+
+
+def _text(prefix: str, key: bytes | None) -> str | None:
+    return None if key is None else f"{prefix}_{key.hex()}"
+
+
+# -- threads ---------------------------------------------------------------------------------------
+
+
+def thread_value(view: ThreadHistory, row: ThreadRow) -> Thread:
+    """Return a thread as users see it."""
+    title, metadata = thread_details(view, row)
+    fork = row.fork
+    return Thread.model_validate(
+        {
+            "id": ids.show(ids.THREAD, row.thread_id),
+            "title": title,
+            "metadata": metadata,
+            "head_id": _text(ids.MESSAGE, row.head),
+            "archived": row.archived,
+            "deleted": row.deleted,
+            "busy": row.open_runs > 0,
+            "forked_from": None
+            if fork is None
+            else {
+                "thread_id": ids.show(ids.THREAD, fork.thread_id),
+                "message_id": ids.show(ids.MESSAGE, fork.message_id),
+                "version": fork.version,
+            },
+            "created_at": instant(row.created_at_us),
+            "updated_at": instant(row.updated_at_us),
+            "version": row.version,
+        }
+    )
+
+
+def thread_details(view: ThreadHistory, row: ThreadRow) -> tuple[str | None, dict[str, Any]]:
+    """Return title and metadata; a fork has its source's until it gets its own."""
+    title: str | None = None
+    metadata: dict[str, Any] = {}
+    source = view.source
+    if source is not None and source.thread is not None:
+        title, metadata = thread_details(source, source.thread)
+    versions = [1, *view.touches_of(row.thread_id)] if row.changed else [1]
+    for version in versions:
+        content = view.event(version).content
+        if isinstance(content, e.ThreadDetails):
+            title = title if content.title is UNSET else content.title
+            metadata = metadata if content.metadata is UNSET else content.metadata
+    return title, metadata
+
+
+# -- messages --------------------------------------------------------------------------------------
+
+
+def message_value(view: ThreadHistory, row: MessageRow) -> Message:
+    """Return a message as users see it."""
+    hop = 0 if row.place is None else row.place.hop
+    owner = _owner(view, hop)
+    born = owner.event(row.content_version)
+    content = _wording(born, _changes(view, row, hop) if row.changed is not None else ())
+    index, count = tree.sibling_position(view, row)
+    thread_id = ids.show(ids.THREAD, view.thread_id)
+    original = born.data.original_created_at_us
+    message = {
+        "id": "msg_" + row.message_id.hex(),
+        "thread_id": thread_id,
+        "parent_id": _text(ids.MESSAGE, row.parent_id),
+        "role": row.role,
+        "content": () if content is None else from_stored(content.parts),
+        "text": "",
+        "name": None if content is None else content.name,
+        "status": row.status,
+        "created_at": instant(born.recorded_at_us),
+        "original_created_at": None if original is None else instant(original),
+        "version": row.version,
+        "revision": row.revision,
+        "sibling_index": index,
+        "sibling_count": count,
+        "replaces": _text(ids.MESSAGE, row.replaces),
+        "origin": {"thread_id": ids.show(ids.THREAD, owner.thread_id), "version": row.version}
+        if hop
+        else None,
+        "run_id": _text(ids.RUN, row.run_id),
+        "actor": born.actor,
+        "external_id": None if content is None else content.external_id,
+        "metadata": {} if content is None else content.metadata or {},
+        "removed": row.removed is not None,
+        "erased": content is None,
+    }
+    if content is not None:
+        message["text"] = "".join([part for part in content.parts if isinstance(part, str)])
+    return _validate_message(message)
+
+
+def _owner(view: ThreadHistory, hop: int) -> ThreadHistory:
+    for _ in range(hop):
+        source = view.source
+        assert source is not None  # noqa: S101 (a message with a hop was inherited)
+        view = source
+    return view
+
+
+def _changes(view: ThreadHistory, row: MessageRow, hop: int) -> list[Event]:
+    """Return the later events about a message, the source's before the fork's own."""
+    source = view.source if hop else None
+    before = [] if source is None else _changes(source, row, hop - 1)
+    return before + [view.event(version) for version in view.touches_of(row.message_id)]
+
+
+def _wording(born: Event, changes: Sequence[Event]) -> e.MessageContent | None:
+    """Return a message's content with later events folded over it; None if it was erased."""
+    content: e.MessageContent | None = born.content
+    if not changes:
+        return content
+    parts = None if content is None else content.parts
+    metadata = None if content is None else content.metadata
+    name = None if content is None else content.name
+    external_id = None if content is None else content.external_id
+    for change in changes:
+        if change.type == "MessageAmended":
+            parts = None if change.content is None else change.content.parts
+        elif isinstance(change.content, e.MessageDetails):
+            metadata = metadata if change.content.metadata is UNSET else change.content.metadata
+            name = name if change.content.name is UNSET else change.content.name
+    if parts is None:
+        return None
+    return e.MessageContent(parts=parts, metadata=metadata, name=name, external_id=external_id)
+
+
+def revisions(view: ThreadHistory, row: MessageRow) -> list[Revision]:
+    """Return every wording of a message, the first one first."""
+    hop = 0 if row.place is None else row.place.hop
+    born = _owner(view, hop).event(row.content_version)
+    changes = _changes(view, row, hop) if row.changed is not None else []
+    amended = [change for change in changes if change.type == "MessageAmended"]
+    return [_revision(number, event) for number, event in enumerate([born, *amended])]
+
+
+def _revision(number: int, event: Event) -> Revision:
+    parts = [] if event.content is None else from_stored(event.content.parts)
+    value = Revision.model_validate(
+        {
+            "revision": number,
+            "content": parts,
+            "text": "",
+            "version": event.version,
+            "created_at": instant(event.recorded_at_us),
+            "actor": event.actor,
+            "erased": event.content is None,
+        }
+    )
+    return value.model_copy(update={"text": text_of(value.content)})
+
+
+# -- runs ------------------------------------------------------------------------------------------
+
+
+def _usage(data: Any) -> dict[str, Any] | None:  # noqa: ANN401 (any event)
+    usage = getattr(data, "usage", None)
+    return None if usage is None else to_builtins(usage)
+
+
+def run_value(view: ThreadHistory, row: RunRow) -> Run:
+    """Return a run as users see it."""
+    queued = view.event(row.version)
+    content: e.RunContent = queued.content or e.RunContent()
+    fields: dict[str, Any] = {
+        "id": ids.show(ids.RUN, row.run_id),
+        "thread_id": ids.show(ids.THREAD, view.thread_id),
+        "assistant_id": _text(ids.ASSISTANT, row.assistant_id),
+        "assistant_version": queued.data.assistant_version,
+        "status": row.status,
+        "model": queued.data.model,
+        "instructions": content.instructions,
+        "tools": content.tools or (),
+        "settings": content.settings or {},
+        "metadata": content.metadata or {},
+        "regenerates": _text(ids.MESSAGE, row.regenerates),
+        "started_head_id": _text(ids.MESSAGE, row.started_head),
+        "last_message_id": _text(ids.MESSAGE, row.last_message),
+        "required_calls": row.pending_calls,
+        "incomplete_reason": None,
+        "error": None,
+        "usage": None,
+        "created_at": instant(queued.recorded_at_us),
+        "started_at": None,
+        "ended_at": None,
+        "version": row.changed,
+    }
+    for version in view.touches_of(row.run_id):
+        _fold_run_event(fields, view.event(version))
+    if row.status in TERMINAL:
+        fields["ended_at"] = fields.pop("last_move")
+    fields.pop("last_move", None)
+    return Run.model_validate(fields)
+
+
+def _fold_run_event(fields: dict[str, Any], event: Event) -> None:
+    data, content = event.data, event.content
+    if event.type == "RunUpdated":
+        if isinstance(content, e.RunDetails) and content.metadata is not UNSET:
+            fields["metadata"] = content.metadata or {}
+        return
+    fields["last_move"] = instant(event.recorded_at_us)
+    fields["usage"] = _usage(data) or fields["usage"]
+    if event.type == "RunStarted":
+        fields["started_at"] = fields["started_at"] or fields["last_move"]
+    elif event.type == "RunFailed":
+        fields["error"] = {"code": data.code, "message": content.message if content else None}
+    elif event.type == "RunIncomplete":
+        fields["incomplete_reason"] = data.reason
+
+
+_STEP_OF_ENDED_RUN: Final = {
+    "failed": "failed",
+    "expired": "expired",
+    "cancelled": "cancelled",
+    "incomplete": "failed",
+    "completed": "completed",
+}
+
+
+def step_value(view: ThreadHistory, row: StepRow) -> RunStep:
+    """Return a step as users see it. A step left open by a run that ended, ended with it."""
+    started = view.event(row.version)
+    data, content = started.data, started.content
+    run = view.run(row.run_id)
+    status: str = row.status
+    if status == "in_progress" and run is not None and run.status in TERMINAL:
+        status = _STEP_OF_ENDED_RUN[run.status]
+    fields: dict[str, Any] = {
+        "id": ids.show(ids.STEP, row.step_id),
+        "run_id": ids.show(ids.RUN, row.run_id),
+        "thread_id": ids.show(ids.THREAD, view.thread_id),
+        "type": data.type,
+        "status": status,
+        "details": (content.details if content else None) or {},
+        "head_id": _text(ids.MESSAGE, data.head),
+        "seen_version": data.seen_version,
+        "left_out": tuple(ids.show(ids.MESSAGE, key) for key in data.left_out),
+        "error": None,
+        "usage": None,
+        "created_at": instant(started.recorded_at_us),
+        "ended_at": None,
+        "version": row.version,
+    }
+    for version in view.touches_of(row.step_id):
+        ended = view.event(version)
+        fields["ended_at"] = instant(ended.recorded_at_us)
+        fields["version"] = version
+        fields["usage"] = _usage(ended.data)
+        if isinstance(ended.content, e.ErrorContent) or ended.type == "RunStepFailed":
+            message = ended.content.message if ended.content else None
+            fields["error"] = {"code": ended.data.code, "message": message}
+        elif isinstance(ended.content, e.StepContent) and ended.content.details is not None:
+            fields["details"] = {**fields["details"], **ended.content.details}
+    return RunStep.model_validate(fields)

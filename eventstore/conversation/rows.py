@@ -1,0 +1,194 @@
+"""The rows that events change: what deciding reads, and what the decision tables hold.
+
+``evolve`` returns rows; the folded state keeps them in maps, ``projections`` writes them to tables. A
+row is a frozen value, so a state that shares rows with an older one shares them safely.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal, NamedTuple, TypeAlias
+
+import msgspec
+
+__all__ = [
+    "PROJECTION_VERSION",
+    "ROOT",
+    "BranchPointRow",
+    "ForkPoint",
+    "LabelRow",
+    "MessageRow",
+    "Place",
+    "Role",
+    "Row",
+    "RunRow",
+    "RunStatus",
+    "SegmentRow",
+    "StepRow",
+    "ThreadRow",
+    "TouchRow",
+]
+
+Role: TypeAlias = Literal["system", "user", "assistant", "tool"]
+MessageStatus: TypeAlias = Literal["queued", "completed", "incomplete"]
+RunStatus: TypeAlias = Literal[
+    "queued",
+    "in_progress",
+    "requires_action",
+    "cancelling",
+    "completed",
+    "incomplete",
+    "failed",
+    "cancelled",
+    "expired",
+]
+StepStatus: TypeAlias = Literal["in_progress", "completed", "failed", "cancelled", "expired"]
+
+
+class Place(NamedTuple):
+    """Where a message stands in its thread's tree.
+
+    ``hop`` is 0 in the thread itself, 1 in the thread it was forked from, 2 in that one's source.
+    ``segment`` is the version of the event that began the segment, ``depth`` counts from 1 at a root.
+    """
+
+    hop: int
+    segment: int
+    depth: int
+
+
+PROJECTION_VERSION: Final = 1
+"""Raised when the meaning of rows changes; a thread's rows of an older one are rebuilt before use."""
+
+ROOT: Final = Place(0, 0, 0)
+"""The place above every root."""
+
+
+class ForkPoint(NamedTuple):
+    """Where a fork hangs: a message of another thread, as of one of its versions."""
+
+    thread_id: bytes
+    message_id: bytes
+    place: Place
+    version: int
+
+
+class _Row(msgspec.Struct, frozen=True):
+    pass
+
+
+class ThreadRow(_Row):
+    """A thread as it stands."""
+
+    thread_id: bytes
+    version: int
+    created_position: int
+    created_at_us: int
+    updated_at_us: int
+    head: bytes | None = None
+    archived: bool = False
+    deleted: bool = False
+    changed: bool = False
+    """Title or metadata were updated: look for touches."""
+    open_runs: int = 0
+    queued_messages: int = 0
+    removed_messages: int = 0
+    fork: ForkPoint | None = None
+    projection_version: int = PROJECTION_VERSION
+    """Version of the meaning of rows that wrote it."""
+
+
+class MessageRow(_Row):
+    """A message's place and state; its content is in the log."""
+
+    message_id: bytes
+    version: int
+    role: Role
+    place: Place | None
+    """None while it is queued."""
+    parent_id: bytes | None = None
+    status: MessageStatus = "completed"
+    queued_version: int | None = None
+    """Version of its ``MessageQueued``, which holds the content."""
+    replaces: bytes | None = None
+    run_id: bytes | None = None
+    open_calls: tuple[str, ...] = ()
+    """Tool calls on the path down to here that have no result yet."""
+    removed: int | None = None
+    """Version that removed it."""
+    changed: int | None = None
+    """Last version that touched it since it was added."""
+    revision: int = 0
+    """How often it was amended."""
+
+    @property
+    def content_version(self) -> int:
+        """Version of the event that holds the content as first given."""
+        return self.queued_version or self.version
+
+
+class SegmentRow(_Row):
+    """A run of messages, each the only or first child of the one before."""
+
+    hop: int
+    segment: int
+    parent: Place
+    """The place it hangs from; its first message is one deeper."""
+    ordinal: int = 0
+    """How many siblings its first message had when it was made."""
+
+
+class BranchPointRow(_Row):
+    """A place from which segments hang: how many children, and which was active last."""
+
+    place: Place
+    children: int
+    removed: int = 0
+    active: tuple[int, int] | None = None
+    """Hop and segment of the active child; None is the next message of the same segment."""
+
+
+class RunRow(_Row):
+    """A run as it stands."""
+
+    run_id: bytes
+    version: int
+    """Of its ``RunQueued``: its place in the queue."""
+    status: RunStatus
+    changed: int
+    assistant_id: bytes | None = None
+    regenerates: bytes | None = None
+    started: bool = False
+    """It was past queued once; after its tool outputs came in it keeps its place at the front."""
+    started_head: bytes | None = None
+    last_message: bytes | None = None
+    """Where its next message attaches."""
+    pending_calls: tuple[str, ...] = ()
+    steps: int = 0
+
+
+class StepRow(_Row):
+    """A step of a run."""
+
+    step_id: bytes
+    run_id: bytes
+    version: int
+    status: StepStatus = "in_progress"
+
+
+class LabelRow(_Row):
+    """A message's label; None once it was taken away."""
+
+    message_id: bytes
+    label: str | None
+
+
+class TouchRow(_Row):
+    """An event, after the first, that says something about a thread, message, run or step."""
+
+    subject_id: bytes
+    version: int
+
+
+Row: TypeAlias = (
+    ThreadRow | MessageRow | SegmentRow | BranchPointRow | RunRow | StepRow | LabelRow | TouchRow
+)

@@ -1,0 +1,76 @@
+"""The life of a run, as a table that the code reads.
+
+::
+
+    (new) ─▶ queued ─▶ in_progress ─▶ completed │ incomplete │ failed │ expired
+               ▲           │  ▲ (taken over)
+     all       │           ├──▶ requires_action ─▶ cancelling, expired
+     outputs ──┴───────────┘         │
+     are in                          ▼
+                         cancelling ─▶ cancelled (or what came first)
+
+A terminal run never changes. A thread is busy while one of its runs is not terminal, and at most one of
+them is past ``queued``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from eventstore.conversation.rows import RunStatus
+from eventstore.errors import Refused
+
+__all__ = ["MOVES", "PAST_QUEUED", "TERMINAL", "next_status"]
+
+TERMINAL: Final = frozenset({"completed", "incomplete", "failed", "cancelled", "expired"})
+PAST_QUEUED: Final = frozenset({"in_progress", "requires_action", "cancelling"})
+
+_ENDS: Final[Mapping[str, RunStatus]] = {
+    "RunCompleted": "completed",
+    "RunIncomplete": "incomplete",
+    "RunFailed": "failed",
+    "RunExpired": "expired",
+}
+
+MOVES: Final[Mapping[RunStatus, Mapping[str, RunStatus]]] = {
+    "queued": {
+        "RunStarted": "in_progress",
+        "RunCancelled": "cancelled",
+        "RunExpired": "expired",
+        "RunFailed": "failed",
+    },
+    "in_progress": {
+        **_ENDS,
+        "RunTakenOver": "in_progress",
+        "RunActionRequired": "requires_action",
+        "RunCancelling": "cancelling",
+    },
+    "requires_action": {
+        "ToolOutputsSubmitted": "queued",
+        "RunCancelling": "cancelling",
+        "RunExpired": "expired",
+    },
+    "cancelling": {**_ENDS, "RunCancelled": "cancelled"},
+}
+"""From a status, by an event, to the next status. What is not here cannot happen."""
+
+
+def next_status(status: RunStatus, event: str, run_id: str) -> RunStatus:
+    """Return the status after ``event``.
+
+    Raises:
+        Refused: ``"run_ended"`` or ``"illegal_transition"``.
+    """
+    if status in TERMINAL:
+        raise Refused(
+            "run_ended", f"{run_id} is {status} and never changes again", "Create a new run."
+        )
+    moves = MOVES[status]
+    if event not in moves:
+        raise Refused(
+            "illegal_transition",
+            f"{run_id} is {status}; {event} cannot follow",
+            f"From here a run can take: {', '.join(sorted(moves))}.",
+        )
+    return moves[event]

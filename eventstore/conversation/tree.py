@@ -1,0 +1,191 @@
+"""The message tree as segments and depths.
+
+A segment is a stretch of messages that follow one another; a message's place is its segment and its
+depth. A path from a root to a message is then a short list of ranges (:func:`ranges`), so a page of a
+10,000-message path, a branch switch and a fork cost the same at any length, where a walk up parent
+pointers would cost 15 ms. A child continues its parent's segment if it is the first there, else it
+begins a segment that hangs from the parent. Each branch point remembers its last active child, which is
+how selecting an inner message finds the leaf that was last active below it (:func:`leaf_below`).
+
+Ids of segments are versions, so a descendant's segment always compares higher: ancestors of two places
+meet by climbing from the higher one (:func:`_order`), without looking at the rest of the tree. Places
+inherited by a fork (``hop`` above 0) are ancestors of everything in the fork itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from msgspec.structs import replace
+
+from eventstore.conversation.rows import (
+    ROOT,
+    BranchPointRow,
+    MessageRow,
+    Place,
+    Row,
+    SegmentRow,
+)
+from eventstore.conversation.view import ThreadView
+
+__all__ = [
+    "Range",
+    "child_rows",
+    "head_move_rows",
+    "leaf_below",
+    "on_path",
+    "parent_place",
+    "ranges",
+    "removal_rows",
+    "sibling_position",
+]
+
+
+_ABOVE_ALL: Final = (-(2**31), 0)
+
+
+class Range(NamedTuple):
+    """Messages of one segment at depths start..end, both included."""
+
+    hop: int
+    segment: int
+    start: int
+    end: int
+
+
+def ranges(view: ThreadView, place: Place) -> Iterator[Range]:
+    """Yield the ranges of the path that ends at ``place``, from the end upwards."""
+    while place != ROOT:
+        parent = _segment(view, place).parent
+        yield Range(place.hop, place.segment, parent.depth + 1, place.depth)
+        place = parent
+
+
+def on_path(view: ThreadView, place: Place, end: Place) -> bool:
+    """Tell whether ``place`` lies on the path from a root to ``end``."""
+    while end != ROOT and _order(end) > _order(place):
+        end = _segment(view, end).parent
+    return _order(end) == _order(place) and place.depth <= end.depth
+
+
+def parent_place(view: ThreadView, place: Place) -> Place:
+    """Return the place of the parent; :data:`ROOT` for a root."""
+    parent = _segment(view, place).parent
+    return parent if place.depth == parent.depth + 1 else place._replace(depth=place.depth - 1)
+
+
+def child_rows(
+    view: ThreadView, parent: Place, version: int, *, active: bool
+) -> tuple[Place, list[Row]]:
+    """Find the place of a new child, added by the event ``version``, and the rows this changes.
+
+    With ``active`` the parent's branch point, if there is one, turns to the new child.
+    """
+    below = parent._replace(depth=parent.depth + 1)
+    if parent.hop == 0 and parent.segment and view.message_at(below) is None:
+        return below, []
+    point = view.branch_point(parent) or _unbranched(view, parent)
+    begun = SegmentRow(hop=0, segment=version, parent=parent, ordinal=point.children)
+    turned = (0, version) if active else point.active
+    return (
+        Place(0, version, below.depth),
+        [begun, replace(point, children=point.children + 1, active=turned)],
+    )
+
+
+def _unbranched(view: ThreadView, place: Place) -> BranchPointRow:
+    """Return the branch point that a place would have: at most the message after it as a child."""
+    below = view.message_at(place._replace(depth=place.depth + 1)) if place != ROOT else None
+    return BranchPointRow(
+        place=place,
+        children=0 if below is None else 1,
+        removed=0 if below is None or below.removed is None else 1,
+    )
+
+
+def leaf_below(view: ThreadView, place: Place) -> Place:
+    """Return the leaf that was last active at or below ``place``, stopping above a removed message."""
+    while True:
+        hop, segment, depth = place
+        end = view.end_of(hop, segment)
+        turn = next(iter(view.turns(hop, segment, depth, end)), None)
+        stop = turn.place.depth if turn else end
+        gone = view.first_removed(hop, segment, depth + 1, stop)
+        if gone is not None:
+            return Place(hop, segment, gone - 1)
+        if turn is None:
+            return Place(hop, segment, end)
+        child = Place(*(turn.active or (hop, segment)), turn.place.depth + 1)
+        if view.first_removed(child.hop, child.segment, child.depth, child.depth) is not None:
+            return turn.place
+        place = child
+
+
+def head_move_rows(view: ThreadView, old: Place | None, new: Place) -> list[BranchPointRow]:
+    """Return the branch points that must point at ``new``'s path now that the head moves there.
+
+    Only what differs from the old head's path is looked at: everything above already points this way.
+    """
+    changed: list[BranchPointRow] = []
+    here, other = new, old or ROOT
+    while _order(here) != _order(other):
+        if _order(here) > _order(other):
+            parent = _segment(view, here).parent
+            changed += _straightened(view, here, parent.depth + 1)
+            point = view.branch_point(parent)
+            if point is not None and point.active != here[:2]:
+                changed.append(replace(point, active=here[:2]))
+            here = parent
+        else:
+            other = _segment(view, other).parent
+    if here.depth > other.depth:
+        changed += _straightened(view, here, other.depth)
+    return changed
+
+
+def _straightened(view: ThreadView, place: Place, start: int) -> list[BranchPointRow]:
+    """Point every branch point above ``place`` in its segment, from ``start`` on, down the segment."""
+    if place.segment == 0:
+        return []
+    turns = view.turns(place.hop, place.segment, start, place.depth - 1)
+    return [replace(turn, active=None) for turn in turns]
+
+
+def removal_rows(view: ThreadView, place: Place, by: int) -> list[BranchPointRow]:
+    """Return the branch point above ``place`` with ``by`` more children removed."""
+    point = view.branch_point(parent_place(view, place))
+    return [] if point is None else [replace(point, removed=point.removed + by)]
+
+
+def sibling_position(view: ThreadView, row: MessageRow) -> tuple[int, int]:
+    """Return index (from 0, in order of creation) and count among siblings that are not removed."""
+    if row.place is None:
+        return 0, 1
+    parent = parent_place(view, row.place)
+    point = view.branch_point(parent)
+    if point is None:
+        return 0, 1
+    if point.removed == 0:
+        first = row.place.depth == _segment(view, row.place).parent.depth + 1
+        return (_segment(view, row.place).ordinal if first else 0), point.children
+    visible = [sibling for sibling in view.children(parent) if _visible(view, sibling)]
+    index = visible.index(row.place) if row.place in visible else 0
+    return index, max(len(visible), 1)
+
+
+def _visible(view: ThreadView, place: Place) -> bool:
+    row = view.message_at(place)
+    return row is not None and row.removed is None
+
+
+def _segment(view: ThreadView, place: Place) -> SegmentRow:
+    row = view.segment(place.hop, place.segment)
+    if row is None:
+        message = f"the tree has no segment {place.segment} at hop {place.hop}"
+        raise LookupError(message)
+    return row
+
+
+def _order(place: Place) -> tuple[int, int]:
+    return (-place.hop, place.segment) if place.segment else _ABOVE_ALL

@@ -1,0 +1,90 @@
+"""What deciding and evolving may look at: a thread's rows, by key.
+
+Two classes keep this protocol: ``state.FoldedThread``, rows folded from the whole history in memory, and
+``projections.stored_thread.StoredThread``, rows read by key in the append's own transaction. A law
+says that both give the same events.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol, Self
+
+from eventstore.core.events import Event
+from eventstore.conversation.rows import (
+    BranchPointRow,
+    LabelRow,
+    MessageRow,
+    Place,
+    RunRow,
+    SegmentRow,
+    StepRow,
+    ThreadRow,
+)
+
+__all__ = ["ThreadHistory", "ThreadView"]
+
+
+class ThreadView(Protocol):
+    """Reads by key; each returns None (or nothing) for what does not exist."""
+
+    @property
+    def thread_id(self) -> bytes:
+        """The thread's id, whether or not it exists."""
+
+    @property
+    def thread(self) -> ThreadRow | None:
+        """The thread's own row."""
+
+    def message(self, message_id: bytes) -> MessageRow | None:
+        """A message of this thread, queued, added or inherited by a fork."""
+
+    def message_at(self, place: Place) -> MessageRow | None:
+        """The message at a place."""
+
+    def segment(self, hop: int, segment: int) -> SegmentRow | None:
+        """A segment on which messages of this thread stand."""
+
+    def end_of(self, hop: int, segment: int) -> int:
+        """Depth of a segment's last message, as far as this thread sees it."""
+
+    def branch_point(self, place: Place) -> BranchPointRow | None:
+        """The branch point at a place, if segments hang from it."""
+
+    def turns(self, hop: int, segment: int, start: int, end: int) -> Sequence[BranchPointRow]:
+        """Branch points at depths start..end whose active child leaves the segment, in order."""
+
+    def children(self, place: Place) -> Sequence[Place]:
+        """Places of all children, removed ones included, in order of creation."""
+
+    def first_removed(self, hop: int, segment: int, start: int, end: int) -> int | None:
+        """Depth of the first removed message at depths start..end."""
+
+    def queued_messages(self) -> Sequence[MessageRow]:
+        """Messages waiting for a run to end, in the order they were sent; removed ones left out."""
+
+    def open_runs(self) -> Sequence[RunRow]:
+        """Runs that have not ended, in the order they were created."""
+
+    def run(self, run_id: bytes) -> RunRow | None:
+        """A run of this thread."""
+
+    def step(self, step_id: bytes) -> StepRow | None:
+        """A step of one of this thread's runs."""
+
+    def label(self, label: str) -> LabelRow | None:
+        """The message that bears a label."""
+
+
+class ThreadHistory(ThreadView, Protocol):
+    """A view that also finds events: what presenting needs, since content is in the log."""
+
+    def touches_of(self, subject_id: bytes) -> Sequence[int]:
+        """Versions of later events about a thread, message, run or step, in order."""
+
+    def event(self, version: int) -> Event:
+        """One event of this thread."""
+
+    @property
+    def source(self) -> Self | None:
+        """For a fork: its source, as of the version it was forked at."""

@@ -1,0 +1,30 @@
+"""Which events each built-in category knows, and who decides for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from eventstore.conversation.events import ASSISTANT_EVENTS, THREAD_EVENTS
+from eventstore.conversing.assistants import AssistantDeciding
+from eventstore.conversing.plain import PlainDeciding
+from eventstore.conversing.threads import ThreadDeciding
+from eventstore.core import ids
+from eventstore.core.catalogue import Catalogue
+from eventstore.storage.append import Deciding, Log
+from eventstore.storage.transaction import Transaction
+
+__all__ = ["CATALOGUES", "DECIDINGS"]
+
+CATALOGUES: Final[Mapping[str, Catalogue]] = {
+    ids.THREAD: Catalogue(THREAD_EVENTS),
+    ids.ASSISTANT: Catalogue(ASSISTANT_EVENTS),
+    ids.STORE: Catalogue(()),
+}
+"""Built-in categories; an application's own events may not use them."""
+
+DECIDINGS: Final[Mapping[str, Callable[[Transaction, Log], Deciding]]] = {
+    ids.THREAD: ThreadDeciding,
+    ids.ASSISTANT: AssistantDeciding,
+    "": PlainDeciding,
+}

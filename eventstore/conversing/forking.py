@@ -1,0 +1,48 @@
+"""Deciding a fork: finds the message and the version that are meant in the source, under the same lock."""
+
+from __future__ import annotations
+
+from eventstore.conversation import commands as c
+from eventstore.conversation.decide.common import living_thread
+from eventstore.conversation.decide.threads import fork
+from eventstore.conversation.state import FoldedThread
+from eventstore.core import ids
+from eventstore.core.events import Decided, StreamKey
+from eventstore.errors import InvalidInput, Refused
+from eventstore.projections.folding import fold_thread
+from eventstore.projections.stored_thread import StoredThread
+from eventstore.storage import read
+from eventstore.storage.append import Log
+from eventstore.storage.transaction import Transaction
+
+__all__ = ["decide_fork"]
+
+
+def decide_fork(
+    tx: Transaction, log: Log, tenant: str, view: StoredThread, command: c.ForkThread
+) -> list[Decided]:
+    """Return the first event of a fork.
+
+    At the source's current version its rows say everything, in the same time at any length. An earlier
+    version has to be folded: only then is it known what was visible.
+    """
+    stored = StoredThread(tx, log, tenant, command.source_id)
+    now = living_thread(stored).version
+    version = now if command.at_version is None else command.at_version
+    if not 1 <= version <= now:
+        raise InvalidInput(
+            "at_version", f"{version} is not a version of the source", f"Give 1 to {now}."
+        )
+    source: StoredThread | FoldedThread = stored
+    if version != now:
+        source = fold_thread(tx, log, tenant, command.source_id, until=version)
+    thread = living_thread(source)
+    message_id = command.at_message or thread.head
+    if message_id is None:
+        raise Refused(
+            "nothing_to_fork", "the source has no message on its active path", "Give at_message."
+        )
+    stream = StreamKey(tenant, ids.THREAD, command.source_id)
+    there = read.event_at(tx, stream, version)
+    assert there is not None  # noqa: S101 (versions have no gaps)
+    return fork(view, source, message_id, version, there.hash)

@@ -1,0 +1,41 @@
+"""Streams of the application's own categories: the events are what the caller says they are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from eventstore.core.events import Decided, Event
+from eventstore.storage.append import AppendRequest, Log
+from eventstore.storage.transaction import Transaction
+
+__all__ = ["PlainDeciding"]
+
+
+class PlainDeciding:
+    """Appends the events given, and projects nothing."""
+
+    def __init__(self, tx: Transaction, log: Log) -> None:
+        """There is nothing to look up."""
+
+    def decide(self, _: AppendRequest, command: Sequence[Decided]) -> Sequence[Decided]:
+        return command
+
+    def evolve(self, request: AppendRequest, event: Event) -> None:
+        """Nothing is folded."""
+
+    def result(self, _: AppendRequest, __: object, events: Sequence[Event]) -> int:
+        """Return how many events were appended."""
+        return len(events)
+
+    def repeated(self, _: AppendRequest, __: object, first: int, last: int) -> int:
+        return last - first + 1
+
+    def mark(self, _: AppendRequest) -> Any:  # noqa: ANN401 (opaque)
+        return None
+
+    def back_to(self, request: AppendRequest, mark: object) -> None:
+        """Nothing was folded."""
+
+    def write(self) -> None:
+        """Nothing is projected."""

@@ -1,0 +1,120 @@
+"""What the caller of a write gets back, from the state right after it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+from eventstore.conversation import commands as c
+from eventstore.conversation import present
+from eventstore.conversation.rows import MessageRow
+from eventstore.conversation.values import Branch, Message, Run, RunStep, Thread
+from eventstore.conversation.view import ThreadHistory
+from eventstore.core import ids
+from eventstore.core.events import Event
+
+__all__ = ["branch_value", "of"]
+
+_BORN: Final = {"MessageAdded", "MessageEdited", "MessageRegenerated", "MessageQueued"}
+
+
+def of(view: ThreadHistory, command: c.Command, events: Sequence[Event]) -> Any:  # noqa: ANN401
+    """Return the thread, message, branch, run or step that ``command`` made or changed."""
+    return _RESULTS[type(command)](view, command, events)
+
+
+def _thread(view: ThreadHistory, _: object, __: object) -> Thread:
+    assert view.thread is not None  # noqa: S101 (decided)
+    return present.thread_value(view, view.thread)
+
+
+def _message(view: ThreadHistory, message_id: bytes) -> Message:
+    row = view.message(message_id)
+    assert row is not None  # noqa: S101 (decided)
+    return present.message_value(view, row)
+
+
+def _born(view: ThreadHistory, _: object, events: Sequence[Event]) -> Message:
+    """The last message the command added: those that joined from the queue come before it."""
+    born = next(event for event in reversed(events) if event.type in _BORN)
+    return _message(view, born.data.message_id)
+
+
+def _target(view: ThreadHistory, command: Any, _: object) -> Message:  # noqa: ANN401
+    return _message(view, command.target)
+
+
+def branch_value(view: ThreadHistory, row: MessageRow, label: str | None) -> Branch:
+    """Return the branch that ends at a message."""
+    assert view.thread is not None  # noqa: S101 (asked by the caller)
+    return Branch(
+        leaf_id=ids.show(ids.MESSAGE, row.message_id),
+        label=label,
+        active=view.thread.head == row.message_id,
+        depth=0 if row.place is None else row.place.depth,
+    )
+
+
+def _selected(view: ThreadHistory, _: object, __: object) -> Branch:
+    assert view.thread is not None  # noqa: S101 (decided)
+    row = view.message(view.thread.head or b"")
+    assert row is not None  # noqa: S101 (selected)
+    return branch_value(view, row, None)
+
+
+def _labelled(view: ThreadHistory, command: c.LabelBranch, _: object) -> Branch:
+    row = view.message(command.target)
+    assert row is not None  # noqa: S101 (decided)
+    return branch_value(view, row, command.label)
+
+
+def _run(view: ThreadHistory, command: Any, events: Sequence[Event]) -> Run:  # noqa: ANN401
+    run_id = getattr(command, "run_id", None)
+    if run_id is None:
+        run_id = next(event for event in reversed(events) if event.type == "RunQueued").data.run_id
+    row = view.run(run_id)
+    assert row is not None  # noqa: S101 (decided)
+    return present.run_value(view, row)
+
+
+def _step(view: ThreadHistory, command: Any, events: Sequence[Event]) -> RunStep:  # noqa: ANN401
+    row = view.step(events[-1].data.step_id if events else command.step_id)
+    assert row is not None  # noqa: S101 (decided)
+    return present.step_value(view, row)
+
+
+_RESULTS: Final[Mapping[type[c.Command], Callable[[ThreadHistory, Any, Sequence[Event]], Any]]] = {
+    **dict.fromkeys(
+        (
+            c.CreateThread,
+            c.ForkThread,
+            c.UpdateThread,
+            c.ArchiveThread,
+            c.UnarchiveThread,
+            c.DeleteThread,
+            c.RestoreThread,
+        ),
+        _thread,
+    ),
+    **dict.fromkeys((c.CreateMessage, c.EditMessage, c.RegenerateMessage), _born),
+    **dict.fromkeys(
+        (c.AmendMessage, c.UpdateMessage, c.RemoveMessage, c.RestoreMessage), _target
+    ),
+    c.SelectBranch: _selected,
+    c.LabelBranch: _labelled,
+    **dict.fromkeys(
+        (
+            c.CreateRun,
+            c.StartRun,
+            c.RequireAction,
+            c.SubmitToolOutputs,
+            c.CompleteRun,
+            c.FailRun,
+            c.CancelRun,
+            c.ExpireRun,
+            c.UpdateRun,
+        ),
+        _run,
+    ),
+    **dict.fromkeys((c.StartStep, c.CompleteStep, c.FailStep), _step),
+}

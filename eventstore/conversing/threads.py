@@ -1,0 +1,119 @@
+"""Deciding and projecting for threads, within one transaction.
+
+One view a thread for the whole batch: the tenth command sees what the first nine did, and changed rows
+are written once at the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from msgspec.structs import replace
+
+from eventstore.conversation import commands as c
+from eventstore.conversation import events as e
+from eventstore.conversation.decide import check_expected_head, decide
+from eventstore.conversation.evolve import evolve
+from eventstore.conversing import results
+from eventstore.conversing.assistants import assistant_for_run
+from eventstore.conversing.forking import decide_fork
+from eventstore.core.events import Decided, Event, StreamKey
+from eventstore.projections.folding import fold_thread
+from eventstore.projections.indexes import ContentIndex, copy_metadata
+from eventstore.projections.rebuild import bring_up_to_date
+from eventstore.projections.stored_thread import StoredThread, write_rows
+from eventstore.storage.append import AppendRequest, Log
+from eventstore.storage.interning import find_tenant
+from eventstore.storage.transaction import Transaction
+
+__all__ = ["Guards", "ThreadDeciding"]
+
+
+class Guards(NamedTuple):
+    """What a write says besides its commands."""
+
+    expected_head: bytes | None = None
+    reason: str | None = None
+
+
+_NO_GUARDS = Guards()
+
+
+class ThreadDeciding:
+    """Keeps ``storage.append.Deciding`` for the category ``thread``."""
+
+    def __init__(self, tx: Transaction, log: Log) -> None:
+        self._tx = tx
+        self._log = log
+        self._views: dict[StreamKey, StoredThread] = {}
+        self._index = ContentIndex()
+        self._forks: list[tuple[StreamKey, bytes]] = []
+
+    def _view(self, stream: StreamKey) -> StoredThread:
+        view = self._views.get(stream)
+        if view is None:
+            view = StoredThread(self._tx, self._log, stream.tenant, stream.id)
+            row = view.thread
+            if row is not None and bring_up_to_date(self._tx, self._log, stream, row):
+                view = StoredThread(self._tx, self._log, stream.tenant, stream.id)
+            self._views[stream] = view
+        return view
+
+    def decide(self, request: AppendRequest, command: c.Command) -> Sequence[Decided]:
+        guards: Guards = request.options or _NO_GUARDS
+        view = self._view(request.stream)
+        if guards.expected_head is not None:
+            check_expected_head(view, guards.expected_head)
+        if isinstance(command, c.ForkThread):
+            decided = decide_fork(self._tx, self._log, request.stream.tenant, view, command)
+        else:
+            if isinstance(command, c.CreateRun) and command.assistant_id is not None:
+                command = assistant_for_run(self._tx, self._log, request.stream.tenant, command)
+            decided = decide(view, command, self._log.sources.new_id)
+        return decided if guards.reason is None else _with_reason(decided, guards.reason)
+
+    def evolve(self, request: AppendRequest, event: Event) -> None:
+        view = self._view(request.stream)
+        view.put(event, evolve(view, event))
+        tenant = find_tenant(self._tx, request.stream.tenant)
+        assert tenant is not None  # noqa: S101 (the event interned it)
+        if event.content is not None:
+            self._index.see(tenant, request.stream.id, event)
+        if event.type == "ThreadForked":
+            self._forks.append((request.stream, event.data.source_id))
+
+    def result(self, request: AppendRequest, command: c.Command, events: Sequence[Event]) -> Any:  # noqa: ANN401
+        return results.of(self._view(request.stream), command, events)
+
+    def repeated(self, request: AppendRequest, command: c.Command, first: int, last: int) -> Any:  # noqa: ANN401
+        """Rebuild what the caller got first from the events up to then; never a stored copy."""
+        stream = request.stream
+        state = fold_thread(self._tx, self._log, stream.tenant, stream.id, until=last)
+        events = [state.event(version) for version in range(first, last + 1)]
+        return results.of(state, command, events)
+
+    def mark(self, request: AppendRequest) -> Any:  # noqa: ANN401
+        return self._view(request.stream).mark()
+
+    def back_to(self, request: AppendRequest, mark: Any) -> None:  # noqa: ANN401
+        self._view(request.stream).back_to(mark)
+
+    def write(self) -> None:
+        write_rows(
+            self._tx, (row for view in self._views.values() for row in view.changed_rows())
+        )
+        for stream, source in self._forks:
+            tenant = find_tenant(self._tx, stream.tenant)
+            assert tenant is not None  # noqa: S101 (the fork's event interned it)
+            copy_metadata(self._tx, tenant, source, stream.id)
+        self._index.write(self._tx)
+
+
+def _with_reason(decided: Sequence[Decided], reason: str) -> list[Decided]:
+    """Put the writer's reason into the content of each event."""
+    return [
+        event._replace(content=replace(event.content or e.Note(), reason=reason))  # type: ignore[type-var]
+        for event in decided
+    ]
+

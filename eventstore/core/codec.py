@@ -1,0 +1,51 @@
+"""Bytes of events: MessagePack of the values, and how content passes on its way to the table.
+
+Stored bytes are canonical: what is hashed is what is stored, and nothing re-encodes it. MessagePack
+rather than JSON because ids are 16 raw bytes; ``docs/format.md`` shows how to read it without us.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, Protocol
+
+import msgspec
+
+__all__ = ["PLAIN", "ContentCodec", "decode_any", "encode", "encode_canonical"]
+
+_encoder: Final = msgspec.msgpack.Encoder()
+_canonical: Final = msgspec.msgpack.Encoder(order="deterministic")
+_decoder: Final = msgspec.msgpack.Decoder()
+
+encode = _encoder.encode
+"""MessagePack bytes of a struct or JSON value, keys in the order given."""
+
+encode_canonical = _canonical.encode
+"""The same with sorted keys: equal values give equal bytes. For digests."""
+
+
+def decode_any(raw: bytes) -> Any:  # noqa: ANN401 (untyped by nature)
+    """Decode MessagePack into plain Python values."""
+    return _decoder.decode(raw)
+
+
+class ContentCodec(Protocol):
+    """What happens to content between encoding and hashing; sealing goes here."""
+
+    def seal(self, content: bytes, subject: bytes | None) -> bytes:
+        """Return the bytes to store; the commitment is made over these."""
+
+    def unseal(self, stored: bytes, subject: bytes | None) -> bytes:
+        """Return what :meth:`seal` was given."""
+
+
+class _Plain:
+    """Stores content as it is."""
+
+    def seal(self, content: bytes, subject: bytes | None) -> bytes:  # noqa: ARG002
+        return content
+
+    def unseal(self, stored: bytes, subject: bytes | None) -> bytes:  # noqa: ARG002
+        return stored
+
+
+PLAIN: Final[ContentCodec] = _Plain()

@@ -1,0 +1,160 @@
+"""The shapes an event passes through: decided, happened, recorded.
+
+A decider returns :class:`Decided` values; appending numbers, chains and encodes them; ``evolve`` is
+handed :class:`Event`, the typed value with its place in the stream; readers of the log get
+:class:`RecordedEvent`, everything that is stored, decoded for people.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple, Self
+
+import msgspec
+from pydantic import BaseModel, ConfigDict
+
+from eventstore.core import ids
+from eventstore.errors import InvalidInput
+
+__all__ = [
+    "Decided",
+    "Event",
+    "EventContent",
+    "EventData",
+    "NewEvent",
+    "Position",
+    "RecordedEvent",
+    "StreamKey",
+    "instant",
+    "microseconds",
+]
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def instant(us: int) -> datetime:
+    """Return microseconds since 1970 as an aware UTC datetime."""
+    return _EPOCH + timedelta(microseconds=us)
+
+
+def microseconds(moment: datetime, field: str) -> int:
+    """Return an aware datetime as microseconds since 1970.
+
+    Raises:
+        InvalidInput: for anything else; a naive datetime means different moments on different hosts.
+    """
+    if not isinstance(moment, datetime):
+        raise InvalidInput(field, f"expected a datetime, got {type(moment).__name__}", "Give one.")
+    if moment.tzinfo is None:
+        raise InvalidInput(
+            field, "the datetime has no time zone", "Use datetime.now(UTC) or add tzinfo."
+        )
+    return (moment - _EPOCH) // timedelta(microseconds=1)
+
+
+class EventData(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Base of an event's ``data``: structure, hashed, never erased. The class name is the type."""
+
+
+class EventContent(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Base of an event's ``content``: whatever can be personal. May be erased."""
+
+
+class StreamKey(NamedTuple):
+    """Which stream: tenant's name, category, and the 16 bytes of the id."""
+
+    tenant: str
+    category: str
+    id: bytes
+
+    @property
+    def text(self) -> str:
+        """The stream's id as users see it."""
+        return ids.show(self.category, self.id)
+
+
+class Decided(NamedTuple):
+    """One event as a decider returns it. ``data`` of a dict is an application's own event."""
+
+    type: str
+    data: EventData | dict[str, Any]
+    content: EventContent | dict[str, Any] | None = None
+    event_id: bytes | None = None
+    subject: bytes | None = None
+    """Whose data the content is; None means the stream's own subject."""
+
+
+class Event(NamedTuple):
+    """One event that has its place: what ``evolve`` folds."""
+
+    type: str
+    version: int
+    recorded_at_us: int
+    position: int
+    data: Any
+    content: Any
+    actor: str | None
+
+
+class Position(NamedTuple):
+    """A place in the order of the whole store. Opaque: compare it, keep it as text, hand it back."""
+
+    epoch: int
+    transaction: int
+    sequence: int
+
+    def __str__(self) -> str:
+        return f"{self.epoch}-{self.transaction}-{self.sequence}"
+
+    @classmethod
+    def parse(cls, text: str, field: str = "after") -> Self:
+        """Return the position that ``str()`` wrote.
+
+        Raises:
+            InvalidInput: naming ``field``.
+        """
+        try:
+            epoch, transaction, sequence = (int(part) for part in text.split("-"))
+        except (AttributeError, ValueError):
+            raise InvalidInput(
+                field, f"{text!r:.60} is not a position", "Give one that this store returned."
+            ) from None
+        return cls(epoch, transaction, sequence)
+
+
+class NewEvent(BaseModel):
+    """An event of the application's own, for ``store.events.append``.
+
+    ``data`` is JSON that is hashed and kept for ever; ``content`` is JSON that may be erased;
+    ``metadata`` may hold ``actor``, ``correlation_id`` and ``causation_id``.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    type: str
+    data: dict[str, Any] = {}
+    content: dict[str, Any] | None = None
+    metadata: dict[str, Any] | None = None
+    event_id: str | None = None
+
+
+class RecordedEvent(BaseModel):
+    """An event as the log holds it, decoded; ids inside ``data`` are text."""
+
+    model_config = ConfigDict(frozen=True)
+
+    position: Position
+    """Place in the whole store: opaque, ordered, ``str()`` serialises it."""
+    stream_id: str
+    version: int
+    """1, 2, 3 … within the stream, without gaps."""
+    event_id: str
+    type: str
+    schema_version: int
+    data: dict[str, Any]
+    content: dict[str, Any] | None
+    """None if there never was any, or if it was erased."""
+    metadata: dict[str, Any]
+    recorded_at: datetime
+    hash: str
+    """64 hex digits."""

@@ -1,0 +1,57 @@
+"""What a writer believes about a stream before it appends.
+
+There is no "no check" by default at this level: a low-level append always says what it expects.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal, TypeAlias
+
+from eventstore.errors import InvalidInput, WrongExpectedVersion
+
+__all__ = ["ANY", "NO_STREAM", "STREAM_EXISTS", "Expectation", "check", "parse"]
+
+Expectation: TypeAlias = int | Literal["no_stream", "stream_exists", "any"]
+
+NO_STREAM: Final = "no_stream"
+STREAM_EXISTS: Final = "stream_exists"
+ANY: Final = "any"
+
+
+def parse(value: object, field: str = "expected_version") -> Expectation:
+    """Return ``value`` if it is an expectation.
+
+    Raises:
+        InvalidInput: naming ``field``.
+    """
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return value
+    if value == NO_STREAM:
+        return NO_STREAM
+    if value == STREAM_EXISTS:
+        return STREAM_EXISTS
+    if value == ANY:
+        return ANY
+    raise InvalidInput(
+        field,
+        f"{value!r:.60} is not an expectation",
+        "Give a version (0 or more), 'no_stream', 'stream_exists' or 'any'.",
+    )
+
+
+def check(expected: Expectation, actual: int, stream_id: str) -> None:
+    """Hold the belief against the stream's version.
+
+    Raises:
+        WrongExpectedVersion: when it does not hold.
+    """
+    if expected == ANY:
+        return
+    if expected == STREAM_EXISTS:
+        holds = actual > 0
+    elif expected == NO_STREAM:
+        holds = actual == 0
+    else:
+        holds = actual == expected
+    if not holds:
+        raise WrongExpectedVersion(stream_id, expected, actual)

@@ -1,0 +1,267 @@
+"""Every error this library raises, in one tree.
+
+::
+
+    ConversationStoreError
+    ├── InvalidInput             a value is malformed: which field, and what to do
+    ├── Refused                  well formed, but the domain says no: a reason code and a remedy
+    ├── WrongExpectedVersion     the stream is not at the version the writer believed
+    ├── WrongExpectedHead        the thread's head is not the message the writer believed
+    ├── IdempotencyConflict      the key was used before, with another command
+    ├── NotFound
+    │   ├── ThreadNotFound
+    │   ├── MessageNotFound
+    │   ├── RunNotFound
+    │   ├── AssistantNotFound
+    │   └── StreamNotFound
+    ├── UndecodableEvent         stored bytes do not decode: corruption, or a newer writer
+    │   └── UnknownEventType     no such type is registered
+    ├── BrokenChain              the hash chain of a stream does not hold
+    ├── LeaseLost                another holder took over
+    ├── StoreBusy                nothing was written: try again
+    ├── OutcomeUnknown           it may have been written: ask again with the same idempotency key
+    ├── StoreUnavailable         the database cannot be used as it is: a reason code
+    │   └── SchemaTooNew         a newer version of this library made it
+    ├── KeyUnavailable           content is sealed and its key cannot be had
+    └── StoreClosed              the store was closed
+
+Each error keeps its facts as attributes, and none of them ever holds the text of a message. Errors of
+database drivers are translated in one place, ``storage/failures.py``.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "AssistantNotFound",
+    "BrokenChain",
+    "ConversationStoreError",
+    "IdempotencyConflict",
+    "InvalidInput",
+    "KeyUnavailable",
+    "LeaseLost",
+    "MessageNotFound",
+    "NotFound",
+    "OutcomeUnknown",
+    "Refused",
+    "RunNotFound",
+    "SchemaTooNew",
+    "StoreBusy",
+    "StoreClosed",
+    "StoreUnavailable",
+    "StreamNotFound",
+    "ThreadNotFound",
+    "UndecodableEvent",
+    "UnknownEventType",
+    "WrongExpectedHead",
+    "WrongExpectedVersion",
+]
+
+
+class ConversationStoreError(Exception):
+    """Base of every error raised on purpose by this library."""
+
+
+class InvalidInput(ConversationStoreError, ValueError):
+    """A value given by the caller is malformed. Nothing was written."""
+
+    def __init__(self, field: str, problem: str, remedy: str) -> None:
+        super().__init__(f"{field}: {problem}. {remedy}")
+        self.field = field
+        self.problem = problem
+        self.remedy = remedy
+
+
+class Refused(ConversationStoreError):
+    """The domain says no to a well-formed command. Nothing was written.
+
+    ``reason`` is a stable code for programs, such as ``"thread_busy"``; ``remedy`` says what to do.
+    """
+
+    def __init__(self, reason: str, problem: str, remedy: str) -> None:
+        super().__init__(f"{problem}. {remedy}")
+        self.reason = reason
+        self.problem = problem
+        self.remedy = remedy
+
+
+class WrongExpectedVersion(ConversationStoreError):
+    """The stream is at another version than the writer believed. Nothing was written."""
+
+    def __init__(self, stream_id: str, expected: int | str, actual: int) -> None:
+        super().__init__(
+            f"{stream_id} is at version {actual}, not {expected}. "
+            "Read it again, decide again, and append with the version you then saw."
+        )
+        self.stream_id = stream_id
+        self.expected = expected
+        self.actual = actual
+
+
+class WrongExpectedHead(ConversationStoreError):
+    """Somebody wrote to the thread, or selected another branch, since the writer looked."""
+
+    def __init__(self, thread_id: str, expected: str, actual: str | None) -> None:
+        super().__init__(
+            f"the head of {thread_id} is {actual}, not {expected}. "
+            "List the thread again and decide whether the write still makes sense."
+        )
+        self.thread_id = thread_id
+        self.expected = expected
+        self.actual = actual
+
+
+class IdempotencyConflict(ConversationStoreError):
+    """The idempotency key was used before in this stream, with another command."""
+
+    def __init__(self, stream_id: str, key: str) -> None:
+        super().__init__(
+            f"the idempotency key {key!r} was used in {stream_id} for another command. "
+            "Send the same command again, or use a new key for a new one."
+        )
+        self.stream_id = stream_id
+        self.key = key
+
+
+class NotFound(ConversationStoreError, LookupError):
+    """No such thing in this tenant."""
+
+    kind = "object"
+
+    def __init__(self, object_id: str, within: str | None = None) -> None:
+        place = f" in {within}" if within else ""
+        super().__init__(f"no {self.kind} {object_id!r}{place}. Check the id and the tenant.")
+        self.id = object_id
+        self.within = within
+
+
+class ThreadNotFound(NotFound):
+    """No such thread in this tenant."""
+
+    kind = "thread"
+
+
+class MessageNotFound(NotFound):
+    """No such message in this thread."""
+
+    kind = "message"
+
+
+class RunNotFound(NotFound):
+    """No such run in this thread."""
+
+    kind = "run"
+
+
+class AssistantNotFound(NotFound):
+    """No such assistant in this tenant."""
+
+    kind = "assistant"
+
+
+class StreamNotFound(NotFound):
+    """No such stream in this tenant."""
+
+    kind = "stream"
+
+
+class UndecodableEvent(ConversationStoreError):
+    """Stored bytes of an event do not decode. Events are never skipped."""
+
+    def __init__(self, stream_id: str, version: int, event_type: str, problem: str) -> None:
+        super().__init__(
+            f"event {version} of {stream_id} ({event_type}) does not decode: {problem}. "
+            "Verify the store, or open it with the version of the library that wrote it."
+        )
+        self.stream_id = stream_id
+        self.version = version
+        self.event_type = event_type
+        self.problem = problem
+
+
+class UnknownEventType(UndecodableEvent):
+    """An event's type, or its schema version, is not known to this version of the library."""
+
+
+class BrokenChain(ConversationStoreError):
+    """The hash chain of a stream does not hold at one event."""
+
+    def __init__(self, stream_id: str, version: int, problem: str) -> None:
+        super().__init__(
+            f"the hash chain of {stream_id} breaks at version {version}: {problem}. "
+            "Compare the database with a backup or a tree head kept elsewhere."
+        )
+        self.stream_id = stream_id
+        self.version = version
+        self.problem = problem
+
+
+class LeaseLost(ConversationStoreError):
+    """The right to run one consumer or run went to another holder."""
+
+    def __init__(self, name: str, holder: str | None) -> None:
+        super().__init__(f"the lease on {name} is held by {holder!r} now. Stop this worker.")
+        self.name = name
+        self.holder = holder
+
+
+class StoreBusy(ConversationStoreError):
+    """The database or the queue of writes was occupied for too long. **Nothing** was written."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(f"{problem}. Nothing was written: try again.")
+        self.problem = problem
+
+
+class OutcomeUnknown(ConversationStoreError):
+    """The database failed while committing: the write **may** have happened."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(
+            f"{problem}. The write may have been kept: send it again with the same idempotency key, "
+            "or read the thread and look."
+        )
+        self.problem = problem
+
+
+class StoreUnavailable(ConversationStoreError):
+    """The database cannot be used as it is. Nothing was written.
+
+    ``reason`` is one of ``"not_a_database"``, ``"read_only"``, ``"disk_full"``, ``"cannot_open"``,
+    ``"io_error"``, ``"corrupt"``, ``"not_migrated"``, ``"schema_too_new"``, ``"unsafe_settings"``,
+    ``"forked"``, ``"driver"``.
+    """
+
+    def __init__(self, reason: str, problem: str, remedy: str) -> None:
+        super().__init__(f"{problem}. {remedy}")
+        self.reason = reason
+        self.problem = problem
+        self.remedy = remedy
+
+
+class SchemaTooNew(StoreUnavailable):
+    """The database was made or migrated by a newer version of this library."""
+
+    def __init__(self, found: str, known: str) -> None:
+        super().__init__(
+            "schema_too_new",
+            f"the database has schema revision {found!r}, this version of eventstore knows {known!r}",
+            "Upgrade conversation-eventstore to the version that migrated it.",
+        )
+        self.found = found
+        self.known = known
+
+
+class KeyUnavailable(ConversationStoreError):
+    """Content is sealed and its key is gone or cannot be reached."""
+
+    def __init__(self, subject: str, problem: str) -> None:
+        super().__init__(f"the key for {subject} is not available: {problem}.")
+        self.subject = subject
+        self.problem = problem
+
+
+class StoreClosed(ConversationStoreError):
+    """The store was closed. Nothing was written."""
+
+    def __init__(self) -> None:
+        super().__init__("the store is closed. Open it again with open().")

@@ -1,0 +1,187 @@
+"""``store.assistants``: models with instructions and tools, versioned."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Unpack
+
+from msgspec import UNSET, UnsetType
+
+from eventstore.conversation import commands as c
+from eventstore.conversation.values import Assistant
+from eventstore.conversing.assistants import assistant_history
+from eventstore.core import ids
+from eventstore.core.events import StreamKey
+from eventstore.core.json_values import Limits
+from eventstore.core.pages import PageOf, check_limit, decode_cursor, encode_cursor
+from eventstore.errors import AssistantNotFound, InvalidInput
+from eventstore.operations.inputs import (
+    checked_metadata,
+    checked_tools,
+    optional_id,
+    optional_text,
+    unset_or,
+)
+from eventstore.operations.operation import Read, Scope, Write, WriteOptions, write
+from eventstore.storage.interning import find_tenant
+from eventstore.storage.transaction import Transaction
+
+_NAME_MAX: Final = 256
+_DESCRIPTION_MAX: Final = 4_096
+_INSTRUCTIONS_MAX: Final = 256_000
+
+_PAGE: Final = (
+    "SELECT assistant, created_position FROM {assistants}"
+    " WHERE tenant = ? AND deleted = 0 AND created_position > ? ORDER BY created_position LIMIT ?"
+)
+
+
+def _stream(scope: Scope, assistant_id: str) -> StreamKey:
+    key = ids.parse(ids.ASSISTANT, assistant_id, "assistant_id")
+    return StreamKey(scope.tenant, ids.ASSISTANT, key)
+
+
+def create(
+    scope: Scope,
+    *,
+    model: str | None = None,
+    name: str | None = None,
+    description: str | None = None,
+    instructions: str | None = None,
+    tools: Sequence[Mapping[str, Any]] | None = None,
+    settings: Mapping[str, Any] | None = None,
+    metadata: Mapping[str, Any] | None = None,
+    assistant_id: str | None = None,
+    **options: Unpack[WriteOptions],
+) -> Write[Assistant]:
+    """Create an assistant; it is at version 1.
+
+    Raises:
+        InvalidInput: a malformed value, or ``assistant_id`` is in use.
+    """
+    limits = scope.log.limits
+    command = c.CreateAssistant(
+        model=optional_text(model, "model", _NAME_MAX),
+        name=optional_text(name, "name", _NAME_MAX),
+        description=optional_text(description, "description", _DESCRIPTION_MAX),
+        instructions=optional_text(instructions, "instructions", _INSTRUCTIONS_MAX),
+        tools=checked_tools(tools, limits),  # type: ignore[arg-type]
+        settings=checked_metadata(settings, limits, "settings"),
+        metadata=checked_metadata(metadata, limits),
+    )
+    given = optional_id(ids.ASSISTANT, assistant_id, "assistant_id")
+    key = options.get("idempotency_key")
+    if given is None and key is not None:
+        given = ids.derived(ids.ASSISTANT, scope.tenant, key)
+    stream = StreamKey(scope.tenant, ids.ASSISTANT, given or scope.log.sources.new_id())
+    return write(scope, stream, (command,), options)
+
+
+def update(
+    scope: Scope,
+    assistant_id: str,
+    *,
+    model: str | None | UnsetType = UNSET,
+    name: str | None | UnsetType = UNSET,
+    description: str | None | UnsetType = UNSET,
+    instructions: str | None | UnsetType = UNSET,
+    tools: Sequence[Mapping[str, Any]] | UnsetType = UNSET,
+    settings: Mapping[str, Any] | UnsetType = UNSET,
+    metadata: Mapping[str, Any] | UnsetType = UNSET,
+    **options: Unpack[WriteOptions],
+) -> Write[Assistant]:
+    """Change an assistant: its next version. Runs keep the version they were created for.
+
+    Raises:
+        AssistantNotFound, Refused: it was deleted.
+    """
+    limits = scope.log.limits
+
+    def text(value: Any, field: str, most: int) -> Any:  # noqa: ANN401 (text, None or UNSET)
+        return unset_or(value, lambda given: optional_text(given, field, most))
+
+    command = c.UpdateAssistant(
+        model=text(model, "model", _NAME_MAX),
+        name=text(name, "name", _NAME_MAX),
+        description=text(description, "description", _DESCRIPTION_MAX),
+        instructions=text(instructions, "instructions", _INSTRUCTIONS_MAX),
+        tools=checked_tools(tools, limits) or [] if tools is not UNSET else UNSET,
+        settings=unset_or(settings, lambda value: _object(value, limits, "settings")),
+        metadata=unset_or(metadata, lambda value: _object(value, limits, "metadata")),
+    )
+    return write(scope, _stream(scope, assistant_id), (command,), options)
+
+
+def _object(value: Mapping[str, Any] | None, limits: Limits, field: str) -> dict[str, Any]:
+    return checked_metadata(value, limits, field) or {}
+
+
+def delete(
+    scope: Scope, assistant_id: str, **options: Unpack[WriteOptions]
+) -> Write[Assistant]:
+    """Delete an assistant: no new runs; its versions stay readable.
+
+    Raises:
+        AssistantNotFound, Refused: it was deleted already.
+    """
+    return write(scope, _stream(scope, assistant_id), (c.DeleteAssistant(),), options)
+
+
+def get(scope: Scope, assistant_id: str, *, version: int | None = None) -> Read[Assistant]:
+    """Return an assistant as it is, or as it was at a version.
+
+    Raises:
+        AssistantNotFound: there is none, or it was deleted and no version was asked for.
+    """
+    stream = _stream(scope, assistant_id)
+
+    def look(tx: Transaction) -> Assistant:
+        known = assistant_history(tx, scope.log, scope.tenant, stream.id)
+        if not known or (version is None and known[-1].deleted):
+            raise AssistantNotFound(assistant_id)
+        if version is None:
+            return known[-1]
+        if not 1 <= version <= len(known):
+            raise InvalidInput("version", f"{version} is not there", f"Give 1 to {len(known)}.")
+        return known[version - 1]
+
+    return Read(look)
+
+
+def versions(scope: Scope, assistant_id: str) -> Read[list[Assistant]]:
+    """Return every version of an assistant, the first one first.
+
+    Raises:
+        AssistantNotFound.
+    """
+    stream = _stream(scope, assistant_id)
+
+    def look(tx: Transaction) -> list[Assistant]:
+        known = assistant_history(tx, scope.log, scope.tenant, stream.id)
+        if not known:
+            raise AssistantNotFound(assistant_id)
+        return known
+
+    return Read(look)
+
+
+def list_(
+    scope: Scope, *, after: str | None = None, limit: int | None = 100
+) -> Read[PageOf[Assistant]]:
+    """Return a page of assistants in the order they were created; deleted ones are left out."""
+    size = check_limit(limit, scope.log.limits.page_size_max)
+    start = 0 if after is None else int(decode_cursor("assistants", after)[0])
+
+    def look(tx: Transaction) -> PageOf[Assistant]:
+        tenant = find_tenant(tx, scope.tenant)
+        most = -1 if size is None else size + 1
+        rows = [] if tenant is None else tx.all(_PAGE, (tenant, start, most))
+        more = size is not None and len(rows) > size
+        rows = rows[:size] if more else rows
+        found = [assistant_history(tx, scope.log, scope.tenant, row[0])[-1] for row in rows]
+        return PageOf[Assistant](
+            data=tuple(found),
+            next_cursor=encode_cursor("assistants", rows[-1][1]) if more else None,
+        )
+
+    return Read(look)

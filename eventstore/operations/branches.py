@@ -1,0 +1,170 @@
+"""``store.branches``: the tree of a thread, and which path of it is active."""
+
+from __future__ import annotations
+
+from typing import Final, Unpack
+
+from eventstore.conversation import commands as c
+from eventstore.conversation import tree as tree_rules
+from eventstore.conversation.decide import branches as branch_rules
+from eventstore.conversation.present import message_value
+from eventstore.conversation.rows import MessageRow, Place
+from eventstore.conversation.values import Branch, BranchDiff, BranchTree, Message, TreeNode
+from eventstore.conversing.results import branch_value
+from eventstore.core import ids
+from eventstore.core.json_values import check_text
+from eventstore.operations.inputs import message_key
+from eventstore.operations.lookups import live_thread, thread_key, thread_row
+from eventstore.operations.operation import Read, Scope, Write, WriteOptions, to_thread
+from eventstore.projections import paths
+from eventstore.projections.stored_thread import StoredThread
+from eventstore.storage.transaction import Transaction
+
+_LABEL_MAX: Final = 255
+
+
+def _named(branch: str, field: str) -> bytes | str:
+    if branch.startswith(f"{ids.MESSAGE}_"):
+        return message_key(branch, field)
+    return check_text(branch, field, _LABEL_MAX)
+
+
+def select(
+    scope: Scope, thread_id: str, branch: str, **options: Unpack[WriteOptions]
+) -> Write[Branch]:
+    """Make the path through a message the active one. ``branch`` is the message's id, or a label.
+
+    If messages follow it, the head becomes the one that was last active below it.
+
+    Raises:
+        ThreadNotFound, MessageNotFound, Refused: it is not there, removed, or queued.
+    """
+    command = c.SelectBranch(branch=_named(branch, "branch"))
+    return to_thread(scope, thread_id, command, options)
+
+
+def label(
+    scope: Scope,
+    thread_id: str,
+    message_id: str,
+    label: str | None,
+    **options: Unpack[WriteOptions],
+) -> Write[Branch]:
+    """Give a message a name that ``select`` and ``messages.list`` understand; None takes it away.
+
+    Raises:
+        MessageNotFound, Refused: it is not there, or another message bears the label.
+    """
+    text = None if label is None else check_text(label, "label", _LABEL_MAX)
+    command = c.LabelBranch(target=message_key(message_id), label=text)
+    return to_thread(scope, thread_id, command, options)
+
+
+def list_(scope: Scope, thread_id: str) -> Read[list[Branch]]:
+    """Return every branch, named by its last message, in the order of the drawn tree.
+
+    Raises:
+        ThreadNotFound.
+    """
+    key = thread_key(scope, thread_id)
+
+    def look(tx: Transaction) -> list[Branch]:
+        view = live_thread(tx, scope, key)
+        labels = view.labels()
+        return [branch_value(view, row, labels.get(row.message_id)) for row in paths.leaves(view)]
+
+    return Read(look)
+
+
+def tree(scope: Scope, thread_id: str) -> Read[BranchTree]:
+    """Return every visible message with its place in the tree, depth first.
+
+    Raises:
+        ThreadNotFound.
+    """
+    key = thread_key(scope, thread_id)
+    return Read(lambda tx: _tree(live_thread(tx, scope, key)))
+
+
+def _tree(view: StoredThread) -> BranchTree:
+    head = thread_row(view).head
+    end = None if head is None else view.message(head)
+    active = _path_ids(view, end)
+    labels = view.labels()
+    nodes = [
+        TreeNode(
+            message=message_value(view, row),
+            depth=row.place.depth if row.place is not None else 0,
+            active=row.message_id in active,
+            head=row.message_id == head,
+            label=labels.get(row.message_id),
+        )
+        for row in paths.visible_tree(view)
+    ]
+    return BranchTree(
+        thread_id=ids.show(ids.THREAD, view.thread_id),
+        head_id=ids.show_or_none(ids.MESSAGE, head),
+        nodes=tuple(nodes),
+    )
+
+
+def _path_ids(view: StoredThread, end: MessageRow | None) -> set[bytes]:
+    if end is None or end.place is None:
+        return set()
+    rows = paths.window(view, end.place, paths.Window(1, end.place.depth))
+    return {row.message_id for row in rows}
+
+
+def siblings(scope: Scope, thread_id: str, message_id: str) -> Read[list[Message]]:
+    """Return a message and the other children of its parent, in order of creation.
+
+    Raises:
+        ThreadNotFound, MessageNotFound, Refused: it is removed.
+    """
+    key, wanted = thread_key(scope, thread_id), message_key(message_id)
+
+    def look(tx: Transaction) -> list[Message]:
+        view = live_thread(tx, scope, key)
+        row = branch_rules.visible_message(view, wanted)
+        return list(paths.message_values(view, paths.siblings(view, row)))
+
+    return Read(look)
+
+
+def diff(scope: Scope, thread_id: str, a: str, b: str) -> Read[BranchDiff]:
+    """Compare the paths of two branches, each a message's id or a label: shared part, and the rest.
+
+    Raises:
+        ThreadNotFound, MessageNotFound, Refused.
+    """
+    key = thread_key(scope, thread_id)
+    first, second = _named(a, "a"), _named(b, "b")
+
+    def look(tx: Transaction) -> BranchDiff:
+        view = live_thread(tx, scope, key)
+        ends = [branch_rules.resolve(view, named).place for named in (first, second)]
+        return compared(view, *(end or tree_rules.ROOT for end in ends))
+
+    return Read(look)
+
+
+def compared(view: paths.View, a: Place, b: Place) -> BranchDiff:
+    """Return the common beginning of two paths and what each has alone."""
+    depth = 0
+    for stretch in tree_rules.ranges(view, a):
+        other = next(
+            (one for one in tree_rules.ranges(view, b) if one[:2] == stretch[:2]), None
+        )
+        if other is not None:
+            depth = min(stretch.end, other.end)
+            break
+
+    def values(end: Place, first: int, last: int) -> tuple[Message, ...]:
+        return paths.message_values(view, paths.window(view, end, paths.Window(first, last)))
+
+    return BranchDiff(
+        common=values(a, 1, depth) if depth else (),
+        only_a=values(a, depth + 1, a.depth) if a.depth > depth else (),
+        only_b=values(b, depth + 1, b.depth) if b.depth > depth else (),
+    )
+

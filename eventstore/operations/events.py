@@ -1,0 +1,189 @@
+"""``store.events``: the log itself. Streams of the application's own categories, and reading everything."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple, Unpack
+
+from pydantic import ValidationError
+
+from eventstore.conversation.describe import described
+from eventstore.conversing import CATALOGUES
+from eventstore.core import codec, ids
+from eventstore.core.events import (
+    Decided,
+    NewEvent,
+    Position,
+    RecordedEvent,
+    StreamKey,
+    instant,
+)
+from eventstore.core.json_values import check_object, check_text
+from eventstore.errors import InvalidInput, StreamNotFound
+from eventstore.operations.inputs import checked_metadata
+from eventstore.operations.operation import Read, Scope, Walk, Write, WriteOptions, write
+from eventstore.storage import read as log_reading
+from eventstore.storage.append import Log
+from eventstore.storage.read import StoredEvent
+from eventstore.storage.transaction import Transaction
+
+_TYPE_MAX: Final = 128
+
+
+class Receipt(NamedTuple):
+    """What an append returns."""
+
+    stream_id: str
+    version: int
+    """Of the stream, after the append."""
+    positions: tuple[Position, ...]
+    """Of the events just appended; empty for a repeat."""
+
+
+def append(
+    scope: Scope,
+    stream_id: str,
+    events: Sequence[NewEvent | Mapping[str, Any]],
+    *,
+    expected_version: int | str,
+    **options: Unpack[WriteOptions],
+) -> Write[Receipt]:
+    """Append events of the application's own to a stream, all or none.
+
+    ``expected_version`` is always said: a version, ``"no_stream"``, ``"stream_exists"`` or ``"any"``.
+
+    Raises:
+        InvalidInput: a malformed value, or a category that belongs to the library.
+        WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
+    """
+    category, key = ids.parse_stream(stream_id)
+    if category in CATALOGUES:
+        raise InvalidInput(
+            "stream_id",
+            f"the category {category!r} belongs to the library",
+            "Use store.threads, store.messages and the like, or a category of your own.",
+        )
+    if not events:
+        raise InvalidInput("events", "is empty", "Give at least one NewEvent.")
+    decided = [_decided(scope.log, given, index) for index, given in enumerate(events)]
+    stream = StreamKey(scope.tenant, category, key)
+    made = write(scope, stream, (decided,), {**options, "expected_version": expected_version})
+    return made._replace(receipt=True)
+
+
+def _decided(log: Log, given: NewEvent | Mapping[str, Any], index: int) -> Decided:
+    field = f"events[{index}]"
+    try:
+        event = given if isinstance(given, NewEvent) else NewEvent.model_validate(given)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        raise InvalidInput(f"{field}.{where}", first["msg"], "Give a NewEvent.") from None
+    if event.metadata:
+        raise InvalidInput(
+            f"{field}.metadata", "is said once for the append", "Use store.acting() or actor=."
+        )
+    return Decided(
+        check_text(event.type, f"{field}.type", _TYPE_MAX),
+        check_object(event.data, f"{field}.data", log.limits),
+        checked_metadata(
+            event.content,
+            log.limits._replace(metadata_bytes_max=log.limits.content_bytes_max),
+            f"{field}.content",
+        ),
+        None
+        if event.event_id is None
+        else ids.parse(ids.EVENT, event.event_id, f"{field}.event_id"),
+    )
+
+
+# -- reading ---------------------------------------------------------------------------------------
+
+
+def recorded(log: Log, stored: StoredEvent) -> RecordedEvent:
+    """Return a stored event as people read it, upcast to the current shape.
+
+    Raises:
+        UnknownEventType, UndecodableEvent: never skipped.
+    """
+    if stored.stream.category in log.catalogues:
+        event = log_reading.as_event(log, stored)
+        data = described(event.data)
+        content = None if event.content is None else described(event.content)
+    else:
+        data = codec.decode_any(stored.data)
+        content = None
+        if stored.content is not None:
+            content = codec.decode_any(log.content_codec.unseal(stored.content, stored.subject))
+    return RecordedEvent(
+        position=Position(0, 0, stored.position),
+        stream_id=stored.stream.text,
+        version=stored.version,
+        event_id=ids.show(ids.EVENT, stored.event_id),
+        type=stored.type,
+        schema_version=stored.schema_version,
+        data=data,
+        content=content,
+        metadata={} if stored.metadata is None else codec.decode_any(stored.metadata),
+        recorded_at=instant(stored.recorded_at_us),
+        hash=stored.hash.hex(),
+    )
+
+
+def read(
+    scope: Scope,
+    stream_id: str,
+    *,
+    after: int = 0,
+    limit: int | None = None,
+    backwards: bool = False,
+) -> Walk[RecordedEvent]:
+    """Walk through a stream: events after version ``after``, or, ``backwards``, from the end down to it.
+
+    Raises:
+        StreamNotFound: the stream has no events in this tenant.
+    """
+    category, key = ids.parse_stream(stream_id)
+    stream = StreamKey(scope.tenant, category, key)
+
+    def page(place: tuple[int, int | None]) -> Read[Any]:
+        return Read(lambda tx: look(tx, *place))
+
+    def look(tx: Transaction, edge: int, left: int | None) -> tuple[list[RecordedEvent], Any]:
+        if log_reading.head_version(tx, stream) == 0:
+            raise StreamNotFound(stream_id)
+        size = log_reading.PAGE if left is None else min(left, log_reading.PAGE)
+        bounds = {"after": after, "until": edge} if backwards else {"after": edge}
+        found = log_reading.read_stream(tx, stream, limit=size, backwards=backwards, **bounds)
+        rest = None if left is None else left - len(found)
+        done = len(found) < size or rest == 0
+        step = -1 if backwards else 0
+        following = None if done else (found[-1].version + step, rest)
+        return [recorded(scope.log, stored) for stored in found], following
+
+    return Walk((2**62 if backwards else after, limit), page)
+
+
+def read_all(
+    scope: Scope, *, after: Position | str | None = None, limit: int | None = None
+) -> Walk[RecordedEvent]:
+    """Walk through every event of the tenant, in the order of the store.
+
+    ``after`` is an event's ``position``, or the text of one.
+    """
+    position = Position.parse(after) if isinstance(after, str) else after
+    start = 0 if position is None else position.sequence
+
+    def page(place: tuple[int, int | None]) -> Read[Any]:
+        return Read(lambda tx: look(tx, *place))
+
+    def look(tx: Transaction, edge: int, left: int | None) -> tuple[list[RecordedEvent], Any]:
+        size = log_reading.PAGE if left is None else min(left, log_reading.PAGE)
+        found = log_reading.read_all(tx, scope.tenant, after=edge, limit=size)
+        rest = None if left is None else left - len(found)
+        done = len(found) < size or rest == 0
+        following = None if done else (found[-1].position, rest)
+        return [recorded(scope.log, stored) for stored in found], following
+
+    return Walk((start, limit), page)
+

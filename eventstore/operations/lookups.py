@@ -1,0 +1,87 @@
+"""What reading operations look for first."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from eventstore.conversation.rows import ThreadRow
+from eventstore.conversation.state import FoldedThread
+from eventstore.core import ids
+from eventstore.core.events import StreamKey, microseconds
+from eventstore.errors import InvalidInput, ThreadNotFound
+from eventstore.operations.operation import Scope
+from eventstore.projections.folding import fold_thread
+from eventstore.projections.stored_thread import StoredThread
+from eventstore.storage import read
+from eventstore.storage.transaction import Transaction
+
+__all__ = ["Moment", "folded_at", "live_thread", "thread_key", "thread_row"]
+
+
+def thread_key(scope: Scope, thread_id: str) -> StreamKey:
+    """Return the stream of a thread named by a caller."""
+    return StreamKey(scope.tenant, ids.THREAD, ids.parse(ids.THREAD, thread_id, "thread_id"))
+
+
+def live_thread(
+    tx: Transaction, scope: Scope, key: StreamKey, *, include_deleted: bool = False
+) -> StoredThread:
+    """Return the view of a thread as it stands.
+
+    Raises:
+        ThreadNotFound: there is none in this tenant, or it was deleted.
+    """
+    view = StoredThread(tx, scope.log, key.tenant, key.id)
+    row = view.thread
+    if row is None or (row.deleted and not include_deleted):
+        raise ThreadNotFound(key.text)
+    return view
+
+
+def thread_row(view: StoredThread | FoldedThread) -> ThreadRow:
+    """Return the row of a thread that is known to exist."""
+    assert view.thread is not None  # noqa: S101 (looked up before)
+    return view.thread
+
+
+class Moment:
+    """A past moment of a thread, named by version or by time; or none, which is now."""
+
+    def __init__(self, at_version: int | None, at_time: datetime | None) -> None:
+        """Check what the caller gave."""
+        if at_version is not None and at_time is not None:
+            raise InvalidInput("at_time", "given together with at_version", "Give one of them.")
+        if at_version is not None and (not isinstance(at_version, int) or at_version < 1):
+            raise InvalidInput("at_version", f"{at_version!r:.40} is not a version", "Give 1 or more.")
+        self._version = at_version
+        self._time_us = None if at_time is None else microseconds(at_time, "at_time")
+
+    @property
+    def is_now(self) -> bool:
+        """Neither version nor time was given."""
+        return self._version is None and self._time_us is None
+
+    def version(self, tx: Transaction, key: StreamKey) -> int:
+        """Return the version that is meant.
+
+        Raises:
+            ThreadNotFound: the moment lies before the thread was created.
+            InvalidInput: the version lies in the future.
+        """
+        last = read.head_version(tx, key)
+        if self._version is not None and last and self._version > last:
+            raise InvalidInput(
+                "at_version", f"the thread is at version {last}", f"Give 1 to {last}."
+            )
+        version = last if self._version is None else self._version
+        if self._time_us is not None:
+            version = read.version_at_time(tx, key, self._time_us)
+        if version == 0 or last == 0:
+            raise ThreadNotFound(key.text)
+        return version
+
+
+def folded_at(tx: Transaction, scope: Scope, key: StreamKey, moment: Moment) -> FoldedThread:
+    """Return a thread's state at a moment, from its events alone."""
+    version = moment.version(tx, key)
+    return fold_thread(tx, scope.log, key.tenant, key.id, until=version)

@@ -1,0 +1,155 @@
+"""What an operation returns, and what every write may say besides its command."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final, Generic, NamedTuple, TypedDict, TypeVar
+
+from msgspec import UNSET
+
+from eventstore.conversation import commands as c
+from eventstore.conversing.threads import Guards
+from eventstore.core import codec, expectations, ids
+from eventstore.core.events import StreamKey
+from eventstore.core.json_values import check_text
+from eventstore.storage.append import AppendRequest, Log, digested_command
+from eventstore.storage.transaction import Transaction
+
+__all__ = [
+    "UNSET",
+    "Gathered",
+    "Maintenance",
+    "Read",
+    "Scope",
+    "Walk",
+    "Write",
+    "WriteOptions",
+    "to_thread",
+    "write",
+]
+
+T = TypeVar("T")
+
+_NAME_CHARACTERS_MAX: Final = 255
+
+
+class WriteOptions(TypedDict, total=False):
+    """What every write takes besides its own arguments."""
+
+    expected_head: str | None
+    """The message the caller believes is the thread's head."""
+    expected_version: int | str | None
+    """The version the caller believes the stream is at."""
+    idempotency_key: str | None
+    """The same key with the same command returns the first result and adds nothing."""
+    actor: str | None
+    """Opaque id of who does it."""
+    reason: str | None
+    """Why, in the writer's words; erasable."""
+    subject: str | None
+    """Opaque name of whose data the content is; the thread's own if left out."""
+    connection: Any
+    """The application's own open transaction: ours commits or rolls back with it."""
+
+
+class Scope(NamedTuple):
+    """What a store, or one bound by ``acting`` or ``tenant``, says on every call."""
+
+    log: Log
+    tenant: str = ""
+    actor: str | None = None
+    correlation_id: str | None = None
+    causation_id: str | None = None
+
+
+class Maintenance(NamedTuple):
+    """A function that changes tables but appends nothing, for the writer."""
+
+    act: Callable[[Transaction], Any]
+
+
+class Write(NamedTuple, Generic[T]):
+    """A request to append, and where."""
+
+    request: AppendRequest | Maintenance
+    connection: Any = None
+    alone_in_list: bool = False
+    """The result of the only command is returned as a list of one."""
+    receipt: bool = False
+    """The caller gets a receipt instead of the result."""
+
+
+class Read(NamedTuple, Generic[T]):
+    """A function to run on one snapshot."""
+
+    look: Callable[[Transaction], T]
+
+
+class Walk(NamedTuple, Generic[T]):
+    """Something read or done a page at a time."""
+
+    first: Any
+    """Where it starts."""
+    page: Callable[[Any], Read[tuple[list[T], Any]] | Write[tuple[list[T], Any]]]
+    """From a place to what gives its items and the next place, None at the end."""
+
+
+class Gathered(NamedTuple, Generic[T]):
+    """A walk whose items become one report."""
+
+    walk: Walk[Any]
+    report: Callable[[list[Any]], T]
+
+
+def write(
+    scope: Scope, stream: StreamKey, commands: Sequence[Any], options: WriteOptions
+) -> Write[Any]:
+    """Return the write of commands to a stream, all or nothing.
+
+    Raises:
+        InvalidInput: on an option.
+    """
+    if not options and scope.actor is None and scope.correlation_id is None:  # the usual case
+        return Write(AppendRequest(stream, commands))
+    head = options.get("expected_head")
+    version = options.get("expected_version")
+    expected = expectations.ANY if version is None else expectations.parse(version)
+    key = _short(options, "idempotency_key")
+    reason = options.get("reason")
+    guards = Guards(
+        None if head is None else ids.parse(ids.MESSAGE, head, "expected_head"),
+        None if reason is None else check_text(reason, "reason"),
+    )
+    actor = _short(options, "actor") or scope.actor
+    subject = _short(options, "subject")
+    named = {
+        "actor": actor,
+        "correlation_id": scope.correlation_id,
+        "causation_id": scope.causation_id,
+    }
+    metadata = {name: value for name, value in named.items() if value is not None}
+    request = AppendRequest(
+        stream,
+        commands,
+        expected,
+        key,
+        b"" if key is None else digested_command(commands, [guards.expected_head, expected]),
+        codec.encode(metadata) if metadata else None,
+        actor,
+        None if subject is None else ids.derived("subject", scope.tenant, subject),
+        guards,
+    )
+    return Write(request, options.get("connection"))
+
+
+def _short(options: WriteOptions, name: str) -> str | None:
+    value = options.get(name)
+    return None if value is None else check_text(value, name, _NAME_CHARACTERS_MAX)
+
+
+def to_thread(
+    scope: Scope, thread_id: str, command: c.Command, options: WriteOptions
+) -> Write[Any]:
+    """Return the write of one command to a thread."""
+    key = StreamKey(scope.tenant, ids.THREAD, ids.parse(ids.THREAD, thread_id, "thread_id"))
+    return write(scope, key, (command,), options)

@@ -1,0 +1,86 @@
+"""``store.replay``: a thread at a moment of its past, step by step, and what changed between two moments."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from eventstore.conversation.evolve import evolve
+from eventstore.conversation.state import FoldedThread
+from eventstore.conversation.values import BranchDiff
+from eventstore.errors import ThreadNotFound
+from eventstore.operations.events import recorded
+from eventstore.operations.lookups import Moment, folded_at, thread_key
+from eventstore.operations.operation import Read, Scope, Walk
+from eventstore.projections.folding import starting_state
+from eventstore.replay import ReplayedThread, ReplayStep, compare_moments
+from eventstore.storage import read as log_reading
+from eventstore.storage.transaction import Transaction
+
+
+def state(
+    scope: Scope,
+    thread_id: str,
+    *,
+    at_version: int | None = None,
+    at_time: datetime | None = None,
+) -> Read[ReplayedThread]:
+    """Return the thread at a version, at a time (the last version recorded by then), or now.
+
+    Made from the events alone, so it is what the live tables must agree with.
+
+    Raises:
+        ThreadNotFound: there is none, or not yet at that time.
+        InvalidInput: a version that is not there, or a time without a zone.
+    """
+    key, moment = thread_key(scope, thread_id), Moment(at_version, at_time)
+    return Read(lambda tx: ReplayedThread(folded_at(tx, scope, key, moment)))
+
+
+def steps(scope: Scope, thread_id: str, *, after: int = 0) -> Walk[ReplayStep]:
+    """Walk through the thread's life: each event, and the state right after it.
+
+    n steps cost n, however long the thread is; ``after`` skips the first versions' steps.
+
+    Raises:
+        ThreadNotFound.
+    """
+    key = thread_key(scope, thread_id)
+
+    def page(place: tuple[FoldedThread | None, int]) -> Read[Any]:
+        return Read(lambda tx: look(tx, *place))
+
+    def look(tx: Transaction, before: FoldedThread | None, version: int) -> tuple[list[Any], Any]:
+        found = log_reading.read_stream(tx, key, after=version)
+        if not found and before is None:
+            raise ThreadNotFound(thread_id)
+        made = []
+        for stored in found:
+            event = log_reading.as_event(scope.log, stored)
+            if before is None:
+                before = starting_state(tx, scope.log, key.tenant, key.id, event)
+            before = before.with_rows(evolve(before, event), event)
+            if event.version > after:
+                made.append(ReplayStep(recorded(scope.log, stored), ReplayedThread(before)))
+        done = len(found) < log_reading.PAGE
+        return made, None if done else (before, found[-1].version)
+
+    return Walk((None, 0), page)
+
+
+def diff(
+    scope: Scope, thread_id: str, *, from_version: int, to_version: int | None = None
+) -> Read[BranchDiff]:
+    """Compare the active paths at two versions: shared messages, what each has alone, what was amended.
+
+    Raises:
+        ThreadNotFound, InvalidInput.
+    """
+    key = thread_key(scope, thread_id)
+    moments = Moment(from_version, None), Moment(to_version, None)
+
+    def look(tx: Transaction) -> BranchDiff:
+        a, b = (ReplayedThread(folded_at(tx, scope, key, moment)) for moment in moments)
+        return compare_moments(a, b)
+
+    return Read(look)

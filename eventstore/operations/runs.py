@@ -1,0 +1,422 @@
+"""``store.runs``: recording what an agent loop does, and reading it back.
+
+The store records; the application's own loop executes. A run is created (queued), started, writes its
+messages with ``run_id=``, may wait for tool outputs, and ends. ``on_busy`` says what happens when one is under way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Unpack
+
+from msgspec import UNSET, UnsetType
+
+from eventstore.conversation import commands as c
+from eventstore.conversation import tree
+from eventstore.conversation.content import ToolResultPart
+from eventstore.conversation.context import context_digest
+from eventstore.conversation.present import message_value, run_value
+from eventstore.conversation.rows import RunRow
+from eventstore.conversation.run_lifecycle import TERMINAL
+from eventstore.conversation.values import Message, Run, RunContext
+from eventstore.core import ids
+from eventstore.core.chain import SALT_BYTES
+from eventstore.core.json_values import check_json, check_text
+from eventstore.core.pages import PageOf, check_limit, decode_cursor, encode_cursor
+from eventstore.errors import InvalidInput, RunNotFound
+from eventstore.operations.inputs import (
+    checked_draft,
+    checked_metadata,
+    checked_on_busy,
+    checked_tools,
+    checked_usage,
+    message_key,
+    optional_id,
+    optional_text,
+    unset_or,
+)
+from eventstore.operations.lookups import live_thread, thread_key
+from eventstore.operations.operation import Read, Scope, Write, WriteOptions, to_thread
+from eventstore.projections import paths
+from eventstore.projections.folding import fold_thread
+from eventstore.projections.runs import RUNS
+from eventstore.projections.stored_thread import StoredThread
+from eventstore.storage.interning import find_tenant
+from eventstore.storage.transaction import Transaction
+
+_NAME_MAX: Final = 255
+_INSTRUCTIONS_MAX: Final = 256_000
+
+
+def _run_key(run_id: str) -> bytes:
+    return ids.parse(ids.RUN, run_id, "run_id")
+
+
+# -- recording -------------------------------------------------------------------------------------
+
+
+def create(
+    scope: Scope,
+    thread_id: str,
+    *,
+    assistant_id: str | None = None,
+    model: str | None = None,
+    instructions: str | None = None,
+    tools: Sequence[Mapping[str, Any]] | None = None,
+    settings: Mapping[str, Any] | None = None,
+    metadata: Mapping[str, Any] | None = None,
+    regenerates: str | None = None,
+    run_id: str | None = None,
+    on_busy: str | None = None,
+    **options: Unpack[WriteOptions],
+) -> Write[Run]:
+    """Queue a run behind the runs and messages that were sent before it.
+
+    ``regenerates`` names the assistant's message that it makes another answer to. ``settings`` is any JSON object:
+    temperature, limits, what the model takes.
+
+    Raises:
+        ThreadNotFound, AssistantNotFound, MessageNotFound: what it names is not there.
+        Refused: the thread is archived, deleted, or busy with ``on_busy="reject"``.
+    """
+    limits = scope.log.limits
+    command = c.CreateRun(
+        run_id=optional_id(ids.RUN, run_id, "run_id"),
+        assistant_id=optional_id(ids.ASSISTANT, assistant_id, "assistant_id"),
+        model=optional_text(model, "model", _NAME_MAX),
+        instructions=optional_text(instructions, "instructions", _INSTRUCTIONS_MAX),
+        tools=checked_tools(tools, limits),  # type: ignore[arg-type]
+        settings=checked_metadata(settings, limits, "settings"),
+        metadata=checked_metadata(metadata, limits),
+        regenerates=None if regenerates is None else message_key(regenerates, "regenerates"),
+        on_busy=checked_on_busy(on_busy),
+    )
+    return to_thread(scope, thread_id, command, options)
+
+
+def start(
+    scope: Scope,
+    thread_id: str,
+    run_id: str,
+    *,
+    holder: str | None = None,
+    take_over: bool = False,
+    **options: Unpack[WriteOptions],
+) -> Write[Run]:
+    """Begin a run, or go on after its tool outputs are in. Only the first of the queue may.
+
+    Tool calls on its path that were never answered are closed with a "cancelled" result first. With
+    ``take_over`` a run in progress goes to another ``holder``.
+
+    Raises:
+        RunNotFound, Refused: it is not its turn, or it ended.
+    """
+    command = c.StartRun(
+        run_id=_run_key(run_id),
+        holder=optional_text(holder, "holder", _NAME_MAX),
+        take_over=take_over,
+    )
+    return to_thread(scope, thread_id, command, options)
+
+
+def update(
+    scope: Scope,
+    thread_id: str,
+    run_id: str,
+    *,
+    metadata: Mapping[str, Any] | None | UnsetType = UNSET,
+    **options: Unpack[WriteOptions],
+) -> Write[Run]:
+    """Replace a run's metadata, at any time of its life.
+
+    Raises:
+        RunNotFound.
+    """
+    command = c.UpdateRun(
+        run_id=_run_key(run_id),
+        metadata=unset_or(metadata, lambda value: checked_metadata(value, scope.log.limits)),
+    )
+    return to_thread(scope, thread_id, command, options)
+
+
+def require_action(
+    scope: Scope,
+    thread_id: str,
+    run_id: str,
+    *,
+    calls: Sequence[str] | None = None,
+    **options: Unpack[WriteOptions],
+) -> Write[Run]:
+    """Let a run wait for the outputs of tool calls: those named, or all that are open.
+
+    Raises:
+        RunNotFound, Refused: it is not in progress, or has no such open call.
+    """
+    named = None if calls is None else tuple(check_text(call, "calls", _NAME_MAX) for call in calls)
+    command = c.RequireAction(run_id=_run_key(run_id), calls=named)
+    return to_thread(scope, thread_id, command, options)
+
+
+def submit_tool_outputs(
+    scope: Scope,
+    thread_id: str,
+    run_id: str,
+    outputs: Sequence[Mapping[str, Any]],
+    **options: Unpack[WriteOptions],
+) -> Write[Run]:
+    """Hand in tool outputs: dicts of ``call_id``, ``output`` (JSON) and, if it failed, ``status="failed"``.
+
+    Each becomes a tool message of the run. When the last one is in, the run is queued at the front.
+
+    Raises:
+        RunNotFound, Refused: it does not wait, or not for these calls.
+    """
+    if isinstance(outputs, (str, Mapping)) or not outputs:
+        raise InvalidInput("outputs", "is not a list of outputs", "Give dicts with a call_id.")
+    command = c.SubmitToolOutputs(
+        run_id=_run_key(run_id),
+        outputs=tuple(_output(scope, given, index) for index, given in enumerate(outputs)),
+    )
+    return to_thread(scope, thread_id, command, options)
+
+
+def _output(scope: Scope, given: Mapping[str, Any], index: int) -> c.ToolOutput:
+    field = f"outputs[{index}]"
+    if not isinstance(given, Mapping) or not set(given) <= {"call_id", "output", "status"}:
+        raise InvalidInput(field, "is not an output", "Give call_id, output and maybe status.")
+    call_id = check_text(given.get("call_id"), f"{field}.call_id", _NAME_MAX)
+    check_json(given.get("output"), f"{field}.output", scope.log.limits.depth_max)
+    if given.get("status", "completed") not in {"completed", "failed", "cancelled"}:
+        raise InvalidInput(f"{field}.status", "is unknown", "Use completed, failed or cancelled.")
+    part = ToolResultPart(
+        call_id=call_id, output=given.get("output"), status=given.get("status", "completed")
+    )
+    return c.ToolOutput(draft=checked_draft("tool", [part], scope.log.limits))
+
+
+def complete(
+    scope: Scope,
+    thread_id: str,
+    run_id: str,
+    *,
+    usage: Any = None,  # noqa: ANN401 (a mapping or a TokenUsage)
+    incomplete_reason: str | None = None,
+    **options: Unpack[WriteOptions],
+) -> Write[Run]:
+    """End a run well; with ``incomplete_reason`` (for example ``"max_tokens"``) it ends ``incomplete``.
+
+    Messages that waited for it join the tree, in the order they were sent, up to the next queued run.
+
+    Raises:
+        RunNotFound, Refused: it ended already, or was never started.
+    """
+    command = c.CompleteRun(
+        run_id=_run_key(run_id),
+        usage=checked_usage(usage),
+        incomplete_reason=optional_text(incomplete_reason, "incomplete_reason", _NAME_MAX),
+    )
+    return to_thread(scope, thread_id, command, options)
+
+
+def fail(
+    scope: Scope,
+    thread_id: str,
+    run_id: str,
+    *,
+    code: str = "server_error",
+    message: str | None = None,
+    usage: Any = None,  # noqa: ANN401
+    **options: Unpack[WriteOptions],
+) -> Write[Run]:
+    """End a run that failed.
+
+    Raises:
+        RunNotFound, Refused: it ended already.
+    """
+    command = c.FailRun(
+        run_id=_run_key(run_id),
+        code=check_text(code, "code", _NAME_MAX),
+        message=optional_text(message, "message"),
+        usage=checked_usage(usage),
+    )
+    return to_thread(scope, thread_id, command, options)
+
+
+def cancel(
+    scope: Scope, thread_id: str, run_id: str, **options: Unpack[WriteOptions]
+) -> Write[Run]:
+    """Cancel a run. One in progress becomes ``cancelling``, so its loop can keep what it wrote and
+    call this once more; any other ends at once.
+
+    Raises:
+        RunNotFound, Refused: it ended already.
+    """
+    return to_thread(scope, thread_id, c.CancelRun(run_id=_run_key(run_id)), options)
+
+
+def expire(
+    scope: Scope, thread_id: str, run_id: str, **options: Unpack[WriteOptions]
+) -> Write[Run]:
+    """End a run that took too long.
+
+    Raises:
+        RunNotFound, Refused: it ended already.
+    """
+    return to_thread(scope, thread_id, c.ExpireRun(run_id=_run_key(run_id)), options)
+
+
+# -- reading ---------------------------------------------------------------------------------------
+
+
+def _existing(view: StoredThread, run_id: str) -> RunRow:
+    row = view.run(_run_key(run_id))
+    if row is None:
+        raise RunNotFound(run_id, ids.show(ids.THREAD, view.thread_id))
+    return row
+
+
+def get(scope: Scope, thread_id: str, run_id: str) -> Read[Run]:
+    """Return a run.
+
+    Raises:
+        ThreadNotFound, RunNotFound.
+    """
+    key = thread_key(scope, thread_id)
+
+    def look(tx: Transaction) -> Run:
+        view = live_thread(tx, scope, key)
+        return run_value(view, _existing(view, run_id))
+
+    return Read(look)
+
+
+def list_(
+    scope: Scope, thread_id: str, *, after: str | None = None, limit: int | None = 100
+) -> Read[PageOf[Run]]:
+    """Return a page of a thread's runs, in the order they were created.
+
+    Raises:
+        ThreadNotFound, InvalidInput.
+    """
+    key = thread_key(scope, thread_id)
+    size = check_limit(limit, scope.log.limits.page_size_max)
+    start_at = 0 if after is None else int(decode_cursor("runs", after)[0])
+
+    def look(tx: Transaction) -> PageOf[Run]:
+        view = live_thread(tx, scope, key)
+        most = -1 if size is None else size + 1
+        tenant = find_tenant(tx, scope.tenant) or 0
+        where = "version > ? ORDER BY version LIMIT ?"
+        rows = RUNS.find(tx, tenant, key.id, where, (start_at, most))
+        more = size is not None and len(rows) > size
+        rows = rows[:size] if more else rows
+        return PageOf[Run](
+            data=tuple(run_value(view, row) for row in rows),
+            next_cursor=encode_cursor("runs", rows[-1].version) if more else None,
+        )
+
+    return Read(look)
+
+
+def context(
+    scope: Scope,
+    thread_id: str,
+    run_id: str,
+    *,
+    step_id: str | None = None,
+    last_messages: int | None = None,
+    leave_out: Sequence[str] = (),
+) -> Read[RunContext]:
+    """Return the messages a run works with: the path to its last one. Writes nothing.
+
+    ``last_messages`` keeps the newest; ``leave_out`` names messages to skip. Hand the context to
+    ``runs.steps.start`` to record what the step saw. With ``step_id`` the list that a recorded step saw is rebuilt
+    from the events, and ``verified`` says whether it equals what was recorded.
+
+    Raises:
+        ThreadNotFound, RunNotFound, InvalidInput.
+    """
+    key = thread_key(scope, thread_id)
+    skipped = frozenset(message_key(one, "leave_out") for one in leave_out)
+    step = optional_id(ids.STEP, step_id, "step_id")
+    check_limit(last_messages, scope.log.limits.page_size_max)
+
+    def look(tx: Transaction) -> RunContext:
+        view = live_thread(tx, scope, key)
+        row = _existing(view, run_id)
+        if step is not None:
+            return _rebuilt(tx, scope, view, row, step)
+        end = row.last_message
+        if not row.started and row.status not in TERMINAL:
+            end = view.thread.head if view.thread is not None else None
+        return _context(scope, view, row, end, skipped, last_messages)
+
+    return Read(look)
+
+
+def _context(
+    scope: Scope,
+    view: StoredThread,
+    run: RunRow,
+    end_id: bytes | None,
+    skipped: frozenset[bytes],
+    last_messages: int | None,
+) -> RunContext:
+    end = None if end_id is None else view.message(end_id)
+    rows, ranges = [], []
+    if end is not None and end.place is not None:
+        depths = paths.Window(1, end.place.depth).page(last_messages, newest_first=True)
+        rows = paths.window(view, end.place, depths)
+        ranges = [
+            one._replace(start=max(one.start, depths.first))
+            for one in tree.ranges(view, end.place)
+            if one.end >= depths.first
+        ]
+    messages = tuple(message_value(view, row) for row in rows if row.message_id not in skipped)
+    left_out = tuple(ids.show(ids.MESSAGE, r.message_id) for r in rows if r.message_id in skipped)
+    salt = scope.log.sources.chance(SALT_BYTES)
+    return RunContext(
+        thread_id=ids.show(ids.THREAD, view.thread_id),
+        run_id=ids.show(ids.RUN, run.run_id),
+        messages=messages,
+        left_out=left_out,
+        head_id=ids.show_or_none(ids.MESSAGE, end_id),
+        version=0 if view.thread is None else view.thread.version,
+        ranges=tuple(tuple(one) for one in ranges),
+        salt=salt,
+        digest=context_digest(salt, messages),
+    )
+
+
+def _rebuilt(
+    tx: Transaction, scope: Scope, view: StoredThread, run: RunRow, step_id: bytes
+) -> RunContext:
+    """Rebuild what a step saw from the thread's events up to the version it saw."""
+    step = view.step(step_id)
+    if step is None or step.run_id != run.run_id:
+        raise InvalidInput("step_id", "is not a step of this run", "See runs.steps.list().")
+    seen = view.event(step.version).data
+    version = seen.seen_version or step.version
+    state = fold_thread(tx, scope.log, scope.tenant, view.thread_id, until=version)
+    left_out = set(seen.left_out)
+    messages: list[Message] = []
+    end = None if seen.head is None else state.message(seen.head)
+    if end is not None and end.place is not None and seen.ranges:
+        first = min(one[2] for one in seen.ranges)
+        rows = paths.window(state, end.place, paths.Window(first, end.place.depth))
+        messages = [message_value(state, row) for row in rows if row.message_id not in left_out]
+    verified = None
+    if seen.digest is not None and seen.salt is not None:
+        verified = context_digest(seen.salt, messages) == seen.digest
+    return RunContext(
+        thread_id=ids.show(ids.THREAD, view.thread_id),
+        run_id=ids.show(ids.RUN, run.run_id),
+        messages=tuple(messages),
+        left_out=tuple(ids.show(ids.MESSAGE, one) for one in seen.left_out),
+        head_id=ids.show_or_none(ids.MESSAGE, seen.head),
+        version=version,
+        ranges=seen.ranges,
+        salt=seen.salt,
+        digest=seen.digest,
+        verified=verified,
+    )

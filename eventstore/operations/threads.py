@@ -1,0 +1,232 @@
+"""``store.threads``: creating, finding, forking, archiving and deleting conversations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, Unpack
+
+from msgspec import UNSET, UnsetType
+
+from eventstore.conversation import commands as c
+from eventstore.conversation.present import thread_value
+from eventstore.conversation.values import Thread
+from eventstore.core import ids
+from eventstore.core.events import StreamKey
+from eventstore.core.json_values import check_object
+from eventstore.core.pages import PageOf, check_limit, decode_cursor, encode_cursor
+from eventstore.errors import InvalidInput
+from eventstore.operations.inputs import checked_metadata, optional_id, optional_text, unset_or
+from eventstore.operations.lookups import live_thread, thread_key, thread_row
+from eventstore.operations.operation import Read, Scope, Write, WriteOptions, to_thread, write
+from eventstore.projections.indexes import metadata_text
+from eventstore.projections.stored_thread import StoredThread
+from eventstore.storage.interning import find_tenant
+from eventstore.storage.transaction import Transaction
+
+_TITLE_MAX: Final = 1_000
+
+
+def create(
+    scope: Scope,
+    *,
+    title: str | None = None,
+    metadata: Mapping[str, Any] | None = None,
+    thread_id: str | None = None,
+    **options: Unpack[WriteOptions],
+) -> Write[Thread]:
+    """Create a thread.
+
+    With an ``idempotency_key`` and no ``thread_id`` its id is derived from tenant and key, so that a second
+    try finds the first one.
+
+    Raises:
+        InvalidInput: a malformed value, or ``thread_id`` is in use.
+    """
+    command = c.CreateThread(
+        title=optional_text(title, "title", _TITLE_MAX),
+        metadata=checked_metadata(metadata, scope.log.limits),
+    )
+    return write(scope, _new_stream(scope, thread_id, options), (command,), options)
+
+
+def _new_stream(scope: Scope, thread_id: str | None, options: WriteOptions) -> StreamKey:
+    key = options.get("idempotency_key")
+    given = optional_id(ids.THREAD, thread_id, "thread_id")
+    if given is None and key is not None:
+        given = ids.derived(ids.THREAD, scope.tenant, key)
+    return StreamKey(scope.tenant, ids.THREAD, given or scope.log.sources.new_id())
+
+
+def fork(
+    scope: Scope,
+    thread_id: str,
+    *,
+    at_message: str | None = None,
+    at_version: int | None = None,
+    fork_id: str | None = None,
+    **options: Unpack[WriteOptions],
+) -> Write[Thread]:
+    """Create a thread that shares the path down to ``at_message`` (the head), as of ``at_version`` (now).
+
+    Costs the same at any length, in time and in bytes. Later writes on either side are invisible to
+    the other.
+
+    Raises:
+        ThreadNotFound, MessageNotFound, Refused: there is nothing to fork, or it is not visible.
+    """
+    source = thread_key(scope, thread_id)
+    command = c.ForkThread(
+        source_id=source.id,
+        at_message=optional_id(ids.MESSAGE, at_message, "at_message"),
+        at_version=at_version,
+    )
+    return write(scope, _new_stream(scope, fork_id, options), (command,), options)
+
+
+def update(
+    scope: Scope,
+    thread_id: str,
+    *,
+    title: str | None | UnsetType = UNSET,
+    metadata: Mapping[str, Any] | None | UnsetType = UNSET,
+    **options: Unpack[WriteOptions],
+) -> Write[Thread]:
+    """Replace title or metadata; what is left out stays.
+
+    Raises:
+        ThreadNotFound, Refused: it was deleted.
+    """
+    if title is UNSET and metadata is UNSET:
+        raise InvalidInput("title", "nothing to update was given", "Give title or metadata.")
+    command = c.UpdateThread(
+        title=unset_or(title, lambda value: optional_text(value, "title", _TITLE_MAX)),
+        metadata=unset_or(
+            metadata, lambda value: checked_metadata(value, scope.log.limits) or {}
+        ),
+    )
+    return to_thread(scope, thread_id, command, options)
+
+
+def archive(scope: Scope, thread_id: str, **options: Unpack[WriteOptions]) -> Write[Thread]:
+    """Put a thread to rest: it takes no messages and no runs until it is unarchived.
+
+    Raises:
+        ThreadNotFound, Refused: it was deleted.
+    """
+    return to_thread(scope, thread_id, c.ArchiveThread(), options)
+
+
+def unarchive(scope: Scope, thread_id: str, **options: Unpack[WriteOptions]) -> Write[Thread]:
+    """Let an archived thread go on.
+
+    Raises:
+        ThreadNotFound, Refused: it was deleted.
+    """
+    return to_thread(scope, thread_id, c.UnarchiveThread(), options)
+
+
+def delete(scope: Scope, thread_id: str, **options: Unpack[WriteOptions]) -> Write[Thread]:
+    """Hide a thread. Its events stay, and :func:`restore` brings it back.
+
+    Raises:
+        ThreadNotFound, Refused: it is busy, or deleted already.
+    """
+    return to_thread(scope, thread_id, c.DeleteThread(), options)
+
+
+def restore(scope: Scope, thread_id: str, **options: Unpack[WriteOptions]) -> Write[Thread]:
+    """Bring a deleted thread back.
+
+    Raises:
+        ThreadNotFound: there never was one of this id.
+    """
+    return to_thread(scope, thread_id, c.RestoreThread(), options)
+
+
+def get(scope: Scope, thread_id: str, *, include_deleted: bool = False) -> Read[Thread]:
+    """Return a thread.
+
+    Raises:
+        ThreadNotFound: there is none, or it was deleted.
+    """
+    key = thread_key(scope, thread_id)
+
+    def look(tx: Transaction) -> Thread:
+        view = live_thread(tx, scope, key, include_deleted=include_deleted)
+        return thread_value(view, thread_row(view))
+
+    return Read(look)
+
+
+def list_(
+    scope: Scope,
+    *,
+    metadata: Mapping[str, Any] | None = None,
+    archived: bool | None = None,
+    include_deleted: bool = False,
+    after: str | None = None,
+    limit: int | None = 100,
+    order: str = "asc",
+) -> Read[PageOf[Thread]]:
+    """Return a page of threads in the order they were created, or newest first with ``order="desc"``.
+
+    ``metadata`` selects threads whose top-level values are equal; ``archived`` None is both.
+
+    Raises:
+        InvalidInput: a malformed argument.
+    """
+    size = check_limit(limit, scope.log.limits.page_size_max)
+    newest = _checked_order(order)
+    start = None if after is None else int(decode_cursor("threads", after)[0])
+    wanted = check_object(metadata or {}, "metadata", scope.log.limits)
+    sql, parameters = _list_statement(wanted, archived)
+    if not include_deleted:
+        sql += " AND t.deleted = 0"
+    if start is not None:
+        sql += " AND t.created_position " + ("< ?" if newest else "> ?")
+        parameters.append(start)
+    sql += f" ORDER BY t.created_position {'DESC' if newest else 'ASC'} LIMIT ?"
+
+    def look(tx: Transaction) -> PageOf[Thread]:
+        tenant = find_tenant(tx, scope.tenant)
+        most = -1 if size is None else size + 1
+        found = [] if tenant is None else tx.all(sql, (tenant, *parameters, most))
+        more = size is not None and len(found) > size
+        shown = found[:size] if more else found
+        threads = []
+        for (thread_id,) in shown:
+            view = StoredThread(tx, scope.log, scope.tenant, thread_id)
+            threads.append((view, thread_row(view)))
+        last = threads[-1][1].created_position if threads else 0
+        return PageOf[Thread](
+            data=tuple(thread_value(view, row) for view, row in threads),
+            next_cursor=encode_cursor("threads", last) if more else None,
+        )
+
+    return Read(look)
+
+
+def _checked_order(order: str) -> bool:
+    if order not in {"asc", "desc"}:
+        raise InvalidInput("order", f"{order!r:.40} is unknown", "Use 'asc' or 'desc'.")
+    return order == "desc"
+
+
+def _list_statement(
+    wanted: Mapping[str, Any], archived: bool | None
+) -> tuple[str, list[Any]]:
+    sql, parameters = "SELECT t.thread FROM {threads} t WHERE t.tenant = ?", []
+    for key, value in wanted.items():
+        text = metadata_text(value)
+        if text is None:
+            raise InvalidInput(
+                f"metadata.{key}", "is not a text, number, boolean or null", "Filter by scalars."
+            )
+        sql += (
+            " AND EXISTS (SELECT 1 FROM {thread_metadata} m WHERE m.tenant = t.tenant"
+            " AND m.thread = t.thread AND m.key = ? AND m.value = ?)"
+        )
+        parameters += [key, text]
+    if archived is not None:
+        sql += f" AND t.archived = {int(archived)}"
+    return sql, parameters

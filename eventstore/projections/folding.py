@@ -1,0 +1,61 @@
+"""A thread folded from the log: the source's prefix first, if it is a fork, then its own events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from eventstore.conversation.evolve import evolve
+from eventstore.conversation.rows import ForkPoint, Place
+from eventstore.conversation.state import FoldedThread
+from eventstore.core import ids
+from eventstore.core.events import Event, StreamKey
+from eventstore.storage import read
+from eventstore.storage.append import Log
+from eventstore.storage.transaction import Transaction
+
+__all__ = ["fold_thread", "folded_steps", "starting_state"]
+
+_LAST = 2**62
+
+
+def thread_events(
+    tx: Transaction, log: Log, stream: StreamKey, *, until: int = _LAST
+) -> Iterator[Event]:
+    """Yield a thread's events, decoded, up to a version."""
+    for stored in read.iterate_stream(tx, stream, until=until):
+        yield read.as_event(log, stored)
+
+
+def fold_thread(
+    tx: Transaction, log: Log, tenant: str, thread_id: bytes, *, until: int = _LAST
+) -> FoldedThread:
+    """Return a thread's state at a version, from its events alone."""
+    state = None
+    for _, state in folded_steps(tx, log, tenant, thread_id, until=until):
+        pass
+    return state or FoldedThread(thread_id)
+
+
+def folded_steps(
+    tx: Transaction, log: Log, tenant: str, thread_id: bytes, *, until: int = _LAST
+) -> Iterator[tuple[Event, FoldedThread]]:
+    """Yield each event with the state after it. States share what did not change: n steps cost n."""
+    state: FoldedThread | None = None
+    for event in thread_events(tx, log, StreamKey(tenant, ids.THREAD, thread_id), until=until):
+        if state is None:
+            state = starting_state(tx, log, tenant, thread_id, event)
+        state = state.with_rows(evolve(state, event), event)
+        yield event, state
+
+
+def starting_state(
+    tx: Transaction, log: Log, tenant: str, thread_id: bytes, first: Event
+) -> FoldedThread:
+    """Return the state before a thread's first event: empty, or what a fork sees of its source."""
+    data = first.data
+    if first.type != "ThreadForked":
+        return FoldedThread(thread_id)
+    place = Place(data.hop, data.segment, data.depth)
+    fork = ForkPoint(data.source_id, data.message_id, place, data.source_version)
+    source = fold_thread(tx, log, tenant, data.source_id, until=data.source_version)
+    return source.prefix_for(thread_id, fork)

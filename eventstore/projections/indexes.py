@@ -1,0 +1,100 @@
+"""The tables ``thread_metadata`` and ``external_ids``: finding threads and messages by what users gave.
+
+Read models of content, kept inline: top-level scalars of a thread's metadata, for equality, and
+the external ids of messages. Both hold what can be personal, so erasure deletes from them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from eventstore.conversation import events as e
+from eventstore.core.events import Event
+from eventstore.storage.transaction import Transaction
+
+__all__ = [
+    "ContentIndex",
+    "copy_metadata",
+    "find_external_id",
+    "metadata_text",
+]
+
+_CLEAR: Final = "DELETE FROM {thread_metadata} WHERE tenant = ? AND thread = ?"
+_INSERT: Final = (
+    "INSERT INTO {thread_metadata} (tenant, thread, key, value) VALUES (?, ?, ?, ?)"
+)
+_COPY: Final = (
+    "INSERT INTO {thread_metadata} (tenant, thread, key, value)"
+    " SELECT tenant, ?, key, value FROM {thread_metadata} WHERE tenant = ? AND thread = ?"
+)
+_NAME: Final = (
+    "INSERT INTO {external_ids} (tenant, thread, external_id, message) VALUES (?, ?, ?, ?)"
+    " ON CONFLICT DO NOTHING"
+)
+_FORGET: Final = "DELETE FROM {external_ids} WHERE tenant = ? AND thread = ?"
+_FIND: Final = (
+    "SELECT message FROM {external_ids} WHERE tenant = ? AND thread = ? AND external_id = ?"
+)
+
+
+def metadata_text(value: object) -> str | None:
+    """Return a scalar as the index holds it, with its kind; None for what is not indexed."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return f"b:{value}"
+    if isinstance(value, (int, float)):
+        return f"n:{value:g}" if isinstance(value, float) else f"n:{value}"
+    return f"s:{value}" if isinstance(value, str) else None
+
+
+class ContentIndex:
+    """What one transaction adds to the indexes, and the writing of it."""
+
+    def __init__(self) -> None:
+        self._metadata: dict[tuple[int, bytes], Mapping[str, Any]] = {}
+        self._names: list[tuple[int, bytes, str, bytes]] = []
+
+    def see(self, tenant: int, thread: bytes, event: Event) -> None:
+        """Take from an event what is indexed."""
+        content = event.content
+        if isinstance(content, e.MessageContent):
+            if content.external_id is not None:
+                self._names.append((tenant, thread, content.external_id, event.data.message_id))
+        elif isinstance(content, e.ThreadDetails) and isinstance(content.metadata, dict):
+            self._metadata[tenant, thread] = content.metadata
+
+    def write(self, tx: Transaction) -> None:
+        """Write it."""
+        for (tenant, thread), metadata in self._metadata.items():
+            tx.run(_CLEAR, (tenant, thread))
+            tx.many(_INSERT, _metadata_rows(tenant, thread, metadata))
+        if self._names:
+            tx.many(_NAME, self._names)
+
+
+def _metadata_rows(
+    tenant: int, thread: bytes, metadata: Mapping[str, Any]
+) -> Iterable[tuple[int, bytes, str, str]]:
+    texts = [(key, metadata_text(value)) for key, value in metadata.items()]
+    return [(tenant, thread, key, text) for key, text in texts if text is not None]
+
+
+def copy_metadata(tx: Transaction, tenant: int, source: bytes, fork: bytes) -> None:
+    """Let a fork be found by its source's metadata until it gets its own."""
+    tx.run(_COPY, (fork, tenant, source))
+
+
+def clear_indexes(tx: Transaction, tenant: int, thread: bytes) -> None:
+    """Delete what is indexed of a thread."""
+    tx.run(_CLEAR, (tenant, thread))
+    tx.run(_FORGET, (tenant, thread))
+
+
+def find_external_id(
+    tx: Transaction, tenant: int, thread: bytes, external_id: str
+) -> bytes | None:
+    """Return the message that was given an external id in a thread."""
+    row = tx.one(_FIND, (tenant, thread, external_id))
+    return None if row is None else bytes(row[0])

@@ -1,0 +1,97 @@
+"""The table ``messages``: each message's place in the tree and its state; content stays in the log."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final, get_args
+
+from eventstore.conversation.rows import MessageRow, MessageStatus, Place, Role
+from eventstore.projections.row_table import RowTable, join_calls, split_calls
+
+__all__ = ["MESSAGES", "decode_message"]
+
+_ROLES: Final[tuple[Role, ...]] = get_args(Role)
+_STATUSES: Final[tuple[MessageStatus, ...]] = get_args(MessageStatus)
+_ROLE_CODE: Final = {role: code for code, role in enumerate(_ROLES)}
+_STATUS_CODE: Final = {status: code for code, status in enumerate(_STATUSES)}
+
+_NO_PLACE: Final = (None, None, None)
+
+
+def _encode(row: MessageRow) -> tuple[Any, ...]:
+    return (
+        row.message_id,
+        row.version,
+        _ROLE_CODE[row.role],
+        *(row.place or _NO_PLACE),
+        row.parent_id,
+        _STATUS_CODE[row.status],
+        row.queued_version,
+        row.replaces,
+        row.run_id,
+        join_calls(row.open_calls),
+        row.removed,
+        row.changed,
+        row.revision,
+    )
+
+
+def decode_message(columns: Sequence[Any]) -> MessageRow:
+    """Return the row of ``MESSAGES.columns``."""
+    (
+        _,
+        message_id,
+        version,
+        role,
+        hop,
+        segment,
+        depth,
+        parent,
+        status,
+        queued_version,
+        replaces,
+        run,
+        open_calls,
+        removed,
+        changed,
+        revision,
+    ) = columns[:16]
+    return MessageRow(
+        message_id,
+        version,
+        _ROLES[role],
+        None if depth is None else Place(hop, segment, depth),
+        parent,
+        _STATUSES[status],
+        queued_version,
+        replaces,
+        run,
+        split_calls(open_calls),
+        removed,
+        changed,
+        revision,
+    )
+
+
+MESSAGES: Final = RowTable[MessageRow](
+    "messages",
+    key=("message",),
+    values=(
+        "version",
+        "role",
+        "hop",
+        "segment",
+        "depth",
+        "parent",
+        "status",
+        "queued_version",
+        "replaces",
+        "run",
+        "open_calls",
+        "removed",
+        "changed",
+        "revision",
+    ),
+    encode=_encode,
+    decode=decode_message,
+)

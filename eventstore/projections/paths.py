@@ -1,0 +1,108 @@
+"""Reading messages back: a window of a path, siblings, the whole tree.
+
+:func:`window` is the one way from a path to messages, live or folded: ranges from the end upwards until
+the window is covered, so the last 50 of 10,000 messages cost the same as the last 50 of 60.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from eventstore.conversation import tree
+from eventstore.conversation.present import message_value
+from eventstore.conversation.rows import ROOT, MessageRow, Place
+from eventstore.conversation.state import FoldedThread
+from eventstore.conversation.values import Message
+from eventstore.projections.stored_thread import StoredThread
+
+__all__ = ["Window", "leaves", "message_values", "siblings", "visible_tree", "window"]
+
+View = StoredThread | FoldedThread
+
+
+class Window(NamedTuple):
+    """Depths of a path: ``first`` to ``last``, both included."""
+
+    first: int
+    last: int
+
+    def page(self, limit: int | None, *, newest_first: bool) -> Window:
+        """Return the part of the window that one page shows."""
+        if limit is None:
+            return self
+        if newest_first:
+            return Window(max(self.first, self.last - limit + 1), self.last)
+        return Window(self.first, min(self.last, self.first + limit - 1))
+
+
+def window(view: View, end: Place, depths: Window) -> list[MessageRow]:
+    """Return the rows of the path down to ``end`` at the given depths, oldest first."""
+    rows: list[MessageRow] = []
+    for stretch in tree.ranges(view, end):
+        if stretch.start > depths.last:
+            continue
+        if stretch.end < depths.first:
+            break
+        seen = stretch._replace(
+            start=max(stretch.start, depths.first), end=min(stretch.end, depths.last)
+        )
+        rows.extend(_backwards(view, seen))
+    rows.reverse()
+    return rows
+
+
+def _backwards(view: View, stretch: tree.Range) -> list[MessageRow]:
+    if isinstance(view, StoredThread):
+        view.prefetch(stretch)
+    places = [
+        Place(stretch.hop, stretch.segment, depth)
+        for depth in range(stretch.end, stretch.start - 1, -1)
+    ]
+    return [row for place in places if (row := view.message_at(place)) is not None]
+
+
+def message_values(view: View, rows: Sequence[MessageRow]) -> tuple[Message, ...]:
+    """Return rows as users see them."""
+    return tuple([message_value(view, row) for row in rows])
+
+
+def siblings(view: View, row: MessageRow) -> list[MessageRow]:
+    """Return a message and its siblings that are not removed, in order of creation."""
+    if row.place is None:
+        return [row]
+    found = [view.message_at(place) for place in view.children(tree.parent_place(view, row.place))]
+    return [sibling for sibling in found if sibling is not None and sibling.removed is None]
+
+
+def visible_tree(view: View) -> list[MessageRow]:
+    """Return every visible message of a thread depth first, siblings in order of creation."""
+    rows: list[MessageRow] = []
+    waiting = list(reversed(_roots(view)))
+    while waiting:
+        row = view.message_at(waiting.pop())
+        if row is None or row.removed is not None or row.place is None:
+            continue
+        rows.append(row)
+        waiting.extend(reversed(view.children(row.place)))
+    return rows
+
+
+def _roots(view: View) -> Sequence[Place]:
+    """Return the places of all roots: inherited by a fork, and its own."""
+    thread = view.thread
+    own = view.children(ROOT)
+    if thread is None or thread.fork is None:
+        return own
+    inherited = view.message(thread.fork.message_id)
+    assert inherited is not None  # noqa: S101 (a fork sees the message it hangs from)
+    assert inherited.place is not None  # noqa: S101
+    *_, first = tree.ranges(view, inherited.place)
+    return list(dict.fromkeys([Place(first.hop, first.segment, first.start), *own]))
+
+
+def leaves(view: View) -> list[MessageRow]:
+    """Return the last message of every branch: visible messages with no visible child."""
+    rows = visible_tree(view)
+    parents = {row.parent_id for row in rows}
+    return [row for row in rows if row.message_id not in parents]

@@ -1,0 +1,151 @@
+"""Rebuilding a thread's rows from its events, and comparing the two.
+
+One thread, one transaction, under the same lock as its appends; other threads go on. Rows kept live and
+rows rebuilt come from the same ``evolve``, so :func:`compare_thread` finding nothing is a law, tested after
+every kind of write; finding something means the tables were changed by hand or a rule changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import msgspec
+
+from eventstore.conversation.evolve import evolve
+from eventstore.conversation.rows import PROJECTION_VERSION, ThreadRow
+from eventstore.conversation.state import FoldedThread
+from eventstore.core import ids
+from eventstore.core.events import StreamKey
+from eventstore.errors import SchemaTooNew
+from eventstore.projections.folding import starting_state, thread_events
+from eventstore.projections.indexes import ContentIndex, clear_indexes, copy_metadata
+from eventstore.projections.stored_thread import ROW_TABLES, write_rows
+from eventstore.storage.append import Log
+from eventstore.storage.interning import find_tenant
+from eventstore.storage.transaction import Transaction
+
+__all__ = ["Finding", "bring_up_to_date", "compare_thread", "next_thread", "rebuild_thread"]
+
+
+class Finding(NamedTuple):
+    """One row that is not what the events say."""
+
+    stream_id: str
+    version: int
+    """Version the thread is at, by its events."""
+    kind: str
+    """``"missing_row"``, ``"extra_row"`` or ``"different_row"``."""
+    message: str
+
+
+def _expected_rows(
+    tx: Transaction, log: Log, stream: StreamKey, index: ContentIndex | None = None
+) -> tuple[dict[tuple[type[Any], Any], Any], FoldedThread | None]:
+    """Fold a thread's events; return the rows they leave, by kind and key, and the last state."""
+    rows: dict[tuple[type[Any], Any], Any] = {}
+    state: FoldedThread | None = None
+    tenant = find_tenant(tx, stream.tenant) or 0
+    for event in thread_events(tx, log, stream):
+        if state is None:
+            state = starting_state(tx, log, stream.tenant, stream.id, event)
+        changed = evolve(state, event)
+        rows.update({(type(row), ROW_TABLES[type(row)][1](row)): row for row in changed})
+        state = state.with_rows(changed, event)
+        if index is not None and event.content is not None:
+            index.see(tenant, stream.id, event)
+    return rows, state
+
+
+def rebuild_thread(tx: Transaction, log: Log, stream: StreamKey) -> int:
+    """Drop a thread's rows and fold its events again; return how many rows were written."""
+    tenant = find_tenant(tx, stream.tenant)
+    if tenant is None:
+        return 0
+    index = ContentIndex()
+    rows, state = _expected_rows(tx, log, stream, index)
+    for table, _ in ROW_TABLES.values():
+        table.clear(tx, tenant, stream.id)
+    clear_indexes(tx, tenant, stream.id)
+    write_rows(tx, ((tenant, stream.id, row) for row in rows.values()))
+    if state is not None and state.source is not None:
+        copy_metadata(tx, tenant, state.source.thread_id, stream.id)
+    index.write(tx)
+    return len(rows)
+
+
+def compare_thread(tx: Transaction, log: Log, stream: StreamKey) -> list[Finding]:
+    """Return every row of a thread that differs from what its events say."""
+    tenant = find_tenant(tx, stream.tenant) or 0
+    expected, state = _expected_rows(tx, log, stream)
+    version = 0 if state is None else state.version
+    actual = {
+        (kind, key(row)): row
+        for kind, (table, key) in ROW_TABLES.items()
+        for row in table.all(tx, tenant, stream.id)
+    }
+    return [
+        Finding(stream.text, version, kind, message)
+        for kind, message in _differences(expected, actual)
+    ]
+
+
+def _differences(
+    expected: dict[tuple[type[Any], Any], Any], actual: dict[tuple[type[Any], Any], Any]
+) -> Iterator[tuple[str, str]]:
+    for place in expected.keys() | actual.keys():
+        name = ROW_TABLES[place[0]][0].name
+        wanted, found = expected.get(place), actual.get(place)
+        if found is None:
+            yield "missing_row", f"{name}: no row for {_shown(place[1])}"
+        elif wanted is None:
+            yield "extra_row", f"{name}: a row for {_shown(place[1])} that no event made"
+        elif wanted != found:
+            fields = [
+                f"{field}: {_shown(getattr(found, field))} instead of {_shown(getattr(wanted, field))}"
+                for field in wanted.__struct_fields__
+                if getattr(wanted, field) != getattr(found, field)
+            ]
+            yield "different_row", f"{name} {_shown(place[1])}: {'; '.join(fields)}"
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, bytes):
+        return value.hex()
+    return str(msgspec.to_builtins(value)) if isinstance(value, msgspec.Struct) else str(value)
+
+
+def next_thread(tx: Transaction, tenant_name: str, after: bytes) -> bytes | None:
+    """Return the thread whose id follows ``after``, by its stream, so lost rows are found too."""
+    tenant = find_tenant(tx, tenant_name)
+    row = tx.one(_NEXT, (tenant, ids.THREAD, after))
+    return None if row is None else bytes(row[0])
+
+
+_NEXT = (
+    "SELECT stream FROM {streams} WHERE tenant = ?"
+    " AND category = (SELECT id FROM {categories} WHERE name = ?) AND stream > ?"
+    " ORDER BY stream LIMIT 1"
+)
+
+
+def bring_up_to_date(tx: Transaction, log: Log, stream: StreamKey, row: ThreadRow) -> bool:
+    """Rebuild a thread whose rows were written by an older version of the rules, before it is used.
+
+    Returns whether it did. ``row`` is the thread's row as read in this transaction.
+
+    Raises:
+        SchemaTooNew: a newer version of the library keeps this thread's rows.
+    """
+    if row.projection_version > PROJECTION_VERSION:
+        raise SchemaTooNew(f"rows {row.projection_version}", f"rows {PROJECTION_VERSION}")
+    if row.projection_version == PROJECTION_VERSION:
+        return False
+    rebuild_thread(tx, log, stream)
+    return True
+
+
+def stream_of(tenant: str, thread_id: bytes) -> StreamKey:
+    """Return the stream of a thread."""
+    return StreamKey(tenant, ids.THREAD, thread_id)
+

@@ -1,0 +1,102 @@
+"""One kind of row in one table: how it is written, and how it is read back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from eventstore.storage.transaction import Transaction
+
+__all__ = ["RowTable", "join_calls", "split_calls"]
+
+R = TypeVar("R")
+
+
+class _Texts(NamedTuple):
+    upsert: str
+    select: str
+    delete: str
+
+
+class RowTable(Generic[R]):
+    """A table of one thread's rows: ``tenant`` and ``thread`` first, then the row's own columns."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        key: Sequence[str],
+        values: Sequence[str],
+        encode: Callable[[R], tuple[Any, ...]],
+        decode: Callable[[Sequence[Any]], R],
+    ) -> None:
+        """``encode`` returns key and values in order, ``decode`` takes them back, thread first."""
+        self.name = name
+        self.encode = encode
+        self.decode = decode
+        self.columns = ["thread", *key, *values]
+        self._texts = self._made_texts(name, key, values)
+
+    @staticmethod
+    def _made_texts(name: str, key: Sequence[str], values: Sequence[str]) -> _Texts:
+        columns = ["tenant", "thread", *key, *values]
+        marks = ", ".join("?" * len(columns))
+        conflict = ", ".join(["tenant", "thread", *key])
+        action = "NOTHING"
+        if values:
+            action = "UPDATE SET " + ", ".join(f"{value} = excluded.{value}" for value in values)
+        return _Texts(
+            f"INSERT INTO {{{name}}} ({', '.join(columns)}) VALUES ({marks})"
+            f" ON CONFLICT ({conflict}) DO {action}",
+            f"SELECT {', '.join(['thread', *key, *values])} FROM {{{name}}} WHERE tenant = ? AND thread = ?",
+            f"DELETE FROM {{{name}}} WHERE tenant = ? AND thread = ?",
+        )
+
+    def write(self, tx: Transaction, rows: Iterable[tuple[int, bytes, R]]) -> None:
+        """Insert or replace rows, each with its tenant and thread."""
+        encode = self.encode
+        tx.many(
+            self._texts.upsert, [(tenant, thread, *encode(row)) for tenant, thread, row in rows]
+        )
+
+    def find(
+        self,
+        tx: Transaction,
+        tenant: int,
+        thread: bytes,
+        where: str,
+        parameters: Sequence[Any] = (),
+    ) -> list[R]:
+        """Return the rows of a thread that satisfy ``where`` (SQL that follows ``AND``)."""
+        found = tx.all(f"{self._texts.select} AND {where}", (tenant, thread, *parameters))
+        return [self.decode(row) for row in found]
+
+    def get(
+        self,
+        tx: Transaction,
+        tenant: int,
+        thread: bytes,
+        where: str,
+        parameters: Sequence[Any] = (),
+    ) -> R | None:
+        """Return the first row of a thread that satisfies ``where``."""
+        row = tx.one(f"{self._texts.select} AND {where}", (tenant, thread, *parameters))
+        return None if row is None else self.decode(row)
+
+    def all(self, tx: Transaction, tenant: int, thread: bytes) -> list[R]:
+        """Return every row of a thread."""
+        return [self.decode(row) for row in tx.all(self._texts.select, (tenant, thread))]
+
+    def clear(self, tx: Transaction, tenant: int, thread: bytes) -> None:
+        """Delete every row of a thread."""
+        tx.run(self._texts.delete, (tenant, thread))
+
+
+def join_calls(calls: tuple[str, ...]) -> str | None:
+    """Return call ids as one column, NULL for none. Ids may hold any character but NUL."""
+    return "\0".join(calls) if calls else None
+
+
+def split_calls(column: str | None) -> tuple[str, ...]:
+    """Return the call ids of a column."""
+    return tuple(column.split("\0")) if column else ()

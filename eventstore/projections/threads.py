@@ -1,0 +1,78 @@
+"""The table ``threads``: one row a thread, as deciding needs it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from eventstore.conversation.rows import ForkPoint, Place, ThreadRow
+from eventstore.projections.row_table import RowTable
+
+__all__ = ["THREADS"]
+
+
+def _encode(row: ThreadRow) -> tuple[Any, ...]:
+    fork = row.fork
+    return (
+        row.version,
+        row.created_position,
+        row.created_at_us,
+        row.updated_at_us,
+        row.head,
+        row.archived,
+        row.deleted,
+        row.changed,
+        row.open_runs,
+        row.queued_messages,
+        row.removed_messages,
+        *((None,) * 6 if fork is None else (fork.thread_id, fork.message_id, *fork.place, fork.version)),
+        row.projection_version,
+    )
+
+
+def _decode(columns: Sequence[Any]) -> ThreadRow:
+    """Decode; the first column is the thread's id."""
+    fork = None
+    if columns[12] is not None:
+        source, message, hop, segment, depth, version = columns[12:18]
+        fork = ForkPoint(source, message, Place(hop, segment, depth), version)
+    return ThreadRow(
+        columns[0],
+        *columns[1:6],
+        archived=bool(columns[6]),
+        deleted=bool(columns[7]),
+        changed=bool(columns[8]),
+        open_runs=columns[9],
+        queued_messages=columns[10],
+        removed_messages=columns[11],
+        fork=fork,
+        projection_version=columns[18],
+    )
+
+
+THREADS: Final = RowTable[ThreadRow](
+    "threads",
+    key=(),
+    values=(
+        "version",
+        "created_position",
+        "created_at",
+        "updated_at",
+        "head",
+        "archived",
+        "deleted",
+        "changed",
+        "open_runs",
+        "queued_messages",
+        "removed_messages",
+        "fork_thread",
+        "fork_message",
+        "fork_hop",
+        "fork_segment",
+        "fork_depth",
+        "fork_version",
+        "projection_version",
+    ),
+    encode=_encode,
+    decode=_decode,
+)

@@ -1,0 +1,126 @@
+"""A replayed thread: the folded state, dressed as what a user gets.
+
+A step shares everything that did not change with the step before, so walking n steps costs n. Values
+(messages, runs) are made when they are asked for: making the whole path at every step would cost n².
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from eventstore.conversation.present import message_value, run_value, thread_value
+from eventstore.conversation.rows import Place
+from eventstore.conversation.state import FoldedThread
+from eventstore.conversation.values import BranchDiff, Message, Run, Thread, ThreadState
+from eventstore.core import ids
+from eventstore.core.events import RecordedEvent
+from eventstore.projections import paths
+
+__all__ = ["ReplayStep", "ReplayedThread", "compare_moments"]
+
+
+class ReplayedThread:
+    """A thread at one of its versions, made from its events alone."""
+
+    __slots__ = ("_state",)
+
+    def __init__(self, state: FoldedThread) -> None:
+        self._state = state
+
+    @property
+    def folded(self) -> FoldedThread:
+        """The rows behind it."""
+        return self._state
+
+    @property
+    def version(self) -> int:
+        """How many events it has seen."""
+        return self._state.version
+
+    @property
+    def thread(self) -> Thread:
+        """The thread."""
+        assert self._state.thread is not None  # noqa: S101 (its first event made it)
+        return thread_value(self._state, self._state.thread)
+
+    @property
+    def head_id(self) -> str | None:
+        """The last message of the active path."""
+        row = self._state.thread
+        return None if row is None else ids.show_or_none(ids.MESSAGE, row.head)
+
+    @property
+    def messages(self) -> tuple[Message, ...]:
+        """The active path, oldest first."""
+        place = self._head_place()
+        if place is None:
+            return ()
+        rows = paths.window(self._state, place, paths.Window(1, place.depth))
+        return paths.message_values(self._state, rows)
+
+    def _head_place(self) -> Place | None:
+        row = self._state.thread
+        head = None if row is None or row.head is None else self._state.message(row.head)
+        return None if head is None else head.place
+
+    def message(self, message_id: str) -> Message | None:
+        """A message by id, on the active path or not; None if it is not there yet."""
+        row = self._state.message(ids.parse(ids.MESSAGE, message_id, "message_id"))
+        return None if row is None else message_value(self._state, row)
+
+    @property
+    def queued(self) -> tuple[Message, ...]:
+        """Messages that wait for a run to end."""
+        return paths.message_values(self._state, self._state.queued_messages())
+
+    @property
+    def runs(self) -> tuple[Run, ...]:
+        """Every run, in the order they were created."""
+        rows = sorted(self._state.runs.values(), key=lambda row: row.version)
+        return tuple(run_value(self._state, row) for row in rows)
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """Labels, each with its message's id."""
+        return {
+            label: ids.show(ids.MESSAGE, key)
+            for label, key in sorted(self._state.labelled.items())
+        }
+
+    def value(self) -> ThreadState:
+        """Everything at once, as one frozen value."""
+        return ThreadState(
+            thread=self.thread,
+            version=self.version,
+            messages=self.messages,
+            queued=self.queued,
+            runs=self.runs,
+            labels=self.labels,
+        )
+
+
+class ReplayStep(NamedTuple):
+    """One event, and the thread right after it."""
+
+    event: RecordedEvent
+    state: ReplayedThread
+
+
+def compare_moments(a: ReplayedThread, b: ReplayedThread) -> BranchDiff:
+    """Compare the active paths at two moments of one thread."""
+    before, after = a.messages, b.messages
+    shared = 0
+    while shared < min(len(before), len(after)) and before[shared].id == after[shared].id:
+        shared += 1
+    reworded = [
+        old.id
+        for old, new in zip(before[:shared], after[:shared], strict=True)
+        if old.content != new.content
+    ]
+    return BranchDiff(
+        common=after[:shared],
+        only_a=before[shared:],
+        only_b=after[shared:],
+        amended=tuple(reworded),
+    )
+

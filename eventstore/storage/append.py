@@ -1,0 +1,383 @@
+"""Appending: the only write of events.
+
+:func:`append_many` takes the requests of many waiting callers into one transaction. It reads each
+stream's head once, decides the requests in the order they were sent, and writes one statement per
+table for all of them. A request that is refused leaves before anything is written and disturbs nobody.
+What decides, and what projects, comes in as a :class:`Deciding` per category.
+
+Versions are numbered from the head inside the transaction, which holds the database's write lock (on
+SQLite) from its first statement, so they have no gaps and no doubles. ``recorded_at`` is one reading of
+the clock per transaction, never below the stream's last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from hashlib import sha256
+from typing import Any, NamedTuple, Protocol, TypeAlias
+
+import msgspec
+
+from eventstore.core import chain, codec, expectations, ids
+from eventstore.core.catalogue import Catalogue
+from eventstore.core.codec import ContentCodec
+from eventstore.core.events import Decided, Event, EventData, StreamKey
+from eventstore.core.expectations import Expectation
+from eventstore.core.json_values import Limits
+from eventstore.core.sources import Sources
+from eventstore.errors import ConversationStoreError, IdempotencyConflict, InvalidInput
+from eventstore.storage.interning import (
+    find_category,
+    find_tenant,
+    intern_category,
+    intern_tenant,
+)
+from eventstore.storage.transaction import Transaction
+
+__all__ = [
+    "AppendRequest",
+    "Appended",
+    "Deciding",
+    "Failed",
+    "Log",
+    "Outcome",
+    "append_many",
+]
+
+
+class AppendRequest(NamedTuple):
+    """One caller's write: commands to one stream, all or nothing."""
+
+    stream: StreamKey
+    commands: Sequence[Any]
+    """What the category's :class:`Deciding` understands; decided one after another."""
+    expected: Expectation = expectations.ANY
+    key: str | None = None
+    """Idempotency key."""
+    digested: bytes = b""
+    """What must be equal for a repeated key; see :func:`_digest`."""
+    metadata: bytes | None = None
+    actor: str | None = None
+    subject: bytes | None = None
+    options: Any = None
+    """Whatever else the category's decider wants to know, for example an expected head."""
+
+
+class Appended(NamedTuple):
+    """A request that was taken."""
+
+    result: Any
+    version: int
+    positions: tuple[int, ...]
+    """Empty for a repeat: nothing was added."""
+
+
+class Failed(NamedTuple):
+    """A request that was turned away; nothing of it was written."""
+
+    error: ConversationStoreError
+
+
+Outcome: TypeAlias = Appended | Failed
+
+
+class Deciding(Protocol):
+    """Decides and projects the requests to one category, within one transaction."""
+
+    def decide(self, request: AppendRequest, command: Any) -> Sequence[Decided]:  # noqa: ANN401
+        """Return the events a command leads to, or raise a refusal."""
+
+    def evolve(self, request: AppendRequest, event: Event) -> None:
+        """Fold one event into what later commands of the batch will see."""
+
+    def result(self, request: AppendRequest, command: Any, events: Sequence[Event]) -> Any:  # noqa: ANN401
+        """Return what the caller gets for a command."""
+
+    def repeated(self, request: AppendRequest, command: Any, first: int, last: int) -> Any:  # noqa: ANN401
+        """Return what the caller got when the versions first..last were written."""
+
+    def mark(self, request: AppendRequest) -> Any:  # noqa: ANN401
+        """Remember the state of one stream."""
+
+    def back_to(self, request: AppendRequest, mark: Any) -> None:  # noqa: ANN401
+        """Forget what was folded since a mark."""
+
+    def write(self) -> None:
+        """Write the changed rows of the whole batch."""
+
+
+class Log(NamedTuple):
+    """What a store's log is made of."""
+
+    sources: Sources
+    limits: Limits
+    content_codec: ContentCodec
+    catalogues: Mapping[str, Catalogue]
+    """By category; categories without one hold the application's own events."""
+    decidings: Mapping[str, Callable[[Transaction, Log], Deciding]]
+    """By category; ``""`` is for the application's own."""
+
+
+class _Head:
+    """A stream's end, as this transaction moves it."""
+
+    __slots__ = ("category", "hash", "key", "new", "prefix", "recorded_at_us", "tenant", "version")
+
+    def __init__(
+        self, key: StreamKey, tenant: int | None, category: int | None, row: Sequence[Any] | None
+    ) -> None:
+        self.key = key
+        self.tenant = tenant
+        self.category = category
+        self.version, self.recorded_at_us, self.hash = row or (0, 0, chain.GENESIS)
+        self.prefix = chain.stream_prefix(key.tenant, key.text)
+        self.new = row is None
+
+
+_HEAD = (
+    "SELECT version, recorded_at, hash FROM {streams}"
+    " WHERE tenant = ? AND category = ? AND stream = ?"
+)
+_LAST_POSITION = "SELECT seq FROM sqlite_sequence WHERE name = ?"  # SQLite's own table
+_INSERT_EVENT = (
+    "INSERT INTO {events} (position, tenant, category, stream, version, event_id, type,"
+    " schema_version, recorded_at, data, content, salt, commitment, subject, metadata, hash)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_INSERT_HEAD = (
+    "INSERT INTO {streams} (version, recorded_at, hash, tenant, category, stream)"
+    " VALUES (?, ?, ?, ?, ?, ?)"
+)
+_UPDATE_HEAD = (
+    "UPDATE {streams} SET version = ?, recorded_at = ?, hash = ?"
+    " WHERE tenant = ? AND category = ? AND stream = ?"
+)
+_FIND_KEY = (
+    "SELECT salt, digest, first_version, last_version FROM {idempotency_keys}"
+    " WHERE tenant = ? AND category = ? AND stream = ? AND key = ?"
+)
+_INSERT_KEY = (
+    "INSERT INTO {idempotency_keys}"
+    " (tenant, category, stream, key, salt, digest, first_version, last_version)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+)
+
+
+def append_many(tx: Transaction, requests: Sequence[AppendRequest], log: Log) -> list[Outcome]:
+    """Append the events that many requests lead to; one outcome a request, in order.
+
+    Raises only what the database raises: then the whole transaction must be rolled back.
+    """
+    return _Batch(tx, log).take_all(requests)
+
+
+class _Batch:
+    """The state of one :func:`append_many`: heads as they move, rows to be written."""
+
+    def __init__(self, tx: Transaction, log: Log) -> None:
+        self._tx = tx
+        self._log = log
+        self._now = log.sources.clock()
+        self._heads: dict[StreamKey, _Head] = {}
+        self._decidings: dict[str, Deciding] = {}
+        self._event_rows: list[tuple[Any, ...]] = []
+        self._key_rows: list[tuple[Any, ...]] = []
+        self._keys: dict[tuple[StreamKey, str], Sequence[Any]] = {}
+        self._last_position: int | None = None
+
+    def take_all(self, requests: Sequence[AppendRequest]) -> list[Outcome]:
+        outcomes = [self._take(request) for request in requests]
+        self._write()
+        return outcomes
+
+    def _take(self, request: AppendRequest) -> Outcome:
+        deciding = self._deciding(request.stream.category)
+        many = len(request.commands) > 1
+        mark = deciding.mark(request) if many else None
+        head = self._head(request.stream)
+        before = (head.version, head.recorded_at_us, head.hash, len(self._event_rows))
+        try:
+            if request.key is not None and (known := self._known_key(request, head)) is not None:
+                return self._repeat(request, deciding, known)
+            expectations.check(request.expected, head.version, request.stream.text)
+            results = [self._perform(request, deciding, head, command) for command in request.commands]
+        except ConversationStoreError as error:
+            head.version, head.recorded_at_us, head.hash, rows = before
+            del self._event_rows[rows:]
+            if many:
+                deciding.back_to(request, mark)
+            return Failed(error)
+        if request.key is not None and head.tenant is not None:
+            self._keep_key(request, head, before[0])
+        positions = tuple(row[0] for row in self._event_rows[before[3] :])
+        return Appended(results if many else results[0], head.version, positions)
+
+    def _perform(
+        self, request: AppendRequest, deciding: Deciding, head: _Head, command: Any  # noqa: ANN401
+    ) -> Any:  # noqa: ANN401
+        events = []
+        for decided in deciding.decide(request, command):
+            event = self._record(request, head, decided)
+            deciding.evolve(request, event)
+            events.append(event)
+        return deciding.result(request, command, events)
+
+    # -- recording -----------------------------------------------------------------------------
+
+    def _record(self, request: AppendRequest, head: _Head, decided: Decided) -> Event:
+        """Number, encode and chain one event."""
+        log = self._log
+        chance = log.sources.chance
+        if head.tenant is None or head.category is None:  # interned by a write, never by a look
+            head.tenant = intern_tenant(self._tx, head.key.tenant)
+            head.category = intern_category(self._tx, head.key.category)
+        version, now = head.version + 1, max(self._now, head.recorded_at_us)
+        subject = decided.subject or request.subject
+        data = codec.encode(decided.data)
+        content = salt = promise = None
+        if decided.content is not None:
+            plain = codec.encode(decided.content)
+            if len(plain) > log.limits.content_bytes_max:
+                raise InvalidInput(
+                    "content",
+                    f"{len(plain)} bytes encoded, {log.limits.content_bytes_max} allowed",
+                    "Shorten it, or keep large data elsewhere and refer to it.",
+                )
+            content = log.content_codec.seal(plain, subject)
+            salt = chance(chain.SALT_BYTES)
+            promise = chain.commitment(salt, content)
+        schema_version = (
+            log.catalogues[request.stream.category].schema_version(decided.type)
+            if isinstance(decided.data, EventData)
+            else 1
+        )
+        event_id = decided.event_id or ids.uuid7(now, chance(ids.RANDOM_BYTES))
+        hashed = chain.event_hash(
+            head.prefix,
+            head.hash,
+            version=version,
+            event_id=event_id,
+            event_type=decided.type,
+            schema_version=schema_version,
+            recorded_at_us=now,
+            metadata=request.metadata,
+            data=data,
+            content_commitment=promise,
+        )
+        position = self._next_position()
+        self._event_rows.append(
+            (
+                position,
+                head.tenant,
+                head.category,
+                head.key.id,
+                version,
+                event_id,
+                decided.type,
+                schema_version,
+                now,
+                data,
+                content,
+                salt,
+                None,  # the commitment is stored when the content goes; until then both give it
+                subject,
+                request.metadata,
+                hashed,
+            )
+        )
+        head.version, head.recorded_at_us, head.hash = version, now, hashed
+        return Event(
+            decided.type, version, now, position, decided.data, decided.content, request.actor
+        )
+
+    def _next_position(self) -> int:
+        """Return the next place in the whole store.
+
+        Drawn from AUTOINCREMENT's own counter, which never goes back, and safe because the
+        transaction holds the write lock: the order of positions is the order of commits.
+        """
+        if self._last_position is None:
+            row = self._tx.one(_LAST_POSITION, (self._tx.naming.plain("events"),))
+            self._last_position = 0 if row is None else int(row[0])
+        self._last_position += 1
+        return self._last_position
+
+    # -- idempotency keys ----------------------------------------------------------------------
+
+    def _known_key(self, request: AppendRequest, head: _Head) -> Sequence[Any] | None:
+        assert request.key is not None  # noqa: S101 (asked by the caller)
+        known = self._keys.get((request.stream, request.key))
+        if known is None and not head.new:
+            where = (head.tenant, head.category, head.key.id, request.key)
+            known = self._tx.one(_FIND_KEY, where)
+        return known
+
+    def _repeat(self, request: AppendRequest, deciding: Deciding, known: Sequence[Any]) -> Outcome:
+        salt, digest, first, last = known
+        if digest != _digest(salt, request.digested):
+            raise IdempotencyConflict(request.stream.text, request.key or "")
+        results = [
+            deciding.repeated(request, command, first, last) for command in request.commands
+        ]
+        return Appended(results if len(results) > 1 else results[0], last, ())
+
+    def _keep_key(self, request: AppendRequest, head: _Head, before: int) -> None:
+        assert request.key is not None  # noqa: S101 (asked by the caller)
+        salt = self._log.sources.chance(chain.SALT_BYTES)
+        kept = (salt, _digest(salt, request.digested), before + 1, head.version)
+        self._keys[request.stream, request.key] = kept
+        self._key_rows.append((head.tenant, head.category, head.key.id, request.key, *kept))
+
+    # -- reading and writing -------------------------------------------------------------------
+
+    def _deciding(self, category: str) -> Deciding:
+        deciding = self._decidings.get(category)
+        if deciding is None:
+            factories = self._log.decidings
+            factory = factories.get(category) or factories[""]
+            deciding = self._decidings[category] = factory(self._tx, self._log)
+        return deciding
+
+    def _head(self, key: StreamKey) -> _Head:
+        head = self._heads.get(key)
+        if head is None:
+            tenant = find_tenant(self._tx, key.tenant)
+            category = find_category(self._tx, key.category)
+            known = tenant is not None and category is not None
+            row = self._tx.one(_HEAD, (tenant, category, key.id)) if known else None
+            head = self._heads[key] = _Head(key, tenant, category, row)
+        return head
+
+    def _write(self) -> None:
+        if self._event_rows:
+            tx, rows = self._tx, self._event_rows
+            tx.many(_INSERT_EVENT, rows)
+            moved = {(row[1], row[2], row[3]) for row in rows}
+            heads = [h for h in self._heads.values() if (h.tenant, h.category, h.key.id) in moved]
+            for sql, new in ((_INSERT_HEAD, True), (_UPDATE_HEAD, False)):
+                tx.many(sql, [_head_row(head) for head in heads if head.new is new])
+            for deciding in self._decidings.values():
+                deciding.write()
+        if self._key_rows:
+            self._tx.many(_INSERT_KEY, self._key_rows)
+
+
+def _head_row(head: _Head) -> tuple[Any, ...]:
+    return (
+        head.version,
+        head.recorded_at_us,
+        head.hash,
+        head.tenant,
+        head.category,
+        head.key.id,
+    )
+
+
+def _digest(salt: bytes, digested: bytes) -> bytes:
+    return sha256(salt + digested).digest()
+
+
+def digested_command(commands: Sequence[Any], guards: Any) -> bytes:  # noqa: ANN401
+    """Return what is digested behind an idempotency key: the commands, by name, and their guards."""
+    named = [[type(command).__name__, msgspec.to_builtins(command, builtin_types=(bytes,))] for command in commands]
+    return codec.encode_canonical([named, guards])

@@ -1,0 +1,98 @@
+"""Errors of database drivers, translated into ours: the one place that knows their codes.
+
+The distinction that matters: before COMMIT was sent, nothing was written and the caller may try again
+(:class:`StoreBusy`, :class:`StoreUnavailable`); once it was sent and its answer is not a clear no, the write
+may exist (:class:`OutcomeUnknown`). Texts of SQL and parameters never reach a message.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+from sqlalchemy.exc import DBAPIError
+
+from eventstore.errors import ConversationStoreError, OutcomeUnknown, StoreBusy, StoreUnavailable
+
+__all__ = ["driver_error", "translated", "translated_commit"]
+
+_UNAVAILABLE = {
+    "SQLITE_NOTADB": (
+        "not_a_database",
+        "the file is not a SQLite database",
+        "Check the path in the URL; nothing was changed.",
+    ),
+    "SQLITE_READONLY": (
+        "read_only",
+        "the database cannot be written to",
+        "Check the permissions of the file and its folder, and the URL's mode.",
+    ),
+    "SQLITE_FULL": (
+        "disk_full",
+        "the disk, or the database's page limit, is full",
+        "Free some space and send the write again: nothing of it was written.",
+    ),
+    "SQLITE_CANTOPEN": (
+        "cannot_open",
+        "the database file cannot be opened",
+        "Check that the folder exists and may be written to.",
+    ),
+    "SQLITE_CORRUPT": (
+        "corrupt",
+        "the database file is damaged",
+        "Restore a backup, or recover it with the sqlite3 shell's .recover.",
+    ),
+    "SQLITE_IOERR": (
+        "io_error",
+        "the operating system failed to read or write the database file",
+        "Check the disk; nothing was written.",
+    ),
+}
+_BUSY = {"SQLITE_BUSY", "SQLITE_LOCKED"}
+
+
+def driver_error(error: BaseException) -> sqlite3.Error | None:
+    """Return the driver's own error behind ``error``, if there is one."""
+    if isinstance(error, DBAPIError):
+        return driver_error(error.orig) if error.orig is not None else None
+    return error if isinstance(error, sqlite3.Error) else None
+
+
+def _code(error: sqlite3.Error) -> str:
+    """Return the primary result code's name: ``SQLITE_BUSY`` for ``SQLITE_BUSY_SNAPSHOT``."""
+    name = getattr(error, "sqlite_errorname", None) or ""
+    return "_".join(name.split("_")[:2])
+
+
+def translated(error: BaseException, *, on_own_connection: bool = False) -> BaseException:
+    """Return what the caller gets for an error before COMMIT was sent."""
+    driver = driver_error(error)
+    if driver is None:
+        return error
+    code = _code(driver)
+    if code in _BUSY:
+        return StoreBusy(
+            "the transaction handed in as connection= could not write, because another connection"
+            " wrote since it began; begin it with BEGIN IMMEDIATE"
+            if on_own_connection
+            else "another connection holds the database's write lock; a transaction that was opened"
+            " for connection= and left open does that"
+        )
+    if code in _UNAVAILABLE:
+        return StoreUnavailable(*_UNAVAILABLE[code])
+    return StoreUnavailable(
+        "driver", f"the database failed with {code or type(driver).__name__}", "See __cause__."
+    )
+
+
+def translated_commit(error: BaseException, *, rolled_back: bool) -> ConversationStoreError | BaseException:
+    """Return what the caller gets when COMMIT itself failed.
+
+    ``rolled_back``: the transaction was still open afterwards and was rolled back, so nothing remains.
+    A failing fsync is the other case: the commit may be in the log that recovery reads.
+    """
+    driver = driver_error(error)
+    if driver is None:
+        return error
+    if rolled_back and _code(driver) != "SQLITE_IOERR":
+        return translated(error)
+    return OutcomeUnknown(f"the database failed while committing ({_code(driver) or 'no code'})")

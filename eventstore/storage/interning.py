@@ -1,0 +1,83 @@
+"""Names of tenants and categories as integers.
+
+A name is interned by the first write that needs it and never by a read, so asking for a tenant that
+does not exist leaves nothing behind. What a transaction interned is remembered only after its commit.
+"""
+
+from __future__ import annotations
+
+from eventstore.storage.transaction import Transaction
+
+__all__ = ["category_name", "find_category", "find_tenant", "intern_category", "intern_tenant"]
+
+_FIND = {
+    "tenants": "SELECT id FROM {tenants} WHERE name = ?",
+    "categories": "SELECT id FROM {categories} WHERE name = ?",
+}
+_NAME = {
+    "tenants": "SELECT name FROM {tenants} WHERE id = ?",
+    "categories": "SELECT name FROM {categories} WHERE id = ?",
+}
+_INTERN = {
+    "tenants": "INSERT INTO {tenants} (name) VALUES (?)",
+    "categories": "INSERT INTO {categories} (name) VALUES (?)",
+}
+
+
+def find_tenant(tx: Transaction, name: str) -> int | None:
+    """Return a tenant's number, or None if nothing was ever written for it."""
+    return _find(tx, "tenants", tx.interned.tenants, name)
+
+
+def find_category(tx: Transaction, name: str) -> int | None:
+    """Return a category's number, or None if it has no stream yet."""
+    return _find(tx, "categories", tx.interned.categories, name)
+
+
+def intern_tenant(tx: Transaction, name: str) -> int:
+    """Return a tenant's number, made if need be."""
+    return _intern(tx, "tenants", tx.interned.tenants, name)
+
+
+def intern_category(tx: Transaction, name: str) -> int:
+    """Return a category's number, made if need be."""
+    return _intern(tx, "categories", tx.interned.categories, name)
+
+
+def tenant_name(tx: Transaction, number: int) -> str:
+    """Return the name behind a tenant's number."""
+    return _name(tx, "tenants", tx.interned.tenants, number)
+
+
+def category_name(tx: Transaction, number: int) -> str:
+    """Return the name behind a category's number."""
+    return _name(tx, "categories", tx.interned.categories, number)
+
+
+def _find(tx: Transaction, table: str, known: dict[str, int], name: str) -> int | None:
+    number = known.get(name)
+    if number is None:
+        row = tx.one(_FIND[table], (name,))
+        if row is None:
+            return None
+        number = int(row[0])
+        tx.fresh.append((known, name, number))
+    return number
+
+
+def _intern(tx: Transaction, table: str, known: dict[str, int], name: str) -> int:
+    number = _find(tx, table, known, name)
+    if number is None:
+        tx.run(_INTERN[table], (name,))
+        number = int(tx.one(_FIND[table], (name,))[0])
+        tx.fresh.append((known, name, number))
+    return number
+
+
+def _name(tx: Transaction, table: str, known: dict[str, int], number: int) -> str:
+    for name, id_ in known.items():
+        if id_ == number:
+            return name
+    name = str(tx.one(_NAME[table], (number,))[0])
+    tx.fresh.append((known, name, number))
+    return name

@@ -1,0 +1,76 @@
+"""Bringing a database to the schema this version knows, with Alembic, from inside ``open()``.
+
+A database that is up to date costs one SELECT. Otherwise the revisions run in one transaction that
+holds the write lock from its first statement, so ten processes may start at once: the first migrates, the
+others find it done. Event rows are never updated by a migration.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final, Literal, TypeAlias
+
+from alembic.operations import Operations
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, inspect, text
+
+from eventstore.errors import SchemaTooNew, StoreUnavailable
+from eventstore.storage.transaction import Naming
+
+__all__ = ["HEAD", "REVISIONS", "Migrate", "current_revision", "ensure_schema"]
+
+Migrate: TypeAlias = Literal["auto", "check", "off"]
+
+REVISIONS: Final = ("0001",)
+"""Every revision there is in ``versions``, oldest first."""
+HEAD: Final = REVISIONS[-1]
+
+
+def _version_table(naming: Naming) -> str:
+    return naming.plain("eventstore_revision")
+
+
+def current_revision(connection: Connection, naming: Naming) -> str | None:
+    """Return the revision a database is at; None if it has no tables of ours."""
+    table = _version_table(naming)
+    if not inspect(connection).has_table(table, schema=naming.schema):
+        return None
+    dot = f'"{naming.schema}".' if naming.schema else ""
+    row = connection.execute(text(f'SELECT version_num FROM {dot}"{table}"')).fetchone()  # noqa: S608 (names of our own)
+    return None if row is None else str(row[0])
+
+
+def ensure_schema(connection: Connection, naming: Naming, migrate: Migrate) -> None:
+    """Migrate, or just look, inside the caller's transaction.
+
+    Raises:
+        SchemaTooNew: a newer version of the library was here.
+        StoreUnavailable: ``"not_migrated"``, when only asked to look.
+    """
+    if migrate == "off":
+        return
+    found = current_revision(connection, naming)
+    if found == HEAD:
+        return
+    if found is not None and found not in REVISIONS:
+        raise SchemaTooNew(found, HEAD)
+    if migrate == "check":
+        raise StoreUnavailable(
+            "not_migrated",
+            f"the database is at schema revision {found!r}, {HEAD!r} is needed",
+            "Open it once with migrate='auto', or run the migrations yourself.",
+        )
+    _upgrade(connection, naming)
+
+
+def _upgrade(connection: Connection, naming: Naming) -> None:
+    script = ScriptDirectory(str(Path(__file__).parent))
+    options: dict[str, Any] = {
+        "version_table": _version_table(naming),
+        "version_table_schema": naming.schema,
+        "fn": lambda revision, _: script._upgrade_revs("head", revision),  # noqa: SLF001 (as in Alembic's own env.py)
+    }
+    context = MigrationContext.configure(connection, opts=options)
+    with Operations.context(context):
+        context.run_migrations(naming=naming)

@@ -1,0 +1,69 @@
+"""Triggers that forbid changing history, on SQLite.
+
+* INSERT over an existing version or position is refused *before* it happens: ``INSERT OR REPLACE`` deletes
+  the old row without firing a DELETE trigger.
+* UPDATE passes only if there was content, content and salt both become NULL, and nothing else changes but
+  the commitment.
+* DELETE passes only for a stream listed in ``purging``, in the same transaction.
+
+A migration that copies the table must make them again; a test tries each way around them after every
+migration.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import Connection
+
+from eventstore.storage.transaction import Naming
+
+__all__ = ["create_triggers"]
+
+_KEPT: Final = (
+    "position",
+    "tenant",
+    "category",
+    "stream",
+    "version",
+    "event_id",
+    "type",
+    "schema_version",
+    "recorded_at",
+    "data",
+    "subject",
+    "metadata",
+    "hash",
+)
+
+_TRIGGERS: Final = (
+    """
+    CREATE TRIGGER "{prefix}events_no_replace" BEFORE INSERT ON {events}
+    WHEN EXISTS (SELECT 1 FROM {events} WHERE position = NEW.position)
+      OR EXISTS (
+        SELECT 1 FROM {events}
+        WHERE tenant = NEW.tenant AND category = NEW.category
+          AND stream = NEW.stream AND version = NEW.version)
+    BEGIN SELECT RAISE(ABORT, 'eventstore: this version or position is taken'); END
+    """,
+    """
+    CREATE TRIGGER "{prefix}events_no_update" BEFORE UPDATE ON {events}
+    WHEN OLD.content IS NULL OR NEW.content IS NOT NULL OR NEW.salt IS NOT NULL OR {changed}
+    BEGIN SELECT RAISE(ABORT, 'eventstore: events are never changed, content is only erased'); END
+    """,
+    """
+    CREATE TRIGGER "{prefix}events_no_delete" BEFORE DELETE ON {events}
+    WHEN NOT EXISTS (
+      SELECT 1 FROM {purging}
+      WHERE tenant = OLD.tenant AND category = OLD.category AND stream = OLD.stream)
+    BEGIN SELECT RAISE(ABORT, 'eventstore: events are never deleted, streams are only purged'); END
+    """,
+)
+
+
+def create_triggers(connection: Connection, naming: Naming) -> None:
+    """Make the triggers; they must not exist."""
+    changed = " OR ".join(f"NEW.{column} IS NOT OLD.{column}" for column in _KEPT)
+    for template in _TRIGGERS:
+        text = template.replace("{changed}", changed).replace("{prefix}", naming.prefix)
+        connection.exec_driver_sql(naming.sql(text))

@@ -1,0 +1,323 @@
+"""The first schema: the log, the decision tables, and the triggers that forbid changing history."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from alembic import op
+from sqlalchemy import BigInteger, Column, Integer, LargeBinary, Text, UniqueConstraint
+
+from eventstore.storage.migrations.triggers import create_triggers
+from eventstore.storage.transaction import Naming
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+
+def _serial(name: str) -> Column[Any]:
+    return Column(name, Integer, primary_key=True, nullable=False)
+
+
+def _key(name: str, kind: Any) -> Column[Any]:  # noqa: ANN401 (a column type)
+    return Column(name, kind, primary_key=True, nullable=False, autoincrement=False)
+
+
+def _given(name: str, kind: Any) -> Column[Any]:  # noqa: ANN401
+    return Column(name, kind, nullable=False)
+
+
+def _maybe(name: str, kind: Any) -> Column[Any]:  # noqa: ANN401
+    return Column(name, kind, nullable=True)
+
+
+def upgrade(naming: Naming) -> None:
+    """Make everything; a single step, so it reads top to bottom as the schema does."""
+    op.create_table(
+        naming.plain("tenants"),
+        _serial("id"),
+        _given("name", Text),
+        UniqueConstraint("name"),
+        schema=naming.schema,
+    )
+    op.create_table(
+        naming.plain("categories"),
+        _serial("id"),
+        _given("name", Text),
+        UniqueConstraint("name"),
+        schema=naming.schema,
+    )
+    op.create_table(
+        naming.plain("events"),
+        _serial("position"),
+        _given("tenant", Integer),
+        _given("category", Integer),
+        _given("stream", LargeBinary),
+        _given("version", BigInteger),
+        _given("event_id", LargeBinary),
+        _given("type", Text),
+        _given("schema_version", Integer),
+        _given("recorded_at", BigInteger),
+        _given("data", LargeBinary),
+        _maybe("content", LargeBinary),
+        _maybe("salt", LargeBinary),
+        _maybe("commitment", LargeBinary),
+        _maybe("subject", LargeBinary),
+        _maybe("metadata", LargeBinary),
+        _given("hash", LargeBinary),
+        schema=naming.schema,
+        sqlite_autoincrement=True,
+    )
+    op.create_index(
+        naming.plain("events_by_version"),
+        naming.plain("events"),
+        ["tenant", "category", "stream", "version"],
+        unique=True,
+        schema=naming.schema,
+    )
+    op.create_table(
+        naming.plain("streams"),
+        _key("tenant", Integer),
+        _key("category", Integer),
+        _key("stream", LargeBinary),
+        _given("version", BigInteger),
+        _given("recorded_at", BigInteger),
+        _given("hash", LargeBinary),
+        schema=naming.schema,
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        naming.plain("idempotency_keys"),
+        _key("tenant", Integer),
+        _key("category", Integer),
+        _key("stream", LargeBinary),
+        _key("key", Text),
+        _given("salt", LargeBinary),
+        _given("digest", LargeBinary),
+        _given("first_version", BigInteger),
+        _given("last_version", BigInteger),
+        schema=naming.schema,
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        naming.plain("purging"),
+        _key("tenant", Integer),
+        _key("category", Integer),
+        _key("stream", LargeBinary),
+        schema=naming.schema,
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        naming.plain("threads"),
+        _key("tenant", Integer),
+        _key("thread", LargeBinary),
+        _given("version", BigInteger),
+        _given("created_position", BigInteger),
+        _given("created_at", BigInteger),
+        _given("updated_at", BigInteger),
+        _maybe("head", LargeBinary),
+        _given("archived", Integer),
+        _given("deleted", Integer),
+        _given("changed", Integer),
+        _given("open_runs", Integer),
+        _given("queued_messages", Integer),
+        _given("removed_messages", Integer),
+        _maybe("fork_thread", LargeBinary),
+        _maybe("fork_message", LargeBinary),
+        _maybe("fork_hop", Integer),
+        _maybe("fork_segment", BigInteger),
+        _maybe("fork_depth", BigInteger),
+        _maybe("fork_version", BigInteger),
+        _given("projection_version", Integer),
+        schema=naming.schema,
+        sqlite_with_rowid=False,
+    )
+    op.create_index(
+        naming.plain("threads_by_creation"),
+        naming.plain("threads"),
+        ["tenant", "created_position", "thread"],
+        unique=False,
+        schema=naming.schema,
+    )
+    op.create_table(
+        naming.plain("messages"),
+        _key("tenant", Integer),
+        _key("thread", LargeBinary),
+        _key("message", LargeBinary),
+        _given("version", BigInteger),
+        _given("role", Integer),
+        _maybe("hop", Integer),
+        _maybe("segment", BigInteger),
+        _maybe("depth", BigInteger),
+        _maybe("parent", LargeBinary),
+        _given("status", Integer),
+        _maybe("queued_version", BigInteger),
+        _maybe("replaces", LargeBinary),
+        _maybe("run", LargeBinary),
+        _maybe("open_calls", Text),
+        _maybe("removed", BigInteger),
+        _maybe("changed", BigInteger),
+        _given("revision", Integer),
+        schema=naming.schema,
+        sqlite_with_rowid=False,
+    )
+    op.create_index(
+        naming.plain("messages_by_place"),
+        naming.plain("messages"),
+        ["tenant", "thread", "hop", "segment", "depth"],
+        unique=True,
+        schema=naming.schema,
+    )
+    op.create_table(
+        naming.plain("segments"),
+        _key("tenant", Integer),
+        _key("thread", LargeBinary),
+        _key("segment", BigInteger),
+        _given("parent_hop", Integer),
+        _given("parent_segment", BigInteger),
+        _given("parent_depth", BigInteger),
+        _given("ordinal", Integer),
+        schema=naming.schema,
+        sqlite_with_rowid=False,
+    )
+    op.create_index(
+        naming.plain("segments_by_parent"),
+        naming.plain("segments"),
+        ["tenant", "thread", "parent_hop", "parent_segment", "parent_depth", "segment"],
+        unique=False,
+        schema=naming.schema,
+    )
+    op.create_table(
+        naming.plain("branch_points"),
+        _key("tenant", Integer),
+        _key("thread", LargeBinary),
+        _key("hop", Integer),
+        _key("segment", BigInteger),
+        _key("depth", BigInteger),
+        _given("children", Integer),
+        _given("removed", Integer),
+        _maybe("active_hop", Integer),
+        _maybe("active_segment", BigInteger),
+        schema=naming.schema,
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        naming.plain("labels"),
+        _key("tenant", Integer),
+        _key("thread", LargeBinary),
+        _key("message", LargeBinary),
+        _maybe("label", Text),
+        schema=naming.schema,
+        sqlite_with_rowid=False,
+    )
+    op.create_index(
+        naming.plain("labels_by_label"),
+        naming.plain("labels"),
+        ["tenant", "thread", "label"],
+        unique=False,
+        schema=naming.schema,
+    )
+    op.create_table(
+        naming.plain("touches"),
+        _key("tenant", Integer),
+        _key("thread", LargeBinary),
+        _key("subject", LargeBinary),
+        _key("version", BigInteger),
+        schema=naming.schema,
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        naming.plain("thread_metadata"),
+        _key("tenant", Integer),
+        _key("thread", LargeBinary),
+        _key("key", Text),
+        _given("value", Text),
+        schema=naming.schema,
+        sqlite_with_rowid=False,
+    )
+    op.create_index(
+        naming.plain("thread_metadata_by_value"),
+        naming.plain("thread_metadata"),
+        ["tenant", "key", "value", "thread"],
+        unique=False,
+        schema=naming.schema,
+    )
+    op.create_table(
+        naming.plain("external_ids"),
+        _key("tenant", Integer),
+        _key("thread", LargeBinary),
+        _key("external_id", Text),
+        _key("message", LargeBinary),
+        schema=naming.schema,
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        naming.plain("runs"),
+        _key("tenant", Integer),
+        _key("thread", LargeBinary),
+        _key("run", LargeBinary),
+        _given("version", BigInteger),
+        _given("status", Integer),
+        _given("changed", BigInteger),
+        _maybe("assistant", LargeBinary),
+        _maybe("regenerates", LargeBinary),
+        _given("started", Integer),
+        _maybe("started_head", LargeBinary),
+        _maybe("last_message", LargeBinary),
+        _maybe("pending_calls", Text),
+        _given("steps", Integer),
+        schema=naming.schema,
+        sqlite_with_rowid=False,
+    )
+    op.create_index(
+        naming.plain("runs_by_version"),
+        naming.plain("runs"),
+        ["tenant", "thread", "version"],
+        unique=False,
+        schema=naming.schema,
+    )
+    op.create_table(
+        naming.plain("steps"),
+        _key("tenant", Integer),
+        _key("thread", LargeBinary),
+        _key("step", LargeBinary),
+        _given("run", LargeBinary),
+        _given("version", BigInteger),
+        _given("status", Integer),
+        schema=naming.schema,
+        sqlite_with_rowid=False,
+    )
+    op.create_index(
+        naming.plain("steps_by_run"),
+        naming.plain("steps"),
+        ["tenant", "thread", "run", "version"],
+        unique=False,
+        schema=naming.schema,
+    )
+    op.create_table(
+        naming.plain("assistants"),
+        _key("tenant", Integer),
+        _key("assistant", LargeBinary),
+        _given("version", BigInteger),
+        _given("created_position", BigInteger),
+        _given("created_at", BigInteger),
+        _given("updated_at", BigInteger),
+        _given("deleted", Integer),
+        schema=naming.schema,
+        sqlite_with_rowid=False,
+    )
+    op.create_index(
+        naming.plain("assistants_by_creation"),
+        naming.plain("assistants"),
+        ["tenant", "created_position", "assistant"],
+        unique=False,
+        schema=naming.schema,
+    )
+    create_triggers(op.get_bind(), naming)
+
+
+def downgrade(naming: Naming) -> None:
+    """Refuse: history is not taken down."""
+    message = f"the tables of {naming.prefix or 'the store'} hold history and are not dropped"
+    raise NotImplementedError(message)

@@ -1,0 +1,190 @@
+"""Reading the log: one stream forwards or backwards, or everything in order; pages, never cursors.
+
+What comes back is :class:`StoredEvent`, as the table holds it; :func:`as_event` decodes it into the typed
+value that ``evolve`` folds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from eventstore.core import codec
+from eventstore.core.events import Event, StreamKey
+from eventstore.storage.append import Log
+from eventstore.storage.interning import category_name, find_category, find_tenant, tenant_name
+from eventstore.storage.transaction import Transaction
+
+__all__ = [
+    "StoredEvent",
+    "actor_of",
+    "as_event",
+    "event_at",
+    "head_version",
+    "iterate_stream",
+    "read_all",
+    "read_stream",
+    "version_at_time",
+]
+
+
+class StoredEvent(NamedTuple):
+    """One row of the log."""
+
+    position: int
+    stream: StreamKey
+    version: int
+    event_id: bytes
+    type: str
+    schema_version: int
+    recorded_at_us: int
+    data: bytes
+    content: bytes | None
+    salt: bytes | None
+    commitment: bytes | None
+    subject: bytes | None
+    metadata: bytes | None
+    hash: bytes
+
+
+_COLUMNS = (
+    "position, version, event_id, type, schema_version, recorded_at,"
+    " data, content, salt, commitment, subject, metadata, hash"
+)
+_OF_STREAM = f"SELECT {_COLUMNS} FROM {{events}} WHERE tenant = ? AND category = ? AND stream = ?"
+_FORWARDS = f"{_OF_STREAM} AND version > ? AND version <= ? ORDER BY version LIMIT ?"
+_BACKWARDS = f"{_OF_STREAM} AND version > ? AND version <= ? ORDER BY version DESC LIMIT ?"
+_ALL = (
+    f"SELECT {_COLUMNS}, category, stream FROM {{events}}"
+    " WHERE position > ? AND tenant = ? ORDER BY position LIMIT ?"
+)
+_EVERY_TENANT = (
+    f"SELECT {_COLUMNS}, category, stream, tenant FROM {{events}}"
+    " WHERE position > ? ORDER BY position LIMIT ?"
+)
+_HEAD = "SELECT version FROM {streams} WHERE tenant = ? AND category = ? AND stream = ?"
+_TIME = (
+    "SELECT recorded_at FROM {events}"
+    " WHERE tenant = ? AND category = ? AND stream = ? AND version = ?"
+)
+
+_LAST = 2**62
+PAGE = 500
+"""Events read at a time when a whole stream is walked."""
+
+
+def _place(tx: Transaction, stream: StreamKey) -> tuple[int, int, bytes] | None:
+    tenant = find_tenant(tx, stream.tenant)
+    category = find_category(tx, stream.category)
+    return None if tenant is None or category is None else (tenant, category, stream.id)
+
+
+def head_version(tx: Transaction, stream: StreamKey) -> int:
+    """Return a stream's version; 0 if it has no events."""
+    place = _place(tx, stream)
+    row = None if place is None else tx.one(_HEAD, place)
+    return 0 if row is None else int(row[0])
+
+
+def read_stream(
+    tx: Transaction,
+    stream: StreamKey,
+    *,
+    after: int = 0,
+    until: int = _LAST,
+    limit: int = PAGE,
+    backwards: bool = False,
+) -> list[StoredEvent]:
+    """Return up to ``limit`` events with ``after < version <= until``, newest first if ``backwards``."""
+    place = _place(tx, stream)
+    if place is None:
+        return []
+    rows = tx.all(_BACKWARDS if backwards else _FORWARDS, (*place, after, until, limit))
+    return [StoredEvent(row[0], stream, *row[1:]) for row in rows]
+
+
+def iterate_stream(
+    tx: Transaction, stream: StreamKey, *, after: int = 0, until: int = _LAST
+) -> Iterator[StoredEvent]:
+    """Yield every event of a stream in order, a page in memory at a time."""
+    while True:
+        page = read_stream(tx, stream, after=after, until=until)
+        yield from page
+        if len(page) < PAGE:
+            return
+        after = page[-1].version
+
+
+def event_at(tx: Transaction, stream: StreamKey, version: int) -> StoredEvent | None:
+    """Return one event of a stream."""
+    return next(iter(read_stream(tx, stream, after=version - 1, until=version, limit=1)), None)
+
+
+def read_all(
+    tx: Transaction, tenant: str | None, *, after: int = 0, limit: int = PAGE
+) -> list[StoredEvent]:
+    """Return events of a tenant, or of all, with ``position > after``, in the order of the store."""
+    if tenant is None:
+        return [
+            StoredEvent(
+                row[0],
+                StreamKey(tenant_name(tx, row[15]), category_name(tx, row[13]), row[14]),
+                *row[1:13],
+            )
+            for row in tx.all(_EVERY_TENANT, (after, limit))
+        ]
+    number = find_tenant(tx, tenant)
+    if number is None:
+        return []
+    return [
+        StoredEvent(row[0], StreamKey(tenant, category_name(tx, row[13]), row[14]), *row[1:13])
+        for row in tx.all(_ALL, (after, number, limit))
+    ]
+
+
+def version_at_time(tx: Transaction, stream: StreamKey, moment_us: int) -> int:
+    """Return the highest version recorded at or before a moment; 0 if there is none.
+
+    ``recorded_at`` never decreases along a stream, so this is a binary search.
+    """
+    place = _place(tx, stream)
+    low, high = 0, head_version(tx, stream)
+    while low < high:
+        middle = (low + high + 1) // 2
+        if tx.one(_TIME, (*(place or ()), middle))[0] <= moment_us:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def actor_of(metadata: bytes | None) -> str | None:
+    """Return who wrote an event, as its metadata says."""
+    if metadata is None:
+        return None
+    actor: Any = codec.decode_any(metadata).get("actor")
+    return actor
+
+
+def as_event(log: Log, stored: StoredEvent) -> Event:
+    """Decode a stored event of a built-in category.
+
+    Raises:
+        UnknownEventType, UndecodableEvent: never skipped.
+    """
+    catalogue = log.catalogues[stored.stream.category]
+    content = stored.content
+    if content is not None:
+        content = log.content_codec.unseal(content, stored.subject)
+    data, decoded = catalogue.decode(
+        stored.stream.text, stored.version, stored.type, stored.schema_version, stored.data, content
+    )
+    return Event(
+        stored.type,
+        stored.version,
+        stored.recorded_at_us,
+        stored.position,
+        data,
+        decoded,
+        actor_of(stored.metadata),
+    )

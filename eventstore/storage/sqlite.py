@@ -1,0 +1,157 @@
+"""What is SQLite's own: settings of each connection, and how a transaction begins.
+
+Settings are per connection and not stored in the file, ``secure_delete`` included, so they are set on every
+connection that we make and checked on every one that is lent to us:
+
+* ``journal_mode=WAL`` with ``synchronous=FULL``: a commit is on disk when it returns. With NORMAL it survives
+  ``kill -9`` but not a power cut, which is why a test that only kills cannot tell the difference.
+* ``secure_delete=ON``: erased text is overwritten, not just unlinked.
+* ``busy_timeout``: how long to wait for another process's transaction.
+
+Writes begin with BEGIN IMMEDIATE. A deferred BEGIN that turns into a write meets SQLITE_BUSY at once,
+without waiting, when somebody wrote since its snapshot.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import Connection
+
+from eventstore.errors import StoreUnavailable
+from eventstore.storage import failures
+from eventstore.storage.migrations import Migrate, ensure_schema
+from eventstore.storage.transaction import (
+    CoreTransaction,
+    DriverTransaction,
+    Interned,
+    Naming,
+    Transaction,
+    remember,
+)
+
+__all__ = ["MEMORY", "SqliteDatabase", "check_settings", "warn_about_network"]
+
+MEMORY: Final = ":memory:"
+
+_log = logging.getLogger("eventstore.sqlite")
+
+_NETWORK_FILE_SYSTEMS = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "fuse.sshfs", "9p", "ceph"}
+
+
+class SqliteDatabase:
+    """One store's way of using SQLite; keeps the protocol ``execution.database.Database``."""
+
+    begin_write = "BEGIN IMMEDIATE"
+    begin_read = "BEGIN"
+
+    def __init__(
+        self,
+        naming: Naming,
+        *,
+        migrate: Migrate,
+        busy_timeout_seconds: float,
+        check_connections: bool,
+    ) -> None:
+        """``check_connections``: hold connections that the application made to what safety needs."""
+        self._naming = naming
+        self._migrate = migrate
+        self._busy_timeout_seconds = busy_timeout_seconds
+        self._check_connections = check_connections
+        self._interned = Interned()
+
+    def prepare(self, connection: sqlite3.Connection) -> None:
+        """Set what every connection of ours needs; with explicit BEGIN and COMMIT from here on."""
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA busy_timeout = {int(self._busy_timeout_seconds * 1000)}")
+        cursor.execute("PRAGMA journal_mode = WAL")
+        cursor.execute("PRAGMA synchronous = FULL")
+        cursor.execute("PRAGMA secure_delete = ON")
+        cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.close()
+
+    def check(self, connection: Connection) -> None:
+        """Look whether a connection that the application made is safe.
+
+        Raises:
+            StoreUnavailable: ``"unsafe_settings"``.
+        """
+        if self._check_connections:
+            check_settings(lambda name: connection.exec_driver_sql(f"PRAGMA {name}").scalar())
+
+    def migrate(self, connection: Connection) -> None:
+        """Bring the tables up to date in one transaction, which holds the write lock if it may write."""
+        auto = self._migrate == "auto"
+        connection.exec_driver_sql(self.begin_write if auto else self.begin_read)
+        ensure_schema(connection, self._naming, self._migrate)
+        connection.commit()
+
+    def on_driver(self, driver: sqlite3.Connection) -> Transaction:
+        """Return the transaction that is open on a driver's connection."""
+        return DriverTransaction(driver, self._naming, self._interned)
+
+    def on_connection(self, connection: Connection, *, remembers: bool = True) -> Transaction:
+        """Return the transaction that is open on a SQLAlchemy connection.
+
+        ``remembers=False`` where the application may still roll back: then no name is taken as known.
+        """
+        known = self._interned if remembers else Interned()
+        return CoreTransaction(connection, self._naming, known)
+
+    def committed(self, tx: Transaction) -> None:
+        """Keep what a transaction interned, now that it is durable (or only read)."""
+        remember(tx)
+
+    def forget(self) -> None:
+        """Take no name as known: this is a forked child."""
+        self._interned = Interned()
+
+    translated = staticmethod(failures.translated)
+    translated_commit = staticmethod(failures.translated_commit)
+
+
+def check_settings(pragma: Callable[[str], Any]) -> None:
+    """Hold a connection that the application made to what durability and erasure need.
+
+    Raises:
+        StoreUnavailable: ``"unsafe_settings"``, naming what differs.
+    """
+    wrong = []
+    journal = str(pragma("journal_mode")).lower()
+    if journal not in {"wal", "memory"}:
+        wrong.append(f"journal_mode is {journal}, not WAL")
+    if journal == "wal" and int(pragma("synchronous")) < 2:  # noqa: PLR2004 (2 is FULL)
+        wrong.append("synchronous is below FULL")
+    if int(pragma("secure_delete")) != 1:
+        wrong.append("secure_delete is not ON")
+    if wrong:
+        raise StoreUnavailable(
+            "unsafe_settings",
+            f"the engine's connections are not safe to keep conversations: {'; '.join(wrong)}",
+            "Set these pragmas in a connect listener of the engine, or open the store with "
+            "durability='as_is' to accept them.",
+        )
+
+
+def warn_about_network(path: str) -> None:
+    """Warn when a database stands on a network file system, where WAL's shared memory does not work."""
+    mounts = Path("/proc/mounts")
+    if not mounts.exists():
+        return
+    target = str(Path(path).absolute())
+    best = ("", "")
+    for line in mounts.read_text().splitlines():
+        _, mount, kind, *_ = line.split()
+        if target.startswith(mount) and len(mount) > len(best[0]):
+            best = (mount, kind)
+    if best[1] in _NETWORK_FILE_SYSTEMS:
+        _log.warning(
+            "the database is on %s: SQLite's write-ahead log needs a local disk, "
+            "and several machines must not share one file",
+            best[1],
+        )

@@ -1,0 +1,307 @@
+"""The tables, as SQLAlchemy sees them: for tooling, and to hold the migrations to.
+
+Every table that belongs to a thread has tenant and thread in its primary key and in every unique
+index, and no unique constraint spans threads, so the schema can be distributed or partitioned by
+thread. The one exception is forced: SQLite's AUTOINCREMENT allows no other key than ``position``.
+Ids are 16 bytes, tenants and categories interned integers, times microseconds since 1970 in UTC.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+__all__ = ["TABLES", "metadata_for"]
+
+TABLES: Final = (
+    "tenants",
+    "categories",
+    "events",
+    "streams",
+    "idempotency_keys",
+    "purging",
+    "threads",
+    "messages",
+    "segments",
+    "branch_points",
+    "runs",
+    "steps",
+    "labels",
+    "touches",
+    "thread_metadata",
+    "external_ids",
+    "assistants",
+)
+"""Names that SQL may use in braces."""
+
+
+def _key(name: str, kind: type[Integer | BigInteger | LargeBinary | Text] = Integer) -> Column[object]:
+    return Column(name, kind, primary_key=True, nullable=False, autoincrement=False)
+
+
+def _given(name: str, kind: type[Integer | BigInteger | LargeBinary | Text | Boolean]) -> Column[object]:
+    return Column(name, kind, nullable=False)
+
+
+def _maybe(name: str, kind: type[Integer | BigInteger | LargeBinary | Text]) -> Column[object]:
+    return Column(name, kind, nullable=True)
+
+
+def metadata_for(prefix: str = "", schema: str | None = None) -> MetaData:
+    """Return the tables of a store, with its prefix and schema."""
+    metadata = MetaData(schema=schema)
+    _log(metadata, prefix)
+    _threads(metadata, prefix)
+    _runs(metadata, prefix)
+    return metadata
+
+
+def _log(metadata: MetaData, prefix: str) -> None:
+    for name in ("tenants", "categories"):
+        Table(
+            f"{prefix}{name}",
+            metadata,
+            Column("id", Integer, primary_key=True, nullable=False),
+            _given("name", Text),
+            UniqueConstraint("name"),
+        )
+    Table(
+        f"{prefix}events",
+        metadata,
+        Column("position", Integer, primary_key=True, nullable=False),
+        _given("tenant", Integer),
+        _given("category", Integer),
+        _given("stream", LargeBinary),
+        _given("version", BigInteger),
+        _given("event_id", LargeBinary),
+        _given("type", Text),
+        _given("schema_version", Integer),
+        _given("recorded_at", BigInteger),
+        _given("data", LargeBinary),
+        _maybe("content", LargeBinary),
+        _maybe("salt", LargeBinary),
+        _maybe("commitment", LargeBinary),
+        _maybe("subject", LargeBinary),
+        _maybe("metadata", LargeBinary),
+        _given("hash", LargeBinary),
+        Index(f"{prefix}events_by_version", "tenant", "category", "stream", "version", unique=True),
+        sqlite_autoincrement=True,
+    )
+    Table(
+        f"{prefix}streams",
+        metadata,
+        _key("tenant"),
+        _key("category"),
+        _key("stream", LargeBinary),
+        _given("version", BigInteger),
+        _given("recorded_at", BigInteger),
+        _given("hash", LargeBinary),
+        sqlite_with_rowid=False,
+    )
+    Table(
+        f"{prefix}idempotency_keys",
+        metadata,
+        _key("tenant"),
+        _key("category"),
+        _key("stream", LargeBinary),
+        _key("key", Text),
+        _given("salt", LargeBinary),
+        _given("digest", LargeBinary),
+        _given("first_version", BigInteger),
+        _given("last_version", BigInteger),
+        sqlite_with_rowid=False,
+    )
+    Table(
+        f"{prefix}purging",
+        metadata,
+        _key("tenant"),
+        _key("category"),
+        _key("stream", LargeBinary),
+        sqlite_with_rowid=False,
+    )
+
+
+def _threads(metadata: MetaData, prefix: str) -> None:
+    Table(
+        f"{prefix}threads",
+        metadata,
+        _key("tenant"),
+        _key("thread", LargeBinary),
+        _given("version", BigInteger),
+        _given("created_position", BigInteger),
+        _given("created_at", BigInteger),
+        _given("updated_at", BigInteger),
+        _maybe("head", LargeBinary),
+        _given("archived", Integer),
+        _given("deleted", Integer),
+        _given("changed", Integer),
+        _given("open_runs", Integer),
+        _given("queued_messages", Integer),
+        _given("removed_messages", Integer),
+        _maybe("fork_thread", LargeBinary),
+        _maybe("fork_message", LargeBinary),
+        _maybe("fork_hop", Integer),
+        _maybe("fork_segment", BigInteger),
+        _maybe("fork_depth", BigInteger),
+        _maybe("fork_version", BigInteger),
+        _given("projection_version", Integer),
+        Index(f"{prefix}threads_by_creation", "tenant", "created_position", "thread"),
+        sqlite_with_rowid=False,
+    )
+    Table(
+        f"{prefix}messages",
+        metadata,
+        _key("tenant"),
+        _key("thread", LargeBinary),
+        _key("message", LargeBinary),
+        _given("version", BigInteger),
+        _given("role", Integer),
+        _maybe("hop", Integer),
+        _maybe("segment", BigInteger),
+        _maybe("depth", BigInteger),
+        _maybe("parent", LargeBinary),
+        _given("status", Integer),
+        _maybe("queued_version", BigInteger),
+        _maybe("replaces", LargeBinary),
+        _maybe("run", LargeBinary),
+        _maybe("open_calls", Text),
+        _maybe("removed", BigInteger),
+        _maybe("changed", BigInteger),
+        _given("revision", Integer),
+        Index(
+            f"{prefix}messages_by_place", "tenant", "thread", "hop", "segment", "depth", unique=True
+        ),
+        sqlite_with_rowid=False,
+    )
+    Table(
+        f"{prefix}segments",
+        metadata,
+        _key("tenant"),
+        _key("thread", LargeBinary),
+        _key("segment", BigInteger),
+        _given("parent_hop", Integer),
+        _given("parent_segment", BigInteger),
+        _given("parent_depth", BigInteger),
+        _given("ordinal", Integer),
+        Index(
+            f"{prefix}segments_by_parent",
+            "tenant",
+            "thread",
+            "parent_hop",
+            "parent_segment",
+            "parent_depth",
+            "segment",
+        ),
+        sqlite_with_rowid=False,
+    )
+    Table(
+        f"{prefix}branch_points",
+        metadata,
+        _key("tenant"),
+        _key("thread", LargeBinary),
+        _key("hop"),
+        _key("segment", BigInteger),
+        _key("depth", BigInteger),
+        _given("children", Integer),
+        _given("removed", Integer),
+        _maybe("active_hop", Integer),
+        _maybe("active_segment", BigInteger),
+        sqlite_with_rowid=False,
+    )
+    Table(
+        f"{prefix}labels",
+        metadata,
+        _key("tenant"),
+        _key("thread", LargeBinary),
+        _key("message", LargeBinary),
+        _maybe("label", Text),
+        Index(f"{prefix}labels_by_label", "tenant", "thread", "label"),
+        sqlite_with_rowid=False,
+    )
+    Table(
+        f"{prefix}touches",
+        metadata,
+        _key("tenant"),
+        _key("thread", LargeBinary),
+        _key("subject", LargeBinary),
+        _key("version", BigInteger),
+        sqlite_with_rowid=False,
+    )
+    Table(
+        f"{prefix}thread_metadata",
+        metadata,
+        _key("tenant"),
+        _key("thread", LargeBinary),
+        _key("key", Text),
+        _given("value", Text),
+        Index(f"{prefix}thread_metadata_by_value", "tenant", "key", "value", "thread"),
+        sqlite_with_rowid=False,
+    )
+    Table(
+        f"{prefix}external_ids",
+        metadata,
+        _key("tenant"),
+        _key("thread", LargeBinary),
+        _key("external_id", Text),
+        _key("message", LargeBinary),
+        sqlite_with_rowid=False,
+    )
+
+
+def _runs(metadata: MetaData, prefix: str) -> None:
+    Table(
+        f"{prefix}runs",
+        metadata,
+        _key("tenant"),
+        _key("thread", LargeBinary),
+        _key("run", LargeBinary),
+        _given("version", BigInteger),
+        _given("status", Integer),
+        _given("changed", BigInteger),
+        _maybe("assistant", LargeBinary),
+        _maybe("regenerates", LargeBinary),
+        _given("started", Integer),
+        _maybe("started_head", LargeBinary),
+        _maybe("last_message", LargeBinary),
+        _maybe("pending_calls", Text),
+        _given("steps", Integer),
+        Index(f"{prefix}runs_by_version", "tenant", "thread", "version"),
+        sqlite_with_rowid=False,
+    )
+    Table(
+        f"{prefix}steps",
+        metadata,
+        _key("tenant"),
+        _key("thread", LargeBinary),
+        _key("step", LargeBinary),
+        _given("run", LargeBinary),
+        _given("version", BigInteger),
+        _given("status", Integer),
+        Index(f"{prefix}steps_by_run", "tenant", "thread", "run", "version"),
+        sqlite_with_rowid=False,
+    )
+    Table(
+        f"{prefix}assistants",
+        metadata,
+        _key("tenant"),
+        _key("assistant", LargeBinary),
+        _given("version", BigInteger),
+        _given("created_position", BigInteger),
+        _given("created_at", BigInteger),
+        _given("updated_at", BigInteger),
+        _given("deleted", Integer),
+        Index(f"{prefix}assistants_by_creation", "tenant", "created_position", "assistant"),
+        sqlite_with_rowid=False,
+    )

@@ -1,0 +1,271 @@
+"""The sync face: ``ConversationStore``.
+
+Every method is an operation of ``eventstore.operations``, run in the calling thread; the async face has the same
+names. A store may be used from many threads at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any, Self, Unpack
+
+from sqlalchemy import URL, Engine
+
+from eventstore.batches import Batch
+from eventstore.connect import OpenOptions, Performer, sync_executor
+from eventstore.core.json_values import check_text
+from eventstore.execution.owned import OwnedEngine
+from eventstore.execution.url import UrlExecutor
+from eventstore.faces import sync, value_of
+from eventstore.operations import (
+    assistants,
+    branches,
+    events,
+    messages,
+    projections,
+    replay,
+    run_steps,
+    runs,
+    threads,
+)
+from eventstore.operations.health import Health, health
+from eventstore.operations.operation import Gathered, Read, Scope, Walk, Write, WriteOptions
+
+__all__ = ["ConversationStore"]
+
+
+class _Resource:
+    __slots__ = ("_scope", "_store")
+
+    def __init__(self, store: ConversationStore) -> None:
+        self._store = store
+        self._scope = store.scope
+
+    def _run(self, operation: Any) -> Any:  # noqa: ANN401 (typed by the adapters)
+        return self._store.perform(operation)
+
+
+class Threads(_Resource):
+    """``store.threads``: see ``operations.threads``."""
+
+    create = sync(threads.create)
+    get = sync(threads.get)
+    list = sync(threads.list_)
+    update = sync(threads.update)
+    fork = sync(threads.fork)
+    archive = sync(threads.archive)
+    unarchive = sync(threads.unarchive)
+    delete = sync(threads.delete)
+    restore = sync(threads.restore)
+
+    @contextmanager
+    def batch(self, thread_id: str, **options: Unpack[WriteOptions]) -> Iterator[Batch]:
+        """Collect commands to a thread and perform them together when the block ends.
+
+        Raises:
+            Whatever one of them raises; then none of them happened.
+        """
+        batch = Batch(self._scope, thread_id, options)
+        yield batch
+        made = batch.as_write()
+        if made is not None:
+            batch.settle(self._run(made))
+
+
+class Messages(_Resource):
+    """``store.messages``: see ``operations.messages``."""
+
+    create = sync(messages.create)
+    create_many = sync(messages.create_many)
+    get = sync(messages.get)
+    list = sync(messages.list_)
+    edit = sync(messages.edit)
+    regenerate = sync(messages.regenerate)
+    amend = sync(messages.amend)
+    update = sync(messages.update)
+    revisions = sync(messages.revisions)
+    remove = sync(messages.remove)
+    restore = sync(messages.restore)
+    queued = sync(messages.queued)
+
+
+class Branches(_Resource):
+    """``store.branches``: see ``operations.branches``."""
+
+    list = sync(branches.list_)
+    tree = sync(branches.tree)
+    select = sync(branches.select)
+    label = sync(branches.label)
+    siblings = sync(branches.siblings)
+    diff = sync(branches.diff)
+
+
+class RunSteps(_Resource):
+    """``store.runs.steps``: see ``operations.run_steps``."""
+
+    start = sync(run_steps.start)
+    complete = sync(run_steps.complete)
+    fail = sync(run_steps.fail)
+    list = sync(run_steps.list_)
+
+
+class Runs(_Resource):
+    """``store.runs``: see ``operations.runs``."""
+
+    def __init__(self, store: ConversationStore) -> None:
+        super().__init__(store)
+        self.steps = RunSteps(store)
+
+    create = sync(runs.create)
+    start = sync(runs.start)
+    update = sync(runs.update)
+    require_action = sync(runs.require_action)
+    submit_tool_outputs = sync(runs.submit_tool_outputs)
+    complete = sync(runs.complete)
+    fail = sync(runs.fail)
+    cancel = sync(runs.cancel)
+    expire = sync(runs.expire)
+    get = sync(runs.get)
+    list = sync(runs.list_)
+    context = sync(runs.context)
+
+
+class Assistants(_Resource):
+    """``store.assistants``: see ``operations.assistants``."""
+
+    create = sync(assistants.create)
+    get = sync(assistants.get)
+    list = sync(assistants.list_)
+    update = sync(assistants.update)
+    delete = sync(assistants.delete)
+    versions = sync(assistants.versions)
+
+
+class Events(_Resource):
+    """``store.events``: see ``operations.events``."""
+
+    append = sync(events.append)
+    read = sync(events.read)
+    read_all = sync(events.read_all)
+
+
+class Projections(_Resource):
+    """``store.projections``: see ``operations.projections``."""
+
+    rebuild = sync(projections.rebuild)
+    compare = sync(projections.compare)
+
+
+class Replay(_Resource):
+    """``store.replay``: see ``operations.replay``."""
+
+    state = sync(replay.state)
+    steps = sync(replay.steps)
+    diff = sync(replay.diff)
+
+
+class ConversationStore:
+    """An event-sourced store of conversations, sync.
+
+    ::
+
+        with ConversationStore.open("sqlite:///chat.db") as store:
+            thread = store.threads.create()
+            store.messages.create(thread.id, role="user", content="Why is the sky blue?")
+    """
+
+    def __init__(self, executor: UrlExecutor | OwnedEngine, scope: Scope) -> None:
+        """Use :meth:`open`."""
+        self._executor = executor
+        self.scope = scope
+        """Tenant, actor and correlation that every call says."""
+        self._performer = Performer(scope.log)
+        self.threads = Threads(self)
+        self.messages = Messages(self)
+        self.branches = Branches(self)
+        self.runs = Runs(self)
+        self.assistants = Assistants(self)
+        self.events = Events(self)
+        self.projections = Projections(self)
+        self.replay = Replay(self)
+
+    @classmethod
+    def open(cls, target: str | URL | Engine, **options: Unpack[OpenOptions]) -> Self:
+        """Open a store, making or migrating its tables.
+
+        ``target`` is a URL (``sqlite:///chat.db``; ``sqlite://`` in memory) or an Engine of the application's, which
+        is never disposed of.
+
+        Raises:
+            InvalidInput: the URL is malformed, or names an async driver.
+            StoreUnavailable: not a database, read-only, no such folder, made by a newer version.
+        """
+        executor, log = sync_executor(target, options)
+        return cls(executor, Scope(log))
+
+    def tenant(self, name: str) -> Self:
+        """Return this store bound to a tenant; other tenants' ids are unknown to it."""
+        return self._bound(tenant=check_text(name, "tenant", 255) if name else "")
+
+    def acting(
+        self,
+        *,
+        actor: str | None = None,
+        correlation_id: str | None = None,
+        causation_id: str | None = None,
+    ) -> Self:
+        """Return this store bound to who acts, and to what it belongs to; every event says so.
+
+        ``actor`` is an opaque id: it is kept for ever.
+        """
+        given = {"actor": actor, "correlation_id": correlation_id, "causation_id": causation_id}
+        said = {key: check_text(value, key, 255) for key, value in given.items() if value is not None}
+        return self._bound(**said)
+
+    def _bound(self, **changes: Any) -> Self:  # noqa: ANN401 (fields of Scope)
+        return type(self)(self._executor, self.scope._replace(**changes))
+
+    def health(self) -> Health:
+        """Ask the database whether it answers, and say what it is."""
+        return self.perform(Read(health))  # type: ignore[no-any-return]
+
+    def perform(self, operation: Write[Any] | Read[Any] | Walk[Any] | Gathered[Any]) -> Any:  # noqa: ANN401
+        """Run an operation: what every method does in the end."""
+        if isinstance(operation, Write):
+            return self._write(operation)
+        if isinstance(operation, Read):
+            return self._executor.read(operation.look)
+        if isinstance(operation, Walk):
+            return self._walk(operation)
+        return operation.report(list(self._walk(operation.walk)))
+
+    def _write(self, write: Write[Any]) -> Any:  # noqa: ANN401
+        if write.connection is None:
+            return value_of(write, self._executor.write(write.request))
+        outcomes = self._executor.within(
+            write.connection, lambda tx: self._performer(tx, [write.request])
+        )
+        return value_of(write, outcomes[0])
+
+    def _walk(self, walk: Walk[Any]) -> Iterator[Any]:
+        place = walk.first
+        while place is not None:
+            items, place = self.perform(walk.page(place))
+            yield from items
+
+    def close(self) -> None:
+        """Finish what waits and close. Stores bound to this one are closed with it. Idempotent."""
+        self._executor.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
