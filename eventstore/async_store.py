@@ -67,9 +67,7 @@ class AsyncThreads(_Resource):
     restore = asynchronous(threads.restore)
 
     @asynccontextmanager
-    async def batch(
-        self, thread_id: str, **options: Unpack[WriteOptions]
-    ) -> AsyncIterator[Batch]:
+    async def batch(self, thread_id: str, **options: Unpack[WriteOptions]) -> AsyncIterator[Batch]:
         """Collect commands to a thread and perform them together when the block ends.
 
         Raises:
@@ -200,9 +198,7 @@ class AsyncConversationStore:
         self.replay = AsyncReplay(self)
 
     @classmethod
-    def open(
-        cls, target: str | URL | AsyncEngine, **options: Unpack[OpenOptions]
-    ) -> Opening[Self]:
+    def open(cls, target: str | URL | AsyncEngine, **options: Unpack[OpenOptions]) -> Opening[Self]:
         """Open a store, making or migrating its tables; use it with ``async with``, or ``await`` it.
 
         ``target`` is a URL (``sqlite:///chat.db``; ``sqlite://`` in memory) or an AsyncEngine of the application's,
@@ -235,7 +231,9 @@ class AsyncConversationStore:
         ``actor`` is an opaque id: it is kept for ever.
         """
         given = {"actor": actor, "correlation_id": correlation_id, "causation_id": causation_id}
-        said = {key: check_text(value, key, 255) for key, value in given.items() if value is not None}
+        said = {
+            key: check_text(value, key, 255) for key, value in given.items() if value is not None
+        }
         return self._bound(**said)
 
     def _bound(self, **changes: Any) -> Self:  # noqa: ANN401 (fields of Scope)

@@ -114,5 +114,3 @@ class Batch:
         made = results if len(self._handles) > 1 else [results]
         for handle, result in zip(self._handles, made, strict=True):
             handle.settle(result)
-
-

@@ -115,7 +115,9 @@ def _parsed(url: str | URL) -> URL:
         parsed = make_url(url)
     except ArgumentError:
         raise InvalidInput(
-            "url", "is not a database URL", "For example sqlite:///chat.db, or sqlite:// for memory."
+            "url",
+            "is not a database URL",
+            "For example sqlite:///chat.db, or sqlite:// for memory.",
         ) from None
     if parsed.get_backend_name() != "sqlite":
         raise InvalidInput(
@@ -176,8 +178,6 @@ async def async_executor(
         InvalidInput: the URL is malformed, or an engine is sync.
         StoreUnavailable: the database cannot be used as it is.
     """
-
-
     performer = Performer(_log(options))
     if isinstance(target, AsyncEngine):
         settings = _settings(options)

@@ -37,8 +37,8 @@ class Page(PageOf[T], Generic[T]):
         """Yield every item of this page and of those after it."""
         page: Page[T] = self
         yield from page.data
-        while page.next_cursor is not None and page._next is not None:  # noqa: SLF001 (its own class)
-            page = page._next(page.next_cursor)  # noqa: SLF001
+        while page.next_cursor is not None and page._next is not None:
+            page = page._next(page.next_cursor)
             yield from page.data
 
 
@@ -53,9 +53,9 @@ class AsyncPage(PageOf[T], Generic[T]):
         while True:
             for item in page.data:
                 yield item
-            if page.next_cursor is None or page._next is None:  # noqa: SLF001
+            if page.next_cursor is None or page._next is None:
                 return
-            page = await page._next(page.next_cursor)  # noqa: SLF001
+            page = await page._next(page.next_cursor)
 
 
 class _SyncResource(Protocol):
@@ -152,7 +152,9 @@ class Handle(Generic[T]):
             InvalidInput: the batch is not through yet.
         """
         if not self._made:
-            raise InvalidInput("handle", "its batch is not through yet", "Leave the with block first.")
+            raise InvalidInput(
+                "handle", "its batch is not through yet", "Leave the with block first."
+            )
         return self._made[0]
 
     def settle(self, made: T) -> None:

@@ -221,7 +221,9 @@ class ConversationStore:
         ``actor`` is an opaque id: it is kept for ever.
         """
         given = {"actor": actor, "correlation_id": correlation_id, "causation_id": causation_id}
-        said = {key: check_text(value, key, 255) for key, value in given.items() if value is not None}
+        said = {
+            key: check_text(value, key, 255) for key, value in given.items() if value is not None
+        }
         return self._bound(**said)
 
     def _bound(self, **changes: Any) -> Self:  # noqa: ANN401 (fields of Scope)

@@ -37,7 +37,7 @@ class ForkThread(Command, frozen=True):
 
 
 class UpdateThread(Command, frozen=True):
-    title: str | None | UnsetType = UNSET
+    title: str | UnsetType | None = UNSET
     metadata: dict[str, Any] | UnsetType = UNSET
 
 
@@ -73,7 +73,7 @@ class CreateMessage(Command, frozen=True):
     draft: Draft
     role: Role
     message_id: bytes | None = None
-    parent_id: bytes | None | UnsetType = UNSET
+    parent_id: bytes | UnsetType | None = UNSET
     select: bool = True
     status: MessageStatus = "completed"
     run_id: bytes | None = None
@@ -103,8 +103,8 @@ class AmendMessage(Command, frozen=True):
 
 class UpdateMessage(Command, frozen=True):
     target: bytes
-    metadata: dict[str, Any] | None | UnsetType = UNSET
-    name: str | None | UnsetType = UNSET
+    metadata: dict[str, Any] | UnsetType | None = UNSET
+    name: str | UnsetType | None = UNSET
 
 
 class RemoveMessage(Command, frozen=True):
@@ -184,7 +184,7 @@ class ExpireRun(Command, frozen=True):
 
 class UpdateRun(Command, frozen=True):
     run_id: bytes
-    metadata: dict[str, Any] | None | UnsetType = UNSET
+    metadata: dict[str, Any] | UnsetType | None = UNSET
 
 
 class StartStep(Command, frozen=True):
@@ -223,10 +223,10 @@ class CreateAssistant(Command, frozen=True):
 
 
 class UpdateAssistant(Command, frozen=True):
-    model: str | None | UnsetType = UNSET
-    name: str | None | UnsetType = UNSET
-    description: str | None | UnsetType = UNSET
-    instructions: str | None | UnsetType = UNSET
+    model: str | UnsetType | None = UNSET
+    name: str | UnsetType | None = UNSET
+    description: str | UnsetType | None = UNSET
+    instructions: str | UnsetType | None = UNSET
     tools: list[dict[str, Any]] | UnsetType = UNSET
     settings: dict[str, Any] | UnsetType = UNSET
     metadata: dict[str, Any] | UnsetType = UNSET

@@ -202,7 +202,8 @@ def text_of(parts: Sequence[Part]) -> str:
 def to_stored(parts: Sequence[Part]) -> list[StoredPart]:
     """Return parts as they stand in the log."""
     return [
-        part.text if type(part) is TextPart else part.model_dump(exclude_none=True) for part in parts
+        part.text if type(part) is TextPart else part.model_dump(exclude_none=True)
+        for part in parts
     ]
 
 

@@ -27,7 +27,7 @@ class Note(EventContent, frozen=True):
 
 
 class ThreadDetails(Note, frozen=True):
-    title: str | None | UnsetType = UNSET
+    title: str | UnsetType | None = UNSET
     metadata: dict[str, Any] | UnsetType = UNSET
 
 
@@ -125,8 +125,8 @@ class MessageUpdated(EventData, frozen=True):
 
 
 class MessageDetails(Note, frozen=True):
-    metadata: dict[str, Any] | None | UnsetType = UNSET
-    name: str | None | UnsetType = UNSET
+    metadata: dict[str, Any] | UnsetType | None = UNSET
+    name: str | UnsetType | None = UNSET
 
 
 class MessageRemoved(EventData, frozen=True):
@@ -243,7 +243,7 @@ class RunUpdated(EventData, frozen=True):
 
 
 class RunDetails(Note, frozen=True):
-    metadata: dict[str, Any] | None | UnsetType = UNSET
+    metadata: dict[str, Any] | UnsetType | None = UNSET
 
 
 class RunStepStarted(EventData, frozen=True):
@@ -277,9 +277,9 @@ class StepContent(Note, frozen=True):
 
 
 class AssistantContent(Note, frozen=True):
-    name: str | None | UnsetType = UNSET
-    description: str | None | UnsetType = UNSET
-    instructions: str | None | UnsetType = UNSET
+    name: str | UnsetType | None = UNSET
+    description: str | UnsetType | None = UNSET
+    instructions: str | UnsetType | None = UNSET
     tools: list[dict[str, Any]] | UnsetType = UNSET
     settings: dict[str, Any] | UnsetType = UNSET
     metadata: dict[str, Any] | UnsetType = UNSET
@@ -290,7 +290,7 @@ class AssistantCreated(EventData, frozen=True):
 
 
 class AssistantUpdated(EventData, frozen=True):
-    model: str | None | UnsetType = UNSET
+    model: str | UnsetType | None = UNSET
 
 
 class AssistantDeleted(EventData, frozen=True):

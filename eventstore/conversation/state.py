@@ -203,7 +203,9 @@ def fold(start: FoldedThread, events: Iterable[Event]) -> FoldedThread:
 # -- keeping rows: one function a kind -----------------------------------------------------------------
 
 
-def _put(state: FoldedThread, changes: dict[str, Any], name: str, key: object, value: object) -> None:
+def _put(
+    state: FoldedThread, changes: dict[str, Any], name: str, key: object, value: object
+) -> None:
     changes[name] = changes.get(name, getattr(state, name)).insert(key, value)
 
 

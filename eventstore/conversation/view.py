@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol, Self
 
-from eventstore.core.events import Event
 from eventstore.conversation.rows import (
     BranchPointRow,
     LabelRow,
@@ -21,6 +20,7 @@ from eventstore.conversation.rows import (
     StepRow,
     ThreadRow,
 )
+from eventstore.core.events import Event
 
 __all__ = ["ThreadHistory", "ThreadView"]
 

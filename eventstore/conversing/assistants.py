@@ -30,9 +30,7 @@ _UPSERT: Final = (
 )
 
 
-def fold_assistant(
-    assistant_id: bytes, events: Iterable[Event]
-) -> Iterable[Assistant]:
+def fold_assistant(assistant_id: bytes, events: Iterable[Event]) -> Iterable[Assistant]:
     """Yield the assistant after each of its events."""
     fields: dict[str, Any] = {
         "id": ids.show(ids.ASSISTANT, assistant_id),
@@ -59,7 +57,9 @@ def fold_assistant(
         yield Assistant.model_validate(fields)
 
 
-def assistant_history(tx: Transaction, log: Log, tenant: str, assistant_id: bytes) -> list[Assistant]:
+def assistant_history(
+    tx: Transaction, log: Log, tenant: str, assistant_id: bytes
+) -> list[Assistant]:
     """Return an assistant's versions, the first one first; none if it does not exist."""
     stream = StreamKey(tenant, ids.ASSISTANT, assistant_id)
     events = (read.as_event(log, stored) for stored in read.iterate_stream(tx, stream))
@@ -77,9 +77,7 @@ def assistant_for_run(tx: Transaction, log: Log, tenant: str, command: c.CreateR
     if not versions or versions[-1].deleted:
         raise AssistantNotFound(ids.show(ids.ASSISTANT, command.assistant_id))
     current = versions[-1]
-    return replace(
-        command, assistant_version=current.version, model=command.model or current.model
-    )
+    return replace(command, assistant_version=current.version, model=command.model or current.model)
 
 
 # -- deciding --------------------------------------------------------------------------------------

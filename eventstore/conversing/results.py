@@ -97,9 +97,7 @@ _RESULTS: Final[Mapping[type[c.Command], Callable[[ThreadHistory, Any, Sequence[
         _thread,
     ),
     **dict.fromkeys((c.CreateMessage, c.EditMessage, c.RegenerateMessage), _born),
-    **dict.fromkeys(
-        (c.AmendMessage, c.UpdateMessage, c.RemoveMessage, c.RestoreMessage), _target
-    ),
+    **dict.fromkeys((c.AmendMessage, c.UpdateMessage, c.RemoveMessage, c.RestoreMessage), _target),
     c.SelectBranch: _selected,
     c.LabelBranch: _labelled,
     **dict.fromkeys(

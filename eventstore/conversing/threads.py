@@ -100,9 +100,7 @@ class ThreadDeciding:
         self._view(request.stream).back_to(mark)
 
     def write(self) -> None:
-        write_rows(
-            self._tx, (row for view in self._views.values() for row in view.changed_rows())
-        )
+        write_rows(self._tx, (row for view in self._views.values() for row in view.changed_rows()))
         for stream, source in self._forks:
             tenant = find_tenant(self._tx, stream.tenant)
             assert tenant is not None  # noqa: S101 (the fork's event interned it)
@@ -116,4 +114,3 @@ def _with_reason(decided: Sequence[Decided], reason: str) -> list[Decided]:
         event._replace(content=replace(event.content or e.Note(), reason=reason))  # type: ignore[type-var]
         for event in decided
     ]
-

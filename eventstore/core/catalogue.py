@@ -19,7 +19,9 @@ from eventstore.errors import UndecodableEvent, UnknownEventType
 
 __all__ = ["Catalogue", "EventKind", "Upcaster"]
 
-Upcaster = Callable[[dict[str, Any], dict[str, Any] | None], tuple[dict[str, Any], dict[str, Any] | None]]
+Upcaster = Callable[
+    [dict[str, Any], dict[str, Any] | None], tuple[dict[str, Any], dict[str, Any] | None]
+]
 """``(data, content)`` of one schema version to those of the next; content is None if erased."""
 
 

@@ -102,7 +102,9 @@ def check_object(value: Any, field: str, limits: Limits) -> dict[str, Any]:  # n
     """
     if not isinstance(value, Mapping):
         raise InvalidInput(
-            field, f"expected a JSON object, got {type(value).__name__}", "Give a dict with text keys."
+            field,
+            f"expected a JSON object, got {type(value).__name__}",
+            "Give a dict with text keys.",
         )
     check_json(value, field, limits.depth_max)
     return dict(value)

@@ -39,9 +39,7 @@ class Database(Protocol):
     def forget(self) -> None:
         """Drop what is remembered of the database: this is a forked child."""
 
-    def translated(
-        self, error: BaseException, *, on_own_connection: bool = False
-    ) -> BaseException:
+    def translated(self, error: BaseException, *, on_own_connection: bool = False) -> BaseException:
         """Return what the caller gets for an error before COMMIT was sent."""
 
     def translated_commit(self, error: BaseException, *, rolled_back: bool) -> BaseException:

@@ -98,7 +98,9 @@ class _Owned:
 class OwnedEngine(_Owned):
     """On the application's ``Engine``."""
 
-    def __init__(self, engine: Engine, database: Database, settings: Settings, perform: _Perform) -> None:
+    def __init__(
+        self, engine: Engine, database: Database, settings: Settings, perform: _Perform
+    ) -> None:
         super().__init__(database, settings, perform)
         self._engine = engine
         with engine.connect() as connection:
@@ -139,7 +141,9 @@ class OwnedEngine(_Owned):
 class OwnedAsyncEngine(_Owned):
     """On the application's ``AsyncEngine``, within the event loop that opened it."""
 
-    def __init__(self, engine: AsyncEngine, database: Database, settings: Settings, perform: _Perform) -> None:
+    def __init__(
+        self, engine: AsyncEngine, database: Database, settings: Settings, perform: _Perform
+    ) -> None:
         super().__init__(database, settings, perform)
         self._engine = engine
         self._queue: list[tuple[Any, asyncio.Future[Any]]] = []

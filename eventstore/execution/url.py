@@ -103,7 +103,9 @@ class UrlExecutor:
         if self._forked:
             if self._in_memory:
                 raise StoreUnavailable(
-                    "forked", "an in-memory store cannot be shared with a forked child", "Use a file."
+                    "forked",
+                    "an in-memory store cannot be shared with a forked child",
+                    "Use a file.",
                 )
             self._forked = False
             self._database.forget()

@@ -81,10 +81,10 @@ def update(
     scope: Scope,
     assistant_id: str,
     *,
-    model: str | None | UnsetType = UNSET,
-    name: str | None | UnsetType = UNSET,
-    description: str | None | UnsetType = UNSET,
-    instructions: str | None | UnsetType = UNSET,
+    model: str | UnsetType | None = UNSET,
+    name: str | UnsetType | None = UNSET,
+    description: str | UnsetType | None = UNSET,
+    instructions: str | UnsetType | None = UNSET,
     tools: Sequence[Mapping[str, Any]] | UnsetType = UNSET,
     settings: Mapping[str, Any] | UnsetType = UNSET,
     metadata: Mapping[str, Any] | UnsetType = UNSET,
@@ -116,9 +116,7 @@ def _object(value: Mapping[str, Any] | None, limits: Limits, field: str) -> dict
     return checked_metadata(value, limits, field) or {}
 
 
-def delete(
-    scope: Scope, assistant_id: str, **options: Unpack[WriteOptions]
-) -> Write[Assistant]:
+def delete(scope: Scope, assistant_id: str, **options: Unpack[WriteOptions]) -> Write[Assistant]:
     """Delete an assistant: no new runs; its versions stay readable.
 
     Raises:

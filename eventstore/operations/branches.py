@@ -152,9 +152,7 @@ def compared(view: paths.View, a: Place, b: Place) -> BranchDiff:
     """Return the common beginning of two paths and what each has alone."""
     depth = 0
     for stretch in tree_rules.ranges(view, a):
-        other = next(
-            (one for one in tree_rules.ranges(view, b) if one[:2] == stretch[:2]), None
-        )
+        other = next((one for one in tree_rules.ranges(view, b) if one[:2] == stretch[:2]), None)
         if other is not None:
             depth = min(stretch.end, other.end)
             break
@@ -167,4 +165,3 @@ def compared(view: paths.View, a: Place, b: Place) -> BranchDiff:
         only_a=values(a, depth + 1, a.depth) if a.depth > depth else (),
         only_b=values(b, depth + 1, b.depth) if b.depth > depth else (),
     )
-

@@ -186,4 +186,3 @@ def read_all(
         return [recorded(scope.log, stored) for stored in found], following
 
     return Walk((start, limit), page)
-

@@ -60,7 +60,9 @@ def checked_role(role: str) -> Role:
 def checked_status(status: str) -> MessageStatus:
     """Return a status that a caller may give."""
     if status not in _STATUSES:
-        raise InvalidInput("status", f"{status!r:.40} is not a status", f"Use {_listed(_STATUSES)}.")
+        raise InvalidInput(
+            "status", f"{status!r:.40} is not a status", f"Use {_listed(_STATUSES)}."
+        )
     return status  # type: ignore[return-value]
 
 
@@ -100,8 +102,8 @@ def checked_metadata(
 
 
 def checked_tools(
-    tools: Sequence[Mapping[str, Any]] | None | UnsetType, limits: Limits
-) -> list[dict[str, Any]] | None | UnsetType:
+    tools: Sequence[Mapping[str, Any]] | UnsetType | None, limits: Limits
+) -> list[dict[str, Any]] | UnsetType | None:
     """Return tool definitions as JSON objects."""
     if tools is None or isinstance(tools, UnsetType):
         return tools

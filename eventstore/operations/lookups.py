@@ -52,7 +52,9 @@ class Moment:
         if at_version is not None and at_time is not None:
             raise InvalidInput("at_time", "given together with at_version", "Give one of them.")
         if at_version is not None and (not isinstance(at_version, int) or at_version < 1):
-            raise InvalidInput("at_version", f"{at_version!r:.40} is not a version", "Give 1 or more.")
+            raise InvalidInput(
+                "at_version", f"{at_version!r:.40} is not a version", "Give 1 or more."
+            )
         self._version = at_version
         self._time_us = None if at_time is None else microseconds(at_time, "at_time")
 

@@ -54,7 +54,7 @@ def create(
     *,
     role: str,
     content: object,
-    parent_id: str | None | UnsetType = UNSET,
+    parent_id: str | UnsetType | None = UNSET,
     select: bool = True,
     name: str | None = None,
     run_id: str | None = None,
@@ -102,7 +102,7 @@ def _create_command(
     *,
     role: str,
     content: object,
-    parent_id: str | None | UnsetType = UNSET,
+    parent_id: str | UnsetType | None = UNSET,
     select: bool = True,
     name: str | None = None,
     run_id: str | None = None,
@@ -269,8 +269,8 @@ def update(
     thread_id: str,
     message_id: str,
     *,
-    metadata: Mapping[str, Any] | None | UnsetType = UNSET,
-    name: str | None | UnsetType = UNSET,
+    metadata: Mapping[str, Any] | UnsetType | None = UNSET,
+    name: str | UnsetType | None = UNSET,
     **options: Unpack[WriteOptions],
 ) -> Write[Message]:
     """Replace a message's metadata or name; what is left out stays.
@@ -378,7 +378,11 @@ def list_(
     if order not in {"asc", "desc"}:
         raise InvalidInput("order", f"{order!r:.40} is unknown", "Use 'asc' or 'desc'.")
     bounds = _Bounds(
-        _branch_key(branch), optional_id(ids.MESSAGE, until, "until"), after, before, order == "desc"
+        _branch_key(branch),
+        optional_id(ids.MESSAGE, until, "until"),
+        after,
+        before,
+        order == "desc",
     )
     moment = Moment(at_version, at_time)
 

@@ -32,7 +32,7 @@ def start(
     thread_id: str,
     run_id: str,
     *,
-    type: str = "message_creation",  # noqa: A002 (the wire's word)
+    type: str = "message_creation",
     context: RunContext | None = None,
     details: Mapping[str, Any] | None = None,
     step_id: str | None = None,

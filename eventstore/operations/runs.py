@@ -124,7 +124,7 @@ def update(
     thread_id: str,
     run_id: str,
     *,
-    metadata: Mapping[str, Any] | None | UnsetType = UNSET,
+    metadata: Mapping[str, Any] | UnsetType | None = UNSET,
     **options: Unpack[WriteOptions],
 ) -> Write[Run]:
     """Replace a run's metadata, at any time of its life.

@@ -87,8 +87,8 @@ def update(
     scope: Scope,
     thread_id: str,
     *,
-    title: str | None | UnsetType = UNSET,
-    metadata: Mapping[str, Any] | None | UnsetType = UNSET,
+    title: str | UnsetType | None = UNSET,
+    metadata: Mapping[str, Any] | UnsetType | None = UNSET,
     **options: Unpack[WriteOptions],
 ) -> Write[Thread]:
     """Replace title or metadata; what is left out stays.
@@ -100,9 +100,7 @@ def update(
         raise InvalidInput("title", "nothing to update was given", "Give title or metadata.")
     command = c.UpdateThread(
         title=unset_or(title, lambda value: optional_text(value, "title", _TITLE_MAX)),
-        metadata=unset_or(
-            metadata, lambda value: checked_metadata(value, scope.log.limits) or {}
-        ),
+        metadata=unset_or(metadata, lambda value: checked_metadata(value, scope.log.limits) or {}),
     )
     return to_thread(scope, thread_id, command, options)
 
@@ -212,9 +210,7 @@ def _checked_order(order: str) -> bool:
     return order == "desc"
 
 
-def _list_statement(
-    wanted: Mapping[str, Any], archived: bool | None
-) -> tuple[str, list[Any]]:
+def _list_statement(wanted: Mapping[str, Any], archived: bool | None) -> tuple[str, list[Any]]:
     sql, parameters = "SELECT t.thread FROM {threads} t WHERE t.tenant = ?", []
     for key, value in wanted.items():
         text = metadata_text(value)

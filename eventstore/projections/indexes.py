@@ -21,9 +21,7 @@ __all__ = [
 ]
 
 _CLEAR: Final = "DELETE FROM {thread_metadata} WHERE tenant = ? AND thread = ?"
-_INSERT: Final = (
-    "INSERT INTO {thread_metadata} (tenant, thread, key, value) VALUES (?, ?, ?, ?)"
-)
+_INSERT: Final = "INSERT INTO {thread_metadata} (tenant, thread, key, value) VALUES (?, ?, ?, ?)"
 _COPY: Final = (
     "INSERT INTO {thread_metadata} (tenant, thread, key, value)"
     " SELECT tenant, ?, key, value FROM {thread_metadata} WHERE tenant = ? AND thread = ?"
@@ -92,9 +90,7 @@ def clear_indexes(tx: Transaction, tenant: int, thread: bytes) -> None:
     tx.run(_FORGET, (tenant, thread))
 
 
-def find_external_id(
-    tx: Transaction, tenant: int, thread: bytes, external_id: str
-) -> bytes | None:
+def find_external_id(tx: Transaction, tenant: int, thread: bytes, external_id: str) -> bytes | None:
     """Return the message that was given an external id in a thread."""
     row = tx.one(_FIND, (tenant, thread, external_id))
     return None if row is None else bytes(row[0])

@@ -148,4 +148,3 @@ def bring_up_to_date(tx: Transaction, log: Log, stream: StreamKey, row: ThreadRo
 def stream_of(tenant: str, thread_id: bytes) -> StreamKey:
     """Return the stream of a thread."""
     return StreamKey(tenant, ids.THREAD, thread_id)
-

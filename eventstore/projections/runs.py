@@ -38,9 +38,20 @@ def _encode_run(row: RunRow) -> tuple[Any, ...]:
 
 
 def _decode_run(columns: Sequence[Any]) -> RunRow:
-    _, run_id, version, status, changed, assistant, regenerates, started, head, last, calls, steps = (
-        columns
-    )
+    (
+        _,
+        run_id,
+        version,
+        status,
+        changed,
+        assistant,
+        regenerates,
+        started,
+        head,
+        last,
+        calls,
+        steps,
+    ) = columns
     return RunRow(
         run_id,
         version,
@@ -80,7 +91,5 @@ STEPS: Final = RowTable[StepRow](
     key=("step",),
     values=("run", "version", "status"),
     encode=lambda row: (row.step_id, row.run_id, row.version, _STEP_STATUSES.index(row.status)),
-    decode=lambda columns: StepRow(
-        columns[1], columns[2], columns[3], _STEP_STATUSES[columns[4]]
-    ),
+    decode=lambda columns: StepRow(columns[1], columns[2], columns[3], _STEP_STATUSES[columns[4]]),
 )

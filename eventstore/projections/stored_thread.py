@@ -240,7 +240,9 @@ class StoredThread:
         found = self._find(TouchRow, "subject = ?", (subject_id,))
         changed = self._changed[TouchRow].values()
         versions = {row.version for row in [*found, *changed] if row.subject_id == subject_id}
-        return sorted(version for version in versions if self._as_of is None or version <= self._as_of)
+        return sorted(
+            version for version in versions if self._as_of is None or version <= self._as_of
+        )
 
     def event(self, version: int) -> Event:
         """Return one event of this thread: of this transaction, read before, or read now."""

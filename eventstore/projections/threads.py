@@ -25,7 +25,11 @@ def _encode(row: ThreadRow) -> tuple[Any, ...]:
         row.open_runs,
         row.queued_messages,
         row.removed_messages,
-        *((None,) * 6 if fork is None else (fork.thread_id, fork.message_id, *fork.place, fork.version)),
+        *(
+            (None,) * 6
+            if fork is None
+            else (fork.thread_id, fork.message_id, *fork.place, fork.version)
+        ),
         row.projection_version,
     )
 

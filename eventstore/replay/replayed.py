@@ -83,8 +83,7 @@ class ReplayedThread:
     def labels(self) -> dict[str, str]:
         """Labels, each with its message's id."""
         return {
-            label: ids.show(ids.MESSAGE, key)
-            for label, key in sorted(self._state.labelled.items())
+            label: ids.show(ids.MESSAGE, key) for label, key in sorted(self._state.labelled.items())
         }
 
     def value(self) -> ThreadState:
@@ -123,4 +122,3 @@ def compare_moments(a: ReplayedThread, b: ReplayedThread) -> BranchDiff:
         only_b=after[shared:],
         amended=tuple(reworded),
     )
-

@@ -200,7 +200,9 @@ class _Batch:
             if request.key is not None and (known := self._known_key(request, head)) is not None:
                 return self._repeat(request, deciding, known)
             expectations.check(request.expected, head.version, request.stream.text)
-            results = [self._perform(request, deciding, head, command) for command in request.commands]
+            results = [
+                self._perform(request, deciding, head, command) for command in request.commands
+            ]
         except ConversationStoreError as error:
             head.version, head.recorded_at_us, head.hash, rows = before
             del self._event_rows[rows:]
@@ -213,7 +215,11 @@ class _Batch:
         return Appended(results if many else results[0], head.version, positions)
 
     def _perform(
-        self, request: AppendRequest, deciding: Deciding, head: _Head, command: Any  # noqa: ANN401
+        self,
+        request: AppendRequest,
+        deciding: Deciding,
+        head: _Head,
+        command: Any,  # noqa: ANN401
     ) -> Any:  # noqa: ANN401
         events = []
         for decided in deciding.decide(request, command):
@@ -316,9 +322,7 @@ class _Batch:
         salt, digest, first, last = known
         if digest != _digest(salt, request.digested):
             raise IdempotencyConflict(request.stream.text, request.key or "")
-        results = [
-            deciding.repeated(request, command, first, last) for command in request.commands
-        ]
+        results = [deciding.repeated(request, command, first, last) for command in request.commands]
         return Appended(results if len(results) > 1 else results[0], last, ())
 
     def _keep_key(self, request: AppendRequest, head: _Head, before: int) -> None:
@@ -379,5 +383,8 @@ def _digest(salt: bytes, digested: bytes) -> bytes:
 
 def digested_command(commands: Sequence[Any], guards: Any) -> bytes:  # noqa: ANN401
     """Return what is digested behind an idempotency key: the commands, by name, and their guards."""
-    named = [[type(command).__name__, msgspec.to_builtins(command, builtin_types=(bytes,))] for command in commands]
+    named = [
+        [type(command).__name__, msgspec.to_builtins(command, builtin_types=(bytes,))]
+        for command in commands
+    ]
     return codec.encode_canonical([named, guards])

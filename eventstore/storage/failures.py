@@ -84,7 +84,9 @@ def translated(error: BaseException, *, on_own_connection: bool = False) -> Base
     )
 
 
-def translated_commit(error: BaseException, *, rolled_back: bool) -> ConversationStoreError | BaseException:
+def translated_commit(
+    error: BaseException, *, rolled_back: bool
+) -> ConversationStoreError | BaseException:
     """Return what the caller gets when COMMIT itself failed.
 
     ``rolled_back``: the transaction was still open afterwards and was rolled back, so nothing remains.

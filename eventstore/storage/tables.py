@@ -47,11 +47,15 @@ TABLES: Final = (
 """Names that SQL may use in braces."""
 
 
-def _key(name: str, kind: type[Integer | BigInteger | LargeBinary | Text] = Integer) -> Column[object]:
+def _key(
+    name: str, kind: type[Integer | BigInteger | LargeBinary | Text] = Integer
+) -> Column[object]:
     return Column(name, kind, primary_key=True, nullable=False, autoincrement=False)
 
 
-def _given(name: str, kind: type[Integer | BigInteger | LargeBinary | Text | Boolean]) -> Column[object]:
+def _given(
+    name: str, kind: type[Integer | BigInteger | LargeBinary | Text | Boolean]
+) -> Column[object]:
     return Column(name, kind, nullable=False)
 
 

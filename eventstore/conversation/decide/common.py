@@ -69,7 +69,9 @@ def living_thread(view: ThreadView) -> ThreadRow:
     thread = existing_thread(view)
     if thread.deleted:
         raise Refused(
-            "thread_deleted", f"{thread_text(view)} is deleted", "Restore it with threads.restore()."
+            "thread_deleted",
+            f"{thread_text(view)} is deleted",
+            "Restore it with threads.restore().",
         )
     return thread
 
@@ -171,7 +173,9 @@ def check_new_message_id(view: ThreadView, message_id: bytes | None) -> None:
         )
 
 
-def check_calls(parent: MessageRow | None, calls: tuple[str, ...], answers: tuple[str, ...]) -> None:
+def check_calls(
+    parent: MessageRow | None, calls: tuple[str, ...], answers: tuple[str, ...]
+) -> None:
     """Pair tool results with the calls that are open where the message attaches.
 
     Raises:

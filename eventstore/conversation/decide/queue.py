@@ -21,9 +21,7 @@ from eventstore.errors import Refused
 __all__ = ["drained", "make_way"]
 
 
-def make_way(
-    view: ThreadView, on_busy: c.OnBusy
-) -> tuple[list[Decided] | None, bytes | None]:
+def make_way(view: ThreadView, on_busy: c.OnBusy) -> tuple[list[Decided] | None, bytes | None]:
     """Return the events that free a busy thread, and its head afterwards; None means: wait.
 
     Raises:

@@ -9,7 +9,6 @@ from eventstore.conversation import events as e
 from eventstore.conversation.decide import queue
 from eventstore.conversation.decide.common import (
     NewId,
-    check_calls,
     check_new_message_id,
     decided,
     draft_content,

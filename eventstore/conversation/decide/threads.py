@@ -38,7 +38,9 @@ def fork(
     row, place = placed_message(source, message_id)
     if place.hop == 0 and row.version > version:
         raise InvalidInput(
-            "at_message", f"was added at version {row.version}, after {version}", "Raise at_version."
+            "at_message",
+            f"was added at version {row.version}, after {version}",
+            "Raise at_version.",
         )
     data = e.ThreadForked(
         source_id=source.thread_id,
