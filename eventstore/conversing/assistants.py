@@ -160,6 +160,10 @@ class AssistantDeciding:
             decided = decided._replace(content=content)
         return [decided]
 
+    def looks_elsewhere(self, _: object) -> bool:
+        """Only the assistant's own stream is read, and its new events are known here."""
+        return False
+
     def evolve(self, request: AppendRequest, event: Event) -> None:
         self._history(request.stream).append(event)
         self._changed.add(request.stream)

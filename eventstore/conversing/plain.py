@@ -21,6 +21,10 @@ class PlainDeciding:
     def decide(self, _: AppendRequest, command: Sequence[Decided]) -> Sequence[Decided]:
         return command
 
+    def looks_elsewhere(self, _: object) -> bool:
+        """Nothing is read at all."""
+        return False
+
     def evolve(self, request: AppendRequest, event: Event) -> None:
         """Nothing is folded."""
 

@@ -64,7 +64,9 @@ class _Owned:
             outcomes = self._perform(tx, requests)
         except BaseException as error:
             connection.rollback()
-            raise self._database.translated(error) from error
+            if isinstance(error, DBAPIError):
+                raise self._database.translated(error) from error
+            raise
         try:
             connection.commit()
         except DBAPIError as error:

@@ -66,6 +66,7 @@ class UrlExecutor:
             self._engine.dispose()
             raise self._database.translated(error) from error
         self._driver: sqlite3.Connection = self._writing.driver_connection  # type: ignore[assignment]
+        self._written = self._database.on_writer(self._driver)
         self._readers = ThreadPoolExecutor(self._settings.readers, "eventstore-reader")
         self._writer: SharedWriter[Any, Any] = SharedWriter(
             self._write_batch,
@@ -127,17 +128,18 @@ class UrlExecutor:
         """Run one transaction on the writing connection."""
         driver = self._driver
         with self._single:
-            tx = self._database.on_driver(driver)
+            tx = self._written
             try:
                 driver.execute(self._database.begin_write)
+                tx.begun()
                 outcomes = self._perform(tx, requests)
-            except sqlite3.Error as error:
+                self._commit(driver)
+            except BaseException as error:
                 _roll_back(driver)
-                raise self._database.translated(error) from error
-            except BaseException:
-                _roll_back(driver)
+                tx.rolled_back()
+                if isinstance(error, sqlite3.Error):
+                    raise self._database.translated(error) from error
                 raise
-            self._commit(driver)
             self._database.committed(tx)
         return outcomes
 

@@ -70,6 +70,8 @@ class ContentIndex:
             tx.many(_INSERT, _metadata_rows(tenant, thread, metadata))
         if self._names:
             tx.many(_NAME, self._names)
+        self._metadata.clear()
+        self._names.clear()
 
 
 def _metadata_rows(

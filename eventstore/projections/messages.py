@@ -15,15 +15,16 @@ _STATUSES: Final[tuple[MessageStatus, ...]] = get_args(MessageStatus)
 _ROLE_CODE: Final = {role: code for code, role in enumerate(_ROLES)}
 _STATUS_CODE: Final = {status: code for code, status in enumerate(_STATUSES)}
 
-_NO_PLACE: Final = (None, None, None)
+_WAITING: Final = -1
+"""Instead of a hop: the message waits in the queue and has no place yet."""
 
 
 def _encode(row: MessageRow) -> tuple[Any, ...]:
     return (
         row.message_id,
+        *(row.place or (_WAITING, row.version, 0)),
         row.version,
         _ROLE_CODE[row.role],
-        *(row.place or _NO_PLACE),
         row.parent_id,
         _STATUS_CODE[row.status],
         row.queued_version,
@@ -41,11 +42,11 @@ def decode_message(columns: Sequence[Any]) -> MessageRow:
     (
         _,
         message_id,
-        version,
-        role,
         hop,
         segment,
         depth,
+        version,
+        role,
         parent,
         status,
         queued_version,
@@ -60,7 +61,7 @@ def decode_message(columns: Sequence[Any]) -> MessageRow:
         message_id,
         version,
         _ROLES[role],
-        None if depth is None else Place(hop, segment, depth),
+        None if hop == _WAITING else Place(hop, segment, depth),
         parent,
         _STATUSES[status],
         queued_version,
@@ -77,11 +78,11 @@ MESSAGES: Final = RowTable[MessageRow](
     "messages",
     key=("message",),
     values=(
-        "version",
-        "role",
         "hop",
         "segment",
         "depth",
+        "version",
+        "role",
         "parent",
         "status",
         "queued_version",

@@ -41,7 +41,7 @@ class RowTable(Generic[R]):
     def _made_texts(name: str, key: Sequence[str], values: Sequence[str]) -> _Texts:
         columns = ["tenant", "thread", *key, *values]
         marks = ", ".join("?" * len(columns))
-        conflict = ", ".join(["tenant", "thread", *key])
+        conflict = ", ".join([*key, "tenant", "thread"])
         action = "NOTHING"
         if values:
             action = "UPDATE SET " + ", ".join(f"{value} = excluded.{value}" for value in values)

@@ -4,13 +4,16 @@ Rows are read by key when they are asked for and kept; rows that events of this 
 over them until :func:`write_rows` writes them, once, at the end of the batch. Every question that
 spans several rows merges the two, so the tenth command of a batch sees what the first nine did.
 
+The writer keeps views between its transactions for as long as nobody else wrote (see
+``Transaction.kept``), which is why a message at the head of a thread that is being written reads nothing.
+
 A fork asks its source for what it inherits, one hop further, as of the version it was forked at.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final, TypeVar
 
 from msgspec.structs import replace
 
@@ -57,7 +60,10 @@ ROW_TABLES: Final[Mapping[type[Any], tuple[RowTable[Any], Callable[[Any], Any]]]
 }
 """By kind of row: its table, and what identifies it within its thread."""
 
-_Changes = dict[Any, Any]
+R = TypeVar("R")
+
+_KEPT_MESSAGES: Final = 64
+"""Rows of messages above which a kept view starts afresh."""
 
 _RANGE: Final = (
     f"SELECT {', '.join(f'm.{column}' for column in MESSAGES.columns)},"  # noqa: S608 (names of our own)
@@ -87,20 +93,34 @@ class StoredThread:
         self._log = log
         self._tenant_name = tenant_name
         self._tenant = find_tenant(tx, tenant_name)
-        self._events: dict[int, Event] = {}
         self._as_of = as_of
         self.thread_id = thread_id
-        self._read: dict[type[Any], _Changes] = {kind: {} for kind in ROW_TABLES}
-        self._changed: dict[type[Any], _Changes] = {kind: {} for kind in ROW_TABLES}
+        self._changed: dict[tuple[type[Any], Any], Any] = {}
+        self._forget()
+
+    def _forget(self) -> None:
+        """Know nothing of what the database holds, only what was changed here."""
+        self._known: dict[type[Any], dict[Any, Any]] = {kind: {} for kind in ROW_TABLES}
         self._placed: dict[Place, MessageRow | None] = {}
+        self._events: dict[int, Event] = {}
         self._source: StoredThread | None = None
         self._inherited: dict[tuple[int, int], tree.Range] | None = None
+        for (kind, key), row in self._changed.items():
+            self._keep(kind, key, row)
+
+    def _keep(self, kind: type[Any], key: object, row: Any) -> None:  # noqa: ANN401 (a row)
+        self._known[kind][key] = row
+        if kind is MessageRow and row.place is not None:
+            self._placed[row.place] = row
 
     # -- rows by key ---------------------------------------------------------------------------
 
     @property
     def thread(self) -> ThreadRow | None:
-        return self._row(ThreadRow, None, "1")
+        known = self._known[ThreadRow]
+        if None in known:
+            return known[None]  # type: ignore[no-any-return]
+        return self._row(ThreadRow, None, "1")  # type: ignore[no-any-return]
 
     def message(self, message_id: bytes) -> MessageRow | None:
         row: MessageRow | None = self._row(MessageRow, message_id, "message = ?", message_id)
@@ -116,24 +136,20 @@ class StoredThread:
         return None if row is None else replace(row, hop=hop, parent=_one_hop_further(row.parent))
 
     def run(self, run_id: bytes) -> RunRow | None:
-        return self._row(RunRow, run_id, "run = ?", run_id)
+        row: RunRow | None = self._row(RunRow, run_id, "run = ?", run_id)
+        return row
 
     def step(self, step_id: bytes) -> StepRow | None:
-        return self._row(StepRow, step_id, "step = ?", step_id)
+        row: StepRow | None = self._row(StepRow, step_id, "step = ?", step_id)
+        return row
 
     def _row(self, kind: type[Any], key: object, where: str, *parameters: object) -> Any:  # noqa: ANN401
-        """Return a row that was changed here, was read before, or is read now."""
-        changed = self._changed[kind]
-        if key in changed:
-            return changed[key]
-        read = self._read[kind]
-        if key in read:
-            return read[key]
-        row = None
-        if self._tenant is not None:
-            table = ROW_TABLES[kind][0]
-            row = table.get(self._tx, self._tenant, self.thread_id, where, parameters)
-        read[key] = row
+        """Return a row that is known, or read it now."""
+        known = self._known[kind]
+        if key in known:
+            return known[key]
+        row = self._find_one(kind, where, parameters)
+        known[key] = row
         return row
 
     # -- places --------------------------------------------------------------------------------
@@ -156,8 +172,7 @@ class StoredThread:
             return self._inherited_ranges()[hop, segment].end
         where = "hop = 0 AND segment = ? ORDER BY depth DESC"
         last = self._find_one(MessageRow, where, (segment,))
-        placed = [row.place for row in self._changed[MessageRow].values() if row.place is not None]
-        depths = [place.depth for place in placed if place[:2] == (hop, segment)]
+        depths = [row.place.depth for row in self._changed_in(hop, segment) if row.place]
         if last is not None and last.place is not None:
             depths.append(last.place.depth)
         return max(depths, default=0)
@@ -171,9 +186,9 @@ class StoredThread:
         where = "hop = ? AND segment = ? AND depth BETWEEN ? AND ?"
         found = self._find(BranchPointRow, where, (hop, segment, start, end))
         points = {row.place: row for row in found}
-        for place, row in self._changed[BranchPointRow].items():
-            if place[:2] == (hop, segment) and start <= place.depth <= end:
-                points[place] = row
+        for row in self._changed_of(BranchPointRow):
+            if row.place[:2] == (hop, segment) and start <= row.place.depth <= end:
+                points[row.place] = row
         if hop and (stretch := self._inherited_ranges().get((hop, segment))) is not None:
             turn = Place(hop, segment, stretch.end)
             if turn not in points and start <= turn.depth <= end:
@@ -192,45 +207,44 @@ class StoredThread:
                 first = [Place(*turn.active, below)]
         where = "parent_hop = ? AND parent_segment = ? AND parent_depth = ? ORDER BY segment"
         begun = {row.segment for row in self._find(SegmentRow, where, place)}
-        begun |= {row.segment for row in self._changed[SegmentRow].values() if row.parent == place}
+        begun |= {row.segment for row in self._changed_of(SegmentRow) if row.parent == place}
         return first + [Place(0, segment, below) for segment in sorted(begun)]
 
     def first_removed(self, hop: int, segment: int, start: int, end: int) -> int | None:
         where = "hop = ? AND segment = ? AND depth BETWEEN ? AND ? AND removed IS NOT NULL"
         found = self._find(MessageRow, where, (hop, segment, start, end))
         rows = {row.message_id: row for row in found}
-        rows.update(self._changed[MessageRow])
+        rows.update({row.message_id: row for row in self._changed_in(hop, segment)})
         depths = [
             row.place.depth
             for row in rows.values()
-            if row.removed is not None and row.place is not None and row.place[:2] == (hop, segment)
+            if row.removed is not None and row.place is not None
         ]
         return min((depth for depth in depths if start <= depth <= end), default=None)
 
     # -- what waits, what runs, what has a name ------------------------------------------------
 
     def queued_messages(self) -> Sequence[MessageRow]:
-        found = self._find(MessageRow, "status = 0 AND depth IS NULL", ())
-        rows = {row.message_id: row for row in found}
-        rows.update(self._changed[MessageRow])
+        found = self._find(MessageRow, "hop < 0", ())
+        rows = {row.message_id: row for row in [*found, *self._changed_of(MessageRow)]}
         waiting = [row for row in rows.values() if row.place is None and row.removed is None]
         return sorted(waiting, key=lambda row: row.version)
 
     def open_runs(self) -> Sequence[RunRow]:
-        rows = {row.run_id: row for row in self._find(RunRow, OPEN_RUNS, ())}
-        rows.update(self._changed[RunRow])
+        found = self._find(RunRow, OPEN_RUNS, ())
+        rows = {row.run_id: row for row in [*found, *self._changed_of(RunRow)]}
         running = [row for row in rows.values() if row.status not in TERMINAL]
         return sorted(running, key=lambda row: row.version)
 
     def label(self, label: str) -> LabelRow | None:
-        rows = {row.message_id: row for row in self._find(LabelRow, "label = ?", (label,))}
-        rows.update(self._changed[LabelRow])
+        found = self._find(LabelRow, "label = ?", (label,))
+        rows = {row.message_id: row for row in [*found, *self._changed_of(LabelRow)]}
         return next((row for row in rows.values() if row.label == label), None)
 
     def labels(self) -> dict[bytes, str]:
         """Return every label by message."""
-        rows = {row.message_id: row.label for row in self._find(LabelRow, "label IS NOT NULL", ())}
-        rows.update({key: row.label for key, row in self._changed[LabelRow].items()})
+        found = self._find(LabelRow, "label IS NOT NULL", ())
+        rows = {row.message_id: row.label for row in [*found, *self._changed_of(LabelRow)]}
         return {key: label for key, label in rows.items() if label is not None}
 
     # -- history: what presenting needs beyond deciding ------------------------------------------
@@ -238,11 +252,9 @@ class StoredThread:
     def touches_of(self, subject_id: bytes) -> Sequence[int]:
         """Return the versions of later events about a thread, message, run or step, in order."""
         found = self._find(TouchRow, "subject = ?", (subject_id,))
-        changed = self._changed[TouchRow].values()
-        versions = {row.version for row in [*found, *changed] if row.subject_id == subject_id}
-        return sorted(
-            version for version in versions if self._as_of is None or version <= self._as_of
-        )
+        rows = {*found, *self._changed_of(TouchRow)}
+        versions = [row.version for row in rows if row.subject_id == subject_id]
+        return sorted(v for v in versions if self._as_of is None or v <= self._as_of)
 
     def event(self, version: int) -> Event:
         """Return one event of this thread: of this transaction, read before, or read now."""
@@ -308,7 +320,7 @@ class StoredThread:
         return replace(found, place=place, removed=None) if self._sees(place) else None
 
     def _as_it_was(self, row: MessageRow) -> MessageRow | None:
-        """Take back from a row of this thread what happened to the message after :attr:`_as_of`."""
+        """Take back from a row of this thread what happened to it after :attr:`_as_of`."""
         if row.changed is None or row.changed <= (self._as_of or 0):
             return row
         versions = self.touches_of(row.message_id)
@@ -333,32 +345,55 @@ class StoredThread:
         table = ROW_TABLES[kind][0]
         return table.get(self._tx, self._tenant, self.thread_id, where, parameters)
 
+    def _changed_of(self, kind: type[R]) -> list[R]:
+        return [row for (changed, _), row in self._changed.items() if changed is kind]
+
+    def _changed_in(self, hop: int, segment: int) -> list[MessageRow]:
+        rows = self._changed_of(MessageRow)
+        return [row for row in rows if row.place is not None and row.place[:2] == (hop, segment)]
+
     def put(self, event: Event, rows: Iterable[Row]) -> None:
         """Lay the rows that an event changed over what was read."""
         self._events[event.version] = event
         for row in rows:
             kind = type(row)
-            self._changed[kind][ROW_TABLES[kind][1](row)] = row
-            if isinstance(row, MessageRow) and row.place is not None:
-                self._placed[row.place] = row
+            key = ROW_TABLES[kind][1](row)
+            if kind is MessageRow and row.version == event.version:
+                self._expect_nothing_below(row)
+            self._changed[kind, key] = row
+            self._keep(kind, key, row)
+
+    def _expect_nothing_below(self, row: Any) -> None:  # noqa: ANN401 (a MessageRow)
+        """Know, without looking, that nothing follows a message that was added just now."""
+        if row.place is not None:
+            self._placed[row.place._replace(depth=row.place.depth + 1)] = None
+            self._known[BranchPointRow][row.place] = None
 
     def mark(self) -> Any:  # noqa: ANN401 (opaque)
         """Remember what was changed so far."""
-        return {kind: dict(rows) for kind, rows in self._changed.items()}
+        return dict(self._changed)
 
     def back_to(self, mark: Any) -> None:  # noqa: ANN401
         """Forget what was changed since a mark."""
-        self._changed = {kind: dict(rows) for kind, rows in mark.items()}
-        self._placed.clear()
-        self._events.clear()
+        self._changed = dict(mark)
+        self._forget()
 
-    def changed_rows(self) -> Iterator[tuple[int, bytes, Row]]:
-        """Yield every row that differs from the database, with its tenant and thread."""
-        tenant = find_tenant(self._tx, self._tenant_name)
-        assert tenant is not None  # noqa: S101 (the event that changed a row interned it)
-        for rows in self._changed.values():
-            for row in rows.values():
-                yield tenant, self.thread_id, row
+    def take_changed(self) -> list[tuple[int, bytes, Row]]:
+        """Return every row that differs from the database, with its tenant and thread, to be written.
+
+        From then on they count as read, so that a view which is kept for the next transaction
+        starts with the rows at the head of the thread, and with nothing that would let it grow.
+        """
+        changed, self._changed = self._changed, {}
+        if not changed:
+            return []
+        self._tenant = find_tenant(self._tx, self._tenant_name)
+        assert self._tenant is not None  # noqa: S101 (the event that changed a row interned it)
+        rows = [(self._tenant, self.thread_id, row) for row in changed.values()]
+        if len(self._known[MessageRow]) > _KEPT_MESSAGES or self._source is not None:
+            self._forget()
+        self._events.clear()
+        return rows
 
     def prefetch(self, stretch: tree.Range) -> None:
         """Read the messages of a range, with the events that hold their content, in one statement."""
@@ -369,17 +404,15 @@ class StoredThread:
         stream = StreamKey(self._tenant_name, ids.THREAD, self.thread_id)
         for columns in self._tx.all(_RANGE, (category, *where)):
             row = decode_message(columns)
-            self._read[MessageRow][row.message_id] = row
-            assert row.place is not None  # noqa: S101 (selected by it)
-            self._placed[row.place] = row
+            self._keep(MessageRow, row.message_id, row)
             stored = read.StoredEvent(columns[16], stream, *columns[17:])
             self._events[stored.version] = read.as_event(self._log, stored)
 
 
-def write_rows(tx: Transaction, tenant_rows: Iterable[tuple[int, bytes, Row]]) -> None:
+def write_rows(tx: Transaction, rows: Iterable[tuple[int, bytes, Row]]) -> None:
     """Write rows of many threads, one statement a table."""
     by_kind: dict[type[Any], list[tuple[int, bytes, Row]]] = {}
-    for entry in tenant_rows:
+    for entry in rows:
         by_kind.setdefault(type(entry[2]), []).append(entry)
     for kind, entries in by_kind.items():
         ROW_TABLES[kind][0].write(tx, entries)

@@ -87,6 +87,9 @@ class Deciding(Protocol):
     def decide(self, request: AppendRequest, command: Any) -> Sequence[Decided]:  # noqa: ANN401
         """Return the events a command leads to, or raise a refusal."""
 
+    def looks_elsewhere(self, command: Any) -> bool:  # noqa: ANN401
+        """Tell whether deciding a command reads other streams, or the log itself."""
+
     def evolve(self, request: AppendRequest, event: Event) -> None:
         """Fold one event into what later commands of the batch will see."""
 
@@ -134,6 +137,10 @@ class _Head:
         self.new = row is None
 
 
+_KEPT, _LAST = "heads of streams", "last position"
+_HEADS_KEPT = 16_384
+"""Heads the writer keeps from one transaction to the next, about 500 bytes each."""
+
 _HEAD = (
     "SELECT version, recorded_at, hash FROM {streams}"
     " WHERE tenant = ? AND category = ? AND stream = ?"
@@ -178,24 +185,29 @@ class _Batch:
         self._tx = tx
         self._log = log
         self._now = log.sources.clock()
-        self._heads: dict[StreamKey, _Head] = {}
+        self._heads: dict[StreamKey, _Head] = tx.kept.setdefault(_KEPT, {})
+        self._moved: dict[StreamKey, _Head] = {}
         self._decidings: dict[str, Deciding] = {}
         self._event_rows: list[tuple[Any, ...]] = []
         self._key_rows: list[tuple[Any, ...]] = []
         self._keys: dict[tuple[StreamKey, str], Sequence[Any]] = {}
-        self._last_position: int | None = None
 
     def take_all(self, requests: Sequence[AppendRequest]) -> list[Outcome]:
         outcomes = [self._take(request) for request in requests]
         self._write()
+        if len(self._heads) > _HEADS_KEPT:
+            self._heads.clear()
         return outcomes
 
     def _take(self, request: AppendRequest) -> Outcome:
         deciding = self._deciding(request.stream.category)
+        if any(deciding.looks_elsewhere(command) for command in request.commands):
+            self._write()  # what it reads may have been decided in this very batch
         many = len(request.commands) > 1
         mark = deciding.mark(request) if many else None
         head = self._head(request.stream)
-        before = (head.version, head.recorded_at_us, head.hash, len(self._event_rows))
+        before = (head.version, head.recorded_at_us, head.hash)
+        rows = len(self._event_rows)
         try:
             if request.key is not None and (known := self._known_key(request, head)) is not None:
                 return self._repeat(request, deciding, known)
@@ -204,14 +216,16 @@ class _Batch:
                 self._perform(request, deciding, head, command) for command in request.commands
             ]
         except ConversationStoreError as error:
-            head.version, head.recorded_at_us, head.hash, rows = before
+            head.version, head.recorded_at_us, head.hash = before
             del self._event_rows[rows:]
             if many:
                 deciding.back_to(request, mark)
             return Failed(error)
         if request.key is not None and head.tenant is not None:
             self._keep_key(request, head, before[0])
-        positions = tuple(row[0] for row in self._event_rows[before[3] :])
+        positions = tuple([row[0] for row in self._event_rows[rows:]])
+        if positions:
+            self._moved[request.stream] = head
         return Appended(results if many else results[0], head.version, positions)
 
     def _perform(
@@ -221,11 +235,12 @@ class _Batch:
         head: _Head,
         command: Any,  # noqa: ANN401
     ) -> Any:  # noqa: ANN401
-        events = []
-        for decided in deciding.decide(request, command):
-            event = self._record(request, head, decided)
+        """Decide, record, evolve. Only the first two can refuse, so nothing half-done is left."""
+        events = [
+            self._record(request, head, decided) for decided in deciding.decide(request, command)
+        ]
+        for event in events:
             deciding.evolve(request, event)
-            events.append(event)
         return deciding.result(request, command, events)
 
     # -- recording -----------------------------------------------------------------------------
@@ -234,9 +249,6 @@ class _Batch:
         """Number, encode and chain one event."""
         log = self._log
         chance = log.sources.chance
-        if head.tenant is None or head.category is None:  # interned by a write, never by a look
-            head.tenant = intern_tenant(self._tx, head.key.tenant)
-            head.category = intern_category(self._tx, head.key.category)
         version, now = head.version + 1, max(self._now, head.recorded_at_us)
         subject = decided.subject or request.subject
         data = codec.encode(decided.data)
@@ -270,6 +282,9 @@ class _Batch:
             data=data,
             content_commitment=promise,
         )
+        if head.tenant is None or head.category is None:  # interned by a write, never by a look
+            head.tenant = intern_tenant(self._tx, head.key.tenant)
+            head.category = intern_category(self._tx, head.key.category)
         position = self._next_position()
         self._event_rows.append(
             (
@@ -302,11 +317,12 @@ class _Batch:
         Drawn from AUTOINCREMENT's own counter, which never goes back, and safe because the
         transaction holds the write lock: the order of positions is the order of commits.
         """
-        if self._last_position is None:
+        if self._event_rows:
+            return int(self._event_rows[-1][0]) + 1
+        if _LAST not in self._tx.kept:
             row = self._tx.one(_LAST_POSITION, (self._tx.naming.plain("events"),))
-            self._last_position = 0 if row is None else int(row[0])
-        self._last_position += 1
-        return self._last_position
+            self._tx.kept[_LAST] = 0 if row is None else int(row[0])
+        return int(self._tx.kept[_LAST]) + 1
 
     # -- idempotency keys ----------------------------------------------------------------------
 
@@ -322,6 +338,7 @@ class _Batch:
         salt, digest, first, last = known
         if digest != _digest(salt, request.digested):
             raise IdempotencyConflict(request.stream.text, request.key or "")
+        self._write()  # the first try may be in this very batch, and is read back
         results = [deciding.repeated(request, command, first, last) for command in request.commands]
         return Appended(results if len(results) > 1 else results[0], last, ())
 
@@ -353,17 +370,23 @@ class _Batch:
         return head
 
     def _write(self) -> None:
-        if self._event_rows:
-            tx, rows = self._tx, self._event_rows
+        """Write what was decided so far, one statement a table."""
+        tx, rows = self._tx, self._event_rows
+        if rows:
             tx.many(_INSERT_EVENT, rows)
-            moved = {(row[1], row[2], row[3]) for row in rows}
-            heads = [h for h in self._heads.values() if (h.tenant, h.category, h.key.id) in moved]
+            tx.kept[_LAST] = rows[-1][0]
             for sql, new in ((_INSERT_HEAD, True), (_UPDATE_HEAD, False)):
-                tx.many(sql, [_head_row(head) for head in heads if head.new is new])
+                moved = [head for head in self._moved.values() if head.new is new]
+                if moved:
+                    tx.many(sql, [_head_row(head) for head in moved])
+            for head in self._moved.values():
+                head.new = False
+            self._event_rows, self._moved = [], {}
             for deciding in self._decidings.values():
                 deciding.write()
         if self._key_rows:
-            self._tx.many(_INSERT_KEY, self._key_rows)
+            tx.many(_INSERT_KEY, self._key_rows)
+            self._key_rows = []
 
 
 def _head_row(head: _Head) -> tuple[Any, ...]:

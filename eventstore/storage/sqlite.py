@@ -31,6 +31,7 @@ from eventstore.storage.transaction import (
     Interned,
     Naming,
     Transaction,
+    WriterTransaction,
     remember,
 )
 
@@ -94,6 +95,10 @@ class SqliteDatabase:
     def on_driver(self, driver: sqlite3.Connection) -> Transaction:
         """Return the transaction that is open on a driver's connection."""
         return DriverTransaction(driver, self._naming, self._interned)
+
+    def on_writer(self, driver: sqlite3.Connection) -> WriterTransaction:
+        """Return the transactions of the one connection that writes, one after another."""
+        return WriterTransaction(driver, self._naming, self._interned)
 
     def on_connection(self, connection: Connection, *, remembers: bool = True) -> Transaction:
         """Return the transaction that is open on a SQLAlchemy connection.

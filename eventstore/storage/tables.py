@@ -169,12 +169,12 @@ def _threads(metadata: MetaData, prefix: str) -> None:
         metadata,
         _key("tenant"),
         _key("thread", LargeBinary),
-        _key("message", LargeBinary),
+        _key("hop"),
+        _key("segment", BigInteger),
+        _key("depth", BigInteger),
+        _given("message", LargeBinary),
         _given("version", BigInteger),
         _given("role", Integer),
-        _maybe("hop", Integer),
-        _maybe("segment", BigInteger),
-        _maybe("depth", BigInteger),
         _maybe("parent", LargeBinary),
         _given("status", Integer),
         _maybe("queued_version", BigInteger),
@@ -184,9 +184,9 @@ def _threads(metadata: MetaData, prefix: str) -> None:
         _maybe("removed", BigInteger),
         _maybe("changed", BigInteger),
         _given("revision", Integer),
-        Index(
-            f"{prefix}messages_by_place", "tenant", "thread", "hop", "segment", "depth", unique=True
-        ),
+        # The id comes first: ids are made in the order of time, so the new entries of all threads
+        # go to the same few pages. Tenant first would dirty a page for each thread that is written.
+        Index(f"{prefix}messages_by_id", "message", "tenant", "thread", unique=True),
         sqlite_with_rowid=False,
     )
     Table(

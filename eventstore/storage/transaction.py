@@ -19,7 +19,15 @@ from sqlalchemy import Connection
 
 from eventstore.storage.tables import TABLES
 
-__all__ = ["CoreTransaction", "DriverTransaction", "Interned", "Naming", "Transaction"]
+__all__ = [
+    "CoreTransaction",
+    "DriverTransaction",
+    "Interned",
+    "Naming",
+    "Transaction",
+    "WriterTransaction",
+    "remember",
+]
 
 Row: TypeAlias = Sequence[Any]
 
@@ -61,6 +69,8 @@ class Transaction(Protocol):
     naming: Naming
     fresh: list[tuple[dict[str, int], str, int]]
     """Names interned by this transaction, remembered once it has committed."""
+    kept: dict[Any, Any]
+    """What was learned by earlier transactions and still holds, because nobody else wrote since."""
 
     def one(self, sql: str, parameters: Sequence[Any] = ()) -> Any:  # noqa: ANN401 (a row)
         """Return the first row, or None."""
@@ -84,6 +94,7 @@ class DriverTransaction:
         self.naming = naming
         self.interned = interned
         self.fresh: list[tuple[dict[str, int], str, int]] = []
+        self.kept: dict[Any, Any] = {}
 
     def one(self, sql: str, parameters: Sequence[Any] = ()) -> Any:  # noqa: ANN401
         return self._driver.execute(self._sql(sql), parameters).fetchone()
@@ -107,6 +118,7 @@ class CoreTransaction:
         self.naming = naming
         self.interned = interned
         self.fresh: list[tuple[dict[str, int], str, int]] = []
+        self.kept: dict[Any, Any] = {}
 
     def one(self, sql: str, parameters: Sequence[Any] = ()) -> Any:  # noqa: ANN401
         return self._connection.exec_driver_sql(self._sql(sql), tuple(parameters)).fetchone()
@@ -122,6 +134,32 @@ class CoreTransaction:
         batch = [tuple(row) for row in rows]
         if batch:
             self._connection.exec_driver_sql(self._sql(sql), batch)
+
+
+_DATA_VERSION = "PRAGMA data_version"
+
+
+class WriterTransaction(DriverTransaction):
+    """The transactions of the one connection that writes for a store, one after another.
+
+    What it learned stays in :attr:`kept` until another connection writes (SQLite says so in
+    ``data_version``) or a transaction of its own is rolled back. In a process that writes alone nothing is
+    read twice; where several processes write one file, each starts afresh after another's commit.
+    """
+
+    _seen: int | None = None
+
+    def begun(self) -> None:
+        """Hear that the write lock was taken: look whether somebody else wrote since."""
+        (version,) = self._driver.execute(_DATA_VERSION).fetchone()
+        if version != self._seen:
+            self._seen = version
+            self.kept.clear()
+
+    def rolled_back(self) -> None:
+        """Hear that nothing of the transaction was kept by the database."""
+        self.kept.clear()
+        self.fresh.clear()
 
 
 def remember(transaction: Transaction) -> None:

@@ -144,12 +144,12 @@ def upgrade(naming: Naming) -> None:
         naming.plain("messages"),
         _key("tenant", Integer),
         _key("thread", LargeBinary),
-        _key("message", LargeBinary),
+        _key("hop", Integer),
+        _key("segment", BigInteger),
+        _key("depth", BigInteger),
+        _given("message", LargeBinary),
         _given("version", BigInteger),
         _given("role", Integer),
-        _maybe("hop", Integer),
-        _maybe("segment", BigInteger),
-        _maybe("depth", BigInteger),
         _maybe("parent", LargeBinary),
         _given("status", Integer),
         _maybe("queued_version", BigInteger),
@@ -163,9 +163,9 @@ def upgrade(naming: Naming) -> None:
         sqlite_with_rowid=False,
     )
     op.create_index(
-        naming.plain("messages_by_place"),
+        naming.plain("messages_by_id"),
         naming.plain("messages"),
-        ["tenant", "thread", "hop", "segment", "depth"],
+        ["message", "tenant", "thread"],
         unique=True,
         schema=naming.schema,
     )
