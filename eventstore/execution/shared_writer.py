@@ -11,7 +11,10 @@ thread, which is woken at the end of the loop's turn, when every task that was r
 
 What must stay true:
 
-* a request is performed at most once, and its caller hears exactly one outcome;
+* a request is performed at most once, and its caller hears exactly one outcome, also if the
+  thread that performs it is interrupted;
+* somebody leads while anything waits: a lead that was passed on and not taken up (its heir was
+  interrupted, the loop that was to wake the worker stands still) is passed on again;
 * a request that was withdrawn before it was taken is never performed; one that was taken is waited for;
 * if the database itself refuses a batch before committing, each of its requests is tried alone;
 * after a commit whose outcome is unknown nothing is tried again.
@@ -24,6 +27,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, Generic, Protocol, TypeVar
 
 from eventstore.errors import OutcomeUnknown, StoreBusy, StoreClosed
@@ -40,6 +44,7 @@ class _Ticket(Protocol):
     """A request with somebody who waits for it."""
 
     request: Any
+    settled: bool
 
     def settle(self, outcome: Any, error: BaseException | None) -> None:  # noqa: ANN401
         """Hand over the outcome; called once, by the leader."""
@@ -71,26 +76,35 @@ class _ThreadTicket(Generic[Q, R]):
         self._baton.acquire()
 
 
-class _TaskTicket(Generic[Q, R]):
-    """Held by a task; settled in its own event loop."""
+class _Sleeper:
+    """A task that waits, to be resumed in its own event loop."""
 
-    __slots__ = ("error", "future", "loop", "outcome", "request", "settled")
+    __slots__ = ("future", "loop")
 
-    def __init__(self, request: Q, loop: asyncio.AbstractEventLoop) -> None:
-        self.request = request
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
         self.future: asyncio.Future[None] = loop.create_future()
+
+    def wake(self) -> None:
+        """Resume the task; called in its loop."""
+        if not self.future.done():
+            self.future.set_result(None)
+
+
+class _TaskTicket(_Sleeper, Generic[Q, R]):
+    """Held by a task."""
+
+    __slots__ = ("error", "outcome", "request", "settled")
+
+    def __init__(self, request: Q, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(loop)
+        self.request = request
         self.settled = False
         self.outcome: R | None = None
         self.error: BaseException | None = None
 
     def settle(self, outcome: R | None, error: BaseException | None) -> None:
         self.outcome, self.error, self.settled = outcome, error, True
-
-    def wake(self) -> None:
-        """Resume the task; called in its loop."""
-        if not self.future.done():
-            self.future.set_result(None)
 
 
 class SharedWriter(Generic[Q, R]):
@@ -111,9 +125,14 @@ class SharedWriter(Generic[Q, R]):
         self._changed = threading.Condition(self._mutex)
         self._queue: deque[_ThreadTicket[Q, R] | _TaskTicket[Q, R]] = deque()
         self._led = False
+        self._heir: object = None
+        """The waiting thread's ticket that was given the lead and has not taken it up yet."""
         self._closed = False
         self._worker: threading.Thread | None = None
         self._wake_worker = threading.Semaphore(0)
+        self._waking: asyncio.AbstractEventLoop | None = None
+        """The event loop that will wake the worker at the end of its turn."""
+        self._waiting_for_room: list[_Sleeper] = []
 
     # -- callers in threads --------------------------------------------------------------------
 
@@ -128,8 +147,13 @@ class SharedWriter(Generic[Q, R]):
             self._await_room()
             self._queue.append(ticket)
             leads, self._led = not self._led, True
+            self._hurry()
         if not leads:
-            ticket.wait()
+            try:
+                ticket.wait()
+            except BaseException:  # KeyboardInterrupt
+                self._leave(ticket)
+                raise
         if not ticket.settled:
             self._lead()
         if ticket.error is not None:
@@ -144,6 +168,14 @@ class SharedWriter(Generic[Q, R]):
         if self._closed:
             raise StoreClosed
 
+    def _leave(self, ticket: _ThreadTicket[Q, R]) -> None:
+        """Withdraw the request of an interrupted thread; if it was to lead, another will."""
+        with self._mutex:
+            if ticket in self._queue:
+                self._queue.remove(ticket)
+            heir = self._appoint() if self._heir is ticket else None
+        self._pass_lead(heir)
+
     # -- callers in event loops ----------------------------------------------------------------
 
     async def submit_async(self, request: Q) -> R:
@@ -153,17 +185,9 @@ class SharedWriter(Generic[Q, R]):
         transaction cannot be stopped: the outcome is awaited, then the cancellation is raised.
         """
         loop = asyncio.get_running_loop()
-        if len(self._queue) >= self._queue_max:
-            await self._await_room_async()
         ticket: _TaskTicket[Q, R] = _TaskTicket(request, loop)
-        with self._mutex:
-            if self._closed:
-                raise StoreClosed
-            self._queue.append(ticket)
-            leads, self._led = not self._led, True
-        if leads:
-            self._start_worker()
-            loop.call_soon(self._wake_worker.release)
+        if not self._queued(ticket):
+            await self._queue_with_patience(ticket)
         try:
             await ticket.future
         except asyncio.CancelledError:
@@ -174,14 +198,51 @@ class SharedWriter(Generic[Q, R]):
             raise ticket.error
         return ticket.outcome  # type: ignore[return-value]
 
-    async def _await_room_async(self) -> None:
-        """Wait for room in a thread: rare, and only while the queue is full."""
+    def _queued(self, ticket: _TaskTicket[Q, R]) -> bool:
+        """Queue a task's request if there is room, and see to it that somebody leads."""
+        with self._mutex:
+            if self._closed:
+                raise StoreClosed
+            if len(self._queue) >= self._queue_max:
+                return False
+            self._start_worker()
+            self._queue.append(ticket)
+            if self._led:
+                if self._waking is not ticket.loop:
+                    self._hurry()
+            else:
+                self._led, self._waking = True, ticket.loop
+                ticket.loop.call_soon(self._turn_ended, ticket.loop)
+        return True
 
-        def wait() -> None:
+    def _turn_ended(self, loop: asyncio.AbstractEventLoop) -> None:
+        with self._mutex:
+            if self._waking is loop:
+                self._hurry()
+
+    def _hurry(self) -> None:
+        """Wake the worker now, if it was to be woken at the end of a loop's turn.
+
+        Whoever comes from elsewhere does it: that loop may have been stopped in this very turn.
+        """
+        if self._waking is not None:
+            self._waking = None
+            self._wake_worker.release()
+
+    async def _queue_with_patience(self, ticket: _TaskTicket[Q, R]) -> None:
+        """Queue a request once there is room, without a thread that waits for it."""
+        deadline = time.monotonic() + self._patience_seconds
+        while not self._queued(ticket):
+            room = _Sleeper(ticket.loop)
             with self._mutex:
-                self._await_room()
-
-        await asyncio.to_thread(wait)
+                if self._closed or len(self._queue) < self._queue_max:
+                    continue
+                self._waiting_for_room.append(room)
+            try:
+                async with asyncio.timeout(deadline - time.monotonic()):
+                    await room.future
+            except TimeoutError:
+                raise _full(self._queue_max) from None
 
     def _withdrawn(self, ticket: _TaskTicket[Q, R]) -> bool:
         """Take back a request that nobody has taken yet."""
@@ -194,11 +255,11 @@ class SharedWriter(Generic[Q, R]):
     # -- leading -------------------------------------------------------------------------------
 
     def _start_worker(self) -> None:
+        """Make sure that tasks have somebody to lead for them. Called with the mutex held."""
         if self._worker is None:
-            self._worker = threading.Thread(
-                target=self._work, name="eventstore-writer", daemon=True
-            )
-            self._worker.start()
+            worker = threading.Thread(target=self._work, name="eventstore-writer", daemon=True)
+            worker.start()
+            self._worker = worker
 
     def _work(self) -> None:
         """Lead for tasks until the writer is closed."""
@@ -206,28 +267,40 @@ class SharedWriter(Generic[Q, R]):
             self._wake_worker.acquire()
             if self._closed and not self._queue:
                 return
-            self._lead()
+            with suppress(BaseException):  # its callers have heard of it; the others still wait
+                self._lead()
 
     def _lead(self) -> None:
         """Perform one batch, pass the lead on, and tell the callers."""
-        with self._mutex:
-            count = min(len(self._queue), _BATCH_MAX)
-            batch = [self._queue.popleft() for _ in range(count)]
+        batch: list[_ThreadTicket[Q, R] | _TaskTicket[Q, R]] = []
         try:
+            with self._mutex:
+                self._heir = None
+                for _ in range(min(len(self._queue), _BATCH_MAX)):
+                    batch.append(self._queue.popleft())  # noqa: PERF401 (kept if interrupted)
             self._serve(batch)
+        except BaseException:
+            _settle_rest(batch, OutcomeUnknown("the thread that was writing was interrupted"))
+            raise
         finally:
             with self._mutex:
-                heir = self._queue[0] if self._queue else None
-                self._led = heir is not None
-                self._changed.notify_all()
+                heir = self._appoint()
+                rooms, self._waiting_for_room = self._waiting_for_room, []
             self._pass_lead(heir)
             _wake_tasks(batch)
+            _wake_tasks(rooms)
+
+    def _appoint(self) -> _ThreadTicket[Q, R] | _TaskTicket[Q, R] | None:
+        """Choose who leads next: the first that waits. Called with the mutex held."""
+        heir = self._heir = self._queue[0] if self._queue else None
+        self._led = heir is not None
+        self._changed.notify_all()
+        return heir
 
     def _pass_lead(self, heir: _ThreadTicket[Q, R] | _TaskTicket[Q, R] | None) -> None:
         if isinstance(heir, _ThreadTicket):
             heir.promote()
         elif heir is not None:
-            self._start_worker()
             self._wake_worker.release()
 
     def _serve(self, batch: Sequence[_ThreadTicket[Q, R] | _TaskTicket[Q, R]]) -> None:
@@ -237,16 +310,13 @@ class SharedWriter(Generic[Q, R]):
         try:
             outcomes = self._perform([ticket.request for ticket in batch])
         except (StoreBusy, OutcomeUnknown) as error:
-            _settle_all(batch, error)
+            _settle_rest(batch, error)
         except Exception as error:  # noqa: BLE001 (whatever it is belongs to one of the callers)
             if len(batch) == 1:
                 batch[0].settle(None, error)
             else:
                 for ticket in batch:
                     self._serve([ticket])
-        except BaseException:
-            _settle_all(batch, OutcomeUnknown("the thread that was writing was interrupted"))
-            raise
         else:
             for ticket, outcome in zip(batch, outcomes, strict=True):
                 ticket.settle(outcome, None)
@@ -258,47 +328,53 @@ class SharedWriter(Generic[Q, R]):
         with self._mutex:
             self._closed = True
             self._changed.notify_all()
+            rooms, self._waiting_for_room = self._waiting_for_room, []
+            self._hurry()
+        _wake_tasks(rooms)
+        with self._mutex:
             while self._queue or self._led:
                 self._changed.wait()
-        if self._worker is not None:
+            worker, self._worker = self._worker, None
+        if worker is not None:
             self._wake_worker.release()
-            self._worker.join()
-            self._worker = None
+            worker.join()
 
 
 def _full(queue_max: int) -> StoreBusy:
     return StoreBusy(f"{queue_max} writes wait already and the database does not keep up")
 
 
-def _settle_all(batch: Sequence[_Ticket], error: BaseException) -> None:
+def _settle_rest(batch: Sequence[_Ticket], error: StoreBusy | OutcomeUnknown) -> None:
+    """Tell all who have not heard yet, each by an error of their own: raising adds a traceback."""
     for ticket in batch:
-        ticket.settle(None, error)
+        if not ticket.settled:
+            told = type(error)(error.problem)
+            told.__cause__ = error.__cause__
+            ticket.settle(None, told)
 
 
-def _wake_tasks(batch: Sequence[object]) -> None:
-    """Resume the tasks of a batch: one call into each event loop, however many they are."""
-    by_loop: dict[asyncio.AbstractEventLoop, list[_TaskTicket[Any, Any]]] = {}
-    for ticket in batch:
-        if isinstance(ticket, _TaskTicket):
-            by_loop.setdefault(ticket.loop, []).append(ticket)
-    for loop, tickets in by_loop.items():
+def _wake_tasks(waiting: Sequence[object]) -> None:
+    """Resume those who are tasks: one call into each event loop, however many they are."""
+    by_loop: dict[asyncio.AbstractEventLoop, list[_Sleeper]] = {}
+    for one in waiting:
+        if isinstance(one, _Sleeper):
+            by_loop.setdefault(one.loop, []).append(one)
+    for loop, rooms in by_loop.items():
         try:
-            loop.call_soon_threadsafe(_wake_all, tickets)
+            loop.call_soon_threadsafe(_wake_all, rooms)
         except RuntimeError:  # the loop was closed with its tasks: nobody waits there any more
             continue
 
 
-def _wake_all(tickets: Sequence[_TaskTicket[Any, Any]]) -> None:
-    for ticket in tickets:
-        ticket.wake()
+def _wake_all(waiting: Sequence[_Sleeper]) -> None:
+    for one in waiting:
+        one.wake()
 
 
 async def _settled(ticket: _TaskTicket[Any, Any]) -> None:
     """Wait until a taken request has its outcome, whatever else is cancelled meanwhile."""
     while not ticket.settled:
-        ticket.future = ticket.loop.create_future()
-        if ticket.settled:
-            return
+        ticket.future = ticket.loop.create_future()  # woken through the loop, so never too early
         try:
             await ticket.future
         except asyncio.CancelledError:
