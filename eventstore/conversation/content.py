@@ -13,6 +13,7 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from eventstore.core.json_values import check_json, check_text
+from eventstore.core.trusted import trusted
 from eventstore.errors import InvalidInput
 
 __all__ = [
@@ -136,7 +137,7 @@ def parse(content: object, depth_max: int, field: str = "content") -> tuple[Part
     if isinstance(content, str):
         if not content:
             raise InvalidInput(field, "is empty", _EMPTY)
-        return (TextPart(text=check_text(content, field)),)
+        return (trusted(TextPart, {"type": "text", "text": check_text(content, field)}),)
     if isinstance(content, (BaseModel, Mapping)):
         content = [content]
     if not isinstance(content, Sequence) or isinstance(content, (bytes, bytearray)):
@@ -207,6 +208,10 @@ def to_stored(parts: Sequence[Part]) -> list[StoredPart]:
     ]
 
 
-def from_stored(stored: Sequence[StoredPart]) -> list[dict[str, Any]]:
-    """Return stored parts as plain dicts, for a model to validate."""
-    return [{"type": "text", "text": part} if isinstance(part, str) else part for part in stored]
+def from_stored(stored: Sequence[StoredPart]) -> tuple[Part, ...]:
+    """Return stored parts as typed parts."""
+    if len(stored) == 1 and isinstance(stored[0], str):  # the usual case, without validating again
+        return (trusted(TextPart, {"type": "text", "text": stored[0]}),)
+    return _PARTS.validate_python(
+        [{"type": "text", "text": part} if isinstance(part, str) else part for part in stored]
+    )

@@ -17,14 +17,16 @@ from eventstore.conversation import tree
 from eventstore.conversation.content import from_stored, text_of
 from eventstore.conversation.rows import MessageRow, RunRow, StepRow, ThreadRow
 from eventstore.conversation.run_lifecycle import TERMINAL
-from eventstore.conversation.values import Message, Revision, Run, RunStep, Thread
+from eventstore.conversation.values import Message, Origin, Revision, Run, RunStep, Thread
 from eventstore.conversation.view import ThreadHistory
 from eventstore.core import ids
 from eventstore.core.events import Event, instant
+from eventstore.core.trusted import trusted
 
 __all__ = ["message_value", "revisions", "run_value", "step_value", "thread_value"]
 
-_validate_message: Final = Message.__pydantic_validator__.validate_python
+_NOTHING: Final = e.MessageContent()
+"""What is left of a message whose content was erased."""
 
 
 def _text(prefix: str, key: bytes | None) -> str | None:
@@ -83,41 +85,45 @@ def thread_details(view: ThreadHistory, row: ThreadRow) -> tuple[str | None, dic
 def message_value(view: ThreadHistory, row: MessageRow) -> Message:
     """Return a message as users see it."""
     hop = 0 if row.place is None else row.place.hop
-    owner = _owner(view, hop)
+    owner = _owner(view, hop) if hop else view
     born = owner.event(row.content_version)
-    content = _wording(born, _changes(view, row, hop) if row.changed is not None else ())
+    content = born.content
+    if row.changed is not None:
+        content = _wording(born, _changes(view, row, hop))
     index, count = tree.sibling_position(view, row)
-    thread_id = ids.show(ids.THREAD, view.thread_id)
     original = born.data.original_created_at_us
-    message = {
-        "id": "msg_" + row.message_id.hex(),
-        "thread_id": thread_id,
-        "parent_id": _text(ids.MESSAGE, row.parent_id),
-        "role": row.role,
-        "content": () if content is None else from_stored(content.parts),
-        "text": "",
-        "name": None if content is None else content.name,
-        "status": row.status,
-        "created_at": instant(born.recorded_at_us),
-        "original_created_at": None if original is None else instant(original),
-        "version": row.version,
-        "revision": row.revision,
-        "sibling_index": index,
-        "sibling_count": count,
-        "replaces": _text(ids.MESSAGE, row.replaces),
-        "origin": {"thread_id": ids.show(ids.THREAD, owner.thread_id), "version": row.version}
-        if hop
-        else None,
-        "run_id": _text(ids.RUN, row.run_id),
-        "actor": born.actor,
-        "external_id": None if content is None else content.external_id,
-        "metadata": {} if content is None else content.metadata or {},
-        "removed": row.removed is not None,
-        "erased": content is None,
-    }
-    if content is not None:
-        message["text"] = "".join([part for part in content.parts if isinstance(part, str)])
-    return _validate_message(message)
+    said = _NOTHING if content is None else content
+    return trusted(
+        Message,
+        {
+            "id": "msg_" + row.message_id.hex(),
+            "thread_id": "thread_" + view.thread_id.hex(),
+            "parent_id": _text(ids.MESSAGE, row.parent_id),
+            "role": row.role,
+            "content": from_stored(said.parts),
+            "text": "".join([part for part in said.parts if isinstance(part, str)]),
+            "name": said.name,
+            "status": row.status,
+            "created_at": instant(born.recorded_at_us),
+            "original_created_at": None if original is None else instant(original),
+            "version": row.version,
+            "revision": row.revision,
+            "sibling_index": index,
+            "sibling_count": count,
+            "replaces": _text(ids.MESSAGE, row.replaces),
+            "origin": _origin(owner, row) if hop else None,
+            "run_id": _text(ids.RUN, row.run_id),
+            "actor": born.actor,
+            "external_id": said.external_id,
+            "metadata": said.metadata or {},
+            "removed": row.removed is not None,
+            "erased": content is None,
+        },
+    )
+
+
+def _origin(owner: ThreadHistory, row: MessageRow) -> Origin:
+    return Origin(thread_id=ids.show(ids.THREAD, owner.thread_id), version=row.version)
 
 
 def _owner(view: ThreadHistory, hop: int) -> ThreadHistory:
@@ -165,7 +171,7 @@ def revisions(view: ThreadHistory, row: MessageRow) -> list[Revision]:
 
 
 def _revision(number: int, event: Event) -> Revision:
-    parts = [] if event.content is None else from_stored(event.content.parts)
+    parts = () if event.content is None else from_stored(event.content.parts)
     value = Revision.model_validate(
         {
             "revision": number,

@@ -71,8 +71,9 @@ def on_path(view: ThreadView, place: Place, end: Place) -> bool:
 
 def parent_place(view: ThreadView, place: Place) -> Place:
     """Return the place of the parent; :data:`ROOT` for a root."""
+    hop, segment, depth = place
     parent = _segment(view, place).parent
-    return parent if place.depth == parent.depth + 1 else place._replace(depth=place.depth - 1)
+    return parent if depth == parent.depth + 1 else Place(hop, segment, depth - 1)
 
 
 def child_rows(
@@ -82,7 +83,7 @@ def child_rows(
 
     With ``active`` the parent's branch point, if there is one, turns to the new child.
     """
-    below = parent._replace(depth=parent.depth + 1)
+    below = Place(parent.hop, parent.segment, parent.depth + 1)
     if parent.hop == 0 and parent.segment and view.message_at(below) is None:
         return below, []
     point = view.branch_point(parent) or _unbranched(view, parent)

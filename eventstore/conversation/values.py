@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
@@ -28,8 +28,6 @@ __all__ = [
     "TokenUsage",
     "TreeNode",
 ]
-
-T = TypeVar("T")
 
 
 class _Value(BaseModel):

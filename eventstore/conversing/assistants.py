@@ -160,7 +160,7 @@ class AssistantDeciding:
             decided = decided._replace(content=content)
         return [decided]
 
-    def looks_elsewhere(self, _: object) -> bool:
+    def looks_elsewhere(self, _: AppendRequest) -> bool:
         """Only the assistant's own stream is read, and its new events are known here."""
         return False
 

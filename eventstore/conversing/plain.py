@@ -21,7 +21,7 @@ class PlainDeciding:
     def decide(self, _: AppendRequest, command: Sequence[Decided]) -> Sequence[Decided]:
         return command
 
-    def looks_elsewhere(self, _: object) -> bool:
+    def looks_elsewhere(self, _: AppendRequest) -> bool:
         """Nothing is read at all."""
         return False
 

@@ -77,20 +77,20 @@ class ThreadDeciding:
             decided = decide(view, command, self._log.sources.new_id)
         return decided if guards.reason is None else _with_reason(decided, guards.reason)
 
-    def looks_elsewhere(self, command: c.Command) -> bool:
+    def looks_elsewhere(self, request: AppendRequest) -> bool:
         """A fork reads its source, a run its assistant."""
-        return isinstance(command, (c.ForkThread, c.CreateRun))
+        kinds = [type(command) for command in request.commands]
+        return c.ForkThread in kinds or c.CreateRun in kinds
 
     def evolve(self, request: AppendRequest, event: Event) -> None:
-        view = self._view(request.stream)
+        stream = request.stream
+        view = self._view(stream)
         view.put(event, evolve(view, event))
-        self._written[request.stream] = view
-        tenant = find_tenant(self._tx, request.stream.tenant)
-        assert tenant is not None  # noqa: S101 (the event interned it)
+        self._written[stream] = view
         if event.content is not None:
-            self._index.see(tenant, request.stream.id, event)
+            self._index.see(stream, event)
         if event.type == "ThreadForked":
-            self._forks.append((request.stream, event.data.source_id))
+            self._forks.append((stream, event.data.source_id))
 
     def result(self, request: AppendRequest, command: c.Command, events: Sequence[Event]) -> Any:  # noqa: ANN401
         return results.of(self._view(request.stream), command, events)

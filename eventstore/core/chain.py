@@ -31,7 +31,8 @@ def _field(raw: bytes) -> bytes:
 
 def commitment(salt: bytes, stored_content: bytes) -> bytes:
     """Return the 32-byte commitment to one event's content."""
-    return sha256(_CONTENT_TAG + _field(salt) + _field(stored_content)).digest()
+    lengths = _LENGTH.pack(len(salt)), _LENGTH.pack(len(stored_content))
+    return sha256(b"".join((_CONTENT_TAG, lengths[0], salt, lengths[1], stored_content))).digest()
 
 
 def stream_prefix(tenant: str, stream_id: str) -> bytes:

@@ -8,6 +8,7 @@ handed :class:`Event`, the typed value with its place in the stream; readers of 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, NamedTuple, Self
 
 import msgspec
@@ -32,6 +33,7 @@ __all__ = [
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
+@lru_cache(maxsize=64)
 def instant(us: int) -> datetime:
     """Return microseconds since 1970 as an aware UTC datetime."""
     return _EPOCH + timedelta(microseconds=us)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from functools import lru_cache
 from typing import Final
 
 from eventstore.errors import InvalidInput
@@ -32,11 +33,14 @@ RANDOM_BYTES: Final = 8
 
 def uuid7(now_us: int, random: bytes) -> bytes:
     """Return a UUIDv7 for ``now_us`` (microseconds since 1970, UTC) and 8 random bytes."""
+    return _uuid7_prefix(now_us) + bytes((0x80 | (random[0] & 0x3F),)) + random[1:]
+
+
+@lru_cache(maxsize=8)
+def _uuid7_prefix(now_us: int) -> bytes:
+    """Return the first 8 bytes: time and version; the same for all ids of one transaction."""
     milliseconds, rest = divmod(now_us, 1000)
-    fraction = rest * 4096 // 1000
-    tail = int.from_bytes(random, "big") & 0x3FFF_FFFF_FFFF_FFFF
-    number = (milliseconds << 80) | (0x7000 | fraction) << 64 | 0x8000_0000_0000_0000 | tail
-    return number.to_bytes(16, "big")
+    return milliseconds.to_bytes(6, "big") + (0x7000 | rest * 4096 // 1000).to_bytes(2, "big")
 
 
 def derived(*parts: str) -> bytes:

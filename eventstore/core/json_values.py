@@ -38,6 +38,8 @@ def check_text(value: object, field: str, characters_max: int | None = None) -> 
     Raises:
         InvalidInput: naming ``field``.
     """
+    if characters_max is None and type(value) is str and value.isascii():  # the usual case
+        return value
     if not isinstance(value, str):
         raise InvalidInput(field, f"expected text, got {type(value).__name__}", "Give a str.")
     if characters_max is not None and not 0 < len(value) <= characters_max:
@@ -67,22 +69,15 @@ def check_json(value: object, field: str, depth_max: int) -> None:
         check_text(value, field)
     elif value is None or isinstance(value, bool):
         return
-    elif isinstance(value, int):
-        if not _INT_MIN <= value <= _INT_MAX:
-            raise InvalidInput(field, "integer outside 64 bits", "Give it as text.")
-    elif isinstance(value, float):
-        if not math.isfinite(value):
-            raise InvalidInput(field, f"{value} is not JSON", "Give a finite number or null.")
+    elif isinstance(value, (int, float)):
+        _check_number(value, field)
     elif depth_max <= 0:
         raise InvalidInput(field, "nested too deeply", "Flatten it, or give it as text.")
     elif isinstance(value, Mapping):
         for key, item in value.items():
-            if not isinstance(key, str):
-                raise InvalidInput(
-                    field, f"key of type {type(key).__name__}", "JSON objects have text keys."
-                )
-            check_text(key, f"{field} key")
-            check_json(item, f"{field}.{key:.40}", depth_max - 1)
+            _check_key(key, field)
+            if type(item) is not str or not item.isascii():
+                check_json(item, f"{field}.{key:.40}", depth_max - 1)
     elif isinstance(value, (list, tuple)):
         for index, item in enumerate(value):
             check_json(item, f"{field}[{index}]", depth_max - 1)
@@ -92,6 +87,21 @@ def check_json(value: object, field: str, depth_max: int) -> None:
             f"{type(value).__name__} is not JSON",
             "Use str, int, float, bool, None, lists and dicts with text keys.",
         )
+
+
+def _check_key(key: object, field: str) -> None:
+    if not isinstance(key, str):
+        raise InvalidInput(field, f"key of type {type(key).__name__}", "JSON objects have text keys.")
+    if not key.isascii():
+        check_text(key, f"{field} key")
+
+
+def _check_number(value: float, field: str) -> None:
+    if isinstance(value, int):
+        if not _INT_MIN <= value <= _INT_MAX:
+            raise InvalidInput(field, "integer outside 64 bits", "Give it as text.")
+    elif not math.isfinite(value):
+        raise InvalidInput(field, f"{value} is not JSON", "Give a finite number or null.")
 
 
 def check_object(value: Any, field: str, limits: Limits) -> dict[str, Any]:  # noqa: ANN401 (that is the point)

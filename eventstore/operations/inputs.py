@@ -137,7 +137,8 @@ def checked_draft(
 ) -> Draft:
     """Return what somebody says, ready to be decided about."""
     parts = parse(content, limits.depth_max)
-    calls = answers = ()
+    calls: tuple[str, ...] = ()
+    answers: tuple[str, ...] = ()
     if not isinstance(content, str):
         calls, answers = calls_in(parts), answers_in(parts)
         _check_role_of_tools(role, calls, answers)

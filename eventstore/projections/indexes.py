@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from eventstore.conversation import events as e
-from eventstore.core.events import Event
+from eventstore.core.events import Event, StreamKey
+from eventstore.storage.interning import find_tenant
 from eventstore.storage.transaction import Transaction
 
 __all__ = [
@@ -51,25 +52,31 @@ class ContentIndex:
     """What one transaction adds to the indexes, and the writing of it."""
 
     def __init__(self) -> None:
-        self._metadata: dict[tuple[int, bytes], Mapping[str, Any]] = {}
-        self._names: list[tuple[int, bytes, str, bytes]] = []
+        self._metadata: dict[StreamKey, Mapping[str, Any]] = {}
+        self._names: list[tuple[StreamKey, str, bytes]] = []
 
-    def see(self, tenant: int, thread: bytes, event: Event) -> None:
+    def see(self, thread: StreamKey, event: Event) -> None:
         """Take from an event what is indexed."""
         content = event.content
         if isinstance(content, e.MessageContent):
             if content.external_id is not None:
-                self._names.append((tenant, thread, content.external_id, event.data.message_id))
+                self._names.append((thread, content.external_id, event.data.message_id))
         elif isinstance(content, e.ThreadDetails) and isinstance(content.metadata, dict):
-            self._metadata[tenant, thread] = content.metadata
+            self._metadata[thread] = content.metadata
 
     def write(self, tx: Transaction) -> None:
         """Write it."""
-        for (tenant, thread), metadata in self._metadata.items():
-            tx.run(_CLEAR, (tenant, thread))
-            tx.many(_INSERT, _metadata_rows(tenant, thread, metadata))
+        for thread, metadata in self._metadata.items():
+            tenant = find_tenant(tx, thread.tenant)
+            assert tenant is not None  # noqa: S101 (the event interned it)
+            tx.run(_CLEAR, (tenant, thread.id))
+            tx.many(_INSERT, _metadata_rows(tenant, thread.id, metadata))
         if self._names:
-            tx.many(_NAME, self._names)
+            names = [
+                (find_tenant(tx, thread.tenant), thread.id, external_id, message_id)
+                for thread, external_id, message_id in self._names
+            ]
+            tx.many(_NAME, names)
         self._metadata.clear()
         self._names.clear()
 

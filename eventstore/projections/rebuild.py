@@ -45,7 +45,6 @@ def _expected_rows(
     """Fold a thread's events; return the rows they leave, by kind and key, and the last state."""
     rows: dict[tuple[type[Any], Any], Any] = {}
     state: FoldedThread | None = None
-    tenant = find_tenant(tx, stream.tenant) or 0
     for event in thread_events(tx, log, stream):
         if state is None:
             state = starting_state(tx, log, stream.tenant, stream.id, event)
@@ -53,7 +52,7 @@ def _expected_rows(
         rows.update({(type(row), ROW_TABLES[type(row)][1](row)): row for row in changed})
         state = state.with_rows(changed, event)
         if index is not None and event.content is not None:
-            index.see(tenant, stream.id, event)
+            index.see(stream, event)
     return rows, state
 
 

@@ -365,9 +365,10 @@ class StoredThread:
 
     def _expect_nothing_below(self, row: Any) -> None:  # noqa: ANN401 (a MessageRow)
         """Know, without looking, that nothing follows a message that was added just now."""
-        if row.place is not None:
-            self._placed[row.place._replace(depth=row.place.depth + 1)] = None
-            self._known[BranchPointRow][row.place] = None
+        place = row.place
+        if place is not None:
+            self._placed[Place(place.hop, place.segment, place.depth + 1)] = None
+            self._known[BranchPointRow].setdefault(place, None)
 
     def mark(self) -> Any:  # noqa: ANN401 (opaque)
         """Remember what was changed so far."""

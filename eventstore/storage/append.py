@@ -87,8 +87,8 @@ class Deciding(Protocol):
     def decide(self, request: AppendRequest, command: Any) -> Sequence[Decided]:  # noqa: ANN401
         """Return the events a command leads to, or raise a refusal."""
 
-    def looks_elsewhere(self, command: Any) -> bool:  # noqa: ANN401
-        """Tell whether deciding a command reads other streams, or the log itself."""
+    def looks_elsewhere(self, request: AppendRequest) -> bool:
+        """Tell whether deciding a request reads other streams, or the log itself."""
 
     def evolve(self, request: AppendRequest, event: Event) -> None:
         """Fold one event into what later commands of the batch will see."""
@@ -201,7 +201,7 @@ class _Batch:
 
     def _take(self, request: AppendRequest) -> Outcome:
         deciding = self._deciding(request.stream.category)
-        if any(deciding.looks_elsewhere(command) for command in request.commands):
+        if deciding.looks_elsewhere(request):
             self._write()  # what it reads may have been decided in this very batch
         many = len(request.commands) > 1
         mark = deciding.mark(request) if many else None
@@ -248,11 +248,11 @@ class _Batch:
     def _record(self, request: AppendRequest, head: _Head, decided: Decided) -> Event:
         """Number, encode and chain one event."""
         log = self._log
-        chance = log.sources.chance
         version, now = head.version + 1, max(self._now, head.recorded_at_us)
         subject = decided.subject or request.subject
         data = codec.encode(decided.data)
         content = salt = promise = None
+        random = log.sources.chance(chain.SALT_BYTES + ids.RANDOM_BYTES)
         if decided.content is not None:
             plain = codec.encode(decided.content)
             if len(plain) > log.limits.content_bytes_max:
@@ -262,14 +262,14 @@ class _Batch:
                     "Shorten it, or keep large data elsewhere and refer to it.",
                 )
             content = log.content_codec.seal(plain, subject)
-            salt = chance(chain.SALT_BYTES)
+            salt = random[: chain.SALT_BYTES]
             promise = chain.commitment(salt, content)
         schema_version = (
             log.catalogues[request.stream.category].schema_version(decided.type)
             if isinstance(decided.data, EventData)
             else 1
         )
-        event_id = decided.event_id or ids.uuid7(now, chance(ids.RANDOM_BYTES))
+        event_id = decided.event_id or ids.uuid7(now, random[chain.SALT_BYTES :])
         hashed = chain.event_hash(
             head.prefix,
             head.hash,
