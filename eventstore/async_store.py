@@ -40,14 +40,10 @@ S = TypeVar("S", bound="AsyncConversationStore")
 
 
 class _Resource:
-    __slots__ = ("_scope", "_store")
-
     def __init__(self, store: AsyncConversationStore) -> None:
         self._store = store
         self._scope = store.scope
-
-    async def _run(self, operation: Any) -> Any:  # noqa: ANN401 (typed by the adapters)
-        return await self._store.perform(operation)
+        self._run = store.perform
 
     def _walk(self, walk: Walk[Any]) -> AsyncIterator[Any]:
         return self._store.walk(walk)
@@ -246,14 +242,14 @@ class AsyncConversationStore:
     async def perform(self, operation: Write[Any] | Read[Any] | Gathered[Any]) -> Any:  # noqa: ANN401
         """Run an operation: what every method does in the end."""
         if isinstance(operation, Write):
-            return await self._write(operation)
+            if operation.connection is None:
+                return value_of(operation, await self._executor.write_async(operation.request))
+            return await self._write_within(operation)
         if isinstance(operation, Read):
             return await self._executor.read_async(operation.look)
         return operation.report([item async for item in self.walk(operation.walk)])
 
-    async def _write(self, write: Write[Any]) -> Any:  # noqa: ANN401
-        if write.connection is None:
-            return value_of(write, await self._executor.write_async(write.request))
+    async def _write_within(self, write: Write[Any]) -> Any:  # noqa: ANN401
         outcomes = await self._executor.within_async(
             write.connection, lambda tx: self._performer(tx, [write.request])
         )

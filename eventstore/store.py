@@ -37,8 +37,6 @@ __all__ = ["ConversationStore"]
 
 
 class _Resource:
-    __slots__ = ("_scope", "_store")
-
     def __init__(self, store: ConversationStore) -> None:
         self._store = store
         self._scope = store.scope

@@ -39,7 +39,7 @@ from eventstore.projections.marks import LABELS, TOUCHES
 from eventstore.projections.messages import MESSAGES, decode_message
 from eventstore.projections.row_table import RowTable
 from eventstore.projections.runs import OPEN_RUNS, RUNS, STEPS
-from eventstore.projections.threads import THREADS
+from eventstore.projections.threads import HEADS, THREADS, HeadMove
 from eventstore.projections.tree_tables import BRANCH_POINTS, SEGMENTS
 from eventstore.storage import read
 from eventstore.storage.append import Log
@@ -96,6 +96,7 @@ class StoredThread:
         self._as_of = as_of
         self.thread_id = thread_id
         self._changed: dict[tuple[type[Any], Any], Any] = {}
+        self._stored: ThreadRow | None = None
         self._forget()
 
     def _forget(self) -> None:
@@ -379,7 +380,7 @@ class StoredThread:
         self._changed = dict(mark)
         self._forget()
 
-    def take_changed(self) -> list[tuple[int, bytes, Row]]:
+    def take_changed(self) -> list[tuple[int, bytes, Row | HeadMove]]:
         """Return every row that differs from the database, with its tenant and thread, to be written.
 
         From then on they count as read, so that a view which is kept for the next transaction
@@ -388,6 +389,11 @@ class StoredThread:
         changed, self._changed = self._changed, {}
         if not changed:
             return []
+        thread = changed.get((ThreadRow, None))
+        if thread is not None:
+            if self._stored is not None and _only_head_moved(self._stored, thread):
+                changed[ThreadRow, None] = HeadMove(thread)
+            self._stored = thread
         self._tenant = find_tenant(self._tx, self._tenant_name)
         assert self._tenant is not None  # noqa: S101 (the event that changed a row interned it)
         rows = [(self._tenant, self.thread_id, row) for row in changed.values()]
@@ -410,13 +416,20 @@ class StoredThread:
             self._events[stored.version] = read.as_event(self._log, stored)
 
 
-def write_rows(tx: Transaction, rows: Iterable[tuple[int, bytes, Row]]) -> None:
+def write_rows(tx: Transaction, rows: Iterable[tuple[int, bytes, Row | HeadMove]]) -> None:
     """Write rows of many threads, one statement a table."""
-    by_kind: dict[type[Any], list[tuple[int, bytes, Row]]] = {}
+    by_kind: dict[type[Any], list[tuple[int, bytes, Any]]] = {}
     for entry in rows:
         by_kind.setdefault(type(entry[2]), []).append(entry)
     for kind, entries in by_kind.items():
-        ROW_TABLES[kind][0].write(tx, entries)
+        table = HEADS if kind is HeadMove else ROW_TABLES[kind][0]
+        table.write(tx, entries)
+
+
+def _only_head_moved(before: ThreadRow, after: ThreadRow) -> bool:
+    """Tell whether a thread's row changed as it does with every message, and in nothing else."""
+    moved = {"version": after.version, "updated_at_us": after.updated_at_us, "head": after.head}
+    return replace(before, **moved) == after
 
 
 def _one_hop_further(place: Place) -> Place:

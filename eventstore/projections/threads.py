@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Final
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, NamedTuple
 
 from eventstore.conversation.rows import ForkPoint, Place, ThreadRow
 from eventstore.projections.row_table import RowTable
+from eventstore.storage.transaction import Transaction
 
-__all__ = ["THREADS"]
+__all__ = ["HEADS", "THREADS", "HeadMove"]
 
 
 def _encode(row: ThreadRow) -> tuple[Any, ...]:
@@ -80,3 +81,30 @@ THREADS: Final = RowTable[ThreadRow](
     encode=_encode,
     decode=_decode,
 )
+
+
+class HeadMove(NamedTuple):
+    """A thread's row of which only the head moved, as it does with every message."""
+
+    row: ThreadRow
+
+
+class _Heads:
+    """Writes three columns instead of twenty: half the time, for the most frequent change of all."""
+
+    _UPDATE: Final = (
+        "UPDATE {threads} SET version = ?, updated_at = ?, head = ? WHERE tenant = ? AND thread = ?"
+    )
+
+    def write(self, tx: Transaction, moves: Iterable[tuple[int, bytes, HeadMove]]) -> None:
+        """Update the rows of threads that exist."""
+        tx.many(
+            self._UPDATE,
+            [
+                (move.row.version, move.row.updated_at_us, move.row.head, tenant, thread)
+                for tenant, thread, move in moves
+            ],
+        )
+
+
+HEADS: Final = _Heads()

@@ -39,6 +39,10 @@ __all__ = ["MEMORY", "SqliteDatabase", "check_settings", "warn_about_network"]
 
 MEMORY: Final = ":memory:"
 
+_CHECKPOINT_PAGES: Final = 4_000
+"""Pages of log (16 MB) after which they are copied into the database; SQLite's own is 1,000. Writers of many
+threads dirty the same pages again and again, and each copying costs two syncs."""
+
 _log = logging.getLogger("eventstore.sqlite")
 
 _NETWORK_FILE_SYSTEMS = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "fuse.sshfs", "9p", "ceph"}
@@ -73,6 +77,7 @@ class SqliteDatabase:
         cursor.execute("PRAGMA journal_mode = WAL")
         cursor.execute("PRAGMA synchronous = FULL")
         cursor.execute("PRAGMA secure_delete = ON")
+        cursor.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
         cursor.execute("PRAGMA foreign_keys = ON")
         cursor.close()
 
