@@ -11,18 +11,34 @@ it commits or rolls back with it, and is never queued.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+import threading
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, nullcontext, suppress
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.pool import StaticPool
 
-from eventstore.errors import InvalidInput, StoreClosed, StoreUnavailable
+from eventstore.errors import (
+    InvalidInput,
+    OutcomeUnknown,
+    StoreBusy,
+    StoreClosed,
+    StoreUnavailable,
+)
 from eventstore.execution import forks
 from eventstore.execution.database import Database
 from eventstore.execution.settings import Settings
-from eventstore.execution.shared_writer import SharedWriter
+from eventstore.execution.shared_writer import (
+    BATCH_MAX,
+    SharedWriter,
+    queue_is_full,
+    same_again,
+)
 
 __all__ = ["OwnedAsyncEngine", "OwnedEngine", "act_within", "act_within_async"]
 
@@ -40,6 +56,12 @@ class _Owned:
         self._closed = False
         self._forked = False
         forks.watch(self)
+
+    def before_fork(self) -> None:
+        """The connections are the application's to close."""
+
+    def after_fork_in_parent(self) -> None:
+        """Nothing was changed."""
 
     def after_fork(self) -> None:
         self._forked = True
@@ -60,31 +82,34 @@ class _Owned:
         try:
             self._database.check(connection)
             connection.rollback()
-            connection.exec_driver_sql(self._database.begin_write)
+            _begin(connection, self._database.begin_write)
             outcomes = self._perform(tx, requests)
         except BaseException as error:
-            connection.rollback()
+            with suppress(DBAPIError):  # then closing the connection does it
+                connection.rollback()
             if isinstance(error, DBAPIError):
                 raise self._database.translated(error) from error
             raise
         try:
             connection.commit()
         except DBAPIError as error:
-            still_open = bool(getattr(_driver(connection), "in_transaction", False))
-            connection.rollback()
-            raise self._database.translated_commit(error, rolled_back=still_open) from error
+            open_still = _is_in_transaction(connection)
+            with suppress(DBAPIError):
+                connection.rollback()
+            raise self._database.translated_commit(error, rolled_back=open_still) from error
         self._database.committed(tx)
         return outcomes
 
     def _read_on(self, connection: Connection, look: Callable[[Any], T]) -> T:
         tx = self._database.on_connection(connection)
         try:
-            connection.exec_driver_sql(self._database.begin_read)
+            _begin(connection, self._database.begin_read)
             found = look(tx)
         except DBAPIError as error:
             raise self._database.translated(error) from error
         finally:
-            connection.rollback()
+            with suppress(DBAPIError):
+                connection.rollback()
         self._database.committed(tx)
         return found
 
@@ -92,6 +117,7 @@ class _Owned:
         try:
             self._database.check(connection)
             connection.rollback()
+            _begin(connection)
             self._database.migrate(connection)
         except DBAPIError as error:
             raise self._database.translated(error) from error
@@ -105,6 +131,7 @@ class OwnedEngine(_Owned):
     ) -> None:
         super().__init__(database, settings, perform)
         self._engine = engine
+        self._single = threading.RLock() if isinstance(engine.pool, StaticPool) else nullcontext()
         with engine.connect() as connection:
             self._migrate_on(connection)
         self._writer: SharedWriter[Any, Any] = SharedWriter(
@@ -114,7 +141,7 @@ class OwnedEngine(_Owned):
         )
 
     def _write_batch(self, requests: Sequence[Any]) -> list[Any]:
-        with self._engine.connect() as connection:
+        with self._single, self._connected() as connection:
             return self._write_on(connection, requests)
 
     def write(self, request: Any) -> Any:  # noqa: ANN401
@@ -125,8 +152,19 @@ class OwnedEngine(_Owned):
     def read(self, look: Callable[[Any], T]) -> T:
         """Run a function on one snapshot."""
         self._ready()
-        with self._engine.connect() as connection:
+        with self._single, self._connected() as connection:
             return self._read_on(connection, look)
+
+    @contextmanager
+    def _connected(self) -> Iterator[Connection]:
+        try:
+            connection = self._engine.connect()
+        except DBAPIError as error:
+            raise self._database.translated(error) from error
+        except PoolTimeout as error:
+            raise StoreBusy("every connection of the engine's pool is in use") from error
+        with connection:
+            yield connection
 
     def within(self, connection: Connection, act: Callable[[Any], T]) -> T:
         """Run a function inside a transaction that the application has open."""
@@ -140,78 +178,149 @@ class OwnedEngine(_Owned):
             self._writer.close()
 
 
+class _Entry:
+    """A request, and the future that its task awaits."""
+
+    __slots__ = ("future", "request")
+
+    def __init__(self, request: Any) -> None:  # noqa: ANN401
+        self.request = request
+        self.future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+
+    def fail(self, error: BaseException) -> None:
+        if not self.future.done():
+            self.future.set_exception(error)
+
+
 class OwnedAsyncEngine(_Owned):
-    """On the application's ``AsyncEngine``, within the event loop that opened it."""
+    """On the application's ``AsyncEngine``, within the event loop that opened it.
+
+    One task serves the queue while there is anything in it: what queued during one transaction is the
+    batch of the next, as in :class:`SharedWriter`, and the same must stay true.
+    """
 
     def __init__(
         self, engine: AsyncEngine, database: Database, settings: Settings, perform: _Perform
     ) -> None:
         super().__init__(database, settings, perform)
         self._engine = engine
-        self._queue: list[tuple[Any, asyncio.Future[Any]]] = []
-        self._turn = asyncio.Lock()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._loop = asyncio.get_running_loop()
+        one = isinstance(engine.sync_engine.pool, StaticPool)
+        self._single = asyncio.Lock() if one else nullcontext()
+        self._queue: deque[_Entry] = deque()
+        self._room = asyncio.Condition()
+        self._server: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
         """Check the engine and bring its tables up to date."""
         async with self._engine.connect() as connection:
             await connection.run_sync(self._migrate_on)
 
+    def _ready_here(self) -> None:
+        self._ready()
+        if asyncio.get_running_loop() is not self._loop:
+            raise InvalidInput(
+                "engine",
+                "is used in another event loop than the one that opened the store",
+                "Open a store in each loop, or open it from a URL.",
+            )
+
     async def write_async(self, request: Any) -> Any:  # noqa: ANN401
         """Perform a request in a transaction shared with the tasks that wait."""
-        self._ready()
-        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        entry = (request, future)
+        self._ready_here()
+        if len(self._queue) >= self._settings.queue_max:
+            await self._await_room()
+        entry = _Entry(request)
         self._queue.append(entry)
-        task = asyncio.create_task(self._serve())
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._serve_if_need_be()
         try:
-            return await asyncio.shield(future)
+            return await asyncio.shield(entry.future)
         except asyncio.CancelledError:
             if entry in self._queue:
                 self._queue.remove(entry)
-            elif not future.done():
-                await _settled(future)
+            else:
+                await _settled(entry.future)
             raise
 
-    async def _serve(self) -> None:
-        """Write everything that waits, unless another task already did."""
-        async with self._turn:
-            batch, self._queue = self._queue, []
-            if batch:
-                await self._write_all(batch)
-
-    async def _write_all(self, batch: Sequence[tuple[Any, asyncio.Future[Any]]]) -> None:
-        requests = [request for request, _ in batch]
+    async def _await_room(self) -> None:
         try:
-            async with self._engine.connect() as connection:
-                outcomes = await connection.run_sync(self._write_on, requests)
-        except Exception as error:  # noqa: BLE001 (it belongs to the callers)
-            for _, future in batch:
-                if not future.done():
-                    future.set_exception(error)
-            return
-        for (_, future), outcome in zip(batch, outcomes, strict=True):
-            if not future.done():
-                future.set_result(outcome)
+            async with asyncio.timeout(self._settings.busy_timeout_seconds), self._room:
+                await self._room.wait_for(
+                    lambda: self._closed or len(self._queue) < self._settings.queue_max
+                )
+        except TimeoutError:
+            raise queue_is_full(self._settings.queue_max) from None
+        self._ready_here()
+
+    def _serve_if_need_be(self) -> None:
+        if self._server is None and self._queue:
+            self._server = asyncio.create_task(self._serve())
+            self._server.add_done_callback(self._served)
+
+    def _served(self, _: asyncio.Task[None]) -> None:
+        self._server = None
+        self._serve_if_need_be()
+
+    async def _serve(self) -> None:
+        while self._queue:
+            batch = [self._queue.popleft() for _ in range(min(len(self._queue), BATCH_MAX))]
+            try:
+                await self._write_all(batch)
+            except BaseException:  # cancelled with everything else when the loop ends
+                for entry in batch:
+                    entry.fail(OutcomeUnknown("the task that was writing was cancelled"))
+                raise
+            async with self._room:
+                self._room.notify_all()
+
+    async def _write_all(self, batch: Sequence[_Entry]) -> None:
+        try:
+            async with self._single, self._connected() as connection:
+                outcomes = await connection.run_sync(
+                    self._write_on, [entry.request for entry in batch]
+                )
+        except (StoreBusy, OutcomeUnknown) as error:
+            for entry in batch:
+                entry.fail(same_again(error))
+        except Exception as error:  # noqa: BLE001 (whatever it is belongs to one of the callers)
+            if len(batch) == 1:
+                batch[0].fail(error)
+            else:
+                for entry in batch:
+                    await self._write_all([entry])
+        else:
+            for entry, outcome in zip(batch, outcomes, strict=True):
+                entry.future.set_result(outcome)
 
     async def read_async(self, look: Callable[[Any], T]) -> T:
         """Run a function on one snapshot."""
-        self._ready()
-        async with self._engine.connect() as connection:
+        self._ready_here()
+        async with self._single, self._connected() as connection:
             return await connection.run_sync(self._read_on, look)
+
+    @asynccontextmanager
+    async def _connected(self) -> AsyncIterator[AsyncConnection]:
+        async with AsyncExitStack() as stack:
+            try:
+                connection = await stack.enter_async_context(self._engine.connect())
+            except DBAPIError as error:
+                raise self._database.translated(error) from error
+            except PoolTimeout as error:
+                raise StoreBusy("every connection of the engine's pool is in use") from error
+            yield connection
 
     async def within_async(self, connection: AsyncConnection, act: Callable[[Any], T]) -> T:
         """Run a function inside a transaction that the application has open."""
-        self._ready()
+        self._ready_here()
         return await act_within_async(connection, self._database, act)
 
     async def close_async(self) -> None:
         """Finish what waits; the engine stays the application's."""
         self._closed = True
-        while self._tasks:
-            await asyncio.wait(set(self._tasks))
+        async with self._room:
+            self._room.notify_all()
+        while self._server is not None:
+            await asyncio.wait([self._server])
 
 
 async def _settled(future: asyncio.Future[Any]) -> None:
@@ -220,7 +329,7 @@ async def _settled(future: asyncio.Future[Any]) -> None:
             await asyncio.wait([future])
         except asyncio.CancelledError:
             continue
-    future.exception()
+    future.exception()  # heard
 
 
 def act_within(connection: Connection, database: Database, act: Callable[[Any], T]) -> T:
@@ -239,8 +348,8 @@ def act_within(connection: Connection, database: Database, act: Callable[[Any], 
             "Give the Connection of your own open transaction; AsyncConnection for the async store.",
         )
     try:
-        if not getattr(_driver(connection), "in_transaction", True):
-            connection.exec_driver_sql(database.begin_write)
+        if not _is_in_transaction(connection):
+            _begin(connection, database.begin_write)
         with connection.begin_nested():
             return act(database.on_connection(connection, remembers=False))
     except DBAPIError as error:
@@ -260,5 +369,33 @@ async def act_within_async(
     return await connection.run_sync(act_within, database, act)
 
 
+def _begin(connection: Connection, statement: str | None = None) -> None:
+    """Begin with ``statement``, or leave the statement to the caller.
+
+    An application's listener for "begin" may have the driver begin its own way: that is ended.
+
+    Raises:
+        StoreUnavailable: ``"unsafe_settings"``, on a connection whose ``commit()`` does nothing.
+    """
+    if getattr(_driver(connection), "autocommit", None) is True:
+        raise StoreUnavailable(
+            "unsafe_settings",
+            "the engine's connections are made with autocommit=True, where commit() does nothing",
+            "Leave autocommit out of its connect_args.",
+        )
+    if not connection.in_transaction():
+        connection.begin()
+    if _is_in_transaction(connection):
+        connection.exec_driver_sql("ROLLBACK")
+    if statement is not None:
+        connection.exec_driver_sql(statement)
+
+
+def _is_in_transaction(connection: Connection) -> bool:
+    """Ask the driver; SQLAlchemy only knows what it was told, and not every driver begins then."""
+    return bool(_driver(connection).in_transaction)
+
+
 def _driver(connection: Connection) -> Any:  # noqa: ANN401 (each driver has its own)
-    return connection.connection.dbapi_connection
+    """Return what is behind SQLAlchemy's adapter, which does not show its transaction."""
+    return connection.connection.driver_connection

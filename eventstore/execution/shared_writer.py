@@ -28,16 +28,16 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 from eventstore.errors import OutcomeUnknown, StoreBusy, StoreClosed
 
-__all__ = ["SharedWriter"]
+__all__ = ["BATCH_MAX", "SharedWriter", "queue_is_full", "same_again"]
 
 Q = TypeVar("Q")
 R = TypeVar("R")
 
-_BATCH_MAX = 1_000
+BATCH_MAX: Final = 1_000
 
 
 class _Ticket(Protocol):
@@ -164,7 +164,7 @@ class SharedWriter(Generic[Q, R]):
         deadline = time.monotonic() + self._patience_seconds
         while not self._closed and len(self._queue) >= self._queue_max:
             if not self._changed.wait(deadline - time.monotonic()):
-                raise _full(self._queue_max)
+                raise queue_is_full(self._queue_max)
         if self._closed:
             raise StoreClosed
 
@@ -242,7 +242,7 @@ class SharedWriter(Generic[Q, R]):
                 async with asyncio.timeout(deadline - time.monotonic()):
                     await room.future
             except TimeoutError:
-                raise _full(self._queue_max) from None
+                raise queue_is_full(self._queue_max) from None
 
     def _withdrawn(self, ticket: _TaskTicket[Q, R]) -> bool:
         """Take back a request that nobody has taken yet."""
@@ -276,7 +276,7 @@ class SharedWriter(Generic[Q, R]):
         try:
             with self._mutex:
                 self._heir = None
-                for _ in range(min(len(self._queue), _BATCH_MAX)):
+                for _ in range(min(len(self._queue), BATCH_MAX)):
                     batch.append(self._queue.popleft())  # noqa: PERF401 (kept if interrupted)
             self._serve(batch)
         except BaseException:
@@ -340,17 +340,23 @@ class SharedWriter(Generic[Q, R]):
             worker.join()
 
 
-def _full(queue_max: int) -> StoreBusy:
+def queue_is_full(queue_max: int) -> StoreBusy:
+    """Return what is told to whoever waited in vain for room."""
     return StoreBusy(f"{queue_max} writes wait already and the database does not keep up")
 
 
+def same_again(error: StoreBusy | OutcomeUnknown) -> StoreBusy | OutcomeUnknown:
+    """Return the same error for another caller: one that is raised twice has both tracebacks."""
+    told = type(error)(error.problem)
+    told.__cause__ = error.__cause__
+    return told
+
+
 def _settle_rest(batch: Sequence[_Ticket], error: StoreBusy | OutcomeUnknown) -> None:
-    """Tell all who have not heard yet, each by an error of their own: raising adds a traceback."""
+    """Tell all who have not heard yet."""
     for ticket in batch:
         if not ticket.settled:
-            told = type(error)(error.problem)
-            told.__cause__ = error.__cause__
-            ticket.settle(None, told)
+            ticket.settle(None, same_again(error))
 
 
 def _wake_tasks(waiting: Sequence[object]) -> None:
