@@ -12,15 +12,17 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from typing import Any, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
-from sqlalchemy.pool import QueuePool, StaticPool
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.pool import PoolProxiedConnection, QueuePool, StaticPool
 
-from eventstore.errors import StoreClosed, StoreUnavailable
+from eventstore.errors import StoreBusy, StoreClosed, StoreUnavailable
 from eventstore.execution import forks
 from eventstore.execution.database import Database
 from eventstore.execution.owned import act_within, act_within_async
@@ -52,27 +54,47 @@ class UrlExecutor:
         self._perform = perform
         self._in_memory = in_memory
         self._closed = False
+        self._closing = threading.Lock()
         self._forked = False
-        self._open()
-        forks.watch(self)
+        self._left_idle = True
+        """Nobody was inside a transaction when the process forked."""
+        with forks.no_fork():
+            self._open()
+            forks.watch(self)
 
     def _open(self) -> None:
         self._single = threading.RLock() if self._in_memory else nullcontext()
+        self._passage = forks.Passage()
         self._engine = self._made_engine()
         try:
             self._migrate()
-            self._writing = self._engine.raw_connection()
+            self._connect()
         except Exception as error:
             self._engine.dispose()
-            raise self._database.translated(error) from error
-        self._driver: sqlite3.Connection = self._writing.driver_connection  # type: ignore[assignment]
-        self._written = self._database.on_writer(self._driver)
+            if isinstance(error, sqlite3.Error | DBAPIError):
+                raise self._database.translated(error) from error
+            raise
         self._readers = ThreadPoolExecutor(self._settings.readers, "eventstore-reader")
         self._writer: SharedWriter[Any, Any] = SharedWriter(
             self._write_batch,
             queue_max=self._settings.queue_max,
             patience_seconds=self._settings.busy_timeout_seconds,
         )
+
+    def _connect(self) -> sqlite3.Connection:
+        """Make the connection that writes."""
+        self._writing: PoolProxiedConnection | None = self._engine.raw_connection()
+        driver: sqlite3.Connection = self._writing.driver_connection  # type: ignore[assignment]
+        self._driver: sqlite3.Connection | None = driver
+        self._written = self._database.on_writer(driver)
+        return driver
+
+    def _disconnect(self) -> None:
+        """Close every connection."""
+        if self._writing is not None:
+            self._writing.close()
+        self._writing = self._driver = None
+        self._engine.dispose()
 
     def _made_engine(self) -> Engine:
         pool: dict[str, Any] = {"poolclass": StaticPool}
@@ -94,23 +116,45 @@ class UrlExecutor:
 
     # -- forking -------------------------------------------------------------------------------
 
+    def before_fork(self) -> None:
+        if self._closed or self._forked or self._in_memory:
+            return
+        self._left_idle = self._passage.shut(self._settings.busy_timeout_seconds)
+        if self._left_idle:
+            self._disconnect()
+
+    def after_fork_in_parent(self) -> None:
+        self._passage.reopen()
+
     def after_fork(self) -> None:
         forks.keep_for_ever(self._engine, self._writing, self._driver, self._writer, self._readers)
+        self._closing = threading.Lock()
         self._forked = True
 
     def _ready(self) -> None:
         if self._closed:
             raise StoreClosed
         if self._forked:
-            if self._in_memory:
-                raise StoreUnavailable(
-                    "forked",
-                    "an in-memory store cannot be shared with a forked child",
-                    "Use a file.",
-                )
-            self._forked = False
-            self._database.forget()
-            self._open()
+            self._open_in_child()
+
+    def _open_in_child(self) -> None:
+        if self._in_memory:
+            raise StoreUnavailable(
+                "forked",
+                "an in-memory store cannot be shared with a forked child",
+                "Use a file.",
+            )
+        if not self._left_idle:
+            raise StoreUnavailable(
+                "forked",
+                "a transaction was open in the parent when this process was forked",
+                "Fork while the store is idle, or open it in the child.",
+            )
+        with forks.no_fork():
+            if self._forked:  # no other thread did it meanwhile
+                self._database.forget()
+                self._open()
+                self._forked = False
 
     # -- writing -------------------------------------------------------------------------------
 
@@ -119,48 +163,71 @@ class UrlExecutor:
         self._ready()
         return self._writer.submit(request)
 
-    async def write_async(self, request: Q) -> Any:  # noqa: ANN401
+    def write_async(self, request: Q) -> Awaitable[Any]:
         """Do the same for a task."""
         self._ready()
-        return await self._writer.submit_async(request)
+        return self._writer.submit_async(request)
 
     def _write_batch(self, requests: Sequence[Any]) -> list[Any]:
         """Run one transaction on the writing connection."""
-        driver = self._driver
-        with self._single:
+        with self._passage, self._single:
+            driver = self._driver or self._connected_again()
             tx = self._written
             try:
+                _roll_back(driver)  # what an interrupted or failed rollback left open
                 driver.execute(self._database.begin_write)
                 tx.begun()
                 outcomes = self._perform(tx, requests)
                 self._commit(driver)
             except BaseException as error:
-                _roll_back(driver)
                 tx.rolled_back()
+                self._abandon(driver)
                 if isinstance(error, sqlite3.Error):
                     raise self._database.translated(error) from error
                 raise
             self._database.committed(tx)
         return outcomes
 
+    def _connected_again(self) -> sqlite3.Connection:
+        try:
+            return self._connect()
+        except (sqlite3.Error, DBAPIError) as error:
+            raise self._database.translated(error) from error
+
     def _commit(self, driver: sqlite3.Connection) -> None:
         try:
             driver.execute("COMMIT")
         except sqlite3.Error as error:
-            still_open = driver.in_transaction
-            if still_open:
-                _roll_back(driver)
-            raise self._database.translated_commit(error, rolled_back=still_open) from error
+            open_still = driver.in_transaction
+            raise self._database.translated_commit(error, rolled_back=open_still) from error
+
+    def _abandon(self, driver: sqlite3.Connection) -> None:
+        """Leave nothing of a transaction; a connection that cannot roll back is closed instead."""
+        try:
+            _roll_back(driver)
+        except sqlite3.Error:
+            if self._writing is not None and not self._in_memory:
+                self._writing.invalidate()
+                self._writing = self._driver = None
 
     # -- reading -------------------------------------------------------------------------------
 
     def read(self, look: Callable[[Any], T]) -> T:
         """Run a function on one snapshot."""
         self._ready()
-        with self._single:
+        return self._read(look)
+
+    def _read(self, look: Callable[[Any], T]) -> T:
+        with self._passage, self._single:
             if self._in_memory:
+                assert self._driver is not None  # noqa: S101 (in memory it is there until closed)
                 return self._look(self._driver, look)
-            pooled = self._engine.raw_connection()
+            try:
+                pooled = self._engine.raw_connection()
+            except (sqlite3.Error, DBAPIError) as error:
+                raise self._database.translated(error) from error
+            except PoolTimeout as error:
+                raise StoreBusy("every connection that reads is in use") from error
             try:
                 return self._look(pooled.driver_connection, look)  # type: ignore[arg-type]
             finally:
@@ -169,6 +236,7 @@ class UrlExecutor:
     def _look(self, driver: sqlite3.Connection, look: Callable[[Any], T]) -> T:
         tx = self._database.on_driver(driver)
         try:
+            _roll_back(driver)  # what an interrupted or failed rollback left open
             driver.execute(self._database.begin_read)
             try:
                 found = look(tx)
@@ -183,7 +251,11 @@ class UrlExecutor:
         """Do the same for a task, in a reader's thread."""
         self._ready()
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._readers, self.read, look)
+        try:
+            found = loop.run_in_executor(self._readers, self._read, look)
+        except RuntimeError:  # shut down since we looked
+            raise StoreClosed from None
+        return await found
 
     # -- on the application's own connection -----------------------------------------------------
 
@@ -201,15 +273,16 @@ class UrlExecutor:
 
     def close(self) -> None:
         """Finish what waits, then close every connection. Idempotent."""
-        if self._closed:
-            return
-        self._closed = True
-        if self._forked:
-            return
-        self._writer.close()
-        self._readers.shutdown()
-        self._writing.close()
-        self._engine.dispose()
+        with self._closing:
+            if self._closed:
+                return
+            self._closed = True
+            if self._forked:
+                return
+            self._writer.close()
+            self._readers.shutdown()
+            self._passage.close()
+            self._disconnect()
 
     async def close_async(self) -> None:
         """Do the same without blocking the event loop."""

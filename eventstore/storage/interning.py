@@ -75,7 +75,7 @@ def _intern(tx: Transaction, table: str, known: dict[str, int], name: str) -> in
 
 
 def _name(tx: Transaction, table: str, known: dict[str, int], number: int) -> str:
-    for name, id_ in known.items():
+    for name, id_ in list(known.items()):  # the writer's thread adds to it
         if id_ == number:
             return name
     name = str(tx.one(_NAME[table], (number,))[0])
