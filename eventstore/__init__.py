@@ -1,4 +1,5 @@
-"""An event-sourced conversation store: threads, messages, branches and runs that can be replayed and proven.
+"""An event-sourced conversation store: threads, messages, branches and runs that can be replayed
+and proven.
 
 ::
 

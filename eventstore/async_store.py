@@ -1,7 +1,8 @@
 """The async face: ``AsyncAsyncConversationStore``.
 
-Every method is an operation of ``eventstore.operations``, awaited; the sync face has the same names. A store on a
-URL may be used from several event loops, one on an ``AsyncEngine`` from the loop that opened it.
+Every method is an operation of ``eventstore.operations``, awaited; the sync face has the same
+names. A store on a URL may be used from several event loops, one on an ``AsyncEngine`` from the
+loop that opened it.
 """
 
 from __future__ import annotations
@@ -195,10 +196,11 @@ class AsyncConversationStore:
 
     @classmethod
     def open(cls, target: str | URL | AsyncEngine, **options: Unpack[OpenOptions]) -> Opening[Self]:
-        """Open a store, making or migrating its tables; use it with ``async with``, or ``await`` it.
+        """Open a store, making or migrating its tables; use it with ``async with``, or ``await``
+        it.
 
-        ``target`` is a URL (``sqlite:///chat.db``; ``sqlite://`` in memory) or an AsyncEngine of the application's,
-        which is never disposed of.
+        ``target`` is a URL (``sqlite:///chat.db``; ``sqlite://`` in memory) or an AsyncEngine of
+        the application's, which is never disposed of.
 
         Raises:
             InvalidInput: the URL is malformed.

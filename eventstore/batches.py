@@ -1,7 +1,8 @@
 """``store.threads.batch(thread_id)``: commands that happen together or not at all.
 
-Inside the block calls give handles with ids fixed now; leaving it performs them in one append; an exception
-discards them all. A later call may refer to what an earlier one makes, by the handle's id.
+Inside the block calls give handles with ids fixed now; leaving it performs them in one append; an
+exception discards them all. A later call may refer to what an earlier one makes, by the handle's
+id.
 """
 
 from __future__ import annotations

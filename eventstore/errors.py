@@ -25,8 +25,8 @@
     ├── KeyUnavailable           content is sealed and its key cannot be had
     └── StoreClosed              the store was closed
 
-Each error keeps its facts as attributes, and none of them ever holds the text of a message. Errors of
-database drivers are translated in one place, ``storage/failures.py``.
+Each error keeps its facts as attributes, and none of them ever holds the text of a message. Errors
+of database drivers are translated in one place, ``storage/failures.py``.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """How an operation becomes a method: the whole difference between the sync and the async face.
 
-``create = sync(messages.create)`` in a class body makes a method with the operation's own signature and
-docstring, less ``scope``. Type checkers see the same: the adapters are typed with ``ParamSpec``.
+``create = sync(messages.create)`` in a class body makes a method with the operation's own signature
+and docstring, less ``scope``. Type checkers see the same: the adapters are typed with
+``ParamSpec``.
 """
 
 from __future__ import annotations
@@ -29,7 +30,9 @@ T = TypeVar("T")
 
 
 class Page(PageOf[T], Generic[T]):
-    """One page. Iterating it gives its own items; ``.iter()`` goes on through the following pages."""
+    """One page. Iterating it gives its own items; ``.iter()`` goes on through the following
+    pages.
+    """
 
     _next: Callable[[str], Page[T]] | None = None
 
@@ -43,7 +46,9 @@ class Page(PageOf[T], Generic[T]):
 
 
 class AsyncPage(PageOf[T], Generic[T]):
-    """One page. Iterating it gives its own items; ``.iter()`` goes on through the following pages."""
+    """One page. Iterating it gives its own items; ``.iter()`` goes on through the following
+    pages.
+    """
 
     _next: Callable[[str], Awaitable[AsyncPage[T]]] | None = None
 

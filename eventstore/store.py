@@ -1,7 +1,7 @@
 """The sync face: ``ConversationStore``.
 
-Every method is an operation of ``eventstore.operations``, run in the calling thread; the async face has the same
-names. A store may be used from many threads at once.
+Every method is an operation of ``eventstore.operations``, run in the calling thread; the async face
+has the same names. A store may be used from many threads at once.
 """
 
 from __future__ import annotations
@@ -193,8 +193,8 @@ class ConversationStore:
     def open(cls, target: str | URL | Engine, **options: Unpack[OpenOptions]) -> Self:
         """Open a store, making or migrating its tables.
 
-        ``target`` is a URL (``sqlite:///chat.db``; ``sqlite://`` in memory) or an Engine of the application's, which
-        is never disposed of.
+        ``target`` is a URL (``sqlite:///chat.db``; ``sqlite://`` in memory) or an Engine of the
+        application's, which is never disposed of.
 
         Raises:
             InvalidInput: the URL is malformed, or names an async driver.

@@ -1,8 +1,8 @@
 """What a caller can ask of a thread or an assistant: one frozen value each.
 
-A command holds packed ids and parsed parts; whoever builds it has checked its shape. An id that is None is
-made while deciding. The digest behind an idempotency key is taken over the command, so it holds
-nothing that differs between two tries of the same request.
+A command holds packed ids and parsed parts; whoever builds it has checked its shape. An id that is
+None is made while deciding. The digest behind an idempotency key is taken over the command, so it
+holds nothing that differs between two tries of the same request.
 """
 
 from __future__ import annotations

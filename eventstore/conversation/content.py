@@ -1,8 +1,8 @@
 """Content of a message: a list of typed parts.
 
-``content="…"`` is one text part. Parts are frozen pydantic models; :func:`parse` is the door through
-which callers' values come in, :func:`to_stored` and :func:`from_stored` are the way to the log and back.
-A part that is plain text is stored as a bare string, which is most of all parts.
+``content="…"`` is one text part. Parts are frozen pydantic models; :func:`parse` is the door
+through which callers' values come in, :func:`to_stored` and :func:`from_stored` are the way to the
+log and back. A part that is plain text is stored as a bare string, which is most of all parts.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """The exact list of messages that a step of a run saw, as a salted digest.
 
-A step records head, thread version, path ranges and the ids that were left out, which is enough to rebuild
-the list; the digest proves that the rebuilt list is the one that was seen. It covers ids, revisions and
-contents in order, and its salt keeps anybody from testing guesses of the text against it.
+A step records head, thread version, path ranges and the ids that were left out, which is enough to
+rebuild the list; the digest proves that the rebuilt list is the one that was seen. It covers ids,
+revisions and contents in order, and its salt keeps anybody from testing guesses of the text against
+it.
 """
 
 from __future__ import annotations

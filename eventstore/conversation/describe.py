@@ -1,7 +1,7 @@
 """An event's data as people read it: ids as text, hashes as hex.
 
-In the log ids are 16 bytes and their prefix is known from the field. This table is the one place that
-says which field holds the id of what.
+In the log ids are 16 bytes and their prefix is known from the field. This table is the one place
+that says which field holds the id of what.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """What can happen to a thread's messages and branches, and to an assistant.
 
 Each class is one event's ``data`` (structure: hashed, never erased) or ``content`` (whatever can be
-personal: erasable). A field may be added with a default; any other change needs a new schema version
-and an upcaster in :data:`THREAD_EVENTS`. Ids are 16 bytes. ``reason`` is the writer's own words for any
-event, so it is content.
+personal: erasable). A field may be added with a default; any other change needs a new schema
+version and an upcaster in :data:`THREAD_EVENTS`. Ids are 16 bytes. ``reason`` is the writer's own
+words for any event, so it is content.
 """
 
 from __future__ import annotations

@@ -2,7 +2,8 @@
 
 The only place that says what an event means for the state. The folded state and the decision tables
 both take the rows that come back, so they cannot drift apart. ``evolve`` copies what the event
-resolved (a head, a parent) and never decides again. Every function here is one row of :data:`_EVOLVERS`.
+resolved (a head, a parent) and never decides again. Every function here is one row of
+:data:`_EVOLVERS`.
 """
 
 from __future__ import annotations

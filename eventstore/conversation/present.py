@@ -1,8 +1,9 @@
 """From rows and events to the values a user gets: the one way up, for live tables and replay alike.
 
-Content is in the log, so presenting reads a :class:`~eventstore.conversation.view.ThreadHistory`: the row
-says where a message stands, the event that bore it holds its words, and later events that touched it are
-folded over them. For what a fork inherits, the source's events come first, as of the fork.
+Content is in the log, so presenting reads a :class:`~eventstore.conversation.view.ThreadHistory`:
+the row says where a message stands, the event that bore it holds its words, and later events that
+touched it are folded over them. For what a fork inherits, the source's events come first, as of the
+fork.
 """
 
 from __future__ import annotations

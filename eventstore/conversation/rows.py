@@ -1,7 +1,7 @@
 """The rows that events change: what deciding reads, and what the decision tables hold.
 
-``evolve`` returns rows; the folded state keeps them in maps, ``projections`` writes them to tables. A
-row is a frozen value, so a state that shares rows with an older one shares them safely.
+``evolve`` returns rows; the folded state keeps them in maps, ``projections`` writes them to tables.
+A row is a frozen value, so a state that shares rows with an older one shares them safely.
 """
 
 from __future__ import annotations
@@ -48,7 +48,8 @@ class Place(NamedTuple):
     """Where a message stands in its thread's tree.
 
     ``hop`` is 0 in the thread itself, 1 in the thread it was forked from, 2 in that one's source.
-    ``segment`` is the version of the event that began the segment, ``depth`` counts from 1 at a root.
+    ``segment`` is the version of the event that began the segment, ``depth`` counts from 1 at a
+    root.
     """
 
     hop: int
@@ -57,7 +58,8 @@ class Place(NamedTuple):
 
 
 PROJECTION_VERSION: Final = 1
-"""Raised when the meaning of rows changes; a thread's rows of an older one are rebuilt before use."""
+"""Raised when the meaning of rows changes; a thread's rows of an older one are rebuilt before
+use."""
 
 ROOT: Final = Place(0, 0, 0)
 """The place above every root."""

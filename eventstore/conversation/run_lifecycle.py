@@ -9,8 +9,8 @@
      are in                          ▼
                          cancelling ─▶ cancelled (or what came first)
 
-A terminal run never changes. A thread is busy while one of its runs is not terminal, and at most one of
-them is past ``queued``.
+A terminal run never changes. A thread is busy while one of its runs is not terminal, and at most
+one of them is past ``queued``.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """A thread folded from its events, in memory, as an immutable value.
 
-Persistent maps share what did not change, so the states after each of n events together take the room
-of n changes, and looking at any of them later is safe: this is what replay walks through. The
-same class answers as a :class:`~eventstore.conversation.view.ThreadView`, so the deciders run on it in
-tests, and its rows are what the decision tables are compared with.
+Persistent maps share what did not change, so the states after each of n events together take the
+room of n changes, and looking at any of them later is safe: this is what replay walks through. The
+same class answers as a :class:`~eventstore.conversation.view.ThreadView`, so the deciders run on it
+in tests, and its rows are what the decision tables are compared with.
 
 A fork is folded from a **prefix**: what it sees of its source (:meth:`FoldedThread.prefix_for`).
 """

@@ -1,15 +1,16 @@
 """The message tree as segments and depths.
 
 A segment is a stretch of messages that follow one another; a message's place is its segment and its
-depth. A path from a root to a message is then a short list of ranges (:func:`ranges`), so a page of a
-10,000-message path, a branch switch and a fork cost the same at any length, where a walk up parent
-pointers would cost 15 ms. A child continues its parent's segment if it is the first there, else it
-begins a segment that hangs from the parent. Each branch point remembers its last active child, which is
-how selecting an inner message finds the leaf that was last active below it (:func:`leaf_below`).
+depth. A path from a root to a message is then a short list of ranges (:func:`ranges`), so a page of
+a 10,000-message path, a branch switch and a fork cost the same at any length, where a walk up
+parent pointers would cost 15 ms. A child continues its parent's segment if it is the first there,
+else it begins a segment that hangs from the parent. Each branch point remembers its last active
+child, which is how selecting an inner message finds the leaf that was last active below it
+(:func:`leaf_below`).
 
-Ids of segments are versions, so a descendant's segment always compares higher: ancestors of two places
-meet by climbing from the higher one (:func:`_order`), without looking at the rest of the tree. Places
-inherited by a fork (``hop`` above 0) are ancestors of everything in the fork itself.
+Ids of segments are versions, so a descendant's segment always compares higher: ancestors of two
+places meet by climbing from the higher one (:func:`_order`), without looking at the rest of the
+tree. Places inherited by a fork (``hop`` above 0) are ancestors of everything in the fork itself.
 """
 
 from __future__ import annotations
@@ -106,7 +107,9 @@ def _unbranched(view: ThreadView, place: Place) -> BranchPointRow:
 
 
 def leaf_below(view: ThreadView, place: Place) -> Place:
-    """Return the leaf that was last active at or below ``place``, stopping above a removed message."""
+    """Return the leaf that was last active at or below ``place``, stopping above a removed
+    message.
+    """
     while True:
         hop, segment, depth = place
         end = view.end_of(hop, segment)
@@ -126,7 +129,8 @@ def leaf_below(view: ThreadView, place: Place) -> Place:
 def head_move_rows(view: ThreadView, old: Place | None, new: Place) -> list[BranchPointRow]:
     """Return the branch points that must point at ``new``'s path now that the head moves there.
 
-    Only what differs from the old head's path is looked at: everything above already points this way.
+    Only what differs from the old head's path is looked at: everything above already points this
+    way.
     """
     changed: list[BranchPointRow] = []
     here, other = new, old or ROOT
@@ -146,7 +150,9 @@ def head_move_rows(view: ThreadView, old: Place | None, new: Place) -> list[Bran
 
 
 def _straightened(view: ThreadView, place: Place, start: int) -> list[BranchPointRow]:
-    """Point every branch point above ``place`` in its segment, from ``start`` on, down the segment."""
+    """Point every branch point above ``place`` in its segment, from ``start`` on, down the
+    segment.
+    """
     if place.segment == 0:
         return []
     turns = view.turns(place.hop, place.segment, start, place.depth - 1)

@@ -1,8 +1,8 @@
 """What deciding and evolving may look at: a thread's rows, by key.
 
-Two classes keep this protocol: ``state.FoldedThread``, rows folded from the whole history in memory, and
-``projections.stored_thread.StoredThread``, rows read by key in the append's own transaction. A law
-says that both give the same events.
+Two classes keep this protocol: ``state.FoldedThread``, rows folded from the whole history in
+memory, and ``projections.stored_thread.StoredThread``, rows read by key in the append's own
+transaction. A law says that both give the same events.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""Deciding a fork: finds the message and the version that are meant in the source, under the same lock."""
+"""Deciding a fork: finds the message and the version that are meant in the source, under the same
+lock.
+"""
 
 from __future__ import annotations
 
@@ -23,8 +25,8 @@ def decide_fork(
 ) -> list[Decided]:
     """Return the first event of a fork.
 
-    At the source's current version its rows say everything, in the same time at any length. An earlier
-    version has to be folded: only then is it known what was visible.
+    At the source's current version its rows say everything, in the same time at any length. An
+    earlier version has to be folded: only then is it known what was visible.
     """
     stored = StoredThread(tx, log, tenant, command.source_id)
     now = living_thread(stored).version

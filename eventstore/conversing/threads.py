@@ -1,7 +1,7 @@
 """Deciding and projecting for threads, within one transaction.
 
-One view a thread for the whole batch: the tenth command sees what the first nine did, and changed rows
-are written once at the end.
+One view a thread for the whole batch: the tenth command sees what the first nine did, and changed
+rows are written once at the end.
 """
 
 from __future__ import annotations

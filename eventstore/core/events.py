@@ -43,7 +43,8 @@ def microseconds(moment: datetime, field: str) -> int:
     """Return an aware datetime as microseconds since 1970.
 
     Raises:
-        InvalidInput: for anything else; a naive datetime means different moments on different hosts.
+        InvalidInput: for anything else; a naive datetime means different moments on different
+        hosts.
     """
     if not isinstance(moment, datetime):
         raise InvalidInput(field, f"expected a datetime, got {type(moment).__name__}", "Give one.")
@@ -99,7 +100,9 @@ class Event(NamedTuple):
 
 
 class Position(NamedTuple):
-    """A place in the order of the whole store. Opaque: compare it, keep it as text, hand it back."""
+    """A place in the order of the whole store. Opaque: compare it, keep it as text, hand it
+    back.
+    """
 
     epoch: int
     transaction: int

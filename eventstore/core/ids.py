@@ -2,8 +2,8 @@
 
 Every id is a UUIDv7 (RFC 9562, section 5.7, with the sub-millisecond fraction of method 3 in
 ``rand_a``), so ids made by one process sort by time. Text ids cost 400 bytes a message more than
-packed ones, which is why tables and event data hold the 16 bytes; the prefix is known from the place.
-Time and chance are arguments.
+packed ones, which is why tables and event data hold the 16 bytes; the prefix is known from the
+place. Time and chance are arguments.
 """
 
 from __future__ import annotations

@@ -91,7 +91,9 @@ def check_json(value: object, field: str, depth_max: int) -> None:
 
 def _check_key(key: object, field: str) -> None:
     if not isinstance(key, str):
-        raise InvalidInput(field, f"key of type {type(key).__name__}", "JSON objects have text keys.")
+        raise InvalidInput(
+            field, f"key of type {type(key).__name__}", "JSON objects have text keys."
+        )
     if not key.isascii():
         check_text(key, f"{field} key")
 

@@ -1,4 +1,6 @@
-"""Pages and cursors: a listing is read a page at a time, and a cursor says where the next one begins."""
+"""Pages and cursors: a listing is read a page at a time, and a cursor says where the next one
+begins.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ T = TypeVar("T")
 
 
 class PageOf(BaseModel, Generic[T]):
-    """One page of a listing. Iterating it gives its own items; ``.iter()`` goes on through the next ones."""
+    """One page of a listing. Iterating it gives its own items; ``.iter()`` goes on through the next
+    ones.
+    """
 
     model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
 

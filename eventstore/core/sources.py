@@ -1,6 +1,7 @@
 """Where time and chance come from: two functions, handed in.
 
-The pure rooms take them as arguments; ``connect.py`` supplies the system's own, tests supply theirs.
+The pure rooms take them as arguments; ``connect.py`` supplies the system's own, tests supply
+theirs.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Values whose fields are known to be right, made without checking them a second time.
 
-Content is validated when it comes in, and msgspec checks the types of what is decoded from the log. To
-validate a message once more costs 8 µs, and pydantic's ``model_construct`` costs as much; this costs 1.
+Content is validated when it comes in, and msgspec checks the types of what is decoded from the log.
+To validate a message once more costs 8 µs, and pydantic's ``model_construct`` costs as much; this
+costs 1.
 """
 
 from __future__ import annotations

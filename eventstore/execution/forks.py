@@ -1,10 +1,11 @@
 """What a store does when its process forks: preloading servers open it before they fork.
 
-Locks and threads do not survive ``fork()``, and connections to SQLite must not even be idle across it: the
-child's library remembers the parent's locks as its own, so a connection that the child opens takes none,
-and whoever closes the file last elsewhere deletes the log under it, with what was acknowledged in it. So a
-store on a URL closes its connections before each fork, once nobody is inside a transaction, and parent and
-child open theirs at the next use. A store on an engine that the application owns says so in the child.
+Locks and threads do not survive ``fork()``, and connections to SQLite must not even be idle across
+it: the child's library remembers the parent's locks as its own, so a connection that the child
+opens takes none, and whoever closes the file last elsewhere deletes the log under it, with what was
+acknowledged in it. So a store on a URL closes its connections before each fork, once nobody is
+inside a transaction, and parent and child open theirs at the next use. A store on an engine that
+the application owns says so in the child.
 """
 
 from __future__ import annotations

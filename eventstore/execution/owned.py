@@ -1,11 +1,12 @@
 """Running on engines and connections that the application owns.
 
-Everything goes through SQLAlchemy's ``Connection`` here, so any driver works; correctness is promised, speed is
-not. An async engine's connections are reached with ``run_sync``, with waiting writers batched under one
-lock per store. Connections are checked for safe settings, since pragmas are not stored in the file.
+Everything goes through SQLAlchemy's ``Connection`` here, so any driver works; correctness is
+promised, speed is not. An async engine's connections are reached with ``run_sync``, with waiting
+writers batched under one lock per store. Connections are checked for safe settings, since pragmas
+are not stored in the file.
 
-On a connection that is handed in as ``connection=``, ours is a savepoint of the application's transaction:
-it commits or rolls back with it, and is never queued.
+On a connection that is handed in as ``connection=``, ours is a savepoint of the application's
+transaction: it commits or rolls back with it, and is never queued.
 """
 
 from __future__ import annotations
@@ -195,8 +196,8 @@ class _Entry:
 class OwnedAsyncEngine(_Owned):
     """On the application's ``AsyncEngine``, within the event loop that opened it.
 
-    One task serves the queue while there is anything in it: what queued during one transaction is the
-    batch of the next, as in :class:`SharedWriter`, and the same must stay true.
+    One task serves the queue while there is anything in it: what queued during one transaction is
+    the batch of the next, as in :class:`SharedWriter`, and the same must stay true.
     """
 
     def __init__(

@@ -1,13 +1,14 @@
 """Commits shared among waiting writers.
 
-One transaction at a time writes to a database, and a durable commit waits for the disk. So whoever is
-first leads: it takes every request that waits, performs them in one transaction, and hands each caller its
-own outcome. Requests that arrive during that commit wait together for the next one: the batch is what
-queued meanwhile, and there is no timer.
+One transaction at a time writes to a database, and a durable commit waits for the disk. So whoever
+is first leads: it takes every request that waits, performs them in one transaction, and hands each
+caller its own outcome. Requests that arrive during that commit wait together for the next one: the
+batch is what queued meanwhile, and there is no timer.
 
 A sync caller leads in its own thread, so a lone writer never changes threads; when it is done it
 passes the lead to the first caller still waiting. Requests from event loops are led by one worker
-thread, which is woken at the end of the loop's turn, when every task that was ready has queued its own.
+thread, which is woken at the end of the loop's turn, when every task that was ready has queued its
+own.
 
 What must stay true:
 
@@ -15,7 +16,8 @@ What must stay true:
   thread that performs it is interrupted;
 * somebody leads while anything waits: a lead that was passed on and not taken up (its heir was
   interrupted, the loop that was to wake the worker stands still) is passed on again;
-* a request that was withdrawn before it was taken is never performed; one that was taken is waited for;
+* a request that was withdrawn before it was taken is never performed; one that was taken is waited
+  for;
 * if the database itself refuses a batch before committing, each of its requests is tried alone;
 * after a commit whose outcome is unknown nothing is tried again.
 """

@@ -1,10 +1,10 @@
 """Running on SQLite connections of our own: one that writes, a pool that reads.
 
-Used by both faces for ``sqlite:///…`` and ``sqlite+aiosqlite:///…``. The writing connection belongs to whoever
-leads the :class:`~eventstore.execution.shared_writer.SharedWriter`; statements run on the driver's connection, because
-SQLAlchemy's own ``execute`` costs 40 µs and a driver's 2. Reads see one snapshot each. In memory
-(``sqlite://``) there is a single connection for everything, guarded by a lock: a second one would
-see an empty database.
+Used by both faces for ``sqlite:///…`` and ``sqlite+aiosqlite:///…``. The writing connection belongs
+to whoever leads the :class:`~eventstore.execution.shared_writer.SharedWriter`; statements run on
+the driver's connection, because SQLAlchemy's own ``execute`` costs 40 µs and a driver's 2. Reads
+see one snapshot each. In memory (``sqlite://``) there is a single connection for everything,
+guarded by a lock: a second one would see an empty database.
 """
 
 from __future__ import annotations

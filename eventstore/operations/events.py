@@ -1,4 +1,6 @@
-"""``store.events``: the log itself. Streams of the application's own categories, and reading everything."""
+"""``store.events``: the log itself. Streams of the application's own categories, and reading
+everything.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +52,8 @@ def append(
 ) -> Write[Receipt]:
     """Append events of the application's own to a stream, all or none.
 
-    ``expected_version`` is always said: a version, ``"no_stream"``, ``"stream_exists"`` or ``"any"``.
+    ``expected_version`` is always said: a version, ``"no_stream"``, ``"stream_exists"`` or
+    ``"any"``.
 
     Raises:
         InvalidInput: a malformed value, or a category that belongs to the library.
@@ -138,7 +141,8 @@ def read(
     limit: int | None = None,
     backwards: bool = False,
 ) -> Walk[RecordedEvent]:
-    """Walk through a stream: events after version ``after``, or, ``backwards``, from the end down to it.
+    """Walk through a stream: events after version ``after``, or, ``backwards``, from the end down
+    to it.
 
     Raises:
         StreamNotFound: the stream has no events in this tenant.

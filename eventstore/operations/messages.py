@@ -1,4 +1,6 @@
-"""``store.messages``: saying things, changing what was said without losing it, and reading it back."""
+"""``store.messages``: saying things, changing what was said without losing it, and reading it
+back.
+"""
 
 from __future__ import annotations
 
@@ -68,10 +70,10 @@ def create(
 ) -> Write[Message]:
     """Add a message under ``parent_id``: the head if left out, a new root if None.
 
-    ``content`` is text, a part, or a list of parts. ``select=False`` leaves the head where it is. With
-    ``run_id`` it is a run's own message and attaches to the run's last one. On a busy thread ``on_busy``
-    decides: ``"enqueue"`` (the default) waits for the run to end, ``"reject"`` refuses, ``"interrupt"`` cancels the
-    run, ``"rollback"`` cancels it and goes back to where it started.
+    ``content`` is text, a part, or a list of parts. ``select=False`` leaves the head where it is.
+    With ``run_id`` it is a run's own message and attaches to the run's last one. On a busy thread
+    ``on_busy`` decides: ``"enqueue"`` (the default) waits for the run to end, ``"reject"`` refuses,
+    ``"interrupt"`` cancels the run, ``"rollback"`` cancels it and goes back to where it started.
 
     Raises:
         InvalidInput: a malformed value, or an id in use.
@@ -144,8 +146,8 @@ def create_many(
 ) -> Write[list[Message]]:
     """Add several messages, all or none; each is a dict of the arguments of :func:`create`.
 
-    A message without ``parent_id`` follows the one before it. Messages with a ``message_id`` of their own can be
-    the parent of later ones, so a whole tree goes in at once.
+    A message without ``parent_id`` follows the one before it. Messages with a ``message_id`` of
+    their own can be the parent of later ones, so a whole tree goes in at once.
 
     Raises:
         InvalidInput: naming the message by its index; and whatever :func:`create` raises.
@@ -366,9 +368,9 @@ def list_(
 ) -> Read[PageOf[Message]]:
     """Return a page of a path: the active one, or that of ``branch`` (a message's id or a label).
 
-    ``until`` stops at a message. ``after`` and ``before`` are message ids on the path, or ``after`` is a page's
-    ``next_cursor``; a cursor pins the path, so one listing is one path even if somebody selects another
-    meanwhile. ``at_version`` and ``at_time`` read the past, which costs a replay.
+    ``until`` stops at a message. ``after`` and ``before`` are message ids on the path, or ``after``
+    is a page's ``next_cursor``; a cursor pins the path, so one listing is one path even if somebody
+    selects another meanwhile. ``at_version`` and ``at_time`` read the past, which costs a replay.
 
     Raises:
         ThreadNotFound, MessageNotFound, InvalidInput.

@@ -1,4 +1,6 @@
-"""``store.replay``: a thread at a moment of its past, step by step, and what changed between two moments."""
+"""``store.replay``: a thread at a moment of its past, step by step, and what changed between two
+moments.
+"""
 
 from __future__ import annotations
 
@@ -71,7 +73,8 @@ def steps(scope: Scope, thread_id: str, *, after: int = 0) -> Walk[ReplayStep]:
 def diff(
     scope: Scope, thread_id: str, *, from_version: int, to_version: int | None = None
 ) -> Read[BranchDiff]:
-    """Compare the active paths at two versions: shared messages, what each has alone, what was amended.
+    """Compare the active paths at two versions: shared messages, what each has alone, what was
+    amended.
 
     Raises:
         ThreadNotFound, InvalidInput.

@@ -1,7 +1,8 @@
 """``store.runs``: recording what an agent loop does, and reading it back.
 
-The store records; the application's own loop executes. A run is created (queued), started, writes its
-messages with ``run_id=``, may wait for tool outputs, and ends. ``on_busy`` says what happens when one is under way.
+The store records; the application's own loop executes. A run is created (queued), started, writes
+its messages with ``run_id=``, may wait for tool outputs, and ends. ``on_busy`` says what happens
+when one is under way.
 """
 
 from __future__ import annotations
@@ -72,8 +73,8 @@ def create(
 ) -> Write[Run]:
     """Queue a run behind the runs and messages that were sent before it.
 
-    ``regenerates`` names the assistant's message that it makes another answer to. ``settings`` is any JSON object:
-    temperature, limits, what the model takes.
+    ``regenerates`` names the assistant's message that it makes another answer to. ``settings`` is
+    any JSON object: temperature, limits, what the model takes.
 
     Raises:
         ThreadNotFound, AssistantNotFound, MessageNotFound: what it names is not there.
@@ -164,7 +165,8 @@ def submit_tool_outputs(
     outputs: Sequence[Mapping[str, Any]],
     **options: Unpack[WriteOptions],
 ) -> Write[Run]:
-    """Hand in tool outputs: dicts of ``call_id``, ``output`` (JSON) and, if it failed, ``status="failed"``.
+    """Hand in tool outputs: dicts of ``call_id``, ``output`` (JSON) and, if it failed,
+    ``status="failed"``.
 
     Each becomes a tool message of the run. When the last one is in, the run is queued at the front.
 
@@ -203,9 +205,11 @@ def complete(
     incomplete_reason: str | None = None,
     **options: Unpack[WriteOptions],
 ) -> Write[Run]:
-    """End a run well; with ``incomplete_reason`` (for example ``"max_tokens"``) it ends ``incomplete``.
+    """End a run well; with ``incomplete_reason`` (for example ``"max_tokens"``) it ends
+    ``incomplete``.
 
-    Messages that waited for it join the tree, in the order they were sent, up to the next queued run.
+    Messages that waited for it join the tree, in the order they were sent, up to the next queued
+    run.
 
     Raises:
         RunNotFound, Refused: it ended already, or was never started.
@@ -330,8 +334,8 @@ def context(
     """Return the messages a run works with: the path to its last one. Writes nothing.
 
     ``last_messages`` keeps the newest; ``leave_out`` names messages to skip. Hand the context to
-    ``runs.steps.start`` to record what the step saw. With ``step_id`` the list that a recorded step saw is rebuilt
-    from the events, and ``verified`` says whether it equals what was recorded.
+    ``runs.steps.start`` to record what the step saw. With ``step_id`` the list that a recorded step
+    saw is rebuilt from the events, and ``verified`` says whether it equals what was recorded.
 
     Raises:
         ThreadNotFound, RunNotFound, InvalidInput.

@@ -36,8 +36,8 @@ def create(
 ) -> Write[Thread]:
     """Create a thread.
 
-    With an ``idempotency_key`` and no ``thread_id`` its id is derived from tenant and key, so that a second
-    try finds the first one.
+    With an ``idempotency_key`` and no ``thread_id`` its id is derived from tenant and key, so that
+    a second try finds the first one.
 
     Raises:
         InvalidInput: a malformed value, or ``thread_id`` is in use.
@@ -66,7 +66,8 @@ def fork(
     fork_id: str | None = None,
     **options: Unpack[WriteOptions],
 ) -> Write[Thread]:
-    """Create a thread that shares the path down to ``at_message`` (the head), as of ``at_version`` (now).
+    """Create a thread that shares the path down to ``at_message`` (the head), as of ``at_version``
+    (now).
 
     Costs the same at any length, in time and in bytes. Later writes on either side are invisible to
     the other.
@@ -166,7 +167,8 @@ def list_(
     limit: int | None = 100,
     order: str = "asc",
 ) -> Read[PageOf[Thread]]:
-    """Return a page of threads in the order they were created, or newest first with ``order="desc"``.
+    """Return a page of threads in the order they were created, or newest first with
+    ``order="desc"``.
 
     ``metadata`` selects threads whose top-level values are equal; ``archived`` None is both.
 

@@ -39,7 +39,9 @@ def fold_thread(
 def folded_steps(
     tx: Transaction, log: Log, tenant: str, thread_id: bytes, *, until: int = _LAST
 ) -> Iterator[tuple[Event, FoldedThread]]:
-    """Yield each event with the state after it. States share what did not change: n steps cost n."""
+    """Yield each event with the state after it. States share what did not change: n steps cost
+    n.
+    """
     state: FoldedThread | None = None
     for event in thread_events(tx, log, StreamKey(tenant, ids.THREAD, thread_id), until=until):
         if state is None:

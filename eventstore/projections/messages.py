@@ -1,4 +1,6 @@
-"""The table ``messages``: each message's place in the tree and its state; content stays in the log."""
+"""The table ``messages``: each message's place in the tree and its state; content stays in the
+log.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Reading messages back: a window of a path, siblings, the whole tree.
 
-:func:`window` is the one way from a path to messages, live or folded: ranges from the end upwards until
-the window is covered, so the last 50 of 10,000 messages cost the same as the last 50 of 60.
+:func:`window` is the one way from a path to messages, live or folded: ranges from the end upwards
+until the window is covered, so the last 50 of 10,000 messages cost the same as the last 50 of 60.
 """
 
 from __future__ import annotations

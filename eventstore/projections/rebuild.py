@@ -1,8 +1,9 @@
 """Rebuilding a thread's rows from its events, and comparing the two.
 
-One thread, one transaction, under the same lock as its appends; other threads go on. Rows kept live and
-rows rebuilt come from the same ``evolve``, so :func:`compare_thread` finding nothing is a law, tested after
-every kind of write; finding something means the tables were changed by hand or a rule changed.
+One thread, one transaction, under the same lock as its appends; other threads go on. Rows kept live
+and rows rebuilt come from the same ``evolve``, so :func:`compare_thread` finding nothing is a law,
+tested after every kind of write; finding something means the tables were changed by hand or a rule
+changed.
 """
 
 from __future__ import annotations

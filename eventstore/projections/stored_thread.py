@@ -1,11 +1,13 @@
 """A thread as its rows in the database say: the view that deciding reads inside a transaction.
 
-Rows are read by key when they are asked for and kept; rows that events of this transaction changed lie
-over them until :func:`write_rows` writes them, once, at the end of the batch. Every question that
-spans several rows merges the two, so the tenth command of a batch sees what the first nine did.
+Rows are read by key when they are asked for and kept; rows that events of this transaction changed
+lie over them until :func:`write_rows` writes them, once, at the end of the batch. Every question
+that spans several rows merges the two, so the tenth command of a batch sees what the first nine
+did.
 
 The writer keeps views between its transactions for as long as nobody else wrote (see
-``Transaction.kept``), which is why a message at the head of a thread that is being written reads nothing.
+``Transaction.kept``), which is why a message at the head of a thread that is being written reads
+nothing.
 
 A fork asks its source for what it inherits, one hop further, as of the version it was forked at.
 """
@@ -88,7 +90,9 @@ class StoredThread:
         *,
         as_of: int | None = None,
     ) -> None:
-        """``as_of``: look at the thread as it stood at that version; only for what forks inherit."""
+        """``as_of``: look at the thread as it stood at that version; only for what forks
+        inherit.
+        """
         self._tx = tx
         self._log = log
         self._tenant_name = tenant_name
@@ -381,7 +385,8 @@ class StoredThread:
         self._forget()
 
     def take_changed(self) -> list[tuple[int, bytes, Row | HeadMove]]:
-        """Return every row that differs from the database, with its tenant and thread, to be written.
+        """Return every row that differs from the database, with its tenant and thread, to be
+        written.
 
         From then on they count as read, so that a view which is kept for the next transaction
         starts with the rows at the head of the thread, and with nothing that would let it grow.
@@ -403,7 +408,9 @@ class StoredThread:
         return rows
 
     def prefetch(self, stretch: tree.Range) -> None:
-        """Read the messages of a range, with the events that hold their content, in one statement."""
+        """Read the messages of a range, with the events that hold their content, in one
+        statement.
+        """
         if stretch.hop or self._tenant is None:
             return
         category = find_category(self._tx, ids.THREAD)

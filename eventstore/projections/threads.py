@@ -90,7 +90,9 @@ class HeadMove(NamedTuple):
 
 
 class _Heads:
-    """Writes three columns instead of twenty: half the time, for the most frequent change of all."""
+    """Writes three columns instead of twenty: half the time, for the most frequent change of
+    all.
+    """
 
     _UPDATE: Final = (
         "UPDATE {threads} SET version = ?, updated_at = ?, head = ? WHERE tenant = ? AND thread = ?"

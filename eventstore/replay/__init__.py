@@ -1,4 +1,6 @@
-"""Looking at the past: a thread's state at a version or a time, step by step, and what changed between."""
+"""Looking at the past: a thread's state at a version or a time, step by step, and what changed
+between.
+"""
 
 from eventstore.replay.replayed import ReplayedThread, ReplayStep, compare_moments
 

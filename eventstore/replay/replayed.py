@@ -1,7 +1,8 @@
 """A replayed thread: the folded state, dressed as what a user gets.
 
-A step shares everything that did not change with the step before, so walking n steps costs n. Values
-(messages, runs) are made when they are asked for: making the whole path at every step would cost n².
+A step shares everything that did not change with the step before, so walking n steps costs n.
+Values (messages, runs) are made when they are asked for: making the whole path at every step would
+cost n².
 """
 
 from __future__ import annotations

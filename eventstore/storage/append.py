@@ -2,12 +2,12 @@
 
 :func:`append_many` takes the requests of many waiting callers into one transaction. It reads each
 stream's head once, decides the requests in the order they were sent, and writes one statement per
-table for all of them. A request that is refused leaves before anything is written and disturbs nobody.
-What decides, and what projects, comes in as a :class:`Deciding` per category.
+table for all of them. A request that is refused leaves before anything is written and disturbs
+nobody. What decides, and what projects, comes in as a :class:`Deciding` per category.
 
-Versions are numbered from the head inside the transaction, which holds the database's write lock (on
-SQLite) from its first statement, so they have no gaps and no doubles. ``recorded_at`` is one reading of
-the clock per transaction, never below the stream's last.
+Versions are numbered from the head inside the transaction, which holds the database's write lock
+(on SQLite) from its first statement, so they have no gaps and no doubles. ``recorded_at`` is one
+reading of the clock per transaction, never below the stream's last.
 """
 
 from __future__ import annotations
@@ -405,7 +405,9 @@ def _digest(salt: bytes, digested: bytes) -> bytes:
 
 
 def digested_command(commands: Sequence[Any], guards: Any) -> bytes:  # noqa: ANN401
-    """Return what is digested behind an idempotency key: the commands, by name, and their guards."""
+    """Return what is digested behind an idempotency key: the commands, by name, and their
+    guards.
+    """
     named = [
         [type(command).__name__, msgspec.to_builtins(command, builtin_types=(bytes,))]
         for command in commands

@@ -1,8 +1,9 @@
 """Errors of database drivers, translated into ours: the one place that knows their codes.
 
-The distinction that matters: before COMMIT was sent, nothing was written and the caller may try again
-(:class:`StoreBusy`, :class:`StoreUnavailable`); once it was sent and its answer is not a clear no, the write
-may exist (:class:`OutcomeUnknown`). Texts of SQL and parameters never reach a message.
+The distinction that matters: before COMMIT was sent, nothing was written and the caller may try
+again (:class:`StoreBusy`, :class:`StoreUnavailable`); once it was sent and its answer is not a
+clear no, the write may exist (:class:`OutcomeUnknown`). Texts of SQL and parameters never reach a
+message.
 """
 
 from __future__ import annotations
@@ -89,8 +90,8 @@ def translated_commit(
 ) -> ConversationStoreError | BaseException:
     """Return what the caller gets when COMMIT itself failed.
 
-    ``rolled_back``: the transaction was still open afterwards and was rolled back, so nothing remains.
-    A failing fsync is the other case: the commit may be in the log that recovery reads.
+    ``rolled_back``: the transaction was still open afterwards and was rolled back, so nothing
+    remains. A failing fsync is the other case: the commit may be in the log that recovery reads.
     """
     driver = driver_error(error)
     if driver is None:

@@ -1,7 +1,8 @@
 """Names of tenants and categories as integers.
 
 A name is interned by the first write that needs it and never by a read, so asking for a tenant that
-does not exist leaves nothing behind. What a transaction interned is remembered only after its commit.
+does not exist leaves nothing behind. What a transaction interned is remembered only after its
+commit.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Reading the log: one stream forwards or backwards, or everything in order; pages, never cursors.
 
-What comes back is :class:`StoredEvent`, as the table holds it; :func:`as_event` decodes it into the typed
-value that ``evolve`` folds.
+What comes back is :class:`StoredEvent`, as the table holds it; :func:`as_event` decodes it into the
+typed value that ``evolve`` folds.
 """
 
 from __future__ import annotations
@@ -95,7 +95,9 @@ def read_stream(
     limit: int = PAGE,
     backwards: bool = False,
 ) -> list[StoredEvent]:
-    """Return up to ``limit`` events with ``after < version <= until``, newest first if ``backwards``."""
+    """Return up to ``limit`` events with ``after < version <= until``, newest first if
+    ``backwards``.
+    """
     place = _place(tx, stream)
     if place is None:
         return []
@@ -123,7 +125,9 @@ def event_at(tx: Transaction, stream: StreamKey, version: int) -> StoredEvent | 
 def read_all(
     tx: Transaction, tenant: str | None, *, after: int = 0, limit: int = PAGE
 ) -> list[StoredEvent]:
-    """Return events of a tenant, or of all, with ``position > after``, in the order of the store."""
+    """Return events of a tenant, or of all, with ``position > after``, in the order of the
+    store.
+    """
     if tenant is None:
         return [
             StoredEvent(

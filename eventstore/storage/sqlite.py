@@ -1,15 +1,16 @@
 """What is SQLite's own: settings of each connection, and how a transaction begins.
 
-Settings are per connection and not stored in the file, ``secure_delete`` included, so they are set on every
-connection that we make and checked on every one that is lent to us:
+Settings are per connection and not stored in the file, ``secure_delete`` included, so they are set
+on every connection that we make and checked on every one that is lent to us:
 
-* ``journal_mode=WAL`` with ``synchronous=FULL``: a commit is on disk when it returns. With NORMAL it survives
-  ``kill -9`` but not a power cut, which is why a test that only kills cannot tell the difference.
+* ``journal_mode=WAL`` with ``synchronous=FULL``: a commit is on disk when it returns. With NORMAL
+  it survives ``kill -9`` but not a power cut, which is why a test that only kills cannot tell the
+  difference.
 * ``secure_delete=ON``: erased text is overwritten, not just unlinked.
 * ``busy_timeout``: how long to wait for another process's transaction.
 
-Writes begin with BEGIN IMMEDIATE. A deferred BEGIN that turns into a write meets SQLITE_BUSY at once,
-without waiting, when somebody wrote since its snapshot.
+Writes begin with BEGIN IMMEDIATE. A deferred BEGIN that turns into a write meets SQLITE_BUSY at
+once, without waiting, when somebody wrote since its snapshot.
 """
 
 from __future__ import annotations
@@ -40,8 +41,8 @@ __all__ = ["MEMORY", "SqliteDatabase", "check_settings", "warn_about_network"]
 MEMORY: Final = ":memory:"
 
 _CHECKPOINT_PAGES: Final = 4_000
-"""Pages of log (16 MB) after which they are copied into the database; SQLite's own is 1,000. Writers of many
-threads dirty the same pages again and again, and each copying costs two syncs."""
+"""Pages of log (16 MB) after which they are copied into the database; SQLite's own is 1,000.
+Writers of many threads dirty the same pages again and again, and each copying costs two syncs."""
 
 _log = logging.getLogger("eventstore.sqlite")
 
@@ -62,7 +63,9 @@ class SqliteDatabase:
         busy_timeout_seconds: float,
         check_connections: bool,
     ) -> None:
-        """``check_connections``: hold connections that the application made to what safety needs."""
+        """``check_connections``: hold connections that the application made to what safety
+        needs.
+        """
         self._naming = naming
         self._migrate = migrate
         self._busy_timeout_seconds = busy_timeout_seconds
@@ -91,7 +94,9 @@ class SqliteDatabase:
             check_settings(lambda name: connection.exec_driver_sql(f"PRAGMA {name}").scalar())
 
     def migrate(self, connection: Connection) -> None:
-        """Bring the tables up to date in one transaction, which holds the write lock if it may write."""
+        """Bring the tables up to date in one transaction, which holds the write lock if it may
+        write.
+        """
         auto = self._migrate == "auto"
         connection.exec_driver_sql(self.begin_write if auto else self.begin_read)
         ensure_schema(connection, self._naming, self._migrate)
@@ -108,7 +113,8 @@ class SqliteDatabase:
     def on_connection(self, connection: Connection, *, remembers: bool = True) -> Transaction:
         """Return the transaction that is open on a SQLAlchemy connection.
 
-        ``remembers=False`` where the application may still roll back: then no name is taken as known.
+        ``remembers=False`` where the application may still roll back: then no name is taken as
+        known.
         """
         known = self._interned if remembers else Interned()
         return CoreTransaction(connection, self._naming, known)
@@ -149,7 +155,9 @@ def check_settings(pragma: Callable[[str], Any]) -> None:
 
 
 def warn_about_network(path: str) -> None:
-    """Warn when a database stands on a network file system, where WAL's shared memory does not work."""
+    """Warn when a database stands on a network file system, where WAL's shared memory does not
+    work.
+    """
     mounts = Path("/proc/mounts")
     if not mounts.exists():
         return

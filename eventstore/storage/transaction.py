@@ -2,9 +2,10 @@
 
 SQL is text with ``?`` parameters and ``{table}`` names, so that one text runs in two ways:
 
-* :class:`DriverTransaction` on a plain ``sqlite3`` connection. This is the hot path: a statement costs
-  2 µs here and 40 µs through SQLAlchemy's ``Connection.execute``.
-* :class:`CoreTransaction` on a SQLAlchemy ``Connection`` that the application owns, whatever its driver.
+* :class:`DriverTransaction` on a plain ``sqlite3`` connection. This is the hot path: a statement
+  costs 2 µs here and 40 µs through SQLAlchemy's ``Connection.execute``.
+* :class:`CoreTransaction` on a SQLAlchemy ``Connection`` that the application owns, whatever its
+  driver.
 
 Neither begins, commits or rolls back; who opened the transaction does.
 """
@@ -143,8 +144,9 @@ class WriterTransaction(DriverTransaction):
     """The transactions of the one connection that writes for a store, one after another.
 
     What it learned stays in :attr:`kept` until another connection writes (SQLite says so in
-    ``data_version``) or a transaction of its own is rolled back. In a process that writes alone nothing is
-    read twice; where several processes write one file, each starts afresh after another's commit.
+    ``data_version``) or a transaction of its own is rolled back. In a process that writes alone
+    nothing is read twice; where several processes write one file, each starts afresh after
+    another's commit.
     """
 
     _seen: int | None = None

@@ -1,8 +1,8 @@
 """``decide(view, command, new_id) -> events``: what a command means for a thread as it stands.
 
-Pure: everything looked at comes through the :class:`~eventstore.conversation.view.ThreadView`, fresh ids
-through ``new_id``. A refusal raises before anything is written. One file a noun: ``threads``, ``messages``,
-``branches``, ``runs``, ``queue`` (who waits while a run is busy).
+Pure: everything looked at comes through the :class:`~eventstore.conversation.view.ThreadView`,
+fresh ids through ``new_id``. A refusal raises before anything is written. One file a noun:
+``threads``, ``messages``, ``branches``, ``runs``, ``queue`` (who waits while a run is busy).
 """
 
 from __future__ import annotations

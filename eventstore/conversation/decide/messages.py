@@ -64,7 +64,9 @@ def _added(
     *,
     joined: bool,
 ) -> Decided:
-    """Decide the adding itself. ``joined``: the parent is decided in the same breath, not yet there."""
+    """Decide the adding itself. ``joined``: the parent is decided in the same breath, not yet
+    there.
+    """
     draft = command.draft
     if joined:
         _check_plain(draft, "interrupts a run")

@@ -1,8 +1,8 @@
 """Who waits while a thread is busy, and who goes next.
 
-A thread is busy while one of its runs has not ended. Messages sent meanwhile wait; when a run ends, those
-sent before the next queued run join the tree, each under the head then, in the order they were sent.
-"The order they were sent" is the version of the event that queued them, never a clock.
+A thread is busy while one of its runs has not ended. Messages sent meanwhile wait; when a run ends,
+those sent before the next queued run join the tree, each under the head then, in the order they
+were sent. "The order they were sent" is the version of the event that queued them, never a clock.
 """
 
 from __future__ import annotations
@@ -57,7 +57,9 @@ def cancelled(run: RunRow) -> list[Decided]:
 def drained(
     view: ThreadView, ended: Collection[bytes], head: bytes | None
 ) -> tuple[list[Decided], bytes | None]:
-    """Return the joining of the messages whose turn it is once ``ended`` runs are over, and the head."""
+    """Return the joining of the messages whose turn it is once ``ended`` runs are over, and the
+    head.
+    """
     remaining = [run.version for run in view.open_runs() if run.run_id not in ended]
     until = min(remaining, default=None)
     events = []

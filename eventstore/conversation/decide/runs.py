@@ -176,7 +176,9 @@ def require_action(view: ThreadView, command: c.RequireAction, _: NewId) -> list
 def submit_tool_outputs(
     view: ThreadView, command: c.SubmitToolOutputs, new_id: NewId
 ) -> list[Decided]:
-    """Decide tool messages for the outputs; with the last one in, the run is queued at the front."""
+    """Decide tool messages for the outputs; with the last one in, the run is queued at the
+    front.
+    """
     run = some_run(view, command.run_id)
     if run.status != "requires_action":
         next_status(run.status, "ToolOutputsSubmitted", ids.show(ids.RUN, run.run_id))

@@ -29,7 +29,8 @@ def create(view: ThreadView, command: c.CreateThread, _: NewId) -> list[Decided]
 def fork(
     view: ThreadView, source: ThreadView, message_id: bytes, version: int, source_hash: bytes
 ) -> list[Decided]:
-    """Decide a thread that shares the path down to ``message_id``, as of ``version``, with ``source``.
+    """Decide a thread that shares the path down to ``message_id``, as of ``version``, with
+    ``source``.
 
     The caller has resolved which message and version are meant, and read the source's hash there.
     """

@@ -1,8 +1,8 @@
 """Bringing a database to the schema this version knows, with Alembic, from inside ``open()``.
 
 A database that is up to date costs one SELECT. Otherwise the revisions run in one transaction that
-holds the write lock from its first statement, so ten processes may start at once: the first migrates, the
-others find it done. Event rows are never updated by a migration.
+holds the write lock from its first statement, so ten processes may start at once: the first
+migrates, the others find it done. Event rows are never updated by a migration.
 """
 
 from __future__ import annotations

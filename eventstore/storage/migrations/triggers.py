@@ -1,13 +1,13 @@
 """Triggers that forbid changing history, on SQLite.
 
-* INSERT over an existing version or position is refused *before* it happens: ``INSERT OR REPLACE`` deletes
-  the old row without firing a DELETE trigger.
-* UPDATE passes only if there was content, content and salt both become NULL, and nothing else changes but
-  the commitment.
+* INSERT over an existing version or position is refused *before* it happens: ``INSERT OR REPLACE``
+  deletes the old row without firing a DELETE trigger.
+* UPDATE passes only if there was content, content and salt both become NULL, and nothing else
+  changes but the commitment.
 * DELETE passes only for a stream listed in ``purging``, in the same transaction.
 
-A migration that copies the table must make them again; a test tries each way around them after every
-migration.
+A migration that copies the table must make them again; a test tries each way around them after
+every migration.
 """
 
 from __future__ import annotations
