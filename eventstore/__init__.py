@@ -1,5 +1,4 @@
-"""An event-sourced conversation store: threads, messages, branches and runs that can be replayed
-and proven.
+"""An event-sourced conversation store: threads, branches and runs to replay, audit and prove.
 
 ::
 

@@ -196,8 +196,7 @@ class AsyncConversationStore:
 
     @classmethod
     def open(cls, target: str | URL | AsyncEngine, **options: Unpack[OpenOptions]) -> Opening[Self]:
-        """Open a store, making or migrating its tables; use it with ``async with``, or ``await``
-        it.
+        """Open a store, making or migrating its tables: ``async with`` it, or ``await`` it.
 
         ``target`` is a URL (``sqlite:///chat.db``; ``sqlite://`` in memory) or an AsyncEngine of
         the application's, which is never disposed of.

@@ -217,7 +217,7 @@ class OutcomeUnknown(ConversationStoreError):
 
     def __init__(self, problem: str) -> None:
         super().__init__(
-            f"{problem}. The write may have been kept: send it again with the same idempotency key, "
+            f"{problem}. The write may have been kept: send it again with its idempotency key, "
             "or read the thread and look."
         )
         self.problem = problem
@@ -244,7 +244,7 @@ class SchemaTooNew(StoreUnavailable):
     def __init__(self, found: str, known: str) -> None:
         super().__init__(
             "schema_too_new",
-            f"the database has schema revision {found!r}, this version of eventstore knows {known!r}",
+            f"the database has schema revision {found!r}, this version knows {known!r}",
             "Upgrade conversation-eventstore to the version that migrated it.",
         )
         self.found = found

@@ -30,9 +30,7 @@ T = TypeVar("T")
 
 
 class Page(PageOf[T], Generic[T]):
-    """One page. Iterating it gives its own items; ``.iter()`` goes on through the following
-    pages.
-    """
+    """One page. Iterating it gives its own items; ``.iter()`` goes on through those that follow."""
 
     _next: Callable[[str], Page[T]] | None = None
 
@@ -46,9 +44,7 @@ class Page(PageOf[T], Generic[T]):
 
 
 class AsyncPage(PageOf[T], Generic[T]):
-    """One page. Iterating it gives its own items; ``.iter()`` goes on through the following
-    pages.
-    """
+    """One page. Iterating it gives its own items; ``.iter()`` goes on through those that follow."""
 
     _next: Callable[[str], Awaitable[AsyncPage[T]]] | None = None
 
@@ -96,8 +92,8 @@ def sync(operation: Callable[..., Any]) -> Callable[..., Any]:
 
     def method(self: _SyncResource, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
         found = self._run(operation(self._scope, *args, **kwargs))
-        if type(found) is PageOf or isinstance(found, PageOf):
-            page = Page.model_construct(data=found.data, next_cursor=found.next_cursor)
+        if isinstance(found, PageOf):
+            page: Page[Any] = Page.model_construct(data=found.data, next_cursor=found.next_cursor)
             object.__setattr__(
                 page, "_next", lambda cursor: method(self, *args, **{**kwargs, "after": cursor})
             )
@@ -131,7 +127,9 @@ def asynchronous(operation: Callable[..., Any]) -> Callable[..., Any]:
     async def method(self: _AsyncResource, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
         found = await self._run(operation(self._scope, *args, **kwargs))
         if isinstance(found, PageOf):
-            page = AsyncPage.model_construct(data=found.data, next_cursor=found.next_cursor)
+            page: AsyncPage[Any] = AsyncPage.model_construct(
+                data=found.data, next_cursor=found.next_cursor
+            )
             object.__setattr__(
                 page, "_next", lambda cursor: method(self, *args, **{**kwargs, "after": cursor})
             )

@@ -1,5 +1,4 @@
-"""Pure rules of conversations: content, events, commands, deciding, evolving, the message tree,
-runs.
+"""Pure rules of conversations: content, events, deciding, evolving, the message tree, runs.
 
 Nothing here knows of databases, clocks or event loops. ``decide`` reads a
 :class:`~eventstore.conversation.view.ThreadView` and returns events; ``evolve`` returns the rows

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, UnsetType, field
 
 from eventstore.conversation.content import StoredPart
 from eventstore.conversation.rows import MessageStatus, Role
@@ -68,7 +68,7 @@ class ThreadForked(EventData, frozen=True):
 
 
 class MessageContent(Note, frozen=True):
-    parts: list[StoredPart] = []
+    parts: list[StoredPart] = field(default_factory=list)
     metadata: dict[str, Any] | None = None
     name: str | None = None
     external_id: str | None = None
@@ -117,7 +117,7 @@ class MessageAmended(EventData, frozen=True):
 
 
 class AmendedContent(Note, frozen=True):
-    parts: list[StoredPart] = []
+    parts: list[StoredPart] = field(default_factory=list)
 
 
 class MessageUpdated(EventData, frozen=True):

@@ -39,10 +39,8 @@ _Evolver: TypeAlias = Callable[[ThreadView, Any, Event], list[Row]]
 def evolve(view: ThreadView, event: Event) -> list[Row]:
     """Return the rows that ``event`` changes; the thread's own row is always the last."""
     rows = _EVOLVERS[event.type](view, event.data, event)
-    if rows and isinstance(rows[-1], ThreadRow):
-        thread = rows.pop()
-    else:
-        thread = _thread(view)
+    last = rows[-1] if rows else None
+    thread = rows.pop() if isinstance(last, ThreadRow) else _thread(view)
     rows.append(replace(thread, version=event.version, updated_at_us=event.recorded_at_us))
     return rows
 
@@ -236,10 +234,11 @@ def _run_moved(view: ThreadView, data: Any, event: Event) -> list[Row]:  # noqa:
 
 
 def _run_started(view: ThreadView, data: e.RunStarted, event: Event) -> list[Row]:
-    touch, run, thread = _run_moved(view, data, event)
-    if not run.started:  # what it started on is kept when it goes on after its tool outputs
-        run = replace(run, started=True, started_head=data.head, last_message=data.head)
-    return [touch, run, thread]
+    touch, moved, thread = _run_moved(view, data, event)
+    before = _run(view, data.run_id)
+    if not before.started:  # what it started on is kept when it goes on after its tool outputs
+        moved = replace(moved, started=True, started_head=data.head, last_message=data.head)
+    return [touch, moved, thread]
 
 
 def _action_required(view: ThreadView, data: e.RunActionRequired, event: Event) -> list[Row]:

@@ -74,11 +74,7 @@ class ForkPoint(NamedTuple):
     version: int
 
 
-class _Row(msgspec.Struct, frozen=True):
-    pass
-
-
-class ThreadRow(_Row):
+class ThreadRow(msgspec.Struct, frozen=True):
     """A thread as it stands."""
 
     thread_id: bytes
@@ -99,7 +95,7 @@ class ThreadRow(_Row):
     """Version of the meaning of rows that wrote it."""
 
 
-class MessageRow(_Row):
+class MessageRow(msgspec.Struct, frozen=True):
     """A message's place and state; its content is in the log."""
 
     message_id: bytes
@@ -128,7 +124,7 @@ class MessageRow(_Row):
         return self.queued_version or self.version
 
 
-class SegmentRow(_Row):
+class SegmentRow(msgspec.Struct, frozen=True):
     """A run of messages, each the only or first child of the one before."""
 
     hop: int
@@ -139,7 +135,7 @@ class SegmentRow(_Row):
     """How many siblings its first message had when it was made."""
 
 
-class BranchPointRow(_Row):
+class BranchPointRow(msgspec.Struct, frozen=True):
     """A place from which segments hang: how many children, and which was active last."""
 
     place: Place
@@ -149,7 +145,7 @@ class BranchPointRow(_Row):
     """Hop and segment of the active child; None is the next message of the same segment."""
 
 
-class RunRow(_Row):
+class RunRow(msgspec.Struct, frozen=True):
     """A run as it stands."""
 
     run_id: bytes
@@ -168,7 +164,7 @@ class RunRow(_Row):
     steps: int = 0
 
 
-class StepRow(_Row):
+class StepRow(msgspec.Struct, frozen=True):
     """A step of a run."""
 
     step_id: bytes
@@ -177,14 +173,14 @@ class StepRow(_Row):
     status: StepStatus = "in_progress"
 
 
-class LabelRow(_Row):
+class LabelRow(msgspec.Struct, frozen=True):
     """A message's label; None once it was taken away."""
 
     message_id: bytes
     label: str | None
 
 
-class TouchRow(_Row):
+class TouchRow(msgspec.Struct, frozen=True):
     """An event, after the first, that says something about a thread, message, run or step."""
 
     subject_id: bytes

@@ -11,7 +11,7 @@ A fork is folded from a **prefix**: what it sees of its source (:meth:`FoldedThr
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, Self
 
 import msgspec
 from msgspec.structs import replace
@@ -37,8 +37,6 @@ from eventstore.core.events import Event
 
 __all__ = ["FoldedThread", "fold"]
 
-_K = TypeVar("_K")
-_V = TypeVar("_V")
 _Stretch = tuple[int, int]
 """Hop and segment."""
 
@@ -200,7 +198,7 @@ def fold(start: FoldedThread, events: Iterable[Event]) -> FoldedThread:
     return state
 
 
-# -- keeping rows: one function a kind -----------------------------------------------------------------
+# -- keeping rows: one function a kind -------------------------------------------------------------
 
 
 def _put(

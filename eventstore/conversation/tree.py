@@ -107,9 +107,7 @@ def _unbranched(view: ThreadView, place: Place) -> BranchPointRow:
 
 
 def leaf_below(view: ThreadView, place: Place) -> Place:
-    """Return the leaf that was last active at or below ``place``, stopping above a removed
-    message.
-    """
+    """Return the leaf last active at or below ``place``, stopping above a removed message."""
     while True:
         hop, segment, depth = place
         end = view.end_of(hop, segment)
@@ -150,9 +148,7 @@ def head_move_rows(view: ThreadView, old: Place | None, new: Place) -> list[Bran
 
 
 def _straightened(view: ThreadView, place: Place, start: int) -> list[BranchPointRow]:
-    """Point every branch point above ``place`` in its segment, from ``start`` on, down the
-    segment.
-    """
+    """Point the branch points above ``place`` in its segment, from ``start`` on, down it."""
     if place.segment == 0:
         return []
     turns = view.turns(place.hop, place.segment, start, place.depth - 1)

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Final
 
-from msgspec import UNSET
 from msgspec.structs import replace
 
 from eventstore.conversation import commands as c
 from eventstore.conversation import events as e
+from eventstore.conversation.assistants import decide_assistant, fold_assistant
 from eventstore.conversation.values import Assistant
 from eventstore.core import ids
-from eventstore.core.events import Decided, Event, StreamKey, instant
-from eventstore.errors import AssistantNotFound, InvalidInput, Refused
+from eventstore.core.events import Decided, Event, StreamKey
+from eventstore.errors import AssistantNotFound
 from eventstore.storage import read
 from eventstore.storage.append import AppendRequest, Log
 from eventstore.storage.interning import find_tenant
 from eventstore.storage.transaction import Transaction
 
-__all__ = ["AssistantDeciding", "assistant_for_run", "assistant_history", "fold_assistant"]
+__all__ = ["AssistantDeciding", "assistant_for_run", "assistant_history"]
 
 _UPSERT: Final = (
     "INSERT INTO {assistants}"
@@ -28,33 +28,6 @@ _UPSERT: Final = (
     " ON CONFLICT (tenant, assistant) DO UPDATE SET version = excluded.version,"
     " updated_at = excluded.updated_at, deleted = excluded.deleted"
 )
-
-
-def fold_assistant(assistant_id: bytes, events: Iterable[Event]) -> Iterable[Assistant]:
-    """Yield the assistant after each of its events."""
-    fields: dict[str, Any] = {
-        "id": ids.show(ids.ASSISTANT, assistant_id),
-        "model": None,
-        "name": None,
-        "description": None,
-        "instructions": None,
-        "tools": (),
-        "settings": {},
-        "metadata": {},
-        "deleted": False,
-    }
-    for event in events:
-        now = instant(event.recorded_at_us)
-        fields.setdefault("created_at", now)
-        fields["updated_at"], fields["version"] = now, event.version
-        fields["deleted"] = event.type == "AssistantDeleted"
-        if getattr(event.data, "model", UNSET) is not UNSET:
-            fields["model"] = event.data.model
-        if isinstance(event.content, e.AssistantContent):
-            for name in ("name", "description", "instructions", "tools", "settings", "metadata"):
-                value = getattr(event.content, name)
-                fields[name] = fields[name] if value is UNSET else value
-        yield Assistant.model_validate(fields)
 
 
 def assistant_history(
@@ -80,56 +53,6 @@ def assistant_for_run(tx: Transaction, log: Log, tenant: str, command: c.CreateR
     return replace(command, assistant_version=current.version, model=command.model or current.model)
 
 
-# -- deciding --------------------------------------------------------------------------------------
-
-
-def _create(current: Assistant | None, command: c.CreateAssistant, assistant_id: str) -> Decided:
-    if current is not None:
-        raise InvalidInput("assistant_id", f"{assistant_id} is in use", "Leave it out.")
-    content = e.AssistantContent(
-        name=command.name,
-        description=command.description,
-        instructions=command.instructions,
-        tools=command.tools or [],
-        settings=command.settings or {},
-        metadata=command.metadata or {},
-    )
-    return Decided("AssistantCreated", e.AssistantCreated(model=command.model), content)
-
-
-def _existing(current: Assistant | None, assistant_id: str) -> Assistant:
-    if current is None:
-        raise AssistantNotFound(assistant_id)
-    if current.deleted:
-        raise Refused("assistant_deleted", f"{assistant_id} is deleted", "Create a new one.")
-    return current
-
-
-def _update(current: Assistant | None, command: c.UpdateAssistant, assistant_id: str) -> Decided:
-    _existing(current, assistant_id)
-    content = e.AssistantContent(
-        name=command.name,
-        description=command.description,
-        instructions=command.instructions,
-        tools=command.tools,
-        settings=command.settings,
-        metadata=command.metadata,
-    )
-    return Decided("AssistantUpdated", e.AssistantUpdated(model=command.model), content)
-
-
-def _delete(current: Assistant | None, _: c.DeleteAssistant, assistant_id: str) -> Decided:
-    _existing(current, assistant_id)
-    return Decided("AssistantDeleted", e.AssistantDeleted())
-
-
-_DECIDERS: Final[Mapping[type[c.Command], Callable[[Assistant | None, Any, str], Decided]]] = {
-    c.CreateAssistant: _create,
-    c.UpdateAssistant: _update,
-    c.DeleteAssistant: _delete,
-}
-
-
 class AssistantDeciding:
     """Keeps ``storage.append.Deciding`` for the category ``asst``."""
 
@@ -146,14 +69,12 @@ class AssistantDeciding:
         return self._events[stream]
 
     def _current(self, stream: StreamKey) -> Assistant | None:
-        last = None
-        for last in fold_assistant(stream.id, self._history(stream)):
-            pass
-        return last
+        versions = list(fold_assistant(stream.id, self._history(stream)))
+        return versions[-1] if versions else None
 
     def decide(self, request: AppendRequest, command: c.Command) -> Sequence[Decided]:
         stream = request.stream
-        decided = _DECIDERS[type(command)](self._current(stream), command, stream.text)
+        decided = decide_assistant(self._current(stream), command, stream.text)
         reason = getattr(request.options, "reason", None)
         if reason is not None:
             content = replace(decided.content or e.Note(), reason=reason)  # type: ignore[type-var]

@@ -1,6 +1,4 @@
-"""Deciding a fork: finds the message and the version that are meant in the source, under the same
-lock.
-"""
+"""Deciding a fork: finds the message and version meant in the source, under the same lock."""
 
 from __future__ import annotations
 

@@ -78,6 +78,7 @@ class Catalogue:
         stream_id: str,
         version: int,
         event_type: str,
+        *,
         schema_version: int,
         data: bytes,
         content: bytes | None,

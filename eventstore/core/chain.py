@@ -1,5 +1,4 @@
-"""The hash chain: each event's hash covers its envelope, its data, its content's commitment and the
-hash before it.
+"""The hash chain: each event's hash covers envelope, data, content and the hash before it.
 
 Content is covered through a salted commitment only, so that erasing it leaves the chain whole; with
 the salt gone as well, nobody can test guesses of the text against the commitment. Each field is

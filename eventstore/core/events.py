@@ -100,9 +100,7 @@ class Event(NamedTuple):
 
 
 class Position(NamedTuple):
-    """A place in the order of the whole store. Opaque: compare it, keep it as text, hand it
-    back.
-    """
+    """A place in the order of the whole store. Opaque: compare it, keep it, hand it back."""
 
     epoch: int
     transaction: int

@@ -72,15 +72,20 @@ def parse(prefix: str, text: str, field: str) -> bytes:
         InvalidInput: naming ``field``, when ``text`` is anything else.
     """
     head = len(prefix)
-    if isinstance(text, str) and text[:head] == prefix and text[head : head + 1] == "_":
+    if _is_text(text) and text[:head] == prefix and text[head : head + 1] == "_":
         digits = text[head + 1 :]
         if _HEX.match(digits):
             return bytes.fromhex(digits)
     raise InvalidInput(
         field,
         f"{text!r:.80} is not an id of this kind",
-        f"Ids look like {prefix}_<32 lowercase hex digits>; put names of your own into external_id.",
+        f"Ids look like {prefix}_<32 lowercase hex digits>; other names go to external_id.",
     )
+
+
+def _is_text(value: object) -> bool:
+    """Tell whether a caller who does not check types gave text."""
+    return isinstance(value, str)
 
 
 def parse_stream(text: str, field: str = "stream_id") -> tuple[str, bytes]:
@@ -89,11 +94,11 @@ def parse_stream(text: str, field: str = "stream_id") -> tuple[str, bytes]:
     Raises:
         InvalidInput: naming ``field``.
     """
-    match = _STREAM.match(text) if isinstance(text, str) else None
+    match = _STREAM.match(text) if _is_text(text) else None
     if match is None:
         raise InvalidInput(
             field,
             f"{text!r:.80} is not a stream id",
-            "Stream ids look like <category>_<32 lowercase hex digits>, for example invoice_0190….",
+            "Stream ids look like <category>_<32 lowercase hex digits>: invoice_0190….",
         )
     return match[1], bytes.fromhex(match[2])

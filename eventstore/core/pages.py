@@ -1,6 +1,4 @@
-"""Pages and cursors: a listing is read a page at a time, and a cursor says where the next one
-begins.
-"""
+"""Pages and cursors: a listing is read by pages, a cursor says where the next one begins."""
 
 from __future__ import annotations
 
@@ -21,9 +19,7 @@ T = TypeVar("T")
 
 
 class PageOf(BaseModel, Generic[T]):
-    """One page of a listing. Iterating it gives its own items; ``.iter()`` goes on through the next
-    ones.
-    """
+    """One page of a listing; iterating it gives its own items."""
 
     model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
 
@@ -31,7 +27,7 @@ class PageOf(BaseModel, Generic[T]):
     next_cursor: str | None = None
     """Hand it back as ``after``; None at the end."""
 
-    def __iter__(self) -> Iterator[T]:  # type: ignore[override] (pydantic iterates fields)
+    def __iter__(self) -> Iterator[T]:  # type: ignore[override]  # pydantic iterates over fields
         return iter(self.data)
 
     def __len__(self) -> int:
@@ -60,10 +56,10 @@ def decode_cursor(kind: str, text: str, field: str = "after") -> list[Any]:
         found, values = None, []
     if found != kind or not text.startswith("c_"):
         raise InvalidInput(field, "is not a cursor of this listing", "Give a page's next_cursor.")
-    return values
+    return list(values)
 
 
-def check_limit(limit: int | None, page_size_max: int) -> int | None:
+def check_limit(limit: object, page_size_max: int) -> int | None:
     """Return ``limit`` if it is None (everything) or between 1 and the most that is allowed.
 
     Raises:

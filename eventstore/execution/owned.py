@@ -346,7 +346,7 @@ def act_within(connection: Connection, database: Database, act: Callable[[Any], 
         raise InvalidInput(
             "connection",
             f"expected a SQLAlchemy Connection, got {type(connection).__name__}",
-            "Give the Connection of your own open transaction; AsyncConnection for the async store.",
+            "Give the Connection of your own transaction; AsyncConnection for the async store.",
         )
     try:
         if not _is_in_transaction(connection):

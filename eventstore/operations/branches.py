@@ -7,8 +7,9 @@ from typing import Final, Unpack
 from eventstore.conversation import commands as c
 from eventstore.conversation import tree as tree_rules
 from eventstore.conversation.decide import branches as branch_rules
+from eventstore.conversation.decide.common import visible_message
 from eventstore.conversation.present import message_value
-from eventstore.conversation.rows import MessageRow, Place
+from eventstore.conversation.rows import ROOT, MessageRow, Place
 from eventstore.conversation.values import Branch, BranchDiff, BranchTree, Message, TreeNode
 from eventstore.conversing.results import branch_value
 from eventstore.core import ids
@@ -125,7 +126,7 @@ def siblings(scope: Scope, thread_id: str, message_id: str) -> Read[list[Message
 
     def look(tx: Transaction) -> list[Message]:
         view = live_thread(tx, scope, key)
-        row = branch_rules.visible_message(view, wanted)
+        row = visible_message(view, wanted)
         return list(paths.message_values(view, paths.siblings(view, row)))
 
     return Read(look)
@@ -143,7 +144,7 @@ def diff(scope: Scope, thread_id: str, a: str, b: str) -> Read[BranchDiff]:
     def look(tx: Transaction) -> BranchDiff:
         view = live_thread(tx, scope, key)
         ends = [branch_rules.resolve(view, named).place for named in (first, second)]
-        return compared(view, *(end or tree_rules.ROOT for end in ends))
+        return compared(view, *(end or ROOT for end in ends))
 
     return Read(look)
 

@@ -1,6 +1,4 @@
-"""``store.events``: the log itself. Streams of the application's own categories, and reading
-everything.
-"""
+"""``store.events``: the log itself, the application's own streams, and reading everything."""
 
 from __future__ import annotations
 
@@ -23,7 +21,15 @@ from eventstore.core.events import (
 from eventstore.core.json_values import check_object, check_text
 from eventstore.errors import InvalidInput, StreamNotFound
 from eventstore.operations.inputs import checked_metadata
-from eventstore.operations.operation import Read, Scope, Walk, Write, WriteOptions, write
+from eventstore.operations.operation import (
+    AppendOptions,
+    Read,
+    Scope,
+    Walk,
+    Write,
+    WriteOptions,
+    write,
+)
 from eventstore.storage import read as log_reading
 from eventstore.storage.append import Log
 from eventstore.storage.read import StoredEvent
@@ -48,7 +54,7 @@ def append(
     events: Sequence[NewEvent | Mapping[str, Any]],
     *,
     expected_version: int | str,
-    **options: Unpack[WriteOptions],
+    **options: Unpack[AppendOptions],
 ) -> Write[Receipt]:
     """Append events of the application's own to a stream, all or none.
 
@@ -70,8 +76,8 @@ def append(
         raise InvalidInput("events", "is empty", "Give at least one NewEvent.")
     decided = [_decided(scope.log, given, index) for index, given in enumerate(events)]
     stream = StreamKey(scope.tenant, category, key)
-    made = write(scope, stream, (decided,), {**options, "expected_version": expected_version})
-    return made._replace(receipt=True)
+    said: WriteOptions = {"expected_version": expected_version, **options}  # type: ignore[typeddict-item]
+    return write(scope, stream, (decided,), said)._replace(receipt=True)
 
 
 def _decided(log: Log, given: NewEvent | Mapping[str, Any], index: int) -> Decided:
@@ -141,8 +147,7 @@ def read(
     limit: int | None = None,
     backwards: bool = False,
 ) -> Walk[RecordedEvent]:
-    """Walk through a stream: events after version ``after``, or, ``backwards``, from the end down
-    to it.
+    """Walk through a stream: events after version ``after``; ``backwards`` from the end to it.
 
     Raises:
         StreamNotFound: the stream has no events in this tenant.

@@ -102,11 +102,12 @@ def checked_metadata(
 
 
 def checked_tools(
-    tools: Sequence[Mapping[str, Any]] | UnsetType | None, limits: Limits
+    tools: Any,  # noqa: ANN401 (a sequence of mappings, None or UNSET: checked)
+    limits: Limits,
 ) -> list[dict[str, Any]] | UnsetType | None:
     """Return tool definitions as JSON objects."""
-    if tools is None or isinstance(tools, UnsetType):
-        return tools
+    if tools is None or tools is UNSET:
+        return None if tools is None else UNSET
     if not isinstance(tools, Sequence) or isinstance(tools, (str, bytes)):
         raise InvalidInput("tools", f"expected a list, got {type(tools).__name__}", "Give dicts.")
     return [check_object(tool, f"tools[{index}]", limits) for index, tool in enumerate(tools)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from eventstore.conversation.rows import ThreadRow
 from eventstore.conversation.state import FoldedThread
@@ -47,7 +48,7 @@ def thread_row(view: StoredThread | FoldedThread) -> ThreadRow:
 class Moment:
     """A past moment of a thread, named by version or by time; or none, which is now."""
 
-    def __init__(self, at_version: int | None, at_time: datetime | None) -> None:
+    def __init__(self, at_version: Any, at_time: datetime | None) -> None:  # noqa: ANN401 (checked)
         """Check what the caller gave."""
         if at_version is not None and at_time is not None:
             raise InvalidInput("at_time", "given together with at_version", "Give one of them.")

@@ -1,6 +1,4 @@
-"""``store.messages``: saying things, changing what was said without losing it, and reading it
-back.
-"""
+"""``store.messages``: saying things, changing them without losing any, and reading them back."""
 
 from __future__ import annotations
 
@@ -13,7 +11,7 @@ from msgspec import UNSET, UnsetType
 from eventstore.conversation import commands as c
 from eventstore.conversation import present, tree
 from eventstore.conversation.decide import branches as branch_rules
-from eventstore.conversation.decide.common import hidden_above
+from eventstore.conversation.decide.common import hidden_above, placed_message
 from eventstore.conversation.rows import MessageRow, Place
 from eventstore.conversation.values import Message, Revision
 from eventstore.core import ids
@@ -436,7 +434,7 @@ class _Bounds:
         if self._end is not None:
             return view.message(self._end)
         if self._until is not None and self._branch is None:
-            return branch_rules.placed_message(view, self._until)[0]
+            return placed_message(view, self._until)[0]
         if self._branch is not None:
             leaf = branch_rules.resolve(view, self._branch)
             return leaf if self._until is None else self._stopped(view, leaf)
@@ -444,7 +442,7 @@ class _Bounds:
         return None if head is None else view.message(head)
 
     def _stopped(self, view: paths.View, leaf: MessageRow) -> MessageRow:
-        row, place = branch_rules.placed_message(view, self._until or b"")
+        row, place = placed_message(view, self._until or b"")
         if leaf.place is None or not tree.on_path(view, place, leaf.place):
             raise InvalidInput("until", "is not on the branch", "Name a message of its path.")
         return row
@@ -467,7 +465,7 @@ class _Bounds:
         return paths.Window(first, last)
 
     def _depth(self, view: paths.View, end: Place, message_id: bytes) -> int:
-        _, place = branch_rules.placed_message(view, message_id)
+        _, place = placed_message(view, message_id)
         if not tree.on_path(view, place, end):
             raise InvalidInput(
                 "after", "or before: the message is not on the path", "Name a message of the path."

@@ -17,6 +17,7 @@ from eventstore.storage.transaction import Transaction
 
 __all__ = [
     "UNSET",
+    "AppendOptions",
     "Gathered",
     "Maintenance",
     "Read",
@@ -33,13 +34,9 @@ T = TypeVar("T")
 _NAME_CHARACTERS_MAX: Final = 255
 
 
-class WriteOptions(TypedDict, total=False):
-    """What every write takes besides its own arguments."""
+class AppendOptions(TypedDict, total=False):
+    """What even a low-level append takes besides its own arguments."""
 
-    expected_head: str | None
-    """The message the caller believes is the thread's head."""
-    expected_version: int | str | None
-    """The version the caller believes the stream is at."""
     idempotency_key: str | None
     """The same key with the same command returns the first result and adds nothing."""
     actor: str | None
@@ -50,6 +47,15 @@ class WriteOptions(TypedDict, total=False):
     """Opaque name of whose data the content is; the thread's own if left out."""
     connection: Any
     """The application's own open transaction: ours commits or rolls back with it."""
+
+
+class WriteOptions(AppendOptions, total=False):
+    """What every write takes besides its own arguments."""
+
+    expected_head: str | None
+    """The message the caller believes is the thread's head."""
+    expected_version: int | str | None
+    """The version the caller believes the stream is at."""
 
 
 class Scope(NamedTuple):

@@ -44,8 +44,7 @@ class CompareReport(BaseModel):
 
 
 def rebuild(scope: Scope, thread_id: str | None = None) -> Gathered[RebuildReport]:
-    """Drop and fold again the decision tables of one thread, or of all, each in its own
-    transaction.
+    """Drop and fold again the decision tables of one thread, or of all, one transaction each.
 
     Other threads go on meanwhile; an interrupted rebuild of all can simply be run again.
     """
@@ -63,9 +62,7 @@ def rebuild(scope: Scope, thread_id: str | None = None) -> Gathered[RebuildRepor
 
 
 def compare(scope: Scope, thread_id: str | None = None) -> Gathered[CompareReport]:
-    """Compare the decision tables of one thread, or of all, with what their events say. Writes
-    nothing.
-    """
+    """Compare the decision tables of one thread, or of all, with the events. Writes nothing."""
 
     def act(tx: Transaction, stream: StreamKey) -> list[Finding]:
         return compare_thread(tx, scope.log, stream)

@@ -1,6 +1,4 @@
-"""``store.replay``: a thread at a moment of its past, step by step, and what changed between two
-moments.
-"""
+"""``store.replay``: a thread at a past moment, step by step, and what changed between two."""
 
 from __future__ import annotations
 
@@ -73,8 +71,7 @@ def steps(scope: Scope, thread_id: str, *, after: int = 0) -> Walk[ReplayStep]:
 def diff(
     scope: Scope, thread_id: str, *, from_version: int, to_version: int | None = None
 ) -> Read[BranchDiff]:
-    """Compare the active paths at two versions: shared messages, what each has alone, what was
-    amended.
+    """Compare the active paths at two versions: what is shared, alone in each, and amended.
 
     Raises:
         ThreadNotFound, InvalidInput.

@@ -8,7 +8,7 @@ when one is under way.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, Unpack
+from typing import Any, Final, NamedTuple, Unpack
 
 from msgspec import UNSET, UnsetType
 
@@ -165,15 +165,14 @@ def submit_tool_outputs(
     outputs: Sequence[Mapping[str, Any]],
     **options: Unpack[WriteOptions],
 ) -> Write[Run]:
-    """Hand in tool outputs: dicts of ``call_id``, ``output`` (JSON) and, if it failed,
-    ``status="failed"``.
+    """Hand in tool outputs: dicts of ``call_id``, ``output`` and maybe ``status="failed"``.
 
     Each becomes a tool message of the run. When the last one is in, the run is queued at the front.
 
     Raises:
         RunNotFound, Refused: it does not wait, or not for these calls.
     """
-    if isinstance(outputs, (str, Mapping)) or not outputs:
+    if not isinstance(outputs, (list, tuple)) or not outputs:
         raise InvalidInput("outputs", "is not a list of outputs", "Give dicts with a call_id.")
     command = c.SubmitToolOutputs(
         run_id=_run_key(run_id),
@@ -182,7 +181,7 @@ def submit_tool_outputs(
     return to_thread(scope, thread_id, command, options)
 
 
-def _output(scope: Scope, given: Mapping[str, Any], index: int) -> c.ToolOutput:
+def _output(scope: Scope, given: Any, index: int) -> c.ToolOutput:  # noqa: ANN401 (checked)
     field = f"outputs[{index}]"
     if not isinstance(given, Mapping) or not set(given) <= {"call_id", "output", "status"}:
         raise InvalidInput(field, "is not an output", "Give call_id, output and maybe status.")
@@ -205,8 +204,7 @@ def complete(
     incomplete_reason: str | None = None,
     **options: Unpack[WriteOptions],
 ) -> Write[Run]:
-    """End a run well; with ``incomplete_reason`` (for example ``"max_tokens"``) it ends
-    ``incomplete``.
+    """End a run well; with ``incomplete_reason`` (say ``"max_tokens"``) it ends ``incomplete``.
 
     Messages that waited for it join the tree, in the order they were sent, up to the next queued
     run.
@@ -249,8 +247,10 @@ def fail(
 def cancel(
     scope: Scope, thread_id: str, run_id: str, **options: Unpack[WriteOptions]
 ) -> Write[Run]:
-    """Cancel a run. One in progress becomes ``cancelling``, so its loop can keep what it wrote and
-    call this once more; any other ends at once.
+    """Cancel a run.
+
+    One in progress becomes ``cancelling``, so that its loop can keep what it wrote and call this
+    once more; any other ends at once.
 
     Raises:
         RunNotFound, Refused: it ended already.
@@ -353,9 +353,16 @@ def context(
         end = row.last_message
         if not row.started and row.status not in TERMINAL:
             end = view.thread.head if view.thread is not None else None
-        return _context(scope, view, row, end, skipped, last_messages)
+        return _context(scope, view, row, end, _Selection(skipped, last_messages))
 
     return Read(look)
+
+
+class _Selection(NamedTuple):
+    """Which messages of a path a context takes."""
+
+    skipped: frozenset[bytes]
+    last_messages: int | None
 
 
 def _context(
@@ -363,19 +370,19 @@ def _context(
     view: StoredThread,
     run: RunRow,
     end_id: bytes | None,
-    skipped: frozenset[bytes],
-    last_messages: int | None,
+    selection: _Selection,
 ) -> RunContext:
     end = None if end_id is None else view.message(end_id)
     rows, ranges = [], []
     if end is not None and end.place is not None:
-        depths = paths.Window(1, end.place.depth).page(last_messages, newest_first=True)
+        depths = paths.Window(1, end.place.depth).page(selection.last_messages, newest_first=True)
         rows = paths.window(view, end.place, depths)
         ranges = [
             one._replace(start=max(one.start, depths.first))
             for one in tree.ranges(view, end.place)
             if one.end >= depths.first
         ]
+    skipped = selection.skipped
     messages = tuple(message_value(view, row) for row in rows if row.message_id not in skipped)
     left_out = tuple(ids.show(ids.MESSAGE, r.message_id) for r in rows if r.message_id in skipped)
     salt = scope.log.sources.chance(SALT_BYTES)
@@ -386,7 +393,7 @@ def _context(
         left_out=left_out,
         head_id=ids.show_or_none(ids.MESSAGE, end_id),
         version=0 if view.thread is None else view.thread.version,
-        ranges=tuple(tuple(one) for one in ranges),
+        ranges=tuple((one.hop, one.segment, one.start, one.end) for one in ranges),
         salt=salt,
         digest=context_digest(salt, messages),
     )

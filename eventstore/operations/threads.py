@@ -66,8 +66,7 @@ def fork(
     fork_id: str | None = None,
     **options: Unpack[WriteOptions],
 ) -> Write[Thread]:
-    """Create a thread that shares the path down to ``at_message`` (the head), as of ``at_version``
-    (now).
+    """Create a thread that shares the path to ``at_message`` (the head) as of ``at_version`` (now).
 
     Costs the same at any length, in time and in bytes. Later writes on either side are invisible to
     the other.
@@ -167,8 +166,7 @@ def list_(
     limit: int | None = 100,
     order: str = "asc",
 ) -> Read[PageOf[Thread]]:
-    """Return a page of threads in the order they were created, or newest first with
-    ``order="desc"``.
+    """Return a page of threads in the order they were created; ``order="desc"``: newest first.
 
     ``metadata`` selects threads whose top-level values are equal; ``archived`` None is both.
 
@@ -179,7 +177,7 @@ def list_(
     newest = _checked_order(order)
     start = None if after is None else int(decode_cursor("threads", after)[0])
     wanted = check_object(metadata or {}, "metadata", scope.log.limits)
-    sql, parameters = _list_statement(wanted, archived)
+    sql, parameters = _list_statement(wanted, archived=archived)
     if not include_deleted:
         sql += " AND t.deleted = 0"
     if start is not None:
@@ -212,7 +210,7 @@ def _checked_order(order: str) -> bool:
     return order == "desc"
 
 
-def _list_statement(wanted: Mapping[str, Any], archived: bool | None) -> tuple[str, list[Any]]:
+def _list_statement(wanted: Mapping[str, Any], *, archived: bool | None) -> tuple[str, list[Any]]:
     sql, parameters = "SELECT t.thread FROM {threads} t WHERE t.tenant = ?", []
     for key, value in wanted.items():
         text = metadata_text(value)

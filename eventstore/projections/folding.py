@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 
 from eventstore.conversation.evolve import evolve
@@ -30,18 +31,15 @@ def fold_thread(
     tx: Transaction, log: Log, tenant: str, thread_id: bytes, *, until: int = _LAST
 ) -> FoldedThread:
     """Return a thread's state at a version, from its events alone."""
-    state = None
-    for _, state in folded_steps(tx, log, tenant, thread_id, until=until):
-        pass
-    return state or FoldedThread(thread_id)
+    steps = folded_steps(tx, log, tenant, thread_id, until=until)
+    last = deque(steps, maxlen=1)
+    return last[0][1] if last else FoldedThread(thread_id)
 
 
 def folded_steps(
     tx: Transaction, log: Log, tenant: str, thread_id: bytes, *, until: int = _LAST
 ) -> Iterator[tuple[Event, FoldedThread]]:
-    """Yield each event with the state after it. States share what did not change: n steps cost
-    n.
-    """
+    """Yield each event with the state after it. States share what did not change."""
     state: FoldedThread | None = None
     for event in thread_events(tx, log, StreamKey(tenant, ids.THREAD, thread_id), until=until):
         if state is None:

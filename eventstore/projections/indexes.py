@@ -1,5 +1,4 @@
-"""The tables ``thread_metadata`` and ``external_ids``: finding threads and messages by what users
-gave.
+"""The tables ``thread_metadata`` and ``external_ids``: finding threads and messages.
 
 Read models of content, kept inline: top-level scalars of a thread's metadata, for equality, and
 the external ids of messages. Both hold what can be personal, so erasure deletes from them.

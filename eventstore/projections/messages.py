@@ -1,6 +1,4 @@
-"""The table ``messages``: each message's place in the tree and its state; content stays in the
-log.
-"""
+"""The table ``messages``: each one's place in the tree and its state, not its content."""
 
 from __future__ import annotations
 

@@ -102,7 +102,7 @@ def _differences(
             yield "extra_row", f"{name}: a row for {_shown(place[1])} that no event made"
         elif wanted != found:
             fields = [
-                f"{field}: {_shown(getattr(found, field))} instead of {_shown(getattr(wanted, field))}"
+                f"{field}: {_shown(getattr(found, field))}, not {_shown(getattr(wanted, field))}"
                 for field in wanted.__struct_fields__
                 if getattr(wanted, field) != getattr(found, field)
             ]

@@ -48,7 +48,8 @@ class RowTable(Generic[R]):
         return _Texts(
             f"INSERT INTO {{{name}}} ({', '.join(columns)}) VALUES ({marks})"
             f" ON CONFLICT ({conflict}) DO {action}",
-            f"SELECT {', '.join(['thread', *key, *values])} FROM {{{name}}} WHERE tenant = ? AND thread = ?",
+            f"SELECT {', '.join(['thread', *key, *values])} FROM {{{name}}}"
+            " WHERE tenant = ? AND thread = ?",
             f"DELETE FROM {{{name}}} WHERE tenant = ? AND thread = ?",
         )
 

@@ -68,9 +68,9 @@ _KEPT_MESSAGES: Final = 64
 """Rows of messages above which a kept view starts afresh."""
 
 _RANGE: Final = (
-    f"SELECT {', '.join(f'm.{column}' for column in MESSAGES.columns)},"  # noqa: S608 (names of our own)
-    " e.position, e.version, e.event_id, e.type, e.schema_version, e.recorded_at, e.data, e.content,"
-    " e.salt, e.commitment, e.subject, e.metadata, e.hash"
+    f"SELECT {', '.join(f'm.{column}' for column in MESSAGES.columns)},"
+    " e.position, e.version, e.event_id, e.type, e.schema_version, e.recorded_at,"
+    " e.data, e.content, e.salt, e.commitment, e.subject, e.metadata, e.hash"
     " FROM {messages} m JOIN {events} e ON e.tenant = m.tenant AND e.category = ?"
     " AND e.stream = m.thread AND e.version = coalesce(m.queued_version, m.version)"
     " WHERE m.tenant = ? AND m.thread = ? AND m.hop = 0 AND m.segment = ?"
@@ -90,9 +90,7 @@ class StoredThread:
         *,
         as_of: int | None = None,
     ) -> None:
-        """``as_of``: look at the thread as it stood at that version; only for what forks
-        inherit.
-        """
+        """Look at a thread; with ``as_of``, as a fork made at that version sees it."""
         self._tx = tx
         self._log = log
         self._tenant_name = tenant_name
@@ -363,12 +361,12 @@ class StoredThread:
         for row in rows:
             kind = type(row)
             key = ROW_TABLES[kind][1](row)
-            if kind is MessageRow and row.version == event.version:
+            if isinstance(row, MessageRow) and row.version == event.version:
                 self._expect_nothing_below(row)
             self._changed[kind, key] = row
             self._keep(kind, key, row)
 
-    def _expect_nothing_below(self, row: Any) -> None:  # noqa: ANN401 (a MessageRow)
+    def _expect_nothing_below(self, row: MessageRow) -> None:
         """Know, without looking, that nothing follows a message that was added just now."""
         place = row.place
         if place is not None:
@@ -385,8 +383,7 @@ class StoredThread:
         self._forget()
 
     def take_changed(self) -> list[tuple[int, bytes, Row | HeadMove]]:
-        """Return every row that differs from the database, with its tenant and thread, to be
-        written.
+        """Return every row that differs from the database, with tenant and thread, to be written.
 
         From then on they count as read, so that a view which is kept for the next transaction
         starts with the rows at the head of the thread, and with nothing that would let it grow.
@@ -408,9 +405,7 @@ class StoredThread:
         return rows
 
     def prefetch(self, stretch: tree.Range) -> None:
-        """Read the messages of a range, with the events that hold their content, in one
-        statement.
-        """
+        """Read the messages of a range, with the events that hold their content, at once."""
         if stretch.hop or self._tenant is None:
             return
         category = find_category(self._tx, ids.THREAD)

@@ -41,9 +41,14 @@ def _decode(columns: Sequence[Any]) -> ThreadRow:
     if columns[12] is not None:
         source, message, hop, segment, depth, version = columns[12:18]
         fork = ForkPoint(source, message, Place(hop, segment, depth), version)
+    thread_id, version, created_position, created_at_us, updated_at_us, head = columns[:6]
     return ThreadRow(
-        columns[0],
-        *columns[1:6],
+        thread_id,
+        version,
+        created_position,
+        created_at_us,
+        updated_at_us,
+        head,
         archived=bool(columns[6]),
         deleted=bool(columns[7]),
         changed=bool(columns[8]),
@@ -90,9 +95,7 @@ class HeadMove(NamedTuple):
 
 
 class _Heads:
-    """Writes three columns instead of twenty: half the time, for the most frequent change of
-    all.
-    """
+    """Writes three columns instead of twenty, in half the time: the most frequent change of all."""
 
     _UPDATE: Final = (
         "UPDATE {threads} SET version = ?, updated_at = ?, head = ? WHERE tenant = ? AND thread = ?"

@@ -1,6 +1,4 @@
-"""Looking at the past: a thread's state at a version or a time, step by step, and what changed
-between.
-"""
+"""Looking at the past: a thread at a version or a time, step by step, and what changed."""
 
 from eventstore.replay.replayed import ReplayedThread, ReplayStep, compare_moments
 

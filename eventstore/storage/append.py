@@ -132,6 +132,9 @@ class _Head:
         self.key = key
         self.tenant = tenant
         self.category = category
+        self.version: int
+        self.recorded_at_us: int
+        self.hash: bytes
         self.version, self.recorded_at_us, self.hash = row or (0, 0, chain.GENESIS)
         self.prefix = chain.stream_prefix(key.tenant, key.text)
         self.new = row is None
@@ -405,9 +408,7 @@ def _digest(salt: bytes, digested: bytes) -> bytes:
 
 
 def digested_command(commands: Sequence[Any], guards: Any) -> bytes:  # noqa: ANN401
-    """Return what is digested behind an idempotency key: the commands, by name, and their
-    guards.
-    """
+    """Return what is digested behind an idempotency key: named commands and their guards."""
     named = [
         [type(command).__name__, msgspec.to_builtins(command, builtin_types=(bytes,))]
         for command in commands

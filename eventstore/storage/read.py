@@ -7,7 +7,7 @@ typed value that ``evolve`` folds.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from eventstore.core import codec
 from eventstore.core.events import Event, StreamKey
@@ -95,9 +95,7 @@ def read_stream(
     limit: int = PAGE,
     backwards: bool = False,
 ) -> list[StoredEvent]:
-    """Return up to ``limit`` events with ``after < version <= until``, newest first if
-    ``backwards``.
-    """
+    """Return up to ``limit`` events with ``after < version <= until``, or ``backwards``."""
     place = _place(tx, stream)
     if place is None:
         return []
@@ -125,9 +123,7 @@ def event_at(tx: Transaction, stream: StreamKey, version: int) -> StoredEvent | 
 def read_all(
     tx: Transaction, tenant: str | None, *, after: int = 0, limit: int = PAGE
 ) -> list[StoredEvent]:
-    """Return events of a tenant, or of all, with ``position > after``, in the order of the
-    store.
-    """
+    """Return events of a tenant, or of all, with ``position > after``, in the store's order."""
     if tenant is None:
         return [
             StoredEvent(
@@ -166,7 +162,7 @@ def actor_of(metadata: bytes | None) -> str | None:
     """Return who wrote an event, as its metadata says."""
     if metadata is None:
         return None
-    actor: Any = codec.decode_any(metadata).get("actor")
+    actor: str | None = codec.decode_any(metadata).get("actor")
     return actor
 
 
@@ -181,7 +177,12 @@ def as_event(log: Log, stored: StoredEvent) -> Event:
     if content is not None:
         content = log.content_codec.unseal(content, stored.subject)
     data, decoded = catalogue.decode(
-        stored.stream.text, stored.version, stored.type, stored.schema_version, stored.data, content
+        stored.stream.text,
+        stored.version,
+        stored.type,
+        schema_version=stored.schema_version,
+        data=stored.data,
+        content=content,
     )
     return Event(
         stored.type,

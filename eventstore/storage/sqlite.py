@@ -63,9 +63,7 @@ class SqliteDatabase:
         busy_timeout_seconds: float,
         check_connections: bool,
     ) -> None:
-        """``check_connections``: hold connections that the application made to what safety
-        needs.
-        """
+        """Take the choices of one store; ``check_connections``: also check the application's."""
         self._naming = naming
         self._migrate = migrate
         self._busy_timeout_seconds = busy_timeout_seconds
@@ -94,9 +92,7 @@ class SqliteDatabase:
             check_settings(lambda name: connection.exec_driver_sql(f"PRAGMA {name}").scalar())
 
     def migrate(self, connection: Connection) -> None:
-        """Bring the tables up to date in one transaction, which holds the write lock if it may
-        write.
-        """
+        """Bring the tables up to date in one transaction, under the write lock if it may write."""
         auto = self._migrate == "auto"
         connection.exec_driver_sql(self.begin_write if auto else self.begin_read)
         ensure_schema(connection, self._naming, self._migrate)
@@ -155,9 +151,7 @@ def check_settings(pragma: Callable[[str], Any]) -> None:
 
 
 def warn_about_network(path: str) -> None:
-    """Warn when a database stands on a network file system, where WAL's shared memory does not
-    work.
-    """
+    """Warn when a database stands on a network file system, where WAL does not work."""
     mounts = Path("/proc/mounts")
     if not mounts.exists():
         return

@@ -50,9 +50,7 @@ def named(view: ThreadView, branch: bytes | str) -> bytes:
 
 
 def select(view: ThreadView, command: c.SelectBranch, _: NewId) -> list[Decided]:
-    """Decide the new head: the leaf last active below the message; nothing if it is head
-    already.
-    """
+    """Decide the new head, the leaf last active below the message; nothing if it is head."""
     thread = writable_thread(view)
     requested = named(view, command.branch)
     leaf = resolve(view, requested)

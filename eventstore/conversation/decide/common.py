@@ -153,7 +153,7 @@ def placed_message(view: ThreadView, message_id: bytes) -> tuple[MessageRow, Pla
     if row.place is None:
         raise Refused(
             "message_queued",
-            f"{ids.show(ids.MESSAGE, message_id)} waits for a run to end and is not in the tree yet",
+            f"{ids.show(ids.MESSAGE, message_id)} waits for a run and is not in the tree yet",
             "Amend it, remove it, or wait.",
         )
     return row, row.place

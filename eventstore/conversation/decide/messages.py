@@ -6,7 +6,9 @@ place and keeps every earlier revision readable.
 
 from __future__ import annotations
 
-from msgspec import UNSET
+from typing import Any
+
+from msgspec import UNSET, UnsetType
 
 from eventstore.conversation import commands as c
 from eventstore.conversation import events as e
@@ -44,16 +46,14 @@ def create(view: ThreadView, command: c.CreateMessage, new_id: NewId) -> list[De
     message_id = command.message_id or new_id()
     if command.run_id is not None:
         return [_of_run(view, command, message_id, command.run_id)]
-    if command.parent_id is not UNSET:
-        parent_id, before = command.parent_id, []
-    elif thread.open_runs:
-        before, parent_id = queue.make_way(view, command.on_busy)
-        if before is None:
-            return [_queued(view, command, message_id)]
-    else:
-        parent_id, before = thread.head, []
-    added = _added(view, command, message_id, parent_id, joined=bool(before))
-    return [*before, added]
+    if not isinstance(command.parent_id, UnsetType):
+        return [_added(view, command, message_id, command.parent_id, joined=False)]
+    if not thread.open_runs:
+        return [_added(view, command, message_id, thread.head, joined=False)]
+    before, head = queue.make_way(view, command.on_busy)
+    if before is None:
+        return [_queued(view, command, message_id)]
+    return [*before, _added(view, command, message_id, head, joined=True)]
 
 
 def _added(
@@ -64,9 +64,7 @@ def _added(
     *,
     joined: bool,
 ) -> Decided:
-    """Decide the adding itself. ``joined``: the parent is decided in the same breath, not yet
-    there.
-    """
+    """Decide the adding. ``joined``: the parent is decided in the same breath, not yet there."""
     draft = command.draft
     if joined:
         _check_plain(draft, "interrupts a run")
@@ -174,7 +172,7 @@ def regenerate(view: ThreadView, command: c.RegenerateMessage, new_id: NewId) ->
 
 def _sibling(
     view: ThreadView, command: c.EditMessage | c.RegenerateMessage, new_id: NewId
-) -> dict[str, object]:
+) -> dict[str, Any]:
     """Return what edited and regenerated messages share: same parent and role as their target."""
     writable_thread(view)
     check_new_message_id(view, command.message_id)

@@ -57,9 +57,7 @@ def cancelled(run: RunRow) -> list[Decided]:
 def drained(
     view: ThreadView, ended: Collection[bytes], head: bytes | None
 ) -> tuple[list[Decided], bytes | None]:
-    """Return the joining of the messages whose turn it is once ``ended`` runs are over, and the
-    head.
-    """
+    """Return how the messages join whose turn it is once ``ended`` runs are over, and the head."""
     remaining = [run.version for run in view.open_runs() if run.run_id not in ended]
     until = min(remaining, default=None)
     events = []

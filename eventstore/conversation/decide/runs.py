@@ -115,15 +115,12 @@ def start(view: ThreadView, command: c.StartRun, new_id: NewId) -> list[Decided]
     started = e.RunStarted(run_id=run.run_id, holder=command.holder)
     _moved(run, started)
     _check_turn(view, run)
-    if run.started:
-        head, before = run.started_head, []
-    elif run.regenerates is not None:
+    before: list[Decided] = []
+    head = run.started_head if run.started else thread.head
+    if run.regenerates is not None and not run.started:
         head = placed_message(view, run.regenerates)[0].parent_id
-        before = []
         if head != thread.head:
             before = [decided(e.BranchSelected(requested=head, head=head))]
-    else:
-        head, before = thread.head, []
     if not run.started:
         closed, head = _calls_closed(view, head, new_id)
         before += closed
@@ -176,9 +173,7 @@ def require_action(view: ThreadView, command: c.RequireAction, _: NewId) -> list
 def submit_tool_outputs(
     view: ThreadView, command: c.SubmitToolOutputs, new_id: NewId
 ) -> list[Decided]:
-    """Decide tool messages for the outputs; with the last one in, the run is queued at the
-    front.
-    """
+    """Decide tool messages for the outputs; with the last one the run is queued at the front."""
     run = some_run(view, command.run_id)
     if run.status != "requires_action":
         next_status(run.status, "ToolOutputsSubmitted", ids.show(ids.RUN, run.run_id))

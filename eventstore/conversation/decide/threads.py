@@ -29,8 +29,7 @@ def create(view: ThreadView, command: c.CreateThread, _: NewId) -> list[Decided]
 def fork(
     view: ThreadView, source: ThreadView, message_id: bytes, version: int, source_hash: bytes
 ) -> list[Decided]:
-    """Decide a thread that shares the path down to ``message_id``, as of ``version``, with
-    ``source``.
+    """Decide a thread that shares with ``source`` the path to ``message_id``, as of ``version``.
 
     The caller has resolved which message and version are meant, and read the source's hash there.
     """

@@ -37,7 +37,7 @@ def current_revision(connection: Connection, naming: Naming) -> str | None:
     if not inspect(connection).has_table(table, schema=naming.schema):
         return None
     dot = f'"{naming.schema}".' if naming.schema else ""
-    row = connection.execute(text(f'SELECT version_num FROM {dot}"{table}"')).fetchone()  # noqa: S608 (names of our own)
+    row = connection.execute(text(f'SELECT version_num FROM {dot}"{table}"')).fetchone()
     return None if row is None else str(row[0])
 
 
