@@ -47,7 +47,7 @@ class _Resource:
         self._run = store.perform
 
     def _walk(self, walk: Walk[Any]) -> AsyncIterator[Any]:
-        return self._store.walk(walk)
+        return self._store._walk(walk)  # noqa: SLF001 (its own face)
 
 
 class AsyncThreads(_Resource):
@@ -248,7 +248,7 @@ class AsyncConversationStore:
             return await self._write_within(operation)
         if isinstance(operation, Read):
             return await self._executor.read_async(operation.look)
-        return operation.report([item async for item in self.walk(operation.walk)])
+        return operation.report([item async for item in self._walk(operation.walk)])
 
     async def _write_within(self, write: Write[Any]) -> Any:  # noqa: ANN401
         outcomes = await self._executor.within_async(
@@ -256,7 +256,7 @@ class AsyncConversationStore:
         )
         return value_of(write, outcomes[0])
 
-    async def walk(self, walk: Walk[Any]) -> AsyncIterator[Any]:
+    async def _walk(self, walk: Walk[Any]) -> AsyncIterator[Any]:
         """Yield the items of a walk, a page in memory at a time."""
         place = walk.first
         while place is not None:
