@@ -159,7 +159,7 @@ def get(scope: Scope, thread_id: str, *, include_deleted: bool = False) -> Read[
 def list_(
     scope: Scope,
     *,
-    metadata: Mapping[str, Any] | None = None,
+    metadata: Mapping[str, object] | None = None,
     archived: bool | None = None,
     include_deleted: bool = False,
     after: str | None = None,
