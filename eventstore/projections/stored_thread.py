@@ -405,17 +405,27 @@ class StoredThread:
         return rows
 
     def prefetch(self, stretch: tree.Range) -> None:
-        """Read the messages of a range, with the events that hold their content, at once."""
+        """Read a range at once: messages, the events that hold their words, branch points.
+
+        Only for views that change nothing: what is read lies over what was changed.
+        """
         if stretch.hop or self._tenant is None:
             return
+        segment, start, end = stretch.segment, stretch.start, stretch.end
         category = find_category(self._tx, ids.THREAD)
-        where = (self._tenant, self.thread_id, stretch.segment, stretch.start, stretch.end)
+        where = (self._tenant, self.thread_id, segment, start, end)
         stream = StreamKey(self._tenant_name, ids.THREAD, self.thread_id)
+        points: dict[Place, BranchPointRow | None] = self._known[BranchPointRow]
         for columns in self._tx.all(_RANGE, (category, *where)):
             row = decode_message(columns)
             self._keep(MessageRow, row.message_id, row)
             stored = read.StoredEvent(columns[16], stream, *columns[17:])
             self._events[stored.version] = read.as_event(self._log, stored)
+            if row.place is not None:
+                points.setdefault(row.place, None)
+        inside = "hop = 0 AND segment = ? AND depth BETWEEN ? AND ?"
+        for point in self._find(BranchPointRow, inside, (segment, start, end)):
+            points[point.place] = point
 
 
 def write_rows(tx: Transaction, rows: Iterable[tuple[int, bytes, Row | HeadMove]]) -> None:
