@@ -72,6 +72,9 @@ class AssistantDeciding:
         versions = list(fold_assistant(stream.id, self._history(stream)))
         return versions[-1] if versions else None
 
+    def check(self, request: AppendRequest) -> None:
+        """There are no guards but the expected version."""
+
     def decide(self, request: AppendRequest, command: c.Command) -> Sequence[Decided]:
         stream = request.stream
         decided = decide_assistant(self._current(stream), command, stream.text)

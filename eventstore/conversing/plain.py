@@ -18,6 +18,9 @@ class PlainDeciding:
     def __init__(self, tx: Transaction, log: Log) -> None:
         """There is nothing to look up."""
 
+    def check(self, request: AppendRequest) -> None:
+        """There are no guards but the expected version."""
+
     def decide(self, _: AppendRequest, command: Sequence[Decided]) -> Sequence[Decided]:
         return command
 

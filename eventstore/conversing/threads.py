@@ -64,11 +64,13 @@ class ThreadDeciding:
             self._views[stream] = view
         return view
 
+    def check(self, request: AppendRequest) -> None:
+        if request.options is not None and request.options.expected_head is not None:
+            check_expected_head(self._view(request.stream), request.options.expected_head)
+
     def decide(self, request: AppendRequest, command: c.Command) -> Sequence[Decided]:
         guards: Guards = request.options or _NO_GUARDS
         view = self._view(request.stream)
-        if guards.expected_head is not None:
-            check_expected_head(view, guards.expected_head)
         if isinstance(command, c.ForkThread):
             decided = decide_fork(self._tx, self._log, request.stream.tenant, view, command)
         else:

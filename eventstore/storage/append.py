@@ -84,6 +84,9 @@ Outcome: TypeAlias = Appended | Failed
 class Deciding(Protocol):
     """Decides and projects the requests to one category, within one transaction."""
 
+    def check(self, request: AppendRequest) -> None:
+        """Hold the request's own guards, once, before its first command is decided."""
+
     def decide(self, request: AppendRequest, command: Any) -> Sequence[Decided]:  # noqa: ANN401
         """Return the events a command leads to, or raise a refusal."""
 
@@ -215,6 +218,7 @@ class _Batch:
             if request.key is not None and (known := self._known_key(request, head)) is not None:
                 return self._repeat(request, deciding, known)
             expectations.check(request.expected, head.version, request.stream.text)
+            deciding.check(request)
             results = [
                 self._perform(request, deciding, head, command) for command in request.commands
             ]
