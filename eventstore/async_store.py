@@ -25,9 +25,11 @@ from eventstore.operations import (
     assistants,
     branches,
     events,
+    message_pages,
     messages,
     projections,
     replay,
+    run_context,
     run_steps,
     runs,
     threads,
@@ -82,16 +84,16 @@ class AsyncMessages(_Resource):
 
     create = asynchronous(messages.create)
     create_many = asynchronous(messages.create_many)
-    get = asynchronous(messages.get)
-    list = asynchronous(messages.list_)
+    get = asynchronous(message_pages.get)
+    list = asynchronous(message_pages.list_)
     edit = asynchronous(messages.edit)
     regenerate = asynchronous(messages.regenerate)
     amend = asynchronous(messages.amend)
     update = asynchronous(messages.update)
-    revisions = asynchronous(messages.revisions)
+    revisions = asynchronous(message_pages.revisions)
     remove = asynchronous(messages.remove)
     restore = asynchronous(messages.restore)
-    queued = asynchronous(messages.queued)
+    queued = asynchronous(message_pages.queued)
 
 
 class AsyncBranches(_Resource):
@@ -132,7 +134,7 @@ class AsyncRuns(_Resource):
     expire = asynchronous(runs.expire)
     get = asynchronous(runs.get)
     list = asynchronous(runs.list_)
-    context = asynchronous(runs.context)
+    context = asynchronous(run_context.context)
 
 
 class AsyncAssistants(_Resource):

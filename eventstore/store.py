@@ -23,9 +23,11 @@ from eventstore.operations import (
     assistants,
     branches,
     events,
+    message_pages,
     messages,
     projections,
     replay,
+    run_context,
     run_steps,
     runs,
     threads,
@@ -77,16 +79,16 @@ class Messages(_Resource):
 
     create = sync(messages.create)
     create_many = sync(messages.create_many)
-    get = sync(messages.get)
-    list = sync(messages.list_)
+    get = sync(message_pages.get)
+    list = sync(message_pages.list_)
     edit = sync(messages.edit)
     regenerate = sync(messages.regenerate)
     amend = sync(messages.amend)
     update = sync(messages.update)
-    revisions = sync(messages.revisions)
+    revisions = sync(message_pages.revisions)
     remove = sync(messages.remove)
     restore = sync(messages.restore)
-    queued = sync(messages.queued)
+    queued = sync(message_pages.queued)
 
 
 class Branches(_Resource):
@@ -127,7 +129,7 @@ class Runs(_Resource):
     expire = sync(runs.expire)
     get = sync(runs.get)
     list = sync(runs.list_)
-    context = sync(runs.context)
+    context = sync(run_context.context)
 
 
 class Assistants(_Resource):

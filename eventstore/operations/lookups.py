@@ -5,18 +5,18 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from eventstore.conversation.rows import ThreadRow
+from eventstore.conversation.rows import RunRow, ThreadRow
 from eventstore.conversation.state import FoldedThread
 from eventstore.core import ids
 from eventstore.core.events import StreamKey, microseconds
-from eventstore.errors import InvalidInput, ThreadNotFound
+from eventstore.errors import InvalidInput, RunNotFound, ThreadNotFound
 from eventstore.operations.operation import Scope
 from eventstore.projections.folding import fold_thread
 from eventstore.projections.stored_thread import StoredThread
 from eventstore.storage import read
 from eventstore.storage.transaction import Transaction
 
-__all__ = ["Moment", "folded_at", "live_thread", "thread_key", "thread_row"]
+__all__ = ["Moment", "existing_run", "folded_at", "live_thread", "thread_key", "thread_row"]
 
 
 def thread_key(scope: Scope, thread_id: str) -> StreamKey:
@@ -43,6 +43,18 @@ def thread_row(view: StoredThread | FoldedThread) -> ThreadRow:
     """Return the row of a thread that is known to exist."""
     assert view.thread is not None  # noqa: S101 (looked up before)
     return view.thread
+
+
+def existing_run(view: StoredThread, run_id: str) -> RunRow:
+    """Return the row of a run.
+
+    Raises:
+        RunNotFound: the thread has none of this id.
+    """
+    row = view.run(ids.parse(ids.RUN, run_id, "run_id"))
+    if row is None:
+        raise RunNotFound(run_id, ids.show(ids.THREAD, view.thread_id))
+    return row
 
 
 class Moment:

@@ -1,4 +1,4 @@
-"""``store.messages``: saying things, changing them without losing any, and reading them back."""
+"""``store.messages``, writing: saying things, and changing them without losing any."""
 
 from __future__ import annotations
 
@@ -9,15 +9,9 @@ from typing import Any, Final, Unpack
 from msgspec import UNSET, UnsetType
 
 from eventstore.conversation import commands as c
-from eventstore.conversation import present, tree
-from eventstore.conversation.decide import branches as branch_rules
-from eventstore.conversation.decide.common import hidden_above, placed_message
-from eventstore.conversation.rows import MessageRow, Place
-from eventstore.conversation.values import Message, Revision
+from eventstore.conversation.values import Message
 from eventstore.core import ids
-from eventstore.core.json_values import check_text
-from eventstore.core.pages import PageOf, check_limit, decode_cursor, encode_cursor
-from eventstore.errors import InvalidInput, MessageNotFound
+from eventstore.errors import InvalidInput
 from eventstore.operations.inputs import (
     checked_draft,
     checked_metadata,
@@ -30,18 +24,9 @@ from eventstore.operations.inputs import (
     unset_or,
 )
 from eventstore.operations.lookups import (
-    Moment,
-    folded_at,
-    live_thread,
     thread_key,
-    thread_row,
 )
-from eventstore.operations.operation import Read, Scope, Write, WriteOptions, to_thread, write
-from eventstore.projections import paths
-from eventstore.projections.indexes import find_external_id
-from eventstore.projections.stored_thread import StoredThread
-from eventstore.storage.interning import find_tenant
-from eventstore.storage.transaction import Transaction
+from eventstore.operations.operation import Scope, Write, WriteOptions, to_thread, write
 
 _NAME_MAX: Final = 255
 _LABEL_MAX: Final = 255
@@ -310,218 +295,3 @@ def restore(
     """
     command = c.RestoreMessage(target=message_key(message_id))
     return to_thread(scope, thread_id, command, options)
-
-
-# -- reading ---------------------------------------------------------------------------------------
-
-
-def get(
-    scope: Scope,
-    thread_id: str,
-    message_id: str | None = None,
-    *,
-    external_id: str | None = None,
-    include_deleted: bool = False,
-) -> Read[Message]:
-    """Return one message, by id or by the external id it was given.
-
-    Raises:
-        ThreadNotFound, MessageNotFound: it is not there, or removed (unless ``include_deleted``).
-    """
-    key = thread_key(scope, thread_id)
-    if (message_id is None) == (external_id is None):
-        raise InvalidInput("message_id", "give either it or external_id", "Give exactly one.")
-    given = None if message_id is None else message_key(message_id)
-
-    def look(tx: Transaction) -> Message:
-        view = live_thread(tx, scope, key, include_deleted=include_deleted)
-        wanted = given
-        if wanted is None and external_id is not None:
-            tenant = find_tenant(tx, scope.tenant)
-            wanted = find_external_id(tx, tenant or 0, key.id, external_id)
-        row = None if wanted is None else view.message(wanted)
-        if row is None or (not include_deleted and _hidden(view, row)):
-            raise MessageNotFound(message_id or f"with external id {external_id}", key.text)
-        return present.message_value(view, row)
-
-    return Read(look)
-
-
-def _hidden(view: StoredThread, row: MessageRow) -> bool:
-    return row.removed is not None or (row.place is not None and hidden_above(view, row.place))
-
-
-def list_(
-    scope: Scope,
-    thread_id: str,
-    *,
-    branch: str | None = None,
-    until: str | None = None,
-    at_version: int | None = None,
-    at_time: datetime | None = None,
-    after: str | None = None,
-    before: str | None = None,
-    limit: int | None = None,
-    order: str = "asc",
-) -> Read[PageOf[Message]]:
-    """Return a page of a path: the active one, or that of ``branch`` (a message's id or a label).
-
-    ``until`` stops at a message. ``after`` and ``before`` are message ids on the path, or ``after``
-    is a page's ``next_cursor``; a cursor pins the path, so one listing is one path even if somebody
-    selects another meanwhile. ``at_version`` and ``at_time`` read the past, which costs a replay.
-
-    Raises:
-        ThreadNotFound, MessageNotFound, InvalidInput.
-    """
-    key = thread_key(scope, thread_id)
-    size = check_limit(limit, scope.log.limits.page_size_max)
-    if order not in {"asc", "desc"}:
-        raise InvalidInput("order", f"{order!r:.40} is unknown", "Use 'asc' or 'desc'.")
-    bounds = _Bounds(
-        _branch_key(branch),
-        optional_id(ids.MESSAGE, until, "until"),
-        after,
-        before,
-        order == "desc",
-    )
-    moment = Moment(at_version, at_time)
-
-    def look(tx: Transaction) -> PageOf[Message]:
-        pinned = bounds.pinned_version
-        then = moment if pinned is None else Moment(pinned, None)
-        if then.is_now:
-            view: paths.View = live_thread(tx, scope, key)
-        else:
-            view = folded_at(tx, scope, key, then)
-        return _page(view, bounds, size, None if then.is_now else thread_row(view).version)
-
-    return Read(look)
-
-
-def _branch_key(branch: str | None) -> bytes | str | None:
-    if branch is None or not branch.startswith(f"{ids.MESSAGE}_"):
-        return None if branch is None else check_text(branch, "branch", _LABEL_MAX)
-    return message_key(branch, "branch")
-
-
-class _Bounds:
-    """Which part of which path a listing asks for."""
-
-    def __init__(
-        self,
-        branch: bytes | str | None,
-        until: bytes | None,
-        after: str | None,
-        before: str | None,
-        newest_first: bool,  # noqa: FBT001 (private)
-    ) -> None:
-        self.newest_first = newest_first
-        self._branch = branch
-        self._until = until
-        self._end: bytes | None = None
-        self._seen_depth: int | None = None
-        self.pinned_version: int | None = None
-        if after is not None and after.startswith("c_"):
-            self._end, self._seen_depth, self.pinned_version, order = decode_cursor(_CURSOR, after)
-            if order != newest_first:
-                raise InvalidInput("order", "is not the cursor's", "Keep the order of the listing.")
-            after = None
-        self._after = optional_id(ids.MESSAGE, after, "after")
-        self._before = optional_id(ids.MESSAGE, before, "before")
-
-    def end(self, view: paths.View) -> MessageRow | None:
-        """Return the last message of the path."""
-        if self._end is not None:
-            return view.message(self._end)
-        if self._until is not None and self._branch is None:
-            return placed_message(view, self._until)[0]
-        if self._branch is not None:
-            leaf = branch_rules.resolve(view, self._branch)
-            return leaf if self._until is None else self._stopped(view, leaf)
-        head = thread_row(view).head
-        return None if head is None else view.message(head)
-
-    def _stopped(self, view: paths.View, leaf: MessageRow) -> MessageRow:
-        row, place = placed_message(view, self._until or b"")
-        if leaf.place is None or not tree.on_path(view, place, leaf.place):
-            raise InvalidInput("until", "is not on the branch", "Name a message of its path.")
-        return row
-
-    def depths(self, view: paths.View, end: Place) -> paths.Window:
-        """Return the depths of the path that are asked for."""
-        first, last = 1, end.depth
-        lower, upper = self._after, self._before
-        if self.newest_first:
-            lower, upper = upper, lower
-        if lower is not None:
-            first = self._depth(view, end, lower) + 1
-        if upper is not None:
-            last = self._depth(view, end, upper) - 1
-        if self._seen_depth is not None:
-            if self.newest_first:
-                last = min(last, self._seen_depth - 1)
-            else:
-                first = max(first, self._seen_depth + 1)
-        return paths.Window(first, last)
-
-    def _depth(self, view: paths.View, end: Place, message_id: bytes) -> int:
-        _, place = placed_message(view, message_id)
-        if not tree.on_path(view, place, end):
-            raise InvalidInput(
-                "after", "or before: the message is not on the path", "Name a message of the path."
-            )
-        return place.depth
-
-    def cursor(self, end: MessageRow, depth: int, version: int | None) -> str:
-        """Return where the next page begins."""
-        return encode_cursor(_CURSOR, end.message_id, depth, version, self.newest_first)
-
-
-def _page(
-    view: paths.View, bounds: _Bounds, size: int | None, version: int | None
-) -> PageOf[Message]:
-    end = bounds.end(view)
-    if end is None or end.place is None:
-        return PageOf[Message].model_construct(data=())
-    wanted = bounds.depths(view, end.place)
-    shown = wanted.page(size, newest_first=bounds.newest_first)
-    messages = paths.message_values(view, paths.window(view, end.place, shown))
-    if bounds.newest_first:
-        messages = messages[::-1]
-    more = shown.first > wanted.first if bounds.newest_first else shown.last < wanted.last
-    depth = shown.first if bounds.newest_first else shown.last
-    cursor = bounds.cursor(end, depth, version) if more and messages else None
-    return PageOf[Message].model_construct(data=messages, next_cursor=cursor)
-
-
-def revisions(scope: Scope, thread_id: str, message_id: str) -> Read[list[Revision]]:
-    """Return every wording of a message, the first one first.
-
-    Raises:
-        ThreadNotFound, MessageNotFound.
-    """
-    key, wanted = thread_key(scope, thread_id), message_key(message_id)
-
-    def look(tx: Transaction) -> list[Revision]:
-        view = live_thread(tx, scope, key)
-        row = view.message(wanted)
-        if row is None:
-            raise MessageNotFound(message_id, key.text)
-        return present.revisions(view, row)
-
-    return Read(look)
-
-
-def queued(scope: Scope, thread_id: str) -> Read[list[Message]]:
-    """Return the messages that wait for a run to end, in the order they were sent.
-
-    Raises:
-        ThreadNotFound.
-    """
-    key = thread_key(scope, thread_id)
-
-    def look(tx: Transaction) -> list[Message]:
-        view = live_thread(tx, scope, key)
-        return [present.message_value(view, row) for row in view.queued_messages()]
-
-    return Read(look)

@@ -8,23 +8,18 @@ when one is under way.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, NamedTuple, Unpack
+from typing import Any, Final, Unpack
 
 from msgspec import UNSET, UnsetType
 
 from eventstore.conversation import commands as c
-from eventstore.conversation import tree
 from eventstore.conversation.content import ToolResultPart
-from eventstore.conversation.context import context_digest
-from eventstore.conversation.present import message_value, run_value
-from eventstore.conversation.rows import RunRow
-from eventstore.conversation.run_lifecycle import TERMINAL
-from eventstore.conversation.values import Message, Run, RunContext
+from eventstore.conversation.present import run_value
+from eventstore.conversation.values import Run
 from eventstore.core import ids
-from eventstore.core.chain import SALT_BYTES
 from eventstore.core.json_values import check_json, check_text
 from eventstore.core.pages import PageOf, check_limit, decode_cursor, encode_cursor
-from eventstore.errors import InvalidInput, RunNotFound
+from eventstore.errors import InvalidInput
 from eventstore.operations.inputs import (
     checked_draft,
     checked_metadata,
@@ -36,12 +31,9 @@ from eventstore.operations.inputs import (
     optional_text,
     unset_or,
 )
-from eventstore.operations.lookups import live_thread, thread_key
+from eventstore.operations.lookups import existing_run, live_thread, thread_key
 from eventstore.operations.operation import Read, Scope, Write, WriteOptions, to_thread
-from eventstore.projections import paths
-from eventstore.projections.folding import fold_thread
 from eventstore.projections.runs import RUNS
-from eventstore.projections.stored_thread import StoredThread
 from eventstore.storage.interning import find_tenant
 from eventstore.storage.transaction import Transaction
 
@@ -272,13 +264,6 @@ def expire(
 # -- reading ---------------------------------------------------------------------------------------
 
 
-def _existing(view: StoredThread, run_id: str) -> RunRow:
-    row = view.run(_run_key(run_id))
-    if row is None:
-        raise RunNotFound(run_id, ids.show(ids.THREAD, view.thread_id))
-    return row
-
-
 def get(scope: Scope, thread_id: str, run_id: str) -> Read[Run]:
     """Return a run.
 
@@ -289,7 +274,7 @@ def get(scope: Scope, thread_id: str, run_id: str) -> Read[Run]:
 
     def look(tx: Transaction) -> Run:
         view = live_thread(tx, scope, key)
-        return run_value(view, _existing(view, run_id))
+        return run_value(view, existing_run(view, run_id))
 
     return Read(look)
 
@@ -320,114 +305,3 @@ def list_(
         )
 
     return Read(look)
-
-
-def context(
-    scope: Scope,
-    thread_id: str,
-    run_id: str,
-    *,
-    step_id: str | None = None,
-    last_messages: int | None = None,
-    leave_out: Sequence[str] = (),
-) -> Read[RunContext]:
-    """Return the messages a run works with: the path to its last one. Writes nothing.
-
-    ``last_messages`` keeps the newest; ``leave_out`` names messages to skip. Hand the context to
-    ``runs.steps.start`` to record what the step saw. With ``step_id`` the list that a recorded step
-    saw is rebuilt from the events, and ``verified`` says whether it equals what was recorded.
-
-    Raises:
-        ThreadNotFound, RunNotFound, InvalidInput.
-    """
-    key = thread_key(scope, thread_id)
-    skipped = frozenset(message_key(one, "leave_out") for one in leave_out)
-    step = optional_id(ids.STEP, step_id, "step_id")
-    check_limit(last_messages, scope.log.limits.page_size_max)
-
-    def look(tx: Transaction) -> RunContext:
-        view = live_thread(tx, scope, key)
-        row = _existing(view, run_id)
-        if step is not None:
-            return _rebuilt(tx, scope, view, row, step)
-        end = row.last_message
-        if not row.started and row.status not in TERMINAL:
-            end = view.thread.head if view.thread is not None else None
-        return _context(scope, view, row, end, _Selection(skipped, last_messages))
-
-    return Read(look)
-
-
-class _Selection(NamedTuple):
-    """Which messages of a path a context takes."""
-
-    skipped: frozenset[bytes]
-    last_messages: int | None
-
-
-def _context(
-    scope: Scope,
-    view: StoredThread,
-    run: RunRow,
-    end_id: bytes | None,
-    selection: _Selection,
-) -> RunContext:
-    end = None if end_id is None else view.message(end_id)
-    rows, ranges = [], []
-    if end is not None and end.place is not None:
-        depths = paths.Window(1, end.place.depth).page(selection.last_messages, newest_first=True)
-        rows = paths.window(view, end.place, depths)
-        ranges = [
-            one._replace(start=max(one.start, depths.first))
-            for one in tree.ranges(view, end.place)
-            if one.end >= depths.first
-        ]
-    skipped = selection.skipped
-    messages = tuple(message_value(view, row) for row in rows if row.message_id not in skipped)
-    left_out = tuple(ids.show(ids.MESSAGE, r.message_id) for r in rows if r.message_id in skipped)
-    salt = scope.log.sources.chance(SALT_BYTES)
-    return RunContext(
-        thread_id=ids.show(ids.THREAD, view.thread_id),
-        run_id=ids.show(ids.RUN, run.run_id),
-        messages=messages,
-        left_out=left_out,
-        head_id=ids.show_or_none(ids.MESSAGE, end_id),
-        version=0 if view.thread is None else view.thread.version,
-        ranges=tuple((one.hop, one.segment, one.start, one.end) for one in ranges),
-        salt=salt,
-        digest=context_digest(salt, messages),
-    )
-
-
-def _rebuilt(
-    tx: Transaction, scope: Scope, view: StoredThread, run: RunRow, step_id: bytes
-) -> RunContext:
-    """Rebuild what a step saw from the thread's events up to the version it saw."""
-    step = view.step(step_id)
-    if step is None or step.run_id != run.run_id:
-        raise InvalidInput("step_id", "is not a step of this run", "See runs.steps.list().")
-    seen = view.event(step.version).data
-    version = seen.seen_version or step.version
-    state = fold_thread(tx, scope.log, scope.tenant, view.thread_id, until=version)
-    left_out = set(seen.left_out)
-    messages: list[Message] = []
-    end = None if seen.head is None else state.message(seen.head)
-    if end is not None and end.place is not None and seen.ranges:
-        first = min(one[2] for one in seen.ranges)
-        rows = paths.window(state, end.place, paths.Window(first, end.place.depth))
-        messages = [message_value(state, row) for row in rows if row.message_id not in left_out]
-    verified = None
-    if seen.digest is not None and seen.salt is not None:
-        verified = context_digest(seen.salt, messages) == seen.digest
-    return RunContext(
-        thread_id=ids.show(ids.THREAD, view.thread_id),
-        run_id=ids.show(ids.RUN, run.run_id),
-        messages=tuple(messages),
-        left_out=tuple(ids.show(ids.MESSAGE, one) for one in seen.left_out),
-        head_id=ids.show_or_none(ids.MESSAGE, seen.head),
-        version=version,
-        ranges=seen.ranges,
-        salt=seen.salt,
-        digest=seen.digest,
-        verified=verified,
-    )
