@@ -1,0 +1,376 @@
+"""What every way of running a store has to keep: a class of tests to subclass.
+
+::
+
+    class TestOnOurEngine(ConformanceSuite):
+        @contextmanager
+        def opened(self, place):
+            with ConversationStore.open(make_engine(place / "chat.db")) as store:
+                yield store
+
+``opened`` gives a store on the database in the folder ``place``; asked again with the same
+folder, it gives another store on the same database. An async store goes through :func:`blocking`,
+so that the same tests, threads included, hold both faces. :func:`within` sends each write through
+``connection=``.
+"""
+# ruff: noqa: S101 (these are tests)
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from eventstore.core import ids
+from eventstore.errors import (
+    IdempotencyConflict,
+    MessageNotFound,
+    Refused,
+    StoreClosed,
+    ThreadNotFound,
+    WrongExpectedHead,
+    WrongExpectedVersion,
+)
+
+__all__ = ["ConformanceSuite", "blocking", "within"]
+
+_RESOURCES: Final = frozenset(
+    {"threads", "messages", "branches", "runs", "steps", "assistants"}
+    | {"events", "projections", "replay"}
+)
+_BINDS: Final = frozenset({"tenant", "acting"})
+
+
+class _Seen:
+    """A store, or a resource of one, whose methods are called in another manner."""
+
+    def __init__(self, inner: Any, manner: Callable[[Callable[..., Any]], Any]) -> None:  # noqa: ANN401
+        self._inner = inner
+        self._manner = manner
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401
+        found = getattr(self._inner, name)
+        if name in _RESOURCES and not callable(
+            found
+        ):  # `replay.steps` is a method, `runs.steps` not
+            return _Seen(found, self._manner)
+        if name in _BINDS:
+            return lambda *args, **kwargs: _Seen(found(*args, **kwargs), self._manner)
+        return self._manner(found) if callable(found) else found
+
+
+@contextmanager
+def blocking(opening: Callable[[], AbstractAsyncContextManager[Any]]) -> Iterator[Any]:
+    """Open an async store and show it as a sync one, in an event loop in a thread of its own.
+
+    Many threads may call it at once: their calls are tasks of that loop.
+    """
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, name="conformance-loop")
+    thread.start()
+
+    def wait(awaitable: Any) -> Any:  # noqa: ANN401
+        async def waited() -> Any:  # noqa: ANN401
+            return await awaitable
+
+        return asyncio.run_coroutine_threadsafe(waited(), loop).result()
+
+    def manner(method: Callable[..., Any]) -> Any:  # noqa: ANN401
+        def call(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+            answer = method(*args, **kwargs)
+            if hasattr(answer, "__aenter__"):
+                return _entered(answer, wait)
+            if hasattr(answer, "__aiter__"):
+                return iter(wait(_all(answer)))
+            return wait(answer) if inspect.isawaitable(answer) else answer
+
+        return call
+
+    async def made() -> AbstractAsyncContextManager[Any]:
+        return opening()
+
+    try:
+        with _entered(wait(made()), wait) as store:
+            yield _Seen(store, manner)
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+async def _all(items: Any) -> list[Any]:  # noqa: ANN401
+    return [item async for item in items]
+
+
+@contextmanager
+def _entered(context: Any, wait: Callable[[Any], Any]) -> Iterator[Any]:  # noqa: ANN401
+    inside = wait(context.__aenter__())
+    try:
+        yield inside
+    except BaseException as error:
+        if not wait(context.__aexit__(type(error), error, error.__traceback__)):
+            raise
+    else:
+        wait(context.__aexit__(None, None, None))
+
+
+def within(store: Any, transaction: Callable[[], Any]) -> Any:  # noqa: ANN401
+    """Show a store, sync or async, that makes each write with ``connection=``, in its transaction.
+
+    ``transaction`` is the ``begin`` of the application's engine.
+    """
+
+    def manner(method: Callable[..., Any]) -> Any:  # noqa: ANN401
+        if "options" not in inspect.signature(method).parameters or method.__name__ == "batch":
+            return method
+
+        def call(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+            with transaction() as connection:
+                return method(*args, **kwargs, connection=connection)
+
+        async def call_async(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+            async with transaction() as connection:
+                return await method(*args, **kwargs, connection=connection)
+
+        return call_async if inspect.iscoroutinefunction(store.close) else call
+
+    return _Seen(store, manner)
+
+
+def _texts(store: Any, thread_id: str) -> list[str]:  # noqa: ANN401
+    return [message.text for message in store.messages.list(thread_id)]
+
+
+def _say(store: Any, thread_id: str, text: str, **options: Any) -> Any:  # noqa: ANN401
+    return store.messages.create(thread_id, role="user", content=text, **options)
+
+
+def _kind(act: Callable[[], Any]) -> str:
+    """Return the name of the error that a call raises, or "" if it does not."""
+    try:
+        act()
+    except Exception as error:  # noqa: BLE001 (the caller compares)
+        return type(error).__name__
+    return ""
+
+
+class ConformanceSuite:
+    """Subclass it and override :meth:`opened`."""
+
+    lasting = True
+    """Another store sees what the first one wrote: not so in memory."""
+    parallel = True
+    """Several threads may write at once: not so where each waits in a transaction of its own."""
+
+    def opened(self, place: Path) -> AbstractContextManager[Any]:
+        """Open a store on the database in ``place``."""
+        raise NotImplementedError
+
+    @pytest.fixture
+    def store(self, tmp_path: Path) -> Iterator[Any]:
+        """A store on an empty database; afterwards its tables must say what its events say."""
+        with self.opened(tmp_path) as store:
+            yield store
+            if _kind(store.health) != "StoreClosed":
+                assert store.projections.compare().findings == ()
+
+    def test_what_was_written_is_read_back(self, store: Any) -> None:  # noqa: ANN401
+        thread = store.threads.create(title="a title", metadata={"user": "u"})
+        question = _say(store, thread.id, "why?")
+        answer = store.messages.create(thread.id, role="assistant", content="because")
+        assert _texts(store, thread.id) == ["why?", "because"]
+        assert (question.version, answer.version, answer.parent_id) == (2, 3, question.id)
+        found = store.threads.get(thread.id)
+        assert (found.title, found.metadata, found.version) == ("a title", {"user": "u"}, 3)
+
+    def test_another_store_sees_it(self, tmp_path: Path) -> None:
+        if not self.lasting:
+            pytest.skip("what is kept in memory goes with its store")
+        with self.opened(tmp_path) as store:
+            thread = store.threads.create()
+            _say(store, thread.id, "kept")
+        with self.opened(tmp_path) as again:
+            assert _texts(again, thread.id) == ["kept"]
+            _say(again, thread.id, "and more")
+            assert [event.version for event in again.events.read(thread.id)] == [1, 2, 3]
+
+    def test_branches_are_kept_side_by_side(self, store: Any) -> None:  # noqa: ANN401
+        thread = store.threads.create()
+        question = _say(store, thread.id, "q")
+        answer = store.messages.create(thread.id, role="assistant", content="a")
+        other = store.messages.regenerate(thread.id, answer.id, content="b")
+        assert _texts(store, thread.id) == ["q", "b"]
+        store.branches.select(thread.id, answer.id)
+        assert _texts(store, thread.id) == ["q", "a"]
+        store.messages.edit(thread.id, question.id, content="q2")
+        assert _texts(store, thread.id) == ["q2"]
+        assert [m.id for m in store.branches.siblings(thread.id, other.id)] == [answer.id, other.id]
+
+    def test_a_fork_shares_what_was_before_it(self, store: Any) -> None:  # noqa: ANN401
+        thread = store.threads.create()
+        first = _say(store, thread.id, "shared")
+        _say(store, thread.id, "after the fork")
+        fork = store.threads.fork(thread.id, at_message=first.id)
+        _say(store, fork.id, "own")
+        assert _texts(store, fork.id) == ["shared", "own"]
+        assert _texts(store, thread.id) == ["shared", "after the fork"]
+
+    def test_what_is_said_during_a_run_waits_for_its_end(self, store: Any) -> None:  # noqa: ANN401
+        thread = store.threads.create()
+        _say(store, thread.id, "go")
+        run = store.runs.create(thread.id)
+        store.runs.start(thread.id, run.id)
+        assert _say(store, thread.id, "later").status == "queued"
+        store.messages.create(thread.id, role="assistant", content="done", run_id=run.id)
+        assert store.runs.complete(thread.id, run.id).status == "completed"
+        assert _texts(store, thread.id) == ["go", "done", "later"]
+
+    def test_a_batch_happens_as_a_whole_or_not_at_all(self, store: Any) -> None:  # noqa: ANN401
+        thread = store.threads.create()
+        with store.threads.batch(thread.id) as batch:
+            first = batch.messages.create(role="user", content="1")
+            batch.messages.create(role="user", content="2", parent_id=first.id)
+        assert _texts(store, thread.id) == ["1", "2"]
+
+        def refused() -> None:
+            with store.threads.batch(thread.id) as batch:
+                batch.messages.create(role="user", content="3")
+                batch.messages.remove(ids.show(ids.MESSAGE, bytes(16)))
+
+        assert _kind(refused) == MessageNotFound.__name__
+        assert _texts(store, thread.id) == ["1", "2"]
+        assert store.threads.get(thread.id).version == 3  # noqa: PLR2004 (created, 1, 2)
+
+    def test_a_refusal_leaves_nothing(self, store: Any) -> None:  # noqa: ANN401
+        thread = store.threads.create()
+        _say(store, thread.id, "only")
+        store.threads.archive(thread.id)
+        version = store.threads.get(thread.id).version
+        with pytest.raises(Refused):
+            _say(store, thread.id, "x")
+        with pytest.raises(ThreadNotFound):
+            _say(store, ids.show(ids.THREAD, bytes(16)), "x")
+        assert store.threads.get(thread.id).version == version
+        assert [event.version for event in store.events.read(thread.id)][-1] == version
+
+    def test_guards_hold(self, store: Any) -> None:  # noqa: ANN401
+        thread = store.threads.create()
+        first = _say(store, thread.id, "1")
+        _say(store, thread.id, "2", expected_head=first.id, expected_version=2)
+        with pytest.raises(WrongExpectedHead):
+            _say(store, thread.id, "3", expected_head=first.id)
+        with pytest.raises(WrongExpectedVersion):
+            _say(store, thread.id, "3", expected_version=2)
+        assert _texts(store, thread.id) == ["1", "2"]
+
+    def test_a_repeated_key_returns_the_first_result(self, store: Any) -> None:  # noqa: ANN401
+        thread = store.threads.create()
+        first = _say(store, thread.id, "once", idempotency_key="k")
+        again = _say(store, thread.id, "once", idempotency_key="k")
+        assert (again.id, again.version) == (first.id, first.version)
+        with pytest.raises(IdempotencyConflict):
+            _say(store, thread.id, "something else", idempotency_key="k")
+        assert _texts(store, thread.id) == ["once"]
+
+    def test_events_of_the_application_are_kept_in_order(self, store: Any) -> None:  # noqa: ANN401
+        stream = "invoice_" + "0" * 31 + "1"
+        receipt = store.events.append(
+            stream, [{"type": "Sent", "data": {"n": n}} for n in range(3)], expected_version="any"
+        )
+        store.events.append(stream, [{"type": "Paid"}], expected_version=3)
+        with pytest.raises(WrongExpectedVersion):
+            store.events.append(stream, [{"type": "Paid"}], expected_version=3)
+        assert receipt.version == 3  # noqa: PLR2004 (three events)
+        read = list(store.events.read(stream))
+        assert [event.type for event in read] == ["Sent", "Sent", "Sent", "Paid"]
+        assert [event.position for event in store.events.read_all()] == [e.position for e in read]
+
+    def test_tenants_know_nothing_of_each_other(self, store: Any) -> None:  # noqa: ANN401
+        thread = store.threads.create()
+        with pytest.raises(ThreadNotFound):
+            store.tenant("other").threads.get(thread.id)
+        assert list(store.tenant("other").events.read_all()) == []
+
+    def test_replay_equals_what_is_live(self, store: Any) -> None:  # noqa: ANN401
+        thread = store.threads.create()
+        question = _say(store, thread.id, "q")
+        store.messages.create(thread.id, role="assistant", content="a")
+        store.messages.amend(thread.id, question.id, content="q, amended")
+        store.messages.edit(thread.id, question.id, content="q2")
+        _say(store, thread.id, "more")
+        replayed = [message.text for message in store.replay.state(thread.id).messages]
+        assert replayed == _texts(store, thread.id) == ["q2", "more"]
+        steps = list(store.replay.steps(thread.id))
+        assert [step.event.version for step in steps] == [1, 2, 3, 4, 5, 6]
+
+    def test_a_rebuild_changes_nothing(self, store: Any) -> None:  # noqa: ANN401
+        thread = store.threads.create()
+        for text in "abc":
+            _say(store, thread.id, text)
+        before = list(store.messages.list(thread.id))
+        assert store.projections.rebuild().threads == 1
+        assert list(store.messages.list(thread.id)) == before
+
+    def test_writers_at_once_leave_no_gap_and_no_double(self, store: Any) -> None:  # noqa: ANN401
+        workers, each = 8, 5
+        thread = store.threads.create()
+        with ThreadPoolExecutor(workers) as pool:
+            made = [
+                message
+                for written in pool.map(
+                    lambda worker: [_say(store, thread.id, f"{worker}.{n}") for n in range(each)],
+                    range(workers),
+                )
+                for message in written
+            ]
+        versions = sorted(message.version for message in made)
+        assert versions == list(range(2, 2 + workers * each))
+        listed = {message.id: message.version for message in store.messages.list(thread.id)}
+        assert listed == {message.id: message.version for message in made}
+
+    def test_of_writers_who_saw_the_same_head_one_wins(self, store: Any) -> None:  # noqa: ANN401
+        workers = 8
+        thread = store.threads.create()
+        head = _say(store, thread.id, "head")
+        with ThreadPoolExecutor(workers) as pool:
+            kinds = list(
+                pool.map(
+                    lambda n: _kind(lambda: _say(store, thread.id, str(n), expected_head=head.id)),
+                    range(workers),
+                )
+            )
+        assert sorted(kinds) == ["", *[WrongExpectedHead.__name__] * (workers - 1)]
+        assert len(_texts(store, thread.id)) == 2  # noqa: PLR2004 (the head and the winner's)
+
+    def test_reads_and_writes_at_once_do_not_disturb_each_other(self, store: Any) -> None:  # noqa: ANN401
+        workers = 6
+        thread = store.threads.create()
+
+        def work(worker: int) -> None:
+            for n in range(4):
+                _say(store, thread.id, f"{worker}.{n}")
+                path = list(store.messages.list(thread.id))
+                assert [m.parent_id for m in path] == [None, *[m.id for m in path[:-1]]]
+
+        with ThreadPoolExecutor(workers) as pool:
+            list(pool.map(work, range(workers)))
+        assert len(_texts(store, thread.id)) == workers * 4
+
+    def test_a_closed_store_says_so(self, store: Any) -> None:  # noqa: ANN401
+        thread = store.threads.create()
+        store.close()
+        store.close()
+        for act in (
+            lambda: store.threads.get(thread.id),
+            lambda: _say(store, thread.id, "late"),
+            store.health,
+        ):
+            with pytest.raises(StoreClosed):
+                act()
