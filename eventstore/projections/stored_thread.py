@@ -37,6 +37,7 @@ from eventstore.conversation.run_lifecycle import TERMINAL
 from eventstore.core import ids
 from eventstore.core.events import Event, StreamKey
 from eventstore.errors import BrokenChain
+from eventstore.projections.inherited import Inherited
 from eventstore.projections.marks import LABELS, TOUCHES
 from eventstore.projections.messages import MESSAGES, decode_message
 from eventstore.projections.row_table import RowTable
@@ -107,7 +108,7 @@ class StoredThread:
         self._placed: dict[Place, MessageRow | None] = {}
         self._events: dict[int, Event] = {}
         self._source: StoredThread | None = None
-        self._inherited: dict[tuple[int, int], tree.Range] | None = None
+        self._inherited: Inherited | None = None
         for (kind, key), row in self._changed.items():
             self._keep(kind, key, row)
 
@@ -128,15 +129,16 @@ class StoredThread:
     def message(self, message_id: bytes) -> MessageRow | None:
         row: MessageRow | None = self._row(MessageRow, message_id, "message = ?", message_id)
         if row is None:
-            return self._inherited_message(message_id) if self._fork_source() else None
+            inherited = self._inheritance()
+            return None if inherited is None else inherited.message(message_id)
         return row if self._as_of is None else self._as_it_was(row)
 
     def segment(self, hop: int, segment: int) -> SegmentRow | None:
         if hop == 0:
             row: SegmentRow | None = self._row(SegmentRow, segment, "segment = ?", segment)
             return row
-        row = None if (source := self._fork_source()) is None else source.segment(hop - 1, segment)
-        return None if row is None else replace(row, hop=hop, parent=_one_hop_further(row.parent))
+        inherited = self._inheritance()
+        return None if inherited is None else inherited.segment(hop, segment)
 
     def run(self, run_id: bytes) -> RunRow | None:
         row: RunRow | None = self._row(RunRow, run_id, "run = ?", run_id)
@@ -160,19 +162,16 @@ class StoredThread:
     def message_at(self, place: Place) -> MessageRow | None:
         if place in self._placed:
             return self._placed[place]
-        row = None
-        if place.hop == 0 or self._sees(place):
-            row = self._find_one(MessageRow, "hop = ? AND segment = ? AND depth = ?", place)
-        if row is None and place.hop and self._sees(place):
-            source = self._fork_source()
-            found = None if source is None else source.message_at(_one_hop_nearer(place))
-            row = None if found is None else self.message(found.message_id)
+        where = "hop = ? AND segment = ? AND depth = ?"
+        row: MessageRow | None = self._find_one(MessageRow, where, place)
+        if row is None and place.hop and (inherited := self._inheritance()) is not None:
+            row = inherited.message_at(place)
         self._placed[place] = row
         return row
 
     def end_of(self, hop: int, segment: int) -> int:
-        if hop:
-            return self._inherited_ranges()[hop, segment].end
+        if hop and (inherited := self._inheritance()) is not None:
+            return inherited.ranges[hop, segment].end
         where = "hop = 0 AND segment = ? ORDER BY depth DESC"
         last = self._find_one(MessageRow, where, (segment,))
         depths = [row.place.depth for row in self._changed_in(hop, segment) if row.place]
@@ -185,6 +184,10 @@ class StoredThread:
         row: BranchPointRow | None = self._row(BranchPointRow, place, where, *place)
         return row if row is not None or not place.hop else self._inherited_turn(place)
 
+    def _inherited_turn(self, place: Place) -> BranchPointRow | None:
+        inherited = self._inheritance() if place.hop else None
+        return None if inherited is None else inherited.turn(place)
+
     def turns(self, hop: int, segment: int, start: int, end: int) -> Sequence[BranchPointRow]:
         where = "hop = ? AND segment = ? AND depth BETWEEN ? AND ?"
         found = self._find(BranchPointRow, where, (hop, segment, start, end))
@@ -192,11 +195,9 @@ class StoredThread:
         for row in self._changed_of(BranchPointRow):
             if row.place[:2] == (hop, segment) and start <= row.place.depth <= end:
                 points[row.place] = row
-        if hop and (stretch := self._inherited_ranges().get((hop, segment))) is not None:
-            turn = Place(hop, segment, stretch.end)
-            if turn not in points and start <= turn.depth <= end:
-                inherited = self._inherited_turn(turn)
-                points.update({} if inherited is None else {turn: inherited})
+        turn = self._inherited_turn(Place(hop, segment, self.end_of(hop, segment))) if hop else None
+        if turn is not None and start <= turn.place.depth <= end:
+            points.setdefault(turn.place, turn)
         return [points[place] for place in sorted(points) if points[place].active is not None]
 
     def children(self, place: Place) -> Sequence[Place]:
@@ -206,7 +207,7 @@ class StoredThread:
             next_place = place._replace(depth=below)
             if self.message_at(next_place) is not None:
                 first = [next_place]
-            elif place.hop and (turn := self._inherited_turn(place)) is not None and turn.active:
+            elif (turn := self._inherited_turn(place)) is not None and turn.active:
                 first = [Place(*turn.active, below)]
         where = "parent_hop = ? AND parent_segment = ? AND parent_depth = ? ORDER BY segment"
         begun = {row.segment for row in self._find(SegmentRow, where, place)}
@@ -275,9 +276,6 @@ class StoredThread:
     @property
     def source(self) -> StoredThread | None:
         """For a fork: its source, as of the version it was forked at."""
-        return self._fork_source()
-
-    def _fork_source(self) -> StoredThread | None:
         if self._source is None:
             thread = self.thread
             if thread is None or thread.fork is None:
@@ -286,48 +284,19 @@ class StoredThread:
             self._source = StoredThread(
                 self._tx, self._log, self._tenant_name, fork.thread_id, as_of=fork.version
             )
+            self._inherited = Inherited(self._source, fork)
         return self._source
 
-    def _inherited_ranges(self) -> dict[tuple[int, int], tree.Range]:
-        """Return the ranges of the inherited path by hop and segment, the last one first."""
-        if self._inherited is None:
-            thread, source = self.thread, self._fork_source()
-            self._inherited = {}
-            if thread is not None and thread.fork is not None and source is not None:
-                for stretch in tree.ranges(source, thread.fork.place):
-                    further = stretch._replace(hop=stretch.hop + 1)
-                    self._inherited[further.hop, further.segment] = further
-        return self._inherited
-
-    def _sees(self, place: Place) -> bool:
-        stretch = self._inherited_ranges().get((place.hop, place.segment))
-        return stretch is not None and stretch.start <= place.depth <= stretch.end
-
-    def _inherited_turn(self, place: Place) -> BranchPointRow | None:
-        """Return the turn of the inherited path at ``place``, as a branch point with one child."""
-        below: tree.Range | None = None
-        for stretch in self._inherited_ranges().values():
-            if (stretch.hop, stretch.segment, stretch.end) == place:
-                if below is None:
-                    return None
-                return BranchPointRow(place, children=1, active=(below.hop, below.segment))
-            below = stretch
-        return None
-
-    def _inherited_message(self, message_id: bytes) -> MessageRow | None:
-        source = self._fork_source()
-        found = None if source is None else source.message(message_id)
-        if found is None or found.place is None:
-            return None
-        place = _one_hop_further(found.place)
-        return replace(found, place=place, removed=None) if self._sees(place) else None
+    def _inheritance(self) -> Inherited | None:
+        return None if self.source is None else self._inherited
 
     def _as_it_was(self, row: MessageRow) -> MessageRow | None:
         """Take back from a row of this thread what happened to it after :attr:`_as_of`."""
         if row.changed is None or row.changed <= (self._as_of or 0):
             return row
         versions = self.touches_of(row.message_id)
-        beneath = self._inherited_message(row.message_id) if row.place and row.place.hop else None
+        inherited = self._inheritance()
+        beneath = None if inherited is None else inherited.message(row.message_id)
         if beneath is not None and not versions:
             return beneath
         amended = sum(self.event(version).type == "MessageAmended" for version in versions)
@@ -442,11 +411,3 @@ def _only_head_moved(before: ThreadRow, after: ThreadRow) -> bool:
     """Tell whether a thread's row changed as it does with every message, and in nothing else."""
     moved = {"version": after.version, "updated_at_us": after.updated_at_us, "head": after.head}
     return replace(before, **moved) == after
-
-
-def _one_hop_further(place: Place) -> Place:
-    return place._replace(hop=place.hop + 1) if place != ROOT else place
-
-
-def _one_hop_nearer(place: Place) -> Place:
-    return place._replace(hop=place.hop - 1)
