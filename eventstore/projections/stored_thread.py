@@ -166,6 +166,8 @@ class StoredThread:
         row: MessageRow | None = self._find_one(MessageRow, where, place)
         if row is None and place.hop and (inherited := self._inheritance()) is not None:
             row = inherited.message_at(place)
+        elif row is not None and self._as_of is not None:
+            row = self._as_it_was(row)
         self._placed[place] = row
         return row
 
