@@ -115,7 +115,7 @@ class IdempotencyConflict(ConversationStoreError):
 
     def __init__(self, stream_id: str, key: str) -> None:
         super().__init__(
-            f"the idempotency key {key!r} was used in {stream_id} for another command. "
+            f"the idempotency key was used in {stream_id} for another command. "
             "Send the same command again, or use a new key for a new one."
         )
         self.stream_id = stream_id
@@ -127,9 +127,13 @@ class NotFound(ConversationStoreError, LookupError):
 
     kind = "object"
 
-    def __init__(self, object_id: str, within: str | None = None) -> None:
+    def __init__(
+        self, object_id: str | None, within: str | None = None, described: str = ""
+    ) -> None:
+        """``described`` says what was looked for where there is no id; never in a user's words."""
         place = f" in {within}" if within else ""
-        super().__init__(f"no {self.kind} {object_id!r}{place}. Check the id and the tenant.")
+        wanted = described if object_id is None else repr(object_id)
+        super().__init__(f"no {self.kind} {wanted}{place}. Check the id and the tenant.")
         self.id = object_id
         self.within = within
 
@@ -227,8 +231,8 @@ class StoreUnavailable(ConversationStoreError):
     """The database cannot be used as it is. Nothing was written.
 
     ``reason`` is one of ``"not_a_database"``, ``"read_only"``, ``"disk_full"``, ``"cannot_open"``,
-    ``"io_error"``, ``"corrupt"``, ``"not_migrated"``, ``"schema_too_new"``, ``"unsafe_settings"``,
-    ``"forked"``, ``"driver"``.
+    ``"io_error"``, ``"corrupt"``, ``"not_migrated"``, ``"names_taken"``, ``"schema_too_new"``,
+    ``"unsafe_settings"``, ``"forked"``, ``"driver"``.
     """
 
     def __init__(self, reason: str, problem: str, remedy: str) -> None:

@@ -33,10 +33,12 @@ __all__ = [
 ]
 
 _CALLS_MAX: Final = 128
+_CALL_ID: Final = r"^[^\x00]*$"
+"""Open calls stand in one column, with NUL between them."""
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 class TextPart(_Part):
@@ -75,7 +77,7 @@ class ToolCallPart(_Part):
     """A model asks for a tool. ``id`` is the provider's call id, whatever its shape."""
 
     type: Literal["tool_call"] = "tool_call"
-    id: str = Field(min_length=1, max_length=255)
+    id: str = Field(min_length=1, max_length=255, pattern=_CALL_ID)
     name: str = Field(min_length=1)
     arguments: Any = None
 
@@ -84,7 +86,7 @@ class ToolResultPart(_Part):
     """What a tool answered to the call ``call_id``."""
 
     type: Literal["tool_result"] = "tool_result"
-    call_id: str = Field(min_length=1, max_length=255)
+    call_id: str = Field(min_length=1, max_length=255, pattern=_CALL_ID)
     output: Any = None
     status: Literal["completed", "failed", "cancelled"] = "completed"
 
@@ -125,6 +127,11 @@ Part: TypeAlias = Annotated[
 StoredPart: TypeAlias = str | dict[str, Any]
 
 _PARTS: Final[TypeAdapter[tuple[Part, ...]]] = TypeAdapter(tuple[Part, ...])
+_FIELDS: Final = frozenset(
+    name
+    for kind in (TextPart, ImagePart, FilePart, ToolCallPart, ToolResultPart, DataPart)
+    for name in kind.model_fields
+)
 _EMPTY = "Give text, or at least one part."
 
 
@@ -154,22 +161,23 @@ def parse(content: object, depth_max: int, field: str = "content") -> tuple[Part
 
 
 def _plain(part: object, field: str, depth_max: int) -> dict[str, Any]:
-    value = part.model_dump() if isinstance(part, BaseModel) else part
+    value = part.model_dump(warnings=False) if isinstance(part, BaseModel) else part
     if isinstance(value, str):
         value = {"type": "text", "text": value}
     if not isinstance(value, Mapping):
         raise InvalidInput(
             field, f"expected a part, got {type(part).__name__}", "Give a dict with a type."
         )
-    check_json(value, field, depth_max)
-    return dict(value)
+    plain: dict[str, Any] = check_json(value, field, depth_max)
+    return plain
 
 
 def _explained(error: ValidationError, field: str) -> InvalidInput:
     """Name the part and the field within it, without the input: it may be somebody's words."""
     first = error.errors(include_input=False, include_url=False)[0]
     index, *rest = [str(step) for step in first["loc"]] or ["0"]
-    where = ".".join([f"{field}[{index}]", *rest[1:]])
+    inside = [step for step in rest[1:] if step in _FIELDS]  # others are the caller's own words
+    where = ".".join([f"{field}[{index}]", *inside])
     if first["type"].startswith("union_tag"):
         known = "text, image, file, tool_call, tool_result, reasoning, refusal, data"
         return InvalidInput(where, "unknown type of part", f"Use one of: {known}.")

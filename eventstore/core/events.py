@@ -7,14 +7,16 @@ handed :class:`Event`, the typed value with its place in the stream; readers of 
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Any, NamedTuple, Self
+from typing import Any, Final, NamedTuple, Self
 
 import msgspec
 from pydantic import BaseModel, ConfigDict
 
 from eventstore.core import ids
+from eventstore.core.quoting import quoted
 from eventstore.errors import InvalidInput
 
 __all__ = [
@@ -31,6 +33,7 @@ __all__ = [
 ]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_POSITION: Final = re.compile(r"([0-9]{1,18})-([0-9]{1,18})-([0-9]{1,18})\Z")
 
 
 @lru_cache(maxsize=64)
@@ -48,7 +51,7 @@ def microseconds(moment: datetime, field: str) -> int:
     """
     if not isinstance(moment, datetime):
         raise InvalidInput(field, f"expected a datetime, got {type(moment).__name__}", "Give one.")
-    if moment.tzinfo is None:
+    if moment.utcoffset() is None:
         raise InvalidInput(
             field, "the datetime has no time zone", "Use datetime.now(UTC) or add tzinfo."
         )
@@ -110,19 +113,18 @@ class Position(NamedTuple):
         return f"{self.epoch}-{self.transaction}-{self.sequence}"
 
     @classmethod
-    def parse(cls, text: str, field: str = "after") -> Self:
+    def parse(cls, text: object, field: str = "after") -> Self:
         """Return the position that ``str()`` wrote.
 
         Raises:
             InvalidInput: naming ``field``.
         """
-        try:
-            epoch, transaction, sequence = (int(part) for part in text.split("-"))
-        except (AttributeError, ValueError):
+        match = _POSITION.match(text) if isinstance(text, str) else None
+        if match is None:
             raise InvalidInput(
-                field, f"{text!r:.60} is not a position", "Give one that this store returned."
-            ) from None
-        return cls(epoch, transaction, sequence)
+                field, f"{quoted(text)} is not a position", "Give one that this store returned."
+            )
+        return cls(*map(int, match.groups()))
 
 
 class NewEvent(BaseModel):
@@ -132,7 +134,7 @@ class NewEvent(BaseModel):
     ``metadata`` may hold ``actor``, ``correlation_id`` and ``causation_id``.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     type: str
     data: dict[str, Any] = {}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Final, Literal, TypeAlias
 
+from eventstore.core.quoting import quoted
 from eventstore.errors import InvalidInput, WrongExpectedVersion
 
 __all__ = ["ANY", "NO_STREAM", "STREAM_EXISTS", "Expectation", "check", "parse"]
@@ -17,6 +18,8 @@ NO_STREAM: Final = "no_stream"
 STREAM_EXISTS: Final = "stream_exists"
 ANY: Final = "any"
 
+_LAST: Final = 2**63 - 1
+
 
 def parse(value: object, field: str = "expected_version") -> Expectation:
     """Return ``value`` if it is an expectation.
@@ -24,17 +27,18 @@ def parse(value: object, field: str = "expected_version") -> Expectation:
     Raises:
         InvalidInput: naming ``field``.
     """
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
-        return value
-    if value == NO_STREAM:
-        return NO_STREAM
-    if value == STREAM_EXISTS:
-        return STREAM_EXISTS
-    if value == ANY:
-        return ANY
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _LAST:
+        return int(value)
+    if isinstance(value, str):
+        if value == NO_STREAM:
+            return NO_STREAM
+        if value == STREAM_EXISTS:
+            return STREAM_EXISTS
+        if value == ANY:
+            return ANY
     raise InvalidInput(
         field,
-        f"{value!r:.60} is not an expectation",
+        f"{quoted(value)} is not an expectation",
         "Give a version (0 or more), 'no_stream', 'stream_exists' or 'any'.",
     )
 

@@ -13,6 +13,7 @@ import re
 from functools import lru_cache
 from typing import Final
 
+from eventstore.core.quoting import quoted
 from eventstore.errors import InvalidInput
 
 THREAD: Final = "thread"
@@ -78,7 +79,7 @@ def parse(prefix: str, text: str, field: str) -> bytes:
             return bytes.fromhex(digits)
     raise InvalidInput(
         field,
-        f"{text!r:.80} is not an id of this kind",
+        f"{quoted(text)} is not an id of this kind",
         f"Ids look like {prefix}_<32 lowercase hex digits>; other names go to external_id.",
     )
 
@@ -98,7 +99,7 @@ def parse_stream(text: str, field: str = "stream_id") -> tuple[str, bytes]:
     if match is None:
         raise InvalidInput(
             field,
-            f"{text!r:.80} is not a stream id",
+            f"{quoted(text)} is not a stream id",
             "Stream ids look like <category>_<32 lowercase hex digits>: invoice_0190….",
         )
     return match[1], bytes.fromhex(match[2])

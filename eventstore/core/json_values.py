@@ -7,14 +7,16 @@ database, language and backup can carry unchanged. Checked at the door, before a
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from eventstore.errors import InvalidInput
 
 __all__ = ["Limits", "check_json", "check_text"]
 
 _INT_MIN, _INT_MAX = -(2**63), 2**63 - 1
+_WORD: Final = re.compile(r"[A-Za-z0-9_.:-]{1,40}\Z")
 
 
 class Limits(NamedTuple):
@@ -56,54 +58,66 @@ def check_text(value: object, field: str, characters_max: int | None = None) -> 
             f"holds a lone surrogate at character {error.start}",
             "Decode the text properly, or encode it with errors='replace' first.",
         ) from None
-    return value
+    return str.__str__(value)  # plain, also where it was a subclass
 
 
-def check_json(value: object, field: str, depth_max: int) -> None:
-    """Accept JSON values, refuse everything else.
+def check_json(value: object, field: str, depth_max: int) -> Any:  # noqa: ANN401 (a JSON value)
+    """Return a copy of a JSON value in plain types; refuse everything else.
+
+    A copy, because what the caller goes on changing must not change while it waits to be written.
 
     Raises:
         InvalidInput: naming the path to the value, for example ``metadata.tags[2]``.
     """
     if isinstance(value, str):
-        check_text(value, field)
-    elif value is None or isinstance(value, bool):
-        return
-    elif isinstance(value, (int, float)):
-        _check_number(value, field)
-    elif depth_max <= 0:
-        raise InvalidInput(field, "nested too deeply", "Flatten it, or give it as text.")
-    elif isinstance(value, Mapping):
-        for key, item in value.items():
-            _check_key(key, field)
-            if type(item) is not str or not item.isascii():
-                check_json(item, f"{field}.{key:.40}", depth_max - 1)
-    elif isinstance(value, (list, tuple)):
-        for index, item in enumerate(value):
-            check_json(item, f"{field}[{index}]", depth_max - 1)
-    else:
+        return check_text(value, field)
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, (int, float)):
+        return _checked_number(value, field)
+    if not isinstance(value, (Mapping, list, tuple)):
         raise InvalidInput(
             field,
             f"{type(value).__name__} is not JSON",
             "Use str, int, float, bool, None, lists and dicts with text keys.",
         )
+    if depth_max <= 0:
+        raise InvalidInput(field, "nested too deeply", "Flatten it, or give it as text.")
+    if isinstance(value, Mapping):
+        return {
+            _checked_key(key, field): item
+            if type(item) is str and item.isascii()  # the usual case
+            else check_json(item, _below(field, key), depth_max - 1)
+            for key, item in value.items()
+        }
+    return [
+        check_json(item, f"{field}[{index}]", depth_max - 1) for index, item in enumerate(value)
+    ]
 
 
-def _check_key(key: object, field: str) -> None:
+def _checked_key(key: object, field: str) -> str:
+    if type(key) is str and key.isascii():  # the usual case
+        return key
     if not isinstance(key, str):
         raise InvalidInput(
             field, f"key of type {type(key).__name__}", "JSON objects have text keys."
         )
-    if not key.isascii():
-        check_text(key, f"{field} key")
+    return check_text(key, f"a key of {field}")
 
 
-def _check_number(value: float, field: str) -> None:
+def _checked_number(value: float, field: str) -> float:
     if isinstance(value, int):
         if not _INT_MIN <= value <= _INT_MAX:
             raise InvalidInput(field, "integer outside 64 bits", "Give it as text.")
-    elif not math.isfinite(value):
+        return int(value)
+    if not math.isfinite(value):
         raise InvalidInput(field, f"{value} is not JSON", "Give a finite number or null.")
+    return float(value)
+
+
+def _below(field: str, key: object) -> str:
+    """Return the path to a value: its key, unless that might be somebody's words."""
+    return f"{field}.{key if _WORD.match(str(key)) else '…'}"
 
 
 def check_object(value: Any, field: str, limits: Limits) -> dict[str, Any]:  # noqa: ANN401 (that is the point)
@@ -118,5 +132,5 @@ def check_object(value: Any, field: str, limits: Limits) -> dict[str, Any]:  # n
             f"expected a JSON object, got {type(value).__name__}",
             "Give a dict with text keys.",
         )
-    check_json(value, field, limits.depth_max)
-    return dict(value)
+    checked: dict[str, Any] = check_json(value, field, limits.depth_max)
+    return checked

@@ -45,7 +45,7 @@ def named(view: ThreadView, branch: bytes | str) -> bytes:
         return branch
     row = view.label(branch)
     if row is None or row.label is None:
-        raise MessageNotFound(f"labelled {branch}", thread_text(view))
+        raise MessageNotFound(None, thread_text(view), "with this label")
     return row.message_id
 
 
