@@ -216,7 +216,7 @@ class AsyncConversationStore:
 
     def tenant(self, name: str) -> Self:
         """Return this store bound to a tenant; other tenants' ids are unknown to it."""
-        return self._bound(tenant=check_text(name, "tenant", 255) if name else "")
+        return self._bound(tenant=name if name == "" else check_text(name, "tenant", 255))
 
     def acting(
         self,

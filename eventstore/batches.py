@@ -72,7 +72,8 @@ class Batch:
     """Collects commands to one thread."""
 
     def __init__(self, scope: Scope, thread_id: str, options: WriteOptions) -> None:
-        self.scope = scope
+        self.scope = scope._replace(actor=None, correlation_id=None, causation_id=None)
+        self._acting = scope
         self.thread_id = thread_id
         self._stream: StreamKey = thread_key(scope, thread_id)
         self._options = options
@@ -106,7 +107,7 @@ class Batch:
         """Return the one write of everything collected; None if there is nothing."""
         if not self._commands:
             return None
-        made = write(self.scope, self._stream, self._given, self._options)
+        made = write(self._acting, self._stream, self._given, self._options)
         assert isinstance(made.request, AppendRequest)  # noqa: S101 (just made)
         return made._replace(request=made.request._replace(commands=self._commands))
 

@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Iterator
-from typing import Any, Generic, TypeVar
+from hashlib import blake2b
+from typing import Annotated, Final, Generic, TypeAlias, TypeVar
 
 import msgspec
 from pydantic import BaseModel, ConfigDict
 
 from eventstore.core import codec
+from eventstore.core.quoting import quoted
 from eventstore.errors import InvalidInput
 
-__all__ = ["PageOf", "check_limit", "decode_cursor", "encode_cursor"]
+__all__ = [
+    "Count",
+    "PageOf",
+    "check_limit",
+    "decode_cursor",
+    "encode_cursor",
+    "listing_key",
+]
+
+_MARK: Final = "c_"
+_CURSOR_MAX: Final = 1_000
+
+Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
+"""A version, position or depth inside a cursor: somebody may have made it by hand."""
 
 T = TypeVar("T")
 
@@ -37,38 +51,51 @@ class PageOf(BaseModel, Generic[T]):
         return self.data[index]
 
 
-def encode_cursor(kind: str, *values: Any) -> str:  # noqa: ANN401 (JSON values)
-    """Return a cursor of plain values as opaque text."""
-    raw = codec.encode([kind, *values])
-    return "c_" + base64.urlsafe_b64encode(raw).decode().rstrip("=")
+def listing_key(*values: object) -> bytes:
+    """Return what tells one listing from another: its kind, whose it is, its filters, its order."""
+    return blake2b(codec.encode_canonical(values), digest_size=8).digest()
 
 
-def decode_cursor(kind: str, text: str, field: str = "after") -> list[Any]:
-    """Return the values of a cursor of this kind.
+def encode_cursor(listing: bytes, *values: object) -> str:
+    """Return a place in a listing as opaque text."""
+    raw = codec.encode([listing, *values])
+    return _MARK + base64.urlsafe_b64encode(raw).decode().rstrip("=")
+
+
+def decode_cursor(listing: bytes, text: object, shape: type[T], field: str = "after") -> T:
+    """Return the place behind a cursor of this listing; ``shape`` is its type.
 
     Raises:
-        InvalidInput: naming ``field``.
+        InvalidInput: naming ``field``; also for another listing's, where it means another place.
     """
+    refusal = InvalidInput(
+        field,
+        "is not a cursor of this listing",
+        "Give a page's next_cursor, with the arguments that the page was listed with.",
+    )
+    if not isinstance(text, str) or not text.startswith(_MARK) or len(text) > _CURSOR_MAX:
+        raise refusal
     try:
-        padded = text[2:] + "=" * (-len(text[2:]) % 4)
-        found, *values = codec.decode_any(base64.urlsafe_b64decode(padded))
-    except (ValueError, TypeError, binascii.Error, msgspec.MsgspecError):
-        found, values = None, []
-    if found != kind or not text.startswith("c_"):
-        raise InvalidInput(field, "is not a cursor of this listing", "Give a page's next_cursor.")
-    return list(values)
+        padded = text[len(_MARK) :] + "=" * (-(len(text) - len(_MARK)) % 4)
+        found, *values = codec.decode_any(base64.b64decode(padded, b"-_", validate=True))
+        place = msgspec.convert(values, shape)
+    except (ValueError, TypeError, RecursionError, msgspec.MsgspecError):
+        raise refusal from None
+    if found != listing:
+        raise refusal
+    return place
 
 
-def check_limit(limit: object, page_size_max: int) -> int | None:
+def check_limit(limit: object, page_size_max: int, field: str = "limit") -> int | None:
     """Return ``limit`` if it is None (everything) or between 1 and the most that is allowed.
 
     Raises:
-        InvalidInput: on ``limit``.
+        InvalidInput: naming ``field``.
     """
     if limit is None:
         return None
     if not isinstance(limit, int) or isinstance(limit, bool) or not 1 <= limit <= page_size_max:
         raise InvalidInput(
-            "limit", f"{limit!r:.40} is not a page size", f"Give 1 to {page_size_max}, or None."
+            field, f"{quoted(limit)} is not a page size", f"Give 1 to {page_size_max}, or None."
         )
     return limit

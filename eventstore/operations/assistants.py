@@ -13,11 +13,19 @@ from eventstore.conversing.assistants import assistant_history
 from eventstore.core import ids
 from eventstore.core.events import StreamKey
 from eventstore.core.json_values import Limits
-from eventstore.core.pages import PageOf, check_limit, decode_cursor, encode_cursor
+from eventstore.core.pages import (
+    Count,
+    PageOf,
+    check_limit,
+    decode_cursor,
+    encode_cursor,
+    listing_key,
+)
 from eventstore.errors import AssistantNotFound, InvalidInput
 from eventstore.operations.inputs import (
     checked_metadata,
     checked_tools,
+    checked_version,
     optional_id,
     optional_text,
     unset_or,
@@ -27,6 +35,7 @@ from eventstore.storage.interning import find_tenant
 from eventstore.storage.transaction import Transaction
 
 _NAME_MAX: Final = 256
+_KEY_MAX: Final = 255
 _DESCRIPTION_MAX: Final = 4_096
 _INSTRUCTIONS_MAX: Final = 256_000
 
@@ -70,7 +79,7 @@ def create(
         metadata=checked_metadata(metadata, limits),
     )
     given = optional_id(ids.ASSISTANT, assistant_id, "assistant_id")
-    key = options.get("idempotency_key")
+    key = optional_text(options.get("idempotency_key"), "idempotency_key", _KEY_MAX)
     if given is None and key is not None:
         given = ids.derived(ids.ASSISTANT, scope.tenant, key)
     stream = StreamKey(scope.tenant, ids.ASSISTANT, given or scope.log.sources.new_id())
@@ -132,6 +141,8 @@ def get(scope: Scope, assistant_id: str, *, version: int | None = None) -> Read[
         AssistantNotFound: there is none, or it was deleted and no version was asked for.
     """
     stream = _stream(scope, assistant_id)
+    if version is not None:
+        checked_version(version, "version")
 
     def look(tx: Transaction) -> Assistant:
         known = assistant_history(tx, scope.log, scope.tenant, stream.id)
@@ -168,7 +179,8 @@ def list_(
 ) -> Read[PageOf[Assistant]]:
     """Return a page of assistants in the order they were created; deleted ones are left out."""
     size = check_limit(limit, scope.log.limits.page_size_max)
-    start = 0 if after is None else int(decode_cursor("assistants", after)[0])
+    listing = listing_key("assistants", scope.tenant)
+    start = 0 if after is None else decode_cursor(listing, after, tuple[Count])[0]
 
     def look(tx: Transaction) -> PageOf[Assistant]:
         tenant = find_tenant(tx, scope.tenant)
@@ -179,7 +191,7 @@ def list_(
         found = [assistant_history(tx, scope.log, scope.tenant, row[0])[-1] for row in rows]
         return PageOf[Assistant](
             data=tuple(found),
-            next_cursor=encode_cursor("assistants", rows[-1][1]) if more else None,
+            next_cursor=encode_cursor(listing, rows[-1][1]) if more else None,
         )
 
     return Read(look)

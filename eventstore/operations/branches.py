@@ -24,8 +24,8 @@ from eventstore.storage.transaction import Transaction
 _LABEL_MAX: Final = 255
 
 
-def _named(branch: str, field: str) -> bytes | str:
-    if branch.startswith(f"{ids.MESSAGE}_"):
+def _named(branch: object, field: str) -> bytes | str:
+    if isinstance(branch, str) and branch.startswith(f"{ids.MESSAGE}_"):
         return message_key(branch, field)
     return check_text(branch, field, _LABEL_MAX)
 

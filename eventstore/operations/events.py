@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from eventstore.conversation.describe import described
 from eventstore.conversing import CATALOGUES
-from eventstore.core import codec, ids
+from eventstore.core import codec, expectations, ids
 from eventstore.core.events import (
     Decided,
     NewEvent,
@@ -18,9 +18,14 @@ from eventstore.core.events import (
     StreamKey,
     instant,
 )
-from eventstore.core.json_values import check_object, check_text
+from eventstore.core.json_values import check_text
 from eventstore.errors import InvalidInput, StreamNotFound
-from eventstore.operations.inputs import checked_metadata
+from eventstore.operations.inputs import (
+    checked_flag,
+    checked_metadata,
+    checked_sequence,
+    checked_version,
+)
 from eventstore.operations.operation import (
     AppendOptions,
     Read,
@@ -36,6 +41,7 @@ from eventstore.storage.read import StoredEvent
 from eventstore.storage.transaction import Transaction
 
 _TYPE_MAX: Final = 128
+_FIELDS: Final = frozenset(NewEvent.model_fields)
 
 
 class Receipt(NamedTuple):
@@ -72,11 +78,19 @@ def append(
             f"the category {category!r} belongs to the library",
             "Use store.threads, store.messages and the like, or a category of your own.",
         )
-    if not events:
-        raise InvalidInput("events", "is empty", "Give at least one NewEvent.")
-    decided = [_decided(scope.log, given, index) for index, given in enumerate(events)]
+    given = checked_sequence(events, "events", "Give NewEvents, or dicts of their fields.")
+    if not 0 < len(given) <= scope.log.limits.batch_size_max:
+        most = scope.log.limits.batch_size_max
+        raise InvalidInput("events", f"has {len(given)} items", f"Give 1 to {most} NewEvents.")
+    for name in ("expected_head", "reason"):
+        if options.get(name) is not None:
+            raise InvalidInput(
+                name, "means nothing here", "Streams of your own have no such thing."
+            )
+    expected = expectations.parse(expected_version)  # None too: it is always said
+    decided = [_decided(scope.log, one, index) for index, one in enumerate(given)]
     stream = StreamKey(scope.tenant, category, key)
-    said: WriteOptions = {"expected_version": expected_version, **options}  # type: ignore[typeddict-item]
+    said: WriteOptions = {"expected_version": expected, **options}  # type: ignore[typeddict-item]
     return write(scope, stream, (decided,), said)._replace(receipt=True)
 
 
@@ -86,20 +100,17 @@ def _decided(log: Log, given: NewEvent | Mapping[str, Any], index: int) -> Decid
         event = given if isinstance(given, NewEvent) else NewEvent.model_validate(given)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
-        where = ".".join(map(str, first["loc"]))
-        raise InvalidInput(f"{field}.{where}", first["msg"], "Give a NewEvent.") from None
+        where = ".".join([field, *[str(step) for step in first["loc"][:1] if step in _FIELDS]])
+        raise InvalidInput(where, first["msg"], "Give a NewEvent.") from None
     if event.metadata:
         raise InvalidInput(
             f"{field}.metadata", "is said once for the append", "Use store.acting() or actor=."
         )
+    limits = log.limits._replace(metadata_bytes_max=log.limits.content_bytes_max)
     return Decided(
         check_text(event.type, f"{field}.type", _TYPE_MAX),
-        check_object(event.data, f"{field}.data", log.limits),
-        checked_metadata(
-            event.content,
-            log.limits._replace(metadata_bytes_max=log.limits.content_bytes_max),
-            f"{field}.content",
-        ),
+        checked_metadata(event.data, limits, f"{field}.data") or {},
+        checked_metadata(event.content, limits, f"{field}.content"),
         None
         if event.event_id is None
         else ids.parse(ids.EVENT, event.event_id, f"{field}.event_id"),
@@ -154,6 +165,8 @@ def read(
     """
     category, key = ids.parse_stream(stream_id)
     stream = StreamKey(scope.tenant, category, key)
+    after, limit = checked_version(after, "after", 0), _checked_count(limit)
+    checked_flag(backwards, "backwards")
 
     def page(place: tuple[int, int | None]) -> Read[Any]:
         return Read(lambda tx: look(tx, *place))
@@ -173,6 +186,14 @@ def read(
     return Walk((2**62 if backwards else after, limit), page)
 
 
+def _checked_count(limit: int | None) -> int | None:
+    return None if limit is None else checked_version(limit, "limit")
+
+
+def _position_text(after: Position | str) -> str:
+    return str(after) if isinstance(after, Position) else after
+
+
 def read_all(
     scope: Scope, *, after: Position | str | None = None, limit: int | None = None
 ) -> Walk[RecordedEvent]:
@@ -180,8 +201,8 @@ def read_all(
 
     ``after`` is an event's ``position``, or the text of one.
     """
-    position = Position.parse(after) if isinstance(after, str) else after
-    start = 0 if position is None else position.sequence
+    start = 0 if after is None else Position.parse(_position_text(after)).sequence
+    limit = _checked_count(limit)
 
     def page(place: tuple[int, int | None]) -> Read[Any]:
         return Read(lambda tx: look(tx, *place))

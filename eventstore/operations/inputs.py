@@ -11,6 +11,7 @@ from typing import Any, Final, get_args
 
 import msgspec
 from msgspec import UNSET, UnsetType
+from pydantic import BaseModel
 
 from eventstore.conversation.commands import Draft, OnBusy
 from eventstore.conversation.content import answers_in, calls_in, parse, to_stored
@@ -19,16 +20,21 @@ from eventstore.conversation.rows import MessageStatus, Role
 from eventstore.core import codec, ids
 from eventstore.core.events import microseconds
 from eventstore.core.json_values import Limits, check_object, check_text
+from eventstore.core.quoting import quoted
 from eventstore.errors import InvalidInput
 
 __all__ = [
     "checked_draft",
+    "checked_flag",
     "checked_metadata",
     "checked_on_busy",
+    "checked_order",
     "checked_role",
+    "checked_sequence",
     "checked_status",
     "checked_tools",
     "checked_usage",
+    "checked_version",
     "message_key",
     "optional_id",
     "optional_text",
@@ -38,6 +44,9 @@ _NAME_MAX: Final = 255
 _ROLES: Final = frozenset(get_args(Role))
 _STATUSES: Final = frozenset({"completed", "incomplete"})
 _ON_BUSY: Final = frozenset(get_args(OnBusy))
+_ORDERS: Final = frozenset({"asc", "desc"})
+_LAST: Final = 2**62
+"""Above every version and position there can be, within 64 bits."""
 
 
 def message_key(message_id: str, field: str = "message_id") -> bytes:
@@ -52,31 +61,52 @@ def optional_id(prefix: str, text: str | None, field: str) -> bytes | None:
 
 def checked_role(role: str) -> Role:
     """Return a known role."""
-    if role not in _ROLES:
-        raise InvalidInput("role", f"{role!r:.40} is not a role", f"Use {_listed(_ROLES)}.")
-    return role  # type: ignore[return-value]
+    return _checked_choice(role, _ROLES, "role")  # type: ignore[return-value]
 
 
 def checked_status(status: str) -> MessageStatus:
     """Return a status that a caller may give."""
-    if status not in _STATUSES:
-        raise InvalidInput(
-            "status", f"{status!r:.40} is not a status", f"Use {_listed(_STATUSES)}."
-        )
-    return status  # type: ignore[return-value]
+    return _checked_choice(status, _STATUSES, "status")  # type: ignore[return-value]
 
 
 def checked_on_busy(on_busy: str | None) -> OnBusy:
     """Return what to do when a thread is busy; ``enqueue`` unless told."""
     if on_busy is None:
         return "enqueue"
-    if on_busy not in _ON_BUSY:
-        raise InvalidInput("on_busy", f"{on_busy!r:.40} is unknown", f"Use {_listed(_ON_BUSY)}.")
-    return on_busy  # type: ignore[return-value]
+    return _checked_choice(on_busy, _ON_BUSY, "on_busy")  # type: ignore[return-value]
 
 
-def _listed(values: frozenset[str]) -> str:
-    return ", ".join(sorted(values))
+def checked_order(order: str) -> bool:
+    """Return whether the newest comes first."""
+    return _checked_choice(order, _ORDERS, "order") == "desc"
+
+
+def _checked_choice(value: object, known: frozenset[str], field: str) -> str:
+    if not isinstance(value, str) or value not in known:
+        listed = ", ".join(sorted(known))
+        raise InvalidInput(field, f"{quoted(value)} is unknown", f"Use one of: {listed}.")
+    return value
+
+
+def checked_flag(value: object, field: str) -> bool:
+    """Return True or False; nothing else stands for them, since it would be kept for ever."""
+    if not isinstance(value, bool):
+        raise InvalidInput(field, f"{quoted(value)} is not a bool", "Give True or False.")
+    return value
+
+
+def checked_version(value: object, field: str, least: int = 1) -> int:
+    """Return a version of a stream, or a number of events."""
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= _LAST:
+        raise InvalidInput(field, f"{quoted(value)} is not a version", f"Give {least} or more.")
+    return int(value)
+
+
+def checked_sequence(value: object, field: str, remedy: str) -> Sequence[Any]:
+    """Return a list or tuple, or another sequence that is not text."""
+    if not isinstance(value, Sequence) or isinstance(value, (str, bytes, bytearray, memoryview)):
+        raise InvalidInput(field, f"expected a list, got {type(value).__name__}", remedy)
+    return value
 
 
 def optional_text(value: str | None, field: str, characters_max: int | None = None) -> str | None:
@@ -108,18 +138,19 @@ def checked_tools(
     """Return tool definitions as JSON objects."""
     if tools is None or tools is UNSET:
         return None if tools is None else UNSET
-    if not isinstance(tools, Sequence) or isinstance(tools, (str, bytes)):
-        raise InvalidInput("tools", f"expected a list, got {type(tools).__name__}", "Give dicts.")
-    return [check_object(tool, f"tools[{index}]", limits) for index, tool in enumerate(tools)]
+    return [
+        check_object(tool, f"tools[{index}]", limits)
+        for index, tool in enumerate(checked_sequence(tools, "tools", "Give dicts."))
+    ]
 
 
 def checked_usage(usage: Any) -> Usage | None:  # noqa: ANN401 (a mapping or a model)
     """Return token counts from a mapping or a ``TokenUsage``."""
     if usage is None:
         return None
-    given = usage.model_dump() if hasattr(usage, "model_dump") else usage
+    given = usage.model_dump(warnings=False) if isinstance(usage, BaseModel) else usage
     try:
-        return msgspec.convert(given, Usage)
+        return msgspec.convert(check_object(given, "usage", Limits()), Usage)
     except msgspec.ValidationError as error:
         raise InvalidInput(
             "usage", str(error), "Give input_tokens, output_tokens and total_tokens as integers."

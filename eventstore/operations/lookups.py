@@ -10,6 +10,7 @@ from eventstore.conversation.state import FoldedThread
 from eventstore.core import ids
 from eventstore.core.events import StreamKey, microseconds
 from eventstore.errors import InvalidInput, RunNotFound, ThreadNotFound
+from eventstore.operations.inputs import checked_version
 from eventstore.operations.operation import Scope
 from eventstore.projections.folding import fold_thread
 from eventstore.projections.stored_thread import StoredThread
@@ -45,15 +46,15 @@ def thread_row(view: StoredThread | FoldedThread) -> ThreadRow:
     return view.thread
 
 
-def existing_run(view: StoredThread, run_id: str) -> RunRow:
+def existing_run(view: StoredThread, run_id: bytes) -> RunRow:
     """Return the row of a run.
 
     Raises:
         RunNotFound: the thread has none of this id.
     """
-    row = view.run(ids.parse(ids.RUN, run_id, "run_id"))
+    row = view.run(run_id)
     if row is None:
-        raise RunNotFound(run_id, ids.show(ids.THREAD, view.thread_id))
+        raise RunNotFound(ids.show(ids.RUN, run_id), ids.show(ids.THREAD, view.thread_id))
     return row
 
 
@@ -64,11 +65,7 @@ class Moment:
         """Check what the caller gave."""
         if at_version is not None and at_time is not None:
             raise InvalidInput("at_time", "given together with at_version", "Give one of them.")
-        if at_version is not None and (not isinstance(at_version, int) or at_version < 1):
-            raise InvalidInput(
-                "at_version", f"{at_version!r:.40} is not a version", "Give 1 or more."
-            )
-        self._version = at_version
+        self._version = None if at_version is None else checked_version(at_version, "at_version")
         self._time_us = None if at_time is None else microseconds(at_time, "at_time")
 
     @property

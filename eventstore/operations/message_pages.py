@@ -16,10 +16,22 @@ from eventstore.conversation.decide.common import hidden_above, placed_message
 from eventstore.conversation.rows import MessageRow, Place
 from eventstore.conversation.values import Message, Revision
 from eventstore.core import ids
-from eventstore.core.json_values import check_text
-from eventstore.core.pages import PageOf, check_limit, decode_cursor, encode_cursor
+from eventstore.core.pages import (
+    Count,
+    PageOf,
+    check_limit,
+    decode_cursor,
+    encode_cursor,
+    listing_key,
+)
 from eventstore.errors import InvalidInput, MessageNotFound
-from eventstore.operations.inputs import message_key, optional_id
+from eventstore.operations.inputs import (
+    checked_flag,
+    checked_order,
+    message_key,
+    optional_id,
+    optional_text,
+)
 from eventstore.operations.lookups import (
     Moment,
     folded_at,
@@ -35,7 +47,6 @@ from eventstore.storage.interning import find_tenant
 from eventstore.storage.transaction import Transaction
 
 _LABEL_MAX: Final = 255
-_CURSOR: Final = "messages"
 
 
 def get(
@@ -55,6 +66,8 @@ def get(
     if (message_id is None) == (external_id is None):
         raise InvalidInput("message_id", "give either it or external_id", "Give exactly one.")
     given = None if message_id is None else message_key(message_id)
+    optional_text(external_id, "external_id")
+    checked_flag(include_deleted, "include_deleted")
 
     def look(tx: Transaction) -> Message:
         view = live_thread(tx, scope, key, include_deleted=include_deleted)
@@ -64,7 +77,7 @@ def get(
             wanted = find_external_id(tx, tenant or 0, key.id, external_id)
         row = None if wanted is None else view.message(wanted)
         if row is None or (not include_deleted and _hidden(view, row)):
-            raise MessageNotFound(message_id or f"with external id {external_id}", key.text)
+            raise MessageNotFound(message_id, key.text, "with this external id")
         return present.message_value(view, row)
 
     return Read(look)
@@ -98,14 +111,14 @@ def list_(
     """
     key = thread_key(scope, thread_id)
     size = check_limit(limit, scope.log.limits.page_size_max)
-    if order not in {"asc", "desc"}:
-        raise InvalidInput("order", f"{order!r:.40} is unknown", "Use 'asc' or 'desc'.")
+    newest = checked_order(order)
     bounds = _Bounds(
         _branch_key(branch),
         optional_id(ids.MESSAGE, until, "until"),
         after,
         before,
-        order == "desc",
+        newest,
+        listing=listing_key("messages", scope.tenant, key.id, newest),
     )
     moment = Moment(at_version, at_time)
 
@@ -122,9 +135,9 @@ def list_(
 
 
 def _branch_key(branch: str | None) -> bytes | str | None:
-    if branch is None or not branch.startswith(f"{ids.MESSAGE}_"):
-        return None if branch is None else check_text(branch, "branch", _LABEL_MAX)
-    return message_key(branch, "branch")
+    if isinstance(branch, str) and branch.startswith(f"{ids.MESSAGE}_"):
+        return message_key(branch, "branch")
+    return optional_text(branch, "branch", _LABEL_MAX)
 
 
 class _Bounds:
@@ -137,17 +150,19 @@ class _Bounds:
         after: str | None,
         before: str | None,
         newest_first: bool,  # noqa: FBT001 (private)
+        *,
+        listing: bytes,
     ) -> None:
         self.newest_first = newest_first
+        self._listing = listing
         self._branch = branch
         self._until = until
         self._end: bytes | None = None
         self._seen_depth: int | None = None
         self.pinned_version: int | None = None
-        if after is not None and after.startswith("c_"):
-            self._end, self._seen_depth, self.pinned_version, order = decode_cursor(_CURSOR, after)
-            if order != newest_first:
-                raise InvalidInput("order", "is not the cursor's", "Keep the order of the listing.")
+        if isinstance(after, str) and after.startswith("c_"):
+            place = decode_cursor(listing, after, tuple[bytes, Count, Count | None])
+            self._end, self._seen_depth, self.pinned_version = place
             after = None
         self._after = optional_id(ids.MESSAGE, after, "after")
         self._before = optional_id(ids.MESSAGE, before, "before")
@@ -197,7 +212,7 @@ class _Bounds:
 
     def cursor(self, end: MessageRow, depth: int, version: int | None) -> str:
         """Return where the next page begins."""
-        return encode_cursor(_CURSOR, end.message_id, depth, version, self.newest_first)
+        return encode_cursor(self._listing, end.message_id, depth, version)
 
 
 def _page(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, Unpack
@@ -14,9 +15,12 @@ from eventstore.core import ids
 from eventstore.errors import InvalidInput
 from eventstore.operations.inputs import (
     checked_draft,
+    checked_flag,
     checked_metadata,
     checked_on_busy,
+    checked_order,
     checked_role,
+    checked_sequence,
     checked_status,
     message_key,
     optional_id,
@@ -30,7 +34,6 @@ from eventstore.operations.operation import Scope, Write, WriteOptions, to_threa
 
 _NAME_MAX: Final = 255
 _LABEL_MAX: Final = 255
-_CURSOR: Final = "messages"
 
 
 def create(
@@ -114,11 +117,14 @@ def _create_command(
         parent_id=parent_id
         if parent_id is UNSET
         else optional_id(ids.MESSAGE, parent_id, "parent_id"),
-        select=select,
+        select=checked_flag(select, "select"),
         status=checked_status(status),
         run_id=optional_id(ids.RUN, run_id, "run_id"),
         on_busy=checked_on_busy(on_busy),
     )
+
+
+_ARGUMENTS: Final = frozenset(inspect.signature(_create_command).parameters) - {"scope"}
 
 
 def create_many(
@@ -136,9 +142,10 @@ def create_many(
         InvalidInput: naming the message by its index; and whatever :func:`create` raises.
     """
     most = scope.log.limits.batch_size_max
-    if isinstance(messages, (str, Mapping)) or not 0 < len(messages) <= most:
-        raise InvalidInput("messages", "is not a list of a bearable length", f"Give 1 to {most}.")
-    commands = [_nth_command(scope, index, given) for index, given in enumerate(messages)]
+    listed = checked_sequence(messages, "messages", "Give dicts of the arguments of create().")
+    if not 0 < len(listed) <= most:
+        raise InvalidInput("messages", f"has {len(listed)} items", f"Give 1 to {most}.")
+    commands = [_nth_command(scope, index, given) for index, given in enumerate(listed)]
     made = write(scope, thread_key(scope, thread_id), commands, options)
     return made if len(commands) > 1 else _as_list(made)
 
@@ -148,16 +155,18 @@ def _as_list(made: Write[Any]) -> Write[list[Any]]:
     return made._replace(alone_in_list=True)
 
 
-def _nth_command(scope: Scope, index: int, given: Mapping[str, Any]) -> c.CreateMessage:
+def _nth_command(scope: Scope, index: int, given: Any) -> c.CreateMessage:  # noqa: ANN401 (checked)
+    if not isinstance(given, Mapping) or not {"role", "content"} <= set(given) <= _ARGUMENTS:
+        raise InvalidInput(
+            f"messages[{index}]",
+            "does not have the arguments of create()",
+            "Give a dict with role and content, and what else create() takes for one message.",
+        )
     try:
         return _create_command(scope, **given)
     except InvalidInput as error:
         raise InvalidInput(
             f"messages[{index}].{error.field}", error.problem, error.remedy
-        ) from None
-    except TypeError as error:
-        raise InvalidInput(
-            f"messages[{index}]", str(error).split(") ")[-1], "Give the arguments of create()."
         ) from None
 
 
@@ -187,7 +196,7 @@ def edit(
             None, content, scope.log.limits, name=name, external_id=external_id, metadata=metadata
         ),
         message_id=optional_id(ids.MESSAGE, new_message_id, "new_message_id"),
-        select=select,
+        select=checked_flag(select, "select"),
     )
     return to_thread(scope, thread_id, command, options)
 
@@ -223,7 +232,7 @@ def regenerate(
             metadata=metadata,
         ),
         message_id=optional_id(ids.MESSAGE, new_message_id, "new_message_id"),
-        select=select,
+        select=checked_flag(select, "select"),
         status=checked_status(status),
         run_id=optional_id(ids.RUN, run_id, "run_id"),
     )

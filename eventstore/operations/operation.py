@@ -41,8 +41,6 @@ class AppendOptions(TypedDict, total=False):
     """The same key with the same command returns the first result and adds nothing."""
     actor: str | None
     """Opaque id of who does it."""
-    reason: str | None
-    """Why, in the writer's words; erasable."""
     subject: str | None
     """Opaque name of whose data the content is; the thread's own if left out."""
     connection: Any
@@ -56,6 +54,8 @@ class WriteOptions(AppendOptions, total=False):
     """The message the caller believes is the thread's head."""
     expected_version: int | str | None
     """The version the caller believes the stream is at."""
+    reason: str | None
+    """Why, in the writer's words; erasable."""
 
 
 class Scope(NamedTuple):
@@ -66,6 +66,9 @@ class Scope(NamedTuple):
     actor: str | None = None
     correlation_id: str | None = None
     causation_id: str | None = None
+
+
+_NOBODY: Final = (None, None, None)
 
 
 class Maintenance(NamedTuple):
@@ -115,8 +118,11 @@ def write(
     Raises:
         InvalidInput: on an option.
     """
-    if not options and scope.actor is None and scope.correlation_id is None:  # the usual case
+    if not options and scope[2:] == _NOBODY:  # the usual case
         return Write(AppendRequest(stream, commands))
+    unknown = options.keys() - WriteOptions.__optional_keys__
+    if unknown:  # a misspelt guard must not pass for none
+        raise TypeError(f"unexpected keyword argument {min(unknown)!r}")
     head = options.get("expected_head")
     version = options.get("expected_version")
     expected = expectations.ANY if version is None else expectations.parse(version)

@@ -10,6 +10,7 @@ from eventstore.conversation.state import FoldedThread
 from eventstore.conversation.values import BranchDiff
 from eventstore.errors import ThreadNotFound
 from eventstore.operations.events import recorded
+from eventstore.operations.inputs import checked_version
 from eventstore.operations.lookups import Moment, folded_at, thread_key
 from eventstore.operations.operation import Read, Scope, Walk
 from eventstore.projections.folding import starting_state
@@ -45,7 +46,7 @@ def steps(scope: Scope, thread_id: str, *, after: int = 0) -> Walk[ReplayStep]:
     Raises:
         ThreadNotFound.
     """
-    key = thread_key(scope, thread_id)
+    key, after = thread_key(scope, thread_id), checked_version(after, "after", 0)
 
     def page(place: tuple[FoldedThread | None, int]) -> Read[Any]:
         return Read(lambda tx: look(tx, *place))
@@ -77,7 +78,9 @@ def diff(
         ThreadNotFound, InvalidInput.
     """
     key = thread_key(scope, thread_id)
-    moments = Moment(from_version, None), Moment(to_version, None)
+    first = checked_version(from_version, "from_version")
+    last = None if to_version is None else checked_version(to_version, "to_version")
+    moments = Moment(first, None), Moment(last, None)
 
     def look(tx: Transaction) -> BranchDiff:
         a, b = (ReplayedThread(folded_at(tx, scope, key, moment)) for moment in moments)

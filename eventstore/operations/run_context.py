@@ -19,7 +19,7 @@ from eventstore.core import ids
 from eventstore.core.chain import SALT_BYTES
 from eventstore.core.pages import check_limit
 from eventstore.errors import InvalidInput
-from eventstore.operations.inputs import message_key, optional_id
+from eventstore.operations.inputs import checked_sequence, message_key, optional_id
 from eventstore.operations.lookups import existing_run, live_thread, thread_key
 from eventstore.operations.operation import Read, Scope
 from eventstore.projections import paths
@@ -47,13 +47,15 @@ def context(
         ThreadNotFound, RunNotFound, InvalidInput.
     """
     key = thread_key(scope, thread_id)
-    skipped = frozenset(message_key(one, "leave_out") for one in leave_out)
+    listed = checked_sequence(leave_out, "leave_out", "Give the ids of messages.")
+    skipped = frozenset(message_key(one, "leave_out") for one in listed)
     step = optional_id(ids.STEP, step_id, "step_id")
-    check_limit(last_messages, scope.log.limits.page_size_max)
+    check_limit(last_messages, scope.log.limits.page_size_max, "last_messages")
+    wanted = ids.parse(ids.RUN, run_id, "run_id")
 
     def look(tx: Transaction) -> RunContext:
         view = live_thread(tx, scope, key)
-        row = existing_run(view, run_id)
+        row = existing_run(view, wanted)
         if step is not None:
             return _rebuilt(tx, scope, view, row, step)
         end = row.last_message

@@ -10,7 +10,7 @@ from eventstore.conversation.present import step_value
 from eventstore.conversation.values import RunContext, RunStep
 from eventstore.core import ids
 from eventstore.core.json_values import check_text
-from eventstore.errors import RunNotFound
+from eventstore.errors import InvalidInput, RunNotFound
 from eventstore.operations.inputs import (
     checked_metadata,
     checked_usage,
@@ -25,6 +25,13 @@ from eventstore.storage.interning import find_tenant
 from eventstore.storage.transaction import Transaction
 
 _NAME_MAX: Final = 255
+
+
+def _is_of(context: object, thread_id: str, run_id: str) -> bool:
+    """Tell whether a context is what ``runs.context`` returned for this run."""
+    if not isinstance(context, RunContext):
+        return False
+    return (context.thread_id, context.run_id) == (thread_id, run_id)
 
 
 def start(
@@ -45,6 +52,10 @@ def start(
     """
     seen: dict[str, Any] = {}
     if context is not None:
+        if not _is_of(context, thread_id, run_id):
+            raise InvalidInput(
+                "context", "is not what this run works with", "Give what runs.context() returned."
+            )
         seen = {
             "head": None if context.head_id is None else message_key(context.head_id),
             "seen_version": context.version,

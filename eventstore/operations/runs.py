@@ -13,17 +13,25 @@ from typing import Any, Final, Unpack
 from msgspec import UNSET, UnsetType
 
 from eventstore.conversation import commands as c
-from eventstore.conversation.content import ToolResultPart
 from eventstore.conversation.present import run_value
 from eventstore.conversation.values import Run
 from eventstore.core import ids
-from eventstore.core.json_values import check_json, check_text
-from eventstore.core.pages import PageOf, check_limit, decode_cursor, encode_cursor
+from eventstore.core.json_values import check_text
+from eventstore.core.pages import (
+    Count,
+    PageOf,
+    check_limit,
+    decode_cursor,
+    encode_cursor,
+    listing_key,
+)
 from eventstore.errors import InvalidInput
 from eventstore.operations.inputs import (
     checked_draft,
+    checked_flag,
     checked_metadata,
     checked_on_busy,
+    checked_sequence,
     checked_tools,
     checked_usage,
     message_key,
@@ -39,6 +47,7 @@ from eventstore.storage.transaction import Transaction
 
 _NAME_MAX: Final = 255
 _INSTRUCTIONS_MAX: Final = 256_000
+_OUTPUTS: Final = "Give dicts with a call_id."
 
 
 def _run_key(run_id: str) -> bytes:
@@ -107,7 +116,7 @@ def start(
     command = c.StartRun(
         run_id=_run_key(run_id),
         holder=optional_text(holder, "holder", _NAME_MAX),
-        take_over=take_over,
+        take_over=checked_flag(take_over, "take_over"),
     )
     return to_thread(scope, thread_id, command, options)
 
@@ -145,7 +154,10 @@ def require_action(
     Raises:
         RunNotFound, Refused: it is not in progress, or has no such open call.
     """
-    named = None if calls is None else tuple(check_text(call, "calls", _NAME_MAX) for call in calls)
+    named = None
+    if calls is not None:
+        listed = checked_sequence(calls, "calls", "Give the ids of tool calls.")
+        named = tuple(check_text(call, "calls", _NAME_MAX) for call in listed)
     command = c.RequireAction(run_id=_run_key(run_id), calls=named)
     return to_thread(scope, thread_id, command, options)
 
@@ -164,11 +176,12 @@ def submit_tool_outputs(
     Raises:
         RunNotFound, Refused: it does not wait, or not for these calls.
     """
-    if not isinstance(outputs, (list, tuple)) or not outputs:
-        raise InvalidInput("outputs", "is not a list of outputs", "Give dicts with a call_id.")
+    listed = checked_sequence(outputs, "outputs", _OUTPUTS)
+    if not listed:
+        raise InvalidInput("outputs", "is empty", _OUTPUTS)
     command = c.SubmitToolOutputs(
         run_id=_run_key(run_id),
-        outputs=tuple(_output(scope, given, index) for index, given in enumerate(outputs)),
+        outputs=tuple(_output(scope, given, index) for index, given in enumerate(listed)),
     )
     return to_thread(scope, thread_id, command, options)
 
@@ -177,14 +190,12 @@ def _output(scope: Scope, given: Any, index: int) -> c.ToolOutput:  # noqa: ANN4
     field = f"outputs[{index}]"
     if not isinstance(given, Mapping) or not set(given) <= {"call_id", "output", "status"}:
         raise InvalidInput(field, "is not an output", "Give call_id, output and maybe status.")
-    call_id = check_text(given.get("call_id"), f"{field}.call_id", _NAME_MAX)
-    check_json(given.get("output"), f"{field}.output", scope.log.limits.depth_max)
-    if given.get("status", "completed") not in {"completed", "failed", "cancelled"}:
-        raise InvalidInput(f"{field}.status", "is unknown", "Use completed, failed or cancelled.")
-    part = ToolResultPart(
-        call_id=call_id, output=given.get("output"), status=given.get("status", "completed")
-    )
-    return c.ToolOutput(draft=checked_draft("tool", [part], scope.log.limits))
+    part = {"type": "tool_result", **given}
+    try:
+        return c.ToolOutput(draft=checked_draft("tool", [part], scope.log.limits))
+    except InvalidInput as error:
+        where = error.field.replace("content[0]", field).replace("content", field)
+        raise InvalidInput(where, error.problem, error.remedy) from None
 
 
 def complete(
@@ -270,11 +281,11 @@ def get(scope: Scope, thread_id: str, run_id: str) -> Read[Run]:
     Raises:
         ThreadNotFound, RunNotFound.
     """
-    key = thread_key(scope, thread_id)
+    key, wanted = thread_key(scope, thread_id), _run_key(run_id)
 
     def look(tx: Transaction) -> Run:
         view = live_thread(tx, scope, key)
-        return run_value(view, existing_run(view, run_id))
+        return run_value(view, existing_run(view, wanted))
 
     return Read(look)
 
@@ -289,7 +300,8 @@ def list_(
     """
     key = thread_key(scope, thread_id)
     size = check_limit(limit, scope.log.limits.page_size_max)
-    start_at = 0 if after is None else int(decode_cursor("runs", after)[0])
+    listing = listing_key("runs", scope.tenant, key.id)
+    start_at = 0 if after is None else decode_cursor(listing, after, tuple[Count])[0]
 
     def look(tx: Transaction) -> PageOf[Run]:
         view = live_thread(tx, scope, key)
@@ -301,7 +313,7 @@ def list_(
         rows = rows[:size] if more else rows
         return PageOf[Run](
             data=tuple(run_value(view, row) for row in rows),
-            next_cursor=encode_cursor("runs", rows[-1].version) if more else None,
+            next_cursor=encode_cursor(listing, rows[-1].version) if more else None,
         )
 
     return Read(look)

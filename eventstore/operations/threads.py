@@ -13,9 +13,25 @@ from eventstore.conversation.values import Thread
 from eventstore.core import ids
 from eventstore.core.events import StreamKey
 from eventstore.core.json_values import check_object
-from eventstore.core.pages import PageOf, check_limit, decode_cursor, encode_cursor
+from eventstore.core.pages import (
+    Count,
+    PageOf,
+    check_limit,
+    decode_cursor,
+    encode_cursor,
+    listing_key,
+)
+from eventstore.core.quoting import quoted
 from eventstore.errors import InvalidInput
-from eventstore.operations.inputs import checked_metadata, optional_id, optional_text, unset_or
+from eventstore.operations.inputs import (
+    checked_flag,
+    checked_metadata,
+    checked_order,
+    checked_version,
+    optional_id,
+    optional_text,
+    unset_or,
+)
 from eventstore.operations.lookups import live_thread, thread_key, thread_row
 from eventstore.operations.operation import Read, Scope, Write, WriteOptions, to_thread, write
 from eventstore.projections.indexes import metadata_text
@@ -24,6 +40,8 @@ from eventstore.storage.interning import find_tenant
 from eventstore.storage.transaction import Transaction
 
 _TITLE_MAX: Final = 1_000
+_KEY_MAX: Final = 255
+_FILTERS_MAX: Final = 32
 
 
 def create(
@@ -49,9 +67,11 @@ def create(
     return write(scope, _new_stream(scope, thread_id, options), (command,), options)
 
 
-def _new_stream(scope: Scope, thread_id: str | None, options: WriteOptions) -> StreamKey:
-    key = options.get("idempotency_key")
-    given = optional_id(ids.THREAD, thread_id, "thread_id")
+def _new_stream(
+    scope: Scope, thread_id: str | None, options: WriteOptions, field: str = "thread_id"
+) -> StreamKey:
+    key = optional_text(options.get("idempotency_key"), "idempotency_key", _KEY_MAX)
+    given = optional_id(ids.THREAD, thread_id, field)
     if given is None and key is not None:
         given = ids.derived(ids.THREAD, scope.tenant, key)
     return StreamKey(scope.tenant, ids.THREAD, given or scope.log.sources.new_id())
@@ -78,9 +98,9 @@ def fork(
     command = c.ForkThread(
         source_id=source.id,
         at_message=optional_id(ids.MESSAGE, at_message, "at_message"),
-        at_version=at_version,
+        at_version=None if at_version is None else checked_version(at_version, "at_version"),
     )
-    return write(scope, _new_stream(scope, fork_id, options), (command,), options)
+    return write(scope, _new_stream(scope, fork_id, options, "fork_id"), (command,), options)
 
 
 def update(
@@ -148,6 +168,7 @@ def get(scope: Scope, thread_id: str, *, include_deleted: bool = False) -> Read[
         ThreadNotFound: there is none, or it was deleted.
     """
     key = thread_key(scope, thread_id)
+    checked_flag(include_deleted, "include_deleted")
 
     def look(tx: Transaction) -> Thread:
         view = live_thread(tx, scope, key, include_deleted=include_deleted)
@@ -174,10 +195,14 @@ def list_(
         InvalidInput: a malformed argument.
     """
     size = check_limit(limit, scope.log.limits.page_size_max)
-    newest = _checked_order(order)
-    start = None if after is None else int(decode_cursor("threads", after)[0])
-    wanted = check_object(metadata or {}, "metadata", scope.log.limits)
+    newest = checked_order(order)
+    wanted = {} if metadata is None else check_object(metadata, "metadata", scope.log.limits)
+    if archived is not None:
+        checked_flag(archived, "archived")
+    checked_flag(include_deleted, "include_deleted")
     sql, parameters = _list_statement(wanted, archived=archived)
+    listing = listing_key("threads", scope.tenant, newest, wanted, archived, include_deleted)
+    start = None if after is None else decode_cursor(listing, after, tuple[Count])[0]
     if not include_deleted:
         sql += " AND t.deleted = 0"
     if start is not None:
@@ -198,25 +223,23 @@ def list_(
         last = threads[-1][1].created_position if threads else 0
         return PageOf[Thread](
             data=tuple(thread_value(view, row) for view, row in threads),
-            next_cursor=encode_cursor("threads", last) if more else None,
+            next_cursor=encode_cursor(listing, last) if more else None,
         )
 
     return Read(look)
 
 
-def _checked_order(order: str) -> bool:
-    if order not in {"asc", "desc"}:
-        raise InvalidInput("order", f"{order!r:.40} is unknown", "Use 'asc' or 'desc'.")
-    return order == "desc"
-
-
 def _list_statement(wanted: Mapping[str, Any], *, archived: bool | None) -> tuple[str, list[Any]]:
     sql, parameters = "SELECT t.thread FROM {threads} t WHERE t.tenant = ?", []
+    if len(wanted) > _FILTERS_MAX:
+        raise InvalidInput("metadata", f"{len(wanted)} filters", f"Give at most {_FILTERS_MAX}.")
     for key, value in wanted.items():
         text = metadata_text(value)
         if text is None:
             raise InvalidInput(
-                f"metadata.{key}", "is not a text, number, boolean or null", "Filter by scalars."
+                "metadata",
+                f"the value of {quoted(key)} is not a text, number, boolean or null",
+                "Filter by scalars.",
             )
         sql += (
             " AND EXISTS (SELECT 1 FROM {thread_metadata} m WHERE m.tenant = t.tenant"
