@@ -6,7 +6,7 @@ import asyncio
 import os
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Literal, TypeAlias, TypedDict
 
 from sqlalchemy import URL, Engine, make_url
@@ -16,8 +16,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from eventstore.conversing import CATALOGUES, DECIDINGS
 from eventstore.core.codec import PLAIN
 from eventstore.core.json_values import Limits
+from eventstore.core.quoting import quoted
 from eventstore.core.sources import Sources
-from eventstore.errors import InvalidInput
+from eventstore.errors import ConversationStoreError, InvalidInput
 from eventstore.execution.owned import OwnedAsyncEngine, OwnedEngine
 from eventstore.execution.settings import Settings
 from eventstore.execution.url import UrlExecutor
@@ -31,6 +32,8 @@ __all__ = ["OpenOptions", "Performer", "async_executor", "sync_executor", "syste
 
 Durability: TypeAlias = Literal["full", "as_is"]
 
+_EXAMPLE: Final = "For example sqlite:///chat.db, or sqlite:// for memory."
+_SQLITE: Final = frozenset({"sqlite", "sqlite+pysqlite", "sqlite+aiosqlite"})
 _PREFIX: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,30}\Z|\Z")
 
 
@@ -98,12 +101,58 @@ def _settings(options: OpenOptions) -> Settings:
     return Settings(**{name: options[name] for name in names if name in options})  # type: ignore[literal-required]
 
 
+def _check(options: OpenOptions) -> None:
+    """Hold every option to what it may be, before anything is opened.
+
+    Raises:
+        InvalidInput: naming the option.
+        TypeError: there is no option of that name.
+    """
+    unknown = options.keys() - OpenOptions.__optional_keys__
+    if unknown:
+        raise TypeError(f"open() got an unexpected keyword argument {min(unknown)!r}")
+    for name, (fits, remedy) in _OPTIONS.items():
+        if name in options and not fits(options[name]):  # type: ignore[literal-required]
+            raise InvalidInput(name, f"{quoted(options[name])} is not possible", remedy)  # type: ignore[literal-required]
+
+
+def _is_prefix(value: Any) -> bool:  # noqa: ANN401 (whatever the caller gave)
+    return isinstance(value, str) and _PREFIX.match(value) is not None
+
+
+def _is_duration(value: Any) -> bool:  # noqa: ANN401
+    return isinstance(value, (int, float)) and 0 <= value <= _WAIT_MAX
+
+
+def _is_count(value: Any) -> bool:  # noqa: ANN401
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
+
+def _are_limits(value: Any) -> bool:  # noqa: ANN401
+    return isinstance(value, Limits) and all(map(_is_count, value)) and value.depth_max <= _DEPTH
+
+
+_WAIT_MAX: Final = 86_400
+_DEPTH: Final = 128
+"""Deeper JSON meets the limits of Python's stack and of other readers of the log."""
+
+_OPTIONS: Final[Mapping[str, tuple[Callable[[Any], bool], str]]] = {
+    "prefix": (_is_prefix, "Use up to 31 letters, digits and _, beginning with no digit."),
+    "schema": (lambda value: value in (None, "main"), "SQLite has no schemas: use prefix=."),
+    "migrate": (lambda value: value in ("auto", "check", "off"), "Use 'auto', 'check' or 'off'."),
+    "durability": (lambda value: value in ("full", "as_is"), "Use 'full' or 'as_is'."),
+    "limits": (_are_limits, f"Give Limits of positive integers, depth_max up to {_DEPTH}."),
+    "busy_timeout_seconds": (_is_duration, f"Give 0 to {_WAIT_MAX} seconds."),
+    "queue_max": (_is_count, "Give 1 or more."),
+    "readers": (_is_count, "Give 1 or more."),
+    "connect_args": (lambda value: isinstance(value, Mapping), "Give a dict."),
+    "sources": (lambda value: isinstance(value, Sources), "Give Sources(clock, chance)."),
+}
+
+
 def _database(options: OpenOptions, settings: Settings, *, ours: bool) -> SqliteDatabase:
-    prefix = options.get("prefix", "")
-    if not _PREFIX.match(prefix):
-        raise InvalidInput("prefix", f"{prefix!r:.40} is not a name", "Use letters, digits and _.")
     return SqliteDatabase(
-        Naming(prefix, options.get("schema")),
+        Naming(options.get("prefix", ""), options.get("schema")),
         migrate=options.get("migrate", "auto"),
         busy_timeout_seconds=settings.busy_timeout_seconds,
         check_connections=not ours and options.get("durability", "full") == "full",
@@ -113,12 +162,12 @@ def _database(options: OpenOptions, settings: Settings, *, ours: bool) -> Sqlite
 def _parsed(url: str | URL) -> URL:
     try:
         parsed = make_url(url)
-    except ArgumentError:
-        raise InvalidInput(
-            "url",
-            "is not a database URL",
-            "For example sqlite:///chat.db, or sqlite:// for memory.",
-        ) from None
+    except (ArgumentError, ValueError):
+        raise InvalidInput("url", "is not a database URL", _EXAMPLE) from None
+    if parsed.drivername in _SQLITE and parsed.host is not None:
+        raise InvalidInput("url", "names a host, but SQLite is a file", _EXAMPLE)
+    if parsed.get_backend_name() == "sqlite" and parsed.drivername not in _SQLITE:
+        raise InvalidInput("url", "names an unknown driver for SQLite", _EXAMPLE)
     if parsed.get_backend_name() != "sqlite":
         raise InvalidInput(
             "url",
@@ -128,18 +177,34 @@ def _parsed(url: str | URL) -> URL:
     return parsed
 
 
+def _check_dialect(target: object) -> None:
+    if isinstance(target, (Engine, AsyncEngine)) and target.dialect.name != "sqlite":
+        raise InvalidInput(
+            "engine",
+            f"{target.dialect.name} is not supported by this version",
+            "Give an engine of SQLite.",
+        )
+
+
 def _url_executor(url: URL, options: OpenOptions, performer: Performer) -> UrlExecutor:
     settings = _settings(options)
-    in_memory = url.database in {None, "", MEMORY}
+    in_memory = (
+        url.database in {None, "", MEMORY, f"file:{MEMORY}"} or url.query.get("mode") == "memory"
+    )
     if not in_memory:
         warn_about_network(str(url.database))
-    return UrlExecutor(
-        url.set(drivername="sqlite"),
-        _database(options, settings, ours=True),
-        settings,
-        performer,
-        in_memory=in_memory,
-    )
+    try:
+        return UrlExecutor(
+            url.set(drivername="sqlite"),
+            _database(options, settings, ours=True),
+            settings,
+            performer,
+            in_memory=in_memory,
+        )
+    except ConversationStoreError:
+        raise
+    except (ArgumentError, ValueError) as error:  # of SQLAlchemy, while it reads the URL's query
+        raise InvalidInput("url", "has a query that the driver does not take", _EXAMPLE) from error
 
 
 def sync_executor(
@@ -151,7 +216,9 @@ def sync_executor(
         InvalidInput: the URL is malformed, or of an async driver.
         StoreUnavailable: the database cannot be used as it is.
     """
+    _check(options)
     performer = Performer(_log(options))
+    _check_dialect(target)
     if isinstance(target, Engine):
         settings = _settings(options)
         database = _database(options, settings, ours=False)
@@ -161,7 +228,7 @@ def sync_executor(
             "engine", "is an AsyncEngine", "Give an Engine, or open an AsyncConversationStore."
         )
     url = _parsed(target)
-    if url.get_driver_name() == "aiosqlite":
+    if url.drivername == "sqlite+aiosqlite":
         right = url.set(drivername="sqlite").render_as_string()
         raise InvalidInput(
             "url", "names an async driver", f"Use {right} here, or open an AsyncConversationStore."
@@ -178,7 +245,9 @@ async def async_executor(
         InvalidInput: the URL is malformed, or an engine is sync.
         StoreUnavailable: the database cannot be used as it is.
     """
+    _check(options)
     performer = Performer(_log(options))
+    _check_dialect(target)
     if isinstance(target, AsyncEngine):
         settings = _settings(options)
         database = _database(options, settings, ours=False)

@@ -16,6 +16,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 
 from eventstore.errors import SchemaTooNew, StoreUnavailable
+from eventstore.storage.tables import TABLES
 from eventstore.storage.transaction import Naming
 
 __all__ = ["HEAD", "REVISIONS", "Migrate", "current_revision", "ensure_schema"]
@@ -61,7 +62,21 @@ def ensure_schema(connection: Connection, naming: Naming, migrate: Migrate) -> N
             f"the database is at schema revision {found!r}, {HEAD!r} is needed",
             "Open it once with migrate='auto', or run the migrations yourself.",
         )
+    if found is None:
+        _check_names(connection, naming)
     _upgrade(connection, naming)
+
+
+def _check_names(connection: Connection, naming: Naming) -> None:
+    """Refuse to make tables beside others of the same names, which are somebody else's."""
+    present = set(inspect(connection).get_table_names(schema=naming.schema))
+    taken = sorted(present & {naming.plain(table) for table in TABLES})
+    if taken:
+        raise StoreUnavailable(
+            "names_taken",
+            f"the database has tables of other makers: {', '.join(taken)}",
+            "Give prefix=, for example prefix='eventstore_', or another database.",
+        )
 
 
 def _upgrade(connection: Connection, naming: Naming) -> None:
