@@ -19,7 +19,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, null
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, ResourceClosedError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.pool import StaticPool
@@ -133,7 +133,7 @@ class OwnedEngine(_Owned):
         super().__init__(database, settings, perform)
         self._engine = engine
         self._single = threading.RLock() if isinstance(engine.pool, StaticPool) else nullcontext()
-        with engine.connect() as connection:
+        with self._connected() as connection:
             self._migrate_on(connection)
         self._writer: SharedWriter[Any, Any] = SharedWriter(
             self._write_batch,
@@ -214,7 +214,7 @@ class OwnedAsyncEngine(_Owned):
 
     async def open(self) -> None:
         """Check the engine and bring its tables up to date."""
-        async with self._engine.connect() as connection:
+        async with self._connected() as connection:
             await connection.run_sync(self._migrate_on)
 
     def _ready_here(self) -> None:
@@ -353,6 +353,10 @@ def act_within(connection: Connection, database: Database, act: Callable[[Any], 
             _begin(connection, database.begin_write)
         with connection.begin_nested():
             return act(database.on_connection(connection, remembers=False))
+    except ResourceClosedError as error:
+        raise InvalidInput(
+            "connection", "is closed", "Give one with an open transaction."
+        ) from error
     except DBAPIError as error:
         raise database.translated(error, on_own_connection=True) from error
 

@@ -54,6 +54,7 @@ _BUSY = {"SQLITE_BUSY", "SQLITE_LOCKED"}
 def driver_error(error: BaseException) -> sqlite3.Error | None:
     """Return the driver's own error behind ``error``, if there is one."""
     if isinstance(error, DBAPIError):
+        error.hide_parameters = True  # the engine may be the application's, and show them in logs
         return driver_error(error.orig) if error.orig is not None else None
     return error if isinstance(error, sqlite3.Error) else None
 
