@@ -2,8 +2,8 @@
 
 * INSERT over an existing version or position is refused *before* it happens: ``INSERT OR REPLACE``
   deletes the old row without firing a DELETE trigger.
-* UPDATE passes only if there was content, content and salt both become NULL, and nothing else
-  changes but the commitment.
+* UPDATE passes only if there was content, content and salt both become NULL, a commitment takes
+  their place (without it the chain could never be verified again), and nothing else changes.
 * DELETE passes only for a stream listed in ``purging``, in the same transaction.
 
 A migration that copies the table must make them again; a test tries each way around them after
@@ -48,7 +48,8 @@ _TRIGGERS: Final = (
     """,
     """
     CREATE TRIGGER "{prefix}events_no_update" BEFORE UPDATE ON {events}
-    WHEN OLD.content IS NULL OR NEW.content IS NOT NULL OR NEW.salt IS NOT NULL OR {changed}
+    WHEN OLD.content IS NULL OR NEW.content IS NOT NULL OR NEW.salt IS NOT NULL
+      OR NEW.commitment IS NULL OR length(NEW.commitment) <> 32 OR {changed}
     BEGIN SELECT RAISE(ABORT, 'eventstore: events are never changed, content is only erased'); END
     """,
     """
