@@ -105,10 +105,13 @@ class ThreadDeciding:
         return results.of(state, command, events)
 
     def mark(self, request: AppendRequest) -> Any:  # noqa: ANN401
-        return self._view(request.stream).mark()
+        return self._view(request.stream).mark(), self._index.mark(), len(self._forks)
 
     def back_to(self, request: AppendRequest, mark: Any) -> None:  # noqa: ANN401
-        self._view(request.stream).back_to(mark)
+        view, index, forks = mark
+        self._view(request.stream).back_to(view)
+        self._index.back_to(index)
+        del self._forks[forks:]
 
     def write(self) -> None:
         rows = [row for view in self._written.values() for row in view.take_changed()]

@@ -64,6 +64,15 @@ class ContentIndex:
         elif isinstance(content, e.ThreadDetails) and isinstance(content.metadata, dict):
             self._metadata[thread] = content.metadata
 
+    def mark(self) -> Any:  # noqa: ANN401 (opaque)
+        """Remember what was taken so far."""
+        return dict(self._metadata), len(self._names)
+
+    def back_to(self, mark: Any) -> None:  # noqa: ANN401
+        """Forget what was taken since a mark: its events were refused."""
+        self._metadata, names = mark
+        del self._names[names:]
+
     def write(self, tx: Transaction) -> None:
         """Write it."""
         for thread, metadata in self._metadata.items():
