@@ -1,0 +1,1 @@
+"""Tests of the door: what is refused, in which words, and that it leaves nothing behind."""
