@@ -18,7 +18,6 @@ from eventstore.operations.inputs import (
     checked_flag,
     checked_metadata,
     checked_on_busy,
-    checked_order,
     checked_role,
     checked_sequence,
     checked_status,
