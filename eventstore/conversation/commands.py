@@ -21,7 +21,7 @@ from eventstore.conversation.rows import MessageStatus, Role
 OnBusy: TypeAlias = Literal["enqueue", "reject", "interrupt", "rollback"]
 
 
-class Command(msgspec.Struct, frozen=True, kw_only=True):
+class Command(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Base of all commands."""
 
 
@@ -57,7 +57,7 @@ class RestoreThread(Command, frozen=True):
     pass
 
 
-class Draft(msgspec.Struct, frozen=True, kw_only=True):
+class Draft(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What somebody says: the content of a message to be."""
 
     parts: list[StoredPart]
@@ -149,7 +149,7 @@ class RequireAction(Command, frozen=True):
     calls: tuple[str, ...] | None = None
 
 
-class ToolOutput(msgspec.Struct, frozen=True, kw_only=True):
+class ToolOutput(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One tool's answer, as a draft of the tool message that will hold it."""
 
     draft: Draft

@@ -74,7 +74,7 @@ class ForkPoint(NamedTuple):
     version: int
 
 
-class ThreadRow(msgspec.Struct, frozen=True):
+class ThreadRow(msgspec.Struct, frozen=True, gc=False):
     """A thread as it stands."""
 
     thread_id: bytes
@@ -95,7 +95,7 @@ class ThreadRow(msgspec.Struct, frozen=True):
     """Version of the meaning of rows that wrote it."""
 
 
-class MessageRow(msgspec.Struct, frozen=True):
+class MessageRow(msgspec.Struct, frozen=True, gc=False):
     """A message's place and state; its content is in the log."""
 
     message_id: bytes
@@ -124,7 +124,7 @@ class MessageRow(msgspec.Struct, frozen=True):
         return self.queued_version or self.version
 
 
-class SegmentRow(msgspec.Struct, frozen=True):
+class SegmentRow(msgspec.Struct, frozen=True, gc=False):
     """A run of messages, each the only or first child of the one before."""
 
     hop: int
@@ -135,7 +135,7 @@ class SegmentRow(msgspec.Struct, frozen=True):
     """How many siblings its first message had when it was made."""
 
 
-class BranchPointRow(msgspec.Struct, frozen=True):
+class BranchPointRow(msgspec.Struct, frozen=True, gc=False):
     """A place from which segments hang: how many children, and which was active last."""
 
     place: Place
@@ -145,7 +145,7 @@ class BranchPointRow(msgspec.Struct, frozen=True):
     """Hop and segment of the active child; None is the next message of the same segment."""
 
 
-class RunRow(msgspec.Struct, frozen=True):
+class RunRow(msgspec.Struct, frozen=True, gc=False):
     """A run as it stands."""
 
     run_id: bytes
@@ -164,7 +164,7 @@ class RunRow(msgspec.Struct, frozen=True):
     steps: int = 0
 
 
-class StepRow(msgspec.Struct, frozen=True):
+class StepRow(msgspec.Struct, frozen=True, gc=False):
     """A step of a run."""
 
     step_id: bytes
@@ -173,14 +173,14 @@ class StepRow(msgspec.Struct, frozen=True):
     status: StepStatus = "in_progress"
 
 
-class LabelRow(msgspec.Struct, frozen=True):
+class LabelRow(msgspec.Struct, frozen=True, gc=False):
     """A message's label; None once it was taken away."""
 
     message_id: bytes
     label: str | None
 
 
-class TouchRow(msgspec.Struct, frozen=True):
+class TouchRow(msgspec.Struct, frozen=True, gc=False):
     """An event, after the first, that says something about a thread, message, run or step."""
 
     subject_id: bytes

@@ -56,6 +56,9 @@ def assistant_for_run(tx: Transaction, log: Log, tenant: str, command: c.CreateR
 class AssistantDeciding:
     """Keeps ``storage.append.Deciding`` for the category ``asst``."""
 
+    looks_elsewhere: frozenset[type[Any]] = frozenset()
+    """Only the assistant's own stream is read, and its new events are known here."""
+
     def __init__(self, tx: Transaction, log: Log) -> None:
         self._tx = tx
         self._log = log
@@ -83,10 +86,6 @@ class AssistantDeciding:
             content = replace(decided.content or e.Note(), reason=reason)  # type: ignore[type-var]
             decided = decided._replace(content=content)
         return [decided]
-
-    def looks_elsewhere(self, _: AppendRequest) -> bool:
-        """Only the assistant's own stream is read, and its new events are known here."""
-        return False
 
     def evolve(self, request: AppendRequest, event: Event) -> None:
         self._history(request.stream).append(event)

@@ -15,6 +15,8 @@ __all__ = ["PlainDeciding"]
 class PlainDeciding:
     """Appends the events given, and projects nothing."""
 
+    looks_elsewhere: frozenset[type[Any]] = frozenset()
+
     def __init__(self, tx: Transaction, log: Log) -> None:
         """There is nothing to look up."""
 
@@ -23,10 +25,6 @@ class PlainDeciding:
 
     def decide(self, _: AppendRequest, command: Sequence[Decided]) -> Sequence[Decided]:
         return command
-
-    def looks_elsewhere(self, _: AppendRequest) -> bool:
-        """Nothing is read at all."""
-        return False
 
     def evolve(self, request: AppendRequest, event: Event) -> None:
         """Nothing is folded."""

@@ -46,6 +46,9 @@ _VIEWS_KEPT = 4_096
 class ThreadDeciding:
     """Keeps ``storage.append.Deciding`` for the category ``thread``."""
 
+    looks_elsewhere = frozenset({c.ForkThread, c.CreateRun})
+    """A fork reads its source, a run its assistant."""
+
     def __init__(self, tx: Transaction, log: Log) -> None:
         self._tx = tx
         self._log = log
@@ -78,11 +81,6 @@ class ThreadDeciding:
                 command = assistant_for_run(self._tx, self._log, request.stream.tenant, command)
             decided = decide(view, command, self._log.sources.new_id)
         return decided if guards.reason is None else _with_reason(decided, guards.reason)
-
-    def looks_elsewhere(self, request: AppendRequest) -> bool:
-        """A fork reads its source, a run its assistant."""
-        kinds = [type(command) for command in request.commands]
-        return c.ForkThread in kinds or c.CreateRun in kinds
 
     def evolve(self, request: AppendRequest, event: Event) -> None:
         stream = request.stream

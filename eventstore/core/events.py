@@ -58,11 +58,11 @@ def microseconds(moment: datetime, field: str) -> int:
     return (moment - _EPOCH) // timedelta(microseconds=1)
 
 
-class EventData(msgspec.Struct, frozen=True, omit_defaults=True):
+class EventData(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """Base of an event's ``data``: structure, hashed, never erased. The class name is the type."""
 
 
-class EventContent(msgspec.Struct, frozen=True, omit_defaults=True):
+class EventContent(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """Base of an event's ``content``: whatever can be personal. May be erased."""
 
 

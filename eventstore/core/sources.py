@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from eventstore.core import ids
 
-__all__ = ["Sources"]
+__all__ = ["Dice", "Sources"]
 
 
 class Sources(NamedTuple):
@@ -25,3 +25,22 @@ class Sources(NamedTuple):
     def new_id(self) -> bytes:
         """Return a fresh UUIDv7."""
         return ids.uuid7(self.clock(), self.chance(ids.RANDOM_BYTES))
+
+
+class Dice:
+    """Unpredictable bytes for one batch of writes, asked of their source once.
+
+    A call into the operating system costs more than what is done with its answer. Made anew for each
+    batch and never kept: a forked child that inherited the rest would throw what its parent throws.
+    """
+
+    def __init__(self, chance: Callable[[int], bytes], expected_bytes: int) -> None:
+        self._chance = chance
+        self._bytes = chance(expected_bytes) if expected_bytes else b""
+        self._used = 0
+
+    def __call__(self, count: int) -> bytes:
+        """Return that many bytes that were not returned before."""
+        start, self._used = self._used, self._used + count
+        taken = self._bytes[start : self._used]
+        return taken if len(taken) == count else self._chance(count)

@@ -24,7 +24,7 @@ from eventstore.core.codec import ContentCodec
 from eventstore.core.events import Decided, Event, EventData, StreamKey
 from eventstore.core.expectations import Expectation
 from eventstore.core.json_values import Limits
-from eventstore.core.sources import Sources
+from eventstore.core.sources import Dice, Sources
 from eventstore.errors import ConversationStoreError, IdempotencyConflict, InvalidInput
 from eventstore.storage.interning import (
     find_category,
@@ -84,14 +84,14 @@ Outcome: TypeAlias = Appended | Failed
 class Deciding(Protocol):
     """Decides and projects the requests to one category, within one transaction."""
 
+    looks_elsewhere: frozenset[type[Any]]
+    """Commands whose deciding reads other streams, or the log itself."""
+
     def check(self, request: AppendRequest) -> None:
         """Hold the request's own guards, once, before its first command is decided."""
 
     def decide(self, request: AppendRequest, command: Any) -> Sequence[Decided]:  # noqa: ANN401
         """Return the events a command leads to, or raise a refusal."""
-
-    def looks_elsewhere(self, request: AppendRequest) -> bool:
-        """Tell whether deciding a request reads other streams, or the log itself."""
 
     def evolve(self, request: AppendRequest, event: Event) -> None:
         """Fold one event into what later commands of the batch will see."""
@@ -143,6 +143,9 @@ class _Head:
         self.new = row is None
 
 
+_RANDOM_BYTES = 64
+"""What a message takes: its id, its event's id, and the salt of its content."""
+
 _KEPT, _LAST = "heads of streams", "last position"
 _HEADS_KEPT = 16_384
 """Heads the writer keeps from one transaction to the next, about 500 bytes each."""
@@ -181,16 +184,18 @@ def append_many(tx: Transaction, requests: Sequence[AppendRequest], log: Log) ->
 
     Raises only what the database raises: then the whole transaction must be rolled back.
     """
-    return _Batch(tx, log).take_all(requests)
+    return _Batch(tx, log, requests).take_all()
 
 
 class _Batch:
     """The state of one :func:`append_many`: heads as they move, rows to be written."""
 
-    def __init__(self, tx: Transaction, log: Log) -> None:
+    def __init__(self, tx: Transaction, log: Log, requests: Sequence[AppendRequest]) -> None:
+        self._requests = requests
         self._tx = tx
-        self._log = log
-        self._now = log.sources.clock()
+        self._now = now = log.sources.clock()
+        dice = Dice(log.sources.chance, _RANDOM_BYTES * len(requests))
+        self._log = log._replace(sources=Sources(lambda: now, dice))
         self._heads: dict[StreamKey, _Head] = tx.kept.setdefault(_KEPT, {})
         self._moved: dict[StreamKey, _Head] = {}
         self._decidings: dict[str, Deciding] = {}
@@ -198,8 +203,8 @@ class _Batch:
         self._key_rows: list[tuple[Any, ...]] = []
         self._keys: dict[tuple[StreamKey, str], Sequence[Any]] = {}
 
-    def take_all(self, requests: Sequence[AppendRequest]) -> list[Outcome]:
-        outcomes = [self._take(request) for request in requests]
+    def take_all(self) -> list[Outcome]:
+        outcomes = [self._take(request) for request in self._requests]
         self._write()
         if len(self._heads) > _HEADS_KEPT:
             self._heads.clear()
@@ -207,7 +212,7 @@ class _Batch:
 
     def _take(self, request: AppendRequest) -> Outcome:
         deciding = self._deciding(request.stream.category)
-        if deciding.looks_elsewhere(request):
+        if not deciding.looks_elsewhere.isdisjoint(map(type, request.commands)):
             self._write()  # what it reads may have been decided in this very batch
         many = len(request.commands) > 1
         mark = deciding.mark(request) if many else None
