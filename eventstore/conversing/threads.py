@@ -46,7 +46,7 @@ _VIEWS_KEPT = 4_096
 class ThreadDeciding:
     """Keeps ``storage.append.Deciding`` for the category ``thread``."""
 
-    looks_elsewhere = frozenset({c.ForkThread, c.CreateRun})
+    looks_elsewhere: frozenset[type[Any]] = frozenset({c.ForkThread, c.CreateRun})
     """A fork reads its source, a run its assistant."""
 
     def __init__(self, tx: Transaction, log: Log) -> None:

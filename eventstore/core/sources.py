@@ -30,8 +30,9 @@ class Sources(NamedTuple):
 class Dice:
     """Unpredictable bytes for one batch of writes, asked of their source once.
 
-    A call into the operating system costs more than what is done with its answer. Made anew for each
-    batch and never kept: a forked child that inherited the rest would throw what its parent throws.
+    A call into the operating system costs more than what is done with its answer. Made anew for
+    each batch and never kept: a forked child that inherited the rest would throw what its parent
+    throws.
     """
 
     def __init__(self, chance: Callable[[int], bytes], expected_bytes: int) -> None:
