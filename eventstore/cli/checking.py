@@ -1,0 +1,55 @@
+"""Rebuilding the tables from the events and comparing the two, a thread at a time: ``check``."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from rich.console import Console
+from rich.text import Text
+
+from eventstore import CompareReport, ConversationStore, RebuildReport
+from eventstore.cli.opening import count_threads
+from eventstore.cli.output import progress
+from eventstore.operations import projections
+from eventstore.operations.operation import Gathered
+
+__all__ = ["compare", "print_report", "rebuild"]
+
+T = TypeVar("T")
+
+
+def compare(store: ConversationStore, thread_id: str | None) -> CompareReport:
+    """Compare the tables of one thread, or of all, with what their events say."""
+    return _watched(store, projections.compare(store.scope, thread_id), "comparing", thread_id)
+
+
+def rebuild(store: ConversationStore, thread_id: str | None) -> RebuildReport:
+    """Rebuild the tables of one thread, or of all, from their events."""
+    return _watched(store, projections.rebuild(store.scope, thread_id), "rebuilding", thread_id)
+
+
+def _watched(store: ConversationStore, work: Gathered[T], doing: str, thread_id: str | None) -> T:
+    """Do what the store's own method does, with a bar that counts threads."""
+    done: list[Any] = []
+    with progress() as bar:
+        total = count_threads(store) if thread_id is None and not bar.disable else None
+        task = bar.add_task(doing, total=total)
+        for one in store.perform(work.walk):
+            done.append(one)
+            bar.advance(task)
+    return work.report(done)
+
+
+def print_report(console: Console, report: CompareReport) -> None:
+    """Print what a comparison found."""
+    counted = f"{report.threads} thread{'' if report.threads == 1 else 's'}"
+    if report.ok:
+        console.print(Text(f"{counted}: the tables say what the events say", style="green"))
+        return
+    for finding in report.findings:
+        line = Text(f"{finding.kind:<14} ", style="red").append(finding.stream_id, style="bold")
+        line.append(f" at version {finding.version}\n  {finding.message}", style="not bold default")
+        console.print(line, soft_wrap=True)
+    differ = f"{len(report.findings)} row{'' if len(report.findings) == 1 else 's'} differ"
+    said = f"{counted}: {differ} from what the events say; --rebuild makes them anew"
+    console.print(Text(said, style="red"))

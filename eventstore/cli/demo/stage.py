@@ -1,0 +1,124 @@
+"""Performs the play: runs a scene, prints the lines that ran and what came of them.
+
+The lines are cut out of the story's own source between one ``yield`` and the next, so they cannot
+differ from what was executed.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import os
+import shlex
+import shutil
+import sys
+import tempfile
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+from rich.rule import Rule
+from rich.syntax import Syntax
+from rich.text import Text
+
+from eventstore import BranchTree, ConversationStoreError
+from eventstore.cli.demo.story import Picture, Scene, story
+from eventstore.cli.drawing import tree_lines
+from eventstore.cli.messages import message_line
+from eventstore.cli.opening import made, short
+from eventstore.cli.output import clipped, error_text, print_indented
+from eventstore.cli.replaying import step_lines
+
+__all__ = ["scripts", "show_demo"]
+
+_INDENT: Final = 3
+
+
+def show_demo(console: Console, database: str | None) -> None:
+    """Play the story on a database: the one given, or a new temporary file, which stays."""
+    place = database or f"sqlite:///{Path(tempfile.mkdtemp(prefix='eventstore-')) / 'demo.db'}"
+    console.print(Text("A conversation is the history of what happened in it.", style="bold"))
+    console.print(Text(f'store = ConversationStore.open("{place}")', style="dim"), soft_wrap=True)
+    with made(place) as store:
+        follow = ""
+        for number, (script, scene) in enumerate(zip(scripts(), story(store), strict=True), 1):
+            _show(console, number, script, scene)
+            follow = follow or scene.follow
+        _say_what_next(console, place, short(store, [follow])[follow])
+
+
+def scripts() -> Iterator[str]:
+    """Yield the lines of each scene."""
+    source = textwrap.dedent(inspect.getsource(story))
+    lines = source.splitlines()
+    function = next(node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef))
+    scene: list[ast.stmt] = []
+    for statement in function.body[1:]:  # after the docstring
+        if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Yield):
+            yield textwrap.dedent("\n".join(lines[scene[0].lineno - 1 : scene[-1].end_lineno]))
+            scene = []
+        else:
+            scene.append(statement)
+
+
+def _show(console: Console, number: int, script: str, scene: Scene) -> None:
+    console.print()
+    _print_title(console, f"{number:<2} {scene.title}")
+    print_indented(console, Text(scene.says), _INDENT)
+    console.print()
+    code = Syntax("", "python", theme="ansi_dark", background_color="default").highlight(script)
+    code.rstrip()
+    print_indented(console, code, _INDENT)
+    if scene.picture is not None:
+        console.print()
+        for line in _lines(console, scene.picture):
+            print_indented(console, line, _INDENT)
+    if scene.result:
+        console.print()
+        print_indented(console, Text(scene.result, style="green"), _INDENT)
+
+
+def _print_title(console: Console, title: str) -> None:
+    console.print(Rule(Text(title, style="bold"), align="left", style="dim"))
+
+
+def _lines(console: Console, picture: Picture) -> Iterator[Text]:
+    width = console.width - _INDENT
+    if isinstance(picture, BranchTree):
+        yield from tree_lines(picture, width, ascii_only=console.options.ascii_only)
+    elif isinstance(picture, ConversationStoreError):
+        yield error_text(picture)
+    elif isinstance(picture, list):
+        yield from step_lines(picture, width)
+    else:
+        yield from (clipped(message_line(message), width) for message in picture or ())
+
+
+# -- what next -------------------------------------------------------------------------------------
+
+
+def _say_what_next(console: Console, place: str, thread: str) -> None:
+    program = _program()
+    console.print()
+    _print_title(console, "Look around")
+    print_indented(console, Text("The database is yours to look at. Type:\n"), _INDENT)
+    for line in (
+        f"export EVENTSTORE_DB={shlex.quote(place)}",
+        f"{program} threads",
+        f"{program} tree {thread}",
+        f"{program} replay {thread} --at-version 3",
+        f"{program} log {thread} --json",
+        f"{program} check --rebuild",
+    ):
+        console.print(Text(" " * _INDENT + line, style="cyan"), soft_wrap=True)
+
+
+def _program() -> str:
+    """Return what the reader has to type to get this program."""
+    called = Path(sys.argv[0])
+    found = shutil.which("eventstore")
+    if found is not None and Path(found).resolve() == called.resolve():
+        return "eventstore"
+    return shlex.quote(os.path.relpath(called)) if called.name == "eventstore" else "eventstore"

@@ -1,0 +1,144 @@
+"""The play: what happens in the demo, as the Python that does it.
+
+A ``yield`` ends a scene. The stage shows the lines since the last one, so what is read is what ran;
+what the audience should see besides (a title, a sentence, a picture) stands in the yield.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple, TypeAlias
+
+from eventstore import (
+    BranchTree,
+    ConversationStore,
+    ConversationStoreError,
+    Message,
+    Refused,
+    ReplayStep,
+    ToolCallPart,
+    ToolResultPart,
+)
+
+__all__ = ["Picture", "Scene", "story"]
+
+Picture: TypeAlias = (
+    BranchTree | tuple[Message, ...] | list[ReplayStep] | ConversationStoreError | None
+)
+
+
+class Scene(NamedTuple):
+    """What is shown of the lines that just ran."""
+
+    title: str
+    says: str
+    picture: Picture = None
+    result: str = ""
+    """What came of it, below the picture."""
+    follow: str = ""
+    """The thread that the audience may look at afterwards."""
+
+
+# One function, though a long one: it is the script, and is read from top to bottom. Its lines are
+# short enough for a window of 80 columns.
+def story(store: ConversationStore) -> Iterator[Scene]:
+    """Play it."""
+    sky = store.threads.create(title="The sky").id
+    why = store.messages.create(sky, role="user", content="Why is the sky blue?")
+    sea = store.messages.create(sky, role="assistant", content="It is the sea.")
+    yield Scene(
+        "Talk",
+        "Each call appends an event. Nothing that was said is ever overwritten.",
+        follow=sky,
+    )
+
+    air = store.messages.regenerate(sky, sea.id, content="Air scatters blue.")
+    red = store.messages.edit(sky, why.id, content="Why are sunsets red?")
+    store.messages.create(sky, role="assistant", content="The blue gets lost.")
+    yield Scene(
+        "Answer again, ask again",
+        "Another answer stands beside the first; an edited question begins a branch.",
+        store.branches.tree(sky),
+    )
+
+    store.branches.label(sky, red.id, "sunsets")
+    store.branches.select(sky, air.id)
+    path = store.messages.list(sky)
+    yield Scene("Go back", "The other branch stays as it is, under a name if you like.", path.data)
+
+    store.messages.create(sky, role="user", content="When is sunset in Lisbon?")
+    run = store.runs.create(sky, model="any-model").id
+    store.runs.start(sky, run)
+    call = ToolCallPart(id="call_1", name="sunset", arguments={"city": "Lisbon"})
+    store.messages.create(sky, role="assistant", content=call, run_id=run)
+    store.runs.require_action(sky, run)
+    later = store.messages.create(sky, role="user", content="And in Oslo?")
+    yield Scene(
+        "Record an agent at work",
+        "Your loop calls the model and the tools; the store keeps what they did.\n"
+        "While the run waits for its tool, somebody types:",
+        result=f"later.status is {later.status!r}: it takes its turn when the run is over.",
+    )
+
+    outputs = [{"call_id": "call_1", "output": "18:24"}]
+    store.runs.submit_tool_outputs(sky, run, outputs)
+    store.runs.start(sky, run)
+    store.messages.create(sky, role="assistant", content="At 18:24.", run_id=run)
+    store.runs.complete(sky, run, usage={"input_tokens": 96, "output_tokens": 7})
+    yield Scene(
+        "Finish the run",
+        "The tool answers, the model goes on, and the message that waited comes last.",
+        store.branches.tree(sky),
+    )
+
+    fork = store.threads.fork(sky, at_message=air.id).id
+    store.messages.create(fork, role="user", content="Explain it to a child.")
+    yield Scene(
+        "Fork",
+        "A new thread that shares the path so far: one event, whatever its length.",
+        store.messages.list(fork).data,
+    )
+
+    steps = list(store.replay.steps(sky))
+    past = store.replay.state(sky, at_version=3)
+    yield Scene(
+        "Replay",
+        "The events are the truth. Walk through them and watch the path turn:",
+        steps,
+        f'At version {past.version} the last word was "{past.messages[-1].text}"',
+    )
+
+    rebuilt = store.projections.rebuild(sky)
+    report = store.projections.compare(sky)
+    yield Scene(
+        "Throw the tables away",
+        "Tables are made from events: drop this thread's, fold them again, compare.",
+        result=f"{rebuilt.rows} rows rebuilt, {len(report.findings)} differences.",
+    )
+
+    stray = ToolResultPart(call_id="call_9", output="21:57")
+    refusal = None
+    try:
+        store.messages.create(sky, role="tool", content=stray)
+    except Refused as error:
+        refusal = error
+    yield Scene(
+        "Make a mistake",
+        "A tool's result without its call is refused before anything is written:",
+        refusal,
+    )
+
+    before = store.threads.get(fork).version
+    for _ in range(2):  # a double click, or a retry after a time-out
+        store.messages.create(
+            fork,
+            role="user",
+            content="Shorter, please.",
+            idempotency_key="tap-1",
+        )
+    after = store.threads.get(fork).version
+    yield Scene(
+        "Send it twice",
+        "The same idempotency key gives the first result again and adds nothing.",
+        result=f"The fork was at version {before}; after both calls it is at {after}.",
+    )

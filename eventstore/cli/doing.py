@@ -1,0 +1,58 @@
+"""The commands that fill a store: ``demo`` and ``import``. They make the database if need be."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from eventstore.cli.demo import show_demo
+from eventstore.cli.framework import app, examples
+from eventstore.cli.importing import STDIN, import_file
+from eventstore.cli.opening import DEFAULT, Database, made
+from eventstore.cli.output import screen
+
+__all__ = ["demo", "import_"]
+
+
+@app.command(epilog=examples("demo", "demo --db sqlite:///demo.db"))
+def demo(
+    *,
+    database: Annotated[
+        str | None,
+        typer.Option("--db", metavar="URL", help="Where to play; if left out, a temporary file."),
+    ] = None,
+) -> None:
+    """Play a conversation with branches, a fork and a run, and look at its history."""
+    show_demo(screen(), database)
+
+
+@app.command(
+    "import",
+    epilog=examples("import trees.jsonl", "import trees.jsonl.gz --db sqlite:///oasst.db"),
+)
+def import_(
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE",
+            help="Open Assistant trees, one JSON object a line; may be .gz. - is standard input.",
+        ),
+    ],
+    *,
+    database: Database = DEFAULT,
+) -> None:
+    """Import conversation trees of the Open Assistant project.
+
+    Importing a file twice adds nothing.
+
+    A malformed line ends the import: the trees before it stay.
+    """
+    if file != STDIN and not file.is_file():
+        raise typer.BadParameter(f"there is no file {str(file)!r}", param_hint="FILE")
+    with made(database) as store:
+        done = import_file(store, file)
+    known = f"; {done.known} threads were there already" if done.known else ""
+    screen().print(Text(f"imported {done.threads} threads, {done.messages} messages{known}"))

@@ -1,0 +1,67 @@
+"""What all commands share: the program they belong to, and how its errors end.
+
+What the library refuses is printed in a line or two and ends with status 1, wrong usage with 2;
+neither ever shows a message's text.
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import Annotated, Any, TypeAlias
+
+import typer
+from typer.core import TyperGroup
+
+from eventstore import ConversationStoreError
+from eventstore.cli.output import error_text, errors, tolerate_any_encoding
+
+__all__ = ["AsJson", "app", "examples"]
+
+
+class _Commands(TyperGroup):
+    """Turns errors of the library into a readable line and status 1."""
+
+    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 (the framework's own context)
+        tolerate_any_encoding()
+        try:
+            return super().invoke(ctx)
+        except ConversationStoreError as error:
+            errors().print(error_text(error), soft_wrap=True)
+            raise typer.Exit(1) from None
+
+
+app = typer.Typer(
+    cls=_Commands,
+    name="eventstore",
+    help="Conversations kept as their history: their threads, branches and events, now and then.",
+    epilog="Begin with: eventstore demo",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,  # its tracebacks show local variables, and those hold messages
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")]
+
+
+def examples(*lines: str) -> str:
+    """Return the end of a command's help."""
+    return "\n\n".join(["[bold]Examples[/bold]", *(f"$ eventstore {line}" for line in lines)])
+
+
+def _print_version(wanted: bool) -> None:  # noqa: FBT001 (called by the framework)
+    if wanted:
+        typer.echo(f"conversation-eventstore {version('conversation-eventstore')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _start(
+    *,
+    _: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    pass

@@ -1,0 +1,73 @@
+"""Tables of threads and of events, for ``threads`` and ``log``.
+
+The log is printed line by line in columns of fixed width, not as a table that would first have to
+be read to its end: it may be long, and whoever pipes it into ``head`` wants only its beginning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rich.console import Console
+from rich.text import Text
+
+from eventstore import ConversationStore, RecordedEvent, Thread
+from eventstore.cli.messages import event_summary, short_id, summary
+from eventstore.cli.opening import short
+from eventstore.cli.output import clipped, one_line, when
+
+__all__ = ["event_line", "print_events", "print_threads"]
+
+
+def print_threads(console: Console, store: ConversationStore, threads: list[Thread]) -> None:
+    """Print threads, a line each: the id as short as it may be typed, title or first words."""
+    names = short(store, [thread.id for thread in threads])
+    name_width = max(map(len, (*names.values(), "thread")))
+    about_width = max(console.width - name_width - len("  events    last changed        "), 10)
+    heading = f"{'thread':<{name_width}}  {'about':<{about_width}}  events  last changed"
+    console.print(clipped(Text(heading, style="dim"), console.width))
+    for thread in threads:
+        about = clipped(_about(store, thread), about_width)
+        about.pad_right(about_width - about.cell_len)
+        line = Text().append(f"{names[thread.id]:<{name_width}}", style="bold").append("  ")
+        line.append_text(about).append(f"  {thread.version:>6}  ")
+        line.append(when(thread.updated_at), style="dim")
+        console.print(clipped(line, console.width))
+
+
+def _about(store: ConversationStore, thread: Thread) -> Text:
+    states = [state for state in ("archived", "busy") if getattr(thread, state)]
+    said = Text().append(f"({', '.join(states)}) " if states else "", style="yellow")
+    if thread.title:
+        return said.append(one_line(thread.title))
+    first = store.messages.list(thread.id, limit=1)
+    return said.append(summary(first[0]) if len(first) else "(empty)", style="dim")
+
+
+def print_events(console: Console, events: Iterable[RecordedEvent], *, of_all: bool) -> None:
+    """Print events line by line; the day only where it changes. ``of_all`` names the stream too."""
+    day = ""
+    for event in events:
+        today = f"{event.recorded_at:%Y-%m-%d} (UTC)"
+        if today != day:
+            console.print(Text(today, style="dim"))
+            day = today
+        stream = f"{short_id(event.stream_id):<14} " if of_all else ""
+        line = Text().append(stream, style="dim")
+        line.append(f"{event.version:>5} ", style="default")
+        line.append(f"{event.recorded_at:%H:%M:%S.%f}"[:-3], style="dim")
+        line.append_text(event_line(event))
+        console.print(clipped(line, console.width))
+
+
+def event_line(event: RecordedEvent, type_width: int = 20) -> Text:
+    """Return type and summary of an event, in two columns."""
+    line = Text().append(f"  {event.type:<{type_width}} ", style=_style(event.type))
+    return line.append(event_summary(event))
+
+
+def _style(event_type: str) -> str:
+    for beginning, style in (("Message", "cyan"), ("Branch", "magenta"), ("Run", "yellow")):
+        if event_type.startswith(beginning):
+            return style
+    return "yellow" if event_type.startswith("Tool") else "blue"

@@ -1,0 +1,242 @@
+"""The commands that look at a store, now or in its past. None of them makes a database."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from eventstore import ConversationStore, Position
+from eventstore.cli import checking
+from eventstore.cli.drawing import tree_lines
+from eventstore.cli.framework import AsJson, app, examples
+from eventstore.cli.listing import print_events, print_threads
+from eventstore.cli.messages import print_message
+from eventstore.cli.opening import DEFAULT, Database, ThreadPrefix, existing, find_thread
+from eventstore.cli.output import errors, one_line, print_json, screen, when
+from eventstore.cli.replaying import step_lines, steps_as_json
+
+__all__ = ["check", "log", "replay", "show", "threads", "tree"]
+
+
+@app.command(epilog=examples("threads", "threads --limit 5 --json"))
+def threads(
+    *,
+    database: Database = DEFAULT,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="Show the newest so many.")] = 50,
+    as_json: AsJson = False,
+) -> None:
+    """List the threads, the newest first."""
+    with existing(database) as store:
+        page = store.threads.list(limit=limit, order="desc")
+        if as_json:
+            print_json(thread.model_dump_json() for thread in page)
+            return
+        print_threads(screen(), store, list(page))
+        if page.next_cursor is not None:
+            errors().print(Text(f"these are the newest {limit}; --limit shows more", style="dim"))
+
+
+@app.command(epilog=examples("show 019ab3", "show 019ab3 --branch draft --last 4"))
+def show(
+    thread: ThreadPrefix,
+    *,
+    database: Database = DEFAULT,
+    branch: Annotated[
+        str | None, typer.Option(help="Another path: a message's id, or a label.")
+    ] = None,
+    last: Annotated[int | None, typer.Option(min=1, max=10_000, help="Only the end.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show the messages of the active path, or of another."""
+    with existing(database) as store:
+        thread_id = find_thread(store, thread)
+        page = store.messages.list(thread_id, branch=branch, limit=last, order="desc")
+        messages = list(reversed(page.data))
+        if as_json:
+            print_json(message.model_dump_json() for message in messages)
+            return
+        console = screen()
+        _print_title(store, thread_id)
+        for message in messages:
+            print_message(console, message)
+
+
+@app.command(epilog=examples("tree 019ab3", "tree 019ab3 --ids"))
+def tree(
+    thread: ThreadPrefix,
+    *,
+    database: Database = DEFAULT,
+    ids: Annotated[bool, typer.Option("--ids", help="Show the messages' ids.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Draw the branches of a thread."""
+    with existing(database) as store:
+        thread_id = find_thread(store, thread)
+        found = store.branches.tree(thread_id)
+        if as_json:
+            print_json([found.model_dump_json()])
+            return
+        _print_title(store, thread_id)
+        console = screen()
+        ascii_only = console.options.ascii_only
+        for line in tree_lines(found, console.width, ascii_only=ascii_only, with_ids=ids):
+            console.print(line)
+
+
+def _print_title(store: ConversationStore, thread_id: str) -> None:
+    thread = store.threads.get(thread_id)
+    console = screen()
+    if thread.title:
+        console.print(Text(one_line(thread.title), style="bold"))
+    said = f"{thread_id} · version {thread.version} · {when(thread.updated_at)}"
+    if thread.forked_from is not None:
+        said += f"\nfork of {thread.forked_from.thread_id}"
+    console.print(Text(f"{said}\n", style="dim"))
+
+
+@app.command(epilog=examples("log", "log 019ab3", "log 019ab3 --after 12 --json"))
+def log(
+    thread: Annotated[
+        str | None,
+        typer.Argument(metavar="THREAD", help="Only this thread's; all events if left out."),
+    ] = None,
+    *,
+    database: Database = DEFAULT,
+    after: Annotated[
+        str | None,
+        typer.Option(help="Begin after this version (with THREAD) or position (without)."),
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="At most so many.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show the events: everything that ever happened, in order."""
+    with existing(database) as store:
+        if thread is None:
+            start = None if after is None else Position.parse(after)
+            events = store.events.read_all(after=start, limit=limit)
+        else:
+            thread_id = find_thread(store, thread)
+            events = store.events.read(thread_id, after=_version(after), limit=limit)
+        if as_json:
+            print_json(event.model_dump_json() for event in events)
+        else:
+            print_events(screen(), events, of_all=thread is None)
+
+
+def _version(text: str | None) -> int:
+    if text is not None and not text.isdecimal():
+        raise typer.BadParameter(
+            "with THREAD it is a version: a whole number", param_hint="--after"
+        )
+    return int(text or 0)
+
+
+@app.command(
+    epilog=examples(
+        "replay 019ab3 --steps",
+        "replay 019ab3 --at-version 4",
+        'replay 019ab3 --at-time "2026-05-01"',
+    )
+)
+def replay(
+    thread: ThreadPrefix,
+    *,
+    database: Database = DEFAULT,
+    at_version: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="As of this version.")
+    ] = None,
+    at_time: Annotated[
+        str | None, typer.Option(metavar="TIME", help="As of then; UTC if it names no zone.")
+    ] = None,
+    steps: Annotated[
+        bool, typer.Option("--steps", help="Each event and the path after it.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show a thread as it was at a version or a time, or live through it step by step.
+
+    All of it is made from the events alone.
+    """
+    if steps + (at_version is not None) + (at_time is not None) > 1:
+        raise typer.BadParameter("give one of --at-version, --at-time and --steps")
+    moment = None if at_time is None else _moment(at_time)
+    with existing(database) as store:
+        thread_id = find_thread(store, thread)
+        if steps:
+            _replay_steps(store, thread_id, as_json=as_json)
+        else:
+            _replay_moment(store, thread_id, at_version, moment, as_json=as_json)
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(
+            "write it like 2026-05-01T12:00:00Z", param_hint="--at-time"
+        ) from None
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+
+
+def _replay_steps(store: ConversationStore, thread_id: str, *, as_json: bool) -> None:
+    walk = store.replay.steps(thread_id)
+    if as_json:
+        print_json(steps_as_json(walk))
+    else:
+        console = screen()
+        for line in step_lines(walk, console.width):
+            console.print(line)
+
+
+def _replay_moment(
+    store: ConversationStore,
+    thread_id: str,
+    at_version: int | None,
+    at_time: datetime | None,
+    *,
+    as_json: bool,
+) -> None:
+    state = store.replay.state(thread_id, at_version=at_version, at_time=at_time).value()
+    if as_json:
+        print_json([state.model_dump_json()])
+        return
+    console = screen()
+    if state.thread.title:
+        console.print(Text(one_line(state.thread.title), style="bold"))
+    said = f"{thread_id} · as of version {state.version} · {when(state.thread.updated_at)}\n"
+    console.print(Text(said, style="dim"))
+    labels = {message_id: label for label, message_id in state.labels.items()}
+    for message in (*state.messages, *state.queued):
+        print_message(console, message, labels.get(message.id))
+    for run in state.runs:
+        console.print(Text(f"{run.id} is {run.status}", style="yellow"))
+
+
+@app.command(epilog=examples("check", "check --rebuild", "check 019ab3 --json"))
+def check(
+    thread: Annotated[
+        str | None, typer.Argument(metavar="THREAD", help="Only this one; all if left out.")
+    ] = None,
+    *,
+    database: Database = DEFAULT,
+    rebuild: Annotated[
+        bool, typer.Option("--rebuild", help="First make the tables anew from the events.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Compare the tables with what the events say; status 1 if they differ."""
+    with existing(database) as store:
+        thread_id = None if thread is None else find_thread(store, thread)
+        rebuilt = checking.rebuild(store, thread_id) if rebuild else None
+        report = checking.compare(store, thread_id)
+    if as_json:
+        print_json([report.model_dump_json()])
+    else:
+        if rebuilt is not None:
+            screen().print(Text(f"rebuilt {rebuilt.rows} rows of {rebuilt.threads} threads"))
+        checking.print_report(screen(), report)
+    if not report.ok:
+        raise typer.Exit(1)

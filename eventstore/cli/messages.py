@@ -1,0 +1,216 @@
+"""Messages and events in words: what the tree, the path, the log and the replay print of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TypeAlias, assert_never
+
+from rich.console import Console
+from rich.text import Text
+
+from eventstore import (
+    DataPart,
+    FilePart,
+    ImagePart,
+    Message,
+    ReasoningPart,
+    RecordedEvent,
+    RefusalPart,
+    TextPart,
+    ToolCallPart,
+    ToolResultPart,
+)
+from eventstore.cli.output import one_line, print_indented, safe, when
+from eventstore.conversation.content import Part, parse
+
+__all__ = [
+    "event_summary",
+    "message_line",
+    "notes",
+    "print_message",
+    "role_style",
+    "short_id",
+    "summary",
+]
+
+_ROLE_STYLES: Final[Mapping[str, str]] = {
+    "user": "cyan",
+    "assistant": "green",
+    "tool": "yellow",
+    "system": "magenta",
+}
+_DEPTH_MAX: Final = 64
+
+
+def role_style(role: str) -> str:
+    """Return the colour that a role's name has everywhere."""
+    return _ROLE_STYLES.get(role, "default")
+
+
+def short_id(text: str | None) -> str:
+    """Return an id's kind and its last six digits, which are random: ``msg…3f2a9c``."""
+    return "" if text is None else f"{text.partition('_')[0]}…{text[-6:]}"
+
+
+# -- messages --------------------------------------------------------------------------------------
+
+
+def summary(message: Message) -> str:
+    """Return a message as one line."""
+    if message.erased:
+        return "(erased)"
+    return one_line(" ".join(_part_text(part) for part in message.content))
+
+
+def _part_text(part: Part) -> str:
+    match part:
+        case TextPart() | RefusalPart():
+            said = part.text
+        case ReasoningPart():
+            said = f"(thinks) {part.text}"
+        case ToolCallPart():
+            said = f"calls {part.name}({_arguments(part.arguments)})"
+        case ToolResultPart():
+            state = "" if part.status == "completed" else f" ({part.status})"
+            said = f"{part.call_id}{state} → {_json(part.output)}"
+        case ImagePart():
+            said = f"[image {part.url or part.file_id}]"
+        case FilePart():
+            said = f"[file {part.name or part.file_id}]"
+        case DataPart():
+            said = _json(part.data)
+        case _:
+            assert_never(part)
+    return said
+
+
+def _arguments(arguments: Any) -> str:  # noqa: ANN401 (any JSON value)
+    if not isinstance(arguments, Mapping):
+        return "" if arguments is None else _json(arguments)
+    return ", ".join(f"{name}={_json(value)}" for name, value in arguments.items())
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def message_line(message: Message) -> Text:
+    """Return a message as one line: who, what, and what is worth saying beside it."""
+    line = Text(f"{message.role:<11}", style=role_style(message.role))
+    line.append(summary(message), style="default")
+    for note in notes(message):
+        line.append(f"  {note}", style="dim")
+    return line
+
+
+def print_message(console: Console, message: Message, label: str | None = None) -> None:
+    """Print a message whole: who, when, which of how many, and every part."""
+    head = Text(message.role, style=f"bold {role_style(message.role)}")
+    if message.name:
+        head.append(f" {safe(message.name)}")
+    head.append(f"  {when(message.original_created_at or message.created_at)}", style="dim")
+    for note in notes(message, label):
+        head.append(f"  {note}", style="dim")
+    console.print(head)
+    text = "\n".join(_part_text(part) for part in message.content) or "(erased)"
+    print_indented(console, Text(safe(text)), 2)
+    console.print()
+
+
+def notes(message: Message, label: str | None = None) -> list[str]:
+    """Return what is worth saying about a message beside its text."""
+    found = []
+    if message.sibling_count > 1:
+        found.append(f"{message.sibling_index + 1} of {message.sibling_count}")
+    if message.revision:
+        found.append(f"amended {message.revision}x")
+    if message.status != "completed":
+        found.append(message.status)
+    if message.origin is not None:
+        found.append("inherited")
+    if label is not None:
+        found.append(f'"{one_line(label, 40)}"')
+    return found
+
+
+# -- events ----------------------------------------------------------------------------------------
+
+
+def event_summary(event: RecordedEvent) -> str:
+    """Return what an event says, as one line."""
+    say = _SAID.get(event.type)
+    said = say(event.data, event.content or {}) if say else _other(event.data)
+    reason = (event.content or {}).get("reason")
+    return one_line(said + (f" (reason: {reason})" if isinstance(reason, str) else ""))
+
+
+def _other(data: Mapping[str, Any]) -> str:
+    return " ".join(f"{name}={_json(value)}" for name, value in data.items())
+
+
+def _parts(content: Mapping[str, Any]) -> str:
+    stored = content.get("parts")
+    if not stored:
+        return "(erased)"
+    return " ".join(_part_text(part) for part in parse(stored, _DEPTH_MAX))
+
+
+def _born(data: Mapping[str, Any], content: Mapping[str, Any]) -> str:
+    if "queued_version" in data:
+        return f"{data['role']}: leaves the queue (see version {data['queued_version']})"
+    return f"{data['role']}: {_parts(content)}"
+
+
+def _titled(_: Mapping[str, Any], content: Mapping[str, Any]) -> str:
+    said = [str(content["title"])] if content.get("title") else []
+    names = content.get("metadata") or {}
+    return " ".join([*said, *(f"{name}={_json(value)}" for name, value in names.items())])
+
+
+def _forked(data: Mapping[str, Any], _: object) -> str:
+    source, message = short_id(data["source_id"]), short_id(data["message_id"])
+    return f"from {source} at {message}, version {data['source_version']}"
+
+
+def _one_message(data: Mapping[str, Any], _: object) -> str:
+    return short_id(data["message_id"])
+
+
+def _amended(data: Mapping[str, Any], content: Mapping[str, Any]) -> str:
+    return f"{short_id(data['message_id'])}: {_parts(content)}"
+
+
+def _selected(data: Mapping[str, Any], _: object) -> str:
+    return f"head is {short_id(data.get('head')) or 'none'}"
+
+
+def _labelled(data: Mapping[str, Any], content: Mapping[str, Any]) -> str:
+    label = "no label" if data.get("cleared") else f'"{content.get("label") or "(erased)"}"'
+    return f"{short_id(data['message_id'])} {label}"
+
+
+def _run(data: Mapping[str, Any], _: object) -> str:
+    said = [short_id(data["run_id"])]
+    said += [str(data[name]) for name in ("model", "type", "reason", "code") if data.get(name)]
+    said += [f"calls {', '.join(data['calls'])}"] if data.get("calls") else []
+    usage = data.get("usage") or {}
+    return " ".join(said + [f"{name}={count}" for name, count in usage.items()])
+
+
+_WORDINGS: Final = (
+    (_titled, "ThreadCreated ThreadUpdated"),
+    (_forked, "ThreadForked"),
+    (_born, "MessageAdded MessageQueued MessageEdited MessageRegenerated"),
+    (_amended, "MessageAmended"),
+    (_one_message, "MessageUpdated MessageRemoved MessageRestored"),
+    (_selected, "BranchSelected"),
+    (_labelled, "BranchLabelled"),
+    (_run, "RunQueued RunStarted RunTakenOver RunActionRequired ToolOutputsSubmitted"),
+    (_run, "RunCancelling RunCancelled RunCompleted RunIncomplete RunFailed RunExpired"),
+    (_run, "RunUpdated RunStepStarted RunStepCompleted RunStepFailed"),
+)
+_Wording: TypeAlias = Callable[[Mapping[str, Any], Mapping[str, Any]], str]
+_SAID: Final[Mapping[str, _Wording]] = {
+    name: wording for wording, names in _WORDINGS for name in names.split()
+}

@@ -1,0 +1,175 @@
+"""From ``--db`` and THREAD, as they are typed, to an open store and a thread's whole id.
+
+A command that reads must not leave a database behind where there was none, nor tables of ours in
+somebody else's file: it opens only what is there (:func:`existing`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Final, TypeAlias, TypeVar
+
+import typer
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
+
+from eventstore import ConversationStore, InvalidInput, StoreUnavailable, ThreadNotFound
+from eventstore.core import ids
+from eventstore.operations import Read
+from eventstore.projections.rebuild import next_thread
+from eventstore.storage.transaction import Transaction
+
+__all__ = ["Database", "ThreadPrefix", "count_threads", "existing", "find_thread", "made", "short"]
+
+T = TypeVar("T")
+
+DEFAULT: Final = "sqlite:///chat.db"
+
+Database: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        "--db",
+        metavar="URL",
+        envvar="EVENTSTORE_DB",
+        show_default=True,
+        help="The database: a URL, or a file's path.",
+    ),
+]
+ThreadPrefix: TypeAlias = Annotated[
+    str,
+    typer.Argument(
+        metavar="THREAD", help="Id of the thread, or as much of its beginning as is unique."
+    ),
+]
+
+_MEMORY: Final = ":memory:"
+_DIGITS: Final = 32
+_SHORT_MIN: Final = 8
+
+
+def made(database: str) -> ConversationStore:
+    """Open a store to write to, made if it is not there."""
+    return ConversationStore.open(_url(database))
+
+
+def existing(database: str) -> ConversationStore:
+    """Open a store that is there.
+
+    Raises:
+        StoreUnavailable: it is not there, or is no conversation store.
+    """
+    url = _url(database)
+    file = _sqlite_file(url)
+    if file is not None:
+        _check_there(file)
+    try:
+        return ConversationStore.open(url, migrate="check")
+    except StoreUnavailable as error:
+        if error.reason != "not_migrated":
+            raise
+        raise StoreUnavailable(
+            error.reason,
+            f"{file!r} holds no conversation store, or one of an earlier version",
+            "Check --db; any application that opens the store brings it up to date.",
+        ) from None
+
+
+def _url(database: str) -> str:
+    """Return a URL; what is none is a file's path."""
+    return database if "://" in database or not database else f"sqlite:///{database}"
+
+
+def _sqlite_file(url: str) -> str | None:
+    """Return the file behind a URL of SQLite's; None for any other URL: ``open()`` judges those."""
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        return None
+    return (parsed.database or _MEMORY) if parsed.get_backend_name() == "sqlite" else None
+
+
+def _check_there(file: str) -> None:
+    if file == _MEMORY:
+        raise StoreUnavailable(
+            "cannot_open",
+            "a database in memory has nothing to read yet",
+            "Name a file with --db or EVENTSTORE_DB.",
+        )
+    if not Path(file).is_file():
+        raise StoreUnavailable(
+            "cannot_open",
+            f"there is no database {file!r}",
+            "Name another with --db or EVENTSTORE_DB; 'eventstore import' and 'demo' make one.",
+        )
+
+
+# -- threads ---------------------------------------------------------------------------------------
+
+
+def find_thread(store: ConversationStore, prefix: str) -> str:
+    """Return the id of the only thread that begins like this.
+
+    Raises:
+        ThreadNotFound: there is none.
+        InvalidInput: there are several.
+    """
+    digits = prefix.removeprefix(f"{ids.THREAD}_").lower()
+    found = _perform(store, lambda tx: _beginning(tx, store.scope.tenant, digits))
+    if not found:
+        raise ThreadNotFound(prefix)
+    if len(found) > 1:
+        raise InvalidInput(
+            "THREAD",
+            f"{prefix!r} begins the ids of several threads",
+            f"Give more of it: {', '.join(sorted(short(store, found).values()))}.",
+        )
+    return found[0]
+
+
+def short(store: ConversationStore, thread_ids: list[str]) -> dict[str, str]:
+    """Return for each thread the shortest beginning of its id that :func:`find_thread` takes."""
+
+    def look(tx: Transaction) -> dict[str, str]:
+        return {one: _shortest(tx, store.scope.tenant, one) for one in thread_ids}
+
+    return _perform(store, look)
+
+
+def _shortest(tx: Transaction, tenant: str, thread_id: str) -> str:
+    digits = thread_id.removeprefix(f"{ids.THREAD}_")
+    for length in range(_SHORT_MIN, _DIGITS):
+        if len(_beginning(tx, tenant, digits[:length])) == 1:
+            return digits[:length]
+    return digits
+
+
+def _beginning(tx: Transaction, tenant: str, digits: str) -> list[str]:
+    """Return up to two threads whose ids begin with these digits, in order of their ids."""
+    if len(digits) > _DIGITS or set(digits) - set("0123456789abcdef"):
+        return []
+    first = int(digits.ljust(_DIGITS, "0"), 16)
+    after = (first - 1).to_bytes(16, "big") if first else b""
+    found: list[str] = []
+    while len(found) < 2 and (key := next_thread(tx, tenant, after)) is not None:  # noqa: PLR2004
+        if not key.hex().startswith(digits):
+            break
+        found.append(ids.show(ids.THREAD, key))
+        after = key
+    return found
+
+
+def count_threads(store: ConversationStore) -> int:
+    """Return how many threads have events, for a progress bar."""
+
+    def look(tx: Transaction) -> int:
+        count, after = 0, next_thread(tx, store.scope.tenant, b"")
+        while after is not None:
+            count, after = count + 1, next_thread(tx, store.scope.tenant, after)
+        return count
+
+    return _perform(store, look)
+
+
+def _perform(store: ConversationStore, look: Callable[[Transaction], T]) -> T:
+    return store.perform(Read(look))  # type: ignore[no-any-return]

@@ -1,0 +1,118 @@
+"""How the commands print: for people on a terminal or in a pipe, for programs as JSON lines.
+
+Text of messages comes from anybody. What could steer a terminal is made visible before it is
+printed (:func:`safe`), and it is never read as markup: it goes into ``rich.text.Text``.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import sys
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Final
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from eventstore.errors import ConversationStoreError
+
+__all__ = [
+    "clipped",
+    "error_text",
+    "errors",
+    "one_line",
+    "print_indented",
+    "print_json",
+    "progress",
+    "safe",
+    "screen",
+    "tolerate_any_encoding",
+    "when",
+]
+
+WIDTH_MAX: Final = 100
+"""Lines longer than this are hard to read, however wide the window."""
+
+# Control characters but tab and line feed; marks that turn the direction of the text around them.
+_STEERING: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+def screen() -> Console:
+    """Return the console for what was asked for."""
+    return _bounded(Console(highlight=False, emoji=False, markup=False))
+
+
+def errors() -> Console:
+    """Return the console for errors, remarks and progress."""
+    return _bounded(Console(stderr=True, highlight=False, emoji=False, markup=False))
+
+
+def _bounded(console: Console) -> Console:
+    if console.width > WIDTH_MAX and not console.is_terminal:
+        return console
+    console.width = min(console.width, WIDTH_MAX)
+    return console
+
+
+def tolerate_any_encoding() -> None:
+    """Print what the terminal's encoding lacks as a question mark instead of failing."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
+def safe(text: str) -> str:
+    """Return text without characters that steer a terminal."""
+    return _STEERING.sub("\N{REPLACEMENT CHARACTER}", text.replace("\r\n", "\n"))
+
+
+def one_line(text: str, characters_max: int = 400) -> str:
+    """Return the beginning of a text as one line."""
+    return " ".join(safe(text[: 2 * characters_max]).split())[:characters_max]
+
+
+def clipped(text: Text, width: int) -> Text:
+    """Return a line cut to a width, with an ellipsis if something is missing."""
+    text.truncate(max(width, 1), overflow="ellipsis")
+    return text
+
+
+def when(moment: datetime) -> str:
+    """Return a time as the commands show it and ``--at-time`` takes it."""
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S}Z"
+
+
+def print_indented(console: Console, text: Text, columns: int) -> None:
+    """Print a text indented, its long lines wrapped, without blanks at their ends."""
+    for line in text.wrap(console, max(console.width - columns, 1)):
+        line.rstrip()
+        console.print(Text(" " * columns if line else "").append_text(line))
+
+
+def print_json(lines: Iterable[str]) -> None:
+    """Print JSON texts, one a line."""
+    for line in lines:
+        sys.stdout.write(line + "\n")
+
+
+def error_text(error: ConversationStoreError) -> Text:
+    """Return an error of the library in a line or two: what is wrong, and what to do."""
+    said = Text(f"{type(error).__name__}: ", style="bold red")
+    return said.append(safe(str(error)), style="not bold default")
+
+
+def progress() -> Progress:
+    """Return a progress bar: drawn on a terminal's stderr only, gone when done."""
+    console = errors()
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )

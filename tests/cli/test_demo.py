@@ -1,0 +1,105 @@
+"""``eventstore demo``: what it shows is what it did, and what it proposes works."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from rich.cells import cell_len
+
+from eventstore import ConversationStore
+from eventstore.cli.demo.stage import scripts
+from eventstore.cli.demo.story import story
+from tests.cli.conftest import surroundings
+
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def proposed(shown):
+    """The commands that the demo ends with."""
+    *_, end = shown.partition("Look around")
+    found = [line.strip() for line in end.splitlines() if line.startswith("   ")][1:]
+    assert found[0].startswith("export EVENTSTORE_DB=")
+    return found
+
+
+def test_it_plays_on_the_database_it_is_given(run, database):
+    shown = run("demo", "--db", database)
+    assert shown.exit_code == 0, shown.output
+    with ConversationStore.open(database) as store:
+        sky, fork = store.threads.list()
+        assert fork.forked_from is not None
+        assert fork.forked_from.thread_id == sky.id
+        assert [run.status for run in store.runs.list(sky.id)] == ["completed"]
+        assert store.projections.compare().findings == ()
+    for said in ("0 differences", "Refused: tool call 'call_9'", "is 'queued'", "at version 2; "):
+        assert said in shown.stdout
+
+
+def test_it_plays_as_well_where_there_are_conversations_already(run, talk):
+    for _ in range(2):
+        assert run("demo", "--db", talk.url).exit_code == 0
+    with ConversationStore.open(talk.url) as store:
+        assert len(store.threads.list()) == 5
+
+
+def test_without_a_database_it_plays_on_a_temporary_file_which_stays(run, tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    export = proposed(run("demo").stdout)[0]
+    file = Path(shlex.split(export)[1].removeprefix("EVENTSTORE_DB=sqlite:///"))
+    assert file.is_file()
+    assert tmp_path in file.parents
+
+
+def test_the_lines_it_shows_are_the_lines_that_ran():
+    with ConversationStore.open("sqlite://") as store:
+        assert len(list(scripts())) == len(list(story(store)))
+    for script in scripts():
+        compile(script, "scene", "exec")
+        assert "yield" not in script
+    shown = "".join(scripts())
+    for call in (
+        *("threads.create", "messages.edit", "messages.regenerate", "branches.select"),
+        *("threads.fork", "runs.submit_tool_outputs", "replay.steps", "projections.compare"),
+    ):
+        assert f"store.{call}(" in shown
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_no_line_is_wider_than_the_terminal_and_none_of_the_code_is_wrapped(terminal, columns):
+    shown = terminal("demo", "--db", "demo.db", columns=columns)
+    assert COLOUR.search(shown)
+    plain = COLOUR.sub("", shown)
+    assert max(map(cell_len, plain.splitlines())) <= columns
+    for script in scripts():
+        for line in script.splitlines():
+            assert f"   {line}\n" in plain
+
+
+def test_without_colour_it_says_the_same(terminal, program):
+    plain = terminal("demo", "--db", "a.db", NO_COLOR="1")
+    assert not re.search(r"\x1b\[[0-9;]*3[0-9]m", plain)
+    piped = program("demo", "--db", "b.db").stdout
+    assert "\x1b" not in piped
+    assert (
+        COLOUR.sub("", plain).replace("a.db", "b.db").split("Replay")[0]
+        == (piped.split("Replay")[0])
+    )
+
+
+def test_the_commands_it_proposes_work_on_the_database_it_made(program, tmp_path):
+    commands = "\n".join(proposed(program("demo", "--db", "demo.db").stdout))
+    assert "eventstore tree " in commands
+    done = subprocess.run(
+        ["sh", "-e", "-c", commands],
+        cwd=tmp_path,
+        env=surroundings() | {"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin"},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "The sky" in done.stdout
+    assert "the tables say what the events say" in done.stdout

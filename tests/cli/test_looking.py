@@ -1,0 +1,292 @@
+"""Commands that look: threads, show, tree, log, replay."""
+
+import json
+
+import pytest
+
+from eventstore import ConversationStore
+
+READING = [
+    ["threads"],
+    ["show", "0"],
+    ["tree", "0"],
+    ["log"],
+    ["log", "0"],
+    ["replay", "0"],
+    ["check"],
+    ["check", "--rebuild"],
+]
+CLEAR_SCREEN = "\x1b[2J"
+
+
+def lines(result):
+    assert result.exit_code == 0, result.output
+    return result.stdout.splitlines()
+
+
+def objects(result):
+    return [json.loads(line) for line in lines(result)]
+
+
+@pytest.mark.parametrize("command", READING, ids=" ".join)
+def test_reading_makes_no_database(run, tmp_path, command):
+    result = run(*command, "--db", f"sqlite:///{tmp_path / 'none.db'}")
+    assert result.exit_code == 1
+    assert "there is no database" in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", READING, ids=" ".join)
+def test_reading_leaves_no_tables_in_somebody_elses_file(run, tmp_path, command):
+    (tmp_path / "empty.db").touch()
+    result = run(*command, "--db", f"sqlite:///{tmp_path / 'empty.db'}")
+    assert result.exit_code == 1
+    assert "holds no conversation store" in result.stderr
+
+
+def test_a_path_does_for_a_url_and_the_environment_for_an_option(run, talk):
+    path = talk.url.removeprefix("sqlite:///")
+    by_option = lines(run("threads", "--db", path))
+    assert lines(run("threads", EVENTSTORE_DB=talk.url)) == by_option
+
+
+def test_threads_are_listed_newest_first_with_what_they_are_about(run, talk):
+    with ConversationStore.open(talk.url) as store:
+        untitled = store.threads.create().id
+        store.messages.create(untitled, role="user", content="Words of\nsomebody")
+        store.threads.create()
+    heading, third, second, first = lines(run("threads", "--db", talk.url))
+    assert heading.split() == ["thread", "about", "events", "last", "changed"]
+    assert "(empty)" in third
+    assert "Words of somebody" in second
+    assert "The sky" in first
+
+
+def test_more_threads_than_asked_for_are_mentioned(run, talk):
+    with ConversationStore.open(talk.url) as store:
+        newer = store.threads.create().id
+    result = run("threads", "--limit", "1", "--json", "--db", talk.url)
+    assert [thread["id"] for thread in objects(result)] == [newer]
+    assert "--limit" in run("threads", "--limit", "1", "--db", talk.url).stderr
+
+
+def test_the_listed_beginning_of_an_id_finds_its_thread(run, talk):
+    with ConversationStore.open(talk.url) as store:
+        for _ in range(40):
+            store.threads.create()
+    for line in lines(run("threads", "--db", talk.url))[1:]:
+        lines(run("tree", line.split()[0], "--db", talk.url))
+
+
+@pytest.mark.parametrize("length", [16, 25, 32])
+def test_a_thread_is_found_by_the_beginning_of_its_id(run, talk, length):
+    digits = talk.thread.removeprefix("thread_")[:length]
+    for typed in (digits, f"thread_{digits}", digits.upper()):
+        assert (
+            objects(run("tree", typed, "--json", "--db", talk.url))[0]["thread_id"] == talk.thread
+        )
+
+
+@pytest.mark.parametrize("typed", ["zz", "thread_", "0" * 33, "msg_01", "ffff"])
+def test_a_thread_that_is_not_there_is_said_to_be_not_there(run, talk, typed):
+    with ConversationStore.open(talk.url) as store:
+        store.threads.create()
+    result = run("show", typed, "--db", talk.url)
+    assert result.exit_code == 1
+    assert "no thread" in result.stderr or "several threads" in result.stderr
+
+
+def test_a_beginning_that_several_share_is_answered_with_longer_ones(run, talk):
+    with ConversationStore.open(talk.url) as store:
+        store.threads.create(thread_id="thread_" + "ab" * 16)
+        store.threads.create(thread_id="thread_" + "ab" * 15 + "ac")
+    result = run("show", "ab", "--db", talk.url)
+    assert result.exit_code == 1
+    assert "ab" * 16 in result.stderr.replace("\n", "")
+    assert lines(run("tree", "ab" * 15 + "ac", "--db", talk.url))
+
+
+def test_the_tree_is_drawn_with_path_head_labels_and_counts(run, talk):
+    assert lines(run("tree", talk.thread, "--db", talk.url))[3:] == [
+        "● user  Why is the sky blue?",
+        f'├─◉ assistant  It is the sea.{"":28}1 of 2 · "wrong" · head',
+        f"└─○ assistant  Air scatters blue.{'':41}2 of 2",
+    ]
+
+
+def test_the_tree_is_drawn_with_what_the_encoding_has(program, talk):
+    with ConversationStore.open(talk.url) as store:
+        store.messages.create(talk.thread, role="user", content="Warum ist er blau ☁?")
+    shown = program("tree", talk.thread, "--db", talk.url, PYTHONUTF8="0", PYTHONIOENCODING="ascii")
+    assert shown.returncode == 0, shown.stderr
+    assert shown.stdout.splitlines()[3:][0] == "* user  Why is the sky blue?"
+    assert "`-o assistant" in shown.stdout
+    assert "blau ??" in shown.stdout
+
+
+def test_roots_hang_from_nothing_and_branches_hang_from_where_they_begin(run, talk):
+    with ConversationStore.open(talk.url) as store:
+        edited = store.messages.edit(talk.thread, talk.question, content="And at night?")
+        store.messages.create(talk.thread, role="assistant", content="Stars.")
+        store.messages.create(
+            talk.thread, role="user", content="Which?", parent_id=talk.air, select=False
+        )
+    drawn = [line[:14] for line in lines(run("tree", talk.thread, "--db", talk.url))[3:]]
+    assert drawn == [
+        "├─○ user  Why ",
+        "│ ├─○ assistan",
+        "│ └─○ assistan",
+        "│   ○ user  Wh",
+        "└─● user  And ",
+        "  ◉ assistant ",
+    ]
+    assert edited.id in run("tree", talk.thread, "--ids", "--db", talk.url).stdout
+
+
+def test_a_long_conversation_is_drawn_without_indentation(run, database):
+    with ConversationStore.open(database) as store:
+        thread = store.threads.create().id
+        turns = [{"role": "user", "content": f"turn {number}"} for number in range(3000)]
+        store.messages.create_many(thread, turns)
+    drawn = lines(run("tree", thread, "--db", database))
+    assert drawn[-1].startswith("◉ user  turn 2999")
+
+
+def test_a_deep_nest_of_branches_stays_within_the_window(run, database):
+    with ConversationStore.open(database) as store:
+        thread = store.threads.create().id
+        above = None
+        for number in range(60):
+            siblings = [
+                store.messages.create(
+                    thread, role="user", content=f"turn {number}", parent_id=above
+                )
+                for _ in range(2)
+            ]
+            above = siblings[-1].id
+    drawn = lines(run("tree", thread, "--db", database))
+    assert max(map(len, drawn)) <= 80
+    assert "turn 59" in drawn[-1]
+
+
+def test_show_prints_the_active_path_or_another_whole(run, talk):
+    shown = run("show", talk.thread, "--db", talk.url).stdout
+    assert "Why is the sky blue?" in shown
+    assert "It is the sea." in shown
+    assert "Air" not in shown
+    other = run("show", talk.thread, "--branch", talk.air, "--last", "1", "--db", talk.url).stdout
+    assert "Air scatters blue." in other
+    assert "Why" not in other
+    found = objects(run("show", talk.thread, "--branch", "wrong", "--json", "--db", talk.url))
+    assert [message["id"] for message in found] == [talk.question, talk.sea]
+
+
+def test_text_cannot_steer_the_terminal_or_be_taken_for_markup(run, talk):
+    text = f"[bold]{CLEAR_SCREEN}\u202e:smile:"
+    with ConversationStore.open(talk.url) as store:
+        store.messages.create(talk.thread, role="user", content=text)
+        store.threads.update(talk.thread, title=text)
+    for command in (["threads"], ["log"], *([c, talk.thread] for c in ("show", "tree", "replay"))):
+        shown = run(*command, "--db", talk.url).stdout
+        assert "[bold]" in shown
+        assert ":smile:" in shown
+        assert "\x1b" not in shown
+        assert "\u202e" not in shown
+
+
+def test_the_log_names_each_event_in_order(run, talk):
+    day, *events = lines(run("log", talk.thread, "--db", talk.url))
+    assert day.endswith("(UTC)")
+    assert [line.split()[2] for line in events] == [
+        "ThreadCreated",
+        "MessageAdded",
+        "MessageAdded",
+        "MessageRegenerated",
+        "BranchLabelled",
+        "BranchSelected",
+    ]
+    assert events[1].endswith("user: Why is the sky blue?")
+
+
+def test_the_log_goes_on_after_a_version_or_a_position(run, talk):
+    whole = objects(run("log", "--json", "--db", talk.url))
+    place = "-".join(map(str, whole[3]["position"]))
+    rest = objects(run("log", "--after", place, "--limit", "1", "--json", "--db", talk.url))
+    assert rest == whole[4:5]
+    of_thread = objects(run("log", talk.thread, "--after", "4", "--json", "--db", talk.url))
+    assert of_thread == whole[4:]
+
+
+def test_replay_shows_the_thread_as_it_was(run, talk):
+    at_three = run("replay", talk.thread, "--at-version", "3", "--db", talk.url).stdout
+    assert "as of version 3" in at_three
+    assert "It is the sea." in at_three
+    at_four = run("replay", talk.thread, "--at-version", "4", "--json", "--db", talk.url)
+    assert [message["id"] for message in objects(at_four)[0]["messages"]] == [
+        talk.question,
+        talk.air,
+    ]
+
+
+def test_replay_takes_a_time_from_the_log(run, talk):
+    event = objects(run("log", talk.thread, "--json", "--db", talk.url))[2]
+    for time in (event["recorded_at"], event["recorded_at"].rstrip("Z").replace("T", " ")):
+        found = objects(run("replay", talk.thread, "--at-time", time, "--json", "--db", talk.url))
+        assert found[0]["version"] == 3
+
+
+def test_replay_before_there_was_a_thread_says_so(run, talk):
+    result = run("replay", talk.thread, "--at-time", "1999-12-31", "--db", talk.url)
+    assert result.exit_code == 1
+    assert "no thread" in result.stderr
+
+
+def test_replay_by_steps_shows_how_the_path_turns(run, talk):
+    steps = lines(run("replay", talk.thread, "--steps", "--db", talk.url))[1:]
+    paths = [line[6:19].strip() for line in steps]
+    assert paths == ["-", "1", "1 2", "1 3", "1 3", "1 2"]
+    found = objects(run("replay", talk.thread, "--steps", "--json", "--db", talk.url))
+    heads = [step["after"]["head_id"] for step in found]
+    assert heads == [None, talk.question, talk.sea, talk.air, talk.air, talk.sea]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ["replay", "0", "--steps", "--at-version", "2"],
+        ["replay", "0", "--at-version", "0"],
+        ["replay", "0", "--at-time", "then"],
+        ["log", "0", "--after", "x"],
+        ["threads", "--limit", "0"],
+        ["show"],
+        ["dance"],
+        ["threads", "--loud"],
+    ],
+    ids=" ".join,
+)
+def test_wrong_usage_ends_with_two(run, talk, wrong):
+    result = run(*wrong, EVENTSTORE_DB=talk.url)
+    assert result.exit_code == 2, result.output
+    assert "Usage: eventstore" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "refused",
+    [
+        ["show", "THREAD", "--branch", "unknown"],
+        ["replay", "THREAD", "--at-version", "99"],
+        ["log", "--after", "x"],
+        ["threads", "--db", "postgresql://localhost/x"],
+        ["threads", "--db", "nonsense://"],
+        ["threads", "--db", "sqlite://"],
+        ["threads", "--db", ""],
+    ],
+    ids=" ".join,
+)
+def test_what_the_library_refuses_ends_with_one_and_a_line(run, talk, refused):
+    arguments = [talk.thread if word == "THREAD" else word for word in refused]
+    result = run(*arguments, EVENTSTORE_DB=talk.url)
+    assert result.exit_code == 1, result.output
+    assert result.stdout == ""
+    assert len(result.stderr.splitlines()) <= 2
+    assert "Traceback" not in result.stderr

@@ -1,0 +1,81 @@
+"""The program as it is installed: its entry point, its help, and what it does without its extra."""
+
+import subprocess
+import sys
+from importlib.metadata import entry_points, version
+
+import pytest
+
+from tests.cli.conftest import surroundings
+
+COMMANDS = ["demo", "import", "threads", "show", "tree", "log", "replay", "check"]
+
+
+def python(code):
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        env=surroundings(),
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_it_is_installed_as_eventstore():
+    (found,) = entry_points(group="console_scripts", name="eventstore")
+    assert found.value == "eventstore.cli:main"
+
+
+@pytest.mark.parametrize("missing", ["typer", "rich"])
+def test_without_its_extra_it_says_in_one_line_how_to_install_it(missing):
+    done = python(
+        f"import sys; sys.modules[{missing!r}] = None; from eventstore.cli import main; main()"
+    )
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.count("\n") == 1
+    assert "pip install 'conversation-eventstore[cli]'" in done.stderr
+
+
+def test_anything_else_that_is_missing_is_not_blamed_on_the_extra():
+    done = python("import sys; sys.modules['sqlalchemy'] = None\nfrom eventstore.cli import main")
+    assert done.returncode == 1
+    assert "ModuleNotFoundError" in done.stderr
+
+
+def test_the_help_lists_every_command_and_where_to_begin(run):
+    shown = run("--help")
+    assert shown.exit_code == 0
+    assert all(f" {command} " in shown.stdout for command in COMMANDS)
+    assert "eventstore demo" in shown.stdout
+    assert max(map(len, shown.stdout.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_help_of_each_command_has_examples(run, command):
+    shown = run(command, "--help")
+    assert shown.exit_code == 0
+    assert f"$ eventstore {command}" in shown.stdout
+
+
+def test_it_tells_its_version(run):
+    shown = run("--version")
+    assert shown.stdout == f"conversation-eventstore {version('conversation-eventstore')}\n"
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(talk):
+    code = "from eventstore.cli import main; main()"
+    for more in ([], ["--json"]):
+        child = subprocess.Popen(
+            [sys.executable, "-c", code, "log", "--db", talk.url, *more],
+            env=surroundings(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        assert child.stdout is not None
+        assert child.stderr is not None
+        child.stdout.close()
+        said = child.stderr.read()
+        child.stderr.close()
+        child.wait()
+        assert said == b""
