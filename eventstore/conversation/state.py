@@ -20,6 +20,7 @@ from rpds import HashTrieMap
 from eventstore.conversation import tree
 from eventstore.conversation.evolve import evolve
 from eventstore.conversation.rows import (
+    ROOT,
     BranchPointRow,
     ForkPoint,
     LabelRow,
@@ -160,7 +161,7 @@ class FoldedThread(msgspec.Struct, frozen=True):
             ends[key] = stretch.end
             row = self.segments[stretch.hop, stretch.segment]
             parent = _rebased(row.parent)
-            segments[key] = replace(row, hop=key[0], parent=parent)
+            segments[key] = replace(row, hop=key[0], parent=parent, ordinal=0)
             if below is not None:
                 turn = Place(*key, stretch.end)
                 points[turn] = BranchPointRow(turn, children=1, active=(below.hop, below.segment))
@@ -173,6 +174,9 @@ class FoldedThread(msgspec.Struct, frozen=True):
                 place = Place(*key, depth)
                 messages[message.message_id] = replace(message, place=place)
                 places[place] = message.message_id
+        if below is not None:
+            points[ROOT] = BranchPointRow(ROOT, children=1, active=(below.hop, below.segment))
+            hanging[ROOT] = ((below.hop, below.segment),)
         return FoldedThread(
             fork_id,
             messages=HashTrieMap(messages),

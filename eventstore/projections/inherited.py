@@ -44,7 +44,10 @@ class Inherited:
         return stretch is not None and stretch.start <= place.depth <= stretch.end
 
     def turn(self, place: Place) -> BranchPointRow | None:
-        """Return the turn of the inherited path at a place, as a branch point with one child."""
+        """Return the turn of the inherited path at a place, as a branch point with one child.
+
+        The first turn is above all messages: a fork begins with one root, the inherited one.
+        """
         below: tree.Range | None = None
         for stretch in self.ranges.values():
             if (stretch.hop, stretch.segment, stretch.end) == place:
@@ -52,12 +55,16 @@ class Inherited:
                     return None
                 return BranchPointRow(place, children=1, active=(below.hop, below.segment))
             below = stretch
-        return None
+        if place != ROOT or below is None:
+            return None
+        return BranchPointRow(ROOT, children=1, active=(below.hop, below.segment))
 
     def segment(self, hop: int, segment: int) -> SegmentRow | None:
-        """Return a segment of the source."""
+        """Return a segment of the source. Its first message has no siblings that a fork sees."""
         row = self._source.segment(hop - 1, segment)
-        return None if row is None else replace(row, hop=hop, parent=_further(row.parent))
+        if row is None:
+            return None
+        return replace(row, hop=hop, parent=_further(row.parent), ordinal=0)
 
     def message(self, message_id: bytes) -> MessageRow | None:
         """Return an inherited message by id."""

@@ -78,7 +78,7 @@ def siblings(view: View, row: MessageRow) -> list[MessageRow]:
 def visible_tree(view: View) -> list[MessageRow]:
     """Return every visible message of a thread depth first, siblings in order of creation."""
     rows: list[MessageRow] = []
-    waiting = list(reversed(_roots(view)))
+    waiting = list(reversed(view.children(ROOT)))
     while waiting:
         row = view.message_at(waiting.pop())
         if row is None or row.removed is not None or row.place is None:
@@ -86,19 +86,6 @@ def visible_tree(view: View) -> list[MessageRow]:
         rows.append(row)
         waiting.extend(reversed(view.children(row.place)))
     return rows
-
-
-def _roots(view: View) -> Sequence[Place]:
-    """Return the places of all roots: inherited by a fork, and its own."""
-    thread = view.thread
-    own = view.children(ROOT)
-    if thread is None or thread.fork is None:
-        return own
-    inherited = view.message(thread.fork.message_id)
-    assert inherited is not None  # noqa: S101 (a fork sees the message it hangs from)
-    assert inherited.place is not None  # noqa: S101
-    *_, first = tree.ranges(view, inherited.place)
-    return list(dict.fromkeys([Place(first.hop, first.segment, first.start), *own]))
 
 
 def leaves(view: View) -> list[MessageRow]:

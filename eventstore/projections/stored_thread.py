@@ -184,10 +184,10 @@ class StoredThread:
     def branch_point(self, place: Place) -> BranchPointRow | None:
         where = "hop = ? AND segment = ? AND depth = ?"
         row: BranchPointRow | None = self._row(BranchPointRow, place, where, *place)
-        return row if row is not None or not place.hop else self._inherited_turn(place)
+        return self._inherited_turn(place) if row is None else row
 
     def _inherited_turn(self, place: Place) -> BranchPointRow | None:
-        inherited = self._inheritance() if place.hop else None
+        inherited = self._inheritance() if place.hop or place == ROOT else None
         return None if inherited is None else inherited.turn(place)
 
     def turns(self, hop: int, segment: int, start: int, end: int) -> Sequence[BranchPointRow]:
@@ -205,12 +205,11 @@ class StoredThread:
     def children(self, place: Place) -> Sequence[Place]:
         below = place.depth + 1
         first = []
-        if place != ROOT:
-            next_place = place._replace(depth=below)
-            if self.message_at(next_place) is not None:
-                first = [next_place]
-            elif (turn := self._inherited_turn(place)) is not None and turn.active:
-                first = [Place(*turn.active, below)]
+        next_place = place._replace(depth=below)
+        if place != ROOT and self.message_at(next_place) is not None:
+            first = [next_place]
+        elif (turn := self._inherited_turn(place)) is not None and turn.active:
+            first = [Place(*turn.active, below)]
         where = "parent_hop = ? AND parent_segment = ? AND parent_depth = ? ORDER BY segment"
         begun = {row.segment for row in self._find(SegmentRow, where, place)}
         begun |= {row.segment for row in self._changed_of(SegmentRow) if row.parent == place}
