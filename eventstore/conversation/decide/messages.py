@@ -197,7 +197,7 @@ def amend(view: ThreadView, command: c.AmendMessage, _: NewId) -> list[Decided]:
     writable_thread(view)
     row = visible_message(view, command.target)
     parent = None if row.parent_id is None else some_message(view, row.parent_id)
-    if _pairing(parent, command.draft) != row.open_calls:
+    if _pairing(parent, command.draft) != row.open_calls or _unasked(parent, command.draft):
         raise Refused(
             "calls_changed",
             "amending may not add, drop or rename tool calls or results",
@@ -210,6 +210,11 @@ def amend(view: ThreadView, command: c.AmendMessage, _: NewId) -> list[Decided]:
 def _pairing(parent: MessageRow | None, draft: c.Draft) -> tuple[str, ...]:
     before = () if parent is None else parent.open_calls
     return tuple(call for call in before if call not in draft.answers) + draft.calls
+
+
+def _unasked(parent: MessageRow | None, draft: c.Draft) -> bool:
+    """Tell whether a result answers a call that is not open there: it leaves no trace in the pairing."""
+    return not set(draft.answers) <= set(() if parent is None else parent.open_calls)
 
 
 def update(view: ThreadView, command: c.UpdateMessage, _: NewId) -> list[Decided]:
