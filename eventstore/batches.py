@@ -97,11 +97,18 @@ class Batch:
         if len(self._commands) >= most:
             raise InvalidInput("batch", f"has more than {most} calls", "Split it.")
         self._given.append(request.commands[0])
-        command, object_id = with_fixed_id(request.commands[0], self.scope)
+        command, object_id = with_fixed_id(request.commands[0], self.scope, self._seed())
         self._commands.append(command)
         handle: Handle[Any] = Handle(object_id)
         self._handles.append(handle)
         return handle
+
+    def _seed(self) -> tuple[str, ...] | None:
+        """With an idempotency key a repeated batch gives the ids that it gave first."""
+        key = self._options.get("idempotency_key")
+        if key is None:
+            return None
+        return (self.scope.tenant, self.thread_id, key, str(len(self._commands)))
 
     def as_write(self) -> Write[Any] | None:
         """Return the one write of everything collected; None if there is nothing."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, overload
 
 import msgspec
@@ -212,10 +212,16 @@ _MINTED = {
 }
 
 
-def with_fixed_id(command: c.Command, scope: Scope) -> tuple[c.Command, str | None]:
-    """Fix the id of what a command will make, if it was left open; return it as text."""
+def with_fixed_id(
+    command: c.Command, scope: Scope, seed: Sequence[str] | None
+) -> tuple[c.Command, str | None]:
+    """Fix the id of what a command will make, if it was left open; return it as text.
+
+    With a ``seed`` the id depends on it alone.
+    """
     field, prefix = _MINTED.get(type(command), (None, ""))
     if field is None:
         return command, None
-    key: bytes = getattr(command, field) or scope.log.sources.new_id()
+    made = scope.log.sources.new_id() if seed is None else ids.derived(prefix, *seed)
+    key: bytes = getattr(command, field) or made
     return msgspec.structs.replace(command, **{field: key}), ids.show(prefix, key)

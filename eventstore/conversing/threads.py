@@ -15,11 +15,12 @@ from eventstore.conversation import commands as c
 from eventstore.conversation import events as e
 from eventstore.conversation.decide import check_expected_head, decide
 from eventstore.conversation.evolve import evolve
+from eventstore.conversation.state import FoldedThread
 from eventstore.conversing import results
 from eventstore.conversing.assistants import assistant_for_run
 from eventstore.conversing.forking import decide_fork
 from eventstore.core.events import Decided, Event, StreamKey
-from eventstore.projections.folding import fold_thread
+from eventstore.projections.folding import fold_on, fold_thread
 from eventstore.projections.indexes import ContentIndex, copy_metadata
 from eventstore.projections.rebuild import bring_up_to_date
 from eventstore.projections.stored_thread import StoredThread, write_rows
@@ -56,6 +57,7 @@ class ThreadDeciding:
         self._written: dict[StreamKey, StoredThread] = {}
         self._index = ContentIndex()
         self._forks: list[tuple[StreamKey, bytes]] = []
+        self._past: dict[StreamKey, FoldedThread] = {}
 
     def _view(self, stream: StreamKey) -> StoredThread:
         view = self._views.get(stream)
@@ -98,7 +100,12 @@ class ThreadDeciding:
     def repeated(self, request: AppendRequest, command: c.Command, first: int, last: int) -> Any:  # noqa: ANN401
         """Rebuild what the caller got first from the events up to then; never a stored copy."""
         stream = request.stream
-        state = fold_thread(self._tx, self._log, stream.tenant, stream.id, until=last)
+        state = self._past.get(stream)
+        if state is None or state.version != first - 1:  # else: the next command of a batch
+            state = fold_thread(self._tx, self._log, stream.tenant, stream.id, until=first - 1)
+        if first <= last:
+            state = fold_on(self._tx, self._log, stream, state, until=last)
+        self._past[stream] = state
         events = [state.event(version) for version in range(first, last + 1)]
         return results.of(state, command, events)
 

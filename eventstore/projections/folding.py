@@ -14,16 +14,16 @@ from eventstore.storage import read
 from eventstore.storage.append import Log
 from eventstore.storage.transaction import Transaction
 
-__all__ = ["fold_thread", "folded_steps", "starting_state"]
+__all__ = ["fold_on", "fold_thread", "folded_steps", "starting_state"]
 
 _LAST = 2**62
 
 
 def thread_events(
-    tx: Transaction, log: Log, stream: StreamKey, *, until: int = _LAST
+    tx: Transaction, log: Log, stream: StreamKey, *, after: int = 0, until: int = _LAST
 ) -> Iterator[Event]:
-    """Yield a thread's events, decoded, up to a version."""
-    for stored in read.iterate_stream(tx, stream, until=until):
+    """Yield a thread's events, decoded, after one version and up to another."""
+    for stored in read.iterate_stream(tx, stream, after=after, until=until):
         yield read.as_event(log, stored)
 
 
@@ -34,6 +34,17 @@ def fold_thread(
     steps = folded_steps(tx, log, tenant, thread_id, until=until)
     last = deque(steps, maxlen=1)
     return last[0][1] if last else FoldedThread(thread_id)
+
+
+def fold_on(
+    tx: Transaction, log: Log, stream: StreamKey, state: FoldedThread, *, until: int
+) -> FoldedThread:
+    """Return a thread's state at a version, from what it was at an earlier one."""
+    for event in thread_events(tx, log, stream, after=state.version, until=until):
+        if state.thread is None:
+            state = starting_state(tx, log, stream.tenant, stream.id, event)
+        state = state.with_rows(evolve(state, event), event)
+    return state
 
 
 def folded_steps(

@@ -100,7 +100,7 @@ class Deciding(Protocol):
         """Return what the caller gets for a command."""
 
     def repeated(self, request: AppendRequest, command: Any, first: int, last: int) -> Any:  # noqa: ANN401
-        """Return what the caller got when the versions first..last were written."""
+        """Return what the caller got when the command wrote the versions first..last."""
 
     def mark(self, request: AppendRequest) -> Any:  # noqa: ANN401
         """Remember the state of one stream."""
@@ -169,13 +169,13 @@ _UPDATE_HEAD = (
     " WHERE tenant = ? AND category = ? AND stream = ?"
 )
 _FIND_KEY = (
-    "SELECT salt, digest, first_version, last_version FROM {idempotency_keys}"
+    "SELECT salt, digest, first_version, last_version, ends FROM {idempotency_keys}"
     " WHERE tenant = ? AND category = ? AND stream = ? AND key = ?"
 )
 _INSERT_KEY = (
     "INSERT INTO {idempotency_keys}"
-    " (tenant, category, stream, key, salt, digest, first_version, last_version)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+    " (tenant, category, stream, key, salt, digest, first_version, last_version, ends)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 
 
@@ -224,9 +224,10 @@ class _Batch:
                 return self._repeat(request, deciding, known)
             expectations.check(request.expected, head.version, request.stream.text)
             deciding.check(request)
-            results = [
-                self._perform(request, deciding, head, command) for command in request.commands
-            ]
+            results, ends = [], []
+            for command in request.commands:
+                results.append(self._perform(request, deciding, head, command))
+                ends.append(head.version)
         except ConversationStoreError as error:
             head.version, head.recorded_at_us, head.hash = before
             del self._event_rows[rows:]
@@ -234,7 +235,7 @@ class _Batch:
                 deciding.back_to(request, mark)
             return Failed(error)
         if request.key is not None and head.tenant is not None:
-            self._keep_key(request, head, before[0])
+            self._keep_key(request, head, before[0], ends)
         positions = tuple([row[0] for row in self._event_rows[rows:]])
         if positions:
             self._moved[request.stream] = head
@@ -347,17 +348,23 @@ class _Batch:
         return known
 
     def _repeat(self, request: AppendRequest, deciding: Deciding, known: Sequence[Any]) -> Outcome:
-        salt, digest, first, last = known
+        salt, digest, first, last, ends = known
         if digest != _digest(salt, request.digested):
             raise IdempotencyConflict(request.stream.text, request.key or "")
         self._write()  # the first try may be in this very batch, and is read back
-        results = [deciding.repeated(request, command, first, last) for command in request.commands]
+        results = []
+        for command, end in zip(request.commands, _ends(ends, last), strict=True):
+            results.append(deciding.repeated(request, command, first, end))
+            first = end + 1
         return Appended(results if len(results) > 1 else results[0], last, ())
 
-    def _keep_key(self, request: AppendRequest, head: _Head, before: int) -> None:
+    def _keep_key(
+        self, request: AppendRequest, head: _Head, before: int, ends: Sequence[int]
+    ) -> None:
         assert request.key is not None  # noqa: S101 (asked by the caller)
         salt = self._log.sources.chance(chain.SALT_BYTES)
-        kept = (salt, _digest(salt, request.digested), before + 1, head.version)
+        parts = codec.encode(ends) if len(ends) > 1 else None
+        kept = (salt, _digest(salt, request.digested), before + 1, head.version, parts)
         self._keys[request.stream, request.key] = kept
         self._key_rows.append((head.tenant, head.category, head.key.id, request.key, *kept))
 
@@ -410,6 +417,11 @@ def _head_row(head: _Head) -> tuple[Any, ...]:
         head.category,
         head.key.id,
     )
+
+
+def _ends(kept: bytes | None, last: int) -> Sequence[int]:
+    """Return the version at which each command of a request ended; several are kept with its key."""
+    return [last] if kept is None else codec.decode_any(kept)
 
 
 def _digest(salt: bytes, digested: bytes) -> bytes:

@@ -125,6 +125,7 @@ def _log(metadata: MetaData, prefix: str) -> None:
         _given("digest", LargeBinary),
         _given("first_version", BigInteger),
         _given("last_version", BigInteger),
+        _maybe("ends", LargeBinary),
         sqlite_with_rowid=False,
     )
     Table(

@@ -97,6 +97,7 @@ def upgrade(naming: Naming) -> None:
         _given("digest", LargeBinary),
         _given("first_version", BigInteger),
         _given("last_version", BigInteger),
+        _maybe("ends", LargeBinary),
         schema=naming.schema,
         sqlite_with_rowid=False,
     )
