@@ -246,8 +246,11 @@ def restore(view: ThreadView, command: c.RestoreMessage, _: NewId) -> list[Decid
     row = some_message(view, command.target)
     if row.removed is None:
         return []
+    if row.place is None:
+        back = decided(e.MessageRestored(message_id=command.target))
+        return [back, *queue.let_in(view, row)]
     leaf = None
-    if row.place is not None and thread.head == row.parent_id:
+    if thread.head == row.parent_id:
         leaf = _was_active(view, row)
     data = e.MessageRestored(message_id=command.target, head=leaf, head_moved=leaf is not None)
     return [decided(data)]

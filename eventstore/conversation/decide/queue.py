@@ -12,13 +12,13 @@ from collections.abc import Collection
 from eventstore.conversation import commands as c
 from eventstore.conversation import events as e
 from eventstore.conversation.decide.common import decided, living_thread, thread_text
-from eventstore.conversation.rows import RunRow
+from eventstore.conversation.rows import MessageRow, RunRow
 from eventstore.conversation.view import ThreadView
 from eventstore.core import ids
 from eventstore.core.events import Decided
 from eventstore.errors import Refused
 
-__all__ = ["drained", "make_way"]
+__all__ = ["drained", "let_in", "make_way"]
 
 
 def make_way(view: ThreadView, on_busy: c.OnBusy) -> tuple[list[Decided] | None, bytes | None]:
@@ -64,12 +64,24 @@ def drained(
     for message in view.queued_messages():
         if until is not None and message.version > until:
             break
-        joins = e.MessageAdded(
-            message_id=message.message_id,
-            role=message.role,
-            parent_id=head,
-            queued_version=message.version,
-        )
-        events.append(decided(joins))
+        events.append(_joining(message, head))
         head = message.message_id
     return events, head
+
+
+def let_in(view: ThreadView, message: MessageRow) -> list[Decided]:
+    """Return the joining of a message that was put back into the queue, if its turn was meanwhile."""
+    runs = view.open_runs()
+    if runs and runs[0].version < message.version:
+        return []
+    return [_joining(message, living_thread(view).head)]
+
+
+def _joining(message: MessageRow, head: bytes | None) -> Decided:
+    joins = e.MessageAdded(
+        message_id=message.message_id,
+        role=message.role,
+        parent_id=head,
+        queued_version=message.version,
+    )
+    return decided(joins)
