@@ -420,7 +420,7 @@ def _head_row(head: _Head) -> tuple[Any, ...]:
 
 
 def _ends(kept: bytes | None, last: int) -> Sequence[int]:
-    """Return the version at which each command of a request ended; several are kept with its key."""
+    """Return the version at which each command of a request ended: several are kept by key."""
     return [last] if kept is None else codec.decode_any(kept)
 
 
