@@ -351,7 +351,7 @@ def act_within(connection: Connection, database: Database, act: Callable[[Any], 
     try:
         if not _is_in_transaction(connection):
             _begin(connection, database.begin_write)
-        with connection.begin_nested():
+        with _savepoint(connection):
             return act(database.on_connection(connection, remembers=False))
     except ResourceClosedError as error:
         raise InvalidInput(
@@ -359,6 +359,24 @@ def act_within(connection: Connection, database: Database, act: Callable[[Any], 
         ) from error
     except DBAPIError as error:
         raise database.translated(error, on_own_connection=True) from error
+
+
+@contextmanager
+def _savepoint(connection: Connection) -> Iterator[None]:
+    """Let what happens inside happen as a whole or not at all.
+
+    SQLAlchemy's own savepoint does not go back if its release fails, and hides why the database
+    failed if that ended the whole transaction.
+    """
+    connection.exec_driver_sql("SAVEPOINT eventstore")
+    try:
+        yield
+        connection.exec_driver_sql("RELEASE SAVEPOINT eventstore")
+    except BaseException:
+        with suppress(DBAPIError):
+            connection.exec_driver_sql("ROLLBACK TO SAVEPOINT eventstore")
+            connection.exec_driver_sql("RELEASE SAVEPOINT eventstore")
+        raise
 
 
 async def act_within_async(
