@@ -91,6 +91,10 @@ def filled(connection: sqlite3.Connection) -> Iterator[None]:
         connection.execute(f"PRAGMA max_page_count = {before}")
 
 
+def _never(_: int, __: str) -> bool:
+    return False
+
+
 class Faults:
     """A plan for the connections of a store: which call is to be struck, and by what."""
 
@@ -99,7 +103,7 @@ class Faults:
         """Every connection made, in order."""
         self._mutex = threading.Lock()
         self._calls: list[str] | None = None
-        self._place = 0
+        self._strikes: Callable[[int, str], bool] = _never
         self._fault: Fault | None = None
         self._when: When = "before"
 
@@ -117,14 +121,30 @@ class Faults:
     @contextmanager
     def watched(self) -> Iterator[list[str]]:
         """Collect the statements sent from here on."""
-        with self.at(0, lambda: None) as calls:
+        with self._planned(_never, lambda: None, "before") as calls:
             yield calls
 
     @contextmanager
     def at(self, call: int, fault: Fault, *, when: When = "before") -> Iterator[list[str]]:
         """Have a fault strike once, at the n-th call from here (the first is 1)."""
+        with self._planned(lambda number, _: number == call, fault, when) as calls:
+            yield calls
+
+    @contextmanager
+    def each(
+        self, chosen: Callable[[str], bool], fault: Fault, *, when: When = "before"
+    ) -> Iterator[list[str]]:
+        """Have a fault strike at every call whose statement is chosen."""
+        with self._planned(lambda _, statement: chosen(statement), fault, when) as calls:
+            yield calls
+
+    @contextmanager
+    def _planned(
+        self, strikes: Callable[[int, str], bool], fault: Fault, when: When
+    ) -> Iterator[list[str]]:
         calls: list[str] = []
-        self._calls, self._place, self._fault, self._when = calls, call, fault, when
+        self._strikes, self._fault, self._when = strikes, fault, when
+        self._calls = calls
         try:
             yield calls
         finally:
@@ -136,7 +156,7 @@ class Faults:
             fault = None
             if self._calls is not None:
                 self._calls.append(statement)
-                fault = self._fault if len(self._calls) == self._place else None
+                fault = self._fault if self._strikes(len(self._calls), statement) else None
         if fault is None:
             return act()
         if self._when == "before":

@@ -1,6 +1,12 @@
 """Tools for concurrent schedules: every wait is for a condition, and has an end."""
+# ruff: noqa: SLF001 (the writer's queue is looked at)
 
+import os
+import signal
+import sys
 import threading
+import traceback
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
@@ -56,3 +62,64 @@ class Gate:
 
     def open(self):
         self.opened.set()
+
+
+class Child:
+    """A forked child that runs ``act`` and ends; 0 if nothing was raised."""
+
+    def __init__(self, act):
+        with warnings.catch_warnings():
+            # From 3.12 on Python warns of a fork beside threads: the very hazard of these tests.
+            warnings.filterwarnings("ignore", ".*multi-threaded", DeprecationWarning)
+            self._id = os.fork()
+        if self._id == 0:
+            code = 1
+            try:
+                signal.alarm(SECONDS)
+                act()
+                code = 0
+            except BaseException:  # noqa: BLE001 (nothing may go on in a child of pytest's)
+                traceback.print_exc(file=sys.__stderr__)
+            finally:
+                os._exit(code)
+
+    def wait(self):
+        _, status = os.waitpid(self._id, 0)
+        return os.waitstatus_to_exitcode(status)
+
+
+class Signal:
+    """Something one process waits for and another gives."""
+
+    def __init__(self):
+        self._out, self._in = os.pipe()
+
+    def give(self):
+        os.write(self._in, b"x")
+
+    def wait(self):
+        assert os.read(self._out, 1) == b"x"
+
+    def close(self):
+        os.close(self._out)
+        os.close(self._in)
+
+
+@contextmanager
+def signals(count):
+    made = [Signal() for _ in range(count)]
+    yield made
+    for one in made:
+        one.close()
+
+
+def until_queued(writer, count):
+    """Wait until so many requests are queued at a SharedWriter."""
+
+    def looked():
+        if len(writer._queue) != count:
+            writer._changed.wait(0.001)  # queueing signals nothing
+        return len(writer._queue) == count
+
+    with writer._changed:
+        assert writer._changed.wait_for(looked, SECONDS)

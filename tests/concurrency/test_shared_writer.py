@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from eventstore.errors import OutcomeUnknown, StoreBusy, StoreClosed, StoreUnavailable
 from eventstore.execution import shared_writer
 from eventstore.execution.shared_writer import SharedWriter
-from tests.concurrency.schedules import SECONDS, Gate, at_once, outcome, thread
+from tests.concurrency.schedules import SECONDS, Gate, at_once, outcome, thread, until_queued
 
 PATIENCE = 20.0
 
@@ -58,19 +58,6 @@ def writer(database):
     assert not closing.is_alive(), "close() waits for a lead that nobody has"
 
 
-def queued(writer, count):
-    """Wait until so many requests are queued: they signal nothing, so look between two turns."""
-    with writer._changed:
-        assert writer._changed.wait_for(lambda: _looked(writer, count), SECONDS)
-
-
-def _looked(writer, count):
-    if len(writer._queue) == count:
-        return True
-    writer._changed.wait(0.001)
-    return len(writer._queue) == count
-
-
 # -- threads ---------------------------------------------------------------------------------------
 
 
@@ -90,7 +77,7 @@ def test_what_queued_during_a_commit_is_written_together(writer, database):
         ]
         for worker in workers:
             worker.start()
-        queued(writer, 5)
+        until_queued(writer, 5)
         gate.open()
         for worker in workers:
             worker.join(SECONDS)
@@ -122,7 +109,7 @@ def test_a_batch_that_the_database_refuses_is_tried_one_by_one(writer, database)
         ]
         for worker in workers:
             worker.start()
-        queued(writer, 5)
+        until_queued(writer, 5)
         gate.open()
         for worker in workers:
             worker.join(SECONDS)
@@ -152,7 +139,7 @@ def test_a_batch_that_met_a_lock_or_an_unknown_outcome_is_not_tried_again(error)
         ]
         for worker in workers:
             worker.start()
-        queued(writer, 3)
+        until_queued(writer, 3)
         gate.open()
         for worker in workers:
             worker.join(SECONDS)
@@ -211,7 +198,7 @@ def test_a_thread_interrupted_as_it_was_to_lead_passes_the_lead_on(writer, monke
 
     def once_it_is_heir():
         late.start()
-        queued(writer, 2)
+        until_queued(writer, 2)
         gate.open()
         with writer._changed:
             assert writer._changed.wait_for(lambda: writer._heir is not None, SECONDS)
@@ -249,7 +236,7 @@ def test_an_interrupted_leader_leaves_nobody_waiting(writer, database, tried_alo
         for count, request in enumerate(requests, 1):
             workers.append(threading.Thread(target=submit, args=(request,)))
             workers[-1].start()
-            queued(writer, count)
+            until_queued(writer, count)
         gate.open()
         for worker in workers:
             worker.join(SECONDS)
@@ -281,7 +268,7 @@ async def test_a_task_cancelled_while_it_waits_is_never_performed(writer, databa
     leading = asyncio.create_task(writer.submit_async(gate))
     await asyncio.to_thread(gate.wait)
     waiting = asyncio.create_task(writer.submit_async("never"))
-    await asyncio.to_thread(queued, writer, 1)
+    await asyncio.to_thread(until_queued, writer, 1)
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
@@ -405,7 +392,7 @@ def test_a_thread_waits_for_room(database):
         workers = [threading.Thread(target=writer.submit, args=(n,)) for n in range(6)]
         for worker in workers:
             worker.start()
-        queued(writer, 2)
+        until_queued(writer, 2)
         gate.open()
         for worker in workers:
             worker.join(SECONDS)
@@ -419,7 +406,7 @@ def test_a_thread_whose_patience_ends_is_told_that_nothing_was_written(database)
     with thread(writer.submit, gate):
         gate.wait()
         with thread(writer.submit, "waits"):
-            queued(writer, 1)
+            until_queued(writer, 1)
             with pytest.raises(StoreBusy):
                 writer.submit("too much")
             gate.open()
@@ -434,7 +421,7 @@ async def test_tasks_wait_for_room_without_threads_of_the_loop(database):
     tasks = [asyncio.create_task(writer.submit_async(gate))]
     await asyncio.to_thread(gate.wait)
     tasks += [asyncio.create_task(writer.submit_async(n)) for n in range(200)]
-    await asyncio.to_thread(queued, writer, 2)
+    await asyncio.to_thread(until_queued, writer, 2)
     await asyncio.wait_for(asyncio.to_thread(gate.open), SECONDS)
     await asyncio.wait_for(asyncio.gather(*tasks), SECONDS)
     assert sorted(database.written[1:]) == list(range(200))
@@ -448,7 +435,7 @@ async def test_a_task_whose_patience_ends_is_told_that_nothing_was_written(datab
     leading = asyncio.create_task(writer.submit_async(gate))
     await asyncio.to_thread(gate.wait)
     waiting = asyncio.create_task(writer.submit_async("waits"))
-    await asyncio.to_thread(queued, writer, 1)
+    await asyncio.to_thread(until_queued, writer, 1)
     with pytest.raises(StoreBusy):
         await writer.submit_async("too much")
     gate.open()
@@ -463,7 +450,7 @@ async def test_room_left_by_cancelled_tasks_is_used(database):
     leading = asyncio.create_task(writer.submit_async(gate))
     await asyncio.to_thread(gate.wait)
     tasks = [asyncio.create_task(writer.submit_async(n)) for n in range(20)]
-    await asyncio.to_thread(queued, writer, 1)
+    await asyncio.to_thread(until_queued, writer, 1)
     for task in tasks[:19]:
         task.cancel()
     await asyncio.wait(tasks[:19])
@@ -483,7 +470,7 @@ async def test_closing_finishes_what_waits_and_refuses_what_comes(database):
     tasks = [asyncio.create_task(writer.submit_async(gate))]
     await asyncio.to_thread(gate.wait)
     tasks += [asyncio.create_task(writer.submit_async(n)) for n in range(2)]
-    await asyncio.to_thread(queued, writer, 2)
+    await asyncio.to_thread(until_queued, writer, 2)
     waiting = asyncio.create_task(writer.submit_async("waits for room"))
     await asyncio.sleep(0)
     closing = asyncio.create_task(asyncio.to_thread(writer.close))
