@@ -33,8 +33,8 @@ __all__ = [
 ]
 
 _CALLS_MAX: Final = 128
-_CALL_ID: Final = r"^[^\x00]*$"
-"""Open calls stand in one column, with NUL between them."""
+_CALL_ID: Final = r"^[^\x00-\x1f\x7f]*$"
+"""No control characters: open calls stand in one column, with one of them in between."""
 
 
 class _Part(BaseModel):
@@ -155,9 +155,11 @@ def parse(content: object, depth_max: int, field: str = "content") -> tuple[Part
     try:
         parts = _PARTS.validate_python(plain)
     except ValidationError as error:
-        raise _explained(error, field) from None
-    _check_call_ids(parts, field)
-    return parts
+        refusal = _explained(error, field)
+    else:
+        _check_call_ids(parts, field)
+        return parts
+    raise refusal  # out here, or pydantic's error with its input would be the context of ours
 
 
 def _plain(part: object, field: str, depth_max: int) -> dict[str, Any]:

@@ -50,15 +50,23 @@ def check_text(value: object, field: str, characters_max: int | None = None) -> 
             f"has {len(value)} characters",
             f"Give between 1 and {characters_max} characters.",
         )
-    try:
-        value.encode()
-    except UnicodeEncodeError as error:
+    surrogate = _lone_surrogate(value)
+    if surrogate is not None:
         raise InvalidInput(
             field,
-            f"holds a lone surrogate at character {error.start}",
+            f"holds a lone surrogate at character {surrogate}",
             "Decode the text properly, or encode it with errors='replace' first.",
-        ) from None
+        )
     return str.__str__(value)  # plain, also where it was a subclass
+
+
+def _lone_surrogate(text: str) -> int | None:
+    """Return where the first one is. The error that finds it holds the text, so it ends here."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        return error.start
+    return None
 
 
 def check_json(value: object, field: str, depth_max: int) -> Any:  # noqa: ANN401 (a JSON value)

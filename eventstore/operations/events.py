@@ -94,14 +94,21 @@ def append(
     return write(scope, stream, (decided,), said)._replace(receipt=True)
 
 
-def _decided(log: Log, given: NewEvent | Mapping[str, Any], index: int) -> Decided:
-    field = f"events[{index}]"
+def _event(given: NewEvent | Mapping[str, Any], field: str) -> NewEvent:
+    if isinstance(given, NewEvent):
+        return given
     try:
-        event = given if isinstance(given, NewEvent) else NewEvent.model_validate(given)
+        return NewEvent.model_validate(given)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
-        where = ".".join([field, *[str(step) for step in first["loc"][:1] if step in _FIELDS]])
-        raise InvalidInput(where, first["msg"], "Give a NewEvent.") from None
+    # Raised out here, or pydantic's error with its input would be the context of ours.
+    where = ".".join([field, *[str(step) for step in first["loc"][:1] if step in _FIELDS]])
+    raise InvalidInput(where, first["msg"], "Give a NewEvent.")
+
+
+def _decided(log: Log, given: NewEvent | Mapping[str, Any], index: int) -> Decided:
+    field = f"events[{index}]"
+    event = _event(given, field)
     if event.metadata:
         raise InvalidInput(
             f"{field}.metadata", "is said once for the append", "Use store.acting() or actor=."

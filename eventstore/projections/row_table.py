@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 from eventstore.storage.transaction import Transaction
 
@@ -93,11 +93,15 @@ class RowTable(Generic[R]):
         tx.run(self._texts.delete, (tenant, thread))
 
 
+_BETWEEN: Final = "\x1f"
+"""Between call ids, which hold no control characters. NUL would end the text in a dump."""
+
+
 def join_calls(calls: tuple[str, ...]) -> str | None:
-    """Return call ids as one column, NULL for none. Ids may hold any character but NUL."""
-    return "\0".join(calls) if calls else None
+    """Return call ids as one column, NULL for none."""
+    return _BETWEEN.join(calls) if calls else None
 
 
 def split_calls(column: str | None) -> tuple[str, ...]:
     """Return the call ids of a column."""
-    return tuple(column.split("\0")) if column else ()
+    return tuple(column.split(_BETWEEN)) if column else ()

@@ -58,8 +58,8 @@ def test_content_that_is_no_list_of_parts_is_refused_by_the_part(store, thread, 
         store.messages.create(thread.id, role="user", content=content)
 
 
-@pytest.mark.parametrize("call_id", ["", "x" * 256, "a\0b", 5, None])
-def test_an_id_of_a_tool_call_is_short_text_without_nul(store, thread, call_id):
+@pytest.mark.parametrize("call_id", ["", "x" * 256, "a\0b", "a\nb", "a\x1fb", 5, None])
+def test_an_id_of_a_tool_call_is_short_text_without_control_characters(store, thread, call_id):
     with refused(store, "content[0].id"):
         store.messages.create(thread.id, role="assistant", content=[{**CALL, "id": call_id}])
     with refused(store, "content[0].call_id"):

@@ -1,0 +1,225 @@
+"""No error, log line or SQL message repeats what somebody said.
+
+A marker stands in every text of a thread. Then every error there is a way to is provoked, on a URL
+and on an engine of the application's, and the marker is looked for in its text, its repr, its
+attributes, its causes and contexts, the formatted traceback, and everything that was logged.
+"""
+
+import logging
+import traceback
+
+import pytest
+from sqlalchemy import create_engine, event
+
+from eventstore import ConversationStore, ConversationStoreError, Limits, TextPart
+
+SECRET = "my heart is broken"  # words, as people write them: an id would have no spaces
+HEX = "0" * 32
+PART = {"type": "text", "text": SECRET}
+LIMITS = Limits(content_bytes_max=2_000, metadata_bytes_max=1_000)
+
+
+@pytest.fixture(params=["url", "engine"])
+def store(request, tmp_path):
+    url = f"sqlite:///{tmp_path / 'chat.db'}"
+    engine = create_engine(url)  # shows its parameters in errors, as engines do by default
+
+    @event.listens_for(engine, "connect")
+    def prepare(driver, _):
+        for pragma in ("journal_mode = WAL", "synchronous = FULL", "secure_delete = ON"):
+            driver.execute(f"PRAGMA {pragma}")
+
+    with ConversationStore.open(url if request.param == "url" else engine, limits=LIMITS) as opened:
+        yield opened
+    engine.dispose()
+
+
+def said_in(error, seen=None):
+    """Everything an error and those behind it say, and the values they keep."""
+    seen = set() if seen is None else seen
+    if error is None or id(error) in seen:
+        return ""
+    seen.add(id(error))
+    kept = {name: value for name, value in vars(error).items() if name not in UNSAID}
+    own = f"{error}\n{error!r}\n{kept}\n{getattr(error, '__notes__', '')}"
+    return own + said_in(error.__cause__, seen) + said_in(error.__context__, seen)
+
+
+# SQLAlchemy keeps the parameters on its error for programs to look at, and shows them nowhere.
+# A key is what its caller has in hand, and kept for ever: the docs ask for opaque ones.
+UNSAID = {"params", "key"}
+
+
+def provocations(store):
+    """Calls that fail, each with the marker in all that it is given."""
+    metadata = {"said": SECRET, SECRET: SECRET}
+    everything = {
+        "content": [PART, {"type": "data", "data": metadata}],
+        "name": SECRET,
+        "external_id": SECRET,
+        "metadata": metadata,
+        "reason": SECRET,
+    }
+    thread = store.threads.create(title=SECRET, metadata=metadata, reason=SECRET)
+    question = store.messages.create(thread.id, role="user", **everything)
+    answer = store.messages.create(thread.id, role="assistant", **everything)
+    store.branches.label(thread.id, question.id, SECRET)
+    call = {"type": "tool_call", "id": SECRET, "name": SECRET, "arguments": metadata}
+    result = {"type": "tool_result", "call_id": SECRET, "output": SECRET}
+    say, threads, messages, runs = store.messages.create, store.threads, store.messages, store.runs
+    options = {"idempotency_key": SECRET}
+    say(thread.id, role="user", content=SECRET, **options)
+    run = runs.create(thread.id)
+    surrogate = SECRET + "\ud800"
+    yield from [
+        lambda: say(thread.id, role=SECRET, content=SECRET),
+        lambda: say(thread.id, role="user", content=SECRET, status=SECRET),
+        lambda: say(thread.id, role="user", content=SECRET, on_busy=SECRET),
+        lambda: say(thread.id, role="user", content=SECRET, select=SECRET),
+        lambda: say(SECRET, role="user", content=SECRET),
+        lambda: say(thread.id, role="user", content=SECRET, message_id=SECRET),
+        lambda: say(thread.id, role="user", content=SECRET, parent_id=SECRET),
+        lambda: say(thread.id, role="user", content=SECRET, expected_head=SECRET),
+        lambda: say(thread.id, role="user", content=SECRET, expected_version=SECRET),
+        lambda: say(thread.id, role="user", content=SECRET, original_created_at=SECRET),
+        lambda: say(thread.id, role="user", content=SECRET, connection=SECRET),
+        lambda: say(thread.id, role="user", content="other", **options),
+        lambda: say(thread.id, role="user", content=surrogate),
+        lambda: say(thread.id, role="user", content="x", name=surrogate),
+        lambda: say(thread.id, role="user", content="x", metadata={"k": surrogate}),
+        lambda: say(thread.id, role="user", content="x", metadata={surrogate: 1}),
+        lambda: say(thread.id, role="user", content="x", metadata={SECRET: {1}}),
+        lambda: say(thread.id, role="user", content="x", metadata={SECRET: {SECRET: [{1}]}}),
+        lambda: say(thread.id, role="user", content="x", reason=surrogate),
+        lambda: say(thread.id, role="user", content="x", subject=surrogate),
+        lambda: say(thread.id, role="user", content=SECRET * 200, **options),
+        lambda: say(thread.id, role="user", content=SECRET * 200),
+        lambda: say(thread.id, role="user", content="x", metadata={"k": SECRET * 100}),
+        lambda: say(thread.id, role="user", content=[{**PART, SECRET: SECRET}]),
+        lambda: say(thread.id, role="user", content=[{**PART, "type": SECRET}]),
+        lambda: say(thread.id, role="user", content=[{**PART, "text": [SECRET]}]),
+        lambda: say(thread.id, role="user", content=[{"type": "image", "detail": SECRET}]),
+        lambda: say(thread.id, role="user", content={SECRET}),
+        lambda: say(thread.id, role="tool", content=[result]),
+        lambda: say(thread.id, role="assistant", content=[call, call]),
+        lambda: say(thread.id, role="assistant", content=[call]),
+        lambda: messages.create_many(thread.id, [{"role": "user", SECRET: SECRET}]),
+        lambda: messages.create_many(thread.id, SECRET),
+        lambda: messages.get(thread.id, SECRET),
+        lambda: messages.get(thread.id, external_id=SECRET + "!"),
+        lambda: messages.list(thread.id, branch=SECRET + "!"),
+        lambda: messages.list(thread.id, after=SECRET),
+        lambda: messages.list(thread.id, order=SECRET),
+        lambda: messages.list(thread.id, at_version=SECRET),
+        lambda: messages.list(thread.id, limit=SECRET),
+        lambda: messages.amend(thread.id, answer.id, content=[call]),
+        lambda: messages.regenerate(thread.id, question.id, content=SECRET),
+        lambda: messages.edit(thread.id, SECRET, content=SECRET),
+        lambda: store.branches.select(thread.id, SECRET + "!"),
+        lambda: store.branches.label(thread.id, answer.id, SECRET),
+        lambda: store.branches.diff(thread.id, SECRET + "!", SECRET),
+        lambda: threads.create(title=SECRET * 100),
+        lambda: threads.create(title=surrogate),
+        lambda: threads.create(title=SECRET, thread_id=thread.id),
+        lambda: threads.get(SECRET),
+        lambda: threads.list(metadata={SECRET: [SECRET]}),
+        lambda: threads.list(after=SECRET),
+        lambda: threads.fork(thread.id, at_version=SECRET),
+        lambda: runs.create(thread.id, instructions=surrogate),
+        lambda: runs.create(thread.id, tools=[{SECRET: {SECRET}}]),
+        lambda: runs.create(thread.id, tools=SECRET),
+        lambda: runs.create(thread.id, on_busy="reject", instructions=SECRET),
+        lambda: runs.complete(thread.id, run.id, usage={"input_tokens": SECRET}),
+        lambda: runs.fail(thread.id, run.id, code=surrogate, message=SECRET),
+        lambda: (
+            runs.start(thread.id, run.id),
+            runs.require_action(thread.id, run.id, calls=[SECRET]),
+        ),
+        lambda: runs.submit_tool_outputs(thread.id, run.id, [{"call_id": SECRET, SECRET: 1}]),
+        lambda: runs.submit_tool_outputs(
+            thread.id, run.id, [{"call_id": SECRET, "output": SECRET}]
+        ),
+        lambda: runs.submit_tool_outputs(
+            thread.id, run.id, [{"call_id": SECRET, "status": SECRET}]
+        ),
+        lambda: runs.steps.complete(thread.id, f"step_{HEX}", details=metadata),
+        lambda: store.assistants.create(name=surrogate, instructions=SECRET),
+        lambda: store.tenant(surrogate),
+        lambda: store.acting(actor=surrogate),
+        lambda: store.events.append(SECRET, [], expected_version="any"),
+        lambda: store.events.append(
+            f"x_{HEX}", [{"type": "A", SECRET: SECRET}], expected_version=0
+        ),
+        lambda: store.events.append(f"x_{HEX}", [{"type": [SECRET]}], expected_version=0),
+        lambda: store.events.append(
+            f"x_{HEX}", [{"type": "A", "data": metadata}], expected_version=5
+        ),
+        lambda: store.events.read_all(after=SECRET),
+        lambda: list(store.events.read(SECRET)),
+        lambda: store.replay.state(thread.id, at_time=SECRET),
+    ]
+
+
+def failing(store, broken):
+    """Calls that fail because the database does, once ``broken`` has seen to that."""
+    thread = store.threads.create()
+    broken()
+    return [
+        lambda: store.messages.create(thread.id, role="user", content=SECRET, name=SECRET),
+        lambda: store.threads.create(title=SECRET, metadata={"said": SECRET}, reason=SECRET),
+        lambda: store.events.append(
+            f"x_{HEX}", [{"type": "A", "content": {"k": SECRET}}], expected_version="any"
+        ),
+    ]
+
+
+def whatever_is_said(call, caplog):
+    caplog.clear()
+    with pytest.raises(ConversationStoreError) as caught:
+        call()
+    return "\n".join(
+        [
+            said_in(caught.value),
+            *traceback.format_exception(caught.value),
+            caplog.text,
+            *[str(record.__dict__) for record in caplog.records],
+        ]
+    )
+
+
+def test_no_refusal_repeats_what_was_said(store, caplog):
+    caplog.set_level(logging.DEBUG)
+    for call in provocations(store):
+        assert SECRET not in whatever_is_said(call, caplog)
+
+
+def test_no_error_of_the_database_repeats_what_was_written(store, caplog, tmp_path):
+    caplog.set_level(logging.DEBUG)
+    engine = create_engine(f"sqlite:///{tmp_path / 'chat.db'}")
+
+    def broken():
+        with engine.begin() as connection:
+            connection.exec_driver_sql(
+                "CREATE TRIGGER broken BEFORE INSERT ON events"
+                " BEGIN SELECT RAISE(ABORT, 'the disk caught fire'); END"
+            )
+
+    for call in failing(store, broken):
+        said = whatever_is_said(call, caplog)
+        assert SECRET not in said
+        assert "caught fire" in said
+    engine.dispose()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: TextPart(text=[SECRET]),  # type: ignore[arg-type]
+        lambda: TextPart(text="x", colour=SECRET),  # type: ignore[call-arg]
+    ],
+    ids=["wrong type", "unknown field"],
+)
+def test_a_part_that_is_not_possible_does_not_repeat_itself(make):
+    with pytest.raises(ValueError, match="TextPart") as caught:
+        make()
+    assert SECRET not in str(caught.value)
