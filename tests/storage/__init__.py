@@ -1,0 +1,1 @@
+"""Tests of the log: appending and reading it, its chain, its guards, its schema, and its format."""
