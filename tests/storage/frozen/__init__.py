@@ -1,0 +1,1 @@
+"""One database of every released schema, and what its threads looked like; see ``make.py``."""
