@@ -31,6 +31,8 @@ of database drivers are translated in one place, ``storage/failures.py``.
 
 from __future__ import annotations
 
+from typing import Any
+
 __all__ = [
     "AssistantNotFound",
     "BrokenChain",
@@ -57,8 +59,20 @@ __all__ = [
 ]
 
 
+def _revived(
+    kind: type[ConversationStoreError], args: tuple[Any, ...], facts: dict[str, Any]
+) -> ConversationStoreError:
+    error = kind.__new__(kind, *args)
+    error.args = args
+    error.__dict__.update(facts)
+    return error
+
+
 class ConversationStoreError(Exception):
-    """Base of every error raised on purpose by this library."""
+    """Base of every error raised on purpose by this library. Survives pickling, facts and all."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _revived, (type(self), self.args, self.__dict__)
 
 
 class InvalidInput(ConversationStoreError, ValueError):

@@ -104,7 +104,7 @@ class Catalogue:
                 decoders.data.decode(data),
                 None if content is None or reader is None else reader.decode(content),
             )
-        except (msgspec.MsgspecError, KeyError, TypeError, ValueError) as error:
+        except Exception as error:  # an upcaster may raise anything
             raise UndecodableEvent(stream_id, version, event_type, type(error).__name__) from error
 
     def _upcast(
