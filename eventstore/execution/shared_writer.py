@@ -267,7 +267,7 @@ class SharedWriter(Generic[Q, R]):
         """Lead for tasks until the writer is closed."""
         while True:
             self._wake_worker.acquire()
-            if self._closed and not self._queue:
+            if self._worker is None:  # close() found nothing left to do; an empty queue may be led
                 return
             with suppress(BaseException):  # its callers have heard of it; the others still wait
                 self._lead()

@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import threading
+import time
 import traceback
 import warnings
 from concurrent.futures import ThreadPoolExecutor
@@ -115,11 +116,8 @@ def signals(count):
 
 def until_queued(writer, count):
     """Wait until so many requests are queued at a SharedWriter."""
-
-    def looked():
-        if len(writer._queue) != count:
-            writer._changed.wait(0.001)  # queueing signals nothing
-        return len(writer._queue) == count
-
+    deadline = time.monotonic() + SECONDS
     with writer._changed:
-        assert writer._changed.wait_for(looked, SECONDS)
+        while len(writer._queue) != count:
+            assert time.monotonic() < deadline, "they were never queued"
+            writer._changed.wait(0.001)  # queueing signals nothing

@@ -461,6 +461,22 @@ async def test_room_left_by_cancelled_tasks_is_used(database):
     await asyncio.to_thread(writer.close)
 
 
+async def test_closing_when_all_that_waited_was_withdrawn_comes_to_an_end(database):
+    """The worker is woken to lead nothing, and has to give the lead back before it goes."""
+    for _ in range(20):
+        writer = SharedWriter(database, queue_max=100, patience_seconds=PATIENCE)
+        task = asyncio.create_task(writer.submit_async("never"))
+        await asyncio.sleep(0)
+        task.cancel()
+        closing = threading.Thread(target=writer.close)
+        closing.start()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await asyncio.to_thread(closing.join, SECONDS)
+        assert not closing.is_alive()
+    assert set(database.written) <= {"never"}
+
+
 # -- closing ---------------------------------------------------------------------------------------
 
 
