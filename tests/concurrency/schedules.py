@@ -10,6 +10,7 @@ import traceback
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 
 SECONDS = 30
 """How long anything may take before the test fails instead of waiting on."""
@@ -35,10 +36,14 @@ def outcome(act):
         return error
 
 
+Thread = partial(threading.Thread, daemon=True)
+"""One that never comes back fails its test and does not hold up those after it."""
+
+
 @contextmanager
 def thread(act, *args):
     """A thread that runs ``act`` beside the block and must end soon after it."""
-    running = threading.Thread(target=act, args=args)
+    running = Thread(target=act, args=args)
     running.start()
     try:
         yield running

@@ -17,7 +17,15 @@ from hypothesis import strategies as st
 from eventstore.errors import OutcomeUnknown, StoreBusy, StoreClosed, StoreUnavailable
 from eventstore.execution import shared_writer
 from eventstore.execution.shared_writer import SharedWriter
-from tests.concurrency.schedules import SECONDS, Gate, at_once, outcome, thread, until_queued
+from tests.concurrency.schedules import (
+    SECONDS,
+    Gate,
+    Thread,
+    at_once,
+    outcome,
+    thread,
+    until_queued,
+)
 
 PATIENCE = 20.0
 
@@ -52,7 +60,7 @@ def database():
 def writer(database):
     made = SharedWriter(database, queue_max=100, patience_seconds=PATIENCE)
     yield made
-    closing = threading.Thread(target=made.close, daemon=True)
+    closing = Thread(target=made.close)
     closing.start()
     closing.join(SECONDS)
     assert not closing.is_alive(), "close() waits for a lead that nobody has"
@@ -72,9 +80,7 @@ def test_what_queued_during_a_commit_is_written_together(writer, database):
     with thread(writer.submit, gate):
         gate.wait()
         results = []
-        workers = [
-            threading.Thread(target=lambda n=n: results.append(writer.submit(n))) for n in range(5)
-        ]
+        workers = [Thread(target=lambda n=n: results.append(writer.submit(n))) for n in range(5)]
         for worker in workers:
             worker.start()
         until_queued(writer, 5)
@@ -102,9 +108,7 @@ def test_a_batch_that_the_database_refuses_is_tried_one_by_one(writer, database)
         gate.wait()
         answers = {}
         workers = [
-            threading.Thread(
-                target=lambda n=n: answers.update({n: outcome(lambda: writer.submit(n))})
-            )
+            Thread(target=lambda n=n: answers.update({n: outcome(lambda: writer.submit(n))}))
             for n in range(5)
         ]
         for worker in workers:
@@ -134,7 +138,7 @@ def test_a_batch_that_met_a_lock_or_an_unknown_outcome_is_not_tried_again(error)
     with thread(writer.submit, gate):
         gate.wait()
         workers = [
-            threading.Thread(target=lambda: answers.append(outcome(lambda: writer.submit(1))))
+            Thread(target=lambda: answers.append(outcome(lambda: writer.submit(1))))
             for _ in range(3)
         ]
         for worker in workers:
@@ -194,7 +198,7 @@ def test_a_thread_interrupted_while_it_waits_withdraws_its_request(writer, datab
 
 def test_a_thread_interrupted_as_it_was_to_lead_passes_the_lead_on(writer, monkeypatch):
     gate, answers = Gate(), []
-    late = threading.Thread(target=lambda: answers.append(writer.submit("late")))
+    late = Thread(target=lambda: answers.append(writer.submit("late")))
 
     def once_it_is_heir():
         late.start()
@@ -234,7 +238,7 @@ def test_an_interrupted_leader_leaves_nobody_waiting(writer, database, tried_alo
         requests = [0, interrupt, 2] if tried_alone else [0, 1, interrupt]
         workers = []
         for count, request in enumerate(requests, 1):
-            workers.append(threading.Thread(target=submit, args=(request,)))
+            workers.append(Thread(target=submit, args=(request,)))
             workers[-1].start()
             until_queued(writer, count)
         gate.open()
@@ -389,7 +393,7 @@ def test_a_thread_waits_for_room(database):
     gate = Gate()
     with thread(writer.submit, gate):
         gate.wait()
-        workers = [threading.Thread(target=writer.submit, args=(n,)) for n in range(6)]
+        workers = [Thread(target=writer.submit, args=(n,)) for n in range(6)]
         for worker in workers:
             worker.start()
         until_queued(writer, 2)
@@ -468,7 +472,7 @@ async def test_closing_when_all_that_waited_was_withdrawn_comes_to_an_end(databa
         task = asyncio.create_task(writer.submit_async("never"))
         await asyncio.sleep(0)
         task.cancel()
-        closing = threading.Thread(target=writer.close)
+        closing = Thread(target=writer.close)
         closing.start()
         with pytest.raises(asyncio.CancelledError):
             await task
