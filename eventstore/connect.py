@@ -80,6 +80,7 @@ class Performer:
             if isinstance(request, Maintenance):
                 outcomes += append_many(tx, waiting, self.log) if waiting else []
                 waiting = []
+                tx.kept.clear()  # it changes what the writer may have kept
                 outcomes.append(Appended(request.act(tx), 0, ()))
             else:
                 waiting.append(request)

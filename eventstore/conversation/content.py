@@ -26,6 +26,9 @@ __all__ = [
     "TextPart",
     "ToolCallPart",
     "ToolResultPart",
+    "answers_in",
+    "calls_in",
+    "check_role_of_tools",
     "from_stored",
     "parse",
     "text_of",
@@ -203,6 +206,26 @@ def calls_in(parts: Sequence[Part]) -> tuple[str, ...]:
 def answers_in(parts: Sequence[Part]) -> tuple[str, ...]:
     """Return the call ids that tool results among ``parts`` answer."""
     return tuple(part.call_id for part in parts if isinstance(part, ToolResultPart))
+
+
+def check_role_of_tools(role: str, calls: Sequence[str], answers: Sequence[str]) -> None:
+    """Hold that assistants call tools, and that tool messages, and only they, hold results.
+
+    Raises:
+        InvalidInput: on ``content``.
+    """
+    if calls and role != "assistant":
+        raise InvalidInput(
+            "content", f"a {role} message has a tool_call part", "Only an assistant calls tools."
+        )
+    if answers and role != "tool":
+        raise InvalidInput(
+            "content", f"a {role} message has a tool_result part", "Use role='tool' for results."
+        )
+    if role == "tool" and not answers:
+        raise InvalidInput(
+            "content", "a tool message has no tool_result part", "Add one, with its call_id."
+        )
 
 
 def text_of(parts: Sequence[Part]) -> str:

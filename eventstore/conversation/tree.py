@@ -89,7 +89,7 @@ def child_rows(
         return below, []
     point = view.branch_point(parent) or _unbranched(view, parent)
     begun = SegmentRow(hop=0, segment=version, parent=parent, ordinal=point.children)
-    turned = (0, version) if active else point.active
+    turned = (0, version) if active or point.children == 0 else point.active
     return (
         Place(0, version, below.depth),
         [begun, replace(point, children=point.children + 1, active=turned)],

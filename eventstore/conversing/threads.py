@@ -15,17 +15,17 @@ from eventstore.conversation import commands as c
 from eventstore.conversation import events as e
 from eventstore.conversation.decide import check_expected_head, decide
 from eventstore.conversation.evolve import evolve
+from eventstore.conversation.present import thread_details
 from eventstore.conversation.state import FoldedThread
 from eventstore.conversing import results
 from eventstore.conversing.assistants import assistant_for_run
 from eventstore.conversing.forking import decide_fork
 from eventstore.core.events import Decided, Event, StreamKey
 from eventstore.projections.folding import fold_on, fold_thread
-from eventstore.projections.indexes import ContentIndex, copy_metadata
+from eventstore.projections.indexes import ContentIndex
 from eventstore.projections.rebuild import bring_up_to_date
 from eventstore.projections.stored_thread import StoredThread, write_rows
 from eventstore.storage.append import AppendRequest, Log
-from eventstore.storage.interning import find_tenant
 from eventstore.storage.transaction import Transaction
 
 __all__ = ["Guards", "ThreadDeciding"]
@@ -56,7 +56,6 @@ class ThreadDeciding:
         self._views: dict[StreamKey, StoredThread] = tx.kept.setdefault(_KEPT, {})
         self._written: dict[StreamKey, StoredThread] = {}
         self._index = ContentIndex()
-        self._forks: list[tuple[StreamKey, bytes]] = []
         self._past: dict[StreamKey, FoldedThread] = {}
 
     def _view(self, stream: StreamKey) -> StoredThread:
@@ -91,8 +90,8 @@ class ThreadDeciding:
         self._written[stream] = view
         if event.content is not None:
             self._index.see(stream, event)
-        if event.type == "ThreadForked":
-            self._forks.append((stream, event.data.source_id))
+        if event.type == "ThreadForked" and view.thread is not None:
+            self._index.inherit(stream, thread_details(view, view.thread)[1])
 
     def result(self, request: AppendRequest, command: c.Command, events: Sequence[Event]) -> Any:  # noqa: ANN401
         return results.of(self._view(request.stream), command, events)
@@ -110,23 +109,17 @@ class ThreadDeciding:
         return results.of(state, command, events)
 
     def mark(self, request: AppendRequest) -> Any:  # noqa: ANN401
-        return self._view(request.stream).mark(), self._index.mark(), len(self._forks)
+        return self._view(request.stream).mark(), self._index.mark()
 
     def back_to(self, request: AppendRequest, mark: Any) -> None:  # noqa: ANN401
-        view, index, forks = mark
+        view, index = mark
         self._view(request.stream).back_to(view)
         self._index.back_to(index)
-        del self._forks[forks:]
 
     def write(self) -> None:
         rows = [row for view in self._written.values() for row in view.take_changed()]
         write_rows(self._tx, rows)
         self._written.clear()
-        for stream, source in self._forks:
-            tenant = find_tenant(self._tx, stream.tenant)
-            assert tenant is not None  # noqa: S101 (the fork's event interned it)
-            copy_metadata(self._tx, tenant, source, stream.id)
-        self._forks.clear()
         self._index.write(self._tx)
         if len(self._views) > _VIEWS_KEPT:
             self._views.clear()

@@ -14,7 +14,13 @@ from msgspec import UNSET, UnsetType
 from pydantic import BaseModel
 
 from eventstore.conversation.commands import Draft, OnBusy
-from eventstore.conversation.content import answers_in, calls_in, parse, to_stored
+from eventstore.conversation.content import (
+    answers_in,
+    calls_in,
+    check_role_of_tools,
+    parse,
+    to_stored,
+)
 from eventstore.conversation.events import Usage
 from eventstore.conversation.rows import MessageStatus, Role
 from eventstore.core import codec, ids
@@ -173,11 +179,8 @@ def checked_draft(
     answers: tuple[str, ...] = ()
     if not isinstance(content, str):
         calls, answers = calls_in(parts), answers_in(parts)
-        _check_role_of_tools(role, calls, answers)
-    if role == "tool" and not answers:
-        raise InvalidInput(
-            "content", "a tool message has no tool_result part", "Add one, with its call_id."
-        )
+    if role is not None:
+        check_role_of_tools(role, calls, answers)
     return Draft(
         parts=to_stored(parts),
         calls=calls,
@@ -189,19 +192,6 @@ def checked_draft(
         if original_created_at is None
         else microseconds(original_created_at, "original_created_at"),
     )
-
-
-def _check_role_of_tools(
-    role: Role | None, calls: tuple[str, ...], answers: tuple[str, ...]
-) -> None:
-    if calls and role not in {"assistant", None}:
-        raise InvalidInput(
-            "content", f"a {role} message has a tool_call part", "Only an assistant calls tools."
-        )
-    if answers and role not in {"tool", None}:
-        raise InvalidInput(
-            "content", f"a {role} message has a tool_result part", "Use role='tool' for results."
-        )
 
 
 def unset_or(value: Any, checked: Any) -> Any:  # noqa: ANN401

@@ -71,16 +71,24 @@ def get(
 
     def look(tx: Transaction) -> Message:
         view = live_thread(tx, scope, key, include_deleted=include_deleted)
-        wanted = given
-        if wanted is None and external_id is not None:
-            tenant = find_tenant(tx, scope.tenant)
-            wanted = find_external_id(tx, tenant or 0, key.id, external_id)
-        row = None if wanted is None else view.message(wanted)
-        if row is None or (not include_deleted and _hidden(view, row)):
-            raise MessageNotFound(message_id, key.text, "with this external id")
-        return present.message_value(view, row)
+        wanted = [given] if given is not None else _named(tx, scope, view, external_id or "")
+        for row in map(view.message, wanted):
+            if row is not None and (include_deleted or not _hidden(view, row)):
+                return present.message_value(view, row)
+        raise MessageNotFound(message_id, key.text, "with this external id")
 
     return Read(look)
+
+
+def _named(tx: Transaction, scope: Scope, view: StoredThread, external_id: str) -> list[bytes]:
+    """Return the messages that bear an external id in a thread or, for a fork, in its sources."""
+    tenant = find_tenant(tx, scope.tenant) or 0
+    found: list[bytes] = []
+    there: StoredThread | None = view
+    while there is not None:
+        found += find_external_id(tx, tenant, there.thread_id, external_id)
+        there = there.source
+    return found
 
 
 def _hidden(view: StoredThread, row: MessageRow) -> bool:

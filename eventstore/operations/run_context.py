@@ -61,6 +61,9 @@ def context(
         end = row.last_message
         if not row.started and row.status not in TERMINAL:
             end = view.thread.head if view.thread is not None else None
+            if row.regenerates is not None:
+                replaced = view.message(row.regenerates)
+                end = None if replaced is None else replaced.parent_id
         return _context(scope, view, row, end, _Selection(skipped, last_messages))
 
     return Read(look)

@@ -7,7 +7,7 @@ the external ids of messages. Both hold what can be personal, so erasure deletes
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from eventstore.conversation import events as e
 from eventstore.core.events import Event, StreamKey
@@ -16,17 +16,16 @@ from eventstore.storage.transaction import Transaction
 
 __all__ = [
     "ContentIndex",
-    "copy_metadata",
+    "clear_indexes",
     "find_external_id",
     "metadata_text",
+    "stored_entries",
 ]
 
 _CLEAR: Final = "DELETE FROM {thread_metadata} WHERE tenant = ? AND thread = ?"
 _INSERT: Final = "INSERT INTO {thread_metadata} (tenant, thread, key, value) VALUES (?, ?, ?, ?)"
-_COPY: Final = (
-    "INSERT INTO {thread_metadata} (tenant, thread, key, value)"
-    " SELECT tenant, ?, key, value FROM {thread_metadata} WHERE tenant = ? AND thread = ?"
-)
+_METADATA: Final = "SELECT key, value FROM {thread_metadata} WHERE tenant = ? AND thread = ?"
+_NAMES: Final = "SELECT external_id, message FROM {external_ids} WHERE tenant = ? AND thread = ?"
 _NAME: Final = (
     "INSERT INTO {external_ids} (tenant, thread, external_id, message) VALUES (?, ?, ?, ?)"
     " ON CONFLICT DO NOTHING"
@@ -34,6 +33,7 @@ _NAME: Final = (
 _FORGET: Final = "DELETE FROM {external_ids} WHERE tenant = ? AND thread = ?"
 _FIND: Final = (
     "SELECT message FROM {external_ids} WHERE tenant = ? AND thread = ? AND external_id = ?"
+    " ORDER BY message DESC"
 )
 
 
@@ -43,9 +43,14 @@ def metadata_text(value: object) -> str | None:
         return "null"
     if isinstance(value, bool):
         return f"b:{value}"
-    if isinstance(value, (int, float)):
-        return f"n:{value:g}" if isinstance(value, float) else f"n:{value}"
+    if isinstance(value, float):
+        return f"n:{int(value)}" if value.is_integer() else f"n:{value!r}"
+    if isinstance(value, int):
+        return f"n:{value}"
     return f"s:{value}" if isinstance(value, str) else None
+
+
+IndexEntry: TypeAlias = tuple[str, str, str]
 
 
 class ContentIndex:
@@ -63,6 +68,20 @@ class ContentIndex:
                 self._names.append((thread, content.external_id, event.data.message_id))
         elif isinstance(content, e.ThreadDetails) and isinstance(content.metadata, dict):
             self._metadata[thread] = content.metadata
+
+    def inherit(self, fork: StreamKey, metadata: Mapping[str, Any]) -> None:
+        """Let a fork be found by its source's metadata until it gets its own."""
+        self._metadata.setdefault(fork, metadata)
+
+    def entries(self, thread: StreamKey) -> set[IndexEntry]:
+        """Return what is indexed of a thread, as :func:`stored_entries` returns what is stored."""
+        rows = _metadata_rows(0, b"", self._metadata.get(thread, {}))
+        found = {("thread_metadata", key, value) for _, _, key, value in rows}
+        return found | {
+            ("external_ids", external_id, message.hex())
+            for stream, external_id, message in self._names
+            if stream == thread
+        }
 
     def mark(self) -> Any:  # noqa: ANN401 (opaque)
         """Remember what was taken so far."""
@@ -97,9 +116,11 @@ def _metadata_rows(
     return [(tenant, thread, key, text) for key, text in texts if text is not None]
 
 
-def copy_metadata(tx: Transaction, tenant: int, source: bytes, fork: bytes) -> None:
-    """Let a fork be found by its source's metadata until it gets its own."""
-    tx.run(_COPY, (fork, tenant, source))
+def stored_entries(tx: Transaction, tenant: int, thread: bytes) -> set[IndexEntry]:
+    """Return what the tables hold for a thread: table, what is looked for, what is found."""
+    metadata = {("thread_metadata", *row) for row in tx.all(_METADATA, (tenant, thread))}
+    names = tx.all(_NAMES, (tenant, thread))
+    return metadata | {("external_ids", name, bytes(key).hex()) for name, key in names}
 
 
 def clear_indexes(tx: Transaction, tenant: int, thread: bytes) -> None:
@@ -108,7 +129,6 @@ def clear_indexes(tx: Transaction, tenant: int, thread: bytes) -> None:
     tx.run(_FORGET, (tenant, thread))
 
 
-def find_external_id(tx: Transaction, tenant: int, thread: bytes, external_id: str) -> bytes | None:
-    """Return the message that was given an external id in a thread."""
-    row = tx.one(_FIND, (tenant, thread, external_id))
-    return None if row is None else bytes(row[0])
+def find_external_id(tx: Transaction, tenant: int, thread: bytes, external_id: str) -> list[bytes]:
+    """Return the messages that were given an external id in a thread, the newest first."""
+    return [bytes(row[0]) for row in tx.all(_FIND, (tenant, thread, external_id))]

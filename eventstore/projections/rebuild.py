@@ -14,13 +14,19 @@ from typing import Any, NamedTuple
 import msgspec
 
 from eventstore.conversation.evolve import evolve
+from eventstore.conversation.present import thread_details
 from eventstore.conversation.rows import PROJECTION_VERSION, ThreadRow
 from eventstore.conversation.state import FoldedThread
 from eventstore.core import ids
 from eventstore.core.events import StreamKey
 from eventstore.errors import SchemaTooNew
 from eventstore.projections.folding import starting_state, thread_events
-from eventstore.projections.indexes import ContentIndex, clear_indexes, copy_metadata
+from eventstore.projections.indexes import (
+    ContentIndex,
+    IndexEntry,
+    clear_indexes,
+    stored_entries,
+)
 from eventstore.projections.stored_thread import ROW_TABLES, write_rows
 from eventstore.storage.append import Log
 from eventstore.storage.interning import find_tenant
@@ -41,7 +47,7 @@ class Finding(NamedTuple):
 
 
 def _expected_rows(
-    tx: Transaction, log: Log, stream: StreamKey, index: ContentIndex | None = None
+    tx: Transaction, log: Log, stream: StreamKey, index: ContentIndex
 ) -> tuple[dict[tuple[type[Any], Any], Any], FoldedThread | None]:
     """Fold a thread's events; return the rows they leave, by kind and key, and the last state."""
     rows: dict[tuple[type[Any], Any], Any] = {}
@@ -52,8 +58,10 @@ def _expected_rows(
         changed = evolve(state, event)
         rows.update({(type(row), ROW_TABLES[type(row)][1](row)): row for row in changed})
         state = state.with_rows(changed, event)
-        if index is not None and event.content is not None:
+        if event.content is not None:
             index.see(stream, event)
+        if event.type == "ThreadForked" and state.thread is not None:
+            index.inherit(stream, thread_details(state, state.thread)[1])
     return rows, state
 
 
@@ -63,13 +71,11 @@ def rebuild_thread(tx: Transaction, log: Log, stream: StreamKey) -> int:
     if tenant is None:
         return 0
     index = ContentIndex()
-    rows, state = _expected_rows(tx, log, stream, index)
+    rows, _ = _expected_rows(tx, log, stream, index)
     for table, _ in ROW_TABLES.values():
         table.clear(tx, tenant, stream.id)
     clear_indexes(tx, tenant, stream.id)
     write_rows(tx, ((tenant, stream.id, row) for row in rows.values()))
-    if state is not None and state.source is not None:
-        copy_metadata(tx, tenant, state.source.thread_id, stream.id)
     index.write(tx)
     return len(rows)
 
@@ -77,17 +83,29 @@ def rebuild_thread(tx: Transaction, log: Log, stream: StreamKey) -> int:
 def compare_thread(tx: Transaction, log: Log, stream: StreamKey) -> list[Finding]:
     """Return every row of a thread that differs from what its events say."""
     tenant = find_tenant(tx, stream.tenant) or 0
-    expected, state = _expected_rows(tx, log, stream)
+    index = ContentIndex()
+    expected, state = _expected_rows(tx, log, stream, index)
     version = 0 if state is None else state.version
     actual = {
         (kind, key(row)): row
         for kind, (table, key) in ROW_TABLES.items()
         for row in table.all(tx, tenant, stream.id)
     }
-    return [
-        Finding(stream.text, version, kind, message)
-        for kind, message in _differences(expected, actual)
+    differences = [
+        *_differences(expected, actual),
+        *_index_differences(index.entries(stream), stored_entries(tx, tenant, stream.id)),
     ]
+    return [Finding(stream.text, version, kind, message) for kind, message in differences]
+
+
+def _index_differences(
+    expected: set[IndexEntry], actual: set[IndexEntry]
+) -> Iterator[tuple[str, str]]:
+    """Compare what threads and messages are found by, without showing it: it may be personal."""
+    for table, _, __ in sorted(expected - actual):
+        yield "missing_row", f"{table}: a row is missing, or has another value"
+    for table, _, __ in sorted(actual - expected):
+        yield "extra_row", f"{table}: a row that no event made"
 
 
 def _differences(
@@ -143,8 +161,3 @@ def bring_up_to_date(tx: Transaction, log: Log, stream: StreamKey, row: ThreadRo
         return False
     rebuild_thread(tx, log, stream)
     return True
-
-
-def stream_of(tenant: str, thread_id: bytes) -> StreamKey:
-    """Return the stream of a thread."""
-    return StreamKey(tenant, ids.THREAD, thread_id)

@@ -345,12 +345,14 @@ class StoredThread:
 
     def mark(self) -> Any:  # noqa: ANN401 (opaque)
         """Remember what was changed so far."""
-        return dict(self._changed)
+        return dict(self._changed), dict(self._events)
 
     def back_to(self, mark: Any) -> None:  # noqa: ANN401
         """Forget what was changed since a mark."""
-        self._changed = dict(mark)
+        changed, events = mark
+        self._changed = dict(changed)
         self._forget()
+        self._events = dict(events)  # those of this batch are not in the log yet
 
     def take_changed(self) -> list[tuple[int, bytes, Row | HeadMove]]:
         """Return every row that differs from the database, with tenant and thread, to be written.

@@ -182,7 +182,8 @@ _INSERT_KEY = (
 def append_many(tx: Transaction, requests: Sequence[AppendRequest], log: Log) -> list[Outcome]:
     """Append the events that many requests lead to; one outcome a request, in order.
 
-    Raises only what the database raises: then the whole transaction must be rolled back.
+    What it raises, from the database or for a stream that cannot be read, belongs to no request
+    alone: then the whole transaction must be rolled back, and each request may be tried by itself.
     """
     return _Batch(tx, log, requests).take_all()
 
@@ -229,6 +230,8 @@ class _Batch:
                 results.append(self._perform(request, deciding, head, command))
                 ends.append(head.version)
         except ConversationStoreError as error:
+            if len(self._event_rows) > rows and not many:
+                raise  # it was folded in already, and only a rollback takes that back
             head.version, head.recorded_at_us, head.hash = before
             del self._event_rows[rows:]
             if many:
@@ -248,7 +251,7 @@ class _Batch:
         head: _Head,
         command: Any,  # noqa: ANN401
     ) -> Any:  # noqa: ANN401
-        """Decide, record, evolve. Only the first two can refuse, so nothing half-done is left."""
+        """Decide, record, evolve: a refusal comes before anything of the command is folded in."""
         events = [
             self._record(request, head, decided) for decided in deciding.decide(request, command)
         ]

@@ -10,6 +10,7 @@ from eventstore.conversation.decide.common import (
     decided,
     living_thread,
     placed_message,
+    some_message,
     thread_text,
     visible_message,
     writable_thread,
@@ -62,9 +63,10 @@ def select(view: ThreadView, command: c.SelectBranch, _: NewId) -> list[Decided]
 def label(view: ThreadView, command: c.LabelBranch, _: NewId) -> list[Decided]:
     """Decide a message's label, or that it loses it."""
     living_thread(view)
-    visible_message(view, command.target)
-    if command.label is None:
+    if command.label is None:  # also of a removed message, so that the name is free again
+        some_message(view, command.target)
         return [decided(e.BranchLabelled(message_id=command.target, cleared=True))]
+    visible_message(view, command.target)
     bearer = view.label(command.label)
     if bearer is not None and bearer.message_id != command.target:
         raise Refused(

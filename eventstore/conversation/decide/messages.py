@@ -13,6 +13,7 @@ from msgspec import UNSET, UnsetType
 from eventstore.conversation import commands as c
 from eventstore.conversation import events as e
 from eventstore.conversation import tree
+from eventstore.conversation.content import check_role_of_tools
 from eventstore.conversation.decide import queue
 from eventstore.conversation.decide.common import (
     NewId,
@@ -131,6 +132,12 @@ def writing_run(view: ThreadView, run_id: bytes) -> RunRow:
 def _queued(view: ThreadView, command: c.CreateMessage, message_id: bytes) -> Decided:
     draft = command.draft
     _check_plain(draft, f"would wait in the queue of {thread_text(view)}, which is busy")
+    if not command.select or command.status != "completed":
+        raise Refused(
+            "thread_busy",
+            f"{thread_text(view)} is busy, and a message that waits is complete and selected",
+            "Name a parent_id, or leave select and status as they are.",
+        )
     data = e.MessageQueued(
         message_id=message_id,
         role=command.role,
@@ -179,6 +186,7 @@ def _sibling(
     target, _ = placed_message(view, command.target)
     parent = None if target.parent_id is None else some_message(view, target.parent_id)
     draft = command.draft
+    check_role_of_tools(target.role, draft.calls, draft.answers)
     check_calls(parent, draft.calls, draft.answers)
     return {
         "message_id": command.message_id or new_id(),
@@ -213,7 +221,7 @@ def _pairing(parent: MessageRow | None, draft: c.Draft) -> tuple[str, ...]:
 
 
 def _unasked(parent: MessageRow | None, draft: c.Draft) -> bool:
-    """Tell whether a result answers a call that is not open there: it leaves no trace in the pairing."""
+    """Tell whether a result answers a call that is not open there: the pairing shows no trace."""
     return not set(draft.answers) <= set(() if parent is None else parent.open_calls)
 
 

@@ -11,7 +11,13 @@ from collections.abc import Collection
 
 from eventstore.conversation import commands as c
 from eventstore.conversation import events as e
-from eventstore.conversation.decide.common import decided, living_thread, thread_text
+from eventstore.conversation.decide.common import (
+    decided,
+    hidden_above,
+    living_thread,
+    some_message,
+    thread_text,
+)
 from eventstore.conversation.rows import MessageRow, RunRow
 from eventstore.conversation.view import ThreadView
 from eventstore.core import ids
@@ -39,11 +45,23 @@ def make_way(view: ThreadView, on_busy: c.OnBusy) -> tuple[list[Decided] | None,
     head = living_thread(view).head
     events = [event for run in runs for event in cancelled(run)]
     first = runs[0]
-    if on_busy == "rollback" and first.started and first.started_head != head:
-        head = first.started_head
-        events.append(decided(e.BranchSelected(requested=head, head=head)))
+    if on_busy == "rollback" and first.started:
+        start = _visible_from(view, first.started_head)
+        if start != head:
+            head = start
+            events.append(decided(e.BranchSelected(requested=head, head=head)))
     joined, head = drained(view, [run.run_id for run in runs], head)
     return [*events, *joined], head
+
+
+def _visible_from(view: ThreadView, message_id: bytes | None) -> bytes | None:
+    """Return a message, or the nearest one above it that was not removed meanwhile."""
+    while message_id is not None:
+        row = some_message(view, message_id)
+        if row.place is None or not hidden_above(view, row.place):
+            return message_id
+        message_id = row.parent_id
+    return None
 
 
 def cancelled(run: RunRow) -> list[Decided]:
@@ -70,9 +88,12 @@ def drained(
 
 
 def let_in(view: ThreadView, message: MessageRow) -> list[Decided]:
-    """Return the joining of a message that was put back into the queue, if its turn was meanwhile."""
+    """Return how a message joins that was put back into the queue, if its turn was meanwhile.
+
+    Not while a run is under way: it would come between the run's own messages.
+    """
     runs = view.open_runs()
-    if runs and runs[0].version < message.version:
+    if runs and (runs[0].started or runs[0].version < message.version):
         return []
     return [_joining(message, living_thread(view).head)]
 

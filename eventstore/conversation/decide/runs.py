@@ -182,6 +182,8 @@ def submit_tool_outputs(
         next_status(run.status, "ToolOutputsSubmitted", ids.show(ids.RUN, run.run_id))
     given = tuple(answer for output in command.outputs for answer in output.draft.answers)
     _check_outputs(run, given)
+    if run.last_message is not None:
+        placed_message(view, run.last_message)
     events, message_ids, parent_id = [], [], run.last_message
     select = living_thread(view).head == run.last_message
     for output in command.outputs:

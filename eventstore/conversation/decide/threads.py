@@ -12,6 +12,7 @@ from eventstore.conversation.decide.common import (
     placed_message,
     thread_text,
 )
+from eventstore.conversation.rows import ThreadRow
 from eventstore.conversation.view import ThreadView
 from eventstore.core.events import Decided
 from eventstore.errors import InvalidInput, Refused
@@ -71,7 +72,9 @@ def update(view: ThreadView, command: c.UpdateThread, _: NewId) -> list[Decided]
 
 def archive(view: ThreadView, _: c.ArchiveThread, __: NewId) -> list[Decided]:
     """Decide that a thread rests; nothing if it does already."""
-    return [] if living_thread(view).archived else [decided(e.ThreadArchived())]
+    thread = living_thread(view)
+    _check_idle(view, thread)
+    return [] if thread.archived else [decided(e.ThreadArchived())]
 
 
 def unarchive(view: ThreadView, _: c.UnarchiveThread, __: NewId) -> list[Decided]:
@@ -81,14 +84,17 @@ def unarchive(view: ThreadView, _: c.UnarchiveThread, __: NewId) -> list[Decided
 
 def delete(view: ThreadView, _: c.DeleteThread, __: NewId) -> list[Decided]:
     """Decide that a thread is hidden; it can be restored."""
-    thread = living_thread(view)
+    _check_idle(view, living_thread(view))
+    return [decided(e.ThreadDeleted())]
+
+
+def _check_idle(view: ThreadView, thread: ThreadRow) -> None:
     if thread.open_runs:
         raise Refused(
             "thread_busy",
             f"{thread_text(view)} has a run that has not ended",
             "Cancel its runs first.",
         )
-    return [decided(e.ThreadDeleted())]
 
 
 def restore(view: ThreadView, _: c.RestoreThread, __: NewId) -> list[Decided]:
