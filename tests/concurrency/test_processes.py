@@ -175,6 +175,7 @@ def test_readers_in_other_processes_see_one_snapshot_each_time(tmp_path):
                 assert [m.id for m in replayed.messages] == [m.id for m in path]
                 positions = [event.position.sequence for event in store.events.read_all()]
                 assert positions == list(range(1, len(positions) + 1)), "one came in later"
+                assert store.projections.compare().findings == ()
                 seen = len(path)
 
         readers = [Child(read) for _ in range(3)]

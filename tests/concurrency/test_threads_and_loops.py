@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import create_engine
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.util import await_only
 
@@ -195,6 +196,29 @@ def test_a_key_sent_by_all_at_once_is_written_once(url):
         assert len(one.messages.list(thread_id)) == 1
 
 
+# -- one moment ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("owned", [False, True], ids=["url", "owned engine"])
+def test_whatever_is_committed_meanwhile_a_read_sees_one_moment(url, owned):
+    engine = create_engine(url)
+    options: Any = {"durability": "as_is"} if owned else {}
+    with (
+        ConversationStore.open(url) as other,
+        ConversationStore.open(engine if owned else url, **options) as store,
+    ):
+        thread_id = other.threads.create().id
+
+        def look(tx):
+            before = tx.one("SELECT count(*) FROM {events}")[0]
+            say(other, thread_id, "meanwhile")
+            return before, tx.one("SELECT count(*) FROM {events}")[0]
+
+        assert store._executor.read(look) == (1, 1)  # noqa: SLF001 (no public read waits halfway)
+        assert store._executor.read(look) == (2, 2)  # noqa: SLF001
+    engine.dispose()
+
+
 # -- cancellation ----------------------------------------------------------------------------------
 
 
@@ -210,7 +234,8 @@ async def test_a_write_cancelled_while_it_waits_is_not_written(async_store):
         await waiting
     held.let_go()
     await holding
-    assert len(await async_store.messages.list(thread_id)) == 0
+    await say(async_store, thread_id, "after")
+    assert [m.text for m in await async_store.messages.list(thread_id)] == ["after"]
 
 
 async def test_a_write_cancelled_once_it_was_taken_is_written_once(async_store):
@@ -237,7 +262,8 @@ async def test_a_time_limit_does_not_lose_what_it_interrupts(async_store):
             await say(async_store, thread_id, "never")
     held.let_go()
     await holding
-    assert len(await async_store.messages.list(thread_id)) == 0
+    await say(async_store, thread_id, "after")
+    assert [m.text for m in await async_store.messages.list(thread_id)] == ["after"]
 
 
 @settings(
