@@ -227,7 +227,7 @@ class AsyncConversationStore:
     ) -> Self:
         """Return this store bound to who acts, and to what it belongs to; every event says so.
 
-        ``actor`` is an opaque id: it is kept for ever.
+        ``actor`` is an opaque id: it is kept for ever. Closing a bound store closes the store.
         """
         given = {"actor": actor, "correlation_id": correlation_id, "causation_id": causation_id}
         said = {

@@ -279,6 +279,8 @@ def step_value(view: ThreadHistory, row: StepRow) -> RunStep:
         "ended_at": None,
         "version": row.version,
     }
+    if status != row.status and run is not None:
+        fields["ended_at"] = instant(view.event(run.changed).recorded_at_us)
     for version in view.touches_of(row.step_id):
         ended = view.event(version)
         fields["ended_at"] = instant(ended.recorded_at_us)

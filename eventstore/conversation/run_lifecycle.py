@@ -2,12 +2,13 @@
 
 ::
 
-    (new) ─▶ queued ─▶ in_progress ─▶ completed │ incomplete │ failed │ expired
-               ▲           │  ▲ (taken over)
-     all       │           ├──▶ requires_action ─▶ cancelling, expired
-     outputs ──┴───────────┘         │
-     are in                          ▼
-                         cancelling ─▶ cancelled (or what came first)
+    (new) ─▶ queued ──▶ in_progress ──▶ completed │ incomplete │ failed │ expired
+             │  ▲        │  ▲ taken over
+             │  │        ├──▶ requires_action ──▶ cancelling │ expired
+             │  └────────│────────┘ all outputs in
+             ▼           ▼
+     cancelled │     cancelling ──▶ cancelled, or the end that came first
+     failed │ expired
 
 A terminal run never changes. A thread is busy while one of its runs is not terminal, and at most
 one of them is past ``queued``.
@@ -56,6 +57,21 @@ MOVES: Final[Mapping[RunStatus, Mapping[str, RunStatus]]] = {
 """From a status, by an event, to the next status. What is not here cannot happen."""
 
 
+_DONE_BY: Final[Mapping[str, str]] = {
+    "RunStarted": "runs.start",
+    "RunTakenOver": "runs.start(take_over=True)",
+    "RunActionRequired": "runs.require_action",
+    "ToolOutputsSubmitted": "runs.submit_tool_outputs",
+    "RunCancelling": "runs.cancel",
+    "RunCancelled": "runs.cancel",
+    "RunCompleted": "runs.complete",
+    "RunIncomplete": "runs.complete(incomplete_reason=…)",
+    "RunFailed": "runs.fail",
+    "RunExpired": "runs.expire",
+}
+"""The method that leads to each event, for messages."""
+
+
 def next_status(status: RunStatus, event: str, run_id: str) -> RunStatus:
     """Return the status after ``event``.
 
@@ -70,7 +86,7 @@ def next_status(status: RunStatus, event: str, run_id: str) -> RunStatus:
     if event not in moves:
         raise Refused(
             "illegal_transition",
-            f"{run_id} is {status}; {event} cannot follow",
-            f"From here a run can take: {', '.join(sorted(moves))}.",
+            f"{run_id} is {status}, and {_DONE_BY[event]} cannot follow",
+            f"From here: {', '.join(sorted({_DONE_BY[move] for move in moves}))}.",
         )
     return moves[event]

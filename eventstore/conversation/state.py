@@ -129,6 +129,10 @@ class FoldedThread(msgspec.Struct, frozen=True):
         message_id = self.labelled.get(label)
         return None if message_id is None else self.labels.get(message_id)
 
+    def label_of(self, message_id: bytes) -> str | None:
+        row = self.labels.get(message_id)
+        return None if row is None else row.label
+
     def touches_of(self, subject_id: bytes) -> Sequence[int]:
         return self.touches.get(subject_id, ())
 

@@ -79,6 +79,9 @@ class ThreadView(Protocol):
 class ThreadHistory(ThreadView, Protocol):
     """A view that also finds events: what presenting needs, since content is in the log."""
 
+    def label_of(self, message_id: bytes) -> str | None:
+        """The label that a message bears."""
+
     def touches_of(self, subject_id: bytes) -> Sequence[int]:
         """Versions of later events about a thread, message, run or step, in order."""
 

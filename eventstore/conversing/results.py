@@ -59,7 +59,7 @@ def _selected(view: ThreadHistory, _: object, __: object) -> Branch:
     assert view.thread is not None  # noqa: S101 (decided)
     row = view.message(view.thread.head or b"")
     assert row is not None  # noqa: S101 (selected)
-    return branch_value(view, row, None)
+    return branch_value(view, row, view.label_of(row.message_id))
 
 
 def _labelled(view: ThreadHistory, command: c.LabelBranch, _: object) -> Branch:

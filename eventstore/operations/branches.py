@@ -14,6 +14,7 @@ from eventstore.conversation.values import Branch, BranchDiff, BranchTree, Messa
 from eventstore.conversing.results import branch_value
 from eventstore.core import ids
 from eventstore.core.json_values import check_text
+from eventstore.errors import InvalidInput
 from eventstore.operations.inputs import message_key
 from eventstore.operations.lookups import live_thread, thread_key, thread_row
 from eventstore.operations.operation import Read, Scope, Write, WriteOptions, to_thread
@@ -57,6 +58,8 @@ def label(
         MessageNotFound, Refused: it is not there, or another message bears the label.
     """
     text = None if label is None else check_text(label, "label", _LABEL_MAX)
+    if text is not None and text.startswith(f"{ids.MESSAGE}_"):
+        raise InvalidInput("label", "looks like a message's id", "Begin it with another word.")
     command = c.LabelBranch(target=message_key(message_id), label=text)
     return to_thread(scope, thread_id, command, options)
 

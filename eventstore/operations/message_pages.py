@@ -110,7 +110,8 @@ def list_(
 ) -> Read[PageOf[Message]]:
     """Return a page of a path: the active one, or that of ``branch`` (a message's id or a label).
 
-    ``until`` stops at a message. ``after`` and ``before`` are message ids on the path, or ``after``
+    ``until`` stops at a message of that path; without ``branch`` it is the path that ends there.
+    ``after`` and ``before`` are message ids on the path, or ``after``
     is a page's ``next_cursor``; a cursor pins the path, so one listing is one path even if somebody
     selects another meanwhile. ``at_version`` and ``at_time`` read the past, which costs a replay.
 
@@ -126,16 +127,17 @@ def list_(
         after,
         before,
         newest,
-        listing=listing_key("messages", scope.tenant, key.id, newest),
+        listing=listing_key(
+            "messages", scope.tenant, key.id, newest, branch, until, at_version, str(at_time)
+        ),
     )
     moment = Moment(at_version, at_time)
 
     def look(tx: Transaction) -> PageOf[Message]:
         pinned = bounds.pinned_version
         then = moment if pinned is None else Moment(pinned, None)
-        if then.is_now:
-            view: paths.View = live_thread(tx, scope, key)
-        else:
+        view: paths.View = live_thread(tx, scope, key)
+        if not then.is_now:
             view = folded_at(tx, scope, key, then)
         return _page(view, bounds, size, None if then.is_now else thread_row(view).version)
 
@@ -213,9 +215,8 @@ class _Bounds:
     def _depth(self, view: paths.View, end: Place, message_id: bytes) -> int:
         _, place = placed_message(view, message_id)
         if not tree.on_path(view, place, end):
-            raise InvalidInput(
-                "after", "or before: the message is not on the path", "Name a message of the path."
-            )
+            field = "after" if message_id == self._after else "before"
+            raise InvalidInput(field, "is not on the path", "Name a message of the path.")
         return place.depth
 
     def cursor(self, end: MessageRow, depth: int, version: int | None) -> str:

@@ -32,7 +32,6 @@ from eventstore.operations.lookups import (
 from eventstore.operations.operation import Scope, Write, WriteOptions, to_thread, write
 
 _NAME_MAX: Final = 255
-_LABEL_MAX: Final = 255
 
 
 def create(

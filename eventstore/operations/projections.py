@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from eventstore.core import ids
 from eventstore.core.events import StreamKey
+from eventstore.errors import ThreadNotFound
 from eventstore.operations.lookups import thread_key
 from eventstore.operations.operation import Gathered, Maintenance, Read, Scope, Walk, Write
 from eventstore.projections.rebuild import (
@@ -85,7 +86,7 @@ def _each_thread(scope: Scope, thread_id: str | None, act: Any, how: Any) -> Wal
     def look(tx: Transaction, after: bytes) -> tuple[list[Any], Any]:
         if only is not None:
             if head_version(tx, only) == 0:
-                return [], None
+                raise ThreadNotFound(only.text)
             return [act(tx, only)], None
         found = next_thread(tx, scope.tenant, after)
         if found is None:

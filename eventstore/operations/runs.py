@@ -236,7 +236,7 @@ def fail(
     """End a run that failed.
 
     Raises:
-        RunNotFound, Refused: it ended already.
+        RunNotFound, Refused: it ended already, or waits for tool outputs: submit, cancel or expire.
     """
     command = c.FailRun(
         run_id=_run_key(run_id),

@@ -246,6 +246,10 @@ class StoredThread:
         rows = {row.message_id: row for row in [*found, *self._changed_of(LabelRow)]}
         return next((row for row in rows.values() if row.label == label), None)
 
+    def label_of(self, message_id: bytes) -> str | None:
+        row: LabelRow | None = self._row(LabelRow, message_id, "message = ?", message_id)
+        return None if row is None else row.label
+
     def labels(self) -> dict[bytes, str]:
         """Return every label by message."""
         found = self._find(LabelRow, "label IS NOT NULL", ())
@@ -357,8 +361,8 @@ class StoredThread:
     def take_changed(self) -> list[tuple[int, bytes, Row | HeadMove]]:
         """Return every row that differs from the database, with tenant and thread, to be written.
 
-        From then on they count as read, so that a view which is kept for the next transaction
-        starts with the rows at the head of the thread, and with nothing that would let it grow.
+        From then on they count as read: a view that is kept for the next transaction starts with
+        the rows at the head of the thread, or with none once it has grown.
         """
         changed, self._changed = self._changed, {}
         if not changed:

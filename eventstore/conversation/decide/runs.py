@@ -161,6 +161,7 @@ def require_action(view: ThreadView, command: c.RequireAction, _: NewId) -> list
     row = None if run.last_message is None else some_message(view, run.last_message)
     open_calls = () if row is None else row.open_calls
     calls = open_calls if command.calls is None else command.calls
+    calls = tuple(dict.fromkeys(calls))
     missing = [call for call in calls if call not in open_calls]
     if missing or not calls:
         raise Refused(
