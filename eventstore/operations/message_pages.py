@@ -121,17 +121,11 @@ def list_(
     key = thread_key(scope, thread_id)
     size = check_limit(limit, scope.log.limits.page_size_max)
     newest = checked_order(order)
-    bounds = _Bounds(
-        _branch_key(branch),
-        optional_id(ids.MESSAGE, until, "until"),
-        after,
-        before,
-        newest,
-        listing=listing_key(
-            "messages", scope.tenant, key.id, newest, branch, until, at_version, str(at_time)
-        ),
-    )
     moment = Moment(at_version, at_time)
+    path = _branch_key(branch), optional_id(ids.MESSAGE, until, "until")
+    asked = [str(one) for one in (*path, at_version, at_time)]
+    listing = listing_key("messages", scope.tenant, key.id, newest, asked)
+    bounds = _Bounds(*path, after, before, newest, listing=listing)
 
     def look(tx: Transaction) -> PageOf[Message]:
         pinned = bounds.pinned_version
