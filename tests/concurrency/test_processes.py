@@ -16,8 +16,8 @@ from tests.concurrency.schedules import SECONDS, Child, at_once, outcome, signal
 PROJECT = Path(__file__).parents[2]
 THREADS = 8
 PROCESSES = 4
-MESSAGES = 1_000 if os.environ.get("EVENTSTORE_TORTURE") else 400
-"""To each thread, by each process; all: `EVENTSTORE_TORTURE=1 make pytest PYTEST="-k killed"`."""
+MESSAGES = int(os.environ.get("EVENTSTORE_TORTURE", "1000"))
+"""To each thread, by each process: `EVENTSTORE_TORTURE=20000 make pytest PYTEST="-k killed"`."""
 
 
 class Process:
