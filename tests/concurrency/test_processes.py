@@ -17,7 +17,7 @@ PROJECT = Path(__file__).parents[2]
 THREADS = 8
 PROCESSES = 4
 MESSAGES = int(os.environ.get("EVENTSTORE_TORTURE", "1000"))
-"""To each thread, by each process: `EVENTSTORE_TORTURE=20000 make pytest PYTEST="-k killed"`."""
+"""To each thread, by each process: `EVENTSTORE_TORTURE=2000 make pytest PYTEST="-k killed"`."""
 
 
 class Process:
