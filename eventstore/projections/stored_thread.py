@@ -343,7 +343,7 @@ class StoredThread:
     def _expect_nothing_below(self, row: MessageRow) -> None:
         """Know, without looking, that nothing follows a message that was added just now."""
         place = row.place
-        if place is not None:
+        if place is not None and place.hop == 0:  # inherited rows bear the source's versions
             self._placed[Place(place.hop, place.segment, place.depth + 1)] = None
             self._known[BranchPointRow].setdefault(place, None)
 

@@ -13,7 +13,6 @@ folder, it gives another store on the same database. An async store goes through
 so that the same tests, threads included, hold both faces. :func:`within` sends each write through
 ``connection=``.
 """
-# ruff: noqa: S101 (these are tests)
 
 from __future__ import annotations
 

@@ -12,6 +12,7 @@ from eventstore import (
     MessageNotFound,
     NewEvent,
     Refused,
+    Thread,
     ThreadNotFound,
 )
 
@@ -53,6 +54,8 @@ async def test_a_refused_batch_leaves_what_its_neighbours_decided(tmp_path):
             return_exceptions=True,
         )
 
+        assert isinstance(one, Thread)
+        assert isinstance(two, Thread)
         assert (one.title, two.title) == ("one", "two")
         assert isinstance(refused, MessageNotFound)
         assert (await store.projections.compare()).ok

@@ -1,0 +1,168 @@
+"""The laws of the domain, each by itself, over random lives of threads and forks."""
+
+import itertools
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from eventstore import ConversationStore, IdempotencyConflict, Refused
+from eventstore.testing.sources import fixed_sources, jumping_sources
+from tests.laws.lives import live
+
+SEEDS = st.integers(min_value=0, max_value=10_000)
+WRITES = 40
+
+
+@given(seed=SEEDS)
+def test_1_versions_have_no_gaps_and_time_never_goes_back(seed):
+    with ConversationStore.open("sqlite://", sources=jumping_sources(seed)) as store:
+        for thread in live(store, seed, writes=WRITES):
+            events = list(store.events.read(thread))
+            assert [event.version for event in events] == list(range(1, len(events) + 1))
+            assert all(a.recorded_at <= b.recorded_at for a, b in itertools.pairwise(events))
+
+
+@given(seed=SEEDS)
+def test_2_rows_kept_live_equal_rows_rebuilt_after_every_write(seed):
+    with ConversationStore.open("sqlite://") as store:
+
+        def compare(thread):
+            report = store.projections.compare(thread)
+            assert report.ok, report.findings
+
+        live(store, seed, writes=WRITES, after_each=compare)
+        store.projections.rebuild()
+        assert store.projections.compare().ok
+
+
+@given(seed=SEEDS)
+def test_3_the_active_path_is_a_path_and_parents_come_first(seed):
+    with ConversationStore.open("sqlite://") as store:
+        for thread in live(store, seed, writes=WRITES):
+            path = list(store.messages.list(thread))
+            above = [None, *[message.id for message in path]]
+            assert [message.parent_id for message in path] == above[: len(path)]
+            for child, parent in ((b, a) for a, b in itertools.pairwise(path)):
+                inherited = child.origin is not None and parent.origin is not None
+                assert parent.origin is not None or parent.version < child.version or inherited
+
+
+@given(seed=SEEDS, data=st.data())
+def test_4_an_edit_changes_no_other_path_and_selecting_there_and_back_is_nothing(seed, data):
+    with ConversationStore.open("sqlite://") as store:
+        thread = live(store, seed, writes=WRITES)[-1]
+        tree = store.branches.tree(thread).nodes
+        if not tree:
+            return
+        leaves = [branch.leaf_id for branch in store.branches.list(thread)]
+        before = {leaf: texts(store, thread, leaf) for leaf in leaves}
+        target = data.draw(st.sampled_from([node.message.id for node in tree]))
+        try:
+            store.messages.edit(thread, target, content="edited")
+        except Refused:
+            return
+        assert {leaf: texts(store, thread, leaf) for leaf in leaves} == before
+        one, two = data.draw(st.sampled_from(leaves)), data.draw(st.sampled_from(leaves))
+        store.branches.select(thread, one)
+        first = [message.id for message in store.messages.list(thread)]
+        store.branches.select(thread, two)
+        store.branches.select(thread, one)
+        assert [message.id for message in store.messages.list(thread)] == first
+
+
+def texts(store, thread, leaf):
+    return [(m.id, m.text) for m in store.messages.list(thread, branch=leaf)]
+
+
+@given(seed=SEEDS)
+def test_5_the_past_does_not_depend_on_what_came_after(seed):
+    with ConversationStore.open("sqlite://", sources=jumping_sources(seed)) as store:
+        seen = {}
+
+        def remember(thread):
+            here = store.threads.get(thread)
+            seen[thread, here.version] = (here, store.messages.list(thread).data)
+
+        live(store, seed, writes=WRITES, after_each=remember)
+        for (thread, version), (then, path) in seen.items():
+            past = store.replay.state(thread, at_version=version)
+            assert (past.thread, past.messages) == (then, path)
+            assert store.messages.list(thread, at_version=version).data == path
+        for thread in {thread for thread, _ in seen}:
+            for step in store.replay.steps(thread):
+                if (thread, step.event.version) in seen:
+                    assert step.state.messages == seen[thread, step.event.version][1]
+
+
+@given(seed=SEEDS, others=SEEDS)
+def test_6_a_fork_shares_what_was_and_nothing_that_comes(seed, others):
+    with ConversationStore.open("sqlite://") as store:
+        source = live(store, seed, writes=WRITES)[0]
+        path = store.messages.list(source).data
+        if not path:
+            return
+        fork = store.threads.fork(source).id
+        told = [(m.id, m.text, m.revision) for m in path]
+        assert [(m.id, m.text, m.revision) for m in store.messages.list(fork)] == told
+        for message in path[-3:]:
+            store.messages.amend(source, message.id, content="reworded in the source")
+        store.messages.create(source, role="user", content="later", on_busy="interrupt")
+        assert [(m.id, m.text, m.revision) for m in store.messages.list(fork)] == told
+        after = [(m.id, m.text) for m in store.messages.list(source)]
+        store.messages.amend(fork, path[0].id, content=f"reworded in the fork {others}")
+        store.messages.create(fork, role="user", content="elsewhere")
+        assert [(m.id, m.text) for m in store.messages.list(source)] == after
+
+
+def test_7_of_many_tries_with_one_key_exactly_one_appends(tmp_path):
+    with ConversationStore.open(f"sqlite:///{tmp_path / 'chat.db'}") as store:
+        thread = store.threads.create().id
+
+        def try_it(_):
+            return store.messages.create(thread, role="user", content="once", idempotency_key="k")
+
+        with ThreadPoolExecutor(32) as pool:
+            made = list(pool.map(try_it, range(128)))
+
+        assert len({message.id for message in made}) == 1
+        assert all(message == made[0] for message in made)
+        assert store.threads.get(thread).version == 2
+        with pytest.raises(IdempotencyConflict):
+            store.messages.create(thread, role="user", content="other", idempotency_key="k")
+        assert store.threads.get(thread).version == 2
+
+
+@given(seed=SEEDS)
+def test_7_a_repeat_gives_the_first_result_whatever_happened_since(seed):
+    with ConversationStore.open("sqlite://") as store:
+        thread = store.threads.create().id
+
+        def first():
+            return store.messages.create(thread, role="user", content="a", idempotency_key="k")
+
+        made = first()
+        store.messages.amend(thread, made.id, content="b")
+        store.messages.edit(thread, made.id, content="c")
+        live(store, seed, writes=5)
+        assert first() == made
+
+
+@given(count=st.integers(min_value=2, max_value=64))
+def test_2_many_commands_in_one_transaction_give_the_events_of_as_many_appends(count):
+    drafts = [{"role": "user", "content": f"words {number}"} for number in range(count)]
+    together: list[object] = []
+    apart: list[object] = []
+    for told, events in ((True, together), (False, apart)):
+        with ConversationStore.open("sqlite://", sources=fixed_sources()) as store:
+            thread = store.threads.create().id
+            if told:
+                store.messages.create_many(thread, drafts)
+            else:
+                for draft in drafts:
+                    store.messages.create(thread, role="user", content=draft["content"])
+            events += [
+                (event.version, event.type, event.content) for event in store.events.read(thread)
+            ]
+    assert together == apart
