@@ -20,7 +20,10 @@ _PIPE_CLOSED = 141
 def run() -> None:
     """Run the program."""
     try:
-        app()
+        try:
+            app()
+        finally:
+            sys.stdout.flush()  # here, and not when the interpreter ends, where nobody catches it
     except BrokenPipeError:  # the reader, say `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(_PIPE_CLOSED)
