@@ -9,25 +9,32 @@ Run it over a store of your own by saying how to open one::
             return ConversationStore.open(my_engine(), sources=sources)
 
 Each rule is something that people do. It is done to the store, and said to a copy of the oracle:
-both must take it, with the same events, or both must refuse it for the same reason. What was there
-must then be found again by every reading method, live and replayed.
+both must take it, with the same events, or both must refuse it for the same reason. What is there
+must then be found by every reading method, live and replayed (see ``comparison``).
+
+The file is long because it is a list: a rule for each thing that can be done, in the order of the
+store's resources, and no rule knows another.
 """
+
+
+# ruff: noqa: FBT001 (rules take what Hypothesis draws for them, by name)
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from eventstore.conversation.values import Message, ThreadState, TreeNode
+from eventstore.conversation.values import Message
 from eventstore.core.sources import Sources
 from eventstore.errors import ConversationStoreError, IdempotencyConflict
 from eventstore.faces import Handle
 from eventstore.operations.operation import UNSET
 from eventstore.store import ConversationStore
+from eventstore.testing.comparison import Comparison, Fresh
 from eventstore.testing.oracle import HEAD, OracleThread, Refusal, Words, code_of
 from eventstore.testing.sources import jumping_sources
 from eventstore.testing.strategies import NAMES, ON_BUSY, words
@@ -42,27 +49,18 @@ BUSY: Final = st.sampled_from(ON_BUSY)
 SAID: Final = words("user")
 ANSWERED: Final = words("assistant")
 
-_BORN: Final = frozenset({"MessageAdded", "MessageEdited", "MessageRegenerated", "MessageQueued"})
 _CHANGES_WITH_SIBLINGS: Final = {"sibling_index": 0, "sibling_count": 0}
 
-
-class _Done(NamedTuple):
-    """A write that was taken under an idempotency key."""
-
-    thread_id: str
-    key: str
-    again: Callable[[], Any]
-    result: Any
-
-
-class _Fresh:
-    """Ids that the store made itself, in the order of its events."""
-
-    def __init__(self, made: Sequence[str]) -> None:
-        self._made = list(made)
-
-    def __call__(self) -> str:
-        return self._made.pop(0) if self._made else "msg_that_the_store_did_not_make"
+SENSIBLE: Final = {
+    "queued": ["start", "start", "start", "cancelled", "failed", "expired"],
+    "in_progress": [
+        *("say", "say", "say", "call_and_wait", "call_and_wait", "completed", "incomplete"),
+        *("failed", "expired", "cancelled", "take_over", "step", "step_completed", "step_failed"),
+    ],
+    "requires_action": ["submit", "submit", "submit", "submit", "cancelled", "expired"],
+    "cancelling": ["say", "cancelled", "cancelled", "completed", "step"],
+}
+ANYTHING: Final = sorted({what for options in SENSIBLE.values() for what in options})
 
 
 class ConversationMachine(RuleBasedStateMachine):
@@ -74,16 +72,7 @@ class ConversationMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.exits = ExitStack()
-        self.threads: list[OracleThread] = []
-        self.past: dict[tuple[str, int], OracleThread] = {}
-        self.seen: dict[tuple[str, int], ThreadState] = {}
-        """What reading gave live, by thread and version."""
-        self.recorded_at: dict[str, Any] = {}
-        self.done: list[_Done] = []
-        self._count = 0
-        self._turn = 0
-        self._sound = False
-        """Nothing has failed so far, so that looking once more at the end makes sense."""
+        self.both: Comparison
 
     def open_store(self, sources: Sources) -> ConversationStore:
         """Open the store under test; its clock jumps backwards. Override it for your own."""
@@ -91,41 +80,27 @@ class ConversationMachine(RuleBasedStateMachine):
 
     @initialize(seed=st.integers(0, 2**16))
     def open(self, seed: int) -> None:
-        """Open a store and create the first thread."""
+        """Open a store, and have a short talk in its first thread."""
         self.store = self.exits.enter_context(self.open_store(jumping_sources(seed)))
-        thread = self.store.threads.create(title="Plans", metadata={"user": "u_1"})
-        self.threads.append(OracleThread(thread.id, "Plans", {"user": "u_1"}))
-        self._look_at(self.threads[0], 0)
+        self.both = Comparison(self.store)
+        first = self.both.begin()
         for text in ("Why?", "Because.", "Really?", "Yes."):
-            self._ask(0, text)
+            self._ask(first, text)
 
     def teardown(self) -> None:
         """Look at everything once more, and close."""
         try:
-            if self._sound:
-                for thread in self.threads:
-                    self._check(thread)
-                    self._check_replay(thread)
-                self._check_lists()
+            if hasattr(self, "both") and self.both.sound:
+                self.both.look_back()
         finally:
             self.exits.close()
 
-    def _ask(self, at: int, text: str) -> None:
-        """Say something at the head, and nothing else about it."""
-        thread, new = self.threads[at], self._new()
-        self._do(
-            at,
-            lambda options: self.store.messages.create(
-                thread.id, role="assistant", content=text, message_id=new, **options
-            ),
-            lambda o, _: o.create(new, "assistant", Words(text)),
-        )
+    @property
+    def threads(self) -> list[OracleThread]:
+        """The oracle's threads, in the order in which they were made."""
+        return self.both.threads
 
-    # -- doing one thing to both ---------------------------------------------------------------
-
-    def _new(self, prefix: str = "msg") -> str:
-        self._count += 1
-        return f"{prefix}_{self._count:032x}"
+    # -- choosing ------------------------------------------------------------------------------
 
     def _thread(self, pick: int) -> int:
         return pick % len(self.threads)
@@ -147,190 +122,16 @@ class ConversationMachine(RuleBasedStateMachine):
             return waiting[0]
         return self._some(pick, list(thread.runs), "run")
 
-    def _do(
-        self,
-        at: int,
-        act: Callable[[dict[str, Any]], Any],
-        say: Callable[[OracleThread, _Fresh], Any],
-        *,
-        keyed: bool = False,
-    ) -> Any:  # noqa: ANN401 (whatever the store's method returns)
-        """Do something to the store and say it to the oracle: both take it, or both refuse it."""
-        self._sound = False
-        before = self.threads[at]
-        thread = before.copy()
-        options: dict[str, Any] = {"idempotency_key": self._new("key")} if keyed else {}
-        result, refused = None, None
-        try:
-            result = act(options)
-        except ConversationStoreError as error:
-            refused = code_of(error)
-        happened = list(self.store.events.read(before.id, after=before.version))
-        born = [event.data["message_id"] for event in happened if event.type in _BORN]
-        expected = None
-        try:
-            say(thread, _Fresh([one for one in born if one not in before.messages]))
-        except Refusal as refusal:
-            expected = refusal.code
-        assert refused == expected, f"the store said {refused}, the oracle {expected}"
-        if expected is not None:
-            thread = before
-        kinds = [event.type for event in happened]
-        assert kinds == thread.events[before.version :], "other events than the oracle's"
-        self.threads[at] = thread
-        self._look_at(thread, before.version)
-        if keyed and expected is None:
-            again = _Done(before.id, options["idempotency_key"], lambda: act(options), result)
-            self.done.append(again)
-        return result
-
-    # -- what must hold after everything -------------------------------------------------------
-
-    def _look_at(self, thread: OracleThread, after: int) -> None:
-        """Check the thread that was changed, and one of the others: they must not have changed."""
-        self._sound = False
-        self._check_versions(thread, after)
-        self._check(thread)
-        self.past[thread.id, thread.version] = thread.copy()
-        self._turn += 1
-        other = self.threads[self._turn % len(self.threads)]
-        if other is not thread:
-            self._check(other)
-        self._sound = True
-
-    def _check_versions(self, thread: OracleThread, after: int) -> None:
-        """Law 1: versions without a gap, and times that never decrease along them."""
-        events = list(self.store.events.read(thread.id, after=after))
-        assert [event.version for event in events] == list(range(after + 1, thread.version + 1))
-        last = self.recorded_at.get(thread.id)
-        for event in events:
-            assert last is None or event.recorded_at >= last, "recorded_at went back"
-            last = event.recorded_at
-        self.recorded_at[thread.id] = last
-
-    def _check(self, thread: OracleThread) -> None:
-        found = self.store.threads.get(thread.id, include_deleted=True)
-        facts = (found.version, found.head_id, found.archived, found.deleted, found.busy)
-        busy = bool(thread.open_runs())
-        expected = (thread.version, thread.head, thread.archived, thread.deleted, busy)
-        assert facts == expected
-        assert (found.title, found.metadata) == (thread.title, thread.metadata)
-        report = self.store.projections.compare(thread.id)
-        assert report.ok, report.findings  # law 2
-        if not thread.deleted:
-            self._check_tree(thread)
-            self._check_path(thread)
-            self._check_runs(thread)
-            self._keep_sight(thread)
-
-    def _check_tree(self, thread: OracleThread) -> None:
-        """Every visible message is found where the oracle has it, in the same order."""
-        tree = self.store.branches.tree(thread.id)
-        assert tree.head_id == thread.head
-        assert [node.message.id for node in tree.nodes] == thread.visible_tree()
-        active = set(thread.path(thread.head))
-        assert active <= set(thread.visible_tree()), "the active path shows a removed message"
-        for node in tree.nodes:
-            self._check_node(thread, node, active)
-        ends = [branch.leaf_id for branch in self.store.branches.list(thread.id)]
-        assert ends == thread.leaves()
-
-    def _check_node(self, thread: OracleThread, node: TreeNode, active: set[str]) -> None:
-        message = node.message
-        assert node.depth == len(thread.path(message.id))
-        assert node.active == (message.id in active)
-        assert node.head == (message.id == thread.head)
-        assert node.label == next((n for n, m in thread.labels.items() if m == message.id), None)
-        self._check_message(thread, message)
-        parent = None if message.parent_id is None else thread.messages[message.parent_id]
-        if parent is not None:  # law 3: below its parent, in the log of the same thread
-            home = None if message.origin is None else message.origin.thread_id
-            above = None if parent.origin is None else parent.origin[0]
-            assert above is not None or home is None, "an own message above an inherited one"
-            assert home != above or parent.version < message.version
-
-    def _check_message(self, thread: OracleThread, found: Message) -> None:
-        expected = thread.messages[found.id]
-        siblings = thread.siblings(found.id)
-        assert found.sibling_count == len(siblings)
-        assert found.sibling_index == siblings.index(found.id)
-        assert found.parent_id == expected.parent
-        assert found.role == expected.role
-        assert found.text == expected.wordings[-1].shown
-        assert found.revision == len(expected.wordings) - 1
-        assert found.metadata == expected.metadata
-        assert found.name == expected.name
-        assert found.version == expected.version
-        assert found.status == expected.status
-        assert found.replaces == expected.replaces
-        assert found.run_id == expected.run_id
-        origin = None if found.origin is None else (found.origin.thread_id, found.origin.version)
-        assert origin == expected.origin
-
-    def _check_path(self, thread: OracleThread) -> None:
-        """The active path, one path to a leaf, one way down from a message, one set of siblings."""
-        path = self.store.messages.list(thread.id)
-        assert [message.id for message in path] == thread.path(thread.head)
-        for message in path:
-            self._check_message(thread, message)
-        waiting = [message.id for message in self.store.messages.queued(thread.id)]
-        assert waiting == thread.queue()
-        visible = thread.visible_tree()
-        if visible:
-            chosen = visible[self._turn % len(visible)]
-            ids = [one.id for one in self.store.messages.list(thread.id, branch=chosen)]
-            assert ids == thread.path(thread.leaf_below(chosen))
-            ids = [one.id for one in self.store.messages.list(thread.id, until=chosen)]
-            assert ids == thread.path(chosen)
-            ids = [one.id for one in self.store.branches.siblings(thread.id, chosen)]
-            assert ids == thread.siblings(chosen)
-            wordings = [one.text for one in self.store.messages.revisions(thread.id, chosen)]
-            assert wordings == [one.shown for one in thread.messages[chosen].wordings]
-
-    def _check_runs(self, thread: OracleThread) -> None:
-        """Law 9: statuses as the oracle moved them, one run past queued, the order of the queue."""
-        runs = list(self.store.runs.list(thread.id, limit=None))
-        assert [run.id for run in runs] == list(thread.runs)
-        for run in runs:
-            expected = thread.runs[run.id]
-            assert run.status == expected.status
-            assert run.started_head_id == expected.started_head
-            assert run.last_message_id == expected.last_message
-            assert run.required_calls == expected.pending
-        past_queued = [
-            r for r in runs if r.status in {"in_progress", "requires_action", "cancelling"}
-        ]
-        assert len(past_queued) <= 1
-
-    def _keep_sight(self, thread: OracleThread) -> None:
-        """Remember what live reading gives at this version; it must give the same next time."""
-        live = ThreadState(
-            thread=self.store.threads.get(thread.id),
-            version=thread.version,
-            messages=self.store.messages.list(thread.id).data,
-            queued=tuple(self.store.messages.queued(thread.id)),
-            runs=self.store.runs.list(thread.id, limit=None).data,
-            labels=thread.labels,
+    def _ask(self, at: int, text: str) -> None:
+        """Say something at the head, and nothing else about it."""
+        thread, new = self.threads[at], self.both.new_id()
+        self.both.do(
+            at,
+            lambda options: self.store.messages.create(
+                thread.id, role="assistant", content=text, message_id=new, **options
+            ),
+            lambda o, _: o.create(new, "assistant", Words(text)),
         )
-        before = self.seen.setdefault((thread.id, thread.version), live)
-        assert live == before, "the thread looks different at the same version"
-
-    def _check_replay(self, thread: OracleThread) -> None:
-        """Law 5: what was seen at a version is what replay makes of the events up to it."""
-        for step in self.store.replay.steps(thread.id):
-            live = self.seen.get((thread.id, step.event.version))
-            assert live is None or step.state.value() == live
-        versions = [version for thread_id, version in self.seen if thread_id == thread.id]
-        for version in versions[:: max(1, len(versions) // 4)]:
-            state = self.store.replay.state(thread.id, at_version=version)
-            assert state.value() == self.seen[thread.id, version]
-
-    def _check_lists(self) -> None:
-        """Threads are found by their metadata, forks by what they inherited of it."""
-        for user in ("u_1", "u_2"):
-            found = self.store.threads.list(metadata={"user": user}, limit=None)
-            expected = [t.id for t in self.threads if t.metadata["user"] == user and not t.deleted]
-            assert [one.id for one in found] == expected
 
     # -- messages ------------------------------------------------------------------------------
 
@@ -350,23 +151,22 @@ class ConversationMachine(RuleBasedStateMachine):
         pick: int,
         said: Words,
         parent: str,
-        select: bool,  # noqa: FBT001 (given by Hypothesis, by name)
+        select: bool,
         on_busy: str,
         guard: str | None,
-        keyed: bool,  # noqa: FBT001
+        keyed: bool,
     ) -> None:
         """Say something: at the head, under a message, or as a new root; believing this or that."""
         at = self._thread(at)
-        thread, new = self.threads[at], self._new()
+        thread, new = self.threads[at], self.both.new_id()
         above = {"head": HEAD, "root": None, "message": self._message(pick, thread)}[parent]
         role = _role_of(said, pick)
         head = thread.head if guard == "head" else self._message(pick, thread)
-        believed: Any = {
-            None: {},
-            "head": {"expected_head": head} if head else {},
-            "version": {"expected_version": thread.version},
-            "stale": {"expected_version": thread.version - 1, "expected_head": head},
-        }[guard]
+        believed: dict[str, Any] = {}
+        if guard in {"head", "stale"} and head is not None:
+            believed["expected_head"] = head
+        if guard in {"version", "stale"}:
+            believed["expected_version"] = thread.version - (guard == "stale")
         arguments: dict[str, Any] = {
             "role": role,
             "content": said.content,
@@ -379,14 +179,14 @@ class ConversationMachine(RuleBasedStateMachine):
             **believed,
         }
 
-        def say(oracle: OracleThread, _: _Fresh) -> None:
+        def say(oracle: OracleThread, _: Fresh) -> None:
             if "expected_version" in believed:
                 oracle.check_version(believed["expected_version"])
             if "expected_head" in believed:
                 oracle.check_head(believed["expected_head"])
             oracle.create(new, role, said, parent=above, select=select, on_busy=on_busy)
 
-        self._do(
+        self.both.do(
             at,
             lambda options: self.store.messages.create(thread.id, **arguments, **options),
             say,
@@ -399,14 +199,14 @@ class ConversationMachine(RuleBasedStateMachine):
         at: int,
         pick: int,
         said: Words,
-        answer: bool,  # noqa: FBT001
-        select: bool,  # noqa: FBT001
-        alone: bool,  # noqa: FBT001
-        keyed: bool,  # noqa: FBT001
+        answer: bool,
+        select: bool,
+        alone: bool,
+        keyed: bool,
     ) -> None:
         """Put a sibling beside a message. Law 4: every other branch's path stays as it is."""
         at = self._thread(at)
-        thread, new = self.threads[at], self._new()
+        thread, new = self.threads[at], self.both.new_id()
         target = self._message(pick, thread)
         run = None if alone or not thread.runs else self._run(pick, thread)
         options: dict[str, Any] = {
@@ -419,7 +219,7 @@ class ConversationMachine(RuleBasedStateMachine):
         others = [] if thread.deleted else thread.leaves()
         before = [self._branch(thread, leaf) for leaf in others]
         if answer and target in thread.messages and thread.messages[target].role == "assistant":
-            self._do(
+            self.both.do(
                 at,
                 lambda more: self.store.messages.regenerate(
                     thread.id, target, run_id=run, **options, **more
@@ -428,7 +228,7 @@ class ConversationMachine(RuleBasedStateMachine):
                 keyed=keyed,
             )
         else:
-            self._do(
+            self.both.do(
                 at,
                 lambda more: self.store.messages.edit(thread.id, target, **options, **more),
                 lambda o, _: o.edit(new, target, said, select=select),
@@ -448,7 +248,7 @@ class ConversationMachine(RuleBasedStateMachine):
         said=SAID | ANSWERED | words("tool"),
         keyed=st.booleans(),
     )
-    def change(self, at: int, pick: int, what: str, said: Words, keyed: bool) -> None:  # noqa: FBT001
+    def change(self, at: int, pick: int, what: str, said: Words, keyed: bool) -> None:
         """Correct a message, mostly with its tool calls as they were; or name or label it."""
         at = self._thread(at)
         thread = self.threads[at]
@@ -460,7 +260,7 @@ class ConversationMachine(RuleBasedStateMachine):
             said = Words(said.text, first.call, first.answer)
         messages, branches = self.store.messages, self.store.branches
         act: Callable[[dict[str, Any]], Any]
-        say: Callable[[OracleThread, _Fresh], Any]
+        say: Callable[[OracleThread, Fresh], Any]
         if what == "amend":
             act = lambda o: messages.amend(thread.id, target, content=said.content, **o)  # noqa: E731
             say = lambda o, _: o.amend(target, said)  # noqa: E731
@@ -472,17 +272,17 @@ class ConversationMachine(RuleBasedStateMachine):
         else:
             act = lambda o: branches.label(thread.id, target, label, **o)  # noqa: E731
             say = lambda o, _: o.label(target, label)  # noqa: E731
-        self._do(at, act, say, keyed=keyed)
+        self.both.do(at, act, say, keyed=keyed)
 
     @rule(at=PICKS, pick=PICKS, back=st.booleans(), keyed=st.booleans())
-    def remove_or_restore(self, at: int, pick: int, back: bool, keyed: bool) -> None:  # noqa: FBT001
+    def remove_or_restore(self, at: int, pick: int, back: bool, keyed: bool) -> None:
         """Hide a message and what follows it, or bring one back."""
         at = self._thread(at)
         thread = self.threads[at]
         gone = [message.id for message in thread.messages.values() if message.removed]
         if back and gone:
             target = self._some(pick, gone)
-            self._do(
+            self.both.do(
                 at,
                 lambda options: self.store.messages.restore(thread.id, target, **options),
                 lambda o, _: o.restore(target),
@@ -490,7 +290,7 @@ class ConversationMachine(RuleBasedStateMachine):
             )
         else:
             target = self._message(pick, thread)
-            self._do(
+            self.both.do(
                 at,
                 lambda options: self.store.messages.remove(thread.id, target, **options),
                 lambda o, _: o.remove(target),
@@ -508,15 +308,15 @@ class ConversationMachine(RuleBasedStateMachine):
         self,
         at: int,
         said: list[Words],
-        sound: bool,  # noqa: FBT001
-        guarded: bool,  # noqa: FBT001
-        keyed: bool,  # noqa: FBT001
+        sound: bool,
+        guarded: bool,
+        keyed: bool,
     ) -> None:
         """Say several things at once; if one has an id that is in use, none is said."""
         at = self._thread(at)
         thread = self.threads[at]
         guards = {"expected_head": thread.head} if guarded and thread.head else {}
-        new = [self._new() for _ in said]
+        new = [self.both.new_id() for _ in said]
         if not sound and thread.messages:
             new[-1] = next(iter(thread.messages))
         given = [
@@ -524,11 +324,11 @@ class ConversationMachine(RuleBasedStateMachine):
             for one, message_id in zip(said, new, strict=True)
         ]
 
-        def say(oracle: OracleThread, _: _Fresh) -> None:
+        def say(oracle: OracleThread, _: Fresh) -> None:
             for one, message_id in zip(said, new, strict=True):
                 oracle.create(message_id, "user", Words(one.text))
 
-        self._do(
+        self.both.do(
             at,
             lambda options: self.store.messages.create_many(thread.id, given, **guards, **options),
             say,
@@ -536,12 +336,12 @@ class ConversationMachine(RuleBasedStateMachine):
         )
 
     @rule(at=PICKS, pick=PICKS, said=SAID, keyed=st.booleans())
-    def batch(self, at: int, pick: int, said: Words, keyed: bool) -> None:  # noqa: FBT001
-        """Do several things that belong together: ask, answer, label it, go back."""
+    def batch(self, at: int, pick: int, said: Words, keyed: bool) -> None:
+        """Do several things that belong together: ask, answer, label it, go back, plan a run."""
         at = self._thread(at)
         thread = self.threads[at]
-        back, asked, answered = self._message(pick, thread), self._new(), self._new()
-        name, run = NAMES[pick % len(NAMES)], self._new("run")
+        back, asked, answered = self._message(pick, thread), self.both.new_id(), self.both.new_id()
+        name, run = NAMES[pick % len(NAMES)], self.both.new_id("run")
 
         def act(options: dict[str, Any]) -> list[Any]:
             with self.store.threads.batch(thread.id, **options) as batch:
@@ -558,7 +358,7 @@ class ConversationMachine(RuleBasedStateMachine):
                 ]
             return [handle.object for handle in handles]
 
-        def say(oracle: OracleThread, _: _Fresh) -> None:
+        def say(oracle: OracleThread, _: Fresh) -> None:
             oracle.create(asked, "user", Words(said.text), parent=None)
             oracle.create(answered, "user", Words("Yes."), parent=asked)
             oracle.label(answered, name)
@@ -568,29 +368,21 @@ class ConversationMachine(RuleBasedStateMachine):
             oracle.create_run(run, None, "enqueue")
             oracle.cancel_run(run)
 
-        self._do(at, act, say, keyed=keyed)
+        self.both.do(at, act, say, keyed=keyed)
 
     # -- branches ------------------------------------------------------------------------------
 
     @rule(at=PICKS, pick=PICKS, by_name=MOSTLY, keyed=st.booleans())
-    def select(self, at: int, pick: int, by_name: bool, keyed: bool) -> None:  # noqa: FBT001
+    def select(self, at: int, pick: int, by_name: bool, keyed: bool) -> None:
         """Go to another branch, by message or by label."""
         at = self._thread(at)
         thread = self.threads[at]
         branch = self._message(pick, thread) if by_name else NAMES[pick % len(NAMES)]
-        self._do(
+        self.both.do(
             at,
             lambda options: self.store.branches.select(thread.id, branch, **options),
             lambda o, _: o.select(branch),
             keyed=keyed,
-        )
-
-    def _select(self, at: int, leaf: str) -> None:
-        thread_id = self.threads[at].id
-        self._do(
-            at,
-            lambda options: self.store.branches.select(thread_id, leaf, **options),
-            lambda o, _: o.select(leaf),
         )
 
     @rule(at=PICKS, one=PICKS, two=PICKS)
@@ -602,11 +394,18 @@ class ConversationMachine(RuleBasedStateMachine):
         if len(leaves) < 2 or thread.deleted or thread.archived:  # noqa: PLR2004 (there and back)
             return
         here, there = leaves[one % len(leaves)], leaves[two % len(leaves)]
-        paths = []
-        for leaf in (here, there, here):
-            self._select(at, leaf)
-            paths.append(self.store.messages.list(thread.id).data)
-        assert paths[0] == paths[2]
+        before = self._path_after_selecting(at, here)
+        self._path_after_selecting(at, there)
+        assert self._path_after_selecting(at, here) == before
+
+    def _path_after_selecting(self, at: int, leaf: str) -> tuple[Message, ...]:
+        thread = self.threads[at]
+        self.both.do(
+            at,
+            lambda options: self.store.branches.select(thread.id, leaf, **options),
+            lambda o, _: o.select(leaf),
+        )
+        return self.store.messages.list(thread.id).data
 
     # -- threads -------------------------------------------------------------------------------
 
@@ -617,11 +416,11 @@ class ConversationMachine(RuleBasedStateMachine):
         at = self._thread(at)
         source = self.threads[at]
         message = None if where == "head" else self._message(pick, source)
-        arguments: dict[str, Any] = {"at_message": message, "fork_id": self._new("thread")}
+        arguments: dict[str, Any] = {"at_message": message, "fork_id": self.both.new_id("thread")}
         if where == "past":
-            versions = [version for thread, version in self.past if thread == source.id]
+            versions = [version for thread, version in self.both.past if thread == source.id]
             arguments["at_version"] = versions[pick % len(versions)]
-            source = self.past[source.id, arguments["at_version"]]
+            source = self.both.past[source.id, arguments["at_version"]]
             if pick % 2:
                 arguments["at_message"] = message = None
         expected = refused = fork = None
@@ -636,23 +435,26 @@ class ConversationMachine(RuleBasedStateMachine):
             refused = code_of(error)
         assert refused == expected, f"the store said {refused}, the oracle {expected}"
         if fork is not None:
-            self.threads.append(fork)
-            self._look_at(fork, 0)
+            self.both.take(fork)
 
     @rule(at=PICKS, what=st.sampled_from(["update", "archive", "delete"]), back=MOSTLY)
-    def live(self, at: int, what: str, back: bool) -> None:  # noqa: FBT001
+    def live(self, at: int, what: str, back: bool) -> None:
         """Give a thread another title; or put it to rest or delete it, and mostly take it back."""
         at = self._thread(at)
         thread = self.threads[at]
         threads = self.store.threads
         user = "u_2" if back else "u_1"
         if thread.deleted:
-            self._do(at, lambda o: threads.restore(thread.id, **o), lambda o, _: o.restore_thread())
+            self.both.do(
+                at, lambda o: threads.restore(thread.id, **o), lambda o, _: o.restore_thread()
+            )
         elif thread.archived:
-            self._do(at, lambda o: threads.unarchive(thread.id, **o), lambda o, _: o.unarchive())
+            self.both.do(
+                at, lambda o: threads.unarchive(thread.id, **o), lambda o, _: o.unarchive()
+            )
         elif what == "update":
             given: dict[str, Any] = {"title": f"For {user}", "metadata": {"user": user}}
-            self._do(
+            self.both.do(
                 at,
                 lambda options: threads.update(thread.id, **given, **options),
                 lambda o, _: o.update(f"For {user}", {"user": user}),
@@ -660,19 +462,15 @@ class ConversationMachine(RuleBasedStateMachine):
             )
         else:
             act = threads.archive if what == "archive" else threads.delete
-            self._do(
+            self.both.do(
                 at,
                 lambda options: act(thread.id, **options),
                 lambda o, _: o.archive() if what == "archive" else o.delete(),
             )
-            if back:
+            thread = self.threads[at]
+            if back and (thread.archived or thread.deleted):
                 self._ask(at, "Hello?")
-                if self._rests(thread):
-                    self.live(at, what, back=True)
-
-    @staticmethod
-    def _rests(thread: OracleThread) -> bool:
-        return thread.deleted or thread.archived
+                self.live(at, what, back=True)
 
     # -- runs ----------------------------------------------------------------------------------
 
@@ -681,16 +479,16 @@ class ConversationMachine(RuleBasedStateMachine):
         self,
         at: int,
         pick: int,
-        plain: bool,  # noqa: FBT001
+        plain: bool,
         on_busy: str,
-        start: bool,  # noqa: FBT001
-        keyed: bool,  # noqa: FBT001
+        start: bool,
+        keyed: bool,
     ) -> None:
         """Queue a run, at the head or for another answer, and mostly try to start it."""
         at = self._thread(at)
-        thread, new = self.threads[at], self._new("run")
+        thread, new = self.threads[at], self.both.new_id("run")
         regenerates = None if plain else self._message(pick, thread)
-        self._do(
+        self.both.do(
             at,
             lambda options: self.store.runs.create(
                 thread.id, run_id=new, regenerates=regenerates, on_busy=on_busy, **options
@@ -716,10 +514,10 @@ class ConversationMachine(RuleBasedStateMachine):
         at: int,
         pick: int,
         way: int,
-        sense: bool,  # noqa: FBT001
+        sense: bool,
         said: Words,
         calls: list[str],
-        keyed: bool,  # noqa: FBT001
+        keyed: bool,
     ) -> None:
         """Let a run do something: mostly what makes sense for it, sometimes anything."""
         having = [number for number, thread in enumerate(self.threads) if thread.runs]
@@ -727,7 +525,7 @@ class ConversationMachine(RuleBasedStateMachine):
         thread = self.threads[at]
         run = self._run(pick, thread)
         status = thread.runs[run].status if run in thread.runs else "completed"
-        options = _SENSIBLE.get(status, _ANYTHING) if sense else _ANYTHING
+        options = SENSIBLE.get(status, ANYTHING) if sense else ANYTHING
         what = options[way % len(options)]
         if what == "say":
             self._say_in_run(at, run, said, select=pick % 4 > 0, keyed=keyed)
@@ -747,8 +545,8 @@ class ConversationMachine(RuleBasedStateMachine):
     def _say_in_run(
         self, at: int, run: str, said: Words, *, select: bool = True, keyed: bool
     ) -> None:
-        thread, new = self.threads[at], self._new()
-        self._do(
+        thread, new = self.threads[at], self.both.new_id()
+        self.both.do(
             at,
             lambda options: self.store.messages.create(
                 thread.id,
@@ -767,7 +565,7 @@ class ConversationMachine(RuleBasedStateMachine):
 
     def _start(self, at: int, run: str, *, take_over: bool = False, keyed: bool) -> None:
         thread = self.threads[at]
-        self._do(
+        self.both.do(
             at,
             lambda options: self.store.runs.start(thread.id, run, take_over=take_over, **options),
             lambda o, fresh: o.start_run(run, fresh, take_over=take_over),
@@ -777,7 +575,7 @@ class ConversationMachine(RuleBasedStateMachine):
     def _wait(self, at: int, run: str, calls: list[str], *, keyed: bool) -> None:
         """Let a run wait for the calls named, or for all that are open."""
         thread, wanted = self.threads[at], list(dict.fromkeys(calls)) or None
-        self._do(
+        self.both.do(
             at,
             lambda o: self.store.runs.require_action(thread.id, run, calls=wanted, **o),
             lambda o, _: o.require_action(run, wanted),
@@ -791,7 +589,7 @@ class ConversationMachine(RuleBasedStateMachine):
             calls = list(thread.runs[run].pending)
         outputs = [{"call_id": call, "output": "42"} for call in calls or ["call_c"]]
         said = [Words("42", answer=call) for call in calls or ["call_c"]]
-        self._do(
+        self.both.do(
             at,
             lambda o: self.store.runs.submit_tool_outputs(thread.id, run, outputs, **o),
             lambda o, fresh: o.submit(run, said, fresh),
@@ -808,7 +606,7 @@ class ConversationMachine(RuleBasedStateMachine):
             "cancelled": lambda o: runs.cancel(thread.id, run, **o),
             "expired": lambda o: runs.expire(thread.id, run, **o),
         }
-        self._do(
+        self.both.do(
             at,
             ways[status],
             lambda o, _: o.cancel_run(run) if status == "cancelled" else o.end_run(run, status),
@@ -820,19 +618,19 @@ class ConversationMachine(RuleBasedStateMachine):
         thread = self.threads[at]
         steps = self.store.runs.steps
         known = [step for one in thread.runs.values() for step in one.steps]
-        target = self._new("step") if what == "step" else self._some(pick, known, "step")
+        target = self.both.new_id("step") if what == "step" else self._some(pick, known, "step")
         if what == "step":
 
             def act(options: dict[str, Any]) -> Any:  # noqa: ANN401
                 context = self.store.runs.context(thread.id, run)
                 return steps.start(thread.id, run, context=context, step_id=target, **options)
 
-            started = self._do(at, act, lambda o, _: o.start_step(run, target))
+            started = self.both.do(at, act, lambda o, _: o.start_step(run, target))
             if started is not None:
                 assert self.store.runs.context(thread.id, run, step_id=target).verified
             return
         end = steps.complete if what == "step_completed" else steps.fail
-        self._do(
+        self.both.do(
             at,
             lambda options: end(thread.id, target, **options),
             lambda o, _: o.end_step(target, what.removeprefix("step_")),
@@ -841,10 +639,10 @@ class ConversationMachine(RuleBasedStateMachine):
     # -- saying it again -----------------------------------------------------------------------
 
     @rule(pick=PICKS, same=MOSTLY)
-    @precondition(lambda self: self.done)
-    def use_a_key_again(self, pick: int, same: bool) -> None:  # noqa: FBT001
+    @precondition(lambda self: self.both.done)
+    def use_a_key_again(self, pick: int, same: bool) -> None:
         """Law 7: with the same command, the first result and nothing added; else a conflict."""
-        done = self.done[-(pick % len(self.done)) - 1]
+        done = self.both.done[-(pick % len(self.both.done)) - 1]
         before = self.store.threads.get(done.thread_id, include_deleted=True)
         if same:
             assert done.again() == done.result
@@ -861,19 +659,7 @@ class ConversationMachine(RuleBasedStateMachine):
         """Law 2: drop the tables of a thread and fold its events; nothing looks different."""
         at = self._thread(at)
         self.store.projections.rebuild(self.threads[at].id)
-        self._look_at(self.threads[at], self.threads[at].version)
-
-
-_SENSIBLE: Final = {
-    "queued": ["start", "start", "start", "cancelled", "failed", "expired"],
-    "in_progress": [
-        *("say", "say", "say", "call_and_wait", "call_and_wait", "completed", "incomplete"),
-        *("failed", "expired", "cancelled", "take_over", "step", "step_completed", "step_failed"),
-    ],
-    "requires_action": ["submit", "submit", "submit", "submit", "cancelled", "expired"],
-    "cancelling": ["say", "cancelled", "cancelled", "completed", "step"],
-}
-_ANYTHING: Final = sorted({what for options in _SENSIBLE.values() for what in options})
+        self.both.look_at(self.threads[at], self.threads[at].version)
 
 
 def _role_of(said: Words, pick: int) -> str:

@@ -6,8 +6,10 @@ It knows nothing of segments, depths, ranges or rows, and a fork is a copy. That
 store is fast because it does none of this, and must give the same answers.
 
 Each method is a command. It raises :class:`Refusal` with the code that the store's error has, or
-changes the model and notes in :attr:`OracleThread.events` the types of the events that must come of
-it.
+changes the model and notes in :attr:`OracleThread.events` which events must come of it.
+
+The file is long because it is one model: whoever doubts the store should be able to read here,
+from top to bottom, what a thread is.
 """
 
 from __future__ import annotations
@@ -438,8 +440,9 @@ class OracleThread:
         self._writable()
         self._unused(message_id)
         old = self._placed(target)
-        fits = words.call is None or words.answer is not None or old.role == "assistant"
-        self._require(fits and (words.answer is not None) == (old.role == "tool"), "InvalidInput")
+        tools = (words.call is not None, words.answer is not None)
+        right = {"assistant": tools[1] is False, "tool": tools == (False, True)}
+        self._require(right.get(old.role, not any(tools)), "InvalidInput")
         self._paired(old.parent, words)
         if kind == "MessageRegenerated":
             self._require(old.role == "assistant", "not_an_answer")
@@ -526,9 +529,8 @@ class OracleThread:
     def label(self, target: str, label: str | None) -> None:
         """Say that a message has a label, or loses it."""
         self.check_living()
-        if label is None:
-            self._some(target)
-        else:
+        self._some(target)
+        if label is not None:
             self._visible(target)
             self._require(self.labels.get(label, target) == target, "label_in_use")
         self.labels = {one: bearer for one, bearer in self.labels.items() if bearer != target}
@@ -551,7 +553,7 @@ class OracleThread:
         self.runs[run_id] = OracleRun(run_id, self.version, regenerates)
 
     def start_run(self, run_id: str, fresh: Callable[[], str], *, take_over: bool = False) -> None:
-        """Say that a run begins or goes on; ``fresh`` gives ids of closing results."""
+        """Say that a run begins or goes on; ``fresh`` gives ids of results that close calls."""
         self._writable()
         run = self._run(run_id)
         if take_over and run.status == "in_progress":

@@ -73,7 +73,7 @@ class Given(Generic[S, C, E]):
 
 
 class Scenario(Generic[S, C, E]):
-    """A decider: a start, ``decide(state, command)`` and ``evolve(state, event)``."""
+    """A decider: ``decide(state, command)``, ``evolve(state, event)``, and a start."""
 
     def __init__(
         self,

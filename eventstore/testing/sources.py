@@ -39,7 +39,7 @@ class _Chance:
 
 
 def jumping_sources(seed: int = 0) -> Sources:
-    """Return a clock that jumps within an hour, back as often as forth, and repeatable dice."""
+    """Return a clock that jumps about within an hour, backwards too, and repeatable dice."""
     lock = threading.Lock()
     jumps = _dice(seed + 1)
 

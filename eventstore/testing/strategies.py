@@ -8,12 +8,14 @@ ones made. Many of them make sense, and some do not: a refusal has to be the sam
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any, Final, TypeVar
 
 from hypothesis import strategies as st
 from msgspec import UNSET
 
 from eventstore.conversation import commands as c
+from eventstore.conversation.rows import Role
 from eventstore.core import ids
 from eventstore.testing.oracle import Words
 
@@ -38,7 +40,9 @@ CALLS: Final = ("call_a", "call_b", "call_c")
 NAMES: Final = ("first", "second", "zwölf")
 """Few labels and names, so that they meet."""
 
-ON_BUSY: Final = ("enqueue", "reject", "interrupt", "rollback")
+ON_BUSY: Final[tuple[c.OnBusy, ...]] = ("enqueue", "reject", "interrupt", "rollback")
+
+ROLES: Final[tuple[Role, ...]] = ("user", "assistant", "assistant", "tool", "system")
 
 
 def _numbered(kind: int, number: int) -> bytes:
@@ -63,6 +67,7 @@ def step_id(number: int) -> bytes:
 # -- what people say and attach --------------------------------------------------------------------
 
 
+@cache
 def texts(max_size: int = 20) -> st.SearchStrategy[str]:
     """Text as people send it: any valid Unicode, NUL and line separators too, never empty."""
     everything = st.characters(exclude_categories=["Cs"])
@@ -113,6 +118,7 @@ def contents() -> st.SearchStrategy[str | list[dict[str, Any]]]:
     return texts() | st.lists(_parts(), min_size=1, max_size=4)
 
 
+@cache
 def words(role: str | None = None) -> st.SearchStrategy[Words]:
     """What a message of a role says, in the oracle's terms."""
     calls = st.sampled_from(CALLS)
@@ -127,6 +133,7 @@ def words(role: str | None = None) -> st.SearchStrategy[Words]:
     return plain
 
 
+@cache
 def drafts(role: str = "user") -> st.SearchStrategy[c.Draft]:
     """What a message of a role says, as commands hold it."""
     return words(role).map(_draft)
@@ -190,12 +197,12 @@ class _Drawing:
     # each of these draws one command
 
     def say(self) -> c.Command:
-        role = self.one_of(["user", "assistant", "assistant", "tool", "system"])
+        role = self.one_of(ROLES)
         parent: Any = UNSET
         if not self.flag():
             parent = self.one_of([None, self.message(), self.message(), self.message()])
         return c.CreateMessage(
-            role=role,  # type: ignore[arg-type]  # (one of the roles)
+            role=role,
             draft=self.draft(role),
             message_id=self.new_message(),
             parent_id=parent,

@@ -1,0 +1,273 @@
+"""A store and the oracle side by side: do one thing to both, and hold one against the other.
+
+``machine`` does things at random; a test of your own can do them in an order that it knows::
+
+    both = Comparison(store)
+    at = both.begin()
+    thread = both.threads[at]
+    both.do(at, lambda o: store.threads.archive(thread.id, **o), lambda o, _: o.archive())
+
+After everything that is done, whatever can be read is compared with what the oracle has: the tree,
+the active path, the queue, the runs, and the decision tables with the events they are made from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final, NamedTuple
+
+from eventstore.conversation.values import Message, ThreadState, TreeNode
+from eventstore.errors import ConversationStoreError
+from eventstore.store import ConversationStore
+from eventstore.testing.oracle import OracleThread, Refusal, code_of
+
+__all__ = ["Comparison", "Done", "Fresh"]
+
+_BORN: Final = frozenset({"MessageAdded", "MessageEdited", "MessageRegenerated", "MessageQueued"})
+
+
+class Done(NamedTuple):
+    """A write that was taken under an idempotency key."""
+
+    thread_id: str
+    key: str
+    again: Callable[[], Any]
+    result: Any
+
+
+class Fresh:
+    """Ids that the store made itself, in the order of its events."""
+
+    def __init__(self, made: Sequence[str]) -> None:
+        self._made = list(made)
+
+    def __call__(self) -> str:
+        return self._made.pop(0) if self._made else "msg_that_the_store_did_not_make"
+
+
+class Comparison:
+    """Threads of one store, and the oracle's idea of each."""
+
+    def __init__(self, store: ConversationStore) -> None:
+        self.store = store
+        self.threads: list[OracleThread] = []
+        self.past: dict[tuple[str, int], OracleThread] = {}
+        """The oracle's idea of a thread at versions that it was looked at."""
+        self.seen: dict[tuple[str, int], ThreadState] = {}
+        """What reading gave live, by thread and version."""
+        self.done: list[Done] = []
+        """Writes that were taken under an idempotency key."""
+        self.sound = True
+        """Nothing has failed so far, so that looking once more at the end makes sense."""
+        self._recorded_at: dict[str, Any] = {}
+        self._made = 0
+        self._turn = 0
+
+    def begin(self, title: str = "Plans", user: str = "u_1") -> int:
+        """Create a thread; return its place in :attr:`threads`."""
+        thread = self.store.threads.create(title=title, metadata={"user": user})
+        return self.take(OracleThread(thread.id, title, {"user": user}))
+
+    def take(self, thread: OracleThread) -> int:
+        """Compare a thread that was just created or forked from now on; return its place."""
+        self.threads.append(thread)
+        self.look_at(thread, 0)
+        return len(self.threads) - 1
+
+    def new_id(self, prefix: str = "msg") -> str:
+        """Return an id that was not used."""
+        self._made += 1
+        return f"{prefix}_{self._made:032x}"
+
+    def look_back(self) -> None:
+        """Look at everything once more, the past included."""
+        for thread in self.threads:
+            self._check(thread)
+            self._check_replay(thread)
+        self._check_lists()
+
+    def do(
+        self,
+        at: int,
+        act: Callable[[dict[str, Any]], Any],
+        say: Callable[[OracleThread, Fresh], Any],
+        *,
+        keyed: bool = False,
+    ) -> Any:  # noqa: ANN401 (whatever the store's method returns)
+        """Do something to the store and say it to the oracle: both take it, or both refuse it."""
+        self.sound = False
+        before = self.threads[at]
+        thread = before.copy()
+        options: dict[str, Any] = {"idempotency_key": self.new_id("key")} if keyed else {}
+        result, refused = None, None
+        try:
+            result = act(options)
+        except ConversationStoreError as error:
+            refused = code_of(error)
+        happened = list(self.store.events.read(before.id, after=before.version))
+        born = [event.data["message_id"] for event in happened if event.type in _BORN]
+        expected = None
+        try:
+            say(thread, Fresh([one for one in born if one not in before.messages]))
+        except Refusal as refusal:
+            expected = refusal.code
+        assert refused == expected, f"the store said {refused}, the oracle {expected}"
+        if expected is not None:
+            thread = before
+        kinds = [event.type for event in happened]
+        assert kinds == thread.events[before.version :], "other events than the oracle's"
+        self.threads[at] = thread
+        self.look_at(thread, before.version)
+        if keyed and expected is None:
+            again = Done(before.id, options["idempotency_key"], lambda: act(options), result)
+            self.done.append(again)
+        return result
+
+    # -- what must hold after everything -------------------------------------------------------
+
+    def look_at(self, thread: OracleThread, after: int) -> None:
+        """Check the thread that was changed, and one of the others: they must not have changed."""
+        self.sound = False
+        self._check_versions(thread, after)
+        self._check(thread)
+        self.past[thread.id, thread.version] = thread.copy()
+        self._turn += 1
+        other = self.threads[self._turn % len(self.threads)]
+        if other is not thread:
+            self._check(other)
+        self.sound = True
+
+    def _check_versions(self, thread: OracleThread, after: int) -> None:
+        """Law 1: versions without a gap, and times that never decrease along them."""
+        events = list(self.store.events.read(thread.id, after=after))
+        assert [event.version for event in events] == list(range(after + 1, thread.version + 1))
+        last = self._recorded_at.get(thread.id)
+        for event in events:
+            assert last is None or event.recorded_at >= last, "recorded_at went back"
+            last = event.recorded_at
+        self._recorded_at[thread.id] = last
+
+    def _check(self, thread: OracleThread) -> None:
+        """Compare everything about one thread."""
+        found = self.store.threads.get(thread.id, include_deleted=True)
+        facts = (found.version, found.head_id, found.archived, found.deleted, found.busy)
+        busy = bool(thread.open_runs())
+        expected = (thread.version, thread.head, thread.archived, thread.deleted, busy)
+        assert facts == expected
+        assert (found.title, found.metadata) == (thread.title, thread.metadata)
+        report = self.store.projections.compare(thread.id)
+        assert report.ok, report.findings  # law 2
+        if not thread.deleted:
+            self._check_tree(thread)
+            self._check_path(thread)
+            self._check_runs(thread)
+            self._keep_sight(thread)
+
+    def _check_tree(self, thread: OracleThread) -> None:
+        """Every visible message is found where the oracle has it, in the same order."""
+        tree = self.store.branches.tree(thread.id)
+        assert tree.head_id == thread.head
+        assert [node.message.id for node in tree.nodes] == thread.visible_tree()
+        active = set(thread.path(thread.head))
+        assert active <= set(thread.visible_tree()), "the active path shows a removed message"
+        for node in tree.nodes:
+            self._check_node(thread, node, active)
+        ends = [branch.leaf_id for branch in self.store.branches.list(thread.id)]
+        assert ends == thread.leaves()
+
+    def _check_node(self, thread: OracleThread, node: TreeNode, active: set[str]) -> None:
+        message = node.message
+        assert node.depth == len(thread.path(message.id))
+        assert node.active == (message.id in active)
+        assert node.head == (message.id == thread.head)
+        assert node.label == next((n for n, m in thread.labels.items() if m == message.id), None)
+        self._check_message(thread, message)
+        parent = None if message.parent_id is None else thread.messages[message.parent_id]
+        if parent is not None:  # law 3: below its parent, in the log of the same thread
+            home = None if message.origin is None else message.origin.thread_id
+            above = None if parent.origin is None else parent.origin[0]
+            assert above is not None or home is None, "an own message above an inherited one"
+            assert home != above or parent.version < message.version
+
+    def _check_message(self, thread: OracleThread, found: Message) -> None:
+        expected = thread.messages[found.id]
+        siblings = thread.siblings(found.id)
+        assert found.sibling_count == len(siblings)
+        assert found.sibling_index == siblings.index(found.id)
+        assert found.parent_id == expected.parent
+        assert found.role == expected.role
+        assert found.text == expected.wordings[-1].shown
+        assert found.revision == len(expected.wordings) - 1
+        assert found.metadata == expected.metadata
+        assert found.name == expected.name
+        assert found.version == expected.version
+        assert found.status == expected.status
+        assert found.replaces == expected.replaces
+        assert found.run_id == expected.run_id
+        origin = None if found.origin is None else (found.origin.thread_id, found.origin.version)
+        assert origin == expected.origin
+
+    def _check_path(self, thread: OracleThread) -> None:
+        """The active path, one path to a leaf, one way down from a message, one set of siblings."""
+        path = self.store.messages.list(thread.id)
+        assert [message.id for message in path] == thread.path(thread.head)
+        for message in path:
+            self._check_message(thread, message)
+        waiting = [message.id for message in self.store.messages.queued(thread.id)]
+        assert waiting == thread.queue()
+        visible = thread.visible_tree()
+        if visible:
+            chosen = visible[self._turn % len(visible)]
+            ids = [one.id for one in self.store.messages.list(thread.id, branch=chosen)]
+            assert ids == thread.path(thread.leaf_below(chosen))
+            ids = [one.id for one in self.store.messages.list(thread.id, until=chosen)]
+            assert ids == thread.path(chosen)
+            ids = [one.id for one in self.store.branches.siblings(thread.id, chosen)]
+            assert ids == thread.siblings(chosen)
+            wordings = [one.text for one in self.store.messages.revisions(thread.id, chosen)]
+            assert wordings == [one.shown for one in thread.messages[chosen].wordings]
+
+    def _check_runs(self, thread: OracleThread) -> None:
+        """Law 9: statuses as the oracle moved them, one run past queued, the order of the queue."""
+        runs = list(self.store.runs.list(thread.id, limit=None))
+        assert [run.id for run in runs] == list(thread.runs)
+        for run in runs:
+            expected = thread.runs[run.id]
+            assert run.status == expected.status
+            assert run.started_head_id == expected.started_head
+            assert run.last_message_id == expected.last_message
+            assert run.required_calls == expected.pending
+        past_queued = [
+            r for r in runs if r.status in {"in_progress", "requires_action", "cancelling"}
+        ]
+        assert len(past_queued) <= 1
+
+    def _keep_sight(self, thread: OracleThread) -> None:
+        """Remember what live reading gives at this version; it must give the same next time."""
+        live = ThreadState(
+            thread=self.store.threads.get(thread.id),
+            version=thread.version,
+            messages=self.store.messages.list(thread.id).data,
+            queued=tuple(self.store.messages.queued(thread.id)),
+            runs=self.store.runs.list(thread.id, limit=None).data,
+            labels=thread.labels,
+        )
+        before = self.seen.setdefault((thread.id, thread.version), live)
+        assert live == before, "the thread looks different at the same version"
+
+    def _check_replay(self, thread: OracleThread) -> None:
+        """Law 5: what was seen at a version is what replay makes of the events up to it."""
+        for step in self.store.replay.steps(thread.id):
+            live = self.seen.get((thread.id, step.event.version))
+            assert live is None or step.state.value() == live
+        versions = [version for thread_id, version in self.seen if thread_id == thread.id]
+        for version in versions[:: max(1, len(versions) // 4)]:
+            state = self.store.replay.state(thread.id, at_version=version)
+            assert state.value() == self.seen[thread.id, version]
+
+    def _check_lists(self) -> None:
+        """Threads are found by their metadata, forks by what they inherited of it."""
+        for user in ("u_1", "u_2"):
+            found = self.store.threads.list(metadata={"user": user}, limit=None)
+            expected = [t.id for t in self.threads if t.metadata["user"] == user and not t.deleted]
+            assert [one.id for one in found] == expected

@@ -1,0 +1,142 @@
+"""Law 2, second half: deciding over rows and over the fold is the same, alone or in a batch.
+
+Two views answer a decider: rows read by key in the append's own transaction, and the state folded
+from every event. Nothing that is decided may depend on which of them was asked, nor on how many
+other commands share the transaction.
+"""
+
+import re
+
+import pytest
+from hypothesis import given
+
+from eventstore import ConversationStore, ConversationStoreError
+from eventstore.conversation.decide import decide
+from eventstore.operations.lookups import thread_key
+from eventstore.operations.operation import Maintenance, Read, Write, to_thread, write
+from eventstore.projections.folding import fold_thread
+from eventstore.projections.stored_thread import StoredThread
+from eventstore.storage.append import AppendRequest, Failed, append_many
+from eventstore.testing.oracle import code_of
+from eventstore.testing.sources import counting_ids, fixed_sources
+from eventstore.testing.strategies import command_sequences, message_id
+
+MINTED = re.compile(f"msg_(?!{message_id(0).hex()[:16]})[0-9a-f]{{32}}")
+PROBES = command_sequences(1, 20, first=1000)
+
+
+@pytest.fixture(scope="module")
+def store():
+    with ConversationStore.open("sqlite://") as opened:
+        yield opened
+
+
+def send(store, thread, command):
+    """Send a command as it stands; return the code of the refusal, if it was refused."""
+    try:
+        store.perform(to_thread(store.scope, thread.id, command, {}))
+    except ConversationStoreError as error:
+        return code_of(error)
+    return None
+
+
+def together(store, thread, commands, options):
+    """Return the write of several commands in one request, all or none."""
+    stream = thread_key(store.scope, thread.id)
+    return write(store.scope, stream, commands, options)
+
+
+def asked(view, command):
+    """Return what is decided, or the code of the refusal and its words."""
+    try:
+        return decide(view, command, counting_ids(5000))
+    except ConversationStoreError as error:
+        return code_of(error), str(error)
+
+
+def decided_twice(store, thread, commands):
+    """Decide each command over rows and over the fold, in one look at the database."""
+    key, log, tenant = thread_key(store.scope, thread.id).id, store.scope.log, store.scope.tenant
+
+    def look(tx):
+        fold = fold_thread(tx, log, tenant, key)
+        rows = [StoredThread(tx, log, tenant, key) for _ in commands]
+        return [
+            (asked(row, one), asked(fold, one)) for row, one in zip(rows, commands, strict=True)
+        ]
+
+    return store.perform(Read(look))
+
+
+@given(history=command_sequences(10, 40), probes=PROBES)
+def test_rows_and_fold_lead_to_the_same_events(store, history, probes):
+    thread = store.threads.create()
+    for command in history:
+        send(store, thread, command)
+    for over_rows, over_the_fold in decided_twice(store, thread, history + probes):
+        assert over_rows == over_the_fold
+
+
+@given(
+    history=command_sequences(10, 25),
+    inside=command_sequences(1, 15),
+    later=command_sequences(1, 15, first=500),
+    probes=PROBES,
+)
+def test_so_they_do_in_a_fork_of_a_fork(store, history, inside, later, probes):
+    thread = store.threads.create()
+    for each in (history, inside, later):
+        for command in each:
+            send(store, thread, command)
+        current = store.threads.get(thread.id, include_deleted=True)
+        if current.deleted or current.head_id is None:
+            break
+        source, thread = thread, store.threads.fork(thread.id)
+        send(store, source, each[-1])  # later writes on the source are invisible to the fork
+    for over_rows, over_the_fold in decided_twice(store, thread, [*history, *inside, *probes]):
+        assert over_rows == over_the_fold
+
+
+def recorded(store, thread):
+    """Return what happened in a thread; messages that the store named itself are numbered."""
+    named: dict[str, int] = {}
+
+    def number(found):
+        return f"msg_#{named.setdefault(found[0], len(named))}"
+
+    return [
+        (event.version, event.type, event.recorded_at, MINTED.sub(number, repr(event.data)))
+        for event in store.events.read(thread.id)
+    ]
+
+
+@given(commands=command_sequences(64, 64))
+def test_64_commands_in_one_batch_give_the_events_of_64_appends(commands):
+    with ConversationStore.open("sqlite://", sources=fixed_sources()) as store:
+        thread = store.threads.create()
+        apart = [send(store, thread, command) for command in commands]
+        expected = recorded(store, thread)
+    with ConversationStore.open("sqlite://", sources=fixed_sources()) as store:
+        thread = store.threads.create()
+        log = store.scope.log
+        stream = thread_key(store.scope, thread.id)
+        requests = [AppendRequest(stream, (command,)) for command in commands]
+        outcomes = store.perform(Write(Maintenance(lambda tx: append_many(tx, requests, log))))
+        in_one_batch = [code_of(one.error) if isinstance(one, Failed) else None for one in outcomes]
+        assert in_one_batch == apart
+        assert recorded(store, thread) == expected
+        assert store.projections.compare(thread.id).findings == ()
+
+
+@given(commands=command_sequences(64, 64))
+def test_so_do_all_that_are_taken_in_one_request(commands):
+    with ConversationStore.open("sqlite://", sources=fixed_sources()) as store:
+        thread = store.threads.create()
+        taken = [command for command in commands if send(store, thread, command) is None]
+        expected = recorded(store, thread)
+    with ConversationStore.open("sqlite://", sources=fixed_sources()) as store:
+        thread = store.threads.create()
+        if taken:
+            store.perform(together(store, thread, taken, {}))
+        assert recorded(store, thread) == expected
+        assert store.projections.compare(thread.id).findings == ()

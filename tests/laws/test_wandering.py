@@ -1,0 +1,35 @@
+"""Laws 1 to 7 and 9 over long random walks, the same each time; ``LAWS=long`` walks many more."""
+
+import os
+
+import pytest
+
+from eventstore.testing.machine import ConversationMachine
+from tests.laws.wandering import walk
+
+SEEDS = range(3000 if os.environ.get("LAWS") == "long" else 40)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_store_and_oracle_agree_all_the_way(seed):
+    failure = walk(seed, steps=40)
+    if failure is not None:
+        pytest.fail(failure, pytrace=False)
+
+
+def test_a_walk_that_fails_is_told_as_its_shortest_part():
+    class Forgetful(ConversationMachine):
+        def rebuild(self, at):
+            del at
+            if len(self.threads) > 1:
+                message = "rebuilt beside a fork"
+                raise LookupError(message)
+
+    failure = next(found for seed in range(20) if (found := walk(seed, 40, Forgetful)) is not None)
+    head, *steps = failure.splitlines()
+    assert "rebuilt beside a fork" in head
+    assert [step.partition("(")[0] for step in steps] == [
+        "machine.open",
+        "machine.fork",
+        "machine.rebuild",
+    ]
