@@ -82,8 +82,8 @@ def child_rows(
 ) -> tuple[Place, list[Row]]:
     """Find the place of a new child, added by the event ``version``, and the rows this changes.
 
-    With ``active`` the parent's branch point, if there is one, turns to the new child. So it does to
-    a first child: until another one is active, the path goes on there.
+    With ``active`` the parent's branch point, if there is one, turns to the new child. So it does
+    to a first child: until another one is active, the path goes on there.
     """
     below = Place(parent.hop, parent.segment, parent.depth + 1)
     if parent.hop == 0 and parent.segment and view.message_at(below) is None:
