@@ -622,7 +622,7 @@ class ConversationMachine(RuleBasedStateMachine):
         if what == "step":
 
             def act(options: dict[str, Any]) -> Any:  # noqa: ANN401
-                context = self.store.runs.context(thread.id, run)
+                context = None if thread.deleted else self.store.runs.context(thread.id, run)
                 return steps.start(thread.id, run, context=context, step_id=target, **options)
 
             started = self.both.do(at, act, lambda o, _: o.start_step(run, target))
