@@ -44,6 +44,9 @@ __all__ = ["ConversationMachine"]
 PICKS: Final = st.integers(0, 255)
 """Chooses among what there is: the number is taken modulo how many there are."""
 
+GUARDS: Final = ("head", "version", "another head", "another version")
+"""What the writer believes: rightly, or mistaken."""
+
 MOSTLY: Final = st.sampled_from([True, True, True, False])
 BUSY: Final = st.sampled_from(ON_BUSY)
 SAID: Final = words("user")
@@ -142,7 +145,7 @@ class ConversationMachine(RuleBasedStateMachine):
         parent=st.sampled_from(["head", "head", "head", "message", "message", "root"]),
         select=MOSTLY,
         on_busy=BUSY,
-        guard=st.sampled_from([None, None, None, "head", "version", "stale"]),
+        guard=st.sampled_from([None, None, None, None, None, *GUARDS]),
         keyed=st.booleans(),
     )
     def create(
@@ -161,12 +164,12 @@ class ConversationMachine(RuleBasedStateMachine):
         thread, new = self.threads[at], self.both.new_id()
         above = {"head": HEAD, "root": None, "message": self._message(pick, thread)}[parent]
         role = _role_of(said, pick)
-        head = thread.head if guard == "head" else self._message(pick, thread)
         believed: dict[str, Any] = {}
-        if guard in {"head", "stale"} and head is not None:
+        head = thread.head if guard == "head" else self._message(pick, thread)
+        if guard in {"head", "another head"} and head is not None:
             believed["expected_head"] = head
-        if guard in {"version", "stale"}:
-            believed["expected_version"] = thread.version - (guard == "stale")
+        if guard in {"version", "another version"}:
+            believed["expected_version"] = thread.version - (guard == "another version")
         arguments: dict[str, Any] = {
             "role": role,
             "content": said.content,

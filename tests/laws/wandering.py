@@ -8,7 +8,7 @@ steps as long as it fails at the same place, and told as calls of the machine's 
 import random
 import traceback
 
-from eventstore.testing.machine import ConversationMachine
+from eventstore.testing.machine import GUARDS, ConversationMachine
 from eventstore.testing.oracle import Words
 from eventstore.testing.strategies import CALLS, NAMES, ON_BUSY
 
@@ -55,7 +55,7 @@ RULES = {
         "parent": one_of("head", "head", "head", "message", "message", "root"),
         "select": mostly,
         "on_busy": one_of(*ON_BUSY),
-        "guard": one_of(None, None, None, "head", "version", "stale"),
+        "guard": one_of(None, None, None, None, None, *GUARDS),
         "keyed": either,
     },
     "edit_or_regenerate": {

@@ -1,0 +1,76 @@
+"""Law 6 where it is narrow: a fork counts, turns and batches as if its path were its own."""
+
+import pytest
+
+from eventstore import ConversationStore
+
+
+@pytest.fixture
+def store():
+    with ConversationStore.open("sqlite://") as opened:
+        yield opened
+
+
+def talk(store, *texts):
+    thread = store.threads.create().id
+    made = [store.messages.create(thread, role="assistant", content=text).id for text in texts]
+    return thread, made
+
+
+def place(store, thread, message):
+    found = store.messages.get(thread, message)
+    return found.sibling_index, found.sibling_count
+
+
+def path(store, thread):
+    return [message.id for message in store.messages.list(thread)]
+
+
+def test_the_third_of_three_answers_is_the_only_one_in_a_fork(store):
+    source, (asked, first) = talk(store, "Why?", "Because.")
+    store.messages.regenerate(source, first, content="So that.")
+    third = store.messages.regenerate(source, first, content="Who knows.").id
+    assert place(store, source, third) == (2, 3)
+    fork = store.threads.fork(source).id
+    assert place(store, fork, third) == (0, 1)
+    other = store.messages.regenerate(fork, third, content="Nobody.").id
+    assert (place(store, fork, third), place(store, fork, other)) == ((0, 2), (1, 2))
+    assert path(store, fork) == [asked, other]
+
+
+def test_an_inherited_root_has_the_roots_of_the_fork_as_siblings(store):
+    source, (root, _) = talk(store, "Why?", "Because.")
+    fork = store.threads.fork(source).id
+    edited = store.messages.edit(fork, root, content="How?").id
+    assert (place(store, fork, root), place(store, fork, edited)) == ((0, 2), (1, 2))
+    assert [one.id for one in store.branches.siblings(fork, edited)] == [root, edited]
+    assert place(store, source, root) == (0, 1)
+
+
+def test_an_inherited_root_that_is_removed_and_restored_has_the_head_below_it_again(store):
+    source, (root, last) = talk(store, "Why?", "Because.")
+    fork = store.threads.fork(source).id
+    store.messages.remove(fork, root)
+    assert store.threads.get(fork).head_id is None
+    store.messages.restore(fork, root)
+    assert store.threads.get(fork).head_id == last
+
+
+def test_the_path_goes_on_to_the_first_child_as_it_would_in_the_source(store):
+    source, (*_, last) = talk(store, "Why?", "Because.")
+    fork = store.threads.fork(source).id
+    for thread in (source, fork):
+        new = store.messages.create(thread, role="user", content="Draft", select=False).id
+        assert store.branches.select(thread, last).leaf_id == new
+
+
+def test_a_batch_that_touches_an_inherited_message_still_sees_what_follows_it(store):
+    """The inherited row bears version 3, of the source; so does the event that removes it here."""
+    source, (_, second, third) = talk(store, "one", "two", "three")
+    fork = store.threads.fork(source).id
+    with store.threads.batch(fork) as batch:
+        batch.messages.create(role="user", content="another root", parent_id=None)
+        batch.messages.remove(second)
+        batch.messages.restore(second)
+        selected = batch.branches.select(second)
+    assert selected.object.leaf_id == third
