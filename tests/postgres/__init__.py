@@ -1,0 +1,1 @@
+"""What needs a real PostgreSQL server; `conftest.py` starts one of each installed major version."""
