@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from eventstore.batches import Batch
 from eventstore.connect import OpenOptions, Performer, async_executor
 from eventstore.core.json_values import check_text
+from eventstore.execution.async_url import AsyncUrlExecutor
 from eventstore.execution.owned import OwnedAsyncEngine
 from eventstore.execution.url import UrlExecutor
 from eventstore.faces import asynchronous, value_of
@@ -181,7 +182,9 @@ class AsyncConversationStore:
             await store.messages.create(thread.id, role="user", content="Why is the sky blue?")
     """
 
-    def __init__(self, executor: UrlExecutor | OwnedAsyncEngine, scope: Scope) -> None:
+    def __init__(
+        self, executor: UrlExecutor | OwnedAsyncEngine | AsyncUrlExecutor, scope: Scope
+    ) -> None:
         """Use :meth:`open`."""
         self._executor = executor
         self.scope = scope

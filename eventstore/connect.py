@@ -7,6 +7,7 @@ import os
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
+from importlib.util import find_spec
 from typing import Any, Final, Literal, TypeAlias, TypedDict
 
 from sqlalchemy import URL, Engine, make_url
@@ -19,21 +20,32 @@ from eventstore.core.json_values import Limits
 from eventstore.core.quoting import quoted
 from eventstore.core.sources import Sources
 from eventstore.errors import ConversationStoreError, InvalidInput
+from eventstore.execution.async_url import AsyncUrlExecutor
+from eventstore.execution.database import POSTPONED, Database
 from eventstore.execution.owned import OwnedAsyncEngine, OwnedEngine
 from eventstore.execution.settings import Settings
 from eventstore.execution.url import UrlExecutor
 from eventstore.operations.operation import Maintenance
-from eventstore.storage.append import Appended, AppendRequest, Log, Outcome, append_many
+from eventstore.storage.append import Appended, AppendRequest, Log, Postponed, append_many
 from eventstore.storage.migrations import Migrate
 from eventstore.storage.sqlite import MEMORY, SqliteDatabase, warn_about_network
-from eventstore.storage.transaction import Naming, Transaction
+from eventstore.storage.transaction import Marks, Naming, Transaction
 
 __all__ = ["OpenOptions", "Performer", "async_executor", "sync_executor", "system_sources"]
 
 Durability: TypeAlias = Literal["full", "as_is"]
 
-_EXAMPLE: Final = "For example sqlite:///chat.db, or sqlite:// for memory."
-_SQLITE: Final = frozenset({"sqlite", "sqlite+pysqlite", "sqlite+aiosqlite"})
+_EXAMPLE: Final = (
+    "For example sqlite:///chat.db, sqlite:// for memory, or postgresql+psycopg://user@host/name."
+)
+_DRIVERS: Final[Mapping[str, Mapping[str, Marks]]] = {
+    "sqlite": {"pysqlite": "?", "aiosqlite": "?"},
+    "postgresql": {"psycopg": "%s", "asyncpg": "$1"},
+}
+"""By database: the drivers there are, and how each marks a parameter."""
+_ASYNC: Final = {"aiosqlite": "sqlite", "asyncpg": "postgresql+psycopg"}
+"""Drivers that are async only, and what the sync face takes instead."""
+_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}\Z")
 _PREFIX: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,30}\Z|\Z")
 
 
@@ -73,18 +85,32 @@ class Performer:
     def __init__(self, log: Log) -> None:
         self.log: Final = log
 
-    def __call__(self, tx: Transaction, requests: Sequence[Any]) -> list[Outcome]:
-        outcomes: list[Outcome] = []
+    def __call__(
+        self,
+        tx: Transaction,
+        requests: Sequence[Any],
+        patient: bool = True,  # noqa: FBT001, FBT002 (called by position)
+    ) -> list[Any]:
+        """Return an outcome a request; ``patient``: wait for threads that others have locked."""
+        outcomes: list[Any] = []
         waiting: list[AppendRequest] = []
         for request in requests:
             if isinstance(request, Maintenance):
-                outcomes += append_many(tx, waiting, self.log) if waiting else []
+                outcomes += self._append(tx, waiting, patient=patient)
                 waiting = []
                 tx.kept.clear()  # it changes what the writer may have kept
                 outcomes.append(Appended(request.act(tx), 0, ()))
             else:
                 waiting.append(request)
-        return outcomes + (append_many(tx, waiting, self.log) if waiting else [])
+        return outcomes + self._append(tx, waiting, patient=patient)
+
+    def _append(
+        self, tx: Transaction, requests: Sequence[AppendRequest], *, patient: bool
+    ) -> list[Any]:
+        if not requests:
+            return []
+        outcomes = append_many(tx, requests, self.log, patient=patient)
+        return [POSTPONED if isinstance(one, Postponed) else one for one in outcomes]
 
 
 def _log(options: OpenOptions) -> Log:
@@ -139,7 +165,10 @@ _DEPTH: Final = 128
 
 _OPTIONS: Final[Mapping[str, tuple[Callable[[Any], bool], str]]] = {
     "prefix": (_is_prefix, "Use up to 31 letters, digits and _, beginning with no digit."),
-    "schema": (lambda value: value in (None, "main"), "SQLite has no schemas: use prefix=."),
+    "schema": (
+        lambda value: value is None or (isinstance(value, str) and _NAME.match(value) is not None),
+        "Use up to 63 letters, digits and _, beginning with no digit.",
+    ),
     "migrate": (lambda value: value in ("auto", "check", "off"), "Use 'auto', 'check' or 'off'."),
     "durability": (lambda value: value in ("full", "as_is"), "Use 'full' or 'as_is'."),
     "limits": (_are_limits, f"Give Limits of positive integers, depth_max up to {_DEPTH}."),
@@ -151,12 +180,31 @@ _OPTIONS: Final[Mapping[str, tuple[Callable[[Any], bool], str]]] = {
 }
 
 
-def _database(options: OpenOptions, settings: Settings, *, ours: bool) -> SqliteDatabase:
-    return SqliteDatabase(
-        Naming(options.get("prefix", ""), options.get("schema")),
-        migrate=options.get("migrate", "auto"),
+def _database(
+    dialect: str, driver: str, options: OpenOptions, settings: Settings, *, ours: bool
+) -> Database:
+    schema = options.get("schema")
+    if dialect == "sqlite" and schema not in {None, "main"}:
+        raise InvalidInput(
+            "schema", f"{quoted(schema)} is not possible", "SQLite has no schemas: use prefix=."
+        )
+    naming = Naming(options.get("prefix", ""), schema, _DRIVERS[dialect][driver])
+    migrate = options.get("migrate", "auto")
+    safe = options.get("durability", "full") == "full"
+    if dialect == "sqlite":
+        return SqliteDatabase(
+            naming,
+            migrate=migrate,
+            busy_timeout_seconds=settings.busy_timeout_seconds,
+            check_connections=not ours and safe,
+        )
+    from eventstore.storage.postgres import PostgresDatabase  # noqa: PLC0415 (its drivers are an extra)
+
+    return PostgresDatabase(
+        naming,
+        migrate=migrate,
         busy_timeout_seconds=settings.busy_timeout_seconds,
-        check_connections=not ours and options.get("durability", "full") == "full",
+        check_settings=safe,
     )
 
 
@@ -165,39 +213,72 @@ def _parsed(url: str | URL) -> URL:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
         raise InvalidInput("url", "is not a database URL", _EXAMPLE) from None
-    if parsed.drivername in _SQLITE and parsed.host is not None:
+    dialect = parsed.get_backend_name()
+    if dialect not in _DRIVERS:
+        raise InvalidInput("url", f"{dialect} is not supported by this version", _EXAMPLE)
+    if dialect == "sqlite" and parsed.host is not None:
         raise InvalidInput("url", "names a host, but SQLite is a file", _EXAMPLE)
-    if parsed.get_backend_name() == "sqlite" and parsed.drivername not in _SQLITE:
-        raise InvalidInput("url", "names an unknown driver for SQLite", _EXAMPLE)
-    if parsed.get_backend_name() != "sqlite":
+    if "+" not in parsed.drivername:
+        parsed = parsed.set(drivername=f"{dialect}+{next(iter(_DRIVERS[dialect]))}")
+    driver = parsed.drivername.partition("+")[2]
+    if driver not in _DRIVERS[dialect]:
+        known = ", ".join(_DRIVERS[dialect])
+        raise InvalidInput(
+            "url", f"names an unknown driver for {dialect}", f"Use {known}. {_EXAMPLE}"
+        )
+    if find_spec(_MODULES[driver]) is None:
         raise InvalidInput(
             "url",
-            f"{parsed.get_backend_name()} is not supported by this version",
-            "Use sqlite:///chat.db.",
+            f"needs the driver {driver}, which is not installed",
+            "pip install 'conversation-eventstore[postgres]'",
         )
     return parsed
 
 
-def _check_dialect(target: object) -> None:
-    if isinstance(target, (Engine, AsyncEngine)) and target.dialect.name != "sqlite":
+_MODULES: Final = {
+    "pysqlite": "sqlite3",
+    "aiosqlite": "aiosqlite",
+    "psycopg": "psycopg",
+    "asyncpg": "asyncpg",
+}
+
+
+def _driver_of(engine: Engine | AsyncEngine) -> tuple[str, str]:
+    """Return the database and driver of an engine.
+
+    Raises:
+        InvalidInput: it is of neither kind.
+    """
+    dialect, driver = engine.dialect.name, engine.dialect.driver
+    driver = driver.removesuffix("_async")
+    if driver not in _DRIVERS.get(dialect, {}):
+        known = "; ".join(f"{name} with {' or '.join(kinds)}" for name, kinds in _DRIVERS.items())
         raise InvalidInput(
             "engine",
-            f"{target.dialect.name} is not supported by this version",
-            "Give an engine of SQLite.",
+            f"{dialect} with {driver} is not supported by this version",
+            f"Give an engine of {known}.",
         )
+    return dialect, driver
 
 
 def _url_executor(url: URL, options: OpenOptions, performer: Performer) -> UrlExecutor:
     settings = _settings(options)
-    in_memory = (
-        url.database in {None, "", MEMORY, f"file:{MEMORY}"} or url.query.get("mode") == "memory"
-    )
-    if not in_memory:
-        warn_about_network(str(url.database))
+    in_memory = False
+    dialect, driver = url.drivername.split("+")
+    if dialect == "sqlite":
+        in_memory = (
+            url.database in {None, "", MEMORY, f"file:{MEMORY}"}
+            or url.query.get("mode") == "memory"
+        )
+        if not in_memory:
+            warn_about_network(str(url.database))
+        url = url.set(drivername="sqlite")
+        connect_args = {"check_same_thread": False, **settings.connect_args}
+        settings = settings._replace(connect_args=connect_args)
     try:
         return UrlExecutor(
-            url.set(drivername="sqlite"),
-            _database(options, settings, ours=True),
+            url,
+            _database(dialect, driver, options, settings, ours=True),
             settings,
             performer,
             in_memory=in_memory,
@@ -219,18 +300,18 @@ def sync_executor(
     """
     _check(options)
     performer = Performer(_log(options))
-    _check_dialect(target)
     if isinstance(target, Engine):
         settings = _settings(options)
-        database = _database(options, settings, ours=False)
+        database = _database(*_driver_of(target), options, settings, ours=False)
         return OwnedEngine(target, database, settings, performer), performer.log
     if isinstance(target, AsyncEngine):
         raise InvalidInput(
             "engine", "is an AsyncEngine", "Give an Engine, or open an AsyncConversationStore."
         )
     url = _parsed(target)
-    if url.drivername == "sqlite+aiosqlite":
-        right = url.set(drivername="sqlite").render_as_string()
+    driver = url.drivername.partition("+")[2]
+    if driver in _ASYNC:
+        right = url.set(drivername=_ASYNC[driver]).render_as_string()
         raise InvalidInput(
             "url", "names an async driver", f"Use {right} here, or open an AsyncConversationStore."
         )
@@ -239,7 +320,7 @@ def sync_executor(
 
 async def async_executor(
     target: str | URL | AsyncEngine, options: OpenOptions
-) -> tuple[UrlExecutor | OwnedAsyncEngine, Log]:
+) -> tuple[UrlExecutor | OwnedAsyncEngine | AsyncUrlExecutor, Log]:
     """Open what an async store runs on.
 
     Raises:
@@ -248,10 +329,9 @@ async def async_executor(
     """
     _check(options)
     performer = Performer(_log(options))
-    _check_dialect(target)
+    settings = _settings(options)
     if isinstance(target, AsyncEngine):
-        settings = _settings(options)
-        database = _database(options, settings, ours=False)
+        database = _database(*_driver_of(target), options, settings, ours=False)
         owned = OwnedAsyncEngine(target, database, settings, performer)
         await owned.open()
         return owned, performer.log
@@ -260,4 +340,13 @@ async def async_executor(
             "engine", "is a sync Engine", "Give an AsyncEngine, or open a ConversationStore."
         )
     url = _parsed(target)
+    if url.drivername == "postgresql+asyncpg":
+        made = AsyncUrlExecutor(
+            url,
+            lambda: _database("postgresql", "asyncpg", options, settings, ours=True),
+            settings,
+            performer,
+        )
+        await made.open()
+        return made, performer.log
     return await asyncio.to_thread(_url_executor, url, options, performer), performer.log

@@ -16,7 +16,6 @@ import msgspec
 
 from eventstore.conversation import commands as c
 from eventstore.core import ids
-from eventstore.core.events import Position
 from eventstore.core.pages import PageOf
 from eventstore.errors import InvalidInput
 from eventstore.operations.events import Receipt
@@ -196,8 +195,7 @@ def value_of(write: Write[T], outcome: Outcome) -> T:
         raise outcome.error
     if write.receipt:
         assert isinstance(write.request, AppendRequest)  # noqa: S101 (only appends have receipts)
-        positions = tuple(Position(0, 0, position) for position in outcome.positions)
-        return Receipt(write.request.stream.text, outcome.version, positions)  # type: ignore[return-value]
+        return Receipt(write.request.stream.text, outcome.version, outcome.positions)  # type: ignore[return-value]
     if write.alone_in_list:
         return [outcome.result]  # type: ignore[return-value]
     return outcome.result  # type: ignore[no-any-return]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from msgspec.structs import replace
@@ -75,6 +75,9 @@ class AssistantDeciding:
         versions = list(fold_assistant(stream.id, self._history(stream)))
         return versions[-1] if versions else None
 
+    def looks_at(self, request: AppendRequest) -> Iterable[StreamKey]:  # noqa: ARG002
+        return ()
+
     def check(self, request: AppendRequest) -> None:
         """There are no guards but the expected version."""
 
@@ -119,6 +122,6 @@ class AssistantDeciding:
                     first.position,
                     first.recorded_at_us,
                     last.recorded_at_us,
-                    last.type == "AssistantDeleted",
+                    int(last.type == "AssistantDeleted"),
                 ),
             )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from eventstore.core.events import Decided, Event
+from eventstore.core.events import Decided, Event, StreamKey
 from eventstore.storage.append import AppendRequest, Log
 from eventstore.storage.transaction import Transaction
 
@@ -19,6 +19,9 @@ class PlainDeciding:
 
     def __init__(self, tx: Transaction, log: Log) -> None:
         """There is nothing to look up."""
+
+    def looks_at(self, request: AppendRequest) -> Iterable[StreamKey]:  # noqa: ARG002
+        return ()
 
     def check(self, request: AppendRequest) -> None:
         """There are no guards but the expected version."""

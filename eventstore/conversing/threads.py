@@ -6,7 +6,7 @@ rows are written once at the end.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from msgspec.structs import replace
@@ -20,6 +20,7 @@ from eventstore.conversation.state import FoldedThread
 from eventstore.conversing import results
 from eventstore.conversing.assistants import assistant_for_run
 from eventstore.conversing.forking import decide_fork
+from eventstore.core import ids
 from eventstore.core.events import Decided, Event, StreamKey
 from eventstore.projections.folding import fold_on, fold_thread
 from eventstore.projections.indexes import ContentIndex
@@ -67,6 +68,14 @@ class ThreadDeciding:
                 view = StoredThread(self._tx, self._log, stream.tenant, stream.id)
             self._views[stream] = view
         return view
+
+    def looks_at(self, request: AppendRequest) -> Iterable[StreamKey]:
+        tenant = request.stream.tenant
+        for command in request.commands:
+            if isinstance(command, c.ForkThread):
+                yield StreamKey(tenant, ids.THREAD, command.source_id)
+            elif isinstance(command, c.CreateRun) and command.assistant_id is not None:
+                yield StreamKey(tenant, ids.ASSISTANT, command.assistant_id)
 
     def check(self, request: AppendRequest) -> None:
         if request.options is not None and request.options.expected_head is not None:

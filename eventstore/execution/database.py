@@ -5,11 +5,15 @@ Execution never imports the SQL: ``storage`` has one class a database that keeps
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from sqlalchemy import Connection
 
-__all__ = ["Database"]
+__all__ = ["POSTPONED", "Database"]
+
+POSTPONED: Final = object()
+"""The outcome of a request that was not looked at, because another transaction has its stream. It
+is performed alone, on a connection of its own, so that those behind it need not wait."""
 
 
 class Database(Protocol):
@@ -17,9 +21,26 @@ class Database(Protocol):
 
     begin_write: str
     begin_read: str
+    postpones: bool
+    """Whether a batch may leave requests :data:`POSTPONED`."""
+    driver_errors: tuple[type[BaseException], ...]
+    retried: tuple[type[BaseException], ...]
+    """Translated errors after which the same transaction will succeed, since who won is done."""
 
     def prepare(self, connection: Any) -> None:  # noqa: ANN401 (a driver's connection)
         """Set up a connection that we made."""
+
+    def in_transaction(self, driver: Any) -> bool:  # noqa: ANN401
+        """Ask a driver's connection whether a transaction is open."""
+
+    def is_lost(self, driver: Any) -> bool:  # noqa: ANN401
+        """Tell whether a driver's connection can never be used again."""
+
+    def begin_on(self, connection: Connection, *, write: bool | None) -> None:
+        """Begin on a SQLAlchemy connection; with None the caller says how."""
+
+    def begin_within(self, connection: Connection) -> None:
+        """Begin the application's own transaction, if it has not yet."""
 
     def check(self, connection: Connection) -> None:
         """Refuse a connection of the application's that is not safe."""

@@ -16,6 +16,7 @@ import threading
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, nullcontext, suppress
+from functools import partial
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine
@@ -32,7 +33,8 @@ from eventstore.errors import (
     StoreUnavailable,
 )
 from eventstore.execution import forks
-from eventstore.execution.database import Database
+from eventstore.execution.database import POSTPONED, Database
+from eventstore.execution.retrying import finished, tried_again, tried_again_async
 from eventstore.execution.settings import Settings
 from eventstore.execution.shared_writer import (
     BATCH_MAX,
@@ -44,7 +46,7 @@ from eventstore.execution.shared_writer import (
 __all__ = ["OwnedAsyncEngine", "OwnedEngine", "act_within", "act_within_async"]
 
 T = TypeVar("T")
-_Perform = Callable[[Any, Sequence[Any]], list[Any]]
+_Perform = Callable[[Any, Sequence[Any], bool], list[Any]]
 
 
 class _Owned:
@@ -77,24 +79,27 @@ class _Owned:
                 "Make the engine and open the store in the child.",
             )
 
-    def _write_on(self, connection: Connection, requests: Sequence[Any]) -> list[Any]:
+    def _write_on(
+        self, connection: Connection, requests: Sequence[Any], *, patient: bool = False
+    ) -> list[Any]:
         """Run one transaction on a connection, from BEGIN to COMMIT."""
         tx = self._database.on_connection(connection)
         try:
             self._database.check(connection)
             connection.rollback()
-            _begin(connection, self._database.begin_write)
-            outcomes = self._perform(tx, requests)
+            self._database.begin_on(connection, write=True)
+            outcomes = self._perform(tx, requests, patient)
         except BaseException as error:
             with suppress(DBAPIError):  # then closing the connection does it
                 connection.rollback()
-            if isinstance(error, DBAPIError):
+            if isinstance(error, self._database.driver_errors):
                 raise self._database.translated(error) from error
             raise
         try:
             connection.commit()
-        except DBAPIError as error:
-            open_still = _is_in_transaction(connection)
+        except self._database.driver_errors as error:
+            driver = connection.connection.driver_connection
+            open_still = self._database.in_transaction(driver)
             with suppress(DBAPIError):
                 connection.rollback()
             raise self._database.translated_commit(error, rolled_back=open_still) from error
@@ -104,9 +109,9 @@ class _Owned:
     def _read_on(self, connection: Connection, look: Callable[[Any], T]) -> T:
         tx = self._database.on_connection(connection)
         try:
-            _begin(connection, self._database.begin_read)
+            self._database.begin_on(connection, write=False)
             found = look(tx)
-        except DBAPIError as error:
+        except self._database.driver_errors as error:
             raise self._database.translated(error) from error
         finally:
             with suppress(DBAPIError):
@@ -118,9 +123,9 @@ class _Owned:
         try:
             self._database.check(connection)
             connection.rollback()
-            _begin(connection)
+            self._database.begin_on(connection, write=None)
             self._database.migrate(connection)
-        except DBAPIError as error:
+        except self._database.driver_errors as error:
             raise self._database.translated(error) from error
 
 
@@ -141,14 +146,21 @@ class OwnedEngine(_Owned):
             patience_seconds=settings.busy_timeout_seconds,
         )
 
-    def _write_batch(self, requests: Sequence[Any]) -> list[Any]:
-        with self._single, self._connected() as connection:
-            return self._write_on(connection, requests)
+    def _write_batch(self, requests: Sequence[Any], *, patient: bool = False) -> list[Any]:
+        def attempt() -> list[Any]:
+            with self._connected() as connection:
+                return self._write_on(connection, requests, patient=patient)
+
+        with self._single:
+            return tried_again(self._database, attempt)
 
     def write(self, request: Any) -> Any:  # noqa: ANN401
         """Perform a request in a transaction shared with whoever waits."""
         self._ready()
-        return self._writer.submit(request)
+        outcome = self._writer.submit(request)
+        if outcome is POSTPONED:
+            [outcome] = self._write_batch([request], patient=True)
+        return outcome
 
     def read(self, look: Callable[[Any], T]) -> T:
         """Run a function on one snapshot."""
@@ -160,7 +172,7 @@ class OwnedEngine(_Owned):
     def _connected(self) -> Iterator[Connection]:
         try:
             connection = self._engine.connect()
-        except DBAPIError as error:
+        except self._database.driver_errors as error:
             raise self._database.translated(error) from error
         except PoolTimeout as error:
             raise StoreBusy("every connection of the engine's pool is in use") from error
@@ -235,13 +247,17 @@ class OwnedAsyncEngine(_Owned):
         self._queue.append(entry)
         self._serve_if_need_be()
         try:
-            return await asyncio.shield(entry.future)
+            outcome = await asyncio.shield(entry.future)
         except asyncio.CancelledError:
             if entry in self._queue:
                 self._queue.remove(entry)
             else:
                 await _settled(entry.future)
             raise
+        if outcome is POSTPONED:
+            alone = self._transact([request], patient=True)
+            [outcome] = await finished(asyncio.ensure_future(alone))
+        return outcome
 
     async def _await_room(self) -> None:
         try:
@@ -276,10 +292,7 @@ class OwnedAsyncEngine(_Owned):
 
     async def _write_all(self, batch: Sequence[_Entry]) -> None:
         try:
-            async with self._single, self._connected() as connection:
-                outcomes = await connection.run_sync(
-                    self._write_on, [entry.request for entry in batch]
-                )
+            outcomes = await self._transact([entry.request for entry in batch])
         except (StoreBusy, OutcomeUnknown) as error:
             for entry in batch:
                 entry.fail(same_again(error))
@@ -293,6 +306,15 @@ class OwnedAsyncEngine(_Owned):
             for entry, outcome in zip(batch, outcomes, strict=True):
                 entry.future.set_result(outcome)
 
+    async def _transact(self, requests: Sequence[Any], *, patient: bool = False) -> list[Any]:
+        async def attempt() -> list[Any]:
+            async with self._connected() as connection:
+                write = partial(self._write_on, patient=patient)
+                return await connection.run_sync(write, requests)
+
+        async with self._single:
+            return await tried_again_async(self._database, attempt)
+
     async def read_async(self, look: Callable[[Any], T]) -> T:
         """Run a function on one snapshot."""
         self._ready_here()
@@ -304,7 +326,7 @@ class OwnedAsyncEngine(_Owned):
         async with AsyncExitStack() as stack:
             try:
                 connection = await stack.enter_async_context(self._engine.connect())
-            except DBAPIError as error:
+            except self._database.driver_errors as error:
                 raise self._database.translated(error) from error
             except PoolTimeout as error:
                 raise StoreBusy("every connection of the engine's pool is in use") from error
@@ -349,15 +371,14 @@ def act_within(connection: Connection, database: Database, act: Callable[[Any], 
             "Give the Connection of your own transaction; AsyncConnection for the async store.",
         )
     try:
-        if not _is_in_transaction(connection):
-            _begin(connection, database.begin_write)
+        database.begin_within(connection)
         with _savepoint(connection):
             return act(database.on_connection(connection, remembers=False))
     except ResourceClosedError as error:
         raise InvalidInput(
             "connection", "is closed", "Give one with an open transaction."
         ) from error
-    except DBAPIError as error:
+    except database.driver_errors as error:
         raise database.translated(error, on_own_connection=True) from error
 
 
@@ -390,35 +411,3 @@ async def act_within_async(
             "Give the AsyncConnection of your own open transaction.",
         )
     return await connection.run_sync(act_within, database, act)
-
-
-def _begin(connection: Connection, statement: str | None = None) -> None:
-    """Begin with ``statement``, or leave the statement to the caller.
-
-    An application's listener for "begin" may have the driver begin its own way: that is ended.
-
-    Raises:
-        StoreUnavailable: ``"unsafe_settings"``, on a connection whose ``commit()`` does nothing.
-    """
-    if getattr(_driver(connection), "autocommit", None) is True:
-        raise StoreUnavailable(
-            "unsafe_settings",
-            "the engine's connections are made with autocommit=True, where commit() does nothing",
-            "Leave autocommit out of its connect_args.",
-        )
-    if not connection.in_transaction():
-        connection.begin()
-    if _is_in_transaction(connection):
-        connection.exec_driver_sql("ROLLBACK")
-    if statement is not None:
-        connection.exec_driver_sql(statement)
-
-
-def _is_in_transaction(connection: Connection) -> bool:
-    """Ask the driver; SQLAlchemy only knows what it was told, and not every driver begins then."""
-    return bool(_driver(connection).in_transaction)
-
-
-def _driver(connection: Connection) -> Any:  # noqa: ANN401 (each driver has its own)
-    """Return what is behind SQLAlchemy's adapter, which does not show its transaction."""
-    return connection.connection.driver_connection

@@ -1,31 +1,35 @@
-"""Running on SQLite connections of our own: one that writes, a pool that reads.
+"""Running on connections of our own, with a sync driver: one that writes, a pool that reads.
 
-Used by both faces for ``sqlite:///…`` and ``sqlite+aiosqlite:///…``. The writing connection belongs
-to whoever leads the :class:`~eventstore.execution.shared_writer.SharedWriter`; statements run on
-the driver's connection, because SQLAlchemy's own ``execute`` costs 40 µs and a driver's 2. Reads
-see one snapshot each. In memory (``sqlite://``) there is a single connection for everything,
-guarded by a lock: a second one would see an empty database.
+Used by both faces for ``sqlite:///…``, ``sqlite+aiosqlite:///…`` and ``postgresql+psycopg://…``.
+The writing connection belongs to whoever leads the
+:class:`~eventstore.execution.shared_writer.SharedWriter`; statements run on the driver's
+connection, because SQLAlchemy's own ``execute`` costs 40 µs and a driver's 2. Reads see one
+snapshot each. In memory (``sqlite://``) there is a single connection for everything, guarded by a
+lock: a second one would see an empty database.
+
+A connection that was lost while idle (the server was restarted) is made again before anything is
+said on it; a read is simply done again. A write is tried again only where the database says that
+another transaction won a race, and nothing was written.
 """
 
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 import threading
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from typing import Any, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import PoolProxiedConnection, QueuePool, StaticPool
 
 from eventstore.errors import StoreBusy, StoreClosed, StoreUnavailable
 from eventstore.execution import forks
-from eventstore.execution.database import Database
+from eventstore.execution.database import POSTPONED, Database
 from eventstore.execution.owned import act_within, act_within_async
+from eventstore.execution.retrying import finished, tried_again
 from eventstore.execution.settings import Settings
 from eventstore.execution.shared_writer import SharedWriter
 
@@ -43,7 +47,7 @@ class UrlExecutor:
         url: URL,
         database: Database,
         settings: Settings,
-        perform: Callable[[Any, Sequence[Any]], list[Any]],
+        perform: Callable[[Any, Sequence[Any], bool], list[Any]],
         *,
         in_memory: bool,
     ) -> None:
@@ -71,7 +75,7 @@ class UrlExecutor:
             self._connect()
         except Exception as error:
             self._engine.dispose()
-            if isinstance(error, sqlite3.Error | DBAPIError):
+            if isinstance(error, self._database.driver_errors):
                 raise self._database.translated(error) from error
             raise
         self._readers = ThreadPoolExecutor(self._settings.readers, "eventstore-reader")
@@ -81,13 +85,12 @@ class UrlExecutor:
             patience_seconds=self._settings.busy_timeout_seconds,
         )
 
-    def _connect(self) -> sqlite3.Connection:
+    def _connect(self) -> Any:  # noqa: ANN401 (a driver's connection)
         """Make the connection that writes."""
         self._writing: PoolProxiedConnection | None = self._engine.raw_connection()
-        driver: sqlite3.Connection = self._writing.driver_connection  # type: ignore[assignment]
-        self._driver: sqlite3.Connection | None = driver
-        self._written = self._database.on_writer(driver)
-        return driver
+        self._driver: Any = self._writing.driver_connection
+        self._written = self._database.on_writer(self._driver)
+        return self._driver
 
     def _disconnect(self) -> None:
         """Close every connection."""
@@ -104,7 +107,7 @@ class UrlExecutor:
         engine = create_engine(
             self._url,
             hide_parameters=True,
-            connect_args={"check_same_thread": False, **self._settings.connect_args},
+            connect_args=dict(self._settings.connect_args),
             **pool,
         )
         event.listen(engine, "connect", lambda driver, _: self._database.prepare(driver))
@@ -161,54 +164,109 @@ class UrlExecutor:
     def write(self, request: Q) -> Any:  # noqa: ANN401
         """Perform a request in a transaction shared with whoever waits."""
         self._ready()
-        return self._writer.submit(request)
+        outcome = self._writer.submit(request)
+        return self._write_alone(request) if outcome is POSTPONED else outcome
 
     def write_async(self, request: Q) -> Awaitable[Any]:
         """Do the same for a task."""
         self._ready()
-        return self._writer.submit_async(request)
+        written = self._writer.submit_async(request)
+        return self._patiently(request, written) if self._database.postpones else written
+
+    async def _patiently(self, request: Q, written: Awaitable[Any]) -> Any:  # noqa: ANN401
+        outcome = await written
+        if outcome is POSTPONED:
+            loop = asyncio.get_running_loop()
+            return await finished(loop.run_in_executor(None, self._write_alone, request))
+        return outcome
 
     def _write_batch(self, requests: Sequence[Any]) -> list[Any]:
         """Run one transaction on the writing connection."""
         with self._passage, self._single:
-            driver = self._driver or self._connected_again()
+            return tried_again(self._database, lambda: self._write_once(requests))
+
+    def _write_once(self, requests: Sequence[Any]) -> list[Any]:
+        tx = None
+        try:
+            driver = self._begun()
             tx = self._written
+            tx.begun()
+            outcomes = self._perform(tx, requests, False)  # noqa: FBT003 (a callable)
+            self._commit(driver)
+        except BaseException as error:
+            self._abandon(tx)
+            if isinstance(error, self._database.driver_errors):
+                raise self._database.translated(error) from error
+            raise
+        self._database.committed(tx)
+        return outcomes
+
+    def _write_alone(self, request: Any) -> Any:  # noqa: ANN401
+        """Run one request's transaction on a connection of its own, and wait for what it needs."""
+        with self._passage, self._single:
+            [outcome] = tried_again(self._database, lambda: self._write_pooled(request))
+        return outcome
+
+    def _write_pooled(self, request: Any) -> list[Any]:  # noqa: ANN401
+        with self._pooled() as pooled:
+            driver: Any = pooled.driver_connection
+            tx = self._database.on_driver(driver)
             try:
-                _roll_back(driver)  # what an interrupted or failed rollback left open
                 driver.execute(self._database.begin_write)
-                tx.begun()
-                outcomes = self._perform(tx, requests)
+                outcomes = self._perform(tx, [request], True)  # noqa: FBT003
                 self._commit(driver)
             except BaseException as error:
-                tx.rolled_back()
-                self._abandon(driver)
-                if isinstance(error, sqlite3.Error):
+                self._roll_back(driver)
+                if isinstance(error, self._database.driver_errors):
                     raise self._database.translated(error) from error
                 raise
             self._database.committed(tx)
-        return outcomes
+            return outcomes
 
-    def _connected_again(self) -> sqlite3.Connection:
+    def _begun(self) -> Any:  # noqa: ANN401
+        """Return the writing connection with a transaction open, made anew if it was lost."""
+        driver: Any = self._driver or self._connect()
         try:
-            return self._connect()
-        except (sqlite3.Error, DBAPIError) as error:
-            raise self._database.translated(error) from error
+            self._roll_back(driver)  # what an interrupted or failed rollback left open
+            driver.execute(self._database.begin_write)
+        except self._database.driver_errors:
+            if not self._database.is_lost(driver):
+                raise
+            self._drop_writing()
+            driver = self._connect()
+            driver.execute(self._database.begin_write)
+        return driver
 
-    def _commit(self, driver: sqlite3.Connection) -> None:
+    def _commit(self, driver: Any) -> None:  # noqa: ANN401
         try:
             driver.execute("COMMIT")
-        except sqlite3.Error as error:
-            open_still = driver.in_transaction
+        except self._database.driver_errors as error:
+            open_still = self._database.in_transaction(driver)
             raise self._database.translated_commit(error, rolled_back=open_still) from error
 
-    def _abandon(self, driver: sqlite3.Connection) -> None:
+    def _abandon(self, tx: Any) -> None:  # noqa: ANN401
         """Leave nothing of a transaction; a connection that cannot roll back is closed instead."""
+        if tx is not None:
+            tx.rolled_back()
+        driver = self._driver
+        if driver is None:
+            return
         try:
-            _roll_back(driver)
-        except sqlite3.Error:
-            if self._writing is not None and not self._in_memory:
-                self._writing.invalidate()
-                self._writing = self._driver = None
+            self._roll_back(driver)
+        except self._database.driver_errors:
+            self._drop_writing()
+        else:
+            if self._database.is_lost(driver):
+                self._drop_writing()
+
+    def _drop_writing(self) -> None:
+        if self._writing is not None and not self._in_memory:
+            self._writing.invalidate()
+            self._writing = self._driver = None
+
+    def _roll_back(self, driver: Any) -> None:  # noqa: ANN401
+        if self._database.in_transaction(driver):
+            driver.execute("ROLLBACK")
 
     # -- reading -------------------------------------------------------------------------------
 
@@ -220,29 +278,44 @@ class UrlExecutor:
     def _read(self, look: Callable[[Any], T]) -> T:
         with self._passage, self._single:
             if self._in_memory:
-                assert self._driver is not None  # noqa: S101 (in memory it is there until closed)
                 return self._look(self._driver, look)
-            try:
-                pooled = self._engine.raw_connection()
-            except (sqlite3.Error, DBAPIError) as error:
-                raise self._database.translated(error) from error
-            except PoolTimeout as error:
-                raise StoreBusy("every connection that reads is in use") from error
-            try:
-                return self._look(pooled.driver_connection, look)  # type: ignore[arg-type]
-            finally:
-                pooled.close()
+            with self._pooled() as pooled:
+                driver = pooled.driver_connection
+                try:
+                    return self._look(driver, look)
+                except StoreUnavailable:
+                    if not self._database.is_lost(driver):
+                        raise
+            self._engine.dispose()  # the others in the pool were lost with it
+            with self._pooled() as pooled:
+                return self._look(pooled.driver_connection, look)
 
-    def _look(self, driver: sqlite3.Connection, look: Callable[[Any], T]) -> T:
+    @contextmanager
+    def _pooled(self) -> Iterator[PoolProxiedConnection]:
+        """Lend a connection of the pool; one that was lost meanwhile does not go back."""
+        try:
+            pooled = self._engine.raw_connection()
+        except PoolTimeout as error:
+            raise StoreBusy("every connection that reads is in use") from error
+        except self._database.driver_errors as error:
+            raise self._database.translated(error) from error
+        try:
+            yield pooled
+        finally:
+            if self._database.is_lost(pooled.driver_connection):
+                pooled.invalidate()
+            pooled.close()
+
+    def _look(self, driver: Any, look: Callable[[Any], T]) -> T:  # noqa: ANN401
         tx = self._database.on_driver(driver)
         try:
-            _roll_back(driver)  # what an interrupted or failed rollback left open
+            self._roll_back(driver)  # what an interrupted or failed rollback left open
             driver.execute(self._database.begin_read)
             try:
                 found = look(tx)
             finally:
-                _roll_back(driver)
-        except sqlite3.Error as error:
+                self._roll_back(driver)
+        except self._database.driver_errors as error:
             raise self._database.translated(error) from error
         self._database.committed(tx)
         return found
@@ -287,8 +360,3 @@ class UrlExecutor:
     async def close_async(self) -> None:
         """Do the same without blocking the event loop."""
         await asyncio.to_thread(self.close)
-
-
-def _roll_back(driver: sqlite3.Connection) -> None:
-    if driver.in_transaction:
-        driver.execute("ROLLBACK")

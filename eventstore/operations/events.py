@@ -143,7 +143,7 @@ def recorded(log: Log, stored: StoredEvent) -> RecordedEvent:
         if stored.content is not None:
             content = codec.decode_any(log.content_codec.unseal(stored.content, stored.subject))
     return RecordedEvent(
-        position=Position(0, 0, stored.position),
+        position=stored.position,
         stream_id=stored.stream.text,
         version=stored.version,
         event_id=ids.show(ids.EVENT, stored.event_id),
@@ -208,15 +208,15 @@ def read_all(
 
     ``after`` is an event's ``position``, or the text of one.
     """
-    start = 0 if after is None else Position.parse(_position_text(after)).sequence
+    start = log_reading.START if after is None else Position.parse(_position_text(after))
     limit = _checked_count(limit)
 
-    def page(place: tuple[int, int | None]) -> Read[Any]:
+    def page(place: tuple[Position, int | None]) -> Read[Any]:
         return Read(lambda tx: look(tx, *place))
 
-    def look(tx: Transaction, edge: int, left: int | None) -> tuple[list[RecordedEvent], Any]:
+    def look(tx: Transaction, edge: Position, left: int | None) -> tuple[list[RecordedEvent], Any]:
         size = log_reading.PAGE if left is None else min(left, log_reading.PAGE)
-        found = log_reading.read_all(tx, scope.tenant, after=edge, limit=size)
+        found = log_reading.read_all(tx, log_reading.Filter(scope.tenant), after=edge, limit=size)
         rest = None if left is None else left - len(found)
         done = len(found) < size or rest == 0
         following = None if done else (found[-1].position, rest)

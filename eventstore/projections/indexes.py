@@ -6,12 +6,13 @@ the external ids of messages. Both hold what can be personal, so erasure deletes
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final, TypeAlias
 
 from eventstore.conversation import events as e
 from eventstore.core.events import Event, StreamKey
 from eventstore.storage.interning import find_tenant
+from eventstore.storage.statements import Insert
 from eventstore.storage.transaction import Transaction
 
 __all__ = [
@@ -23,13 +24,11 @@ __all__ = [
 ]
 
 _CLEAR: Final = "DELETE FROM {thread_metadata} WHERE tenant = ? AND thread = ?"
-_INSERT: Final = "INSERT INTO {thread_metadata} (tenant, thread, key, value) VALUES (?, ?, ?, ?)"
+_INSERT: Final = Insert("thread_metadata", ("tenant", "thread", "key", "value"))
 _METADATA: Final = "SELECT key, value FROM {thread_metadata} WHERE tenant = ? AND thread = ?"
 _NAMES: Final = "SELECT external_id, message FROM {external_ids} WHERE tenant = ? AND thread = ?"
-_NAME: Final = (
-    "INSERT INTO {external_ids} (tenant, thread, external_id, message) VALUES (?, ?, ?, ?)"
-    " ON CONFLICT DO NOTHING"
-)
+_NAMED: Final = ("tenant", "thread", "external_id", "message")
+_NAME: Final = Insert("external_ids", _NAMED, conflict=_NAMED)
 _FORGET: Final = "DELETE FROM {external_ids} WHERE tenant = ? AND thread = ?"
 _FIND: Final = (
     "SELECT message FROM {external_ids} WHERE tenant = ? AND thread = ? AND external_id = ?"
@@ -98,20 +97,20 @@ class ContentIndex:
             tenant = find_tenant(tx, thread.tenant)
             assert tenant is not None  # noqa: S101 (the event interned it)
             tx.run(_CLEAR, (tenant, thread.id))
-            tx.many(_INSERT, _metadata_rows(tenant, thread.id, metadata))
+            tx.write(_INSERT, _metadata_rows(tenant, thread.id, metadata))
         if self._names:
             names = [
                 (find_tenant(tx, thread.tenant), thread.id, external_id, message_id)
                 for thread, external_id, message_id in self._names
             ]
-            tx.many(_NAME, names)
+            tx.write(_NAME, names)
         self._metadata.clear()
         self._names.clear()
 
 
 def _metadata_rows(
     tenant: int, thread: bytes, metadata: Mapping[str, Any]
-) -> Iterable[tuple[int, bytes, str, str]]:
+) -> list[tuple[int, bytes, str, str]]:
     texts = [(key, metadata_text(value)) for key, value in metadata.items()]
     return [(tenant, thread, key, text) for key, text in texts if text is not None]
 

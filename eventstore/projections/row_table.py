@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 
+from eventstore.storage.statements import Insert
 from eventstore.storage.transaction import Transaction
 
 __all__ = ["RowTable", "join_calls", "split_calls"]
@@ -13,7 +14,7 @@ R = TypeVar("R")
 
 
 class _Texts(NamedTuple):
-    upsert: str
+    upsert: Insert
     select: str
     delete: str
 
@@ -39,15 +40,9 @@ class RowTable(Generic[R]):
 
     @staticmethod
     def _made_texts(name: str, key: Sequence[str], values: Sequence[str]) -> _Texts:
-        columns = ["tenant", "thread", *key, *values]
-        marks = ", ".join("?" * len(columns))
-        conflict = ", ".join([*key, "tenant", "thread"])
-        action = "NOTHING"
-        if values:
-            action = "UPDATE SET " + ", ".join(f"{value} = excluded.{value}" for value in values)
+        columns = ("tenant", "thread", *key, *values)
         return _Texts(
-            f"INSERT INTO {{{name}}} ({', '.join(columns)}) VALUES ({marks})"
-            f" ON CONFLICT ({conflict}) DO {action}",
+            Insert(name, columns, (*key, "tenant", "thread"), tuple(values)),
             f"SELECT {', '.join(['thread', *key, *values])} FROM {{{name}}}"
             " WHERE tenant = ? AND thread = ?",
             f"DELETE FROM {{{name}}} WHERE tenant = ? AND thread = ?",
@@ -56,7 +51,7 @@ class RowTable(Generic[R]):
     def write(self, tx: Transaction, rows: Iterable[tuple[int, bytes, R]]) -> None:
         """Insert or replace rows, each with its tenant and thread."""
         encode = self.encode
-        tx.many(
+        tx.write(
             self._texts.upsert, [(tenant, thread, *encode(row)) for tenant, thread, row in rows]
         )
 

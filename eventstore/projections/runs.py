@@ -29,7 +29,7 @@ def _encode_run(row: RunRow) -> tuple[Any, ...]:
         row.changed,
         row.assistant_id,
         row.regenerates,
-        row.started,
+        int(row.started),
         row.started_head,
         row.last_message,
         join_calls(row.pending_calls),

@@ -70,7 +70,7 @@ _KEPT_MESSAGES: Final = 64
 
 _RANGE: Final = (
     f"SELECT {', '.join(f'm.{column}' for column in MESSAGES.columns)},"
-    " e.position, e.version, e.event_id, e.type, e.schema_version, e.recorded_at,"
+    " e.epoch, e.xid, e.position, e.version, e.event_id, e.type, e.schema_version, e.recorded_at,"
     " e.data, e.content, e.salt, e.commitment, e.subject, e.metadata, e.hash"
     " FROM {messages} m JOIN {events} e ON e.tenant = m.tenant AND e.category = ?"
     " AND e.stream = m.thread AND e.version = coalesce(m.queued_version, m.version)"
@@ -124,7 +124,7 @@ class StoredThread:
         known = self._known[ThreadRow]
         if None in known:
             return known[None]  # type: ignore[no-any-return]
-        return self._row(ThreadRow, None, "1")  # type: ignore[no-any-return]
+        return self._row(ThreadRow, None, "true")  # type: ignore[no-any-return]
 
     def message(self, message_id: bytes) -> MessageRow | None:
         row: MessageRow | None = self._row(MessageRow, message_id, "message = ?", message_id)
@@ -395,7 +395,7 @@ class StoredThread:
         for columns in self._tx.all(_RANGE, (category, *where)):
             row = decode_message(columns)
             self._keep(MessageRow, row.message_id, row)
-            stored = read.StoredEvent(columns[16], stream, *columns[17:])
+            stored = read.stored_event(stream, columns[16:])
             self._events[stored.version] = read.as_event(self._log, stored)
             if row.place is not None:
                 points.setdefault(row.place, None)

@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple
 
 from eventstore.conversation.rows import ForkPoint, Place, ThreadRow
 from eventstore.projections.row_table import RowTable
+from eventstore.storage.statements import Update
 from eventstore.storage.transaction import Transaction
 
 __all__ = ["HEADS", "THREADS", "HeadMove"]
@@ -20,9 +21,9 @@ def _encode(row: ThreadRow) -> tuple[Any, ...]:
         row.created_at_us,
         row.updated_at_us,
         row.head,
-        row.archived,
-        row.deleted,
-        row.changed,
+        int(row.archived),
+        int(row.deleted),
+        int(row.changed),
         row.open_runs,
         row.queued_messages,
         row.removed_messages,
@@ -97,13 +98,11 @@ class HeadMove(NamedTuple):
 class _Heads:
     """Writes three columns instead of twenty, in half the time: the most frequent change of all."""
 
-    _UPDATE: Final = (
-        "UPDATE {threads} SET version = ?, updated_at = ?, head = ? WHERE tenant = ? AND thread = ?"
-    )
+    _UPDATE: Final = Update("threads", ("version", "updated_at", "head"), ("tenant", "thread"))
 
     def write(self, tx: Transaction, moves: Iterable[tuple[int, bytes, HeadMove]]) -> None:
         """Update the rows of threads that exist."""
-        tx.many(
+        tx.write(
             self._UPDATE,
             [
                 (move.row.version, move.row.updated_at_us, move.row.head, tenant, thread)

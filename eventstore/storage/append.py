@@ -5,14 +5,14 @@ stream's head once, decides the requests in the order they were sent, and writes
 table for all of them. A request that is refused leaves before anything is written and disturbs
 nobody. What decides, and what projects, comes in as a :class:`Deciding` per category.
 
-Versions are numbered from the head inside the transaction, which holds the database's write lock
-(on SQLite) from its first statement, so they have no gaps and no doubles. ``recorded_at`` is one
+Versions are numbered from the heads, which the transaction takes before it decides anything (see
+:mod:`~eventstore.storage.ordering`), so they have no gaps and no doubles. ``recorded_at`` is one
 reading of the clock per transaction, never below the stream's last.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from hashlib import sha256
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
@@ -21,7 +21,7 @@ import msgspec
 from eventstore.core import chain, codec, expectations, ids
 from eventstore.core.catalogue import Catalogue
 from eventstore.core.codec import ContentCodec
-from eventstore.core.events import Decided, Event, EventData, StreamKey
+from eventstore.core.events import Decided, Event, EventData, Position, StreamKey
 from eventstore.core.expectations import Expectation
 from eventstore.core.json_values import Limits
 from eventstore.core.sources import Dice, Sources
@@ -32,6 +32,8 @@ from eventstore.storage.interning import (
     intern_category,
     intern_tenant,
 )
+from eventstore.storage.ordering import HeadRow, Heads, Place, Placing
+from eventstore.storage.statements import Insert, Update
 from eventstore.storage.transaction import Transaction
 
 __all__ = [
@@ -41,6 +43,7 @@ __all__ = [
     "Failed",
     "Log",
     "Outcome",
+    "Postponed",
     "append_many",
 ]
 
@@ -68,7 +71,7 @@ class Appended(NamedTuple):
 
     result: Any
     version: int
-    positions: tuple[int, ...]
+    positions: tuple[Position, ...]
     """Empty for a repeat: nothing was added."""
 
 
@@ -76,6 +79,12 @@ class Failed(NamedTuple):
     """A request that was turned away; nothing of it was written."""
 
     error: ConversationStoreError
+
+
+class Postponed(NamedTuple):
+    """A request that was not looked at: another transaction has the head of this stream."""
+
+    stream: StreamKey
 
 
 Outcome: TypeAlias = Appended | Failed
@@ -86,6 +95,9 @@ class Deciding(Protocol):
 
     looks_elsewhere: frozenset[type[Any]]
     """Commands whose deciding reads other streams, or the log itself."""
+
+    def looks_at(self, request: AppendRequest) -> Iterable[StreamKey]:
+        """Return the other streams that must not move while the request is decided."""
 
     def check(self, request: AppendRequest) -> None:
         """Hold the request's own guards, once, before its first command is decided."""
@@ -127,65 +139,93 @@ class Log(NamedTuple):
 class _Head:
     """A stream's end, as this transaction moves it."""
 
-    __slots__ = ("category", "hash", "key", "new", "prefix", "recorded_at_us", "tenant", "version")
+    __slots__ = (
+        "category",
+        "epoch",
+        "hash",
+        "key",
+        "new",
+        "prefix",
+        "recorded_at_us",
+        "tenant",
+        "version",
+        "xid",
+    )
 
-    def __init__(
-        self, key: StreamKey, tenant: int | None, category: int | None, row: Sequence[Any] | None
-    ) -> None:
+    def __init__(self, key: StreamKey, place: Place | None, row: HeadRow | None) -> None:
         self.key = key
-        self.tenant = tenant
-        self.category = category
-        self.version: int
-        self.recorded_at_us: int
-        self.hash: bytes
-        self.version, self.recorded_at_us, self.hash = row or (0, 0, chain.GENESIS)
+        self.tenant: int | None = None
+        self.category: int | None = None
+        if place is not None:
+            self.tenant, self.category, _ = place
         self.prefix = chain.stream_prefix(key.tenant, key.text)
         self.new = row is None
+        self.back_to(row or _NO_EVENTS)
+
+    def state(self) -> HeadRow:
+        return HeadRow(self.version, self.recorded_at_us, self.hash, self.epoch, self.xid)
+
+    def back_to(self, state: HeadRow) -> None:
+        self.version, self.recorded_at_us, self.hash, self.epoch, self.xid = state
+
+
+_NO_EVENTS = HeadRow(0, 0, chain.GENESIS, 0, 0)
 
 
 _RANDOM_BYTES = 64
 """What a message takes: its id, its event's id, and the salt of its content."""
 
-_KEPT, _LAST = "heads of streams", "last position"
+_KEPT = "heads of streams"
 _HEADS_KEPT = 16_384
 """Heads the writer keeps from one transaction to the next, about 500 bytes each."""
 
-_HEAD = (
-    "SELECT version, recorded_at, hash FROM {streams}"
-    " WHERE tenant = ? AND category = ? AND stream = ?"
+_KEY = ("tenant", "category", "stream")
+_HEAD = ("version", "recorded_at", "hash", "epoch", "xid")
+_INSERT_EVENT = Insert(
+    "events",
+    (
+        "position",
+        "epoch",
+        "xid",
+        *_KEY,
+        "version",
+        "event_id",
+        "type",
+        "schema_version",
+        "recorded_at",
+        "data",
+        "content",
+        "salt",
+        "commitment",
+        "subject",
+        "metadata",
+        "hash",
+    ),
 )
-_LAST_POSITION = "SELECT seq FROM sqlite_sequence WHERE name = ?"  # SQLite's own table
-_INSERT_EVENT = (
-    "INSERT INTO {events} (position, tenant, category, stream, version, event_id, type,"
-    " schema_version, recorded_at, data, content, salt, commitment, subject, metadata, hash)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-)
-_INSERT_HEAD = (
-    "INSERT INTO {streams} (version, recorded_at, hash, tenant, category, stream)"
-    " VALUES (?, ?, ?, ?, ?, ?)"
-)
-_UPDATE_HEAD = (
-    "UPDATE {streams} SET version = ?, recorded_at = ?, hash = ?"
-    " WHERE tenant = ? AND category = ? AND stream = ?"
-)
+_INSERT_HEAD = Insert("streams", (*_HEAD, *_KEY))
+_UPDATE_HEAD = Update("streams", _HEAD, _KEY)
 _FIND_KEY = (
     "SELECT salt, digest, first_version, last_version, ends FROM {idempotency_keys}"
     " WHERE tenant = ? AND category = ? AND stream = ? AND key = ?"
 )
-_INSERT_KEY = (
-    "INSERT INTO {idempotency_keys}"
-    " (tenant, category, stream, key, salt, digest, first_version, last_version, ends)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_INSERT_KEY = Insert(
+    "idempotency_keys",
+    (*_KEY, "key", "salt", "digest", "first_version", "last_version", "ends"),
 )
 
 
-def append_many(tx: Transaction, requests: Sequence[AppendRequest], log: Log) -> list[Outcome]:
+def append_many(
+    tx: Transaction, requests: Sequence[AppendRequest], log: Log, *, patient: bool = True
+) -> list[Outcome | Postponed]:
     """Append the events that many requests lead to; one outcome a request, in order.
+
+    Requests to a stream that another transaction has are waited for, or come back as
+    :class:`Postponed` if not ``patient``.
 
     What it raises, from the database or for a stream that cannot be read, belongs to no request
     alone: then the whole transaction must be rolled back, and each request may be tried by itself.
     """
-    return _Batch(tx, log, requests).take_all()
+    return _Batch(tx, log, requests).take_all(patient=patient)
 
 
 class _Batch:
@@ -203,9 +243,16 @@ class _Batch:
         self._event_rows: list[tuple[Any, ...]] = []
         self._key_rows: list[tuple[Any, ...]] = []
         self._keys: dict[tuple[StreamKey, str], Sequence[Any]] = {}
+        self._placing: Placing | None = None
 
-    def take_all(self) -> list[Outcome]:
-        outcomes = [self._take(request) for request in self._requests]
+    def take_all(self, *, patient: bool) -> list[Outcome | Postponed]:
+        held = self._take_heads(patient=patient)
+        outcomes: list[Outcome | Postponed] = [
+            Postponed(waited)
+            if held and (waited := self._waits_for(request, held)) is not None
+            else self._take(request)
+            for request in self._requests
+        ]
         self._write()
         if len(self._heads) > _HEADS_KEPT:
             self._heads.clear()
@@ -217,8 +264,8 @@ class _Batch:
             self._write()  # what it reads may have been decided in this very batch
         many = len(request.commands) > 1
         mark = deciding.mark(request) if many else None
-        head = self._head(request.stream)
-        before = (head.version, head.recorded_at_us, head.hash)
+        head = self._heads[request.stream]
+        before = head.state()
         rows = len(self._event_rows)
         try:
             if request.key is not None and (known := self._known_key(request, head)) is not None:
@@ -232,14 +279,16 @@ class _Batch:
         except ConversationStoreError as error:
             if len(self._event_rows) > rows and not many:
                 raise  # it was folded in already, and only a rollback takes that back
-            head.version, head.recorded_at_us, head.hash = before
+            head.back_to(before)
             del self._event_rows[rows:]
             if many:
                 deciding.back_to(request, mark)
             return Failed(error)
         if request.key is not None and head.tenant is not None:
-            self._keep_key(request, head, before[0], ends)
-        positions = tuple([row[0] for row in self._event_rows[rows:]])
+            self._keep_key(request, head, before.version, ends)
+        positions = tuple(
+            [Position(epoch, xid, n) for n, epoch, xid, *_ in self._event_rows[rows:]]
+        )
         if positions:
             self._moved[request.stream] = head
         return Appended(results if many else results[0], head.version, positions)
@@ -301,10 +350,13 @@ class _Batch:
         if head.tenant is None or head.category is None:  # interned by a write, never by a look
             head.tenant = intern_tenant(self._tx, head.key.tenant)
             head.category = intern_category(self._tx, head.key.category)
-        position = self._next_position()
+        placing = self._placing or self._begin_placing()
+        order = max((placing.epoch, placing.xid), (head.epoch, head.xid))
+        position = placing.next()
         self._event_rows.append(
             (
                 position,
+                *order,
                 head.tenant,
                 head.category,
                 head.key.id,
@@ -322,23 +374,16 @@ class _Batch:
                 hashed,
             )
         )
-        head.version, head.recorded_at_us, head.hash = version, now, hashed
+        head.back_to(HeadRow(version, now, hashed, *order))
         return Event(
             decided.type, version, now, position, decided.data, decided.content, request.actor
         )
 
-    def _next_position(self) -> int:
-        """Return the next place in the whole store.
-
-        Drawn from AUTOINCREMENT's own counter, which never goes back, and safe because the
-        transaction holds the write lock: the order of positions is the order of commits.
-        """
-        if self._event_rows:
-            return int(self._event_rows[-1][0]) + 1
-        if _LAST not in self._tx.kept:
-            row = self._tx.one(_LAST_POSITION, (self._tx.naming.plain("events"),))
-            self._tx.kept[_LAST] = 0 if row is None else int(row[0])
-        return int(self._tx.kept[_LAST]) + 1
+    def _begin_placing(self) -> Placing:
+        """Draw places once something is recorded: a batch of refusals leaves nothing behind."""
+        events = sum(len(request.commands) for request in self._requests)
+        self._placing = self._tx.ordering.placing(self._tx, events)
+        return self._placing
 
     # -- idempotency keys ----------------------------------------------------------------------
 
@@ -381,45 +426,61 @@ class _Batch:
             deciding = self._decidings[category] = factory(self._tx, self._log)
         return deciding
 
-    def _head(self, key: StreamKey) -> _Head:
-        head = self._heads.get(key)
-        if head is None:
-            tenant = find_tenant(self._tx, key.tenant)
-            category = find_category(self._tx, key.category)
-            known = tenant is not None and category is not None
-            row = self._tx.one(_HEAD, (tenant, category, key.id)) if known else None
-            head = self._heads[key] = _Head(key, tenant, category, row)
-        return head
+    def _take_heads(self, *, patient: bool) -> set[StreamKey]:
+        """Take every head of the batch before anything is decided; return those that are held.
+
+        What was kept of a stream from an earlier transaction holds if its head has not moved.
+        """
+        tx, heads = self._tx, self._heads
+        keys = dict.fromkeys(key for request in self._requests for key in self._concerned(request))
+        wanted = {
+            key: self._place(key) for key in keys if not tx.ordering.alone or key not in heads
+        }
+        places = [place for place in wanted.values() if place is not None]
+        taken = tx.ordering.take(tx, places, patient=patient) if places else Heads({})
+        for key, place in wanted.items():
+            row = None if place is None else taken.rows.get(place)
+            if key not in heads or heads[key].state() != (row or _NO_EVENTS):
+                for known in tx.kept.values():
+                    known.pop(key, None)
+                heads[key] = _Head(key, place, row)
+        return {key for key, place in wanted.items() if place in taken.held}
+
+    def _concerned(self, request: AppendRequest) -> Iterable[StreamKey]:
+        yield request.stream
+        deciding = self._deciding(request.stream.category)
+        if not deciding.looks_elsewhere.isdisjoint(map(type, request.commands)):
+            yield from deciding.looks_at(request)
+
+    def _waits_for(self, request: AppendRequest, held: set[StreamKey]) -> StreamKey | None:
+        return next((key for key in self._concerned(request) if key in held), None)
+
+    def _place(self, key: StreamKey) -> Place | None:
+        tenant = find_tenant(self._tx, key.tenant)
+        category = find_category(self._tx, key.category)
+        return None if tenant is None or category is None else (tenant, category, key.id)
 
     def _write(self) -> None:
         """Write what was decided so far, one statement a table."""
         tx, rows = self._tx, self._event_rows
         if rows:
-            tx.many(_INSERT_EVENT, rows)
-            tx.kept[_LAST] = rows[-1][0]
-            for sql, new in ((_INSERT_HEAD, True), (_UPDATE_HEAD, False)):
+            for statement, new in ((_INSERT_HEAD, True), (_UPDATE_HEAD, False)):
                 moved = [head for head in self._moved.values() if head.new is new]
                 if moved:
-                    tx.many(sql, [_head_row(head) for head in moved])
+                    tx.write(statement, [_head_row(head) for head in moved])
+            tx.write(_INSERT_EVENT, rows)
             for head in self._moved.values():
                 head.new = False
             self._event_rows, self._moved = [], {}
             for deciding in self._decidings.values():
                 deciding.write()
         if self._key_rows:
-            tx.many(_INSERT_KEY, self._key_rows)
+            tx.write(_INSERT_KEY, self._key_rows)
             self._key_rows = []
 
 
 def _head_row(head: _Head) -> tuple[Any, ...]:
-    return (
-        head.version,
-        head.recorded_at_us,
-        head.hash,
-        head.tenant,
-        head.category,
-        head.key.id,
-    )
+    return (*head.state(), head.tenant, head.category, head.key.id)
 
 
 def _ends(kept: bytes | None, last: int) -> Sequence[int]:

@@ -20,8 +20,8 @@ _NAME = {
     "categories": "SELECT name FROM {categories} WHERE id = ?",
 }
 _INTERN = {
-    "tenants": "INSERT INTO {tenants} (name) VALUES (?)",
-    "categories": "INSERT INTO {categories} (name) VALUES (?)",
+    "tenants": "INSERT INTO {tenants} (name) VALUES (?) ON CONFLICT (name) DO NOTHING",
+    "categories": "INSERT INTO {categories} (name) VALUES (?) ON CONFLICT (name) DO NOTHING",
 }
 
 

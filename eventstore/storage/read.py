@@ -6,16 +6,17 @@ typed value that ``evolve`` folds.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 from eventstore.core import codec
-from eventstore.core.events import Event, StreamKey
+from eventstore.core.events import Event, Position, StreamKey
 from eventstore.storage.append import Log
 from eventstore.storage.interning import category_name, find_category, find_tenant, tenant_name
 from eventstore.storage.transaction import Transaction
 
 __all__ = [
+    "Filter",
     "StoredEvent",
     "actor_of",
     "as_event",
@@ -31,7 +32,7 @@ __all__ = [
 class StoredEvent(NamedTuple):
     """One row of the log."""
 
-    position: int
+    position: Position
     stream: StreamKey
     version: int
     event_id: bytes
@@ -48,20 +49,13 @@ class StoredEvent(NamedTuple):
 
 
 _COLUMNS = (
-    "position, version, event_id, type, schema_version, recorded_at,"
+    "epoch, xid, position, version, event_id, type, schema_version, recorded_at,"
     " data, content, salt, commitment, subject, metadata, hash"
 )
 _OF_STREAM = f"SELECT {_COLUMNS} FROM {{events}} WHERE tenant = ? AND category = ? AND stream = ?"
 _FORWARDS = f"{_OF_STREAM} AND version > ? AND version <= ? ORDER BY version LIMIT ?"
 _BACKWARDS = f"{_OF_STREAM} AND version > ? AND version <= ? ORDER BY version DESC LIMIT ?"
-_ALL = (
-    f"SELECT {_COLUMNS}, category, stream FROM {{events}}"
-    " WHERE position > ? AND tenant = ? ORDER BY position LIMIT ?"
-)
-_EVERY_TENANT = (
-    f"SELECT {_COLUMNS}, category, stream, tenant FROM {{events}}"
-    " WHERE position > ? ORDER BY position LIMIT ?"
-)
+_ALL = f"SELECT {_COLUMNS}, category, stream, tenant FROM {{events}}"
 _HEAD = "SELECT version FROM {streams} WHERE tenant = ? AND category = ? AND stream = ?"
 _TIME = (
     "SELECT recorded_at FROM {events}"
@@ -100,7 +94,13 @@ def read_stream(
     if place is None:
         return []
     rows = tx.all(_BACKWARDS if backwards else _FORWARDS, (*place, after, until, limit))
-    return [StoredEvent(row[0], stream, *row[1:]) for row in rows]
+    return [stored_event(stream, row) for row in rows]
+
+
+def stored_event(stream: StreamKey, columns: Sequence[Any]) -> StoredEvent:
+    """Return the event of a row that begins with the log's columns."""
+    epoch, xid, position, *rest = columns[:15]
+    return StoredEvent(Position(epoch, xid, position), stream, *rest)
 
 
 def iterate_stream(
@@ -120,26 +120,68 @@ def event_at(tx: Transaction, stream: StreamKey, version: int) -> StoredEvent | 
     return next(iter(read_stream(tx, stream, after=version - 1, until=version, limit=1)), None)
 
 
+class Filter(NamedTuple):
+    """Which events of the whole store; None is all of them."""
+
+    tenant: str | None = None
+    categories: Sequence[str] | None = None
+    stream: StreamKey | None = None
+    types: Sequence[str] | None = None
+
+
+START = Position(0, 0, 0)
+"""Before every event."""
+
+
 def read_all(
-    tx: Transaction, tenant: str | None, *, after: int = 0, limit: int = PAGE
+    tx: Transaction, only: Filter, *, after: Position = START, limit: int = PAGE
 ) -> list[StoredEvent]:
-    """Return events of a tenant, or of all, with ``position > after``, in the store's order."""
-    if tenant is None:
-        return [
-            StoredEvent(
-                row[0],
-                StreamKey(tenant_name(tx, row[15]), category_name(tx, row[13]), row[14]),
-                *row[1:13],
-            )
-            for row in tx.all(_EVERY_TENANT, (after, limit))
-        ]
-    number = find_tenant(tx, tenant)
-    if number is None:
+    """Return the events after a position, in the store's order: those that are safe to show.
+
+    On PostgreSQL events are held back while an older transaction still runs; see
+    :mod:`~eventstore.storage.postgres_ordering`.
+    """
+    where, parameters = tx.ordering.after(after)
+    selected = _selected(tx, only)
+    if selected is None:
         return []
+    sql = " AND ".join([f"{_ALL} WHERE {where}", *selected[0]])
+    rows = tx.all(f"{sql} ORDER BY {tx.ordering.order} LIMIT ?", (*parameters, *selected[1], limit))
     return [
-        StoredEvent(row[0], StreamKey(tenant, category_name(tx, row[13]), row[14]), *row[1:13])
-        for row in tx.all(_ALL, (after, number, limit))
+        stored_event(
+            StreamKey(tenant_name(tx, row[17]), category_name(tx, row[15]), bytes(row[16])), row
+        )
+        for row in rows
     ]
+
+
+def _selected(tx: Transaction, only: Filter) -> tuple[list[str], list[Any]] | None:
+    """Return conditions and their parameters; None if nothing can satisfy them."""
+    conditions: list[str] = []
+    parameters: list[Any] = []
+    if only.tenant is not None:
+        tenant = find_tenant(tx, only.tenant)
+        if tenant is None:
+            return None
+        conditions.append("tenant = ?")
+        parameters.append(tenant)
+    if only.stream is not None:
+        place = _place(tx, only.stream)
+        if place is None:
+            return None
+        conditions.append("category = ? AND stream = ?")
+        parameters += place[1:]
+    if only.categories is not None:
+        numbers = [find_category(tx, name) for name in only.categories]
+        known = [number for number in numbers if number is not None]
+        if not known:
+            return None
+        conditions.append(f"category IN ({', '.join('?' * len(known))})")
+        parameters += known
+    if only.types is not None:
+        conditions.append(f"type IN ({', '.join('?' * len(only.types))})")
+        parameters += only.types
+    return conditions, parameters
 
 
 def version_at_time(tx: Transaction, stream: StreamKey, moment_us: int) -> int:
@@ -188,7 +230,7 @@ def as_event(log: Log, stored: StoredEvent) -> Event:
         stored.type,
         stored.version,
         stored.recorded_at_us,
-        stored.position,
+        stored.position.sequence,
         data,
         decoded,
         actor_of(stored.metadata),

@@ -17,26 +17,31 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 
 from eventstore.errors import StoreUnavailable
-from eventstore.storage import failures
+from eventstore.storage import sqlite_failures
 from eventstore.storage.migrations import Migrate, ensure_schema
+from eventstore.storage.ordering import Ordering
+from eventstore.storage.sqlite_ordering import SqliteOrdering
+from eventstore.storage.statements import Insert, Statement
 from eventstore.storage.transaction import (
     CoreTransaction,
-    DriverTransaction,
     Interned,
     Naming,
     Transaction,
-    WriterTransaction,
     remember,
 )
 
 __all__ = ["MEMORY", "SqliteDatabase", "check_settings", "warn_about_network"]
+
+Row: TypeAlias = Sequence[Any]
 
 MEMORY: Final = ":memory:"
 
@@ -46,6 +51,84 @@ Writers of many threads dirty the same pages again and again, and each copying c
 
 _log = logging.getLogger("eventstore.sqlite")
 
+
+class _RowByRow:
+    """Batching for ``executemany``: keeps the protocol ``storage.transaction.Batching``."""
+
+    @staticmethod
+    @cache
+    def text(statement: Statement) -> str:
+        if isinstance(statement, Insert):
+            marks = ", ".join("?" * len(statement.columns))
+            columns = ", ".join(statement.columns)
+            into = f"INSERT INTO {{{statement.table}}} ({columns}) VALUES ({marks})"
+            return into + statement.on_conflict
+        changes = ", ".join(f"{name} = ?" for name in statement.values)
+        where = " AND ".join(f"{name} = ?" for name in statement.key)
+        return f"UPDATE {{{statement.table}}} SET {changes} WHERE {where}"
+
+    @staticmethod
+    def parameters(rows: Sequence[Row]) -> list[tuple[Any, ...]]:
+        return [tuple(row) for row in rows]
+
+
+_ORDERING: Final = SqliteOrdering()
+_BATCHING: Final = _RowByRow()
+
+
+class _DriverTransaction:
+    """On a plain ``sqlite3`` connection: a statement costs 2 µs here, 40 through SQLAlchemy."""
+
+    ordering: Ordering = _ORDERING
+
+    def __init__(self, driver: sqlite3.Connection, naming: Naming, interned: Interned) -> None:
+        self._driver = driver
+        self._sql = naming.sql
+        self.naming = naming
+        self.interned = interned
+        self.fresh: list[tuple[dict[str, int], str, int]] = []
+        self.kept: dict[str, dict[Any, Any]] = {}
+
+    def one(self, sql: str, parameters: Row = ()) -> Any:  # noqa: ANN401
+        return self._driver.execute(self._sql(sql), parameters).fetchone()
+
+    def all(self, sql: str, parameters: Row = ()) -> list[Any]:
+        return self._driver.execute(self._sql(sql), parameters).fetchall()
+
+    def run(self, sql: str, parameters: Row = ()) -> int:
+        return self._driver.execute(self._sql(sql), parameters).rowcount
+
+    def write(self, statement: Statement, rows: Sequence[Row]) -> None:
+        self._driver.executemany(self._sql(_BATCHING.text(statement)), rows)
+
+
+_DATA_VERSION: Final = "PRAGMA data_version"
+
+
+class _WriterTransaction(_DriverTransaction):
+    """The transactions of the one connection that writes for a store, one after another.
+
+    What it learned stays in ``kept`` until another connection writes (SQLite says so in
+    ``data_version``) or a transaction of its own is rolled back. In a process that writes alone
+    nothing is read twice; where several processes write one file, each starts afresh after
+    another's commit.
+    """
+
+    _seen: int | None = None
+
+    def begun(self) -> None:
+        """Hear that the write lock was taken: look whether somebody else wrote since."""
+        (version,) = self._driver.execute(_DATA_VERSION).fetchone()
+        if version != self._seen:
+            self._seen = version
+            self.kept.clear()
+
+    def rolled_back(self) -> None:
+        """Hear that nothing of the transaction was kept by the database."""
+        self.kept.clear()
+        self.fresh.clear()
+
+
 _NETWORK_FILE_SYSTEMS = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "fuse.sshfs", "9p", "ceph"}
 
 
@@ -54,6 +137,9 @@ class SqliteDatabase:
 
     begin_write = "BEGIN IMMEDIATE"
     begin_read = "BEGIN"
+    postpones = False
+    driver_errors: tuple[type[BaseException], ...] = (sqlite3.Error, DBAPIError)
+    retried: tuple[type[BaseException], ...] = ()
 
     def __init__(
         self,
@@ -83,6 +169,42 @@ class SqliteDatabase:
         cursor.execute("PRAGMA foreign_keys = ON")
         cursor.close()
 
+    def in_transaction(self, driver: Any) -> bool:  # noqa: ANN401 (sqlite3's or aiosqlite's)
+        """Ask the driver: SQLAlchemy knows what it was told, and not every driver begins then."""
+        return bool(driver.in_transaction)
+
+    def is_lost(self, driver: Any) -> bool:  # noqa: ANN401, ARG002
+        """A file is not lost: its connection may fail and go on."""
+        return False
+
+    def begin_on(self, connection: Connection, *, write: bool | None) -> None:
+        """Begin on a SQLAlchemy connection; ``write`` None: as the caller will say.
+
+        An application's listener for "begin" may have the driver begin its own way: that is ended.
+
+        Raises:
+            StoreUnavailable: ``"unsafe_settings"``, where ``commit()`` does nothing.
+        """
+        driver = connection.connection.driver_connection
+        if getattr(driver, "autocommit", None) is True:
+            raise StoreUnavailable(
+                "unsafe_settings",
+                "the engine's connections are made with autocommit=True, where commit() does"
+                " nothing",
+                "Leave autocommit out of its connect_args.",
+            )
+        if not connection.in_transaction():
+            connection.begin()
+        if self.in_transaction(driver):
+            connection.exec_driver_sql("ROLLBACK")
+        if write is not None:
+            connection.exec_driver_sql(self.begin_write if write else self.begin_read)
+
+    def begin_within(self, connection: Connection) -> None:
+        """Begin the application's own transaction, unless its driver has: it will write."""
+        if not self.in_transaction(connection.connection.driver_connection):
+            self.begin_on(connection, write=True)
+
     def check(self, connection: Connection) -> None:
         """Look whether a connection that the application made is safe.
 
@@ -101,11 +223,11 @@ class SqliteDatabase:
 
     def on_driver(self, driver: sqlite3.Connection) -> Transaction:
         """Return the transaction that is open on a driver's connection."""
-        return DriverTransaction(driver, self._naming, self._interned)
+        return _DriverTransaction(driver, self._naming, self._interned)
 
-    def on_writer(self, driver: sqlite3.Connection) -> WriterTransaction:
+    def on_writer(self, driver: sqlite3.Connection) -> _WriterTransaction:
         """Return the transactions of the one connection that writes, one after another."""
-        return WriterTransaction(driver, self._naming, self._interned)
+        return _WriterTransaction(driver, self._naming, self._interned)
 
     def on_connection(self, connection: Connection, *, remembers: bool = True) -> Transaction:
         """Return the transaction that is open on a SQLAlchemy connection.
@@ -114,7 +236,7 @@ class SqliteDatabase:
         known.
         """
         known = self._interned if remembers else Interned()
-        return CoreTransaction(connection, self._naming, known)
+        return CoreTransaction(connection, self._naming, known, _ORDERING, _BATCHING)
 
     def committed(self, tx: Transaction) -> None:
         """Keep what a transaction interned, now that it is durable (or only read)."""
@@ -124,8 +246,8 @@ class SqliteDatabase:
         """Take no name as known: this is a forked child."""
         self._interned = Interned()
 
-    translated = staticmethod(failures.translated)
-    translated_commit = staticmethod(failures.translated_commit)
+    translated = staticmethod(sqlite_failures.translated)
+    translated_commit = staticmethod(sqlite_failures.translated_commit)
 
 
 def check_settings(pragma: Callable[[str], Any]) -> None:

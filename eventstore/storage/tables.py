@@ -8,7 +8,7 @@ Ids are 16 bytes, tenants and categories interned integers, times microseconds s
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
 from sqlalchemy import (
     BigInteger,
@@ -18,12 +18,16 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    Sequence,
     Table,
     Text,
     UniqueConstraint,
 )
 
-__all__ = ["TABLES", "metadata_for"]
+__all__ = ["POSTGRES_ALONE", "TABLES", "Dialect", "metadata_for"]
+
+Dialect: TypeAlias = Literal["sqlite", "postgresql"]
+"""The databases there are tables for, as SQLAlchemy calls them."""
 
 TABLES: Final = (
     "tenants",
@@ -46,6 +50,9 @@ TABLES: Final = (
 )
 """Names that SQL may use in braces."""
 
+POSTGRES_ALONE: Final = ("epochs", "positions")
+"""A table and a sequence that order needs on PostgreSQL; also in braces."""
+
 
 def _key(
     name: str, kind: type[Integer | BigInteger | LargeBinary | Text] = Integer
@@ -63,16 +70,20 @@ def _maybe(name: str, kind: type[Integer | BigInteger | LargeBinary | Text]) -> 
     return Column(name, kind, nullable=True)
 
 
-def metadata_for(prefix: str = "", schema: str | None = None) -> MetaData:
-    """Return the tables of a store, with its prefix and schema."""
+def metadata_for(
+    prefix: str = "", schema: str | None = None, dialect: Dialect = "sqlite"
+) -> MetaData:
+    """Return the tables of a store on one kind of database, with its prefix and schema."""
     metadata = MetaData(schema=schema)
+    _names(metadata, prefix)
+    _LOG[dialect](metadata, prefix)
     _log(metadata, prefix)
     _threads(metadata, prefix)
     _runs(metadata, prefix)
     return metadata
 
 
-def _log(metadata: MetaData, prefix: str) -> None:
+def _names(metadata: MetaData, prefix: str) -> None:
     for name in ("tenants", "categories"):
         Table(
             f"{prefix}{name}",
@@ -81,14 +92,10 @@ def _log(metadata: MetaData, prefix: str) -> None:
             _given("name", Text),
             UniqueConstraint("name"),
         )
-    Table(
-        f"{prefix}events",
-        metadata,
-        Column("position", Integer, primary_key=True, nullable=False),
-        _given("tenant", Integer),
-        _given("category", Integer),
-        _given("stream", LargeBinary),
-        _given("version", BigInteger),
+
+
+def _event() -> list[Column[object]]:
+    return [
         _given("event_id", LargeBinary),
         _given("type", Text),
         _given("schema_version", Integer),
@@ -100,9 +107,48 @@ def _log(metadata: MetaData, prefix: str) -> None:
         _maybe("subject", LargeBinary),
         _maybe("metadata", LargeBinary),
         _given("hash", LargeBinary),
+    ]
+
+
+def _sqlite_log(metadata: MetaData, prefix: str) -> None:
+    Table(
+        f"{prefix}events",
+        metadata,
+        Column("position", Integer, primary_key=True, nullable=False),
+        _given("epoch", Integer),
+        _given("xid", BigInteger),
+        _given("tenant", Integer),
+        _given("category", Integer),
+        _given("stream", LargeBinary),
+        _given("version", BigInteger),
+        *_event(),
         Index(f"{prefix}events_by_version", "tenant", "category", "stream", "version", unique=True),
         sqlite_autoincrement=True,
     )
+
+
+def _postgres_log(metadata: MetaData, prefix: str) -> None:
+    Table(
+        f"{prefix}events",
+        metadata,
+        _given("position", BigInteger),
+        _given("epoch", Integer),
+        _given("xid", BigInteger),
+        _key("tenant"),
+        _key("category"),
+        _key("stream", LargeBinary),
+        _key("version", BigInteger),
+        *_event(),
+        Index(f"{prefix}events_in_order", "epoch", "xid", "position"),
+    )
+    Table(f"{prefix}epochs", metadata, _key("epoch"))
+    Sequence(f"{prefix}positions", metadata=metadata)
+
+
+_LOG: Final = {"sqlite": _sqlite_log, "postgresql": _postgres_log}
+
+
+def _log(metadata: MetaData, prefix: str) -> None:
     Table(
         f"{prefix}streams",
         metadata,
@@ -112,6 +158,8 @@ def _log(metadata: MetaData, prefix: str) -> None:
         _given("version", BigInteger),
         _given("recorded_at", BigInteger),
         _given("hash", LargeBinary),
+        _given("epoch", Integer),
+        _given("xid", BigInteger),
         sqlite_with_rowid=False,
     )
     Table(

@@ -1,54 +1,61 @@
 """One open transaction, as every function that touches the database sees it.
 
-SQL is text with ``?`` parameters and ``{table}`` names, so that one text runs in two ways:
-
-* :class:`DriverTransaction` on a plain ``sqlite3`` connection. This is the hot path: a statement
-  costs 2 µs here and 40 µs through SQLAlchemy's ``Connection.execute``.
-* :class:`CoreTransaction` on a SQLAlchemy ``Connection`` that the application owns, whatever its
-  driver.
-
-Neither begins, commits or rolls back; who opened the transaction does.
+SQL is text with ``?`` parameters and ``{table}`` names, so that one text runs on every database and
+every driver; :class:`Naming` turns it into a driver's own. Writes of many rows are
+:mod:`~eventstore.storage.statements`. Nothing here begins, commits or rolls back; who opened the
+transaction does.
 """
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterable, Sequence
-from typing import Any, Final, Protocol, TypeAlias
+from collections.abc import Sequence
+from typing import Any, Final, Literal, Protocol, TypeAlias
 
 from sqlalchemy import Connection
 
-from eventstore.storage.tables import TABLES
+from eventstore.storage.ordering import Ordering
+from eventstore.storage.statements import Statement
+from eventstore.storage.tables import POSTGRES_ALONE, TABLES
 
 __all__ = [
+    "Batching",
     "CoreTransaction",
-    "DriverTransaction",
     "Interned",
+    "Marks",
     "Naming",
     "Transaction",
-    "WriterTransaction",
     "remember",
 ]
 
-Row: TypeAlias = Sequence[Any]
+Marks: TypeAlias = Literal["?", "%s", "$1"]
+"""How a driver writes parameters."""
 
 
 class Naming:
-    """Turns ``{table}`` in SQL into the names of one store's tables."""
+    """Turns ``{table}`` and ``?`` in SQL into the names of one store and the marks of a driver."""
 
-    def __init__(self, prefix: str = "", schema: str | None = None) -> None:
+    def __init__(self, prefix: str = "", schema: str | None = None, marks: Marks = "?") -> None:
         self.prefix: Final = prefix
         self.schema: Final = schema
+        self.marks: Final = marks
         dot = f'"{schema}".' if schema else ""
-        self._names = {table: f'{dot}"{prefix}{table}"' for table in TABLES}
+        self._names = {name: f'{dot}"{prefix}{name}"' for name in (*TABLES, *POSTGRES_ALONE)}
         self._texts: dict[str, str] = {}
 
     def sql(self, text: str) -> str:
         """Return ``text`` with this store's names in place; worked out once a text."""
         known = self._texts.get(text)
         if known is None:
-            known = self._texts[text] = text.format_map(self._names)
+            known = self._texts[text] = self._marked(text.format_map(self._names))
         return known
+
+    def _marked(self, text: str) -> str:
+        if self.marks == "?":
+            return text
+        if self.marks == "%s":
+            return text.replace("%", "%%").replace("?", "%s")
+        first, *rest = text.split("?")
+        return first + "".join(f"${n}{part}" for n, part in enumerate(rest, 1))
 
     def plain(self, table: str) -> str:
         """Return a table's name without quotes or schema."""
@@ -68,10 +75,11 @@ class Transaction(Protocol):
 
     interned: Interned
     naming: Naming
+    ordering: Ordering
     fresh: list[tuple[dict[str, int], str, int]]
     """Names interned by this transaction, remembered once it has committed."""
-    kept: dict[Any, Any]
-    """What was learned by earlier transactions and still holds, because nobody else wrote since."""
+    kept: dict[str, dict[Any, Any]]
+    """What was learned by earlier transactions and still holds; by stream within each name."""
 
     def one(self, sql: str, parameters: Sequence[Any] = ()) -> Any:  # noqa: ANN401 (a row)
         """Return the first row, or None."""
@@ -82,44 +90,39 @@ class Transaction(Protocol):
     def run(self, sql: str, parameters: Sequence[Any] = ()) -> int:
         """Execute one statement; return how many rows it changed."""
 
-    def many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
-        """Execute one statement for many rows of parameters."""
+    def write(self, statement: Statement, rows: Sequence[Sequence[Any]]) -> None:
+        """Insert or update many rows."""
 
 
-class DriverTransaction:
-    """On a plain ``sqlite3`` connection."""
+class Batching(Protocol):
+    """How a database takes many rows: its text for a statement, and its parameters for rows."""
 
-    def __init__(self, driver: sqlite3.Connection, naming: Naming, interned: Interned) -> None:
-        self._driver = driver
-        self._sql = naming.sql
-        self.naming = naming
-        self.interned = interned
-        self.fresh: list[tuple[dict[str, int], str, int]] = []
-        self.kept: dict[Any, Any] = {}
+    def text(self, statement: Statement) -> str:
+        """Return the SQL, with ``?`` and ``{table}``."""
 
-    def one(self, sql: str, parameters: Sequence[Any] = ()) -> Any:  # noqa: ANN401
-        return self._driver.execute(self._sql(sql), parameters).fetchone()
-
-    def all(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
-        return self._driver.execute(self._sql(sql), parameters).fetchall()
-
-    def run(self, sql: str, parameters: Sequence[Any] = ()) -> int:
-        return self._driver.execute(self._sql(sql), parameters).rowcount
-
-    def many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
-        self._driver.executemany(self._sql(sql), rows)
+    def parameters(self, rows: Sequence[Sequence[Any]]) -> Any:  # noqa: ANN401
+        """Return what is executed with it: a list of rows for ``executemany``, or one tuple."""
 
 
 class CoreTransaction:
-    """On a SQLAlchemy connection, sync or inside ``AsyncConnection.run_sync``."""
+    """On a SQLAlchemy connection, sync or inside ``AsyncConnection.run_sync``: any driver."""
 
-    def __init__(self, connection: Connection, naming: Naming, interned: Interned) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        naming: Naming,
+        interned: Interned,
+        ordering: Ordering,
+        batching: Batching,
+    ) -> None:
         self._connection = connection
         self._sql = naming.sql
+        self._batching = batching
         self.naming = naming
         self.interned = interned
+        self.ordering = ordering
         self.fresh: list[tuple[dict[str, int], str, int]] = []
-        self.kept: dict[Any, Any] = {}
+        self.kept: dict[str, dict[Any, Any]] = {}
 
     def one(self, sql: str, parameters: Sequence[Any] = ()) -> Any:  # noqa: ANN401
         return self._connection.exec_driver_sql(self._sql(sql), tuple(parameters)).fetchone()
@@ -131,37 +134,10 @@ class CoreTransaction:
     def run(self, sql: str, parameters: Sequence[Any] = ()) -> int:
         return self._connection.exec_driver_sql(self._sql(sql), tuple(parameters)).rowcount
 
-    def many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
-        batch = [tuple(row) for row in rows]
-        if batch:
-            self._connection.exec_driver_sql(self._sql(sql), batch)
-
-
-_DATA_VERSION = "PRAGMA data_version"
-
-
-class WriterTransaction(DriverTransaction):
-    """The transactions of the one connection that writes for a store, one after another.
-
-    What it learned stays in :attr:`kept` until another connection writes (SQLite says so in
-    ``data_version``) or a transaction of its own is rolled back. In a process that writes alone
-    nothing is read twice; where several processes write one file, each starts afresh after
-    another's commit.
-    """
-
-    _seen: int | None = None
-
-    def begun(self) -> None:
-        """Hear that the write lock was taken: look whether somebody else wrote since."""
-        (version,) = self._driver.execute(_DATA_VERSION).fetchone()
-        if version != self._seen:
-            self._seen = version
-            self.kept.clear()
-
-    def rolled_back(self) -> None:
-        """Hear that nothing of the transaction was kept by the database."""
-        self.kept.clear()
-        self.fresh.clear()
+    def write(self, statement: Statement, rows: Sequence[Sequence[Any]]) -> None:
+        if rows:
+            sql = self._sql(self._batching.text(statement))
+            self._connection.exec_driver_sql(sql, self._batching.parameters(rows))
 
 
 def remember(transaction: Transaction) -> None:

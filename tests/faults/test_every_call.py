@@ -160,9 +160,9 @@ def test_the_others_of_a_batch_that_failed_are_unharmed(store, faults):
     executor = store._executor  # noqa: SLF001 (to know what is being performed, and what waits)
     perform, performed = executor._perform, []  # noqa: SLF001
 
-    def watching(tx, requests):
+    def watching(tx, requests, patient):
         performed.append(requests)
-        return perform(tx, requests)
+        return perform(tx, requests, patient)
 
     executor._perform = watching  # noqa: SLF001
 

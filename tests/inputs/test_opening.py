@@ -270,8 +270,7 @@ async def test_a_closed_async_store_says_so_too():
         ("sqlite://somebody@host/chat.db", "names a host"),
         ("sqlite+pysqlcipher:///chat.db", "unknown driver"),
         ("sqlite:///chat.db?timeout=soon", "query"),
-        ("postgresql://host/chat", "postgresql is not supported"),
-        ("postgresql+asyncpg://host/chat", "postgresql is not supported"),
+        ("postgresql+pg8000://host/chat", "unknown driver"),
         ("mysql+pymysql://host/chat", "mysql is not supported"),
     ],
     ids=repr,
@@ -287,7 +286,7 @@ def test_a_url_that_cannot_be_used_says_what_can(url, problem, tmp_path, monkeyp
 
 def test_a_password_in_a_url_is_not_repeated():
     with pytest.raises(InvalidInput) as caught:
-        open_store("postgresql://somebody:open-sesame@host/chat")
+        open_store("postgresql+pg8000://somebody:open-sesame@host/chat")
     assert "open-sesame" not in str(caught.value)
 
 

@@ -1,10 +1,11 @@
-"""Triggers that forbid changing history, on SQLite.
+"""Triggers that forbid changing history.
 
 * INSERT over an existing version or position is refused *before* it happens: ``INSERT OR REPLACE``
-  deletes the old row without firing a DELETE trigger.
+  deletes the old row without firing a DELETE trigger. (SQLite; on PostgreSQL the key refuses it.)
 * UPDATE passes only if there was content, content and salt both become NULL, a commitment takes
   their place (without it the chain could never be verified again), and nothing else changes.
 * DELETE passes only for a stream listed in ``purging``, in the same transaction.
+* TRUNCATE, which PostgreSQL has, never passes.
 
 A migration that copies the table must make them again; a test tries each way around them after
 every migration.
@@ -22,6 +23,8 @@ __all__ = ["create_triggers"]
 
 _KEPT: Final = (
     "position",
+    "epoch",
+    "xid",
     "tenant",
     "category",
     "stream",
@@ -36,7 +39,7 @@ _KEPT: Final = (
     "hash",
 )
 
-_TRIGGERS: Final = (
+_SQLITE: Final = (
     """
     CREATE TRIGGER "{prefix}events_no_replace" BEFORE INSERT ON {events}
     WHEN EXISTS (SELECT 1 FROM {events} WHERE position = NEW.position)
@@ -62,9 +65,46 @@ _TRIGGERS: Final = (
 )
 
 
+_POSTGRES: Final = (
+    """
+    CREATE FUNCTION {dot}"{prefix}events_are_kept"() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+      IF TG_OP = 'DELETE' THEN
+        IF EXISTS (
+          SELECT 1 FROM {purging} p WHERE p.tenant = OLD.tenant AND p.category = OLD.category
+            AND p.stream = OLD.stream) THEN
+          RETURN OLD;
+        END IF;
+        RAISE EXCEPTION 'eventstore: events are never deleted, streams are only purged';
+      END IF;
+      IF TG_OP = 'TRUNCATE' THEN
+        RAISE EXCEPTION 'eventstore: events are never deleted, streams are only purged';
+      END IF;
+      IF OLD.content IS NULL OR NEW.content IS NOT NULL OR NEW.salt IS NOT NULL
+        OR NEW.commitment IS NULL OR length(NEW.commitment) <> 32 OR {changed} THEN
+        RAISE EXCEPTION 'eventstore: events are never changed, content is only erased';
+      END IF;
+      RETURN NEW;
+    END $$
+    """,
+    """
+    CREATE TRIGGER "{prefix}events_no_change" BEFORE UPDATE OR DELETE ON {events}
+    FOR EACH ROW EXECUTE FUNCTION {dot}"{prefix}events_are_kept"()
+    """,
+    """
+    CREATE TRIGGER "{prefix}events_no_truncate" BEFORE TRUNCATE ON {events}
+    FOR EACH STATEMENT EXECUTE FUNCTION {dot}"{prefix}events_are_kept"()
+    """,
+)
+
+_BY_DIALECT: Final = {"sqlite": (_SQLITE, "IS NOT"), "postgresql": (_POSTGRES, "IS DISTINCT FROM")}
+
+
 def create_triggers(connection: Connection, naming: Naming) -> None:
     """Make the triggers; they must not exist."""
-    changed = " OR ".join(f"NEW.{column} IS NOT OLD.{column}" for column in _KEPT)
-    for template in _TRIGGERS:
+    templates, differs = _BY_DIALECT[connection.dialect.name]
+    changed = " OR ".join(f"NEW.{column} {differs} OLD.{column}" for column in _KEPT)
+    dot = f'"{naming.schema}".' if naming.schema else ""
+    for template in templates:
         text = template.replace("{changed}", changed).replace("{prefix}", naming.prefix)
-        connection.exec_driver_sql(naming.sql(text))
+        connection.exec_driver_sql(naming.sql(text.replace("{dot}", dot)))

@@ -5,7 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from alembic import op
-from sqlalchemy import BigInteger, Column, Integer, LargeBinary, Text, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Integer,
+    LargeBinary,
+    Sequence,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.schema import CreateSequence
 
 from eventstore.storage.migrations.triggers import create_triggers
 from eventstore.storage.transaction import Naming
@@ -32,6 +41,73 @@ def _maybe(name: str, kind: Any) -> Column[Any]:  # noqa: ANN401
     return Column(name, kind, nullable=True)
 
 
+def _event() -> list[Column[Any]]:
+    return [
+        _given("event_id", LargeBinary),
+        _given("type", Text),
+        _given("schema_version", Integer),
+        _given("recorded_at", BigInteger),
+        _given("data", LargeBinary),
+        _maybe("content", LargeBinary),
+        _maybe("salt", LargeBinary),
+        _maybe("commitment", LargeBinary),
+        _maybe("subject", LargeBinary),
+        _maybe("metadata", LargeBinary),
+        _given("hash", LargeBinary),
+    ]
+
+
+def _sqlite_log(naming: Naming) -> None:
+    op.create_table(
+        naming.plain("events"),
+        _serial("position"),
+        _given("epoch", Integer),
+        _given("xid", BigInteger),
+        _given("tenant", Integer),
+        _given("category", Integer),
+        _given("stream", LargeBinary),
+        _given("version", BigInteger),
+        *_event(),
+        schema=naming.schema,
+        sqlite_autoincrement=True,
+    )
+    op.create_index(
+        naming.plain("events_by_version"),
+        naming.plain("events"),
+        ["tenant", "category", "stream", "version"],
+        unique=True,
+        schema=naming.schema,
+    )
+
+
+def _postgres_log(naming: Naming) -> None:
+    op.create_table(
+        naming.plain("events"),
+        _given("position", BigInteger),
+        _given("epoch", Integer),
+        _given("xid", BigInteger),
+        _key("tenant", Integer),
+        _key("category", Integer),
+        _key("stream", LargeBinary),
+        _key("version", BigInteger),
+        *_event(),
+        schema=naming.schema,
+    )
+    op.create_index(
+        naming.plain("events_in_order"),
+        naming.plain("events"),
+        ["epoch", "xid", "position"],
+        unique=False,
+        schema=naming.schema,
+    )
+    op.create_table(naming.plain("epochs"), _key("epoch", Integer), schema=naming.schema)
+    op.execute(naming.sql("INSERT INTO {epochs} (epoch) VALUES (1)"))
+    op.execute(CreateSequence(Sequence(naming.plain("positions"), schema=naming.schema)))
+
+
+_LOG = {"sqlite": _sqlite_log, "postgresql": _postgres_log}
+
+
 def upgrade(naming: Naming) -> None:
     """Make everything; a single step, so it reads top to bottom as the schema does."""
     op.create_table(
@@ -48,34 +124,7 @@ def upgrade(naming: Naming) -> None:
         UniqueConstraint("name"),
         schema=naming.schema,
     )
-    op.create_table(
-        naming.plain("events"),
-        _serial("position"),
-        _given("tenant", Integer),
-        _given("category", Integer),
-        _given("stream", LargeBinary),
-        _given("version", BigInteger),
-        _given("event_id", LargeBinary),
-        _given("type", Text),
-        _given("schema_version", Integer),
-        _given("recorded_at", BigInteger),
-        _given("data", LargeBinary),
-        _maybe("content", LargeBinary),
-        _maybe("salt", LargeBinary),
-        _maybe("commitment", LargeBinary),
-        _maybe("subject", LargeBinary),
-        _maybe("metadata", LargeBinary),
-        _given("hash", LargeBinary),
-        schema=naming.schema,
-        sqlite_autoincrement=True,
-    )
-    op.create_index(
-        naming.plain("events_by_version"),
-        naming.plain("events"),
-        ["tenant", "category", "stream", "version"],
-        unique=True,
-        schema=naming.schema,
-    )
+    _LOG[op.get_bind().dialect.name](naming)
     op.create_table(
         naming.plain("streams"),
         _key("tenant", Integer),
@@ -84,6 +133,8 @@ def upgrade(naming: Naming) -> None:
         _given("version", BigInteger),
         _given("recorded_at", BigInteger),
         _given("hash", LargeBinary),
+        _given("epoch", Integer),
+        _given("xid", BigInteger),
         schema=naming.schema,
         sqlite_with_rowid=False,
     )

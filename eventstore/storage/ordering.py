@@ -1,0 +1,85 @@
+"""What keeps the log in order while several writers append: one small protocol, one way a database.
+
+An append takes the heads of its streams, so that nobody else moves them meanwhile; only then it
+draws places in the order of the whole store. A reader that pages by place must never be shown an
+event that sorts before one it has seen: what that takes differs from database to database, see
+``sqlite_ordering`` and ``postgres_ordering``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any, NamedTuple, Protocol, TypeAlias
+
+from eventstore.core.events import Position
+
+__all__ = ["HeadRow", "Heads", "Holder", "Ordering", "Place", "Placing"]
+
+Place: TypeAlias = tuple[int, int, bytes]
+"""Numbers of tenant and category, and the stream's id: what a row of ``streams`` is found by."""
+
+
+class HeadRow(NamedTuple):
+    """A stream's end as stored."""
+
+    version: int
+    recorded_at_us: int
+    hash: bytes
+    epoch: int
+    xid: int
+
+
+class Heads(NamedTuple):
+    """What taking heads gave."""
+
+    rows: dict[Place, HeadRow]
+    """Those that exist and are ours until the transaction ends."""
+    held: Collection[Place] = ()
+    """Those that another transaction has and that were not waited for."""
+
+
+class Holder(NamedTuple):
+    """The oldest transaction that may still write: readers see nothing that came after it."""
+
+    pid: int
+    transaction: str
+    state: str
+    application: str
+    since_seconds: float
+    """When it began, in seconds since 1970."""
+
+
+class Placing(Protocol):
+    """Draws the places of one transaction's events."""
+
+    epoch: int
+    xid: int
+
+    def next(self) -> int:
+        """Return the sequence number of the next event, above all drawn for its stream before."""
+
+
+class Ordering(Protocol):
+    """How one database keeps the order."""
+
+    alone: bool
+    """The transaction is the only one that writes, from its first statement: heads that were kept
+    from the one before still hold."""
+
+    def take(self, tx: Any, places: Sequence[Place], *, patient: bool) -> Heads:  # noqa: ANN401 (a Transaction)
+        """Take the heads of streams; ``patient``: wait for those that another transaction has."""
+
+    def placing(self, tx: Any, events: int) -> Placing:  # noqa: ANN401
+        """Begin to draw places for about that many events, once all heads are taken."""
+
+    def after(self, position: Position) -> tuple[str, tuple[Any, ...]]:
+        """Return what is safe to show after a position: SQL for WHERE, and its parameters."""
+
+    order: str
+    """SQL for ORDER BY."""
+
+    version: str
+    """SQL that names the database and its version."""
+
+    def holder(self, tx: Any) -> Holder | None:  # noqa: ANN401
+        """Return who keeps readers from seeing the newest events, if anybody does."""

@@ -1,0 +1,134 @@
+"""Errors of PostgreSQL's drivers, translated into ours: the one place that knows its codes.
+
+asyncpg and psycopg both carry the server's SQLSTATE; an error without one is a connection that
+could not be made or was lost. Before COMMIT was sent nothing was written, whatever happened. A
+connection that breaks after it was sent leaves the outcome unknown. Texts of SQL and parameters
+never reach a message.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Final
+
+from sqlalchemy.exc import DBAPIError
+
+from eventstore.errors import OutcomeUnknown, StoreBusy, StoreUnavailable
+
+__all__ = ["DRIVER_ERRORS", "Raced", "sqlstate", "translated", "translated_commit"]
+
+
+class Raced(StoreBusy):
+    """Another transaction did the same at the same moment; tried again, this one will see it."""
+
+
+_KINDS: Final = {"psycopg": ["Error"], "asyncpg": ["PostgresError", "InterfaceError"]}
+
+
+def _driver_errors() -> tuple[type[BaseException], ...]:
+    """Return what the installed drivers raise. One that is not installed raises nothing."""
+    kinds: list[type[BaseException]] = [DBAPIError, OSError]
+    for module, names in _KINDS.items():
+        if find_spec(module) is not None:
+            kinds += [getattr(import_module(module), name) for name in names]
+    return tuple(kinds)
+
+
+DRIVER_ERRORS: Final = _driver_errors()
+
+_RACES: Final = {
+    "23505": "another transaction made the same stream at the same moment",
+    "40P01": "the database ended the transaction because two waited for each other (deadlock)",
+    "40001": "the database could not serialize the transaction with another one",
+}
+_BUSY: Final = {
+    "55P03": (
+        "another transaction holds this thread; one that was opened for connection= and left open"
+        " does that"
+    ),
+    "57014": "the database cancelled the statement, for example because of statement_timeout",
+    "53300": "the server allows no more connections",
+}
+_UNAVAILABLE: Final = {
+    "28P01": ("password", "the server refused the password", "Check the user and password."),
+    "28000": (
+        "authorization",
+        "the server does not let this user in",
+        "Check the user and the server's pg_hba.conf.",
+    ),
+    "3D000": ("no_such_database", "there is no such database", "Create it, or check the URL."),
+    "3F000": ("no_such_schema", "there is no such schema", "Create it, or check schema=."),
+    "42501": (
+        "no_permission",
+        "the database user lacks a permission",
+        "Grant it, or make the tables as a user who may (migrate='check' only looks).",
+    ),
+    "42P01": (
+        "not_migrated",
+        "a table of the store is missing",
+        "Open the store once with migrate='auto'.",
+    ),
+    "25006": (
+        "read_only",
+        "the server only reads, as a standby does",
+        "Connect to the primary server.",
+    ),
+    "53100": (
+        "disk_full",
+        "the server's disk is full",
+        "Free some space and send the write again: nothing of it was written.",
+    ),
+    "53200": ("out_of_memory", "the server is out of memory", "Try again with smaller batches."),
+}
+_GONE: Final = (
+    "connection_lost",
+    "the connection to the server could not be made, or was lost",
+    "Check that the server runs and can be reached; nothing was written.",
+)
+_GONE_CLASSES: Final = ("08", "57P")
+
+
+def _driver_error(error: BaseException) -> BaseException | None:
+    if isinstance(error, DBAPIError):
+        error.hide_parameters = True  # the engine may be the application's, and show them in logs
+        return error.orig
+    return error if isinstance(error, DRIVER_ERRORS) else None
+
+
+def sqlstate(error: BaseException) -> str | None:
+    """Return the server's code for what went wrong, if it said one."""
+    driver = _driver_error(error)
+    code = getattr(driver, "sqlstate", None)
+    return code if isinstance(code, str) else None
+
+
+def translated(error: BaseException, *, on_own_connection: bool = False) -> BaseException:
+    """Return what the caller gets for an error before COMMIT was sent."""
+    if _driver_error(error) is None:
+        return error
+    code = sqlstate(error)
+    if code is None or code.startswith(_GONE_CLASSES):
+        return StoreUnavailable(*_GONE)
+    if code in _RACES:
+        return (StoreBusy if on_own_connection else Raced)(_RACES[code])
+    if code in _BUSY:
+        return StoreBusy(_BUSY[code])
+    if code in _UNAVAILABLE:
+        return StoreUnavailable(*_UNAVAILABLE[code])
+    return StoreUnavailable("driver", f"the database failed with SQLSTATE {code}", "See __cause__.")
+
+
+def translated_commit(error: BaseException, *, rolled_back: bool) -> BaseException:
+    """Return what the caller gets when COMMIT itself failed.
+
+    The server answers a COMMIT it refuses with a code and has rolled back by then. Without an
+    answer, or with one that ends the connection, the commit may have happened.
+    """
+    if _driver_error(error) is None:
+        return error
+    code = sqlstate(error)
+    if code is not None and not code.startswith(_GONE_CLASSES):
+        return translated(error)
+    del rolled_back  # the server decides that, not what the client believes to be open
+    return OutcomeUnknown(f"the connection was lost while committing ({code or 'no answer'})")

@@ -1,0 +1,48 @@
+"""Writing many rows at once, said in a way that each database can do in one statement.
+
+SQLite executes one prepared text for many rows; PostgreSQL takes whole columns as arrays. What is
+written is the same, so a statement names its table and columns and each database makes the text.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, TypeAlias
+
+__all__ = ["Insert", "Statement", "Update"]
+
+
+class Insert(NamedTuple):
+    """Insert rows; where ``conflict`` names a key that exists, replace ``replaces``."""
+
+    table: str
+    columns: tuple[str, ...]
+    conflict: tuple[str, ...] = ()
+    replaces: tuple[str, ...] = ()
+    """Empty with a ``conflict``: the row that exists stays."""
+
+    @property
+    def on_conflict(self) -> str:
+        """The end of the statement."""
+        if not self.conflict:
+            return ""
+        keys = ", ".join(self.conflict)
+        if not self.replaces:
+            return f" ON CONFLICT ({keys}) DO NOTHING"
+        changed = ", ".join(f"{name} = excluded.{name}" for name in self.replaces)
+        return f" ON CONFLICT ({keys}) DO UPDATE SET {changed}"
+
+
+class Update(NamedTuple):
+    """Set ``values`` of the rows that have ``key``; parameters come in that order."""
+
+    table: str
+    values: tuple[str, ...]
+    key: tuple[str, ...]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """What each row of parameters holds."""
+        return (*self.values, *self.key)
+
+
+Statement: TypeAlias = Insert | Update
