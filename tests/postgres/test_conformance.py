@@ -1,0 +1,95 @@
+"""Every way of running a store on PostgreSQL passes the same suite as those on SQLite."""
+
+from contextlib import asynccontextmanager, contextmanager
+from functools import partial
+
+import pytest
+from sqlalchemy import create_engine
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from eventstore import AsyncConversationStore, ConversationStore
+from eventstore.testing.conformance import ConformanceSuite, blocking, within
+
+AS_IS = {"durability": "as_is"}
+"""The server is started without fsync, which a store refuses otherwise."""
+
+
+class OnPostgres(ConformanceSuite):
+    driver = "psycopg"
+
+    @pytest.fixture(autouse=True)
+    def _database(self, server, database):
+        self.url = server.url(driver=self.driver, database=database)
+
+
+class TestSyncWithPsycopg(OnPostgres):
+    def opened(self, place):  # noqa: ARG002 (a database of each test's own)
+        return ConversationStore.open(self.url, **AS_IS)
+
+
+class TestAsyncWithPsycopg(OnPostgres):
+    def opened(self, place):  # noqa: ARG002
+        return blocking(partial(AsyncConversationStore.open, self.url, **AS_IS))
+
+
+class TestAsyncWithAsyncpg(TestAsyncWithPsycopg):
+    driver = "asyncpg"
+
+
+class TestInASchemaWithAPrefix(OnPostgres):
+    def opened(self, place):  # noqa: ARG002
+        engine = create_engine(self.url)
+        with engine.begin() as connection:
+            connection.exec_driver_sql('CREATE SCHEMA IF NOT EXISTS "Chat"')
+        engine.dispose()
+        return ConversationStore.open(self.url, schema="Chat", prefix="my_", **AS_IS)
+
+
+class TestSyncOnAnOwnedEngine(OnPostgres):
+    @contextmanager
+    def opened(self, place):  # noqa: ARG002
+        engine = create_engine(self.url)
+        with ConversationStore.open(engine, **AS_IS) as store:
+            yield store
+        engine.dispose()
+
+
+class TestAsyncOnAnOwnedEngineOfAsyncpg(OnPostgres):
+    driver = "asyncpg"
+
+    def opened(self, place):  # noqa: ARG002
+        @asynccontextmanager
+        async def opening():
+            engine = create_async_engine(self.url)
+            async with AsyncConversationStore.open(engine, **AS_IS) as store:
+                yield store
+            await engine.dispose()
+
+        return blocking(opening)
+
+
+class TestAsyncOnAnOwnedEngineOfPsycopg(TestAsyncOnAnOwnedEngineOfAsyncpg):
+    driver = "psycopg"
+
+
+class TestSyncWithinTheApplicationsTransactions(OnPostgres):
+    @contextmanager
+    def opened(self, place):  # noqa: ARG002
+        engine = create_engine(self.url)
+        with ConversationStore.open(self.url, **AS_IS) as store:
+            yield within(store, engine.begin)
+        engine.dispose()
+
+
+class TestAsyncWithinTheApplicationsTransactions(OnPostgres):
+    driver = "asyncpg"
+
+    def opened(self, place):  # noqa: ARG002
+        @asynccontextmanager
+        async def opening():
+            engine = create_async_engine(self.url)
+            async with AsyncConversationStore.open(self.url, **AS_IS) as store:
+                yield within(store, engine.begin)
+            await engine.dispose()
+
+        return blocking(opening)
