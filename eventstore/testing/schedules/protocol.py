@@ -1,0 +1,124 @@
+"""What an event store has to do to be run through the schedules: its adapter is these few methods.
+
+A ``StoreUnderTest`` is only a description, an address for example. It is pickled into the processes
+of the writers, and each process connects for itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, NamedTuple, Protocol
+
+__all__ = [
+    "Append",
+    "Connected",
+    "Delivered",
+    "Ending",
+    "LostConnection",
+    "Reader",
+    "StoreUnderTest",
+    "Transaction",
+    "Writer",
+]
+
+
+class LostConnection(Exception):
+    """The connection is gone. Of a write, nobody knows the outcome. The schedule opens another."""
+
+
+class Ending(StrEnum):
+    """How a transaction ends."""
+
+    COMMIT = "commit"
+    ROLLBACK = "rollback"
+    KILLED = "killed"
+    """The server ends the connection after the events were inserted, before the commit."""
+    UNHEARD = "unheard"
+    """The client sends its commit and goes away without waiting for the answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Append:
+    """Events for one stream, in order."""
+
+    stream: str
+    event_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """Appends to different streams, all or none."""
+
+    id: str
+    """The same for no other, in this schedule: an idempotency key."""
+    appends: tuple[Append, ...]
+    writes_first: bool = False
+    """Write something else before anything is locked: its transaction id is then older than that
+    of others who come to the stream first."""
+    ending: Ending = Ending.COMMIT
+
+    @property
+    def event_ids(self) -> tuple[str, ...]:
+        return tuple(name for append in self.appends for name in append.event_ids)
+
+
+class Delivered(NamedTuple):
+    """What a reader is told of an event; the next page begins after its cursor."""
+
+    cursor: Any
+    stream: str
+    version: int
+    event_id: str
+
+
+class Writer(Protocol):
+    """A connection that writes; it belongs to one thread."""
+
+    def write(self, transaction: Transaction) -> None:
+        """Do as the transaction says.
+
+        To return is to acknowledge, if it was to be committed.
+
+        Raises:
+            LostConnection: the outcome is unknown, or was to be unknown.
+        """
+
+
+class Reader(Protocol):
+    """A connection that reads everything; it belongs to one thread."""
+
+    def read_after(self, cursor: Any | None, limit: int) -> Sequence[Delivered]:  # noqa: ANN401
+        """Return the next events in the order of the store; none if there are none yet.
+
+        Raises:
+            LostConnection: the same cursor will be asked for again.
+        """
+
+
+class Connected(Protocol):
+    """A store as one process has it open."""
+
+    def writer(self) -> AbstractContextManager[Writer]: ...
+
+    def reader(self) -> AbstractContextManager[Reader]: ...
+
+
+class StoreUnderTest(Protocol):
+    """A description of a store; it can be pickled."""
+
+    @property
+    def several_streams(self) -> bool:
+        """Whether one transaction can append to several streams, or do something else as well."""
+
+    @property
+    def endings(self) -> Sequence[Ending]:
+        """Which endings its transactions can be given."""
+
+    def prepare(self, streams: int) -> Sequence[str]:
+        """Make what has to be there before the first writer; return the names of the streams."""
+
+    def connect(self) -> AbstractContextManager[Connected]:
+        """Open it in this process."""

@@ -1,0 +1,86 @@
+"""A reader: pages through everything while others write, and looks at what it is told."""
+
+from __future__ import annotations
+
+import threading
+from random import Random
+from typing import Any, Final
+
+from eventstore.testing.schedules.connections import Lasting
+from eventstore.testing.schedules.plan import END, Schedule, is_phantom
+from eventstore.testing.schedules.protocol import Connected, Delivered, LostConnection
+
+__all__ = ["Reading"]
+
+_POLL_SECONDS: Final = 0.002
+_PAGES_A_CONNECTION: Final = 500
+
+
+class Reading(threading.Thread):
+    """One reader in a thread of its own; it ends when it has come to the end, or has to give up."""
+
+    def __init__(self, name: str, connected: Connected, schedule: Schedule) -> None:
+        super().__init__(name=name, daemon=True)
+        self.seen: Final[set[str]] = set()
+        self.doubled: Final[list[str]] = []
+        self.reordered: Final[list[str]] = []
+        self.phantoms: Final[list[str]] = []
+        self.versions: Final[dict[str, set[int]]] = {}
+        self.stalled = False
+        self.error: BaseException | None = None
+        self._last: dict[str, int] = {}
+        self._connection = Lasting(connected.reader)
+        self._chance = Random(f"{schedule.seed}/{name}")  # noqa: S311 (a seed is the point)
+        self._page = schedule.page
+        self._given_up = threading.Event()
+
+    def give_up(self) -> None:
+        """Tell it that its time is over; it has stalled, unless it had come to the end."""
+        self._given_up.set()
+
+    def run(self) -> None:
+        """Read to the end. An error is kept for whoever started the thread."""
+        try:
+            self._read()
+        except BaseException as error:  # noqa: BLE001 (raised again by the run)
+            self.error = error
+        finally:
+            self._connection.close()
+
+    def _read(self) -> None:
+        cursor, pages = None, 0
+        while True:
+            found = self._after(cursor)
+            for one in found:
+                self._look_at(one)
+                cursor = one.cursor
+            if not found and END in self.seen:
+                return
+            if self._given_up.wait(0 if found else _POLL_SECONDS):
+                self.stalled = True
+                return
+            pages += 1
+            if pages % _PAGES_A_CONNECTION == 0:
+                self._connection.close()  # as a subscriber does that goes on after a restart
+
+    def _after(self, cursor: Any) -> list[Delivered]:  # noqa: ANN401
+        try:
+            limit = self._chance.randint(1, self._page)
+            return list(self._connection.get().read_after(cursor, limit))
+        except LostConnection:
+            self._connection.close()
+            return []
+
+    def _look_at(self, one: Delivered) -> None:
+        where = f"{self.name}: {one.event_id} ({one.stream} {one.version})"
+        if one.event_id in self.seen:
+            self.doubled.append(where)
+            return
+        self.seen.add(one.event_id)
+        if is_phantom(one.event_id):
+            self.phantoms.append(where)
+        last = self._last.get(one.stream, 0)
+        if one.version <= last:
+            self.reordered.append(f"{where} after version {last}")
+        self._last[one.stream] = max(last, one.version)
+        self.versions.setdefault(one.stream, set()).add(one.version)

@@ -1,0 +1,85 @@
+"""A process of writers: ``running`` starts it, and reads what it writes down.
+
+    python -m eventstore.testing.schedules.writing <work >acknowledged
+
+One line for each transaction that was acknowledged, with the names of its events, written at once
+and as a whole before the next transaction begins: what a killed process was told stands there.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from random import Random
+from typing import Final, NamedTuple
+
+from eventstore.testing.faults import die
+from eventstore.testing.schedules.connections import Lasting
+from eventstore.testing.schedules.plan import Life, transactions
+from eventstore.testing.schedules.protocol import (
+    Connected,
+    Ending,
+    LostConnection,
+    StoreUnderTest,
+    Transaction,
+)
+
+__all__ = ["Work"]
+
+_LAST_MOMENTS_SECONDS: Final = 0.02
+
+
+class Work(NamedTuple):
+    """All that a process of writers is told."""
+
+    store: StoreUnderTest
+    streams: Sequence[str]
+    life: Life = Life("", 0, ())
+
+
+def _perform(work: Work, connected: Connected, thread: int) -> None:
+    """Perform what one writer has to, and write down what was acknowledged."""
+    connection = Lasting(connected.writer)
+    try:
+        for transaction in _until_death(work, thread):
+            try:
+                connection.get().write(transaction)
+            except LostConnection:
+                connection.close()
+            else:
+                _acknowledge(transaction)
+    finally:
+        connection.close()
+
+
+def _until_death(work: Work, thread: int) -> Iterator[Transaction]:
+    todo = transactions(work.life, thread, work.store, work.streams)
+    for number, transaction in enumerate(todo):
+        if thread == 0 and number == work.life.dies_at:
+            moment = Random(work.life.seed).uniform(0, _LAST_MOMENTS_SECONDS)  # noqa: S311
+            threading.Timer(moment, die).start()
+        yield transaction
+
+
+def _acknowledge(transaction: Transaction) -> None:
+    if transaction.ending is Ending.COMMIT:
+        os.write(1, (" ".join(transaction.event_ids) + "\n").encode())
+
+
+def main() -> None:
+    work: Work = pickle.load(sys.stdin.buffer)  # noqa: S301 (from the process that started us)
+    with work.store.connect() as connected, ThreadPoolExecutor(len(work.life.appends)) as pool:
+        performed = [
+            pool.submit(_perform, work, connected, thread)
+            for thread in range(len(work.life.appends))
+        ]
+        for one in performed:
+            one.result()
+
+
+if __name__ == "__main__":
+    main()

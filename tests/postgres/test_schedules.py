@@ -1,0 +1,67 @@
+"""The schedules find what is wrong with two well-known orders, and nothing with the right one.
+
+A test that cannot fail proves nothing: the first two here are the test of this test.
+"""
+
+import psycopg
+import pytest
+
+from eventstore.testing.postgres_server import PostgresServer
+from eventstore.testing.schedules import Progress, Schedule, run
+from eventstore.testing.schedules.naive import PostgresStore
+
+APPENDS = 500
+
+
+@pytest.fixture
+def store(server, database):
+    """A store with one of the orders."""
+    return lambda order: PostgresStore(server.dsn(database=database), order)
+
+
+def test_a_plain_sequence_is_found_to_lose(store):
+    report = run(Schedule(appends=APPENDS, seed=1), store("position"))
+    assert report.lost
+    assert not report.reordered
+    assert not report.gaps
+    assert not report.stalled
+
+
+def test_transaction_ids_below_the_horizon_are_found_to_reorder(store):
+    report = run(Schedule(appends=APPENDS, seed=2), store("transaction"))
+    assert report.reordered
+    assert not report.lost
+    assert not report.gaps
+    assert not report.stalled
+
+
+def test_a_key_that_never_falls_loses_and_reorders_nothing(store):
+    report = run(Schedule(appends=APPENDS, seed=3, kills=1), store("key"))
+    assert report.ok, report
+    assert report.killed == 1
+    assert report.stored >= report.acknowledged > APPENDS
+
+
+def test_a_transaction_left_open_is_found_to_stall_the_readers(server, database, store):
+    with psycopg.connect(server.dsn(database=database)) as forgotten:
+        forgotten.execute("SELECT pg_current_xact_id()")
+        report = run(Schedule(appends=20, seed=4, settle_seconds=0.2), store("key"))
+    assert len(report.stalled) == 3  # the two, and the late reader
+    assert not report.lost
+
+
+def test_nothing_acknowledged_is_lost_when_the_server_is_killed():
+    killed: list[Progress] = []
+
+    with PostgresServer() as own:
+
+        def kill_it_once(progress):
+            if progress.acknowledged > progress.of // 4 and not killed:
+                killed.append(progress)
+                own.kill()
+                own.restart()
+
+        store = PostgresStore(own.dsn(database=own.create_database()), "key")
+        report = run(Schedule(appends=4 * APPENDS, seed=5), store, kill_it_once)
+    assert killed
+    assert report.ok, report
