@@ -11,10 +11,10 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 
 from eventstore import (
     ConversationStore,
@@ -55,6 +55,7 @@ class OurStore:
     """The store of a URL, whose database is empty."""
 
     url: str
+    durability: Literal["full", "as_is"] = "full"
 
     @property
     def several_streams(self) -> bool:
@@ -71,7 +72,7 @@ class OurStore:
         with engine.begin() as connection:
             connection.execute(_NOTES)
         engine.dispose()
-        with ConversationStore.open(self.url) as store:
+        with self._opened() as store:
             threads = [store.threads.create().id for _ in range(streams // 2)]
         return [*threads, *(f"order_{uuid.uuid4().hex}" for _ in range(streams - len(threads)))]
 
@@ -79,10 +80,15 @@ class OurStore:
     def connect(self) -> Iterator[_Connected]:
         engine = _engine(self.url)
         try:
-            with ConversationStore.open(self.url, busy_timeout_seconds=_BUSY_SECONDS) as store:
+            with self._opened() as store:
                 yield _Connected(store, engine)
         finally:
             engine.dispose()
+
+    def _opened(self) -> ConversationStore:
+        return ConversationStore.open(
+            self.url, busy_timeout_seconds=_BUSY_SECONDS, durability=self.durability
+        )
 
 
 def _engine(url: str) -> Engine:
@@ -143,19 +149,28 @@ class _Connected:
             self.store.messages.create_many(append.stream, messages, **options)
 
     def _in_a_transaction(self, transaction: Transaction) -> None:
-        try:
-            with self.engine.connect() as connection:
+        with self._connection() as connection:
+            try:
                 if transaction.writes_first:
                     connection.execute(_NOTE, {"words": transaction.id})
                 for append in sorted(transaction.appends, key=lambda append: append.stream):
                     self._append(append, connection=connection)
                 _ENDS[transaction.ending](self, connection)
-        except DBAPIError as error:
-            if not error.connection_invalidated:
-                raise
+            except _TROUBLE as error:
+                raise LostConnection from error
+            except SQLAlchemyError as error:
+                if not connection.invalidated:
+                    raise
+                raise LostConnection from error
+
+    @contextmanager
+    def _connection(self) -> Iterator[Connection]:
+        try:
+            connection = self.engine.connect()
+        except OperationalError as error:
             raise LostConnection from error
-        except _TROUBLE as error:
-            raise LostConnection from error
+        with connection:
+            yield connection
 
     def _commit(self, connection: Connection) -> None:
         connection.commit()

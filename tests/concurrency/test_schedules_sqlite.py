@@ -1,0 +1,163 @@
+"""The store on one SQLite file, through the schedules; and the schedules' own eyes.
+
+`EVENTSTORE_TORTURE_APPENDS=20000 make pytest PYTEST="-k schedules"` for more of it.
+"""
+
+import os
+from contextlib import contextmanager
+
+import pytest
+
+from eventstore.testing.schedules import Delivered, LostConnection, Progress, Schedule, run
+from eventstore.testing.schedules.ours import OurStore
+from eventstore.testing.schedules.plan import END, Life, lives, transactions
+from eventstore.testing.schedules.reading import Reading
+from eventstore.testing.schedules.report import report_of
+
+APPENDS = int(os.environ.get("EVENTSTORE_TORTURE_APPENDS", "2000"))
+
+
+def test_nothing_is_lost_doubled_reordered_or_stalled_while_processes_are_killed(tmp_path):
+    store = OurStore(f"sqlite:///{tmp_path}/chat.db")
+    schedule = Schedule(appends=APPENDS, seed=1, processes=3, kills=2, page=200)
+    told: list[Progress] = []
+    report = run(schedule, store, told.append)
+    assert report.ok, report
+    assert report.killed == 2
+    assert report.stored >= report.acknowledged > APPENDS * 0.8
+    assert [progress.acknowledged for progress in told] == sorted(p.acknowledged for p in told)
+
+
+# -- what the readers see ----------------------------------------------------------------------
+
+
+class Told:
+    """A store that tells its readers what it was given, a page a list."""
+
+    def __init__(self, *pages):
+        self.pages = [*pages, []]
+
+    @contextmanager
+    def reader(self):
+        yield self
+
+    def writer(self):
+        raise NotImplementedError
+
+    def read_after(self, cursor, limit):  # noqa: ARG002
+        page = self.pages.pop(0) if self.pages else []
+        if page is LostConnection:
+            raise LostConnection
+        return [Delivered(name, stream, version, name) for stream, version, name in page]
+
+
+SCHEDULE = Schedule(appends=3, readers=1, settle_seconds=0)
+LAST = ("b", 1, END)
+
+
+def account(*pages):
+    """A reader that was told this, and has come to its end."""
+    reading = Reading("it", Told(*pages), SCHEDULE)
+    if not any(LAST in page for page in pages if page is not LostConnection):
+        reading.give_up()
+    reading.run()
+    assert reading.error is None
+    return reading
+
+
+def report(reading, *, late=None, acknowledged=("x", "y")):
+    late = late or account([("a", 1, "x"), ("a", 2, "y"), LAST])
+    return report_of(
+        SCHEDULE, [reading], late, acknowledged={*acknowledged, END}, killed=0, seconds=0
+    )
+
+
+def counts(found):
+    return {name: count for name, count in found.counts.items() if count}
+
+
+def test_all_that_is_promised_and_in_order_is_well():
+    assert report(account([("a", 1, "x")], [("a", 2, "y")], [LAST])).ok
+
+
+def test_a_connection_that_is_lost_is_opened_again():
+    assert report(account([("a", 1, "x")], LostConnection, [("a", 2, "y"), LAST])).ok
+
+
+def test_what_is_never_told_is_lost():
+    found = report(account([("a", 2, "y"), LAST]))
+    assert counts(found) == {"lost": 1}
+    assert "it was never told of x" in str(found)
+
+
+def test_what_is_acknowledged_and_not_stored_is_lost_to_everybody():
+    everything = [("a", 1, "x"), ("a", 2, "y"), LAST]
+    found = report(account(everything), acknowledged=("x", "y", "z"))
+    assert counts(found) == {"lost": 2}
+
+
+def test_what_was_never_acknowledged_and_is_stored_must_be_told_too():
+    late = account([("a", 1, "x"), ("a", 2, "y"), ("a", 3, "unknown"), LAST])
+    assert counts(report(account([("a", 1, "x"), ("a", 2, "y"), LAST]), late=late)) == {"lost": 1}
+
+
+def test_what_is_told_twice_is_doubled():
+    assert counts(report(account([("a", 1, "x")], [("a", 1, "x")], [("a", 2, "y"), LAST]))) == {
+        "doubled": 1
+    }
+
+
+def test_an_older_version_after_a_newer_one_is_reordered():
+    assert counts(report(account([("a", 2, "y"), ("a", 1, "x"), LAST]))) == {"reordered": 1}
+
+
+def test_two_events_of_one_version_are_reordered():
+    late = account([("a", 1, "x"), ("a", 1, "y"), LAST])
+    assert counts(report(late, late=late)) == {"reordered": 2}
+
+
+def test_who_does_not_come_to_the_end_has_stalled():
+    found = report(account([("a", 1, "x")]))
+    assert counts(found) == {"stalled": 1}
+
+
+def test_a_version_that_is_missing_is_a_gap():
+    late = account([("a", 1, "x"), ("a", 3, "y"), LAST])
+    assert counts(report(late, late=late)) == {"gaps": 1}
+
+
+def test_what_was_taken_back_is_a_phantom():
+    late = account([("a", 1, "x"), ("a", 2, "y"), ("a", 3, "z!"), LAST])
+    assert counts(report(late, late=late)) == {"phantoms": 2}
+
+
+# -- what the writers do -----------------------------------------------------------------------
+
+
+def test_a_seed_says_what_every_writer_does():
+    def plan(seed):
+        life = Life("p0", seed, (50,))
+        return list(transactions(life, 0, OurStore("sqlite://"), ["a", "b", "c"]))
+
+    assert plan(1) == plan(1) != plan(2)
+    names = [name for transaction in plan(1) for name in transaction.event_ids]
+    assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize("kills", [0, 1, 3])
+def test_every_append_is_somebodys(kills):
+    schedule = Schedule(appends=1001, processes=3, threads=4, kills=kills)
+    assert sum(sum(life.appends) for one in lives(schedule) for life in one) == 1001
+
+
+class OfAMissingThread(OurStore):
+    """Its writers write to a thread that nobody made."""
+
+    def prepare(self, streams):
+        super().prepare(streams)
+        return ["thread_" + "0" * 32]
+
+
+def test_a_writer_that_fails_by_itself_ends_the_schedule(tmp_path):
+    with pytest.raises(RuntimeError, match="ThreadNotFound"):
+        run(Schedule(appends=10), OfAMissingThread(f"sqlite:///{tmp_path}/chat.db"))
