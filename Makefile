@@ -10,6 +10,7 @@ VERSIONS := 3.11 3.12 3.13
 PYTHON   ?= $(shell scripts/find-python $(VERSIONS) || echo python3)
 VENV     ?= .venv
 BIN      := $(VENV)/bin
+TORTURE  ?= 1000000
 PYTEST   ?= # more arguments for pytest: make test PYTEST="-k fork -x"
 
 # uv reads its index from a file or the environment of whoever runs it; a lock must not depend on either.
@@ -19,7 +20,7 @@ COMPILE := pip compile --no-config --system-certs --quiet --universal --python-v
       --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all lint types pytest format bench lock clean
+.PHONY: help setup demo test test-all lint types pytest torture format bench lock clean
 
 help: ## List these commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1|\2/' \
@@ -58,6 +59,10 @@ types: setup ## Check types (mypy)
 pytest: setup ## Run the tests alone; PYTEST="-k name" chooses
 	@echo "==> Running the tests (pytest)"
 	@$(BIN)/python -m pytest -q $(PYTEST)
+
+torture: setup ## A million concurrent appends on each database, with kills; TORTURE="20000 --only sqlite" chooses
+	@echo "==> Running concurrent schedules, hours of them"
+	@$(BIN)/python -m eventstore.testing.schedules $(TORTURE)
 
 format: setup ## Format the code and mend what ruff can mend
 	@echo "==> Formatting (ruff)"
