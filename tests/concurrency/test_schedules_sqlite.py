@@ -136,8 +136,8 @@ def test_what_was_taken_back_is_a_phantom():
 
 def test_a_seed_says_what_every_writer_does():
     def plan(seed):
-        life = Life("p0", seed, (50,))
-        return list(transactions(life, 0, OurStore("sqlite://"), ["a", "b", "c"]))
+        schedule, life = Schedule(appends=50, seed=seed), Life("p0", (50,))
+        return list(transactions(schedule, life, 0, OurStore("sqlite://"), ["a", "b", "c"]))
 
     assert plan(1) == plan(1) != plan(2)
     names = [name for transaction in plan(1) for name in transaction.event_ids]

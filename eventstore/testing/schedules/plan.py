@@ -19,8 +19,6 @@ _TAKEN_BACK: Final = "!"
 
 # Out of a hundred transactions, where the store is able to.
 _BATCHES: Final = 15
-_SEVERAL_STREAMS: Final = 20
-_WRITES_FIRST: Final = 30
 _ENDINGS: Final = {Ending.ROLLBACK: 4, Ending.KILLED: 1, Ending.UNHEARD: 1}
 
 _BATCH_MAX: Final = 6
@@ -41,6 +39,10 @@ class Schedule:
     kills: int = 0
     """Processes that die of SIGKILL about a quarter of the way, and are followed by another."""
     readers: int = 2
+    several_percent: int = 20
+    """Of the transactions append to several streams."""
+    writes_first_percent: int = 30
+    """Of the transactions write something else first."""
     page: int = 50
     """The longest page a reader asks for."""
     settle_seconds: float = 10.0
@@ -54,7 +56,6 @@ class Life:
     """One process of writers, from its start to its end or its killing."""
 
     name: str
-    seed: int
     appends: tuple[int, ...]
     """By each of its writers."""
     dies_at: int | None = None
@@ -74,31 +75,31 @@ def lives(schedule: Schedule) -> list[list[Life]]:
 def _lives_of(process: int, schedule: Schedule, shares: tuple[int, ...]) -> list[Life]:
     name = f"p{process}"
     if process >= schedule.kills:
-        return [Life(name, schedule.seed, shares)]
+        return [Life(name, shares)]
     half = tuple(share // 2 for share in shares)
     rest = tuple(share - share // 2 for share in shares)
     return [
-        Life(f"{name}a", schedule.seed, half, dies_at=half[0] // 2),
-        Life(f"{name}b", schedule.seed, rest),
+        Life(f"{name}a", half, dies_at=half[0] // 2),
+        Life(f"{name}b", rest),
     ]
 
 
 def transactions(
-    life: Life, thread: int, store: StoreUnderTest, streams: Sequence[str]
+    schedule: Schedule, life: Life, thread: int, store: StoreUnderTest, streams: Sequence[str]
 ) -> Iterator[Transaction]:
     """What one writer does in its life."""
     writer = f"{life.name}.{thread}"
-    chance = Random(f"{life.seed}/{writer}")  # noqa: S311 (a seed is the point)
+    chance = Random(f"{schedule.seed}/{writer}")  # noqa: S311 (a seed is the point)
     for number in range(life.appends[thread]):
-        yield _transaction(chance, f"{writer}.{number}", store, streams)
+        yield _transaction(schedule, chance, f"{writer}.{number}", store, streams)
 
 
 def _transaction(
-    chance: Random, name: str, store: StoreUnderTest, streams: Sequence[str]
+    schedule: Schedule, chance: Random, name: str, store: StoreUnderTest, streams: Sequence[str]
 ) -> Transaction:
     ending = _ending(chance, store)
     mark = _TAKEN_BACK if ending is Ending.ROLLBACK else ""
-    many = store.several_streams and chance.randrange(100) < _SEVERAL_STREAMS
+    many = store.several_streams and chance.randrange(100) < schedule.several_percent
     count = chance.randint(2, _STREAMS_MAX) if many else 1
     size = chance.randint(2, _BATCH_MAX) if chance.randrange(100) < _BATCHES else 1
     chosen = chance.sample(streams, min(count, len(streams)))
@@ -106,7 +107,7 @@ def _transaction(
         Append(stream, tuple(f"{name}.{part}.{n}{mark}" for n in range(size)))
         for part, stream in enumerate(chosen)
     )
-    first = store.several_streams and chance.randrange(100) < _WRITES_FIRST
+    first = store.several_streams and chance.randrange(100) < schedule.writes_first_percent
     return Transaction(name, appends, writes_first=first, ending=ending)
 
 

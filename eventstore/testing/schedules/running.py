@@ -53,7 +53,7 @@ def run(schedule: Schedule, store: StoreUnderTest, progress: OnProgress | None =
         names = [f"reader {number}" for number in range(schedule.readers)]
         readings = [Reading(name, connected, schedule) for name in names]
         late = Reading("a late reader", connected, schedule)
-        writers = Writers(schedule, Work(store, streams), Path(folder))
+        writers = Writers(Work(schedule, store, streams), Path(folder))
         try:
             for reading in readings:
                 reading.start()

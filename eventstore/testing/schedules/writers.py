@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
-from eventstore.testing.schedules.plan import Life, Schedule, lives
+from eventstore.testing.schedules.plan import Life, lives
 from eventstore.testing.schedules.writing import Work
 
 __all__ = ["Writers"]
@@ -25,8 +25,8 @@ _COMMAND: Final = (sys.executable, "-m", "eventstore.testing.schedules.writing")
 class Writers:
     """All writers of a schedule, and what they wrote down."""
 
-    def __init__(self, schedule: Schedule, work: Work, folder: Path) -> None:
-        self._schedule = schedule
+    def __init__(self, work: Work, folder: Path) -> None:
+        self._schedule = work.schedule
         self._work = work
         self._folder = folder
         self._processes: list[_Process] = []

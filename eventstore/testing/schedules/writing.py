@@ -19,7 +19,7 @@ from typing import Final, NamedTuple
 
 from eventstore.testing.faults import die
 from eventstore.testing.schedules.connections import Lasting
-from eventstore.testing.schedules.plan import Life, transactions
+from eventstore.testing.schedules.plan import Life, Schedule, transactions
 from eventstore.testing.schedules.protocol import (
     Connected,
     Ending,
@@ -36,9 +36,10 @@ _LAST_MOMENTS_SECONDS: Final = 0.02
 class Work(NamedTuple):
     """All that a process of writers is told."""
 
+    schedule: Schedule
     store: StoreUnderTest
     streams: Sequence[str]
-    life: Life = Life("", 0, ())
+    life: Life = Life("", ())
 
 
 def _perform(work: Work, connected: Connected, thread: int) -> None:
@@ -57,10 +58,10 @@ def _perform(work: Work, connected: Connected, thread: int) -> None:
 
 
 def _until_death(work: Work, thread: int) -> Iterator[Transaction]:
-    todo = transactions(work.life, thread, work.store, work.streams)
+    todo = transactions(work.schedule, work.life, thread, work.store, work.streams)
     for number, transaction in enumerate(todo):
         if thread == 0 and number == work.life.dies_at:
-            moment = Random(work.life.seed).uniform(0, _LAST_MOMENTS_SECONDS)  # noqa: S311
+            moment = Random(work.schedule.seed).uniform(0, _LAST_MOMENTS_SECONDS)  # noqa: S311
             threading.Timer(moment, die).start()
         yield transaction
 
