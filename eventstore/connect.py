@@ -102,7 +102,9 @@ class Performer:
                 outcomes.append(Appended(request.act(tx), 0, ()))
             else:
                 waiting.append(request)
-        return outcomes + self._append(tx, waiting, patient=patient)
+        outcomes += self._append(tx, waiting, patient=patient)
+        tx.flush()
+        return outcomes
 
     def _append(
         self, tx: Transaction, requests: Sequence[AppendRequest], *, patient: bool

@@ -1,8 +1,9 @@
 """Running on connections of our own, with an async driver: ``postgresql+asyncpg://…``.
 
 An asyncpg connection belongs to the event loop that made it, so each loop that uses the store gets
-an engine of its own, made at its first call. Otherwise this is the way of an application's
-``AsyncEngine``: one task a loop performs what waits, in shared transactions.
+an engine, a queue and a writing connection of its own, made at its first call. What runs on them is
+the sync code of :class:`~eventstore.execution.connections.Connections`, inside a greenlet: no
+thread, and no second way of writing a transaction.
 """
 
 from __future__ import annotations
@@ -12,11 +13,16 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from sqlalchemy import URL
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.util import greenlet_spawn
 
-from eventstore.errors import StoreClosed
-from eventstore.execution.database import Database
-from eventstore.execution.owned import OwnedAsyncEngine
+from eventstore.errors import StoreClosed, StoreUnavailable
+from eventstore.execution import forks
+from eventstore.execution.async_queue import AsyncQueue
+from eventstore.execution.connections import Connections
+from eventstore.execution.database import POSTPONED, Database
+from eventstore.execution.owned import act_within_async
+from eventstore.execution.retrying import finished
 from eventstore.execution.settings import Settings
 
 __all__ = ["AsyncUrlExecutor"]
@@ -24,8 +30,53 @@ __all__ = ["AsyncUrlExecutor"]
 T = TypeVar("T")
 
 
+class _InLoop:
+    """What one event loop uses."""
+
+    def __init__(
+        self,
+        url: URL,
+        database: Database,
+        settings: Settings,
+        perform: Callable[[Any, Sequence[Any], bool], list[Any]],
+    ) -> None:
+        engine = create_async_engine(
+            url,
+            hide_parameters=True,
+            pool_size=settings.readers + 1,
+            max_overflow=64,
+            connect_args=dict(settings.connect_args),
+        )
+        self._connections = Connections(engine.sync_engine, database, perform)
+        self._queue = AsyncQueue(
+            self._write_batch,
+            queue_max=settings.queue_max,
+            patience_seconds=settings.busy_timeout_seconds,
+        )
+
+    async def open(self) -> None:
+        await greenlet_spawn(self._connections.open)
+
+    async def _write_batch(self, requests: Sequence[Any]) -> list[Any]:
+        return await greenlet_spawn(self._connections.write, requests)
+
+    async def write(self, request: Any) -> Any:  # noqa: ANN401
+        outcome = await self._queue.submit(request)
+        if outcome is POSTPONED:
+            alone = greenlet_spawn(self._connections.write_alone, request)
+            outcome = await finished(asyncio.ensure_future(alone))
+        return outcome
+
+    async def read(self, look: Callable[[Any], T]) -> T:
+        return await greenlet_spawn(self._connections.read, look)
+
+    async def close(self) -> None:
+        await self._queue.close()
+        await greenlet_spawn(self._connections.close)
+
+
 class AsyncUrlExecutor:
-    """Owns an engine in each event loop; keeps the async executor protocol."""
+    """Keeps the async executor protocol, in whatever event loop it is called."""
 
     def __init__(
         self,
@@ -40,41 +91,46 @@ class AsyncUrlExecutor:
         self._settings = settings
         self._perform = perform
         self._closed = False
-        self._loops: dict[asyncio.AbstractEventLoop, tuple[AsyncEngine, OwnedAsyncEngine]] = {}
+        self._forked = False
+        self._within = database()
+        self._loops: dict[asyncio.AbstractEventLoop, _InLoop] = {}
         self._opening: dict[asyncio.AbstractEventLoop, asyncio.Lock] = {}
+        forks.watch(self)
 
     async def open(self) -> None:
         """Open for the running event loop, and bring the tables up to date."""
         await self._here()
 
-    async def _here(self) -> OwnedAsyncEngine:
+    def before_fork(self) -> None:
+        """The connections stay the parent's."""
+
+    def after_fork_in_parent(self) -> None:
+        """Nothing was changed."""
+
+    def after_fork(self) -> None:
+        forks.keep_for_ever(self._loops)
+        self._loops, self._opening, self._forked = {}, {}, True
+
+    async def _here(self) -> _InLoop:
+        if self._closed:
+            raise StoreClosed
+        if self._forked:
+            raise StoreUnavailable(
+                "forked",
+                "the store was opened with asyncpg before this process was forked",
+                "Open it in the child.",
+            )
         loop = asyncio.get_running_loop()
         known = self._loops.get(loop)
         if known is not None:
-            return known[1]
+            return known
         async with self._opening.setdefault(loop, asyncio.Lock()):
-            if self._closed:
-                raise StoreClosed
             if loop not in self._loops:
-                self._loops[loop] = await self._opened()
+                made = _InLoop(self._url, self._database(), self._settings, self._perform)
+                await made.open()
+                self._loops[loop] = made
                 self._forget_closed_loops()
-        return self._loops[loop][1]
-
-    async def _opened(self) -> tuple[AsyncEngine, OwnedAsyncEngine]:
-        engine = create_async_engine(
-            self._url,
-            hide_parameters=True,
-            pool_size=self._settings.readers + 1,
-            max_overflow=64,
-            connect_args=dict(self._settings.connect_args),
-        )
-        executor = OwnedAsyncEngine(engine, self._database(), self._settings, self._perform)
-        try:
-            await executor.open()
-        except BaseException:
-            await engine.dispose()
-            raise
-        return engine, executor
+        return self._loops[loop]
 
     def _forget_closed_loops(self) -> None:
         """Let go of loops that ended with the store open; their connections ended with them."""
@@ -83,20 +139,20 @@ class AsyncUrlExecutor:
 
     async def write_async(self, request: Any) -> Any:  # noqa: ANN401
         """Perform a request in a transaction shared with the tasks of this loop that wait."""
-        return await (await self._here()).write_async(request)
+        return await (await self._here()).write(request)
 
     async def read_async(self, look: Callable[[Any], T]) -> T:
         """Run a function on one snapshot."""
-        return await (await self._here()).read_async(look)
+        return await (await self._here()).read(look)
 
     async def within_async(self, connection: Any, act: Callable[[Any], T]) -> T:  # noqa: ANN401
         """Run a function inside a transaction that the application has open."""
-        return await (await self._here()).within_async(connection, act)
+        await self._here()
+        return await act_within_async(connection, self._within, act)
 
     async def close_async(self) -> None:
         """Finish what waits in this loop and close its connections. Idempotent."""
         self._closed = True
-        engine, executor = self._loops.pop(asyncio.get_running_loop(), (None, None))
-        if engine is not None and executor is not None:
-            await executor.close_async()
-            await engine.dispose()
+        here = self._loops.pop(asyncio.get_running_loop(), None)
+        if here is not None:
+            await here.close()

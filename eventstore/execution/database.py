@@ -30,6 +30,9 @@ class Database(Protocol):
     def prepare(self, connection: Any) -> None:  # noqa: ANN401 (a driver's connection)
         """Set up a connection that we made."""
 
+    def say(self, driver: Any, text: str) -> None:  # noqa: ANN401
+        """Execute a statement that begins or ends a transaction."""
+
     def in_transaction(self, driver: Any) -> bool:  # noqa: ANN401
         """Ask a driver's connection whether a transaction is open."""
 

@@ -1,9 +1,8 @@
 """Running on engines and connections that the application owns.
 
 Everything goes through SQLAlchemy's ``Connection`` here, so any driver works; correctness is
-promised, speed is not. An async engine's connections are reached with ``run_sync``, with waiting
-writers batched under one lock per store. Connections are checked for safe settings, since pragmas
-are not stored in the file.
+promised, speed is not. An async engine's connections are reached with ``run_sync``. Connections are
+checked for safe settings, since SQLite's pragmas are not stored in the file.
 
 On a connection that is handed in as ``connection=``, ours is a savepoint of the application's
 transaction: it commits or rolls back with it, and is never queued.
@@ -13,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, nullcontext, suppress
 from functools import partial
@@ -27,20 +25,17 @@ from sqlalchemy.pool import StaticPool
 
 from eventstore.errors import (
     InvalidInput,
-    OutcomeUnknown,
     StoreBusy,
     StoreClosed,
     StoreUnavailable,
 )
 from eventstore.execution import forks
+from eventstore.execution.async_queue import AsyncQueue
 from eventstore.execution.database import POSTPONED, Database
 from eventstore.execution.retrying import finished, tried_again, tried_again_async
 from eventstore.execution.settings import Settings
 from eventstore.execution.shared_writer import (
-    BATCH_MAX,
     SharedWriter,
-    queue_is_full,
-    same_again,
 )
 
 __all__ = ["OwnedAsyncEngine", "OwnedEngine", "act_within", "act_within_async"]
@@ -191,26 +186,8 @@ class OwnedEngine(_Owned):
             self._writer.close()
 
 
-class _Entry:
-    """A request, and the future that its task awaits."""
-
-    __slots__ = ("future", "request")
-
-    def __init__(self, request: Any) -> None:  # noqa: ANN401
-        self.request = request
-        self.future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-
-    def fail(self, error: BaseException) -> None:
-        if not self.future.done():
-            self.future.set_exception(error)
-
-
 class OwnedAsyncEngine(_Owned):
-    """On the application's ``AsyncEngine``, within the event loop that opened it.
-
-    One task serves the queue while there is anything in it: what queued during one transaction is
-    the batch of the next, as in :class:`SharedWriter`, and the same must stay true.
-    """
+    """On the application's ``AsyncEngine``, within the event loop that opened it."""
 
     def __init__(
         self, engine: AsyncEngine, database: Database, settings: Settings, perform: _Perform
@@ -220,9 +197,11 @@ class OwnedAsyncEngine(_Owned):
         self._loop = asyncio.get_running_loop()
         one = isinstance(engine.sync_engine.pool, StaticPool)
         self._single = asyncio.Lock() if one else nullcontext()
-        self._queue: deque[_Entry] = deque()
-        self._room = asyncio.Condition()
-        self._server: asyncio.Task[None] | None = None
+        self._queue = AsyncQueue(
+            self._transact,
+            queue_max=settings.queue_max,
+            patience_seconds=settings.busy_timeout_seconds,
+        )
 
     async def open(self) -> None:
         """Check the engine and bring its tables up to date."""
@@ -241,70 +220,11 @@ class OwnedAsyncEngine(_Owned):
     async def write_async(self, request: Any) -> Any:  # noqa: ANN401
         """Perform a request in a transaction shared with the tasks that wait."""
         self._ready_here()
-        if len(self._queue) >= self._settings.queue_max:
-            await self._await_room()
-        entry = _Entry(request)
-        self._queue.append(entry)
-        self._serve_if_need_be()
-        try:
-            outcome = await asyncio.shield(entry.future)
-        except asyncio.CancelledError:
-            if entry in self._queue:
-                self._queue.remove(entry)
-            else:
-                await _settled(entry.future)
-            raise
+        outcome = await self._queue.submit(request)
         if outcome is POSTPONED:
             alone = self._transact([request], patient=True)
             [outcome] = await finished(asyncio.ensure_future(alone))
         return outcome
-
-    async def _await_room(self) -> None:
-        try:
-            async with asyncio.timeout(self._settings.busy_timeout_seconds), self._room:
-                await self._room.wait_for(
-                    lambda: self._closed or len(self._queue) < self._settings.queue_max
-                )
-        except TimeoutError:
-            raise queue_is_full(self._settings.queue_max) from None
-        self._ready_here()
-
-    def _serve_if_need_be(self) -> None:
-        if self._server is None and self._queue:
-            self._server = asyncio.create_task(self._serve())
-            self._server.add_done_callback(self._served)
-
-    def _served(self, _: asyncio.Task[None]) -> None:
-        self._server = None
-        self._serve_if_need_be()
-
-    async def _serve(self) -> None:
-        while self._queue:
-            batch = [self._queue.popleft() for _ in range(min(len(self._queue), BATCH_MAX))]
-            try:
-                await self._write_all(batch)
-            except BaseException:  # cancelled with everything else when the loop ends
-                for entry in batch:
-                    entry.fail(OutcomeUnknown("the task that was writing was cancelled"))
-                raise
-            async with self._room:
-                self._room.notify_all()
-
-    async def _write_all(self, batch: Sequence[_Entry]) -> None:
-        try:
-            outcomes = await self._transact([entry.request for entry in batch])
-        except (StoreBusy, OutcomeUnknown) as error:
-            for entry in batch:
-                entry.fail(same_again(error))
-        except Exception as error:  # noqa: BLE001 (whatever it is belongs to one of the callers)
-            if len(batch) == 1:
-                batch[0].fail(error)
-            else:
-                for entry in batch:
-                    await self._write_all([entry])
-        else:
-            for entry, outcome in zip(batch, outcomes, strict=True):
-                entry.future.set_result(outcome)
 
     async def _transact(self, requests: Sequence[Any], *, patient: bool = False) -> list[Any]:
         async def attempt() -> list[Any]:
@@ -340,19 +260,7 @@ class OwnedAsyncEngine(_Owned):
     async def close_async(self) -> None:
         """Finish what waits; the engine stays the application's."""
         self._closed = True
-        async with self._room:
-            self._room.notify_all()
-        while self._server is not None:
-            await asyncio.wait([self._server])
-
-
-async def _settled(future: asyncio.Future[Any]) -> None:
-    while not future.done():
-        try:
-            await asyncio.wait([future])
-        except asyncio.CancelledError:
-            continue
-    future.exception()  # heard
+        await self._queue.close()
 
 
 def act_within(connection: Connection, database: Database, act: Callable[[Any], T]) -> T:

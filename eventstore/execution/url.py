@@ -2,34 +2,29 @@
 
 Used by both faces for ``sqlite:///…``, ``sqlite+aiosqlite:///…`` and ``postgresql+psycopg://…``.
 The writing connection belongs to whoever leads the
-:class:`~eventstore.execution.shared_writer.SharedWriter`; statements run on the driver's
-connection, because SQLAlchemy's own ``execute`` costs 40 µs and a driver's 2. Reads see one
-snapshot each. In memory (``sqlite://``) there is a single connection for everything, guarded by a
-lock: a second one would see an empty database.
-
-A connection that was lost while idle (the server was restarted) is made again before anything is
-said on it; a read is simply done again. A write is tried again only where the database says that
-another transaction won a race, and nothing was written.
+:class:`~eventstore.execution.shared_writer.SharedWriter`. Reads see one snapshot each. In memory
+(``sqlite://``) there is a single connection for everything, guarded by a lock: a second one would
+see an empty database.
 """
 
 from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from typing import Any, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
-from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.pool import PoolProxiedConnection, QueuePool, StaticPool
+from sqlalchemy.pool import QueuePool, StaticPool
 
-from eventstore.errors import StoreBusy, StoreClosed, StoreUnavailable
+from eventstore.errors import StoreClosed, StoreUnavailable
 from eventstore.execution import forks
+from eventstore.execution.connections import Connections
 from eventstore.execution.database import POSTPONED, Database
 from eventstore.execution.owned import act_within, act_within_async
-from eventstore.execution.retrying import finished, tried_again
+from eventstore.execution.retrying import finished
 from eventstore.execution.settings import Settings
 from eventstore.execution.shared_writer import SharedWriter
 
@@ -69,35 +64,16 @@ class UrlExecutor:
     def _open(self) -> None:
         self._single = threading.RLock() if self._in_memory else nullcontext()
         self._passage = forks.Passage()
-        self._engine = self._made_engine()
-        try:
-            self._migrate()
-            self._connect()
-        except Exception as error:
-            self._engine.dispose()
-            if isinstance(error, self._database.driver_errors):
-                raise self._database.translated(error) from error
-            raise
+        self._connections = Connections(
+            self._made_engine(), self._database, self._perform, single=self._in_memory
+        )
+        self._connections.open()
         self._readers = ThreadPoolExecutor(self._settings.readers, "eventstore-reader")
         self._writer: SharedWriter[Any, Any] = SharedWriter(
             self._write_batch,
             queue_max=self._settings.queue_max,
             patience_seconds=self._settings.busy_timeout_seconds,
         )
-
-    def _connect(self) -> Any:  # noqa: ANN401 (a driver's connection)
-        """Make the connection that writes."""
-        self._writing: PoolProxiedConnection | None = self._engine.raw_connection()
-        self._driver: Any = self._writing.driver_connection
-        self._written = self._database.on_writer(self._driver)
-        return self._driver
-
-    def _disconnect(self) -> None:
-        """Close every connection."""
-        if self._writing is not None:
-            self._writing.close()
-        self._writing = self._driver = None
-        self._engine.dispose()
 
     def _made_engine(self) -> Engine:
         pool: dict[str, Any] = {"poolclass": StaticPool}
@@ -113,10 +89,6 @@ class UrlExecutor:
         event.listen(engine, "connect", lambda driver, _: self._database.prepare(driver))
         return engine
 
-    def _migrate(self) -> None:
-        with self._engine.connect() as connection:
-            self._database.migrate(connection)
-
     # -- forking -------------------------------------------------------------------------------
 
     def before_fork(self) -> None:
@@ -124,13 +96,13 @@ class UrlExecutor:
             return
         self._left_idle = self._passage.shut(self._settings.busy_timeout_seconds)
         if self._left_idle:
-            self._disconnect()
+            self._connections.close()
 
     def after_fork_in_parent(self) -> None:
         self._passage.reopen()
 
     def after_fork(self) -> None:
-        forks.keep_for_ever(self._engine, self._writing, self._driver, self._writer, self._readers)
+        forks.keep_for_ever(self._connections.held(), self._writer, self._readers)
         self._closing = threading.Lock()
         self._forked = True
 
@@ -181,92 +153,12 @@ class UrlExecutor:
         return outcome
 
     def _write_batch(self, requests: Sequence[Any]) -> list[Any]:
-        """Run one transaction on the writing connection."""
         with self._passage, self._single:
-            return tried_again(self._database, lambda: self._write_once(requests))
-
-    def _write_once(self, requests: Sequence[Any]) -> list[Any]:
-        tx = None
-        try:
-            driver = self._begun()
-            tx = self._written
-            tx.begun()
-            outcomes = self._perform(tx, requests, False)  # noqa: FBT003 (a callable)
-            self._commit(driver)
-        except BaseException as error:
-            self._abandon(tx)
-            if isinstance(error, self._database.driver_errors):
-                raise self._database.translated(error) from error
-            raise
-        self._database.committed(tx)
-        return outcomes
+            return self._connections.write(requests)
 
     def _write_alone(self, request: Any) -> Any:  # noqa: ANN401
-        """Run one request's transaction on a connection of its own, and wait for what it needs."""
         with self._passage, self._single:
-            [outcome] = tried_again(self._database, lambda: self._write_pooled(request))
-        return outcome
-
-    def _write_pooled(self, request: Any) -> list[Any]:  # noqa: ANN401
-        with self._pooled() as pooled:
-            driver: Any = pooled.driver_connection
-            tx = self._database.on_driver(driver)
-            try:
-                driver.execute(self._database.begin_write)
-                outcomes = self._perform(tx, [request], True)  # noqa: FBT003
-                self._commit(driver)
-            except BaseException as error:
-                self._roll_back(driver)
-                if isinstance(error, self._database.driver_errors):
-                    raise self._database.translated(error) from error
-                raise
-            self._database.committed(tx)
-            return outcomes
-
-    def _begun(self) -> Any:  # noqa: ANN401
-        """Return the writing connection with a transaction open, made anew if it was lost."""
-        driver: Any = self._driver or self._connect()
-        try:
-            self._roll_back(driver)  # what an interrupted or failed rollback left open
-            driver.execute(self._database.begin_write)
-        except self._database.driver_errors:
-            if not self._database.is_lost(driver):
-                raise
-            self._drop_writing()
-            driver = self._connect()
-            driver.execute(self._database.begin_write)
-        return driver
-
-    def _commit(self, driver: Any) -> None:  # noqa: ANN401
-        try:
-            driver.execute("COMMIT")
-        except self._database.driver_errors as error:
-            open_still = self._database.in_transaction(driver)
-            raise self._database.translated_commit(error, rolled_back=open_still) from error
-
-    def _abandon(self, tx: Any) -> None:  # noqa: ANN401
-        """Leave nothing of a transaction; a connection that cannot roll back is closed instead."""
-        if tx is not None:
-            tx.rolled_back()
-        driver = self._driver
-        if driver is None:
-            return
-        try:
-            self._roll_back(driver)
-        except self._database.driver_errors:
-            self._drop_writing()
-        else:
-            if self._database.is_lost(driver):
-                self._drop_writing()
-
-    def _drop_writing(self) -> None:
-        if self._writing is not None and not self._in_memory:
-            self._writing.invalidate()
-            self._writing = self._driver = None
-
-    def _roll_back(self, driver: Any) -> None:  # noqa: ANN401
-        if self._database.in_transaction(driver):
-            driver.execute("ROLLBACK")
+            return self._connections.write_alone(request)
 
     # -- reading -------------------------------------------------------------------------------
 
@@ -277,48 +169,7 @@ class UrlExecutor:
 
     def _read(self, look: Callable[[Any], T]) -> T:
         with self._passage, self._single:
-            if self._in_memory:
-                return self._look(self._driver, look)
-            with self._pooled() as pooled:
-                driver = pooled.driver_connection
-                try:
-                    return self._look(driver, look)
-                except StoreUnavailable:
-                    if not self._database.is_lost(driver):
-                        raise
-            self._engine.dispose()  # the others in the pool were lost with it
-            with self._pooled() as pooled:
-                return self._look(pooled.driver_connection, look)
-
-    @contextmanager
-    def _pooled(self) -> Iterator[PoolProxiedConnection]:
-        """Lend a connection of the pool; one that was lost meanwhile does not go back."""
-        try:
-            pooled = self._engine.raw_connection()
-        except PoolTimeout as error:
-            raise StoreBusy("every connection that reads is in use") from error
-        except self._database.driver_errors as error:
-            raise self._database.translated(error) from error
-        try:
-            yield pooled
-        finally:
-            if self._database.is_lost(pooled.driver_connection):
-                pooled.invalidate()
-            pooled.close()
-
-    def _look(self, driver: Any, look: Callable[[Any], T]) -> T:  # noqa: ANN401
-        tx = self._database.on_driver(driver)
-        try:
-            self._roll_back(driver)  # what an interrupted or failed rollback left open
-            driver.execute(self._database.begin_read)
-            try:
-                found = look(tx)
-            finally:
-                self._roll_back(driver)
-        except self._database.driver_errors as error:
-            raise self._database.translated(error) from error
-        self._database.committed(tx)
-        return found
+            return self._connections.read(look)
 
     async def read_async(self, look: Callable[[Any], T]) -> T:
         """Do the same for a task, in a reader's thread."""
@@ -355,7 +206,7 @@ class UrlExecutor:
             self._writer.close()
             self._readers.shutdown()
             self._passage.close()
-            self._disconnect()
+            self._connections.close()
 
     async def close_async(self) -> None:
         """Do the same without blocking the event loop."""

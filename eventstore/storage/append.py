@@ -32,7 +32,7 @@ from eventstore.storage.interning import (
     intern_category,
     intern_tenant,
 )
-from eventstore.storage.ordering import HeadRow, Heads, Place, Placing
+from eventstore.storage.ordering import HeadRow, Place, Placing
 from eventstore.storage.statements import Insert, Update
 from eventstore.storage.transaction import Transaction
 
@@ -243,7 +243,7 @@ class _Batch:
         self._event_rows: list[tuple[Any, ...]] = []
         self._key_rows: list[tuple[Any, ...]] = []
         self._keys: dict[tuple[StreamKey, str], Sequence[Any]] = {}
-        self._placing: Placing | None = None
+        self._placing: Placing
 
     def take_all(self, *, patient: bool) -> list[Outcome | Postponed]:
         held = self._take_heads(patient=patient)
@@ -350,7 +350,7 @@ class _Batch:
         if head.tenant is None or head.category is None:  # interned by a write, never by a look
             head.tenant = intern_tenant(self._tx, head.key.tenant)
             head.category = intern_category(self._tx, head.key.category)
-        placing = self._placing or self._begin_placing()
+        placing = self._placing
         order = max((placing.epoch, placing.xid), (head.epoch, head.xid))
         position = placing.next()
         self._event_rows.append(
@@ -378,12 +378,6 @@ class _Batch:
         return Event(
             decided.type, version, now, position, decided.data, decided.content, request.actor
         )
-
-    def _begin_placing(self) -> Placing:
-        """Draw places once something is recorded: a batch of refusals leaves nothing behind."""
-        events = sum(len(request.commands) for request in self._requests)
-        self._placing = self._tx.ordering.placing(self._tx, events)
-        return self._placing
 
     # -- idempotency keys ----------------------------------------------------------------------
 
@@ -437,7 +431,9 @@ class _Batch:
             key: self._place(key) for key in keys if not tx.ordering.alone or key not in heads
         }
         places = [place for place in wanted.values() if place is not None]
-        taken = tx.ordering.take(tx, places, patient=patient) if places else Heads({})
+        events = sum(len(request.commands) for request in self._requests)
+        taken = tx.ordering.take(tx, places, events, patient=patient)
+        self._placing = taken.placing
         for key, place in wanted.items():
             row = None if place is None else taken.rows.get(place)
             if key not in heads or heads[key].state() != (row or _NO_EVENTS):

@@ -34,6 +34,8 @@ class Heads(NamedTuple):
 
     rows: dict[Place, HeadRow]
     """Those that exist and are ours until the transaction ends."""
+    placing: Placing
+    """Draws the places of the events to come, now that the heads are taken."""
     held: Collection[Place] = ()
     """Those that another transaction has and that were not waited for."""
 
@@ -66,11 +68,11 @@ class Ordering(Protocol):
     """The transaction is the only one that writes, from its first statement: heads that were kept
     from the one before still hold."""
 
-    def take(self, tx: Any, places: Sequence[Place], *, patient: bool) -> Heads:  # noqa: ANN401 (a Transaction)
-        """Take the heads of streams; ``patient``: wait for those that another transaction has."""
+    def take(self, tx: Any, places: Sequence[Place], events: int, *, patient: bool) -> Heads:  # noqa: ANN401 (a Transaction)
+        """Take the heads of streams, and draw places for about that many events.
 
-    def placing(self, tx: Any, events: int) -> Placing:  # noqa: ANN401
-        """Begin to draw places for about that many events, once all heads are taken."""
+        ``patient``: wait for heads that another transaction has.
+        """
 
     def after(self, position: Position) -> tuple[str, tuple[Any, ...]]:
         """Return what is safe to show after a position: SQL for WHERE, and its parameters."""

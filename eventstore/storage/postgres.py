@@ -1,4 +1,4 @@
-"""What is PostgreSQL's own: how many rows go in one statement, and how transactions begin.
+"""What is PostgreSQL's own: how transactions begin, how tables are migrated, what is safe.
 
 Writes run at READ COMMITTED: every statement sees what was committed when it began, and what a
 stream's rows say is read after the stream's head was locked, so it is the latest. Reads run at
@@ -7,19 +7,22 @@ REPEATABLE READ: one snapshot for the rows of a thread and the events behind the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import cache
-from typing import Any, Final, TypeAlias
+from collections.abc import Callable
+from typing import Any, Final
 
-from sqlalchemy import BigInteger, Connection, Integer, LargeBinary, Table, Text
+from sqlalchemy import Connection
+from sqlalchemy.util import await_only
 
 from eventstore.errors import StoreUnavailable
 from eventstore.storage import postgres_failures
 from eventstore.storage.migrations import Migrate, current_revision, ensure_schema
-from eventstore.storage.ordering import Ordering
-from eventstore.storage.postgres_ordering import PostgresOrdering, raise_epoch
-from eventstore.storage.statements import Insert, Statement
-from eventstore.storage.tables import metadata_for
+from eventstore.storage.postgres_ordering import raise_epoch
+from eventstore.storage.postgres_transaction import (
+    BATCHING,
+    ORDERING,
+    AsyncpgTransaction,
+    PsycopgTransaction,
+)
 from eventstore.storage.transaction import (
     CoreTransaction,
     Interned,
@@ -29,89 +32,6 @@ from eventstore.storage.transaction import (
 )
 
 __all__ = ["PostgresDatabase"]
-
-Row: TypeAlias = Sequence[Any]
-
-_ORDERING: Final = PostgresOrdering()
-_TYPES: Final[dict[type[Any], str]] = {
-    Integer: "int4",
-    BigInteger: "int8",
-    LargeBinary: "bytea",
-    Text: "text",
-}
-
-
-@cache
-def _tables() -> dict[str, Table]:
-    return {table.name: table for table in metadata_for(dialect="postgresql").sorted_tables}
-
-
-class _ColumnByColumn:
-    """Batching that hands over whole columns: one statement, one trip, however many rows."""
-
-    @staticmethod
-    @cache
-    def text(statement: Statement) -> str:
-        table = _tables()[statement.table]
-        columns = ", ".join(statement.columns)
-        kinds = [_TYPES[type(table.c[name].type)] for name in statement.columns]
-        given = f"unnest({', '.join(f'?::{kind}[]' for kind in kinds)})"
-        into = f"{{{statement.table}}}"
-        if isinstance(statement, Insert):
-            return f"INSERT INTO {into} ({columns}) SELECT * FROM {given}{statement.on_conflict}"
-        changes = ", ".join(f"{name} = given.{name}" for name in statement.values)
-        where = " AND ".join(f"kept.{name} = given.{name}" for name in statement.key)
-        return f"UPDATE {into} kept SET {changes} FROM {given} AS given ({columns}) WHERE {where}"
-
-    @staticmethod
-    def parameters(rows: Sequence[Row]) -> tuple[list[Any], ...]:
-        return tuple([list(column) for column in zip(*rows, strict=True)])
-
-
-_BATCHING: Final = _ColumnByColumn()
-
-
-class _DriverTransaction:
-    """On a psycopg connection, without SQLAlchemy between."""
-
-    ordering: Ordering = _ORDERING
-
-    def __init__(self, driver: Any, naming: Naming, interned: Interned) -> None:  # noqa: ANN401 (an extra's type)
-        self._cursor = driver.cursor()
-        self._sql = naming.sql
-        self.naming = naming
-        self.interned = interned
-        self.fresh: list[tuple[dict[str, int], str, int]] = []
-        self.kept: dict[str, dict[Any, Any]] = {}
-
-    def one(self, sql: str, parameters: Row = ()) -> Any:  # noqa: ANN401
-        return self._cursor.execute(self._sql(sql), parameters).fetchone()
-
-    def all(self, sql: str, parameters: Row = ()) -> list[Any]:
-        return list(self._cursor.execute(self._sql(sql), parameters).fetchall())
-
-    def run(self, sql: str, parameters: Row = ()) -> int:
-        return int(self._cursor.execute(self._sql(sql), parameters).rowcount)
-
-    def write(self, statement: Statement, rows: Sequence[Row]) -> None:
-        if rows:
-            self._cursor.execute(self._sql(_BATCHING.text(statement)), _BATCHING.parameters(rows))
-
-
-class _WriterTransaction(_DriverTransaction):
-    """The transactions of the one connection that writes for a store, one after another.
-
-    What it learned of a stream stays in ``kept``; it holds as long as the head of the stream,
-    which every append locks and reads, is where it was.
-    """
-
-    def begun(self) -> None:
-        """Hear that a transaction has begun."""
-
-    def rolled_back(self) -> None:
-        """Hear that nothing of the transaction was kept by the database."""
-        self.kept.clear()
-        self.fresh.clear()
 
 
 class PostgresDatabase:
@@ -135,9 +55,21 @@ class PostgresDatabase:
         self._migrate = migrate
         self._check_settings = check_settings
         self._interned = Interned()
-        wait = max(int(busy_timeout_seconds * 1000), 1)
-        # Two statements in one trip. LOCAL, because through PgBouncer the session is shared.
-        self.begin_write = f"BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = {wait}"
+        # All in one trip. LOCAL, because through PgBouncer the session is shared with others.
+        # Planning an append anew would cost more than running it, and the plan is always the same:
+        # each row by its key.
+        self.begin_write = (
+            "BEGIN ISOLATION LEVEL READ COMMITTED;"
+            f" SET LOCAL lock_timeout = {max(int(busy_timeout_seconds * 1000), 1)};"
+            " SET LOCAL plan_cache_mode = force_generic_plan"
+        )
+
+    def say(self, driver: Any, text: str) -> None:  # noqa: ANN401
+        """Execute a statement that begins or ends a transaction."""
+        if _is_asyncpg(driver):
+            await_only(driver.execute(text))
+        else:
+            driver.execute(text)
 
     def prepare(self, connection: Any) -> None:  # noqa: ANN401
         """Let BEGIN and COMMIT be said, not implied, on a connection of ours."""
@@ -145,14 +77,13 @@ class PostgresDatabase:
 
     def in_transaction(self, driver: Any) -> bool:  # noqa: ANN401
         """Tell whether a driver's connection has a transaction open."""
-        if hasattr(driver, "is_in_transaction"):  # asyncpg
+        if _is_asyncpg(driver):
             return bool(driver.is_in_transaction())
         return not driver.closed and driver.info.transaction_status != _IDLE
 
     def is_lost(self, driver: Any) -> bool:  # noqa: ANN401
         """Tell whether the server is gone for a driver's connection."""
-        closed = driver.is_closed() if hasattr(driver, "is_closed") else driver.closed
-        return bool(closed)
+        return bool(driver.is_closed() if _is_asyncpg(driver) else driver.closed)
 
     def begin_on(self, connection: Connection, *, write: bool | None) -> None:
         """Begin on a SQLAlchemy connection; ``write`` None: as the caller will say."""
@@ -188,7 +119,7 @@ class PostgresDatabase:
             _check_durability(lambda name: connection.exec_driver_sql(f"SHOW {name}").scalar())
         connection.rollback()
         if getattr(connection.connection.driver_connection, "autocommit", False) is True:
-            connection.exec_driver_sql("BEGIN")
+            connection.exec_driver_sql("BEGIN")  # psycopg, on a connection of ours
         if self._migrate == "auto":
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
         ensure_schema(connection, self._naming, self._migrate)
@@ -196,18 +127,18 @@ class PostgresDatabase:
             raise_epoch(self.on_connection(connection))
         connection.commit()
 
-    def on_driver(self, driver: Any) -> Transaction:  # noqa: ANN401
+    def on_driver(self, driver: Any) -> Any:  # noqa: ANN401
         """Return the transaction that is open on a driver's connection."""
-        return _DriverTransaction(driver, self._naming, self._interned)
+        kind = AsyncpgTransaction if _is_asyncpg(driver) else PsycopgTransaction
+        return kind(driver, self._naming, self._interned)
 
-    def on_writer(self, driver: Any) -> _WriterTransaction:  # noqa: ANN401
-        """Return the transactions of the one connection that writes, one after another."""
-        return _WriterTransaction(driver, self._naming, self._interned)
+    on_writer = on_driver
+    """What it learns of a stream is kept from one transaction to the next."""
 
     def on_connection(self, connection: Connection, *, remembers: bool = True) -> Transaction:
         """Return the transaction that is open on a SQLAlchemy connection."""
         known = self._interned if remembers else Interned()
-        return CoreTransaction(connection, self._naming, known, _ORDERING, _BATCHING)
+        return CoreTransaction(connection, self._naming, known, ORDERING, BATCHING)
 
     def committed(self, tx: Transaction) -> None:
         """Keep what a transaction interned, now that it is durable (or only read)."""
@@ -219,6 +150,10 @@ class PostgresDatabase:
 
     translated = staticmethod(postgres_failures.translated)
     translated_commit = staticmethod(postgres_failures.translated_commit)
+
+
+def _is_asyncpg(driver: Any) -> bool:  # noqa: ANN401
+    return hasattr(driver, "is_in_transaction")
 
 
 _IDLE: Final = 0

@@ -42,12 +42,39 @@ _TAKE: Final = (
     "SELECT s.tenant, s.category, s.stream, s.version, s.recorded_at, s.hash, s.epoch, s.xid"
     f" {_WANTED} ORDER BY s.tenant, s.category, s.stream FOR UPDATE OF s"
 )
-_TAKE_FREE: Final = f"{_TAKE} SKIP LOCKED"
-_PRESENT: Final = f"SELECT s.tenant, s.category, s.stream {_WANTED}"
 _DRAW: Final = (
     "SELECT (SELECT epoch FROM {epochs}), pg_current_xact_id()::text::int8,"
-    " nextval('{positions}'), pg_notify(?, '') FROM generate_series(1, ?)"
+    " nextval('{positions}'), pg_notify(?, '')"
 )
+
+
+def _take_and_draw(take: str) -> str:
+    """Return a statement that locks heads, and draws once all are locked.
+
+    The second part has to count the first one's rows before it draws: that is what makes it wait.
+    """
+    draw = _DRAW.replace("pg_notify(?, '')", "pg_notify(?, '')::text")
+    return (
+        f"WITH taken AS MATERIALIZED ({take}), locked AS MATERIALIZED (SELECT count(*) FROM taken)"
+        " SELECT tenant, category, stream, version, recorded_at, hash, epoch, xid FROM taken"
+        " UNION ALL SELECT NULL, NULL, NULL, drawn.position, NULL, NULL, drawn.epoch, drawn.xid"
+        f" FROM ({draw} FROM locked, generate_series(1, ?)) AS drawn (epoch, xid, position, told)"
+    )
+
+
+_DRAW_MORE: Final = f"{_DRAW} FROM generate_series(1, ?)"
+_TAKE_ONE: Final = (
+    "SELECT tenant, category, stream, version, recorded_at, hash, epoch, xid FROM {streams}"
+    " WHERE tenant = ? AND category = ? AND stream = ? FOR UPDATE"
+)
+_PRESENT: Final = f"SELECT s.tenant, s.category, s.stream {_WANTED}"
+_TAKING: Final = {
+    (True, True): _take_and_draw(_TAKE_ONE),
+    (True, False): _take_and_draw(f"{_TAKE_ONE} SKIP LOCKED"),
+    (False, True): _take_and_draw(_TAKE),
+    (False, False): _take_and_draw(f"{_TAKE} SKIP LOCKED"),
+}
+"""By whether there is one head only, which costs the server half, and whether to wait."""
 _BELOW_HORIZON: Final = (
     "(epoch, xid, position) > (?, ?, ?) AND (epoch, xid) <"
     " ((SELECT epoch FROM {epochs}), pg_snapshot_xmin(pg_current_snapshot())::text::int8)"
@@ -66,23 +93,26 @@ _HOLDER: Final = (
 
 
 class _Drawing:
-    """Draws from the sequence, a handful at a time; numbers that are not used are gaps."""
+    """Hands out numbers of the sequence, drawn a handful at a time; those not used are gaps."""
 
-    def __init__(self, tx: Any, events: int) -> None:  # noqa: ANN401 (a Transaction)
+    def __init__(self, tx: Any, rows: Sequence[tuple[int, int, int]]) -> None:  # noqa: ANN401 (a Transaction)
         self._tx = tx
-        self._events = events
-        self.epoch, self.xid = self._draw()
+        self._rows = rows
+        self._refill(rows)
 
-    def _draw(self) -> tuple[int, int]:
-        channel = self._tx.naming.plain(CHANNEL)
-        rows = self._tx.all(_DRAW, (channel, self._events))
-        self._numbers = [row[2] for row in reversed(rows)]
-        return rows[0][0], rows[0][1]
+    def _refill(self, rows: Sequence[tuple[int, int, int]]) -> None:
+        self.epoch, self.xid, _ = rows[0]
+        self._numbers = sorted((number for _, __, number in rows), reverse=True)
 
     def next(self) -> int:
         if not self._numbers:
-            self._draw()
-        return int(self._numbers.pop())
+            self._refill(_drawn(self._tx, len(self._rows)))
+        return self._numbers.pop()
+
+
+def _drawn(tx: Any, count: int) -> list[tuple[int, int, int]]:  # noqa: ANN401
+    rows = tx.all(_DRAW_MORE, (tx.naming.plain(CHANNEL), count))
+    return [(row[0], row[1], row[2]) for row in rows]
 
 
 class PostgresOrdering:
@@ -92,16 +122,24 @@ class PostgresOrdering:
     order = "epoch, xid, position"
     version = "SELECT 'PostgreSQL ' || current_setting('server_version')"
 
-    def take(self, tx: Any, places: Sequence[Place], *, patient: bool) -> Heads:  # noqa: ANN401 (a Transaction)
-        rows = _heads(tx.all(_TAKE if patient else _TAKE_FREE, _columns(places)))
+    def take(self, tx: Any, places: Sequence[Place], events: int, *, patient: bool) -> Heads:  # noqa: ANN401 (a Transaction)
+        if not places:
+            return Heads({}, _Drawing(tx, _drawn(tx, events)))
+        one = len(places) == 1
+        sql = _TAKING[one, patient]
+        wanted = places[0] if one else _columns(places)
+        found = tx.all(sql, (*wanted, tx.naming.plain(CHANNEL), events))
+        rows = {
+            (row[0], row[1], bytes(row[2])): HeadRow(*row[3:8])
+            for row in found
+            if row[0] is not None
+        }
+        placing = _Drawing(tx, [(row[6], row[7], row[3]) for row in found if row[0] is None])
         missing = [place for place in places if place not in rows]
         if patient or not missing:
-            return Heads(rows)
+            return Heads(rows, placing)
         present = tx.all(_PRESENT, _columns(missing))
-        return Heads(rows, {(row[0], row[1], bytes(row[2])) for row in present})
-
-    def placing(self, tx: Any, events: int) -> _Drawing:  # noqa: ANN401
-        return _Drawing(tx, events)
+        return Heads(rows, placing, {(row[0], row[1], bytes(row[2])) for row in present})
 
     def after(self, position: Position) -> tuple[str, tuple[Any, ...]]:
         return _BELOW_HORIZON, tuple(position)
@@ -114,10 +152,6 @@ class PostgresOrdering:
 def _columns(places: Sequence[Place]) -> tuple[list[Any], ...]:
     tenants, categories, streams = zip(*places, strict=True)
     return list(tenants), list(categories), list(streams)
-
-
-def _heads(rows: Sequence[Sequence[Any]]) -> dict[Place, HeadRow]:
-    return {(row[0], row[1], bytes(row[2])): HeadRow(*row[3:8]) for row in rows}
 
 
 def raise_epoch(tx: Any) -> bool:  # noqa: ANN401

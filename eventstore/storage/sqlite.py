@@ -55,9 +55,12 @@ _log = logging.getLogger("eventstore.sqlite")
 class _RowByRow:
     """Batching for ``executemany``: keeps the protocol ``storage.transaction.Batching``."""
 
+    def text(self, statement: Statement, rows: Sequence[Row]) -> str:  # noqa: ARG002 (any number)
+        return self.one(statement)
+
     @staticmethod
     @cache
-    def text(statement: Statement) -> str:
+    def one(statement: Statement) -> str:
         if isinstance(statement, Insert):
             marks = ", ".join("?" * len(statement.columns))
             columns = ", ".join(statement.columns)
@@ -99,7 +102,10 @@ class _DriverTransaction:
         return self._driver.execute(self._sql(sql), parameters).rowcount
 
     def write(self, statement: Statement, rows: Sequence[Row]) -> None:
-        self._driver.executemany(self._sql(_BATCHING.text(statement)), rows)
+        self._driver.executemany(self._sql(_BATCHING.one(statement)), rows)
+
+    def flush(self) -> None:
+        """Nothing waits."""
 
 
 _DATA_VERSION: Final = "PRAGMA data_version"
@@ -168,6 +174,10 @@ class SqliteDatabase:
         cursor.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
         cursor.execute("PRAGMA foreign_keys = ON")
         cursor.close()
+
+    def say(self, driver: sqlite3.Connection, text: str) -> None:
+        """Execute a statement that begins or ends a transaction."""
+        driver.execute(text)
 
     def in_transaction(self, driver: Any) -> bool:  # noqa: ANN401 (sqlite3's or aiosqlite's)
         """Ask the driver: SQLAlchemy knows what it was told, and not every driver begins then."""

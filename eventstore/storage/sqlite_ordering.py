@@ -47,13 +47,11 @@ class SqliteOrdering:
     order = "position"
     version = "SELECT 'SQLite ' || sqlite_version()"
 
-    def take(self, tx: Any, places: Sequence[Place], *, patient: bool) -> Heads:  # noqa: ANN401, ARG002 (nobody has to be waited for)
-        return Heads(
-            {place: HeadRow(*row) for place in places if (row := tx.one(_HEAD, place)) is not None}
-        )
-
-    def placing(self, tx: Any, events: int) -> _Counting:  # noqa: ANN401, ARG002
-        return _Counting(tx)
+    def take(self, tx: Any, places: Sequence[Place], events: int, *, patient: bool) -> Heads:  # noqa: ANN401, ARG002 (nobody has to be waited for)
+        rows = {
+            place: HeadRow(*row) for place in places if (row := tx.one(_HEAD, place)) is not None
+        }
+        return Heads(rows, _Counting(tx))
 
     def after(self, position: Position) -> tuple[str, tuple[Any, ...]]:
         return "position > ?", (position.sequence,)

@@ -91,14 +91,17 @@ class Transaction(Protocol):
         """Execute one statement; return how many rows it changed."""
 
     def write(self, statement: Statement, rows: Sequence[Sequence[Any]]) -> None:
-        """Insert or update many rows."""
+        """Insert or update many rows, at the latest before anything is read."""
+
+    def flush(self) -> None:
+        """Write the rows that wait, if any do: the transaction is about to end."""
 
 
 class Batching(Protocol):
     """How a database takes many rows: its text for a statement, and its parameters for rows."""
 
-    def text(self, statement: Statement) -> str:
-        """Return the SQL, with ``?`` and ``{table}``."""
+    def text(self, statement: Statement, rows: Sequence[Sequence[Any]]) -> str:
+        """Return the SQL for rows, with ``?`` and ``{table}``."""
 
     def parameters(self, rows: Sequence[Sequence[Any]]) -> Any:  # noqa: ANN401
         """Return what is executed with it: a list of rows for ``executemany``, or one tuple."""
@@ -136,8 +139,11 @@ class CoreTransaction:
 
     def write(self, statement: Statement, rows: Sequence[Sequence[Any]]) -> None:
         if rows:
-            sql = self._sql(self._batching.text(statement))
+            sql = self._sql(self._batching.text(statement, rows))
             self._connection.exec_driver_sql(sql, self._batching.parameters(rows))
+
+    def flush(self) -> None:
+        """Nothing waits."""
 
 
 def remember(transaction: Transaction) -> None:

@@ -20,6 +20,7 @@ from eventstore import (
     WrongExpectedVersion,
 )
 from eventstore.execution.owned import OwnedAsyncEngine
+from eventstore.execution.url import UrlExecutor
 from eventstore.operations.operation import Maintenance
 from tests.concurrency.schedules import SECONDS, Gate, at_once, outcome, thread
 
@@ -439,7 +440,9 @@ def test_closing_in_one_thread_while_others_write(url):
 
 def test_closing_twice_at_once_waits_for_the_same_end(url):
     store = ConversationStore.open(url)
-    engine = store._executor._engine  # noqa: SLF001 (whether a connection is still out)
+    executor = store._executor  # noqa: SLF001 (whether a connection is still out)
+    assert isinstance(executor, UrlExecutor)
+    engine = executor._connections.engine  # noqa: SLF001
     at_once(8, lambda _: outcome(store.close))
     assert "Current Checked out connections: 0" in engine.pool.status()
 

@@ -158,13 +158,14 @@ def test_the_others_of_a_batch_that_failed_are_unharmed(store, faults):
     """One of five is struck when they are written together, and again when it is alone."""
     thread_id = store.threads.create().id
     executor = store._executor  # noqa: SLF001 (to know what is being performed, and what waits)
-    perform, performed = executor._perform, []  # noqa: SLF001
+    connections = executor._connections  # noqa: SLF001
+    perform, performed = connections._perform, []  # noqa: SLF001
 
     def watching(tx, requests, patient):
         performed.append(requests)
         return perform(tx, requests, patient)
 
-    executor._perform = watching  # noqa: SLF001
+    connections._perform = watching  # noqa: SLF001
 
     def chosen(statement):
         return "INSERT" in statement and "struck" in str(performed[-1])

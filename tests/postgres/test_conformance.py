@@ -8,9 +8,10 @@ from sqlalchemy import create_engine
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from eventstore import AsyncConversationStore, ConversationStore
+from eventstore.connect import OpenOptions
 from eventstore.testing.conformance import ConformanceSuite, blocking, within
 
-AS_IS = {"durability": "as_is"}
+AS_IS: OpenOptions = {"durability": "as_is"}
 """The server is started without fsync, which a store refuses otherwise."""
 
 
@@ -42,7 +43,7 @@ class TestInASchemaWithAPrefix(OnPostgres):
         with engine.begin() as connection:
             connection.exec_driver_sql('CREATE SCHEMA IF NOT EXISTS "Chat"')
         engine.dispose()
-        return ConversationStore.open(self.url, schema="Chat", prefix="my_", **AS_IS)
+        return ConversationStore.open(self.url, schema="Chat", prefix="my_", durability="as_is")
 
 
 class TestSyncOnAnOwnedEngine(OnPostgres):

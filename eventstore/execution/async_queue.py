@@ -1,0 +1,142 @@
+"""Commits shared among waiting tasks of one event loop, without a thread.
+
+One task serves the queue while there is anything in it: what queued during one transaction is the
+batch of the next, as in :class:`~eventstore.execution.shared_writer.SharedWriter`, and the same
+must stay true.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Final
+
+from eventstore.errors import OutcomeUnknown, StoreBusy, StoreClosed
+from eventstore.execution.shared_writer import BATCH_MAX, queue_is_full, same_again
+
+__all__ = ["AsyncQueue"]
+
+
+class _Entry:
+    """A request, and the future that its task awaits."""
+
+    __slots__ = ("future", "request")
+
+    def __init__(self, request: Any) -> None:  # noqa: ANN401
+        self.request = request
+        self.future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+
+    def fail(self, error: BaseException) -> None:
+        if not self.future.done():
+            self.future.set_exception(error)
+
+
+class AsyncQueue:
+    """Takes requests from the tasks of one loop; performs them in order, in batches."""
+
+    def __init__(
+        self,
+        perform: Callable[[Sequence[Any]], Awaitable[Sequence[Any]]],
+        *,
+        queue_max: int,
+        patience_seconds: float,
+    ) -> None:
+        """``perform`` runs one transaction and returns outcomes in order, or raises for all."""
+        self._perform: Final = perform
+        self._queue_max: Final = queue_max
+        self._patience_seconds: Final = patience_seconds
+        self._closed = False
+        self._queue: deque[_Entry] = deque()
+        self._room = asyncio.Condition()
+        self._server: asyncio.Task[None] | None = None
+
+    async def submit(self, request: Any) -> Any:  # noqa: ANN401
+        """Perform a request; returns its outcome or raises what befell its batch.
+
+        A task cancelled while its request waits withdraws it; once it was taken, the outcome is
+        awaited first.
+
+        Raises:
+            StoreBusy: the queue stayed full. StoreClosed: the store was closed.
+        """
+        if self._closed:
+            raise StoreClosed
+        if len(self._queue) >= self._queue_max:
+            await self._await_room()
+        entry = _Entry(request)
+        self._queue.append(entry)
+        self._serve_if_need_be()
+        try:
+            return await asyncio.shield(entry.future)
+        except asyncio.CancelledError:
+            if entry in self._queue:
+                self._queue.remove(entry)
+            else:
+                await _settled(entry.future)
+            raise
+
+    async def _await_room(self) -> None:
+        try:
+            async with asyncio.timeout(self._patience_seconds), self._room:
+                await self._room.wait_for(
+                    lambda: self._closed or len(self._queue) < self._queue_max
+                )
+        except TimeoutError:
+            raise queue_is_full(self._queue_max) from None
+        if self._closed:
+            raise StoreClosed
+
+    def _serve_if_need_be(self) -> None:
+        if self._server is None and self._queue:
+            self._server = asyncio.create_task(self._serve())
+            self._server.add_done_callback(self._served)
+
+    def _served(self, _: asyncio.Task[None]) -> None:
+        self._server = None
+        self._serve_if_need_be()
+
+    async def _serve(self) -> None:
+        while self._queue:
+            batch = [self._queue.popleft() for _ in range(min(len(self._queue), BATCH_MAX))]
+            try:
+                await self._perform_all(batch)
+            except BaseException:  # cancelled with everything else when the loop ends
+                for entry in batch:
+                    entry.fail(OutcomeUnknown("the task that was writing was cancelled"))
+                raise
+            async with self._room:
+                self._room.notify_all()
+
+    async def _perform_all(self, batch: Sequence[_Entry]) -> None:
+        try:
+            outcomes = await self._perform([entry.request for entry in batch])
+        except (StoreBusy, OutcomeUnknown) as error:
+            for entry in batch:
+                entry.fail(same_again(error))
+        except Exception as error:  # noqa: BLE001 (whatever it is belongs to one of the callers)
+            if len(batch) == 1:
+                batch[0].fail(error)
+            else:
+                for entry in batch:
+                    await self._perform_all([entry])
+        else:
+            for entry, outcome in zip(batch, outcomes, strict=True):
+                entry.future.set_result(outcome)
+
+    async def close(self) -> None:
+        """Take no more requests and finish those that wait."""
+        self._closed = True
+        async with self._room:
+            self._room.notify_all()
+        while self._server is not None:
+            await asyncio.wait([self._server])
+
+
+async def _settled(future: asyncio.Future[Any]) -> None:
+    while not future.done():
+        try:
+            await asyncio.wait([future])
+        except asyncio.CancelledError:
+            continue
+    future.exception()  # heard
