@@ -86,6 +86,13 @@ class OurStore:
             engine.dispose()
 
     def _opened(self) -> ConversationStore:
+        """Open it, also while others end connections at random."""
+        for _ in range(_TRIES):
+            with suppress(StoreUnavailable):
+                return self._open()
+        return self._open()
+
+    def _open(self) -> ConversationStore:
         return ConversationStore.open(
             self.url, busy_timeout_seconds=_BUSY_SECONDS, durability=self.durability
         )

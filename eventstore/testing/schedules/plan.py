@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import Final
+from typing import Final, NamedTuple
 
 from eventstore.testing.schedules.protocol import Append, Ending, StoreUnderTest, Transaction
 
-__all__ = ["END", "Life", "Schedule", "is_phantom", "lives", "transactions"]
+__all__ = ["END", "Life", "Schedule", "Work", "is_phantom", "lives", "transactions"]
 
 END: Final = "end.0"
 """The event after all others: who was told of it has come to the end."""
@@ -60,6 +60,15 @@ class Life:
     """By each of its writers."""
     dies_at: int | None = None
     """Killed a moment after its first writer has begun its n-th transaction."""
+
+
+class Work(NamedTuple):
+    """All that a process of writers is told."""
+
+    schedule: Schedule
+    store: StoreUnderTest
+    streams: Sequence[str]
+    life: Life = Life("", ())
 
 
 def lives(schedule: Schedule) -> list[list[Life]]:

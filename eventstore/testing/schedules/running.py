@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final, NamedTuple, TypeAlias
 
 from eventstore.testing.schedules.connections import Lasting
-from eventstore.testing.schedules.plan import END, Schedule
+from eventstore.testing.schedules.plan import END, Schedule, Work
 from eventstore.testing.schedules.protocol import (
     Append,
     Connected,
@@ -20,7 +20,6 @@ from eventstore.testing.schedules.protocol import (
 from eventstore.testing.schedules.reading import Reading
 from eventstore.testing.schedules.report import Report, report_of
 from eventstore.testing.schedules.writers import Writers
-from eventstore.testing.schedules.writing import Work
 
 __all__ = ["OnProgress", "Progress", "run"]
 

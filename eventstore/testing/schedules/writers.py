@@ -12,8 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
-from eventstore.testing.schedules.plan import Life, lives
-from eventstore.testing.schedules.writing import Work
+from eventstore.testing.schedules.plan import Life, Work, lives
 
 __all__ = ["Writers"]
 

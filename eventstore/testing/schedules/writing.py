@@ -12,34 +12,22 @@ import os
 import pickle
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from random import Random
-from typing import Final, NamedTuple
+from typing import Final
 
 from eventstore.testing.faults import die
 from eventstore.testing.schedules.connections import Lasting
-from eventstore.testing.schedules.plan import Life, Schedule, transactions
+from eventstore.testing.schedules.plan import Work, transactions
 from eventstore.testing.schedules.protocol import (
     Connected,
     Ending,
     LostConnection,
-    StoreUnderTest,
     Transaction,
 )
 
-__all__ = ["Work"]
-
 _LAST_MOMENTS_SECONDS: Final = 0.02
-
-
-class Work(NamedTuple):
-    """All that a process of writers is told."""
-
-    schedule: Schedule
-    store: StoreUnderTest
-    streams: Sequence[str]
-    life: Life = Life("", ())
 
 
 def _perform(work: Work, connected: Connected, thread: int) -> None:
