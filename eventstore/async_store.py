@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from eventstore.batches import Batch
 from eventstore.connect import OpenOptions, Performer, async_executor
-from eventstore.core.json_values import check_text
+from eventstore.core.json_values import check_name, check_text
 from eventstore.execution.async_url import AsyncUrlExecutor
 from eventstore.execution.owned import OwnedAsyncEngine
 from eventstore.execution.url import UrlExecutor
@@ -219,7 +219,7 @@ class AsyncConversationStore:
 
     def tenant(self, name: str) -> Self:
         """Return this store bound to a tenant; other tenants' ids are unknown to it."""
-        return self._bound(tenant=name if name == "" else check_text(name, "tenant", 255))
+        return self._bound(tenant=name if name == "" else check_name(name, "tenant", 255))
 
     def acting(
         self,

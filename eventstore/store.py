@@ -15,7 +15,7 @@ from sqlalchemy import URL, Engine
 
 from eventstore.batches import Batch
 from eventstore.connect import OpenOptions, Performer, sync_executor
-from eventstore.core.json_values import check_text
+from eventstore.core.json_values import check_name, check_text
 from eventstore.execution.owned import OwnedEngine
 from eventstore.execution.url import UrlExecutor
 from eventstore.faces import sync, value_of
@@ -207,7 +207,7 @@ class ConversationStore:
 
     def tenant(self, name: str) -> Self:
         """Return this store bound to a tenant; other tenants' ids are unknown to it."""
-        return self._bound(tenant=name if name == "" else check_text(name, "tenant", 255))
+        return self._bound(tenant=name if name == "" else check_name(name, "tenant", 255))
 
     def acting(
         self,

@@ -34,6 +34,18 @@ class Limits(NamedTuple):
     """Most commands in one batch, most messages in one ``create_many``."""
 
 
+def check_name(value: object, field: str, characters_max: int) -> str:
+    """Return ``value`` if it can name something: text without NUL, which databases cannot compare.
+
+    Raises:
+        InvalidInput: naming ``field``.
+    """
+    name = check_text(value, field, characters_max)
+    if "\0" in name:
+        raise InvalidInput(field, "holds the character NUL", "Leave it out: it is a name.")
+    return name
+
+
 def check_text(value: object, field: str, characters_max: int | None = None) -> str:
     """Return ``value`` if it is Unicode text without lone surrogates.
 

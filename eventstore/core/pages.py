@@ -15,6 +15,7 @@ from eventstore.core.quoting import quoted
 from eventstore.errors import InvalidInput
 
 __all__ = [
+    "EVERYTHING",
     "Count",
     "PageOf",
     "check_limit",
@@ -22,6 +23,9 @@ __all__ = [
     "encode_cursor",
     "listing_key",
 ]
+
+EVERYTHING: Final = 2**62
+"""A LIMIT that is none: PostgreSQL refuses SQLite's -1."""
 
 _MARK: Final = "c_"
 _CURSOR_MAX: Final = 1_000

@@ -14,6 +14,7 @@ from eventstore.core import ids
 from eventstore.core.events import StreamKey
 from eventstore.core.json_values import Limits
 from eventstore.core.pages import (
+    EVERYTHING,
     Count,
     PageOf,
     check_limit,
@@ -184,7 +185,7 @@ def list_(
 
     def look(tx: Transaction) -> PageOf[Assistant]:
         tenant = find_tenant(tx, scope.tenant)
-        most = -1 if size is None else size + 1
+        most = EVERYTHING if size is None else size + 1
         rows = [] if tenant is None else tx.all(_PAGE, (tenant, start, most))
         more = size is not None and len(rows) > size
         rows = rows[:size] if more else rows

@@ -13,7 +13,7 @@ from eventstore.conversation.rows import ROOT, MessageRow, Place
 from eventstore.conversation.values import Branch, BranchDiff, BranchTree, Message, TreeNode
 from eventstore.conversing.results import branch_value
 from eventstore.core import ids
-from eventstore.core.json_values import check_text
+from eventstore.core.json_values import check_name
 from eventstore.errors import InvalidInput
 from eventstore.operations.inputs import message_key
 from eventstore.operations.lookups import live_thread, thread_key, thread_row
@@ -28,7 +28,7 @@ _LABEL_MAX: Final = 255
 def _named(branch: object, field: str) -> bytes | str:
     if isinstance(branch, str) and branch.startswith(f"{ids.MESSAGE}_"):
         return message_key(branch, field)
-    return check_text(branch, field, _LABEL_MAX)
+    return check_name(branch, field, _LABEL_MAX)
 
 
 def select(
@@ -57,7 +57,7 @@ def label(
     Raises:
         MessageNotFound, Refused: it is not there, or another message bears the label.
     """
-    text = None if label is None else check_text(label, "label", _LABEL_MAX)
+    text = None if label is None else check_name(label, "label", _LABEL_MAX)
     if text is not None and text.startswith(f"{ids.MESSAGE}_"):
         raise InvalidInput("label", "looks like a message's id", "Begin it with another word.")
     command = c.LabelBranch(target=message_key(message_id), label=text)

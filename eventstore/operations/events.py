@@ -18,7 +18,7 @@ from eventstore.core.events import (
     StreamKey,
     instant,
 )
-from eventstore.core.json_values import check_text
+from eventstore.core.json_values import check_name
 from eventstore.errors import InvalidInput, StreamNotFound
 from eventstore.operations.inputs import (
     checked_flag,
@@ -115,7 +115,7 @@ def _decided(log: Log, given: NewEvent | Mapping[str, Any], index: int) -> Decid
         )
     limits = log.limits._replace(metadata_bytes_max=log.limits.content_bytes_max)
     return Decided(
-        check_text(event.type, f"{field}.type", _TYPE_MAX),
+        check_name(event.type, f"{field}.type", _TYPE_MAX),
         checked_metadata(event.data, limits, f"{field}.data") or {},
         checked_metadata(event.content, limits, f"{field}.content"),
         None

@@ -25,7 +25,7 @@ from eventstore.conversation.events import Usage
 from eventstore.conversation.rows import MessageStatus, Role
 from eventstore.core import codec, ids
 from eventstore.core.events import microseconds
-from eventstore.core.json_values import Limits, check_object, check_text
+from eventstore.core.json_values import Limits, check_name, check_object, check_text
 from eventstore.core.quoting import quoted
 from eventstore.errors import InvalidInput
 
@@ -43,6 +43,7 @@ __all__ = [
     "checked_version",
     "message_key",
     "optional_id",
+    "optional_name",
     "optional_text",
 ]
 
@@ -113,6 +114,11 @@ def checked_sequence(value: object, field: str, remedy: str) -> Sequence[Any]:
     if not isinstance(value, Sequence) or isinstance(value, (str, bytes, bytearray, memoryview)):
         raise InvalidInput(field, f"expected a list, got {type(value).__name__}", remedy)
     return value
+
+
+def optional_name(value: str | None, field: str, characters_max: int = _NAME_MAX) -> str | None:
+    """Return text that names something, or None."""
+    return None if value is None else check_name(value, field, characters_max)
 
 
 def optional_text(value: str | None, field: str, characters_max: int | None = None) -> str | None:
@@ -187,7 +193,7 @@ def checked_draft(
         answers=answers,
         metadata=checked_metadata(metadata, limits),
         name=optional_text(name, "name", _NAME_MAX),
-        external_id=optional_text(external_id, "external_id", _NAME_MAX),
+        external_id=optional_name(external_id, "external_id"),
         original_created_at_us=None
         if original_created_at is None
         else microseconds(original_created_at, "original_created_at"),

@@ -30,7 +30,7 @@ from eventstore.operations.inputs import (
     checked_order,
     message_key,
     optional_id,
-    optional_text,
+    optional_name,
 )
 from eventstore.operations.lookups import (
     Moment,
@@ -66,7 +66,7 @@ def get(
     if (message_id is None) == (external_id is None):
         raise InvalidInput("message_id", "give either it or external_id", "Give exactly one.")
     given = None if message_id is None else message_key(message_id)
-    optional_text(external_id, "external_id")
+    optional_name(external_id, "external_id")
     checked_flag(include_deleted, "include_deleted")
 
     def look(tx: Transaction) -> Message:
@@ -141,7 +141,7 @@ def list_(
 def _branch_key(branch: str | None) -> bytes | str | None:
     if isinstance(branch, str) and branch.startswith(f"{ids.MESSAGE}_"):
         return message_key(branch, "branch")
-    return optional_text(branch, "branch", _LABEL_MAX)
+    return optional_name(branch, "branch", _LABEL_MAX)
 
 
 class _Bounds:

@@ -11,7 +11,7 @@ from eventstore.conversation import commands as c
 from eventstore.conversing.threads import Guards
 from eventstore.core import codec, expectations, ids
 from eventstore.core.events import StreamKey
-from eventstore.core.json_values import check_text
+from eventstore.core.json_values import check_name, check_text
 from eventstore.storage.append import AppendRequest, Log, digested_command
 from eventstore.storage.transaction import Transaction
 
@@ -156,7 +156,7 @@ def write(
 
 def _short(options: WriteOptions, name: str) -> str | None:
     value = options.get(name)
-    return None if value is None else check_text(value, name, _NAME_CHARACTERS_MAX)
+    return None if value is None else check_name(value, name, _NAME_CHARACTERS_MAX)
 
 
 def to_thread(

@@ -16,8 +16,9 @@ from eventstore.conversation import commands as c
 from eventstore.conversation.present import run_value
 from eventstore.conversation.values import Run
 from eventstore.core import ids
-from eventstore.core.json_values import check_text
+from eventstore.core.json_values import check_name, check_text
 from eventstore.core.pages import (
+    EVERYTHING,
     Count,
     PageOf,
     check_limit,
@@ -157,7 +158,7 @@ def require_action(
     named = None
     if calls is not None:
         listed = checked_sequence(calls, "calls", "Give the ids of tool calls.")
-        named = tuple(check_text(call, "calls", _NAME_MAX) for call in listed)
+        named = tuple(check_name(call, "calls", _NAME_MAX) for call in listed)
     command = c.RequireAction(run_id=_run_key(run_id), calls=named)
     return to_thread(scope, thread_id, command, options)
 
@@ -305,7 +306,7 @@ def list_(
 
     def look(tx: Transaction) -> PageOf[Run]:
         view = live_thread(tx, scope, key)
-        most = -1 if size is None else size + 1
+        most = EVERYTHING if size is None else size + 1
         tenant = find_tenant(tx, scope.tenant) or 0
         where = "version > ? ORDER BY version LIMIT ?"
         rows = RUNS.find(tx, tenant, key.id, where, (start_at, most))

@@ -14,6 +14,7 @@ from eventstore.core import ids
 from eventstore.core.events import StreamKey
 from eventstore.core.json_values import check_object
 from eventstore.core.pages import (
+    EVERYTHING,
     Count,
     PageOf,
     check_limit,
@@ -34,7 +35,7 @@ from eventstore.operations.inputs import (
 )
 from eventstore.operations.lookups import live_thread, thread_key, thread_row
 from eventstore.operations.operation import Read, Scope, Write, WriteOptions, to_thread, write
-from eventstore.projections.indexes import metadata_text
+from eventstore.projections.indexes import indexed, metadata_text
 from eventstore.projections.stored_thread import StoredThread
 from eventstore.storage.interning import find_tenant
 from eventstore.storage.transaction import Transaction
@@ -212,7 +213,7 @@ def list_(
 
     def look(tx: Transaction) -> PageOf[Thread]:
         tenant = find_tenant(tx, scope.tenant)
-        most = -1 if size is None else size + 1
+        most = EVERYTHING if size is None else size + 1
         found = [] if tenant is None else tx.all(sql, (tenant, *parameters, most))
         more = size is not None and len(found) > size
         shown = found[:size] if more else found
@@ -245,7 +246,7 @@ def _list_statement(wanted: Mapping[str, Any], *, archived: bool | None) -> tupl
             " AND EXISTS (SELECT 1 FROM {thread_metadata} m WHERE m.tenant = t.tenant"
             " AND m.thread = t.thread AND m.key = ? AND m.value = ?)"
         )
-        parameters += [key, text]
+        parameters += [indexed(key), text]
     if archived is not None:
         sql += f" AND t.archived = {int(archived)}"
     return sql, parameters

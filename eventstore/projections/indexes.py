@@ -7,6 +7,7 @@ the external ids of messages. Both hold what can be personal, so erasure deletes
 from __future__ import annotations
 
 from collections.abc import Mapping
+from hashlib import sha256
 from typing import Any, Final, TypeAlias
 
 from eventstore.conversation import events as e
@@ -19,6 +20,7 @@ __all__ = [
     "ContentIndex",
     "clear_indexes",
     "find_external_id",
+    "indexed",
     "metadata_text",
     "stored_entries",
 ]
@@ -38,6 +40,21 @@ _FIND: Final = (
 
 def metadata_text(value: object) -> str | None:
     """Return a scalar as the index holds it, with its kind; None for what is not indexed."""
+    text = _with_kind(value)
+    return None if text is None else indexed(text)
+
+
+def indexed(text: str) -> str:
+    """Return text for an index: a digest of what is long, or what a database cannot compare.
+
+    Only equality is asked for, and an entry of PostgreSQL's index has room for 2,700 bytes.
+    """
+    if len(text) <= _INDEXED_MAX and "\0" not in text:
+        return text
+    return f"h:{sha256(text.encode()).hexdigest()}"
+
+
+def _with_kind(value: object) -> str | None:
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -48,6 +65,8 @@ def metadata_text(value: object) -> str | None:
         return f"n:{value}"
     return f"s:{value}" if isinstance(value, str) else None
 
+
+_INDEXED_MAX: Final = 400
 
 IndexEntry: TypeAlias = tuple[str, str, str]
 
@@ -112,7 +131,7 @@ def _metadata_rows(
     tenant: int, thread: bytes, metadata: Mapping[str, Any]
 ) -> list[tuple[int, bytes, str, str]]:
     texts = [(key, metadata_text(value)) for key, value in metadata.items()]
-    return [(tenant, thread, key, text) for key, text in texts if text is not None]
+    return [(tenant, thread, indexed(key), text) for key, text in texts if text is not None]
 
 
 def stored_entries(tx: Transaction, tenant: int, thread: bytes) -> set[IndexEntry]:

@@ -69,12 +69,33 @@ def test_an_id_of_a_tool_call_is_short_text_without_control_characters(store, th
 def test_nul_is_text_like_any_other(store):
     thread = store.threads.create(title="a\0b", metadata={"k\0": "v\0"})
     made = store.messages.create(
-        thread.id, role="user", content="a\0b", name="n\0", external_id="e\0", metadata={"\0": "\0"}
+        thread.id, role="user", content="a\0b", name="n\0", metadata={"\0": "\0"}
     )
-    read = store.messages.get(thread.id, external_id="e\0")
+    read = store.messages.get(thread.id, made.id)
     assert read == made
     assert (read.text, read.name, read.metadata) == ("a\0b", "n\0", {"\0": "\0"})
     assert [one.id for one in store.threads.list(metadata={"k\0": "v\0"})] == [thread.id]
+
+
+def test_what_is_looked_up_by_name_holds_no_nul(store, thread):
+    said = store.messages.create(thread.id, role="user", content="hi")
+    with refused(store, "external_id", "NUL"):
+        store.messages.create(thread.id, role="user", content="x", external_id="e\0")
+    with refused(store, "idempotency_key", "NUL"):
+        store.messages.create(thread.id, role="user", content="x", idempotency_key="k\0")
+    with refused(store, "label", "NUL"):
+        store.branches.label(thread.id, said.id, "l\0")
+    with refused(store, "branch", "NUL"):
+        store.messages.list(thread.id, branch="l\0")
+    with refused(store, "tenant", "NUL"):
+        store.tenant("t\0")
+
+
+def test_a_thread_is_found_by_metadata_of_any_length(store):
+    long = "k" * 5_000
+    found = store.threads.create(metadata={long: "v" * 5_000, "other": 1})
+    store.threads.create(metadata={long: "v" * 4_999, "k" * 4_999: "v" * 5_000})
+    assert [one.id for one in store.threads.list(metadata={long: "v" * 5_000})] == [found.id]
 
 
 def test_the_same_call_id_twice_in_a_message_is_refused(store, thread):
