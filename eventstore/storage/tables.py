@@ -47,6 +47,7 @@ TABLES: Final = (
     "thread_metadata",
     "external_ids",
     "assistants",
+    "projections",
 )
 """Names that SQL may use in braces."""
 
@@ -80,6 +81,7 @@ def metadata_for(
     _log(metadata, prefix)
     _threads(metadata, prefix)
     _runs(metadata, prefix)
+    _projections(metadata, prefix)
     return metadata
 
 
@@ -356,5 +358,28 @@ def _runs(metadata: MetaData, prefix: str) -> None:
         _given("updated_at", BigInteger),
         _given("deleted", Integer),
         Index(f"{prefix}assistants_by_creation", "tenant", "created_position", "assistant"),
+        sqlite_with_rowid=False,
+    )
+
+
+def _projections(metadata: MetaData, prefix: str) -> None:
+    Table(
+        f"{prefix}projections",
+        metadata,
+        _key("name", Text),
+        _key("generation"),
+        _given("version", BigInteger),
+        _given("status", Text),
+        _given("tables", Text),
+        _given("epoch", Integer),
+        _given("xid", BigInteger),
+        _given("position", BigInteger),
+        _maybe("holder", Text),
+        _given("lease_until", BigInteger),
+        _given("token", BigInteger),
+        _maybe("failed_stream", Text),
+        _maybe("failed_version", BigInteger),
+        _maybe("failed_type", Text),
+        _maybe("error", Text),
         sqlite_with_rowid=False,
     )

@@ -348,6 +348,26 @@ def upgrade(naming: Naming) -> None:
         schema=naming.schema,
     )
     op.create_table(
+        naming.plain("projections"),
+        _key("name", Text),
+        _key("generation", Integer),
+        _given("version", BigInteger),
+        _given("status", Text),
+        _given("tables", Text),
+        _given("epoch", Integer),
+        _given("xid", BigInteger),
+        _given("position", BigInteger),
+        _maybe("holder", Text),
+        _given("lease_until", BigInteger),
+        _given("token", BigInteger),
+        _maybe("failed_stream", Text),
+        _maybe("failed_version", BigInteger),
+        _maybe("failed_type", Text),
+        _maybe("error", Text),
+        schema=naming.schema,
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         naming.plain("assistants"),
         _key("tenant", Integer),
         _key("assistant", LargeBinary),
