@@ -24,6 +24,8 @@ from eventstore.execution.database import POSTPONED, Database
 from eventstore.execution.owned import act_within_async
 from eventstore.execution.retrying import finished
 from eventstore.execution.settings import Settings
+from eventstore.execution.signals import Signals
+from eventstore.execution.watching import listen
 
 __all__ = ["AsyncUrlExecutor"]
 
@@ -39,6 +41,7 @@ class _InLoop:
         database: Database,
         settings: Settings,
         perform: Callable[[Any, Sequence[Any], bool], list[Any]],
+        changed: Signals,
     ) -> None:
         engine = create_async_engine(
             url,
@@ -48,6 +51,9 @@ class _InLoop:
             connect_args=dict(settings.connect_args),
         )
         self._connections = Connections(engine.sync_engine, database, perform)
+        self._database = database
+        self._changed = changed
+        self._listening: asyncio.Task[None] | None = None
         self._queue = AsyncQueue(
             self._write_batch,
             queue_max=settings.queue_max,
@@ -58,19 +64,34 @@ class _InLoop:
         await greenlet_spawn(self._connections.open)
 
     async def _write_batch(self, requests: Sequence[Any]) -> list[Any]:
-        return await greenlet_spawn(self._connections.write, requests)
+        outcomes = await greenlet_spawn(self._connections.write, requests)
+        self._changed.tell()
+        return outcomes
 
     async def write(self, request: Any) -> Any:  # noqa: ANN401
         outcome = await self._queue.submit(request)
         if outcome is POSTPONED:
-            alone = greenlet_spawn(self._connections.write_alone, request)
-            outcome = await finished(asyncio.ensure_future(alone))
+            outcome = await finished(asyncio.ensure_future(self._write_alone(request)))
+        return outcome
+
+    async def _write_alone(self, request: Any) -> Any:  # noqa: ANN401
+        outcome = await greenlet_spawn(self._connections.write_alone, request)
+        self._changed.tell()
         return outcome
 
     async def read(self, look: Callable[[Any], T]) -> T:
         return await greenlet_spawn(self._connections.read, look)
 
+    def listen(self) -> None:
+        """Hear what others commit, from now on."""
+        if self._listening is None:
+            work = listen(self._connections.engine, self._database, self._changed)
+            self._listening = asyncio.create_task(work)
+
     async def close(self) -> None:
+        if self._listening is not None:
+            self._listening.cancel()
+            await asyncio.wait([self._listening])
         await self._queue.close()
         await greenlet_spawn(self._connections.close)
 
@@ -95,6 +116,8 @@ class AsyncUrlExecutor:
         self._within = database()
         self._loops: dict[asyncio.AbstractEventLoop, _InLoop] = {}
         self._opening: dict[asyncio.AbstractEventLoop, asyncio.Lock] = {}
+        self.changed = Signals(self._listen)
+        """Told of every commit; whoever follows the log waits on it."""
         forks.watch(self)
 
     async def open(self) -> None:
@@ -126,7 +149,9 @@ class AsyncUrlExecutor:
             return known
         async with self._opening.setdefault(loop, asyncio.Lock()):
             if loop not in self._loops:
-                made = _InLoop(self._url, self._database(), self._settings, self._perform)
+                made = _InLoop(
+                    self._url, self._database(), self._settings, self._perform, self.changed
+                )
                 await made.open()
                 self._loops[loop] = made
                 self._forget_closed_loops()
@@ -148,11 +173,17 @@ class AsyncUrlExecutor:
     async def within_async(self, connection: Any, act: Callable[[Any], T]) -> T:  # noqa: ANN401
         """Run a function inside a transaction that the application has open."""
         await self._here()
-        return await act_within_async(connection, self._within, act)
+        return await act_within_async(connection, self._within, act, self.changed)
+
+    def _listen(self) -> None:
+        here = self._loops.get(asyncio.get_running_loop())
+        if here is not None:
+            here.listen()
 
     async def close_async(self) -> None:
         """Finish what waits in this loop and close its connections. Idempotent."""
         self._closed = True
+        self.changed.close()
         here = self._loops.pop(asyncio.get_running_loop(), None)
         if here is not None:
             await here.close()

@@ -5,6 +5,7 @@ Execution never imports the SQL: ``storage`` has one class a database that keeps
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from typing import Any, Final, Protocol
 
 from sqlalchemy import Connection
@@ -59,6 +60,20 @@ class Database(Protocol):
 
     def on_connection(self, connection: Connection, *, remembers: bool = True) -> Any:  # noqa: ANN401
         """Return the transaction that is open on a SQLAlchemy connection."""
+
+    def watch(
+        self,
+        driver: Any,  # noqa: ANN401
+        rest: Callable[[float | None, int | None], bool],
+    ) -> Iterator[None]:
+        """Yield whenever another connection may have committed, on a connection for this alone.
+
+        ``rest`` waits that long, or until a file can be read; it says False at the end. The first
+        thing is yielded at once: what was committed before is not known.
+        """
+
+    async def listen(self, driver: Any, heard: Callable[[], None]) -> None:  # noqa: ANN401
+        """Do the same in a task, with an async driver; returns when the connection was lost."""
 
     def committed(self, tx: Any) -> None:  # noqa: ANN401
         """Hear that a transaction has committed."""

@@ -17,7 +17,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, null
 from functools import partial
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import DBAPIError, ResourceClosedError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -34,9 +34,8 @@ from eventstore.execution.async_queue import AsyncQueue
 from eventstore.execution.database import POSTPONED, Database
 from eventstore.execution.retrying import finished, tried_again, tried_again_async
 from eventstore.execution.settings import Settings
-from eventstore.execution.shared_writer import (
-    SharedWriter,
-)
+from eventstore.execution.shared_writer import SharedWriter
+from eventstore.execution.signals import Signals
 
 __all__ = ["OwnedAsyncEngine", "OwnedEngine", "act_within", "act_within_async"]
 
@@ -53,6 +52,8 @@ class _Owned:
         self._perform = perform
         self._closed = False
         self._forked = False
+        self.changed = Signals()
+        """Told of every commit of this store; of others' nothing is heard."""
         forks.watch(self)
 
     def before_fork(self) -> None:
@@ -147,7 +148,9 @@ class OwnedEngine(_Owned):
                 return self._write_on(connection, requests, patient=patient)
 
         with self._single:
-            return tried_again(self._database, attempt)
+            outcomes = tried_again(self._database, attempt)
+        self.changed.tell()
+        return outcomes
 
     def write(self, request: Any) -> Any:  # noqa: ANN401
         """Perform a request in a transaction shared with whoever waits."""
@@ -177,12 +180,13 @@ class OwnedEngine(_Owned):
     def within(self, connection: Connection, act: Callable[[Any], T]) -> T:
         """Run a function inside a transaction that the application has open."""
         self._ready()
-        return act_within(connection, self._database, act)
+        return act_within(connection, self._database, act, self.changed)
 
     def close(self) -> None:
         """Finish what waits; the engine stays the application's."""
         if not self._closed:
             self._closed = True
+            self.changed.close()
             self._writer.close()
 
 
@@ -233,7 +237,9 @@ class OwnedAsyncEngine(_Owned):
                 return await connection.run_sync(write, requests)
 
         async with self._single:
-            return await tried_again_async(self._database, attempt)
+            outcomes = await tried_again_async(self._database, attempt)
+        self.changed.tell()
+        return outcomes
 
     async def read_async(self, look: Callable[[Any], T]) -> T:
         """Run a function on one snapshot."""
@@ -255,18 +261,22 @@ class OwnedAsyncEngine(_Owned):
     async def within_async(self, connection: AsyncConnection, act: Callable[[Any], T]) -> T:
         """Run a function inside a transaction that the application has open."""
         self._ready_here()
-        return await act_within_async(connection, self._database, act)
+        return await act_within_async(connection, self._database, act, self.changed)
 
     async def close_async(self) -> None:
         """Finish what waits; the engine stays the application's."""
         self._closed = True
+        self.changed.close()
         await self._queue.close()
 
 
-def act_within(connection: Connection, database: Database, act: Callable[[Any], T]) -> T:
+def act_within(
+    connection: Connection, database: Database, act: Callable[[Any], T], changed: Signals
+) -> T:
     """Run a function in a savepoint of the application's transaction.
 
-    What it interned is not remembered: the application may still roll back.
+    What it interned is not remembered: the application may still roll back. Whoever follows hears
+    of it when the application commits.
 
     Raises:
         InvalidInput: ``connection`` is of another kind.
@@ -281,13 +291,15 @@ def act_within(connection: Connection, database: Database, act: Callable[[Any], 
     try:
         database.begin_within(connection)
         with _savepoint(connection):
-            return act(database.on_connection(connection, remembers=False))
+            outcome = act(database.on_connection(connection, remembers=False))
     except ResourceClosedError as error:
         raise InvalidInput(
             "connection", "is closed", "Give one with an open transaction."
         ) from error
     except database.driver_errors as error:
         raise database.translated(error, on_own_connection=True) from error
+    event.listen(connection, "commit", changed.tell_soon)  # once, however often it is said
+    return outcome
 
 
 @contextmanager
@@ -309,7 +321,7 @@ def _savepoint(connection: Connection) -> Iterator[None]:
 
 
 async def act_within_async(
-    connection: AsyncConnection, database: Database, act: Callable[[Any], T]
+    connection: AsyncConnection, database: Database, act: Callable[[Any], T], changed: Signals
 ) -> T:
     """Do the same on an ``AsyncConnection``."""
     if not isinstance(connection, AsyncConnection):
@@ -318,4 +330,4 @@ async def act_within_async(
             f"expected a SQLAlchemy AsyncConnection, got {type(connection).__name__}",
             "Give the AsyncConnection of your own open transaction.",
         )
-    return await connection.run_sync(act_within, database, act)
+    return await connection.run_sync(act_within, database, act, changed)

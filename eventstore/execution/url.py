@@ -27,6 +27,8 @@ from eventstore.execution.owned import act_within, act_within_async
 from eventstore.execution.retrying import finished
 from eventstore.execution.settings import Settings
 from eventstore.execution.shared_writer import SharedWriter
+from eventstore.execution.signals import Signals
+from eventstore.execution.watching import Watcher
 
 __all__ = ["UrlExecutor"]
 
@@ -57,6 +59,9 @@ class UrlExecutor:
         self._forked = False
         self._left_idle = True
         """Nobody was inside a transaction when the process forked."""
+        self._watcher = None if in_memory else Watcher(lambda: self._connections.engine, database)
+        self.changed = Signals() if self._watcher is None else self._watcher.changed
+        """Told of every commit; whoever follows the log waits on it."""
         with forks.no_fork():
             self._open()
             forks.watch(self)
@@ -154,11 +159,15 @@ class UrlExecutor:
 
     def _write_batch(self, requests: Sequence[Any]) -> list[Any]:
         with self._passage, self._single:
-            return self._connections.write(requests)
+            outcomes = self._connections.write(requests)
+        self.changed.tell()
+        return outcomes
 
     def _write_alone(self, request: Any) -> Any:  # noqa: ANN401
         with self._passage, self._single:
-            return self._connections.write_alone(request)
+            outcome = self._connections.write_alone(request)
+        self.changed.tell()
+        return outcome
 
     # -- reading -------------------------------------------------------------------------------
 
@@ -186,12 +195,12 @@ class UrlExecutor:
     def within(self, connection: Connection, act: Callable[[Any], T]) -> T:
         """Run a function inside a transaction that the application has open."""
         self._ready()
-        return act_within(connection, self._database, act)
+        return act_within(connection, self._database, act, self.changed)
 
     async def within_async(self, connection: Any, act: Callable[[Any], T]) -> T:  # noqa: ANN401
         """Do the same on an ``AsyncConnection``."""
         self._ready()
-        return await act_within_async(connection, self._database, act)
+        return await act_within_async(connection, self._database, act, self.changed)
 
     # -- closing -------------------------------------------------------------------------------
 
@@ -201,6 +210,10 @@ class UrlExecutor:
             if self._closed:
                 return
             self._closed = True
+            if self._watcher is None:
+                self.changed.close()
+            else:
+                self._watcher.close()
             if self._forked:
                 return
             self._writer.close()

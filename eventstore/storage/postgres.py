@@ -7,7 +7,8 @@ REPEATABLE READ: one snapshot for the rows of a thread and the events behind the
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from sqlalchemy import Connection
@@ -16,7 +17,7 @@ from sqlalchemy.util import await_only
 from eventstore.errors import StoreUnavailable
 from eventstore.storage import postgres_failures
 from eventstore.storage.migrations import Migrate, current_revision, ensure_schema
-from eventstore.storage.postgres_ordering import raise_epoch
+from eventstore.storage.postgres_ordering import CHANNEL, raise_epoch
 from eventstore.storage.postgres_transaction import (
     BATCHING,
     ORDERING,
@@ -139,6 +140,26 @@ class PostgresDatabase:
         """Return the transaction that is open on a SQLAlchemy connection."""
         known = self._interned if remembers else Interned()
         return CoreTransaction(connection, self._naming, known, ORDERING, BATCHING)
+
+    def watch(
+        self,
+        driver: Any,  # noqa: ANN401
+        rest: Callable[[float | None, int | None], bool],
+    ) -> Iterator[None]:
+        """Yield whenever an append was committed, on a connection of psycopg."""
+        driver.execute(f'LISTEN "{self._naming.plain(CHANNEL)}"')
+        yield
+        while rest(None, driver.fileno()):
+            if any(driver.notifies(timeout=0)):
+                yield
+
+    async def listen(self, driver: Any, heard: Callable[[], None]) -> None:  # noqa: ANN401
+        """Call ``heard`` whenever an append was committed, on a connection of asyncpg."""
+        lost = asyncio.Event()
+        driver.add_termination_listener(lambda _: lost.set())
+        await driver.add_listener(self._naming.plain(CHANNEL), lambda *_: heard())
+        heard()
+        await lost.wait()
 
     def committed(self, tx: Transaction) -> None:
         """Keep what a transaction interned, now that it is durable (or only read)."""

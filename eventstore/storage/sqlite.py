@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, Final, TypeAlias
@@ -109,6 +109,8 @@ class _DriverTransaction:
 
 
 _DATA_VERSION: Final = "PRAGMA data_version"
+_WATCH_SECONDS: Final = 0.01
+"""How often it is asked for somebody who follows what other processes write; 5 µs each time."""
 
 
 class _WriterTransaction(_DriverTransaction):
@@ -247,6 +249,23 @@ class SqliteDatabase:
         """
         known = self._interned if remembers else Interned()
         return CoreTransaction(connection, self._naming, known, _ORDERING, _BATCHING)
+
+    def watch(
+        self, driver: sqlite3.Connection, rest: Callable[[float | None, int | None], bool]
+    ) -> Iterator[None]:
+        """Yield whenever another connection has committed; also one of this process."""
+        seen = None
+        while True:
+            (version,) = driver.execute(_DATA_VERSION).fetchone()
+            if version != seen:
+                seen = version
+                yield
+            if not rest(_WATCH_SECONDS, None):
+                return
+
+    async def listen(self, driver: Any, heard: Callable[[], None]) -> None:  # noqa: ANN401
+        """Never called: SQLite has no driver that waits without a thread."""
+        raise NotImplementedError
 
     def committed(self, tx: Transaction) -> None:
         """Keep what a transaction interned, now that it is durable (or only read)."""

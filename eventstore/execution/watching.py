@@ -1,0 +1,224 @@
+"""Hearing of commits that other processes made: one connection a store, beside those that work.
+
+It begins when the first subscriber waits and ends with the store. What it hears it passes on to
+:class:`~eventstore.execution.signals.Signals`, where every wait ends by itself, so it may fail: it
+says so once, goes on trying with growing pauses, and is silent until it has succeeded and failed
+again. How a database is watched, it says itself: ``Database.watch``.
+
+:class:`Watcher` does it in a thread, for sync drivers; :func:`listen` in a task, for async ones.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import selectors
+import socket
+import threading
+from collections.abc import Callable
+from typing import Any, Final
+
+from sqlalchemy import Engine
+from sqlalchemy.pool import PoolProxiedConnection
+from sqlalchemy.util import greenlet_spawn
+
+from eventstore.execution import forks
+from eventstore.execution.database import Database
+from eventstore.execution.signals import Signals
+
+__all__ = ["Watcher", "listen"]
+
+_PAUSE_LEAST_SECONDS: Final = 0.05
+_PAUSE_MOST_SECONDS: Final = 5.0
+_JOIN_SECONDS: Final = 2.0
+"""It ends at once, unless it is just connecting to a server that does not answer."""
+
+_log = logging.getLogger("eventstore.subscriptions")
+
+
+class _Attempts:
+    """How long to pause before the next connection, and whether to say why."""
+
+    def __init__(self) -> None:
+        self._pause_seconds = _PAUSE_LEAST_SECONDS
+        self._said = False
+
+    def succeeded(self) -> None:
+        self._pause_seconds, self._said = _PAUSE_LEAST_SECONDS, False
+
+    def failed(self, error: BaseException) -> float:
+        """Return how long to pause."""
+        if not self._said:
+            self._said = True
+            _log.warning(
+                "commits of other processes are not heard for now (%s): subscriptions go on by"
+                " looking at intervals, and listening is tried again",
+                type(error).__name__,
+            )
+        pause = self._pause_seconds
+        self._pause_seconds = min(2 * pause, _PAUSE_MOST_SECONDS)
+        return pause
+
+
+def _own_connection(engine: Engine) -> PoolProxiedConnection:
+    """Return a connection made as the pool's are, which is none of them any more."""
+    pooled = engine.raw_connection()
+    pooled.detach()
+    return pooled
+
+
+# -- in a thread -----------------------------------------------------------------------------------
+
+
+class _Thread(threading.Thread):
+    """Watches until it is told to end."""
+
+    def __init__(self, engine: Callable[[], Engine], database: Database, changed: Signals) -> None:
+        super().__init__(name="eventstore-watcher", daemon=True)
+        self._engine = engine
+        self._database = database
+        self._changed = changed
+        self._ended = False
+        self._parked = False
+        self._ear, self._mouth = socket.socketpair()
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._ear, selectors.EVENT_READ)
+
+    def rouse(self) -> None:
+        """Let it look again, now that somebody waits."""
+        if self._parked:
+            self._mouth.send(b".")
+
+    def end(self) -> None:
+        """Have it close its connection and end; waits for that."""
+        self._ended = True
+        self._mouth.send(b".")
+        self.join(_JOIN_SECONDS)
+
+    def run(self) -> None:
+        attempts = _Attempts()
+        while not self._ended:
+            try:
+                self._watch(attempts)
+            except Exception as error:  # noqa: BLE001 (whatever it is: looking at intervals goes on)
+                self._select(attempts.failed(error))
+        self._selector.close()
+        self._ear.close()
+        self._mouth.close()
+
+    def _watch(self, attempts: _Attempts) -> None:
+        pooled = _own_connection(self._engine())
+        try:
+            for _ in self._database.watch(pooled.driver_connection, self._rest):
+                attempts.succeeded()
+                self._changed.tell()
+        finally:
+            pooled.close()
+
+    def _rest(self, seconds: float | None, fileno: int | None) -> bool:
+        """Wait for a while, or until there is something to read; False at the end.
+
+        A connection that has to be asked is not asked while nobody waits.
+        """
+        if fileno is None and not self._changed.in_demand:
+            self._parked = True
+            if not self._changed.in_demand:  # who comes now, sees that it is parked
+                self._select(None)
+            self._parked = False
+        else:
+            self._select(seconds, fileno)
+        return not self._ended
+
+    def _select(self, seconds: float | None, fileno: int | None = None) -> None:
+        if self._ended:
+            return
+        if fileno is not None:
+            self._selector.register(fileno, selectors.EVENT_READ)
+        try:
+            heard = [key.fileobj for key, _ in self._selector.select(seconds)]
+        finally:
+            if fileno is not None:
+                self._selector.unregister(fileno)
+        if self._ear in heard:
+            self._ear.recv(4096)
+
+
+class Watcher:
+    """A thread that watches, from the first wait on; it does not live across a fork."""
+
+    def __init__(self, engine: Callable[[], Engine], database: Database) -> None:
+        """``engine`` is asked whenever a connection is to be made."""
+        self._engine = engine
+        self._database = database
+        self._lock = threading.Lock()
+        self._halted = self._was_halted = False
+        self._thread: _Thread | None = None
+        self.changed = Signals(self._start)
+        """What is told of every commit, also by this process."""
+        forks.watch(self)
+
+    def _start(self) -> None:
+        thread = self._thread
+        if thread is not None:
+            thread.rouse()
+            return
+        with self._lock:
+            if self._thread is None and not self._halted:
+                self._thread = _Thread(self._engine, self._database, self.changed)
+                self._thread.start()
+
+    def _halt(self) -> None:
+        with self._lock:
+            self._halted = True
+            thread, self._thread = self._thread, None
+        if thread is not None:
+            thread.end()
+
+    def close(self) -> None:
+        """End every wait with StoreClosed, and the thread. Idempotent."""
+        self.changed.close()
+        self._halt()
+
+    def before_fork(self) -> None:
+        self._was_halted = self._halted
+        self._halt()
+
+    def after_fork_in_parent(self) -> None:
+        self._halted = self._was_halted
+        if self.changed.in_demand:
+            self._start()
+
+    def after_fork(self) -> None:
+        self._lock = threading.Lock()
+        self._halted = self._was_halted
+
+
+# -- in a task -------------------------------------------------------------------------------------
+
+
+async def listen(engine: Engine, database: Database, changed: Signals) -> None:
+    """Listen until cancelled, on a connection of its own to an async driver's engine."""
+    attempts = _Attempts()
+
+    def heard() -> None:
+        attempts.succeeded()
+        changed.tell()
+
+    while True:
+        try:
+            await _listen_once(engine, database, heard)
+        except Exception as error:  # noqa: BLE001 (whatever it is: looking at intervals goes on)
+            pause = attempts.failed(error)
+        else:
+            pause = attempts.failed(ConnectionError())
+        await asyncio.sleep(pause)
+
+
+async def _listen_once(engine: Engine, database: Database, heard: Callable[[], None]) -> None:
+    """Listen until the connection is lost."""
+    pooled = await greenlet_spawn(_own_connection, engine)
+    driver: Any = pooled.driver_connection
+    try:
+        await database.listen(driver, heard)
+    finally:
+        driver.terminate()
