@@ -35,6 +35,7 @@ from eventstore.operations import (
     runs,
     threads,
 )
+from eventstore.operations.following import TROUBLES, Follow
 from eventstore.operations.health import Health, health
 from eventstore.operations.operation import Gathered, Read, Scope, Walk, Write, WriteOptions
 
@@ -49,8 +50,10 @@ class _Resource:
         self._scope = store.scope
         self._run = store.perform
 
-    def _walk(self, walk: Walk[Any]) -> AsyncIterator[Any]:
-        return self._store._walk(walk)  # noqa: SLF001 (its own face)
+    def _walk(self, walk: Walk[Any] | Follow[Any]) -> AsyncIterator[Any]:
+        if isinstance(walk, Follow):
+            return self._store._follow(walk)  # noqa: SLF001 (its own face)
+        return self._store._walk(walk)  # noqa: SLF001
 
 
 class AsyncThreads(_Resource):
@@ -155,6 +158,7 @@ class AsyncEvents(_Resource):
     append = asynchronous(events.append)
     read = asynchronous(events.read)
     read_all = asynchronous(events.read_all)
+    subscribe = asynchronous(events.subscribe)
 
 
 class AsyncProjections(_Resource):
@@ -268,6 +272,22 @@ class AsyncConversationStore:
             items, place = await self.perform(walk.page(place))
             for item in items:
                 yield item
+
+    async def _follow(self, follow: Follow[Any]) -> AsyncIterator[Any]:
+        """Yield what there is and what will be; nothing is held while the consumer works."""
+        changed, course = self._executor.changed, follow.begin()
+        while True:
+            since = changed.mark  # before looking, so that what comes meanwhile is not missed
+            try:
+                page = await self._executor.read_async(follow.page(course).look)
+            except TROUBLES as error:
+                follow.failed(course, error)
+            else:
+                for event in follow.heard(course, page):
+                    yield event
+            if course.rest_seconds is not None:
+                told = await changed.wait_async(since, course.rest_seconds)
+                course.rested(told=told)
 
     async def close(self) -> None:
         """Finish what waits and close. Stores bound to this one are closed with it. Idempotent."""

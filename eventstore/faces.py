@@ -19,6 +19,7 @@ from eventstore.core import ids
 from eventstore.core.pages import PageOf
 from eventstore.errors import InvalidInput
 from eventstore.operations.events import Receipt
+from eventstore.operations.following import Follow
 from eventstore.operations.operation import Gathered, Read, Scope, Walk, Write
 from eventstore.storage.append import AppendRequest, Failed, Outcome
 
@@ -68,7 +69,7 @@ class _SyncResource(Protocol):
 class _AsyncResource(Protocol):
     async def _run(self, operation: Any) -> Any: ...  # noqa: ANN401
 
-    def _walk(self, walk: Walk[Any]) -> AsyncIterator[Any]: ...
+    def _walk(self, walk: Walk[Any] | Follow[Any]) -> AsyncIterator[Any]: ...
 
     @property
     def _scope(self) -> Scope: ...
@@ -84,7 +85,7 @@ def sync(
 ) -> Callable[Concatenate[Any, P], T]: ...
 @overload
 def sync(
-    operation: Callable[Concatenate[Scope, P], Walk[T]],
+    operation: Callable[Concatenate[Scope, P], Walk[T] | Follow[T]],
 ) -> Callable[Concatenate[Any, P], Iterator[T]]: ...
 def sync(operation: Callable[..., Any]) -> Callable[..., Any]:
     """Make a method of the sync face."""
@@ -112,11 +113,11 @@ def asynchronous(
 ) -> Callable[Concatenate[Any, P], Awaitable[T]]: ...
 @overload
 def asynchronous(
-    operation: Callable[Concatenate[Scope, P], Walk[T]],
+    operation: Callable[Concatenate[Scope, P], Walk[T] | Follow[T]],
 ) -> Callable[Concatenate[Any, P], AsyncIterator[T]]: ...
 def asynchronous(operation: Callable[..., Any]) -> Callable[..., Any]:
     """Make a method of the async face."""
-    if inspect.signature(operation).return_annotation.startswith("Walk"):
+    if inspect.signature(operation).return_annotation.startswith(("Walk", "Follow")):
 
         def walking(self: _AsyncResource, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
             return self._walk(operation(self._scope, *args, **kwargs))

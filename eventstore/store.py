@@ -32,6 +32,7 @@ from eventstore.operations import (
     runs,
     threads,
 )
+from eventstore.operations.following import TROUBLES, Follow
 from eventstore.operations.health import Health, health
 from eventstore.operations.operation import Gathered, Read, Scope, Walk, Write, WriteOptions
 
@@ -149,6 +150,7 @@ class Events(_Resource):
     append = sync(events.append)
     read = sync(events.read)
     read_all = sync(events.read_all)
+    subscribe = sync(events.subscribe)
 
 
 class Projections(_Resource):
@@ -233,7 +235,9 @@ class ConversationStore:
         """Ask the database whether it answers, and say what it is."""
         return self.perform(Read(health))  # type: ignore[no-any-return]
 
-    def perform(self, operation: Write[Any] | Read[Any] | Walk[Any] | Gathered[Any]) -> Any:  # noqa: ANN401
+    def perform(
+        self, operation: Write[Any] | Read[Any] | Walk[Any] | Follow[Any] | Gathered[Any]
+    ) -> Any:  # noqa: ANN401
         """Run an operation: what every method does in the end."""
         if isinstance(operation, Write):
             return self._write(operation)
@@ -241,6 +245,8 @@ class ConversationStore:
             return self._executor.read(operation.look)
         if isinstance(operation, Walk):
             return self._walk(operation)
+        if isinstance(operation, Follow):
+            return self._follow(operation)
         return operation.report(list(self._walk(operation.walk)))
 
     def _write(self, write: Write[Any]) -> Any:  # noqa: ANN401
@@ -256,6 +262,20 @@ class ConversationStore:
         while place is not None:
             items, place = self.perform(walk.page(place))
             yield from items
+
+    def _follow(self, follow: Follow[Any]) -> Iterator[Any]:
+        """Yield what there is and what will be; nothing is held while the consumer works."""
+        changed, course = self._executor.changed, follow.begin()
+        while True:
+            since = changed.mark  # before looking, so that what comes meanwhile is not missed
+            try:
+                page = self._executor.read(follow.page(course).look)
+            except TROUBLES as error:
+                follow.failed(course, error)
+            else:
+                yield from follow.heard(course, page)
+            if course.rest_seconds is not None:
+                course.rested(told=changed.wait(since, course.rest_seconds))
 
     def close(self) -> None:
         """Finish what waits and close. Stores bound to this one are closed with it. Idempotent."""

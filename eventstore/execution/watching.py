@@ -60,11 +60,12 @@ class _Attempts:
         return pause
 
 
-def _own_connection(engine: Engine) -> PoolProxiedConnection:
-    """Return a connection made as the pool's are, which is none of them any more."""
+def _own_connection(engine: Engine) -> tuple[PoolProxiedConnection, Any]:
+    """Return a connection made as the pool's are, which is none of them any more; the driver's."""
     pooled = engine.raw_connection()
+    driver = pooled.driver_connection
     pooled.detach()
-    return pooled
+    return pooled, driver
 
 
 # -- in a thread -----------------------------------------------------------------------------------
@@ -107,9 +108,9 @@ class _Thread(threading.Thread):
         self._mouth.close()
 
     def _watch(self, attempts: _Attempts) -> None:
-        pooled = _own_connection(self._engine())
+        pooled, driver = _own_connection(self._engine())
         try:
-            for _ in self._database.watch(pooled.driver_connection, self._rest):
+            for _ in self._database.watch(driver, self._rest):
                 attempts.succeeded()
                 self._changed.tell()
         finally:
@@ -216,8 +217,7 @@ async def listen(engine: Engine, database: Database, changed: Signals) -> None:
 
 async def _listen_once(engine: Engine, database: Database, heard: Callable[[], None]) -> None:
     """Listen until the connection is lost."""
-    pooled = await greenlet_spawn(_own_connection, engine)
-    driver: Any = pooled.driver_connection
+    _, driver = await greenlet_spawn(_own_connection, engine)
     try:
         await database.listen(driver, heard)
     finally:

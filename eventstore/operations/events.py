@@ -19,7 +19,9 @@ from eventstore.core.events import (
     instant,
 )
 from eventstore.core.json_values import check_name
+from eventstore.core.quoting import quoted
 from eventstore.errors import InvalidInput, StreamNotFound
+from eventstore.operations.following import Follow
 from eventstore.operations.inputs import (
     checked_flag,
     checked_metadata,
@@ -223,3 +225,62 @@ def read_all(
         return [recorded(scope.log, stored) for stored in found], following
 
     return Walk((start, limit), page)
+
+
+# -- following -------------------------------------------------------------------------------------
+
+_POLL_SECONDS_MAX: Final = 86_400.0
+
+
+def subscribe(
+    scope: Scope,
+    *,
+    after: Position | str | None = None,
+    categories: Sequence[str] | None = None,
+    stream_id: str | None = None,
+    types: Sequence[str] | None = None,
+    poll_seconds: float = 1.0,
+) -> Follow[RecordedEvent]:
+    """Follow the events of the tenant: those after a position, then each new one, without end.
+
+    Every event is delivered once, and each stream's in order of version, whatever writers do
+    meanwhile. Keep the ``position`` of the last event you are done with, and begin after it next
+    time. ``categories``, ``stream_id`` and ``types`` narrow down what is delivered.
+
+    A commit is heard of at once, as a rule; ``poll_seconds`` is how long it may take where it is
+    not (a lost connection, a pooler between, an engine of your own that others write beside).
+    While the database cannot be reached, the subscription waits for it.
+
+    Raises:
+        StoreClosed: the store was closed, also while waiting.
+        UndecodableEvent, UnknownEventType: at that event; never skipped.
+        StoreUnavailable: for a reason that does not pass by itself.
+    """
+    only = log_reading.Filter(
+        scope.tenant,
+        _names(categories, "categories"),
+        None if stream_id is None else StreamKey(scope.tenant, *ids.parse_stream(stream_id)),
+        _names(types, "types"),
+    )
+    start = log_reading.START if after is None else Position.parse(_position_text(after))
+    seconds = _checked_seconds(poll_seconds)
+    return Follow(only, start, seconds, lambda stored: recorded(scope.log, stored))
+
+
+def _checked_seconds(value: object) -> float:
+    if not isinstance(value, (int, float)) or not 0 < value <= _POLL_SECONDS_MAX:
+        raise InvalidInput(
+            "poll_seconds",
+            f"{quoted(value)} is not possible",
+            f"Give more than 0 and up to {_POLL_SECONDS_MAX:,.0f} seconds.",
+        )
+    return float(value)
+
+
+def _names(given: Sequence[str] | None, field: str) -> list[str] | None:
+    if given is None:
+        return None
+    names = checked_sequence(given, field, "Give a list of names, or leave it out for all.")
+    if not names:
+        raise InvalidInput(field, "is empty", "Name at least one, or leave it out for all.")
+    return [check_name(name, f"{field}[{index}]", _TYPE_MAX) for index, name in enumerate(names)]

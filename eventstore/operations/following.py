@@ -1,0 +1,60 @@
+"""What following the log takes: everything but the waiting, which the two faces do."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from typing import Final, Generic, NamedTuple, TypeVar
+
+from eventstore.core.events import Position
+from eventstore.errors import StoreBusy, StoreUnavailable
+from eventstore.operations.operation import Read
+from eventstore.storage.read import Filter, StoredEvent
+from eventstore.subscriptions.course import Course, Found
+from eventstore.subscriptions.pages import Looked, look
+
+__all__ = ["TROUBLES", "Follow"]
+
+T = TypeVar("T")
+
+TROUBLES: Final = (StoreBusy, StoreUnavailable)
+"""What reading may fail with and, for some reasons, succeed again."""
+_PASSING: Final = frozenset({"connection_lost", "disk_full", "io_error", "out_of_memory"})
+"""Reasons for being unavailable that somebody is at work on; others are told to the consumer."""
+
+_log = logging.getLogger("eventstore.subscriptions")
+
+
+class Follow(NamedTuple, Generic[T]):
+    """Everything after a place, and whatever is appended later: an iterator that does not end."""
+
+    only: Filter
+    after: Position
+    poll_seconds: float
+    shown: Callable[[StoredEvent], T]
+
+    def begin(self) -> Course:
+        """Return where one subscription stands at first."""
+        return Course(self.after, self.poll_seconds)
+
+    def page(self, course: Course) -> Read[Looked]:
+        """Return the next page to be read. Nothing of it is held once it was."""
+        place = course.place
+        return Read(lambda tx: look(tx, self.only, place))
+
+    def heard(self, course: Course, page: Looked) -> Iterator[T]:
+        """Yield what is on a page, an event decoded when it is asked for; then move on."""
+        for stored in page.events:
+            yield self.shown(stored)
+        course.move(page.found, page.place)
+
+    def failed(self, course: Course, error: StoreBusy | StoreUnavailable) -> None:
+        """Hear that a page could not be read.
+
+        Raises:
+            StoreUnavailable: ``error`` itself, if waiting will not mend it.
+        """
+        if isinstance(error, StoreUnavailable) and error.reason not in _PASSING:
+            raise error
+        if course.move(Found.TROUBLE):
+            _log.warning("a subscription waits for the database, and then goes on: %s", error)
