@@ -25,7 +25,7 @@ def test_nothing_is_lost_doubled_reordered_or_stalled_while_processes_are_killed
     )
     told: list[Progress] = []
     report = run(schedule, store, told.append)
-    assert report.ok, report
+    assert report.ok, str(report)
     assert report.killed == 2
     assert report.stored >= report.acknowledged > APPENDS * 0.8
     assert [progress.acknowledged for progress in told] == sorted(p.acknowledged for p in told)

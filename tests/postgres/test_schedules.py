@@ -47,7 +47,7 @@ def test_transaction_ids_below_the_horizon_are_found_to_reorder(store):
 
 def test_a_key_that_never_falls_loses_and_reorders_nothing(store):
     report = run(Schedule(appends=APPENDS, seed=3, kills=1), store("key"))
-    assert report.ok, report
+    assert report.ok, str(report)
     assert report.killed == 1
     assert report.stored >= report.acknowledged > APPENDS
 
@@ -74,7 +74,7 @@ def test_nothing_acknowledged_is_lost_when_the_server_is_killed():
         store = PostgresStore(own.dsn(database=own.create_database()), "key")
         report = run(Schedule(appends=4 * APPENDS, seed=5), store, kill_it_once)
     assert killed
-    assert report.ok, report
+    assert report.ok, str(report)
 
 
 @pytest.mark.timeout(60 + OURS // 20)
@@ -88,6 +88,6 @@ def test_the_store_loses_and_reorders_nothing(server, database):
         Schedule(appends=appends, seed=6, kills=1, page=200, seconds=60 + OURS / 20), store
     )
     gc.collect()
-    assert report.ok, report
+    assert report.ok, str(report)
     assert report.killed == 1
     assert report.stored >= report.acknowledged > appends * 0.8

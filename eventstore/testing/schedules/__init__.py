@@ -3,7 +3,7 @@
 ::
 
     report = run(Schedule(seed=1, appends=2_000), PostgresStore(dsn, order="key"))
-    assert report.ok, report
+    assert report.ok, str(report)
 
 Writers append in threads of several processes; some connections and some whole processes are
 killed while they do. Every acknowledgement is written down before the next append. Readers page
