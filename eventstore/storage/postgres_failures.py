@@ -96,11 +96,27 @@ def _driver_error(error: BaseException) -> BaseException | None:
     return error if isinstance(error, DRIVER_ERRORS) else None
 
 
+_REFUSED_TO_CONNECT: Final = {
+    "password authentication failed": "28P01",
+    "no password supplied": "28P01",
+    "no pg_hba.conf entry": "28000",
+    "does not exist": "3D000",
+    "too many clients": "53300",
+    "remaining connection slots": "53300",
+    "too many connections": "53300",
+}
+"""What libpq passes on of a refusal to connect is text alone; in another language than English the
+caller is told that the connection could not be made."""
+
+
 def sqlstate(error: BaseException) -> str | None:
     """Return the server's code for what went wrong, if it said one."""
     driver = _driver_error(error)
     code = getattr(driver, "sqlstate", None)
-    return code if isinstance(code, str) else None
+    if isinstance(code, str):
+        return code
+    told = str(driver)
+    return next((code for words, code in _REFUSED_TO_CONNECT.items() if words in told), None)
 
 
 def translated(error: BaseException, *, on_own_connection: bool = False) -> BaseException:

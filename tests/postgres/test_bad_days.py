@@ -1,0 +1,446 @@
+"""What goes wrong on a server: each with a clear error, and nothing lost."""
+
+import asyncio
+import subprocess
+import threading
+from contextlib import contextmanager
+
+import psycopg
+import pytest
+from psycopg import sql
+from sqlalchemy import create_engine, make_url
+
+from eventstore import (
+    AsyncConversationStore,
+    ConversationStore,
+    OutcomeUnknown,
+    StoreBusy,
+    StoreUnavailable,
+)
+from eventstore.testing.conformance import blocking
+from eventstore.testing.postgres_binaries import find_binaries
+from eventstore.testing.postgres_process import PASSWORD_USER
+from eventstore.testing.postgres_server import PostgresServer
+from tests.postgres.proxy import Proxy
+
+SECONDS = 30
+TRANSACTIONS_AHEAD = 2_000
+COMMIT = b"COMMIT\0"
+"""As it is sent: READ COMMITTED, which every transaction begins with, is another thing."""
+WAYS = ["psycopg", "psycopg async", "asyncpg"]
+
+
+def open_at(url, way, **options):
+    """Open a store on a URL of psycopg, with a driver and a face."""
+    options = {"durability": "as_is", "busy_timeout_seconds": 5.0, **options}
+    driver, _, face = way.partition(" ")
+    url = make_url(url).set(drivername=f"postgresql+{driver}")
+    if driver == "psycopg" and not face:
+        return ConversationStore.open(url, **options)
+    return blocking(lambda: AsyncConversationStore.open(url, **options))
+
+
+@pytest.fixture(params=WAYS)
+def way(request):
+    return request.param
+
+
+@pytest.fixture
+def url(server, database):
+    return server.url(database=database)
+
+
+@pytest.fixture
+def admin(server, database):
+    with psycopg.connect(server.dsn(database=database), autocommit=True) as connection:
+        yield connection
+
+
+def unavailable(caught, reason):
+    assert caught.value.reason == reason, caught.value
+    assert "sesame" not in repr(caught.value) + str(caught.value)
+
+
+def texts(store, thread_id):
+    return [message.text for message in store.messages.list(thread_id, limit=None)]
+
+
+def say(store, thread_id, text, **options):
+    return store.messages.create(thread_id, role="user", content=text, **options)
+
+
+# -- opening ---------------------------------------------------------------------------------------
+
+
+def test_a_wrong_password(server, database, way):
+    url = server.url(database=database, user=PASSWORD_USER, password="open-sesame")
+    with pytest.raises(StoreUnavailable) as caught, open_at(url, way):
+        pass
+    unavailable(caught, "password")
+
+
+def test_no_such_database(server, way):
+    with (
+        pytest.raises(StoreUnavailable) as caught,
+        open_at(server.url(database="nowhere"), way),
+    ):
+        pass
+    unavailable(caught, "no_such_database")
+
+
+def test_nobody_answers(url, way):
+    with Proxy(0) as proxy:
+        port = proxy.port
+    nobody = make_url(url).set(port=port)
+    with pytest.raises(StoreUnavailable) as caught, open_at(nobody, way):
+        pass
+    unavailable(caught, "connection_lost")
+
+
+@pytest.fixture
+def stranger(server, database, admin):
+    """The URL of a user who may connect and nothing else."""
+    name = sql.Identifier(f"stranger_{database}")
+    admin.execute(sql.SQL("CREATE ROLE {} LOGIN").format(name))
+    admin.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
+    yield server.url(database=database, user=f"stranger_{database}")
+    admin.execute(sql.SQL("DROP OWNED BY {}").format(name))
+    admin.execute(sql.SQL("DROP ROLE {}").format(name))
+
+
+def test_no_permission_to_make_tables(stranger, way):
+    with pytest.raises(StoreUnavailable) as caught, open_at(stranger, way):
+        pass
+    unavailable(caught, "no_permission")
+
+
+def test_no_permission_to_write(url, stranger, admin, way):
+    with open_at(url, way):
+        pass
+    who = sql.Identifier(str(make_url(stranger).username))
+    admin.execute(sql.SQL("GRANT SELECT ON ALL TABLES IN SCHEMA public TO {}").format(who))
+    with open_at(stranger, way, migrate="check") as store:
+        with pytest.raises(StoreUnavailable) as caught:
+            store.threads.create()
+        unavailable(caught, "no_permission")
+        assert list(store.threads.list()) == []
+
+
+def test_the_server_allows_no_more_connections(way):
+    with PostgresServer(durable=False, max_connections=8) as server:
+        held = [psycopg.connect(server.dsn()) for _ in range(8)]
+        with pytest.raises(StoreBusy, match="no more connections"), open_at(server.url(), way):
+            pass
+        for connection in held:
+            connection.close()
+        with open_at(server.url(), way) as store:
+            store.threads.create()
+
+
+@pytest.mark.parametrize("setting", ["fsync", "synchronous_commit"])
+def test_a_server_that_acknowledges_too_early_is_refused(setting, way):
+    settings = {"fsync": "on", setting: "off"}
+    with PostgresServer(settings=settings) as server:
+        with (
+            pytest.raises(StoreUnavailable, match=f"{setting} is off") as caught,
+            open_at(server.url(), way, durability="full"),
+        ):
+            pass
+        unavailable(caught, "unsafe_settings")
+        with open_at(server.url(), way, durability="as_is"):
+            pass
+
+
+# -- writing ---------------------------------------------------------------------------------------
+
+
+@contextmanager
+def striking(admin, body):
+    """Have every insert of an event run some PL/pgSQL first."""
+    admin.execute(
+        f"CREATE FUNCTION strike() RETURNS trigger LANGUAGE plpgsql AS"
+        f" $$ BEGIN {body}; RETURN NEW; END $$;"
+        " CREATE TRIGGER strike BEFORE INSERT ON events FOR EACH ROW EXECUTE FUNCTION strike()"
+    )
+    yield
+    admin.execute("DROP TRIGGER strike ON events; DROP FUNCTION strike()")
+
+
+REFUSALS = {
+    "53100": (StoreUnavailable, "disk is full"),
+    "53200": (StoreUnavailable, "out of memory"),
+    "57014": (StoreBusy, "statement_timeout"),
+    "40P01": (StoreBusy, "deadlock"),
+    "40001": (StoreBusy, "serialize"),
+    "XX000": (StoreUnavailable, "XX000"),
+}
+
+
+@pytest.mark.parametrize("code", REFUSALS)
+def test_what_the_server_refuses_is_told_and_leaves_nothing(url, admin, way, code):
+    kind, told = REFUSALS[code]
+    with open_at(url, way) as store:
+        thread = store.threads.create()
+        say(store, thread.id, "before")
+        with (
+            striking(admin, f"RAISE EXCEPTION 'sesame' USING ERRCODE = '{code}'"),
+            pytest.raises(kind, match=told) as caught,
+        ):
+            say(store, thread.id, "open sesame")
+        assert "sesame" not in str(caught.value)
+        say(store, thread.id, "after")
+        assert texts(store, thread.id) == ["before", "after"]
+        assert store.projections.compare().findings == ()
+
+
+def test_a_statement_that_takes_too_long(server, database, admin, way):
+    admin.execute(
+        sql.SQL("ALTER DATABASE {} SET statement_timeout = '200ms'").format(
+            sql.Identifier(database)
+        )
+    )
+    with open_at(server.url(database=database), way) as store:
+        thread = store.threads.create()
+        with (
+            striking(admin, "PERFORM pg_sleep(30)"),
+            pytest.raises(StoreBusy, match="statement_timeout"),
+        ):
+            say(store, thread.id, "slow")
+        say(store, thread.id, "quick")
+        assert texts(store, thread.id) == ["quick"]
+
+
+def test_a_thread_that_is_held_is_told_of_and_holds_up_nobody_else(url, way):
+    engine = create_engine(url)
+    with open_at(url, way, busy_timeout_seconds=0.3) as store:
+        held, free = store.threads.create(), store.threads.create()
+        with ConversationStore.open(url, durability="as_is") as other, engine.begin() as mine:
+            say(other, held.id, "mine", connection=mine)
+            say(store, free.id, "goes on")
+            with pytest.raises(StoreBusy, match="connection="):
+                say(store, held.id, "has to wait")
+            say(store, free.id, "and on")
+        say(store, held.id, "now")
+        assert texts(store, held.id) == ["mine", "now"]
+        assert texts(store, free.id) == ["goes on", "and on"]
+    engine.dispose()
+
+
+def test_a_thread_that_is_let_go_in_time_is_written_to(url, admin, way):
+    engine = create_engine(url)
+    with open_at(url, way, busy_timeout_seconds=SECONDS) as store:
+        held = store.threads.create()
+        connection = engine.connect()
+        mine = connection.begin()
+        with ConversationStore.open(url, durability="as_is") as other:
+            say(other, held.id, "first", connection=connection)
+        told = []
+        waiting = threading.Thread(target=lambda: told.append(say(store, held.id, "second")))
+        waiting.start()
+        while admin.execute("SELECT count(*) FROM pg_locks WHERE NOT granted").fetchone() == (0,):
+            assert waiting.is_alive()
+        mine.commit()
+        waiting.join(SECONDS)
+        assert [message.text for message in told] == ["second"]
+        assert texts(store, held.id) == ["first", "second"]
+        connection.close()
+    engine.dispose()
+
+
+def test_two_transactions_that_wait_for_each_other_are_told(url):
+    """The application locks two threads in one order and in the other: one of them must lose."""
+    engine = create_engine(url)
+    with ConversationStore.open(url, durability="as_is") as store:
+        a, b = store.threads.create().id, store.threads.create().id
+        met = threading.Barrier(2, timeout=SECONDS)
+        told = []
+
+        def both(first, second):
+            try:
+                with engine.begin() as connection:
+                    say(store, first, "1", connection=connection)
+                    met.wait()
+                    say(store, second, "2", connection=connection)
+            except StoreBusy as error:
+                told.append(error)
+
+        threads = [threading.Thread(target=both, args=pair) for pair in [(a, b), (b, a)]]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(SECONDS)
+        assert len(told) == 1
+        assert "deadlock" in str(told[0])
+        assert sorted(len(texts(store, one)) for one in (a, b)) == [1, 1]
+    engine.dispose()
+
+
+def test_an_application_that_serializes_is_told_when_it_cannot(url):
+    engine = create_engine(url, isolation_level="SERIALIZABLE")
+    with ConversationStore.open(url, durability="as_is") as store:
+        thread = store.threads.create()
+        with engine.connect() as connection:
+            connection.exec_driver_sql("SELECT count(*) FROM threads")
+            say(store, thread.id, "meanwhile")
+            with pytest.raises(StoreBusy, match="serialize"):
+                say(store, thread.id, "too late", connection=connection)
+        assert texts(store, thread.id) == ["meanwhile"]
+    engine.dispose()
+
+
+# -- a server that goes ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def proxied(url):
+    port = make_url(url).port
+    assert port is not None
+    with Proxy(port) as proxy:
+        yield proxy, make_url(url).set(port=proxy.port)
+
+
+def test_a_connection_that_breaks_before_commit_wrote_nothing(proxied, way):
+    proxy, url = proxied
+    with open_at(url, way) as store:
+        thread = store.threads.create()
+        proxy.cut_after(b"nextval")
+        with pytest.raises(StoreUnavailable) as caught:
+            say(store, thread.id, "lost")
+        unavailable(caught, "connection_lost")
+        assert proxy.cuts == 1
+        say(store, thread.id, "after")
+        assert texts(store, thread.id) == ["after"]
+
+
+def test_an_answer_that_was_lost_is_not_taken_for_a_no(proxied, way):
+    proxy, url = proxied
+    with open_at(url, way) as store:
+        thread = store.threads.create()
+        proxy.cut_after(COMMIT)
+        with pytest.raises(OutcomeUnknown):
+            say(store, thread.id, "kept all the same")
+        assert proxy.cuts == 1
+        assert texts(store, thread.id) == ["kept all the same"]
+        assert store.projections.compare().findings == ()
+
+
+def test_with_its_key_a_write_whose_answer_was_lost_is_recognised(proxied, way):
+    proxy, url = proxied
+    with open_at(url, way) as store:
+        thread = store.threads.create()
+        proxy.cut_after(COMMIT)
+        with pytest.raises(OutcomeUnknown):
+            say(store, thread.id, "once", idempotency_key="k")
+        again = say(store, thread.id, "once", idempotency_key="k")
+        assert (again.text, again.version) == ("once", 2)
+        assert texts(store, thread.id) == ["once"]
+
+
+def test_an_answer_lost_while_many_write_is_told_to_each_of_them(proxied):
+    proxy, url = proxied
+
+    async def main():
+        made = make_url(url).set(drivername="postgresql+asyncpg")
+        async with AsyncConversationStore.open(made, durability="as_is") as store:
+            thread = await store.threads.create()
+
+            async def one(n):
+                return await store.messages.create(
+                    thread.id, role="user", content=str(n), idempotency_key=str(n)
+                )
+
+            proxy.cut_after(COMMIT)
+            told = await asyncio.gather(*map(one, range(20)), return_exceptions=True)
+            unknown = [answer for answer in told if isinstance(answer, OutcomeUnknown)]
+            assert unknown
+            assert len(set(map(id, unknown))) == len(unknown)
+            await asyncio.gather(*map(one, range(20)))
+            found = [message.text for message in await store.messages.list(thread.id, limit=None)]
+            assert sorted(found, key=int) == [str(n) for n in range(20)]
+
+    asyncio.run(main())
+
+
+def test_a_connection_that_was_lost_while_idle_is_made_again(url, admin, way):
+    with open_at(url, way) as store:
+        thread = store.threads.create()
+        for text in ("one", "two"):
+            admin.execute(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+            say(store, thread.id, text)
+        admin.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        assert texts(store, thread.id) == ["one", "two"]
+
+
+def test_a_server_that_was_killed_and_came_back_has_all_that_was_acknowledged(way):
+    with PostgresServer(durable=True) as server, open_at(server.url(), way) as store:
+        thread = store.threads.create()
+        kept = [say(store, thread.id, str(n)).id for n in range(20)]
+        server.kill()
+        with pytest.raises((StoreUnavailable, OutcomeUnknown)):
+            say(store, thread.id, "nobody there")
+        server.restart()
+        kept.append(say(store, thread.id, "back").id)
+        assert [message.id for message in store.messages.list(thread.id, limit=None)] == kept
+        assert store.projections.compare().findings == ()
+
+
+def test_a_server_that_only_reads_says_so(admin, database, url, way):
+    with open_at(url, way):
+        pass
+    admin.execute(
+        sql.SQL("ALTER DATABASE {} SET default_transaction_read_only = on").format(
+            sql.Identifier(database)
+        )
+    )
+    with open_at(url, way, migrate="check") as store:
+        with pytest.raises(StoreUnavailable) as caught:
+            store.threads.create()
+        unavailable(caught, "read_only")
+        assert list(store.threads.list()) == []
+
+
+# -- a dump ----------------------------------------------------------------------------------------
+
+
+def dump_and_restore(old, new):
+    """Do what pg_dump and psql do: the schema, then the rows, then where sequences are."""
+    binaries = next(found for found in find_binaries() if found.major == new.major)
+    dumped = subprocess.run(
+        [binaries.folder / "pg_dump", "--no-owner", old], check=True, capture_output=True
+    )
+    subprocess.run(
+        [binaries.folder / "psql", "--quiet", "-v", "ON_ERROR_STOP=1", new.dsn()],
+        input=dumped.stdout,
+        check=True,
+        capture_output=True,
+    )
+
+
+def test_a_database_restored_from_a_dump_goes_on_in_order(server, database, url, way):
+    """A new server counts transactions from the start: what is written now still comes later."""
+    with psycopg.connect(server.dsn(database=database), autocommit=True) as connection:
+        for _ in range(TRANSACTIONS_AHEAD):
+            connection.execute("SELECT pg_current_xact_id()")
+    with open_at(url, way) as store:
+        thread = store.threads.create()
+        say(store, thread.id, "before")
+        seen = list(store.events.read_all())
+    with PostgresServer(major=server.major, durable=False) as new:
+        dump_and_restore(server.dsn(database=database), new)
+        with open_at(new.url(), way) as store:
+            say(store, thread.id, "after")
+            events = list(store.events.read_all())
+            assert [event.version for event in events] == [1, 2, 3]
+            assert events[:2] == seen
+            [later] = store.events.read_all(after=seen[-1].position)
+            assert later.version == 3
+            assert later.position.epoch == seen[-1].position.epoch + 1
+            assert later.position.transaction < seen[-1].position.transaction
+            assert texts(store, thread.id) == ["before", "after"]
+            assert store.projections.compare().findings == ()

@@ -1,0 +1,200 @@
+"""The schema on PostgreSQL: what the migrations make, what the code believes, what is kept."""
+
+import subprocess
+import sys
+from contextlib import contextmanager
+
+import psycopg
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import create_engine, inspect, text
+
+from eventstore import ConversationStore, SchemaTooNew, StoreUnavailable
+from eventstore.storage.tables import TABLES, metadata_for
+
+PROCESSES = 10
+OF_THREADS = {
+    "threads",
+    "messages",
+    "segments",
+    "branch_points",
+    "runs",
+    "steps",
+    "labels",
+    "touches",
+    "thread_metadata",
+    "external_ids",
+}
+"""Tables whose rows belong to a thread."""
+OF_STREAMS = {"events", "streams", "idempotency_keys", "purging"}
+
+
+@pytest.fixture
+def url(server, database):
+    return server.url(database=database)
+
+
+@pytest.fixture
+def dsn(server, database):
+    return server.dsn(database=database)
+
+
+def opened(url, **options):
+    return ConversationStore.open(url, durability="as_is", **options)
+
+
+@contextmanager
+def engine_at(url):
+    engine = create_engine(url)
+    yield engine
+    engine.dispose()
+
+
+@pytest.mark.parametrize("prefix", ["", "chat_"])
+def test_a_migrated_database_has_the_tables_that_the_code_believes_in(url, prefix):
+    opened(url, prefix=prefix).close()
+    options = {"compare_type": True, "version_table": f"{prefix}eventstore_revision"}
+    with engine_at(url) as engine, engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts=options)
+        assert compare_metadata(context, metadata_for(prefix, dialect="postgresql")) == []
+
+
+def test_no_key_spans_threads_so_that_tables_can_be_distributed_by_thread(url):
+    """Citus and hash partitioning ask for the distribution column in every unique index."""
+    opened(url).close()
+    with engine_at(url) as engine:
+        schema = inspect(engine)
+        for table in OF_THREADS | OF_STREAMS:
+            column = "thread" if table in OF_THREADS else "stream"
+            keys = [schema.get_pk_constraint(table)["constrained_columns"]]
+            keys += [
+                index["column_names"] for index in schema.get_indexes(table) if index["unique"]
+            ]
+            keys += [one["column_names"] for one in schema.get_unique_constraints(table)]
+            assert keys, table
+            assert all(column in key for key in keys), (table, keys)
+            assert schema.get_foreign_keys(table) == [], table
+
+
+def test_every_table_is_either_of_threads_of_streams_or_small():
+    rest = set(TABLES) - OF_THREADS - OF_STREAMS
+    assert {"tenants", "categories", "assistants"} <= rest
+    assert rest <= {"tenants", "categories", "assistants", "projections"}
+
+
+# -- history is kept -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def lived(url, dsn):
+    with opened(url) as store:
+        thread = store.threads.create(title="t")
+        store.messages.create(thread.id, role="user", content="hello")
+    with psycopg.connect(dsn) as connection:
+        yield connection
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE events SET data = 'x'",
+        "UPDATE events SET version = version + 10",
+        "UPDATE events SET xid = xid + 1",
+        "UPDATE events SET content = 'other'",
+        "UPDATE events SET content = NULL, salt = NULL",
+        "UPDATE events SET content = NULL, salt = NULL, commitment = 'short'",
+        "DELETE FROM events",
+        "TRUNCATE events",
+        "TRUNCATE events CASCADE",
+        "INSERT INTO events SELECT * FROM events",
+        (
+            "INSERT INTO events SELECT * FROM events"
+            " ON CONFLICT (tenant, category, stream, version) DO UPDATE SET data = 'x'"
+        ),
+    ],
+)
+def test_history_cannot_be_changed(lived, statement):
+    with pytest.raises(psycopg.Error) as caught:
+        lived.execute(statement)
+    assert caught.value.sqlstate in {"P0001", "23505"}
+    lived.rollback()
+    assert lived.execute("SELECT count(*) FROM events").fetchone() == (2,)
+
+
+def test_content_may_go_if_its_commitment_stays(lived):
+    changed = lived.execute(
+        "UPDATE events SET content = NULL, salt = NULL, commitment = sha256(content)"
+    )
+    assert changed.rowcount == 2
+
+
+def test_a_stream_that_is_being_purged_may_go(lived):
+    lived.execute("INSERT INTO purging SELECT tenant, category, stream FROM streams")
+    assert lived.execute("DELETE FROM events").rowcount == 2
+
+
+# -- migrating -------------------------------------------------------------------------------------
+
+OPEN = """
+import sys
+from eventstore import ConversationStore
+print("ready", flush=True)
+sys.stdin.readline()
+with ConversationStore.open(sys.argv[1], durability="as_is") as store:
+    store.threads.create()
+"""
+
+
+def test_ten_processes_that_start_at_once_migrate_once(url):
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", OPEN, url],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(PROCESSES)
+    ]
+    for process in started:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    ended = [process.communicate("go\n", timeout=60) for process in started]
+    assert [error for _, error in ended] == [""] * PROCESSES
+    with opened(url) as store:
+        assert len(list(store.threads.list(limit=None))) == PROCESSES
+
+
+def test_a_database_that_is_only_looked_at_is_not_migrated(url, dsn):
+    with pytest.raises(StoreUnavailable) as caught:
+        opened(url, migrate="check")
+    assert caught.value.reason == "not_migrated"
+    with psycopg.connect(dsn) as connection:
+        found = connection.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")
+        assert found.fetchone() == (0,)
+    opened(url).close()
+    opened(url, migrate="check").close()
+
+
+def test_tables_that_are_missing_are_named_when_nobody_looked(url):
+    with opened(url, migrate="off") as store, pytest.raises(StoreUnavailable) as caught:
+        store.threads.create()
+    assert caught.value.reason == "not_migrated"
+
+
+def test_a_database_of_a_newer_version_is_refused(url):
+    opened(url).close()
+    with engine_at(url) as engine, engine.begin() as connection:
+        connection.execute(text("UPDATE eventstore_revision SET version_num = '9999'"))
+    with pytest.raises(SchemaTooNew):
+        opened(url)
+
+
+def test_tables_of_somebody_else_are_not_taken(url, dsn):
+    with psycopg.connect(dsn) as connection:
+        connection.execute("CREATE TABLE messages (text text)")
+    with pytest.raises(StoreUnavailable) as caught:
+        opened(url)
+    assert caught.value.reason == "names_taken"
+    opened(url, prefix="mine_").close()
