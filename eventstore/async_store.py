@@ -7,6 +7,7 @@ loop that opened it.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from contextlib import asynccontextmanager
 from types import TracebackType
@@ -35,9 +36,12 @@ from eventstore.operations import (
     runs,
     threads,
 )
+from eventstore.operations.catch_up import RunOptions, catching_up, running, terms_of
 from eventstore.operations.following import TROUBLES, Follow
 from eventstore.operations.health import Health, health
 from eventstore.operations.operation import Gathered, Read, Scope, Walk, Write, WriteOptions
+from eventstore.operations.routine import PauseAsync, Routine, drive_async
+from eventstore.projections.catch_up.definition import Projection, Registry
 
 __all__ = ["AsyncConversationStore"]
 
@@ -166,6 +170,47 @@ class AsyncProjections(_Resource):
 
     rebuild = asynchronous(projections.rebuild)
     compare = asynchronous(projections.compare)
+    read = asynchronous(projections.read)
+    query = asynchronous(projections.query)
+    status = asynchronous(projections.status)
+    retry = asynchronous(projections.retry)
+    rebuild_projection = asynchronous(projections.rebuild_projection)
+
+    def register(self, projection: Projection) -> None:
+        """Let this store, and those bound to it, run a projection; one of its name is replaced.
+
+        Raises:
+            InvalidInput: it is malformed.
+        """
+        self._scope.registry.add(projection)
+
+    async def run(
+        self,
+        *names: str,
+        stop: asyncio.Event | None = None,
+        **options: Unpack[RunOptions],
+    ) -> None:
+        """Keep projections current, all or those named, until ``stop`` is set or it is cancelled.
+
+        Several processes may do this: one at a time works on a projection, the others stand by.
+        """
+        terms = terms_of(options)
+        await self._drive(running(self._scope, names or None, terms), stop)
+
+    async def catch_up(
+        self, *names: str, **options: Unpack[RunOptions]
+    ) -> list[projections.ProjectionStatus]:
+        """Apply what is in the log now, to all projections or those named; return their status.
+
+        A projection that cannot apply an event stops there, and the status says so.
+        """
+        terms = terms_of(options)
+        await self._drive(catching_up(self._scope, names or None, terms), None)
+        return await self.status()
+
+    async def _drive(self, routine: Routine[None], stop: asyncio.Event | None) -> None:
+        changed = self._store._executor.changed  # noqa: SLF001 (the store's own part)
+        await drive_async(routine, self._run, PauseAsync(changed, stop))
 
 
 class AsyncReplay(_Resource):
@@ -217,7 +262,7 @@ class AsyncConversationStore:
 
         async def opened() -> Self:
             executor, log = await async_executor(target, options)
-            return cls(executor, Scope(log))
+            return cls(executor, Scope(log, registry=Registry()))
 
         return Opening(opened)
 

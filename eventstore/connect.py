@@ -98,13 +98,19 @@ class Performer:
             if isinstance(request, Maintenance):
                 outcomes += self._append(tx, waiting, patient=patient)
                 waiting = []
-                tx.kept.clear()  # it changes what the writer may have kept
-                outcomes.append(Appended(request.act(tx), 0, ()))
+                outcomes.append(self._maintain(tx, request, patient=patient))
             else:
                 waiting.append(request)
         outcomes += self._append(tx, waiting, patient=patient)
         tx.flush()
         return outcomes
+
+    def _maintain(self, tx: Transaction, request: Maintenance, *, patient: bool) -> Any:  # noqa: ANN401 (an outcome)
+        if request.alone and not patient and not tx.ordering.alone:
+            return POSTPONED
+        if not request.keeps_rows:
+            tx.kept.clear()
+        return Appended(request.act(tx), 0, ())
 
     def _append(
         self, tx: Transaction, requests: Sequence[AppendRequest], *, patient: bool

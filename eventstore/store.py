@@ -6,6 +6,7 @@ has the same names. A store may be used from many threads at once.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
@@ -32,9 +33,12 @@ from eventstore.operations import (
     runs,
     threads,
 )
+from eventstore.operations.catch_up import RunOptions, catching_up, running, terms_of
 from eventstore.operations.following import TROUBLES, Follow
 from eventstore.operations.health import Health, health
 from eventstore.operations.operation import Gathered, Read, Scope, Walk, Write, WriteOptions
+from eventstore.operations.routine import Pause, Routine, drive
+from eventstore.projections.catch_up.definition import Projection, Registry
 
 __all__ = ["ConversationStore"]
 
@@ -158,6 +162,47 @@ class Projections(_Resource):
 
     rebuild = sync(projections.rebuild)
     compare = sync(projections.compare)
+    read = sync(projections.read)
+    query = sync(projections.query)
+    status = sync(projections.status)
+    retry = sync(projections.retry)
+    rebuild_projection = sync(projections.rebuild_projection)
+
+    def register(self, projection: Projection) -> None:
+        """Let this store, and those bound to it, run a projection; one of its name is replaced.
+
+        Raises:
+            InvalidInput: it is malformed.
+        """
+        self._scope.registry.add(projection)
+
+    def run(
+        self,
+        *names: str,
+        stop: threading.Event | None = None,
+        **options: Unpack[RunOptions],
+    ) -> None:
+        """Keep projections current, all or those named, until ``stop`` is set; blocks.
+
+        Several processes may do this: one at a time works on a projection, the others stand by.
+        """
+        terms = terms_of(options)
+        self._drive(running(self._scope, names or None, terms), stop)
+
+    def catch_up(
+        self, *names: str, **options: Unpack[RunOptions]
+    ) -> list[projections.ProjectionStatus]:
+        """Apply what is in the log now, to all projections or those named; return their status.
+
+        A projection that cannot apply an event stops there, and the status says so.
+        """
+        terms = terms_of(options)
+        self._drive(catching_up(self._scope, names or None, terms), None)
+        return self.status()
+
+    def _drive(self, routine: Routine[None], stop: threading.Event | None) -> None:
+        changed = self._store._executor.changed  # noqa: SLF001 (the store's own part)
+        drive(routine, self._run, Pause(changed, stop))
 
 
 class Replay(_Resource):
@@ -205,7 +250,7 @@ class ConversationStore:
             StoreUnavailable: not a database, read-only, no such folder, made by a newer version.
         """
         executor, log = sync_executor(target, options)
-        return cls(executor, Scope(log))
+        return cls(executor, Scope(log, registry=Registry()))
 
     def tenant(self, name: str) -> Self:
         """Return this store bound to a tenant; other tenants' ids are unknown to it."""

@@ -12,6 +12,7 @@ from eventstore.conversing.threads import Guards
 from eventstore.core import codec, expectations, ids
 from eventstore.core.events import StreamKey
 from eventstore.core.json_values import check_name, check_text
+from eventstore.projections.catch_up.definition import Registry
 from eventstore.storage.append import AppendRequest, Log, digested_command
 from eventstore.storage.transaction import Transaction
 
@@ -66,6 +67,8 @@ class Scope(NamedTuple):
     actor: str | None = None
     correlation_id: str | None = None
     causation_id: str | None = None
+    registry: Registry = Registry()
+    """The projections that were registered; ``open()`` gives each store one of its own."""
 
 
 _NOBODY: Final = (None, None, None)
@@ -75,6 +78,10 @@ class Maintenance(NamedTuple):
     """A function that changes tables but appends nothing, for the writer."""
 
     act: Callable[[Transaction], Any]
+    keeps_rows: bool = False
+    """It changes no row that the writer may have kept from an earlier transaction."""
+    alone: bool = False
+    """It is performed by itself where appends would otherwise wait for it, or it for them."""
 
 
 class Write(NamedTuple, Generic[T]):
@@ -118,7 +125,7 @@ def write(
     Raises:
         InvalidInput: on an option.
     """
-    if not options and scope[2:] == _NOBODY:  # the usual case
+    if not options and scope[2:5] == _NOBODY:  # the usual case
         return Write(AppendRequest(stream, commands))
     unknown = options.keys() - WriteOptions.__optional_keys__
     if unknown:  # a misspelt guard must not pass for none

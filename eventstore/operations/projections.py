@@ -1,16 +1,34 @@
-"""``store.projections``: rebuilding the decision tables from the events, and comparing the two."""
+"""``store.projections``: the tables that are made from the events.
+
+The decision tables of threads are kept by each append: they can be rebuilt and compared. An
+application's own projections follow the log (``operations/catch_up.py`` runs them): they can be
+read, looked after, built anew.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
 from eventstore.core import ids
-from eventstore.core.events import StreamKey
+from eventstore.core.events import Position, StreamKey
 from eventstore.errors import ThreadNotFound
+from eventstore.operations.catch_up import changing
 from eventstore.operations.lookups import thread_key
 from eventstore.operations.operation import Gathered, Maintenance, Read, Scope, Walk, Write
+from eventstore.projections.catch_up.generations import (
+    Generation,
+    active,
+    begin,
+    generations,
+    unbegun,
+)
+from eventstore.projections.catch_up.generations import retry as retry_failed
+from eventstore.projections.catch_up.pages import lag
+from eventstore.projections.catch_up.tables import Tables
 from eventstore.projections.rebuild import (
     Finding,
     compare_thread,
@@ -19,6 +37,8 @@ from eventstore.projections.rebuild import (
 )
 from eventstore.storage.read import head_version
 from eventstore.storage.transaction import Transaction
+
+T = TypeVar("T")
 
 
 class RebuildReport(BaseModel):
@@ -94,3 +114,124 @@ def _each_thread(scope: Scope, thread_id: str | None, act: Any, how: Any) -> Wal
         return [act(tx, StreamKey(scope.tenant, ids.THREAD, found))], found
 
     return Walk(b"", page)
+
+
+# -- projections that follow the log ---------------------------------------------------------------
+
+
+class FailedEvent(BaseModel):
+    """The event that a projection could not apply."""
+
+    model_config = ConfigDict(frozen=True)
+
+    stream_id: str
+    version: int
+    type: str
+
+
+class ProjectionStatus(BaseModel):
+    """How one set of tables of a projection is doing."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    generation: int
+    """1, 2, 3 … with each rebuild; 0 before the first tables are made."""
+    version: int
+    """Of the rules that fill it."""
+    active: bool
+    """It is the one that is read; another one is being built beside it."""
+    state: Literal["running", "idle", "failed"]
+    """``"running"`` while a worker holds the lease, also one that waits for events."""
+    position: Position
+    """Everything up to here is in the tables."""
+    lag_events: int
+    lag_seconds: float
+    """Age of the oldest event that is not in the tables."""
+    holder: str | None
+    failed: FailedEvent | None
+    """It stands before this event, until ``retry()`` or a rebuild."""
+    error: str | None
+
+
+def read(scope: Scope, name: str, look: Callable[[Tables], T]) -> Read[T]:
+    """Call a function with the tables of a projection, as one snapshot of the active generation.
+
+    Raises:
+        InvalidInput: the projection has no tables yet.
+    """
+
+    def looking(tx: Transaction) -> T:
+        return look(active(tx, name, scope.tenant))
+
+    return Read(looking)
+
+
+def query(
+    scope: Scope, name: str, sql: str, parameters: Sequence[Any] = ()
+) -> Read[list[tuple[Any, ...]]]:
+    """Return the rows of a SELECT over a projection's tables, written ``{table}``.
+
+    Raises:
+        InvalidInput: the projection has no tables yet, or no table of that name.
+    """
+    return read(scope, name, lambda tables: tables.all(sql, parameters))
+
+
+def status(scope: Scope) -> Read[list[ProjectionStatus]]:
+    """Return how each projection is doing: registered here, or run by anybody on this store."""
+    now = scope.log.sources.clock()
+
+    def look(tx: Transaction) -> list[ProjectionStatus]:
+        known = [one for one in generations(tx) if one.status != "retired"]
+        present = {one.name for one in known}
+        new = [one for one in scope.registry.named(None) if one.name not in present]
+        return [_status(tx, one, now) for one in [*known, *map(unbegun, new)]]
+
+    return Read(look)
+
+
+def _status(tx: Transaction, one: Generation, now_us: int) -> ProjectionStatus:
+    missing, failure = lag(tx, one.position), one.failure
+    held = None if one.is_free(now_us) else one.holder
+    oldest_us = now_us if missing.since_us is None else missing.since_us
+    failed = None
+    if failure is not None:
+        failed = FailedEvent(
+            stream_id=failure.stream_id, version=failure.version, type=failure.type
+        )
+    return ProjectionStatus(
+        name=one.name,
+        generation=one.generation,
+        version=one.version,
+        active=one.status == "active",
+        state="failed" if failure else "running" if held else "idle",
+        position=one.position,
+        lag_events=missing.events,
+        lag_seconds=max(now_us - oldest_us, 0) / 1_000_000,
+        holder=held,
+        failed=failed,
+        error=None if failure is None else failure.error,
+    )
+
+
+def retry(scope: Scope, name: str) -> Write[int]:
+    """Let a projection that stopped at an event go on; return how many sets of tables do.
+
+    Nothing happens to the event: whoever runs the projection tries it again.
+    """
+    del scope
+    return changing(partial(retry_failed, name=name))
+
+
+def rebuild_projection(scope: Scope, name: str) -> Write[bool]:
+    """Begin to build a projection's tables anew, beside those that are read.
+
+    Whoever runs the projection, or ``catch_up(name)``, does it and swaps them; until then the old
+    ones are read and kept current.
+
+    Raises:
+        InvalidInput: it is not registered in this process.
+    """
+    definition = scope.registry.get(name)
+    return changing(partial(begin, definition=definition, anew=True))

@@ -1,0 +1,287 @@
+"""Running projections: catching up with the log, following it, building anew and swapping.
+
+One step reads the checkpoint and the events behind it, on a reader's snapshot; the next writes the
+rows and the checkpoint, in one short transaction. Reading and decoding thus hold no lock, and the
+checkpoint is compared in the write, so it does not matter what happened in between.
+
+**Where a batch is written.** On SQLite there is one writer at a time whatever one does, so a batch
+goes through the store's own writer and shares a transaction with the appends that wait; it is kept
+small. On PostgreSQL it is performed alone on a connection of its own (``Maintenance.alone``): it
+waits for the row of its projection and for nothing else, and appends neither wait for it nor share
+its fate. Its transaction does hold back what readers of the whole log are shown, as any transaction
+that writes does, which is the other reason to keep it small.
+
+**Who works.** A worker takes the lease of a generation when nobody has it or when whoever had it
+let it run out, keeps it while it works or waits, and gives it back at the end. What refuses a late
+write is the token; see ``projections/catch_up/generations.py``.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Final, NamedTuple, TypedDict
+
+from eventstore.core.events import Position
+from eventstore.core.json_values import check_name
+from eventstore.errors import (
+    ConversationStoreError,
+    InvalidInput,
+    LeaseLost,
+    OutcomeUnknown,
+    StoreBusy,
+    StoreUnavailable,
+    UndecodableEvent,
+)
+from eventstore.operations.events import recorded
+from eventstore.operations.operation import Maintenance, Read, Scope, Write
+from eventstore.operations.routine import Routine, Wait
+from eventstore.projections.catch_up.applying import Batch, Poisoned, TenantEvent, failure_at
+from eventstore.projections.catch_up.definition import Definition
+from eventstore.projections.catch_up.generations import (
+    Failure,
+    Generation,
+    begin,
+    drop_retired,
+    fail,
+    generations,
+    needs_beginning,
+    release,
+    renew,
+    swap,
+    take,
+)
+from eventstore.projections.catch_up.pages import Page, last_position, next_page
+from eventstore.storage.read import StoredEvent
+from eventstore.storage.transaction import Transaction
+
+__all__ = ["RunOptions", "Terms", "catching_up", "changing", "running", "terms_of"]
+
+_log = logging.getLogger("eventstore.projections")
+
+
+class RunOptions(TypedDict, total=False):
+    """What ``run`` and ``catch_up`` take."""
+
+    lease_seconds: float
+    """How long a worker may be silent before another takes over; 30 if left out."""
+    batch_events_max: int
+    """Events applied in one transaction; 200 if left out."""
+    poll_seconds: float
+    """How long to wait without a hint before looking again, and until a stop is heard; 1."""
+    holder: str
+    """What this worker is called in the status; made up if left out."""
+
+
+class Terms(NamedTuple):
+    """How a worker works: the options, with what is left out."""
+
+    lease_seconds: float = 30.0
+    batch_events_max: int = 200
+    poll_seconds: float = 1.0
+    holder: str = ""
+
+
+_MOST: Final = 86_400
+
+
+def terms_of(options: RunOptions) -> Terms:
+    """Return how a worker is to work.
+
+    Raises:
+        InvalidInput: on an option.
+    """
+    unknown = options.keys() - RunOptions.__optional_keys__
+    if unknown:
+        raise TypeError(f"unexpected keyword argument {min(unknown)!r}")
+    terms = Terms(**options)
+    for name, kinds in (
+        ("lease_seconds", (int, float)),
+        ("batch_events_max", int),
+        ("poll_seconds", (int, float)),
+    ):
+        value = getattr(terms, name)
+        if not isinstance(value, kinds) or not 0 < value <= _MOST:
+            raise InvalidInput(name, "is not possible", f"Give more than 0, up to {_MOST}.")
+    check_name(terms.holder or "?", "holder", 255)
+    return terms
+
+
+_PASSING: Final = (StoreBusy, OutcomeUnknown, StoreUnavailable)
+"""What a worker that follows waits out."""
+
+
+def changing(act: Callable[[Transaction], Any]) -> Write[Any]:
+    """Return the write of something that changes none of the store's own rows."""
+    return Write(Maintenance(act, keeps_rows=True, alone=True))
+
+
+class _Worker:
+    """What one worker holds, and its next move."""
+
+    def __init__(self, scope: Scope, terms: Terms) -> None:
+        self._scope = scope
+        self._terms = terms
+        chance = scope.log.sources.chance
+        self._holder = terms.holder or f"{os.getpid()}-{chance(4).hex()}"
+        self._held: dict[tuple[str, int], int] = {}
+        """Tokens, by generation."""
+
+    def _now(self) -> int:
+        return self._scope.log.sources.clock()
+
+    def _until(self) -> int:
+        return self._now() + int(self._terms.lease_seconds * 1_000_000)
+
+    def turn(self, definition: Definition) -> Routine[bool]:
+        """Do one batch, at most, for each generation; return whether there was anything to do."""
+        known: list[Generation] = yield Read(partial(generations, name=definition.name))
+        if needs_beginning(known, definition):
+            yield changing(partial(begin, definition=definition, anew=False))
+            return True
+        busy = False
+        for one in known:
+            if one.status == "retired":
+                busy |= yield from self._clear_away(one)
+            elif one.version == definition.version and one.failure is None:
+                busy |= yield from self._serve(definition, one)
+        return busy
+
+    def _clear_away(self, one: Generation) -> Routine[bool]:
+        if one.lease_until_us > self._now():
+            return False
+        now = self._now()
+        dropped: bool = yield changing(partial(drop_retired, name=one.name, now_us=now))
+        return dropped
+
+    def _serve(self, definition: Definition, one: Generation) -> Routine[bool]:
+        """Hold the lease and do the next batch, if there is one."""
+        if self._held.get(one.key) != one.token:
+            if self._held.pop(one.key, None) is not None:
+                _log.warning("%s went on to another worker: %s", one.name, one.holder)
+            taken = yield from self._taken(one)
+            if taken is None:
+                return False
+            one = taken
+        size = self._terms.batch_events_max
+        try:
+            page: Page = yield Read(
+                partial(next_page, definition=definition, after=one.position, limit=size)
+            )
+            if page.end == one.position:
+                return (yield from self._at_the_end(one))
+            yield from self._apply(definition, one, page)
+        except LeaseLost as error:
+            self._held.pop(one.key, None)
+            _log.warning("%s", error)
+            return False
+        return True
+
+    def _taken(self, one: Generation) -> Routine[Generation | None]:
+        now = self._now()
+        if not one.is_free(now):
+            return None
+        taking = partial(take, one=one, holder=self._holder, now_us=now, until_us=self._until())
+        taken: Generation | None = yield changing(taking)
+        if taken is not None:
+            self._held[taken.key] = taken.token
+        return taken
+
+    def _at_the_end(self, one: Generation) -> Routine[bool]:
+        """There is nothing to apply: become the active generation, or keep the lease."""
+        if one.status == "building":
+            swapped: bool = yield changing(partial(swap, one=one, now_us=self._now()))
+            return swapped
+        if one.lease_until_us - self._now() < self._terms.lease_seconds * 500_000:
+            yield changing(partial(renew, one=one, until_us=self._until()))
+        return False
+
+    # -- a batch -------------------------------------------------------------------------------
+
+    def _apply(self, definition: Definition, one: Generation, page: Page) -> Routine[None]:
+        """Apply a page; up to an event that cannot be applied, if there is one, and stop there."""
+        events, failure = self._decoded(page.events)
+        end = page.end
+        while True:
+            if failure is not None and events:
+                end = events[-1][1].position
+            if events or failure is None:
+                batch = Batch(definition, one, events, end, self._until())
+                try:
+                    yield changing(batch)
+                except Poisoned as poisoned:
+                    events, failure = events[: poisoned.index], poisoned.failure
+                    continue
+            break
+        if failure is not None:
+            yield from self._stop_at(one, failure)
+
+    def _decoded(self, found: Sequence[StoredEvent]) -> tuple[list[TenantEvent], Failure | None]:
+        events: list[TenantEvent] = []
+        for stored in found:
+            try:
+                events.append((stored.stream.tenant, recorded(self._scope.log, stored)))
+            except UndecodableEvent as error:
+                return events, failure_at(stored.stream.text, stored.version, stored.type, error)
+        return events, None
+
+    def _stop_at(self, one: Generation, failure: Failure) -> Routine[None]:
+        _log.error(
+            "projection %s stopped at event %d of %s (%s): %s",
+            *(one.name, failure.version, failure.stream_id, failure.type, failure.error),
+        )
+        yield changing(partial(fail, one=one, failure=failure))
+        self._held.pop(one.key, None)
+
+    def leave(self) -> Routine[None]:
+        """Give back every lease, so that others need not wait for them to run out."""
+        held, self._held = self._held, {}
+        for (name, generation), token in held.items():
+            try:
+                yield changing(partial(release, name=name, generation=generation, token=token))
+            except ConversationStoreError as error:  # it runs out by itself
+                _log.info("the lease on %s was not given back: %s", name, error)
+
+
+def running(scope: Scope, names: Sequence[str] | None, terms: Terms) -> Routine[None]:
+    """Follow the log until told to stop."""
+    worker = _Worker(scope, terms)
+    try:
+        while True:
+            busy = False
+            for definition in scope.registry.named(names):
+                try:
+                    busy |= yield from worker.turn(definition)
+                except _PASSING as error:
+                    _log.warning("projection %s waits: %s", definition.name, error)
+            stop = yield Wait(0 if busy else terms.poll_seconds)
+            if stop:
+                return
+    finally:
+        yield from worker.leave()
+
+
+def catching_up(scope: Scope, names: Sequence[str] | None, terms: Terms) -> Routine[None]:
+    """Apply everything that is there now, and finish what is being built."""
+    worker = _Worker(scope, terms)
+    target: Position = yield Read(last_position)
+    try:
+        for definition in scope.registry.named(names):
+            while True:
+                busy = yield from worker.turn(definition)
+                known = yield Read(partial(generations, name=definition.name))
+                if _arrived(known, definition, target):
+                    break
+                if not busy:  # another worker has the lease
+                    yield Wait(terms.poll_seconds)
+    finally:
+        yield from worker.leave()
+
+
+def _arrived(known: Sequence[Generation], definition: Definition, target: Position) -> bool:
+    """Tell whether nothing is left to do up to a position, or nothing can be done."""
+    ours = [one for one in known if one.version == definition.version and one.failure is None]
+    behind = [one for one in ours if one.status == "active" and one.position < target]
+    return not behind and all(one.status != "building" for one in ours)

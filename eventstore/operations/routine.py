@@ -1,0 +1,111 @@
+"""Work of many steps that is written once for both faces.
+
+A routine is a generator. It yields what is to be read or written next, or how long to wait, and is
+sent what came of it; an error is raised in it where it yielded. :func:`drive` runs one for the sync
+face, :func:`drive_async` for the other.
+
+A routine may tidy up while an error or a cancellation goes through it: what it yields then is done,
+too, before the error goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable, Generator
+from functools import partial
+from typing import Any, NamedTuple, TypeAlias, TypeVar
+
+from eventstore.execution.signals import Signals
+from eventstore.operations.operation import Read, Write
+
+__all__ = ["Pause", "PauseAsync", "Routine", "Wait", "drive", "drive_async"]
+
+T = TypeVar("T")
+
+
+class Wait(NamedTuple):
+    """Wait until there may be something new, for that long at most; gives whether to stop."""
+
+    seconds: float
+
+
+Step: TypeAlias = Read[Any] | Write[Any] | Wait
+Routine: TypeAlias = Generator[Step, Any, T]
+
+
+def drive(routine: Routine[T], perform: Callable[[Any], Any], pause: Callable[[float], bool]) -> T:
+    """Run a routine to its end in this thread."""
+    act: Callable[[], Step] = partial(next, routine)
+    while True:
+        try:
+            step = act()
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]
+        try:
+            answer = pause(step.seconds) if isinstance(step, Wait) else perform(step)
+        except BaseException as error:  # noqa: BLE001 (it is raised in the routine)
+            act = partial(routine.throw, error)
+        else:
+            act = partial(routine.send, answer)
+
+
+async def drive_async(
+    routine: Routine[T],
+    perform: Callable[[Any], Awaitable[Any]],
+    pause: Callable[[float], Awaitable[bool]],
+) -> T:
+    """Do the same in a task."""
+    act: Callable[[], Step] = partial(next, routine)
+    while True:
+        try:
+            step = act()
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]
+        try:
+            answer = await (pause(step.seconds) if isinstance(step, Wait) else perform(step))
+        except BaseException as error:  # noqa: BLE001 (it is raised in the routine)
+            act = partial(routine.throw, error)
+        else:
+            act = partial(routine.send, answer)
+
+
+class Pause:
+    """Waits for a hint that something was committed, and hears whether to stop.
+
+    A hint that came since the last wait counts, so nothing is missed between looking and waiting.
+    """
+
+    def __init__(self, changed: Signals, stop: threading.Event | None) -> None:
+        self._changed = changed
+        self._stop = stop
+        self._since = changed.mark
+
+    def __call__(self, seconds: float) -> bool:
+        """Wait; return whether to stop."""
+        if not self._stopped() and seconds:
+            self._changed.wait(self._since, seconds)
+        self._since = self._changed.mark
+        return self._stopped()
+
+    def _stopped(self) -> bool:
+        return self._stop is not None and self._stop.is_set()
+
+
+class PauseAsync:
+    """The same for a task."""
+
+    def __init__(self, changed: Signals, stop: asyncio.Event | None) -> None:
+        self._changed = changed
+        self._stop = stop
+        self._since = changed.mark
+
+    async def __call__(self, seconds: float) -> bool:
+        """Wait; return whether to stop."""
+        if not self._stopped() and seconds:
+            await self._changed.wait_async(self._since, seconds)
+        self._since = self._changed.mark
+        return self._stopped()
+
+    def _stopped(self) -> bool:
+        return self._stop is not None and self._stop.is_set()

@@ -1,0 +1,25 @@
+"""Read models that follow the log, each behind a checkpoint of its own.
+
+A projection of an application's own (:class:`Projection`, or :func:`projection` over a function)
+has tables and a rule that applies one event to them. What runs it is ``operations/catch_up.py``;
+here are the parts:
+
+``definition``
+    what an application registers, checked.
+``tables``
+    SQL with ``{names}`` of the projection's own tables, on any database and driver.
+``generations``
+    the table ``projections``: a row for each set of tables that a projection has, with its
+    checkpoint, its lease and its fencing token. The essay on what must stay true is there.
+``pages``
+    what comes after a checkpoint, and how much that is.
+``applying``
+    one batch: the checkpoint and the rows, in one transaction.
+"""
+
+from __future__ import annotations
+
+from eventstore.projections.catch_up.definition import Projection, projection
+from eventstore.projections.catch_up.tables import Tables, WritableTables
+
+__all__ = ["Projection", "Tables", "WritableTables", "projection"]

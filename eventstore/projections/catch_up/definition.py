@@ -1,0 +1,174 @@
+"""What an application registers: a projection as an object, or a function with a decorator."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import Any, Final, NamedTuple, Protocol, TypeAlias
+
+from eventstore.core.events import RecordedEvent
+from eventstore.errors import InvalidInput
+from eventstore.projections.catch_up.tables import WritableTables
+
+__all__ = ["Definition", "Projection", "Registry", "defined", "projection"]
+
+_NAME: Final = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*\Z")
+_NAME_REMEDY: Final = "Use lowercase letters, digits and single underscores."
+_VERSION_MAX: Final = 2**31 - 1
+
+Apply: TypeAlias = Callable[[WritableTables, RecordedEvent], object]
+Create: TypeAlias = Callable[[WritableTables], object]
+
+
+class Projection(Protocol):
+    """A read model of an application's own, that follows the log.
+
+    It may also have ``version`` (an integer, 1 if there is none: a higher one means that the tables
+    are built anew), ``categories`` and ``types`` (only events of those are applied).
+
+    ``apply`` is a plain function in both faces. It runs inside the transaction that moves the
+    checkpoint, is repeated if that is rolled back, and so does nothing but change its tables; it
+    must not call the store.
+    """
+
+    @property
+    def name(self) -> str:
+        """What it is called in the store."""
+
+    @property
+    def tables(self) -> Sequence[str]:
+        """Short names of its tables, used in SQL in braces."""
+
+    def create(self, tables: WritableTables, /) -> object:
+        """Make the tables, and their indexes."""
+
+    def apply(self, tables: WritableTables, event: RecordedEvent, /) -> object:
+        """Change the tables as one event says."""
+
+
+class Definition(NamedTuple):
+    """A projection that was checked."""
+
+    name: str
+    tables: tuple[str, ...]
+    version: int
+    categories: tuple[str, ...] | None
+    types: tuple[str, ...] | None
+    create: Create
+    apply: Apply
+
+
+class _OfFunction(NamedTuple):
+    """A projection made of functions: keeps the protocol :class:`Projection`."""
+
+    name: str
+    tables: tuple[str, ...]
+    version: int
+    categories: Sequence[str] | None
+    types: Sequence[str] | None
+    create: Create
+    apply: Apply
+
+
+def projection(
+    name: str,
+    *,
+    tables: Sequence[str],
+    create: str | Sequence[str] | Create,
+    version: int = 1,
+    categories: Sequence[str] | None = None,
+    types: Sequence[str] | None = None,
+) -> Callable[[Apply], Projection]:
+    """Make a projection of a function that applies one event; ``create`` may be SQL."""
+
+    def made(apply: Apply) -> Projection:
+        making = create if callable(create) else _running(create)
+        return _OfFunction(name, tuple(tables), version, categories, types, making, apply)
+
+    return made
+
+
+def _running(statements: str | Sequence[str]) -> Create:
+    texts = (statements,) if isinstance(statements, str) else tuple(statements)
+
+    def create(tables: WritableTables) -> None:
+        for text in texts:
+            tables.run(text)
+
+    return create
+
+
+def defined(given: Any) -> Definition:  # noqa: ANN401 (whatever the caller gave)
+    """Return what a projection says of itself.
+
+    Raises:
+        InvalidInput: naming what is missing or malformed.
+    """
+    for needed in ("name", "tables", "create", "apply"):
+        if not hasattr(given, needed):
+            raise InvalidInput(
+                "projection", f"has no {needed!r}", "See eventstore.projections.catch_up."
+            )
+    tables = _names(given.tables, "tables") or ()
+    for name in (given.name, *tables):
+        if not isinstance(name, str) or _NAME.match(name) is None:
+            raise InvalidInput("projection", f"{name!r} is not possible as a name", _NAME_REMEDY)
+    version = getattr(given, "version", 1)
+    if not isinstance(version, int) or not 0 < version <= _VERSION_MAX:
+        raise InvalidInput("projection", "has a version that is no number", "Use 1, 2, 3 …")
+    return Definition(
+        given.name,
+        tables,
+        version,
+        _names(getattr(given, "categories", None), "categories"),
+        _names(getattr(given, "types", None), "types"),
+        given.create,
+        given.apply,
+    )
+
+
+def _names(given: Any, field: str) -> tuple[str, ...] | None:  # noqa: ANN401
+    if given is None:
+        return None
+    if isinstance(given, str) or not isinstance(given, Collection) or not given:
+        raise InvalidInput("projection", f"has {field} that are no names", "Give a tuple of them.")
+    return tuple(given)
+
+
+class Registry:
+    """The projections that one store, and those bound to it, can run."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, Definition] = {}
+
+    def add(self, given: Projection) -> None:
+        """Take a projection; one of the same name takes the other's place.
+
+        Raises:
+            InvalidInput: it is malformed.
+        """
+        made = defined(given)
+        self._known[made.name] = made
+
+    def named(self, names: Iterable[str] | None) -> list[Definition]:
+        """Return the projections of these names, or all.
+
+        Raises:
+            InvalidInput: one was not registered.
+        """
+        return list(self._known.values()) if names is None else [self.get(one) for one in names]
+
+    def get(self, name: str) -> Definition:
+        """Return one projection.
+
+        Raises:
+            InvalidInput: it was not registered.
+        """
+        found = self._known.get(name)
+        if found is None:
+            raise InvalidInput(
+                "projection",
+                f"{name!r} is not registered in this process",
+                "Register it with store.projections.register().",
+            )
+        return found

@@ -1,0 +1,304 @@
+"""The table ``projections``: one row for each set of tables that a projection has.
+
+A projection that is rebuilt has two: the **active** one, which is read and kept current, and one
+that is **building** beside it. When the new one has caught up, one transaction makes it the active
+one; the old one is **retired**, and its tables are dropped.
+
+What must stay true:
+
+* *Exactly once.* The row's position and the rows of the projection's tables change in one
+  transaction, and that transaction begins with :func:`advance`. It holds the row from then on, so
+  two batches of one generation never run side by side.
+* *One at a time, and no late write.* Whoever works on a generation holds a lease: its name, until
+  when, and a **token** that goes up whenever the lease changes hands. ``advance`` names the token
+  that the worker was given. A worker that slept past its lease finds another there and has written
+  nothing. A lease that ran out and that nobody took is still good: nobody else wrote.
+* *Readers go back in time never.* The swap happens only where the new generation has come at least
+  as far as the old one.
+
+On SQLite a reader's snapshot holds the old tables, too, so they are dropped in the swap. On
+PostgreSQL a table that was dropped is gone at once, also for a reader that has just looked up which
+generation is the active one; there the old tables wait a minute. Nobody reads them any more by
+then, so dropping them waits for nobody either.
+
+Clocks decide only who tries to work; the token decides who may write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
+
+from eventstore.core.events import Position
+from eventstore.errors import InvalidInput, LeaseLost
+from eventstore.projections.catch_up.definition import Definition
+from eventstore.projections.catch_up.tables import Tables, WritableTables
+from eventstore.storage.read import START
+from eventstore.storage.transaction import Transaction
+
+__all__ = [
+    "Failure",
+    "Generation",
+    "Status",
+    "active",
+    "advance",
+    "begin",
+    "drop_retired",
+    "fail",
+    "generations",
+    "needs_beginning",
+    "release",
+    "renew",
+    "retry",
+    "swap",
+    "take",
+    "unbegun",
+]
+
+Status: TypeAlias = Literal["active", "building", "retired"]
+
+GRACE_US: Final = 60_000_000
+"""How long the tables of a retired generation stay, where readers may still look for them."""
+
+
+class Failure(NamedTuple):
+    """The event that a projection could not apply."""
+
+    stream_id: str
+    version: int
+    type: str
+    error: str
+    """What happened, without anybody's words."""
+
+
+class Generation(NamedTuple):
+    """One row."""
+
+    name: str
+    generation: int
+    version: int
+    """Of the projection's rules, that fill these tables."""
+    status: Status
+    tables: tuple[str, ...]
+    position: Position
+    """Everything up to here is in the tables."""
+    holder: str | None
+    lease_until_us: int
+    token: int
+    failure: Failure | None
+
+    @property
+    def key(self) -> tuple[str, int]:
+        """What the row is found by."""
+        return self.name, self.generation
+
+    def is_free(self, now_us: int) -> bool:
+        """Tell whether nobody holds it, or whoever does has let the lease run out."""
+        return self.holder is None or self.lease_until_us <= now_us
+
+
+_COLUMNS: Final = (
+    "name, generation, version, status, tables, epoch, xid, position, holder, lease_until, token,"
+    " failed_stream, failed_version, failed_type, error"
+)
+_ALL: Final = f"SELECT {_COLUMNS} FROM {{projections}} ORDER BY name, generation"
+_OF: Final = f"SELECT {_COLUMNS} FROM {{projections}} WHERE name = ? ORDER BY generation"
+_ROW: Final = "WHERE name = ? AND generation = ?"
+_MINE: Final = f"{_ROW} AND token = ?"
+_BEGIN: Final = (
+    "INSERT INTO {projections} (name, generation, version, status, tables, epoch, xid, position,"
+    " lease_until, token) VALUES (?, ?, ?, ?, ?, 0, 0, 0, 0, 0)"
+    " ON CONFLICT (name, generation) DO NOTHING"
+)
+_TAKE: Final = (
+    "UPDATE {projections} SET holder = ?, lease_until = ?, token = token + 1"
+    f" {_MINE} AND (holder IS NULL OR lease_until <= ?) AND status <> 'retired'"
+)
+_RENEW: Final = f"UPDATE {{projections}} SET lease_until = ? {_MINE}"
+_ADVANCE: Final = (
+    "UPDATE {projections} SET epoch = ?, xid = ?, position = ?, lease_until = ?"
+    f" {_MINE} AND epoch = ? AND xid = ? AND position = ?"
+)
+_FAIL: Final = (
+    "UPDATE {projections} SET failed_stream = ?, failed_version = ?, failed_type = ?, error = ?,"
+    f" holder = NULL {_MINE}"
+)
+_RETRY: Final = (
+    "UPDATE {projections} SET failed_stream = NULL, failed_version = NULL, failed_type = NULL,"
+    " error = NULL WHERE name = ? AND error IS NOT NULL"
+)
+_RELEASE: Final = f"UPDATE {{projections}} SET holder = NULL {_MINE}"
+_RETIRE: Final = (
+    "UPDATE {projections} SET status = 'retired', holder = NULL, lease_until = ?, token = token + 1"
+    " WHERE name = ? AND status = 'active' AND generation < ?"
+    " AND (epoch, xid, position) <= (?, ?, ?)"
+)
+_ACTIVATE: Final = f"UPDATE {{projections}} SET status = 'active' {_MINE}"
+_FORGET: Final = f"DELETE FROM {{projections}} {_ROW} AND status = ?"
+
+
+def generations(tx: Transaction, name: str | None = None) -> list[Generation]:
+    """Return every generation of a projection, or of all, the oldest first."""
+    rows = tx.all(_ALL) if name is None else tx.all(_OF, (name,))
+    return [_generation(row) for row in rows]
+
+
+def _generation(row: Sequence[Any]) -> Generation:
+    name, number, version, status, tables, epoch, xid, position, holder, until, token, *rest = row
+    return Generation(
+        name,
+        number,
+        version,
+        status,
+        tuple(tables.split()),
+        Position(epoch, xid, position),
+        holder,
+        until,
+        token,
+        None if rest[3] is None else Failure(*rest),
+    )
+
+
+def active(tx: Transaction, name: str, tenant: str) -> Tables:
+    """Return the tables that are to be read.
+
+    Raises:
+        InvalidInput: the projection was never run on this store.
+    """
+    for one in generations(tx, name):
+        if one.status == "active":
+            return Tables(tx, name, one.generation, one.tables, tenant)
+    raise InvalidInput(
+        "projection",
+        f"{name!r} has no tables yet",
+        "Register it, and run store.projections.catch_up() or run().",
+    )
+
+
+def unbegun(definition: Definition) -> Generation:
+    """Return what stands for a projection that has no tables yet."""
+    nobody = (None, 0, 0, None)
+    return Generation(
+        definition.name, 0, definition.version, "active", definition.tables, START, *nobody
+    )
+
+
+def needs_beginning(known: Sequence[Generation], definition: Definition) -> bool:
+    """Tell whether a projection has no tables yet, or none of its present version."""
+    return definition.version > max((one.version for one in known), default=0)
+
+
+def begin(tx: Transaction, definition: Definition, *, anew: bool) -> bool:
+    """Make a new set of tables: the active one if there was none, else one to be built beside it.
+
+    One that is being built already is dropped for it. Returns False, and does nothing, if there
+    are tables of this version and not ``anew``, or if somebody else began at the same moment.
+    """
+    known = generations(tx, definition.name)
+    if not anew and not needs_beginning(known, definition):
+        return False
+    number = max((one.generation for one in known), default=0) + 1
+    status = "building" if known else "active"
+    said = (definition.name, number, definition.version, status, " ".join(definition.tables))
+    if tx.run(_BEGIN, said) == 0:
+        return False
+    for one in known:
+        if one.status == "building":
+            _drop(tx, one)
+    definition.create(WritableTables(tx, definition.name, number, definition.tables, ""))
+    return True
+
+
+def _drop(tx: Transaction, one: Generation) -> bool:
+    """Drop a generation, unless it became another's business since it was seen."""
+    if tx.run(_FORGET, (*one.key, one.status)) == 0:
+        return False
+    WritableTables(tx, one.name, one.generation, one.tables, "").drop()
+    return True
+
+
+# -- the lease ---------------------------------------------------------------------------------
+
+
+def take(
+    tx: Transaction, one: Generation, holder: str, now_us: int, until_us: int
+) -> Generation | None:
+    """Take the lease of a generation as it was seen; None if somebody else was faster."""
+    if tx.run(_TAKE, (holder, until_us, *one.key, one.token, now_us)) == 0:
+        return None
+    return next((now for now in generations(tx, one.name) if now.key == one.key), None)
+
+
+def renew(tx: Transaction, one: Generation, until_us: int) -> None:
+    """Hold the lease for longer.
+
+    Raises:
+        LeaseLost: somebody else has it.
+    """
+    if tx.run(_RENEW, (until_us, *one.key, one.token)) == 0:
+        raise _lost(tx, one)
+
+
+def release(tx: Transaction, name: str, generation: int, token: int) -> None:
+    """Give the lease back, if it still is ours."""
+    tx.run(_RELEASE, (name, generation, token))
+
+
+def advance(tx: Transaction, one: Generation, end: Position, until_us: int) -> None:
+    """Move the checkpoint from where it was seen; nobody else can until the transaction ends.
+
+    Raises:
+        LeaseLost: somebody else took over; nothing may be written any more.
+    """
+    place = (*one.key, one.token, *one.position)
+    if tx.run(_ADVANCE, (*end, until_us, *place)) == 0:
+        raise _lost(tx, one)
+
+
+def _lost(tx: Transaction, one: Generation) -> LeaseLost:
+    found = [now.holder for now in generations(tx, one.name) if now.key == one.key]
+    what = f"projection {one.name}, generation {one.generation},"
+    return LeaseLost(what, found[0] if found else None)
+
+
+# -- failing, and being replaced ---------------------------------------------------------------
+
+
+def fail(tx: Transaction, one: Generation, failure: Failure) -> None:
+    """Stop a generation at an event, and give the lease back.
+
+    Raises:
+        LeaseLost: somebody else has it.
+    """
+    if tx.run(_FAIL, (*failure, *one.key, one.token)) == 0:
+        raise _lost(tx, one)
+
+
+def retry(tx: Transaction, name: str) -> int:
+    """Let what stopped go on; return how many generations did."""
+    return tx.run(_RETRY, (name,))
+
+
+def swap(tx: Transaction, one: Generation, now_us: int) -> bool:
+    """Make a generation that has caught up the active one; return whether it had."""
+    until = 0 if tx.ordering.alone else now_us + GRACE_US
+    known = generations(tx, one.name)
+    here = next((now for now in known if now.key == one.key and now.token == one.token), None)
+    if here is None:
+        raise _lost(tx, one)
+    if tx.run(_RETIRE, (until, one.name, one.generation, *here.position)) == 0:
+        return False
+    tx.run(_ACTIVATE, (*one.key, one.token))
+    if tx.ordering.alone:
+        drop_retired(tx, one.name, now_us)
+    return True
+
+
+def drop_retired(tx: Transaction, name: str, now_us: int) -> bool:
+    """Drop the tables that no reader looks for any more; return whether there were any."""
+    gone = [
+        _drop(tx, one)
+        for one in generations(tx, name)
+        if one.status == "retired" and one.lease_until_us <= now_us
+    ]
+    return any(gone)

@@ -1,0 +1,65 @@
+"""What comes after a checkpoint: the next events for a projection, and how far behind it is.
+
+A projection that takes only some types or categories moves its checkpoint over the others, too. If
+fewer events than a page were found, everything up to the last one of the same snapshot was looked
+at, and the checkpoint may go there.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from eventstore.core.events import Position
+from eventstore.projections.catch_up.definition import Definition
+from eventstore.storage.read import START, Filter, StoredEvent, read_all
+from eventstore.storage.transaction import Transaction
+
+__all__ = ["Lag", "Page", "lag", "last_position", "next_page"]
+
+
+class Page(NamedTuple):
+    """Events to be applied, and where the checkpoint is once they are."""
+
+    events: list[StoredEvent]
+    end: Position
+
+
+class Lag(NamedTuple):
+    """How much is missing from a projection's tables."""
+
+    events: int
+    since_us: int | None
+    """When the first of them was recorded."""
+
+
+def next_page(tx: Transaction, definition: Definition, after: Position, limit: int) -> Page:
+    """Return up to ``limit`` events after a checkpoint, in the order of the store."""
+    wanted = Filter(categories=definition.categories, types=definition.types)
+    found = read_all(tx, wanted, after=after, limit=limit)
+    if len(found) == limit:
+        return Page(found, found[-1].position)
+    return Page(found, max(after, last_position(tx)))
+
+
+def last_position(tx: Transaction) -> Position:
+    """Return the position of the last event that is safe to show."""
+    where, parameters = tx.ordering.after(START)
+    order = ", ".join(f"{column} DESC" for column in tx.ordering.order.split(", "))
+    row = tx.one(
+        f"SELECT epoch, xid, position FROM {{events}} WHERE {where} ORDER BY {order} LIMIT 1",
+        parameters,
+    )
+    return START if row is None else Position(*row)
+
+
+def lag(tx: Transaction, after: Position) -> Lag:
+    """Return how many events come after a checkpoint, of whatever kind."""
+    where, parameters = tx.ordering.after(after)
+    order = tx.ordering.order
+    first = tx.one(
+        f"SELECT recorded_at FROM {{events}} WHERE {where} ORDER BY {order} LIMIT 1", parameters
+    )
+    if first is None:
+        return Lag(0, None)
+    count = tx.one(f"SELECT count(*) FROM {{events}} WHERE {where}", parameters)
+    return Lag(int(count[0]), int(first[0]))

@@ -1,0 +1,120 @@
+"""How a projection reaches its own tables: SQL that runs on every database and every driver.
+
+Text has ``?`` for parameters and ``{name}`` for a table of the projection, which stands for that
+table of the generation that is written, or read. So the same rule fills a new generation beside the
+old one without knowing of it. A ``?`` or a brace that is meant as itself cannot be in the text:
+give it as a parameter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from hashlib import blake2b
+from typing import Any, Final
+
+from eventstore.errors import InvalidInput
+from eventstore.storage.sqlite_ordering import SqliteOrdering
+from eventstore.storage.tables import Dialect
+from eventstore.storage.transaction import Naming, Transaction
+
+__all__ = ["Tables", "WritableTables", "physical_name"]
+
+_NAME_MAX: Final = 54
+"""PostgreSQL cuts names at 63 bytes, and an index's name is 9 longer than its table's."""
+
+
+class Tables:
+    """The tables of one generation, to be read."""
+
+    def __init__(
+        self, tx: Transaction, projection: str, generation: int, names: Sequence[str], tenant: str
+    ) -> None:
+        self._tx = tx
+        self._physical = {
+            name: physical_name(tx.naming, projection, generation, name) for name in names
+        }
+        dot = f'"{tx.naming.schema}".' if tx.naming.schema else ""
+        self._names: Mapping[str, str] = {
+            name: f'{dot}"{physical}"' for name, physical in self._physical.items()
+        }
+        self._texts: dict[str, str] = {}
+        self.tenant = tenant
+        """Whose event is being applied; in a reader, who reads."""
+
+    @property
+    def dialect(self) -> Dialect:
+        """Which database it is, for the few statements that differ."""
+        return "sqlite" if isinstance(self._tx.ordering, SqliteOrdering) else "postgresql"
+
+    def one(self, sql: str, parameters: Sequence[Any] = ()) -> tuple[Any, ...] | None:
+        """Return the first row, or None."""
+        row = self._tx.one(self._text(sql), parameters)
+        return None if row is None else tuple(row)
+
+    def all(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Return every row."""
+        return [tuple(row) for row in self._tx.all(self._text(sql), parameters)]
+
+    def _text(self, sql: str) -> str:
+        """Return SQL with the names in place; braces would mean something else further down."""
+        known = self._texts.get(sql)
+        if known is None:
+            known = self._texts[sql] = self._named(sql)
+        return known
+
+    def _named(self, sql: str) -> str:
+        try:
+            return sql.format_map(self._names)
+        except (KeyError, ValueError, IndexError) as error:
+            raise InvalidInput(
+                "sql",
+                f"has a brace that is no table of the projection ({error})",
+                f"Its tables are {', '.join(self._names) or 'none'}.",
+            ) from None
+
+
+class WritableTables(Tables):
+    """The tables of one generation, inside the transaction that moves its checkpoint."""
+
+    def run(self, sql: str, parameters: Sequence[Any] = ()) -> int:
+        """Execute one statement; return how many rows it changed."""
+        return self._tx.run(self._text(sql), parameters)
+
+    def run_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
+        """Execute one statement for each row of parameters."""
+        text = self._text(sql)
+        for row in rows:
+            self._tx.run(text, row)
+
+    def index(self, table: str, *columns: str, unique: bool = False) -> None:
+        """Make an index; its name is made up, so that each generation has one of its own."""
+        physical = self._physical[table]
+        given = ", ".join(columns)
+        name = f'"{physical}_{blake2b(given.encode(), digest_size=4).hexdigest()}"'
+        on = self._names[table]
+        if self.dialect == "sqlite":  # it wants the schema on the index, not on the table
+            plain = f'"{physical}"'
+            name, on = on.removesuffix(plain) + name, plain
+        kind = "UNIQUE INDEX" if unique else "INDEX"
+        self._tx.run(f"CREATE {kind} {name} ON {on} ({given})")
+
+    def drop(self) -> None:
+        """Drop every table, and with it its indexes."""
+        for name in self._names.values():
+            self._tx.run(f"DROP TABLE IF EXISTS {name}")
+
+
+def physical_name(naming: Naming, projection: str, generation: int, table: str) -> str:
+    """Return the name of a table in the database.
+
+    Raises:
+        InvalidInput: it is longer than a database takes.
+    """
+    name = f"{naming.plain(projection)}__{table}_g{generation}"
+    if len(name) > _NAME_MAX:
+        raise InvalidInput(
+            "tables",
+            f"{name} has {len(name)} characters, {_NAME_MAX} are possible",
+            "Shorten the projection's name, the table's, or the store's prefix.",
+        )
+    return name
