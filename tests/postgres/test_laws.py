@@ -1,0 +1,29 @@
+"""The laws of conversations on PostgreSQL: the state machine and the dictionary, as on SQLite."""
+
+import secrets
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from eventstore import ConversationStore
+from eventstore.testing.machine import ConversationMachine
+
+SOME = settings(
+    max_examples=12,
+    stateful_step_count=25,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=list(HealthCheck),
+)
+
+
+@pytest.mark.timeout(300)
+def test_a_conversation_is_what_the_dictionary_says(server, database):
+    class OnPostgres(ConversationMachine):
+        def open_store(self, sources):
+            url = server.url(database=database)
+            store = ConversationStore.open(url, sources=sources, durability="as_is")
+            return store.tenant(secrets.token_hex(8))  # an empty one for each example
+
+    run_state_machine_as_test(OnPostgres, settings=SOME)
