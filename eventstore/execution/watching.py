@@ -16,6 +16,7 @@ import selectors
 import socket
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Final
 
 from sqlalchemy import Engine
@@ -88,13 +89,17 @@ class _Thread(threading.Thread):
     def rouse(self) -> None:
         """Let it look again, now that somebody waits."""
         if self._parked:
-            self._mouth.send(b".")
+            self._ring()
 
     def end(self) -> None:
         """Have it close its connection and end; waits for that."""
         self._ended = True
-        self._mouth.send(b".")
+        self._ring()
         self.join(_JOIN_SECONDS)
+
+    def _ring(self) -> None:
+        with suppress(OSError):  # it has ended by itself, and closed its ends
+            self._mouth.send(b".")
 
     def run(self) -> None:
         attempts = _Attempts()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple, Unpack
 
+import msgspec
 from pydantic import ValidationError
 
 from eventstore.conversation.describe import described
@@ -20,7 +21,7 @@ from eventstore.core.events import (
 )
 from eventstore.core.json_values import check_name
 from eventstore.core.quoting import quoted
-from eventstore.errors import InvalidInput, StreamNotFound
+from eventstore.errors import InvalidInput, StreamNotFound, UndecodableEvent
 from eventstore.operations.following import Follow
 from eventstore.operations.inputs import (
     checked_flag,
@@ -140,10 +141,7 @@ def recorded(log: Log, stored: StoredEvent) -> RecordedEvent:
         data = described(event.data)
         content = None if event.content is None else described(event.content)
     else:
-        data = codec.decode_any(stored.data)
-        content = None
-        if stored.content is not None:
-            content = codec.decode_any(log.content_codec.unseal(stored.content, stored.subject))
+        data, content = _decoded(log, stored)
     return RecordedEvent(
         position=stored.position,
         stream_id=stored.stream.text,
@@ -157,6 +155,20 @@ def recorded(log: Log, stored: StoredEvent) -> RecordedEvent:
         recorded_at=instant(stored.recorded_at_us),
         hash=stored.hash.hex(),
     )
+
+
+def _decoded(log: Log, stored: StoredEvent) -> tuple[Any, Any]:
+    """Return data and content of an application's own event."""
+    content = stored.content
+    try:
+        data = codec.decode_any(stored.data)
+        if content is not None:
+            content = codec.decode_any(log.content_codec.unseal(content, stored.subject))
+    except msgspec.DecodeError:
+        raise UndecodableEvent(
+            stored.stream.text, stored.version, stored.type, "its bytes are not what was written"
+        ) from None
+    return data, content
 
 
 def read(
