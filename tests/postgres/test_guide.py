@@ -1,0 +1,37 @@
+"""What the guide to PostgreSQL says to type is typed here."""
+
+import psycopg
+import pytest
+
+from eventstore import ConversationStore
+from eventstore.testing.conformance import ConformanceSuite
+from tests.guards.markdown import blocks
+from tests.guards.source import PROJECT
+
+GUIDE = (PROJECT / "docs" / "guides" / "postgresql.md").read_text(encoding="utf-8")
+
+
+class TestPartitionedByThread(ConformanceSuite):
+    @pytest.fixture(autouse=True)
+    def _partitioned(self, server, database):
+        self.url = server.url(database=database)
+        ConversationStore.open(self.url, durability="as_is").close()
+        [statements] = [block for block in blocks(GUIDE) if block.language == "sql"]
+        with psycopg.connect(server.dsn(database=database)) as connection:
+            connection.execute(statements.code)
+            parts = connection.execute(
+                "SELECT count(*) FROM pg_inherits WHERE inhparent = 'events'::regclass"
+            )
+            assert parts.fetchone() == (8,)
+
+    def opened(self, place):  # noqa: ARG002 (a database of each test's own)
+        return ConversationStore.open(self.url, durability="as_is")
+
+    def test_history_is_still_kept(self, server, database):
+        with self.opened(None) as store:
+            store.threads.create()
+        with psycopg.connect(server.dsn(database=database)) as connection:
+            for statement in ("DELETE FROM events", "TRUNCATE events"):
+                with pytest.raises(psycopg.errors.RaiseException):
+                    connection.execute(statement)
+                connection.rollback()
