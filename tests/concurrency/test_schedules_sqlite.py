@@ -21,7 +21,13 @@ APPENDS = int(os.environ.get("EVENTSTORE_TORTURE_APPENDS", "2000"))
 def test_nothing_is_lost_doubled_reordered_or_stalled_while_processes_are_killed(tmp_path):
     store = OurStore(f"sqlite:///{tmp_path}/chat.db")
     schedule = Schedule(
-        appends=APPENDS, seed=1, processes=3, kills=2, page=200, seconds=60 + APPENDS / 20
+        appends=APPENDS,
+        seed=1,
+        processes=3,
+        kills=2,
+        page=200,
+        poll_seconds=0.01,
+        seconds=60 + APPENDS / 20,
     )
     told: list[Progress] = []
     report = run(schedule, store, told.append)

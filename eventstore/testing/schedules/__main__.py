@@ -49,6 +49,7 @@ def _tortured(name: str, appends: int, seed: int) -> Report:
         threads=8,
         kills=3,
         page=500,
+        poll_seconds=0.01,
         settle_seconds=30 + appends * _SECONDS_AN_APPEND / 10,
         seconds=60 + appends * _SECONDS_AN_APPEND,
     )

@@ -45,6 +45,8 @@ class Schedule:
     """Of the transactions write something else first."""
     page: int = 50
     """The longest page a reader asks for."""
+    poll_seconds: float = 0.002
+    """How long a reader waits that has found less than a page."""
     settle_seconds: float = 10.0
     """How long readers may take to come to the end after the last writer."""
     seconds: float = 60.0

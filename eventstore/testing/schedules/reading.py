@@ -12,7 +12,6 @@ from eventstore.testing.schedules.protocol import Connected, Delivered, LostConn
 
 __all__ = ["Reading"]
 
-_POLL_SECONDS: Final = 0.002
 _PAGES_A_CONNECTION: Final = 500
 
 
@@ -32,6 +31,7 @@ class Reading(threading.Thread):
         self._connection = Lasting(connected.reader)
         self._chance = Random(f"{schedule.seed}/{name}")  # noqa: S311 (a seed is the point)
         self._page = schedule.page
+        self._poll_seconds = schedule.poll_seconds
         self._given_up = threading.Event()
 
     def give_up(self) -> None:
@@ -50,22 +50,22 @@ class Reading(threading.Thread):
     def _read(self) -> None:
         cursor, pages = None, 0
         while True:
-            found = self._after(cursor)
+            limit = self._chance.randint(1, self._page)
+            found = self._after(cursor, limit)
             for one in found:
                 self._look_at(one)
                 cursor = one.cursor
             if not found and END in self.seen:
                 return
-            if self._given_up.wait(0 if found else _POLL_SECONDS):
+            if self._given_up.wait(0 if len(found) == limit else self._poll_seconds):
                 self.stalled = True
                 return
             pages += 1
             if pages % _PAGES_A_CONNECTION == 0:
                 self._connection.close()  # as a subscriber does that goes on after a restart
 
-    def _after(self, cursor: Any) -> list[Delivered]:  # noqa: ANN401
+    def _after(self, cursor: Any, limit: int) -> list[Delivered]:  # noqa: ANN401
         try:
-            limit = self._chance.randint(1, self._page)
             return list(self._connection.get().read_after(cursor, limit))
         except LostConnection:
             self._connection.close()
