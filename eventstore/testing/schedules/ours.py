@@ -7,6 +7,7 @@ there once, never twice. A larger one is a transaction of the application's, wit
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -37,6 +38,7 @@ __all__ = ["OurStore"]
 _THREAD: Final = "thread"
 _TYPE: Final = "Happened"
 _TRIES: Final = 20
+_RETRY_SECONDS: Final = 0.1
 _BUSY_SECONDS: Final = 60.0
 
 _NOTES: Final = text("CREATE TABLE notes (words TEXT)")
@@ -86,10 +88,11 @@ class OurStore:
             engine.dispose()
 
     def _opened(self) -> ConversationStore:
-        """Open it, also while others end connections at random."""
+        """Open it, also while others end connections at random, or the server itself."""
         for _ in range(_TRIES):
             with suppress(StoreUnavailable):
                 return self._open()
+            time.sleep(_RETRY_SECONDS)  # a server that starts tells nobody
         return self._open()
 
     def _open(self) -> ConversationStore:
