@@ -54,6 +54,9 @@ class _InLoop:
         self._database = database
         self._changed = changed
         self._listening: asyncio.Task[None] | None = None
+        self._reading = 0
+        self._nobody_reads = asyncio.Event()
+        self._nobody_reads.set()
         self._queue = AsyncQueue(
             self._write_batch,
             queue_max=settings.queue_max,
@@ -80,7 +83,14 @@ class _InLoop:
         return outcome
 
     async def read(self, look: Callable[[Any], T]) -> T:
-        return await greenlet_spawn(self._connections.read, look)
+        self._reading += 1
+        self._nobody_reads.clear()
+        try:
+            return await greenlet_spawn(self._connections.read, look)
+        finally:
+            self._reading -= 1
+            if not self._reading:
+                self._nobody_reads.set()
 
     def listen(self) -> None:
         """Hear what others commit, from now on."""
@@ -93,6 +103,7 @@ class _InLoop:
             self._listening.cancel()
             await asyncio.wait([self._listening])
         await self._queue.close()
+        await self._nobody_reads.wait()  # a connection that is given back later is nobody's
         await greenlet_spawn(self._connections.close)
 
 

@@ -20,7 +20,6 @@ from contextlib import suppress
 from typing import Any, Final
 
 from sqlalchemy import Engine
-from sqlalchemy.pool import PoolProxiedConnection
 from sqlalchemy.util import greenlet_spawn
 
 from eventstore.execution import forks
@@ -61,12 +60,12 @@ class _Attempts:
         return pause
 
 
-def _own_connection(engine: Engine) -> tuple[PoolProxiedConnection, Any]:
-    """Return a connection made as the pool's are, which is none of them any more; the driver's."""
+def _own_connection(engine: Engine) -> Any:  # noqa: ANN401 (a driver's connection)
+    """Return a connection made as the pool's are, which is none of them any more."""
     pooled = engine.raw_connection()
     driver = pooled.driver_connection
     pooled.detach()
-    return pooled, driver
+    return driver
 
 
 # -- in a thread -----------------------------------------------------------------------------------
@@ -113,13 +112,13 @@ class _Thread(threading.Thread):
         self._mouth.close()
 
     def _watch(self, attempts: _Attempts) -> None:
-        pooled, driver = _own_connection(self._engine())
+        driver = _own_connection(self._engine())
         try:
             for _ in self._database.watch(driver, self._rest):
                 attempts.succeeded()
                 self._changed.tell()
         finally:
-            pooled.close()
+            driver.close()
 
     def _rest(self, seconds: float | None, fileno: int | None) -> bool:
         """Wait for a while, or until there is something to read; False at the end.
@@ -222,8 +221,13 @@ async def listen(engine: Engine, database: Database, changed: Signals) -> None:
 
 async def _listen_once(engine: Engine, database: Database, heard: Callable[[], None]) -> None:
     """Listen until the connection is lost."""
-    _, driver = await greenlet_spawn(_own_connection, engine)
+    connecting = asyncio.ensure_future(greenlet_spawn(_own_connection, engine))
     try:
+        driver = await asyncio.shield(connecting)
         await database.listen(driver, heard)
     finally:
-        driver.terminate()
+        await asyncio.wait([connecting], timeout=_JOIN_SECONDS)  # or nobody would close it
+        if not connecting.done():
+            connecting.cancel()
+        elif not connecting.cancelled() and connecting.exception() is None:
+            connecting.result().terminate()
