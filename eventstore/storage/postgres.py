@@ -133,8 +133,19 @@ class PostgresDatabase:
         kind = AsyncpgTransaction if _is_asyncpg(driver) else PsycopgTransaction
         return kind(driver, self._naming, self._interned)
 
-    on_writer = on_driver
-    """What it learns of a stream is kept from one transaction to the next."""
+    def on_writer(self, driver: Any) -> Any:  # noqa: ANN401
+        """Return the transactions of the writing connection, one after another.
+
+        The connection is new: behind the same address there may be another server by now, restored
+        from a dump. What was learned of the one before is not asked again.
+        """
+        self.forget()
+        tx = self.on_driver(driver)
+        self.say(driver, self.begin_write)
+        if tx.one(_THERE, (self._naming.sql("{epochs}"),)) != (None,):
+            raise_epoch(tx)
+        self.say(driver, "COMMIT")
+        return tx
 
     def on_connection(self, connection: Connection, *, remembers: bool = True) -> Transaction:
         """Return the transaction that is open on a SQLAlchemy connection."""
@@ -177,6 +188,7 @@ def _is_asyncpg(driver: Any) -> bool:  # noqa: ANN401
     return hasattr(driver, "is_in_transaction")
 
 
+_THERE: Final = "SELECT to_regclass(?::text)"
 _IDLE: Final = 0
 """libpq's PQTRANS_IDLE."""
 _MIGRATION_LOCK: Final = 0x6576656E7473  # "events" in ASCII
