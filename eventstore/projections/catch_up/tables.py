@@ -33,7 +33,8 @@ class Tables:
         self._physical = {
             name: physical_name(tx.naming, projection, generation, name) for name in names
         }
-        dot = f'"{tx.naming.schema}".' if tx.naming.schema else ""
+        schema = tx.naming.schema if self.dialect == "postgresql" else None  # SQLite has just one
+        dot = f'"{schema}".' if schema else ""
         self._names: Mapping[str, str] = {
             name: f'{dot}"{physical}"' for name, physical in self._physical.items()
         }
@@ -88,15 +89,11 @@ class WritableTables(Tables):
 
     def index(self, table: str, *columns: str, unique: bool = False) -> None:
         """Make an index; its name is made up, so that each generation has one of its own."""
-        physical = self._physical[table]
         given = ", ".join(columns)
-        name = f'"{physical}_{blake2b(given.encode(), digest_size=4).hexdigest()}"'
-        on = self._names[table]
-        if self.dialect == "sqlite":  # it wants the schema on the index, not on the table
-            plain = f'"{physical}"'
-            name, on = on.removesuffix(plain) + name, plain
+        digest = blake2b(given.encode(), digest_size=4).hexdigest()
+        name = f"{self._physical[table]}_{digest}"
         kind = "UNIQUE INDEX" if unique else "INDEX"
-        self._tx.run(f"CREATE {kind} {name} ON {on} ({given})")
+        self._tx.run(f'CREATE {kind} "{name}" ON {self._names[table]} ({given})')
 
     def drop(self) -> None:
         """Drop every table, and with it its indexes."""

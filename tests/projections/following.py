@@ -1,0 +1,485 @@
+"""What holds for every projection that follows the log, whatever the database and the face."""
+
+import signal
+import threading
+from contextlib import ExitStack, contextmanager
+
+import pytest
+
+from eventstore import InvalidInput, LeaseLost, StoreUnavailable
+from eventstore.operations import catch_up, events
+from eventstore.operations.catch_up import changing
+from eventstore.operations.operation import Read
+from eventstore.projections.catch_up import projection
+from eventstore.projections.catch_up.generations import (
+    Failure,
+    advance,
+    fail,
+    generations,
+    renew,
+    take,
+)
+from tests.concurrency.schedules import SECONDS, Gate, thread
+from tests.concurrency.test_processes import Process
+from tests.projections.counting import OPTIONS, Counting, once_each, times, total, write
+from tests.subscriptions.ways import until
+
+EVERY = {"batch_events_max": 1}
+FAILED_CONNECTION = (ConnectionResetError, StoreUnavailable)
+"""What a driver raises, or what a store makes of it where drivers raise that."""
+
+
+def status_of(store, *, active=True):
+    found = [one for one in store.projections.status() if one.active == active]
+    return found[0] if found else None
+
+
+@contextmanager
+def running(store, *names, **options):
+    """A worker in a thread beside the block."""
+    stop = threading.Event()
+
+    def run():
+        store.projections.run(*names, stop=stop, **{**OPTIONS, **options})
+
+    with thread(run):
+        try:
+            yield
+        finally:
+            stop.set()
+
+
+class Basics:
+    """Needs `open(**options)`, which gives a store on the same database each time."""
+
+    url: str
+    durability: str
+
+    @pytest.fixture(autouse=True)
+    def _stores(self):
+        with ExitStack() as self.stack:
+            yield
+
+    def open(self, **options):
+        raise NotImplementedError
+
+    def opened(self, counting=None, **options):
+        store = self.stack.enter_context(self.open(**options))
+        if counting is not None:
+            store.projections.register(counting)
+        return store
+
+    # -- catching up -------------------------------------------------------------------------------
+
+    def test_every_event_is_applied_once(self):
+        store = self.opened(Counting())
+        for _ in range(3):
+            write(store, 5)
+            store.projections.catch_up(batch_events_max=4)
+        assert times(store) == once_each(store)
+        assert total(store) == 18
+
+    def test_catching_up_again_applies_nothing(self):
+        store = self.opened(Counting())
+        write(store, 3)
+        [first] = store.projections.catch_up()
+        [again] = store.projections.catch_up()
+        assert first == again
+        assert total(store) == 4
+        assert (first.lag_events, first.state, first.generation) == (0, "idle", 1)
+
+    def test_what_is_filtered_out_moves_the_checkpoint_all_the_same(self):
+        store = self.opened(Counting(types=("MessageAdded",)))
+        write(store, 3)
+        store.assistants.create(model="m")
+        [status] = store.projections.catch_up()
+        kinds = store.projections.query("counting", "SELECT DISTINCT kind FROM {seen}")
+        assert kinds == [("MessageAdded",)]
+        assert (total(store), status.lag_events) == (3, 0)
+
+    def test_a_category_that_has_no_events_yet_is_waited_for(self):
+        store = self.opened(Counting(categories=("asst", "unheard_of")))
+        write(store, 2)
+        [status] = store.projections.catch_up()
+        assert (total(store), status.lag_events) == (0, 0)
+        assistant = store.assistants.create(model="m")
+        store.projections.catch_up()
+        assert times(store) == {(assistant.id, 1): 1}
+
+    def test_while_others_append_nothing_is_missed_or_doubled(self):
+        store = self.opened(Counting())
+        with running(store, batch_events_max=3), ExitStack() as writers:
+            for _ in range(3):
+                writers.enter_context(thread(write, store, 20))
+        store.projections.catch_up()
+        until(lambda: total(store) == 63)
+        assert times(store) == once_each(store)
+
+    def test_a_function_with_a_decorator_is_a_projection(self):
+        @projection(
+            "threads_of",
+            tables=("threads",),
+            create="CREATE TABLE {threads} (id TEXT, by_whom TEXT)",
+        )
+        def threads_of(tables, event):
+            if event.type == "ThreadCreated":
+                whose = f"{tables.tenant}:{event.metadata.get('actor')}"
+                tables.run_many("INSERT INTO {threads} VALUES (?, ?)", [(event.stream_id, whose)])
+
+        store = self.opened(threads_of)
+        one = store.acting(actor="ann").threads.create()
+        two = store.tenant("north").threads.create()
+        store.projections.catch_up("threads_of")
+        rows = store.projections.read("threads_of", lambda t: t.all("SELECT * FROM {threads}"))
+        assert sorted(rows) == sorted([(one.id, ":ann"), (two.id, "north:None")])
+
+    def test_who_reads_needs_no_rules(self):
+        write(self.opened(), 2)
+        worker = self.opened(Counting())
+        worker.projections.catch_up()
+        assert total(self.opened()) == 3
+
+    def test_before_it_was_run_there_is_nothing_to_read(self):
+        store = self.opened(Counting())
+        with pytest.raises(InvalidInput, match="has no tables yet"):
+            times(store)
+        write(store, 1)
+        status = status_of(store)
+        assert (status.generation, status.lag_events, status.state) == (0, 2, "idle")
+
+    def test_a_table_it_does_not_have_is_named(self):
+        store = self.opened(Counting())
+        store.projections.catch_up()
+        with pytest.raises(InvalidInput, match="Its tables are seen, total"):
+            store.projections.query("counting", "SELECT * FROM {events}")
+
+    # -- following ---------------------------------------------------------------------------------
+
+    def test_a_worker_follows_until_it_is_stopped(self):
+        store = self.opened(Counting())
+        with running(store, holder="w1"):
+            write(store, 3)
+            until(lambda: status_of(store).lag_events == 0 and status_of(store).generation)
+            assert status_of(store).holder == "w1"
+            assert status_of(store).state == "running"
+            write(store, 3)
+            until(lambda: total(store) == 8)
+        assert (status_of(store).holder, status_of(store).state) == (None, "idle")
+
+    def test_lag_is_told_in_events_and_in_seconds(self):
+        store = self.opened(Counting())
+        store.projections.catch_up()
+        write(store, 4)
+        write(store, 0)
+        behind = status_of(store)
+        assert behind.lag_events == 6
+        assert 0 < behind.lag_seconds < SECONDS
+        store.projections.catch_up()
+        assert (status_of(store).lag_events, status_of(store).lag_seconds) == (0, 0)
+
+    # -- faults ------------------------------------------------------------------------------------
+
+    @pytest.mark.parametrize("where", ["before", "after"])
+    def test_checkpoint_and_rows_stand_or_fall_together(self, where):
+        """The connection fails in the middle of a batch, once; then it is done again, once."""
+        fails = [True]
+
+        def strike(event):
+            if event.version == 3 and fails.pop() if fails else False:
+                raise ConnectionResetError
+
+        store = self.opened(Counting(**{where: strike}))
+        write(store, 5)
+        with pytest.raises(FAILED_CONNECTION):
+            store.projections.catch_up()
+        assert (times(store), total(store)) == ({}, 0)
+        assert status_of(store).lag_events == 6
+        assert status_of(store).state == "idle"
+        store.projections.catch_up()
+        assert times(store) == once_each(store)
+
+    def test_appends_go_on_beside_a_batch_that_fails(self):
+        def strike(_):
+            raise ConnectionResetError
+
+        store = self.opened(Counting(before=strike))
+        thread_id = write(store, 2)
+        with pytest.raises(FAILED_CONNECTION):
+            store.projections.catch_up()
+        store.messages.create(thread_id, role="user", content="still here")
+        assert len(list(store.messages.list(thread_id))) == 3
+
+
+class Following(Basics):
+    """Everything."""
+
+    # -- the lease ---------------------------------------------------------------------------------
+
+    def test_one_works_and_the_other_stands_by(self):
+        one, two = self.opened(Counting()), self.opened(Counting())
+        write(one, 5)
+        with running(one, holder="one"):
+            until(lambda: status_of(one).holder == "one")
+            with running(two, holder="two"):
+                write(two, 30)
+                until(lambda: total(two) == 37)
+                assert status_of(one).holder == "one"
+                assert times(two) == once_each(two)
+
+    def test_who_comes_back_too_late_writes_nothing(self):
+        """A worker stops in the middle of its batch's reading, past its lease; another goes on."""
+        store = self.opened(Counting())
+        write(store, 3)
+        store.projections.catch_up()
+        [seen] = self.looked(store)
+        early = self.taken(store, seen, "early", until_us=10)
+        late = self.taken(store, early, "late", until_us=10**18, now_us=11)
+        assert (late.holder, late.token) == ("late", early.token + 1)
+        for act in (
+            lambda tx: advance(tx, early, early.position, 10**18),
+            lambda tx: renew(tx, early, 10**18),
+            lambda tx: fail(tx, early, Failure("thread_1", 1, "T", "E")),
+        ):
+            with pytest.raises(LeaseLost, match="is held by 'late' now"):
+                self.written(store, act)
+        assert self.looked(store) == [late]
+        self.written(store, lambda tx: advance(tx, late, late.position, 10**18))
+
+    def test_a_lease_is_not_taken_before_it_ran_out(self):
+        store = self.opened(Counting())
+        store.projections.catch_up()
+        [seen] = self.looked(store)
+        first = self.taken(store, seen, "first", until_us=1_000)
+        assert self.taken(store, first, "second", until_us=2_000, now_us=999) is None
+        assert self.taken(store, first, "second", until_us=2_000, now_us=1_000) is not None
+
+    def test_a_paused_worker_is_replaced_and_does_no_harm(self, monkeypatch, caplog):
+        """It has read its first page and not written it when its lease runs out."""
+        gate, now = Gate(), [1_000_000_000_000]
+        recorded = events.recorded
+
+        def pausing(log, stored):
+            if log.sources.clock is slow_clock:
+                gate()
+            return recorded(log, stored)
+
+        def slow_clock():
+            return now[0]
+
+        def other_clock():
+            return now[0]
+
+        monkeypatch.setattr(catch_up, "recorded", pausing)
+        slow = self.opened(Counting(), clock=slow_clock)
+        other = self.opened(Counting(), clock=other_clock)
+        write(other, 6)
+        with running(slow, holder="slow", lease_seconds=5):
+            assert gate.reached.wait(SECONDS)
+            assert status_of(other).holder == "slow"
+            now[0] += 5_000_000
+            with running(other, holder="other", lease_seconds=5):
+                until(lambda: status_of(other).lag_events == 0)
+                gate.opened.set()
+                write(other, 2)
+                until(lambda: status_of(other).lag_events == 0)
+                until(lambda: "is held by 'other' now" in caplog.text)
+                assert status_of(other).holder == "other"
+        assert times(other) == once_each(other)
+
+    # -- an event that cannot be applied -----------------------------------------------------------
+
+    def test_a_poison_event_stops_its_projection_alone_and_is_named(self):
+        broken = [True]
+
+        def strike(event):
+            if broken and event.version == 3:
+                raise ValueError("somebody's secret words")
+
+        store = self.opened(Counting(before=strike))
+        other = Counting()
+        other.name = "other"
+        store.projections.register(other)
+        thread_id = write(store, 5, "secret")
+        statuses = {one.name: one for one in store.projections.catch_up()}
+        failed = statuses["counting"]
+        assert failed.state == "failed"
+        assert (failed.failed.stream_id, failed.failed.version) == (thread_id, 3)
+        assert failed.failed.type == "MessageAdded"
+        assert failed.error.startswith("ValueError in strike, line ") or (
+            failed.error.startswith("ValueError in apply, line ")
+        )
+        assert "secret" not in str(statuses)
+        assert failed.lag_events == 4
+        assert sorted(times(store)) == [(thread_id, 1), (thread_id, 2)]
+        assert statuses["other"].lag_events == 0
+
+        assert store.projections.catch_up()[0].state == "failed"  # it does not try by itself
+        broken.clear()
+        assert store.projections.retry("counting") == 1
+        assert store.projections.catch_up()[0].state == "idle"
+        assert times(store) == once_each(store)
+        assert store.projections.retry("counting") == 0
+
+    @pytest.mark.parametrize(
+        "sql",
+        [
+            "INSERT INTO {total} VALUES (NULL)",
+            "INSERT INTO {seen} SELECT * FROM {seen}",
+            "INSERT INTO {total} (nonsense) VALUES (1)",
+            "UPDATE {no_such_table} SET x = 1",
+            "SELEKT",
+        ],
+    )
+    def test_a_statement_that_the_database_refuses_is_poison_too(self, sql):
+        class Wrong(Counting):
+            def apply(self, tables, event):
+                super().apply(tables, event)
+                tables.run(sql)
+
+        store = self.opened(Wrong())
+        write(store, 1)
+        [status] = store.projections.catch_up()
+        assert (status.state, status.failed.version, status.lag_events) == ("failed", 1, 2)
+        assert times(store) == {}
+
+    def test_a_value_that_no_column_takes_is_poison_too(self):
+        class Wrong(Counting):
+            def apply(self, tables, event):
+                super().apply(tables, event)
+                tables.run("UPDATE {total} SET events = ?", ({"a": "dict"},))
+
+        store = self.opened(Wrong())
+        write(store, 1)
+        [status] = store.projections.catch_up()
+        assert (status.state, status.failed.version) == ("failed", 1)
+
+    # -- building anew -----------------------------------------------------------------------------
+
+    def test_a_read_model_kept_live_is_the_one_that_is_rebuilt(self):
+        store = self.opened(Counting())
+        for _ in range(4):
+            write(store, 3)
+            store.projections.catch_up(batch_events_max=2)
+        live = times(store)
+        assert store.projections.rebuild_projection("counting") is True
+        assert times(store) == live
+        [status] = store.projections.catch_up(batch_events_max=5)
+        assert (status.generation, status.active) == (2, True)
+        assert times(store) == live == once_each(store)
+
+    def test_rebuilt_while_appends_and_reads_go_on_nothing_is_lost(self):
+        gate = Gate()
+        second = threading.Event()
+
+        def hold(event):
+            if second.is_set() and event.version == 4:
+                gate()
+
+        store = self.opened(Counting())
+        builder = self.opened(Counting(version=2, before=hold))
+        write(store, 5)
+        store.projections.catch_up()
+        with running(store, holder="old"):
+            second.set()
+            with running(builder, holder="new", **EVERY), ExitStack() as writers:
+                assert gate.reached.wait(SECONDS)  # the new tables are half built
+                self.unlock(gate, second)
+                for _ in range(2):
+                    writers.enter_context(thread(write, store, 10))
+                until(lambda: (found := status_of(store)) and found.version == 2)
+            write(store, 2)
+            builder.projections.catch_up()
+        until(lambda: self.caught_up(builder))
+        assert times(builder) == once_each(builder)
+        rules = builder.projections.query("counting", "SELECT DISTINCT rules FROM {seen}")
+        assert rules == [(2,)]
+
+    def unlock(self, gate, second):
+        second.clear()
+        gate.opened.set()
+
+    def caught_up(self, store):
+        store.projections.catch_up()
+        return status_of(store).lag_events == 0
+
+    def test_the_old_tables_are_read_and_kept_current_until_the_swap(self):
+        old, new = self.opened(Counting()), self.opened(Counting(version=2))
+        write(old, 3)
+        old.projections.catch_up()
+        new.projections.register(Counting(version=2, before=self.stop_at(2)))
+        new.projections.catch_up()
+        building = status_of(new, active=False)
+        assert (building.generation, building.state, building.version) == (2, "failed", 2)
+        write(old, 2)
+        old.projections.catch_up()
+        assert times(new) == once_each(new)
+        assert status_of(new).generation == 1
+        new.projections.register(Counting(version=2))
+        new.projections.retry("counting")
+        new.projections.catch_up()
+        assert status_of(new).generation == 2
+        assert times(old) == once_each(old)
+
+    def stop_at(self, version):
+        def stop(event):
+            if event.version == version:
+                raise RuntimeError
+
+        return stop
+
+    def test_older_rules_leave_newer_tables_alone(self):
+        new = self.opened(Counting(version=2))
+        write(new, 2)
+        new.projections.catch_up()
+        old = self.opened(Counting(version=1))
+        write(old, 2)
+        [status] = old.projections.catch_up()
+        assert (status.version, status.generation, status.lag_events) == (2, 1, 3)
+
+    def test_a_rebuild_begun_twice_is_built_once(self):
+        store = self.opened(Counting())
+        write(store, 3)
+        store.projections.catch_up()
+        store.projections.rebuild_projection("counting")
+        store.projections.rebuild_projection("counting")
+        assert [one.generation for one in store.projections.status()] == [1, 3]
+        store.projections.catch_up()
+        assert [one.generation for one in store.projections.status()] == [3]
+        assert times(store) == once_each(store)
+
+    def test_what_is_not_registered_cannot_be_rebuilt(self):
+        with pytest.raises(InvalidInput, match="not registered in this process"):
+            self.opened().projections.rebuild_projection("counting")
+
+    # -- beneath -----------------------------------------------------------------------------------
+
+    def looked(self, store):
+        return store.perform(Read(generations))
+
+    def taken(self, store, seen, holder, *, until_us, now_us=0):
+        return self.written(
+            store, lambda tx: take(tx, seen, holder, now_us=now_us, until_us=until_us)
+        )
+
+    def written(self, store, act):
+        return store.perform(changing(act))
+
+
+class Killed(Basics):
+    """The same, for a process that dies; `url` and `durability` are handed to it."""
+
+    def test_killed_at_any_moment_every_event_is_applied_once(self):
+        store = self.opened(Counting())
+        store.projections.catch_up()
+        for number in range(3):
+            write(store, 20)
+            arguments = (self.url, f"w{number}", self.durability)
+            child = Process("-m", "tests.projections.counting", *arguments)
+            child.wait_for_lines(5 + number * 3)
+            child.kill()
+            assert child.wait() == -signal.SIGKILL
+            assert set(times(store).values()) <= {1}
+        with running(store, holder="heir", batch_events_max=7, lease_seconds=1):
+            until(lambda: status_of(store).lag_events == 0)
+        assert times(store) == once_each(store)
+        assert total(store) == 63
