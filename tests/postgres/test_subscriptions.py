@@ -10,6 +10,8 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from eventstore import AsyncConversationStore, ConversationStore, StoreClosed, StoreUnavailable
 from eventstore.testing.postgres_server import PostgresServer
+from eventstore.testing.schedules import Schedule, run
+from tests.subscriptions.scheduled import SubscribedStore
 from tests.subscriptions.ways import FOREVER, named, opened, stream, until
 
 WAYS = {
@@ -279,3 +281,10 @@ def with_patience(store, number):
         return True
 
     until(appended)
+
+
+def test_whatever_writers_do_nothing_is_lost_doubled_or_reordered(newest, place):
+    store = SubscribedStore(newest.url(database=place), durability="as_is")
+    report = run(Schedule(appends=500, seed=12, processes=2, kills=1, page=50), store)
+    assert report.ok, str(report)
+    assert report.stored >= report.acknowledged > 400
