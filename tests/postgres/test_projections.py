@@ -7,10 +7,11 @@ import pytest
 from eventstore import AsyncConversationStore, ConversationStore
 from eventstore.testing.conformance import blocking
 from tests.projections.following import Basics, Following, Killed
+from tests.projections.shipped import Shipped
 from tests.projections.test_catch_up import given
 
 
-class OnPostgres(Basics):
+class OnPostgres:
     driver = "psycopg"
     durability = "as_is"
 
@@ -22,14 +23,30 @@ class OnPostgres(Basics):
         return {**given(options), "durability": self.durability}
 
 
-class TestSyncWithPsycopg(OnPostgres, Following, Killed):
+class Sync(OnPostgres):
     def open(self, **options):
         return ConversationStore.open(self.url, **self.options(options))
 
 
-class TestAsyncWithAsyncpg(OnPostgres):
+class Async(OnPostgres):
     driver = "asyncpg"
 
     def open(self, **options):
         opening = partial(AsyncConversationStore.open, self.url, **self.options(options))
         return blocking(opening)
+
+
+class TestSync(Sync, Following, Killed):
+    pass
+
+
+class TestAsync(Async, Basics):
+    pass
+
+
+class TestShippedSync(Sync, Shipped):
+    pass
+
+
+class TestShippedAsync(Async, Shipped):
+    pass

@@ -1,0 +1,283 @@
+"""Full-text search over messages, as a projection that follows the log.
+
+::
+
+    store.projections.register(MessageSearch())
+    store.projections.catch_up("search")
+    hits = store.projections.read("search", search("blue sky", thread_id=thread.id))
+
+A message is found if ``store.messages.get`` finds it, and if all the words stand in its text as it
+reads now: amended ones by their last wording; removed ones, what hangs below them, and deleted
+threads not until they are restored. A message that a fork inherits is found in its source; in the
+fork, too, once the fork has a wording of its own.
+
+Words are compared without regard to case; there is no stemming, in no language, so that a word
+means the same on both databases. The text parts of a message count, up to 100,000 characters
+(PostgreSQL takes no more than a megabyte of words).
+
+**Erasure.** An index keeps words of texts that are gone until it is merged. FTS5 learned to
+overwrite them (``secure-delete``) in SQLite 3.42; before, and on PostgreSQL until its vacuum, only
+``store.projections.rebuild_projection("search")`` leaves nothing behind.
+
+How hidden messages are known: each row counts the removed messages from it up to the root. A
+removal adds one to everything below, a new message begins with its parent's count. A fork gets rows
+for the path it inherits when it first does something to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final, NamedTuple, TypeAlias
+
+from eventstore.core import ids
+from eventstore.core.events import RecordedEvent
+from eventstore.core.json_values import check_text
+from eventstore.errors import InvalidInput
+from eventstore.projections.catch_up.tables import Tables, WritableTables
+
+__all__ = ["Hit", "MessageSearch", "search"]
+
+_CHARACTERS_MAX: Final = 100_000
+_HITS_MAX: Final = 1_000
+_SEARCHED_MAX: Final = 10_000
+
+_OF: Final = "tenant = ? AND thread_id = ?"
+_ROW: Final = f"{_OF} AND message_id = ?"
+_MESSAGES: Final = (
+    "CREATE TABLE {messages} (tenant TEXT NOT NULL, thread_id TEXT NOT NULL,"
+    " message_id TEXT NOT NULL, parent_id TEXT, hidden INTEGER NOT NULL,"
+)
+_CREATE: Final = {
+    "sqlite": (
+        f"{_MESSAGES} number INTEGER PRIMARY KEY)",
+        "CREATE VIRTUAL TABLE {words} USING fts5(text, tokenize = 'unicode61 remove_diacritics 0')",
+    ),
+    "postgresql": (
+        f"{_MESSAGES} text TEXT, words tsvector)",
+        "CREATE INDEX ON {messages} USING gin (words)",
+    ),
+}
+_CREATE_FORKS: Final = (
+    "CREATE TABLE {forks} (tenant TEXT NOT NULL, thread_id TEXT NOT NULL, source_id TEXT NOT NULL,"
+    " message_id TEXT NOT NULL, PRIMARY KEY (tenant, thread_id))"
+)
+_CREATE_DELETED: Final = (
+    "CREATE TABLE {deleted} (tenant TEXT NOT NULL, thread_id TEXT NOT NULL,"
+    " PRIMARY KEY (tenant, thread_id))"
+)
+_FIND: Final = f"SELECT hidden FROM {{messages}} WHERE {_ROW}"
+_INSERT: Final = (
+    "INSERT INTO {messages} (tenant, thread_id, message_id, parent_id, hidden)"
+    " VALUES (?, ?, ?, ?, ?)"
+)
+_JOIN: Final = f"UPDATE {{messages}} SET parent_id = ?, hidden = ? WHERE {_ROW}"
+_SAY: Final = {
+    "sqlite": (
+        f"INSERT INTO {{words}} (rowid, text) SELECT number, ? FROM {{messages}} WHERE {_ROW}"
+    ),
+    "postgresql": (
+        "UPDATE {messages} SET text = said.text, words = to_tsvector('simple', said.text)"
+        f" FROM (SELECT CAST(? AS text) AS text) said WHERE {_ROW}"
+    ),
+}
+_UNSAY: Final = (
+    f"DELETE FROM {{words}} WHERE rowid = (SELECT number FROM {{messages}} WHERE {_ROW})"
+)
+_HIDE: Final = (
+    "WITH RECURSIVE below (message_id) AS (SELECT CAST(? AS text) UNION ALL"
+    " SELECT m.message_id FROM {messages} m JOIN below ON m.parent_id = below.message_id"
+    f" WHERE m.tenant = ? AND m.thread_id = ?) UPDATE {{messages}} SET hidden = hidden + ?"
+    f" WHERE {_OF} AND message_id IN (SELECT message_id FROM below)"
+)
+_FORK: Final = "INSERT INTO {forks} VALUES (?, ?, ?, ?)"
+_FIND_FORK: Final = f"SELECT source_id, message_id FROM {{forks}} WHERE {_OF}"
+_INHERIT: Final = (
+    "INSERT INTO {messages} (tenant, thread_id, message_id, parent_id, hidden)"
+    " WITH RECURSIVE up (message_id, parent_id) AS ("
+    f"SELECT message_id, parent_id FROM {{messages}} WHERE {_ROW} UNION ALL"
+    " SELECT m.message_id, m.parent_id FROM {messages} m JOIN up ON m.message_id = up.parent_id"
+    " WHERE m.tenant = ? AND m.thread_id = ?)"
+    " SELECT CAST(? AS text), CAST(? AS text), message_id, parent_id, 0 FROM up"
+)
+_DELETE: Final = "INSERT INTO {deleted} VALUES (?, ?) ON CONFLICT (tenant, thread_id) DO NOTHING"
+_UNDELETE: Final = f"DELETE FROM {{deleted}} WHERE {_OF}"
+
+_VISIBLE: Final = (
+    "m.tenant = ? AND m.hidden = 0 AND NOT EXISTS (SELECT 1 FROM {deleted} d"
+    " WHERE d.tenant = m.tenant AND d.thread_id = m.thread_id)"
+)
+_SEARCH: Final = {
+    "sqlite": (
+        "SELECT m.thread_id, m.message_id, -bm25({words}) AS rank,"
+        " snippet({words}, 0, '[', ']', '…', 12)"
+        " FROM {words} JOIN {messages} m ON m.number = {words}.rowid"
+        f" WHERE {{words}} MATCH ? AND {_VISIBLE}"
+    ),
+    "postgresql": (
+        "SELECT m.thread_id, m.message_id, ts_rank(m.words, wanted) AS rank,"
+        " ts_headline('simple', m.text, wanted,"
+        " 'StartSel=[, StopSel=], MaxWords=12, MinWords=6, FragmentDelimiter=…')"
+        " FROM {messages} m, plainto_tsquery('simple', CAST(? AS text)) wanted"
+        f" WHERE m.words @@ wanted AND {_VISIBLE}"
+    ),
+}
+_IN_THREAD: Final = " AND m.thread_id = ?"
+_BEST_FIRST: Final = " ORDER BY rank DESC, m.message_id LIMIT ?"
+
+
+class Hit(NamedTuple):
+    """A message that was found."""
+
+    thread_id: str
+    message_id: str
+    rank: float
+    """Higher is better; comparable within one search."""
+    snippet: str
+    """The words in their surroundings, each in square brackets."""
+
+
+def search(
+    text: str, thread_id: str | None = None, limit: int = 20
+) -> Callable[[Tables], list[Hit]]:
+    """Return what ``store.projections.read("search", …)`` calls: messages with all the words.
+
+    Raises:
+        InvalidInput: on an argument.
+    """
+    wanted = check_text(text, "text", _SEARCHED_MAX).replace("\0", " ")
+    if thread_id is not None:
+        ids.parse(ids.THREAD, thread_id, "thread_id")
+    if not 0 < limit <= _HITS_MAX:
+        raise InvalidInput("limit", "is not possible", f"Give 1 to {_HITS_MAX}.")
+
+    def look(tables: Tables) -> list[Hit]:
+        words = _quoted(wanted) if tables.dialect == "sqlite" else wanted
+        if not words:
+            return []
+        sql, parameters = _SEARCH[tables.dialect], [words, tables.tenant]
+        if thread_id is not None:
+            sql, parameters = sql + _IN_THREAD, [*parameters, thread_id]
+        return [Hit(*row) for row in tables.all(sql + _BEST_FIRST, (*parameters, limit))]
+
+    return look
+
+
+def _quoted(text: str) -> str:
+    """Return words as FTS5 takes them literally, whatever they mean in its language."""
+    return " ".join('"{}"'.format(word.replace('"', '""')) for word in text.split())
+
+
+class MessageSearch:
+    """Keeps the words of every message; see the module."""
+
+    name = "search"
+    version = 1
+    tables = ("messages", "words", "forks", "deleted")
+    categories = (ids.THREAD,)
+
+    def create(self, tables: WritableTables) -> None:
+        """Make the tables; on PostgreSQL the words stand with their messages."""
+        for text in (*_CREATE[tables.dialect], _CREATE_FORKS, _CREATE_DELETED):
+            tables.run(text)
+        tables.index("messages", "tenant", "thread_id", "message_id", unique=True)
+        tables.index("messages", "tenant", "thread_id", "parent_id")
+
+    def apply(self, tables: WritableTables, event: RecordedEvent) -> None:
+        """Change what can be found as one event says."""
+        rule = _RULES.get(event.type)
+        if rule is not None:
+            rule(_Thread(tables, event.stream_id), event)
+
+
+class _Thread:
+    """The rows of one thread."""
+
+    def __init__(self, tables: WritableTables, thread_id: str) -> None:
+        self._tables = tables
+        self.key = (tables.tenant, thread_id)
+
+    def add(self, message_id: str, parent_id: str | None, text: str) -> None:
+        place = (*self.key, message_id)
+        self._tables.run(_INSERT, (*place, parent_id, self._hidden(parent_id) or 0))
+        self._say(place, text)
+
+    def join(self, message_id: str, parent_id: str | None) -> None:
+        """Hang a message that was queued below another one."""
+        hidden = self._hidden(parent_id) or 0
+        self._tables.run(_JOIN, (parent_id, hidden, *self.key, message_id))
+
+    def amend(self, message_id: str, text: str) -> None:
+        self._inherit_up_to(message_id)
+        place = (*self.key, message_id)
+        if self._tables.dialect == "sqlite":
+            self._tables.run(_UNSAY, place)
+        self._say(place, text)
+
+    def hide(self, message_id: str, by: int) -> None:
+        """Count a removed message more, or less, for everything from it downwards."""
+        self._inherit_up_to(message_id)
+        self._tables.run(_HIDE, (message_id, *self.key, by, *self.key))
+
+    def begin_as_fork(self, source_id: str, message_id: str) -> None:
+        self._tables.run(_FORK, (*self.key, source_id, message_id))
+
+    def delete(self) -> None:
+        self._tables.run(_DELETE, self.key)
+
+    def restore(self) -> None:
+        self._tables.run(_UNDELETE, self.key)
+
+    def _say(self, place: tuple[str, str, str], text: str) -> None:
+        cut = text[:_CHARACTERS_MAX].replace("\0", " ")
+        self._tables.run(_SAY[self._tables.dialect], (cut, *place))
+
+    def _hidden(self, message_id: str | None) -> int | None:
+        """Return how many removed messages there are from a message up; None if it has no row."""
+        if message_id is None:
+            return None
+        row = self._tables.one(_FIND, (*self.key, message_id))
+        return None if row is None else row[0]
+
+    def _inherit_up_to(self, message_id: str) -> None:
+        if self._hidden(message_id) is None:
+            self._inherit()
+
+    def _inherit(self) -> None:
+        """Make rows for the path that a fork inherits, if it has none yet."""
+        fork = self._tables.one(_FIND_FORK, self.key)
+        if fork is None or self._hidden(fork[1]) is not None:
+            return
+        source = _Thread(self._tables, fork[0])
+        source._inherit()
+        self._tables.run(_INHERIT, (*source.key, fork[1], *source.key, *self.key))
+
+
+def _text(event: RecordedEvent) -> str:
+    parts = (event.content or {}).get("parts", ())
+    return "".join(part for part in parts if isinstance(part, str))
+
+
+def _born(thread: _Thread, event: RecordedEvent) -> None:
+    data = event.data
+    parent_id = data.get("parent_id")
+    if data.get("queued_version") is None:
+        thread.add(data["message_id"], parent_id, _text(event))
+    else:
+        thread.join(data["message_id"], parent_id)
+
+
+_Rule: TypeAlias = Callable[[_Thread, RecordedEvent], object]
+_RULES: Final[Mapping[str, _Rule]] = {
+    "MessageAdded": _born,
+    "MessageEdited": _born,
+    "MessageRegenerated": _born,
+    "MessageQueued": _born,
+    "MessageAmended": lambda thread, event: thread.amend(event.data["message_id"], _text(event)),
+    "MessageRemoved": lambda thread, event: thread.hide(event.data["message_id"], 1),
+    "MessageRestored": lambda thread, event: thread.hide(event.data["message_id"], -1),
+    "ThreadForked": lambda thread, event: thread.begin_as_fork(
+        event.data["source_id"], event.data["message_id"]
+    ),
+    "ThreadDeleted": lambda thread, _: thread.delete(),
+    "ThreadRestored": lambda thread, _: thread.restore(),
+}
