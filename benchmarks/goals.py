@@ -82,3 +82,7 @@ BYTES = Goal("bytes per message", 1_100, 950, Better.LESS, "bytes")
 LAST = Goal("time of a page, ours / plain", 5.0, None, Better.LESS)
 LAST_TIME = Goal("time of a page", None, 0.6, Better.LESS, "ms")
 LAST_SAME = Goal("time of a page, this / short thread without branches", None, None, Better.LESS)
+
+DELIVERY = Goal("p99 from append to delivery in process", 10.0, 5.0, Better.LESS, "ms")
+DELIVERY_SQLITE = Goal("p99 across processes", 50.0, 25.0, Better.LESS, "ms")
+DELIVERY_POSTGRES = Goal("p99 across processes", 20.0, 10.0, Better.LESS, "ms")

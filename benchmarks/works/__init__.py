@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from benchmarks.field import Plan
 from benchmarks.results import Result
-from benchmarks.works import w1_serial, w2_concurrent, w4_growth, w6_last
+from benchmarks.works import w1_serial, w2_concurrent, w4_growth, w6_last, w8_delivery
 
 Run = Callable[[Plan, Result], None]
 
@@ -15,4 +15,5 @@ WORKS: dict[str, tuple[str, Run]] = {
     "W2": (w2_concurrent.TITLE, w2_concurrent.run),
     "W4": (w4_growth.TITLE, w4_growth.run),
     "W6": (w6_last.TITLE, w6_last.run),
+    "W8": (w8_delivery.TITLE, w8_delivery.run),
 }
