@@ -20,8 +20,8 @@ overwrite them (``secure-delete``) in SQLite 3.42; before, and on PostgreSQL unt
 ``store.projections.rebuild_projection("search")`` leaves nothing behind.
 
 How hidden messages are known: each row counts the removed messages from it up to the root. A
-removal adds one to everything below, a new message begins with its parent's count. A fork gets rows
-for the path it inherits when it first does something to it.
+removal adds one to everything below; a new message begins with none, since nothing is ever added
+below a removed one. A fork gets rows for the path it inherits when it first does something to it.
 """
 
 from __future__ import annotations
@@ -65,12 +65,12 @@ _CREATE_DELETED: Final = (
     "CREATE TABLE {deleted} (tenant TEXT NOT NULL, thread_id TEXT NOT NULL,"
     " PRIMARY KEY (tenant, thread_id))"
 )
-_FIND: Final = f"SELECT hidden FROM {{messages}} WHERE {_ROW}"
+_FIND: Final = f"SELECT 1 FROM {{messages}} WHERE {_ROW}"
 _INSERT: Final = (
     "INSERT INTO {messages} (tenant, thread_id, message_id, parent_id, hidden)"
-    " VALUES (?, ?, ?, ?, ?)"
+    " VALUES (?, ?, ?, ?, 0)"
 )
-_JOIN: Final = f"UPDATE {{messages}} SET parent_id = ?, hidden = ? WHERE {_ROW}"
+_JOIN: Final = f"UPDATE {{messages}} SET parent_id = ? WHERE {_ROW}"
 _SAY: Final = {
     "sqlite": (
         f"INSERT INTO {{words}} (rowid, text) SELECT number, ? FROM {{messages}} WHERE {_ROW}"
@@ -198,13 +198,12 @@ class _Thread:
 
     def add(self, message_id: str, parent_id: str | None, text: str) -> None:
         place = (*self.key, message_id)
-        self._tables.run(_INSERT, (*place, parent_id, self._hidden(parent_id) or 0))
+        self._tables.run(_INSERT, (*place, parent_id))
         self._say(place, text)
 
     def join(self, message_id: str, parent_id: str | None) -> None:
         """Hang a message that was queued below another one."""
-        hidden = self._hidden(parent_id) or 0
-        self._tables.run(_JOIN, (parent_id, hidden, *self.key, message_id))
+        self._tables.run(_JOIN, (parent_id, *self.key, message_id))
 
     def amend(self, message_id: str, text: str) -> None:
         self._inherit_up_to(message_id)
@@ -231,21 +230,17 @@ class _Thread:
         cut = text[:_CHARACTERS_MAX].replace("\0", " ")
         self._tables.run(_SAY[self._tables.dialect], (cut, *place))
 
-    def _hidden(self, message_id: str | None) -> int | None:
-        """Return how many removed messages there are from a message up; None if it has no row."""
-        if message_id is None:
-            return None
-        row = self._tables.one(_FIND, (*self.key, message_id))
-        return None if row is None else row[0]
+    def _has(self, message_id: str) -> bool:
+        return self._tables.one(_FIND, (*self.key, message_id)) is not None
 
     def _inherit_up_to(self, message_id: str) -> None:
-        if self._hidden(message_id) is None:
+        if not self._has(message_id):
             self._inherit()
 
     def _inherit(self) -> None:
         """Make rows for the path that a fork inherits, if it has none yet."""
         fork = self._tables.one(_FIND_FORK, self.key)
-        if fork is None or self._hidden(fork[1]) is not None:
+        if fork is None or self._has(fork[1]):
             return
         source = _Thread(self._tables, fork[0])
         source._inherit()

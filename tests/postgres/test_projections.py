@@ -3,6 +3,7 @@
 from functools import partial
 
 import pytest
+from sqlalchemy import create_engine
 
 from eventstore import AsyncConversationStore, ConversationStore
 from eventstore.testing.conformance import blocking
@@ -14,6 +15,7 @@ from tests.projections.test_catch_up import given
 class OnPostgres:
     driver = "psycopg"
     durability = "as_is"
+    grace = True
 
     @pytest.fixture(autouse=True)
     def _place(self, server, database):
@@ -36,11 +38,25 @@ class Async(OnPostgres):
         return blocking(opening)
 
 
+class InASchemaWithAPrefix(OnPostgres):
+    def open(self, **options):
+        engine = create_engine(self.url)
+        with engine.begin() as connection:
+            connection.exec_driver_sql('CREATE SCHEMA IF NOT EXISTS "Chat"')
+        engine.dispose()
+        options = {**self.options(options), "schema": "Chat", "prefix": "my_"}
+        return ConversationStore.open(self.url, **options)
+
+
 class TestSync(Sync, Following, Killed):
     pass
 
 
 class TestAsync(Async, Basics):
+    pass
+
+
+class TestInASchemaWithAPrefix(InASchemaWithAPrefix, Basics):
     pass
 
 

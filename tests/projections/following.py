@@ -5,6 +5,7 @@ import threading
 from contextlib import ExitStack, contextmanager
 
 import pytest
+from sqlalchemy import create_engine, inspect
 
 from eventstore import InvalidInput, LeaseLost, StoreUnavailable
 from eventstore.operations import catch_up, events
@@ -54,6 +55,8 @@ class Basics:
 
     url: str
     durability: str
+    grace = False
+    """Tables that were dropped are gone for readers, too."""
 
     @pytest.fixture(autouse=True)
     def _stores(self):
@@ -446,6 +449,30 @@ class Following(Basics):
         store.projections.catch_up()
         assert [one.generation for one in store.projections.status()] == [3]
         assert times(store) == once_each(store)
+
+    def test_the_tables_that_nobody_reads_any_more_are_dropped(self):
+        """At once where a reader's snapshot keeps them, after a minute where nothing does."""
+        now = [10**15]
+        store = self.opened(Counting(), clock=lambda: now[0])
+        store.projections.catch_up()
+        before = self.tables()
+        assert {"counting__seen_g1", "counting__total_g1"} <= before
+        store.projections.rebuild_projection("counting")
+        store.projections.catch_up()
+        assert "counting__seen_g2" in self.tables()
+        now[0] += 59_000_000
+        store.projections.catch_up()
+        assert ("counting__seen_g1" in self.tables()) is self.grace
+        now[0] += 1_000_000
+        store.projections.catch_up()
+        assert self.tables() == {name.replace("_g1", "_g2") for name in before}
+        assert len(self.looked(store)) == 1
+
+    def tables(self):
+        engine = create_engine(self.url)
+        found = set(inspect(engine).get_table_names())
+        engine.dispose()
+        return found
 
     def test_what_is_not_registered_cannot_be_rebuilt(self):
         with pytest.raises(InvalidInput, match="not registered in this process"):
