@@ -365,3 +365,34 @@ def test_the_watching_thread_ends_with_the_store(on_file):
         store.until_waiting()
         until(lambda: len(watching()) == 1)
     assert not watching()
+
+
+def test_a_commit_between_looking_and_waiting_is_not_missed(monkeypatch):
+    with ConversationStore.open("sqlite://") as store:
+        names, real = list("cba"), store._executor.read  # noqa: SLF001 (between two lines of it)
+
+        def read(look):
+            found = real(look)
+            if names:
+                store.events.append(stream(1), named(names.pop()), expected_version="any")
+            return found
+
+        monkeypatch.setattr(store._executor, "read", read)  # noqa: SLF001
+        events = store.events.subscribe(poll_seconds=FOREVER)
+        assert [next(events).data["name"] for _ in range(3)] == ["a", "b", "c"]
+
+
+async def test_a_commit_between_looking_and_waiting_is_not_missed_by_a_task(monkeypatch):
+    async with AsyncConversationStore.open("sqlite://") as store:
+        names, real = list("cba"), store._executor.read_async  # noqa: SLF001
+
+        async def read(look):
+            found = await real(look)
+            if names:
+                await store.events.append(stream(1), named(names.pop()), expected_version="any")
+            return found
+
+        monkeypatch.setattr(store._executor, "read_async", read)  # noqa: SLF001
+        events = store.events.subscribe(poll_seconds=FOREVER)
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            assert [(await anext(events)).data["name"] for _ in range(3)] == ["a", "b", "c"]
