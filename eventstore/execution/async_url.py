@@ -9,7 +9,7 @@ thread, and no second way of writing a transaction.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Any, TypeVar
 
 from sqlalchemy import URL
@@ -50,13 +50,13 @@ class _InLoop:
             max_overflow=64,
             connect_args=dict(settings.connect_args),
         )
-        self._connections = Connections(engine.sync_engine, database, perform)
+        self._connections = Connections(
+            engine.sync_engine, database, perform, pool_size=settings.readers + 1
+        )
         self._database = database
         self._changed = changed
         self._listening: asyncio.Task[None] | None = None
-        self._reading = 0
-        self._nobody_reads = asyncio.Event()
-        self._nobody_reads.set()
+        self._reading: set[asyncio.Future[Any]] = set()
         self._queue = AsyncQueue(
             self._write_batch,
             queue_max=settings.queue_max,
@@ -83,14 +83,16 @@ class _InLoop:
         return outcome
 
     async def read(self, look: Callable[[Any], T]) -> T:
-        self._reading += 1
-        self._nobody_reads.clear()
-        try:
-            return await greenlet_spawn(self._connections.read, look)
-        finally:
-            self._reading -= 1
-            if not self._reading:
-                self._nobody_reads.set()
+        """Read to the end even if the caller is cancelled: a connection is not left in between."""
+        reading = asyncio.ensure_future(greenlet_spawn(self._connections.read, look))
+        self._reading.add(reading)
+        reading.add_done_callback(self._read)
+        return await asyncio.shield(reading)
+
+    def _read(self, reading: asyncio.Future[Any]) -> None:
+        self._reading.discard(reading)
+        if not reading.cancelled():
+            reading.exception()  # heard, if the caller was cancelled
 
     def listen(self) -> None:
         """Hear what others commit, from now on."""
@@ -103,7 +105,8 @@ class _InLoop:
             self._listening.cancel()
             await asyncio.wait([self._listening])
         await self._queue.close()
-        await self._nobody_reads.wait()  # a connection that is given back later is nobody's
+        if self._reading:  # a connection that is given back later is nobody's
+            await asyncio.wait(self._reading)
         await greenlet_spawn(self._connections.close)
 
 
@@ -126,6 +129,7 @@ class AsyncUrlExecutor:
         self._forked = False
         self._within = database()
         self._loops: dict[asyncio.AbstractEventLoop, _InLoop] = {}
+        self._guards: dict[asyncio.AbstractEventLoop, AsyncGenerator[None, None]] = {}
         self._opening: dict[asyncio.AbstractEventLoop, asyncio.Lock] = {}
         self.changed = Signals(self._listen)
         """Told of every commit; whoever follows the log waits on it."""
@@ -142,8 +146,8 @@ class AsyncUrlExecutor:
         """Nothing was changed."""
 
     def after_fork(self) -> None:
-        forks.keep_for_ever(self._loops)
-        self._loops, self._opening, self._forked = {}, {}, True
+        forks.keep_for_ever(self._loops, self._guards)
+        self._loops, self._guards, self._opening, self._forked = {}, {}, {}, True
 
     async def _here(self) -> _InLoop:
         if self._closed:
@@ -164,14 +168,26 @@ class AsyncUrlExecutor:
                     self._url, self._database(), self._settings, self._perform, self.changed
                 )
                 await made.open()
-                self._loops[loop] = made
-                self._forget_closed_loops()
+                self._guards[loop] = self._until_it_ends(loop, made)
+                await anext(self._guards[loop])
         return self._loops[loop]
 
-    def _forget_closed_loops(self) -> None:
-        """Let go of loops that ended with the store open; their connections ended with them."""
-        for loop in [loop for loop in self._loops if loop.is_closed()]:
-            del self._loops[loop], self._opening[loop]
+    async def _until_it_ends(
+        self, loop: asyncio.AbstractEventLoop, made: _InLoop
+    ) -> AsyncGenerator[None, None]:
+        """Keep what a loop uses until the generator is closed.
+
+        A loop closes the asynchronous generators that are left when it ends (``asyncio.run`` does).
+        That is the last moment at which connections can be closed: a store may be left open by the
+        loop that opened it and be used in the next one.
+        """
+        self._loops[loop] = made
+        try:
+            yield
+        finally:
+            del self._loops[loop]
+            del self._opening[loop]
+            await made.close()
 
     async def write_async(self, request: Any) -> Any:  # noqa: ANN401
         """Perform a request in a transaction shared with the tasks of this loop that wait."""
@@ -195,6 +211,6 @@ class AsyncUrlExecutor:
         """Finish what waits in this loop and close its connections. Idempotent."""
         self._closed = True
         self.changed.close()
-        here = self._loops.pop(asyncio.get_running_loop(), None)
-        if here is not None:
-            await here.close()
+        guard = self._guards.pop(asyncio.get_running_loop(), None)
+        if guard is not None:
+            await guard.aclose()

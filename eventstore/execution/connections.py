@@ -38,9 +38,11 @@ class Connections:
         database: Database,
         perform: Callable[[Any, Sequence[Any], bool], list[Any]],
         *,
+        pool_size: int,
         single: bool = False,
     ) -> None:
         """``single``: everything happens on one connection, which cannot be replaced."""
+        self._pool_size: Final = pool_size
         self.engine: Final = engine
         self._database: Final = database
         self._perform = perform
@@ -172,14 +174,14 @@ class Connections:
         """Run a function on one snapshot."""
         if self._single:
             return self._look(self._driver, look)
-        with self._pooled() as pooled:
-            driver = pooled.driver_connection
-            try:
-                return self._look(driver, look)
-            except StoreUnavailable:
-                if not self._database.is_lost(driver):
-                    raise
-        self.engine.dispose()  # the others in the pool were lost with it
+        for _ in range(self._pool_size):  # all that were idle in the pool may be lost
+            with self._pooled() as pooled:
+                driver = pooled.driver_connection
+                try:
+                    return self._look(driver, look)
+                except StoreUnavailable:
+                    if not self._database.is_lost(driver):
+                        raise
         with self._pooled() as pooled:
             return self._look(pooled.driver_connection, look)
 

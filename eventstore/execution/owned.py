@@ -18,7 +18,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, event
-from sqlalchemy.exc import DBAPIError, ResourceClosedError
+from sqlalchemy.exc import DBAPIError, InvalidRequestError, ResourceClosedError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.pool import StaticPool
@@ -314,7 +314,7 @@ def _savepoint(connection: Connection) -> Iterator[None]:
         yield
         connection.exec_driver_sql("RELEASE SAVEPOINT eventstore")
     except BaseException:
-        with suppress(DBAPIError):
+        with suppress(DBAPIError, InvalidRequestError):  # the second once the connection is lost
             connection.exec_driver_sql("ROLLBACK TO SAVEPOINT eventstore")
             connection.exec_driver_sql("RELEASE SAVEPOINT eventstore")
         raise

@@ -70,7 +70,11 @@ class UrlExecutor:
         self._single = threading.RLock() if self._in_memory else nullcontext()
         self._passage = forks.Passage()
         self._connections = Connections(
-            self._made_engine(), self._database, self._perform, single=self._in_memory
+            self._made_engine(),
+            self._database,
+            self._perform,
+            pool_size=self._settings.readers + 1,
+            single=self._in_memory,
         )
         self._connections.open()
         self._readers = ThreadPoolExecutor(self._settings.readers, "eventstore-reader")

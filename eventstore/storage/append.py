@@ -244,6 +244,7 @@ class _Batch:
         self._key_rows: list[tuple[Any, ...]] = []
         self._keys: dict[tuple[StreamKey, str], Sequence[Any]] = {}
         self._placing: Placing
+        self._absent: list[StreamKey] = []
 
     def take_all(self, *, patient: bool) -> list[Outcome | Postponed]:
         held = self._take_heads(patient=patient)
@@ -253,6 +254,7 @@ class _Batch:
             else self._take(request)
             for request in self._requests
         ]
+        self._confirm_absent()
         self._write()
         if len(self._heads) > _HEADS_KEPT:
             self._heads.clear()
@@ -440,7 +442,21 @@ class _Batch:
                 for known in tx.kept.values():
                     known.pop(key, None)
                 heads[key] = _Head(key, place, row)
+            if row is None and not tx.ordering.alone and place not in taken.held:
+                self._absent.append(key)
         return {key for key, place in wanted.items() if place in taken.held}
+
+    def _confirm_absent(self) -> None:
+        """Look again for streams that were not there to be taken and were not made here.
+
+        What does not exist cannot be locked: somebody may have made it since, and a request been
+        refused for what it saw of that. (A stream that is made here meets its own key.)
+        """
+        heads = self._heads
+        doubtful = [key for key in self._absent if heads[key].new and key not in self._moved]
+        places = [place for key in doubtful if (place := self._place(key)) is not None]
+        if places:
+            self._tx.ordering.confirm_absent(self._tx, places)
 
     def _concerned(self, request: AppendRequest) -> Iterable[StreamKey]:
         yield request.stream

@@ -74,6 +74,13 @@ class Ordering(Protocol):
         ``patient``: wait for heads that another transaction has.
         """
 
+    def confirm_absent(self, tx: Any, places: Sequence[Place]) -> None:  # noqa: ANN401
+        """Make sure that streams whose heads were not there are still not there.
+
+        Raises:
+            StoreBusy: somebody made one meanwhile; the transaction has to be done again.
+        """
+
     def after(self, position: Position) -> tuple[str, tuple[Any, ...]]:
         """Return what is safe to show after a position: SQL for WHERE, and its parameters."""
 

@@ -28,6 +28,7 @@ from typing import Any, Final
 
 from eventstore.core.events import Position
 from eventstore.storage.ordering import HeadRow, Heads, Holder, Place
+from eventstore.storage.postgres_failures import Raced
 
 __all__ = ["CHANNEL", "PostgresOrdering", "raise_epoch"]
 
@@ -140,6 +141,10 @@ class PostgresOrdering:
             return Heads(rows, placing)
         present = tx.all(_PRESENT, _columns(missing))
         return Heads(rows, placing, {(row[0], row[1], bytes(row[2])) for row in present})
+
+    def confirm_absent(self, tx: Any, places: Sequence[Place]) -> None:  # noqa: ANN401
+        if tx.all(_PRESENT, _columns(places)):
+            raise Raced("another transaction made the same stream at the same moment")
 
     def after(self, position: Position) -> tuple[str, tuple[Any, ...]]:
         return _BELOW_HORIZON, tuple(position)

@@ -53,6 +53,9 @@ class SqliteOrdering:
         }
         return Heads(rows, _Counting(tx))
 
+    def confirm_absent(self, tx: Any, places: Sequence[Place]) -> None:  # noqa: ANN401
+        """Nobody else writes meanwhile."""
+
     def after(self, position: Position) -> tuple[str, tuple[Any, ...]]:
         return "position > ?", (position.sequence,)
 

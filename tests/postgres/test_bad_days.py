@@ -229,7 +229,7 @@ def test_a_thread_that_is_held_is_told_of_and_holds_up_nobody_else(url, way):
 def test_a_thread_that_is_let_go_in_time_is_written_to(url, admin, way):
     engine = create_engine(url)
     with open_at(url, way, busy_timeout_seconds=SECONDS) as store:
-        held = store.threads.create()
+        held, free = store.threads.create(), store.threads.create()
         connection = engine.connect()
         mine = connection.begin()
         with ConversationStore.open(url, durability="as_is") as other:
@@ -239,6 +239,7 @@ def test_a_thread_that_is_let_go_in_time_is_written_to(url, admin, way):
         waiting.start()
         while admin.execute("SELECT count(*) FROM pg_locks WHERE NOT granted").fetchone() == (0,):
             assert waiting.is_alive()
+        assert say(store, free.id, "not held up").version == 2
         mine.commit()
         waiting.join(SECONDS)
         assert [message.text for message in told] == ["second"]
