@@ -1,4 +1,7 @@
-"""Projections that follow the log, on PostgreSQL: what holds on SQLite holds here."""
+"""Projections that follow the log, on PostgreSQL: what holds on SQLite holds here, and more.
+
+The basics and the deaths are tried on every major version, the rest on the newest.
+"""
 
 from functools import partial
 
@@ -7,9 +10,19 @@ from sqlalchemy import create_engine
 
 from eventstore import AsyncConversationStore, ConversationStore
 from eventstore.testing.conformance import blocking
-from tests.projections.following import Basics, Following, Killed
+from eventstore.testing.postgres_server import PostgresServer, available_majors
+from tests.concurrency.schedules import SECONDS, Gate
+from tests.projections.counting import Counting, once_each, times, total, write
+from tests.projections.following import Basics, Following, Killed, running, status_of
 from tests.projections.shipped import Shipped
 from tests.projections.test_catch_up import given
+from tests.subscriptions.ways import until
+
+
+@pytest.fixture(scope="module")
+def newest():
+    with PostgresServer(major=available_majors()[0], durable=False) as running_server:
+        yield running_server
 
 
 class OnPostgres:
@@ -18,19 +31,20 @@ class OnPostgres:
     grace = True
 
     @pytest.fixture(autouse=True)
-    def _place(self, server, database):
-        self.url = server.url(driver=self.driver, database=database)
+    def _place(self, newest):
+        name = newest.create_database()
+        self.url = newest.url(driver=self.driver, database=name)
+        yield
+        newest.drop_database(name)
 
     def options(self, options):
         return {**given(options), "durability": self.durability}
 
-
-class Sync(OnPostgres):
     def open(self, **options):
         return ConversationStore.open(self.url, **self.options(options))
 
 
-class Async(OnPostgres):
+class OnAsyncpg(OnPostgres):
     driver = "asyncpg"
 
     def open(self, **options):
@@ -38,7 +52,17 @@ class Async(OnPostgres):
         return blocking(opening)
 
 
-class InASchemaWithAPrefix(OnPostgres):
+class TestOnEveryVersion(OnPostgres, Killed):
+    @pytest.fixture(autouse=True)
+    def _place(self, server, database):
+        self.url = server.url(database=database)
+
+
+class TestAsync(OnAsyncpg, Basics):
+    pass
+
+
+class TestInASchemaWithAPrefix(OnPostgres, Basics):
     def open(self, **options):
         engine = create_engine(self.url)
         with engine.begin() as connection:
@@ -48,21 +72,62 @@ class InASchemaWithAPrefix(OnPostgres):
         return ConversationStore.open(self.url, **options)
 
 
-class TestSync(Sync, Following, Killed):
+class TestSync(OnPostgres, Following):
+    def test_a_batch_holds_up_no_append(self):
+        gate = Gate()
+        store = self.opened(Counting(before=lambda _: gate()))
+        thread_id = write(store, 1)
+        with running(store):
+            assert gate.reached.wait(SECONDS)
+            for number in range(5):
+                store.messages.create(thread_id, role="user", content=f"meanwhile {number}")
+            gate.opened.set()
+            until(lambda: total(store) == 7)
+
+    @pytest.mark.parametrize("types", [None, ("MessageAdded",)])
+    def test_a_transaction_that_commits_late_is_not_passed_over(self, types):
+        """It drew its place before the others, which are held back until it is through."""
+        store = self.opened(Counting(types=types))
+        late, soon = write(store, 1), write(store, 1)
+        until(lambda: self.caught_up(store))
+        before = total(store)
+        engine = create_engine(self.url)
+        with engine.connect() as connection, connection.begin():
+            given = {"role": "user", "content": "late", "connection": connection}
+            store.messages.create(late, **given)
+            store.messages.create(soon, role="user", content="soon")
+            store.projections.catch_up()
+            assert total(store) == before
+        engine.dispose()
+        until(lambda: self.caught_up(store))
+        added = {(one.stream_id, one.version): one.type for one in store.events.read_all()}
+        expected = {key for key, kind in added.items() if types is None or kind in types}
+        assert times(store) == dict.fromkeys(expected, 1)
+        assert expected <= once_each(store).keys()
+
+    def test_a_reader_keeps_its_tables_through_a_swap(self):
+        store, other = self.opened(Counting()), self.opened(Counting())
+        write(store, 2)
+        until(lambda: self.caught_up(store))
+
+        def look(tables):
+            other.projections.rebuild_projection("counting")
+            other.projections.catch_up()
+            assert status_of(other).generation == 2
+            return tables.one("SELECT events FROM {total}")
+
+        assert store.projections.read("counting", look) == (3,)
+
+
+class OfAnyLife(Shipped):
+    @pytest.mark.parametrize("seed", [4])
+    def test_whatever_happens_both_say_what_the_events_say(self, seed):
+        super().test_whatever_happens_both_say_what_the_events_say(seed)
+
+
+class TestShippedSync(OnPostgres, OfAnyLife):
     pass
 
 
-class TestAsync(Async, Basics):
-    pass
-
-
-class TestInASchemaWithAPrefix(InASchemaWithAPrefix, Basics):
-    pass
-
-
-class TestShippedSync(Sync, Shipped):
-    pass
-
-
-class TestShippedAsync(Async, Shipped):
+class TestShippedAsync(OnAsyncpg, OfAnyLife):
     pass

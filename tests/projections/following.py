@@ -3,6 +3,7 @@
 import signal
 import threading
 from contextlib import ExitStack, contextmanager
+from functools import partial
 
 import pytest
 from sqlalchemy import create_engine, inspect
@@ -25,6 +26,7 @@ from tests.concurrency.test_processes import Process
 from tests.projections.counting import OPTIONS, Counting, once_each, times, total, write
 from tests.subscriptions.ways import until
 
+A_DAY = 86_400
 EVERY = {"batch_events_max": 1}
 FAILED_CONNECTION = (ConnectionResetError, StoreUnavailable)
 """What a driver raises, or what a store makes of it where drivers raise that."""
@@ -45,7 +47,7 @@ def running(store, *names, **options):
 
     with thread(run):
         try:
-            yield
+            yield stop
         finally:
             stop.set()
 
@@ -168,6 +170,18 @@ class Basics:
             write(store, 3)
             until(lambda: total(store) == 8)
         assert (status_of(store).holder, status_of(store).state) == (None, "idle")
+
+    def test_a_commit_wakes_a_worker_that_waits(self):
+        store = self.opened(Counting())
+        with running(store, poll_seconds=A_DAY) as stop:
+            for count in (2, 4, 6):
+                write(store, 1)
+                until(partial(self.is_at, store, count))
+            stop.set()
+            write(store, 0)  # it hears of the stop, too
+
+    def is_at(self, store, count):
+        return status_of(store).generation and total(store) == count
 
     def test_lag_is_told_in_events_and_in_seconds(self):
         store = self.opened(Counting())
