@@ -11,6 +11,7 @@ PYTHON   ?= $(shell scripts/find-python $(VERSIONS) || echo python3)
 VENV     ?= .venv
 BIN      := $(VENV)/bin
 TORTURE  ?= 1000000
+WORKERS  ?= 2 # processes that run tests beside each other
 PYTEST   ?= # more arguments for pytest: make test PYTEST="-k fork -x"
 
 # uv reads its index from a file or the environment of whoever runs it; a lock must not depend on either.
@@ -41,7 +42,8 @@ test-all: test ## The same, then the tests on every other supported Python that 
 	  if [ "$$version" = "$$ran" ]; then continue; fi; \
 	  if python=$$(scripts/find-python $$version); then \
 	    echo "==> Python $$version"; \
-	    $(MAKE) --no-print-directory pytest PYTHON="$$python" VENV=.venv-$$version || exit 1; \
+	    EVENTSTORE_TEST_MAJORS=all $(MAKE) --no-print-directory pytest \
+	      PYTHON="$$python" VENV=.venv-$$version || exit 1; \
 	  else \
 	    echo "==> SKIPPED: Python $$version is not installed, so nothing was tested on it"; \
 	  fi; \
@@ -58,7 +60,7 @@ types: setup ## Check types (mypy)
 
 pytest: setup ## Run the tests alone; PYTEST="-k name" chooses
 	@echo "==> Running the tests (pytest)"
-	@$(BIN)/python -m pytest -q $(PYTEST)
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadscope $(PYTEST)
 
 torture: setup ## A million concurrent appends on each database, with kills; TORTURE="20000 --only sqlite" chooses
 	@echo "==> Running concurrent schedules, hours of them"

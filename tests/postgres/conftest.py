@@ -18,9 +18,19 @@ MAJORS_LEAST = 2
 """A rule of one version is easily taken for a rule of PostgreSQL."""
 
 
+def chosen_majors(metafunc):
+    """Newest and oldest; the newest alone for what is marked so; all of them on demand."""
+    majors = available_majors()
+    if os.environ.get("EVENTSTORE_TEST_MAJORS") == "all":
+        return majors
+    if any(metafunc.definition.iter_markers("newest_postgres")):
+        return majors[:1]
+    return tuple(dict.fromkeys((*majors[:1], *majors[-1:])))
+
+
 def pytest_generate_tests(metafunc):
     if "server" in metafunc.fixturenames:
-        majors = available_majors()
+        majors = chosen_majors(metafunc)
         ids = [f"postgres{major}" for major in majors] or ["no-postgres"]
         metafunc.parametrize("server", majors or [None], ids=ids, indirect=True, scope="session")
 

@@ -28,15 +28,20 @@ class TestSyncWithPsycopg(OnPostgres):
         return ConversationStore.open(self.url, **AS_IS)
 
 
+@pytest.mark.newest_postgres
 class TestAsyncWithPsycopg(OnPostgres):
     def opened(self, place):  # noqa: ARG002
         return blocking(partial(AsyncConversationStore.open, self.url, **AS_IS))
 
 
-class TestAsyncWithAsyncpg(TestAsyncWithPsycopg):
+class TestAsyncWithAsyncpg(OnPostgres):
     driver = "asyncpg"
 
+    def opened(self, place):  # noqa: ARG002
+        return blocking(partial(AsyncConversationStore.open, self.url, **AS_IS))
 
+
+@pytest.mark.newest_postgres
 class TestInASchemaWithAPrefix(OnPostgres):
     def opened(self, place):  # noqa: ARG002
         engine = create_engine(self.url)
@@ -46,6 +51,7 @@ class TestInASchemaWithAPrefix(OnPostgres):
         return ConversationStore.open(self.url, schema="Chat", prefix="my_", durability="as_is")
 
 
+@pytest.mark.newest_postgres
 class TestSyncOnAnOwnedEngine(OnPostgres):
     @contextmanager
     def opened(self, place):  # noqa: ARG002
@@ -55,6 +61,7 @@ class TestSyncOnAnOwnedEngine(OnPostgres):
         engine.dispose()
 
 
+@pytest.mark.newest_postgres
 class TestAsyncOnAnOwnedEngineOfAsyncpg(OnPostgres):
     driver = "asyncpg"
 
@@ -69,10 +76,12 @@ class TestAsyncOnAnOwnedEngineOfAsyncpg(OnPostgres):
         return blocking(opening)
 
 
+@pytest.mark.newest_postgres
 class TestAsyncOnAnOwnedEngineOfPsycopg(TestAsyncOnAnOwnedEngineOfAsyncpg):
     driver = "psycopg"
 
 
+@pytest.mark.newest_postgres
 class TestSyncWithinTheApplicationsTransactions(OnPostgres):
     @contextmanager
     def opened(self, place):  # noqa: ARG002
@@ -82,6 +91,7 @@ class TestSyncWithinTheApplicationsTransactions(OnPostgres):
         engine.dispose()
 
 
+@pytest.mark.newest_postgres
 class TestAsyncWithinTheApplicationsTransactions(OnPostgres):
     driver = "asyncpg"
 

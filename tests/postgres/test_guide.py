@@ -11,6 +11,7 @@ from tests.guards.source import PROJECT
 GUIDE = (PROJECT / "docs" / "guides" / "postgresql.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.newest_postgres
 class TestPartitionedByThread(ConformanceSuite):
     @pytest.fixture(autouse=True)
     def _partitioned(self, server, database):

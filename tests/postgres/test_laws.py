@@ -19,6 +19,7 @@ SOME = settings(
 
 
 @pytest.mark.timeout(300)
+@pytest.mark.newest_postgres
 def test_a_conversation_is_what_the_dictionary_says(server, database):
     class OnPostgres(ConversationMachine):
         def open_store(self, sources):

@@ -31,7 +31,10 @@ default_pool_size = 4
 
 SECONDS = 20
 
-pytestmark = pytest.mark.skipif(PROGRAM is None, reason="pgbouncer is not installed")
+pytestmark = [
+    pytest.mark.newest_postgres,
+    pytest.mark.skipif(PROGRAM is None, reason="pgbouncer is not installed"),
+]
 
 
 @pytest.fixture(scope="module")

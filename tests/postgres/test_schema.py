@@ -146,6 +146,7 @@ with ConversationStore.open(sys.argv[1], durability="as_is") as store:
 """
 
 
+@pytest.mark.newest_postgres
 def test_ten_processes_that_start_at_once_migrate_once(url):
     started = [
         subprocess.Popen(
