@@ -109,7 +109,7 @@ def terms_of(options: RunOptions) -> Terms:
     return terms
 
 
-_PASSING: Final = (StoreBusy, OutcomeUnknown, StoreUnavailable)
+_PASSING: Final = (StoreBusy, OutcomeUnknown, StoreUnavailable, ConnectionError, TimeoutError)
 """What a worker that follows waits out."""
 
 

@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 from sqlalchemy import create_engine, inspect
 
-from eventstore import InvalidInput, LeaseLost, StoreUnavailable
+from eventstore import InvalidInput, LeaseLost, StoreUnavailable, UndecodableEvent
 from eventstore.operations import catch_up, events
 from eventstore.operations.catch_up import changing
 from eventstore.operations.operation import Read
@@ -19,6 +19,7 @@ from eventstore.projections.catch_up.generations import (
     fail,
     generations,
     renew,
+    swap,
     take,
 )
 from tests.concurrency.schedules import SECONDS, Gate, thread
@@ -215,6 +216,20 @@ class Basics:
         store.projections.catch_up()
         assert times(store) == once_each(store)
 
+    def test_a_worker_that_follows_outlives_a_failing_connection(self):
+        fails = [True, True]
+
+        def strike(event):
+            if event.version == 2 and fails:
+                fails.pop()
+                raise ConnectionResetError
+
+        store = self.opened(Counting(before=strike))
+        with running(store):
+            write(store, 3)
+            until(lambda: status_of(store).lag_events == 0 and not fails)
+        assert times(store) == once_each(store)
+
     def test_appends_go_on_beside_a_batch_that_fails(self):
         def strike(_):
             raise ConnectionResetError
@@ -358,6 +373,40 @@ class Following(Basics):
         [status] = store.projections.catch_up()
         assert (status.state, status.failed.version, status.lag_events) == ("failed", 1, 2)
         assert times(store) == {}
+
+    def test_an_event_that_does_not_decode_is_poison_too(self, monkeypatch):
+        recorded = events.recorded
+
+        def decoded(log, stored):
+            if stored.version == 3:
+                raise UndecodableEvent(stored.stream.text, stored.version, stored.type, "a test")
+            return recorded(log, stored)
+
+        monkeypatch.setattr(catch_up, "recorded", decoded)
+        store = self.opened(Counting())
+        thread_id = write(store, 4)
+        [status] = store.projections.catch_up()
+        assert (status.state, status.failed.version, status.lag_events) == ("failed", 3, 3)
+        assert status.error.startswith("UndecodableEvent: event 3 of thread_")
+        monkeypatch.undo()
+        assert sorted(times(store)) == [(thread_id, 1), (thread_id, 2)]
+        store.projections.retry("counting")
+        store.projections.catch_up()
+        assert times(store) == once_each(store)
+
+    def test_a_swap_by_who_lost_the_lease_changes_nothing(self):
+        store = self.opened(Counting())
+        write(store, 2)
+        store.projections.catch_up()
+        store.projections.rebuild_projection("counting")
+        _, seen = self.looked(store)
+        early = self.taken(store, seen, "early", until_us=10)
+        late = self.taken(store, early, "late", until_us=10**18, now_us=11)
+        ahead = early._replace(position=status_of(store).position)
+        with pytest.raises(LeaseLost):
+            self.written(store, lambda tx: swap(tx, ahead, 12))
+        assert [one.status for one in self.looked(store)] == ["active", "building"]
+        assert self.written(store, lambda tx: swap(tx, late, 12)) is False  # it is not as far
 
     def test_a_value_that_no_column_takes_is_poison_too(self):
         class Wrong(Counting):

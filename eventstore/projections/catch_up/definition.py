@@ -109,6 +109,8 @@ def defined(given: Any) -> Definition:  # noqa: ANN401 (whatever the caller gave
             raise InvalidInput(
                 "projection", f"has no {needed!r}", "See eventstore.projections.catch_up."
             )
+    if not callable(given.create) or not callable(given.apply):
+        raise InvalidInput("projection", "has rules that are no functions", "Give functions.")
     tables = _names(given.tables, "tables") or ()
     for name in (given.name, *tables):
         if not isinstance(name, str) or _NAME.match(name) is None:

@@ -280,15 +280,16 @@ def retry(tx: Transaction, name: str) -> int:
 
 
 def swap(tx: Transaction, one: Generation, now_us: int) -> bool:
-    """Make a generation that has caught up the active one; return whether it had."""
+    """Make a generation the active one if it has come as far as that; return whether it had.
+
+    Raises:
+        LeaseLost: somebody else has it.
+    """
     until = 0 if tx.ordering.alone else now_us + GRACE_US
-    known = generations(tx, one.name)
-    here = next((now for now in known if now.key == one.key and now.token == one.token), None)
-    if here is None:
-        raise _lost(tx, one)
-    if tx.run(_RETIRE, (until, one.name, one.generation, *here.position)) == 0:
+    if tx.run(_RETIRE, (until, one.name, one.generation, *one.position)) == 0:
         return False
-    tx.run(_ACTIVATE, (*one.key, one.token))
+    if tx.run(_ACTIVATE, (*one.key, one.token)) == 0:
+        raise _lost(tx, one)
     if tx.ordering.alone:
         drop_retired(tx, one.name, now_us)
     return True
