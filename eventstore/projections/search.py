@@ -70,6 +70,11 @@ _INSERT: Final = (
     "INSERT INTO {messages} (tenant, thread_id, message_id, parent_id, hidden)"
     " VALUES (?, ?, ?, ?, 0)"
 )
+_INSERT_WITH_WORDS: Final = (
+    "INSERT INTO {messages} (tenant, thread_id, message_id, parent_id, hidden, text, words)"
+    " VALUES (?, ?, ?, ?, 0, CAST(? AS text), to_tsvector('simple', CAST(? AS text)))"
+)
+"""On PostgreSQL: writing the row a second time would index it twice."""
 _JOIN: Final = f"UPDATE {{messages}} SET parent_id = ? WHERE {_ROW}"
 _SAY: Final = {
     "sqlite": (
@@ -198,8 +203,12 @@ class _Thread:
 
     def add(self, message_id: str, parent_id: str | None, text: str) -> None:
         place = (*self.key, message_id)
-        self._tables.run(_INSERT, (*place, parent_id))
-        self._say(place, text)
+        if self._tables.dialect == "postgresql":
+            cut = _cut(text)
+            self._tables.run(_INSERT_WITH_WORDS, (*place, parent_id, cut, cut))
+        else:
+            self._tables.run(_INSERT, (*place, parent_id))
+            self._say(place, text)
 
     def join(self, message_id: str, parent_id: str | None) -> None:
         """Hang a message that was queued below another one."""
@@ -227,8 +236,7 @@ class _Thread:
         self._tables.run(_UNDELETE, self.key)
 
     def _say(self, place: tuple[str, str, str], text: str) -> None:
-        cut = text[:_CHARACTERS_MAX].replace("\0", " ")
-        self._tables.run(_SAY[self._tables.dialect], (cut, *place))
+        self._tables.run(_SAY[self._tables.dialect], (_cut(text), *place))
 
     def _has(self, message_id: str) -> bool:
         return self._tables.one(_FIND, (*self.key, message_id)) is not None
@@ -245,6 +253,10 @@ class _Thread:
         source = _Thread(self._tables, fork[0])
         source._inherit()
         self._tables.run(_INHERIT, (*source.key, fork[1], *source.key, *self.key))
+
+
+def _cut(text: str) -> str:
+    return text[:_CHARACTERS_MAX].replace("\0", " ")
 
 
 def _text(event: RecordedEvent) -> str:
