@@ -9,6 +9,8 @@ from sqlalchemy import create_engine
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from eventstore import AsyncConversationStore, ConversationStore, StoreClosed, StoreUnavailable
+from eventstore.subscriptions import pages
+from eventstore.subscriptions.course import Found
 from eventstore.testing.postgres_server import PostgresServer
 from eventstore.testing.schedules import Schedule, run
 from tests.subscriptions.scheduled import SubscribedStore
@@ -169,17 +171,32 @@ def test_without_a_listener_it_arrives_within_the_interval(opening, monkeypatch)
         follower.until(1)
 
 
-def test_a_transaction_that_holds_the_horizon_back_delays_and_loses_nothing(opening, admin):
+def test_a_transaction_that_holds_the_horizon_back_delays_and_loses_nothing(
+    opening, admin, monkeypatch
+):
+    looked, real = [], pages.look
+
+    def look(*args):
+        looked.append(real(*args))
+        return looked[-1]
+
+    monkeypatch.setattr("eventstore.operations.following.look", look)
     with opening() as store:
         follower = store.follow(poll_seconds=FOREVER)
+        until(lambda: listeners(admin))
         store.until_waiting()
         with psycopg.connect(admin.info.dsn) as foreign:
             foreign.execute("SELECT pg_current_xact_id()")
             for n in range(3):
                 store.append(1, str(n))
+            monkeypatch.setattr(store.changed, "tell", lambda: None)
+            before = len(looked)
+            until(lambda: len(looked) > before + 2)  # it looks again though nobody tells
+            assert looked[-1].found is Found.HELD
             assert follower.events == []
             foreign.rollback()  # it tells nobody, and the interval is an hour
             follower.until(3)
+            monkeypatch.undo()
         assert follower.names == ["0", "1", "2"]
 
 
@@ -251,14 +268,14 @@ def test_nothing_is_lost_or_doubled_when_the_server_is_killed_and_comes_back(way
         url = own.url(driver=driver, database=own.create_database())
         with opened(face, url) as store:
             go_on = threading.Semaphore(0)
-            follower = store.follow(poll_seconds=FOREVER)
+            follower = store.follow(poll_seconds=0.05)  # it looks while nobody answers
             slow = store.follow(before=go_on.acquire, poll_seconds=FOREVER)
             for n in range(10):
                 store.append(n % 3, str(n))
             follower.until(10)
             store.until_waiting()
             own.kill()
-            until(lambda: caplog.records)
+            until(lambda: "a subscription waits for the database" in caplog.text)
             own.restart()
             for n in range(10, 20):
                 with_patience(store, n)
