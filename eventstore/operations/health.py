@@ -43,7 +43,7 @@ class Health(BaseModel):
 def health(tx: Transaction) -> Health:
     """Ask."""
     (version,) = tx.one(tx.ordering.version)
-    (last,) = tx.one("SELECT coalesce(max(position), 0) FROM {events}")
+    (last,) = tx.one(tx.ordering.last)
     holder = tx.ordering.holder(tx)
     return Health(
         database=version,

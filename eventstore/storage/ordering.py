@@ -90,5 +90,8 @@ class Ordering(Protocol):
     version: str
     """SQL that names the database and its version."""
 
+    last: str
+    """SQL that gives the sequence number of the last event, 0 if there is none."""
+
     def holder(self, tx: Any) -> Holder | None:  # noqa: ANN401
         """Return who keeps readers from seeing the newest events, if anybody does."""

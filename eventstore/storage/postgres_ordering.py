@@ -121,6 +121,10 @@ class PostgresOrdering:
 
     alone = False
     order = "epoch, xid, position"
+    last = (
+        "SELECT coalesce((SELECT position FROM {events}"
+        " ORDER BY epoch DESC, xid DESC, position DESC LIMIT 1), 0)"
+    )
     version = "SELECT 'PostgreSQL ' || current_setting('server_version')"
 
     def take(self, tx: Any, places: Sequence[Place], events: int, *, patient: bool) -> Heads:  # noqa: ANN401 (a Transaction)

@@ -45,6 +45,7 @@ class SqliteOrdering:
 
     alone = True
     order = "position"
+    last = "SELECT coalesce(max(position), 0) FROM {events}"
     version = "SELECT 'SQLite ' || sqlite_version()"
 
     def take(self, tx: Any, places: Sequence[Place], events: int, *, patient: bool) -> Heads:  # noqa: ANN401, ARG002 (nobody has to be waited for)
