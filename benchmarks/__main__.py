@@ -6,55 +6,91 @@ import argparse
 import sys
 import tempfile
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks import durability
 
 durability.install()  # before anything that binds `sqlite3.connect` is imported
 
-from benchmarks import limits, machine, ours, peers, report, results, syncs  # noqa: E402
+from benchmarks import (  # noqa: E402
+    limiting,
+    machine,
+    ours,
+    peers,
+    postgres,
+    profiling,
+    report,
+    results,
+    syncs,
+)
 from benchmarks.contenders import Contender, Face, Kind, Missing  # noqa: E402
 from benchmarks.field import Plan, say  # noqa: E402
+from benchmarks.places import Database  # noqa: E402
 from benchmarks.works import WORKS  # noqa: E402
 
 RESULTS = Path(__file__).parent / "results"
 COMMANDS = ("durability", "list")
 _CHILD = "append"  # what `durability` runs under strace; not for people
 _IN_MEMORY = {"tmpfs", "ramfs"}
+_BOTH = "both"
 _EPILOG = """\
 examples:
-  python -m benchmarks                       all works, both faces; a few minutes
+  python -m benchmarks                       all works on SQLite, both faces; many minutes
+  python -m benchmarks --database both       the same on PostgreSQL, too
   python -m benchmarks W1 W2 --face async    two of them, async only
   python -m benchmarks W6 --no-peers         ours and the limit
   python -m benchmarks W1 --only recorder    the limit, ours and peers whose name has "recorder"
   python -m benchmarks --quick               a few seconds each: does everything run?
+  python -m benchmarks W1 W2 --profile       where our own time goes
   python -m benchmarks durability            count the syncs of every append with strace
   python -m benchmarks list                  what would be measured, and what is missing
 
-A full run of a work writes benchmarks/results/<work>-sqlite.json and .md; a quick run, or one with
---only, --no-peers or --face, writes only where --out says.
+PostgreSQL is a server that is started for the run, with its data in a folder of its own, and
+stopped at the end. It counts the syncs of each contender; the command `durability` is for SQLite.
+
+A full run of a work writes benchmarks/results/<work>-<database>.json and .md; a quick run, or one
+with --only, --no-peers or --face, writes only where --out says. A full run of all works writes
+summary-<database>.md as well.
 """
+
+Entries = tuple[list[Contender], list[Missing]]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run what was asked for; the exit status is 0 unless ours or a limit could not be measured."""
     options = _parser().parse_args(arguments)
     warnings.simplefilter("ignore")  # what peers deprecate is not ours to report
-    contenders, missing = _entries(options)
-    match options.what:
-        case ["list"]:
-            return _list(contenders, missing)
-        case [command] if command == _CHILD:
-            syncs.append_between_marks(
-                _one(contenders, options.only), options.messages, Path(options.dir)
-            )
-            return 0
-    _announce(missing)
-    with tempfile.TemporaryDirectory(prefix="bench-", dir=options.dir) as scratch:
-        if options.what == ["durability"]:
+    _check_names(options)
+    chosen = list(Database) if options.database == _BOTH else [Database(options.database)]
+    tempfile.tempdir = options.dir  # the server's folder goes there, too
+    if options.what == ["list"]:
+        return max(_list(database, *_entries(options, database)) for database in chosen)
+    if options.what == [_CHILD]:
+        contenders, _ = _entries(options, Database.SQLITE)
+        found = _one(contenders, options.only)
+        syncs.append_between_marks(found, options.messages, Path(options.dir))
+        return 0
+    if options.what == ["durability"]:
+        with tempfile.TemporaryDirectory(prefix="bench-") as scratch:
+            contenders, missing = _entries(options, Database.SQLITE)
+            _announce(missing)
             return _count_syncs(contenders, options.messages, Path(scratch))
-        return _run(options, contenders, missing, Path(scratch))
+    return max(_measure(options, database) for database in chosen)
+
+
+def _measure(options: argparse.Namespace, database: Database) -> int:
+    contenders, missing = _entries(options, database)
+    _announce(missing)
+    with _plan(options, database, contenders, missing) as plan:
+        _check_disk(plan.scratch, quick=options.quick)
+        if options.profile:
+            works = [name for name in options.what or profiling.WORKS if name in profiling.WORKS]
+            for text in profiling.profiles(plan, works):
+                sys.stdout.write(f"{text}\n")
+            return 0
+        return _run(options, plan)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -70,7 +106,9 @@ def _parser() -> argparse.ArgumentParser:
     add("--face", choices=[face.value for face in Face], help="only the sync or the async face")
     add("--only", metavar="TEXT", help="of the peers, only those with this in their name")
     add("--no-peers", action="store_true", help="ours and the limits only")
-    add("--database", choices=["sqlite"], default="sqlite", help="where the messages are kept")
+    databases = [*(one.value for one in Database), _BOTH]
+    add("--database", choices=databases, default="sqlite", help="where the messages are kept")
+    add("--profile", action="store_true", help="profile ours in W1 and W2 instead of timing it")
     add("--rounds", type=int, metavar="N", help="how often each is measured (7)")
     add("--seconds", type=float, metavar="S", help="how long one measurement takes (1.0)")
     add("--messages", type=int, default=100, metavar="N", help="appends to count syncs for (100)")
@@ -84,42 +122,63 @@ def _help_on_works() -> str:
     return f"{works}. All of them if none is named. Or a command: durability, list"
 
 
-def _entries(options: argparse.Namespace) -> tuple[list[Contender], list[Missing]]:
-    """All contenders that the options leave, and all that should be there and are not."""
+def _check_names(options: argparse.Namespace) -> None:
     unknown = [one for one in options.what if one not in (*WORKS, *COMMANDS, _CHILD)]
     if unknown:
         sys.exit(f"unknown: {', '.join(unknown)}; there are {', '.join([*WORKS, *COMMANDS])}")
-    own, missing = ours.contenders()
+
+
+def _entries(options: argparse.Namespace, database: Database) -> Entries:
+    """All contenders that the options leave, and all that should be there and are not."""
+    limits, missing = limiting.contenders(database)
+    own, absent = ours.contenders(database)
+    missing = missing + absent
     others: list[Contender] = []
     if not options.no_peers:
-        others, absent = peers.contenders()
+        others, absent = peers.contenders(database)
         missing = missing + absent
     if options.only:
         others = [one for one in others if options.only.lower() in one.name.lower()]
-    return [limits.PLAIN, *own, *others], missing
+    return [*limits, *own, *others], missing
 
 
-def _run(
+@contextmanager
+def _plan(
     options: argparse.Namespace,
+    database: Database,
     contenders: list[Contender],
     missing: list[Missing],
-    scratch: Path,
-) -> int:
-    _check_disk(scratch, quick=options.quick)
-    plan = Plan(
-        scratch=scratch,
-        contenders=contenders,
-        missing=missing,
-        faces=[Face(options.face)] if options.face else tuple(Face),
-        rounds=options.rounds or (2 if options.quick else 7),
-        seconds=options.seconds or (0.1 if options.quick else 1.0),
-        quick=options.quick,
-    )
+) -> Iterator[Plan]:
+    """How the run goes about it, with a server if one is needed."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder, _server(database) as server:
+        yield Plan(
+            scratch=Path(folder),
+            contenders=contenders,
+            missing=missing,
+            database=database,
+            server=server,
+            faces=[Face(options.face)] if options.face else tuple(Face),
+            rounds=options.rounds or (2 if options.quick else 7),
+            seconds=options.seconds or (0.1 if options.quick else 1.0),
+            quick=options.quick,
+        )
+
+
+@contextmanager
+def _server(database: Database) -> Iterator[postgres.Server | None]:
+    if database is Database.SQLITE:
+        yield None
+        return
+    with postgres.server() as server:
+        yield server
+
+
+def _run(options: argparse.Namespace, plan: Plan) -> int:
     found = [_work(name, plan, options) for name in options.what or WORKS]
     whole = report.summary(found)
     folder = _out(options)
     if folder is not None and not options.what:
-        (folder / f"summary-{options.database}.md").write_text(whole, encoding="utf-8")
+        (folder / f"summary-{plan.database}.md").write_text(whole, encoding="utf-8")
     sys.stdout.write(f"{whole}\n")
     failed = [one for result in found for one in result.missing if one.why.startswith("failed")]
     return int(any(one.kind is not Kind.PEER for one in failed))
@@ -130,10 +189,10 @@ def _work(name: str, plan: Plan, options: argparse.Namespace) -> results.Result:
     result = results.Result(
         work=name,
         title=title,
-        database=options.database,
+        database=plan.database,
         settings={"rounds": plan.rounds, "seconds": plan.seconds, "quick": plan.quick},
-        machine=machine.machine(plan.scratch),
-        versions=machine.versions(plan.contenders),
+        machine=machine.machine(plan.scratch, plan.server.version if plan.server else None),
+        versions=machine.versions(plan.contenders, plan.database),
         missing=list(plan.missing),
     )
     run(plan, result)
@@ -167,13 +226,13 @@ def _announce(missing: Sequence[Missing]) -> None:
         say(f"MISSING: {one.name} ({one.kind}): {one.why}", keep=True)
 
 
-def _list(contenders: Sequence[Contender], missing: Sequence[Missing]) -> int:
-    known = machine.versions(contenders)
+def _list(database: Database, contenders: Sequence[Contender], missing: Sequence[Missing]) -> int:
+    known = machine.versions(contenders, database)
     for one in contenders:
         version = known.get(one.distribution or "", "")
-        sys.stdout.write(f"{one.kind:6} {one.face:6} {one.name:36} {version}\n")
+        sys.stdout.write(f"{database:8} {one.kind:6} {one.face:6} {one.name:36} {version}\n")
     for absent in missing:
-        sys.stdout.write(f"{absent.kind:6} MISSING {absent.name}: {absent.why}\n")
+        sys.stdout.write(f"{database:8} {absent.kind:6} MISSING {absent.name}: {absent.why}\n")
     return 0
 
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
+from benchmarks.places import Database, Place
 from benchmarks.work import WorkMessage
 
 
@@ -33,8 +33,8 @@ class Face(StrEnum):
 class Store(Protocol):
     """The calls of a sync contender. Each append is durable when it returns."""
 
-    def open(self, path: Path) -> None:
-        """Create the store in the file `path`, which lies in a folder of the store's own."""
+    def open(self, place: Place) -> None:
+        """Create the store in a file or a database of its own."""
 
     def new_thread(self) -> str:
         """Begin a conversation and return what names it."""
@@ -49,13 +49,13 @@ class Store(Protocol):
         """Read the last `count` messages as the values an application works with."""
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Let go of the place."""
 
 
 class AsyncStore(Protocol):
     """The calls of an async contender, alike in meaning to those of `Store`."""
 
-    async def open(self, path: Path) -> None: ...
+    async def open(self, place: Place) -> None: ...
     async def new_thread(self) -> str: ...
     async def append(self, thread: str, message: WorkMessage) -> None: ...
     async def extend(self, thread: str, messages: Sequence[WorkMessage]) -> None: ...
@@ -87,6 +87,11 @@ class Contender:
     kind: Kind
     face: Face
     make: Callable[[], Store] | Callable[[], AsyncStore]
+    database: Database = Database.SQLITE
+    writers: Literal["one", "many", "any"] = "any"
+    """Whether it is made for one writer at a time, for many, or for either."""
+    writes: bool = True
+    """Whether messages can be appended to it."""
     distribution: str | None = None
     """Whose version is recorded."""
     pragmas: bool = True

@@ -14,9 +14,8 @@ import statistics
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from time import perf_counter
-from typing import Protocol, TypeVar, cast
+from typing import Any, Protocol, TypeVar, cast
 
 from benchmarks.contenders import (
     AsyncBranching,
@@ -26,6 +25,7 @@ from benchmarks.contenders import (
     Face,
     Store,
 )
+from benchmarks.places import Place
 from benchmarks.work import WorkMessage, messages
 
 Returned = TypeVar("Returned")
@@ -59,8 +59,8 @@ class Burst:
 class Driver(Protocol):
     """A store that is open, and can be set up and timed."""
 
-    def open(self, path: Path) -> None:
-        """Open the store in the file `path`."""
+    def open(self, place: Place) -> None:
+        """Open the store in a place of its own."""
 
     def close(self) -> None:
         """Close the store."""
@@ -86,6 +86,14 @@ class Driver(Protocol):
     def sample(self, thread: str, page: int) -> Sequence[object]:
         """The last `page` messages."""
 
+    def ask(self, act: Callable[[Any], Any]) -> Any:
+        """What `act` makes of the store; an awaitable is awaited."""
+
+    def repeat(
+        self, act: Callable[[Any], Any], *, seconds: float, count: int = _UNBOUNDED
+    ) -> Burst:
+        """Do something with the store until `seconds` have gone by or it was done `count` times."""
+
 
 def driver(contender: Contender) -> Driver:
     """The driver for a contender's face."""
@@ -100,8 +108,8 @@ class SyncDriver:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def open(self, path: Path) -> None:
-        self._store.open(path)
+    def open(self, place: Place) -> None:
+        self._store.open(place)
 
     def close(self) -> None:
         self._store.close()
@@ -156,6 +164,15 @@ class SyncDriver:
     def sample(self, thread: str, page: int) -> Sequence[object]:
         return self._store.last(thread, page)
 
+    def ask(self, act: Callable[[Any], Any]) -> Any:
+        return act(self._store)
+
+    def repeat(
+        self, act: Callable[[Any], Any], *, seconds: float, count: int = _UNBOUNDED
+    ) -> Burst:
+        gc.collect()
+        return _pace(lambda _: act(self._store), seconds, count)
+
 
 class AsyncDriver:
     """Times an async store, on one event loop of its own."""
@@ -167,8 +184,8 @@ class AsyncDriver:
     def _run(self, work: Coroutine[object, object, Returned]) -> Returned:
         return self._loop.run(work)
 
-    def open(self, path: Path) -> None:
-        self._run(self._store.open(path))
+    def open(self, place: Place) -> None:
+        self._run(self._store.open(place))
 
     def close(self) -> None:
         try:
@@ -216,6 +233,18 @@ class AsyncDriver:
 
     def sample(self, thread: str, page: int) -> Sequence[object]:
         return self._run(self._store.last(thread, page))
+
+    def ask(self, act: Callable[[Any], Any]) -> Any:
+        async def asked() -> Any:
+            return await act(self._store)
+
+        return self._run(asked())
+
+    def repeat(
+        self, act: Callable[[Any], Any], *, seconds: float, count: int = _UNBOUNDED
+    ) -> Burst:
+        gc.collect()
+        return self._run(_pace_async(lambda _: act(self._store), seconds, count))
 
 
 def _pace(call: Callable[[WorkMessage], object], seconds: float, count: int = _UNBOUNDED) -> Burst:

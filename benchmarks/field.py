@@ -16,11 +16,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Literal, Self, TypeVar
 
 from benchmarks import durability
 from benchmarks.contenders import Contender, Face, Kind, Missing
 from benchmarks.drivers import Driver, driver
+from benchmarks.places import Database, Place
+from benchmarks.postgres import Server
 
 Taken = TypeVar("Taken")
 DATABASE_FILE = "chat.db"
@@ -33,16 +35,36 @@ class Plan:
     scratch: Path
     contenders: Sequence[Contender]
     missing: Sequence[Missing]
+    database: Database = Database.SQLITE
+    server: Server | None = None
     faces: Sequence[Face] = tuple(Face)
     rounds: int = 7
     seconds: float = 1.0
     quick: bool = False
 
-    def side_by_side(self, face: Face) -> list[Contender]:
-        """The limits, which are sync for both faces, and then all others of this face."""
-        limits = [one for one in self.contenders if one.kind is Kind.LIMIT]
-        rest = [one for one in self.contenders if one.kind is not Kind.LIMIT]
-        return limits + [one for one in rest if one.face is face]
+    def side_by_side(self, face: Face, writers: Literal["one", "many"] = "one") -> list[Contender]:
+        """The limits and then all others of this face, for one writer or for many.
+
+        Where no limit has this face, that of the other one stands in: plain sqlite3 is sync.
+        """
+        fitting = [one for one in self.contenders if one.writers in {"any", writers}]
+        return self.limits(fitting, face) + [
+            one for one in fitting if one.face is face and one.kind is not Kind.LIMIT
+        ]
+
+    def limits(self, among: Sequence[Contender], face: Face) -> list[Contender]:
+        """The limits for this face, among contenders."""
+        limits = [one for one in among if one.kind is Kind.LIMIT]
+        return [one for one in limits if one.face is face] or limits
+
+    def ours(self, face: Face) -> list[Contender]:
+        """Ours of this face."""
+        return [one for one in self.contenders if one.kind is Kind.OURS and one.face is face]
+
+    def field(self, label: str, contenders: Iterable[Contender]) -> Field:
+        """A field to measure these contenders in."""
+        folder = self.scratch / label.lower().replace(" ", "-")
+        return Field(label, folder, contenders, self.server)
 
 
 @dataclass(slots=True)
@@ -51,8 +73,9 @@ class Entrant:
 
     contender: Contender
     driver: Driver
-    folder: Path
+    place: Place
     watch: durability.Watch
+    server: Server | None = None
     durability: str = "its own server"
 
     @property
@@ -68,18 +91,24 @@ class Field:
     label: str
     folder: Path
     contenders: Iterable[Contender]
+    server: Server | None = None
     entrants: list[Entrant] = field(default_factory=list)
     failed: list[Missing] = field(default_factory=list)
 
     def __enter__(self) -> Self:
-        for number, contender in enumerate(self.contenders):
-            folder = self.folder / str(number)
-            folder.mkdir(parents=True)
-            watched = durability.watch(folder, force=contender.kind is not Kind.OURS)
-            entrant = Entrant(contender, driver(contender), folder, watched)
-            self.entrants.append(entrant)
-            self._attempt(entrant, lambda one: one.driver.open(one.folder / DATABASE_FILE))
+        self.entrants += [self._entrant(*one) for one in enumerate(self.contenders)]
+        if self.server is not None:  # before any is open: the server counts for all of them
+            say(f"{self.label}: does each of them sync?")
+            self._all(_assert_durable)
+        self._all(lambda one: one.driver.open(one.place))
         return self
+
+    def _entrant(self, number: int, contender: Contender) -> Entrant:
+        folder = self.folder / str(number)
+        folder.mkdir(parents=True)
+        watched = durability.watch(folder, force=contender.kind is not Kind.OURS)
+        place = self.server.place() if self.server else Place(folder / DATABASE_FILE)
+        return Entrant(contender, driver(contender), place, watched, self.server)
 
     def __exit__(
         self,
@@ -87,8 +116,7 @@ class Field:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        for entrant in list(self.entrants):
-            self._attempt(entrant, lambda one: one.driver.close())
+        self._all(lambda one: one.driver.close())
         durability.unwatch(self.folder)
 
     def each(self, act: Callable[[Entrant], Taken]) -> dict[str, Taken]:
@@ -110,14 +138,17 @@ class Field:
                 one = self._attempt(entrant, measure)
                 if one is not None:
                     taken[entrant.name].append(one)
-        for entrant in list(self.entrants):
-            self._attempt(entrant, _assert_durable)
+        self._all(_assert_durable)
         left = {entrant.name for entrant in self.entrants}
         return {name: samples for name, samples in taken.items() if name in left}
 
     def of_kind(self, kind: Kind) -> list[Entrant]:
         """The contenders of one kind that are still in the field."""
         return [entrant for entrant in self.entrants if entrant.contender.kind is kind]
+
+    def _all(self, act: Callable[[Entrant], object]) -> None:
+        for entrant in list(self.entrants):
+            self._attempt(entrant, act)
 
     def _attempt(self, entrant: Entrant, act: Callable[[Entrant], Taken]) -> Taken | None:
         try:
@@ -137,7 +168,10 @@ class Field:
 
 
 def _assert_durable(entrant: Entrant) -> None:
-    if entrant.contender.pragmas:
+    if entrant.server is not None:
+        proof = entrant.server.prove(entrant.contender)
+        entrant.durability = f"{entrant.server.settings()}; {proof}"
+    elif entrant.contender.pragmas:
         entrant.durability = entrant.watch.verdict()
 
 

@@ -12,6 +12,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from benchmarks.contenders import Face
+from benchmarks.places import Database
+
+SQLITE, POSTGRES = Database
+
 
 class Better(StrEnum):
     """Which way is good."""
@@ -68,21 +73,53 @@ def ratios(ours: Sequence[float], others: Sequence[float]) -> tuple[float, ...]:
     return tuple(mine / other for mine, other in zip(ours, others, strict=False))
 
 
-SERIAL_SYNC = Goal("throughput, ours / plain", 0.5, 0.7, Better.MORE)
-SERIAL_ASYNC = Goal("throughput, ours / plain", 0.35, 0.55, Better.MORE)
+_SERIAL = "throughput, ours / plain"
+SERIAL = {
+    (SQLITE, Face.SYNC): Goal(_SERIAL, 0.5, 0.7, Better.MORE),
+    (SQLITE, Face.ASYNC): Goal(_SERIAL, 0.35, 0.55, Better.MORE),
+    (POSTGRES, Face.SYNC): Goal(_SERIAL, 0.5, 0.75, Better.MORE),
+    (POSTGRES, Face.ASYNC): Goal(_SERIAL, 0.5, 0.75, Better.MORE),
+}
 SERIAL_PEER = Goal("throughput, ours / best Python peer", None, 1.0, Better.MORE)
 
-CONCURRENT = Goal("throughput, ours / plain", 2.5, 5.0, Better.MORE)
-CONCURRENT_PEER = Goal("throughput, ours / best Python peer", 5.0, 15.0, Better.MORE)
+CONCURRENT = {
+    SQLITE: Goal("throughput, ours / plain", 2.5, 5.0, Better.MORE),
+    POSTGRES: Goal("throughput, ours / plain, pooled", 2.0, 5.0, Better.MORE),
+}
+CONCURRENT_PEER = {
+    SQLITE: Goal("throughput, ours / best Python peer", 5.0, 15.0, Better.MORE),
+    POSTGRES: Goal("throughput, ours / best Python peer", None, 15.0, Better.MORE),
+}
 CONCURRENT_P99 = Goal("p99 of an append", None, 10.0, Better.LESS, "ms")
 
 GROWTH = Goal("cost of an append, longest / shortest thread", 1.2, 1.1, Better.LESS)
-BYTES = Goal("bytes per message", 1_100, 950, Better.LESS, "bytes")
+BYTES = {
+    SQLITE: Goal("bytes per message", 1_100, 950, Better.LESS, "bytes"),
+    POSTGRES: Goal("bytes per message", 1_600, None, Better.LESS, "bytes"),
+}
+
+LOAD = Goal("time to load, ours / plain", 1.5, 1.2, Better.LESS)
+LOAD_SHORT = Goal("time to load, ours / plain", None, None, Better.LESS)
+
+READ_ALL = Goal("reading all events", 100_000, None, Better.MORE, "/s")
+READ_ALL_LIMIT = Goal("reading all events, ours / plain", None, 0.8, Better.MORE)
+REBUILD = Goal("rebuilding all tables", 20_000, None, Better.MORE, "events/s")
+READ_MEMORY = Goal("memory gained while reading", 64, 16, Better.LESS, "MB")
+REBUILD_MEMORY = Goal("memory gained while rebuilding", 64, 16, Better.LESS, "MB")
 
 LAST = Goal("time of a page, ours / plain", 5.0, None, Better.LESS)
-LAST_TIME = Goal("time of a page", None, 0.6, Better.LESS, "ms")
+LAST_TIME = {
+    SQLITE: Goal("time of a page", None, 0.6, Better.LESS, "ms"),
+    POSTGRES: Goal("time of a page", None, 1.0, Better.LESS, "ms"),
+}
 LAST_SAME = Goal("time of a page, this / short thread without branches", None, None, Better.LESS)
 
+FORK = Goal("time of a fork / of an append", 2.0, None, Better.LESS)
+FORK_BYTES = Goal("bytes of a fork", 1_000, None, Better.LESS, "bytes")
+SELECT = Goal("time to select a branch / of an append", 2.0, None, Better.LESS)
+
 DELIVERY = Goal("p99 from append to delivery in process", 10.0, 5.0, Better.LESS, "ms")
-DELIVERY_SQLITE = Goal("p99 across processes", 50.0, 25.0, Better.LESS, "ms")
-DELIVERY_POSTGRES = Goal("p99 across processes", 20.0, 10.0, Better.LESS, "ms")
+DELIVERY_ACROSS = {
+    SQLITE: Goal("p99 across processes", 50.0, 25.0, Better.LESS, "ms"),
+    POSTGRES: Goal("p99 across processes", 20.0, 10.0, Better.LESS, "ms"),
+}

@@ -1,4 +1,4 @@
-"""The limits: plain drivers doing the least that has to be done.
+"""The limits on SQLite: the plain driver doing the least that has to be done.
 
 `PlainSqlite` inserts a row like our event and a row like our message and commits; there is no
 check, no hash, no model. `PlainRows` reads rows and validates them into our own `Message`: what a
@@ -21,6 +21,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from benchmarks.contenders import Contender, Face, Kind
+from benchmarks.places import Place
 from benchmarks.work import WorkMessage, messages
 
 _SCHEMA = """
@@ -57,8 +58,8 @@ class PlainSqlite:
         self._versions: dict[str, int] = {}
         self._one_writer = threading.Lock()
 
-    def open(self, path: Path) -> None:
-        self._connection = connect(path)
+    def open(self, place: Place) -> None:
+        self._connection = connect(place.file)
         self._connection.executescript(_SCHEMA)
 
     def new_thread(self) -> str:
@@ -160,8 +161,8 @@ class PlainRows:
         self._bodies = [original.model_dump_json(round_trip=True) for original in originals]
         self._length = length
 
-    def open(self, path: Path) -> None:
-        self._connection = connect(path)
+    def open(self, place: Place) -> None:
+        self._connection = connect(place.file)
         self._connection.execute("CREATE TABLE message (depth INTEGER PRIMARY KEY, body TEXT)")
         self._connection.execute("BEGIN")
         self._connection.executemany(
@@ -183,18 +184,26 @@ class PlainRows:
         statement = "SELECT body FROM message ORDER BY depth DESC LIMIT ?"
         return [validate(body) for (body,) in self._connection.execute(statement, (count,))]
 
+    def read_all(self) -> int:
+        """Read every row in order, keep none, and say how many there were."""
+        validate = self._model.model_validate_json
+        rows = self._connection.execute("SELECT body FROM message ORDER BY depth")
+        return sum(1 for (body,) in rows if validate(body))
+
     def close(self) -> None:
         self._connection.close()
 
 
-def plain_rows(originals: Sequence[BaseModel], length: int) -> Contender:
+def rows(originals: Sequence[BaseModel], length: int) -> list[Contender]:
     """The limit of reading: `length` rows which hold these messages over and over."""
-    return Contender(
+    plain = Contender(
         name="plain sqlite3 + pydantic",
         kind=Kind.LIMIT,
         face=Face.SYNC,
         make=lambda: PlainRows(originals, length),
+        writes=False,
     )
+    return [plain]
 
 
-PLAIN = Contender(name="plain sqlite3", kind=Kind.LIMIT, face=Face.SYNC, make=PlainSqlite)
+CONTENDERS = [Contender(name="plain sqlite3", kind=Kind.LIMIT, face=Face.SYNC, make=PlainSqlite)]

@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.contenders import Contender
+from benchmarks.places import Database
 
 
-def machine(folder: Path) -> dict[str, Any]:
-    """The machine, and the file system that `folder` lies on."""
+def machine(folder: Path, server: str | None) -> dict[str, Any]:
+    """The machine, the file system that `folder` lies on, and the version of SQLite or `server`."""
+    database = {"sqlite": sqlite3.sqlite_version} if server is None else {"postgresql": server}
     return {
         "processor": _processor(),
         "cores": len(os.sched_getaffinity(0))
@@ -24,14 +26,20 @@ def machine(folder: Path) -> dict[str, Any]:
         "kernel": platform.release().partition("-")[0],
         "file system": file_system(folder),
         "python": platform.python_version(),
-        "sqlite": sqlite3.sqlite_version,
+        **database,
     }
 
 
-def versions(contenders: Iterable[Contender]) -> dict[str, str]:
+_DECISIVE = {
+    Database.SQLITE: {"pydantic", "sqlalchemy", "aiosqlite"},
+    Database.POSTGRES: {"pydantic", "sqlalchemy", "asyncpg", "psycopg"},
+}
+
+
+def versions(contenders: Iterable[Contender], database: Database) -> dict[str, str]:
     """The versions of what was measured and of what decides its speed."""
     names = {one.distribution for one in contenders if one.distribution}
-    names |= {"pydantic", "sqlalchemy", "aiosqlite"}
+    names |= _DECISIVE[database]
     return {name: _version(name) for name in sorted(names)}
 
 

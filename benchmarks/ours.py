@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AsyncExitStack, ExitStack
-from pathlib import Path
 from typing import Any
 
 from benchmarks.contenders import Contender, Face, Kind, Missing
+from benchmarks.places import Database, Place
 from benchmarks.work import WorkMessage, messages
 
 DISTRIBUTION = "conversation-eventstore"
 _SETUP_BATCH = 1_000
 
 
-def contenders() -> tuple[list[Contender], list[Missing]]:
-    """Both faces, or the reason why there are none."""
+def contenders(database: Database) -> tuple[list[Contender], list[Missing]]:
+    """Both faces, or the reason why there are none.
+
+    On PostgreSQL each face runs on the driver that is made for it.
+    """
     try:
         from eventstore import AsyncConversationStore, ConversationStore  # noqa: PLC0415
     except ImportError as error:
@@ -26,6 +29,7 @@ def contenders() -> tuple[list[Contender], list[Missing]]:
             kind=Kind.OURS,
             face=Face.SYNC,
             make=lambda: Ours(ConversationStore),
+            database=database,
             distribution=DISTRIBUTION,
         ),
         Contender(
@@ -33,13 +37,10 @@ def contenders() -> tuple[list[Contender], list[Missing]]:
             kind=Kind.OURS,
             face=Face.ASYNC,
             make=lambda: AsyncOurs(AsyncConversationStore),
+            database=database,
             distribution=DISTRIBUTION,
         ),
     ], []
-
-
-def _url(path: Path) -> str:
-    return f"sqlite:///{path}"
 
 
 def _drafts(batch: Sequence[WorkMessage]) -> list[dict[str, Any]]:
@@ -64,8 +65,8 @@ class Ours:
         self._face = face
         self._stack = ExitStack()
 
-    def open(self, path: Path) -> None:
-        self._store = self._stack.enter_context(self._face.open(_url(path)))
+    def open(self, place: Place) -> None:
+        self._store = self._stack.enter_context(self._face.open(place.url("psycopg")))
 
     def new_thread(self) -> str:
         return str(self._store.threads.create().id)
@@ -82,6 +83,30 @@ class Ours:
     def last(self, thread: str, count: int) -> Sequence[object]:
         page: Sequence[object] = self._store.messages.list(thread, limit=count, order="desc").data
         return page
+
+    def read_all(self) -> int:
+        """Read the whole store in order, keep nothing, and say how many events there were."""
+        return sum(1 for _ in self._store.events.read_all())
+
+    def events(self, count: int) -> list[Any]:
+        """The first events of the store."""
+        return list(self._store.events.read_all(limit=count))
+
+    def rebuild(self) -> int:
+        """Rebuild the tables of all threads, and say how many threads there were."""
+        return int(self._store.projections.rebuild().threads)
+
+    def tips(self, thread: str) -> list[str]:
+        """The last message of each branch."""
+        return [branch.leaf_id for branch in self._store.branches.list(thread)]
+
+    def fork(self, thread: str, message: str) -> str:
+        """A new thread which shares the path down to a message."""
+        return str(self._store.threads.fork(thread, at_message=message).id)
+
+    def select(self, thread: str, tip: str) -> None:
+        """Make a branch the active one."""
+        self._store.branches.select(thread, tip)
 
     def new_branched_thread(self, length: int, branches: int) -> str:
         """Half of the branches are edits of one question, half are new answers on the path."""
@@ -109,8 +134,8 @@ class AsyncOurs:
         self._face = face
         self._stack = AsyncExitStack()
 
-    async def open(self, path: Path) -> None:
-        self._store = await self._stack.enter_async_context(self._face.open(_url(path)))
+    async def open(self, place: Place) -> None:
+        self._store = await self._stack.enter_async_context(self._face.open(place.url("asyncpg")))
 
     async def new_thread(self) -> str:
         return str((await self._store.threads.create()).id)
@@ -128,6 +153,33 @@ class AsyncOurs:
         page = await self._store.messages.list(thread, limit=count, order="desc")
         read: Sequence[object] = page.data
         return read
+
+    async def read_all(self) -> int:
+        """Read the whole store in order, keep nothing, and say how many events there were."""
+        read = 0
+        async for _ in self._store.events.read_all():
+            read += 1
+        return read
+
+    async def events(self, count: int) -> list[Any]:
+        """The first events of the store."""
+        return [event async for event in self._store.events.read_all(limit=count)]
+
+    async def rebuild(self) -> int:
+        """Rebuild the tables of all threads, and say how many threads there were."""
+        return int((await self._store.projections.rebuild()).threads)
+
+    async def tips(self, thread: str) -> list[str]:
+        """The last message of each branch."""
+        return [branch.leaf_id for branch in await self._store.branches.list(thread)]
+
+    async def fork(self, thread: str, message: str) -> str:
+        """A new thread which shares the path down to a message."""
+        return str((await self._store.threads.fork(thread, at_message=message)).id)
+
+    async def select(self, thread: str, tip: str) -> None:
+        """Make a branch the active one."""
+        await self._store.branches.select(thread, tip)
 
     async def new_branched_thread(self, length: int, branches: int) -> str:
         """Half of the branches are edits of one question, half are new answers on the path."""

@@ -18,6 +18,7 @@ from benchmarks import durability
 from benchmarks.contenders import Contender, Kind
 from benchmarks.drivers import driver
 from benchmarks.field import DATABASE_FILE, say
+from benchmarks.places import Place
 
 BEGIN, END = "begin-of-appends", "end-of-appends"
 _CALLS = "fsync,fdatasync,msync,mkdir,mkdirat"
@@ -60,7 +61,7 @@ def append_between_marks(contender: Contender, messages: int, folder: Path) -> N
     folder.mkdir(parents=True, exist_ok=True)
     watched = durability.watch(folder, force=contender.kind is not Kind.OURS)
     store = driver(contender)
-    store.open(folder / DATABASE_FILE)
+    store.open(Place(folder / DATABASE_FILE))
     thread = store.new_thread(10)
     (folder / BEGIN).mkdir()
     store.append(thread, seconds=_SECONDS_MAX, count=messages)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from importlib import import_module
 
 from benchmarks.contenders import Contender, Missing
+from benchmarks.places import Database
 
 MODULES = {
     "pyeventsourcing": "eventsourcing",
@@ -20,13 +21,25 @@ MODULES = {
 }
 
 
-def contenders() -> tuple[list[Contender], list[Missing]]:
-    """Every peer that can be imported, and every one that cannot."""
+NOT_ON_POSTGRES = {
+    "langgraph_saver": "its saver for PostgreSQL is a distribution that is not installed here",
+    "adk_sessions": "nobody has written down yet how to drive it on PostgreSQL",
+    "umadb_server": "it is a server of its own and is measured beside SQLite",
+}
+"""Peers that are measured on SQLite alone, and why."""
+
+
+def contenders(database: Database) -> tuple[list[Contender], list[Missing]]:
+    """Every peer on a database that can be imported, and every one that cannot or is not there."""
     found: list[Contender] = []
     missing: list[Missing] = []
     for module, distribution in MODULES.items():
+        if database is Database.POSTGRES and module in NOT_ON_POSTGRES:
+            missing.append(Missing(distribution, NOT_ON_POSTGRES[module]))
+            continue
         try:
-            found += import_module(f"{__name__}.{module}").CONTENDERS
+            entering = import_module(f"{__name__}.{module}").CONTENDERS
+            found += [one for one in entering if one.database is database]
         except ImportError as error:
             why = f"{error}; `pip install -r requirements/bench.lock` brings it"
             missing.append(Missing(distribution, why))

@@ -7,7 +7,6 @@ turn. There is no call for many events, so a long thread takes a while to build.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from google.adk.events import Event
 from google.adk.sessions import DatabaseSessionService, Session
@@ -15,6 +14,7 @@ from google.adk.sessions.base_session_service import GetSessionConfig
 from google.genai import types
 
 from benchmarks.contenders import Contender, Face, Kind
+from benchmarks.places import Place
 from benchmarks.work import WorkMessage
 
 _APP, _USER = "benchmarks", "someone"
@@ -26,8 +26,8 @@ class AdkSessions:
     def __init__(self) -> None:
         self._sessions: dict[str, Session] = {}
 
-    async def open(self, path: Path) -> None:
-        self._service = DatabaseSessionService(f"sqlite+aiosqlite:///{path}")
+    async def open(self, place: Place) -> None:
+        self._service = DatabaseSessionService(f"sqlite+aiosqlite:///{place.file}")
         await self._service.prepare_tables()
 
     async def new_thread(self) -> str:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -20,6 +19,7 @@ from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
 from benchmarks.contenders import Contender, Face, Kind
+from benchmarks.places import Place
 from benchmarks.work import WorkMessage
 
 
@@ -50,8 +50,8 @@ class Saver:
     def __init__(self) -> None:
         self._states: dict[str, _State] = {}
 
-    def open(self, path: Path) -> None:
-        self._connection = sqlite3.connect(path, check_same_thread=False)
+    def open(self, place: Place) -> None:
+        self._connection = sqlite3.connect(place.file, check_same_thread=False)
         self._saver = SqliteSaver(self._connection)
         self._saver.setup()
 
@@ -82,8 +82,8 @@ class AsyncSaver:
         self._states: dict[str, _State] = {}
         self._stack = AsyncExitStack()
 
-    async def open(self, path: Path) -> None:
-        saver = AsyncSqliteSaver.from_conn_string(str(path))
+    async def open(self, place: Place) -> None:
+        saver = AsyncSqliteSaver.from_conn_string(str(place.file))
         self._saver = await self._stack.enter_async_context(saver)
         await self._saver.setup()
 

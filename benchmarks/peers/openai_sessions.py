@@ -7,7 +7,6 @@ share one engine. They have no metadata beside an item, so ours travels inside i
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any, cast
 from uuid import uuid4
 
@@ -16,6 +15,7 @@ from agents.extensions.memory import SQLAlchemySession
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from benchmarks.contenders import Contender, Face, Kind
+from benchmarks.places import Database, Place
 from benchmarks.work import WorkMessage
 
 
@@ -45,8 +45,8 @@ class _Sessions:
 class SqliteSessions(_Sessions):
     """SQLiteSession: plain sqlite3 in worker threads."""
 
-    async def open(self, path: Path) -> None:
-        self._begin = lambda thread: SQLiteSession(thread, path)
+    async def open(self, place: Place) -> None:
+        self._begin = lambda thread: SQLiteSession(thread, place.file)
 
     async def close(self) -> None:
         for session in self._sessions.values():
@@ -54,14 +54,18 @@ class SqliteSessions(_Sessions):
 
 
 class SqlAlchemySessions(_Sessions):
-    """SQLAlchemySession over aiosqlite."""
+    """SQLAlchemySession over aiosqlite or asyncpg, with SQLAlchemy's own pool."""
 
-    async def open(self, path: Path) -> None:
-        engine = self._engine = create_async_engine(f"sqlite+aiosqlite:///{path}")
+    async def open(self, place: Place) -> None:
+        engine = self._engine = create_async_engine(_engine_url(place))
         self._begin = lambda thread: SQLAlchemySession(thread, engine=engine, create_tables=True)
 
     async def close(self) -> None:
         await self._engine.dispose()
+
+
+def _engine_url(place: Place) -> str:
+    return place.url("asyncpg") if place.dsn else f"sqlite+aiosqlite:///{place.file}"
 
 
 CONTENDERS = [
@@ -78,6 +82,15 @@ CONTENDERS = [
         kind=Kind.PEER,
         face=Face.ASYNC,
         make=SqlAlchemySessions,
+        distribution="openai-agents",
+        length_max=10_000,
+    ),
+    Contender(
+        name="openai-agents SQLAlchemySession",
+        kind=Kind.PEER,
+        face=Face.ASYNC,
+        make=SqlAlchemySessions,
+        database=Database.POSTGRES,
         distribution="openai-agents",
         length_max=10_000,
     ),

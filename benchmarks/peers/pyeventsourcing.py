@@ -1,4 +1,4 @@
-"""pyeventsourcing (`eventsourcing`), at two levels: its SQLite recorder and its aggregates.
+"""pyeventsourcing (`eventsourcing`), at two levels: its recorder and its aggregates.
 
 The recorder stores bytes under (originator, version), without model or decision. An aggregate is
 what an application of that library would write; it is held in memory between appends, which
@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
 from eventsourcing.application import Application
 from eventsourcing.domain import Aggregate, event
 from eventsourcing.persistence import StoredEvent
+from eventsourcing.postgres import PostgresApplicationRecorder, PostgresDatastore
 from eventsourcing.sqlite import SQLiteApplicationRecorder, SQLiteDatastore
+from psycopg.conninfo import conninfo_to_dict
 
 from benchmarks.contenders import Contender, Face, Kind
+from benchmarks.places import Database, Place
 from benchmarks.work import WorkMessage
 
 
@@ -28,9 +30,9 @@ class Recorder:
     def __init__(self) -> None:
         self._versions: dict[str, int] = {}
 
-    def open(self, path: Path) -> None:
-        self._datastore = SQLiteDatastore(str(path))
-        self._recorder = SQLiteApplicationRecorder(self._datastore)
+    def open(self, place: Place) -> None:
+        self._datastore: Any = SQLiteDatastore(str(place.file))
+        self._recorder: Any = SQLiteApplicationRecorder(self._datastore)
         self._recorder.create_table()
 
     def new_thread(self) -> str:
@@ -57,6 +59,25 @@ class Recorder:
         self._datastore.close()
 
 
+class PostgresRecorder(Recorder):
+    """The same on PostgreSQL, with a pool that is large enough for all writers."""
+
+    def open(self, place: Place) -> None:
+        self._datastore = PostgresDatastore(**_server(place), **POOL)
+        self._recorder = PostgresApplicationRecorder(self._datastore)
+        self._recorder.create_table()
+
+
+POOL: dict[str, Any] = {"pool_size": 5, "max_overflow": 59, "connect_timeout": 30}
+
+
+def _server(place: Place) -> dict[str, Any]:
+    """Who and where the server is, in the words of the library."""
+    given = conninfo_to_dict(place.dsn)
+    known = {key: given.get(key, "") for key in ("dbname", "host", "port", "user")}
+    return {**known, "password": given.get("password", "")}
+
+
 class Conversation(Aggregate):
     """A conversation as an aggregate."""
 
@@ -76,9 +97,11 @@ class Aggregates:
     def __init__(self) -> None:
         self._held: dict[str, Conversation] = {}
 
-    def open(self, path: Path) -> None:
-        settings = {"PERSISTENCE_MODULE": "eventsourcing.sqlite", "SQLITE_DBNAME": str(path)}
-        self._application = Application[UUID](env=settings)
+    def open(self, place: Place) -> None:
+        self._application = Application[UUID](env=self._settings(place))
+
+    def _settings(self, place: Place) -> dict[str, str]:
+        return {"PERSISTENCE_MODULE": "eventsourcing.sqlite", "SQLITE_DBNAME": str(place.file)}
 
     def new_thread(self) -> str:
         conversation = Conversation()
@@ -103,6 +126,15 @@ class Aggregates:
         self._application.close()
 
 
+class PostgresAggregates(Aggregates):
+    """The same on PostgreSQL."""
+
+    def _settings(self, place: Place) -> dict[str, str]:
+        server = {f"POSTGRES_{key.upper()}": str(value) for key, value in _server(place).items()}
+        pool = {f"POSTGRES_{key.upper()}": str(value) for key, value in POOL.items()}
+        return {"PERSISTENCE_MODULE": "eventsourcing.postgres", **server, **pool}
+
+
 CONTENDERS = [
     Contender(
         name="pyeventsourcing recorder",
@@ -116,6 +148,23 @@ CONTENDERS = [
         kind=Kind.PEER,
         face=Face.SYNC,
         make=Aggregates,
+        distribution="eventsourcing",
+        length_max=10_000,
+    ),
+    Contender(
+        name="pyeventsourcing recorder",
+        kind=Kind.PEER,
+        face=Face.SYNC,
+        make=PostgresRecorder,
+        database=Database.POSTGRES,
+        distribution="eventsourcing",
+    ),
+    Contender(
+        name="pyeventsourcing aggregate",
+        kind=Kind.PEER,
+        face=Face.SYNC,
+        make=PostgresAggregates,
+        database=Database.POSTGRES,
         distribution="eventsourcing",
         length_max=10_000,
     ),

@@ -19,6 +19,7 @@ from uuid import uuid4
 import umadb
 
 from benchmarks.contenders import Contender, Face, Kind
+from benchmarks.places import Place
 from benchmarks.work import WorkMessage
 
 _START_SECONDS_MAX = 15
@@ -27,11 +28,11 @@ _START_SECONDS_MAX = 15
 class UmaServer:
     """A server of its own, and one client."""
 
-    def open(self, path: Path) -> None:
+    def open(self, place: Place) -> None:
         port = _free_port()
-        with (path.parent / "server.log").open("wb") as log:
+        with (place.file.parent / "server.log").open("wb") as log:
             self._server = subprocess.Popen(
-                [_program(), "--listen", f"127.0.0.1:{port}", "--db-path", str(path)],
+                [_program(), "--listen", f"127.0.0.1:{port}", "--db-path", str(place.file)],
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )

@@ -6,14 +6,26 @@ from collections.abc import Callable
 
 from benchmarks.field import Plan
 from benchmarks.results import Result
-from benchmarks.works import w1_serial, w2_concurrent, w4_growth, w6_last, w8_delivery
+from benchmarks.works import (
+    w1_serial,
+    w2_concurrent,
+    w3_load,
+    w4_growth,
+    w5_whole_store,
+    w6_last,
+    w7_fork,
+    w8_delivery,
+)
 
 Run = Callable[[Plan, Result], None]
 
 WORKS: dict[str, tuple[str, Run]] = {
     "W1": (w1_serial.TITLE, w1_serial.run),
     "W2": (w2_concurrent.TITLE, w2_concurrent.run),
+    "W3": (w3_load.TITLE, w3_load.run),
     "W4": (w4_growth.TITLE, w4_growth.run),
+    "W5": (w5_whole_store.TITLE, w5_whole_store.run),
     "W6": (w6_last.TITLE, w6_last.run),
+    "W7": (w7_fork.TITLE, w7_fork.run),
     "W8": (w8_delivery.TITLE, w8_delivery.run),
 }

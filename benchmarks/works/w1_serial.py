@@ -9,12 +9,11 @@ from __future__ import annotations
 from benchmarks import goals
 from benchmarks.contenders import Face
 from benchmarks.drivers import Burst
-from benchmarks.field import Entrant, Field, Plan
+from benchmarks.field import Entrant, Plan
 from benchmarks.results import Result, Table
 from benchmarks.works import throughput
 
 TITLE = "one writer, one thread, each append awaited"
-_GOALS = {Face.SYNC: goals.SERIAL_SYNC, Face.ASYNC: goals.SERIAL_ASYNC}
 
 
 def run(plan: Plan, result: Result) -> None:
@@ -28,14 +27,14 @@ def _table(plan: Plan, result: Result, face: Face) -> Table:
         thread = entrant.driver.new_thread()
         return entrant.driver.append(thread, seconds=plan.seconds)
 
-    with Field(f"W1 {face}", plan.scratch / f"w1-{face}", plan.side_by_side(face)) as field:
+    with plan.field(f"W1 {face}", plan.side_by_side(face)) as field:
         bursts = field.rounds(plan.rounds, measure)
         table = Table(
             face.value,
             throughput.COLUMNS,
             throughput.rows(field, bursts),
             [
-                throughput.against_limit(field, bursts, _GOALS[face]),
+                throughput.against_limit(field, bursts, goals.SERIAL[plan.database, face]),
                 throughput.against_best_peer(field, bursts, goals.SERIAL_PEER),
             ],
         )

@@ -1,7 +1,7 @@
 """W6: the last 50 messages of a long thread, and of a thread with many branches.
 
-The limit reads 50 rows with sqlite3 and validates them into our own message model. It has no
-branches, so both tables compare with the same limit. Ours reads a short thread as well: a page
+The limit reads 50 rows with the plain driver and validates them into our own message model. It has
+no branches, so both tables compare with the same limit. Ours reads a short thread as well: a page
 must take the same time for any length and any number of branches.
 """
 
@@ -11,14 +11,11 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pydantic import BaseModel
-
-from benchmarks import goals
+from benchmarks import goals, limiting
 from benchmarks.contenders import Contender, Face, Kind
 from benchmarks.drivers import Burst
 from benchmarks.field import Entrant, Field, Plan
 from benchmarks.goals import Comparison, ratios
-from benchmarks.limits import plain_rows, stand_ins
 from benchmarks.results import Column, Result, Row, Table
 
 TITLE = "the last 50 messages of a thread"
@@ -49,33 +46,21 @@ Pages = dict[str, list[dict[str, Burst]]]
 def run(plan: Plan, result: Result) -> None:
     """Measure both faces, each on a long and on a branched thread."""
     size = QUICK if plan.quick else FULL
-    limit = plain_rows(_originals(plan, result), size.length)
+    limits = limiting.rows(plan.database, limiting.own_messages(plan, result), size.length)
     for face in plan.faces:
-        result.tables += _tables(plan, result, face, limit, size)
+        result.tables += _tables(plan, result, face, plan.limits(limits, face), size)
 
 
-def _originals(plan: Plan, result: Result) -> Sequence[BaseModel]:
-    """Messages of our own model for the limit to validate."""
-    for contender in plan.contenders:
-        if contender.kind is Kind.OURS:
-            with Field("W6 sample", plan.scratch / "w6-sample", [contender]) as field:
-                pages = field.each(lambda one: one.driver.sample(one.driver.new_thread(200), 200))
-            for page in pages.values():
-                found = [one for one in page if isinstance(one, BaseModel)]
-                if found:
-                    return found
-    result.notes.append("The limit validates a stand-in, since our own model could not be had.")
-    return stand_ins(200)
-
-
-def _tables(plan: Plan, result: Result, face: Face, limit: Contender, size: _Size) -> list[Table]:
-    entering = [limit, *(one for one in plan.side_by_side(face) if one.kind is not Kind.LIMIT)]
-    with Field(f"W6 {face}", plan.scratch / f"w6-{face}", entering) as field:
+def _tables(
+    plan: Plan, result: Result, face: Face, limits: list[Contender], size: _Size
+) -> list[Table]:
+    entering = [*limits, *(one for one in plan.side_by_side(face) if one.kind is not Kind.LIMIT)]
+    with plan.field(f"W6 {face}", entering) as field:
         threads = field.each(lambda one: _build(one, size))
         pages = field.rounds(plan.rounds, lambda one: _round(one, threads[one.name], plan))
         tables = [
-            _table(field, pages, LONG, f"{face}, {size.length:,} messages"),
-            _table(field, pages, BRANCHED, f"{face}, {size.branches:,} branches"),
+            _table(plan, field, pages, LONG, f"{face}, {size.length:,} messages"),
+            _table(plan, field, pages, BRANCHED, f"{face}, {size.branches:,} branches"),
         ]
     result.missing += field.failed
     return tables
@@ -104,13 +89,13 @@ def _round(entrant: Entrant, threads: Threads, plan: Plan) -> dict[str, Burst]:
     }
 
 
-def _table(field: Field, pages: Pages, which: str, title: str) -> Table:
+def _table(plan: Plan, field: Field, pages: Pages, which: str, title: str) -> Table:
     there = [one for one in field.entrants if which in pages[one.name][0]]
     rows = [
         Row(one.name, one.contender.kind, _figures(pages[one.name], which), one.durability)
         for one in there
     ]
-    return Table(title, COLUMNS, rows, _comparisons(field, pages, which))
+    return Table(title, COLUMNS, rows, _comparisons(plan, field, pages, which))
 
 
 def _figures(rounds: Sequence[dict[str, Burst]], which: str) -> dict[str, float]:
@@ -120,7 +105,7 @@ def _figures(rounds: Sequence[dict[str, Burst]], which: str) -> dict[str, float]
     }
 
 
-def _comparisons(field: Field, pages: Pages, which: str) -> list[Comparison]:
+def _comparisons(plan: Plan, field: Field, pages: Pages, which: str) -> list[Comparison]:
     ours = [one.name for one in field.of_kind(Kind.OURS)]
     limits = [one.name for one in field.of_kind(Kind.LIMIT)]
     mine = [one[which].median for name in ours for one in pages[name] if which in one]
@@ -128,6 +113,6 @@ def _comparisons(field: Field, pages: Pages, which: str) -> list[Comparison]:
     limit = [one[which].median for name in limits for one in pages[name]]
     return [
         Comparison(goals.LAST, limits[0] if limits else "", ratios(mine, limit)),
-        Comparison(goals.LAST_TIME, "", tuple(seconds * 1000 for seconds in mine)),
+        Comparison(goals.LAST_TIME[plan.database], "", tuple(seconds * 1000 for seconds in mine)),
         Comparison(goals.LAST_SAME, f"{2 * PAGE} messages", ratios(mine, short)),
     ]

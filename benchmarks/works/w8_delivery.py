@@ -6,8 +6,7 @@ the append was acknowledged: what following adds to it. (It is below zero where 
 faster than the writer's own answer.)
 
 In process, writer and subscriber share a store: two threads, or two tasks. Across processes, the
-writer is a process of its own. No peer is measured; where there is no PostgreSQL, its rows are
-missing.
+writer is a process of its own. No peer is measured.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import goals
-from benchmarks.contenders import Kind, Missing
+from benchmarks.contenders import Kind
 from benchmarks.field import Plan, say
 from benchmarks.goals import Comparison, Goal
 from benchmarks.results import Column, Result, Row, Table
@@ -72,29 +71,19 @@ def _p99(ordered: Sequence[float]) -> float:
 
 
 def run(plan: Plan, result: Result) -> None:
-    """Measure SQLite, and PostgreSQL where it is installed."""
+    """Measure on the database of the plan."""
     count = WARMING + int((1 if plan.quick else 10) * RATE)
-    file = plan.scratch / "w8"
-    file.mkdir()
-    ways = {"psycopg": f"sqlite:///{file}/chat.db"}
-    result.tables.append(_table("SQLite", ways, count, goals.DELIVERY_SQLITE, "FULL"))
-    try:
-        with _server() as urls:
-            result.tables.append(_table("PostgreSQL", urls, count, goals.DELIVERY_POSTGRES, "on"))
-    except ImportError as error:
-        result.missing.append(Missing("PostgreSQL", str(error), Kind.OURS))
-
-
-@contextmanager
-def _server() -> Iterator[dict[str, str]]:
-    from eventstore.testing.postgres_server import PostgresServer  # noqa: PLC0415 (an extra)
-
-    with PostgresServer() as server:
-        database = server.create_database()
-        yield {
-            "psycopg": server.url("psycopg", database=database),
-            "asyncpg": server.url("asyncpg", database=database),
-        }
+    across = goals.DELIVERY_ACROSS[plan.database]
+    if plan.server is not None:
+        place = plan.server.place()
+        ways = {driver: place.url(driver) for driver in ("psycopg", "asyncpg")}
+        settings = plan.server.settings()
+        result.tables.append(_table("PostgreSQL", ways, count, across, settings))
+    else:
+        file = plan.scratch / "w8"
+        file.mkdir()
+        ways = {"psycopg": f"sqlite:///{file}/chat.db"}
+        result.tables.append(_table("SQLite", ways, count, across, "FULL"))
 
 
 def _table(name: str, urls: dict[str, str], count: int, across: Goal, durability: str) -> Table:

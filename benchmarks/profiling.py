@@ -1,0 +1,79 @@
+"""Where our own time goes: W1 and W2 of ours under cProfile, instead of being timed.
+
+A profiler is kept for each thread, since the work is shared out between the caller's and the one
+that owns the connection, and what they saw is added up. A profiler slows small calls down most, so
+shares tell more than seconds do; what waits for the disk, a lock or the server shows as such.
+"""
+
+from __future__ import annotations
+
+import cProfile
+import io
+import pstats
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from benchmarks.contenders import Face
+from benchmarks.drivers import Burst
+from benchmarks.field import Entrant, Plan
+from benchmarks.works.w2_concurrent import WRITERS
+
+LINES = 25
+WORKS = ("W1", "W2")
+
+
+def profiles(plan: Plan, works: list[str]) -> Iterator[str]:
+    """The profile of each of these works and each face, as text."""
+    for work in works:
+        for face in plan.faces:
+            yield from _profile(plan, work, face)
+
+
+def _profile(plan: Plan, work: str, face: Face) -> Iterator[str]:
+    with _each_thread() as report, plan.field(f"profile {work} {face}", plan.ours(face)) as field:
+        bursts = field.each(lambda one: report(lambda: _append(one, work, plan.seconds)))
+    for name, (burst, table) in bursts.items():
+        title = f"{work} {plan.database}, {name}: {len(burst.latencies):,} appends"
+        yield f"## {title} in {burst.seconds:.2f} s under a profiler\n\n{table}\n"
+
+
+def _append(entrant: Entrant, work: str, seconds: float) -> Burst:
+    if work == "W1":
+        return entrant.driver.append(entrant.driver.new_thread(), seconds=seconds)
+    threads = [entrant.driver.new_thread() for _ in range(WRITERS)]
+    return entrant.driver.append_at_once(threads, seconds=seconds)
+
+
+@contextmanager
+def _each_thread() -> Iterator[Callable[[Callable[[], Burst]], tuple[Burst, str]]]:
+    """Profile every thread that begins from here on, and this one while it is asked to."""
+    kept: list[cProfile.Profile] = []
+
+    def begin(*_: object) -> None:
+        profile = cProfile.Profile()
+        kept.append(profile)
+        profile.enable()
+
+    def report(act: Callable[[], Burst]) -> tuple[Burst, str]:
+        for profile in kept:
+            profile.clear()  # what opening took
+        own = cProfile.Profile()
+        done = own.runcall(act)
+        return done, _table([own, *kept])
+
+    if sys.version_info < (3, 12):  # from then on there is one profiler, which sees all threads
+        threading.setprofile(begin)
+    try:
+        yield report
+    finally:
+        threading.setprofile(None)
+
+
+def _table(taken: list[cProfile.Profile]) -> str:
+    text = io.StringIO()
+    seen = [profile for profile in taken if profile.getstats()]
+    stats = pstats.Stats(*seen, stream=text)
+    stats.strip_dirs().sort_stats("tottime").print_stats(LINES)
+    return text.getvalue().strip()
