@@ -12,7 +12,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Final
 
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, EmulatedDBAPIException
 
 from eventstore.errors import OutcomeUnknown, StoreBusy, StoreUnavailable
 
@@ -28,7 +28,7 @@ _KINDS: Final = {"psycopg": ["Error"], "asyncpg": ["PostgresError", "InterfaceEr
 
 def _driver_errors() -> tuple[type[BaseException], ...]:
     """Return what the installed drivers raise. One that is not installed raises nothing."""
-    kinds: list[type[BaseException]] = [DBAPIError, OSError]
+    kinds: list[type[BaseException]] = [DBAPIError, EmulatedDBAPIException, OSError]
     for module, names in _KINDS.items():
         if find_spec(module) is not None:
             kinds += [getattr(import_module(module), name) for name in names]

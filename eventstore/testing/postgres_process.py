@@ -236,9 +236,11 @@ class ServerProcess:
             raise NoPostgres(f"{command[0]} failed: {done.stdout}{done.stderr}")
 
     def _popen(self, command: Sequence[str | Path], **streams: _Stream) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(  # noqa: S603 (the same)
-            command, start_new_session=True, **streams, **self._manner()
+        manner: dict[str, Any] = {**streams, **self._manner()}
+        started: subprocess.Popen[bytes] = subprocess.Popen(  # noqa: S603 (the same)
+            command, start_new_session=True, **manner
         )
+        return started
 
     def _manner(self) -> dict[str, Any]:
         """As whom, where and with which variables: none of ours may tell PostgreSQL anything."""

@@ -7,6 +7,7 @@ import queue
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from eventstore.testing.schedules import Delivered
 from eventstore.testing.schedules.ours import OurStore, _name
@@ -20,7 +21,7 @@ class Subscribed:
 
     def __init__(self, store, room):
         self._store = store
-        self._events = queue.Queue(room)
+        self._events: queue.Queue[Any] = queue.Queue(room)
         self._ended = threading.Event()
         self._thread = None
         self._after = None
@@ -41,7 +42,7 @@ class Subscribed:
             self._thread = threading.Thread(target=self._quietly, args=(cursor,), daemon=True)
             self._thread.start()
         assert cursor == self._after or self._after is None
-        found = []
+        found: list[Any] = []
         while len(found) < limit and not (found and self._events.empty()):
             try:
                 found.append(self._events.get(timeout=0.05))
@@ -64,7 +65,7 @@ class Subscribed:
 
 @dataclass(frozen=True)
 class _Connected:
-    connected: object
+    connected: Any
     room: int
 
     def writer(self):

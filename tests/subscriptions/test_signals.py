@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from typing import Any
 
 import pytest
 
@@ -26,7 +27,11 @@ def test_what_is_told_between_looking_and_waiting_is_not_lost():
 
 def test_what_is_told_as_the_waiter_makes_itself_known_is_not_lost():
     made: list[Signals] = []
-    signals = Signals(wanted=lambda: [one.tell() for one in made])
+
+    def tell():
+        made[0].tell()
+
+    signals = Signals(wanted=tell)
     made.append(signals)
     assert signals.wait(signals.mark, LONG) is True
 
@@ -84,7 +89,11 @@ def test_a_cancelled_task_waits_no_longer():
 
 def test_closing_ends_waits_now_and_later():
     made: list[Signals] = []
-    signals = Signals(wanted=lambda: [one.close() for one in made])
+
+    def close():
+        made[0].close()
+
+    signals = Signals(wanted=close)
     made.append(signals)
     with pytest.raises(StoreClosed):
         signals.wait(signals.mark, LONG)
@@ -96,13 +105,14 @@ def test_a_loop_that_was_closed_while_a_task_of_it_waited_hinders_nobody():
     signals = Signals()
     loop = asyncio.new_event_loop()
     waiting = signals.wait_async(signals.mark, LONG)
-    task = loop.create_task(waiting)
+    task: Any = loop.create_task(waiting)
     loop.call_soon(loop.stop)
     loop.run_forever()
     loop.close()
-    assert signals.in_demand
+    demands = [signals.in_demand]
     signals.tell()
-    assert not signals.in_demand
+    demands.append(signals.in_demand)
+    assert demands == [True, False]
     task._log_destroy_pending = False  # noqa: SLF001 (it can never end)
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 import threading
+from typing import Any
 
 import pytest
 from sqlalchemy import create_engine, event
@@ -15,6 +16,7 @@ from eventstore import (
     StoreClosed,
     UndecodableEvent,
 )
+from eventstore.storage import read as log_reading
 from eventstore.subscriptions import pages
 from tests.subscriptions.ways import (
     FOREVER,
@@ -93,7 +95,7 @@ def test_more_than_a_page_is_caught_up_with_page_by_page(opening):
 def test_filters_narrow_down_what_is_delivered(opening):
     with opening as store:
         mine = stream(1, "invoice")
-        ways = {
+        ways: dict[str, Any] = {
             "categories": {"categories": ["invoice"]},
             "stream": {"stream_id": mine},
             "types": {"types": ["Paid", "Sent"]},
@@ -115,7 +117,7 @@ def test_filters_narrow_down_what_is_delivered(opening):
 
 def test_a_filter_passes_over_what_it_does_not_want_once(opening, monkeypatch):
     lying_ahead = []
-    real = pages.read_all
+    real = log_reading.read_all
 
     def counted(tx, only, *, after):
         ahead = "SELECT count(*) FROM {events} WHERE position > ?"
@@ -229,8 +231,8 @@ def test_a_commit_of_the_applications_own_transaction_is_heard(tmp_path):
 async def test_a_commit_of_an_async_engine_is_heard(tmp_path):
     engine = create_async_engine(f"sqlite+aiosqlite:///{tmp_path}/chat.db")
     async with AsyncConversationStore.open(engine, durability="as_is") as store:
-        events = store.events.subscribe(poll_seconds=FOREVER)
-        got = asyncio.create_task(anext(events))
+        events: Any = store.events.subscribe(poll_seconds=FOREVER)
+        got: asyncio.Future[Any] = asyncio.ensure_future(anext(events))
         async with engine.begin() as connection:
             await store.events.append(
                 stream(1), named("a"), expected_version="any", connection=connection
@@ -265,7 +267,8 @@ def test_nothing_is_held_while_the_consumer_works(tmp_path):
         store.events.append(stream(1), named("a", "b"), expected_version="any")
         events = [store.events.subscribe() for _ in range(100)]
         assert {next(one).data["name"] for one in events} == {"a"}
-        pool = store._executor._connections.engine.pool  # noqa: SLF001 (nobody else can say)
+        executor: Any = store._executor  # noqa: SLF001 (nobody else can say)
+        pool = executor._connections.engine.pool  # noqa: SLF001
         assert pool.checkedout() == 1  # the one that writes
         checkpoint = sqlite3.connect(tmp_path / "chat.db")
         assert checkpoint.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0

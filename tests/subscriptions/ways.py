@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import contextmanager
+from typing import Any
 
 from eventstore import NewEvent
 
@@ -33,7 +34,7 @@ class Follower:
     """What one subscription has delivered. It may be held up, to be a slow consumer."""
 
     def __init__(self) -> None:
-        self.events = []
+        self.events: list[Any] = []
         self.error = None
         self.ended = threading.Event()
         self._changed = threading.Condition()
@@ -99,7 +100,7 @@ class AsyncWay:
     def __init__(self, store, loop) -> None:
         self.store = store
         self.loop = loop
-        self.tasks = {}
+        self.tasks: dict[Any, Any] = {}
 
     def call(self, method, *args, **options):
         async def called():
