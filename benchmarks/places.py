@@ -29,6 +29,11 @@ class Place:
             return f"sqlite:///{self.file}"
         return self.dsn.replace("postgresql:", f"postgresql+{driver}:", 1)
 
+    def settle(self) -> None:
+        """Let a server learn what its tables look like, as it does by itself within a minute."""
+        if self.dsn:
+            _tell_server(self.dsn, "VACUUM ANALYZE")
+
     def size(self) -> int:
         """Bytes of tables and indexes, after what waits in a write-ahead log has been moved."""
         return _size_on_server(self.dsn) if self.dsn else _size_of_file(self.file)
@@ -40,13 +45,19 @@ def _size_of_file(file: Path) -> int:
     return file.stat().st_size
 
 
+_SIZES = "SELECT sum(pg_total_relation_size(relid))::text FROM pg_stat_user_tables"
+
+
 def _size_on_server(dsn: str) -> int:
+    return int(_tell_server(dsn, "VACUUM", "CHECKPOINT", _SIZES))
+
+
+def _tell_server(dsn: str, *statements: str) -> str:
+    """Run statements, each on its own, and return what the last of them says."""
     import psycopg  # noqa: PLC0415 (an extra)
 
     with psycopg.connect(dsn, autocommit=True) as connection:
-        connection.execute("VACUUM")
-        connection.execute("CHECKPOINT")
-        row = connection.execute(
-            "SELECT sum(pg_total_relation_size(relid)) FROM pg_stat_user_tables"
-        ).fetchone()
-    return int(row[0]) if row else 0
+        for statement in statements:
+            done = connection.execute(statement.encode())
+        row = done.fetchone() if done.description else None
+    return str(row[0]) if row else ""

@@ -47,7 +47,9 @@ def _measured(plan: Plan, opening: Field, lengths: Sequence[int], face: Face) ->
 def _build(entrant: Entrant, lengths: Sequence[int]) -> Threads:
     say(f"W3: {entrant.name} builds its threads")
     fitting = [length for length in lengths if length <= entrant.contender.length_max]
-    return {length: entrant.driver.new_thread(length) for length in fitting}
+    threads = {length: entrant.driver.new_thread(length) for length in fitting}
+    entrant.place.settle()
+    return threads
 
 
 def _round(entrant: Entrant, threads: Threads, plan: Plan) -> dict[int, Burst]:

@@ -65,6 +65,7 @@ def _build(entrant: Entrant, lengths: tuple[int, ...]) -> _Threads:
         say(f"W4: {entrant.name} builds a thread of {length:,} messages")
         threads.built[length] = entrant.driver.new_thread(length)
         threads.stored += length
+    entrant.place.settle()
     return threads
 
 

@@ -66,6 +66,7 @@ def _build(entrant: Entrant, size: _Size) -> None:
     if entrant.contender.kind is Kind.OURS:
         for _ in range(size.threads):
             entrant.driver.new_thread(size.events - 1)
+    entrant.place.settle()
 
 
 def _passes(entrant: Entrant, size: _Size) -> Figures:

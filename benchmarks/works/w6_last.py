@@ -75,6 +75,7 @@ def _build(entrant: Entrant, size: _Size) -> Threads:
             threads[BRANCHED] = branched
     elif entrant.contender.kind is Kind.LIMIT:
         threads[BRANCHED] = threads[LONG]
+    entrant.place.settle()
     return threads
 
 

@@ -80,6 +80,7 @@ def _build(entrant: Entrant, size: _Size) -> _Threads:
     branched = driver.new_branched_thread(size.length, 2)
     if branched is None:
         raise ValueError("it has no branches")
+    entrant.place.settle()
     return _Threads(
         long=long,
         last=driver.ask(lambda store: store.tips(long))[0],
