@@ -77,7 +77,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             contenders, missing = _entries(options, Database.SQLITE)
             _announce(missing)
             return _count_syncs(contenders, options.messages, Path(scratch))
-    return max(_measure(options, database) for database in chosen)
+    try:
+        return max(_measure(options, database) for database in chosen)
+    except postgres.NoServerError as error:
+        sys.exit(str(error))
 
 
 def _measure(options: argparse.Namespace, database: Database) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from benchmarks import limits
-from benchmarks.contenders import Contender, Face, Missing
+from benchmarks.contenders import Contender, Face, Kind, Missing
 from benchmarks.field import Entrant, Plan
 from benchmarks.places import Database
 from benchmarks.results import Result
@@ -20,8 +20,10 @@ def contenders(database: Database) -> tuple[list[Contender], list[Missing]]:
     """The limits of writing."""
     if database is Database.SQLITE:
         return list(limits.CONTENDERS), []
-    from benchmarks import limits_postgres  # noqa: PLC0415 (needs the drivers)
-
+    try:
+        from benchmarks import limits_postgres  # noqa: PLC0415 (needs the drivers)
+    except ImportError as error:
+        return [], [Missing("plain drivers", f"the extra `postgres` has them: {error}", Kind.LIMIT)]
     return list(limits_postgres.CONTENDERS), []
 
 

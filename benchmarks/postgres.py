@@ -42,6 +42,10 @@ _BUSY = (
 )
 
 
+class NoServerError(Exception):
+    """There is no PostgreSQL to start."""
+
+
 @dataclass(slots=True)
 class Server:
     """A server that runs."""
@@ -116,9 +120,17 @@ class Server:
 @contextmanager
 def server() -> Iterator[Server]:
     """Start a server, look whether it is durable, and stop it at the end."""
-    from eventstore.testing.postgres_server import PostgresServer  # noqa: PLC0415 (an extra)
-
-    with PostgresServer(durable=True, max_connections=CONNECTIONS_MAX) as running:
+    try:
+        from eventstore.testing.postgres_server import NoPostgres, PostgresServer  # noqa: PLC0415
+    except ImportError as error:
+        raise NoServerError(f"the extra `postgres` is not installed: {error}") from error
+    try:
+        running = PostgresServer(durable=True, max_connections=CONNECTIONS_MAX).start()
+    except NoPostgres as error:
+        raise NoServerError(str(error)) from error
+    try:
         begun = Server(running)
         begun.settings()
         yield begun
+    finally:
+        running.stop()
