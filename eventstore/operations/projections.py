@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, Literal, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
 from eventstore.core import ids
 from eventstore.core.events import Position, StreamKey
+from eventstore.core.json_values import check_name
 from eventstore.errors import ThreadNotFound
 from eventstore.operations.catch_up import changing
 from eventstore.operations.lookups import thread_key
@@ -119,6 +120,9 @@ def _each_thread(scope: Scope, thread_id: str | None, act: Any, how: Any) -> Wal
 # -- projections that follow the log ---------------------------------------------------------------
 
 
+_NAME_MAX: Final = 255
+
+
 class FailedEvent(BaseModel):
     """The event that a projection could not apply."""
 
@@ -160,6 +164,7 @@ def read(scope: Scope, name: str, look: Callable[[Tables], T]) -> Read[T]:
     Raises:
         InvalidInput: the projection has no tables yet.
     """
+    check_name(name, "name", _NAME_MAX)
 
     def looking(tx: Transaction) -> T:
         return look(active(tx, name, scope.tenant))
@@ -221,6 +226,7 @@ def retry(scope: Scope, name: str) -> Write[int]:
     Nothing happens to the event: whoever runs the projection tries it again.
     """
     del scope
+    check_name(name, "name", _NAME_MAX)
     return changing(partial(retry_failed, name=name))
 
 

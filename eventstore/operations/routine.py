@@ -16,6 +16,7 @@ from collections.abc import Awaitable, Callable, Generator
 from functools import partial
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
+from eventstore.errors import InvalidInput
 from eventstore.execution.signals import Signals
 from eventstore.operations.operation import Read, Write
 
@@ -77,6 +78,7 @@ class Pause:
     """
 
     def __init__(self, changed: Signals, stop: threading.Event | None) -> None:
+        _check_stop(stop, threading.Event)
         self._changed = changed
         self._stop = stop
         self._since = changed.mark
@@ -96,6 +98,7 @@ class PauseAsync:
     """The same for a task."""
 
     def __init__(self, changed: Signals, stop: asyncio.Event | None) -> None:
+        _check_stop(stop, asyncio.Event)
         self._changed = changed
         self._stop = stop
         self._since = changed.mark
@@ -109,3 +112,12 @@ class PauseAsync:
 
     def _stopped(self) -> bool:
         return self._stop is not None and self._stop.is_set()
+
+
+def _check_stop(stop: object, kind: type[threading.Event | asyncio.Event]) -> None:
+    if stop is not None and not isinstance(stop, kind):
+        raise InvalidInput(
+            "stop",
+            f"expected an event, got {type(stop).__name__}",
+            f"Give a {kind.__module__.partition('.')[0]}.Event, and set it to stop.",
+        )

@@ -7,6 +7,7 @@ are errors of this library, and a plain TypeError where Python itself counts and
 
 import inspect
 import math
+import threading
 from contextlib import suppress
 from datetime import UTC, datetime
 
@@ -62,7 +63,15 @@ WRITES = ("expected_head", "expected_version", "idempotency_key", "actor", "reas
 
 STEPS = [f"runs.steps.{name}" for name in ("start", "complete", "fail", "list")]
 NOT_FOR_USERS = ("open", "close", "perform", "scope.")
-METHODS = [name for name in face_methods("ConversationStore") if not name.startswith(NOT_FOR_USERS)]
+THEIR_CODE = ("projections.read", "projections.query", "projections.register")
+"""What they are given is run: a function, SQL, a projection."""
+FOR_EVER = ("events.subscribe", "projections.run")
+"""They go on until they are stopped, so they are stopped before they begin."""
+METHODS = [
+    name
+    for name in face_methods("ConversationStore")
+    if not name.startswith((*NOT_FOR_USERS, *THEIR_CODE))
+]
 METHODS += STEPS
 
 
@@ -77,6 +86,11 @@ def store():
         opened.runs.steps.start(thread.id, f"run_{HEX}", step_id=f"step_{HEX}")
         yield opened
 
+
+RUNS: tuple[list[str], ...] = ([], ["stop"])
+"""What ``projections.catch_up`` and ``run`` take by name; their options are no writes'."""
+STOPPED = threading.Event()
+STOPPED.set()
 
 FINE = {
     "thread_id": f"thread_{HEX}",
@@ -103,9 +117,14 @@ FINE = {
 def arguments_of(method):
     """The names of a method's arguments, options of writes included, and the required ones."""
     found = inspect.signature(method).parameters.values()
-    names = [p.name for p in found if p.kind is not p.VAR_KEYWORD and p.name != "self"]
+    names = [
+        p.name
+        for p in found
+        if p.kind not in {p.VAR_KEYWORD, p.VAR_POSITIONAL} and p.name != "self"
+    ]
     if any(p.kind is p.VAR_KEYWORD for p in found):
-        names += [name for name in (*WRITES, "connection") if name not in names]
+        options = () if names in RUNS else (*WRITES, "connection")
+        names += [name for name in options if name not in names]
     needed = [p.name for p in found if p.default is p.empty and p.name in FINE]
     return names, needed
 
@@ -120,8 +139,13 @@ def tried(store, name, arguments):
     """Call a method to the end; hold that an error wrote nothing."""
     before = counted(store)
     try:
+        if name == "projections.run":
+            arguments = {**arguments, "stop": arguments.get("stop") or STOPPED}
         made = method_of(store, name)(**arguments)
-        if inspect.isgenerator(made):
+        if name in FOR_EVER:
+            if made is not None:
+                made.close()
+        elif inspect.isgenerator(made):
             list(made)
         if name == "threads.batch":
             made.__enter__()

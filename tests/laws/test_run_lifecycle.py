@@ -8,7 +8,7 @@ from eventstore import ConversationStore, Refused
 from eventstore.conversation.run_lifecycle import MOVES, TERMINAL, next_status
 
 EVENTS = sorted({event for moves in MOVES.values() for event in moves})
-STATUSES = [*MOVES, *TERMINAL]
+STATUSES = [*MOVES, *sorted(TERMINAL)]
 
 # Written out again, from the domain's table and not from the code's.
 LEGAL = {

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 
 from eventstore.core.events import RecordedEvent
+from eventstore.core.quoting import quoted
 from eventstore.errors import InvalidInput
 from eventstore.projections.catch_up.tables import WritableTables
 
@@ -166,11 +167,11 @@ class Registry:
         Raises:
             InvalidInput: it was not registered.
         """
-        found = self._known.get(name)
+        found = self._known.get(name) if isinstance(name, str) else None
         if found is None:
             raise InvalidInput(
                 "projection",
-                f"{name!r} is not registered in this process",
+                f"{quoted(name)} is not registered in this process",
                 "Register it with store.projections.register().",
             )
         return found
