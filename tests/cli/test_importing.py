@@ -88,7 +88,9 @@ def test_a_gzipped_file_is_read(run, database, tmp_path):
     assert counted(database) == (2, 7)
 
 
-@pytest.mark.parametrize("cut", [gzip.compress(b"x" * 99)[:-9], b"no gzip at all"])
+@pytest.mark.parametrize(
+    "cut", [gzip.compress(b"x" * 99)[:-9], b"no gzip at all"], ids=["cut short", "no archive"]
+)
 def test_a_damaged_archive_is_said_to_be_damaged(run, database, tmp_path, cut):
     packed = tmp_path / "trees.jsonl.gz"
     packed.write_bytes(cut)

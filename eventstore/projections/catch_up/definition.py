@@ -161,7 +161,7 @@ class Registry:
         """
         return list(self._known.values()) if names is None else [self.get(one) for one in names]
 
-    def get(self, name: str) -> Definition:
+    def get(self, name: object) -> Definition:
         """Return one projection.
 
         Raises:
