@@ -9,7 +9,7 @@ thread, and no second way of writing a transaction.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
 from sqlalchemy import URL
@@ -22,9 +22,9 @@ from eventstore.execution.async_queue import AsyncQueue
 from eventstore.execution.connections import Connections
 from eventstore.execution.database import POSTPONED, Database
 from eventstore.execution.owned import act_within_async
-from eventstore.execution.retrying import finished
+from eventstore.execution.retrying import ALONE_MAX, finished, too_many_wait
 from eventstore.execution.settings import Settings
-from eventstore.execution.signals import Signals
+from eventstore.execution.signals import Signals, are_news
 from eventstore.execution.watching import listen
 
 __all__ = ["AsyncUrlExecutor"]
@@ -56,7 +56,9 @@ class _InLoop:
         self._database = database
         self._changed = changed
         self._listening: asyncio.Task[None] | None = None
-        self._reading: set[asyncio.Future[Any]] = set()
+        self._begun: set[asyncio.Future[Any]] = set()
+        self._alone = asyncio.Semaphore(ALONE_MAX)
+        self._patience_seconds = settings.busy_timeout_seconds
         self._queue = AsyncQueue(
             self._write_batch,
             queue_max=settings.queue_max,
@@ -68,31 +70,46 @@ class _InLoop:
 
     async def _write_batch(self, requests: Sequence[Any]) -> list[Any]:
         outcomes = await greenlet_spawn(self._connections.write, requests)
-        self._changed.tell()
+        if are_news(outcomes):
+            self._changed.tell()
         return outcomes
 
     async def write(self, request: Any) -> Any:  # noqa: ANN401
         outcome = await self._queue.submit(request)
         if outcome is POSTPONED:
-            outcome = await finished(asyncio.ensure_future(self._write_alone(request)))
+            outcome = await finished(self._under_way(self._write_alone(request)))
         return outcome
 
     async def _write_alone(self, request: Any) -> Any:  # noqa: ANN401
-        outcome = await greenlet_spawn(self._connections.write_alone, request)
-        self._changed.tell()
+        try:
+            async with asyncio.timeout(self._patience_seconds):
+                await self._alone.acquire()
+        except TimeoutError:
+            raise too_many_wait() from None
+        try:
+            outcome = await greenlet_spawn(self._connections.write_alone, request)
+        finally:
+            self._alone.release()
+        if are_news([outcome]):
+            self._changed.tell()
         return outcome
+
+    def _under_way(self, work: Awaitable[T]) -> asyncio.Future[T]:
+        """Begin what is not to be left in between: closing waits for it."""
+        begun = asyncio.ensure_future(work)
+        self._begun.add(begun)
+        begun.add_done_callback(self._ended)
+        return begun
+
+    def _ended(self, begun: asyncio.Future[Any]) -> None:
+        self._begun.discard(begun)
+        if not begun.cancelled():
+            begun.exception()  # heard, if the caller was cancelled
 
     async def read(self, look: Callable[[Any], T]) -> T:
         """Read to the end even if the caller is cancelled: a connection is not left in between."""
-        reading = asyncio.ensure_future(greenlet_spawn(self._connections.read, look))
-        self._reading.add(reading)
-        reading.add_done_callback(self._read)
-        return await asyncio.shield(reading)
-
-    def _read(self, reading: asyncio.Future[Any]) -> None:
-        self._reading.discard(reading)
-        if not reading.cancelled():
-            reading.exception()  # heard, if the caller was cancelled
+        read = greenlet_spawn(self._connections.read, look)
+        return await asyncio.shield(self._under_way(read))
 
     def listen(self) -> None:
         """Hear what others commit, from now on."""
@@ -105,8 +122,8 @@ class _InLoop:
             self._listening.cancel()
             await asyncio.wait([self._listening])
         await self._queue.close()
-        if self._reading:  # a connection that is given back later is nobody's
-            await asyncio.wait(self._reading)
+        if self._begun:  # a connection that is given back later is nobody's
+            await asyncio.wait(self._begun)
         await greenlet_spawn(self._connections.close)
 
 
@@ -187,6 +204,7 @@ class AsyncUrlExecutor:
         finally:
             del self._loops[loop]
             del self._opening[loop]
+            self._guards.pop(loop, None)
             await made.close()
 
     async def write_async(self, request: Any) -> Any:  # noqa: ANN401

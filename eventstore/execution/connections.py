@@ -13,7 +13,7 @@ another transaction won a race, and nothing was written.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import Engine
@@ -75,9 +75,19 @@ class Connections:
         return (self.engine, self._writing, self._driver)
 
     def _connect(self) -> Any:  # noqa: ANN401 (a driver's connection)
-        self._writing = self.engine.raw_connection()
-        self._driver = self._writing.driver_connection
-        self._written = self._database.on_writer(self._driver)
+        """Hold a connection to write: the first of the pool that is not lost."""
+        for again in range(self._pool_size, -1, -1):
+            self._writing = self.engine.raw_connection()
+            self._driver = self._writing.driver_connection
+            try:
+                self._written = self._database.on_writer(self._driver)
+            except BaseException:
+                lost = self._database.is_lost(self._driver)
+                self._drop_writing()
+                if not (lost and again):
+                    raise
+            else:
+                break
         return self._driver
 
     # -- writing -------------------------------------------------------------------------------
@@ -108,20 +118,35 @@ class Connections:
         return outcome
 
     def _write_pooled(self, request: Any) -> list[Any]:  # noqa: ANN401
-        with self._pooled() as pooled:
+        with self._pooled_to_write() as pooled:
             driver: Any = pooled.driver_connection
             tx = self._database.on_driver(driver)
             try:
-                self._database.say(driver, self._database.begin_write)
                 outcomes = self._perform(tx, [request], True)  # noqa: FBT003
                 self._commit(driver)
             except BaseException as error:
-                self._roll_back(driver)
+                with suppress(*self._database.driver_errors):  # then it does not go back
+                    self._roll_back(driver)
                 if isinstance(error, self._database.driver_errors):
                     raise self._database.translated(error) from error
                 raise
             self._database.committed(tx)
             return outcomes
+
+    @contextmanager
+    def _pooled_to_write(self) -> Iterator[PoolProxiedConnection]:
+        """Lend a connection of the pool with a transaction open: the first that is not lost."""
+        for again in range(self._pool_size, -1, -1):
+            with self._pooled() as pooled:
+                driver: Any = pooled.driver_connection
+                try:
+                    self._database.say(driver, self._database.begin_write)
+                except self._database.driver_errors as error:
+                    if again and self._database.is_lost(driver):
+                        continue
+                    raise self._database.translated(error) from error
+                yield pooled
+                return
 
     def _begun(self) -> Any:  # noqa: ANN401
         """Return the writing connection with a transaction open, made anew if it was lost."""
@@ -139,10 +164,17 @@ class Connections:
 
     def _commit(self, driver: Any) -> None:  # noqa: ANN401
         try:
-            self._database.say(driver, "COMMIT")
+            kept = self._database.commit(driver)
         except self._database.driver_errors as error:
             open_still = self._database.in_transaction(driver)
             raise self._database.translated_commit(error, rolled_back=open_still) from error
+        if not kept:
+            raise StoreUnavailable(
+                "driver",
+                "an error of the database was passed over inside the transaction, which the"
+                " database therefore rolled back",
+                "Let the error out; nothing was written.",
+            )
 
     def _abandon(self, tx: Any) -> None:  # noqa: ANN401
         """Leave nothing of a transaction; a connection that cannot roll back is closed instead."""

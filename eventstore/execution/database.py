@@ -34,6 +34,9 @@ class Database(Protocol):
     def say(self, driver: Any, text: str) -> None:  # noqa: ANN401
         """Execute a statement that begins or ends a transaction."""
 
+    def commit(self, driver: Any) -> bool:  # noqa: ANN401
+        """Commit; return whether that is what the database did."""
+
     def in_transaction(self, driver: Any) -> bool:  # noqa: ANN401
         """Ask a driver's connection whether a transaction is open."""
 

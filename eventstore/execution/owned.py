@@ -35,7 +35,7 @@ from eventstore.execution.database import POSTPONED, Database
 from eventstore.execution.retrying import finished, tried_again, tried_again_async
 from eventstore.execution.settings import Settings
 from eventstore.execution.shared_writer import SharedWriter
-from eventstore.execution.signals import Signals
+from eventstore.execution.signals import Signals, are_news
 
 __all__ = ["OwnedAsyncEngine", "OwnedEngine", "act_within", "act_within_async"]
 
@@ -149,7 +149,8 @@ class OwnedEngine(_Owned):
 
         with self._single:
             outcomes = tried_again(self._database, attempt)
-        self.changed.tell()
+        if are_news(outcomes):
+            self.changed.tell()
         return outcomes
 
     def write(self, request: Any) -> Any:  # noqa: ANN401
@@ -238,7 +239,8 @@ class OwnedAsyncEngine(_Owned):
 
         async with self._single:
             outcomes = await tried_again_async(self._database, attempt)
-        self.changed.tell()
+        if are_news(outcomes):
+            self.changed.tell()
         return outcomes
 
     async def read_async(self, look: Callable[[Any], T]) -> T:

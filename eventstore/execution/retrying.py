@@ -6,11 +6,23 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
+from eventstore.errors import StoreBusy
 from eventstore.execution.database import Database
 
-__all__ = ["RACES_MAX", "finished", "tried_again", "tried_again_async"]
+__all__ = [
+    "ALONE_MAX",
+    "RACES_MAX",
+    "finished",
+    "too_many_wait",
+    "tried_again",
+    "tried_again_async",
+]
 
 T = TypeVar("T")
+
+ALONE_MAX: Final = 16
+"""Writes that wait at once, each on a connection of its own, for threads that others have locked.
+More of them wait without one, so that reading does not run out of connections."""
 
 RACES_MAX: Final = 20
 """Each lost race means that somebody else got ahead, so nobody loses many in a row."""
@@ -49,3 +61,8 @@ async def finished(work: asyncio.Future[T]) -> T:
         if not work.cancelled():
             work.exception()  # heard
         raise
+
+
+def too_many_wait() -> StoreBusy:
+    """Return what is told to a write that waited in vain for its turn to wait."""
+    return StoreBusy("too many writes wait for threads that other transactions have locked")

@@ -21,14 +21,14 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 from eventstore.errors import StoreClosed
 from eventstore.execution import forks
 
-__all__ = ["Signals"]
+__all__ = ["Signals", "are_news"]
 
 _SOON_SECONDS: Final = 0.25
 """How long after an application says COMMIT itself it is looked for often."""
@@ -151,3 +151,8 @@ class Signals:
 def _settle(told: asyncio.Future[None]) -> None:
     if not told.done():
         told.set_result(None)
+
+
+def are_news(outcomes: Iterable[Any]) -> bool:
+    """Tell whether events were appended: a refusal, or work on tables, is no news to followers."""
+    return any(getattr(outcome, "positions", ()) for outcome in outcomes)

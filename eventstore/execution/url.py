@@ -24,10 +24,10 @@ from eventstore.execution import forks
 from eventstore.execution.connections import Connections
 from eventstore.execution.database import POSTPONED, Database
 from eventstore.execution.owned import act_within, act_within_async
-from eventstore.execution.retrying import finished
+from eventstore.execution.retrying import ALONE_MAX, finished, too_many_wait
 from eventstore.execution.settings import Settings
 from eventstore.execution.shared_writer import SharedWriter
-from eventstore.execution.signals import Signals
+from eventstore.execution.signals import Signals, are_news
 from eventstore.execution.watching import Watcher
 
 __all__ = ["UrlExecutor"]
@@ -78,6 +78,8 @@ class UrlExecutor:
         )
         self._connections.open()
         self._readers = ThreadPoolExecutor(self._settings.readers, "eventstore-reader")
+        self._patient = ThreadPoolExecutor(ALONE_MAX, "eventstore-patient")
+        self._alone = threading.Semaphore(ALONE_MAX)
         self._writer: SharedWriter[Any, Any] = SharedWriter(
             self._write_batch,
             queue_max=self._settings.queue_max,
@@ -111,7 +113,7 @@ class UrlExecutor:
         self._passage.reopen()
 
     def after_fork(self) -> None:
-        forks.keep_for_ever(self._connections.held(), self._writer, self._readers)
+        forks.keep_for_ever(self._connections.held(), self._writer, self._readers, self._patient)
         self._closing = threading.Lock()
         self._forked = True
 
@@ -158,19 +160,26 @@ class UrlExecutor:
         outcome = await written
         if outcome is POSTPONED:
             loop = asyncio.get_running_loop()
-            return await finished(loop.run_in_executor(None, self._write_alone, request))
+            return await finished(loop.run_in_executor(self._patient, self._write_alone, request))
         return outcome
 
     def _write_batch(self, requests: Sequence[Any]) -> list[Any]:
         with self._passage, self._single:
             outcomes = self._connections.write(requests)
-        self.changed.tell()
+        if are_news(outcomes):
+            self.changed.tell()
         return outcomes
 
     def _write_alone(self, request: Any) -> Any:  # noqa: ANN401
-        with self._passage, self._single:
-            outcome = self._connections.write_alone(request)
-        self.changed.tell()
+        if not self._alone.acquire(timeout=self._settings.busy_timeout_seconds):
+            raise too_many_wait()
+        try:
+            with self._passage, self._single:
+                outcome = self._connections.write_alone(request)
+        finally:
+            self._alone.release()
+        if are_news([outcome]):
+            self.changed.tell()
         return outcome
 
     # -- reading -------------------------------------------------------------------------------
@@ -221,6 +230,7 @@ class UrlExecutor:
             if self._forked:
                 return
             self._writer.close()
+            self._patient.shutdown()
             self._readers.shutdown()
             self._passage.close()
             self._connections.close()

@@ -20,10 +20,11 @@ class HorizonHolder(BaseModel):
     pid: int
     """The server's process: ``SELECT pg_terminate_backend(pid)`` ends it."""
     transaction: str
-    state: str
+    state: str | None
     """``idle in transaction``: somebody began and left it open."""
     application: str
-    since: datetime
+    since: datetime | None
+    """None where the database user may not see what others do."""
 
 
 class Health(BaseModel):
@@ -56,6 +57,8 @@ def health(tx: Transaction) -> Health:
             transaction=holder.transaction,
             state=holder.state,
             application=holder.application,
-            since=datetime.fromtimestamp(holder.since_seconds, UTC),
+            since=None
+            if holder.since_seconds is None
+            else datetime.fromtimestamp(holder.since_seconds, UTC),
         ),
     )

@@ -165,6 +165,9 @@ class _Head:
     def state(self) -> HeadRow:
         return HeadRow(self.version, self.recorded_at_us, self.hash, self.epoch, self.xid)
 
+    def order(self) -> tuple[int, int]:
+        return self.epoch, self.xid
+
     def back_to(self, state: HeadRow) -> None:
         self.version, self.recorded_at_us, self.hash, self.epoch, self.xid = state
 
@@ -245,6 +248,8 @@ class _Batch:
         self._keys: dict[tuple[StreamKey, str], Sequence[Any]] = {}
         self._placing: Placing
         self._absent: list[StreamKey] = []
+        self._floor = (0, 0)
+        """Order key of the streams that the request being taken looks at: it comes after them."""
 
     def take_all(self, *, patient: bool) -> list[Outcome | Postponed]:
         held = self._take_heads(patient=patient)
@@ -267,6 +272,8 @@ class _Batch:
         many = len(request.commands) > 1
         mark = deciding.mark(request) if many else None
         head = self._heads[request.stream]
+        if not self._tx.ordering.alone:
+            self._floor = max(self._heads[key].order() for key in self._concerned(request))
         before = head.state()
         rows = len(self._event_rows)
         try:
@@ -353,7 +360,7 @@ class _Batch:
             head.tenant = intern_tenant(self._tx, head.key.tenant)
             head.category = intern_category(self._tx, head.key.category)
         placing = self._placing
-        order = max((placing.epoch, placing.xid), (head.epoch, head.xid))
+        order = max((placing.epoch, placing.xid), self._floor)
         position = placing.next()
         self._event_rows.append(
             (

@@ -45,10 +45,10 @@ class Holder(NamedTuple):
 
     pid: int
     transaction: str
-    state: str
+    state: str | None
     application: str
-    since_seconds: float
-    """When it began, in seconds since 1970."""
+    since_seconds: float | None
+    """When it began, in seconds since 1970; None where we may not see it."""
 
 
 class Placing(Protocol):

@@ -72,6 +72,14 @@ class PostgresDatabase:
         else:
             driver.execute(text)
 
+    def commit(self, driver: Any) -> bool:  # noqa: ANN401
+        """Commit; a transaction in which a statement failed answers ROLLBACK, and no error."""
+        if _is_asyncpg(driver):
+            told: str | None = await_only(driver.execute("COMMIT"))
+        else:
+            told = driver.execute("COMMIT").statusmessage
+        return told == "COMMIT"
+
     def prepare(self, connection: Any) -> None:  # noqa: ANN401
         """Let BEGIN and COMMIT be said, not implied, on a connection of ours."""
         connection.autocommit = True

@@ -86,6 +86,8 @@ _GONE: Final = (
     "the connection to the server could not be made, or was lost",
     "Check that the server runs and can be reached; nothing was written.",
 )
+_MISUSED: Final = {"ProgrammingError", "DataError", "NotSupportedError"}
+"""Kinds of errors that come from the driver itself and say nothing of the connection."""
 _GONE_CLASSES: Final = ("08", "57P")
 
 
@@ -100,6 +102,7 @@ _REFUSED_TO_CONNECT: Final = {
     "password authentication failed": "28P01",
     "no password supplied": "28P01",
     "no pg_hba.conf entry": "28000",
+    'FATAL:  role "': "28000",
     "does not exist": "3D000",
     "too many clients": "53300",
     "remaining connection slots": "53300",
@@ -121,10 +124,13 @@ def sqlstate(error: BaseException) -> str | None:
 
 def translated(error: BaseException, *, on_own_connection: bool = False) -> BaseException:
     """Return what the caller gets for an error before COMMIT was sent."""
-    if _driver_error(error) is None:
+    driver = _driver_error(error)
+    if driver is None:
         return error
     code = sqlstate(error)
-    if code is None or code.startswith(_GONE_CLASSES):
+    if code is None:
+        return _without_code(driver)
+    if code.startswith(_GONE_CLASSES):
         return StoreUnavailable(*_GONE)
     if code in _RACES:
         return (StoreBusy if on_own_connection else Raced)(_RACES[code])
@@ -133,6 +139,14 @@ def translated(error: BaseException, *, on_own_connection: bool = False) -> Base
     if code in _UNAVAILABLE:
         return StoreUnavailable(*_UNAVAILABLE[code])
     return StoreUnavailable("driver", f"the database failed with SQLSTATE {code}", "See __cause__.")
+
+
+def _without_code(driver: BaseException) -> StoreUnavailable:
+    """Return what the caller gets where no server said what was wrong."""
+    if _MISUSED & {kind.__name__ for kind in type(driver).__mro__}:
+        refused = f"the driver refused the call with {type(driver).__name__}"
+        return StoreUnavailable("driver", refused, "See __cause__.")
+    return StoreUnavailable(*_GONE)
 
 
 def translated_commit(error: BaseException, *, rolled_back: bool) -> BaseException:

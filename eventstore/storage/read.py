@@ -163,7 +163,8 @@ def _selected(tx: Transaction, only: Filter) -> tuple[list[str], list[Any]] | No
         tenant = find_tenant(tx, only.tenant)
         if tenant is None:
             return None
-        conditions.append("tenant = ?")
+        # "+ 0" keeps the index of the order in use: that of streams would sort the whole tenant.
+        conditions.append("tenant = ?" if only.stream else "tenant + 0 = ?")
         parameters.append(tenant)
     if only.stream is not None:
         place = _place(tx, only.stream)
@@ -176,7 +177,7 @@ def _selected(tx: Transaction, only: Filter) -> tuple[list[str], list[Any]] | No
         known = [number for number in numbers if number is not None]
         if not known:
             return None
-        conditions.append(f"category IN ({', '.join('?' * len(known))})")
+        conditions.append(f"category + 0 IN ({', '.join('?' * len(known))})")
         parameters += known
     if only.types is not None:
         conditions.append(f"type IN ({', '.join('?' * len(only.types))})")

@@ -181,6 +181,11 @@ class SqliteDatabase:
         """Execute a statement that begins or ends a transaction."""
         driver.execute(text)
 
+    def commit(self, driver: sqlite3.Connection) -> bool:
+        """Commit what is open; it is kept unless that raises."""
+        driver.execute("COMMIT")
+        return True
+
     def in_transaction(self, driver: Any) -> bool:  # noqa: ANN401 (sqlite3's or aiosqlite's)
         """Ask the driver: SQLAlchemy knows what it was told, and not every driver begins then."""
         return bool(driver.in_transaction)

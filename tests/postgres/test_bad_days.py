@@ -3,7 +3,7 @@
 import asyncio
 import subprocess
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import psycopg
 import pytest
@@ -17,6 +17,7 @@ from eventstore import (
     StoreBusy,
     StoreUnavailable,
 )
+from eventstore.projections.catch_up import projection
 from eventstore.testing.conformance import blocking
 from eventstore.testing.postgres_binaries import find_binaries
 from eventstore.testing.postgres_process import PASSWORD_USER
@@ -246,6 +247,71 @@ def test_a_thread_that_is_let_go_in_time_is_written_to(url, admin, way):
         assert texts(store, held.id) == ["first", "second"]
         connection.close()
     engine.dispose()
+
+
+def test_a_write_whose_connection_dies_while_it_waits_wrote_nothing(url, admin, way):
+    engine = create_engine(url)
+    with open_at(url, way, busy_timeout_seconds=SECONDS) as store, engine.connect() as mine:
+        held = store.threads.create()
+        mine.exec_driver_sql("SELECT * FROM streams FOR UPDATE")
+        told = []
+
+        def wait():
+            with pytest.raises(StoreUnavailable) as caught:
+                say(store, held.id, "lost")
+            told.append(caught.value.reason)
+
+        waiting = threading.Thread(target=wait)
+        waiting.start()
+        ended = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE NOT granted"
+        while not admin.execute(ended).fetchall():
+            assert waiting.is_alive()
+        waiting.join(SECONDS)
+        assert told == ["connection_lost"]
+        mine.rollback()
+        say(store, held.id, "after")
+        assert texts(store, held.id) == ["after"]
+    engine.dispose()
+
+
+def test_lost_connections_are_made_again_for_a_write_that_waits(url, admin, way):
+    engine = create_engine(url)
+    with open_at(url, way, busy_timeout_seconds=SECONDS) as store:
+        held = store.threads.create()
+        for _ in range(5):
+            store.threads.get(held.id)
+        admin.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        with engine.connect() as mine:
+            mine.exec_driver_sql("SELECT * FROM streams FOR UPDATE")
+            waiting = threading.Thread(target=say, args=(store, held.id, "in the end"))
+            waiting.start()
+            while not admin.execute("SELECT 1 FROM pg_locks WHERE NOT granted").fetchall():
+                assert waiting.is_alive()
+            mine.rollback()
+            waiting.join(SECONDS)
+        assert texts(store, held.id) == ["in the end"]
+    engine.dispose()
+
+
+def test_an_error_that_is_passed_over_inside_a_transaction_is_told_of(url, way):
+    """The server answers COMMIT with ROLLBACK then, and that is no error to a driver."""
+    with open_at(url, way) as store:
+
+        def passing_over(tables, _):
+            with suppress(Exception):
+                tables.run("INSERT INTO {seen} (n) VALUES (?)", [1])
+
+        made = "CREATE TABLE {seen} (n INTEGER PRIMARY KEY)"
+        store.threads.create()
+        store.threads.create()
+        store.projections.register(
+            projection("careless", tables=("seen",), create=made)(passing_over)
+        )
+        with pytest.raises(StoreUnavailable, match="passed over"):
+            store.projections.catch_up()
 
 
 def test_two_transactions_that_wait_for_each_other_are_told(url):

@@ -103,6 +103,18 @@ def test_a_younger_transaction_that_commits_first_waits_to_be_seen(store, engine
     assert [event.stream_id for event in found] == [early.id, late.id]
 
 
+def test_a_fork_comes_after_what_it_was_made_of(store, engine):
+    """Also where its transaction is the older one."""
+    thread = store.threads.create()
+    with engine.connect() as older:
+        older.exec_driver_sql("SELECT pg_current_xact_id()")
+        said = say(store, thread.id, "inherited")
+        fork = store.threads.fork(thread.id, at_message=said.id, connection=older)
+        older.commit()
+    last, forked = list(store.events.read_all())[-2:]
+    assert (last.stream_id, forked.stream_id) == (thread.id, fork.id)
+
+
 def test_who_holds_readers_back_is_named(store, engine):
     thread = store.threads.create()
     assert store.health().held_back_by is None
