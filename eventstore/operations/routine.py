@@ -78,7 +78,7 @@ class Pause:
     """
 
     def __init__(self, changed: Signals, stop: threading.Event | None) -> None:
-        _check_stop(stop, threading.Event)
+        _check_stop(stop)
         self._changed = changed
         self._stop = stop
         self._since = changed.mark
@@ -98,7 +98,7 @@ class PauseAsync:
     """The same for a task."""
 
     def __init__(self, changed: Signals, stop: asyncio.Event | None) -> None:
-        _check_stop(stop, asyncio.Event)
+        _check_stop(stop)
         self._changed = changed
         self._stop = stop
         self._since = changed.mark
@@ -114,10 +114,11 @@ class PauseAsync:
         return self._stop is not None and self._stop.is_set()
 
 
-def _check_stop(stop: object, kind: type[threading.Event | asyncio.Event]) -> None:
-    if stop is not None and not isinstance(stop, kind):
+def _check_stop(stop: object) -> None:
+    """Let any event stop a routine, of a thread, a task or a process."""
+    if stop is not None and not callable(getattr(stop, "is_set", None)):
         raise InvalidInput(
             "stop",
             f"expected an event, got {type(stop).__name__}",
-            f"Give a {kind.__module__.partition('.')[0]}.Event, and set it to stop.",
+            "Give an Event; set it to stop.",
         )
