@@ -11,9 +11,11 @@ reads now: amended ones by their last wording; removed ones, what hangs below th
 threads not until they are restored. A message that a fork inherits is found in its source; in the
 fork, too, once the fork has a wording of its own.
 
-Words are compared without regard to case; there is no stemming, in no language, so that a word
-means the same on both databases. The text parts of a message count, up to 100,000 characters
-(PostgreSQL takes no more than a megabyte of words).
+Words are compared without regard to case; there is no stemming, in no language. What a word is
+differs at the edges: FTS5 splits at whatever is no letter or digit, PostgreSQL keeps addresses,
+paths and signed numbers together, leaves out markup, and folds the case of letters beyond ASCII as
+its locale does. The text parts of a message count, up to 100,000 characters (PostgreSQL takes no
+more than a megabyte of words).
 
 **Erasure.** An index keeps words of texts that are gone until it is merged. FTS5 learned to
 overwrite them (``secure-delete``) in SQLite 3.42; before, and on PostgreSQL until its vacuum, only
