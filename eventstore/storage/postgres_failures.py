@@ -136,9 +136,8 @@ def translated(error: BaseException, *, on_own_connection: bool = False) -> Base
         return (StoreBusy if on_own_connection else Raced)(_RACES[code])
     if code in _BUSY:
         return StoreBusy(_BUSY[code])
-    if code in _UNAVAILABLE:
-        return StoreUnavailable(*_UNAVAILABLE[code])
-    return StoreUnavailable("driver", f"the database failed with SQLSTATE {code}", "See __cause__.")
+    other = ("driver", f"the database failed with SQLSTATE {code}", "See __cause__.")
+    return StoreUnavailable(*_UNAVAILABLE.get(code, other))
 
 
 def _without_code(driver: BaseException) -> StoreUnavailable:
