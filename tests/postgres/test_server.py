@@ -41,8 +41,9 @@ def is_listening(port):
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def folders():
-    return set(Path(tempfile.gettempdir()).glob("eventstore-postgres-*"))
+def folder_of(server):
+    """Where its data is; other tests have servers of their own beside it."""
+    return server._run._folder  # noqa: SLF001 (nobody else needs to know)
 
 
 @pytest.fixture(scope="module")
@@ -136,13 +137,12 @@ def test_it_is_durable_unless_told_otherwise(own):
 
 
 def test_stopping_it_leaves_nothing():
-    before = folders()
     with PostgresServer() as running:
-        port = running.port
+        port, folder = running.port, folder_of(running)
         assert is_listening(port)
-        assert folders() > before
+        assert folder.exists()
     assert not is_listening(port)
-    assert folders() == before
+    assert not folder.exists()
     running.stop()  # a second time does nothing
 
 
@@ -150,14 +150,13 @@ ORPHAN = """
 import time
 from eventstore.testing.postgres_server import PostgresServer
 server = PostgresServer().start()
-print(server.port, flush=True)
+print(server.port, server._run._folder, flush=True)
 input()
 """
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT, None], ids=str)
 def test_it_ends_with_the_process_that_started_it(how):
-    before = folders()
     with subprocess.Popen(
         [sys.executable, "-c", ORPHAN],
         stdin=subprocess.PIPE,
@@ -165,12 +164,13 @@ def test_it_ends_with_the_process_that_started_it(how):
         stderr=subprocess.DEVNULL,
         cwd=PROJECT,
     ) as process:
-        port = int(process.stdout.readline() if process.stdout else 0)
-        assert is_listening(port)
+        assert process.stdout is not None
+        port, folder = process.stdout.readline().decode().split()
+        assert is_listening(int(port))
         if how is not None:
             process.send_signal(how)
-    eventually(lambda: not is_listening(port))
-    eventually(lambda: folders() <= before)
+    eventually(lambda: not is_listening(int(port)))
+    eventually(lambda: not Path(folder).exists())
 
 
 def test_a_fork_does_not_stop_the_server_of_its_parent(own):
@@ -210,11 +210,13 @@ def test_without_any_server_it_says_what_to_install(monkeypatch):
         PostgresServer().start()
 
 
-def test_a_setting_it_does_not_know_is_shown_in_its_own_words():
-    before = folders()
-    with pytest.raises(NoPostgres, match="unrecognized configuration parameter"):
-        PostgresServer(settings={"no_such_setting": "1"}).start()
-    assert folders() == before
+def test_a_setting_it_does_not_know_is_shown_in_its_own_words(monkeypatch):
+    with tempfile.TemporaryDirectory() as private:
+        Path(private).chmod(0o755)  # for the user that it runs as
+        monkeypatch.setattr(tempfile, "tempdir", private)
+        with pytest.raises(NoPostgres, match="unrecognized configuration parameter"):
+            PostgresServer(settings={"no_such_setting": "1"}).start()
+        assert list(Path(private).iterdir()) == []
 
 
 def test_a_given_server_is_used_and_not_touched(server, monkeypatch):
