@@ -34,7 +34,7 @@ demo: setup ## Show the store at work
 	@echo "==> Running: eventstore demo"
 	@$(BIN)/eventstore demo
 
-test: setup lint types pytest ## Check style and types and run all tests (under 6 minutes)
+test: setup lint types pytest ## Check style and types and run all tests (some 8 minutes on 2 cores)
 
 test-all: test ## The same, then the tests on every other supported Python that is installed
 	@ran=$$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])'); \

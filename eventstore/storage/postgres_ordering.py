@@ -45,7 +45,7 @@ _TAKE: Final = (
 )
 _DRAW: Final = (
     "SELECT (SELECT epoch FROM {epochs}), pg_current_xact_id()::text::int8,"
-    " nextval('{positions}'), pg_notify(?, '')"
+    " nextval('{positions}'), pg_notify(?, '')::text"
 )
 
 
@@ -54,12 +54,11 @@ def _take_and_draw(take: str) -> str:
 
     The second part has to count the first one's rows before it draws: that is what makes it wait.
     """
-    draw = _DRAW.replace("pg_notify(?, '')", "pg_notify(?, '')::text")
     return (
         f"WITH taken AS MATERIALIZED ({take}), locked AS MATERIALIZED (SELECT count(*) FROM taken)"
         " SELECT tenant, category, stream, version, recorded_at, hash, epoch, xid FROM taken"
         " UNION ALL SELECT NULL, NULL, NULL, drawn.position, NULL, NULL, drawn.epoch, drawn.xid"
-        f" FROM ({draw} FROM locked, generate_series(1, ?)) AS drawn (epoch, xid, position, told)"
+        f" FROM ({_DRAW} FROM locked, generate_series(1, ?)) AS drawn (epoch, xid, position, told)"
     )
 
 
