@@ -127,6 +127,21 @@ def test_no_permission_to_write(url, stranger, admin, way):
         assert list(store.threads.list()) == []
 
 
+def test_a_user_who_may_not_see_others_is_told_what_can_be_seen(url, stranger, admin, way):
+    with open_at(url, way):
+        pass
+    who = sql.Identifier(str(make_url(stranger).username))
+    admin.execute(sql.SQL("GRANT SELECT ON ALL TABLES IN SCHEMA public TO {}").format(who))
+    with (
+        psycopg.connect(make_url(url).set(drivername="postgresql").render_as_string()) as other,
+        open_at(stranger, way, migrate="check") as store,
+    ):
+        other.execute("SELECT pg_current_xact_id()")
+        held = store.health().held_back_by
+        assert held is not None
+        assert (held.pid, held.since) == (other.info.backend_pid, None)
+
+
 def test_the_server_allows_no_more_connections(way):
     with PostgresServer(durable=False, max_connections=8) as server:
         held = [psycopg.connect(server.dsn()) for _ in range(8)]
