@@ -24,8 +24,10 @@ from pathlib import Path
 PYTHON_OLDEST = (3, 11)
 PROJECT = Path(__file__).resolve().parent.parent
 
-# Hashes are demanded for every file. Wheels alone are not: some platforms have to build a few.
-PIP_LOCKED = ("install", "--require-hashes", "--requirement")
+# Hashes are demanded for every file. Wheels alone are not: some platforms have to build a few. The
+# lock names everything, so nothing is resolved again: older pips look past the lock for a package
+# that another one asks for with an extra, and then refuse what they find because it has no hash.
+PIP_LOCKED = ("install", "--require-hashes", "--no-deps", "--requirement")
 # The build backend comes out of the lock, so that no build reaches for an unpinned one.
 PIP_EDITABLE = ("install", "--no-deps", "--no-build-isolation", "--editable", str(PROJECT))
 
@@ -43,6 +45,7 @@ def main(venv: Path, lock: Path) -> None:
         create(venv)
         step(f"Installing the locked packages of {lock}", lambda: pip(venv, *PIP_LOCKED, str(lock)))
     step("Installing the library, editable", lambda: pip(venv, *PIP_EDITABLE))
+    pip(venv, "check")
     stamp.write_text(json.dumps(wanted, indent=2) + "\n", encoding="utf-8")
 
 
