@@ -107,6 +107,9 @@ class AssistantDeciding:
     def back_to(self, request: AppendRequest, mark: int) -> None:
         del self._history(request.stream)[mark:]
 
+    def summary(self, _: StreamKey) -> None:
+        """Nothing is kept beside the head."""
+
     def write(self) -> None:
         for stream in self._changed:
             history = self._events[stream]

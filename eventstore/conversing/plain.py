@@ -45,5 +45,8 @@ class PlainDeciding:
     def back_to(self, request: AppendRequest, mark: object) -> None:
         """Nothing was folded."""
 
+    def summary(self, _: StreamKey) -> None:
+        """Nothing is kept beside the head."""
+
     def write(self) -> None:
         """Nothing is projected."""

@@ -125,6 +125,11 @@ class ThreadDeciding:
         self._view(request.stream).back_to(view)
         self._index.back_to(index)
 
+    def summary(self, stream: StreamKey) -> bytes | None:
+        """Return the thread's head: it moves with every message, as the stream's does."""
+        thread = self._view(stream).thread
+        return None if thread is None else thread.head
+
     def write(self) -> None:
         rows = [row for view in self._written.values() for row in view.take_changed()]
         write_rows(self._tx, rows)

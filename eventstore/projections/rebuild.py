@@ -28,6 +28,7 @@ from eventstore.projections.indexes import (
     stored_entries,
 )
 from eventstore.projections.stored_thread import ROW_TABLES, write_rows
+from eventstore.projections.threads import move_head
 from eventstore.storage.append import Log
 from eventstore.storage.interning import find_tenant
 from eventstore.storage.transaction import Transaction
@@ -71,11 +72,13 @@ def rebuild_thread(tx: Transaction, log: Log, stream: StreamKey) -> int:
     if tenant is None:
         return 0
     index = ContentIndex()
-    rows, _ = _expected_rows(tx, log, stream, index)
+    rows, state = _expected_rows(tx, log, stream, index)
     for table, _ in ROW_TABLES.values():
         table.clear(tx, tenant, stream.id)
     clear_indexes(tx, tenant, stream.id)
     write_rows(tx, ((tenant, stream.id, row) for row in rows.values()))
+    if state is not None and state.thread is not None:
+        move_head(tx, tenant, state.thread)
     index.write(tx)
     return len(rows)
 

@@ -30,13 +30,19 @@ class RowTable(Generic[R]):
         values: Sequence[str],
         encode: Callable[[R], tuple[Any, ...]],
         decode: Callable[[Sequence[Any]], R],
+        select: str | None = None,
     ) -> None:
-        """``encode`` returns key and values in order, ``decode`` takes them back, thread first."""
+        """``encode`` returns key and values in order, ``decode`` takes them back, thread first.
+
+        ``select`` reads what ``decode`` takes where that is more than the table's own columns.
+        """
         self.name = name
         self.encode = encode
         self.decode = decode
         self.columns = ["thread", *key, *values]
         self._texts = self._made_texts(name, key, values)
+        if select is not None:
+            self._texts = self._texts._replace(select=select)
 
     @staticmethod
     def _made_texts(name: str, key: Sequence[str], values: Sequence[str]) -> _Texts:

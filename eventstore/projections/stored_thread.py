@@ -42,7 +42,7 @@ from eventstore.projections.marks import LABELS, TOUCHES
 from eventstore.projections.messages import MESSAGES, decode_message
 from eventstore.projections.row_table import RowTable
 from eventstore.projections.runs import OPEN_RUNS, RUNS, STEPS
-from eventstore.projections.threads import HEADS, THREADS, HeadMove
+from eventstore.projections.threads import THREADS
 from eventstore.projections.tree_tables import BRANCH_POINTS, SEGMENTS
 from eventstore.storage import read
 from eventstore.storage.append import Log
@@ -124,7 +124,8 @@ class StoredThread:
         known = self._known[ThreadRow]
         if None in known:
             return known[None]  # type: ignore[no-any-return]
-        return self._row(ThreadRow, None, "true")  # type: ignore[no-any-return]
+        self._stored = self._row(ThreadRow, None, "true")
+        return self._stored
 
     def message(self, message_id: bytes) -> MessageRow | None:
         row: MessageRow | None = self._row(MessageRow, message_id, "message = ?", message_id)
@@ -358,7 +359,7 @@ class StoredThread:
         self._forget()
         self._events = dict(events)  # those of this batch are not in the log yet
 
-    def take_changed(self) -> list[tuple[int, bytes, Row | HeadMove]]:
+    def take_changed(self) -> list[tuple[int, bytes, Row]]:
         """Return every row that differs from the database, with tenant and thread, to be written.
 
         From then on they count as read: a view that is kept for the next transaction starts with
@@ -370,7 +371,7 @@ class StoredThread:
         thread = changed.get((ThreadRow, None))
         if thread is not None:
             if self._stored is not None and _only_head_moved(self._stored, thread):
-                changed[ThreadRow, None] = HeadMove(thread)
+                del changed[ThreadRow, None]  # it is written with the stream's head
             self._stored = thread
         self._tenant = find_tenant(self._tx, self._tenant_name)
         assert self._tenant is not None  # noqa: S101 (the event that changed a row interned it)
@@ -404,14 +405,13 @@ class StoredThread:
             points[point.place] = point
 
 
-def write_rows(tx: Transaction, rows: Iterable[tuple[int, bytes, Row | HeadMove]]) -> None:
+def write_rows(tx: Transaction, rows: Iterable[tuple[int, bytes, Row]]) -> None:
     """Write rows of many threads, one statement a table."""
     by_kind: dict[type[Any], list[tuple[int, bytes, Any]]] = {}
     for entry in rows:
         by_kind.setdefault(type(entry[2]), []).append(entry)
     for kind, entries in by_kind.items():
-        table = HEADS if kind is HeadMove else ROW_TABLES[kind][0]
-        table.write(tx, entries)
+        ROW_TABLES[kind][0].write(tx, entries)
 
 
 def _only_head_moved(before: ThreadRow, after: ThreadRow) -> bool:

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any, Final, NamedTuple
+from collections.abc import Sequence
+from typing import Any, Final
 
 from eventstore.conversation.rows import ForkPoint, Place, ThreadRow
+from eventstore.core import ids
 from eventstore.projections.row_table import RowTable
-from eventstore.storage.statements import Update
 from eventstore.storage.transaction import Transaction
 
-__all__ = ["HEADS", "THREADS", "HeadMove"]
+__all__ = ["THREADS", "move_head"]
 
 
 def _encode(row: ThreadRow) -> tuple[Any, ...]:
     fork = row.fork
     return (
-        row.version,
         row.created_position,
         row.created_at_us,
-        row.updated_at_us,
-        row.head,
         int(row.archived),
         int(row.deleted),
         int(row.changed),
@@ -37,12 +34,12 @@ def _encode(row: ThreadRow) -> tuple[Any, ...]:
 
 
 def _decode(columns: Sequence[Any]) -> ThreadRow:
-    """Decode; the first column is the thread's id."""
+    """Decode; the thread's id and what stands in ``streams`` come first."""
     fork = None
     if columns[12] is not None:
         source, message, hop, segment, depth, version = columns[12:18]
         fork = ForkPoint(source, message, Place(hop, segment, depth), version)
-    thread_id, version, created_position, created_at_us, updated_at_us, head = columns[:6]
+    thread_id, version, updated_at_us, head, created_position, created_at_us = columns[:6]
     return ThreadRow(
         thread_id,
         version,
@@ -61,54 +58,44 @@ def _decode(columns: Sequence[Any]) -> ThreadRow:
     )
 
 
+_VALUES: Final = (
+    "created_position",
+    "created_at",
+    "archived",
+    "deleted",
+    "changed",
+    "open_runs",
+    "queued_messages",
+    "removed_messages",
+    "fork_thread",
+    "fork_message",
+    "fork_hop",
+    "fork_segment",
+    "fork_depth",
+    "fork_version",
+    "projection_version",
+)
+_CATEGORY: Final = f"(SELECT id FROM {{categories}} WHERE name = '{ids.THREAD}')"
+
 THREADS: Final = RowTable[ThreadRow](
     "threads",
     key=(),
-    values=(
-        "version",
-        "created_position",
-        "created_at",
-        "updated_at",
-        "head",
-        "archived",
-        "deleted",
-        "changed",
-        "open_runs",
-        "queued_messages",
-        "removed_messages",
-        "fork_thread",
-        "fork_message",
-        "fork_hop",
-        "fork_segment",
-        "fork_depth",
-        "fork_version",
-        "projection_version",
-    ),
+    values=_VALUES,
     encode=_encode,
     decode=_decode,
+    select=(
+        "SELECT t.thread, s.version, s.recorded_at, s.summary,"
+        f" {', '.join(f't.{name}' for name in _VALUES)} FROM {{threads}} t JOIN {{streams}} s"
+        f" ON s.tenant = t.tenant AND s.category = {_CATEGORY} AND s.stream = t.thread"
+        " WHERE t.tenant = ? AND t.thread = ?"
+    ),
+)
+
+_MOVE: Final = (
+    f"UPDATE {{streams}} SET summary = ? WHERE tenant = ? AND category = {_CATEGORY} AND stream = ?"
 )
 
 
-class HeadMove(NamedTuple):
-    """A thread's row of which only the head moved, as it does with every message."""
-
-    row: ThreadRow
-
-
-class _Heads:
-    """Writes three columns instead of twenty, in half the time: the most frequent change of all."""
-
-    _UPDATE: Final = Update("threads", ("version", "updated_at", "head"), ("tenant", "thread"))
-
-    def write(self, tx: Transaction, moves: Iterable[tuple[int, bytes, HeadMove]]) -> None:
-        """Update the rows of threads that exist."""
-        tx.write(
-            self._UPDATE,
-            [
-                (move.row.version, move.row.updated_at_us, move.row.head, tenant, thread)
-                for tenant, thread, move in moves
-            ],
-        )
-
-
-HEADS: Final = _Heads()
+def move_head(tx: Transaction, tenant: int, row: ThreadRow) -> None:
+    """Write the head of a thread that was rebuilt; an append writes it with the stream's own."""
+    tx.run(_MOVE, (row.head, tenant, row.thread_id))

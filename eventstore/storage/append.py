@@ -120,6 +120,9 @@ class Deciding(Protocol):
     def back_to(self, request: AppendRequest, mark: Any) -> None:  # noqa: ANN401
         """Forget what was folded since a mark."""
 
+    def summary(self, stream: StreamKey) -> bytes | None:
+        """Return what is kept beside the head of a stream, and so costs no row of its own."""
+
     def write(self) -> None:
         """Write the changed rows of the whole batch."""
 
@@ -205,8 +208,8 @@ _INSERT_EVENT = Insert(
         "hash",
     ),
 )
-_INSERT_HEAD = Insert("streams", (*_HEAD, *_KEY))
-_UPDATE_HEAD = Update("streams", _HEAD, _KEY)
+_INSERT_HEAD = Insert("streams", (*_HEAD, "summary", *_KEY))
+_UPDATE_HEAD = Update("streams", (*_HEAD, "summary"), _KEY, whole=True)
 _FIND_KEY = (
     "SELECT salt, digest, first_version, last_version, ends FROM {idempotency_keys}"
     " WHERE tenant = ? AND category = ? AND stream = ? AND key = ?"
@@ -486,7 +489,7 @@ class _Batch:
             for statement, new in ((_INSERT_HEAD, True), (_UPDATE_HEAD, False)):
                 moved = [head for head in self._moved.values() if head.new is new]
                 if moved:
-                    tx.write(statement, [_head_row(head) for head in moved])
+                    tx.write(statement, [self._head_row(head) for head in moved])
             tx.write(_INSERT_EVENT, rows)
             for head in self._moved.values():
                 head.new = False
@@ -497,9 +500,9 @@ class _Batch:
             tx.write(_INSERT_KEY, self._key_rows)
             self._key_rows = []
 
-
-def _head_row(head: _Head) -> tuple[Any, ...]:
-    return (*head.state(), head.tenant, head.category, head.key.id)
+    def _head_row(self, head: _Head) -> tuple[Any, ...]:
+        summary = self._deciding(head.key.category).summary(head.key)
+        return (*head.state(), summary, head.tenant, head.category, head.key.id)
 
 
 def _ends(kept: bytes | None, last: int) -> Sequence[int]:

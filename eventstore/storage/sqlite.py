@@ -30,7 +30,7 @@ from eventstore.storage import sqlite_failures
 from eventstore.storage.migrations import Migrate, ensure_schema
 from eventstore.storage.ordering import Ordering
 from eventstore.storage.sqlite_ordering import SqliteOrdering
-from eventstore.storage.statements import Insert, Statement
+from eventstore.storage.statements import Insert, Statement, Update
 from eventstore.storage.transaction import (
     CoreTransaction,
     Interned,
@@ -87,6 +87,12 @@ def _many_rows(statement: Insert, kept: tuple[int, ...], count: int) -> str:
     return into + ", ".join([row] * count) + statement.on_conflict
 
 
+@cache
+def _replacing(statement: Update) -> Insert:
+    """Return an update of whole rows as the insert that replaces them: it takes many at once."""
+    return Insert(statement.table, statement.columns, statement.key, statement.values)
+
+
 def _without_empty(rows: Sequence[Row]) -> tuple[tuple[int, ...], Sequence[Row]]:
     """Return which columns have a value in any row, and the rows with those alone."""
     columns, nulls = list(zip(*rows, strict=True)), len(rows)
@@ -140,6 +146,8 @@ class _DriverTransaction:
         """
         if isinstance(statement, Insert):
             self._insert(statement, rows)
+        elif statement.whole:
+            self._insert(_replacing(statement), rows)
         else:
             self._driver.executemany(self._sql(_BATCHING.one(statement)), rows)
 

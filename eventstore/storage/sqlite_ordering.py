@@ -1,8 +1,9 @@
 """Order on SQLite: one writer at a time, so the order of positions is the order of commits.
 
-That holds because every write begins with BEGIN IMMEDIATE, and because positions come from
-AUTOINCREMENT's own counter, which never goes back (a plain rowid is used again once its row is
-gone). ``epoch`` and ``xid`` are 0 for every event.
+That holds because every write begins with BEGIN IMMEDIATE, and because no position is ever used
+again: a trigger refuses to delete the last event, so whoever purges a stream appends the tombstone
+first. AUTOINCREMENT would do the same with a counter that is one more page to write for every
+commit. ``epoch`` and ``xid`` are 0 for every event.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ _HEAD: Final = (
     "SELECT version, recorded_at, hash, epoch, xid FROM {streams}"
     " WHERE tenant = ? AND category = ? AND stream = ?"
 )
-_LAST: Final = "SELECT seq FROM sqlite_sequence WHERE name = ?"
+_LAST: Final = "SELECT coalesce(max(position), 0) FROM {events}"
 _KEPT: Final = "last position"
 
 
@@ -32,8 +33,7 @@ class _Counting:
     def __init__(self, tx: Any) -> None:  # noqa: ANN401 (a Transaction)
         self._last: dict[None, int] = tx.kept.setdefault(_KEPT, {})
         if None not in self._last:
-            row = tx.one(_LAST, (tx.naming.plain("events"),))
-            self._last[None] = 0 if row is None else int(row[0])
+            self._last[None] = int(tx.one(_LAST)[0])
 
     def next(self) -> int:
         self._last[None] += 1
@@ -45,7 +45,7 @@ class SqliteOrdering:
 
     alone = True
     order = "position"
-    last = "SELECT coalesce(max(position), 0) FROM {events}"
+    last = _LAST
     version = "SELECT 'SQLite ' || sqlite_version()"
 
     def take(self, tx: Any, places: Sequence[Place], events: int, *, patient: bool) -> Heads:  # noqa: ANN401, ARG002 (nobody has to be waited for)

@@ -2,7 +2,7 @@
 
 Every table that belongs to a thread has tenant and thread in its primary key and in every unique
 index, and no unique constraint spans threads, so the schema can be distributed or partitioned by
-thread. The one exception is forced: SQLite's AUTOINCREMENT allows no other key than ``position``.
+thread. The one exception is forced: a row of SQLite is found fastest by its number, ``position``.
 Ids are 16 bytes, tenants and categories interned integers, times microseconds since 1970 in UTC.
 """
 
@@ -125,7 +125,6 @@ def _sqlite_log(metadata: MetaData, prefix: str) -> None:
         _given("version", BigInteger),
         *_event(),
         Index(f"{prefix}events_by_version", "tenant", "category", "stream", "version", unique=True),
-        sqlite_autoincrement=True,
     )
 
 
@@ -162,6 +161,7 @@ def _log(metadata: MetaData, prefix: str) -> None:
         _given("hash", LargeBinary),
         _given("epoch", Integer),
         _given("xid", BigInteger),
+        _maybe("summary", LargeBinary),
         sqlite_with_rowid=False,
     )
     Table(
@@ -194,11 +194,8 @@ def _threads(metadata: MetaData, prefix: str) -> None:
         metadata,
         _key("tenant"),
         _key("thread", LargeBinary),
-        _given("version", BigInteger),
         _given("created_position", BigInteger),
         _given("created_at", BigInteger),
-        _given("updated_at", BigInteger),
-        _maybe("head", LargeBinary),
         _given("archived", Integer),
         _given("deleted", Integer),
         _given("changed", Integer),

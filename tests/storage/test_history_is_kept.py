@@ -165,17 +165,21 @@ def test_a_position_is_never_used_twice(path):
     url = f"sqlite:///{path}"
     events = [{"type": "Sent"}]
 
-    def append():
+    def append(stream):
         with ConversationStore.open(url, sources=sources()) as store:
-            return store.events.append(INVOICE, events, expected_version="no_stream").positions[0]
+            return store.events.append(stream, events, expected_version="any").positions[0]
 
-    first = append()
+    first, second = append(INVOICE), append(INVOICE)
     with closing(sqlite3.connect(path)) as database:
-        listed = "SELECT tenant, category, stream FROM streams"
-        database.execute(f"INSERT INTO purging {listed}")
-        database.execute("DELETE FROM events")
-        database.execute("DELETE FROM streams")
+        database.execute("INSERT INTO purging SELECT tenant, category, stream FROM streams")
+        with pytest.raises(sqlite3.IntegrityError, match="the last event stays"):
+            database.execute("DELETE FROM events")
+        database.rollback()
+    tombstone = append("tombstone_" + "7" * 32)
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("INSERT INTO purging SELECT tenant, category, stream FROM streams")
+        database.execute("DELETE FROM events WHERE position < ?", (tombstone.sequence,))
         database.execute("DELETE FROM purging")
         database.commit()
-    assert ask(path, "SELECT count(*) FROM events") == [(0,)]
-    assert append() > first
+    assert ask(path, "SELECT count(*) FROM events") == [(1,)]
+    assert first < second < tombstone < append("invoice_" + "8" * 32)

@@ -33,7 +33,8 @@ def test_rows_of_a_newer_version_are_not_appended_to(url, path, thread):
 
 def test_rows_of_an_older_version_are_made_again_before_an_append(url, path, thread):
     older = PROJECTION_VERSION - 1
-    tampered(path, f"UPDATE threads SET head = NULL, version = 99, projection_version = {older}")
+    tampered(path, f"UPDATE threads SET open_runs = 9, projection_version = {older}")
+    tampered(path, "UPDATE streams SET summary = NULL")
     with ConversationStore.open(url) as store:
         said = store.messages.create(thread.id, role="user", content="two")
         first, second = store.messages.list(thread.id)

@@ -4,7 +4,8 @@
   deletes the old row without firing a DELETE trigger. (SQLite; on PostgreSQL the key refuses it.)
 * UPDATE passes only if there was content, content and salt both become NULL, a commitment takes
   their place (without it the chain could never be verified again), and nothing else changes.
-* DELETE passes only for a stream listed in ``purging``, in the same transaction.
+* DELETE passes only for a stream listed in ``purging``, in the same transaction; on SQLite never
+  for the last event of all, so that no position is given twice: the tombstone comes first.
 * TRUNCATE, which PostgreSQL has, never passes.
 
 A migration that copies the table must make them again; a test tries each way around them after
@@ -61,6 +62,11 @@ _SQLITE: Final = (
       SELECT 1 FROM {purging}
       WHERE tenant = OLD.tenant AND category = OLD.category AND stream = OLD.stream)
     BEGIN SELECT RAISE(ABORT, 'eventstore: events are never deleted, streams are only purged'); END
+    """,
+    """
+    CREATE TRIGGER "{prefix}events_no_last_delete" BEFORE DELETE ON {events}
+    WHEN OLD.position = (SELECT max(position) FROM {events})
+    BEGIN SELECT RAISE(ABORT, 'eventstore: the last event stays, append a tombstone first'); END
     """,
 )
 

@@ -69,7 +69,6 @@ def _sqlite_log(naming: Naming) -> None:
         _given("version", BigInteger),
         *_event(),
         schema=naming.schema,
-        sqlite_autoincrement=True,
     )
     op.create_index(
         naming.plain("events_by_version"),
@@ -135,6 +134,7 @@ def upgrade(naming: Naming) -> None:
         _given("hash", LargeBinary),
         _given("epoch", Integer),
         _given("xid", BigInteger),
+        _maybe("summary", LargeBinary),
         schema=naming.schema,
         sqlite_with_rowid=False,
     )
@@ -164,11 +164,8 @@ def upgrade(naming: Naming) -> None:
         naming.plain("threads"),
         _key("tenant", Integer),
         _key("thread", LargeBinary),
-        _given("version", BigInteger),
         _given("created_position", BigInteger),
         _given("created_at", BigInteger),
-        _given("updated_at", BigInteger),
-        _maybe("head", LargeBinary),
         _given("archived", Integer),
         _given("deleted", Integer),
         _given("changed", Integer),
