@@ -31,6 +31,7 @@ __all__ = [
     "check_role_of_tools",
     "from_stored",
     "parse",
+    "parts_and_text",
     "text_of",
     "to_stored",
 ]
@@ -241,10 +242,17 @@ def to_stored(parts: Sequence[Part]) -> list[StoredPart]:
     ]
 
 
+def parts_and_text(stored: Sequence[StoredPart]) -> tuple[tuple[Part, ...], str]:
+    """Return stored parts as typed parts, and what :func:`text_of` says of them."""
+    if len(stored) == 1 and isinstance(text := stored[0], str):  # the usual case
+        return (trusted(TextPart, {"type": "text", "text": text}),), text
+    return from_stored(stored), "".join([part for part in stored if isinstance(part, str)])
+
+
 def from_stored(stored: Sequence[StoredPart]) -> tuple[Part, ...]:
     """Return stored parts as typed parts."""
-    if len(stored) == 1 and isinstance(stored[0], str):  # the usual case, without validating again
-        return (trusted(TextPart, {"type": "text", "text": stored[0]}),)
+    if len(stored) == 1 and isinstance(text := stored[0], str):  # without validating again
+        return (trusted(TextPart, {"type": "text", "text": text}),)
     return _PARTS.validate_python(
         [{"type": "text", "text": part} if isinstance(part, str) else part for part in stored]
     )

@@ -15,7 +15,7 @@ from msgspec import UNSET, to_builtins
 
 from eventstore.conversation import events as e
 from eventstore.conversation import tree
-from eventstore.conversation.content import from_stored, text_of
+from eventstore.conversation.content import from_stored, parts_and_text, text_of
 from eventstore.conversation.rows import MessageRow, RunRow, StepRow, ThreadRow
 from eventstore.conversation.run_lifecycle import TERMINAL
 from eventstore.conversation.values import Message, Origin, Revision, Run, RunStep, Thread
@@ -86,34 +86,44 @@ def thread_details(view: ThreadHistory, row: ThreadRow) -> tuple[str | None, dic
 def message_value(view: ThreadHistory, row: MessageRow) -> Message:
     """Return a message as users see it."""
     hop = 0 if row.place is None else row.place.hop
-    owner = _owner(view, hop) if hop else view
-    born = owner.event(row.content_version)
+    born = (_owner(view, hop) if hop else view).event(row.content_version)
+    siblings = tree.sibling_position(view, row)
+    return _message(view, row, born, siblings, ids.show(ids.THREAD, view.thread_id))
+
+
+def _message(
+    view: ThreadHistory, row: MessageRow, born: Event, siblings: tuple[int, int], thread_id: str
+) -> Message:
+    """Return a message, from the event that bore it and what the caller knows already."""
+    place = row.place
+    hop = 0 if place is None else place.hop
     content = born.content
     if row.changed is not None:
         content = _wording(born, _changes(view, row, hop))
-    index, count = tree.sibling_position(view, row)
-    original = born.data.original_created_at_us
     said = _NOTHING if content is None else content
+    parts, text = parts_and_text(said.parts)
+    original = born.data.original_created_at_us
+    parent, replaces, run = row.parent_id, row.replaces, row.run_id
     return trusted(
         Message,
         {
             "id": "msg_" + row.message_id.hex(),
-            "thread_id": "thread_" + view.thread_id.hex(),
-            "parent_id": _text(ids.MESSAGE, row.parent_id),
+            "thread_id": thread_id,
+            "parent_id": None if parent is None else "msg_" + parent.hex(),
             "role": row.role,
-            "content": from_stored(said.parts),
-            "text": "".join([part for part in said.parts if isinstance(part, str)]),
+            "content": parts,
+            "text": text,
             "name": said.name,
             "status": row.status,
             "created_at": instant(born.recorded_at_us),
             "original_created_at": None if original is None else instant(original),
             "version": row.version,
             "revision": row.revision,
-            "sibling_index": index,
-            "sibling_count": count,
-            "replaces": _text(ids.MESSAGE, row.replaces),
-            "origin": _origin(owner, row) if hop else None,
-            "run_id": _text(ids.RUN, row.run_id),
+            "sibling_index": siblings[0],
+            "sibling_count": siblings[1],
+            "replaces": None if replaces is None else "msg_" + replaces.hex(),
+            "origin": _origin(_owner(view, hop), row) if hop else None,
+            "run_id": None if run is None else "run_" + run.hex(),
             "actor": born.actor,
             "external_id": said.external_id,
             "metadata": said.metadata or {},

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from eventstore.core import codec
-from eventstore.core.events import EventContent, EventData
+from eventstore.core.events import EventContent, EventData, StreamKey
 from eventstore.errors import UndecodableEvent, UnknownEventType
 
 __all__ = ["Catalogue", "EventKind", "Upcaster"]
@@ -75,7 +75,7 @@ class Catalogue:
 
     def decode(
         self,
-        stream_id: str,
+        stream: StreamKey,
         version: int,
         event_type: str,
         *,
@@ -91,10 +91,10 @@ class Catalogue:
         """
         decoders = self._decoders.get(event_type)
         if decoders is None:
-            raise UnknownEventType(stream_id, version, event_type, "no such type is known")
+            raise UnknownEventType(stream.text, version, event_type, "no such type is known")
         if schema_version > decoders.schema_version or schema_version < 1:
             raise UnknownEventType(
-                stream_id, version, event_type, f"schema version {schema_version} is not known"
+                stream.text, version, event_type, f"schema version {schema_version} is not known"
             )
         try:
             if schema_version < decoders.schema_version:
@@ -105,7 +105,9 @@ class Catalogue:
                 None if content is None or reader is None else reader.decode(content),
             )
         except Exception as error:  # an upcaster may raise anything
-            raise UndecodableEvent(stream_id, version, event_type, type(error).__name__) from error
+            raise UndecodableEvent(
+                stream.text, version, event_type, type(error).__name__
+            ) from error
 
     def _upcast(
         self, kind: EventKind, schema_version: int, data: bytes, content: bytes | None

@@ -39,7 +39,7 @@ _POSITION: Final = re.compile(r"([0-9]{1,18})-([0-9]{1,18})-([0-9]{1,18})\Z")
 @lru_cache(maxsize=64)
 def instant(us: int) -> datetime:
     """Return microseconds since 1970 as an aware UTC datetime."""
-    return _EPOCH + timedelta(microseconds=us)
+    return _EPOCH + timedelta(0, 0, us)
 
 
 def microseconds(moment: datetime, field: str) -> int:

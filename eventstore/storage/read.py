@@ -220,7 +220,7 @@ def as_event(log: Log, stored: StoredEvent) -> Event:
     if content is not None:
         content = log.content_codec.unseal(content, stored.subject)
     data, decoded = catalogue.decode(
-        stored.stream.text,
+        stored.stream,
         stored.version,
         stored.type,
         schema_version=stored.schema_version,

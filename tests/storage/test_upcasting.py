@@ -6,13 +6,14 @@ import pytest
 from eventstore import ConversationStore, UndecodableEvent, UnknownEventType
 from eventstore.conversing import CATALOGUES
 from eventstore.core.catalogue import Catalogue, EventKind
-from eventstore.core.events import EventContent, EventData
+from eventstore.core.events import EventContent, EventData, StreamKey
 from eventstore.operations.operation import Read
 from eventstore.storage import read
 from tests.storage.lives import ask
 from tests.storage.test_chain import tampered
 
 KEY = bytes(range(16))
+GREETING = StreamKey("", "greeting", KEY)
 
 
 class Greeted(EventData, frozen=True):
@@ -43,7 +44,7 @@ pack = msgspec.msgpack.encode
 def decode(schema_version, data, content=None, name="Greeted"):
     stored = None if content is None else pack(content)
     return CATALOGUE.decode(
-        "greeting_1", 7, name, schema_version=schema_version, data=pack(data), content=stored
+        GREETING, 7, name, schema_version=schema_version, data=pack(data), content=stored
     )
 
 
@@ -70,7 +71,7 @@ def test_an_unknown_schema_version_is_named(schema_version):
     with pytest.raises(UnknownEventType, match=f"schema version {schema_version}") as caught:
         decode(schema_version, {})
     error = caught.value
-    assert (error.stream_id, error.version, error.event_type) == ("greeting_1", 7, "Greeted")
+    assert (error.stream_id, error.version, error.event_type) == (GREETING.text, 7, "Greeted")
 
 
 def test_an_unknown_type_is_named():
@@ -82,7 +83,7 @@ def test_an_unknown_type_is_named():
     ("schema_version", "data"), [(1, {}), (1, {"name": 5}), (2, {"name": "Ann"}), (3, {}), (3, [])]
 )
 def test_what_does_not_fit_its_shape_is_an_error_and_not_skipped(schema_version, data):
-    with pytest.raises(UndecodableEvent, match="event 7 of greeting_1"):
+    with pytest.raises(UndecodableEvent, match=f"event 7 of {GREETING.text}"):
         decode(schema_version, data)
 
 
