@@ -64,7 +64,7 @@ def test_two_stores_with_prefixes_share_a_file_and_nothing_else(path):
     assert triggers == {
         f"{prefix}events_no_{verb}"
         for prefix in ("a_", "b_")
-        for verb in ("replace", "update", "delete")
+        for verb in ("replace", "update", "delete", "last_delete")
     }
 
 
