@@ -95,7 +95,7 @@ def check_json(value: object, field: str, depth_max: int) -> Any:  # noqa: ANN40
         return value
     if isinstance(value, (int, float)):
         return _checked_number(value, field)
-    if not isinstance(value, (Mapping, list, tuple)):
+    if not isinstance(value, (dict, list, tuple, Mapping)):
         raise InvalidInput(
             field,
             f"{type(value).__name__} is not JSON",
@@ -103,7 +103,7 @@ def check_json(value: object, field: str, depth_max: int) -> Any:  # noqa: ANN40
         )
     if depth_max <= 0:
         raise InvalidInput(field, "nested too deeply", "Flatten it, or give it as text.")
-    if isinstance(value, Mapping):
+    if isinstance(value, (dict, Mapping)):
         return {
             _checked_key(key, field): item
             if type(item) is str and item.isascii()  # the usual case
@@ -146,7 +146,7 @@ def check_object(value: Any, field: str, limits: Limits) -> dict[str, Any]:  # n
     Raises:
         InvalidInput: naming the field or the path within it.
     """
-    if not isinstance(value, Mapping):
+    if type(value) is not dict and not isinstance(value, Mapping):  # the latter asks an ABC: 1 µs
         raise InvalidInput(
             field,
             f"expected a JSON object, got {type(value).__name__}",

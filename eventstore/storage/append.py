@@ -276,7 +276,8 @@ class _Batch:
         mark = deciding.mark(request) if many else None
         head = self._heads[request.stream]
         if not self._tx.ordering.alone:
-            self._floor = max(self._heads[key].order() for key in self._concerned(request))
+            concerned = (request.stream, *self._looked_at(request))
+            self._floor = max(self._heads[key].order() for key in concerned)
         before = head.state()
         rows = len(self._event_rows)
         try:
@@ -438,7 +439,9 @@ class _Batch:
         What was kept of a stream from an earlier transaction holds if its head has not moved.
         """
         tx, heads = self._tx, self._heads
-        keys = dict.fromkeys(key for request in self._requests for key in self._concerned(request))
+        keys = dict.fromkeys([request.stream for request in self._requests])
+        for request in self._requests:
+            keys.update(dict.fromkeys(self._looked_at(request)))
         wanted = {
             key: self._place(key) for key in keys if not tx.ordering.alone or key not in heads
         }
@@ -468,14 +471,16 @@ class _Batch:
         if places:
             self._tx.ordering.confirm_absent(self._tx, places)
 
-    def _concerned(self, request: AppendRequest) -> Iterable[StreamKey]:
-        yield request.stream
+    def _looked_at(self, request: AppendRequest) -> Iterable[StreamKey]:
+        """Return the other streams that a request is decided by."""
         deciding = self._deciding(request.stream.category)
-        if not deciding.looks_elsewhere.isdisjoint(map(type, request.commands)):
-            yield from deciding.looks_at(request)
+        if deciding.looks_elsewhere.isdisjoint(map(type, request.commands)):
+            return ()
+        return deciding.looks_at(request)
 
     def _waits_for(self, request: AppendRequest, held: set[StreamKey]) -> StreamKey | None:
-        return next((key for key in self._concerned(request) if key in held), None)
+        concerned = (request.stream, *self._looked_at(request))
+        return next((key for key in concerned if key in held), None)
 
     def _place(self, key: StreamKey) -> Place | None:
         tenant = find_tenant(self._tx, key.tenant)
