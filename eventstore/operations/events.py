@@ -221,6 +221,9 @@ def read_all(
     """Walk through every event of the tenant, in the order of the store.
 
     ``after`` is an event's ``position``, or the text of one.
+
+    Raises:
+        Refused: the tables are distributed over several nodes, which have no common order.
     """
     start = log_reading.START if after is None else Position.parse(_position_text(after))
     limit = _checked_count(limit)
@@ -267,6 +270,7 @@ def subscribe(
         StoreClosed: the store was closed, also while waiting.
         UndecodableEvent, UnknownEventType: at that event; never skipped.
         StoreUnavailable: for a reason that does not pass by itself.
+        Refused: the tables are distributed over several nodes, which have no common order.
     """
     only = log_reading.Filter(
         scope.tenant,

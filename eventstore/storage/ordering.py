@@ -81,8 +81,19 @@ class Ordering(Protocol):
             StoreBusy: somebody made one meanwhile; the transaction has to be done again.
         """
 
-    def after(self, position: Position) -> tuple[str, tuple[Any, ...]]:
-        """Return what is safe to show after a position: SQL for WHERE, and its parameters."""
+    def confirm_whole(self, tx: Any) -> None:  # noqa: ANN401
+        """Make sure that the whole store has one order; asked of the database once.
+
+        Raises:
+            Refused: ``"distributed_schema"``.
+        """
+
+    def after(self, tx: Any, position: Position) -> tuple[str, tuple[Any, ...]]:  # noqa: ANN401
+        """Return what is safe to show after a position: SQL for WHERE, and its parameters.
+
+        Raises:
+            Refused: ``"distributed_schema"``.
+        """
 
     order: str
     """SQL for ORDER BY."""

@@ -19,6 +19,9 @@ application that keeps one thread locked holds up that thread alone.
 A database restored from a dump counts transactions from the start again. The key therefore begins
 with an **epoch**, raised when stored ids are ahead of the server's; events of earlier epochs are
 below any horizon.
+
+Ids of different nodes do not compare. Where Citus has distributed the table of events, there is no
+order of the whole store, and who asks for it is refused; a thread's own order is by version.
 """
 
 from __future__ import annotations
@@ -27,6 +30,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from eventstore.core.events import Position
+from eventstore.errors import Refused
 from eventstore.storage.ordering import HeadRow, Heads, Holder, Place
 from eventstore.storage.postgres_failures import Raced
 
@@ -82,6 +86,10 @@ _BELOW_HORIZON: Final = (
 _AHEAD: Final = (
     "SELECT 1 FROM {events} WHERE (epoch, xid) >="
     " ((SELECT epoch FROM {epochs}), pg_snapshot_xmax(pg_current_snapshot())::text::int8) LIMIT 1"
+)
+_CITUS: Final = "SELECT to_regclass('pg_catalog.pg_dist_partition')::text"
+_DISTRIBUTED: Final = (
+    "SELECT 1 FROM pg_catalog.pg_dist_partition WHERE logicalrelid = to_regclass(?::text)"
 )
 _RAISE: Final = "UPDATE {epochs} SET epoch = epoch + 1"
 _HOLDER: Final = (
@@ -149,7 +157,21 @@ class PostgresOrdering:
         if tx.all(_PRESENT, _columns(places)):
             raise Raced("another transaction made the same stream at the same moment")
 
-    def after(self, position: Position) -> tuple[str, tuple[Any, ...]]:
+    def confirm_whole(self, tx: Any) -> None:  # noqa: ANN401
+        if tx.interned.whole:
+            return
+        if tx.one(_CITUS) == (None,) or tx.one(_DISTRIBUTED, (tx.naming.sql("{events}"),)) is None:
+            tx.interned.whole = True
+            return
+        raise Refused(
+            "distributed_schema",
+            "the events are distributed over nodes, whose transactions have no common order",
+            "Read threads one by one with events.read(); or keep the events on one node, where"
+            " read_all(), subscribe() and projections work",
+        )
+
+    def after(self, tx: Any, position: Position) -> tuple[str, tuple[Any, ...]]:  # noqa: ANN401
+        self.confirm_whole(tx)
         return _BELOW_HORIZON, tuple(position)
 
     def holder(self, tx: Any) -> Holder | None:  # noqa: ANN401

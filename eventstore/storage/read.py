@@ -140,8 +140,11 @@ def read_all(
 
     On PostgreSQL events are held back while an older transaction still runs; see
     :mod:`~eventstore.storage.postgres_ordering`.
+
+    Raises:
+        Refused: the schema is distributed over nodes, so there is no such order.
     """
-    where, parameters = tx.ordering.after(after)
+    where, parameters = tx.ordering.after(tx, after)
     selected = _selected(tx, only)
     if selected is None:
         return []

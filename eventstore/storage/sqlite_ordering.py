@@ -57,7 +57,10 @@ class SqliteOrdering:
     def confirm_absent(self, tx: Any, places: Sequence[Place]) -> None:  # noqa: ANN401
         """Nobody else writes meanwhile."""
 
-    def after(self, position: Position) -> tuple[str, tuple[Any, ...]]:
+    def confirm_whole(self, tx: Any) -> None:  # noqa: ANN401
+        """It is one file."""
+
+    def after(self, tx: Any, position: Position) -> tuple[str, tuple[Any, ...]]:  # noqa: ANN401, ARG002
         return "position > ?", (position.sequence,)
 
     def holder(self, tx: Any) -> None:  # noqa: ANN401

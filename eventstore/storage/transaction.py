@@ -63,11 +63,13 @@ class Naming:
 
 
 class Interned:
-    """Names of tenants and categories that are known to be committed, with their numbers."""
+    """What one store knows of its database for good: names that are committed, their numbers."""
 
     def __init__(self) -> None:
         self.tenants: dict[str, int] = {}
         self.categories: dict[str, int] = {}
+        self.whole = False
+        """It was seen that all events stand in one order, on one node."""
 
 
 class Transaction(Protocol):

@@ -39,7 +39,7 @@ def look(tx: Transaction, only: Filter, after: Position) -> Looked:
 
 def _end(tx: Transaction, after: Position) -> tuple[Position, bool]:
     """Return the last place that may be shown, and whether anything lies beyond it."""
-    shown, parameters = tx.ordering.after(after)
+    shown, parameters = tx.ordering.after(tx, after)
     backwards = ", ".join(f"{column} DESC" for column in tx.ordering.order.split(", "))
     last = tx.one(_END.format(shown, backwards), parameters)
     if last is None:

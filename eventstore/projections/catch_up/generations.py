@@ -193,7 +193,11 @@ def begin(tx: Transaction, definition: Definition, *, anew: bool) -> bool:
 
     One that is being built already is dropped for it. Returns False, and does nothing, if there
     are tables of this version and not ``anew``, or if somebody else began at the same moment.
+
+    Raises:
+        Refused: the schema is distributed over nodes, so there is no log to follow.
     """
+    tx.ordering.confirm_whole(tx)
     known = generations(tx, definition.name)
     if not anew and not needs_beginning(known, definition):
         return False

@@ -43,7 +43,7 @@ def next_page(tx: Transaction, definition: Definition, after: Position, limit: i
 
 def last_position(tx: Transaction) -> Position:
     """Return the position of the last event that is safe to show."""
-    where, parameters = tx.ordering.after(START)
+    where, parameters = tx.ordering.after(tx, START)
     order = ", ".join(f"{column} DESC" for column in tx.ordering.order.split(", "))
     row = tx.one(
         f"SELECT epoch, xid, position FROM {{events}} WHERE {where} ORDER BY {order} LIMIT 1",
@@ -54,7 +54,7 @@ def last_position(tx: Transaction) -> Position:
 
 def lag(tx: Transaction, after: Position) -> Lag:
     """Return how many events come after a checkpoint, of whatever kind."""
-    where, parameters = tx.ordering.after(after)
+    where, parameters = tx.ordering.after(tx, after)
     order = tx.ordering.order
     first = tx.one(
         f"SELECT recorded_at FROM {{events}} WHERE {where} ORDER BY {order} LIMIT 1", parameters
