@@ -38,12 +38,14 @@ from eventstore.errors import (
 from eventstore.operations.events import recorded
 from eventstore.operations.operation import Maintenance, Read, Scope, Write
 from eventstore.operations.routine import Routine, Wait
-from eventstore.projections.catch_up.applying import Batch, Poisoned, TenantEvent, failure_at
+from eventstore.projections.catch_up.applying import Batch, Poisoned, TenantEvent
 from eventstore.projections.catch_up.definition import Definition
+from eventstore.projections.catch_up.failing import Failure, failure_at
 from eventstore.projections.catch_up.generations import (
-    Failure,
     Generation,
+    Unmade,
     begin,
+    cannot_begin,
     drop_retired,
     fail,
     generations,
@@ -139,7 +141,7 @@ class _Worker:
         """Do one batch, at most, for each generation; return whether there was anything to do."""
         known: list[Generation] = yield Read(partial(generations, name=definition.name))
         if needs_beginning(known, definition):
-            yield changing(partial(begin, definition=definition, anew=False))
+            yield from self._begin(definition)
             return True
         busy = False
         for one in known:
@@ -148,6 +150,13 @@ class _Worker:
             elif one.version == definition.version and one.failure is None:
                 busy |= yield from self._serve(definition, one)
         return busy
+
+    def _begin(self, definition: Definition) -> Routine[None]:
+        try:
+            yield changing(partial(begin, definition=definition, anew=False))
+        except Unmade as error:
+            _log.error("%s", error)
+            yield changing(partial(cannot_begin, definition=definition, error=error.error))
 
     def _clear_away(self, one: Generation) -> Routine[bool]:
         if one.lease_until_us > self._now():

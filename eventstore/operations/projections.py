@@ -156,6 +156,7 @@ class ProjectionStatus(BaseModel):
     failed: FailedEvent | None
     """It stands before this event, until ``retry()`` or a rebuild."""
     error: str | None
+    """What stopped it, also where it was no event: it could not make its tables."""
 
 
 def read(scope: Scope, name: str, look: Callable[[Tables], T]) -> Read[T]:
@@ -201,7 +202,7 @@ def _status(tx: Transaction, one: Generation, now_us: int) -> ProjectionStatus:
     held = None if one.is_free(now_us) else one.holder
     oldest_us = now_us if missing.since_us is None else missing.since_us
     failed = None
-    if failure is not None:
+    if failure is not None and one.is_made:
         failed = FailedEvent(
             stream_id=failure.stream_id, version=failure.version, type=failure.type
         )
@@ -221,9 +222,10 @@ def _status(tx: Transaction, one: Generation, now_us: int) -> ProjectionStatus:
 
 
 def retry(scope: Scope, name: str) -> Write[int]:
-    """Let a projection that stopped at an event go on; return how many sets of tables do.
+    """Let a projection that stopped go on; return how many sets of tables do.
 
-    Nothing happens to the event: whoever runs the projection tries it again.
+    Nothing happens to the event where it stopped, if there is one: whoever runs the projection
+    tries it again, or to make the tables.
     """
     del scope
     check_name(name, "name", _NAME_MAX)
@@ -238,6 +240,7 @@ def rebuild_projection(scope: Scope, name: str) -> Write[bool]:
 
     Raises:
         InvalidInput: it is not registered in this process.
+        Refused: its tables cannot be made; nothing was.
     """
     definition = scope.registry.get(name)
     return changing(partial(begin, definition=definition, anew=True))

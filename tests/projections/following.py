@@ -8,13 +8,13 @@ from functools import partial
 import pytest
 from sqlalchemy import create_engine, inspect
 
-from eventstore import InvalidInput, LeaseLost, StoreUnavailable, UndecodableEvent
+from eventstore import InvalidInput, LeaseLost, Refused, StoreUnavailable, UndecodableEvent
 from eventstore.operations import catch_up, events
 from eventstore.operations.catch_up import changing
 from eventstore.operations.operation import Read
 from eventstore.projections.catch_up import projection
+from eventstore.projections.catch_up.failing import Failure
 from eventstore.projections.catch_up.generations import (
-    Failure,
     advance,
     fail,
     generations,
@@ -392,6 +392,114 @@ class Following(Basics):
         assert sorted(times(store)) == [(thread_id, 1), (thread_id, 2)]
         store.projections.retry("counting")
         store.projections.catch_up()
+        assert times(store) == once_each(store)
+
+    # -- tables that cannot be made ----------------------------------------------------------------
+
+    def unmakable(self, fails, **options):
+        """A projection that cannot make its second table."""
+
+        class Unmakable(Counting):
+            def create(self, tables):
+                super().create(tables)
+                fails(tables)
+
+        return Unmakable(**options)
+
+    @pytest.mark.parametrize(
+        "fails",
+        [
+            lambda _: {"": 0}["somebody's secret words"],
+            lambda tables: tables.run("CREATE TABLE {seen} (again TEXT)"),
+            lambda tables: tables.run("CREATE TABLE {unknown} (x TEXT)"),
+        ],
+        ids=["python", "database", "library"],
+    )
+    def test_tables_that_cannot_be_made_stop_their_projection_alone(self, fails):
+        store = self.opened(self.unmakable(fails))
+        other = Counting()
+        other.name = "other"
+        store.projections.register(other)
+        write(store, 3)
+        tried = {one.name: one for one in store.projections.catch_up()}
+        assert (tried["other"].state, tried["other"].lag_events) == ("idle", 0)
+        failed = tried["counting"]
+        assert (failed.state, failed.failed, failed.active) == ("failed", None, False)
+        assert failed.error.startswith(("KeyError in ", "InvalidInput: sql: ")) or ", line " in (
+            failed.error
+        )
+        assert "secret" not in failed.error
+        with pytest.raises(InvalidInput, match="has no tables yet"):
+            times(store)
+
+        store.projections.catch_up()
+        again = status_of(store, active=False)  # it does not try by itself
+        assert (again.state, again.error) == ("failed", failed.error)
+        store.projections.register(Counting())
+        assert store.projections.retry("counting") == 1
+        store.projections.catch_up()
+        assert times(store) == once_each(store)
+        assert {one.state for one in store.projections.status()} == {"idle"}
+        assert store.projections.retry("counting") == 0
+
+    def test_a_worker_goes_on_beside_a_projection_that_cannot_make_its_tables(self):
+        fails = [True]
+
+        def fail(_):
+            if fails:
+                raise RuntimeError
+
+        store = self.opened(self.unmakable(fail))
+        other = Counting()
+        other.name = "other"
+        store.projections.register(other)
+        with running(store):
+            until(lambda: (found := status_of(store, active=False)) and found.state == "failed")
+            write(store, 3)
+            until(lambda: (found := status_of(store)) and found.lag_events == 0)
+            fails.clear()
+            store.projections.retry("counting")
+            until(lambda: all(one.lag_events == 0 for one in store.projections.status()))
+            assert times(store) == once_each(store)
+
+    def test_new_tables_that_cannot_be_made_leave_the_old_ones_in_use(self):
+        store = self.opened(Counting())
+        write(store, 2)
+        store.projections.catch_up()
+        store.projections.register(self.unmakable(lambda _: 1 / 0, version=2))
+        store.projections.catch_up()
+        assert status_of(store, active=False).error.startswith("ZeroDivisionError in ")
+        assert times(store) == once_each(store)
+        with pytest.raises(Refused, match="cannot make its tables: ZeroDivisionError") as caught:
+            store.projections.rebuild_projection("counting")
+        assert caught.value.reason == "projection_unmade"
+        store.projections.register(Counting(version=3))  # another version tries by itself
+        store.projections.catch_up()
+        assert [(one.version, one.active) for one in store.projections.status()] == [(3, True)]
+        assert times(store) == once_each(store)
+
+    def test_a_rebuild_makes_the_first_tables_where_they_could_not_be_made(self):
+        store = self.opened(self.unmakable(lambda _: 1 / 0))
+        write(store, 2)
+        store.projections.catch_up()
+        store.projections.register(Counting())
+        assert store.projections.rebuild_projection("counting") is True
+        store.projections.catch_up()
+        assert times(store) == once_each(store)
+        assert len(store.projections.status()) == 1
+
+    def test_a_database_that_fails_while_tables_are_made_is_waited_for(self):
+        fails = [True]
+
+        def strike(_):
+            if fails:
+                fails.pop()
+                raise ConnectionResetError
+
+        store = self.opened(self.unmakable(strike))
+        write(store, 2)
+        with running(store):
+            until(lambda: (found := status_of(store)) and found.generation and not found.lag_events)
         assert times(store) == once_each(store)
 
     def test_a_swap_by_who_lost_the_lease_changes_nothing(self):

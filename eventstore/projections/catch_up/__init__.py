@@ -15,6 +15,8 @@ here are the parts:
     what comes after a checkpoint, and how much that is.
 ``applying``
     one batch: the checkpoint and the rows, in one transaction.
+``failing``
+    whether an error is the rule's or the database's, and what is kept of it.
 """
 
 from __future__ import annotations

@@ -21,6 +21,9 @@ PostgreSQL a table that was dropped is gone at once, also for a reader that has 
 generation is the active one; there the old tables wait a minute. Nobody reads them any more by
 then, so dropping them waits for nobody either.
 
+A set of tables that could not be made has a row all the same, that says why: version 0 stands
+there for the event, and its status is building, since it is not to be read.
+
 Clocks decide only who tries to work; the token decides who may write.
 """
 
@@ -30,19 +33,21 @@ from collections.abc import Sequence
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 from eventstore.core.events import Position
-from eventstore.errors import InvalidInput, LeaseLost
+from eventstore.errors import InvalidInput, LeaseLost, Refused
 from eventstore.projections.catch_up.definition import Definition
+from eventstore.projections.catch_up.failing import Failure, passes, said
 from eventstore.projections.catch_up.tables import Tables, WritableTables
 from eventstore.storage.read import START
 from eventstore.storage.transaction import Transaction
 
 __all__ = [
-    "Failure",
     "Generation",
     "Status",
+    "Unmade",
     "active",
     "advance",
     "begin",
+    "cannot_begin",
     "drop_retired",
     "fail",
     "generations",
@@ -59,16 +64,6 @@ Status: TypeAlias = Literal["active", "building", "retired"]
 
 GRACE_US: Final = 60_000_000
 """How long the tables of a retired generation stay, where readers may still look for them."""
-
-
-class Failure(NamedTuple):
-    """The event that a projection could not apply."""
-
-    stream_id: str
-    version: int
-    type: str
-    error: str
-    """What happened, without anybody's words."""
 
 
 class Generation(NamedTuple):
@@ -96,6 +91,23 @@ class Generation(NamedTuple):
         """Tell whether nobody holds it, or whoever does has let the lease run out."""
         return self.holder is None or self.lease_until_us <= now_us
 
+    @property
+    def is_made(self) -> bool:
+        """Its tables are there."""
+        return self.failure is None or self.failure.version > 0
+
+
+class Unmade(Refused):
+    """The tables of a projection cannot be made; nothing of them was."""
+
+    def __init__(self, name: str, error: str) -> None:
+        super().__init__(
+            "projection_unmade",
+            f"projection {name} cannot make its tables: {error.removesuffix('.')}",
+            "Mend what makes them, start the process again and call projections.retry()",
+        )
+        self.error = error
+
 
 _COLUMNS: Final = (
     "name, generation, version, status, tables, epoch, xid, position, holder, lease_until, token,"
@@ -107,9 +119,11 @@ _ROW: Final = "WHERE name = ? AND generation = ?"
 _MINE: Final = f"{_ROW} AND token = ?"
 _BEGIN: Final = (
     "INSERT INTO {projections} (name, generation, version, status, tables, epoch, xid, position,"
-    " lease_until, token) VALUES (?, ?, ?, ?, ?, 0, 0, 0, 0, 0)"
+    " lease_until, token, failed_stream, failed_version, failed_type, error)"
+    " VALUES (?, ?, ?, ?, ?, 0, 0, 0, 0, 0, ?, ?, ?, ?)"
     " ON CONFLICT (name, generation) DO NOTHING"
 )
+_FINE: Final = (None, None, None, None)
 _TAKE: Final = (
     "UPDATE {projections} SET holder = ?, lease_until = ?, token = token + 1"
     f" {_MINE} AND (holder IS NULL OR lease_until <= ?) AND status <> 'retired'"
@@ -125,8 +139,9 @@ _FAIL: Final = (
 )
 _RETRY: Final = (
     "UPDATE {projections} SET failed_stream = NULL, failed_version = NULL, failed_type = NULL,"
-    " error = NULL WHERE name = ? AND error IS NOT NULL"
+    " error = NULL WHERE name = ? AND failed_version > 0"
 )
+_FORGET_UNMADE: Final = "DELETE FROM {projections} WHERE name = ? AND failed_version = 0"
 _RELEASE: Final = f"UPDATE {{projections}} SET holder = NULL {_MINE}"
 _RETIRE: Final = (
     "UPDATE {projections} SET status = 'retired', holder = NULL, lease_until = ?, token = token + 1"
@@ -195,29 +210,53 @@ def begin(tx: Transaction, definition: Definition, *, anew: bool) -> bool:
     are tables of this version and not ``anew``, or if somebody else began at the same moment.
 
     Raises:
+        Unmade: they cannot be made.
         Refused: the schema is distributed over nodes, so there is no log to follow.
     """
     tx.ordering.confirm_whole(tx)
     known = generations(tx, definition.name)
     if not anew and not needs_beginning(known, definition):
         return False
-    number = max((one.generation for one in known), default=0) + 1
-    status = "building" if known else "active"
-    said = (definition.name, number, definition.version, status, " ".join(definition.tables))
-    if tx.run(_BEGIN, said) == 0:
+    number = _next_number(known)
+    status: Status = "building" if any(one.is_made for one in known) else "active"
+    if tx.run(_BEGIN, (*_place_of(definition, number, status), *_FINE)) == 0:
         return False
     for one in known:
         if one.status == "building":
             _drop(tx, one)
-    definition.create(WritableTables(tx, definition.name, number, definition.tables, ""))
+    tables = WritableTables(tx, definition.name, number, definition.tables, "")
+    try:
+        definition.create(tables)
+    except Exception as error:
+        if passes(error):
+            raise
+        raise Unmade(definition.name, said(error)) from error
     return True
+
+
+def cannot_begin(tx: Transaction, definition: Definition, error: str) -> None:
+    """Keep that the tables cannot be made, unless they were meanwhile, by mended rules."""
+    known = generations(tx, definition.name)
+    if needs_beginning(known, definition):
+        place = _place_of(definition, _next_number(known), "building")
+        tx.run(_BEGIN, (*place, *Failure("", 0, "", error)))
+
+
+def _next_number(known: Sequence[Generation]) -> int:
+    return max((one.generation for one in known), default=0) + 1
+
+
+def _place_of(definition: Definition, number: int, status: Status) -> tuple[Any, ...]:
+    tables = " ".join(definition.tables)
+    return definition.name, number, definition.version, status, tables
 
 
 def _drop(tx: Transaction, one: Generation) -> bool:
     """Drop a generation, unless it became another's business since it was seen."""
     if tx.run(_FORGET, (*one.key, one.status)) == 0:
         return False
-    WritableTables(tx, one.name, one.generation, one.tables, "").drop()
+    if one.is_made:
+        WritableTables(tx, one.name, one.generation, one.tables, "").drop()
     return True
 
 
@@ -280,7 +319,7 @@ def fail(tx: Transaction, one: Generation, failure: Failure) -> None:
 
 def retry(tx: Transaction, name: str) -> int:
     """Let what stopped go on; return how many generations did."""
-    return tx.run(_RETRY, (name,))
+    return tx.run(_RETRY, (name,)) + tx.run(_FORGET_UNMADE, (name,))
 
 
 def swap(tx: Transaction, one: Generation, now_us: int) -> bool:
