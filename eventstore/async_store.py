@@ -36,7 +36,7 @@ from eventstore.operations import (
     runs,
     threads,
 )
-from eventstore.operations.catch_up import RunOptions, catching_up, running, terms_of
+from eventstore.operations.catch_up import RunOptions, catching_up, closing, running, terms_of
 from eventstore.operations.following import TROUBLES, Follow
 from eventstore.operations.health import Health, health
 from eventstore.operations.operation import Gathered, Read, Scope, Walk, Write, WriteOptions
@@ -336,7 +336,11 @@ class AsyncConversationStore:
 
     async def close(self) -> None:
         """Finish what waits and close. Stores bound to this one are closed with it. Idempotent."""
-        await self._executor.close_async()
+        try:
+            pause = PauseAsync(self._executor.changed, None)
+            await drive_async(closing(self.scope), self.perform, pause)
+        finally:
+            await self._executor.close_async()
 
     async def __aenter__(self) -> Self:
         return self

@@ -33,7 +33,7 @@ from eventstore.operations import (
     runs,
     threads,
 )
-from eventstore.operations.catch_up import RunOptions, catching_up, running, terms_of
+from eventstore.operations.catch_up import RunOptions, catching_up, closing, running, terms_of
 from eventstore.operations.following import TROUBLES, Follow
 from eventstore.operations.health import Health, health
 from eventstore.operations.operation import Gathered, Read, Scope, Walk, Write, WriteOptions
@@ -324,7 +324,10 @@ class ConversationStore:
 
     def close(self) -> None:
         """Finish what waits and close. Stores bound to this one are closed with it. Idempotent."""
-        self._executor.close()
+        try:
+            drive(closing(self.scope), self.perform, Pause(self._executor.changed, None))
+        finally:
+            self._executor.close()
 
     def __enter__(self) -> Self:
         return self

@@ -12,8 +12,8 @@ its fate. Its transaction does hold back what readers of the whole log are shown
 that writes does, which is the other reason to keep it small.
 
 **Who works.** A worker takes the lease of a generation when nobody has it or when whoever had it
-let it run out, keeps it while it works or waits, and gives it back at the end. What refuses a late
-write is the token; see ``projections/catch_up/generations.py``.
+let it run out, keeps it while it works or waits, and gives it back at the end, also when the store
+is closed under it. What refuses a late write is the token; see ``projections/catch_up/generations.py``.
 """
 
 from __future__ import annotations
@@ -55,11 +55,12 @@ from eventstore.projections.catch_up.generations import (
     swap,
     take,
 )
+from eventstore.projections.catch_up.held import Lease
 from eventstore.projections.catch_up.pages import Page, last_position, next_page
 from eventstore.storage.read import StoredEvent
 from eventstore.storage.transaction import Transaction
 
-__all__ = ["RunOptions", "Terms", "catching_up", "changing", "running", "terms_of"]
+__all__ = ["RunOptions", "Terms", "catching_up", "changing", "closing", "running", "terms_of"]
 
 _log = logging.getLogger("eventstore.projections")
 
@@ -193,9 +194,14 @@ class _Worker:
         if not one.is_free(now):
             return None
         taking = partial(take, one=one, holder=self._holder, now_us=now, until_us=self._until())
-        taken: Generation | None = yield changing(taking)
+        taken: Generation | None = yield changing(lambda tx: self._noted(taking(tx)))
+        return taken
+
+    def _noted(self, taken: Generation | None) -> Generation | None:
+        """Write a lease down before it is committed: whoever ends this worker may be in between."""
         if taken is not None:
             self._held[taken.key] = taken.token
+            self._scope.registry.held.add((*taken.key, taken.token))
         return taken
 
     def _at_the_end(self, one: Generation) -> Routine[bool]:
@@ -247,11 +253,23 @@ class _Worker:
     def leave(self) -> Routine[None]:
         """Give back every lease, so that others need not wait for them to run out."""
         held, self._held = self._held, {}
-        for (name, generation), token in held.items():
-            try:
-                yield changing(partial(release, name=name, generation=generation, token=token))
-            except ConversationStoreError as error:  # it runs out by itself
-                _log.info("the lease on %s was not given back: %s", name, error)
+        if not self._scope.registry.held.closed:
+            yield from _giving_back([(*key, token) for key, token in held.items()])
+
+
+def _giving_back(leases: Sequence[Lease]) -> Routine[None]:
+    if not leases:
+        return
+    try:
+        yield changing(partial(release, leases=leases))
+    except ConversationStoreError as error:  # they run out by themselves
+        names = ", ".join(name for name, _, __ in leases)
+        _log.info("the lease on %s was not given back: %s", names, error)
+
+
+def closing(scope: Scope) -> Routine[None]:
+    """Give back what the workers of a store hold that is about to be closed under them."""
+    yield from _giving_back(scope.registry.held.close())
 
 
 def running(scope: Scope, names: Sequence[str] | None, terms: Terms) -> Routine[None]:

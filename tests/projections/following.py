@@ -8,7 +8,14 @@ from functools import partial
 import pytest
 from sqlalchemy import create_engine, inspect
 
-from eventstore import InvalidInput, LeaseLost, Refused, StoreUnavailable, UndecodableEvent
+from eventstore import (
+    InvalidInput,
+    LeaseLost,
+    Refused,
+    StoreClosed,
+    StoreUnavailable,
+    UndecodableEvent,
+)
 from eventstore.operations import catch_up, events
 from eventstore.operations.catch_up import changing
 from eventstore.operations.operation import Read
@@ -22,6 +29,7 @@ from eventstore.projections.catch_up.generations import (
     swap,
     take,
 )
+from eventstore.projections.catch_up.held import Held
 from tests.concurrency.schedules import SECONDS, Gate, thread
 from tests.concurrency.test_processes import Process
 from tests.projections.counting import OPTIONS, Counting, once_each, times, total, write
@@ -317,6 +325,63 @@ class Following(Basics):
                 until(lambda: "is held by 'other' now" in caplog.text)
                 assert status_of(other).holder == "other"
         assert times(other) == once_each(other)
+
+    # -- closing under a worker --------------------------------------------------------------------
+
+    def follower(self, store, ended):
+        """A worker that would keep its lease for a day, and hears of the end of its store."""
+
+        def run():
+            try:
+                store.projections.run(holder="me", poll_seconds=A_DAY, lease_seconds=A_DAY)
+            except StoreClosed:
+                ended.append(True)
+
+        return thread(run)
+
+    def test_a_store_that_is_closed_under_a_worker_gives_its_lease_back(self):
+        watcher, ended = self.opened(), []
+        store = self.opened(Counting())
+        write(store, 3)
+        with self.follower(store, ended):
+            until(lambda: (found := status_of(watcher)) and found.lag_events == 0)
+            assert status_of(watcher).holder == "me"
+            store.close()
+            assert status_of(watcher).holder is None
+        assert ended == [True]
+        store.close()
+
+    @pytest.mark.parametrize("when", ["before", "after"])
+    def test_a_lease_that_is_being_taken_while_the_store_closes_is_given_back(
+        self, when, monkeypatch
+    ):
+        """The worker is inside the transaction that takes it, and has written it down or not."""
+        watcher, ended, gate = self.opened(), [], Gate()
+        store = self.opened(Counting())
+        write(store, 3)
+        store.projections.catch_up()
+        taking, adding = catch_up.take, Held.add
+
+        def take_and_wait(*args, **options):
+            taken = taking(*args, **options)
+            gate()
+            return taken
+
+        def add_and_wait(held, lease):
+            adding(held, lease)
+            gate()
+
+        if when == "before":
+            monkeypatch.setattr(catch_up, "take", take_and_wait)
+        else:
+            monkeypatch.setattr(Held, "add", add_and_wait)
+        with self.follower(store, ended):
+            assert gate.reached.wait(SECONDS)
+            with thread(store.close):
+                until(lambda: store.scope.registry.held.closed)
+                gate.opened.set()
+        assert ended == [True]
+        assert status_of(watcher).holder is None
 
     # -- an event that cannot be applied -----------------------------------------------------------
 

@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 from eventstore.core.events import RecordedEvent
 from eventstore.core.quoting import quoted
 from eventstore.errors import InvalidInput
+from eventstore.projections.catch_up.held import Held
 from eventstore.projections.catch_up.tables import WritableTables
 
 __all__ = ["Definition", "Projection", "Registry", "defined", "projection"]
@@ -143,6 +144,8 @@ class Registry:
 
     def __init__(self) -> None:
         self._known: dict[str, Definition] = {}
+        self.held = Held()
+        """The leases of those that are being run."""
 
     def add(self, given: Projection) -> None:
         """Take a projection; one of the same name takes the other's place.

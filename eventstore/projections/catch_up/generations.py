@@ -29,13 +29,14 @@ Clocks decide only who tries to work; the token decides who may write.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 from eventstore.core.events import Position
 from eventstore.errors import InvalidInput, LeaseLost, Refused
 from eventstore.projections.catch_up.definition import Definition
 from eventstore.projections.catch_up.failing import Failure, passes, said
+from eventstore.projections.catch_up.held import Lease
 from eventstore.projections.catch_up.tables import Tables, WritableTables
 from eventstore.storage.read import START
 from eventstore.storage.transaction import Transaction
@@ -142,6 +143,8 @@ _RETRY: Final = (
     " error = NULL WHERE name = ? AND failed_version > 0"
 )
 _FORGET_UNMADE: Final = "DELETE FROM {projections} WHERE name = ? AND failed_version = 0"
+_AWAIT: Final = f"UPDATE {{projections}} SET holder = holder {_ROW}"
+"""It waits for a transaction that is just taking the lease: its token is not to be seen before."""
 _RELEASE: Final = f"UPDATE {{projections}} SET holder = NULL {_MINE}"
 _RETIRE: Final = (
     "UPDATE {projections} SET status = 'retired', holder = NULL, lease_until = ?, token = token + 1"
@@ -282,9 +285,11 @@ def renew(tx: Transaction, one: Generation, until_us: int) -> None:
         raise _lost(tx, one)
 
 
-def release(tx: Transaction, name: str, generation: int, token: int) -> None:
-    """Give the lease back, if it still is ours."""
-    tx.run(_RELEASE, (name, generation, token))
+def release(tx: Transaction, leases: Iterable[Lease]) -> None:
+    """Give leases back, those that still are ours."""
+    for name, generation, token in leases:
+        tx.run(_AWAIT, (name, generation))
+        tx.run(_RELEASE, (name, generation, token))
 
 
 def advance(tx: Transaction, one: Generation, end: Position, until_us: int) -> None:
