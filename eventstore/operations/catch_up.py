@@ -13,7 +13,8 @@ that writes does, which is the other reason to keep it small.
 
 **Who works.** A worker takes the lease of a generation when nobody has it or when whoever had it
 let it run out, keeps it while it works or waits, and gives it back at the end, also when the store
-is closed under it. What refuses a late write is the token; see ``projections/catch_up/generations.py``.
+is closed under it. What refuses a late write is the token; see
+``projections/catch_up/generations.py``.
 """
 
 from __future__ import annotations

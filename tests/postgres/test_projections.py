@@ -9,9 +9,11 @@ import pytest
 from sqlalchemy import create_engine
 
 from eventstore import AsyncConversationStore, ConversationStore
+from eventstore.operations.operation import Maintenance, Write
+from eventstore.projections.catch_up.generations import release, take
 from eventstore.testing.conformance import blocking
 from eventstore.testing.postgres_server import PostgresServer, available_majors
-from tests.concurrency.schedules import SECONDS, Gate
+from tests.concurrency.schedules import SECONDS, Gate, thread
 from tests.projections.counting import Counting, once_each, times, total, write
 from tests.projections.following import Basics, Following, Killed, running, status_of
 from tests.projections.shipped import Shipped
@@ -104,6 +106,35 @@ class TestSync(OnPostgres, Following):
         expected = {key for key, kind in added.items() if types is None or kind in types}
         assert times(store) == dict.fromkeys(expected, 1)
         assert expected <= once_each(store).keys()
+
+    def test_giving_back_a_lease_waits_for_the_transaction_that_takes_it(self):
+        """Its token is not to be seen before: the row is waited for, then looked at."""
+        store, other = self.opened(Counting()), self.opened()
+        store.projections.catch_up()
+        [seen] = self.looked(store)
+        lease = (*seen.key, seen.token + 1)
+        engine = create_engine(self.url)
+        with engine.connect() as taking, engine.connect() as connection:
+            watching = connection.execution_options(isolation_level="AUTOCOMMIT")  # looks anew
+            with taking.begin():
+                taken = Write(
+                    Maintenance(lambda tx: take(tx, seen, "me", now_us=0, until_us=10**18)), taking
+                )
+                assert store.perform(taken).token == seen.token + 1
+                giving = thread(self.written, other, lambda tx: release(tx, [lease]))
+                inside = giving.__enter__()
+                until(lambda: self.waits(watching) or not inside.is_alive())
+            giving.__exit__(None, None, None)
+        engine.dispose()
+        [now] = self.looked(store)
+        assert (now.holder, now.token) == (None, seen.token + 1)
+
+    def waits(self, connection):
+        """Tell whether somebody waits for a lock in this database."""
+        return connection.exec_driver_sql(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+            " AND wait_event_type = 'Lock'"
+        ).scalar()
 
     def test_a_reader_keeps_its_tables_through_a_swap(self):
         store, other = self.opened(Counting()), self.opened(Counting())

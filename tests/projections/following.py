@@ -340,7 +340,7 @@ class Following(Basics):
         return thread(run)
 
     def test_a_store_that_is_closed_under_a_worker_gives_its_lease_back(self):
-        watcher, ended = self.opened(), []
+        watcher, ended = self.opened(), list[bool]()
         store = self.opened(Counting())
         write(store, 3)
         with self.follower(store, ended):
@@ -356,14 +356,14 @@ class Following(Basics):
         self, when, monkeypatch
     ):
         """The worker is inside the transaction that takes it, and has written it down or not."""
-        watcher, ended, gate = self.opened(), [], Gate()
+        watcher, ended, gate = self.opened(), list[bool](), Gate()
         store = self.opened(Counting())
         write(store, 3)
         store.projections.catch_up()
-        taking, adding = catch_up.take, Held.add
+        adding = Held.add
 
         def take_and_wait(*args, **options):
-            taken = taking(*args, **options)
+            taken = take(*args, **options)
             gate()
             return taken
 
