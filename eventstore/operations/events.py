@@ -260,7 +260,8 @@ def subscribe(
 
     Every event is delivered once, and each stream's in order of version, whatever writers do
     meanwhile. Keep the ``position`` of the last event you are done with, and begin after it next
-    time. ``categories``, ``stream_id`` and ``types`` narrow down what is delivered.
+    time. ``categories``, ``stream_id`` and ``types`` narrow down what is delivered; a list of names
+    holds up to 1,000.
 
     A commit is heard of at once, as a rule; ``poll_seconds`` is how long it may take where it is
     not (a lost connection, a pooler between, an engine of your own that others write beside).
@@ -299,4 +300,9 @@ def _names(given: Sequence[str] | None, field: str) -> list[str] | None:
     names = checked_sequence(given, field, "Give a list of names, or leave it out for all.")
     if not names:
         raise InvalidInput(field, "is empty", "Name at least one, or leave it out for all.")
+    most = log_reading.NAMES_MAX
+    if len(names) > most:
+        raise InvalidInput(
+            field, f"has {len(names)} names", f"Give 1 to {most}, or leave it out for all."
+        )
     return [check_name(name, f"{field}[{index}]", _TYPE_MAX) for index, name in enumerate(names)]

@@ -16,6 +16,7 @@ from eventstore.storage.interning import category_name, find_category, find_tena
 from eventstore.storage.transaction import Transaction
 
 __all__ = [
+    "NAMES_MAX",
     "Filter",
     "StoredEvent",
     "actor_of",
@@ -118,6 +119,11 @@ def iterate_stream(
 def event_at(tx: Transaction, stream: StreamKey, version: int) -> StoredEvent | None:
     """Return one event of a stream."""
     return next(iter(read_stream(tx, stream, after=version - 1, until=version, limit=1)), None)
+
+
+NAMES_MAX = 1_000
+"""Most types, and most categories, of one filter: each is a parameter, and no database or driver
+takes fewer than 32,766 of them in a statement."""
 
 
 class Filter(NamedTuple):

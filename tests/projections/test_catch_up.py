@@ -49,6 +49,12 @@ async def test_a_worker_that_is_cancelled_gives_its_lease_back(tmp_path):
         assert (status.holder, status.state) == (None, "idle")
 
 
+@pytest.mark.parametrize("field", ["types", "categories"])
+def test_more_names_than_a_database_takes_are_refused(field):
+    with pytest.raises(InvalidInput, match=f"has 1001 {field}. Give up to 1000"):
+        Registry().add(Counting(**{field: ["x"] * 1_001}))
+
+
 def test_options_are_checked(tmp_path):
     with ConversationStore.open(f"sqlite:///{tmp_path}/chat.db") as store:
         for wrong in ({"lease_seconds": 0}, {"batch_events_max": 0.5}, {"poll_seconds": "1"}):

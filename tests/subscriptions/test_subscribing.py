@@ -115,6 +115,18 @@ def test_filters_narrow_down_what_is_delivered(opening):
             assert "".join(followers[name].names) == expected
 
 
+def test_as_many_names_as_are_allowed_are_no_more_than_a_database_takes(opening):
+    with opening as store:
+        others = [f"order{number}" for number in range(998)]
+        for category in others[:-1]:
+            store.append(1, "x", stream_id=stream(1, category), kind="Else")
+        names = {"types": [*others, "Other", "Sent"], "categories": [*others, "other", "order"]}
+        follower = store.follow(**names, poll_seconds=FOREVER)
+        store.append(1, "yes", kind="Sent")
+        follower.until(1)
+        assert follower.names == ["yes"]
+
+
 def test_a_filter_passes_over_what_it_does_not_want_once(opening, monkeypatch):
     lying_ahead = []
     real = log_reading.read_all
@@ -152,6 +164,8 @@ def test_a_tenant_sees_its_own_events_alone(on_file):
         ({"categories": "order"}, "categories"),
         ({"categories": []}, "categories"),
         ({"types": [1]}, "types[0]"),
+        ({"types": ["Sent"] * 1_001}, "types"),
+        ({"categories": ["order"] * 1_001}, "categories"),
         ({"stream_id": "order"}, "stream_id"),
         ({"poll_seconds": 0}, "poll_seconds"),
         ({"poll_seconds": float("nan")}, "poll_seconds"),

@@ -11,6 +11,7 @@ from eventstore.core.quoting import quoted
 from eventstore.errors import InvalidInput
 from eventstore.projections.catch_up.held import Held
 from eventstore.projections.catch_up.tables import WritableTables
+from eventstore.storage.read import NAMES_MAX
 
 __all__ = ["Definition", "Projection", "Registry", "defined", "projection"]
 
@@ -136,6 +137,12 @@ def _names(given: Any, field: str) -> tuple[str, ...] | None:  # noqa: ANN401
         return None
     if isinstance(given, str) or not isinstance(given, Collection) or not given:
         raise InvalidInput("projection", f"has {field} that are no names", "Give a tuple of them.")
+    if len(given) > NAMES_MAX:
+        raise InvalidInput(
+            "projection",
+            f"has {len(given)} {field}",
+            f"Give up to {NAMES_MAX}, or none for all and choose in apply().",
+        )
     return tuple(given)
 
 
