@@ -15,9 +15,10 @@ from pydantic import BaseModel, ConfigDict
 
 from eventstore.core import ids
 from eventstore.core.events import Position, StreamKey
-from eventstore.core.json_values import check_name
-from eventstore.errors import ThreadNotFound
+from eventstore.core.json_values import check_json, check_name, check_text
+from eventstore.errors import InvalidInput, ThreadNotFound
 from eventstore.operations.catch_up import changing
+from eventstore.operations.inputs import checked_sequence
 from eventstore.operations.lookups import thread_key
 from eventstore.operations.operation import Gathered, Maintenance, Read, Scope, Walk, Write
 from eventstore.projections.catch_up.generations import (
@@ -159,6 +160,10 @@ class ProjectionStatus(BaseModel):
     """What stopped it, also where it was no event: it could not make its tables."""
 
 
+_PLAIN: Final = (str, int)
+"""What a driver refuses in Python's words where a database has no such value."""
+
+
 def read(scope: Scope, name: str, look: Callable[[Tables], T]) -> Read[T]:
     """Call a function with the tables of a projection, as one snapshot of the active generation.
 
@@ -166,6 +171,12 @@ def read(scope: Scope, name: str, look: Callable[[Tables], T]) -> Read[T]:
         InvalidInput: the projection has no tables yet.
     """
     check_name(name, "name", _NAME_MAX)
+    if not callable(look):
+        raise InvalidInput(
+            "look",
+            f"expected a function, got {type(look).__name__}",
+            "Give one that takes the tables, or use query().",
+        )
 
     def looking(tx: Transaction) -> T:
         return look(active(tx, name, scope.tenant))
@@ -180,8 +191,15 @@ def query(
 
     Raises:
         InvalidInput: the projection has no tables yet, or no table of that name.
+        StoreUnavailable: the database does not take the statement, or a parameter.
     """
-    return read(scope, name, lambda tables: tables.all(sql, parameters))
+    check_text(sql, "sql")
+    remedy = "Give a list of values, one for each ? of the SQL."
+    given = [
+        check_json(value, f"parameters[{index}]", 0) if isinstance(value, _PLAIN) else value
+        for index, value in enumerate(checked_sequence(parameters, "parameters", remedy))
+    ]
+    return read(scope, name, lambda tables: tables.all(sql, given))
 
 
 def status(scope: Scope) -> Read[list[ProjectionStatus]]:

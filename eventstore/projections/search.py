@@ -34,6 +34,7 @@ from typing import Final, NamedTuple, TypeAlias
 from eventstore.core import ids
 from eventstore.core.events import RecordedEvent
 from eventstore.core.json_values import check_text
+from eventstore.core.quoting import quoted
 from eventstore.errors import InvalidInput
 from eventstore.projections.catch_up.tables import Tables, WritableTables
 
@@ -154,8 +155,7 @@ def search(
     wanted = check_text(text, "text", _SEARCHED_MAX).replace("\0", " ")
     if thread_id is not None:
         ids.parse(ids.THREAD, thread_id, "thread_id")
-    if not 0 < limit <= _HITS_MAX:
-        raise InvalidInput("limit", "is not possible", f"Give 1 to {_HITS_MAX}.")
+    most = _checked_limit(limit)
 
     def look(tables: Tables) -> list[Hit]:
         words = _quoted(wanted) if tables.dialect == "sqlite" else wanted
@@ -164,9 +164,15 @@ def search(
         sql, parameters = _SEARCH[tables.dialect], [words, tables.tenant]
         if thread_id is not None:
             sql, parameters = sql + _IN_THREAD, [*parameters, thread_id]
-        return [Hit(*row) for row in tables.all(sql + _BEST_FIRST, (*parameters, limit))]
+        return [Hit(*row) for row in tables.all(sql + _BEST_FIRST, (*parameters, most))]
 
     return look
+
+
+def _checked_limit(limit: object) -> int:
+    if not isinstance(limit, int) or isinstance(limit, bool) or not 0 < limit <= _HITS_MAX:
+        raise InvalidInput("limit", f"{quoted(limit)} is not possible", f"Give 1 to {_HITS_MAX}.")
+    return limit
 
 
 def _quoted(text: str) -> str:

@@ -15,11 +15,12 @@ recorded. What a fork inherits was used by its source.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, date
+from datetime import UTC, date, datetime
 from typing import Any, Final, NamedTuple
 
 from eventstore.core import ids
 from eventstore.core.events import RecordedEvent
+from eventstore.errors import InvalidInput
 from eventstore.projections.catch_up.tables import Tables, WritableTables
 
 __all__ = ["DayOfUse", "Usage", "usage"]
@@ -80,9 +81,10 @@ def usage(
     if thread_id is not None:
         ids.parse(ids.THREAD, thread_id, "thread_id")
         where, parameters = f"{where} AND thread_id = ?", [thread_id]
-    for comparison, edge in ((">=", since), ("<=", until)):
+    for field, comparison, edge in (("since", ">=", since), ("until", "<=", until)):
         if edge is not None:
-            where, parameters = f"{where} AND day {comparison} ?", [*parameters, edge.isoformat()]
+            day = _checked_day(edge, field)
+            where, parameters = f"{where} AND day {comparison} ?", [*parameters, day]
 
     def look(tables: Tables) -> list[DayOfUse]:
         given = (tables.tenant, *parameters)
@@ -98,6 +100,14 @@ def usage(
         return _days(said, ran)
 
     return look
+
+
+def _checked_day(value: object, field: str) -> str:
+    if not isinstance(value, date) or isinstance(value, datetime):  # which is a date to Python
+        raise InvalidInput(
+            field, f"expected a date, got {type(value).__name__}", "Give a datetime.date (UTC)."
+        )
+    return value.isoformat()
 
 
 def _days(said: list[tuple[Any, ...]], ran: list[tuple[Any, ...]]) -> list[DayOfUse]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 
 from eventstore.core.events import RecordedEvent
+from eventstore.core.json_values import check_name
 from eventstore.core.quoting import quoted
 from eventstore.errors import InvalidInput
 from eventstore.projections.catch_up.held import Held
@@ -17,6 +18,7 @@ __all__ = ["Definition", "Projection", "Registry", "defined", "projection"]
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*\Z")
 _NAME_REMEDY: Final = "Use lowercase letters, digits and single underscores."
+_CHARACTERS_MAX: Final = 255
 _VERSION_MAX: Final = 2**31 - 1
 
 Apply: TypeAlias = Callable[[WritableTables, RecordedEvent], object]
@@ -65,7 +67,7 @@ class _OfFunction(NamedTuple):
     """A projection made of functions: keeps the protocol :class:`Projection`."""
 
     name: str
-    tables: tuple[str, ...]
+    tables: Sequence[str]
     version: int
     categories: Sequence[str] | None
     types: Sequence[str] | None
@@ -82,17 +84,28 @@ def projection(
     categories: Sequence[str] | None = None,
     types: Sequence[str] | None = None,
 ) -> Callable[[Apply], Projection]:
-    """Make a projection of a function that applies one event; ``create`` may be SQL."""
+    """Make a projection of a function that applies one event; ``create`` may be SQL.
+
+    What else is malformed is said when it is registered.
+
+    Raises:
+        InvalidInput: ``create`` is neither a function nor SQL.
+    """
+    making = create if callable(create) else _running(create)
 
     def made(apply: Apply) -> Projection:
-        making = create if callable(create) else _running(create)
-        return _OfFunction(name, tuple(tables), version, categories, types, making, apply)
+        return _OfFunction(name, tables, version, categories, types, making, apply)
 
     return made
 
 
-def _running(statements: str | Sequence[str]) -> Create:
-    texts = (statements,) if isinstance(statements, str) else tuple(statements)
+def _running(statements: object) -> Create:
+    given = [statements] if isinstance(statements, str) else statements
+    if not isinstance(given, Sequence) or not all(isinstance(text, str) for text in given):
+        raise InvalidInput(
+            "create", "is no SQL", "Give a statement, a list of them, or a function."
+        )
+    texts = tuple(given)
 
     def create(tables: WritableTables) -> None:
         for text in texts:
@@ -135,7 +148,12 @@ def defined(given: Any) -> Definition:  # noqa: ANN401 (whatever the caller gave
 def _names(given: Any, field: str) -> tuple[str, ...] | None:  # noqa: ANN401
     if given is None:
         return None
-    if isinstance(given, str) or not isinstance(given, Collection) or not given:
+    if (
+        isinstance(given, str)
+        or not isinstance(given, Collection)
+        or not given
+        or not all(isinstance(name, str) for name in given)
+    ):
         raise InvalidInput("projection", f"has {field} that are no names", "Give a tuple of them.")
     if len(given) > NAMES_MAX:
         raise InvalidInput(
@@ -143,7 +161,7 @@ def _names(given: Any, field: str) -> tuple[str, ...] | None:  # noqa: ANN401
             f"has {len(given)} {field}",
             f"Give up to {NAMES_MAX}, or none for all and choose in apply().",
         )
-    return tuple(given)
+    return tuple(check_name(name, f"projection.{field}", _CHARACTERS_MAX) for name in given)
 
 
 class Registry:
