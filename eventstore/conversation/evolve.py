@@ -167,7 +167,7 @@ def _message_updated(view: ThreadView, data: e.MessageUpdated, event: Event) -> 
 
 def _removed(view: ThreadView, data: e.MessageRemoved, event: Event) -> list[Row]:
     row, thread = _message(view, data.message_id), _thread(view)
-    rows: list[Row] = [replace(row, removed=event.version)]
+    rows: list[Row] = [replace(row, removed=event.version, took_head=data.head_moved)]
     if row.place is None:
         return [*rows, replace(thread, queued_messages=thread.queued_messages - 1)]
     rows += tree.removal_rows(view, row.place, +1)
@@ -177,7 +177,7 @@ def _removed(view: ThreadView, data: e.MessageRemoved, event: Event) -> list[Row
 
 def _restored(view: ThreadView, data: e.MessageRestored, _: Event) -> list[Row]:
     row, thread = _message(view, data.message_id), _thread(view)
-    rows: list[Row] = [replace(row, removed=None)]
+    rows: list[Row] = [replace(row, removed=None, took_head=False)]
     if row.place is None:
         return [*rows, replace(thread, queued_messages=thread.queued_messages + 1)]
     rows += tree.removal_rows(view, row.place, -1)

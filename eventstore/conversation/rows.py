@@ -113,6 +113,8 @@ class MessageRow(msgspec.Struct, frozen=True, gc=False):
     """Tool calls on the path down to here that have no result yet."""
     removed: int | None = None
     """Version that removed it."""
+    took_head: bool = False
+    """Its removal moved the head, so that restoring it may move it back."""
     changed: int | None = None
     """Last version that touched it since it was added."""
     revision: int = 0

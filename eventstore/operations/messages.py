@@ -295,7 +295,7 @@ def remove(
 def restore(
     scope: Scope, thread_id: str, message_id: str, **options: Unpack[WriteOptions]
 ) -> Write[Message]:
-    """Bring a removed message back, and the head with it if nothing was selected since.
+    """Bring a removed message back, and the head if it was there and nothing was selected since.
 
     Raises:
         MessageNotFound: it is not there.

@@ -1,4 +1,8 @@
-"""The table ``messages``: each one's place in the tree and its state, not its content."""
+"""The table ``messages``: each one's place in the tree and its state, not its content.
+
+A hop below 0 stands for a state in which there is no place. ``removed`` is the version that removed
+the message, below 0 if the head moved with it.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +35,7 @@ def _encode(row: MessageRow) -> tuple[Any, ...]:
         row.replaces,
         row.run_id,
         join_calls(row.open_calls),
-        row.removed,
+        -row.removed if row.took_head and row.removed is not None else row.removed,
         row.changed,
         row.revision,
     )
@@ -68,7 +72,8 @@ def decode_message(columns: Sequence[Any]) -> MessageRow:
         replaces,
         run,
         split_calls(open_calls),
-        removed,
+        None if removed is None else abs(removed),
+        removed is not None and removed < 0,
         changed,
         revision,
     )

@@ -127,6 +127,8 @@ class OracleMessage:
     queued: int | None = None
     """Version at which it was queued, while it waits."""
     removed: bool = False
+    took_head: bool = False
+    """Its removal moved the head."""
     origin: tuple[str, int] | None = None
 
 
@@ -469,7 +471,8 @@ class OracleThread:
         """Say that a message is hidden with what follows."""
         self._writable()
         message = self._visible(target)
-        if message.queued is None and target in self.path(self.head):
+        message.took_head = message.queued is None and target in self.path(self.head)
+        if message.took_head:
             self.head = message.parent
         message.removed = True
         self._event("MessageRemoved")
@@ -485,7 +488,11 @@ class OracleThread:
         if message.queued is not None:
             if not any(run.started for run in self.open_runs()):
                 self._let_in([target])
-        elif self.head == message.parent and self.next_below(message.parent) == target:
+        elif (
+            message.took_head
+            and self.head == message.parent
+            and self.next_below(message.parent) == target
+        ):
             self._move_head(self.leaf_below(target))
 
     def _add(

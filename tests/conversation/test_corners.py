@@ -263,3 +263,41 @@ def test_an_append_of_the_applications_own_does_not_disturb_threads(store, threa
     store.events.append(stream, [NewEvent(type="Sent")], expected_version="no_stream")
     assert [event.type for event in store.events.read(stream)] == ["Sent"]
     assert store.projections.compare().ok
+
+
+# -- removing, restoring, and the head -------------------------------------------------------------
+
+
+def test_restoring_moves_no_head_that_removing_did_not_move(store, thread):
+    """A first child is what the tree would go on to, though nobody ever selected it."""
+    first = say(store, thread, "first")
+    aside = say(store, thread, "aside", select=False)
+    store.messages.remove(thread, aside.id)
+    store.messages.restore(thread, aside.id)
+    assert store.threads.get(thread).head_id == first.id
+    assert store.projections.compare().ok
+
+
+def test_restoring_moves_no_head_that_came_there_another_way(store, thread):
+    first = say(store, thread, "first")
+    second = say(store, thread, "second")
+    other = say(store, thread, "other", parent_id=None)
+    store.messages.remove(thread, second.id)  # the head is elsewhere
+    store.branches.select(thread, first.id)
+    store.messages.restore(thread, second.id)
+    assert store.threads.get(thread).head_id == first.id
+    assert other.id != first.id
+    assert store.projections.compare().ok
+
+
+def test_what_a_source_removes_a_fork_still_has(store, thread):
+    say(store, thread, "first")
+    second = say(store, thread, "second")
+    fork = store.threads.fork(thread).id
+    store.messages.remove(thread, second.id)
+    assert [(one.text, one.removed) for one in store.messages.list(fork)] == [
+        ("first", False),
+        ("second", False),
+    ]
+    assert store.messages.get(fork, second.id).removed is False
+    assert store.projections.compare().ok

@@ -248,7 +248,8 @@ def remove(view: ThreadView, command: c.RemoveMessage, _: NewId) -> list[Decided
 def restore(view: ThreadView, command: c.RestoreMessage, _: NewId) -> list[Decided]:
     """Decide that a removed message is back; nothing if it was not removed.
 
-    The head goes back to where it was below the message if nothing else was selected since.
+    If the removal moved the head, it goes back to where it was below the message, unless something
+    else was selected since.
     """
     thread = writable_thread(view)
     row = some_message(view, command.target)
@@ -258,7 +259,7 @@ def restore(view: ThreadView, command: c.RestoreMessage, _: NewId) -> list[Decid
         back = decided(e.MessageRestored(message_id=command.target))
         return [back, *queue.let_in(view, row)]
     leaf = None
-    if thread.head == row.parent_id:
+    if row.took_head and thread.head == row.parent_id:
         leaf = _was_active(view, row)
     data = e.MessageRestored(message_id=command.target, head=leaf, head_moved=leaf is not None)
     return [decided(data)]
