@@ -110,6 +110,10 @@ class MessageQueued(EventData, frozen=True):
     calls: tuple[str, ...] = ()
     answers: tuple[str, ...] = ()
     original_created_at_us: int | None = None
+    replaces: bytes | None = None
+    """A message that was edited before its turn came: it leaves the queue."""
+    sent: int | None = None
+    """Version at which the first of those was queued: the place in the queue, which stays."""
 
 
 class MessageAmended(EventData, frozen=True):

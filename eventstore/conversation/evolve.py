@@ -120,7 +120,8 @@ def _born(view: ThreadView, data: e.MessageAdded | e.MessageEdited, event: Event
     )
     if queued_version is not None:
         waiting = _message(view, data.message_id)
-        row = replace(row, changed=waiting.changed, revision=waiting.revision)
+        kept = {"changed": waiting.changed, "revision": waiting.revision}
+        row = replace(row, replaces=waiting.replaces, **kept)
         thread = replace(thread, queued_messages=thread.queued_messages - 1)
     if data.run_id is not None:
         rows.append(replace(_run(view, data.run_id), last_message=data.message_id))
@@ -147,7 +148,12 @@ def _queued(view: ThreadView, data: e.MessageQueued, event: Event) -> list[Row]:
         place=None,
         status="queued",
         queued_version=event.version,
+        replaces=data.replaces,
+        sent=data.sent,
     )
+    if data.replaces is not None:
+        old = _message(view, data.replaces)
+        return [replace(old, status="replaced", sent=None), row]
     thread = _thread(view)
     return [row, replace(thread, queued_messages=thread.queued_messages + 1)]
 

@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 Role: TypeAlias = Literal["system", "user", "assistant", "tool"]
-MessageStatus: TypeAlias = Literal["queued", "completed", "incomplete"]
+MessageStatus: TypeAlias = Literal["queued", "completed", "incomplete", "replaced"]
 RunStatus: TypeAlias = Literal[
     "queued",
     "in_progress",
@@ -102,11 +102,13 @@ class MessageRow(msgspec.Struct, frozen=True, gc=False):
     version: int
     role: Role
     place: Place | None
-    """None while it is queued."""
+    """None while it is queued, and of one that was replaced before its turn came."""
     parent_id: bytes | None = None
     status: MessageStatus = "completed"
     queued_version: int | None = None
     """Version of its ``MessageQueued``, which holds the content."""
+    sent: int | None = None
+    """While it waits in the place of a message that it replaces: when that one was sent."""
     replaces: bytes | None = None
     run_id: bytes | None = None
     open_calls: tuple[str, ...] = ()
@@ -124,6 +126,11 @@ class MessageRow(msgspec.Struct, frozen=True, gc=False):
     def content_version(self) -> int:
         """Version of the event that holds the content as first given."""
         return self.queued_version or self.version
+
+    @property
+    def waits_since(self) -> int:
+        """Its place in the queue: the version at which it, or what it replaces, was sent."""
+        return self.sent or self.version
 
 
 class SegmentRow(msgspec.Struct, frozen=True, gc=False):

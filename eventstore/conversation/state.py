@@ -114,7 +114,8 @@ class FoldedThread(msgspec.Struct, frozen=True):
 
     def queued_messages(self) -> Sequence[MessageRow]:
         rows = [self.messages[message_id] for message_id in self.waiting]
-        return [row for row in rows if row.removed is None]
+        waiting = [row for row in rows if row.removed is None]
+        return sorted(waiting, key=lambda row: row.waits_since)
 
     def open_runs(self) -> Sequence[RunRow]:
         return [self.runs[run_id] for run_id in self.active_runs]
@@ -226,16 +227,18 @@ def _keep_thread(_: FoldedThread, changes: dict[str, Any], row: ThreadRow) -> No
 def _keep_message(state: FoldedThread, changes: dict[str, Any], row: MessageRow) -> None:
     before: MessageRow | None = _has(state, changes, "messages", row.message_id)
     _put(state, changes, "messages", row.message_id, row)
+    waiting = changes.get("waiting", state.waiting)
     if row.place is None:
         if before is None:
-            changes["waiting"] = (*changes.get("waiting", state.waiting), row.message_id)
+            changes["waiting"] = (*waiting, row.message_id)
+        elif row.status == "replaced":
+            changes["waiting"] = tuple(key for key in waiting if key != row.message_id)
         return
     stretch = (row.place.hop, row.place.segment)
     if before is None or before.place is None:
         _put(state, changes, "places", row.place, row.message_id)
         _put(state, changes, "ends", stretch, row.place.depth)
         if before is not None:
-            waiting = changes.get("waiting", state.waiting)
             changes["waiting"] = tuple(key for key in waiting if key != row.message_id)
     elif (before.removed is None) != (row.removed is None):
         gone = set(_has(state, changes, "gone", stretch) or ()) ^ {row.place.depth}

@@ -183,10 +183,11 @@ def edit(
 ) -> Write[Message]:
     """Change the prompt and ask again: a **new** message, sibling of the one it replaces.
 
-    The old message and everything below it stay as they are; select it to go back.
+    The old message and everything below it stay as they are; select it to go back. A message that
+    still waits in the queue leaves it, and the new one takes its place there.
 
     Raises:
-        MessageNotFound, Refused: it is not there, removed, or still queued; see :func:`create`.
+        MessageNotFound, Refused: it is not there, removed, or replaced; see :func:`create`.
     """
     command = c.EditMessage(
         target=message_key(message_id),

@@ -12,7 +12,7 @@ from typing import Any, Final, get_args
 from eventstore.conversation.rows import MessageRow, MessageStatus, Place, Role
 from eventstore.projections.row_table import RowTable, join_calls, split_calls
 
-__all__ = ["MESSAGES", "decode_message"]
+__all__ = ["MESSAGES", "WAITS", "decode_message"]
 
 _ROLES: Final[tuple[Role, ...]] = get_args(Role)
 _STATUSES: Final[tuple[MessageStatus, ...]] = get_args(MessageStatus)
@@ -20,13 +20,19 @@ _ROLE_CODE: Final = {role: code for code, role in enumerate(_ROLES)}
 _STATUS_CODE: Final = {status: code for code, status in enumerate(_STATUSES)}
 
 _WAITING: Final = -1
-"""Instead of a hop: the message waits in the queue and has no place yet."""
+"""Instead of a hop: the message waits in the queue and has no place yet. Segment and depth are its
+version and how much earlier its place in the queue was taken."""
+_REPLACED: Final = -2
+"""Instead of a hop: it was replaced while it waited, and will never have a place."""
+
+WAITS: Final = f"hop = {_WAITING}"
+"""SQL for what is in the queue, removed or not."""
 
 
 def _encode(row: MessageRow) -> tuple[Any, ...]:
     return (
         row.message_id,
-        *(row.place or (_WAITING, row.version, 0)),
+        *(row.place or _no_place(row)),
         row.version,
         _ROLE_CODE[row.role],
         row.parent_id,
@@ -39,6 +45,12 @@ def _encode(row: MessageRow) -> tuple[Any, ...]:
         row.changed,
         row.revision,
     )
+
+
+def _no_place(row: MessageRow) -> tuple[int, int, int]:
+    if row.status == "replaced":
+        return _REPLACED, row.version, 0
+    return _WAITING, row.version, row.version - row.waits_since
 
 
 def decode_message(columns: Sequence[Any]) -> MessageRow:
@@ -65,10 +77,11 @@ def decode_message(columns: Sequence[Any]) -> MessageRow:
         message_id,
         version,
         _ROLES[role],
-        None if hop == _WAITING else Place(hop, segment, depth),
+        Place(hop, segment, depth) if hop >= 0 else None,
         parent,
         _STATUSES[status],
         queued_version,
+        segment - depth if hop == _WAITING and depth else None,
         replaces,
         run,
         split_calls(open_calls),

@@ -39,7 +39,7 @@ from eventstore.core.events import Event, StreamKey
 from eventstore.errors import BrokenChain
 from eventstore.projections.inherited import Inherited
 from eventstore.projections.marks import LABELS, TOUCHES
-from eventstore.projections.messages import MESSAGES, decode_message
+from eventstore.projections.messages import MESSAGES, WAITS, decode_message
 from eventstore.projections.row_table import RowTable
 from eventstore.projections.runs import OPEN_RUNS, RUNS, STEPS
 from eventstore.projections.threads import THREADS
@@ -231,10 +231,10 @@ class StoredThread:
     # -- what waits, what runs, what has a name ------------------------------------------------
 
     def queued_messages(self) -> Sequence[MessageRow]:
-        found = self._find(MessageRow, "hop < 0", ())
+        found = self._find(MessageRow, WAITS, ())
         rows = {row.message_id: row for row in [*found, *self._changed_of(MessageRow)]}
-        waiting = [row for row in rows.values() if row.place is None and row.removed is None]
-        return sorted(waiting, key=lambda row: row.version)
+        waiting = [row for row in rows.values() if row.status == "queued" and row.removed is None]
+        return sorted(waiting, key=lambda row: row.waits_since)
 
     def open_runs(self) -> Sequence[RunRow]:
         found = self._find(RunRow, OPEN_RUNS, ())

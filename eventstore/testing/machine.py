@@ -211,6 +211,8 @@ class ConversationMachine(RuleBasedStateMachine):
         at = self._thread(at)
         thread, new = self.threads[at], self.both.new_id()
         target = self._message(pick, thread)
+        if thread.queue() and pick % 2:
+            target = self._some(pick, thread.queue())
         run = None if alone or not thread.runs else self._run(pick, thread)
         options: dict[str, Any] = {
             "content": said.content,

@@ -125,7 +125,7 @@ class OracleMessage:
     replaces: str | None = None
     run_id: str | None = None
     queued: int | None = None
-    """Version at which it was queued, while it waits."""
+    """Version at which it, or what it replaces, was queued, while it waits."""
     removed: bool = False
     took_head: bool = False
     """Its removal moved the head."""
@@ -194,7 +194,7 @@ class OracleThread:
     def siblings(self, message_id: str) -> list[str]:
         """Return the children of a message's parent that are not removed."""
         message = self.messages[message_id]
-        if message.queued is not None:
+        if message.status in {"queued", "replaced"}:
             return [message_id]
         everyone = self.children.get(message.parent, [])
         return [one for one in everyone if not self.messages[one].removed]
@@ -266,8 +266,14 @@ class OracleThread:
             raise Refusal("message_removed")
         return message
 
-    def _placed(self, message_id: str) -> OracleMessage:
+    def _changeable(self, message_id: str) -> OracleMessage:
         message = self._visible(message_id)
+        if message.status == "replaced":
+            raise Refusal("message_replaced")
+        return message
+
+    def _placed(self, message_id: str) -> OracleMessage:
+        message = self._changeable(message_id)
         if message.queued is not None:
             raise Refusal("message_queued")
         return message
@@ -411,7 +417,21 @@ class OracleThread:
         )
 
     def edit(self, message_id: str, target: str, words: Words, *, select: bool = True) -> None:
-        """Say that a sibling takes the place of a message."""
+        """Say that a sibling stands beside a message, or another takes its place in the queue."""
+        self._writable()
+        self._unused(message_id)
+        old = self._changeable(target)
+        if old.queued is not None:
+            plain = words.call is None and words.answer is None
+            self._require(old.role != "tool" and words.answer is None, "InvalidInput")
+            self._require(words.call is None or old.role == "assistant", "InvalidInput")
+            self._require(plain and select, "thread_busy")
+            self._event("MessageQueued")
+            new = OracleMessage(message_id, old.role, None, [words], self.version)
+            new.queued, new.status, new.replaces = old.queued, "queued", target
+            old.queued, old.status = None, "replaced"
+            self.messages[message_id] = _dressed(new)
+            return
         self._beside("MessageEdited", message_id, target, words, select=select)
 
     def regenerate(
@@ -454,7 +474,7 @@ class OracleThread:
     def amend(self, target: str, words: Words) -> None:
         """Say that a message's wording is corrected."""
         self._writable()
-        message = self._visible(target)
+        message = self._changeable(target)
         first = message.wordings[0]
         self._require((words.call, words.answer) == (first.call, first.answer), "calls_changed")
         message.wordings.append(words)
@@ -463,14 +483,14 @@ class OracleThread:
     def update_message(self, target: str, metadata: dict[str, Any], name: str | None) -> None:
         """Say that a message's metadata and name are replaced."""
         self.check_living()
-        message = self._visible(target)
+        message = self._changeable(target)
         message.metadata, message.name = metadata, name
         self._event("MessageUpdated")
 
     def remove(self, target: str) -> None:
         """Say that a message is hidden with what follows."""
         self._writable()
-        message = self._visible(target)
+        message = self._changeable(target)
         message.took_head = message.queued is None and target in self.path(self.head)
         if message.took_head:
             self.head = message.parent
@@ -538,7 +558,7 @@ class OracleThread:
         self.check_living()
         self._some(target)
         if label is not None:
-            self._visible(target)
+            self._changeable(target)
             self._require(self.labels.get(label, target) == target, "label_in_use")
         self.labels = {one: bearer for one, bearer in self.labels.items() if bearer != target}
         if label is not None:

@@ -40,7 +40,9 @@ def _say(store, dice, thread, words, known, _):
 
 
 def _edit(store, dice, thread, words, known, _):
-    store.messages.edit(thread, dice.choice(known), content=words, select=dice.random() < 0.8)
+    waiting = [message.id for message in store.messages.queued(thread)]
+    target = dice.choice([*known, *waiting])
+    store.messages.edit(thread, target, content=words, select=dice.random() < 0.8)
 
 
 def _amend(store, dice, thread, words, known, _):

@@ -71,7 +71,8 @@ def full_life(store: ConversationStore) -> list[str]:  # noqa: PLR0915 (a life i
     runs.require_action(one, run.id)
     outputs = [{"call_id": name, "output": "noon"} for name in ("c1", "c2")]
     runs.submit_tool_outputs(one, run.id, outputs)
-    messages.create(one, role="user", content="Are you there?")
+    waits = messages.create(one, role="user", content="Are you there?")
+    messages.edit(one, waits.id, content="Are you still there?")
     runs.start(one, run.id)
     runs.update(one, run.id, metadata={"cost": 1})
     runs.complete(one, run.id, usage={"input_tokens": 9, "output_tokens": 1, "total_tokens": 10})

@@ -7,12 +7,12 @@ from eventstore.conversation import events as e
 from eventstore.conversation import tree
 from eventstore.conversation.decide.common import (
     NewId,
+    changeable_message,
     decided,
     living_thread,
     placed_message,
     some_message,
     thread_text,
-    visible_message,
     writable_thread,
 )
 from eventstore.conversation.rows import MessageRow
@@ -66,7 +66,7 @@ def label(view: ThreadView, command: c.LabelBranch, _: NewId) -> list[Decided]:
     if command.label is None:  # also of a removed message, so that the name is free again
         some_message(view, command.target)
         return [decided(e.BranchLabelled(message_id=command.target, cleared=True))]
-    visible_message(view, command.target)
+    changeable_message(view, command.target)
     bearer = view.label(command.label)
     if bearer is not None and bearer.message_id != command.target:
         raise Refused(

@@ -24,6 +24,7 @@ from eventstore.errors import (
 
 __all__ = [
     "NewId",
+    "changeable_message",
     "check_calls",
     "check_expected_head",
     "check_new_message_id",
@@ -136,6 +137,22 @@ def visible_message(view: ThreadView, message_id: bytes) -> MessageRow:
     return row
 
 
+def changeable_message(view: ThreadView, message_id: bytes) -> MessageRow:
+    """Return the row of a visible message that was not replaced while it waited.
+
+    Raises:
+        MessageNotFound, Refused: ``"message_removed"``, ``"message_replaced"``.
+    """
+    row = visible_message(view, message_id)
+    if row.status == "replaced":
+        raise Refused(
+            "message_replaced",
+            f"{ids.show(ids.MESSAGE, message_id)} was edited before its turn came",
+            "Name the message that replaces it.",
+        )
+    return row
+
+
 def hidden_above(view: ThreadView, place: Place) -> bool:
     """Tell whether a message on the path down to ``place`` was removed."""
     thread = view.thread
@@ -148,14 +165,15 @@ def placed_message(view: ThreadView, message_id: bytes) -> tuple[MessageRow, Pla
     """Return the row and place of a visible message that stands in the tree.
 
     Raises:
-        MessageNotFound, Refused: ``"message_removed"``, ``"message_queued"``.
+        MessageNotFound, Refused: ``"message_removed"``, ``"message_replaced"``,
+            ``"message_queued"``.
     """
-    row = visible_message(view, message_id)
+    row = changeable_message(view, message_id)
     if row.place is None:
         raise Refused(
             "message_queued",
             f"{ids.show(ids.MESSAGE, message_id)} waits for a run and is not in the tree yet",
-            "Amend it, remove it, or wait.",
+            "Edit it, amend it, remove it, or wait.",
         )
     return row, row.place
 

@@ -17,6 +17,7 @@ from eventstore.conversation.content import check_role_of_tools
 from eventstore.conversation.decide import queue
 from eventstore.conversation.decide.common import (
     NewId,
+    changeable_message,
     check_calls,
     check_new_message_id,
     decided,
@@ -25,7 +26,6 @@ from eventstore.conversation.decide.common import (
     placed_message,
     some_message,
     thread_text,
-    visible_message,
     writable_thread,
 )
 from eventstore.conversation.rows import MessageRow, RunRow
@@ -131,19 +131,23 @@ def writing_run(view: ThreadView, run_id: bytes) -> RunRow:
 
 def _queued(view: ThreadView, command: c.CreateMessage, message_id: bytes) -> Decided:
     draft = command.draft
-    _check_plain(draft, f"would wait in the queue of {thread_text(view)}, which is busy")
-    if not command.select or command.status != "completed":
-        raise Refused(
-            "thread_busy",
-            f"{thread_text(view)} is busy, and a message that waits is complete and selected",
-            "Name a parent_id, or leave select and status as they are.",
-        )
+    _check_waiting(view, draft, plain=command.select and command.status == "completed")
     data = e.MessageQueued(
         message_id=message_id,
         role=command.role,
         original_created_at_us=draft.original_created_at_us,
     )
     return decided(data, draft_content(draft))
+
+
+def _check_waiting(view: ThreadView, draft: c.Draft, *, plain: bool) -> None:
+    _check_plain(draft, f"would wait in the queue of {thread_text(view)}, which is busy")
+    if not plain:
+        raise Refused(
+            "thread_busy",
+            f"{thread_text(view)} is busy, and a message that waits is complete and selected",
+            "Name a parent_id, or leave select and status as they are.",
+        )
 
 
 def _check_plain(draft: c.Draft, situation: str) -> None:
@@ -157,9 +161,30 @@ def _check_plain(draft: c.Draft, situation: str) -> None:
 
 
 def edit(view: ThreadView, command: c.EditMessage, new_id: NewId) -> list[Decided]:
-    """Decide "change the prompt and ask again": a new message, sibling of the one it replaces."""
+    """Decide "change the prompt and ask again": a new message, sibling of the one it replaces.
+
+    One that waits was not asked yet: the new message takes its place in the queue.
+    """
+    row = view.message(command.target)
+    if row is not None and row.status == "queued":
+        return [_queued_instead(view, command, new_id)]
     data = e.MessageEdited(**_sibling(view, command, new_id))
     return [decided(data, draft_content(command.draft))]
+
+
+def _queued_instead(view: ThreadView, command: c.EditMessage, new_id: NewId) -> Decided:
+    writable_thread(view)
+    check_new_message_id(view, command.message_id)
+    target = changeable_message(view, command.target)
+    check_role_of_tools(target.role, command.draft.calls, command.draft.answers)
+    _check_waiting(view, command.draft, plain=command.select)
+    data = e.MessageQueued(
+        message_id=command.message_id or new_id(),
+        role=target.role,
+        replaces=command.target,
+        sent=target.waits_since,
+    )
+    return decided(data, draft_content(command.draft))
 
 
 def regenerate(view: ThreadView, command: c.RegenerateMessage, new_id: NewId) -> list[Decided]:
@@ -203,7 +228,7 @@ def _sibling(
 def amend(view: ThreadView, command: c.AmendMessage, _: NewId) -> list[Decided]:
     """Decide corrected content of the same message; its tool calls and results must stay."""
     writable_thread(view)
-    row = visible_message(view, command.target)
+    row = changeable_message(view, command.target)
     parent = None if row.parent_id is None else some_message(view, row.parent_id)
     if _pairing(parent, command.draft) != row.open_calls or _unasked(parent, command.draft):
         raise Refused(
@@ -228,7 +253,7 @@ def _unasked(parent: MessageRow | None, draft: c.Draft) -> bool:
 def update(view: ThreadView, command: c.UpdateMessage, _: NewId) -> list[Decided]:
     """Decide new metadata or another name."""
     living_thread(view)
-    visible_message(view, command.target)
+    changeable_message(view, command.target)
     data = e.MessageUpdated(message_id=command.target)
     return [decided(data, e.MessageDetails(metadata=command.metadata, name=command.name))]
 
@@ -236,7 +261,7 @@ def update(view: ThreadView, command: c.UpdateMessage, _: NewId) -> list[Decided
 def remove(view: ThreadView, command: c.RemoveMessage, _: NewId) -> list[Decided]:
     """Decide that a message is hidden with what follows it; its parent becomes head if need be."""
     thread = writable_thread(view)
-    row = visible_message(view, command.target)
+    row = changeable_message(view, command.target)
     head = None if thread.head is None else some_message(view, thread.head).place
     moved = row.place is not None and head is not None and tree.on_path(view, row.place, head)
     data = e.MessageRemoved(

@@ -2,7 +2,8 @@
 
 A thread is busy while one of its runs has not ended. Messages sent meanwhile wait; when a run ends,
 those sent before the next queued run join the tree, each under the head then, in the order they
-were sent. "The order they were sent" is the version of the event that queued them, never a clock.
+were sent. "The order they were sent" is the version of the event that queued them, never a clock;
+one that was edited while it waited keeps the place of what it replaces.
 """
 
 from __future__ import annotations
@@ -80,7 +81,7 @@ def drained(
     until = min(remaining, default=None)
     events = []
     for message in view.queued_messages():
-        if until is not None and message.version > until:
+        if until is not None and message.waits_since > until:
             break
         events.append(_joining(message, head))
         head = message.message_id
@@ -93,7 +94,7 @@ def let_in(view: ThreadView, message: MessageRow) -> list[Decided]:
     Not while a run is under way: it would come between the run's own messages.
     """
     runs = view.open_runs()
-    if runs and (runs[0].started or runs[0].version < message.version):
+    if runs and (runs[0].started or runs[0].version < message.waits_since):
         return []
     return [_joining(message, living_thread(view).head)]
 
