@@ -66,12 +66,13 @@ from eventstore.errors import (
 )
 from eventstore.faces import AsyncPage, Handle, Page
 from eventstore.operations.events import Receipt
-from eventstore.operations.operation import UNSET
+from eventstore.operations.operation import EMPTY, UNSET
 from eventstore.operations.projections import CompareReport, RebuildReport
 from eventstore.replay import ReplayedThread, ReplayStep
 from eventstore.store import ConversationStore
 
 __all__ = [
+    "EMPTY",
     "UNSET",
     "Assistant",
     "AssistantNotFound",

@@ -114,9 +114,10 @@ class WrongExpectedVersion(ConversationStoreError):
 class WrongExpectedHead(ConversationStoreError):
     """Somebody wrote to the thread, or selected another branch, since the writer looked."""
 
-    def __init__(self, thread_id: str, expected: str, actual: str | None) -> None:
+    def __init__(self, thread_id: str, expected: str | None, actual: str | None) -> None:
+        """None stands for no head: the thread is empty."""
         super().__init__(
-            f"the head of {thread_id} is {actual}, not {expected}. "
+            f"the head of {thread_id} is {actual or 'no message'}, not {expected or 'none'}. "
             "List the thread again and decide whether the write still makes sense."
         )
         self.thread_id = thread_id

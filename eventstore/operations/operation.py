@@ -12,11 +12,13 @@ from eventstore.conversing.threads import Guards
 from eventstore.core import codec, expectations, ids
 from eventstore.core.events import StreamKey
 from eventstore.core.json_values import check_name, check_text
+from eventstore.errors import InvalidInput
 from eventstore.projections.catch_up.definition import Registry
 from eventstore.storage.append import AppendRequest, Log, digested_command
 from eventstore.storage.transaction import Transaction
 
 __all__ = [
+    "EMPTY",
     "UNSET",
     "AppendOptions",
     "Gathered",
@@ -31,6 +33,9 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+
+EMPTY: Final = "empty"
+"""``expected_head`` of a thread in which nothing stands: no message yet, or all are removed."""
 
 _NAME_CHARACTERS_MAX: Final = 255
 
@@ -52,7 +57,7 @@ class WriteOptions(AppendOptions, total=False):
     """What every write takes besides its own arguments."""
 
     expected_head: str | None
-    """The message the caller believes is the thread's head."""
+    """The message the caller believes is the thread's head; ``EMPTY``: that there is none."""
     expected_version: int | str | None
     """The version the caller believes the stream is at."""
     reason: str | None
@@ -136,7 +141,7 @@ def write(
     key = _short(options, "idempotency_key")
     reason = options.get("reason")
     guards = Guards(
-        None if head is None else ids.parse(ids.MESSAGE, head, "expected_head"),
+        None if head is None else _believed_head(head),
         None if reason is None else check_text(reason, "reason"),
     )
     actor = _short(options, "actor") or scope.actor
@@ -159,6 +164,17 @@ def write(
         guards,
     )
     return Write(request, options.get("connection"))
+
+
+def _believed_head(head: str) -> bytes:
+    """Return the packed id of the head; nothing for a thread without one."""
+    if head == EMPTY:
+        return b""
+    try:
+        return ids.parse(ids.MESSAGE, head, "expected_head")
+    except InvalidInput as error:
+        remedy = f"{error.remedy.removesuffix('.')}; EMPTY says that the thread has none."
+        raise InvalidInput(error.field, error.problem, remedy) from None
 
 
 def _short(options: WriteOptions, name: str) -> str | None:

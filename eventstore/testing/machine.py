@@ -32,7 +32,7 @@ from eventstore.conversation.values import Message
 from eventstore.core.sources import Sources
 from eventstore.errors import ConversationStoreError, IdempotencyConflict
 from eventstore.faces import Handle
-from eventstore.operations.operation import UNSET
+from eventstore.operations.operation import EMPTY, UNSET
 from eventstore.store import ConversationStore
 from eventstore.testing.comparison import Comparison, Fresh
 from eventstore.testing.oracle import HEAD, OracleThread, Refusal, Words, code_of
@@ -165,9 +165,9 @@ class ConversationMachine(RuleBasedStateMachine):
         above = {"head": HEAD, "root": None, "message": self._message(pick, thread)}[parent]
         role = _role_of(said, pick)
         believed: dict[str, Any] = {}
-        head = thread.head if guard == "head" else self._message(pick, thread)
-        if guard in {"head", "another head"} and head is not None:
-            believed["expected_head"] = head
+        if guard in {"head", "another head"}:
+            head = thread.head or EMPTY
+            believed["expected_head"] = head if guard == "head" else self._message(pick, thread)
         if guard in {"version", "another version"}:
             believed["expected_version"] = thread.version - (guard == "another version")
         arguments: dict[str, Any] = {

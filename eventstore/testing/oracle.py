@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from eventstore.errors import ConversationStoreError, Refused
+from eventstore.operations.operation import EMPTY
 
 __all__ = [
     "HEAD",
@@ -305,7 +306,7 @@ class OracleThread:
 
     def check_head(self, expected: str) -> None:
         """Hold ``expected_head`` against the head."""
-        if self.head != expected:
+        if self.head != (None if expected == EMPTY else expected):
             raise Refusal("WrongExpectedHead")
 
     def check_version(self, expected: int) -> None:

@@ -2,7 +2,14 @@
 
 import pytest
 
-from eventstore import IdempotencyConflict, WrongExpectedHead, WrongExpectedVersion
+from eventstore import (
+    EMPTY,
+    IdempotencyConflict,
+    InvalidInput,
+    ThreadNotFound,
+    WrongExpectedHead,
+    WrongExpectedVersion,
+)
 from tests.inputs.untouched import refused, untouched
 
 UNKNOWN = "0" * 32
@@ -132,3 +139,31 @@ def test_a_bound_store_batches_and_says_it_once(store, thread):
 def test_guards_are_said_for_the_batch_and_not_inside(store, thread, question):
     with refused(store, "options", "threads.batch()"), store.threads.batch(thread.id) as batch:
         batch.messages.create(role="user", content="x", expected_head=question.id)
+
+
+def test_that_a_thread_is_empty_can_be_expected(store, thread):
+    first = store.messages.create(thread.id, role="user", content="x", expected_head=EMPTY)
+    with untouched(store), pytest.raises(WrongExpectedHead) as caught:
+        store.messages.create(thread.id, role="user", content="y", expected_head=EMPTY)
+    assert (caught.value.expected, caught.value.actual) == (None, first.id)
+    assert f"is {first.id}, not none" in str(caught.value)
+    store.messages.remove(thread.id, first.id)
+    with untouched(store), pytest.raises(WrongExpectedHead, match="is no message, not msg_"):
+        store.messages.create(thread.id, role="user", content="y", expected_head=first.id)
+    with store.threads.batch(thread.id, expected_head=EMPTY) as batch:
+        batch.messages.create(role="user", content="again")
+
+
+def test_of_two_who_expect_an_empty_thread_one_is_first(store, thread):
+    keyed = {"role": "user", "content": "x", "expected_head": EMPTY, "idempotency_key": "k"}
+    first = store.messages.create(thread.id, **keyed)
+    assert store.messages.create(thread.id, **keyed) == first
+    with pytest.raises(IdempotencyConflict):  # the guard is part of what was asked
+        store.messages.create(thread.id, **{**keyed, "expected_head": None})
+
+
+def test_a_thread_that_is_not_there_is_not_empty(store):
+    with untouched(store), pytest.raises(ThreadNotFound):
+        store.messages.create(f"thread_{UNKNOWN}", role="user", content="x", expected_head=EMPTY)
+    with pytest.raises(InvalidInput, match="EMPTY says that the thread has none"):
+        store.messages.create(f"thread_{UNKNOWN}", role="user", content="x", expected_head="")

@@ -95,16 +95,16 @@ def writable_thread(view: ThreadView) -> ThreadRow:
 
 
 def check_expected_head(view: ThreadView, expected: bytes) -> None:
-    """Hold the caller's belief about the head against the thread.
+    """Hold the caller's belief about the head against the thread; nothing stands for no head.
 
     Raises:
         WrongExpectedHead: somebody wrote or selected since.
     """
     actual = existing_thread(view).head
-    if actual != expected:
+    if actual != (expected or None):
         raise WrongExpectedHead(
             thread_text(view),
-            ids.show(ids.MESSAGE, expected),
+            ids.show_or_none(ids.MESSAGE, expected or None),
             ids.show_or_none(ids.MESSAGE, actual),
         )
 
