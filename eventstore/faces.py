@@ -199,6 +199,8 @@ def value_of(write: Write[T], outcome: Outcome) -> T:
         return Receipt(write.request.stream.text, outcome.version, outcome.positions)  # type: ignore[return-value]
     if write.alone_in_list:
         return [outcome.result]  # type: ignore[return-value]
+    if write.last_of_list:
+        return outcome.result[-1]  # type: ignore[no-any-return]
     return outcome.result  # type: ignore[no-any-return]
 
 

@@ -30,6 +30,10 @@ class CreateThread(Command, frozen=True):
     metadata: dict[str, Any] | None = None
 
 
+class ShowThread(Command, frozen=True):
+    """Changes nothing: gives the thread as the commands before it left it."""
+
+
 class ForkThread(Command, frozen=True):
     source_id: bytes
     at_message: bytes | None = None

@@ -87,6 +87,7 @@ _RESULTS: Final[Mapping[type[c.Command], Callable[[ThreadHistory, Any, Sequence[
     **dict.fromkeys(
         (
             c.CreateThread,
+            c.ShowThread,
             c.ForkThread,
             c.UpdateThread,
             c.ArchiveThread,

@@ -139,13 +139,25 @@ def create_many(
     Raises:
         InvalidInput: naming the message by its index; and whatever :func:`create` raises.
     """
-    most = scope.log.limits.batch_size_max
-    listed = checked_sequence(messages, "messages", "Give dicts of the arguments of create().")
-    if not 0 < len(listed) <= most:
-        raise InvalidInput("messages", f"has {len(listed)} items", f"Give 1 to {most}.")
-    commands = [_nth_command(scope, index, given) for index, given in enumerate(listed)]
+    commands = commands_of(scope, messages)
     made = write(scope, thread_key(scope, thread_id), commands, options)
     return made if len(commands) > 1 else _as_list(made)
+
+
+def commands_of(
+    scope: Scope, messages: Sequence[Mapping[str, Any]], least: int = 1
+) -> list[c.CreateMessage]:
+    """Return the commands of several messages, each a dict of the arguments of :func:`create`.
+
+    Raises:
+        InvalidInput: naming the message by its index.
+    """
+    most = scope.log.limits.batch_size_max
+    remedy = "Give dicts of the arguments of messages.create()."
+    listed = checked_sequence(messages, "messages", remedy)
+    if not least <= len(listed) <= most:
+        raise InvalidInput("messages", f"has {len(listed)} items", f"Give {least} to {most}.")
+    return [_nth_command(scope, index, given) for index, given in enumerate(listed)]
 
 
 def _as_list(made: Write[Any]) -> Write[list[Any]]:

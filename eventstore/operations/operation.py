@@ -96,6 +96,8 @@ class Write(NamedTuple, Generic[T]):
     connection: Any = None
     alone_in_list: bool = False
     """The result of the only command is returned as a list of one."""
+    last_of_list: bool = False
+    """The result of the last command is returned alone."""
     receipt: bool = False
     """The caller gets a receipt instead of the result."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, Unpack
 
 from msgspec import UNSET, UnsetType
@@ -34,6 +34,7 @@ from eventstore.operations.inputs import (
     unset_or,
 )
 from eventstore.operations.lookups import live_thread, thread_key, thread_row
+from eventstore.operations.messages import commands_of
 from eventstore.operations.operation import Read, Scope, Write, WriteOptions, to_thread, write
 from eventstore.projections.indexes import indexed, metadata_text
 from eventstore.projections.stored_thread import StoredThread
@@ -50,22 +51,32 @@ def create(
     *,
     title: str | None = None,
     metadata: Mapping[str, Any] | None = None,
+    messages: Sequence[Mapping[str, Any]] | None = None,
     thread_id: str | None = None,
     **options: Unpack[WriteOptions],
 ) -> Write[Thread]:
-    """Create a thread.
+    """Create a thread, and its first ``messages`` with it: all of it happens, or nothing.
+
+    A message is a dict of the arguments of ``messages.create``; one without ``parent_id`` follows
+    the one before it.
 
     With an ``idempotency_key`` and no ``thread_id`` its id is derived from tenant and key, so that
     a second try finds the first one.
 
     Raises:
-        InvalidInput: a malformed value, or ``thread_id`` is in use.
+        InvalidInput: a malformed value, or ``thread_id`` is in use; and what ``messages.create``
+            raises.
     """
     command = c.CreateThread(
         title=optional_text(title, "title", _TITLE_MAX),
         metadata=checked_metadata(metadata, scope.log.limits),
     )
-    return write(scope, _new_stream(scope, thread_id, options), (command,), options)
+    stream = _new_stream(scope, thread_id, options)
+    said = () if messages is None else commands_of(scope, messages, least=0)
+    if not said:
+        return write(scope, stream, (command,), options)
+    made = write(scope, stream, (command, *said, c.ShowThread()), options)
+    return made._replace(last_of_list=True)
 
 
 def _new_stream(

@@ -34,6 +34,7 @@ def decide(view: ThreadView, command: c.Command, new_id: NewId) -> list[Decided]
 
 _DECIDERS: Final[Mapping[type[c.Command], _Decider]] = {
     c.CreateThread: threads.create,
+    c.ShowThread: threads.show,
     c.UpdateThread: threads.update,
     c.ArchiveThread: threads.archive,
     c.UnarchiveThread: threads.unarchive,

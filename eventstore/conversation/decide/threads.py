@@ -17,7 +17,7 @@ from eventstore.conversation.view import ThreadView
 from eventstore.core.events import Decided
 from eventstore.errors import InvalidInput, Refused
 
-__all__ = ["archive", "create", "delete", "fork", "restore", "unarchive", "update"]
+__all__ = ["archive", "create", "delete", "fork", "restore", "show", "unarchive", "update"]
 
 
 def create(view: ThreadView, command: c.CreateThread, _: NewId) -> list[Decided]:
@@ -25,6 +25,12 @@ def create(view: ThreadView, command: c.CreateThread, _: NewId) -> list[Decided]
     _check_new(view)
     details = e.ThreadDetails(title=command.title, metadata=command.metadata or {})
     return [decided(e.ThreadCreated(), details)]
+
+
+def show(view: ThreadView, _: c.ShowThread, __: NewId) -> list[Decided]:
+    """Decide nothing."""
+    existing_thread(view)
+    return []
 
 
 def fork(
