@@ -14,8 +14,8 @@ What must stay true:
 
 * a request is performed at most once, and its caller hears exactly one outcome, also if the
   thread that performs it is interrupted;
-* somebody leads while anything waits: a lead that was passed on and not taken up (its heir was
-  interrupted, the loop that was to wake the worker stands still) is passed on again;
+* somebody leads while anything waits: a lead that was taken or passed on and not taken up (its
+  heir was interrupted, the loop that was to wake the worker stands still) is passed on again;
 * a request that was withdrawn before it was taken is never performed; one that was taken is waited
   for;
 * if the database itself refuses a batch before committing, each of its requests is tried alone;
@@ -55,11 +55,13 @@ class _Ticket(Protocol):
 class _ThreadTicket(Generic[Q, R]):
     """Held by a thread, which sleeps on a lock until it has its outcome or has to lead."""
 
-    __slots__ = ("_baton", "error", "outcome", "request", "settled")
+    __slots__ = ("_baton", "error", "outcome", "request", "settled", "successor")
 
     def __init__(self, request: Q) -> None:
         self.request = request
         self.settled = False
+        self.successor: Any = None
+        """Whom the holder, having led, appointed and may not have told yet."""
         self.outcome: R | None = None
         self.error: BaseException | None = None
         self._baton = threading.Lock()
@@ -67,14 +69,18 @@ class _ThreadTicket(Generic[Q, R]):
 
     def settle(self, outcome: R | None, error: BaseException | None) -> None:
         self.outcome, self.error, self.settled = outcome, error, True
-        self._baton.release()
+        self.wake()
 
-    def promote(self) -> None:
-        """Wake the holder to lead."""
-        self._baton.release()
+    def wake(self) -> None:
+        """Let the holder find out that it is settled, or has to lead.
+
+        Said twice by whoever was interrupted as it said so; the holder sleeps no second time.
+        """
+        with suppress(RuntimeError):
+            self._baton.release()
 
     def wait(self) -> None:
-        """Sleep until settled or promoted."""
+        """Sleep until woken."""
         self._baton.acquire()
 
 
@@ -128,7 +134,8 @@ class SharedWriter(Generic[Q, R]):
         self._queue: deque[_ThreadTicket[Q, R] | _TaskTicket[Q, R]] = deque()
         self._led = False
         self._heir: object = None
-        """The waiting thread's ticket that was given the lead and has not taken it up yet."""
+        """Whose turn it is to lead: a ticket. A thread's stays here until it has appointed another,
+        so that it can be told, if it was interrupted, whether it still had to."""
         self._closed = False
         self._worker: threading.Thread | None = None
         self._wake_worker = threading.Semaphore(0)
@@ -145,19 +152,22 @@ class SharedWriter(Generic[Q, R]):
             StoreBusy: the queue stayed full. StoreClosed: the store was closed.
         """
         ticket: _ThreadTicket[Q, R] = _ThreadTicket(request)
-        with self._mutex:
-            self._await_room()
-            self._queue.append(ticket)
-            leads, self._led = not self._led, True
-            self._hurry()
-        if not leads:
-            try:
+        try:
+            with self._mutex:
+                self._await_room()
+                self._queue.append(ticket)
+                leads = not self._led
+                if leads:
+                    self._heir = ticket  # first, so that nobody takes a lead without an owner
+                    self._led = True
+                self._hurry()
+            if not leads:
                 ticket.wait()
-            except BaseException:  # KeyboardInterrupt
-                self._leave(ticket)
-                raise
-        if not ticket.settled:
-            self._lead()
+            if not ticket.settled:
+                self._lead(ticket)
+        except BaseException:  # KeyboardInterrupt, wherever it struck
+            self._leave(ticket)
+            raise
         if ticket.error is not None:
             raise ticket.error
         return ticket.outcome  # type: ignore[return-value]
@@ -175,8 +185,9 @@ class SharedWriter(Generic[Q, R]):
         with self._mutex:
             if ticket in self._queue:
                 self._queue.remove(ticket)
-            heir = self._appoint() if self._heir is ticket else None
-        self._pass_lead(heir)
+            if self._heir is ticket:
+                self._appoint(ticket)
+        self._pass_lead(ticket.successor)
 
     # -- callers in event loops ----------------------------------------------------------------
 
@@ -270,14 +281,14 @@ class SharedWriter(Generic[Q, R]):
             if self._worker is None:  # close() found nothing left to do; an empty queue may be led
                 return
             with suppress(BaseException):  # its callers have heard of it; the others still wait
-                self._lead()
+                self._lead(None)
 
-    def _lead(self) -> None:
-        """Perform one batch, pass the lead on, and tell the callers."""
+    def _lead(self, ticket: _ThreadTicket[Q, R] | None) -> None:
+        """Perform one batch, pass the lead on, and tell the callers. The worker has no ticket."""
         batch: list[_ThreadTicket[Q, R] | _TaskTicket[Q, R]] = []
         try:
             with self._mutex:
-                self._heir = None
+                self._heir = ticket
                 for _ in range(min(len(self._queue), BATCH_MAX)):
                     batch.append(self._queue.popleft())  # noqa: PERF401 (kept if interrupted)
             self._serve(batch)
@@ -286,22 +297,33 @@ class SharedWriter(Generic[Q, R]):
             raise
         finally:
             with self._mutex:
-                heir = self._appoint()
+                heir = self._appoint(ticket)
                 rooms, self._waiting_for_room = self._waiting_for_room, []
             self._pass_lead(heir)
+            if ticket is not None:
+                ticket.successor = None
             _wake_tasks(batch)
             _wake_tasks(rooms)
 
-    def _appoint(self) -> _ThreadTicket[Q, R] | _TaskTicket[Q, R] | None:
-        """Choose who leads next: the first that waits. Called with the mutex held."""
-        heir = self._heir = self._queue[0] if self._queue else None
-        self._led = heir is not None
+    def _appoint(
+        self, by: _ThreadTicket[Q, R] | None
+    ) -> _ThreadTicket[Q, R] | _TaskTicket[Q, R] | None:
+        """Choose who leads next: the first that waits. Called with the mutex held.
+
+        It is not the turn of ``by`` any more from the last line on: interrupted before, it appoints
+        again, and after it, it knows whom it has to tell.
+        """
         self._changed.notify_all()
+        heir = self._queue[0] if self._queue else None
+        if by is not None:
+            by.successor = heir
+        self._led = heir is not None
+        self._heir = heir
         return heir
 
     def _pass_lead(self, heir: _ThreadTicket[Q, R] | _TaskTicket[Q, R] | None) -> None:
         if isinstance(heir, _ThreadTicket):
-            heir.promote()
+            heir.wake()
         elif heir is not None:
             self._wake_worker.release()
 
@@ -359,6 +381,8 @@ def _settle_rest(batch: Sequence[_Ticket], error: StoreBusy | OutcomeUnknown) ->
     for ticket in batch:
         if not ticket.settled:
             ticket.settle(None, same_again(error))
+        elif isinstance(ticket, _ThreadTicket):
+            ticket.wake()  # whoever told it was interrupted, maybe before it was awake
 
 
 def _wake_tasks(waiting: Sequence[object]) -> None:

@@ -203,9 +203,10 @@ def test_a_thread_interrupted_as_it_was_to_lead_passes_the_lead_on(writer, monke
     def once_it_is_heir():
         late.start()
         until_queued(writer, 2)
+        leader = writer._heir
         gate.open()
         with writer._changed:
-            assert writer._changed.wait_for(lambda: writer._heir is not None, SECONDS)
+            assert writer._changed.wait_for(lambda: writer._heir is not leader, SECONDS)
 
     interrupt_the_next_wait(monkeypatch, once_it_is_heir)
     with thread(writer.submit, gate):
