@@ -95,6 +95,10 @@ def _replacing(statement: Update) -> Insert:
 
 def _without_empty(rows: Sequence[Row]) -> tuple[tuple[int, ...], Sequence[Row]]:
     """Return which columns have a value in any row, and the rows with those alone."""
+    if len(rows) == 1:  # the usual case of a lone writer
+        [row] = rows
+        kept = tuple([n for n, value in enumerate(row) if value is not None])
+        return kept, [[value for value in row if value is not None]]
     columns, nulls = list(zip(*rows, strict=True)), len(rows)
     kept = tuple([n for n, column in enumerate(columns) if column.count(None) < nulls])
     if len(kept) == len(columns):
