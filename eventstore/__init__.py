@@ -22,6 +22,7 @@ from eventstore.conversation.content import (
     ToolCallPart,
     ToolResultPart,
 )
+from eventstore.conversation.tombstone import Tombstone
 from eventstore.conversation.values import (
     Assistant,
     Branch,
@@ -126,6 +127,7 @@ __all__ = [
     "ThreadNotFound",
     "ThreadState",
     "TokenUsage",
+    "Tombstone",
     "ToolCallPart",
     "ToolResultPart",
     "TreeNode",

@@ -30,6 +30,7 @@ from eventstore.operations import (
     message_pages,
     messages,
     projections,
+    purging,
     replay,
     run_context,
     run_steps,
@@ -213,6 +214,12 @@ class AsyncProjections(_Resource):
         await drive_async(routine, self._run, PauseAsync(changed, stop))
 
 
+class AsyncAudit(_Resource):
+    """``store.audit``: what is done to history itself; see ``operations.purging``."""
+
+    purge = asynchronous(purging.purge)
+
+
 class AsyncReplay(_Resource):
     """``store.replay``: see ``operations.replay``."""
 
@@ -247,6 +254,7 @@ class AsyncConversationStore:
         self.events = AsyncEvents(self)
         self.projections = AsyncProjections(self)
         self.replay = AsyncReplay(self)
+        self.audit = AsyncAudit(self)
 
     @classmethod
     def open(cls, target: str | URL | AsyncEngine, **options: Unpack[OpenOptions]) -> Opening[Self]:

@@ -110,7 +110,8 @@ class Performer:
             return POSTPONED
         if not request.keeps_rows:
             tx.kept.clear()
-        return Appended(request.act(tx), 0, ())
+        made = request.act(tx)
+        return made if isinstance(made, Appended) else Appended(made, 0, ())
 
     def _append(
         self, tx: Transaction, requests: Sequence[AppendRequest], *, patient: bool

@@ -27,6 +27,7 @@ from eventstore.operations import (
     message_pages,
     messages,
     projections,
+    purging,
     replay,
     run_context,
     run_steps,
@@ -205,6 +206,12 @@ class Projections(_Resource):
         drive(routine, self._run, Pause(changed, stop))
 
 
+class Audit(_Resource):
+    """``store.audit``: what is done to history itself; see ``operations.purging``."""
+
+    purge = sync(purging.purge)
+
+
 class Replay(_Resource):
     """``store.replay``: see ``operations.replay``."""
 
@@ -237,6 +244,7 @@ class ConversationStore:
         self.events = Events(self)
         self.projections = Projections(self)
         self.replay = Replay(self)
+        self.audit = Audit(self)
 
     @classmethod
     def open(cls, target: str | URL | Engine, **options: Unpack[OpenOptions]) -> Self:

@@ -28,6 +28,8 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 class CreateThread(Command, frozen=True):
     title: str | None = None
     metadata: dict[str, Any] | None = None
+    named: bool = False
+    """The id was given or follows from a key, so it may be that of a purged thread."""
 
 
 class ShowThread(Command, frozen=True):
@@ -38,6 +40,14 @@ class ForkThread(Command, frozen=True):
     source_id: bytes
     at_message: bytes | None = None
     at_version: int | None = None
+    named: bool = False
+    """The same as for a new thread."""
+
+
+class CopyPrefix(Command, frozen=True):
+    """Let a fork stand by itself, because its source is about to be purged."""
+
+    source_id: bytes
 
 
 class UpdateThread(Command, frozen=True):

@@ -28,6 +28,8 @@ _PREFIX: Final[Mapping[str, str]] = {
     "step_id": ids.STEP,
     "assistant_id": ids.ASSISTANT,
     "source_id": ids.THREAD,
+    "thread_id": ids.THREAD,
+    "copied_into": ids.THREAD,
 }
 
 

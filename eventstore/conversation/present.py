@@ -16,10 +16,11 @@ from msgspec import UNSET, to_builtins
 from eventstore.conversation import events as e
 from eventstore.conversation import tree
 from eventstore.conversation.content import from_stored, parts_and_text, text_of
+from eventstore.conversation.history import told_born, told_changes, told_details
 from eventstore.conversation.rows import MessageRow, RunRow, StepRow, ThreadRow
 from eventstore.conversation.run_lifecycle import TERMINAL
 from eventstore.conversation.values import Message, Origin, Revision, Run, RunStep, Thread
-from eventstore.conversation.view import ThreadHistory
+from eventstore.conversation.view import ThreadHistory, Told
 from eventstore.core import ids
 from eventstore.core.events import Event, instant
 from eventstore.core.trusted import trusted
@@ -66,18 +67,11 @@ def thread_value(view: ThreadHistory, row: ThreadRow) -> Thread:
 
 def thread_details(view: ThreadHistory, row: ThreadRow) -> tuple[str | None, dict[str, Any]]:
     """Return title and metadata; a fork has its source's until it gets its own."""
-    title: str | None = None
-    metadata: dict[str, Any] = {}
-    source = view.source
-    if source is not None and source.thread is not None:
-        title, metadata = thread_details(source, source.thread)
-    versions = [1, *view.touches_of(row.thread_id)] if row.changed else [1]
-    for version in versions:
-        content = view.event(version).content
-        if isinstance(content, e.ThreadDetails):
-            title = title if content.title is UNSET else content.title
-            metadata = metadata if content.metadata is UNSET else content.metadata
-    return title, metadata
+    title, metadata = told_details(view, row)
+    return (
+        None if title is None else title.event.content.title,
+        {} if metadata is None else metadata.event.content.metadata,
+    )
 
 
 # -- messages --------------------------------------------------------------------------------------
@@ -86,20 +80,20 @@ def thread_details(view: ThreadHistory, row: ThreadRow) -> tuple[str | None, dic
 def message_value(view: ThreadHistory, row: MessageRow) -> Message:
     """Return a message as users see it."""
     hop = 0 if row.place is None else row.place.hop
-    born = (_owner(view, hop) if hop else view).event(row.content_version)
+    born = told_born(view, row, hop)
     siblings = tree.sibling_position(view, row)
     return _message(view, row, born, siblings, ids.show(ids.THREAD, view.thread_id))
 
 
 def _message(
-    view: ThreadHistory, row: MessageRow, born: Event, siblings: tuple[int, int], thread_id: str
+    view: ThreadHistory, row: MessageRow, told: Told, siblings: tuple[int, int], thread_id: str
 ) -> Message:
     """Return a message, from the event that bore it and what the caller knows already."""
-    place = row.place
+    place, born = row.place, told.event
     hop = 0 if place is None else place.hop
     content = born.content
     if row.changed is not None:
-        content = _wording(born, _changes(view, row, hop))
+        content = _wording(born, [one.event for one in told_changes(view, row, hop)])
     said = _NOTHING if content is None else content
     parts, text = parts_and_text(said.parts)
     original = born.data.original_created_at_us
@@ -122,7 +116,7 @@ def _message(
             "sibling_index": siblings[0],
             "sibling_count": siblings[1],
             "replaces": None if replaces is None else "msg_" + replaces.hex(),
-            "origin": _origin(_owner(view, hop), row) if hop else None,
+            "origin": _origin(told.thread_id, row) if hop else None,
             "run_id": None if run is None else "run_" + run.hex(),
             "actor": born.actor,
             "external_id": said.external_id,
@@ -133,23 +127,8 @@ def _message(
     )
 
 
-def _origin(owner: ThreadHistory, row: MessageRow) -> Origin:
-    return Origin(thread_id=ids.show(ids.THREAD, owner.thread_id), version=row.version)
-
-
-def _owner(view: ThreadHistory, hop: int) -> ThreadHistory:
-    for _ in range(hop):
-        source = view.source
-        assert source is not None  # noqa: S101 (a message with a hop was inherited)
-        view = source
-    return view
-
-
-def _changes(view: ThreadHistory, row: MessageRow, hop: int) -> list[Event]:
-    """Return the later events about a message, the source's before the fork's own."""
-    source = view.source if hop else None
-    before = [] if source is None else _changes(source, row, hop - 1)
-    return before + [view.event(version) for version in view.touches_of(row.message_id)]
+def _origin(owner: bytes, row: MessageRow) -> Origin:
+    return Origin(thread_id=ids.show(ids.THREAD, owner), version=row.version)
 
 
 def _wording(born: Event, changes: Sequence[Event]) -> e.MessageContent | None:
@@ -175,10 +154,10 @@ def _wording(born: Event, changes: Sequence[Event]) -> e.MessageContent | None:
 def revisions(view: ThreadHistory, row: MessageRow) -> list[Revision]:
     """Return every wording of a message, the first one first."""
     hop = 0 if row.place is None else row.place.hop
-    born = _owner(view, hop).event(row.content_version)
-    changes = _changes(view, row, hop) if row.changed is not None else []
-    amended = [change for change in changes if change.type == "MessageAmended"]
-    return [_revision(number, event) for number, event in enumerate([born, *amended])]
+    born = told_born(view, row, hop)
+    changes = told_changes(view, row, hop) if row.changed is not None else []
+    amended = [change for change in changes if change.event.type == "MessageAmended"]
+    return [_revision(number, one.event) for number, one in enumerate([born, *amended])]
 
 
 def _revision(number: int, event: Event) -> Revision:

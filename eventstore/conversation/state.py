@@ -22,6 +22,7 @@ from eventstore.conversation.evolve import evolve
 from eventstore.conversation.rows import (
     ROOT,
     BranchPointRow,
+    CopyRow,
     ForkPoint,
     LabelRow,
     MessageRow,
@@ -34,6 +35,7 @@ from eventstore.conversation.rows import (
     TouchRow,
 )
 from eventstore.conversation.run_lifecycle import TERMINAL
+from eventstore.conversation.view import Told
 from eventstore.core.events import Event
 
 __all__ = ["FoldedThread", "fold"]
@@ -71,6 +73,8 @@ class FoldedThread(msgspec.Struct, frozen=True):
     touches: HashTrieMap[bytes, tuple[int, ...]] = msgspec.field(default_factory=_empty)
     events: HashTrieMap[int, Event] = msgspec.field(default_factory=_empty)
     """The thread's own events, by version: where content is found."""
+    copies: HashTrieMap[bytes, tuple[Told, ...]] = msgspec.field(default_factory=_empty)
+    """For a fork whose source is gone: what its own events hold of it, from the first one on."""
     source: FoldedThread | None = None
     """For a fork: the thread it came from, as of the version it was forked at."""
 
@@ -140,6 +144,9 @@ class FoldedThread(msgspec.Struct, frozen=True):
     def event(self, version: int) -> Event:
         return self.events[version]
 
+    def copies_of(self, subject_id: bytes) -> Sequence[Told]:
+        return self.copies.get(subject_id, ())
+
     # -- folding -------------------------------------------------------------------------------
 
     def after(self, event: Event) -> Self:
@@ -148,7 +155,11 @@ class FoldedThread(msgspec.Struct, frozen=True):
 
     def with_rows(self, rows: Iterable[Row], event: Event) -> Self:
         """Return the state with an event's rows in place."""
-        changes: dict[str, Any] = {"events": self.events.insert(event.version, event)}
+        return replace(self.holding(rows), events=self.events.insert(event.version, event))
+
+    def holding(self, rows: Iterable[Row]) -> Self:
+        """Return the state with rows in place, whatever brought them."""
+        changes: dict[str, Any] = {}
         for row in rows:
             _KEEPERS[type(row)](self, changes, row)
         return replace(self, **changes)
@@ -247,6 +258,8 @@ def _keep_message(state: FoldedThread, changes: dict[str, Any], row: MessageRow)
 
 def _keep_segment(state: FoldedThread, changes: dict[str, Any], row: SegmentRow) -> None:
     stretch = (row.hop, row.segment)
+    if _has(state, changes, "segments", stretch) is not None:
+        return  # copied of a prefix, which was there from the beginning
     _put(state, changes, "segments", stretch, row)
     hanging = _has(state, changes, "hanging", row.parent) or ()
     _put(state, changes, "hanging", row.parent, (*hanging, stretch))
@@ -289,6 +302,10 @@ def _keep_touch(state: FoldedThread, changes: dict[str, Any], row: TouchRow) -> 
     _put(state, changes, "touches", row.subject_id, (*touches, row.version))
 
 
+def _keep_copy(_: FoldedThread, __: dict[str, Any], ___: CopyRow) -> None:
+    """A state made of copies has held them all along."""
+
+
 _KEEPERS: Final[Mapping[type[Any], Callable[[FoldedThread, dict[str, Any], Any], None]]] = {
     ThreadRow: _keep_thread,
     MessageRow: _keep_message,
@@ -298,4 +315,5 @@ _KEEPERS: Final[Mapping[type[Any], Callable[[FoldedThread, dict[str, Any], Any],
     StepRow: _keep_step,
     LabelRow: _keep_label,
     TouchRow: _keep_touch,
+    CopyRow: _keep_copy,
 }

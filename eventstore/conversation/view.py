@@ -8,7 +8,7 @@ transaction. A law says that both give the same events.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol, Self
+from typing import NamedTuple, Protocol, Self
 
 from eventstore.conversation.rows import (
     BranchPointRow,
@@ -22,7 +22,7 @@ from eventstore.conversation.rows import (
 )
 from eventstore.core.events import Event
 
-__all__ = ["ThreadHistory", "ThreadView"]
+__all__ = ["ThreadHistory", "ThreadView", "Told"]
 
 
 class ThreadView(Protocol):
@@ -76,6 +76,13 @@ class ThreadView(Protocol):
         """The message that bears a label."""
 
 
+class Told(NamedTuple):
+    """An event, and the thread it was recorded in."""
+
+    thread_id: bytes
+    event: Event
+
+
 class ThreadHistory(ThreadView, Protocol):
     """A view that also finds events: what presenting needs, since content is in the log."""
 
@@ -88,6 +95,12 @@ class ThreadHistory(ThreadView, Protocol):
     def event(self, version: int) -> Event:
         """One event of this thread."""
 
+    def copies_of(self, subject_id: bytes) -> Sequence[Told]:
+        """What a fork has copied of an inherited message, or of its source's title and metadata.
+
+        In the order in which it was recorded; nothing while the source is there to be asked.
+        """
+
     @property
     def source(self) -> Self | None:
-        """For a fork: its source, as of the version it was forked at."""
+        """For a fork: its source, as of the version it was forked at; None once it was copied."""

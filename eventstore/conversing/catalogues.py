@@ -6,8 +6,10 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from eventstore.conversation.events import ASSISTANT_EVENTS, THREAD_EVENTS
+from eventstore.conversation.store_events import STORE_EVENTS
 from eventstore.conversing.assistants import AssistantDeciding
 from eventstore.conversing.plain import PlainDeciding
+from eventstore.conversing.purging import StoreDeciding
 from eventstore.conversing.threads import ThreadDeciding
 from eventstore.core import ids
 from eventstore.core.catalogue import Catalogue
@@ -19,12 +21,13 @@ __all__ = ["CATALOGUES", "DECIDINGS"]
 CATALOGUES: Final[Mapping[str, Catalogue]] = {
     ids.THREAD: Catalogue(THREAD_EVENTS),
     ids.ASSISTANT: Catalogue(ASSISTANT_EVENTS),
-    ids.STORE: Catalogue(()),
+    ids.STORE: Catalogue(STORE_EVENTS),
 }
 """Built-in categories; an application's own events may not use them."""
 
 DECIDINGS: Final[Mapping[str, Callable[[Transaction, Log], Deciding]]] = {
     ids.THREAD: ThreadDeciding,
     ids.ASSISTANT: AssistantDeciding,
+    ids.STORE: StoreDeciding,
     "": PlainDeciding,
 }

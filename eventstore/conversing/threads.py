@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from eventstore.conversation import commands as c
 from eventstore.conversation import events as e
 from eventstore.conversation.decide import check_expected_head, decide
+from eventstore.conversation.decide.copying import copy_prefix
 from eventstore.conversation.evolve import evolve
 from eventstore.conversation.present import thread_details
 from eventstore.conversation.state import FoldedThread
@@ -26,6 +27,7 @@ from eventstore.projections.folding import fold_on, fold_thread
 from eventstore.projections.indexes import ContentIndex
 from eventstore.projections.rebuild import bring_up_to_date
 from eventstore.projections.stored_thread import StoredThread, write_rows
+from eventstore.projections.tombstones import refuse_purged
 from eventstore.storage.append import AppendRequest, Log
 from eventstore.storage.transaction import Transaction
 
@@ -48,7 +50,7 @@ _VIEWS_KEPT = 4_096
 class ThreadDeciding:
     """Keeps ``storage.append.Deciding`` for the category ``thread``."""
 
-    looks_elsewhere: frozenset[type[Any]] = frozenset({c.ForkThread, c.CreateRun})
+    looks_elsewhere: frozenset[type[Any]] = frozenset({c.ForkThread, c.CreateRun, c.CopyPrefix})
     """A fork reads its source, a run its assistant."""
 
     def __init__(self, tx: Transaction, log: Log) -> None:
@@ -58,9 +60,15 @@ class ThreadDeciding:
         self._written: dict[StreamKey, StoredThread] = {}
         self._index = ContentIndex()
         self._past: dict[StreamKey, FoldedThread] = {}
+        self._own: set[StreamKey] = set()
+        """Threads asked for in this transaction: what they know of their sources is of now. What
+        was kept of a source from an earlier one does not hold: it may have been purged since."""
 
     def _view(self, stream: StreamKey) -> StoredThread:
         view = self._views.get(stream)
+        if stream not in self._own:
+            self._own.add(stream)
+            view = None if view is None or view.looks_elsewhere else view
         if view is None:
             view = StoredThread(self._tx, self._log, stream.tenant, stream.id)
             row = view.thread
@@ -72,7 +80,7 @@ class ThreadDeciding:
     def looks_at(self, request: AppendRequest) -> Iterable[StreamKey]:
         tenant = request.stream.tenant
         for command in request.commands:
-            if isinstance(command, c.ForkThread):
+            if isinstance(command, (c.ForkThread, c.CopyPrefix)):
                 yield StreamKey(tenant, ids.THREAD, command.source_id)
             elif isinstance(command, c.CreateRun) and command.assistant_id is not None:
                 yield StreamKey(tenant, ids.ASSISTANT, command.assistant_id)
@@ -84,8 +92,12 @@ class ThreadDeciding:
     def decide(self, request: AppendRequest, command: c.Command) -> Sequence[Decided]:
         guards: Guards = request.options or _NO_GUARDS
         view = self._view(request.stream)
+        if isinstance(command, (c.CreateThread, c.ForkThread)) and command.named:
+            refuse_purged(self._tx, request.stream)
         if isinstance(command, c.ForkThread):
             decided = decide_fork(self._tx, self._log, request.stream.tenant, view, command)
+        elif isinstance(command, c.CopyPrefix):
+            decided = copy_prefix(view, command)
         else:
             if isinstance(command, c.CreateRun) and command.assistant_id is not None:
                 command = assistant_for_run(self._tx, self._log, request.stream.tenant, command)

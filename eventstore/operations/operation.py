@@ -80,9 +80,10 @@ _NOBODY: Final = (None, None, None)
 
 
 class Maintenance(NamedTuple):
-    """A function that changes tables but appends nothing, for the writer."""
+    """A function over the transaction, for the writer: work on tables, or on several streams."""
 
     act: Callable[[Transaction], Any]
+    """Returns what the caller gets; or an ``Appended``, if it appended events."""
     keeps_rows: bool = False
     """It changes no row that the writer may have kept from an earlier transaction."""
     alone: bool = False

@@ -66,10 +66,12 @@ def create(
     Raises:
         InvalidInput: a malformed value, or ``thread_id`` is in use; and what ``messages.create``
             raises.
+        Refused: ``"thread_purged"``, a thread of this id was purged.
     """
     command = c.CreateThread(
         title=optional_text(title, "title", _TITLE_MAX),
         metadata=checked_metadata(metadata, scope.log.limits),
+        named=_is_named(thread_id, options),
     )
     stream = _new_stream(scope, thread_id, options)
     said = () if messages is None else commands_of(scope, messages, least=0)
@@ -89,6 +91,11 @@ def _new_stream(
     return StreamKey(scope.tenant, ids.THREAD, given or scope.log.sources.new_id())
 
 
+def _is_named(thread_id: str | None, options: WriteOptions) -> bool:
+    """Tell whether the id of a new thread may have been used before."""
+    return thread_id is not None or options.get("idempotency_key") is not None
+
+
 def fork(
     scope: Scope,
     thread_id: str,
@@ -104,13 +111,15 @@ def fork(
     the other.
 
     Raises:
-        ThreadNotFound, MessageNotFound, Refused: there is nothing to fork, or it is not visible.
+        ThreadNotFound, MessageNotFound, Refused: there is nothing to fork, or it is not visible;
+            ``"thread_purged"``, a thread of the id ``fork_id`` was purged.
     """
     source = thread_key(scope, thread_id)
     command = c.ForkThread(
         source_id=source.id,
         at_message=optional_id(ids.MESSAGE, at_message, "at_message"),
         at_version=None if at_version is None else checked_version(at_version, "at_version"),
+        named=_is_named(fork_id, options),
     )
     return write(scope, _new_stream(scope, fork_id, options, "fork_id"), (command,), options)
 

@@ -81,7 +81,7 @@ class ContentIndex:
     def see(self, thread: StreamKey, event: Event) -> None:
         """Take from an event what is indexed."""
         content = event.content
-        if isinstance(content, e.MessageContent):
+        if isinstance(content, (e.MessageContent, e.CopiedContent)):
             if content.external_id is not None:
                 self._names.append((thread, content.external_id, event.data.message_id))
         elif isinstance(content, e.ThreadDetails) and isinstance(content.metadata, dict):

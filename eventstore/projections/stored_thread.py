@@ -20,9 +20,11 @@ from typing import Any, Final, TypeVar
 from msgspec.structs import replace
 
 from eventstore.conversation import tree
+from eventstore.conversation.copies import inherited_row, told
 from eventstore.conversation.rows import (
     ROOT,
     BranchPointRow,
+    CopyRow,
     LabelRow,
     MessageRow,
     Place,
@@ -34,11 +36,12 @@ from eventstore.conversation.rows import (
     TouchRow,
 )
 from eventstore.conversation.run_lifecycle import TERMINAL
+from eventstore.conversation.view import Told
 from eventstore.core import ids
 from eventstore.core.events import Event, StreamKey
 from eventstore.errors import BrokenChain
 from eventstore.projections.inherited import Inherited
-from eventstore.projections.marks import LABELS, TOUCHES
+from eventstore.projections.marks import COPIES, LABELS, TOUCHES
 from eventstore.projections.messages import MESSAGES, WAITS, decode_message
 from eventstore.projections.row_table import RowTable
 from eventstore.projections.runs import OPEN_RUNS, RUNS, STEPS
@@ -54,12 +57,13 @@ __all__ = ["ROW_TABLES", "StoredThread", "write_rows"]
 ROW_TABLES: Final[Mapping[type[Any], tuple[RowTable[Any], Callable[[Any], Any]]]] = {
     ThreadRow: (THREADS, lambda _: None),
     MessageRow: (MESSAGES, lambda row: row.message_id),
-    SegmentRow: (SEGMENTS, lambda row: row.segment),
+    SegmentRow: (SEGMENTS, lambda row: (row.hop, row.segment)),
     BranchPointRow: (BRANCH_POINTS, lambda row: row.place),
     RunRow: (RUNS, lambda row: row.run_id),
     StepRow: (STEPS, lambda row: row.step_id),
     LabelRow: (LABELS, lambda row: row.message_id),
     TouchRow: (TOUCHES, lambda row: row),
+    CopyRow: (COPIES, lambda row: row),
 }
 """By kind of row: its table, and what identifies it within its thread."""
 
@@ -109,6 +113,7 @@ class StoredThread:
         self._events: dict[int, Event] = {}
         self._source: StoredThread | None = None
         self._inherited: Inherited | None = None
+        self._copies: dict[bytes, list[Told]] = {}
         for (kind, key), row in self._changed.items():
             self._keep(kind, key, row)
 
@@ -135,11 +140,12 @@ class StoredThread:
         return row if self._as_of is None else self._as_it_was(row)
 
     def segment(self, hop: int, segment: int) -> SegmentRow | None:
-        if hop == 0:
-            row: SegmentRow | None = self._row(SegmentRow, segment, "segment = ?", segment)
-            return row
-        inherited = self._inheritance()
-        return None if inherited is None else inherited.segment(hop, segment)
+        inherited = self._inheritance() if hop else None
+        if inherited is not None:
+            return inherited.segment(hop, segment)
+        key = (hop, segment)
+        row: SegmentRow | None = self._row(SegmentRow, key, "hop = ? AND segment = ?", *key)
+        return row
 
     def run(self, run_id: bytes) -> RunRow | None:
         row: RunRow | None = self._row(RunRow, run_id, "run = ?", run_id)
@@ -175,8 +181,8 @@ class StoredThread:
     def end_of(self, hop: int, segment: int) -> int:
         if hop and (inherited := self._inheritance()) is not None:
             return inherited.ranges[hop, segment].end
-        where = "hop = 0 AND segment = ? ORDER BY depth DESC"
-        last = self._find_one(MessageRow, where, (segment,))
+        where = "hop = ? AND segment = ? ORDER BY depth DESC"
+        last = self._find_one(MessageRow, where, (hop, segment))
         depths = [row.place.depth for row in self._changed_in(hop, segment) if row.place]
         if last is not None and last.place is not None:
             depths.append(last.place.depth)
@@ -211,10 +217,11 @@ class StoredThread:
             first = [next_place]
         elif (turn := self._inherited_turn(place)) is not None and turn.active:
             first = [Place(*turn.active, below)]
-        where = "parent_hop = ? AND parent_segment = ? AND parent_depth = ? ORDER BY segment"
-        begun = {row.segment for row in self._find(SegmentRow, where, place)}
-        begun |= {row.segment for row in self._changed_of(SegmentRow) if row.parent == place}
-        return first + [Place(0, segment, below) for segment in sorted(begun)]
+        where = "parent_hop = ? AND parent_segment = ? AND parent_depth = ?"
+        begun = {(-row.hop, row.segment) for row in self._find(SegmentRow, where, place)}
+        changed = [row for row in self._changed_of(SegmentRow) if row.parent == place]
+        begun |= {(-row.hop, row.segment) for row in changed}  # what was inherited comes first
+        return first + [Place(-hop, segment, below) for hop, segment in sorted(begun)]
 
     def first_removed(self, hop: int, segment: int, start: int, end: int) -> int | None:
         where = "hop = ? AND segment = ? AND depth BETWEEN ? AND ? AND removed IS NOT NULL"
@@ -277,15 +284,26 @@ class StoredThread:
             event = self._events[version] = read.as_event(self._log, stored)
         return event
 
+    def copies_of(self, subject_id: bytes) -> Sequence[Told]:
+        """Return what this fork's own events hold of something that it inherited."""
+        if self.thread is None or not self.thread.copied:
+            return ()
+        if subject_id not in self._copies:
+            found = self._find(CopyRow, "subject = ?", (subject_id,))
+            rows = {*found, *self._changed_of(CopyRow)}
+            versions = sorted(row.version for row in rows if row.subject_id == subject_id)
+            self._copies[subject_id] = [told(self.event(version)) for version in versions]
+        return self._copies[subject_id]
+
     # -- what a fork inherits ------------------------------------------------------------------
 
     @property
     def source(self) -> StoredThread | None:
         """For a fork: its source, as of the version it was forked at."""
+        thread = self.thread
+        if thread is None or thread.fork is None or thread.copied:
+            return None
         if self._source is None:
-            thread = self.thread
-            if thread is None or thread.fork is None:
-                return None
             fork = thread.fork
             self._source = StoredThread(
                 self._tx, self._log, self._tenant_name, fork.thread_id, as_of=fork.version
@@ -301,13 +319,24 @@ class StoredThread:
         if row.changed is None or row.changed <= (self._as_of or 0):
             return row
         versions = self.touches_of(row.message_id)
-        inherited = self._inheritance()
-        beneath = None if inherited is None else inherited.message(row.message_id)
+        beneath = self._beneath(row.message_id)
         if beneath is not None and not versions:
             return beneath
         amended = sum(self.event(version).type == "MessageAmended" for version in versions)
         before = 0 if beneath is None else beneath.revision
         return replace(row, changed=max(versions, default=None), revision=before + amended)
+
+    def _beneath(self, message_id: bytes) -> MessageRow | None:
+        """Return the row of an inherited message without what this thread did to it."""
+        if copies := self.copies_of(message_id):
+            return inherited_row(copies[0].event.data)
+        inherited = self._inheritance()
+        return None if inherited is None else inherited.message(message_id)
+
+    @property
+    def looks_elsewhere(self) -> bool:
+        """Rows of other threads were read, which may have been purged since."""
+        return self._source is not None
 
     # -- reading and changing ------------------------------------------------------------------
 
@@ -379,6 +408,7 @@ class StoredThread:
         if len(self._known[MessageRow]) > _KEPT_MESSAGES or self._source is not None:
             self._forget()
         self._events.clear()
+        self._copies.clear()
         return rows
 
     def prefetch(self, stretch: tree.Range) -> None:

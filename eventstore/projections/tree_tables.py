@@ -12,8 +12,8 @@ __all__ = ["BRANCH_POINTS", "SEGMENTS"]
 
 
 def _decode_segment(columns: Sequence[Any]) -> SegmentRow:
-    _, segment, hop, parent, depth, ordinal = columns
-    return SegmentRow(0, segment, Place(hop, parent, depth), ordinal)
+    _, hop, segment, parent_hop, parent, depth, ordinal = columns
+    return SegmentRow(hop, segment, Place(parent_hop, parent, depth), ordinal)
 
 
 def _decode_branch_point(columns: Sequence[Any]) -> BranchPointRow:
@@ -24,9 +24,9 @@ def _decode_branch_point(columns: Sequence[Any]) -> BranchPointRow:
 
 SEGMENTS: Final = RowTable[SegmentRow](
     "segments",
-    key=("segment",),
+    key=("hop", "segment"),
     values=("parent_hop", "parent_segment", "parent_depth", "ordinal"),
-    encode=lambda row: (row.segment, *row.parent, row.ordinal),
+    encode=lambda row: (row.hop, row.segment, *row.parent, row.ordinal),
     decode=_decode_segment,
 )
 

@@ -333,10 +333,11 @@ class _Batch:
         random = log.sources.chance(chain.SALT_BYTES + ids.RANDOM_BYTES)
         if decided.content is not None:
             plain = codec.encode(decided.content)
-            if len(plain) > log.limits.content_bytes_max:
+            limit = log.limits.content_bytes_max
+            if len(plain) > limit and not getattr(decided.content, "taken_before", False):
                 raise InvalidInput(
                     "content",
-                    f"{len(plain)} bytes encoded, {log.limits.content_bytes_max} allowed",
+                    f"{len(plain)} bytes encoded, {limit} allowed",
                     "Shorten it, or keep large data elsewhere and refer to it.",
                 )
             content = log.content_codec.seal(plain, subject)
@@ -388,9 +389,8 @@ class _Batch:
             )
         )
         head.back_to(HeadRow(version, now, hashed, *order))
-        return Event(
-            decided.type, version, now, position, decided.data, decided.content, request.actor
-        )
+        what = decided.data, decided.content
+        return Event(decided.type, version, now, position, *what, request.actor, subject)
 
     # -- idempotency keys ----------------------------------------------------------------------
 

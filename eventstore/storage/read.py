@@ -19,9 +19,12 @@ __all__ = [
     "NAMES_MAX",
     "Filter",
     "StoredEvent",
+    "StreamHead",
     "actor_of",
     "as_event",
     "event_at",
+    "events_of_type",
+    "head_of",
     "head_version",
     "iterate_stream",
     "read_all",
@@ -55,9 +58,11 @@ _COLUMNS = (
 )
 _OF_STREAM = f"SELECT {_COLUMNS} FROM {{events}} WHERE tenant = ? AND category = ? AND stream = ?"
 _FORWARDS = f"{_OF_STREAM} AND version > ? AND version <= ? ORDER BY version LIMIT ?"
+_OF_TYPE = f"{_OF_STREAM} AND type = ? AND version > ? ORDER BY version LIMIT ?"
 _BACKWARDS = f"{_OF_STREAM} AND version > ? AND version <= ? ORDER BY version DESC LIMIT ?"
 _ALL = f"SELECT {_COLUMNS}, category, stream, tenant FROM {{events}}"
 _HEAD = "SELECT version FROM {streams} WHERE tenant = ? AND category = ? AND stream = ?"
+_HEAD_HASH = _HEAD.replace("SELECT version", "SELECT version, hash")
 _TIME = (
     "SELECT recorded_at FROM {events}"
     " WHERE tenant = ? AND category = ? AND stream = ? AND version = ?"
@@ -79,6 +84,20 @@ def head_version(tx: Transaction, stream: StreamKey) -> int:
     place = _place(tx, stream)
     row = None if place is None else tx.one(_HEAD, place)
     return 0 if row is None else int(row[0])
+
+
+class StreamHead(NamedTuple):
+    """Where a stream ends."""
+
+    version: int
+    hash: bytes
+
+
+def head_of(tx: Transaction, stream: StreamKey) -> StreamHead | None:
+    """Return where a stream ends; None if it has no events."""
+    place = _place(tx, stream)
+    row = None if place is None else tx.one(_HEAD_HASH, place)
+    return None if row is None else StreamHead(int(row[0]), bytes(row[1]))
 
 
 def read_stream(
@@ -110,6 +129,18 @@ def iterate_stream(
     """Yield every event of a stream in order, a page in memory at a time."""
     while True:
         page = read_stream(tx, stream, after=after, until=until)
+        yield from page
+        if len(page) < PAGE:
+            return
+        after = page[-1].version
+
+
+def events_of_type(tx: Transaction, stream: StreamKey, event_type: str) -> Iterator[StoredEvent]:
+    """Yield the events of one type in a stream, in order, a page in memory at a time."""
+    place, after = _place(tx, stream), 0
+    while place is not None:
+        rows = tx.all(_OF_TYPE, (*place, event_type, after, PAGE))
+        page = [stored_event(stream, row) for row in rows]
         yield from page
         if len(page) < PAGE:
             return
@@ -244,4 +275,5 @@ def as_event(log: Log, stored: StoredEvent) -> Event:
         data,
         decoded,
         actor_of(stored.metadata),
+        stored.subject,
     )

@@ -22,6 +22,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 __all__ = ["POSTGRES_ALONE", "TABLES", "Dialect", "metadata_for"]
@@ -44,6 +45,8 @@ TABLES: Final = (
     "steps",
     "labels",
     "touches",
+    "copies",
+    "tombstones",
     "thread_metadata",
     "external_ids",
     "assistants",
@@ -208,8 +211,17 @@ def _threads(metadata: MetaData, prefix: str) -> None:
         _maybe("fork_segment", BigInteger),
         _maybe("fork_depth", BigInteger),
         _maybe("fork_version", BigInteger),
+        _given("copied", Integer),
         _given("projection_version", Integer),
         Index(f"{prefix}threads_by_creation", "tenant", "created_position", "thread"),
+        # Few threads are forks, so the others do not pay for this one.
+        Index(
+            f"{prefix}threads_by_source",
+            "tenant",
+            "fork_thread",
+            sqlite_where=text("fork_thread IS NOT NULL"),
+            postgresql_where=text("fork_thread IS NOT NULL"),
+        ),
         sqlite_with_rowid=False,
     )
     Table(
@@ -242,6 +254,7 @@ def _threads(metadata: MetaData, prefix: str) -> None:
         metadata,
         _key("tenant"),
         _key("thread", LargeBinary),
+        _key("hop"),
         _key("segment", BigInteger),
         _given("parent_hop", Integer),
         _given("parent_segment", BigInteger),
@@ -289,6 +302,23 @@ def _threads(metadata: MetaData, prefix: str) -> None:
         _key("thread", LargeBinary),
         _key("subject", LargeBinary),
         _key("version", BigInteger),
+        sqlite_with_rowid=False,
+    )
+    Table(
+        f"{prefix}copies",
+        metadata,
+        _key("tenant"),
+        _key("thread", LargeBinary),
+        _key("subject", LargeBinary),
+        _key("version", BigInteger),
+        sqlite_with_rowid=False,
+    )
+    Table(
+        f"{prefix}tombstones",
+        metadata,
+        _key("tenant"),
+        _key("thread", LargeBinary),
+        _given("version", BigInteger),
         sqlite_with_rowid=False,
     )
     Table(

@@ -12,7 +12,13 @@ def live(store, seed, *, writes, after_each=lambda _: None):
     dice = random.Random(seed)
     threads = [store.threads.create(title=f"life {seed}", metadata={"seed": seed}).id]
     after_each(threads[0])
-    for number in range(writes):
+    go_on(store, dice, threads, range(writes), after_each)
+    return threads
+
+
+def go_on(store, dice, threads, numbers, after_each):
+    """Let threads live through more writes; those that are forked join them."""
+    for number in numbers:
         thread = dice.choice(threads)
         try:
             made = _write(store, dice, thread, number)
@@ -21,7 +27,6 @@ def live(store, seed, *, writes, after_each=lambda _: None):
         if made is not None:
             threads.append(made)
         after_each(made or thread)
-    return threads
 
 
 def _write(store, dice, thread, number):
@@ -33,6 +38,8 @@ def _write(store, dice, thread, number):
 
 def _say(store, dice, thread, words, known, _):
     options = {"parent_id": dice.choice(known)} if known and dice.random() < 0.3 else {}
+    if words.endswith(("1", "5")):
+        options |= {"external_id": words[:7], "name": "Ann", "metadata": {"is": words}}
     role = dice.choice(["user", "assistant"])
     busy = dice.choice(["enqueue", "reject", "interrupt", "rollback"])
     select = dice.random() < 0.8

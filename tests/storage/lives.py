@@ -105,6 +105,12 @@ def full_life(store: ConversationStore) -> list[str]:  # noqa: PLR0915 (a life i
     )
     store.tenant("acme").threads.create(title="Elsewhere")
     store.assistants.delete(assistant.id)
+    draft = store.threads.create(title="Draft").id
+    said = messages.create(draft, role="user", content="Take this down.", external_id="x-2")
+    messages.amend(draft, said.id, content="Take this down, please.")
+    messages.update(draft, said.id, name="Ben")
+    store.threads.fork(draft)
+    acting.audit.purge(draft, forks="copy", reason="it was a draft")
     return [one, fork.id, second.id]
 
 

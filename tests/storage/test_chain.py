@@ -12,6 +12,7 @@ import pytest
 
 from eventstore import ConversationStore
 from eventstore.conversation.events import ASSISTANT_EVENTS, THREAD_EVENTS
+from eventstore.conversation.store_events import STORE_EVENTS
 from tests.guards.markdown import blocks
 from tests.guards.source import PROJECT
 from tests.storage.lives import ask, sources
@@ -78,7 +79,7 @@ def test_every_hash_is_what_the_page_says(lived):
             seen.add(row["type"])
         assert (head["version"], head["hash"]) == (len(rows), previous)
         assert head["recorded_at"] == rows[-1]["recorded_at"]
-    known = {kind.name for kind in (*THREAD_EVENTS, *ASSISTANT_EVENTS)}
+    known = {kind.name for kind in (*THREAD_EVENTS, *ASSISTANT_EVENTS, *STORE_EVENTS)}
     assert seen == known | {"Sent", "Paid"}, "the life in lives.py does not have every event"
 
 
@@ -208,7 +209,7 @@ def fields_of(kind):
 
 
 def test_the_page_describes_every_event_with_every_field():
-    kinds = (*THREAD_EVENTS, *ASSISTANT_EVENTS)
+    kinds = (*THREAD_EVENTS, *ASSISTANT_EVENTS, *STORE_EVENTS)
     in_code = {kind.name: (fields_of(kind.data), fields_of(kind.content)) for kind in kinds}
     assert dict(described_events()) == in_code
     assert {kind.schema_version for kind in kinds} == {1}, "the page says so"

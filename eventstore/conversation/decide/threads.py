@@ -17,7 +17,17 @@ from eventstore.conversation.view import ThreadView
 from eventstore.core.events import Decided
 from eventstore.errors import InvalidInput, Refused
 
-__all__ = ["archive", "create", "delete", "fork", "restore", "show", "unarchive", "update"]
+__all__ = [
+    "archive",
+    "check_idle",
+    "create",
+    "delete",
+    "fork",
+    "restore",
+    "show",
+    "unarchive",
+    "update",
+]
 
 
 def create(view: ThreadView, command: c.CreateThread, _: NewId) -> list[Decided]:
@@ -79,7 +89,7 @@ def update(view: ThreadView, command: c.UpdateThread, _: NewId) -> list[Decided]
 def archive(view: ThreadView, _: c.ArchiveThread, __: NewId) -> list[Decided]:
     """Decide that a thread rests; nothing if it does already."""
     thread = living_thread(view)
-    _check_idle(view, thread)
+    check_idle(view, thread)
     return [] if thread.archived else [decided(e.ThreadArchived())]
 
 
@@ -90,11 +100,16 @@ def unarchive(view: ThreadView, _: c.UnarchiveThread, __: NewId) -> list[Decided
 
 def delete(view: ThreadView, _: c.DeleteThread, __: NewId) -> list[Decided]:
     """Decide that a thread is hidden; it can be restored."""
-    _check_idle(view, living_thread(view))
+    check_idle(view, living_thread(view))
     return [decided(e.ThreadDeleted())]
 
 
-def _check_idle(view: ThreadView, thread: ThreadRow) -> None:
+def check_idle(view: ThreadView, thread: ThreadRow) -> None:
+    """Refuse while a run has not ended.
+
+    Raises:
+        Refused: ``"thread_busy"``.
+    """
     if thread.open_runs:
         raise Refused(
             "thread_busy",

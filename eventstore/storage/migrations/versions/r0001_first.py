@@ -13,6 +13,7 @@ from sqlalchemy import (
     Sequence,
     Text,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.schema import CreateSequence
 
@@ -178,6 +179,7 @@ def upgrade(naming: Naming) -> None:
         _maybe("fork_segment", BigInteger),
         _maybe("fork_depth", BigInteger),
         _maybe("fork_version", BigInteger),
+        _given("copied", Integer),
         _given("projection_version", Integer),
         schema=naming.schema,
         sqlite_with_rowid=False,
@@ -188,6 +190,15 @@ def upgrade(naming: Naming) -> None:
         ["tenant", "created_position", "thread"],
         unique=False,
         schema=naming.schema,
+    )
+    op.create_index(
+        naming.plain("threads_by_source"),
+        naming.plain("threads"),
+        ["tenant", "fork_thread"],
+        unique=False,
+        schema=naming.schema,
+        sqlite_where=text("fork_thread IS NOT NULL"),
+        postgresql_where=text("fork_thread IS NOT NULL"),
     )
     op.create_table(
         naming.plain("messages"),
@@ -222,6 +233,7 @@ def upgrade(naming: Naming) -> None:
         naming.plain("segments"),
         _key("tenant", Integer),
         _key("thread", LargeBinary),
+        _key("hop", Integer),
         _key("segment", BigInteger),
         _given("parent_hop", Integer),
         _given("parent_segment", BigInteger),
@@ -273,6 +285,23 @@ def upgrade(naming: Naming) -> None:
         _key("thread", LargeBinary),
         _key("subject", LargeBinary),
         _key("version", BigInteger),
+        schema=naming.schema,
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        naming.plain("copies"),
+        _key("tenant", Integer),
+        _key("thread", LargeBinary),
+        _key("subject", LargeBinary),
+        _key("version", BigInteger),
+        schema=naming.schema,
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        naming.plain("tombstones"),
+        _key("tenant", Integer),
+        _key("thread", LargeBinary),
+        _given("version", BigInteger),
         schema=naming.schema,
         sqlite_with_rowid=False,
     )

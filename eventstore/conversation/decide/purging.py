@@ -1,0 +1,37 @@
+"""Deciding that a thread is removed for good."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from eventstore.conversation.decide.common import thread_text
+from eventstore.conversation.decide.threads import check_idle
+from eventstore.conversation.rows import ThreadRow
+from eventstore.conversation.view import ThreadView
+from eventstore.core import ids
+from eventstore.errors import Refused
+
+__all__ = ["check_purge"]
+
+_NAMED_MAX: Final = 10
+
+
+def check_purge(view: ThreadView, thread: ThreadRow, forks: Sequence[bytes]) -> None:
+    """Refuse to purge a thread that is at work, or that others read from.
+
+    Deleted and archived threads can be purged like any other.
+
+    Raises:
+        Refused: ``"thread_busy"``, ``"thread_has_forks"``.
+    """
+    check_idle(view, thread)
+    if forks:
+        named = ", ".join(ids.show(ids.THREAD, fork) for fork in forks[:_NAMED_MAX])
+        more = len(forks) - _NAMED_MAX
+        raise Refused(
+            "thread_has_forks",
+            f"{thread_text(view)} has {len(forks)} forks that read from it: {named}"
+            + (f" and {more} more" if more > 0 else ""),
+            'Purge them first, or give forks="copy" to write into each what it inherits.',
+        )

@@ -1,0 +1,44 @@
+"""What is left of a purged thread, as a user sees it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pydantic import BaseModel, ConfigDict
+
+from eventstore.conversation.store_events import ThreadPurged
+from eventstore.core import ids
+from eventstore.core.events import Event, instant
+
+__all__ = ["Tombstone", "tombstone_value"]
+
+
+class Tombstone(BaseModel):
+    """A thread that was purged: where its stream ended, and who did it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    thread_id: str
+    version: int
+    """Of its last event."""
+    hash: str
+    """Of its last event, 64 hex digits: it vouches for a copy of the stream kept elsewhere."""
+    copied_into: tuple[str, ...]
+    """Forks that what they inherit was copied into."""
+    purged_at: datetime
+    actor: str | None
+    reason: str | None
+
+
+def tombstone_value(event: Event) -> Tombstone:
+    """Return the value of a ``ThreadPurged``."""
+    data: ThreadPurged = event.data
+    return Tombstone(
+        thread_id=ids.show(ids.THREAD, data.thread_id),
+        version=data.version,
+        hash=data.hash.hex(),
+        copied_into=tuple(ids.show(ids.THREAD, fork) for fork in data.copied_into),
+        purged_at=instant(event.recorded_at_us),
+        actor=event.actor,
+        reason=None if event.content is None else event.content.reason,
+    )

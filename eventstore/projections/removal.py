@@ -1,0 +1,20 @@
+"""Removing a thread for good: every row that is kept of it, then its stream."""
+
+from __future__ import annotations
+
+from eventstore.projections.indexes import clear_indexes
+from eventstore.projections.stored_thread import ROW_TABLES
+from eventstore.storage.ordering import Place
+from eventstore.storage.purging import purge_stream
+from eventstore.storage.transaction import Transaction
+
+__all__ = ["remove_thread"]
+
+
+def remove_thread(tx: Transaction, place: Place) -> None:
+    """Delete a thread's decision tables, what it is found by, and its events."""
+    tenant, _, thread_id = place
+    for table, _ in ROW_TABLES.values():
+        table.clear(tx, tenant, thread_id)
+    clear_indexes(tx, tenant, thread_id)
+    purge_stream(tx, place)

@@ -1,0 +1,47 @@
+"""The table ``tombstones``: which threads were purged, and where the store's stream says so.
+
+The decision table of the category ``store``. It keeps the ids of purged threads from being used
+again, and finds the tombstone when a purge is asked for a second time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from eventstore.core.events import StreamKey
+from eventstore.errors import Refused
+from eventstore.storage.interning import find_tenant
+from eventstore.storage.statements import Insert
+from eventstore.storage.transaction import Transaction
+
+__all__ = ["add_tombstones", "find_tombstone", "refuse_purged"]
+
+_FIND: Final = "SELECT version FROM {tombstones} WHERE tenant = ? AND thread = ?"
+_INSERT: Final = Insert("tombstones", ("tenant", "thread", "version"))
+
+
+def find_tombstone(tx: Transaction, thread: StreamKey) -> int | None:
+    """Return the version of the store's stream that says a thread was purged; None if none does."""
+    tenant = find_tenant(tx, thread.tenant)
+    row = None if tenant is None else tx.one(_FIND, (tenant, thread.id))
+    return None if row is None else int(row[0])
+
+
+def add_tombstones(tx: Transaction, rows: Iterable[tuple[int, bytes, int]]) -> None:
+    """Write tenant, thread and version of each purge."""
+    tx.write(_INSERT, list(rows))
+
+
+def refuse_purged(tx: Transaction, thread: StreamKey) -> None:
+    """Refuse to use the id of a purged thread again.
+
+    Raises:
+        Refused: ``"thread_purged"``.
+    """
+    if find_tombstone(tx, thread) is not None:
+        raise Refused(
+            "thread_purged",
+            f"{thread.text} was purged, and ids of purged threads stay refused",
+            "Leave the id out, give a new UUID, or use a new idempotency key.",
+        )
