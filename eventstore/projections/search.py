@@ -24,6 +24,11 @@ overwrite them (``secure-delete``) in SQLite 3.42; before, and on PostgreSQL unt
 How hidden messages are known: each row counts the removed messages from it up to the root. A
 removal adds one to everything below; a new message begins with none, since nothing is ever added
 below a removed one. A fork gets rows for the path it inherits when it first does something to it.
+
+When a thread is purged it is forgotten here. Its forks have copies of what they inherit by then,
+and from then on those messages are found in each fork. A rebuild never hears of the purged thread:
+what a fork, or a fork of it, does to a message that nobody told of is noted at that message alone,
+and joined to the rest when the copy comes.
 """
 
 from __future__ import annotations
@@ -105,8 +110,19 @@ _INHERIT: Final = (
     f"SELECT message_id, parent_id FROM {{messages}} WHERE {_ROW} UNION ALL"
     " SELECT m.message_id, m.parent_id FROM {messages} m JOIN up ON m.message_id = up.parent_id"
     " WHERE m.tenant = ? AND m.thread_id = ?)"
-    " SELECT CAST(? AS text), CAST(? AS text), message_id, parent_id, 0 FROM up"
+    " SELECT CAST(? AS text), CAST(? AS text), message_id, parent_id, 0 FROM up WHERE true"
+    " ON CONFLICT (tenant, thread_id, message_id) DO NOTHING"
 )
+_FIND_FORKS: Final = "SELECT thread_id FROM {forks} WHERE tenant = ? AND source_id = ?"
+_FIND_PLACE: Final = f"SELECT parent_id, hidden FROM {{messages}} WHERE {_ROW}"
+_FORGET: Final = {
+    "sqlite": (
+        f"DELETE FROM {{words}} WHERE rowid IN (SELECT number FROM {{messages}} WHERE {_OF})",
+        f"DELETE FROM {{messages}} WHERE {_OF}",
+    ),
+    "postgresql": (f"DELETE FROM {{messages}} WHERE {_OF}",),
+}
+_FORGET_FORK: Final = f"DELETE FROM {{forks}} WHERE {_OF}"
 _DELETE: Final = "INSERT INTO {deleted} VALUES (?, ?) ON CONFLICT (tenant, thread_id) DO NOTHING"
 _UNDELETE: Final = f"DELETE FROM {{deleted}} WHERE {_OF}"
 
@@ -186,7 +202,7 @@ class MessageSearch:
     name = "search"
     version = 1
     tables = ("messages", "words", "forks", "deleted")
-    categories = (ids.THREAD,)
+    categories = (ids.THREAD, ids.STORE)
 
     def create(self, tables: WritableTables) -> None:
         """Make the tables; on PostgreSQL the words stand with their messages."""
@@ -194,6 +210,7 @@ class MessageSearch:
             tables.run(text)
         tables.index("messages", "tenant", "thread_id", "message_id", unique=True)
         tables.index("messages", "tenant", "thread_id", "parent_id")
+        tables.index("forks", "tenant", "source_id")
 
     def apply(self, tables: WritableTables, event: RecordedEvent) -> None:
         """Change what can be found as one event says."""
@@ -208,6 +225,10 @@ class _Thread:
     def __init__(self, tables: WritableTables, thread_id: str) -> None:
         self._tables = tables
         self.key = (tables.tenant, thread_id)
+
+    def of(self, thread_id: str) -> _Thread:
+        """Return the rows of another thread of the same tenant."""
+        return _Thread(self._tables, thread_id)
 
     def add(self, message_id: str, parent_id: str | None, text: str) -> None:
         place = (*self.key, message_id)
@@ -237,6 +258,33 @@ class _Thread:
     def begin_as_fork(self, source_id: str, message_id: str) -> None:
         self._tables.run(_FORK, (*self.key, source_id, message_id))
 
+    def copy(self, message_id: str, parent_id: str | None) -> None:
+        """Hang an inherited message where it stands; what is hidden above it hides it, too.
+
+        So it does in the forks that see it through this thread.
+        """
+        for (fork,) in self._tables.all(_FIND_FORKS, self.key):
+            self.of(fork).copy(message_id, parent_id)
+        there = self._tables.one(_FIND_PLACE, (*self.key, message_id))
+        if there is not None and there[0] == parent_id:
+            return
+        if there is None:
+            self._tables.run(_INSERT, (*self.key, message_id, parent_id))
+        else:
+            self.join(message_id, parent_id)
+        above = self._tables.one(_FIND_PLACE, (*self.key, parent_id)) if parent_id else None
+        if above is not None and above[1]:
+            self._tables.run(_HIDE, (message_id, *self.key, above[1], *self.key))
+
+    def reword(self, message_id: str, text: str) -> None:
+        """Let an inherited message be found here by the wording it was inherited with."""
+        self._say((*self.key, message_id), text)
+
+    def forget(self) -> None:
+        """Keep nothing of a thread that is gone for good."""
+        for text in (*_FORGET[self._tables.dialect], _FORGET_FORK, _UNDELETE):
+            self._tables.run(text, self.key)
+
     def delete(self) -> None:
         self._tables.run(_DELETE, self.key)
 
@@ -250,8 +298,9 @@ class _Thread:
         return self._tables.one(_FIND, (*self.key, message_id)) is not None
 
     def _inherit_up_to(self, message_id: str) -> None:
-        if not self._has(message_id):
-            self._inherit()
+        self._inherit()
+        if not self._has(message_id):  # the source is gone: its copy will come
+            self._tables.run(_INSERT, (*self.key, message_id, None))
 
     def _inherit(self) -> None:
         """Make rows for the path that a fork inherits, if it has none yet."""
@@ -281,6 +330,18 @@ def _born(thread: _Thread, event: RecordedEvent) -> None:
         thread.join(data["message_id"], parent_id)
 
 
+def _copied(thread: _Thread, event: RecordedEvent) -> None:
+    data = event.data
+    if "place" in data:
+        thread.copy(data["message_id"], data.get("parent_id"))
+    if data.get("shown"):
+        thread.reword(data["message_id"], _text(event))
+
+
+def _purged(thread: _Thread, event: RecordedEvent) -> None:
+    thread.of(event.data["thread_id"]).forget()
+
+
 _Rule: TypeAlias = Callable[[_Thread, RecordedEvent], object]
 _RULES: Final[Mapping[str, _Rule]] = {
     "MessageAdded": _born,
@@ -293,6 +354,8 @@ _RULES: Final[Mapping[str, _Rule]] = {
     "ThreadForked": lambda thread, event: thread.begin_as_fork(
         event.data["source_id"], event.data["message_id"]
     ),
+    "PrefixCopied": _copied,
+    "ThreadPurged": _purged,
     "ThreadDeleted": lambda thread, _: thread.delete(),
     "ThreadRestored": lambda thread, _: thread.restore(),
 }

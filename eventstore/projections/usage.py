@@ -9,7 +9,8 @@
 It counts what happened, on the day (UTC) it was recorded: a message when it was sent, its text's
 characters then, those of an amendment when it was made. Removing or deleting takes nothing back. A
 run counts on the day it was asked for, its tokens on the day it ended, as far as they were
-recorded. What a fork inherits was used by its source.
+recorded. What a fork inherits was used by its source. A thread that is purged is forgotten, with
+what it used.
 """
 
 from __future__ import annotations
@@ -49,6 +50,9 @@ _ADD_RUN: Final = (
     " input_tokens = kept.input_tokens + excluded.input_tokens,"
     " output_tokens = kept.output_tokens + excluded.output_tokens,"
     " total_tokens = kept.total_tokens + excluded.total_tokens"
+)
+_FORGET: Final = tuple(
+    f"DELETE FROM {{{table}}} WHERE tenant = ? AND thread_id = ?" for table in ("messages", "runs")
 )
 _BORN: Final = frozenset({"MessageAdded", "MessageEdited", "MessageRegenerated", "MessageQueued"})
 _ENDED: Final = frozenset({"RunCompleted", "RunIncomplete", "RunFailed"})
@@ -136,7 +140,7 @@ class Usage:
     name = "usage"
     version = 1
     tables = ("messages", "runs")
-    categories = (ids.THREAD,)
+    categories = (ids.THREAD, ids.STORE)
 
     def create(self, tables: WritableTables) -> None:
         """Make the tables."""
@@ -146,6 +150,10 @@ class Usage:
     def apply(self, tables: WritableTables, event: RecordedEvent) -> None:
         """Count one event."""
         data = event.data
+        if event.type == "ThreadPurged":
+            for text in _FORGET:
+                tables.run(text, (tables.tenant, data["thread_id"]))
+            return
         day = event.recorded_at.astimezone(UTC).date().isoformat()
         place = (tables.tenant, event.stream_id, day)
         tokens = data.get("usage") or {}

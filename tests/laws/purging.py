@@ -46,8 +46,9 @@ class Known(NamedTuple):
 
 def known_in(store):
     found = list(store.events.read_all())
-    messages = {event.data.get("message_id") for event in found} - {None}
-    return Known(messages, {(event.content or {}).get("external_id") for event in found} - {None})
+    messages = {event.data["message_id"] for event in found if "message_id" in event.data}
+    contents = [event.content for event in found if event.content is not None]
+    return Known(messages, {one["external_id"] for one in contents if one.get("external_id")})
 
 
 def path(store, thread, end):

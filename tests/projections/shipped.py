@@ -1,6 +1,7 @@
 """Search and usage, held to what the messages and the events say."""
 
 import itertools
+import random
 from collections import Counter, defaultdict
 from contextlib import ExitStack
 from datetime import date
@@ -11,7 +12,8 @@ import pytest
 from eventstore import InvalidInput, MessageNotFound, Refused, ThreadNotFound
 from eventstore.projections.search import Hit, MessageSearch, search
 from eventstore.projections.usage import DayOfUse, Usage, usage
-from tests.laws.lives import live
+from tests.laws.lives import go_on, live
+from tests.laws.purging import settle
 from tests.storage.lives import NOON
 
 BORN = ("MessageAdded", "MessageEdited", "MessageRegenerated", "MessageQueued")
@@ -25,10 +27,11 @@ def hits(store, text, thread_id=None, limit=1000):
 
 
 def said_in(store, thread_id):
-    """Messages that have words of their own in a thread: sent there, or amended there."""
+    """Messages that have words of their own in a thread: sent, amended or copied there."""
     events = list(store.events.read(thread_id))
-    kinds = (*BORN, "MessageAmended")
-    return {event.data["message_id"] for event in events if event.type in kinds}
+    kinds = (*BORN, "MessageAmended", "PrefixCopied")
+    said = [event.data for event in events if event.type in kinds]
+    return {data["message_id"] for data in said if "message_id" in data}
 
 
 def readable(store, thread_id, message_id):
@@ -109,6 +112,28 @@ class Shipped:
             store.threads.restore(thread_id)
         self.look(store, threads)
         self.look_at_the_rebuilt(store)
+
+    @pytest.mark.parametrize("seed", SEEDS)
+    def test_whatever_is_purged_is_forgotten_and_its_forks_say_what_they_inherited(self, seed):
+        store = self.opened(MessageSearch(), Usage())
+        threads = live(store, seed, writes=90)
+        dice = random.Random(seed)
+        while threads:
+            if len(threads) % 2:
+                store.projections.catch_up(batch_events_max=5)
+            gone = threads.pop(dice.randrange(len(threads)))
+            settle(store, gone)
+            store.audit.purge(gone, forks="copy")
+            if threads and len(threads) % 3 == 0:
+                go_on(store, dice, threads, range(100, 110), lambda _: None)
+                self.look(store, threads)
+                # Rows that only help to know what is hidden may differ; what is found may not.
+                for name in ("search", "usage"):
+                    store.projections.rebuild_projection(name)
+                self.look(store, threads)
+        store.projections.catch_up()
+        assert hits(store, "words") == set()
+        assert store.projections.read("usage", usage()) == []
 
     def look(self, store, threads):
         store.projections.catch_up()
