@@ -97,6 +97,7 @@ class ThreadDeciding:
         if isinstance(command, c.ForkThread):
             decided = decide_fork(self._tx, self._log, request.stream.tenant, view, command)
         elif isinstance(command, c.CopyPrefix):
+            view.prefetch_inherited()
             decided = copy_prefix(view, command)
         else:
             if isinstance(command, c.CreateRun) and command.assistant_id is not None:

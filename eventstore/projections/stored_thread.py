@@ -430,9 +430,32 @@ class StoredThread:
             self._events[stored.version] = read.as_event(self._log, stored)
             if row.place is not None:
                 points.setdefault(row.place, None)
+                if self._as_of is not None:
+                    self._placed[row.place] = self._as_it_was(row)
         inside = "hop = 0 AND segment = ? AND depth BETWEEN ? AND ?"
         for point in self._find(BranchPointRow, inside, (segment, start, end)):
             points[point.place] = point
+
+    def prefetch_inherited(self) -> None:
+        """Read at once what a fork inherits from its source: all of it is about to be copied.
+
+        What the source has inherited itself is left to be read one by one.
+        """
+        source, inherited = self.source, self._inheritance()
+        if source is None or inherited is None:
+            return
+        for stretch in inherited.ranges.values():
+            if stretch.hop == 1:
+                source.prefetch(stretch._replace(hop=0))
+        own = self._find(MessageRow, "hop > 0", ())
+        for row in own:
+            self._keep(MessageRow, row.message_id, row)
+        for message_id in source.known_messages():
+            self._known[MessageRow].setdefault(message_id, None)
+
+    def known_messages(self) -> Iterable[bytes]:
+        """Return the ids of messages whose rows were read."""
+        return self._known[MessageRow].keys()
 
 
 def write_rows(tx: Transaction, rows: Iterable[tuple[int, bytes, Row]]) -> None:

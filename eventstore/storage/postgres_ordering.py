@@ -100,12 +100,18 @@ _HOLDER: Final = (
 )
 
 
+_DRAWN_MAX: Final = 1_024
+
+
 class _Drawing:
-    """Hands out numbers of the sequence, drawn a handful at a time; those not used are gaps."""
+    """Hands out numbers of the sequence, drawn a handful at a time; those not used are gaps.
+
+    The handful doubles, so that a command of thousands of events makes few trips.
+    """
 
     def __init__(self, tx: Any, rows: Sequence[tuple[int, int, int]]) -> None:  # noqa: ANN401 (a Transaction)
         self._tx = tx
-        self._rows = rows
+        self._count = len(rows)
         self._refill(rows)
 
     def _refill(self, rows: Sequence[tuple[int, int, int]]) -> None:
@@ -114,7 +120,8 @@ class _Drawing:
 
     def next(self) -> int:
         if not self._numbers:
-            self._refill(_drawn(self._tx, len(self._rows)))
+            self._count = min(2 * self._count, _DRAWN_MAX)
+            self._refill(_drawn(self._tx, self._count))
         return self._numbers.pop()
 
 

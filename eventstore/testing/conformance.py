@@ -42,7 +42,7 @@ __all__ = ["ConformanceSuite", "blocking", "within"]
 
 _RESOURCES: Final = frozenset(
     {"threads", "messages", "branches", "runs", "steps", "assistants"}
-    | {"events", "projections", "replay"}
+    | {"events", "projections", "replay", "audit"}
 )
 _BINDS: Final = frozenset({"tenant", "acting"})
 

@@ -32,7 +32,7 @@ def everything(store, thread, versions, known):
             for run in store.runs.list(thread).data
         },
         "found": thread
-        in {one.id for one in store.threads.list(metadata=scalars(now.metadata)).iter()},
+        in {one.id for one in store.threads.list(metadata=scalars(now.metadata), limit=None)},
         "past": {version: past(store, thread, version) for version in versions},
     }
 

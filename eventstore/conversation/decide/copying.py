@@ -63,7 +63,9 @@ def _message(
     born = told_born(source, row, hop)
     changes = told_changes(source, row, hop) if row.changed is not None else []
     worded = [one for one in changes if one.event.type == "MessageAmended"]
-    shown = None if _is_amended(view, row.message_id) else (worded or [born])[-1]
+    here = view.message(row.message_id)
+    reworded = here is not None and here.revision > row.revision
+    shown = None if reworded else (worded or [born])[-1]
     data = e.PrefixCopied(
         **_named(born, row.message_id, shown=shown is born),
         original_created_at_us=born.event.data.original_created_at_us,
@@ -83,11 +85,6 @@ def _message(
     yield _decided(data, born)
     for change in changes:
         yield _copy(change, row.message_id, shown=change is shown)
-
-
-def _is_amended(view: ThreadHistory, message_id: bytes) -> bool:
-    """Tell whether a fork has a wording of its own of an inherited message."""
-    return any(view.event(at).type == "MessageAmended" for at in view.touches_of(message_id))
 
 
 def _copy(one: Told, message_id: bytes | None, *, shown: bool = False) -> Decided:

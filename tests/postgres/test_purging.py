@@ -1,0 +1,224 @@
+"""Purging on PostgreSQL: the same suite as on SQLite, and what can happen where many write at once.
+
+The order of steps is fixed by transactions that an application keeps open.
+"""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import sql
+from sqlalchemy import create_engine
+
+from eventstore import AsyncConversationStore, ConversationStore, ThreadNotFound
+from eventstore.testing.conformance import blocking
+from tests.concurrency.purging import everybody_at_once
+from tests.concurrency.schedules import SECONDS, outcome
+from tests.conformance.purging import PurgingBesideOthers, talk, texts
+
+
+class OnPostgres(PurgingBesideOthers):
+    driver = "psycopg"
+
+    @pytest.fixture(autouse=True)
+    def _place(self, server, database):
+        self.url = server.url(driver=self.driver, database=database)
+
+
+class TestSyncWithPsycopg(OnPostgres):
+    def opened(self, place, **options):  # noqa: ARG002 (a database of each test's own)
+        return ConversationStore.open(self.url, durability="as_is", **options)
+
+
+@pytest.mark.newest_postgres
+class TestAsyncWithAsyncpg(OnPostgres):
+    driver = "asyncpg"
+
+    def opened(self, place, **options):  # noqa: ARG002
+        opening = partial(AsyncConversationStore.open, self.url, durability="as_is", **options)
+        return blocking(opening)
+
+
+@pytest.fixture
+def url(server, database):
+    return server.url(database=database)
+
+
+@pytest.fixture
+def store(url):
+    with ConversationStore.open(url, durability="as_is") as opened:
+        yield opened
+        assert opened.projections.compare().findings == ()
+
+
+@pytest.fixture
+def engine(url):
+    made = create_engine(url)
+    yield made
+    made.dispose()
+
+
+@pytest.fixture
+def admin(server, database):
+    with psycopg.connect(server.dsn(database=database), autocommit=True) as connection:
+        yield connection
+
+
+def until_somebody_waits(admin, thread):
+    while admin.execute("SELECT count(*) FROM pg_locks WHERE NOT granted").fetchone() == (0,):
+        assert thread.is_alive()
+
+
+class Waiting:
+    """A call in a thread of its own that has to wait for somebody's transaction."""
+
+    def __init__(self, act, admin):
+        self._made: list[Any] = []
+        self._thread = threading.Thread(target=lambda: self._made.append(outcome(act)), daemon=True)
+        self._thread.start()
+        until_somebody_waits(admin, self._thread)
+
+    def outcome(self):
+        self._thread.join(SECONDS)
+        (made,) = self._made
+        return made
+
+
+def test_a_fork_that_was_being_made_is_copied_too(store, engine, admin):
+    thread, _ = talk(store, "one", "two")
+    known = store.threads.fork(thread).id
+    with engine.begin() as connection:
+        fork = store.threads.fork(thread, connection=connection).id
+        purge = Waiting(lambda: store.audit.purge(thread, forks="copy"), admin)
+    assert set(purge.outcome().copied_into) == {known, fork}
+    assert texts(store, fork) == texts(store, known) == ["one", "two"]
+
+
+def test_a_fork_that_was_being_made_is_in_the_way_if_nothing_is_to_be_copied(store, engine, admin):
+    thread, _ = talk(store, "one")
+    with engine.begin() as connection:
+        fork = store.threads.fork(thread, connection=connection).id
+        purge = Waiting(lambda: store.audit.purge(thread), admin)
+    assert purge.outcome().reason == "thread_has_forks"
+    assert texts(store, fork) == ["one"]
+
+
+def test_a_fork_of_a_fork_that_was_being_made_keeps_what_it_reads(store, engine, admin):
+    thread, _ = talk(store, "one")
+    fork = store.threads.fork(thread).id
+    with engine.begin() as connection:
+        further = store.threads.fork(fork, connection=connection).id
+        store.messages.create(further, role="user", content="two", connection=connection)
+        purge = Waiting(lambda: store.audit.purge(thread, forks="copy"), admin)
+    assert purge.outcome().copied_into == (fork,)
+    assert texts(store, further) == ["one", "two"]
+
+
+def test_a_fork_that_waits_for_a_purge_finds_nothing(store, engine, admin):
+    thread, _ = talk(store, "one")
+    with engine.begin() as connection:
+        store.audit.purge(thread, connection=connection)
+        fork = Waiting(lambda: store.threads.fork(thread), admin)
+    assert type(fork.outcome()) is ThreadNotFound
+
+
+def test_a_message_that_waits_for_a_purge_is_not_written(store, engine, admin):
+    thread, _ = talk(store, "one")
+    with engine.begin() as connection:
+        store.audit.purge(thread, connection=connection)
+        said = Waiting(lambda: store.messages.create(thread, role="user", content="x"), admin)
+    assert type(said.outcome()) is ThreadNotFound
+    assert [event.type for event in store.events.read_all()] == ["ThreadPurged"]
+
+
+def test_an_id_that_waits_for_a_purge_is_refused(store, engine, admin):
+    thread, _ = talk(store, "one")
+    with engine.begin() as connection:
+        store.audit.purge(thread, connection=connection)
+        again = Waiting(lambda: store.threads.create(thread_id=thread), admin)
+    assert again.outcome().reason == "thread_purged"
+
+
+def test_whoever_writes_to_a_fork_of_a_fork_is_waited_for(store, engine, admin):
+    """It reads what it inherits through a chain of which it holds only its own end."""
+    thread, (first, _) = talk(store, "one", "two")
+    fork = store.threads.fork(thread).id
+    further = store.threads.fork(fork).id
+    with engine.begin() as connection:
+        store.messages.create(further, role="user", content="three", connection=connection)
+        purge = Waiting(lambda: store.audit.purge(thread, forks="copy"), admin)
+        store.messages.edit(further, first, content="other", connection=connection)
+    assert purge.outcome().copied_into == (fork,)
+    assert texts(store, further) == ["other"]
+
+
+def test_a_purge_that_is_rolled_back_leaves_everything(store, engine):
+    thread, _ = talk(store, "one")
+    fork = store.threads.fork(thread).id
+    with engine.connect() as connection:
+        store.audit.purge(thread, forks="copy", connection=connection)
+        connection.rollback()
+    assert texts(store, thread) == texts(store, fork) == ["one"]
+    assert "PrefixCopied" not in {event.type for event in store.events.read_all()}
+    store.audit.purge(thread, forks="copy")
+    assert texts(store, fork) == ["one"]
+
+
+def test_two_purges_of_threads_that_read_from_each_other(store, engine, admin):
+    """The middle one goes while the root's purge waits, and there is nobody left to copy into."""
+    root, _ = talk(store, "one")
+    middle = store.threads.fork(root).id
+    leaf = store.threads.fork(middle).id
+    with engine.begin() as connection:
+        store.audit.purge(middle, forks="copy", connection=connection)
+        purge = Waiting(lambda: store.audit.purge(root, forks="copy"), admin)
+    assert purge.outcome().copied_into == ()
+    assert texts(store, leaf) == ["one"]
+
+
+def test_of_many_who_purge_for_the_first_time_all_succeed(store):
+    threads = [talk(store, str(n))[0] for n in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(store.audit.purge, threads))
+    assert [one.thread_id for one in made] == threads
+    versions = sorted(event.version for event in store.events.read_all())
+    assert versions == list(range(1, 9))
+
+
+def test_nothing_is_left_in_any_table(store, admin):
+    thread, said = talk(store, "one", "two", title="T", metadata={"user": "u"})
+    store.messages.amend(thread, said[0], content="first", idempotency_key="k")
+    store.branches.label(thread, said[0], "here")
+    run = store.runs.create(thread)
+    store.runs.start(thread, run.id)
+    store.runs.steps.start(thread, run.id)
+    store.runs.complete(thread, run.id)
+    store.audit.purge(thread)
+    key = bytes.fromhex(thread.removeprefix("thread_"))
+    columns = admin.execute(
+        "SELECT table_name, column_name FROM information_schema.columns"
+        " WHERE table_schema = 'public' AND column_name IN ('thread', 'stream')"
+    ).fetchall()
+    left = {
+        table
+        for table, column in columns
+        if admin.execute(
+            sql.SQL("SELECT 1 FROM {} WHERE {} = %s").format(
+                sql.Identifier(table), sql.Identifier(column)
+            ),
+            (key,),
+        ).fetchone()
+    }
+    assert len(columns) > 15
+    assert left == {"tombstones"}
+    assert admin.execute("SELECT count(*) FROM purging").fetchone() == (0,)
+    refused = outcome(lambda: admin.execute("DELETE FROM events"))
+    assert "never deleted" in str(refused)
+
+
+@pytest.mark.newest_postgres
+def test_purges_forks_and_appends_at_once(url):
+    everybody_at_once(lambda: ConversationStore.open(url, durability="as_is"))
