@@ -1,0 +1,143 @@
+"""The database fails, or the process dies, at every call of a purge: all of it, or nothing."""
+
+import json
+import shutil
+import signal
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+import pytest
+
+from eventstore import ConversationStore, OutcomeUnknown, Refused, StoreUnavailable
+from eventstore.operations.operation import Maintenance
+from eventstore.testing.faults import Faults, die, failing
+from tests.concurrency.schedules import SECONDS, Child, Gate, outcome, thread, until_queued
+from tests.conformance.purging import talk, texts
+
+CALLS_MAX = 150
+
+
+def with_a_fork(store):
+    source, (first, _) = talk(store, "one", "two", title="T")
+    store.messages.amend(source, first, content="first")
+    return source, store.threads.fork(source).id
+
+
+def purge(store, source):
+    return store.audit.purge(source, forks="copy", reason="asked to")
+
+
+def is_gone(store, source, fork):
+    """Whether the purge happened; it must have happened wholly or not at all."""
+    assert texts(store, fork) == ["first", "two"]
+    events = list(store.events.read_all())
+    kinds = [event.type for event in events]
+    gone = "ThreadPurged" in kinds
+    assert kinds.count("PrefixCopied") == (4 if gone else 0), "half of it"
+    assert (source in {event.stream_id for event in events}) is not gone, "half of it"
+    assert len(list(store.threads.list())) == (1 if gone else 2)
+    assert store.projections.compare().findings == ()
+    return gone
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_call_that_fails_leaves_all_or_nothing(tmp_path, when):
+    faults, url = Faults(), f"sqlite:///{tmp_path}/chat.db"
+    with ConversationStore.open(url, connect_args=faults.connect_args) as opened:
+        for n in range(1, CALLS_MAX):
+            store = opened.tenant(f"round {n}")
+            source, fork = with_a_fork(store)
+            with faults.at(n, failing("SQLITE_IOERR"), when=when) as calls:
+                told = outcome(partial(purge, store, source))
+            if len(calls) < n:
+                break
+            committed = calls[n - 1] == "COMMIT"
+            assert isinstance(told, OutcomeUnknown if committed else StoreUnavailable), calls[n - 1]
+            assert is_gone(store, source, fork) is (committed and when == "after")
+            assert purge(store, source).thread_id == source
+            assert is_gone(store, source, fork)
+        assert 20 < n < CALLS_MAX
+
+
+def purged_in_a_child(path, source, n, told):
+    """Purge in a child that dies after its n-th call; return whether it died."""
+
+    def act():
+        faults = Faults()
+        store = ConversationStore.open(f"sqlite:///{path}", connect_args=faults.connect_args)
+        with faults.at(n, die, when="after") as calls:
+            made = purge(store, source)
+        told.write_text(json.dumps([made.hash, calls]))
+
+    return Child(act).wait() == -signal.SIGKILL
+
+
+def test_killed_in_the_middle_of_a_purge_it_happened_wholly_or_not_at_all(tmp_path):
+    """Every fourth call, and the last three; the errors above strike at each."""
+    place, told = tmp_path / "begun.db", tmp_path / "told"
+    with ConversationStore.open(f"sqlite:///{place}") as store:
+        source, fork = with_a_fork(store)
+    shutil.copy(place, tmp_path / "whole.db")
+    assert not purged_in_a_child(tmp_path / "whole.db", source, CALLS_MAX, told)
+    acknowledged, calls = json.loads(told.read_text())
+    last = len(calls)
+    assert calls[-1] == "COMMIT"
+    for n in sorted({*range(1, last, 4), last - 2, last - 1, last}):
+        path = tmp_path / f"{n}.db"
+        shutil.copy(place, path)
+        assert purged_in_a_child(path, source, n, told)
+        with ConversationStore.open(f"sqlite:///{path}") as store:
+            assert is_gone(store, source, fork) is (n == last)
+            assert purge(store, source).hash == acknowledged
+            assert is_gone(store, source, fork)
+
+
+def test_a_purge_that_is_refused_does_no_harm_to_those_it_shares_a_commit_with(tmp_path):
+    with ConversationStore.open(f"sqlite:///{tmp_path}/chat.db") as store:
+        source, fork = with_a_fork(store)
+        executor, gate = store._executor, Gate()  # noqa: SLF001 (to know what waits)
+        acts = [
+            partial(store.messages.create, source, role="user", content="three"),
+            partial(store.audit.purge, source),
+            partial(store.messages.create, fork, role="user", content="mine"),
+        ]
+        with thread(executor.write, Maintenance(lambda _: gate())):
+            gate.wait()
+            with ThreadPoolExecutor(len(acts)) as pool:
+                made = []
+                for act in acts:
+                    made.append(pool.submit(outcome, act))
+                    until_queued(executor._writer, len(made))  # noqa: SLF001
+                gate.open()
+                said, refused, mine = [one.result(SECONDS) for one in made]
+        assert isinstance(refused, Refused)
+        assert (said.text, mine.text) == ("three", "mine")
+        assert texts(store, source) == ["first", "two", "three"]
+        assert texts(store, fork) == ["first", "two", "mine"]
+
+
+def test_requests_of_one_commit_see_that_the_thread_is_gone(tmp_path):
+    with ConversationStore.open(f"sqlite:///{tmp_path}/chat.db") as store:
+        source, fork = with_a_fork(store)
+        executor, gate = store._executor, Gate()  # noqa: SLF001
+        acts = [
+            partial(store.messages.create, source, role="user", content="three"),
+            partial(purge, store, source),
+            partial(store.messages.create, source, role="user", content="four"),
+            partial(store.threads.create, thread_id=source),
+            partial(store.messages.create, fork, role="user", content="mine"),
+        ]
+        with thread(executor.write, Maintenance(lambda _: gate())):
+            gate.wait()
+            with ThreadPoolExecutor(len(acts)) as pool:
+                made = []
+                for act in acts:
+                    made.append(pool.submit(outcome, act))
+                    until_queued(executor._writer, len(made))  # noqa: SLF001
+                gate.open()
+                said, gone, late, again, mine = [one.result(SECONDS) for one in made]
+        assert (said.version, gone.version, mine.text) == (5, 5, "mine")
+        assert type(late).__name__ == "ThreadNotFound"
+        assert again.reason == "thread_purged"
+        assert texts(store, fork) == ["first", "two", "mine"]
+        assert store.projections.compare().findings == ()
