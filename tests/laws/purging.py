@@ -109,6 +109,7 @@ def purge_them_all(store, seed, *, writes, versions=3):
             after = everything(store, one, *asked[one])
             for what, value in before[one].items():
                 assert after[what] == value, (what, one)
+            assert store.replay.state(one).messages == store.messages.list(one).data
         report = store.projections.compare()
         assert report.ok, report.findings
         assert report.threads == len(threads)

@@ -28,6 +28,7 @@ class OnPostgres(PurgingBesideOthers):
         self.url = server.url(driver=self.driver, database=database)
 
 
+@pytest.mark.newest_postgres
 class TestSyncWithPsycopg(OnPostgres):
     def opened(self, place, **options):  # noqa: ARG002 (a database of each test's own)
         return ConversationStore.open(self.url, durability="as_is", **options)
