@@ -288,6 +288,15 @@ class Purging:
             ("eins", 1, 2)
         ]
 
+    def test_a_name_means_the_forks_own_message_before_what_it_inherited(self, store):
+        thread, _ = talk(store, "one")
+        fork = store.threads.fork(thread).id
+        own = {"message_id": f"msg_{1:032x}", "external_id": "name of one"}  # an id of long ago
+        store.messages.create(fork, role="user", content="mine", **own)
+        assert store.messages.get(fork, external_id="name of one").text == "mine"
+        store.audit.purge(thread, forks="copy")
+        assert store.messages.get(fork, external_id="name of one").text == "mine"
+
     def test_a_fork_that_stands_by_itself_can_be_forked_and_purged(self, store):
         thread, _ = talk(store, "one", "two")
         fork = store.threads.fork(thread).id

@@ -181,6 +181,28 @@ class Shipped:
         assert {one.generation for one in statuses} == {2}
         assert rows() == before
 
+    @pytest.mark.parametrize("hops", [1, 2])
+    def test_what_a_fork_hid_stays_hidden_when_nobody_can_tell_what_was_above(self, hops):
+        """The log is read from its beginning, where the source no longer is."""
+        store = self.opened(MessageSearch())
+        source = store.threads.create().id
+        said = [
+            store.messages.create(source, role="user", content=f"words {n}").id for n in range(4)
+        ]
+        first = fork = store.threads.fork(source).id
+        if hops > 1:
+            fork = store.threads.fork(fork).id
+        store.messages.create(fork, role="user", content="words of the fork")
+        store.messages.remove(fork, said[1])
+        store.audit.purge(source, forks="copy")
+        store.projections.catch_up()
+        copied = {(first, one) for one in said}
+        assert hits(store, "words") == (copied if hops > 1 else {(fork, said[0])})
+        store.messages.restore(fork, said[1])
+        store.projections.catch_up()
+        assert hits(store, "words") == copied | {(fork, store.threads.get(fork).head_id)}
+        assert hits(store, "words") == expected_hits(store, {first, fork}, "words")
+
     # -- search, one by one ------------------------------------------------------------------------
 
     def test_all_the_words_in_any_order_and_case(self):
