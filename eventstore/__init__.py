@@ -67,6 +67,7 @@ from eventstore.errors import (
 )
 from eventstore.faces import AsyncPage, Handle, Page
 from eventstore.operations.events import Receipt
+from eventstore.operations.metering import AppendNotice, Counters
 from eventstore.operations.operation import EMPTY, UNSET
 from eventstore.operations.projections import CompareReport, RebuildReport
 from eventstore.replay import ReplayedThread, ReplayStep
@@ -75,6 +76,7 @@ from eventstore.store import ConversationStore
 __all__ = [
     "EMPTY",
     "UNSET",
+    "AppendNotice",
     "Assistant",
     "AssistantNotFound",
     "AsyncConversationStore",
@@ -87,6 +89,7 @@ __all__ = [
     "CompareReport",
     "ConversationStore",
     "ConversationStoreError",
+    "Counters",
     "DataPart",
     "FilePart",
     "Handle",

@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from eventstore.batches import Batch
 from eventstore.connect import OpenOptions, Performer, async_executor
 from eventstore.core.json_values import check_name, check_text
+from eventstore.errors import ConversationStoreError
 from eventstore.execution.async_url import AsyncUrlExecutor
 from eventstore.execution.owned import OwnedAsyncEngine
 from eventstore.execution.url import UrlExecutor
@@ -40,6 +41,7 @@ from eventstore.operations import (
 from eventstore.operations.catch_up import RunOptions, catching_up, closing, running, terms_of
 from eventstore.operations.following import TROUBLES, Follow
 from eventstore.operations.health import Health, health
+from eventstore.operations.metering import Counters
 from eventstore.operations.operation import Gathered, Read, Scope, Walk, Write, WriteOptions
 from eventstore.operations.routine import PauseAsync, Routine, drive_async
 from eventstore.projections.catch_up.definition import Projection, Registry
@@ -245,7 +247,7 @@ class AsyncConversationStore:
         self._executor = executor
         self.scope = scope
         """Tenant, actor and correlation that every call says."""
-        self._performer = Performer(scope.log)
+        self._performer = Performer(scope.log, scope.meter)
         self.threads = AsyncThreads(self)
         self.messages = AsyncMessages(self)
         self.branches = AsyncBranches(self)
@@ -269,8 +271,8 @@ class AsyncConversationStore:
         """
 
         async def opened() -> Self:
-            executor, log = await async_executor(target, options)
-            return cls(executor, Scope(log, registry=Registry()))
+            executor, performer = await async_executor(target, options)
+            return cls(executor, Scope(performer.log, registry=Registry(), meter=performer.meter))
 
         return Opening(opened)
 
@@ -298,6 +300,10 @@ class AsyncConversationStore:
     def _bound(self, **changes: Any) -> Self:  # noqa: ANN401 (fields of Scope)
         return type(self)(self._executor, self.scope._replace(**changes))
 
+    def counters(self) -> Counters:
+        """Return what became of the writes of this store so far, in this process."""
+        return self.scope.meter.counters()
+
     async def health(self) -> Health:
         """Ask the database whether it answers, and say what it is."""
         return await self.perform(Read(health))  # type: ignore[no-any-return]
@@ -305,18 +311,24 @@ class AsyncConversationStore:
     async def perform(self, operation: Write[Any] | Read[Any] | Gathered[Any]) -> Any:  # noqa: ANN401
         """Run an operation: what every method does in the end."""
         if isinstance(operation, Write):
-            if operation.connection is None:
-                return value_of(operation, await self._executor.write_async(operation.request))
-            return await self._write_within(operation)
+            return await self._write(operation)
         if isinstance(operation, Read):
             return await self._executor.read_async(operation.look)
         return operation.report([item async for item in self._walk(operation.walk)])
 
-    async def _write_within(self, write: Write[Any]) -> Any:  # noqa: ANN401
-        outcomes = await self._executor.within_async(
-            write.connection, lambda tx: self._performer(tx, [write.request])
-        )
-        return value_of(write, outcomes[0])
+    async def _write(self, write: Write[Any]) -> Any:  # noqa: ANN401
+        meter, request, within = self.scope.meter, write.request, write.connection
+        try:
+            if within is None:
+                outcome = await self._executor.write_async(request)
+            else:
+                [outcome] = await self._executor.within_async(
+                    within, lambda tx: self._performer(tx, [request])
+                )
+        except ConversationStoreError as error:
+            meter.failed(error)
+            raise
+        return value_of(write, meter.heard(request, outcome, committed=within is None))
 
     async def _walk(self, walk: Walk[Any]) -> AsyncIterator[Any]:
         """Yield the items of a walk, a page in memory at a time."""

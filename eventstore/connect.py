@@ -25,6 +25,7 @@ from eventstore.execution.database import POSTPONED, Database
 from eventstore.execution.owned import OwnedAsyncEngine, OwnedEngine
 from eventstore.execution.settings import Settings
 from eventstore.execution.url import UrlExecutor
+from eventstore.operations.metering import Meter, OnAppend
 from eventstore.operations.operation import Maintenance
 from eventstore.storage.append import Appended, AppendRequest, Log, Postponed, append_many
 from eventstore.storage.migrations import Migrate
@@ -72,6 +73,8 @@ class OpenOptions(TypedDict, total=False):
     """Handed to the driver's ``connect()``."""
     sources: Sources
     """Clock and randomness, for tests."""
+    on_append: OnAppend
+    """Called after each append of this store, with an :class:`AppendNotice`."""
 
 
 def system_sources() -> Sources:
@@ -82,8 +85,9 @@ def system_sources() -> Sources:
 class Performer:
     """Runs a batch of requests in one transaction: appends together, maintenance in its place."""
 
-    def __init__(self, log: Log) -> None:
+    def __init__(self, log: Log, meter: Meter) -> None:
         self.log: Final = log
+        self.meter: Final = meter
 
     def __call__(
         self,
@@ -92,6 +96,7 @@ class Performer:
         patient: bool = True,  # noqa: FBT001, FBT002 (called by position)
     ) -> list[Any]:
         """Return an outcome a request; ``patient``: wait for threads that others have locked."""
+        self.meter.begun()
         outcomes: list[Any] = []
         waiting: list[AppendRequest] = []
         for request in requests:
@@ -186,6 +191,7 @@ _OPTIONS: Final[Mapping[str, tuple[Callable[[Any], bool], str]]] = {
     "readers": (_is_count, "Give 1 or more."),
     "connect_args": (lambda value: isinstance(value, Mapping), "Give a dict."),
     "sources": (lambda value: isinstance(value, Sources), "Give Sources(clock, chance)."),
+    "on_append": (callable, "Give a function that takes an AppendNotice."),
 }
 
 
@@ -300,7 +306,7 @@ def _url_executor(url: URL, options: OpenOptions, performer: Performer) -> UrlEx
 
 def sync_executor(
     target: str | URL | Engine, options: OpenOptions
-) -> tuple[UrlExecutor | OwnedEngine, Log]:
+) -> tuple[UrlExecutor | OwnedEngine, Performer]:
     """Open what a sync store runs on.
 
     Raises:
@@ -308,11 +314,11 @@ def sync_executor(
         StoreUnavailable: the database cannot be used as it is.
     """
     _check(options)
-    performer = Performer(_log(options))
+    performer = Performer(_log(options), Meter(options.get("on_append")))
     if isinstance(target, Engine):
         settings = _settings(options)
         database = _database(*_driver_of(target), options, settings, ours=False)
-        return OwnedEngine(target, database, settings, performer), performer.log
+        return OwnedEngine(target, database, settings, performer), performer
     if isinstance(target, AsyncEngine):
         raise InvalidInput(
             "engine", "is an AsyncEngine", "Give an Engine, or open an AsyncConversationStore."
@@ -324,12 +330,12 @@ def sync_executor(
         raise InvalidInput(
             "url", "names an async driver", f"Use {right} here, or open an AsyncConversationStore."
         )
-    return _url_executor(url, options, performer), performer.log
+    return _url_executor(url, options, performer), performer
 
 
 async def async_executor(
     target: str | URL | AsyncEngine, options: OpenOptions
-) -> tuple[UrlExecutor | OwnedAsyncEngine | AsyncUrlExecutor, Log]:
+) -> tuple[UrlExecutor | OwnedAsyncEngine | AsyncUrlExecutor, Performer]:
     """Open what an async store runs on.
 
     Raises:
@@ -337,13 +343,13 @@ async def async_executor(
         StoreUnavailable: the database cannot be used as it is.
     """
     _check(options)
-    performer = Performer(_log(options))
+    performer = Performer(_log(options), Meter(options.get("on_append")))
     settings = _settings(options)
     if isinstance(target, AsyncEngine):
         database = _database(*_driver_of(target), options, settings, ours=False)
         owned = OwnedAsyncEngine(target, database, settings, performer)
         await owned.open()
-        return owned, performer.log
+        return owned, performer
     if isinstance(target, Engine):
         raise InvalidInput(
             "engine", "is a sync Engine", "Give an AsyncEngine, or open a ConversationStore."
@@ -357,5 +363,5 @@ async def async_executor(
             performer,
         )
         await made.open()
-        return made, performer.log
-    return await asyncio.to_thread(_url_executor, url, options, performer), performer.log
+        return made, performer
+    return await asyncio.to_thread(_url_executor, url, options, performer), performer

@@ -17,6 +17,7 @@ from sqlalchemy import URL, Engine
 from eventstore.batches import Batch
 from eventstore.connect import OpenOptions, Performer, sync_executor
 from eventstore.core.json_values import check_name, check_text
+from eventstore.errors import ConversationStoreError
 from eventstore.execution.owned import OwnedEngine
 from eventstore.execution.url import UrlExecutor
 from eventstore.faces import sync, value_of
@@ -37,6 +38,7 @@ from eventstore.operations import (
 from eventstore.operations.catch_up import RunOptions, catching_up, closing, running, terms_of
 from eventstore.operations.following import TROUBLES, Follow
 from eventstore.operations.health import Health, health
+from eventstore.operations.metering import Counters
 from eventstore.operations.operation import Gathered, Read, Scope, Walk, Write, WriteOptions
 from eventstore.operations.routine import Pause, Routine, drive
 from eventstore.projections.catch_up.definition import Projection, Registry
@@ -235,7 +237,7 @@ class ConversationStore:
         self._executor = executor
         self.scope = scope
         """Tenant, actor and correlation that every call says."""
-        self._performer = Performer(scope.log)
+        self._performer = Performer(scope.log, scope.meter)
         self.threads = Threads(self)
         self.messages = Messages(self)
         self.branches = Branches(self)
@@ -257,8 +259,8 @@ class ConversationStore:
             InvalidInput: the URL is malformed, or names an async driver.
             StoreUnavailable: not a database, read-only, no such folder, made by a newer version.
         """
-        executor, log = sync_executor(target, options)
-        return cls(executor, Scope(log, registry=Registry()))
+        executor, performer = sync_executor(target, options)
+        return cls(executor, Scope(performer.log, registry=Registry(), meter=performer.meter))
 
     def tenant(self, name: str) -> Self:
         """Return this store bound to a tenant; other tenants' ids are unknown to it."""
@@ -284,6 +286,10 @@ class ConversationStore:
     def _bound(self, **changes: Any) -> Self:  # noqa: ANN401 (fields of Scope)
         return type(self)(self._executor, self.scope._replace(**changes))
 
+    def counters(self) -> Counters:
+        """Return what became of the writes of this store so far, in this process."""
+        return self.scope.meter.counters()
+
     def health(self) -> Health:
         """Ask the database whether it answers, and say what it is."""
         return self.perform(Read(health))  # type: ignore[no-any-return]
@@ -303,12 +309,16 @@ class ConversationStore:
         return operation.report(list(self._walk(operation.walk)))
 
     def _write(self, write: Write[Any]) -> Any:  # noqa: ANN401
-        if write.connection is None:
-            return value_of(write, self._executor.write(write.request))
-        outcomes = self._executor.within(
-            write.connection, lambda tx: self._performer(tx, [write.request])
-        )
-        return value_of(write, outcomes[0])
+        meter, request, within = self.scope.meter, write.request, write.connection
+        try:
+            if within is None:
+                outcome = self._executor.write(request)
+            else:
+                [outcome] = self._executor.within(within, lambda tx: self._performer(tx, [request]))
+        except ConversationStoreError as error:
+            meter.failed(error)
+            raise
+        return value_of(write, meter.heard(request, outcome, committed=within is None))
 
     def _walk(self, walk: Walk[Any]) -> Iterator[Any]:
         place = walk.first

@@ -13,6 +13,7 @@ from eventstore.core import codec, expectations, ids
 from eventstore.core.events import StreamKey
 from eventstore.core.json_values import check_name, check_text
 from eventstore.errors import InvalidInput
+from eventstore.operations.metering import Meter
 from eventstore.projections.catch_up.definition import Registry
 from eventstore.storage.append import AppendRequest, Log, digested_command
 from eventstore.storage.transaction import Transaction
@@ -74,6 +75,8 @@ class Scope(NamedTuple):
     causation_id: str | None = None
     registry: Registry = Registry()
     """The projections that were registered; ``open()`` gives each store one of its own."""
+    meter: Meter = Meter()
+    """Counts what becomes of writes; likewise one a store."""
 
 
 _NOBODY: Final = (None, None, None)

@@ -16,6 +16,7 @@ once, without waiting, when somebody wrote since its snapshot.
 from __future__ import annotations
 
 import logging
+import re
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
@@ -198,7 +199,12 @@ class _WriterTransaction(_DriverTransaction):
         self.fresh.clear()
 
 
-_NETWORK_FILE_SYSTEMS = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "fuse.sshfs", "9p", "ceph"}
+_NETWORK_FILE_SYSTEMS = {
+    *("nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "9p", "ceph", "lustre", "glusterfs"),
+    *("fuse.sshfs", "fuse.glusterfs", "fuse.ceph", "fuse.rclone", "fuse.s3fs", "fuse.gcsfuse"),
+}
+_OCTAL = re.compile(r"\\(\d{3})")
+"""How a blank stands in a list of mounts."""
 
 
 class SqliteDatabase:
@@ -368,17 +374,20 @@ def check_settings(pragma: Callable[[str], Any]) -> None:
         )
 
 
-def warn_about_network(path: str) -> None:
-    """Warn when a database stands on a network file system, where WAL does not work."""
-    mounts = Path("/proc/mounts")
+def warn_about_network(path: str, mounts: Path = Path("/proc/mounts")) -> None:
+    """Warn when a database stands on a network file system, where WAL does not work.
+
+    Silent where the system does not tell its mounts.
+    """
     if not mounts.exists():
         return
-    target = str(Path(path).absolute())
-    best = ("", "")
+    target = Path(path.removeprefix("file:").partition("?")[0]).resolve()
+    best = (Path(), "")
     for line in mounts.read_text().splitlines():
-        _, mount, kind, *_ = line.split()
-        if target.startswith(mount) and len(mount) > len(best[0]):
-            best = (mount, kind)
+        _, place, kind, *_ = line.split()
+        mount = Path(_OCTAL.sub(lambda found: chr(int(found[1], 8)), place))
+        if target.is_relative_to(mount) and len(mount.parts) >= len(best[0].parts):
+            best = (mount, kind)  # of two mounts on one place the later one covers the other
     if best[1] in _NETWORK_FILE_SYSTEMS:
         _log.warning(
             "the database is on %s: SQLite's write-ahead log needs a local disk, "

@@ -14,7 +14,7 @@ UNKNOWN = "msg_" + "0" * 32
 
 def together(store, *writes):
     """Perform several writes in one transaction, as the shared writer does."""
-    perform = Performer(store.scope.log)
+    perform = Performer(store.scope.log, store.scope.meter)
     return store._executor.write(  # noqa: SLF001 (no public way to make two callers meet)
         Maintenance(lambda tx: perform(tx, [write.request for write in writes]))
     ).result

@@ -1,0 +1,118 @@
+"""Counting what becomes of writes, and telling who asked of what was appended.
+
+Both happen where a write's outcome reaches its caller, so they are the same for every database and
+both faces, and hold nothing up: nothing is locked any more. Nothing here ever holds content.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeAlias
+
+from pydantic import BaseModel, ConfigDict
+
+from eventstore.core.events import Position, StreamKey
+from eventstore.errors import ConversationStoreError, OutcomeUnknown, StoreBusy
+from eventstore.storage.append import Appended, AppendRequest, Failed, Outcome
+
+__all__ = ["AppendNotice", "Counters", "Meter", "OnAppend"]
+
+_log = logging.getLogger("eventstore.hooks")
+
+
+class AppendNotice(NamedTuple):
+    """What ``on_append`` is told: where something was appended, never what."""
+
+    tenant: str
+    stream_id: str
+    version: int
+    """Of the stream, after the append."""
+    positions: tuple[Position, ...]
+    """Of the events just appended."""
+
+
+OnAppend: TypeAlias = Callable[[AppendNotice], object]
+
+
+class Counters(BaseModel):
+    """What became of the writes of one open store, in this process, since it was opened."""
+
+    model_config = ConfigDict(frozen=True)
+
+    appends: int
+    """Writes that added events."""
+    events: int
+    """Events that they added."""
+    unchanged: int
+    """Writes that had nothing to add: a repeated key, a state that was there already."""
+    refused: int
+    """Writes that the domain, or one of their guards, turned away."""
+    busy: int
+    """Writes that ended in StoreBusy."""
+    unknown: int
+    """Writes that ended in OutcomeUnknown."""
+    failed: int
+    """Writes that ended in another error of the store's, such as StoreUnavailable."""
+    transactions: int
+    """Transactions begun to write, those that were done again included: fewer than writes where
+    writers share commits."""
+
+
+class Meter:
+    """Counts for one open store and those bound to it; used from many threads."""
+
+    __slots__ = ("_appends", "_events", "_lock", "_on_append", "_others", "_transactions")
+
+    def __init__(self, on_append: OnAppend | None = None) -> None:
+        self._on_append = on_append
+        self._lock = threading.Lock()
+        self._appends = self._events = self._transactions = 0
+        self._others = {"unchanged": 0, "refused": 0, "busy": 0, "unknown": 0, "failed": 0}
+
+    def counters(self) -> Counters:
+        """Return the counts as they are."""
+        with self._lock:
+            return Counters(
+                appends=self._appends,
+                events=self._events,
+                transactions=self._transactions,
+                **self._others,
+            )
+
+    def begun(self) -> None:
+        """Count a transaction that writes."""
+        with self._lock:
+            self._transactions += 1
+
+    def failed(self, error: ConversationStoreError) -> None:
+        """Count a write that has no outcome, by the error that its caller gets."""
+        busy, unknown = isinstance(error, StoreBusy), isinstance(error, OutcomeUnknown)
+        self._count("busy" if busy else "unknown" if unknown else "failed")
+
+    def heard(self, request: Any, outcome: Outcome, *, committed: bool = True) -> Outcome:  # noqa: ANN401 (maintenance is not counted)
+        """Count a write's outcome, tell of it if it was committed, and return it."""
+        if isinstance(outcome, Failed):
+            self._count("refused")
+        elif outcome.positions:
+            with self._lock:
+                self._appends += 1
+                self._events += len(outcome.positions)
+            if self._on_append is not None and committed:
+                self._tell(self._on_append, request.stream, outcome)
+        elif isinstance(request, AppendRequest):
+            self._count("unchanged")
+        return outcome
+
+    def _count(self, name: str) -> None:
+        with self._lock:
+            self._others[name] += 1
+
+    def _tell(self, on_append: OnAppend, stream: StreamKey, appended: Appended) -> None:
+        """Call the hook. What it raises is logged: the write was kept, and must not look lost."""
+        notice = AppendNotice(stream.tenant, stream.text, appended.version, appended.positions)
+        try:
+            on_append(notice)
+        except Exception:  # noqa: BLE001 (whatever it is: it is the hook's)
+            _log.exception("on_append failed after %s was appended to", notice.stream_id)
