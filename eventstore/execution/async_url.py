@@ -47,7 +47,7 @@ class _InLoop:
             url,
             hide_parameters=True,
             pool_size=settings.readers + 1,
-            max_overflow=64,
+            max_overflow=ALONE_MAX,
             connect_args=dict(settings.connect_args),
         )
         self._connections = Connections(
@@ -58,6 +58,7 @@ class _InLoop:
         self._listening: asyncio.Task[None] | None = None
         self._begun: set[asyncio.Future[Any]] = set()
         self._alone = asyncio.Semaphore(ALONE_MAX)
+        self._reading = asyncio.Semaphore(settings.readers)
         self._patience_seconds = settings.busy_timeout_seconds
         self._queue = AsyncQueue(
             self._write_batch,
@@ -108,8 +109,14 @@ class _InLoop:
 
     async def read(self, look: Callable[[Any], T]) -> T:
         """Read to the end even if the caller is cancelled: a connection is not left in between."""
-        read = greenlet_spawn(self._connections.read, look)
-        return await asyncio.shield(self._under_way(read))
+        await self._reading.acquire()
+        return await asyncio.shield(self._under_way(self._read(look)))
+
+    async def _read(self, look: Callable[[Any], T]) -> T:
+        try:
+            return await greenlet_spawn(self._connections.read, look)
+        finally:
+            self._reading.release()
 
     def listen(self) -> None:
         """Hear what others commit, from now on."""
@@ -226,9 +233,33 @@ class AsyncUrlExecutor:
             here.listen()
 
     async def close_async(self) -> None:
-        """Finish what waits in this loop and close its connections. Idempotent."""
+        """Finish what waits and close the connections, in every loop that runs. Idempotent.
+
+        A loop that stands still closes its own when it ends.
+        """
         self._closed = True
         self.changed.close()
-        guard = self._guards.pop(asyncio.get_running_loop(), None)
+        here = asyncio.get_running_loop()
+        running = [loop for loop in list(self._guards) if loop is not here and loop.is_running()]
+        elsewhere = [begun for loop in running if (begun := self._begun_in(loop)) is not None]
+        await self._close_in(here)
+        if elsewhere:  # one that is busy, or ends at this moment, is not waited for without end
+            seconds = self._settings.busy_timeout_seconds
+            closed, _ = await asyncio.wait(elsewhere, timeout=seconds)
+            for one in closed:
+                if not one.cancelled():
+                    one.result()
+
+    def _begun_in(self, loop: asyncio.AbstractEventLoop) -> asyncio.Future[None] | None:
+        """Begin to close what another loop uses; None if it has ended since we looked."""
+        work = self._close_in(loop)
+        try:
+            return asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, loop))
+        except RuntimeError:
+            work.close()
+            return None
+
+    async def _close_in(self, loop: asyncio.AbstractEventLoop) -> None:
+        guard = self._guards.pop(loop, None)
         if guard is not None:
             await guard.aclose()
