@@ -118,9 +118,11 @@ def list_(
     """Return a page of a path: the active one, or that of ``branch`` (a message's id or a label).
 
     ``until`` stops at a message of that path; without ``branch`` it is the path that ends there.
-    ``after`` and ``before`` are message ids on the path, or ``after``
-    is a page's ``next_cursor``; a cursor pins the path, so one listing is one path even if somebody
-    selects another meanwhile. ``at_version`` and ``at_time`` read the past, which costs a replay.
+    ``after`` and ``before`` are message ids on the path, or ``after`` is a page's ``next_cursor``.
+    A cursor pins the path, so one listing is one path even if somebody selects another meanwhile;
+    its messages are shown as they are when their page is read, those that were removed since with
+    ``removed``. ``at_version`` and ``at_time`` read the past, which costs a replay; all pages of
+    such a listing show one version.
 
     Raises:
         ThreadNotFound, MessageNotFound, InvalidInput.
