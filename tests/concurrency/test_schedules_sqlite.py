@@ -1,40 +1,41 @@
 """The store on one SQLite file, through the schedules; and the schedules' own eyes.
 
-`EVENTSTORE_TORTURE_APPENDS=20000 make pytest PYTEST="-k schedules"` for more of it.
+`EVENTSTORE_TORTURE_APPENDS=100000 make pytest PYTEST="-k schedules"` for more of it.
 """
 
+import io
 import os
 from contextlib import contextmanager
 
 import pytest
 
-from eventstore.testing.schedules import Delivered, LostConnection, Progress, Schedule, run
+from eventstore.testing.schedules import (
+    Delivered,
+    LostConnection,
+    Progress,
+    Schedule,
+    long_schedule,
+    run,
+)
+from eventstore.testing.schedules.names import Names
 from eventstore.testing.schedules.ours import OurStore
 from eventstore.testing.schedules.plan import END, Life, lives, transactions
 from eventstore.testing.schedules.reading import Reading
 from eventstore.testing.schedules.report import report_of
+from eventstore.testing.schedules.telling import ProgressLine
 
-APPENDS = int(os.environ.get("EVENTSTORE_TORTURE_APPENDS", "2000"))
+APPENDS = int(os.environ.get("EVENTSTORE_TORTURE_APPENDS", "20000"))
 
 
-@pytest.mark.timeout(60 + APPENDS // 20)
+@pytest.mark.timeout(120 + APPENDS // 20)
 def test_nothing_is_lost_doubled_reordered_or_stalled_while_processes_are_killed(tmp_path):
     store = OurStore(f"sqlite:///{tmp_path}/chat.db")
-    schedule = Schedule(
-        appends=APPENDS,
-        seed=1,
-        processes=3,
-        kills=2,
-        page=200,
-        poll_seconds=0.01,
-        seconds=60 + APPENDS / 20,
-    )
     told: list[Progress] = []
-    report = run(schedule, store, told.append)
+    report = run(long_schedule(APPENDS, seed=1), store, told.append)
     assert report.ok, str(report)
     assert report.killed == 2
-    assert report.stored >= report.acknowledged > APPENDS * 0.8
-    assert [progress.acknowledged for progress in told] == sorted(p.acknowledged for p in told)
+    assert report.stored >= report.acknowledged > report.transactions > APPENDS * 0.8
+    assert [progress.ended for progress in told] == sorted(progress.ended for progress in told)
 
 
 # -- what the readers see ----------------------------------------------------------------------
@@ -50,9 +51,6 @@ class Told:
     def reader(self):
         yield self
 
-    def writer(self):
-        raise NotImplementedError
-
     def read_after(self, cursor, limit):  # noqa: ARG002
         page = self.pages.pop(0) if self.pages else []
         if page is LostConnection:
@@ -66,7 +64,7 @@ LAST = ("b", 1, END)
 
 def account(*pages):
     """A reader that was told this, and has come to its end."""
-    reading = Reading("it", Told(*pages), SCHEDULE)
+    reading = Reading("it", Told(*pages).reader, SCHEDULE)
     if not any(LAST in page for page in pages if page is not LostConnection):
         reading.give_up()
     reading.run()
@@ -77,7 +75,14 @@ def account(*pages):
 def report(reading, *, late=None, acknowledged=("x", "y")):
     late = late or account([("a", 1, "x"), ("a", 2, "y"), LAST])
     return report_of(
-        SCHEDULE, [reading], late, acknowledged={*acknowledged, END}, killed=0, seconds=0
+        SCHEDULE,
+        [reading],
+        late,
+        transactions=len(acknowledged),
+        acknowledged=Names((*acknowledged, END)),
+        killed=0,
+        servers_killed=0,
+        seconds=0,
     )
 
 
@@ -140,6 +145,19 @@ def test_what_was_taken_back_is_a_phantom():
     assert counts(report(late, late=late)) == {"phantoms": 2}
 
 
+def test_names_are_numbers_and_what_is_no_number_is_a_name_all_the_same():
+    some, others = Names(["p0a.1.0", "p0a.1.2", "evt_x", "p0a.1.3!"]), Names(["p0a.1.2", "end.0"])
+    assert [some.add(name) for name in ("p0a.1.2", "p0a.1.1", "evt_x", "evt_y")] == [
+        *(False, True, False, True),
+    ]
+    assert len(some) == 6 == len(set(some))
+    assert "p0a.1.1" in some
+    assert "p0a.1.3" not in some
+    assert "p9.0" not in some
+    assert list(some.without(others)) == ["evt_x", "evt_y", "p0a.1.3!", "p0a.1.0", "p0a.1.1"]
+    assert list(others.without(some)) == ["end.0"]
+
+
 # -- what the writers do -----------------------------------------------------------------------
 
 
@@ -159,6 +177,19 @@ def test_every_append_is_somebodys(kills):
     assert sum(sum(life.appends) for one in lives(schedule) for life in one) == 1001
 
 
+def test_those_who_are_killed_are_followed_by_others():
+    schedule = Schedule(appends=320, processes=2, threads=2, kills=3)
+    first, second = lives(schedule)
+    assert [life.dies_at is None for life in first] == [False, False, True]
+    assert [life.dies_at is None for life in second] == [False, True]
+    assert len({life.name for life in (*first, *second)}) == 5
+
+
+def test_a_server_can_only_be_killed_if_there_is_one():
+    with pytest.raises(ValueError, match="server_kills"):
+        run(Schedule(appends=1, server_kills=1), OurStore("sqlite://"))
+
+
 class OfAMissingThread(OurStore):
     """Its writers write to a thread that nobody made."""
 
@@ -169,4 +200,39 @@ class OfAMissingThread(OurStore):
 
 def test_a_writer_that_fails_by_itself_ends_the_schedule(tmp_path):
     with pytest.raises(RuntimeError, match="ThreadNotFound"):
-        run(Schedule(appends=10), OfAMissingThread(f"sqlite:///{tmp_path}/chat.db"))
+        run(
+            Schedule(appends=2, processes=1, threads=1),
+            OfAMissingThread(f"sqlite:///{tmp_path}/chat.db"),
+        )
+
+
+# -- what whoever waits is shown -----------------------------------------------------------------
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def shown(out, *told):
+    line = ProgressLine("sqlite", out)
+    for progress in told:
+        line(progress)
+    return out.getvalue()
+
+
+def test_a_terminal_shows_the_rate_of_late_and_the_time_that_is_left():
+    slow_start = [Progress(100 * n, 10_000, 90 * n, 10.0 * n) for n in range(1, 4)]
+    then_quick = [Progress(300 + 1_000 * n, 10_000, 900, 30 + 10.0 * n) for n in range(1, 6)]
+    last = shown(Terminal(), *slow_start, *then_quick).split("\r\x1b[K")[-1]
+    assert " 53%, 5,300 of 10,000 appends, 900 events read, 100/s, 0:47 min left" in last
+
+
+def test_the_second_reading_is_not_taken_for_a_standstill():
+    last = shown(Terminal(), Progress(950, 1_000, 30, 9.0, late=True))
+    assert last.endswith(" 95%, 30 events read once more from the beginning")
+
+
+def test_elsewhere_there_is_a_line_a_minute():
+    told = [Progress(n, 1_000, n, float(n)) for n in range(200)]
+    assert shown(io.StringIO(), *told).count("\n") == 3

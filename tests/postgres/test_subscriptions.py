@@ -14,7 +14,7 @@ from eventstore.subscriptions import pages
 from eventstore.subscriptions.course import Found
 from eventstore.testing.postgres_server import PostgresServer
 from eventstore.testing.schedules import Schedule, run
-from tests.subscriptions.scheduled import SubscribedStore
+from eventstore.testing.schedules.ours import OurStore
 from tests.subscriptions.ways import FOREVER, named, opened, stream, until
 
 WAYS = {
@@ -306,7 +306,7 @@ def with_patience(store, number):
 
 
 def test_whatever_writers_do_nothing_is_lost_doubled_or_reordered(newest, place):
-    store = SubscribedStore(newest.url(database=place), durability="as_is")
-    report = run(Schedule(appends=500, seed=12, processes=2, kills=1, page=50), store)
+    store = OurStore(newest.url(database=place), durability="as_is")
+    report = run(Schedule(appends=500, seed=12, kills=1, readers=0, subscribers=2), store)
     assert report.ok, str(report)
     assert report.stored >= report.acknowledged > 400

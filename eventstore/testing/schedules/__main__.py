@@ -11,66 +11,47 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from eventstore.testing.postgres_server import PostgresServer
-from eventstore.testing.schedules import Progress, Report, Schedule, run
+from eventstore.testing.schedules import Report, long_schedule, run
 from eventstore.testing.schedules.ours import OurStore
+from eventstore.testing.schedules.telling import ProgressLine
 
-_WIDTH: Final = 30
-_SECONDS_AN_APPEND: Final = 0.1
-"""More than it takes anywhere: a run that takes longer has stopped."""
+_SERVER_KILLS: Final = 3
+
+
+class _Database(NamedTuple):
+    store: OurStore
+    server: PostgresServer | None = None
 
 
 @contextmanager
-def _sqlite() -> Iterator[OurStore]:
+def _sqlite() -> Iterator[_Database]:
     with tempfile.TemporaryDirectory() as folder:
-        yield OurStore(f"sqlite:///{Path(folder, 'chat.db')}")
+        yield _Database(OurStore(f"sqlite:///{Path(folder, 'chat.db')}"))
 
 
 @contextmanager
-def _postgres() -> Iterator[OurStore]:
+def _postgres() -> Iterator[_Database]:
     with PostgresServer() as server:
-        yield OurStore(server.url(database=server.create_database()))
+        yield _Database(OurStore(server.url(database=server.create_database())), server)
 
 
 _DATABASES: Final = {"sqlite": _sqlite, "postgres": _postgres}
 
 
 def _tortured(name: str, appends: int, seed: int) -> Report:
-    schedule = Schedule(
-        appends=appends,
-        seed=seed,
-        streams=max(8, appends // 5_000),
-        processes=4,
-        threads=8,
-        kills=3,
-        page=500,
-        poll_seconds=0.01,
-        settle_seconds=30 + appends * _SECONDS_AN_APPEND / 10,
-        seconds=60 + appends * _SECONDS_AN_APPEND,
-    )
-    with _DATABASES[name]() as store:
-        return run(schedule, store, _line(name))
-
-
-def _line(name: str) -> Callable[[Progress], None]:
-    """Show how far it is, on one line that is written over."""
-
-    def show(progress: Progress) -> None:
-        done = min(1.0, progress.acknowledged / progress.of)
-        bar = "#" * round(done * _WIDTH)
-        rate = progress.acknowledged / progress.seconds
-        sys.stderr.write(
-            f"\r{name} [{bar:{_WIDTH}}] {progress.acknowledged:,} of {progress.of:,} acknowledged, "
-            f"{progress.delivered:,} events delivered, {rate:,.0f}/s "
-        )
-        sys.stderr.flush()
-
-    return show
+    line = ProgressLine(name, sys.stderr)
+    with _DATABASES[name]() as (store, server):
+        schedule = long_schedule(appends, seed=seed, server_kills=_SERVER_KILLS if server else 0)
+        try:
+            return run(schedule, store, line, server=server)
+        finally:
+            line.done()
 
 
 def main() -> int:
@@ -82,7 +63,8 @@ def main() -> int:
     reports = []
     for name in [given.only] if given.only else _DATABASES:
         reports.append(_tortured(name, given.appends, given.seed))
-        sys.stdout.write(f"\n{name}: {reports[-1]}\n")
+        sys.stdout.write(f"{name}: {reports[-1]}\n")
+        sys.stdout.flush()
     return 0 if all(report.ok for report in reports) else 1
 
 

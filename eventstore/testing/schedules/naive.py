@@ -15,7 +15,7 @@ The wrong ones are what people write first. The schedules have to find what is w
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Literal, NoReturn, TypeAlias
 
@@ -108,6 +108,10 @@ class PostgresStore:
         with _connected(self.dsn) as connection:
             connection.autocommit = True
             yield _Reader(connection, _BY_POSITION if self.order == "position" else _BY_KEY)
+
+    def subscriber(self) -> AbstractContextManager[_Reader]:
+        """Nobody is told of anything here: who subscribes has to ask."""
+        return self.reader()
 
 
 @contextmanager

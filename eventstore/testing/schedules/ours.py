@@ -3,16 +3,21 @@
 Half of the streams are threads, half are the application's own. A transaction of one append is a
 call of the store, with an idempotency key, and sent again while its outcome is unknown: it may be
 there once, never twice. A larger one is a transaction of the application's, with ``connection=``.
+
+A process has one store, whose requests share commits, and an engine of the application's beside it.
+On SQLite, where one transaction writes at a time, that engine has one connection, so that threads
+wait for it in a queue and not asleep in front of the file's lock.
 """
 
 from __future__ import annotations
 
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from typing import Any, Final, Literal
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
@@ -32,14 +37,19 @@ from eventstore.testing.schedules.protocol import (
     LostConnection,
     Transaction,
 )
+from eventstore.testing.schedules.subscribed import Subscribed
 
 __all__ = ["OurStore"]
+
+T = TypeVar("T")
 
 _THREAD: Final = "thread"
 _TYPE: Final = "Happened"
 _TRIES: Final = 20
-_RETRY_SECONDS: Final = 0.1
 _BUSY_SECONDS: Final = 60.0
+_PATIENCE_SECONDS: Final = 60.0
+_RETRY_SECONDS: Final = 0.05
+_POOL_SIZE: Final = {"sqlite": 1, "postgresql": 4}
 
 _NOTES: Final = text("CREATE TABLE notes (words TEXT)")
 _NOTE: Final = text("INSERT INTO notes VALUES (:words)")
@@ -58,6 +68,8 @@ class OurStore:
 
     url: str
     durability: Literal["full", "as_is"] = "full"
+    room: int = 500
+    """Events that wait for a subscriber at most."""
 
     @property
     def several_streams(self) -> bool:
@@ -70,45 +82,56 @@ class OurStore:
         return tuple(Ending) if on_a_server else (Ending.COMMIT, Ending.ROLLBACK)
 
     def prepare(self, streams: int) -> Sequence[str]:
-        engine = _engine(self.url)
-        with engine.begin() as connection:
+        with _engine(self.url) as engine, engine.begin() as connection:
             connection.execute(_NOTES)
-        engine.dispose()
         with self._opened() as store:
             threads = [store.threads.create().id for _ in range(streams // 2)]
         return [*threads, *(f"order_{uuid.uuid4().hex}" for _ in range(streams - len(threads)))]
 
     @contextmanager
     def connect(self) -> Iterator[_Connected]:
-        engine = _engine(self.url)
-        try:
-            with self._opened() as store:
-                yield _Connected(store, engine)
-        finally:
-            engine.dispose()
+        with _engine(self.url) as engine, _engine(self.url) as other, self._opened() as store:
+            yield _Connected(store, engine, other, self.room)
 
     def _opened(self) -> ConversationStore:
         """Open it, also while others end connections at random, or the server itself."""
-        for _ in range(_TRIES):
-            with suppress(StoreUnavailable):
-                return self._open()
-            time.sleep(_RETRY_SECONDS)  # a server that starts tells nobody
-        return self._open()
-
-    def _open(self) -> ConversationStore:
-        return ConversationStore.open(
-            self.url, busy_timeout_seconds=_BUSY_SECONDS, durability=self.durability
+        return _patiently(
+            lambda: ConversationStore.open(
+                self.url, busy_timeout_seconds=_BUSY_SECONDS, durability=self.durability
+            )
         )
 
 
-def _engine(url: str) -> Engine:
+def _patiently(act: Callable[[], T]) -> T:
+    """Do something once the store can be reached: a server that starts tells nobody."""
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while True:
+        try:
+            return act()
+        except (StoreBusy, StoreUnavailable):
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(_RETRY_SECONDS)
+
+
+@contextmanager
+def _engine(url: str) -> Iterator[Engine]:
     """The application's own engine, set up as SQLAlchemy advises for SQLite."""
-    if make_url(url).get_backend_name() != "sqlite":
-        return create_engine(url)
-    engine = create_engine(url, connect_args={"timeout": _BUSY_SECONDS})
-    event.listen(engine, "connect", lambda driver, _: setattr(driver, "isolation_level", None))
-    event.listen(engine, "begin", lambda began: began.exec_driver_sql("BEGIN IMMEDIATE"))
-    return engine
+    backend = make_url(url).get_backend_name()
+    engine = create_engine(
+        url,
+        pool_size=_POOL_SIZE[backend],
+        max_overflow=0,
+        pool_timeout=_PATIENCE_SECONDS + _BUSY_SECONDS,
+        connect_args={"timeout": _BUSY_SECONDS} if backend == "sqlite" else {},
+    )
+    if backend == "sqlite":
+        event.listen(engine, "connect", lambda driver, _: setattr(driver, "isolation_level", None))
+        event.listen(engine, "begin", lambda began: began.exec_driver_sql("BEGIN IMMEDIATE"))
+    try:
+        yield engine
+    finally:
+        engine.dispose()
 
 
 @dataclass(frozen=True)
@@ -117,6 +140,10 @@ class _Connected:
 
     store: ConversationStore
     engine: Engine
+    other: Engine
+    """For ending connections of the first one, all of which may be in use."""
+    room: int
+    asking: threading.Lock = field(default_factory=threading.Lock)
 
     @contextmanager
     def writer(self) -> Iterator[_Connected]:
@@ -125,6 +152,14 @@ class _Connected:
     @contextmanager
     def reader(self) -> Iterator[_Connected]:
         yield self
+
+    @contextmanager
+    def subscriber(self) -> Iterator[Subscribed]:
+        subscribed = Subscribed(self.store, _delivered, self.room)
+        try:
+            yield subscribed
+        finally:
+            subscribed.end()
 
     # -- writing -----------------------------------------------------------------------------------
 
@@ -145,7 +180,16 @@ class _Connected:
             with suppress(*_TROUBLE):
                 self._append(transaction.appends[0], idempotency_key=transaction.id)
                 return
+            self._wait_until_it_answers()
         raise LostConnection
+
+    def _wait_until_it_answers(self) -> None:
+        """One thread asks, and the others wait for it: asking costs more than waiting."""
+        try:
+            with self.asking:
+                _patiently(lambda: list(self.store.events.read_all(limit=1)))
+        except _TROUBLE as error:
+            raise LostConnection from error
 
     def _append(self, append: Append, **options: Any) -> None:  # noqa: ANN401
         names = append.event_ids
@@ -178,6 +222,7 @@ class _Connected:
         try:
             connection = self.engine.connect()
         except OperationalError as error:
+            self._wait_until_it_answers()
             raise LostConnection from error
         with connection:
             yield connection
@@ -206,7 +251,7 @@ class _Connected:
         self._end(_END_ANY)
 
     def _end(self, statement: Any, **values: object) -> None:  # noqa: ANN401
-        with suppress(DBAPIError), self.engine.connect() as connection:
+        with suppress(DBAPIError), self.other.connect() as connection:
             connection.execute(statement, values)
 
     # -- reading -----------------------------------------------------------------------------------
@@ -216,7 +261,7 @@ class _Connected:
             found = list(self.store.events.read_all(after=cursor, limit=limit))
         except _TROUBLE as error:
             raise LostConnection from error
-        return [Delivered(one.position, one.stream_id, one.version, _name(one)) for one in found]
+        return [_delivered(one) for one in found]
 
 
 _ENDS: Final[dict[Ending, Callable[[_Connected, Connection], None]]] = {
@@ -225,6 +270,10 @@ _ENDS: Final[dict[Ending, Callable[[_Connected, Connection], None]]] = {
     Ending.KILLED: _Connected._be_killed,  # noqa: SLF001
     Ending.UNHEARD: _Connected._leave_unheard,  # noqa: SLF001
 }
+
+
+def _delivered(one: RecordedEvent) -> Delivered:
+    return Delivered(one.position, one.stream_id, one.version, _name(one))
 
 
 def _name(recorded: RecordedEvent) -> str:

@@ -5,11 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
+from string import ascii_lowercase
 from typing import Final, NamedTuple
 
 from eventstore.testing.schedules.protocol import Append, Ending, StoreUnderTest, Transaction
 
-__all__ = ["END", "Life", "Schedule", "Work", "is_phantom", "lives", "transactions"]
+__all__ = [
+    "END",
+    "Life",
+    "Schedule",
+    "Work",
+    "is_phantom",
+    "lives",
+    "long_schedule",
+    "transactions",
+]
 
 END: Final = "end.0"
 """The event after all others: who was told of it has come to the end."""
@@ -17,12 +27,13 @@ END: Final = "end.0"
 _TAKEN_BACK: Final = "!"
 """Ends the names of events whose transaction is rolled back."""
 
-# Out of a hundred transactions, where the store is able to.
-_BATCHES: Final = 15
-_ENDINGS: Final = {Ending.ROLLBACK: 4, Ending.KILLED: 1, Ending.UNHEARD: 1}
-
+_BATCHES_PERCENT: Final = 15
 _BATCH_MAX: Final = 6
 _STREAMS_MAX: Final = 3
+
+_MANY: Final = 100_000
+_SECONDS_AN_APPEND: Final = 0.02
+"""More than it takes anywhere: a schedule that takes longer has stopped."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,12 +48,22 @@ class Schedule:
     threads: int = 4
     """Writers in each process."""
     kills: int = 0
-    """Processes that die of SIGKILL about a quarter of the way, and are followed by another."""
+    """Processes that die of SIGKILL while they write, and are followed by another."""
+    server_kills: int = 0
+    """How often the server is killed, and started again, while all of them write."""
     readers: int = 2
-    several_percent: int = 20
-    """Of the transactions append to several streams."""
-    writes_first_percent: int = 30
-    """Of the transactions write something else first."""
+    """They ask for page after page."""
+    subscribers: int = 0
+    """They are told, by a subscription of the store."""
+    several_percent: float = 20
+    """Of the transactions append to several streams, where the store is able to."""
+    writes_first_percent: float = 30
+    """Of the transactions write something else first, where the store is able to."""
+    rolled_back_percent: float = 4
+    killed_percent: float = 1
+    """Of the transactions have a connection ended by the server, where it is able to."""
+    unheard_percent: float = 1
+    """Of the transactions are committed by a client that does not wait to hear of it."""
     page: int = 50
     """The longest page a reader asks for."""
     poll_seconds: float = 0.002
@@ -73,6 +94,34 @@ class Work(NamedTuple):
     life: Life = Life("", ())
 
 
+def long_schedule(appends: int, *, seed: int = 0, server_kills: int = 0) -> Schedule:
+    """Tens of thousands of appends or a million: everything happens, and nothing takes too long.
+
+    Most are requests that share commits. A transaction of the application's takes ten times as
+    long, so there is a smaller share of them than in a short schedule, and still thousands.
+    """
+    return Schedule(
+        appends=appends,
+        seed=seed,
+        streams=max(50, min(400, appends // 2_500)),
+        processes=2,
+        threads=24,
+        kills=2 if appends < _MANY else 6,
+        server_kills=server_kills,
+        readers=1,
+        subscribers=1,
+        several_percent=3,
+        writes_first_percent=2,
+        rolled_back_percent=1,
+        killed_percent=0.05,
+        unheard_percent=0.05,
+        page=1_000,
+        poll_seconds=0.02,
+        settle_seconds=60 + appends * _SECONDS_AN_APPEND / 10,
+        seconds=60 + appends * _SECONDS_AN_APPEND,
+    )
+
+
 def lives(schedule: Schedule) -> list[list[Life]]:
     """For each process, the lives it has one after another."""
     writers = schedule.processes * schedule.threads
@@ -84,47 +133,53 @@ def lives(schedule: Schedule) -> list[list[Life]]:
 
 
 def _lives_of(process: int, schedule: Schedule, shares: tuple[int, ...]) -> list[Life]:
-    name = f"p{process}"
-    if process >= schedule.kills:
-        return [Life(name, shares)]
-    half = tuple(share // 2 for share in shares)
-    rest = tuple(share - share // 2 for share in shares)
-    return [
-        Life(f"{name}a", half, dies_at=half[0] // 2),
-        Life(f"{name}b", rest),
-    ]
+    """A life that is to be killed is so when it has almost done its share: the rest is not done."""
+    kills = (schedule.kills + schedule.processes - 1 - process) // schedule.processes
+    planned = []
+    for number in range(kills + 1):
+        appends = tuple((share + number) // (kills + 1) for share in shares)
+        dies_at = appends[0] * 15 // 16 if number < kills else None
+        planned.append(Life(f"p{process}{ascii_lowercase[number]}", appends, dies_at))
+    return planned
 
 
 def transactions(
     schedule: Schedule, life: Life, thread: int, store: StoreUnderTest, streams: Sequence[str]
 ) -> Iterator[Transaction]:
-    """What one writer does in its life."""
+    """What one writer does in its life. Its events are numbered, from 0."""
     writer = f"{life.name}.{thread}"
     chance = Random(f"{schedule.seed}/{writer}")  # noqa: S311 (a seed is the point)
+    events = 0
     for number in range(life.appends[thread]):
-        yield _transaction(schedule, chance, f"{writer}.{number}", store, streams)
+        ending = _ending(schedule, chance, store)
+        mark = _TAKEN_BACK if ending is Ending.ROLLBACK else ""
+        appends = []
+        for stream in chance.sample(streams, min(_how_many(schedule, chance, store), len(streams))):
+            size = chance.randint(2, _BATCH_MAX) if _drawn(chance, _BATCHES_PERCENT) else 1
+            names = (f"{writer}.{n}{mark}" for n in range(events, events + size))
+            appends.append(Append(stream, tuple(names)))
+            events += size
+        first = store.several_streams and _drawn(chance, schedule.writes_first_percent)
+        yield Transaction(f"{writer}/{number}", tuple(appends), writes_first=first, ending=ending)
 
 
-def _transaction(
-    schedule: Schedule, chance: Random, name: str, store: StoreUnderTest, streams: Sequence[str]
-) -> Transaction:
-    ending = _ending(chance, store)
-    mark = _TAKEN_BACK if ending is Ending.ROLLBACK else ""
-    many = store.several_streams and chance.randrange(100) < schedule.several_percent
-    count = chance.randint(2, _STREAMS_MAX) if many else 1
-    size = chance.randint(2, _BATCH_MAX) if chance.randrange(100) < _BATCHES else 1
-    chosen = chance.sample(streams, min(count, len(streams)))
-    appends = tuple(
-        Append(stream, tuple(f"{name}.{part}.{n}{mark}" for n in range(size)))
-        for part, stream in enumerate(chosen)
-    )
-    first = store.several_streams and chance.randrange(100) < schedule.writes_first_percent
-    return Transaction(name, appends, writes_first=first, ending=ending)
+def _drawn(chance: Random, percent: float) -> bool:
+    return chance.random() * 100 < percent
 
 
-def _ending(chance: Random, store: StoreUnderTest) -> Ending:
-    drawn = chance.randrange(100)
-    for ending, share in _ENDINGS.items():
+def _how_many(schedule: Schedule, chance: Random, store: StoreUnderTest) -> int:
+    several = store.several_streams and _drawn(chance, schedule.several_percent)
+    return chance.randint(2, _STREAMS_MAX) if several else 1
+
+
+def _ending(schedule: Schedule, chance: Random, store: StoreUnderTest) -> Ending:
+    shares = {
+        Ending.ROLLBACK: schedule.rolled_back_percent,
+        Ending.KILLED: schedule.killed_percent,
+        Ending.UNHEARD: schedule.unheard_percent,
+    }
+    drawn = chance.random() * 100
+    for ending, share in shares.items():
         drawn -= share
         if drawn < 0:
             return ending if ending in store.endings else Ending.COMMIT

@@ -105,6 +105,9 @@ class Connected(Protocol):
 
     def reader(self) -> AbstractContextManager[Reader]: ...
 
+    def subscriber(self) -> AbstractContextManager[Reader]:
+        """A reader that the store tells of events, if it can: it is given its own last cursor."""
+
 
 class StoreUnderTest(Protocol):
     """A description of a store; it can be pickled."""

@@ -1,14 +1,17 @@
-"""A reader: pages through everything while others write, and looks at what it is told."""
+"""A reader: is told of everything while others write, and looks at what it is told."""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from random import Random
 from typing import Any, Final
 
 from eventstore.testing.schedules.connections import Lasting
+from eventstore.testing.schedules.names import Names
 from eventstore.testing.schedules.plan import END, Schedule, is_phantom
-from eventstore.testing.schedules.protocol import Connected, Delivered, LostConnection
+from eventstore.testing.schedules.protocol import Delivered, LostConnection, Reader
 
 __all__ = ["Reading"]
 
@@ -18,17 +21,19 @@ _PAGES_A_CONNECTION: Final = 500
 class Reading(threading.Thread):
     """One reader in a thread of its own; it ends when it has come to the end, or has to give up."""
 
-    def __init__(self, name: str, connected: Connected, schedule: Schedule) -> None:
+    def __init__(
+        self, name: str, make: Callable[[], AbstractContextManager[Reader]], schedule: Schedule
+    ) -> None:
         super().__init__(name=name, daemon=True)
-        self.seen: Final[set[str]] = set()
+        self.seen: Final = Names()
         self.doubled: Final[list[str]] = []
         self.reordered: Final[list[str]] = []
         self.phantoms: Final[list[str]] = []
-        self.versions: Final[dict[str, set[int]]] = {}
+        self.versions: Final[dict[str, bytearray]] = {}
+        """By stream, 1 at each version that it was told of."""
         self.stalled = False
         self.error: BaseException | None = None
-        self._last: dict[str, int] = {}
-        self._connection = Lasting(connected.reader)
+        self._connection = Lasting(make)
         self._chance = Random(f"{schedule.seed}/{name}")  # noqa: S311 (a seed is the point)
         self._page = schedule.page
         self._poll_seconds = schedule.poll_seconds
@@ -72,15 +77,19 @@ class Reading(threading.Thread):
             return []
 
     def _look_at(self, one: Delivered) -> None:
-        where = f"{self.name}: {one.event_id} ({one.stream} {one.version})"
-        if one.event_id in self.seen:
-            self.doubled.append(where)
+        if not self.seen.add(one.event_id):
+            self.doubled.append(self._where(one))
             return
-        self.seen.add(one.event_id)
         if is_phantom(one.event_id):
-            self.phantoms.append(where)
-        last = self._last.get(one.stream, 0)
-        if one.version <= last:
-            self.reordered.append(f"{where} after version {last}")
-        self._last[one.stream] = max(last, one.version)
-        self.versions.setdefault(one.stream, set()).add(one.version)
+            self.phantoms.append(self._where(one))
+        told = self.versions.get(one.stream)
+        if told is None:
+            told = self.versions[one.stream] = bytearray()
+        if one.version < len(told):
+            self.reordered.append(f"{self._where(one)} after version {len(told) - 1}")
+        else:
+            told.extend(bytes(one.version + 1 - len(told)))
+        told[one.version] = 1
+
+    def _where(self, one: Delivered) -> str:
+        return f"{self.name}: {one.event_id} ({one.stream} {one.version})"

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from eventstore.testing.schedules.names import Names
 from eventstore.testing.schedules.plan import Schedule
 from eventstore.testing.schedules.reading import Reading
 
@@ -20,12 +21,15 @@ class Report:
     """The findings, each a sentence with the reader or the stream, and the event."""
 
     schedule: Schedule
+    transactions: int
+    """Transactions that were acknowledged."""
     acknowledged: int
-    """Events."""
+    """Events of theirs."""
     stored: int
     """Events that a reader finds who comes after all others."""
     killed: int
     """Processes."""
+    servers_killed: int
     seconds: float
     """Of writing."""
     lost: tuple[str, ...]
@@ -47,9 +51,11 @@ class Report:
         """The counts in one line, then some examples of each."""
         counts = ", ".join(f"{count} {name}" for name, count in self.counts.items())
         head = (
-            f"{counts}: of {self.acknowledged:,} events acknowledged, {self.stored:,} stored, "
-            f"{self.schedule.readers} readers, {self.killed} processes killed, "
-            f"seed {self.schedule.seed}, {self.seconds:.1f} s of writing"
+            f"{counts}: of {self.transactions:,} appends acknowledged with {self.acknowledged:,} "
+            f"events, {self.stored:,} events stored, {self.schedule.readers} readers, "
+            f"{self.schedule.subscribers} subscribers, {self.killed} processes and "
+            f"{self.servers_killed} servers killed, seed {self.schedule.seed}, "
+            f"{self.seconds:.1f} s of writing"
         )
         return "\n".join([head, *self._examples()])
 
@@ -66,24 +72,27 @@ def report_of(
     readings: Sequence[Reading],
     late: Reading,
     *,
-    acknowledged: set[str],
+    transactions: int,
+    acknowledged: Names,
     killed: int,
+    servers_killed: int,
     seconds: float,
 ) -> Report:
     """Hold what each reader was told against what was promised, and against what is stored."""
     everybody = [*readings, late]
-    promised = acknowledged | late.seen
     return Report(
         schedule=schedule,
+        transactions=transactions,
         acknowledged=len(acknowledged),
         stored=len(late.seen),
         killed=killed,
+        servers_killed=servers_killed,
         seconds=seconds,
         lost=tuple(
             f"{reading.name} was never told of {name}"
             for reading in everybody
             if not reading.stalled
-            for name in sorted(promised - reading.seen)
+            for name in _never_told(reading.seen, acknowledged, late.seen)
         ),
         doubled=tuple(one for reading in everybody for one in reading.doubled),
         reordered=tuple(one for reading in everybody for one in reading.reordered),
@@ -97,7 +106,14 @@ def report_of(
     )
 
 
+def _never_told(told: Names, acknowledged: Names, stored: Names) -> Iterator[str]:
+    yield from acknowledged.without(told)
+    yield from (name for name in stored.without(told) if name not in acknowledged)
+
+
 def _gaps(late: Reading) -> Iterator[str]:
-    for stream, versions in late.versions.items():
-        missing = set(range(min(versions), max(versions))) - versions
-        yield from (f"{stream} has no version {version}" for version in sorted(missing))
+    for stream, told in late.versions.items():
+        first = told.find(1)
+        if told.find(0, first) != -1:
+            missing = (number for number in range(first, len(told)) if not told[number])
+            yield from (f"{stream} has no version {version}" for version in missing)

@@ -6,7 +6,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple, Protocol, TypeAlias
 
 from eventstore.testing.schedules.connections import Lasting
 from eventstore.testing.schedules.plan import END, Schedule, Work
@@ -21,70 +21,132 @@ from eventstore.testing.schedules.reading import Reading
 from eventstore.testing.schedules.report import Report, report_of
 from eventstore.testing.schedules.writers import Writers
 
-__all__ = ["OnProgress", "Progress", "run"]
+__all__ = ["OnProgress", "Progress", "Server", "run"]
 
 _GIVE_UP_SECONDS: Final = 10.0
+_TELL_SECONDS: Final = 0.5
+
+
+class Server(Protocol):
+    """What a schedule kills; a ``PostgresServer`` of its own, for example."""
+
+    def kill(self) -> None: ...
+
+    def restart(self) -> None: ...
 
 
 class Progress(NamedTuple):
     """How far a schedule is."""
 
-    acknowledged: int
-    """Transactions."""
+    ended: int
+    """Transactions, acknowledged or not."""
     of: int
     delivered: int
-    """Events, to the reader that is furthest behind."""
+    """Events, to the reader that is furthest behind; to the late one, once there is one."""
     seconds: float
+    late: bool = False
+    """Whether all has been written, and is read once more from the beginning."""
 
 
 OnProgress: TypeAlias = Callable[[Progress], object]
-"""Called now and then, in the thread that runs the schedule; it may also kill a server."""
+"""Called now and then, in the thread that runs the schedule."""
 
 
-def run(schedule: Schedule, store: StoreUnderTest, progress: OnProgress | None = None) -> Report:
-    """Run a schedule to its end.
+def run(
+    schedule: Schedule,
+    store: StoreUnderTest,
+    progress: OnProgress = lambda _: None,
+    *,
+    server: Server | None = None,
+) -> Report:
+    """Run a schedule to its end. ``server`` is the one that ``server_kills`` are of.
 
     Raises:
+        ValueError: a server is to be killed, and none is given.
         RuntimeError: a writer or a reader failed by itself, or took longer than it may.
     """
+    if schedule.server_kills and server is None:
+        raise ValueError("`server_kills` needs a server that can be killed: give `server=`")
     streams = store.prepare(schedule.streams)
     with tempfile.TemporaryDirectory() as folder, store.connect() as connected:
-        names = [f"reader {number}" for number in range(schedule.readers)]
-        readings = [Reading(name, connected, schedule) for name in names]
-        late = Reading("a late reader", connected, schedule)
         writers = Writers(Work(schedule, store, streams), Path(folder))
+        readings = [
+            Reading(f"reader {number}", connected.reader, schedule)
+            for number in range(schedule.readers)
+        ] + [
+            Reading(f"subscriber {number}", connected.subscriber, schedule)
+            for number in range(schedule.subscribers)
+        ]
+        late = Reading("a late reader", connected.reader, schedule)
+        meanwhile = _Meanwhile(schedule, writers, readings, progress, server)
         try:
             for reading in readings:
                 reading.start()
-            seconds = writers.run(
-                lambda acknowledged, taken: _tell(
-                    progress, Progress(acknowledged, schedule.appends, _delivered(readings), taken)
-                )
-            )
+            seconds = writers.run(meanwhile)
             _append_the_end(connected, streams[0])
-            _settle(readings, schedule.settle_seconds)
+            _settle(readings, schedule.settle_seconds, lambda: meanwhile.tell(seconds))
             late.start()
-            _settle([late], schedule.settle_seconds + seconds)
+            _settle(
+                [late],
+                schedule.settle_seconds + seconds,
+                lambda: meanwhile.tell(seconds, late=late),
+            )
         finally:
-            for reading in readings:
+            for reading in [*readings, late]:
                 reading.give_up()
+        acknowledged = writers.ledgers.events
+        acknowledged.add(END)
         return report_of(
             schedule,
             readings,
             late,
-            acknowledged=writers.acknowledged() | {END},
+            transactions=writers.ledgers.transactions,
+            acknowledged=acknowledged,
             killed=writers.killed,
+            servers_killed=meanwhile.servers_killed,
             seconds=seconds,
         )
 
 
-def _tell(progress: OnProgress | None, how_far: Progress) -> None:
-    if progress is not None:
-        progress(how_far)
+class _Meanwhile:
+    """What is done while the writers write: the server is killed, and somebody told how it goes."""
 
+    def __init__(
+        self,
+        schedule: Schedule,
+        writers: Writers,
+        readings: Sequence[Reading],
+        progress: OnProgress,
+        server: Server | None,
+    ) -> None:
+        self.servers_killed = 0
+        self._schedule = schedule
+        self._writers = writers
+        self._readings = readings
+        self._progress = progress
+        self._server = server
+        self._told = 0.0
 
-def _delivered(readings: Sequence[Reading]) -> int:
-    return min((len(reading.seen) for reading in readings), default=0)
+    def __call__(self, seconds: float) -> None:
+        self._kill_when_it_is_time()
+        if seconds - self._told > _TELL_SECONDS:
+            self._told = seconds
+            self.tell(seconds)
+
+    def tell(self, seconds: float, *, late: Reading | None = None) -> None:
+        readings = self._readings if late is None else [late]
+        delivered = min((len(reading.seen) for reading in readings), default=0)
+        ended, of = self._writers.ledgers.ended, self._schedule.appends
+        self._progress(Progress(ended, of, delivered, seconds, late is not None))
+
+    def _kill_when_it_is_time(self) -> None:
+        """Kill the server at even distances: once at the half, twice at the thirds."""
+        kills, ended = self._schedule.server_kills, self._writers.ledgers.ended
+        due = self._schedule.appends * (self.servers_killed + 1) // (kills + 1)
+        if self._server is not None and self.servers_killed < kills and ended > due:
+            self._server.kill()
+            self._server.restart()
+            self.servers_killed += 1
 
 
 def _append_the_end(connected: Connected, stream: str) -> None:
@@ -98,11 +160,13 @@ def _append_the_end(connected: Connected, stream: str) -> None:
         writer.close()
 
 
-def _settle(readings: Sequence[Reading], seconds: float) -> None:
+def _settle(readings: Sequence[Reading], seconds: float, tell: Callable[[], None]) -> None:
     """Let readers come to the end, or tell them to give up."""
     deadline = time.monotonic() + seconds
     for reading in readings:
-        reading.join(max(0.0, deadline - time.monotonic()))
+        while reading.is_alive() and (left := deadline - time.monotonic()) > 0:
+            reading.join(min(left, _TELL_SECONDS))
+            tell()
     for reading in readings:
         reading.give_up()
         reading.join(_GIVE_UP_SECONDS)

@@ -1,14 +1,10 @@
-"""A process of writers: ``running`` starts it, and reads what it writes down.
+"""A process of writers: ``writers`` starts it, and ``ledgers`` says what it writes down.
 
-    python -m eventstore.testing.schedules.writing <work >acknowledged
-
-One line for each transaction that was acknowledged, with the names of its events, written at once
-and as a whole before the next transaction begins: what a killed process was told stands there.
+python -m eventstore.testing.schedules.writing <work >acknowledged
 """
 
 from __future__ import annotations
 
-import os
 import pickle
 import sys
 import threading
@@ -19,6 +15,7 @@ from typing import Final
 
 from eventstore.testing.faults import die
 from eventstore.testing.schedules.connections import Lasting
+from eventstore.testing.schedules.ledgers import write_down
 from eventstore.testing.schedules.plan import Work, transactions
 from eventstore.testing.schedules.protocol import (
     Connected,
@@ -39,8 +36,10 @@ def _perform(work: Work, connected: Connected, thread: int) -> None:
                 connection.get().write(transaction)
             except LostConnection:
                 connection.close()
+                write_down(())
             else:
-                _acknowledge(transaction)
+                acknowledged = transaction.ending is not Ending.ROLLBACK
+                write_down(transaction.event_ids if acknowledged else ())
     finally:
         connection.close()
 
@@ -49,14 +48,9 @@ def _until_death(work: Work, thread: int) -> Iterator[Transaction]:
     todo = transactions(work.schedule, work.life, thread, work.store, work.streams)
     for number, transaction in enumerate(todo):
         if thread == 0 and number == work.life.dies_at:
-            moment = Random(work.schedule.seed).uniform(0, _LAST_MOMENTS_SECONDS)  # noqa: S311
-            threading.Timer(moment, die).start()
+            chance = Random(f"{work.schedule.seed}/{work.life.name}")  # noqa: S311 (a seed is the point)
+            threading.Timer(chance.uniform(0, _LAST_MOMENTS_SECONDS), die).start()
         yield transaction
-
-
-def _acknowledge(transaction: Transaction) -> None:
-    if transaction.ending is Ending.COMMIT:
-        os.write(1, (" ".join(transaction.event_ids) + "\n").encode())
 
 
 def main() -> None:
