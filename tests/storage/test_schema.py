@@ -9,7 +9,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import create_engine
 
 from eventstore import ConversationStore, StoreUnavailable
-from eventstore.storage.migrations import HEAD, REVISIONS
+from eventstore.storage.migrations import HEAD, REVISIONS, remembered
 from eventstore.storage.tables import TABLES, metadata_for
 from tests.storage.lives import ask
 
@@ -44,6 +44,40 @@ def test_tables_made_from_the_code_are_the_migrated_ones_to_the_letter(path, tmp
         return {name: found[name] for name in TABLES}
 
     assert tables(path) == tables(tmp_path / "made.db")
+
+
+@pytest.fixture
+def nothing_remembered(monkeypatch):
+    monkeypatch.setattr(remembered, "_ran", {})
+
+
+@pytest.mark.usefixtures("nothing_remembered")
+def test_the_next_databases_of_a_process_are_made_without_alembic_and_the_same(
+    tmp_path, monkeypatch
+):
+    def made(name, prefix):
+        ConversationStore.open(f"sqlite:///{tmp_path / name}", prefix=prefix).close()
+        revision = f"SELECT version_num FROM {prefix}eventstore_revision"
+        return schema(tmp_path / name), ask(tmp_path / name, revision)
+
+    first = {prefix: made(f"first{prefix}.db", prefix) for prefix in PREFIXES}
+    monkeypatch.setattr(MigrationContext, "run_migrations", None)
+    assert {prefix: made(f"next{prefix}.db", prefix) for prefix in PREFIXES} == first
+
+
+@pytest.mark.usefixtures("nothing_remembered")
+def test_a_migration_that_failed_is_not_what_the_next_database_is_given(path, monkeypatch):
+    def fail(context, **_):
+        context.connection.exec_driver_sql("CREATE TABLE half (id INTEGER)")
+        raise LookupError
+
+    with monkeypatch.context() as failing:
+        failing.setattr(MigrationContext, "run_migrations", fail)
+        with pytest.raises(LookupError):
+            ConversationStore.open(f"sqlite:///{path}")
+    ConversationStore.open(f"sqlite:///{path}").close()
+    assert set(ask(path, "SELECT name FROM sqlite_master WHERE name = 'half'")) == set()
+    assert ask(path, "SELECT version_num FROM eventstore_revision") == [(HEAD,)]
 
 
 def test_every_table_is_named_once_for_sql():

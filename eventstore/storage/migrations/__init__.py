@@ -13,6 +13,7 @@ from typing import Any, Final, Literal, TypeAlias
 from sqlalchemy import Connection, inspect, text
 
 from eventstore.errors import SchemaTooNew, StoreUnavailable
+from eventstore.storage.migrations.remembered import remembering
 from eventstore.storage.tables import TABLES
 from eventstore.storage.transaction import Naming
 
@@ -61,7 +62,9 @@ def ensure_schema(connection: Connection, naming: Naming, migrate: Migrate) -> N
         )
     if found is None:
         _check_names(connection, naming)
-    _upgrade(connection, naming)
+        remembering(connection, naming, _upgrade)
+    else:
+        _upgrade(connection, naming)
 
 
 def _check_names(connection: Connection, naming: Naming) -> None:
