@@ -25,7 +25,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any, Final, TypeAlias
+from typing import IO, Any, Final, NamedTuple, TypeAlias
 
 import psycopg
 from sqlalchemy.engine import URL
@@ -64,12 +64,24 @@ rm -rf "$2"
 """
 
 
+class _Untouched(NamedTuple):
+    """What ``initdb`` made, in the folder of a server that runs: it goes when that server does."""
+
+    data: Path
+    user: str
+
+
+_untouched: Final[dict[Binaries, _Untouched]] = {}
+"""A copy takes a tenth of the time that ``initdb`` takes."""
+
+
 class ServerProcess:
     """The folder, the processes and the port of one server."""
 
     def __init__(self, binaries: Binaries, settings: Mapping[str, str]) -> None:
         self._owner = _owner()
         self._process_id = os.getpid()
+        self._found = binaries
         self._folder = Path(tempfile.mkdtemp(prefix="eventstore-postgres-"))
         self._data = self._folder / "data"
         self._log = self._folder / "log"
@@ -194,14 +206,22 @@ class ServerProcess:
         return "\n".join(lines[-20:])
 
     def _make_data(self) -> None:
-        self._call(
-            [
-                self._binaries.folder / "initdb",
-                f"--pgdata={self._data}",
-                f"--username={self._user}",
-                *("--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"),
-            ]
-        )
+        known = _untouched.get(self._found)
+        if known is not None and known.data.is_dir():
+            self._user = known.user
+            self._call(["cp", "-R", known.data, self._data])
+        else:
+            self._call(
+                [
+                    self._binaries.folder / "initdb",
+                    f"--pgdata={self._data}",
+                    f"--username={self._user}",
+                    *("--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"),
+                ]
+            )
+            untouched = _Untouched(self._folder / "untouched", self._user)
+            self._call(["cp", "-R", self._data, untouched.data])
+            _untouched[self._found] = untouched
         (self._data / "pg_hba.conf").write_text(_ACCESS, encoding="utf-8")
         lines = "".join(f"{name} = '{value}'\n" for name, value in self._settings.items())
         with (self._data / "postgresql.conf").open("a", encoding="utf-8") as settings:

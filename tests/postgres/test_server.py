@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import create_async_engine
 
@@ -134,6 +134,18 @@ def test_it_is_durable_unless_told_otherwise(own):
     with psycopg.connect(own.dsn()) as connection:
         assert connection.execute("SHOW fsync").fetchone() == ("on",)
         assert connection.execute("SHOW shared_buffers").fetchone() == ("16MB",)
+
+
+def test_the_data_of_another_is_copied_from_before_anybody_wrote_to_it(own):
+    with psycopg.connect(own.dsn(), autocommit=True) as connection:
+        connection.execute("CREATE DATABASE of_its_own")
+    with PostgresServer() as other:
+        assert make_url(other.dsn()).username == make_url(own.dsn()).username  # made by initdb
+        assert folder_of(other) != folder_of(own)
+        with psycopg.connect(other.dsn()) as connection:
+            [(databases,)] = connection.execute("SELECT count(*) FROM pg_database")
+            assert databases == 3  # postgres and the two templates
+            assert connection.execute("SHOW shared_buffers").fetchone() != ("16MB",)
 
 
 def test_stopping_it_leaves_nothing():
