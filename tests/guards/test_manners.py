@@ -94,3 +94,12 @@ def test_a_forbidden_line_is_named(line):
 @pytest.mark.parametrize("line", ["docs/work/x", "https://example.org/home/page", "./home/x"])
 def test_a_relative_path_or_a_page_of_the_web_is_not(line):
     assert not findings(line.encode())
+
+
+def test_only_one_place_says_how_hypothesis_runs_unless_told_otherwise():
+    """A profile that a folder loads holds for every folder that is collected after it, too."""
+    loading = re.compile(rb"\bload_" + b"profile")
+    found = [file.relative_to(PROJECT) for file in project_files() if file.suffix == ".py"]
+    assert [str(file) for file in found if loading.search((PROJECT / file).read_bytes())] == [
+        "tests/conftest.py"
+    ]

@@ -20,6 +20,7 @@ from eventstore.storage.append import AppendRequest, Failed, append_many
 from eventstore.testing.oracle import code_of
 from eventstore.testing.sources import counting_ids, fixed_sources
 from eventstore.testing.strategies import command_sequences, message_id
+from tests.laws.examples import of_a_law
 
 MINTED = re.compile(f"msg_(?!{message_id(0).hex()[:16]})[0-9a-f]{{32}}")
 PROBES = command_sequences(1, 20, first=1000)
@@ -68,6 +69,7 @@ def decided_twice(store, thread, commands):
     return store.perform(Read(look))
 
 
+@of_a_law
 @given(history=command_sequences(10, 40), probes=PROBES)
 def test_rows_and_fold_lead_to_the_same_events(store, history, probes):
     thread = store.threads.create()
@@ -77,6 +79,7 @@ def test_rows_and_fold_lead_to_the_same_events(store, history, probes):
         assert over_rows == over_the_fold
 
 
+@of_a_law
 @given(
     history=command_sequences(10, 25),
     inside=command_sequences(1, 15),
@@ -110,6 +113,7 @@ def recorded(store, thread):
     ]
 
 
+@of_a_law
 @given(commands=command_sequences(64, 64))
 def test_64_commands_in_one_batch_give_the_events_of_64_appends(commands):
     with ConversationStore.open("sqlite://", sources=fixed_sources()) as store:
@@ -128,6 +132,7 @@ def test_64_commands_in_one_batch_give_the_events_of_64_appends(commands):
         assert store.projections.compare(thread.id).findings == ()
 
 
+@of_a_law
 @given(commands=command_sequences(64, 64))
 def test_so_do_all_that_are_taken_in_one_request(commands):
     with ConversationStore.open("sqlite://", sources=fixed_sources()) as store:

@@ -16,6 +16,7 @@ from eventstore import (
 from eventstore.operations.lookups import thread_key
 from eventstore.operations.operation import to_thread, write
 from eventstore.testing.strategies import command_sequences
+from tests.laws.examples import of_a_law
 
 TRIES = 24
 
@@ -24,6 +25,7 @@ def send(store, thread, command, key):
     return store.perform(to_thread(store.scope, thread.id, command, {"idempotency_key": key}))
 
 
+@of_a_law
 @given(commands=command_sequences(5, 40))
 def test_each_command_repeated_later_gives_its_first_result_and_adds_nothing(commands):
     with ConversationStore.open("sqlite://") as store:
@@ -44,6 +46,7 @@ def test_each_command_repeated_later_gives_its_first_result_and_adds_nothing(com
         assert store.threads.get(thread.id, include_deleted=True).version == version
 
 
+@of_a_law
 @given(commands=command_sequences(5, 40))
 def test_several_commands_under_one_key_give_each_its_own_first_result(commands):
     with ConversationStore.open("sqlite://") as store:

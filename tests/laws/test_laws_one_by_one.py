@@ -9,12 +9,14 @@ from hypothesis import strategies as st
 
 from eventstore import ConversationStore, IdempotencyConflict, Refused
 from eventstore.testing.sources import fixed_sources, jumping_sources
+from tests.laws.examples import of_a_law
 from tests.laws.lives import live
 
 SEEDS = st.integers(min_value=0, max_value=10_000)
 WRITES = 40
 
 
+@of_a_law
 @given(seed=SEEDS)
 def test_1_versions_have_no_gaps_and_time_never_goes_back(seed):
     with ConversationStore.open("sqlite://", sources=jumping_sources(seed)) as store:
@@ -24,6 +26,7 @@ def test_1_versions_have_no_gaps_and_time_never_goes_back(seed):
             assert all(a.recorded_at <= b.recorded_at for a, b in itertools.pairwise(events))
 
 
+@of_a_law
 @given(seed=SEEDS)
 def test_2_rows_kept_live_equal_rows_rebuilt_after_every_write(seed):
     with ConversationStore.open("sqlite://") as store:
@@ -37,6 +40,7 @@ def test_2_rows_kept_live_equal_rows_rebuilt_after_every_write(seed):
         assert store.projections.compare().ok
 
 
+@of_a_law
 @given(seed=SEEDS)
 def test_3_the_active_path_is_a_path_and_parents_come_first(seed):
     with ConversationStore.open("sqlite://") as store:
@@ -49,6 +53,7 @@ def test_3_the_active_path_is_a_path_and_parents_come_first(seed):
                 assert parent.origin is not None or parent.version < child.version or inherited
 
 
+@of_a_law
 @given(seed=SEEDS, data=st.data())
 def test_4_an_edit_changes_no_other_path_and_selecting_there_and_back_is_nothing(seed, data):
     with ConversationStore.open("sqlite://") as store:
@@ -76,6 +81,7 @@ def texts(store, thread, leaf):
     return [(m.id, m.text) for m in store.messages.list(thread, branch=leaf)]
 
 
+@of_a_law
 @given(seed=SEEDS)
 def test_5_the_past_does_not_depend_on_what_came_after(seed):
     with ConversationStore.open("sqlite://", sources=jumping_sources(seed)) as store:
@@ -96,6 +102,7 @@ def test_5_the_past_does_not_depend_on_what_came_after(seed):
                     assert step.state.messages == seen[thread, step.event.version][1]
 
 
+@of_a_law
 @given(seed=SEEDS, others=SEEDS)
 def test_6_a_fork_shares_what_was_and_nothing_that_comes(seed, others):
     with ConversationStore.open("sqlite://") as store:
@@ -134,6 +141,7 @@ def test_7_of_many_tries_with_one_key_exactly_one_appends(tmp_path):
         assert store.threads.get(thread).version == 2
 
 
+@of_a_law
 @given(seed=SEEDS)
 def test_7_a_repeat_gives_the_first_result_whatever_happened_since(seed):
     with ConversationStore.open("sqlite://") as store:
@@ -149,6 +157,7 @@ def test_7_a_repeat_gives_the_first_result_whatever_happened_since(seed):
         assert first() == made
 
 
+@of_a_law
 @given(count=st.integers(min_value=2, max_value=64))
 def test_2_many_commands_in_one_transaction_give_the_events_of_as_many_appends(count):
     drafts = [{"role": "user", "content": f"words {number}"} for number in range(count)]

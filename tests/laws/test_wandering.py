@@ -1,13 +1,12 @@
 """Laws 1 to 7 and 9 over long random walks, the same each time; ``LAWS=long`` walks many more."""
 
-import os
-
 import pytest
 
 from eventstore.testing.machine import ConversationMachine
+from tests.laws.examples import LONG
 from tests.laws.wandering import walk
 
-SEEDS = range(3000 if os.environ.get("LAWS") == "long" else 40)
+SEEDS = range(3000 if LONG else 40)
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -1,0 +1,13 @@
+"""How many examples a law is tried on; with ``LAWS=long`` many more, new ones each time."""
+
+import os
+
+from hypothesis import HealthCheck, settings
+
+LONG = os.environ.get("LAWS") == "long"
+
+of_a_law = settings(
+    max_examples=1_000 if LONG else 15,
+    stateful_step_count=60 if LONG else 25,
+    suppress_health_check=list(HealthCheck),
+)
