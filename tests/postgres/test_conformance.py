@@ -19,8 +19,14 @@ class OnPostgres(ConformanceSuite):
     driver = "psycopg"
 
     @pytest.fixture(autouse=True)
-    def _database(self, server, database):
+    def _database(self, server, migrated):
+        self.url = server.url(driver=self.driver, database=migrated)
+
+    def test_an_empty_database_is_given_its_tables(self, server, database, tmp_path):
         self.url = server.url(driver=self.driver, database=database)
+        with self.opened(tmp_path) as store:
+            made = store.threads.create(title="the first one")
+            assert store.threads.get(made.id) == made
 
 
 class TestSyncWithPsycopg(OnPostgres):

@@ -14,11 +14,10 @@ GUIDE = (PROJECT / "docs" / "guides" / "postgresql.md").read_text(encoding="utf-
 @pytest.mark.newest_postgres
 class TestPartitionedByThread(ConformanceSuite):
     @pytest.fixture(autouse=True)
-    def _partitioned(self, server, database):
-        self.url = server.url(database=database)
-        ConversationStore.open(self.url, durability="as_is").close()
+    def _partitioned(self, server, migrated):
+        self.url = server.url(database=migrated)
         [statements] = [block for block in blocks(GUIDE) if block.language == "sql"]
-        with psycopg.connect(server.dsn(database=database)) as connection:
+        with psycopg.connect(server.dsn(database=migrated)) as connection:
             connection.execute(statements.code)
             parts = connection.execute(
                 "SELECT count(*) FROM pg_inherits WHERE inhparent = 'events'::regclass"
@@ -28,10 +27,10 @@ class TestPartitionedByThread(ConformanceSuite):
     def opened(self, place):  # noqa: ARG002 (a database of each test's own)
         return ConversationStore.open(self.url, durability="as_is")
 
-    def test_history_is_still_kept(self, server, database):
+    def test_history_is_still_kept(self, server, migrated):
         with self.opened(None) as store:
             store.threads.create()
-        with psycopg.connect(server.dsn(database=database)) as connection:
+        with psycopg.connect(server.dsn(database=migrated)) as connection:
             for statement in ("DELETE FROM events", "TRUNCATE events"):
                 with pytest.raises(psycopg.errors.RaiseException):
                     connection.execute(statement)

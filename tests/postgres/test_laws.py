@@ -20,10 +20,10 @@ SOME = settings(
 
 @pytest.mark.timeout(300)
 @pytest.mark.newest_postgres
-def test_a_conversation_is_what_the_dictionary_says(server, database):
+def test_a_conversation_is_what_the_dictionary_says(server, migrated):
     class OnPostgres(ConversationMachine):
         def open_store(self, sources):
-            url = server.url(database=database)
+            url = server.url(database=migrated)
             store = ConversationStore.open(url, sources=sources, durability="as_is")
             return store.tenant(secrets.token_hex(8))  # an empty one for each example
 

@@ -25,8 +25,8 @@ SECONDS = 30
 
 
 @pytest.fixture
-def url(server, database):
-    return server.url(database=database)
+def url(server, migrated):
+    return server.url(database=migrated)
 
 
 @pytest.fixture
@@ -43,8 +43,8 @@ def engine(url):
 
 
 @pytest.fixture
-def admin(server, database):
-    with psycopg.connect(server.dsn(database=database), autocommit=True) as connection:
+def admin(server, migrated):
+    with psycopg.connect(server.dsn(database=migrated), autocommit=True) as connection:
         yield connection
 
 
@@ -185,8 +185,8 @@ def test_what_one_process_keeps_of_a_thread_gives_way_to_what_another_wrote(url)
 # -- event loops -----------------------------------------------------------------------------------
 
 
-def test_a_store_left_open_by_one_event_loop_is_used_in_the_next(server, database):
-    url = server.url(driver="asyncpg", database=database)
+def test_a_store_left_open_by_one_event_loop_is_used_in_the_next(server, migrated):
+    url = server.url(driver="asyncpg", database=migrated)
 
     async def opened():
         store = await AsyncConversationStore.open(url, durability="as_is")
@@ -201,8 +201,8 @@ def test_a_store_left_open_by_one_event_loop_is_used_in_the_next(server, databas
     asyncio.run(store.close())
 
 
-def test_in_a_storm_of_cancellations_what_was_acknowledged_is_there_once(server, database):
-    url = server.url(driver="asyncpg", database=database)
+def test_in_a_storm_of_cancellations_what_was_acknowledged_is_there_once(server, migrated):
+    url = server.url(driver="asyncpg", database=migrated)
     kept: list[str] = []
 
     async def main():

@@ -81,8 +81,8 @@ class ThroughPgBouncer(ConformanceSuite):
     driver = "psycopg"
 
     @pytest.fixture(autouse=True)
-    def _database(self, server, database, bouncer):
-        self.url = make_url(server.url(driver=self.driver, database=database)).set(port=bouncer)
+    def _database(self, server, migrated, bouncer):
+        self.url = make_url(server.url(driver=self.driver, database=migrated)).set(port=bouncer)
 
 
 class TestSyncWithPsycopg(ThroughPgBouncer):

@@ -12,7 +12,6 @@ from eventstore import AsyncConversationStore, ConversationStore
 from eventstore.operations.operation import Maintenance, Write
 from eventstore.projections.catch_up.generations import release, take
 from eventstore.testing.conformance import blocking
-from eventstore.testing.postgres_server import PostgresServer, available_majors
 from tests.concurrency.schedules import SECONDS, Gate, thread
 from tests.projections.counting import Counting, once_each, times, total, write
 from tests.projections.following import Basics, Following, Killed, running, status_of
@@ -21,23 +20,14 @@ from tests.projections.test_catch_up import given
 from tests.subscriptions.ways import until
 
 
-@pytest.fixture(scope="module")
-def newest():
-    with PostgresServer(major=available_majors()[0], durable=False) as running_server:
-        yield running_server
-
-
 class OnPostgres:
     driver = "psycopg"
     durability = "as_is"
     grace = True
 
     @pytest.fixture(autouse=True)
-    def _place(self, newest):
-        name = newest.create_database()
-        self.url = newest.url(driver=self.driver, database=name)
-        yield
-        newest.drop_database(name)
+    def _place(self, newest, migrated_on_newest):
+        self.url = newest.url(driver=self.driver, database=migrated_on_newest)
 
     def options(self, options):
         return {**given(options), "durability": self.durability}
@@ -56,8 +46,8 @@ class OnAsyncpg(OnPostgres):
 
 class TestOnEveryVersion(OnPostgres, Killed):
     @pytest.fixture(autouse=True)
-    def _place(self, server, database):
-        self.url = server.url(database=database)
+    def _place(self, server, migrated):
+        self.url = server.url(database=migrated)
 
 
 class TestAsync(OnAsyncpg, Basics):

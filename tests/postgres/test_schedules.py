@@ -69,8 +69,8 @@ def test_nothing_acknowledged_is_lost_by_the_reference_when_its_server_is_killed
     assert report.servers_killed == 1
 
 
-def test_the_store_loses_and_reorders_nothing_on_every_version(server, database):
-    store = OurStore(server.url(database=database), durability="as_is")
+def test_the_store_loses_and_reorders_nothing_on_every_version(server, migrated):
+    store = OurStore(server.url(database=migrated), durability="as_is")
     report = run(Schedule(appends=APPENDS, seed=7, kills=1, streams=30), store)
     gc.collect()
     assert report.ok, str(report)

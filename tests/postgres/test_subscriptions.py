@@ -34,19 +34,10 @@ def way(request):
     return WAYS[request.param]
 
 
-@pytest.fixture(scope="module")
-def newest():
-    """One server for most of it: what differs between versions is in the first test."""
-    with PostgresServer(durable=False) as running:
-        yield running
-
-
 @pytest.fixture
-def place(newest):
-    """An empty database of it."""
-    name = newest.create_database()
-    yield name
-    newest.drop_database(name)
+def place(migrated_on_newest):
+    """A database for most of it: what differs between versions is in the first test."""
+    return migrated_on_newest
 
 
 @pytest.fixture
@@ -70,8 +61,8 @@ def hears_anew(admin, before):
     return listeners(admin) not in ([], [before])
 
 
-def test_every_version_tells_and_holds_back(server, database):
-    url = server.url(database=database)
+def test_every_version_tells_and_holds_back(server, migrated):
+    url = server.url(database=migrated)
     with (
         opened(ConversationStore, url, **AS_IS) as store,
         opened(ConversationStore, url, **AS_IS) as elsewhere,
@@ -79,7 +70,7 @@ def test_every_version_tells_and_holds_back(server, database):
         follower = store.follow(poll_seconds=FOREVER)
         elsewhere.append(1, "a")
         follower.until(1)
-        with psycopg.connect(server.dsn(database=database)) as foreign:
+        with psycopg.connect(server.dsn(database=migrated)) as foreign:
             foreign.execute("SELECT pg_current_xact_id()")
             elsewhere.append(1, "b")
             foreign.rollback()
