@@ -64,7 +64,7 @@ pytest: setup ## Run the tests alone; PYTEST="-k name" chooses
 	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal $(PYTEST)
 
 torture: setup ## A million concurrent appends on each database, with kills; TORTURE="20000 --only sqlite" chooses
-	@echo "==> Running concurrent schedules, hours of them"
+	@echo "==> Running concurrent schedules, some 20 minutes for a million appends"
 	@$(BIN)/python -m eventstore.testing.schedules $(TORTURE)
 
 format: setup ## Format the code and mend what ruff can mend

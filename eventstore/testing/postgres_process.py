@@ -8,6 +8,8 @@ the process.
 
 **Not as root.** PostgreSQL refuses to run as root, so for root everything runs as another user,
 and programs which that user cannot reach are copied into the folder first.
+
+One file, though a long one: whatever starts something here has its counterpart that ends it.
 """
 
 from __future__ import annotations

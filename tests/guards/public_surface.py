@@ -110,7 +110,8 @@ def _exported(name: str) -> Iterator[str]:
     """The lines of one exported name: a class with its fields, a function with its signature."""
     thing = getattr(eventstore, name)
     if inspect.isclass(thing):
-        yield f"class {name}({', '.join(base.__name__ for base in thing.__bases__)})"
+        bases = ", ".join(base.__name__ for base in thing.__bases__)
+        yield f"class {name}({bases.replace('[TypeVar]', '[~T]')})"  # as pydantic says on 3.13
         yield from (f"    {field}" for field in _fields(thing))
     elif inspect.isroutine(thing):
         yield f"def {name}{signature(thing)}"

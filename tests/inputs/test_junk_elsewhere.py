@@ -154,6 +154,8 @@ def test_junk_for_reading_a_projection_is_refused_in_our_words(store, argument):
             store.projections.read(**{**fine, argument: junk})
 
 
+# From 3.12 on Python warns of how its sqlite3 binds a datetime, which is the driver's to say.
+@pytest.mark.filterwarnings("ignore:The default datetime adapter:DeprecationWarning")
 @pytest.mark.parametrize("argument", ["name", "sql", "parameters"])
 def test_junk_for_a_query_is_refused_in_our_words(store, argument):
     fine = {

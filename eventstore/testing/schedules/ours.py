@@ -1,7 +1,7 @@
 """``ConversationStore`` under test, over its public names only, on SQLite and on PostgreSQL.
 
 Half of the streams are threads, half are the application's own. A transaction of one append is a
-call of the store, with an idempotency key, and sent again while its outcome is unknown: it may be
+call of the store. One with an idempotency key is sent again while its outcome is unknown: it may be
 there once, never twice. A larger one is a transaction of the application's, with ``connection=``.
 
 A process has one store, whose requests share commits, and an engine of the application's beside it.
@@ -167,12 +167,22 @@ class _Connected:
         """Leave one append to the store; put more into a transaction of the application's."""
         alone = len(transaction.appends) == 1 and not transaction.writes_first
         if alone and transaction.ending is Ending.COMMIT:
-            self._persist(transaction)
+            self._send(transaction)
         elif alone and transaction.ending is Ending.KILLED:
             self._end_anybody()
-            self._persist(transaction)
+            self._send(transaction)
         else:
             self._in_a_transaction(transaction)
+
+    def _send(self, transaction: Transaction) -> None:
+        if transaction.keyed:
+            self._persist(transaction)
+            return
+        try:
+            self._append(transaction.appends[0])
+        except _TROUBLE as error:
+            self._wait_until_it_answers()
+            raise LostConnection from error
 
     def _persist(self, transaction: Transaction) -> None:
         """Send it until it is known to be there, as the key allows."""

@@ -59,6 +59,8 @@ class Schedule:
     """Of the transactions append to several streams, where the store is able to."""
     writes_first_percent: float = 30
     """Of the transactions write something else first, where the store is able to."""
+    keyed_percent: float = 100
+    """Of the transactions are sent again while their outcome is unknown; others never."""
     rolled_back_percent: float = 4
     killed_percent: float = 1
     """Of the transactions have a connection ended by the server, where it is able to."""
@@ -112,6 +114,7 @@ def long_schedule(appends: int, *, seed: int = 0, server_kills: int = 0) -> Sche
         subscribers=1,
         several_percent=3,
         writes_first_percent=2,
+        keyed_percent=20,  # to look a key up is a trip to the server for each
         rolled_back_percent=1,
         killed_percent=0.05,
         unheard_percent=0.05,
@@ -160,7 +163,13 @@ def transactions(
             appends.append(Append(stream, tuple(names)))
             events += size
         first = store.several_streams and _drawn(chance, schedule.writes_first_percent)
-        yield Transaction(f"{writer}/{number}", tuple(appends), writes_first=first, ending=ending)
+        yield Transaction(
+            f"{writer}/{number}",
+            tuple(appends),
+            writes_first=first,
+            ending=ending,
+            keyed=_drawn(chance, schedule.keyed_percent),
+        )
 
 
 def _drawn(chance: Random, percent: float) -> bool:

@@ -59,6 +59,8 @@ class Transaction:
     """Write something else before anything is locked: its transaction id is then older than that
     of others who come to the stream first."""
     ending: Ending = Ending.COMMIT
+    keyed: bool = True
+    """May be sent again while its outcome is unknown, if the store knows it by its id then."""
 
     @property
     def event_ids(self) -> tuple[str, ...]:
