@@ -34,7 +34,7 @@ demo: setup ## Show the store at work
 	@echo "==> Running: eventstore demo"
 	@$(BIN)/eventstore demo
 
-test: setup lint ## Check style and types and run all tests (under 6 minutes on 2 cores)
+test: setup lint ## Check style and types and run all tests
 	@$(MAKE) --no-print-directory -j2 types pytest # types are checked while tests wait for disks
 
 test-all: test ## The same, then the tests on every other supported Python that is installed
@@ -64,7 +64,7 @@ pytest: setup ## Run the tests alone; PYTEST="-k name" chooses
 	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal $(PYTEST)
 
 torture: setup ## A million concurrent appends on each database, with kills; TORTURE="20000 --only sqlite" chooses
-	@echo "==> Running concurrent schedules, some 20 minutes for a million appends"
+	@echo "==> Running concurrent schedules; a line says how much time is left"
 	@$(BIN)/python -m eventstore.testing.schedules $(TORTURE)
 
 format: setup ## Format the code and mend what ruff can mend
