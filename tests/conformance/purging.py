@@ -359,6 +359,7 @@ class PurgingBesideOthers(Purging):
                 with pytest.raises(InvalidInput):  # it looks at the message, and writes nothing
                     other.messages.create(thread, role="user", content="x", message_id=first)
             store.audit.purge(root, forks="copy")
+            assert other.messages.update(further, second, name="Ben").text == "two"
             assert other.messages.edit(further, second, content="three").parent_id == first
             with pytest.raises(ThreadNotFound):
                 other.messages.create(root, role="user", content="x")
