@@ -11,6 +11,7 @@
 """
 
 from eventstore.async_store import AsyncConversationStore
+from eventstore.audit import ContentCopy, ErasedEvent, Erasure
 from eventstore.batches import Batch
 from eventstore.conversation.content import (
     DataPart,
@@ -87,10 +88,13 @@ __all__ = [
     "BranchTree",
     "BrokenChain",
     "CompareReport",
+    "ContentCopy",
     "ConversationStore",
     "ConversationStoreError",
     "Counters",
     "DataPart",
+    "ErasedEvent",
+    "Erasure",
     "FilePart",
     "Handle",
     "IdempotencyConflict",

@@ -27,6 +27,7 @@ from eventstore.faces import asynchronous, value_of
 from eventstore.operations import (
     assistants,
     branches,
+    erasing,
     events,
     message_pages,
     messages,
@@ -42,7 +43,15 @@ from eventstore.operations.catch_up import RunOptions, catching_up, closing, run
 from eventstore.operations.following import TROUBLES, Follow
 from eventstore.operations.health import Health, health
 from eventstore.operations.metering import Counters
-from eventstore.operations.operation import Gathered, Read, Scope, Walk, Write, WriteOptions
+from eventstore.operations.operation import (
+    Gathered,
+    Read,
+    Scope,
+    Walk,
+    Wipe,
+    Write,
+    WriteOptions,
+)
 from eventstore.operations.routine import PauseAsync, Routine, drive_async
 from eventstore.projections.catch_up.definition import Projection, Registry
 
@@ -217,8 +226,10 @@ class AsyncProjections(_Resource):
 
 
 class AsyncAudit(_Resource):
-    """``store.audit``: what is done to history itself; see ``operations.purging``."""
+    """``store.audit``: what is done to history itself; see ``operations.purging`` and
+    ``operations.erasing``."""
 
+    erase = asynchronous(erasing.erase)
     purge = asynchronous(purging.purge)
 
 
@@ -308,12 +319,14 @@ class AsyncConversationStore:
         """Ask the database whether it answers, and say what it is."""
         return await self.perform(Read(health))  # type: ignore[no-any-return]
 
-    async def perform(self, operation: Write[Any] | Read[Any] | Gathered[Any]) -> Any:  # noqa: ANN401
+    async def perform(self, operation: Write[Any] | Read[Any] | Wipe[Any] | Gathered[Any]) -> Any:  # noqa: ANN401
         """Run an operation: what every method does in the end."""
         if isinstance(operation, Write):
             return await self._write(operation)
         if isinstance(operation, Read):
             return await self._executor.read_async(operation.look)
+        if isinstance(operation, Wipe):
+            return operation.told(await self._executor.wipe_async())
         return operation.report([item async for item in self._walk(operation.walk)])
 
     async def _write(self, write: Write[Any]) -> Any:  # noqa: ANN401

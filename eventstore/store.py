@@ -24,6 +24,7 @@ from eventstore.faces import sync, value_of
 from eventstore.operations import (
     assistants,
     branches,
+    erasing,
     events,
     message_pages,
     messages,
@@ -39,7 +40,15 @@ from eventstore.operations.catch_up import RunOptions, catching_up, closing, run
 from eventstore.operations.following import TROUBLES, Follow
 from eventstore.operations.health import Health, health
 from eventstore.operations.metering import Counters
-from eventstore.operations.operation import Gathered, Read, Scope, Walk, Write, WriteOptions
+from eventstore.operations.operation import (
+    Gathered,
+    Read,
+    Scope,
+    Walk,
+    Wipe,
+    Write,
+    WriteOptions,
+)
 from eventstore.operations.routine import Pause, Routine, drive
 from eventstore.projections.catch_up.definition import Projection, Registry
 
@@ -209,8 +218,10 @@ class Projections(_Resource):
 
 
 class Audit(_Resource):
-    """``store.audit``: what is done to history itself; see ``operations.purging``."""
+    """``store.audit``: what is done to history itself; see ``operations.purging`` and
+    ``operations.erasing``."""
 
+    erase = sync(erasing.erase)
     purge = sync(purging.purge)
 
 
@@ -295,7 +306,8 @@ class ConversationStore:
         return self.perform(Read(health))  # type: ignore[no-any-return]
 
     def perform(
-        self, operation: Write[Any] | Read[Any] | Walk[Any] | Follow[Any] | Gathered[Any]
+        self,
+        operation: Write[Any] | Read[Any] | Wipe[Any] | Walk[Any] | Follow[Any] | Gathered[Any],
     ) -> Any:  # noqa: ANN401
         """Run an operation: what every method does in the end."""
         if isinstance(operation, Write):
@@ -306,6 +318,8 @@ class ConversationStore:
             return self._walk(operation)
         if isinstance(operation, Follow):
             return self._follow(operation)
+        if isinstance(operation, Wipe):
+            return operation.told(self._executor.wipe())
         return operation.report(list(self._walk(operation.walk)))
 
     def _write(self, write: Write[Any]) -> Any:  # noqa: ANN401

@@ -198,6 +198,11 @@ def _run(data: Mapping[str, Any], _: object) -> str:
     return " ".join(said + [f"{name}={count}" for name, count in usage.items()])
 
 
+def _erased(data: Mapping[str, Any], _: object) -> str:
+    versions = ", ".join(map(str, data["versions"]))
+    return f"{short_id(data['message_id'])}: content of version {versions}"
+
+
 _WORDINGS: Final = (
     (_titled, "ThreadCreated ThreadUpdated"),
     (_forked, "ThreadForked"),
@@ -209,6 +214,7 @@ _WORDINGS: Final = (
     (_run, "RunQueued RunStarted RunTakenOver RunActionRequired ToolOutputsSubmitted"),
     (_run, "RunCancelling RunCancelled RunCompleted RunIncomplete RunFailed RunExpired"),
     (_run, "RunUpdated RunStepStarted RunStepCompleted RunStepFailed"),
+    (_erased, "ContentErased"),
 )
 _Wording: TypeAlias = Callable[[Mapping[str, Any], Mapping[str, Any]], str]
 _SAID: Final[Mapping[str, _Wording]] = {

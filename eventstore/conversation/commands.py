@@ -19,6 +19,7 @@ from eventstore.conversation.rows import MessageStatus, Role
 # ruff: noqa: D101 (each command is explained by the method of the store that makes it)
 
 OnBusy: TypeAlias = Literal["enqueue", "reject", "interrupt", "rollback"]
+Included: TypeAlias = Literal["edits", "run"]
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -224,6 +225,14 @@ class FailStep(Command, frozen=True):
     step_id: bytes
     code: str = "server_error"
     message: str | None = None
+
+
+class EraseContent(Command, frozen=True):
+    targets: tuple[bytes, ...]
+    """The message it is asked for; in a fork all that it inherits of what is erased."""
+    include: tuple[Included, ...] = ()
+    source_id: bytes | None = None
+    """In a fork: the thread it was asked for in."""
 
 
 class CreateAssistant(Command, frozen=True):

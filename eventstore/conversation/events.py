@@ -326,6 +326,22 @@ class StepContent(Note, frozen=True):
     details: dict[str, Any] | None = None
 
 
+class ContentErased(EventData, frozen=True):
+    """Which content of this stream is gone for good; it goes in the same transaction."""
+
+    message_id: bytes
+    """The message it was asked for."""
+    versions: tuple[int, ...]
+    """Events of this stream that lost their content."""
+    also: tuple[bytes, ...] = ()
+    """Other messages whose content went with it: its edits and regenerations."""
+    run_ids: tuple[bytes, ...] = ()
+    unlabelled: tuple[bytes, ...] = ()
+    """Messages that lost their label."""
+    source_id: bytes | None = None
+    """In a fork: the thread it was asked for in. Here went what the fork said about it."""
+
+
 class AssistantContent(Note, frozen=True):
     name: str | UnsetType | None = UNSET
     description: str | UnsetType | None = UNSET
@@ -381,6 +397,7 @@ THREAD_EVENTS: tuple[EventKind, ...] = (
     EventKind(RunStepStarted, StepContent),
     EventKind(RunStepCompleted, StepContent),
     EventKind(RunStepFailed, ErrorContent),
+    EventKind(ContentErased, Note),
 )
 """Everything that can be in a thread's stream."""
 

@@ -300,6 +300,14 @@ def _step_ended(status: Any) -> _Evolver:  # noqa: ANN401 (a StepStatus)
     return end
 
 
+# -- erasing ---------------------------------------------------------------------------------------
+
+
+def _erased(_: ThreadView, data: e.ContentErased, __: Event) -> list[Row]:
+    """Words are in the events, which have lost them; of the rows only a label holds some."""
+    return [LabelRow(message_id, None) for message_id in data.unlabelled]
+
+
 _EVOLVERS: Final[Mapping[str, _Evolver]] = {
     "ThreadCreated": _created,
     "ThreadForked": _forked,
@@ -334,4 +342,5 @@ _EVOLVERS: Final[Mapping[str, _Evolver]] = {
     "RunStepStarted": _step_started,
     "RunStepCompleted": _step_ended("completed"),
     "RunStepFailed": _step_ended("failed"),
+    "ContentErased": _erased,
 }

@@ -91,9 +91,9 @@ def _message(
     """Return a message, from the event that bore it and what the caller knows already."""
     place, born = row.place, told.event
     hop = 0 if place is None else place.hop
-    content = born.content
+    content, erased = born.content, born.content is None
     if row.changed is not None:
-        content = _wording(born, [one.event for one in told_changes(view, row, hop)])
+        content, erased = _wording(born, [one.event for one in told_changes(view, row, hop)])
     said = _NOTHING if content is None else content
     parts, text = parts_and_text(said.parts)
     original = born.data.original_created_at_us
@@ -122,7 +122,7 @@ def _message(
             "external_id": said.external_id,
             "metadata": said.metadata or {},
             "removed": row.removed is not None,
-            "erased": content is None,
+            "erased": erased,
         },
     )
 
@@ -131,24 +131,24 @@ def _origin(owner: bytes, row: MessageRow) -> Origin:
     return Origin(thread_id=ids.show(ids.THREAD, owner), version=row.version)
 
 
-def _wording(born: Event, changes: Sequence[Event]) -> e.MessageContent | None:
-    """Return a message's content with later events folded over it; None if it was erased."""
-    content: e.MessageContent | None = born.content
-    if not changes:
-        return content
-    parts = None if content is None else content.parts
-    metadata = None if content is None else content.metadata
-    name = None if content is None else content.name
-    external_id = None if content is None else content.external_id
+def _wording(born: Event, changes: Sequence[Event]) -> tuple[e.MessageContent, bool]:
+    """Return a message's content with later events folded over it, and whether it was erased.
+
+    What was erased may have been named since, or amended: then it has words again.
+    """
+    content: e.MessageContent = born.content or _NOTHING
+    parts = None if born.content is None else content.parts
+    metadata, name = content.metadata, content.name
     for change in changes:
         if change.type == "MessageAmended":
             parts = None if change.content is None else change.content.parts
         elif isinstance(change.content, e.MessageDetails):
             metadata = metadata if change.content.metadata is UNSET else change.content.metadata
             name = name if change.content.name is UNSET else change.content.name
-    if parts is None:
-        return None
-    return e.MessageContent(parts=parts, metadata=metadata, name=name, external_id=external_id)
+    said = e.MessageContent(
+        parts=parts or [], metadata=metadata, name=name, external_id=content.external_id
+    )
+    return said, parts is None
 
 
 def revisions(view: ThreadHistory, row: MessageRow) -> list[Revision]:

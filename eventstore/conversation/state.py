@@ -36,7 +36,7 @@ from eventstore.conversation.rows import (
 )
 from eventstore.conversation.run_lifecycle import TERMINAL
 from eventstore.conversation.view import Told
-from eventstore.core.events import Event
+from eventstore.core.events import Event, Trace
 
 __all__ = ["FoldedThread", "fold"]
 
@@ -147,6 +147,9 @@ class FoldedThread(msgspec.Struct, frozen=True):
     def copies_of(self, subject_id: bytes) -> Sequence[Told]:
         return self.copies.get(subject_id, ())
 
+    def traces(self) -> Sequence[Trace]:
+        return [self.events[version].trace for version in range(1, self.version + 1)]
+
     # -- folding -------------------------------------------------------------------------------
 
     def after(self, event: Event) -> Self:
@@ -155,7 +158,7 @@ class FoldedThread(msgspec.Struct, frozen=True):
 
     def with_rows(self, rows: Iterable[Row], event: Event) -> Self:
         """Return the state with an event's rows in place."""
-        return replace(self.holding(rows), events=self.events.insert(event.version, event))
+        return replace(self.holding(rows), events=_told(self.events, event))
 
     def holding(self, rows: Iterable[Row]) -> Self:
         """Return the state with rows in place, whatever brought them."""
@@ -204,6 +207,14 @@ class FoldedThread(msgspec.Struct, frozen=True):
             hanging=HashTrieMap(hanging),
             source=self,
         )
+
+
+def _told(events: HashTrieMap[int, Event], event: Event) -> HashTrieMap[int, Event]:
+    """Return the events with one more; what it says was erased is gone here, too."""
+    if event.type == "ContentErased":
+        for version in event.data.versions:
+            events = events.insert(version, events[version]._replace(content=None))
+    return events.insert(event.version, event)
 
 
 def _rebased(place: Place) -> Place:

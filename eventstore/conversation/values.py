@@ -235,7 +235,8 @@ class RunContext(_Value):
     digest: bytes | None = None
     """Over the ids, revisions and contents in order; see ``conversation.context``."""
     verified: bool | None = None
-    """Rebuilt for a step: whether it equals what the step recorded; None if it recorded nothing."""
+    """Rebuilt for a step: whether it equals what the step recorded. None if it recorded nothing, or
+    if something it saw was erased."""
 
 
 class Assistant(_Value):

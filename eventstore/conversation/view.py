@@ -20,7 +20,7 @@ from eventstore.conversation.rows import (
     StepRow,
     ThreadRow,
 )
-from eventstore.core.events import Event
+from eventstore.core.events import Event, Trace
 
 __all__ = ["ThreadHistory", "ThreadView", "Told"]
 
@@ -75,6 +75,16 @@ class ThreadView(Protocol):
     def label(self, label: str) -> LabelRow | None:
         """The message that bears a label."""
 
+    def label_of(self, message_id: bytes) -> str | None:
+        """The label that a message bears."""
+
+    @property
+    def source(self) -> Self | None:
+        """For a fork: its source, as of the version it was forked at."""
+
+    def traces(self) -> Sequence[Trace]:
+        """Every event of this thread, in order, without content. For erasing: it is all read."""
+
 
 class Told(NamedTuple):
     """An event, and the thread it was recorded in."""
@@ -85,9 +95,6 @@ class Told(NamedTuple):
 
 class ThreadHistory(ThreadView, Protocol):
     """A view that also finds events: what presenting needs, since content is in the log."""
-
-    def label_of(self, message_id: bytes) -> str | None:
-        """The label that a message bears."""
 
     def touches_of(self, subject_id: bytes) -> Sequence[int]:
         """Versions of later events about a thread, message, run or step, in order."""
@@ -100,7 +107,3 @@ class ThreadHistory(ThreadView, Protocol):
 
         In the order in which it was recorded; nothing while the source is there to be asked.
         """
-
-    @property
-    def source(self) -> Self | None:
-        """For a fork: its source, as of the version it was forked at; None once it was copied."""

@@ -121,4 +121,45 @@ _RESULTS: Final[Mapping[type[c.Command], Callable[[ThreadHistory, Any, Sequence[
         _run,
     ),
     **dict.fromkeys((c.StartStep, c.CompleteStep, c.FailStep), _step),
+    c.EraseContent: lambda _, __, ___: None,  # its certificate spans threads: see ``audit``
 }
+
+
+# -- repeats whose digest was erased ---------------------------------------------------------------
+
+_EVENT_OF: Final[Mapping[type[c.Command], tuple[frozenset[str], str | None]]] = {
+    c.CreateMessage: (frozenset({"MessageAdded", "MessageQueued"}), None),
+    c.EditMessage: (frozenset({"MessageEdited", "MessageQueued"}), "replaces"),
+    c.RegenerateMessage: (frozenset({"MessageRegenerated"}), "replaces"),
+    c.AmendMessage: (frozenset({"MessageAmended"}), "message_id"),
+    c.UpdateMessage: (frozenset({"MessageUpdated"}), "message_id"),
+    c.RemoveMessage: (frozenset({"MessageRemoved"}), "message_id"),
+    c.RestoreMessage: (frozenset({"MessageRestored"}), "message_id"),
+    c.LabelBranch: (frozenset({"BranchLabelled"}), "message_id"),
+    c.SubmitToolOutputs: (frozenset({"ToolOutputsSubmitted"}), None),
+    c.CreateRun: (frozenset({"RunQueued"}), None),
+    c.StartRun: (frozenset({"RunStarted", "RunTakenOver"}), None),
+    c.RequireAction: (frozenset({"RunActionRequired"}), None),
+    c.CompleteRun: (frozenset({"RunCompleted", "RunIncomplete"}), None),
+    c.FailRun: (frozenset({"RunFailed"}), None),
+    c.CancelRun: (frozenset({"RunCancelling", "RunCancelled"}), None),
+    c.ExpireRun: (frozenset({"RunExpired"}), None),
+    c.UpdateRun: (frozenset({"RunUpdated"}), None),
+    c.StartStep: (frozenset({"RunStepStarted"}), None),
+    c.CompleteStep: (frozenset({"RunStepCompleted"}), None),
+    c.FailStep: (frozenset({"RunStepFailed"}), None),
+}
+"""The events a command always leads to, and the field that holds its target, if it has one."""
+
+
+def may_come_of(command: c.Command, events: Sequence[Event]) -> bool:
+    """Tell whether events can be what a command led to, as far as their structure says.
+
+    All that can be compared once the words, and the digest made of them, were erased.
+    """
+    if not events or type(command) not in _EVENT_OF:
+        return True
+    types, field = _EVENT_OF[type(command)]
+    ends = events[-1:] if isinstance(command, c.CreateMessage) else events  # others add some, too
+    found = [event.data for event in ends if event.type in types]
+    return any(field is None or getattr(data, field) == command.target for data in found)  # type: ignore[attr-defined]

@@ -23,12 +23,15 @@ from eventstore.conversing.assistants import assistant_for_run
 from eventstore.conversing.forking import decide_fork
 from eventstore.core import ids
 from eventstore.core.events import Decided, Event, StreamKey
+from eventstore.errors import IdempotencyConflict
 from eventstore.projections.folding import fold_on, fold_thread
-from eventstore.projections.indexes import ContentIndex
+from eventstore.projections.indexes import ContentIndex, forget_messages
 from eventstore.projections.rebuild import bring_up_to_date
 from eventstore.projections.stored_thread import StoredThread, write_rows
 from eventstore.projections.tombstones import refuse_purged
 from eventstore.storage.append import AppendRequest, Log
+from eventstore.storage.erasing import erase_content
+from eventstore.storage.interning import find_tenant
 from eventstore.storage.transaction import Transaction
 
 __all__ = ["Guards", "ThreadDeciding"]
@@ -50,8 +53,10 @@ _VIEWS_KEPT = 4_096
 class ThreadDeciding:
     """Keeps ``storage.append.Deciding`` for the category ``thread``."""
 
-    looks_elsewhere: frozenset[type[Any]] = frozenset({c.ForkThread, c.CreateRun, c.CopyPrefix})
-    """A fork reads its source, a run its assistant."""
+    looks_elsewhere: frozenset[type[Any]] = frozenset(
+        {c.ForkThread, c.CreateRun, c.CopyPrefix, c.EraseContent}
+    )
+    """A fork reads its source, a run its assistant, an erasure the log."""
 
     def __init__(self, tx: Transaction, log: Log) -> None:
         self._tx = tx
@@ -63,6 +68,7 @@ class ThreadDeciding:
         self._own: set[StreamKey] = set()
         """Threads asked for in this transaction: what they know of their sources is of now. What
         was kept of a source from an earlier one does not hold: it may have been purged since."""
+        self._erased: list[tuple[StreamKey, e.ContentErased]] = []
 
     def _view(self, stream: StreamKey) -> StoredThread:
         view = self._views.get(stream)
@@ -112,6 +118,8 @@ class ThreadDeciding:
         self._written[stream] = view
         if event.content is not None:
             self._index.see(stream, event)
+        if event.type == "ContentErased":
+            self._erased.append((stream, event.data))
         if event.type == "ThreadForked" and view.thread is not None:
             self._index.inherit(stream, thread_details(view, view.thread)[1])
 
@@ -119,7 +127,11 @@ class ThreadDeciding:
         return results.of(self._view(request.stream), command, events)
 
     def repeated(self, request: AppendRequest, command: c.Command, first: int, last: int) -> Any:  # noqa: ANN401
-        """Rebuild what the caller got first from the events up to then; never a stored copy."""
+        """Rebuild what the caller got first from the events up to then; never a stored copy.
+
+        Raises:
+            IdempotencyConflict: its digest was erased, and the events tell of another command.
+        """
         stream = request.stream
         state = self._past.get(stream)
         if state is None or state.version != first - 1:  # else: the next command of a batch
@@ -128,15 +140,18 @@ class ThreadDeciding:
             state = fold_on(self._tx, self._log, stream, state, until=last)
         self._past[stream] = state
         events = [state.event(version) for version in range(first, last + 1)]
+        if not results.may_come_of(command, events):
+            raise IdempotencyConflict(stream.text, request.key or "")
         return results.of(state, command, events)
 
     def mark(self, request: AppendRequest) -> Any:  # noqa: ANN401
-        return self._view(request.stream).mark(), self._index.mark()
+        return self._view(request.stream).mark(), self._index.mark(), len(self._erased)
 
     def back_to(self, request: AppendRequest, mark: Any) -> None:  # noqa: ANN401
-        view, index = mark
+        view, index, erased = mark
         self._view(request.stream).back_to(view)
         self._index.back_to(index)
+        del self._erased[erased:]
 
     def summary(self, stream: StreamKey) -> bytes | None:
         """Return the thread's head: it moves with every message, as the stream's does."""
@@ -148,8 +163,18 @@ class ThreadDeciding:
         write_rows(self._tx, rows)
         self._written.clear()
         self._index.write(self._tx)
+        for stream, erased in self._erased:
+            self._erase(stream, erased)
+        self._erased.clear()
         if len(self._views) > _VIEWS_KEPT:
             self._views.clear()
+
+    def _erase(self, stream: StreamKey, erased: e.ContentErased) -> None:
+        """Do what an event says, after it was written: no event says so and is wrong."""
+        erase_content(self._tx, stream, erased.versions)
+        tenant = find_tenant(self._tx, stream.tenant)
+        assert tenant is not None  # noqa: S101 (the event interned it)
+        forget_messages(self._tx, tenant, stream.id, (erased.message_id, *erased.also))
 
 
 def _with_reason(decided: Sequence[Decided], reason: str) -> list[Decided]:

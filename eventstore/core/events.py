@@ -28,6 +28,7 @@ __all__ = [
     "Position",
     "RecordedEvent",
     "StreamKey",
+    "Trace",
     "instant",
     "microseconds",
 ]
@@ -105,6 +106,21 @@ class Event(NamedTuple):
     actor: str | None
     subject: bytes | None = None
     """Whose data the content is; None means the stream's own subject."""
+
+    @property
+    def trace(self) -> Trace:
+        """What is left of it without its content."""
+        return Trace(self.version, self.type, self.data, self.content is not None)
+
+
+class Trace(NamedTuple):
+    """One event without its content: what is left of it for ever."""
+
+    version: int
+    type: str
+    data: Any
+    has_content: bool
+    """There is content, and it was not erased."""
 
 
 class Position(NamedTuple):

@@ -20,7 +20,7 @@ from eventstore.errors import StoreClosed, StoreUnavailable
 from eventstore.execution import forks
 from eventstore.execution.async_queue import AsyncQueue
 from eventstore.execution.connections import Connections
-from eventstore.execution.database import POSTPONED, Database
+from eventstore.execution.database import POSTPONED, Database, Left
 from eventstore.execution.owned import act_within_async
 from eventstore.execution.retrying import ALONE_MAX, finished, too_many_wait
 from eventstore.execution.settings import Settings
@@ -221,6 +221,11 @@ class AsyncUrlExecutor:
     async def read_async(self, look: Callable[[Any], T]) -> T:
         """Run a function on one snapshot."""
         return await (await self._here()).read(look)
+
+    async def wipe_async(self) -> Sequence[Left]:
+        """Return what is left of what was overwritten: no connection can help there."""
+        await self._here()
+        return self._within.wipe(lambda _: None)
 
     async def within_async(self, connection: Any, act: Callable[[Any], T]) -> T:  # noqa: ANN401
         """Run a function inside a transaction that the application has open."""

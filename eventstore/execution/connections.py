@@ -21,7 +21,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import PoolProxiedConnection
 
 from eventstore.errors import StoreBusy, StoreUnavailable
-from eventstore.execution.database import Database
+from eventstore.execution.database import Database, Left, not_wiped
 from eventstore.execution.retrying import tried_again
 
 __all__ = ["Connections"]
@@ -232,6 +232,23 @@ class Connections:
             if self._database.is_lost(pooled.driver_connection):
                 pooled.invalidate()
             pooled.close()
+
+    def wipe(self) -> Sequence[Left]:
+        """Leave nothing of what was overwritten in the files; return what is left."""
+        try:
+            if self._single:
+                return self._wiped(self._driver)
+            with self._pooled() as pooled:
+                return self._wiped(pooled.driver_connection)
+        except (StoreUnavailable, StoreBusy) as error:
+            return not_wiped(error)
+
+    def _wiped(self, driver: Any) -> Sequence[Left]:  # noqa: ANN401
+        try:
+            self._roll_back(driver)  # what an interrupted or failed rollback left open
+            return self._database.wipe(lambda sql: driver.execute(sql).fetchone())
+        except self._database.driver_errors as error:
+            raise self._database.translated(error) from error
 
     def _look(self, driver: Any, look: Callable[[Any], T]) -> T:  # noqa: ANN401
         tx = self._database.on_driver(driver)

@@ -5,16 +5,31 @@ Execution never imports the SQL: ``storage`` has one class a database that keeps
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any, Final, Protocol
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final, Protocol, TypeAlias
 
 from sqlalchemy import Connection
 
-__all__ = ["POSTPONED", "Database"]
+from eventstore.errors import StoreBusy, StoreUnavailable
+
+__all__ = ["POSTPONED", "Database", "Left", "not_wiped"]
 
 POSTPONED: Final = object()
 """The outcome of a request that was not looked at, because another transaction has its stream. It
 is performed alone, on a connection of its own, so that those behind it need not wait."""
+
+
+Left: TypeAlias = tuple[str, bool]
+"""Where text that was overwritten may still stand, and whether trying again can help."""
+
+
+def not_wiped(error: StoreUnavailable | StoreBusy) -> list[Left]:
+    """Return what is left where wiping failed: told, not raised, for what it follows has happened.
+
+    Its error would say that nothing was written.
+    """
+    code = getattr(error, "reason", "busy")
+    return [(f"the write-ahead log, which could not be cut off ({code})", True)]
 
 
 class Database(Protocol):
@@ -77,6 +92,12 @@ class Database(Protocol):
 
     async def listen(self, driver: Any, heard: Callable[[], None]) -> None:  # noqa: ANN401
         """Do the same in a task, with an async driver; returns when the connection was lost."""
+
+    def wipe(self, ask: Callable[[str], Any]) -> Sequence[Left]:
+        """Leave nothing of what was overwritten and committed; return what is left, and where.
+
+        ``ask`` executes a statement outside of any transaction and returns its first row.
+        """
 
     def committed(self, tx: Any) -> None:  # noqa: ANN401
         """Hear that a transaction has committed."""

@@ -31,7 +31,7 @@ from eventstore.errors import (
 )
 from eventstore.execution import forks
 from eventstore.execution.async_queue import AsyncQueue
-from eventstore.execution.database import POSTPONED, Database
+from eventstore.execution.database import POSTPONED, Database, Left, not_wiped
 from eventstore.execution.retrying import finished, tried_again, tried_again_async
 from eventstore.execution.settings import Settings
 from eventstore.execution.shared_writer import SharedWriter
@@ -115,6 +115,16 @@ class _Owned:
         self._database.committed(tx)
         return found
 
+    def _wipe_on(self, connection: Connection) -> Sequence[Left]:
+        try:
+            self._database.begin_on(connection, write=None)
+            return self._database.wipe(lambda sql: connection.exec_driver_sql(sql).fetchone())
+        except self._database.driver_errors as error:
+            raise self._database.translated(error) from error
+        finally:
+            with suppress(DBAPIError):
+                connection.rollback()
+
     def _migrate_on(self, connection: Connection) -> None:
         try:
             self._database.check(connection)
@@ -166,6 +176,15 @@ class OwnedEngine(_Owned):
         self._ready()
         with self._single, self._connected() as connection:
             return self._read_on(connection, look)
+
+    def wipe(self) -> Sequence[Left]:
+        """Leave nothing of what was overwritten in the files; return what is left."""
+        self._ready()
+        try:
+            with self._single, self._connected() as connection:
+                return self._wipe_on(connection)
+        except (StoreUnavailable, StoreBusy) as error:
+            return not_wiped(error)
 
     @contextmanager
     def _connected(self) -> Iterator[Connection]:
@@ -248,6 +267,15 @@ class OwnedAsyncEngine(_Owned):
         self._ready_here()
         async with self._single, self._connected() as connection:
             return await connection.run_sync(self._read_on, look)
+
+    async def wipe_async(self) -> Sequence[Left]:
+        """Leave nothing of what was overwritten in the files; return what is left."""
+        self._ready_here()
+        try:
+            async with self._single, self._connected() as connection:
+                return await connection.run_sync(self._wipe_on)
+        except (StoreUnavailable, StoreBusy) as error:
+            return not_wiped(error)
 
     @asynccontextmanager
     async def _connected(self) -> AsyncIterator[AsyncConnection]:

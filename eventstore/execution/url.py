@@ -14,6 +14,7 @@ import threading
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
+from functools import partial
 from typing import Any, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
@@ -22,7 +23,7 @@ from sqlalchemy.pool import QueuePool, StaticPool
 from eventstore.errors import StoreClosed, StoreUnavailable
 from eventstore.execution import forks
 from eventstore.execution.connections import Connections
-from eventstore.execution.database import POSTPONED, Database
+from eventstore.execution.database import POSTPONED, Database, Left
 from eventstore.execution.owned import act_within, act_within_async
 from eventstore.execution.retrying import ALONE_MAX, finished, too_many_wait
 from eventstore.execution.settings import Settings
@@ -196,12 +197,29 @@ class UrlExecutor:
     async def read_async(self, look: Callable[[Any], T]) -> T:
         """Do the same for a task, in a reader's thread."""
         self._ready()
+        return await self._in_readers(partial(self._read, look))
+
+    async def _in_readers(self, act: Callable[[], T]) -> T:
         loop = asyncio.get_running_loop()
         try:
-            found = loop.run_in_executor(self._readers, self._read, look)
+            found = loop.run_in_executor(self._readers, act)
         except RuntimeError:  # shut down since we looked
             raise StoreClosed from None
         return await found
+
+    def wipe(self) -> Sequence[Left]:
+        """Leave nothing of what was overwritten in the files; return what is left."""
+        self._ready()
+        return self._wipe()
+
+    def _wipe(self) -> Sequence[Left]:
+        with self._passage, self._single:
+            return self._connections.wipe()
+
+    async def wipe_async(self) -> Sequence[Left]:
+        """Do the same for a task, in a reader's thread."""
+        self._ready()
+        return await self._in_readers(self._wipe)
 
     # -- on the application's own connection -----------------------------------------------------
 

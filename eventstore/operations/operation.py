@@ -13,6 +13,7 @@ from eventstore.core import codec, expectations, ids
 from eventstore.core.events import StreamKey
 from eventstore.core.json_values import check_name, check_text
 from eventstore.errors import InvalidInput
+from eventstore.execution.database import Left
 from eventstore.operations.metering import Meter
 from eventstore.projections.catch_up.definition import Registry
 from eventstore.storage.append import AppendRequest, Log, digested_command
@@ -27,6 +28,7 @@ __all__ = [
     "Read",
     "Scope",
     "Walk",
+    "Wipe",
     "Write",
     "WriteOptions",
     "to_thread",
@@ -83,7 +85,10 @@ _NOBODY: Final = (None, None, None)
 
 
 class Maintenance(NamedTuple):
-    """A function over the transaction, for the writer: work on tables, or on several streams."""
+    """A function over the transaction, for the writer: work on tables, or on several streams.
+
+    If it appends it returns an ``Appended``.
+    """
 
     act: Callable[[Transaction], Any]
     """Returns what the caller gets; or an ``Appended``, if it appended events."""
@@ -91,6 +96,13 @@ class Maintenance(NamedTuple):
     """It changes no row that the writer may have kept from an earlier transaction."""
     alone: bool = False
     """It is performed by itself where appends would otherwise wait for it, or it for them."""
+
+
+class Wipe(NamedTuple, Generic[T]):
+    """Outside of any transaction: leave nothing in the files of what was overwritten."""
+
+    told: Callable[[Sequence[Left]], T]
+    """What to make of what is left all the same."""
 
 
 class Write(NamedTuple, Generic[T]):
@@ -117,7 +129,10 @@ class Walk(NamedTuple, Generic[T]):
 
     first: Any
     """Where it starts."""
-    page: Callable[[Any], Read[tuple[list[T], Any]] | Write[tuple[list[T], Any]]]
+    page: Callable[
+        [Any],
+        Read[tuple[list[T], Any]] | Write[tuple[list[T], Any]] | Wipe[tuple[list[T], Any]],
+    ]
     """From a place to what gives its items and the next place, None at the end."""
 
 

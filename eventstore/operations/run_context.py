@@ -41,7 +41,8 @@ def context(
 
     ``last_messages`` keeps the newest; ``leave_out`` names messages to skip. Hand the context to
     ``runs.steps.start`` to record what the step saw. With ``step_id`` the list that a recorded step
-    saw is rebuilt from the events, and ``verified`` says whether it equals what was recorded.
+    saw is rebuilt from the events, and ``verified`` says whether it equals what was recorded: None
+    if nothing was, or if something it saw was erased since.
 
     Raises:
         ThreadNotFound, RunNotFound, InvalidInput.
@@ -128,7 +129,8 @@ def _rebuilt(
         rows = paths.window(state, end.place, paths.Window(first, end.place.depth))
         messages = [message_value(state, row) for row in rows if row.message_id not in left_out]
     verified = None
-    if seen.digest is not None and seen.salt is not None:
+    whole = not any(message.erased for message in messages)
+    if seen.digest is not None and seen.salt is not None and whole:
         verified = context_digest(seen.salt, messages) == seen.digest
     return RunContext(
         thread_id=ids.show(ids.THREAD, view.thread_id),

@@ -6,7 +6,7 @@ the external ids of messages. Both hold what can be personal, so erasure deletes
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from typing import Any, Final, TypeAlias
 
@@ -20,6 +20,7 @@ __all__ = [
     "ContentIndex",
     "clear_indexes",
     "find_external_id",
+    "forget_messages",
     "indexed",
     "metadata_text",
     "stored_entries",
@@ -32,6 +33,7 @@ _NAMES: Final = "SELECT external_id, message FROM {external_ids} WHERE tenant = 
 _NAMED: Final = ("tenant", "thread", "external_id", "message")
 _NAME: Final = Insert("external_ids", _NAMED, conflict=_NAMED)
 _FORGET: Final = "DELETE FROM {external_ids} WHERE tenant = ? AND thread = ?"
+_FORGET_MESSAGE: Final = f"{_FORGET} AND message = ?"
 _FIND: Final = (
     "SELECT message FROM {external_ids} WHERE tenant = ? AND thread = ? AND external_id = ?"
     " ORDER BY message DESC"
@@ -145,6 +147,12 @@ def clear_indexes(tx: Transaction, tenant: int, thread: bytes) -> None:
     """Delete what is indexed of a thread."""
     tx.run(_CLEAR, (tenant, thread))
     tx.run(_FORGET, (tenant, thread))
+
+
+def forget_messages(tx: Transaction, tenant: int, thread: bytes, messages: Iterable[bytes]) -> None:
+    """Delete what messages of a thread are found by: it was erased."""
+    for message_id in messages:
+        tx.run(_FORGET_MESSAGE, (tenant, thread, message_id))
 
 
 def find_external_id(tx: Transaction, tenant: int, thread: bytes, external_id: str) -> list[bytes]:

@@ -38,7 +38,7 @@ from eventstore.conversation.rows import (
 from eventstore.conversation.run_lifecycle import TERMINAL
 from eventstore.conversation.view import Told
 from eventstore.core import ids
-from eventstore.core.events import Event, StreamKey
+from eventstore.core.events import Event, StreamKey, Trace
 from eventstore.errors import BrokenChain
 from eventstore.projections.inherited import Inherited
 from eventstore.projections.marks import COPIES, LABELS, TOUCHES
@@ -104,6 +104,8 @@ class StoredThread:
         self.thread_id = thread_id
         self._changed: dict[tuple[type[Any], Any], Any] = {}
         self._stored: ThreadRow | None = None
+        self._erased: frozenset[int] = frozenset()
+        """Versions whose content goes when what was changed here is written."""
         self._forget()
 
     def _forget(self) -> None:
@@ -282,7 +284,16 @@ class StoredThread:
             if stored is None:
                 raise BrokenChain(stream.text, version, "the event is missing")
             event = self._events[version] = read.as_event(self._log, stored)
-        return event
+        return event._replace(content=None) if version in self._erased else event
+
+    def traces(self) -> Sequence[Trace]:
+        """Return every event of this thread without content, as it is once this is written."""
+        stream = StreamKey(self._tenant_name, ids.THREAD, self.thread_id)
+        found = read.traces(self._tx, self._log, stream)
+        for version in range(len(found) + 1, 1 + max(self._events, default=0)):
+            found.append(self._events[version].trace)  # of this transaction
+        erased = self._erased
+        return [t._replace(has_content=False) if t.version in erased else t for t in found]
 
     def copies_of(self, subject_id: bytes) -> Sequence[Told]:
         """Return what this fork's own events hold of something that it inherited."""
@@ -362,6 +373,8 @@ class StoredThread:
     def put(self, event: Event, rows: Iterable[Row]) -> None:
         """Lay the rows that an event changed over what was read."""
         self._events[event.version] = event
+        if event.type == "ContentErased":
+            self._erased |= {*event.data.versions}
         for row in rows:
             kind = type(row)
             key = ROW_TABLES[kind][1](row)
@@ -379,11 +392,11 @@ class StoredThread:
 
     def mark(self) -> Any:  # noqa: ANN401 (opaque)
         """Remember what was changed so far."""
-        return dict(self._changed), dict(self._events)
+        return dict(self._changed), dict(self._events), self._erased
 
     def back_to(self, mark: Any) -> None:  # noqa: ANN401
         """Forget what was changed since a mark."""
-        changed, events = mark
+        changed, events, self._erased = mark
         self._changed = dict(changed)
         self._forget()
         self._events = dict(events)  # those of this batch are not in the log yet
@@ -409,6 +422,7 @@ class StoredThread:
             self._forget()
         self._events.clear()
         self._copies.clear()
+        self._erased = frozenset()
         return rows
 
     def prefetch(self, stretch: tree.Range) -> None:

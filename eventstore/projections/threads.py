@@ -10,7 +10,7 @@ from eventstore.core import ids
 from eventstore.projections.row_table import RowTable
 from eventstore.storage.transaction import Transaction
 
-__all__ = ["THREADS", "move_head"]
+__all__ = ["THREADS", "forks_of", "move_head"]
 
 
 def _encode(row: ThreadRow) -> tuple[Any, ...]:
@@ -97,6 +97,14 @@ THREADS: Final = RowTable[ThreadRow](
 _MOVE: Final = (
     f"UPDATE {{streams}} SET summary = ? WHERE tenant = ? AND category = {_CATEGORY} AND stream = ?"
 )
+
+
+_FORKS: Final = "SELECT thread FROM {threads} WHERE tenant = ? AND fork_thread = ? ORDER BY thread"
+
+
+def forks_of(tx: Transaction, tenant: int, thread: bytes) -> list[bytes]:
+    """Return the threads that were forked from a thread, deleted ones too."""
+    return [bytes(row[0]) for row in tx.all(_FORKS, (tenant, thread))]
 
 
 def move_head(tx: Transaction, tenant: int, row: ThreadRow) -> None:

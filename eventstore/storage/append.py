@@ -112,7 +112,11 @@ class Deciding(Protocol):
         """Return what the caller gets for a command."""
 
     def repeated(self, request: AppendRequest, command: Any, first: int, last: int) -> Any:  # noqa: ANN401
-        """Return what the caller got when the command wrote the versions first..last."""
+        """Return what the caller got when the command wrote the versions first..last.
+
+        Raises:
+            IdempotencyConflict: it was another command that did.
+        """
 
     def mark(self, request: AppendRequest) -> Any:  # noqa: ANN401
         """Remember the state of one stream."""
@@ -403,12 +407,15 @@ class _Batch:
         return known
 
     def _repeat(self, request: AppendRequest, deciding: Deciding, known: Sequence[Any]) -> Outcome:
-        salt, digest, first, last, ends = known
-        if digest != _digest(salt, request.digested):
+        salt, digest, first, last, kept = known
+        ends = _ends(kept, last)
+        # No digest: it went with the content it was made of, and the deciding looks for itself.
+        same = not digest or digest == _digest(salt, request.digested)
+        if not same or len(ends) != len(request.commands):
             raise IdempotencyConflict(request.stream.text, request.key or "")
         self._write()  # the first try may be in this very batch, and is read back
         results = []
-        for command, end in zip(request.commands, _ends(ends, last), strict=True):
+        for command, end in zip(request.commands, ends, strict=True):
             results.append(deciding.repeated(request, command, first, end))
             first = end + 1
         return Appended(results if len(results) > 1 else results[0], last, ())

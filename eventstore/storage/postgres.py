@@ -8,7 +8,7 @@ REPEATABLE READ: one snapshot for the rows of a thread and the events behind the
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 from sqlalchemy import Connection
@@ -179,6 +179,13 @@ class PostgresDatabase:
         await driver.add_listener(self._naming.plain(CHANNEL), lambda *_: heard())
         heard()
         await lost.wait()
+
+    def wipe(self, ask: Callable[[str], Any]) -> Sequence[tuple[str, bool]]:  # noqa: ARG002 (nothing helps)
+        """Return what no client of the server wipes away by the way."""
+        return (
+            ("dead rows of the tables and their indexes: until VACUUM FULL", False),
+            ("the server's WAL, replicas and backups: as long as they are kept", False),
+        )
 
     def committed(self, tx: Transaction) -> None:
         """Keep what a transaction interned, now that it is durable (or only read)."""

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from eventstore.core import codec
-from eventstore.core.events import Event, Position, StreamKey
+from eventstore.core.events import Event, Position, StreamKey, Trace
 from eventstore.storage.append import Log
 from eventstore.storage.interning import category_name, find_category, find_tenant, tenant_name
 from eventstore.storage.transaction import Transaction
@@ -29,6 +29,7 @@ __all__ = [
     "iterate_stream",
     "read_all",
     "read_stream",
+    "traces",
     "version_at_time",
 ]
 
@@ -61,6 +62,10 @@ _FORWARDS = f"{_OF_STREAM} AND version > ? AND version <= ? ORDER BY version LIM
 _OF_TYPE = f"{_OF_STREAM} AND type = ? AND version > ? ORDER BY version LIMIT ?"
 _BACKWARDS = f"{_OF_STREAM} AND version > ? AND version <= ? ORDER BY version DESC LIMIT ?"
 _ALL = f"SELECT {_COLUMNS}, category, stream, tenant FROM {{events}}"
+_TRACES = (
+    "SELECT version, type, schema_version, data, content IS NOT NULL FROM {events}"
+    " WHERE tenant = ? AND category = ? AND stream = ? ORDER BY version"
+)
 _HEAD = "SELECT version FROM {streams} WHERE tenant = ? AND category = ? AND stream = ?"
 _HEAD_HASH = _HEAD.replace("SELECT version", "SELECT version, hash")
 _TIME = (
@@ -223,6 +228,24 @@ def _selected(tx: Transaction, only: Filter) -> tuple[list[str], list[Any]] | No
         conditions.append(f"type IN ({', '.join('?' * len(only.types))})")
         parameters += only.types
     return conditions, parameters
+
+
+def traces(tx: Transaction, log: Log, stream: StreamKey) -> list[Trace]:
+    """Return every event of a stream of a built-in category, in order, without content.
+
+    Raises:
+        UnknownEventType, UndecodableEvent: never skipped.
+    """
+    place = _place(tx, stream)
+    if place is None:
+        return []
+    catalogue, found = log.catalogues[stream.category], []
+    for version, kind, schema_version, data, there in tx.all(_TRACES, place):
+        decoded, _ = catalogue.decode(
+            stream, version, kind, schema_version=schema_version, data=data, content=None
+        )
+        found.append(Trace(version, kind, decoded, bool(there)))
+    return found
 
 
 def version_at_time(tx: Transaction, stream: StreamKey, moment_us: int) -> int:

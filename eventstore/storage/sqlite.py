@@ -50,6 +50,9 @@ _CHECKPOINT_PAGES: Final = 4_000
 """Pages of log (16 MB) after which they are copied into the database; SQLite's own is 1,000.
 Writers of many threads dirty the same pages again and again, and each copying costs two syncs."""
 
+_WIPE_PATIENCE_MS: Final = 1_000
+"""How long cutting off the log waits for readers, while it holds up writers."""
+
 _log = logging.getLogger("eventstore.sqlite")
 
 
@@ -338,6 +341,24 @@ class SqliteDatabase:
     async def listen(self, driver: Any, heard: Callable[[], None]) -> None:  # noqa: ANN401
         """Never called: SQLite has no driver that waits without a thread."""
         raise NotImplementedError
+
+    def wipe(self, ask: Callable[[str], Any]) -> list[tuple[str, bool]]:
+        """Copy the write-ahead log into the database and cut it off: it holds older pages.
+
+        Whoever reads or writes meanwhile keeps it from that.
+        """
+        left = []
+        (patience_ms,) = ask("PRAGMA busy_timeout")
+        ask(f"PRAGMA busy_timeout = {_WIPE_PATIENCE_MS}")
+        try:
+            (busy, _, __) = ask("PRAGMA wal_checkpoint(TRUNCATE)")
+        finally:
+            ask(f"PRAGMA busy_timeout = {patience_ms}")
+        if busy:
+            left.append(("the write-ahead log, which somebody reads or writes", True))
+        if ask("PRAGMA secure_delete") != (1,):
+            left.append(("free pages, as secure_delete is not ON: until VACUUM", False))
+        return left
 
     def committed(self, tx: Transaction) -> None:
         """Keep what a transaction interned, now that it is durable (or only read)."""

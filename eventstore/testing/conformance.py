@@ -37,6 +37,7 @@ from eventstore.errors import (
     WrongExpectedHead,
     WrongExpectedVersion,
 )
+from eventstore.testing.erasure_conformance import ErasureSuite
 
 __all__ = ["ConformanceSuite", "blocking", "within"]
 
@@ -160,7 +161,7 @@ def _kind(act: Callable[[], Any]) -> str:
     return ""
 
 
-class ConformanceSuite:
+class ConformanceSuite(ErasureSuite):
     """Subclass it and override :meth:`opened`."""
 
     lasting = True

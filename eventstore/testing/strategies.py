@@ -260,6 +260,11 @@ class _Drawing:
             ]
         )
 
+    def erase(self) -> c.Command:
+        options: list[tuple[c.Included, ...]] = [(), (), ("edits",), ("run",), ("edits", "run")]
+        include = self.one_of(options)
+        return c.EraseContent(targets=(self.message(),), include=include)
+
     def begin_run(self) -> c.Command:
         self.runs += 1
         return c.CreateRun(
@@ -326,10 +331,14 @@ _WEIGHTS: Final[Mapping[str, int]] = {
 
 
 def command_sequences(
-    min_size: int = 1, max_size: int = 30, *, first: int = 0
+    min_size: int = 1, max_size: int = 30, *, first: int = 0, erasing: bool = False
 ) -> st.SearchStrategy[list[c.Command]]:
-    """Commands to one thread that exists, in order; numbers of ids start at ``first``."""
-    kinds = [kind for kind, weight in _WEIGHTS.items() for _ in range(weight)]
+    """Commands to one thread that exists, in order; numbers of ids start at ``first``.
+
+    With ``erasing`` some of them erase what was said.
+    """
+    weights = {**_WEIGHTS, "erase": 2 * erasing}
+    kinds = [kind for kind, weight in weights.items() for _ in range(weight)]
 
     @st.composite
     def sequence(draw: Callable[[st.SearchStrategy[Any]], Any]) -> list[c.Command]:

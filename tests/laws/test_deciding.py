@@ -6,6 +6,7 @@ other commands share the transaction.
 """
 
 import re
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -23,7 +24,8 @@ from eventstore.testing.strategies import command_sequences, message_id
 from tests.laws.examples import of_a_law
 
 MINTED = re.compile(f"msg_(?!{message_id(0).hex()[:16]})[0-9a-f]{{32}}")
-PROBES = command_sequences(1, 20, first=1000)
+erasing = partial(command_sequences, erasing=True)
+PROBES = erasing(1, 20, first=1000)
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +72,7 @@ def decided_twice(store, thread, commands):
 
 
 @of_a_law
-@given(history=command_sequences(10, 40), probes=PROBES)
+@given(history=erasing(10, 40), probes=PROBES)
 def test_rows_and_fold_lead_to_the_same_events(store, history, probes):
     thread = store.threads.create()
     for command in history:
@@ -81,9 +83,9 @@ def test_rows_and_fold_lead_to_the_same_events(store, history, probes):
 
 @of_a_law
 @given(
-    history=command_sequences(10, 25),
-    inside=command_sequences(1, 15),
-    later=command_sequences(1, 15, first=500),
+    history=erasing(10, 25),
+    inside=erasing(1, 15),
+    later=erasing(1, 15, first=500),
     probes=PROBES,
 )
 def test_so_they_do_in_a_fork_of_a_fork(store, history, inside, later, probes):
@@ -114,7 +116,7 @@ def recorded(store, thread):
 
 
 @of_a_law
-@given(commands=command_sequences(64, 64))
+@given(commands=erasing(64, 64))
 def test_64_commands_in_one_batch_give_the_events_of_64_appends(commands):
     with ConversationStore.open("sqlite://", sources=fixed_sources()) as store:
         thread = store.threads.create()
@@ -133,7 +135,7 @@ def test_64_commands_in_one_batch_give_the_events_of_64_appends(commands):
 
 
 @of_a_law
-@given(commands=command_sequences(64, 64))
+@given(commands=erasing(64, 64))
 def test_so_do_all_that_are_taken_in_one_request(commands):
     with ConversationStore.open("sqlite://", sources=fixed_sources()) as store:
         thread = store.threads.create()

@@ -98,6 +98,7 @@ def full_life(store: ConversationStore) -> list[str]:  # noqa: PLR0915 (a life i
     store.threads.delete(second.id)
     store.threads.restore(second.id)
     acting = store.acting(actor="user_1", correlation_id="request_1", causation_id="evt_1")
+    store.audit.erase(one, removed.id, reason="asked for", actor="user_2")
     acting.events.append(
         INVOICE,
         [{"type": "Sent", "data": {"total": 5}, "content": {"to": "Ann"}}, {"type": "Paid"}],

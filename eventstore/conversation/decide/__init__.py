@@ -2,7 +2,8 @@
 
 Pure: everything looked at comes through the :class:`~eventstore.conversation.view.ThreadView`,
 fresh ids through ``new_id``. A refusal raises before anything is written. One file a noun:
-``threads``, ``messages``, ``branches``, ``runs``, ``queue`` (who waits while a run is busy).
+``threads``, ``messages``, ``branches``, ``runs``, ``queue`` (who waits while a run is busy),
+``erasing``.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias
 
 from eventstore.conversation import commands as c
-from eventstore.conversation.decide import branches, messages, runs, steps, threads
+from eventstore.conversation.decide import branches, erasing, messages, runs, steps, threads
 from eventstore.conversation.decide.common import NewId, check_expected_head
 from eventstore.conversation.view import ThreadView
 from eventstore.core.events import Decided
@@ -61,4 +62,5 @@ _DECIDERS: Final[Mapping[type[c.Command], _Decider]] = {
     c.StartStep: steps.start,
     c.CompleteStep: steps.complete,
     c.FailStep: steps.fail,
+    c.EraseContent: erasing.erase,
 }

@@ -1,0 +1,200 @@
+"""Erasing a message's content, in its thread and in the forks that inherit it, in one transaction.
+
+Called by ``operations/erasing.py`` with an open transaction. What goes is decided in
+``conversation/decide/erasing.py``, once for each thread; each thread gets one ``ContentErased``,
+and its content goes when that event is written (``conversing/threads.py``). Here the threads are
+found, and the **certificate** is made: from the log, so that asking again gives the same.
+
+Forks are taken from the source downwards, each one's head before its forks are looked for. Whoever
+makes a fork takes the source's head, so none can appear that was not seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Literal, NamedTuple
+
+from pydantic import BaseModel, ConfigDict
+
+from eventstore.conversation.commands import EraseContent
+from eventstore.conversation.decide.erasing import about, reach
+from eventstore.conversing.threads import Guards
+from eventstore.core import ids
+from eventstore.core.events import Position, StreamKey, instant
+from eventstore.errors import BrokenChain
+from eventstore.projections.catch_up.generations import generations
+from eventstore.projections.rebuild import bring_up_to_date
+from eventstore.projections.stored_thread import StoredThread
+from eventstore.projections.threads import forks_of
+from eventstore.storage import read
+from eventstore.storage.append import Appended, AppendRequest, Failed, Log, append_many
+from eventstore.storage.erasing import hold
+from eventstore.storage.interning import find_tenant
+from eventstore.storage.transaction import Transaction
+
+__all__ = ["ContentCopy", "ErasedEvent", "Erasure", "erase"]
+
+
+class ErasedEvent(NamedTuple):
+    """An event that lost its content."""
+
+    stream_id: str
+    version: int
+
+
+class ContentCopy(NamedTuple):
+    """What may hold a copy of the words, and was not erased."""
+
+    kind: Literal["edit", "run"]
+    """``"edit"``: a message made by editing or regenerating, or the one it was made from."""
+    thread_id: str
+    id: str
+
+
+class Erasure(BaseModel):
+    """The certificate of an erasure: what is gone, and what is not.
+
+    It is made from the log, so erasing again gives it again, as things stand then.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    thread_id: str
+    message_id: str
+    version: int
+    """Of the thread."""
+    erased_at: datetime
+    """When content of the message was last erased."""
+    actor: str | None
+    """Who asked for it."""
+    erased: tuple[ErasedEvent, ...]
+    """Every event whose content is gone, in the thread and in its forks."""
+    copies: tuple[ContentCopy, ...]
+    """What may hold the words, too; ``include=`` takes it, except where it is another thread's."""
+    remains: tuple[str, ...] = ()
+    """Where on disk the bytes may still stand; empty: they are gone from the database's files."""
+    pending: bool = False
+    """Some of that goes by itself or with time: erase the same message again to finish it."""
+
+
+def erase(tx: Transaction, log: Log, request: AppendRequest) -> Appended:
+    """Perform the request for an ``EraseContent``, in its thread and in the forks.
+
+    Raises:
+        ConversationStoreError: why it was turned away; then the transaction must be rolled back.
+    """
+    requests = _in_every_thread(tx, log, request)
+    positions: list[Position] = []
+    outcomes = append_many(tx, requests, log)
+    for outcome in outcomes:
+        if isinstance(outcome, Failed):
+            raise outcome.error
+        if isinstance(outcome, Appended):  # always: nobody was left waiting
+            positions += outcome.positions
+    return Appended(_certificate(tx, log, requests), 0, tuple(positions))
+
+
+def _in_every_thread(tx: Transaction, log: Log, request: AppendRequest) -> list[AppendRequest]:
+    """Return the request, and one for each fork that inherits a message it takes."""
+    requests, waiting = [], [request]
+    while waiting:
+        one = waiting.pop(0)
+        hold(tx, one.stream)
+        requests.append(one)
+        view = _view(tx, log, one.stream)
+        tenant = find_tenant(tx, one.stream.tenant)
+        if view.thread is None or tenant is None:
+            continue  # deciding says so
+        [command] = one.commands
+        taken = reach(view, command, view.traces()).messages
+        for fork_id in forks_of(tx, tenant, one.stream.id):
+            fork = one.stream._replace(id=fork_id)
+            inherited = tuple(key for key in taken if _inherits(_view(tx, log, fork), key))
+            if inherited:
+                waiting.append(_request_to_fork(request, fork, inherited))
+    return requests
+
+
+def _request_to_fork(
+    request: AppendRequest, fork: StreamKey, inherited: tuple[bytes, ...]
+) -> AppendRequest:
+    [command] = request.commands
+    reason = None if request.options is None else request.options.reason
+    return AppendRequest(
+        fork,
+        (EraseContent(targets=inherited, include=command.include, source_id=request.stream.id),),
+        metadata=request.metadata,
+        actor=request.actor,
+        options=Guards(reason=reason),
+    )
+
+
+def _view(tx: Transaction, log: Log, stream: StreamKey) -> StoredThread:
+    view = StoredThread(tx, log, stream.tenant, stream.id)
+    if view.thread is not None and bring_up_to_date(tx, log, stream, view.thread):
+        view = StoredThread(tx, log, stream.tenant, stream.id)
+    return view
+
+
+def _inherits(view: StoredThread, message_id: bytes) -> bool:
+    row = view.message(message_id)
+    return row is not None and row.place is not None and row.place.hop > 0
+
+
+# -- the certificate -------------------------------------------------------------------------------
+
+
+def _certificate(tx: Transaction, log: Log, requests: Sequence[AppendRequest]) -> Erasure:
+    erased, copies, last = [], [], []
+    for request in requests:
+        stream, [command] = request.stream, request.commands
+        view = StoredThread(tx, log, stream.tenant, stream.id)
+        traces = view.traces()
+        found = reach(view, command, traces)
+        subjects = {*found.messages, *found.runs}
+        gone: dict[int, int] = {}
+        """By version of an event: the version of the one that says its content is gone."""
+        for trace in traces:
+            if trace.type == "ContentErased":
+                gone.update(dict.fromkeys(trace.data.versions, trace.version))
+        lost = [trace.version for trace in about(traces, subjects) if trace.version in gone]
+        erased += [ErasedEvent(stream.text, version) for version in lost]
+        copies += [
+            ContentCopy(copy.kind, ids.show(ids.THREAD, copy.owner), _shown(copy.kind, copy.id))
+            for copy in found.left
+        ]
+        if lost:
+            event = read.event_at(tx, stream, max(gone[version] for version in lost))
+            assert event is not None  # noqa: S101 (it was just read)
+            last.append(event)
+    source = requests[0].stream
+    if not last:
+        version = read.head_version(tx, source)
+        raise BrokenChain(source.text, version, "content is missing that no event says is erased")
+    newest = max(last, key=lambda event: event.position)
+    own = next((event for event in last if event.stream == source), newest)
+    behind = _projections_behind(tx, newest.position)
+    return Erasure(
+        thread_id=source.text,
+        message_id=ids.show(ids.MESSAGE, requests[0].commands[0].targets[0]),
+        version=read.head_version(tx, source),
+        erased_at=instant(own.recorded_at_us),
+        actor=read.actor_of(own.metadata),
+        erased=tuple(erased),
+        copies=tuple(dict.fromkeys(copies)),
+        remains=tuple(f"the projection {name}, until it has caught up" for name in behind),
+        pending=bool(behind),
+    )
+
+
+def _shown(kind: str, key: bytes) -> str:
+    return ids.show(ids.MESSAGE if kind == "edit" else ids.RUN, key)
+
+
+def _projections_behind(tx: Transaction, position: Position) -> list[str]:
+    """Return the projections that have not read about an erasure yet: they may hold the words."""
+    names = [
+        one.name for one in generations(tx) if one.status != "retired" and one.position < position
+    ]
+    return list(dict.fromkeys(names))

@@ -1,0 +1,55 @@
+"""Erasing: the only change of an event, its content and salt to NULL.
+
+The commitment takes their place, so the chain verifies as before. What idempotency keys keep of a
+command is a salted digest of its words: salt and digest are together, so a guess of the words could
+be tested against them. They go with the content.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from eventstore.core import chain
+from eventstore.core.events import StreamKey
+from eventstore.errors import BrokenChain
+from eventstore.storage.interning import find_category, find_tenant
+from eventstore.storage.transaction import Transaction
+
+__all__ = ["erase_content", "hold"]
+
+_STREAM: Final = "tenant = ? AND category = ? AND stream = ?"
+_FIND: Final = f"SELECT salt, content FROM {{events}} WHERE {_STREAM} AND version = ?"
+_ERASE: Final = (
+    "UPDATE {events} SET content = NULL, salt = NULL, commitment = ?"
+    f" WHERE {_STREAM} AND version = ?"
+)
+_FORGET_DIGESTS: Final = (
+    "UPDATE {idempotency_keys} SET salt = ?, digest = ?"
+    f" WHERE {_STREAM} AND first_version <= ? AND last_version >= ?"
+)
+
+
+def hold(tx: Transaction, stream: StreamKey) -> None:
+    """Take a stream's head: until the transaction ends nobody writes to the stream, or forks it."""
+    tenant, category = find_tenant(tx, stream.tenant), find_category(tx, stream.category)
+    if tenant is not None and category is not None:
+        tx.ordering.take(tx, [(tenant, category, stream.id)], 1, patient=True)
+
+
+def erase_content(tx: Transaction, stream: StreamKey, versions: Iterable[int]) -> None:
+    """Erase the content of events, and the digests of the commands that made them.
+
+    The caller holds the stream's head and has written the event that says so.
+
+    Raises:
+        BrokenChain: there is no content: somebody took it without an event.
+    """
+    place = (find_tenant(tx, stream.tenant), find_category(tx, stream.category), stream.id)
+    for version in versions:
+        row = tx.one(_FIND, (*place, version))
+        if row is None or row[1] is None:
+            raise BrokenChain(stream.text, version, "its content is missing and cannot be erased")
+        salt, content = row
+        tx.run(_ERASE, (chain.commitment(salt, content), *place, version))
+        tx.run(_FORGET_DIGESTS, (b"", b"", *place, version, version))
