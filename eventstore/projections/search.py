@@ -17,9 +17,10 @@ paths and signed numbers together, leaves out markup, and folds the case of lett
 its locale does. The text parts of a message count, up to 100,000 characters (PostgreSQL takes no
 more than a megabyte of words).
 
-**Erasure.** An index keeps words of texts that are gone until it is merged. FTS5 learned to
-overwrite them (``secure-delete``) in SQLite 3.42; before, and on PostgreSQL until its vacuum, only
-``store.projections.rebuild_projection("search")`` leaves nothing behind.
+**Erasure.** What was erased is not found any more once the projection has caught up. An index keeps
+words of texts that are gone until it is merged, so on SQLite an erasure merges it, which takes as
+long as the index is large (FTS5 learned to overwrite single words, ``secure-delete``, in SQLite
+3.42). On PostgreSQL dead rows keep them until VACUUM FULL.
 
 How hidden messages are known: each row counts the removed messages from it up to the root. A
 removal adds one to everything below; a new message begins with none, since nothing is ever added
@@ -33,7 +34,7 @@ and joined to the rest when the copy comes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple, TypeAlias
 
 from eventstore.core import ids
@@ -96,6 +97,8 @@ _SAY: Final = {
 _UNSAY: Final = (
     f"DELETE FROM {{words}} WHERE rowid = (SELECT number FROM {{messages}} WHERE {_ROW})"
 )
+_MERGE: Final = "INSERT INTO {words} ({words}) VALUES ('optimize')"
+"""One segment is written anew from all, without what was deleted."""
 _HIDE: Final = (
     "WITH RECURSIVE below (message_id) AS (SELECT CAST(? AS text) UNION ALL"
     " SELECT m.message_id FROM {messages} m JOIN below ON m.parent_id = below.message_id"
@@ -250,6 +253,14 @@ class _Thread:
             self._tables.run(_UNSAY, place)
         self._say(place, text)
 
+    def erase(self, message_ids: Sequence[str]) -> None:
+        """Leave nothing of what messages said, nor of what they said before."""
+        for message_id in message_ids:
+            if self._has(message_id):
+                self.amend(message_id, "")
+        if self._tables.dialect == "sqlite":
+            self._tables.run(_MERGE)
+
     def hide(self, message_id: str, by: int) -> None:
         """Count a removed message more, or less, for everything from it downwards."""
         self._inherit_up_to(message_id)
@@ -356,6 +367,9 @@ _RULES: Final[Mapping[str, _Rule]] = {
     ),
     "PrefixCopied": _copied,
     "ThreadPurged": _purged,
+    "ContentErased": lambda thread, event: thread.erase(
+        [event.data["message_id"], *event.data.get("also", ())]
+    ),
     "ThreadDeleted": lambda thread, _: thread.delete(),
     "ThreadRestored": lambda thread, _: thread.restore(),
 }

@@ -11,6 +11,8 @@ characters then, those of an amendment when it was made. Removing or deleting ta
 run counts on the day it was asked for, its tokens on the day it ended, as far as they were
 recorded. What a fork inherits was used by its source. A thread that is purged is forgotten, with
 what it used.
+What was erased is not counted back; tables
+that are made anew afterwards count the message without its characters.
 """
 
 from __future__ import annotations
