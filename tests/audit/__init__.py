@@ -1,0 +1,1 @@
+"""What is done to history for reasons outside the conversation."""

@@ -1,0 +1,172 @@
+"""Erasing on PostgreSQL, where others write meanwhile: in other processes, and to other threads."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import psycopg
+import pytest
+from sqlalchemy import create_engine
+
+from eventstore import ConversationStore
+from tests.postgres.test_bad_days import open_at
+
+SECONDS = 30
+WORD = "blackbird"
+
+
+@pytest.fixture
+def url(server, database):
+    return server.url(database=database)
+
+
+@pytest.fixture
+def admin(server, database):
+    with psycopg.connect(server.dsn(database=database), autocommit=True) as connection:
+        yield connection
+
+
+def said(store, thread, text=WORD):
+    return store.messages.create(thread, role="user", content=text)
+
+
+@pytest.mark.newest_postgres
+@pytest.mark.parametrize("way", ["psycopg", "asyncpg"])
+def test_a_writer_in_another_process_does_not_tell_what_it_kept(url, way):
+    """It holds the fork, whose head does not move when something is erased in the source."""
+    with open_at(url, way) as store, open_at(url, way) as other:
+        thread = store.threads.create().id
+        message = said(store, thread)
+        fork = store.threads.fork(thread).id
+        said(other, fork, "the fork's own")
+        assert other.messages.restore(fork, message.id).text == WORD  # it was not removed
+        version = store.threads.get(fork).version
+        store.audit.erase(thread, message.id)
+        assert store.threads.get(fork).version == version
+        told = other.messages.restore(fork, message.id)
+        assert (told.erased, told.text) == (True, "")
+
+
+def test_the_stored_row_keeps_nothing_but_the_commitment(url, admin):
+    with ConversationStore.open(url, durability="as_is") as store:
+        thread = store.threads.create().id
+        message = said(store, thread)
+        made = store.audit.erase(thread, message.id)
+        assert not made.pending
+        assert "VACUUM FULL" in made.remains[0]
+        assert "backups" in made.remains[1]
+    rows = admin.execute(
+        "SELECT content, salt, length(commitment) FROM events WHERE type = 'MessageAdded'"
+    ).fetchall()
+    assert rows == [(None, None, 32)]
+
+
+def test_after_vacuum_full_the_text_is_in_no_file_of_the_tables(url, admin):
+    word = b"zzqzvjxkw" * 400  # longer than fits beside its row, and not compressed
+    with ConversationStore.open(url, durability="as_is") as store:
+        admin.execute("ALTER TABLE events ALTER COLUMN content SET STORAGE EXTERNAL")
+        thread = store.threads.create().id
+        message = said(store, thread, word.decode())
+        admin.execute("CHECKPOINT")
+        assert word[:60] in files_of(admin)
+        store.audit.erase(thread, message.id)
+    admin.execute("VACUUM FULL events")
+    admin.execute("CHECKPOINT")
+    assert word[:60] not in files_of(admin)
+
+
+def files_of(admin):
+    """What is in the files of the table of events, and of what belongs to it."""
+    names = admin.execute(
+        "SELECT pg_relation_filepath(oid) FROM pg_class WHERE relname = 'events'"
+        " OR oid = (SELECT reltoastrelid FROM pg_class WHERE relname = 'events')"
+    ).fetchall()
+    read = "SELECT pg_read_binary_file(%s)"
+    return b"".join(row[0] for name in names for row in admin.execute(read, name).fetchall())
+
+
+@pytest.mark.newest_postgres
+def test_no_fork_is_made_or_written_between_looking_for_forks_and_erasing(url):
+    """Forks are made, and say something about the message, while it is erased again and again."""
+    with (
+        ConversationStore.open(url, durability="as_is") as store,
+        ConversationStore.open(url, durability="as_is") as other,
+    ):
+        thread = store.threads.create().id
+        message = said(store, thread)
+        started = threading.Event()
+
+        def fork(number):
+            source = other.threads.fork(thread).id
+            other.messages.amend(source, message.id, content=f"{WORD} {number}")
+            second = other.threads.fork(source).id
+            other.messages.amend(second, message.id, content=f"{WORD} {number} again")
+            started.set()
+            return [source, second]
+
+        with ThreadPoolExecutor(2) as pool:
+            made = [pool.submit(fork, number) for number in range(12)]
+            assert started.wait(SECONDS)
+            for _ in range(6):
+                store.audit.erase(thread, message.id)
+            forks = [one for future in made for one in future.result(SECONDS)]
+        last = store.audit.erase(thread, message.id)
+        assert {event.stream_id for event in last.erased} == {thread, *forks}
+        assert all(store.messages.get(one, message.id).erased for one in forks)
+        for one in [thread, *forks]:
+            events = list(store.events.read(one))
+            named = {v for e in events if e.type == "ContentErased" for v in e.data["versions"]}
+            told = {e.version for e in events if e.type in {"MessageAmended", "MessageAdded"}}
+            assert named == told
+            assert all(e.content is None for e in events if e.version in named)
+        assert store.projections.compare().findings == ()
+
+
+def test_an_erasure_waits_for_who_holds_a_fork_and_takes_what_he_said(url, server, database):
+    """The fork's head is held by a transaction that has amended and not committed."""
+
+    engine = create_engine(url)
+    with ConversationStore.open(url, durability="as_is") as store:
+        thread = store.threads.create().id
+        message = said(store, thread)
+        fork = store.threads.fork(thread).id
+        with ThreadPoolExecutor(1) as pool:
+            with engine.begin() as connection:
+                store.messages.amend(fork, message.id, content=f"{WORD} too", connection=connection)
+                erasing = pool.submit(store.audit.erase, thread, message.id)
+                until_waiting(server, database)
+            made = erasing.result(SECONDS)
+        assert {event.stream_id for event in made.erased} == {thread, fork}
+        assert store.messages.get(fork, message.id).erased
+    engine.dispose()
+
+
+def test_it_waits_for_a_fork_that_is_being_made_of_a_fork(url, server, database):
+    """Made and amended by a transaction that has not committed when the erasure begins."""
+    engine = create_engine(url)
+    with ConversationStore.open(url, durability="as_is") as store:
+        thread = store.threads.create().id
+        message = said(store, thread)
+        first = store.threads.fork(thread).id
+        with ThreadPoolExecutor(1) as pool:
+            with engine.begin() as connection:
+                second = store.threads.fork(first, connection=connection).id
+                text = f"{WORD} once more"
+                store.messages.amend(second, message.id, content=text, connection=connection)
+                erasing = pool.submit(store.audit.erase, thread, message.id)
+                until_waiting(server, database)
+            made = erasing.result(SECONDS)
+        assert {event.stream_id for event in made.erased} == {thread, second}
+        assert store.messages.get(second, message.id).erased
+    engine.dispose()
+
+
+def until_waiting(server, database):
+    """Wait until somebody waits for a lock."""
+    with psycopg.connect(server.dsn(database=database), autocommit=True) as connection:
+        for _ in range(10_000):
+            waiting = connection.execute(
+                "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+            ).fetchone()
+            if waiting:
+                return
+    raise AssertionError("nobody waits")
