@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from msgspec import UNSET
+from msgspec.structs import replace
 
 from eventstore.conversation import events as e
 from eventstore.conversation.rows import MessageRow, Place, SegmentRow
@@ -40,7 +41,8 @@ def told(copy: Event) -> Told:
     restore = _CONTENTS.get(data.source_type, _as_said)
     return Told(
         data.source_id,
-        copy._replace(
+        replace(
+            copy,
             type=data.source_type,
             version=data.source_version,
             recorded_at_us=data.recorded_at_us,

@@ -25,8 +25,17 @@ from eventstore.core import ids
 from eventstore.core.events import Event, instant
 from eventstore.core.trusted import trusted
 
-__all__ = ["message_value", "revisions", "run_value", "step_value", "thread_value"]
+__all__ = [
+    "message_value",
+    "revisions",
+    "run_value",
+    "step_value",
+    "stretch_values",
+    "thread_value",
+]
 
+_ALONE: Final = (0, 1)
+"""Index and count among its siblings of a message that has none."""
 _NOTHING: Final = e.MessageContent()
 """What is left of a message whose content was erased."""
 
@@ -83,6 +92,30 @@ def message_value(view: ThreadHistory, row: MessageRow) -> Message:
     born = told_born(view, row, hop)
     siblings = tree.sibling_position(view, row)
     return _message(view, row, born, siblings, ids.show(ids.THREAD, view.thread_id))
+
+
+def stretch_values(view: ThreadHistory, stretch: tree.Range) -> list[Message]:
+    """Return messages that follow one another as users see them, oldest first.
+
+    Only the first of them may hang from another segment, so each other one has siblings if there is
+    a branch point one deeper in this one: nothing is looked up for those that have none.
+    """
+    hop, segment, start, end = stretch
+    thread_id = ids.show(ids.THREAD, view.thread_id)
+    branched = view.branched(hop, segment, start - 1, end - 1)
+    found = view.stretch(hop, segment, start, end)
+    return [
+        _message(
+            view,
+            row,
+            born,
+            _ALONE
+            if depth > start and depth - 1 not in branched
+            else tree.sibling_position(view, row),
+            thread_id,
+        )
+        for depth, (row, born) in enumerate(found, start)
+    ]
 
 
 def _message(

@@ -10,7 +10,7 @@ A fork is folded from a **prefix**: what it sees of its source (:meth:`FoldedThr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Final, Self
 
 import msgspec
@@ -19,6 +19,7 @@ from rpds import HashTrieMap
 
 from eventstore.conversation import tree
 from eventstore.conversation.evolve import evolve
+from eventstore.conversation.history import told_born
 from eventstore.conversation.rows import (
     ROOT,
     BranchPointRow,
@@ -149,6 +150,15 @@ class FoldedThread(msgspec.Struct, frozen=True):
 
     def traces(self) -> Sequence[Trace]:
         return [self.events[version].trace for version in range(1, self.version + 1)]
+
+    def stretch(
+        self, hop: int, segment: int, start: int, end: int
+    ) -> Iterable[tuple[MessageRow, Told]]:
+        rows = [self.message_at(Place(hop, segment, depth)) for depth in range(start, end + 1)]
+        return [(row, told_born(self, row, hop)) for row in rows if row is not None]
+
+    def branched(self, hop: int, segment: int, start: int, end: int) -> Collection[int]:
+        return [depth for depth in self.bends.get((hop, segment), ()) if start <= depth <= end]
 
     # -- folding -------------------------------------------------------------------------------
 

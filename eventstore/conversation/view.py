@@ -7,7 +7,7 @@ transaction. A law says that both give the same events.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple, Protocol, Self
 
 from eventstore.conversation.rows import (
@@ -80,7 +80,7 @@ class ThreadView(Protocol):
 
     @property
     def source(self) -> Self | None:
-        """For a fork: its source, as of the version it was forked at."""
+        """For a fork: its source, as of the version it was forked at; None once it was copied."""
 
     def traces(self) -> Sequence[Trace]:
         """Every event of this thread, in order, without content. For erasing: it is all read."""
@@ -107,3 +107,14 @@ class ThreadHistory(ThreadView, Protocol):
 
         In the order in which it was recorded; nothing while the source is there to be asked.
         """
+
+    def stretch(
+        self, hop: int, segment: int, start: int, end: int
+    ) -> Iterable[tuple[MessageRow, Told]]:
+        """The messages of a segment at depths start..end, each with the event that bore it.
+
+        ``message_at`` and ``history.told_born`` say the same, one by one.
+        """
+
+    def branched(self, hop: int, segment: int, start: int, end: int) -> Collection[int]:
+        """Depths start..end of a segment from which other segments hang."""

@@ -94,7 +94,7 @@ class Decided(NamedTuple):
     """Whose data the content is; None means the stream's own subject."""
 
 
-class Event(NamedTuple):
+class Event(msgspec.Struct, frozen=True, gc=False):
     """One event that has its place: what ``evolve`` folds."""
 
     type: str

@@ -162,7 +162,7 @@ def compared(view: paths.View, a: Place, b: Place) -> BranchDiff:
             break
 
     def values(end: Place, first: int, last: int) -> tuple[Message, ...]:
-        return paths.message_values(view, paths.window(view, end, paths.Window(first, last)))
+        return paths.messages(view, end, paths.Window(first, last))
 
     return BranchDiff(
         common=values(a, 1, depth) if depth else (),

@@ -6,6 +6,7 @@ as of the version it was forked at, and may be a fork itself: then it asks its s
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cached_property
 from typing import Final
 
@@ -20,7 +21,7 @@ from eventstore.conversation.rows import (
     Place,
     SegmentRow,
 )
-from eventstore.conversation.view import ThreadView
+from eventstore.conversation.view import ThreadHistory, Told
 
 __all__ = ["Inherited"]
 
@@ -28,7 +29,7 @@ __all__ = ["Inherited"]
 class Inherited:
     """The part of a source that one of its forks sees."""
 
-    def __init__(self, source: ThreadView, fork: ForkPoint) -> None:
+    def __init__(self, source: ThreadHistory, fork: ForkPoint) -> None:
         self._source: Final = source
         self._fork: Final = fork
 
@@ -75,6 +76,15 @@ class Inherited:
         if not self.sees(place):
             return None
         return self._seen(self._source.message_at(place._replace(hop=place.hop - 1)))
+
+    def stretch(
+        self, hop: int, segment: int, start: int, end: int
+    ) -> Iterator[tuple[MessageRow, Told]]:
+        """Yield inherited messages that follow one another, each with its event."""
+        for row, born in self._source.stretch(hop - 1, segment, start, end):
+            seen = self._seen(row)
+            if seen is not None:
+                yield seen, born
 
     def _seen(self, found: MessageRow | None) -> MessageRow | None:
         if found is None or found.place is None:

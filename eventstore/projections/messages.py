@@ -12,7 +12,7 @@ from typing import Any, Final, get_args
 from eventstore.conversation.rows import MessageRow, MessageStatus, Place, Role
 from eventstore.projections.row_table import RowTable, join_calls, split_calls
 
-__all__ = ["MESSAGES", "WAITS", "decode_message"]
+__all__ = ["MESSAGES", "WAITS"]
 
 _ROLES: Final[tuple[Role, ...]] = get_args(Role)
 _STATUSES: Final[tuple[MessageStatus, ...]] = get_args(MessageStatus)
@@ -53,8 +53,7 @@ def _no_place(row: MessageRow) -> tuple[int, int, int]:
     return _WAITING, row.version, row.version - row.waits_since
 
 
-def decode_message(columns: Sequence[Any]) -> MessageRow:
-    """Return the row of ``MESSAGES.columns``."""
+def _decode(columns: Sequence[Any]) -> MessageRow:
     (
         _,
         message_id,
@@ -72,7 +71,7 @@ def decode_message(columns: Sequence[Any]) -> MessageRow:
         removed,
         changed,
         revision,
-    ) = columns[:16]
+    ) = columns
     return MessageRow(
         message_id,
         version,
@@ -112,5 +111,5 @@ MESSAGES: Final = RowTable[MessageRow](
         "revision",
     ),
     encode=_encode,
-    decode=decode_message,
+    decode=_decode,
 )

@@ -1,6 +1,6 @@
 """Reading messages back: a window of a path, siblings, the whole tree.
 
-:func:`window` is the one way from a path to messages, live or folded: ranges from the end upwards
+:func:`messages` is the one way from a path to messages, live or folded: ranges from the end upwards
 until the window is covered, so the last 50 of 10,000 messages cost the same as the last 50 of 60.
 """
 
@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from eventstore.conversation import tree
-from eventstore.conversation.present import message_value
+from eventstore.conversation.present import message_value, stretch_values
 from eventstore.conversation.rows import ROOT, MessageRow, Place
 from eventstore.conversation.state import FoldedThread
 from eventstore.conversation.values import Message
 from eventstore.projections.stored_thread import StoredThread
 
-__all__ = ["Window", "leaves", "message_values", "siblings", "visible_tree", "window"]
+__all__ = ["Window", "leaves", "message_values", "messages", "siblings", "visible_tree", "window"]
 
 View = StoredThread | FoldedThread
 
@@ -36,30 +36,36 @@ class Window(NamedTuple):
         return Window(self.first, min(self.last, self.first + limit - 1))
 
 
+def messages(view: View, end: Place, depths: Window) -> tuple[Message, ...]:
+    """Return the path down to ``end`` at the given depths as users see it, oldest first."""
+    values: list[Message] = []
+    for stretch in _stretches(view, end, depths):
+        values.extend(stretch_values(view, stretch))
+    return tuple(values)
+
+
 def window(view: View, end: Place, depths: Window) -> list[MessageRow]:
     """Return the rows of the path down to ``end`` at the given depths, oldest first."""
     rows: list[MessageRow] = []
+    for stretch in _stretches(view, end, depths):
+        if isinstance(view, StoredThread):
+            view.prefetch(stretch)
+        places = (Place(*stretch[:2], depth) for depth in range(stretch.start, stretch.end + 1))
+        rows.extend([row for place in places if (row := view.message_at(place)) is not None])
+    return rows
+
+
+def _stretches(view: View, end: Place, depths: Window) -> list[tree.Range]:
+    """Return what the window shows of each range of a path, the oldest first."""
+    seen: list[tree.Range] = []
     for stretch in tree.ranges(view, end):
         if stretch.start > depths.last:
             continue
         if stretch.end < depths.first:
             break
-        seen = stretch._replace(
-            start=max(stretch.start, depths.first), end=min(stretch.end, depths.last)
-        )
-        rows.extend(_backwards(view, seen))
-    rows.reverse()
-    return rows
-
-
-def _backwards(view: View, stretch: tree.Range) -> list[MessageRow]:
-    if isinstance(view, StoredThread):
-        view.prefetch(stretch)
-    places = [
-        Place(stretch.hop, stretch.segment, depth)
-        for depth in range(stretch.end, stretch.start - 1, -1)
-    ]
-    return [row for place in places if (row := view.message_at(place)) is not None]
+        start, last = max(stretch.start, depths.first), min(stretch.end, depths.last)
+        seen.append(stretch._replace(start=start, end=last))
+    return seen[::-1]
 
 
 def message_values(view: View, rows: Sequence[MessageRow]) -> tuple[Message, ...]:

@@ -14,13 +14,14 @@ A fork asks its source for what it inherits, one hop further, as of the version 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 from msgspec.structs import replace
 
 from eventstore.conversation import tree
 from eventstore.conversation.copies import inherited_row, told
+from eventstore.conversation.history import told_born
 from eventstore.conversation.rows import (
     ROOT,
     BranchPointRow,
@@ -42,14 +43,15 @@ from eventstore.core.events import Event, StreamKey, Trace
 from eventstore.errors import BrokenChain
 from eventstore.projections.inherited import Inherited
 from eventstore.projections.marks import COPIES, LABELS, TOUCHES
-from eventstore.projections.messages import MESSAGES, WAITS, decode_message
+from eventstore.projections.messages import MESSAGES, WAITS
 from eventstore.projections.row_table import RowTable
 from eventstore.projections.runs import OPEN_RUNS, RUNS, STEPS
+from eventstore.projections.stretches import read_ending, read_stretch
 from eventstore.projections.threads import THREADS
 from eventstore.projections.tree_tables import BRANCH_POINTS, SEGMENTS
 from eventstore.storage import read
 from eventstore.storage.append import Log
-from eventstore.storage.interning import find_category, find_tenant
+from eventstore.storage.interning import find_tenant
 from eventstore.storage.transaction import Transaction
 
 __all__ = ["ROW_TABLES", "StoredThread", "write_rows"]
@@ -71,16 +73,6 @@ R = TypeVar("R")
 
 _KEPT_MESSAGES: Final = 64
 """Rows of messages above which a kept view starts afresh."""
-
-_RANGE: Final = (
-    f"SELECT {', '.join(f'm.{column}' for column in MESSAGES.columns)},"
-    " e.epoch, e.xid, e.position, e.version, e.event_id, e.type, e.schema_version, e.recorded_at,"
-    " e.data, e.content, e.salt, e.commitment, e.subject, e.metadata, e.hash"
-    " FROM {messages} m JOIN {events} e ON e.tenant = m.tenant AND e.category = ?"
-    " AND e.stream = m.thread AND e.version = coalesce(m.queued_version, m.version)"
-    " WHERE m.tenant = ? AND m.thread = ? AND m.hop = 0 AND m.segment = ?"
-    " AND m.depth BETWEEN ? AND ?"
-)
 
 
 class StoredThread:
@@ -129,10 +121,21 @@ class StoredThread:
     @property
     def thread(self) -> ThreadRow | None:
         known = self._known[ThreadRow]
-        if None in known:
-            return known[None]  # type: ignore[no-any-return]
-        self._stored = self._row(ThreadRow, None, "true")
-        return self._stored
+        if None not in known:
+            self._look_at_end()
+        return known[None]  # type: ignore[no-any-return]
+
+    def _look_at_end(self) -> None:
+        """Read the thread's row, and with it the head: whoever reads the one asks for the other."""
+        tenant = self._tenant
+        found = None if tenant is None else read_ending(self._tx, tenant, self.thread_id)
+        self._stored = self._known[ThreadRow][None] = None if found is None else found.thread
+        if found is None or found.head is None or self._as_of is not None:
+            return  # the head of a source is not the one that a fork saw
+        if found.head.message_id not in self._known[MessageRow]:
+            self._keep(MessageRow, found.head.message_id, found.head)
+        if found.segment is not None:
+            self._known[SegmentRow].setdefault((0, found.segment.segment), found.segment)
 
     def message(self, message_id: bytes) -> MessageRow | None:
         row: MessageRow | None = self._row(MessageRow, message_id, "message = ?", message_id)
@@ -425,30 +428,56 @@ class StoredThread:
         self._erased = frozenset()
         return rows
 
-    def prefetch(self, stretch: tree.Range) -> None:
-        """Read a range at once: messages, the events that hold their words, branch points.
+    # -- reading many at once: only for views that change nothing ------------------------------
 
-        Only for views that change nothing: what is read lies over what was changed.
-        """
-        if stretch.hop or self._tenant is None:
-            return
-        segment, start, end = stretch.segment, stretch.start, stretch.end
-        category = find_category(self._tx, ids.THREAD)
-        where = (self._tenant, self.thread_id, segment, start, end)
+    def stretch(
+        self, hop: int, segment: int, start: int, end: int
+    ) -> Iterator[tuple[MessageRow, Told]]:
+        """Return messages that follow one another, each with the event that holds its words."""
+        if hop:
+            return self._inherited_stretch(hop, segment, start, end)
         stream = StreamKey(self._tenant_name, ids.THREAD, self.thread_id)
-        points: dict[Place, BranchPointRow | None] = self._known[BranchPointRow]
-        for columns in self._tx.all(_RANGE, (category, *where)):
-            row = decode_message(columns)
+        found = read_stretch(self._tx, self._log, stream, (segment, start, end))
+        if self._as_of is not None:
+            found = ((self._as_it_was(row) or row, event) for row, event in found)
+        return ((row, Told(self.thread_id, event)) for row, event in found)
+
+    def _inherited_stretch(
+        self, hop: int, segment: int, start: int, end: int
+    ) -> Iterator[tuple[MessageRow, Told]]:
+        """Yield what the source has there, under what happened to it in this thread."""
+        where = "hop = ? AND segment = ? AND depth BETWEEN ? AND ? ORDER BY depth"
+        found = self._find(MessageRow, where, (hop, segment, start, end))
+        own = {row.message_id: self._as_it_was(row) or row for row in found}
+        inherited = self._inheritance()
+        if inherited is None:  # all of it was copied
+            for row in own.values():
+                yield row, told_born(self, row, hop)
+            return
+        for row, born in inherited.stretch(hop, segment, start, end):
+            yield own.get(row.message_id) or row, born
+
+    def branched(self, hop: int, segment: int, start: int, end: int) -> Collection[int]:
+        """Return the depths start..end of a segment from which other segments hang."""
+        where = "hop = ? AND segment = ? AND depth BETWEEN ? AND ?"
+        points = self._known[BranchPointRow]
+        points.setdefault(Place(hop, segment, start), None)  # unless it is found now
+        found = self._find(BranchPointRow, where, (hop, segment, start, end))
+        points.update({point.place: point for point in found})
+        return {point.place.depth for point in found}
+
+    def prefetch(self, stretch: tree.Range) -> None:
+        """Read a stretch whose messages will be asked for one by one, and all that hangs there."""
+        if stretch.hop:
+            return
+        for row, born in self.stretch(*stretch):
             self._keep(MessageRow, row.message_id, row)
-            stored = read.stored_event(stream, columns[16:])
-            self._events[stored.version] = read.as_event(self._log, stored)
-            if row.place is not None:
-                points.setdefault(row.place, None)
-                if self._as_of is not None:
-                    self._placed[row.place] = self._as_it_was(row)
-        inside = "hop = 0 AND segment = ? AND depth BETWEEN ? AND ?"
-        for point in self._find(BranchPointRow, inside, (segment, start, end)):
-            points[point.place] = point
+            self._events[born.event.version] = born.event
+        branched = self.branched(*stretch)
+        points = self._known[BranchPointRow]
+        for depth in range(stretch.start, stretch.end + 1):
+            if depth not in branched:
+                points.setdefault(Place(stretch.hop, stretch.segment, depth), None)
 
     def prefetch_inherited(self) -> None:
         """Read at once what a fork inherits from its source: all of it is about to be copied.

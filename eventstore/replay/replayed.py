@@ -56,8 +56,7 @@ class ReplayedThread:
         place = self._head_place()
         if place is None:
             return ()
-        rows = paths.window(self._state, place, paths.Window(1, place.depth))
-        return paths.message_values(self._state, rows)
+        return paths.messages(self._state, place, paths.Window(1, place.depth))
 
     def _head_place(self) -> Place | None:
         row = self._state.thread

@@ -6,8 +6,8 @@ typed value that ``evolve`` folds.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final, NamedTuple
 
 from eventstore.core import codec
 from eventstore.core.events import Event, Position, StreamKey, Trace
@@ -16,6 +16,7 @@ from eventstore.storage.interning import category_name, find_category, find_tena
 from eventstore.storage.transaction import Transaction
 
 __all__ = [
+    "DECODED_COLUMNS",
     "NAMES_MAX",
     "Filter",
     "StoredEvent",
@@ -23,6 +24,7 @@ __all__ = [
     "actor_of",
     "as_event",
     "event_at",
+    "event_decoder",
     "events_of_type",
     "head_of",
     "head_version",
@@ -300,3 +302,39 @@ def as_event(log: Log, stored: StoredEvent) -> Event:
         actor_of(stored.metadata),
         stored.subject,
     )
+
+
+DECODED_COLUMNS: Final = [
+    "version",
+    "type",
+    "schema_version",
+    "recorded_at",
+    "position",
+    "data",
+    "content",
+    "subject",
+    "metadata",
+]
+"""What of an event it takes to decode it, in the order in which :func:`event_decoder` takes it."""
+
+
+def event_decoder(log: Log, stream: StreamKey) -> Callable[[Sequence[Any]], Event]:
+    """Return a function from the ``DECODED_COLUMNS`` of a stream's events to the events.
+
+    What it raises is what :func:`as_event` raises.
+    """
+    decode = log.catalogues[stream.category].decode
+    unseal = log.content_codec.unseal
+
+    def decoded(columns: Sequence[Any]) -> Event:
+        version, kind, schema_version, recorded_at_us, position = columns[:5]
+        data, content, subject, metadata = columns[5:]
+        if content is not None:
+            content = unseal(content, subject)
+        facts, said = decode(
+            stream, version, kind, schema_version=schema_version, data=data, content=content
+        )
+        actor = None if metadata is None else actor_of(metadata)
+        return Event(kind, version, recorded_at_us, position, facts, said, actor, subject)
+
+    return decoded

@@ -1,0 +1,85 @@
+"""Reading much of a thread at once: a stretch of messages with their events, a thread with its end.
+
+Everything else is read by key, a row at a time, which is what deciding needs. Here each function is
+one statement, because a trip to a server costs more than what it brings, and it asks for no column
+that nobody looks at, because making a Python value of each is most of what reading costs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from eventstore.conversation.rows import MessageRow, SegmentRow, ThreadRow
+from eventstore.core import ids
+from eventstore.core.events import Event, StreamKey
+from eventstore.projections.messages import MESSAGES
+from eventstore.projections.threads import THREADS
+from eventstore.projections.tree_tables import SEGMENTS
+from eventstore.storage import read
+from eventstore.storage.append import Log
+from eventstore.storage.interning import find_category, find_tenant
+from eventstore.storage.transaction import Transaction
+
+__all__ = ["Ending", "read_ending", "read_stretch"]
+
+
+def _columns(alias: str, columns: list[str]) -> str:
+    return ", ".join(f"{alias}.{column}" for column in columns)
+
+
+_STRETCH: Final = (
+    f"SELECT {_columns('m', MESSAGES.columns)}, {_columns('e', read.DECODED_COLUMNS)}"
+    " FROM {messages} m JOIN {events} e ON e.tenant = m.tenant AND e.category = ?"
+    " AND e.stream = m.thread AND e.version = coalesce(m.queued_version, m.version)"
+    " WHERE m.tenant = ? AND m.thread = ? AND m.hop = 0 AND m.segment = ?"
+    " AND m.depth BETWEEN ? AND ? ORDER BY m.depth"
+)
+_MESSAGE: Final = len(MESSAGES.columns)
+_PAGE: Final = 1_000
+"""Messages read at a time: what 10,000 rows hold leaves the processor's caches before its turn."""
+
+_ENDING: Final = (
+    f"SELECT {_columns('t', THREADS.columns)}, {_columns('m', MESSAGES.columns)},"
+    f" {_columns('s', SEGMENTS.columns)} FROM {{threads}} t"
+    " LEFT JOIN {messages} m ON m.tenant = t.tenant AND m.thread = t.thread AND m.message = t.head"
+    " LEFT JOIN {segments} s ON s.tenant = m.tenant AND s.thread = m.thread"
+    " AND s.hop = m.hop AND s.segment = m.segment AND m.hop = 0"
+    " WHERE t.tenant = ? AND t.thread = ?"
+)
+_THREAD: Final = len(THREADS.columns)
+
+
+def read_stretch(
+    tx: Transaction, log: Log, stream: StreamKey, stretch: tuple[int, int, int]
+) -> Iterator[tuple[MessageRow, Event]]:
+    """Yield a thread's own messages of a segment at depths start..end, each with its event."""
+    decode_row = MESSAGES.decode
+    decode_event = read.event_decoder(log, stream)
+    tenant, category = find_tenant(tx, stream.tenant), find_category(tx, ids.THREAD)
+    segment, start, end = stretch
+    for first in range(start, end + 1, _PAGE):
+        last = min(first + _PAGE - 1, end)
+        for columns in tx.all(_STRETCH, (category, tenant, stream.id, segment, first, last)):
+            yield decode_row(columns[:_MESSAGE]), decode_event(columns[_MESSAGE:])
+
+
+class Ending(NamedTuple):
+    """A thread's row, and where it ends if that is a message of its own."""
+
+    thread: ThreadRow
+    head: MessageRow | None
+    segment: SegmentRow | None
+
+
+def read_ending(tx: Transaction, tenant: int, thread_id: bytes) -> Ending | None:
+    """Return a thread with its head and the segment of that, in one trip."""
+    columns = tx.one(_ENDING, (tenant, thread_id))
+    if columns is None:
+        return None
+    head, segment = columns[_THREAD : _THREAD + _MESSAGE], columns[_THREAD + _MESSAGE :]
+    return Ending(
+        THREADS.decode(columns[:_THREAD]),
+        None if head[0] is None else MESSAGES.decode(head),
+        None if segment[0] is None else SEGMENTS.decode(segment),
+    )
