@@ -7,9 +7,10 @@ that says which field holds the id of what.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from functools import cache
+from typing import Any, Final, get_args
 
-import msgspec
+from msgspec import Struct, structs, to_builtins
 
 from eventstore.core import ids
 
@@ -36,16 +37,31 @@ _PREFIX: Final[Mapping[str, str]] = {
 }
 
 
-def described(value: object) -> dict[str, Any]:
+def described(value: Struct) -> dict[str, Any]:
     """Return an event's data or content as JSON values, fields at their default left out."""
-    raw = msgspec.to_builtins(value, builtin_types=(bytes,))
-    return {name: _readable(name, item) for name, item in raw.items()}
+    raw: dict[str, Any] = to_builtins(value, builtin_types=_AS_THEY_ARE)
+    for name in _with_bytes(type(value)):
+        if name in raw:
+            raw[name] = _readable(_PREFIX.get(name), raw[name])
+    return raw
 
 
-def _readable(name: str, value: Any) -> Any:  # noqa: ANN401 (JSON values)
+_AS_THEY_ARE: Final = (bytes,)
+
+
+@cache
+def _with_bytes(kind: type[Struct]) -> tuple[str, ...]:
+    """Return the fields of a class in which bytes may stand; worked out once."""
+    return tuple(field.name for field in structs.fields(kind) if _may_be_bytes(field.type))
+
+
+def _may_be_bytes(annotation: Any) -> bool:  # noqa: ANN401 (a type)
+    return annotation is bytes or any(map(_may_be_bytes, get_args(annotation)))
+
+
+def _readable(prefix: str | None, value: Any) -> Any:  # noqa: ANN401 (JSON values)
     if isinstance(value, bytes):
-        prefix = _PREFIX.get(name)
-        return value.hex() if prefix is None else ids.show(prefix, value)
-    if isinstance(value, (list, tuple)):
-        return [_readable(name, item) for item in value]
+        return value.hex() if prefix is None else f"{prefix}_{value.hex()}"
+    if isinstance(value, list):
+        return [_readable(prefix, item) for item in value]
     return value

@@ -21,6 +21,7 @@ from eventstore.core.events import (
 )
 from eventstore.core.json_values import check_name
 from eventstore.core.quoting import quoted
+from eventstore.core.trusted import trusted
 from eventstore.errors import InvalidInput, StreamNotFound, UndecodableEvent
 from eventstore.operations.following import Follow
 from eventstore.operations.inputs import (
@@ -142,18 +143,22 @@ def recorded(log: Log, stored: StoredEvent) -> RecordedEvent:
         content = None if event.content is None else described(event.content)
     else:
         data, content = _decoded(log, stored)
-    return RecordedEvent(
-        position=stored.position,
-        stream_id=stored.stream.text,
-        version=stored.version,
-        event_id=ids.show(ids.EVENT, stored.event_id),
-        type=stored.type,
-        schema_version=stored.schema_version,
-        data=data,
-        content=content,
-        metadata={} if stored.metadata is None else codec.decode_any(stored.metadata),
-        recorded_at=instant(stored.recorded_at_us),
-        hash=stored.hash.hex(),
+    metadata = stored.metadata
+    return trusted(
+        RecordedEvent,
+        {
+            "position": stored.position,
+            "stream_id": stored.stream.text,
+            "version": stored.version,
+            "event_id": "evt_" + stored.event_id.hex(),
+            "type": stored.type,
+            "schema_version": stored.schema_version,
+            "data": data,
+            "content": content,
+            "metadata": {} if metadata is None else codec.decode_any(metadata),
+            "recorded_at": instant(stored.recorded_at_us),
+            "hash": stored.hash.hex(),
+        },
     )
 
 

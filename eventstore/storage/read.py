@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
+import msgspec
+
 from eventstore.core import codec
 from eventstore.core.events import Event, Position, StreamKey, Trace
 from eventstore.storage.append import Log
@@ -36,7 +38,7 @@ __all__ = [
 ]
 
 
-class StoredEvent(NamedTuple):
+class StoredEvent(msgspec.Struct, frozen=True, gc=False):
     """One row of the log."""
 
     position: Position
@@ -126,8 +128,7 @@ def read_stream(
 
 def stored_event(stream: StreamKey, columns: Sequence[Any]) -> StoredEvent:
     """Return the event of a row that begins with the log's columns."""
-    epoch, xid, position, *rest = columns[:15]
-    return StoredEvent(Position(epoch, xid, position), stream, *rest)
+    return StoredEvent(Position(*columns[:3]), stream, *columns[3:15])
 
 
 def iterate_stream(
@@ -194,12 +195,23 @@ def read_all(
         return []
     sql = " AND ".join([f"{_ALL} WHERE {where}", *selected[0]])
     rows = tx.all(f"{sql} ORDER BY {tx.ordering.order} LIMIT ?", (*parameters, *selected[1], limit))
+    streams: dict[tuple[int, bytes, int], StreamKey] = {}
     return [
-        stored_event(
-            StreamKey(tenant_name(tx, row[17]), category_name(tx, row[15]), bytes(row[16])), row
-        )
-        for row in rows
+        stored_event(streams.get(row[15:]) or _named(tx, streams, *row[15:]), row) for row in rows
     ]
+
+
+def _named(
+    tx: Transaction,
+    streams: dict[tuple[int, bytes, int], StreamKey],
+    category: int,
+    stream: bytes,
+    tenant: int,
+) -> StreamKey:
+    """Return a stream's key, and remember it: many events of a page belong to one stream."""
+    key = StreamKey(tenant_name(tx, tenant), category_name(tx, category), stream)
+    streams[category, stream, tenant] = key
+    return key
 
 
 def _selected(tx: Transaction, only: Filter) -> tuple[list[str], list[Any]] | None:
