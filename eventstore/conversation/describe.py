@@ -40,9 +40,12 @@ _PREFIX: Final[Mapping[str, str]] = {
 def described(value: Struct) -> dict[str, Any]:
     """Return an event's data or content as JSON values, fields at their default left out."""
     raw: dict[str, Any] = to_builtins(value, builtin_types=_AS_THEY_ARE)
-    for name in _with_bytes(type(value)):
-        if name in raw:
-            raw[name] = _readable(_PREFIX.get(name), raw[name])
+    for name, prefix in _with_bytes(type(value)):
+        found = raw.get(name)
+        if type(found) is bytes:
+            raw[name] = prefix + found.hex()
+        elif found is not None:
+            raw[name] = _readable(prefix, found)
     return raw
 
 
@@ -50,18 +53,25 @@ _AS_THEY_ARE: Final = (bytes,)
 
 
 @cache
-def _with_bytes(kind: type[Struct]) -> tuple[str, ...]:
-    """Return the fields of a class in which bytes may stand; worked out once."""
-    return tuple(field.name for field in structs.fields(kind) if _may_be_bytes(field.type))
+def _with_bytes(kind: type[Struct]) -> tuple[tuple[str, str], ...]:
+    """Return the fields of a class in which bytes may stand, and what their text begins with.
+
+    Worked out once: to look at each value of each event costs more than to decode it.
+    """
+    return tuple(
+        (field.name, f"{_PREFIX[field.name]}_" if field.name in _PREFIX else "")
+        for field in structs.fields(kind)
+        if _may_be_bytes(field.type)
+    )
 
 
 def _may_be_bytes(annotation: Any) -> bool:  # noqa: ANN401 (a type)
     return annotation is bytes or any(map(_may_be_bytes, get_args(annotation)))
 
 
-def _readable(prefix: str | None, value: Any) -> Any:  # noqa: ANN401 (JSON values)
+def _readable(prefix: str, value: Any) -> Any:  # noqa: ANN401 (JSON values)
     if isinstance(value, bytes):
-        return value.hex() if prefix is None else f"{prefix}_{value.hex()}"
+        return prefix + value.hex()
     if isinstance(value, list):
         return [_readable(prefix, item) for item in value]
     return value

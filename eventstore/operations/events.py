@@ -137,18 +137,38 @@ def recorded(log: Log, stored: StoredEvent) -> RecordedEvent:
     Raises:
         UnknownEventType, UndecodableEvent: never skipped.
     """
-    if stored.stream.category in log.catalogues:
-        event = log_reading.as_event(log, stored)
-        data = described(event.data)
-        content = None if event.content is None else described(event.content)
-    else:
-        data, content = _decoded(log, stored)
-    metadata = stored.metadata
-    return trusted(
-        RecordedEvent,
-        {
+    return recorded_all(log, (stored,))[0]
+
+
+def recorded_all(log: Log, found: Sequence[StoredEvent]) -> list[RecordedEvent]:
+    """Return stored events as people read them; what it raises is what :func:`recorded` raises."""
+    catalogues, unseal = log.catalogues, log.content_codec.unseal
+    stream: StreamKey | None = None
+    text = ""
+    made: list[RecordedEvent] = []
+    for stored in found:
+        if stored.stream is not stream:
+            stream = stored.stream
+            text = stream.text
+        content: Any = stored.content
+        catalogue = catalogues.get(stream.category)
+        if catalogue is None:
+            data, content = _decoded(log, stored)
+        else:
+            facts, said = catalogue.decode(
+                stream,
+                stored.version,
+                stored.type,
+                schema_version=stored.schema_version,
+                data=stored.data,
+                content=None if content is None else unseal(content, stored.subject),
+            )
+            data = described(facts)
+            content = None if said is None else described(said)
+        metadata = stored.metadata
+        fields = {
             "position": stored.position,
-            "stream_id": stored.stream.text,
+            "stream_id": text,
             "version": stored.version,
             "event_id": "evt_" + stored.event_id.hex(),
             "type": stored.type,
@@ -158,8 +178,9 @@ def recorded(log: Log, stored: StoredEvent) -> RecordedEvent:
             "metadata": {} if metadata is None else codec.decode_any(metadata),
             "recorded_at": instant(stored.recorded_at_us),
             "hash": stored.hash.hex(),
-        },
-    )
+        }
+        made.append(trusted(RecordedEvent, fields))
+    return made
 
 
 def _decoded(log: Log, stored: StoredEvent) -> tuple[Any, Any]:
@@ -207,7 +228,7 @@ def read(
         done = len(found) < size or rest == 0
         step = -1 if backwards else 0
         following = None if done else (found[-1].version + step, rest)
-        return [recorded(scope.log, stored) for stored in found], following
+        return recorded_all(scope.log, found), following
 
     return Walk((2**62 if backwards else after, limit), page)
 
@@ -242,7 +263,7 @@ def read_all(
         rest = None if left is None else left - len(found)
         done = len(found) < size or rest == 0
         following = None if done else (found[-1].position, rest)
-        return [recorded(scope.log, stored) for stored in found], following
+        return recorded_all(scope.log, found), following
 
     return Walk((start, limit), page)
 

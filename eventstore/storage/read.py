@@ -128,7 +128,7 @@ def read_stream(
 
 def stored_event(stream: StreamKey, columns: Sequence[Any]) -> StoredEvent:
     """Return the event of a row that begins with the log's columns."""
-    return StoredEvent(Position(*columns[:3]), stream, *columns[3:15])
+    return StoredEvent(Position._make(columns[:3]), stream, *columns[3:15])
 
 
 def iterate_stream(
