@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from typing import Any, Final, get_args
+from typing import Any, Final, get_args, get_origin
 
 from msgspec import Struct, structs, to_builtins
 
@@ -40,7 +40,7 @@ _PREFIX: Final[Mapping[str, str]] = {
 def described(value: Struct) -> dict[str, Any]:
     """Return an event's data or content as JSON values, fields at their default left out."""
     raw: dict[str, Any] = to_builtins(value, builtin_types=_AS_THEY_ARE)
-    for name, prefix in _with_bytes(type(value)):
+    for name, prefix in _not_json(type(value)):
         found = raw.get(name)
         if type(found) is bytes:
             raw[name] = prefix + found.hex()
@@ -53,25 +53,28 @@ _AS_THEY_ARE: Final = (bytes,)
 
 
 @cache
-def _with_bytes(kind: type[Struct]) -> tuple[tuple[str, str], ...]:
-    """Return the fields of a class in which bytes may stand, and what their text begins with.
+def _not_json(kind: type[Struct]) -> tuple[tuple[str, str], ...]:
+    """Return the fields in which bytes or tuples may stand, and what their text begins with.
 
-    Worked out once: to look at each value of each event costs more than to decode it.
+    Worked out once a class: to look at each value of each event costs more than to decode it.
     """
     return tuple(
         (field.name, f"{_PREFIX[field.name]}_" if field.name in _PREFIX else "")
         for field in structs.fields(kind)
-        if _may_be_bytes(field.type)
+        if _may_not_be_json(field.type)
     )
 
 
-def _may_be_bytes(annotation: Any) -> bool:  # noqa: ANN401 (a type)
-    return annotation is bytes or any(map(_may_be_bytes, get_args(annotation)))
+def _may_not_be_json(annotation: Any) -> bool:  # noqa: ANN401 (a type)
+    inside = get_args(annotation)
+    return (
+        annotation is bytes or get_origin(annotation) is tuple or any(map(_may_not_be_json, inside))
+    )
 
 
 def _readable(prefix: str, value: Any) -> Any:  # noqa: ANN401 (JSON values)
     if isinstance(value, bytes):
         return prefix + value.hex()
-    if isinstance(value, list):
+    if isinstance(value, (list, tuple)):
         return [_readable(prefix, item) for item in value]
     return value

@@ -1,12 +1,14 @@
 """Values that are made without validating are, to their user, like any other pydantic model."""
 
 import copy
+import json
 import pickle
 
 import pytest
 from pydantic import ValidationError
 
-from eventstore import ConversationStore
+from eventstore import ConversationStore, RecordedEvent
+from tests.storage.lives import full_life
 
 PARTS = [
     "Look: ",
@@ -30,6 +32,7 @@ def values(store):
         actor="ann",
     )
     fork = store.threads.fork(thread.id, at_message=edited.id)
+    full_life(store)
     return [
         *store.messages.list(thread.id),
         *store.messages.list(thread.id, branch=question.id),
@@ -82,3 +85,12 @@ def test_they_are_frozen(made):
     for value in made:
         with pytest.raises(ValidationError, match="frozen"):
             value.version = 99
+
+
+def test_events_hold_nothing_but_json(made):
+    """Ids and tuples, which are not JSON, are in some types of events only."""
+    events = [value for value in made if isinstance(value, RecordedEvent)]
+    assert len({event.type for event in events}) > 30
+    for event in events:
+        for value in (event.data, event.content, event.metadata):
+            assert json.loads(json.dumps(value)) == value, event.type
