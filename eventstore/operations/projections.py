@@ -13,7 +13,6 @@ from typing import Any, Final, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
-from eventstore.core import ids
 from eventstore.core.events import Position, StreamKey
 from eventstore.core.json_values import check_json, check_name, check_text
 from eventstore.errors import InvalidInput, ThreadNotFound
@@ -34,8 +33,8 @@ from eventstore.projections.catch_up.tables import Tables
 from eventstore.projections.rebuild import (
     Finding,
     compare_thread,
-    next_thread,
-    rebuild_thread,
+    next_threads,
+    rebuild_threads,
 )
 from eventstore.storage.read import head_version
 from eventstore.storage.transaction import Transaction
@@ -67,13 +66,13 @@ class CompareReport(BaseModel):
 
 
 def rebuild(scope: Scope, thread_id: str | None = None) -> Gathered[RebuildReport]:
-    """Drop and fold again the decision tables of one thread, or of all, one transaction each.
+    """Drop and fold again the decision tables of one thread, or of all, a few a transaction.
 
     Other threads go on meanwhile; an interrupted rebuild of all can simply be run again.
     """
 
-    def act(tx: Transaction, stream: StreamKey) -> int:
-        return rebuild_thread(tx, scope.log, stream)
+    def act(tx: Transaction, streams: Sequence[StreamKey]) -> list[int]:
+        return rebuild_threads(tx, scope.log, streams)
 
     def report(counts: list[int]) -> RebuildReport:
         return RebuildReport(threads=len(counts), rows=sum(counts))
@@ -87,8 +86,8 @@ def rebuild(scope: Scope, thread_id: str | None = None) -> Gathered[RebuildRepor
 def compare(scope: Scope, thread_id: str | None = None) -> Gathered[CompareReport]:
     """Compare the decision tables of one thread, or of all, with the events. Writes nothing."""
 
-    def act(tx: Transaction, stream: StreamKey) -> list[Finding]:
-        return compare_thread(tx, scope.log, stream)
+    def act(tx: Transaction, streams: Sequence[StreamKey]) -> list[list[Finding]]:
+        return [compare_thread(tx, scope.log, stream) for stream in streams]
 
     def report(found: list[list[Finding]]) -> CompareReport:
         return CompareReport(
@@ -99,7 +98,7 @@ def compare(scope: Scope, thread_id: str | None = None) -> Gathered[CompareRepor
 
 
 def _each_thread(scope: Scope, thread_id: str | None, act: Any, how: Any) -> Walk[Any]:  # noqa: ANN401
-    """Walk over one thread or all: find the next and act on it, in one transaction."""
+    """Walk over one thread or all: find the next few and act on them, in one transaction."""
     only = None if thread_id is None else thread_key(scope, thread_id)
 
     def page(after: bytes) -> Any:  # noqa: ANN401 (a Read or a Write)
@@ -109,11 +108,9 @@ def _each_thread(scope: Scope, thread_id: str | None, act: Any, how: Any) -> Wal
         if only is not None:
             if head_version(tx, only) == 0:
                 raise ThreadNotFound(only.text)
-            return [act(tx, only)], None
-        found = next_thread(tx, scope.tenant, after)
-        if found is None:
-            return [], None
-        return [act(tx, StreamKey(scope.tenant, ids.THREAD, found))], found
+            return act(tx, [only]), None
+        found = next_threads(tx, scope.tenant, after)
+        return (act(tx, found), found[-1].id) if found else ([], None)
 
     return Walk(b"", page)
 

@@ -6,14 +6,14 @@ the external ids of messages. Both hold what can be personal, so erasure deletes
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 from typing import Any, Final, TypeAlias
 
 from eventstore.conversation import events as e
 from eventstore.core.events import Event, StreamKey
 from eventstore.storage.interning import find_tenant
-from eventstore.storage.statements import Insert
+from eventstore.storage.statements import Delete, Insert
 from eventstore.storage.transaction import Transaction
 
 __all__ = [
@@ -32,8 +32,11 @@ _METADATA: Final = "SELECT key, value FROM {thread_metadata} WHERE tenant = ? AN
 _NAMES: Final = "SELECT external_id, message FROM {external_ids} WHERE tenant = ? AND thread = ?"
 _NAMED: Final = ("tenant", "thread", "external_id", "message")
 _NAME: Final = Insert("external_ids", _NAMED, conflict=_NAMED)
-_FORGET: Final = "DELETE FROM {external_ids} WHERE tenant = ? AND thread = ?"
-_FORGET_MESSAGE: Final = f"{_FORGET} AND message = ?"
+_FORGET_MESSAGE: Final = (
+    "DELETE FROM {external_ids} WHERE tenant = ? AND thread = ? AND message = ?"
+)
+_CLEAR_ALL: Final = Delete("thread_metadata", ("tenant", "thread"))
+_FORGET_ALL: Final = Delete("external_ids", ("tenant", "thread"))
 _FIND: Final = (
     "SELECT message FROM {external_ids} WHERE tenant = ? AND thread = ? AND external_id = ?"
     " ORDER BY message DESC"
@@ -143,10 +146,10 @@ def stored_entries(tx: Transaction, tenant: int, thread: bytes) -> set[IndexEntr
     return metadata | {("external_ids", name, bytes(key).hex()) for name, key in names}
 
 
-def clear_indexes(tx: Transaction, tenant: int, thread: bytes) -> None:
-    """Delete what is indexed of a thread."""
-    tx.run(_CLEAR, (tenant, thread))
-    tx.run(_FORGET, (tenant, thread))
+def clear_indexes(tx: Transaction, threads: Sequence[tuple[int, bytes]]) -> None:
+    """Delete what is indexed of threads, each named by tenant and id."""
+    tx.write(_CLEAR_ALL, threads)
+    tx.write(_FORGET_ALL, threads)
 
 
 def forget_messages(tx: Transaction, tenant: int, thread: bytes, messages: Iterable[bytes]) -> None:

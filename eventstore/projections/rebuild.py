@@ -1,21 +1,21 @@
 """Rebuilding a thread's rows from its events, and comparing the two.
 
-One thread, one transaction, under the same lock as its appends; other threads go on. Rows kept live
-and rows rebuilt come from the same ``evolve``, so :func:`compare_thread` finding nothing is a law,
-tested after every kind of write; finding something means the tables were changed by hand or a rule
-changed.
+A few threads a transaction, under the same locks as their appends; other threads go on. Rows kept
+live and rows rebuilt come from the same ``evolve``, so :func:`compare_thread` finding nothing is a
+law, tested after every kind of write; finding something means the tables were changed by hand or a
+rule changed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from eventstore.conversation.evolve import evolve
 from eventstore.conversation.present import thread_details
-from eventstore.conversation.rows import PROJECTION_VERSION, ThreadRow
+from eventstore.conversation.rows import PROJECTION_VERSION, Row, ThreadRow
 from eventstore.conversation.state import FoldedThread
 from eventstore.core import ids
 from eventstore.core.events import StreamKey
@@ -30,10 +30,17 @@ from eventstore.projections.indexes import (
 from eventstore.projections.stored_thread import ROW_TABLES, write_rows
 from eventstore.projections.threads import move_head
 from eventstore.storage.append import Log
-from eventstore.storage.interning import find_tenant
+from eventstore.storage.interning import find_category, find_tenant
 from eventstore.storage.transaction import Transaction
 
-__all__ = ["Finding", "bring_up_to_date", "compare_thread", "next_thread", "rebuild_thread"]
+__all__ = [
+    "Finding",
+    "bring_up_to_date",
+    "compare_thread",
+    "next_thread",
+    "next_threads",
+    "rebuild_threads",
+]
 
 
 class Finding(NamedTuple):
@@ -66,21 +73,29 @@ def _expected_rows(
     return rows, state
 
 
-def rebuild_thread(tx: Transaction, log: Log, stream: StreamKey) -> int:
-    """Drop a thread's rows and fold its events again; return how many rows were written."""
-    tenant = find_tenant(tx, stream.tenant)
-    if tenant is None:
-        return 0
+def rebuild_threads(tx: Transaction, log: Log, streams: Sequence[StreamKey]) -> list[int]:
+    """Drop the rows of threads and fold their events again; return how many rows each has.
+
+    Their heads are taken first, as an append takes them: on PostgreSQL somebody might otherwise add
+    to a thread between reading its events and dropping its rows.
+    """
+    threads = [(find_tenant(tx, stream.tenant) or 0, stream.id) for stream in streams]
+    category = find_category(tx, ids.THREAD) or 0
+    tx.ordering.take(tx, [(tenant, category, key) for tenant, key in threads], 1, patient=True)
     index = ContentIndex()
-    rows, state = _expected_rows(tx, log, stream, index)
+    folded = [_expected_rows(tx, log, stream, index) for stream in streams]
+    kept: list[tuple[int, bytes, Row]] = []
     for table, _ in ROW_TABLES.values():
-        table.clear(tx, tenant, stream.id)
-    clear_indexes(tx, tenant, stream.id)
-    write_rows(tx, ((tenant, stream.id, row) for row in rows.values()))
-    if state is not None and state.thread is not None:
-        move_head(tx, tenant, state.thread)
+        table.clear(tx, threads)
+    clear_indexes(tx, threads)
+    tx.flush()  # what is written below must not meet in one statement what goes
+    for (tenant, thread_id), (rows, state) in zip(threads, folded, strict=True):
+        kept += [(tenant, thread_id, row) for row in rows.values()]
+        if state is not None and state.thread is not None:
+            move_head(tx, tenant, state.thread)
+    write_rows(tx, kept)
     index.write(tx)
-    return len(rows)
+    return [len(rows) for rows, _ in folded]
 
 
 def compare_thread(tx: Transaction, log: Log, stream: StreamKey) -> list[Finding]:
@@ -138,15 +153,31 @@ def _shown(value: object) -> str:
 
 def next_thread(tx: Transaction, tenant_name: str, after: bytes) -> bytes | None:
     """Return the thread whose id follows ``after``, by its stream, so lost rows are found too."""
-    tenant = find_tenant(tx, tenant_name)
-    row = tx.one(_NEXT, (tenant, ids.THREAD, after))
+    row = tx.one(_NEXT, (find_tenant(tx, tenant_name), ids.THREAD, after, 1))
     return None if row is None else bytes(row[0])
 
 
-_NEXT = (
-    "SELECT stream FROM {streams} WHERE tenant = ?"
+def next_threads(tx: Transaction, tenant_name: str, after: bytes) -> list[StreamKey]:
+    """Return threads whose ids follow ``after``: as many as have few events together, or one."""
+    tenant = find_tenant(tx, tenant_name)
+    found: list[StreamKey] = []
+    events = 0
+    for stream, version in tx.all(_NEXT, (tenant, ids.THREAD, after, _THREADS_MAX)):
+        events += version
+        if found and events > _EVENTS_MAX:
+            break
+        found.append(StreamKey(tenant_name, ids.THREAD, bytes(stream)))
+    return found
+
+
+_THREADS_MAX: Final = 50
+_EVENTS_MAX: Final = 2_000
+"""What is done in one transaction: enough to share its commit, too little to hold up an append."""
+
+_NEXT: Final = (
+    "SELECT stream, version FROM {streams} WHERE tenant = ?"
     " AND category = (SELECT id FROM {categories} WHERE name = ?) AND stream > ?"
-    " ORDER BY stream LIMIT 1"
+    " ORDER BY stream LIMIT ?"
 )
 
 
@@ -162,5 +193,5 @@ def bring_up_to_date(tx: Transaction, log: Log, stream: StreamKey, row: ThreadRo
         raise SchemaTooNew(f"rows {row.projection_version}", f"rows {PROJECTION_VERSION}")
     if row.projection_version == PROJECTION_VERSION:
         return False
-    rebuild_thread(tx, log, stream)
+    rebuild_threads(tx, log, [stream])
     return True

@@ -15,6 +15,6 @@ def remove_thread(tx: Transaction, place: Place) -> None:
     """Delete a thread's decision tables, what it is found by, and its events."""
     tenant, _, thread_id = place
     for table, _ in ROW_TABLES.values():
-        table.clear(tx, tenant, thread_id)
-    clear_indexes(tx, tenant, thread_id)
+        table.clear(tx, [(tenant, thread_id)])
+    clear_indexes(tx, [(tenant, thread_id)])
     purge_stream(tx, place)

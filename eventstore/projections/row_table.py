@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 
-from eventstore.storage.statements import Insert
+from eventstore.storage.statements import Delete, Insert
 from eventstore.storage.transaction import Transaction
 
 __all__ = ["RowTable", "join_calls", "split_calls"]
@@ -16,7 +16,7 @@ R = TypeVar("R")
 class _Texts(NamedTuple):
     upsert: Insert
     select: str
-    delete: str
+    delete: Delete
 
 
 class RowTable(Generic[R]):
@@ -51,7 +51,7 @@ class RowTable(Generic[R]):
             Insert(name, columns, (*key, "tenant", "thread"), tuple(values)),
             f"SELECT {', '.join(['thread', *key, *values])} FROM {{{name}}}"
             " WHERE tenant = ? AND thread = ?",
-            f"DELETE FROM {{{name}}} WHERE tenant = ? AND thread = ?",
+            Delete(name, ("tenant", "thread")),
         )
 
     def write(self, tx: Transaction, rows: Iterable[tuple[int, bytes, R]]) -> None:
@@ -89,9 +89,9 @@ class RowTable(Generic[R]):
         """Return every row of a thread."""
         return [self.decode(row) for row in tx.all(self._texts.select, (tenant, thread))]
 
-    def clear(self, tx: Transaction, tenant: int, thread: bytes) -> None:
-        """Delete every row of a thread."""
-        tx.run(self._texts.delete, (tenant, thread))
+    def clear(self, tx: Transaction, threads: Sequence[tuple[int, bytes]]) -> None:
+        """Delete every row of threads, each named by tenant and id."""
+        tx.write(self._texts.delete, threads)
 
 
 _BETWEEN: Final = "\x1f"

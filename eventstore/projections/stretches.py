@@ -14,7 +14,7 @@ from eventstore.conversation.rows import MessageRow, SegmentRow, ThreadRow
 from eventstore.core import ids
 from eventstore.core.events import Event, StreamKey
 from eventstore.projections.messages import MESSAGES
-from eventstore.projections.threads import THREADS
+from eventstore.projections.threads import DECODED, STANDING, THREADS
 from eventstore.projections.tree_tables import SEGMENTS
 from eventstore.storage import read
 from eventstore.storage.append import Log
@@ -40,14 +40,15 @@ _PAGE: Final = 1_000
 """Messages read at a time: what 10,000 rows hold leaves the processor's caches before its turn."""
 
 _ENDING: Final = (
-    f"SELECT {_columns('t', THREADS.columns)}, {_columns('m', MESSAGES.columns)},"
-    f" {_columns('s', SEGMENTS.columns)} FROM {{threads}} t"
-    " LEFT JOIN {messages} m ON m.tenant = t.tenant AND m.thread = t.thread AND m.message = t.head"
-    " LEFT JOIN {segments} s ON s.tenant = m.tenant AND s.thread = m.thread"
-    " AND s.hop = m.hop AND s.segment = m.segment AND m.hop = 0"
+    f"SELECT {', '.join(DECODED)}, {_columns('m', MESSAGES.columns)},"
+    f" {_columns('g', SEGMENTS.columns)} FROM {STANDING}"
+    " LEFT JOIN {messages} m ON m.tenant = t.tenant AND m.thread = t.thread"
+    " AND m.message = s.summary"
+    " LEFT JOIN {segments} g ON g.tenant = m.tenant AND g.thread = m.thread"
+    " AND g.hop = 0 AND m.hop = 0 AND g.segment = m.segment"
     " WHERE t.tenant = ? AND t.thread = ?"
 )
-_THREAD: Final = len(THREADS.columns)
+_THREAD: Final = len(DECODED)
 
 
 def read_stretch(

@@ -10,7 +10,7 @@ from eventstore.core import ids
 from eventstore.projections.row_table import RowTable
 from eventstore.storage.transaction import Transaction
 
-__all__ = ["THREADS", "forks_of", "move_head"]
+__all__ = ["DECODED", "STANDING", "THREADS", "forks_of", "move_head"]
 
 
 def _encode(row: ThreadRow) -> tuple[Any, ...]:
@@ -80,18 +80,27 @@ _VALUES: Final = (
 )
 _CATEGORY: Final = f"(SELECT id FROM {{categories}} WHERE name = '{ids.THREAD}')"
 
+DECODED: Final = (
+    "t.thread",
+    "s.version",
+    "s.recorded_at",
+    "s.summary",
+    *[f"t.{name}" for name in _VALUES],
+)
+"""What ``THREADS.decode`` takes, selected from :data:`STANDING`."""
+STANDING: Final = (
+    "{threads} t JOIN {streams} s"
+    f" ON s.tenant = t.tenant AND s.category = {_CATEGORY} AND s.stream = t.thread"
+)
+"""Threads with their streams."""
+
 THREADS: Final = RowTable[ThreadRow](
     "threads",
     key=(),
     values=_VALUES,
     encode=_encode,
     decode=_decode,
-    select=(
-        "SELECT t.thread, s.version, s.recorded_at, s.summary,"
-        f" {', '.join(f't.{name}' for name in _VALUES)} FROM {{threads}} t JOIN {{streams}} s"
-        f" ON s.tenant = t.tenant AND s.category = {_CATEGORY} AND s.stream = t.thread"
-        " WHERE t.tenant = ? AND t.thread = ?"
-    ),
+    select=f"SELECT {', '.join(DECODED)} FROM {STANDING} WHERE t.tenant = ? AND t.thread = ?",
 )
 
 _MOVE: Final = (

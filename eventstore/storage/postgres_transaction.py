@@ -17,7 +17,7 @@ from sqlalchemy.util import await_only
 
 from eventstore.storage.ordering import Ordering
 from eventstore.storage.postgres_ordering import PostgresOrdering
-from eventstore.storage.statements import Insert, Statement
+from eventstore.storage.statements import Delete, Insert, Statement
 from eventstore.storage.tables import metadata_for
 from eventstore.storage.transaction import Interned, Naming
 
@@ -79,6 +79,8 @@ def _one_row(statement: Statement, kinds: Sequence[str]) -> str:
         columns, values = ", ".join(statement.columns), ", ".join(given)
         return f"INSERT INTO {into} ({columns}) VALUES ({values}){statement.on_conflict}"
     settled = [f"{name} = {value}" for name, value in zip(statement.columns, given, strict=True)]
+    if isinstance(statement, Delete):
+        return f"DELETE FROM {into} WHERE {' AND '.join(settled)}"
     count = len(statement.values)
     changes, where = ", ".join(settled[:count]), " AND ".join(settled[count:])
     return f"UPDATE {into} SET {changes} WHERE {where}"
@@ -90,8 +92,10 @@ def _many_rows(statement: Statement, kinds: Sequence[str]) -> str:
     given = f"unnest({', '.join(f'?::{kind}[]' for kind in kinds)})"
     if isinstance(statement, Insert):
         return f"INSERT INTO {into} ({columns}) SELECT * FROM {given}{statement.on_conflict}"
-    changes = ", ".join(f"{name} = given.{name}" for name in statement.values)
     where = " AND ".join(f"kept.{name} = given.{name}" for name in statement.key)
+    if isinstance(statement, Delete):
+        return f"DELETE FROM {into} kept USING {given} AS given ({columns}) WHERE {where}"
+    changes = ", ".join(f"{name} = given.{name}" for name in statement.values)
     return f"UPDATE {into} kept SET {changes} FROM {given} AS given ({columns}) WHERE {where}"
 
 

@@ -31,7 +31,7 @@ from eventstore.storage import sqlite_failures
 from eventstore.storage.migrations import Migrate, ensure_schema
 from eventstore.storage.ordering import Ordering
 from eventstore.storage.sqlite_ordering import SqliteOrdering
-from eventstore.storage.statements import Insert, Statement, Update
+from eventstore.storage.statements import Delete, Insert, Statement, Update
 from eventstore.storage.transaction import (
     CoreTransaction,
     Interned,
@@ -70,8 +70,10 @@ class _RowByRow:
             columns = ", ".join(statement.columns)
             into = f"INSERT INTO {{{statement.table}}} ({columns}) VALUES ({marks})"
             return into + statement.on_conflict
-        changes = ", ".join(f"{name} = ?" for name in statement.values)
         where = " AND ".join(f"{name} = ?" for name in statement.key)
+        if isinstance(statement, Delete):
+            return f"DELETE FROM {{{statement.table}}} WHERE {where}"
+        changes = ", ".join(f"{name} = ?" for name in statement.values)
         return f"UPDATE {{{statement.table}}} SET {changes} WHERE {where}"
 
     @staticmethod
@@ -154,7 +156,7 @@ class _DriverTransaction:
         """
         if isinstance(statement, Insert):
             self._insert(statement, rows)
-        elif statement.whole:
+        elif isinstance(statement, Update) and statement.whole:
             self._insert(_replacing(statement), rows)
         else:
             self._driver.executemany(self._sql(_BATCHING.one(statement)), rows)

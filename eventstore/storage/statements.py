@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple, TypeAlias
 
-__all__ = ["Insert", "Statement", "Update"]
+__all__ = ["Delete", "Insert", "Statement", "Update"]
 
 
 class Insert(NamedTuple):
@@ -47,4 +47,16 @@ class Update(NamedTuple):
         return (*self.values, *self.key)
 
 
-Statement: TypeAlias = Insert | Update
+class Delete(NamedTuple):
+    """Delete the rows that have ``key``."""
+
+    table: str
+    key: tuple[str, ...]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """What each row of parameters holds."""
+        return self.key
+
+
+Statement: TypeAlias = Insert | Update | Delete
