@@ -28,7 +28,7 @@ from eventstore.projections.indexes import (
     stored_entries,
 )
 from eventstore.projections.stored_thread import ROW_TABLES, write_rows
-from eventstore.projections.threads import move_head
+from eventstore.projections.threads import move_heads
 from eventstore.storage.append import Log
 from eventstore.storage.interning import find_category, find_tenant
 from eventstore.storage.transaction import Transaction
@@ -89,12 +89,13 @@ def rebuild_threads(tx: Transaction, log: Log, streams: Sequence[StreamKey]) -> 
         table.clear(tx, threads)
     clear_indexes(tx, threads)
     tx.flush()  # what is written below must not meet in one statement what goes
-    for (tenant, thread_id), (rows, state) in zip(threads, folded, strict=True):
-        kept += [(tenant, thread_id, row) for row in rows.values()]
-        if state is not None and state.thread is not None:
-            move_head(tx, tenant, state.thread)
+    for thread, (rows, _) in zip(threads, folded, strict=True):
+        kept += [(*thread, row) for row in rows.values()]
     write_rows(tx, kept)
+    standing = [state.thread for _, state in folded if state is not None]
+    move_heads(tx, threads[0][0], [row for row in standing if row is not None])
     index.write(tx)
+    tx.flush()  # nor must an append meet it that goes on in this transaction
     return [len(rows) for rows, _ in folded]
 
 

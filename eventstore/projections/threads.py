@@ -8,9 +8,11 @@ from typing import Any, Final
 from eventstore.conversation.rows import ForkPoint, Place, ThreadRow
 from eventstore.core import ids
 from eventstore.projections.row_table import RowTable
+from eventstore.storage.interning import find_category
+from eventstore.storage.statements import Update
 from eventstore.storage.transaction import Transaction
 
-__all__ = ["DECODED", "STANDING", "THREADS", "forks_of", "move_head"]
+__all__ = ["DECODED", "STANDING", "THREADS", "forks_of", "move_heads"]
 
 
 def _encode(row: ThreadRow) -> tuple[Any, ...]:
@@ -103,11 +105,7 @@ THREADS: Final = RowTable[ThreadRow](
     select=f"SELECT {', '.join(DECODED)} FROM {STANDING} WHERE t.tenant = ? AND t.thread = ?",
 )
 
-_MOVE: Final = (
-    f"UPDATE {{streams}} SET summary = ? WHERE tenant = ? AND category = {_CATEGORY} AND stream = ?"
-)
-
-
+_MOVE: Final = Update("streams", ("summary",), ("tenant", "category", "stream"))
 _FORKS: Final = "SELECT thread FROM {threads} WHERE tenant = ? AND fork_thread = ? ORDER BY thread"
 
 
@@ -116,6 +114,7 @@ def forks_of(tx: Transaction, tenant: int, thread: bytes) -> list[bytes]:
     return [bytes(row[0]) for row in tx.all(_FORKS, (tenant, thread))]
 
 
-def move_head(tx: Transaction, tenant: int, row: ThreadRow) -> None:
-    """Write the head of a thread that was rebuilt; an append writes it with the stream's own."""
-    tx.run(_MOVE, (row.head, tenant, row.thread_id))
+def move_heads(tx: Transaction, tenant: int, rows: Sequence[ThreadRow]) -> None:
+    """Write the heads of threads that were rebuilt; an append writes it with the stream's own."""
+    category = find_category(tx, ids.THREAD)
+    tx.write(_MOVE, [(row.head, tenant, category, row.thread_id) for row in rows])
