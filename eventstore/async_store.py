@@ -226,8 +226,7 @@ class AsyncProjections(_Resource):
 
 
 class AsyncAudit(_Resource):
-    """``store.audit``: what is done to history itself; see ``operations.purging`` and
-    ``operations.erasing``."""
+    """``store.audit``: erasing and purging; see ``operations.erasing`` and ``.purging``."""
 
     erase = asynchronous(erasing.erase)
     purge = asynchronous(purging.purge)

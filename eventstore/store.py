@@ -218,8 +218,7 @@ class Projections(_Resource):
 
 
 class Audit(_Resource):
-    """``store.audit``: what is done to history itself; see ``operations.purging`` and
-    ``operations.erasing``."""
+    """``store.audit``: erasing and purging; see ``operations.erasing`` and ``.purging``."""
 
     erase = sync(erasing.erase)
     purge = sync(purging.purge)

@@ -223,7 +223,7 @@ def _told(events: HashTrieMap[int, Event], event: Event) -> HashTrieMap[int, Eve
     """Return the events with one more; what it says was erased is gone here, too."""
     if event.type == "ContentErased":
         for version in event.data.versions:
-            events = events.insert(version, events[version]._replace(content=None))
+            events = events.insert(version, replace(events[version], content=None))
     return events.insert(event.version, event)
 
 

@@ -287,7 +287,7 @@ class StoredThread:
             if stored is None:
                 raise BrokenChain(stream.text, version, "the event is missing")
             event = self._events[version] = read.as_event(self._log, stored)
-        return event._replace(content=None) if version in self._erased else event
+        return replace(event, content=None) if version in self._erased else event
 
     def traces(self) -> Sequence[Trace]:
         """Return every event of this thread without content, as it is once this is written."""
