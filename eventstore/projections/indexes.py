@@ -82,6 +82,8 @@ class ContentIndex:
     def __init__(self) -> None:
         self._metadata: dict[StreamKey, Mapping[str, Any]] = {}
         self._names: list[tuple[StreamKey, str, bytes]] = []
+        self._begun: set[StreamKey] = set()
+        """Threads that begin here: nothing of theirs has to be cleared, which would be a trip."""
 
     def see(self, thread: StreamKey, event: Event) -> None:
         """Take from an event what is indexed."""
@@ -91,10 +93,13 @@ class ContentIndex:
                 self._names.append((thread, content.external_id, event.data.message_id))
         elif isinstance(content, e.ThreadDetails) and isinstance(content.metadata, dict):
             self._metadata[thread] = content.metadata
+            if event.version == 1:
+                self._begun.add(thread)
 
     def inherit(self, fork: StreamKey, metadata: Mapping[str, Any]) -> None:
-        """Let a fork be found by its source's metadata until it gets its own."""
+        """Let a fork, which begins here, be found by its source's metadata until it has its own."""
         self._metadata.setdefault(fork, metadata)
+        self._begun.add(fork)
 
     def entries(self, thread: StreamKey) -> set[IndexEntry]:
         """Return what is indexed of a thread, as :func:`stored_entries` returns what is stored."""
@@ -120,8 +125,11 @@ class ContentIndex:
         for thread, metadata in self._metadata.items():
             tenant = find_tenant(tx, thread.tenant)
             assert tenant is not None  # noqa: S101 (the event interned it)
-            tx.run(_CLEAR, (tenant, thread.id))
-            tx.write(_INSERT, _metadata_rows(tenant, thread.id, metadata))
+            if thread not in self._begun:
+                tx.run(_CLEAR, (tenant, thread.id))
+            rows = _metadata_rows(tenant, thread.id, metadata)
+            if rows:
+                tx.write(_INSERT, rows)
         if self._names:
             names = [
                 (find_tenant(tx, thread.tenant), thread.id, external_id, message_id)
@@ -130,6 +138,7 @@ class ContentIndex:
             tx.write(_NAME, names)
         self._metadata.clear()
         self._names.clear()
+        self._begun.clear()
 
 
 def _metadata_rows(

@@ -19,7 +19,6 @@ import logging
 import re
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from functools import cache
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -31,7 +30,8 @@ from eventstore.storage import sqlite_failures
 from eventstore.storage.migrations import Migrate, ensure_schema
 from eventstore.storage.ordering import Ordering
 from eventstore.storage.sqlite_ordering import SqliteOrdering
-from eventstore.storage.statements import Delete, Insert, Statement, Update
+from eventstore.storage.sqlite_rows import RowByRow, as_insert, in_few
+from eventstore.storage.statements import Statement
 from eventstore.storage.transaction import (
     CoreTransaction,
     Interned,
@@ -56,73 +56,8 @@ _WIPE_PATIENCE_MS: Final = 1_000
 _log = logging.getLogger("eventstore.sqlite")
 
 
-class _RowByRow:
-    """Batching for ``executemany``: keeps the protocol ``storage.transaction.Batching``."""
-
-    def text(self, statement: Statement, rows: Sequence[Row]) -> str:  # noqa: ARG002 (any number)
-        return self.one(statement)
-
-    @staticmethod
-    @cache
-    def one(statement: Statement) -> str:
-        if isinstance(statement, Insert):
-            marks = ", ".join("?" * len(statement.columns))
-            columns = ", ".join(statement.columns)
-            into = f"INSERT INTO {{{statement.table}}} ({columns}) VALUES ({marks})"
-            return into + statement.on_conflict
-        where = " AND ".join(f"{name} = ?" for name in statement.key)
-        if isinstance(statement, Delete):
-            return f"DELETE FROM {{{statement.table}}} WHERE {where}"
-        changes = ", ".join(f"{name} = ?" for name in statement.values)
-        return f"UPDATE {{{statement.table}}} SET {changes} WHERE {where}"
-
-    @staticmethod
-    def parameters(rows: Sequence[Row]) -> list[tuple[Any, ...]]:
-        return [tuple(row) for row in rows]
-
-
-_ROWS_AT_ONCE: Final = 32
-"""Rows that one statement takes at most: with 20 columns below the 999 parameters of old builds."""
-
-
-@cache
-def _many_rows(statement: Insert, kept: tuple[int, ...], count: int) -> str:
-    columns = [statement.columns[place] for place in kept]
-    row = f"({', '.join('?' * len(columns))})"
-    into = f"INSERT INTO {{{statement.table}}} ({', '.join(columns)}) VALUES "
-    return into + ", ".join([row] * count) + statement.on_conflict
-
-
-@cache
-def _replacing(statement: Update) -> Insert:
-    """Return an update of whole rows as the insert that replaces them: it takes many at once."""
-    return Insert(statement.table, statement.columns, statement.key, statement.values)
-
-
-def _without_empty(rows: Sequence[Row]) -> tuple[tuple[int, ...], Sequence[Row]]:
-    """Return which columns have a value in any row, and the rows with those alone."""
-    if len(rows) == 1:  # the usual case of a lone writer
-        [row] = rows
-        kept = tuple([n for n, value in enumerate(row) if value is not None])
-        return kept, [[value for value in row if value is not None]]
-    columns, nulls = list(zip(*rows, strict=True)), len(rows)
-    kept = tuple([n for n, column in enumerate(columns) if column.count(None) < nulls])
-    if len(kept) == len(columns):
-        return kept, rows
-    return kept, list(zip(*[columns[n] for n in kept], strict=True))
-
-
-def _bound(rows: Sequence[Row]) -> list[Any]:
-    """Return the parameters of rows, bytes as ``bytearray``.
-
-    Before it binds anything but an int, a float, a str or a bytearray, the driver looks for an
-    adapter, which costs more than the binding: 0.4 µs for each value that is bytes or None.
-    """
-    return [bytearray(value) if type(value) is bytes else value for row in rows for value in row]
-
-
 _ORDERING: Final = SqliteOrdering()
-_BATCHING: Final = _RowByRow()
+_BATCHING: Final = RowByRow()
 
 
 class _DriverTransaction:
@@ -154,22 +89,12 @@ class _DriverTransaction:
         next request, one of them takes it and keeps it for a while: 30 µs a message, when every
         row was executed by itself.
         """
-        if isinstance(statement, Insert):
-            self._insert(statement, rows)
-        elif isinstance(statement, Update) and statement.whole:
-            self._insert(_replacing(statement), rows)
-        else:
+        insert = as_insert(statement)
+        if insert is None:
             self._driver.executemany(self._sql(_BATCHING.one(statement)), rows)
-
-    def _insert(self, statement: Insert, rows: Sequence[Row]) -> None:
-        kept, rows = _without_empty(rows)
-        start, count = 0, _ROWS_AT_ONCE
-        while start < len(rows):
-            while start + count > len(rows):  # by powers of two: few texts, so they stay prepared
-                count //= 2
-            text = self._sql(_many_rows(statement, kept, count))
-            self._driver.execute(text, _bound(rows[start : start + count]))
-            start += count
+            return
+        for text, parameters in in_few(insert, rows):
+            self._driver.execute(self._sql(text), parameters)
 
     def flush(self) -> None:
         """Nothing waits."""

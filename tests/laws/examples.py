@@ -11,3 +11,6 @@ of_a_law = settings(
     stateful_step_count=60 if LONG else 25,
     suppress_health_check=list(HealthCheck),
 )
+
+of_a_law_of_lives = settings(of_a_law, max_examples=200 if LONG else 5)
+"""A law of which every example is a whole life, all of it read several times."""

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from eventstore import ConversationStore, Refused
 from eventstore.core import ids
 from eventstore.testing.sources import jumping_sources
+from tests.laws.examples import of_a_law_of_lives
 from tests.laws.lives import live
 from tests.storage.test_chain import page_verifier
 
@@ -100,6 +101,7 @@ def looked_for(store, threads, pick):
     return own[pick % len(own)] if own else None
 
 
+@of_a_law_of_lives
 @given(seed=SEEDS, pick=PICKS, include=INCLUDE)
 def test_11_whatever_is_erased_all_else_is_as_it_was(tmp_path_factory, seed, pick, include):
     path = tmp_path_factory.mktemp("erasing") / "chat.db"
