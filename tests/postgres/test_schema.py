@@ -15,6 +15,8 @@ from eventstore.storage.tables import TABLES, metadata_for
 
 PROCESSES = 10
 OF_THREADS = {
+    "copies",
+    "tombstones",
     "threads",
     "messages",
     "segments",
