@@ -24,9 +24,9 @@ from eventstore.core import ids
 from eventstore.core.events import Position, StreamKey, instant
 from eventstore.errors import BrokenChain
 from eventstore.projections.catch_up.generations import generations
+from eventstore.projections.forks import all_forks
 from eventstore.projections.rebuild import bring_up_to_date
 from eventstore.projections.stored_thread import StoredThread
-from eventstore.projections.threads import forks_of
 from eventstore.storage import read
 from eventstore.storage.append import Appended, AppendRequest, Failed, Log, append_many
 from eventstore.storage.erasing import hold
@@ -108,7 +108,7 @@ def _in_every_thread(tx: Transaction, log: Log, request: AppendRequest) -> list[
             continue  # deciding says so
         [command] = one.commands
         taken = reach(view, command, view.traces()).messages
-        for fork_id in forks_of(tx, tenant, one.stream.id):
+        for fork_id in all_forks(tx, tenant, one.stream.id):
             fork = one.stream._replace(id=fork_id)
             inherited = tuple(key for key in taken if _inherits(_view(tx, log, fork), key))
             if inherited:

@@ -1,7 +1,7 @@
-"""Which threads were forked from a thread, and still read what they inherit from it.
+"""Which threads were forked from a thread, and which of them still read what they inherit from it.
 
-A fork that was copied stands by itself and counts no more. Whoever wants the answer to last holds
-the thread's head: making a fork takes it, too.
+A fork that was copied stands by itself, but holds what it copied. Whoever wants the answer to last
+holds the head of the thread: making a fork takes it, too.
 """
 
 from __future__ import annotations
@@ -10,12 +10,13 @@ from typing import Final
 
 from eventstore.storage.transaction import Transaction
 
-__all__ = ["copied_forks", "direct_forks", "readers_of"]
+__all__ = ["all_forks", "copied_forks", "direct_forks", "readers_of"]
 
 _FORKS: Final = (
     "SELECT thread FROM {threads} WHERE tenant = ? AND fork_thread = ? AND copied = 0"
     " ORDER BY created_position, thread"
 )
+_ALL: Final = _FORKS.replace(" AND copied = 0", "")
 _COPIED: Final = _FORKS.replace("copied = 0", "copied = 1")
 _READERS: Final = (
     "WITH RECURSIVE readers (thread) AS ("
@@ -23,6 +24,11 @@ _READERS: Final = (
     " UNION SELECT t.thread FROM {threads} t JOIN readers r ON t.fork_thread = r.thread"
     " WHERE t.tenant = ? AND t.copied = 0) SELECT thread FROM readers"
 )
+
+
+def all_forks(tx: Transaction, tenant: int, thread_id: bytes) -> list[bytes]:
+    """Return every fork of a thread, copied and deleted ones too, in the order of creation."""
+    return [bytes(row[0]) for row in tx.all(_ALL, (tenant, thread_id))]
 
 
 def direct_forks(tx: Transaction, tenant: int, thread_id: bytes) -> list[bytes]:

@@ -12,7 +12,7 @@ from eventstore.storage.interning import find_category
 from eventstore.storage.statements import Update
 from eventstore.storage.transaction import Transaction
 
-__all__ = ["DECODED", "STANDING", "THREADS", "forks_of", "move_heads"]
+__all__ = ["DECODED", "STANDING", "THREADS", "move_heads"]
 
 
 def _encode(row: ThreadRow) -> tuple[Any, ...]:
@@ -106,12 +106,6 @@ THREADS: Final = RowTable[ThreadRow](
 )
 
 _MOVE: Final = Update("streams", ("summary",), ("tenant", "category", "stream"))
-_FORKS: Final = "SELECT thread FROM {threads} WHERE tenant = ? AND fork_thread = ? ORDER BY thread"
-
-
-def forks_of(tx: Transaction, tenant: int, thread: bytes) -> list[bytes]:
-    """Return the threads that were forked from a thread, deleted ones too."""
-    return [bytes(row[0]) for row in tx.all(_FORKS, (tenant, thread))]
 
 
 def move_heads(tx: Transaction, tenant: int, rows: Sequence[ThreadRow]) -> None:
