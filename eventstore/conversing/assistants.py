@@ -15,7 +15,7 @@ from eventstore.core import ids
 from eventstore.core.events import Decided, Event, StreamKey
 from eventstore.errors import AssistantNotFound
 from eventstore.storage import read
-from eventstore.storage.append import AppendRequest, Log
+from eventstore.storage.append import AppendRequest, Decider, Log
 from eventstore.storage.interning import find_tenant
 from eventstore.storage.transaction import Transaction
 
@@ -62,69 +62,79 @@ class AssistantDeciding:
     def __init__(self, tx: Transaction, log: Log) -> None:
         self._tx = tx
         self._log = log
-        self._events: dict[StreamKey, list[Event]] = {}
-        self._changed: set[StreamKey] = set()
+        self._deciders: dict[StreamKey, _AssistantDecider] = {}
 
-    def _history(self, stream: StreamKey) -> list[Event]:
-        if stream not in self._events:
-            stored = read.iterate_stream(self._tx, stream)
-            self._events[stream] = [read.as_event(self._log, one) for one in stored]
-        return self._events[stream]
-
-    def _current(self, stream: StreamKey) -> Assistant | None:
-        versions = list(fold_assistant(stream.id, self._history(stream)))
-        return versions[-1] if versions else None
-
-    def looks_at(self, request: AppendRequest) -> Iterable[StreamKey]:  # noqa: ARG002
+    def looks_at(self, _: AppendRequest) -> Iterable[StreamKey]:
         return ()
+
+    def decider(self, stream: StreamKey) -> Decider:
+        decider = self._deciders.get(stream)
+        if decider is None:
+            stored = read.iterate_stream(self._tx, stream)
+            history = [read.as_event(self._log, one) for one in stored]
+            decider = self._deciders[stream] = _AssistantDecider(stream, history)
+        return decider
+
+    def write(self) -> None:
+        for stream, decider in self._deciders.items():
+            if decider.take_changed():
+                first, last = decider.history[0], decider.history[-1]
+                self._tx.run(
+                    _UPSERT,
+                    (
+                        find_tenant(self._tx, stream.tenant),
+                        stream.id,
+                        last.version,
+                        first.position,
+                        first.recorded_at_us,
+                        last.recorded_at_us,
+                        int(last.type == "AssistantDeleted"),
+                    ),
+                )
+
+
+class _AssistantDecider:
+    """Keeps ``storage.append.Decider`` for one assistant: all of its events."""
+
+    def __init__(self, stream: StreamKey, history: list[Event]) -> None:
+        self.history = history
+        self._stream = stream
+        self._written = len(history)
+
+    def _current(self) -> Assistant | None:
+        versions = list(fold_assistant(self._stream.id, self.history))
+        return versions[-1] if versions else None
 
     def check(self, request: AppendRequest) -> None:
         """There are no guards but the expected version."""
 
     def decide(self, request: AppendRequest, command: c.Command) -> Sequence[Decided]:
-        stream = request.stream
-        decided = decide_assistant(self._current(stream), command, stream.text)
+        decided = decide_assistant(self._current(), command, self._stream.text)
         reason = getattr(request.options, "reason", None)
         if reason is not None:
             content = replace(decided.content or e.Note(), reason=reason)  # type: ignore[type-var]
             decided = decided._replace(content=content)
         return [decided]
 
-    def evolve(self, request: AppendRequest, event: Event) -> None:
-        self._history(request.stream).append(event)
-        self._changed.add(request.stream)
+    def evolve(self, event: Event) -> None:
+        self.history.append(event)
 
-    def result(self, request: AppendRequest, _: object, __: object) -> Assistant | None:
-        return self._current(request.stream)
+    def result(self, _: object, __: object) -> Assistant | None:
+        return self._current()
 
-    def repeated(self, request: AppendRequest, _: object, __: int, last: int) -> Assistant:
-        stream = request.stream
-        return list(fold_assistant(stream.id, self._history(stream)))[last - 1]
+    def repeated(self, _: AppendRequest, __: object, ___: int, last: int) -> Assistant:
+        return list(fold_assistant(self._stream.id, self.history))[last - 1]
 
-    def mark(self, request: AppendRequest) -> int:
-        return len(self._history(request.stream))
+    def mark(self) -> int:
+        return len(self.history)
 
-    def back_to(self, request: AppendRequest, mark: int) -> None:
-        del self._history(request.stream)[mark:]
+    def back_to(self, mark: int) -> None:
+        del self.history[mark:]
 
-    def summary(self, _: StreamKey) -> None:
+    def summary(self) -> None:
         """Nothing is kept beside the head."""
 
-    def write(self) -> None:
-        for stream in self._changed:
-            history = self._events[stream]
-            if not history:
-                continue
-            first, last = history[0], history[-1]
-            self._tx.run(
-                _UPSERT,
-                (
-                    find_tenant(self._tx, stream.tenant),
-                    stream.id,
-                    last.version,
-                    first.position,
-                    first.recorded_at_us,
-                    last.recorded_at_us,
-                    int(last.type == "AssistantDeleted"),
-                ),
-            )
+    def take_changed(self) -> bool:
+        """Return whether there is more than was written; from then on it counts as written."""
+        before, self._written = self._written, len(self.history)
+        return self._written > before

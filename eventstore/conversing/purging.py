@@ -31,7 +31,14 @@ from eventstore.projections.removal import remove_thread
 from eventstore.projections.stored_thread import StoredThread
 from eventstore.projections.tombstones import add_tombstones, find_tombstone
 from eventstore.storage import read
-from eventstore.storage.append import Appended, AppendRequest, Failed, Log, append_many
+from eventstore.storage.append import (
+    Appended,
+    AppendRequest,
+    Decider,
+    Failed,
+    Log,
+    append_many,
+)
 from eventstore.storage.interning import find_category, find_tenant
 from eventstore.storage.ordering import Place
 from eventstore.storage.transaction import Transaction
@@ -95,7 +102,7 @@ class StoreDeciding:
     def __init__(self, tx: Transaction, log: Log) -> None:
         self._tx = tx
         self._log = log
-        self._purged: list[tuple[StreamKey, Event]] = []
+        self._deciders: dict[StreamKey, _StoreDecider] = {}
 
     def looks_at(self, request: AppendRequest) -> Iterable[StreamKey]:
         """The thread and all that read from it; the same before and after they were taken."""
@@ -103,12 +110,31 @@ class StoreDeciding:
         for thread_id in (request.commands[0].thread_id, *purge.readers):
             yield StreamKey(request.stream.tenant, ids.THREAD, thread_id)
 
+    def decider(self, stream: StreamKey) -> Decider:
+        if stream not in self._deciders:
+            self._deciders[stream] = _StoreDecider(self._tx, self._log, stream)
+        return self._deciders[stream]
+
+    def write(self) -> None:
+        for decider in self._deciders.values():
+            decider.write()
+
+
+class _StoreDecider:
+    """Keeps ``storage.append.Decider`` for one tenant's store stream."""
+
+    def __init__(self, tx: Transaction, log: Log, stream: StreamKey) -> None:
+        self._tx = tx
+        self._log = log
+        self._stream = stream
+        self._purged: list[Event] = []
+
     def check(self, request: AppendRequest) -> None:
         """The guards are about the thread, and held where it is looked at."""
 
     def decide(self, request: AppendRequest, command: PurgeThread) -> Sequence[Decided]:
         purge: _Purge = request.options
-        thread = _thread(request, command)
+        thread = self._thread(command.thread_id)
         view = StoredThread(self._tx, self._log, thread.tenant, thread.id)
         head = read.head_of(self._tx, thread)
         if view.thread is None or head is None:
@@ -128,6 +154,9 @@ class StoreDeciding:
         reason = None if purge.guards is None else purge.guards.reason
         return [decided(data, None if reason is None else e.Note(reason=reason))]
 
+    def _thread(self, thread_id: bytes) -> StreamKey:
+        return StreamKey(self._stream.tenant, ids.THREAD, thread_id)
+
     def _confirm_held(self, thread: StreamKey, others: Iterable[bytes]) -> None:
         """Begin again if there is a reader whose head was not taken: it was made meanwhile."""
         places = [self._place(thread._replace(id=other)) for other in others]
@@ -141,44 +170,40 @@ class StoreDeciding:
         assert category is not None  # noqa: S101
         return tenant, category, thread.id
 
-    def evolve(self, request: AppendRequest, event: Event) -> None:
-        self._purged.append((request.stream, event))
+    def evolve(self, event: Event) -> None:
+        self._purged.append(event)
 
-    def result(
-        self, request: AppendRequest, command: PurgeThread, events: Sequence[Event]
-    ) -> Tombstone:
+    def result(self, command: PurgeThread, events: Sequence[Event]) -> Tombstone:
         """Return the tombstone, also for a thread that was purged before."""
         if events:
             return tombstone_value(events[0])
-        version = find_tombstone(self._tx, _thread(request, command))
+        version = find_tombstone(self._tx, self._thread(command.thread_id))
         assert version is not None  # noqa: S101 (decided)
-        return self.repeated(request, command, version, version)
+        return self._tombstone(version)
 
-    def repeated(self, request: AppendRequest, _: object, first: int, __: int) -> Tombstone:
-        stored = read.event_at(self._tx, request.stream, first)
+    def repeated(self, _: AppendRequest, __: object, first: int, ___: int) -> Tombstone:
+        return self._tombstone(first)
+
+    def _tombstone(self, version: int) -> Tombstone:
+        stored = read.event_at(self._tx, self._stream, version)
         assert stored is not None  # noqa: S101 (a version of this stream)
         return tombstone_value(read.as_event(self._log, stored))
 
-    def mark(self, request: AppendRequest) -> int:  # noqa: ARG002
+    def mark(self) -> int:
         return len(self._purged)
 
-    def back_to(self, request: AppendRequest, mark: int) -> None:  # noqa: ARG002
+    def back_to(self, mark: int) -> None:
         del self._purged[mark:]
 
-    def summary(self, stream: StreamKey) -> bytes | None:  # noqa: ARG002
-        """Return nothing: there is no more to a store's stream than its events."""
-        return None
+    def summary(self) -> None:
+        """Nothing is kept beside the head."""
 
     def write(self) -> None:
         """Remove what was purged, and remember its id."""
         purged, self._purged = self._purged, []
         rows = []
-        for stream, event in purged:
-            place = self._place(StreamKey(stream.tenant, ids.THREAD, event.data.thread_id))
+        for event in purged:
+            place = self._place(self._thread(event.data.thread_id))
             remove_thread(self._tx, place)
             rows.append((place[0], place[2], event.version))
         add_tombstones(self._tx, rows)
-
-
-def _thread(request: AppendRequest, command: PurgeThread) -> StreamKey:
-    return StreamKey(request.stream.tenant, ids.THREAD, command.thread_id)

@@ -40,7 +40,8 @@ def _message(view: ThreadHistory, message_id: bytes) -> Message:
 
 def _born(view: ThreadHistory, _: object, events: Sequence[Event]) -> Message:
     """The last message the command added: those that joined from the queue come before it."""
-    born = next(event for event in reversed(events) if event.type in _BORN)
+    last = events[-1]
+    born = last if last.type in _BORN else next(e for e in reversed(events) if e.type in _BORN)
     return _message(view, born.data.message_id)
 
 

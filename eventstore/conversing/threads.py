@@ -6,8 +6,8 @@ rows are written once at the end.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
 from msgspec.structs import replace
 
@@ -29,7 +29,7 @@ from eventstore.projections.indexes import ContentIndex, forget_messages
 from eventstore.projections.rebuild import bring_up_to_date
 from eventstore.projections.stored_thread import StoredThread, write_rows
 from eventstore.projections.tombstones import refuse_purged
-from eventstore.storage.append import AppendRequest, Log
+from eventstore.storage.append import AppendRequest, Decider, Log
 from eventstore.storage.erasing import erase_content
 from eventstore.storage.interning import find_tenant
 from eventstore.storage.transaction import Transaction
@@ -59,29 +59,11 @@ class ThreadDeciding:
     """A fork reads its source, a run its assistant, an erasure the log."""
 
     def __init__(self, tx: Transaction, log: Log) -> None:
-        self._tx = tx
-        self._log = log
+        self.tx: Final = tx
+        self.log: Final = log
+        self.index: Final = ContentIndex()
         self._views: dict[StreamKey, StoredThread] = tx.kept.setdefault(_KEPT, {})
-        self._written: dict[StreamKey, StoredThread] = {}
-        self._index = ContentIndex()
-        self._past: dict[StreamKey, FoldedThread] = {}
-        self._own: set[StreamKey] = set()
-        """Threads asked for in this transaction: what they know of their sources is of now. What
-        was kept of a source from an earlier one does not hold: it may have been purged since."""
-        self._erased: list[tuple[StreamKey, e.ContentErased]] = []
-
-    def _view(self, stream: StreamKey) -> StoredThread:
-        view = self._views.get(stream)
-        if stream not in self._own:
-            self._own.add(stream)
-            view = None if view is None or view.looks_elsewhere else view
-        if view is None:
-            view = StoredThread(self._tx, self._log, stream.tenant, stream.id)
-            row = view.thread
-            if row is not None and bring_up_to_date(self._tx, self._log, stream, row):
-                view = StoredThread(self._tx, self._log, stream.tenant, stream.id)
-            self._views[stream] = view
-        return view
+        self._deciders: dict[StreamKey, _ThreadDecider] = {}
 
     def looks_at(self, request: AppendRequest) -> Iterable[StreamKey]:
         tenant = request.stream.tenant
@@ -91,40 +73,74 @@ class ThreadDeciding:
             elif isinstance(command, c.CreateRun) and command.assistant_id is not None:
                 yield StreamKey(tenant, ids.ASSISTANT, command.assistant_id)
 
+    def decider(self, stream: StreamKey) -> Decider:
+        decider = self._deciders.get(stream)
+        if decider is None:
+            decider = self._deciders[stream] = _ThreadDecider(self, stream, self._view(stream))
+        return decider
+
+    def _view(self, stream: StreamKey) -> StoredThread:
+        """Return what an earlier transaction kept of a thread, or look at it anew.
+
+        What was kept of a fork's source does not hold: it may have been purged since.
+        """
+        view = self._views.get(stream)
+        if view is None or view.looks_elsewhere:
+            view = StoredThread(self.tx, self.log, stream.tenant, stream.id)
+            row = view.thread
+            if row is not None and bring_up_to_date(self.tx, self.log, stream, row):
+                view = StoredThread(self.tx, self.log, stream.tenant, stream.id)
+            self._views[stream] = view
+        return view
+
+    def write(self) -> None:
+        deciders = self._deciders.values()
+        write_rows(self.tx, [row for decider in deciders for row in decider.view.take_changed()])
+        self.index.write(self.tx)
+        for decider in deciders:
+            decider.erase()
+        if len(self._views) > _VIEWS_KEPT:
+            self._views.clear()
+
+
+class _ThreadDecider:
+    """Keeps ``storage.append.Decider`` for one thread."""
+
+    __slots__ = ("_deciding", "_erased", "_past", "_stream", "view")
+
+    def __init__(self, deciding: ThreadDeciding, stream: StreamKey, view: StoredThread) -> None:
+        self.view: Final = view
+        self._deciding = deciding
+        self._stream = stream
+        self._past: FoldedThread | None = None
+        self._erased: list[e.ContentErased] = []
+
     def check(self, request: AppendRequest) -> None:
         if request.options is not None and request.options.expected_head is not None:
-            check_expected_head(self._view(request.stream), request.options.expected_head)
+            check_expected_head(self.view, request.options.expected_head)
 
     def decide(self, request: AppendRequest, command: c.Command) -> Sequence[Decided]:
         guards: Guards = request.options or _NO_GUARDS
-        view = self._view(request.stream)
-        if isinstance(command, (c.CreateThread, c.ForkThread)) and command.named:
-            refuse_purged(self._tx, request.stream)
-        if isinstance(command, c.ForkThread):
-            decided = decide_fork(self._tx, self._log, request.stream.tenant, view, command)
-        elif isinstance(command, c.CopyPrefix):
-            view.prefetch_inherited()
-            decided = copy_prefix(view, command)
-        else:
-            if isinstance(command, c.CreateRun) and command.assistant_id is not None:
-                command = assistant_for_run(self._tx, self._log, request.stream.tenant, command)
-            decided = decide(view, command, self._log.sources.new_id)
+        look = _LOOKS.get(type(command))
+        decided = (
+            decide(self.view, command, self._deciding.log.sources.new_id)
+            if look is None
+            else look(self._deciding, self._stream, self.view, command)
+        )
         return decided if guards.reason is None else _with_reason(decided, guards.reason)
 
-    def evolve(self, request: AppendRequest, event: Event) -> None:
-        stream = request.stream
-        view = self._view(stream)
+    def evolve(self, event: Event) -> None:
+        view, index = self.view, self._deciding.index
         view.put(event, evolve(view, event))
-        self._written[stream] = view
         if event.content is not None:
-            self._index.see(stream, event)
+            index.see(self._stream, event)
         if event.type == "ContentErased":
-            self._erased.append((stream, event.data))
+            self._erased.append(event.data)
         if event.type == "ThreadForked" and view.thread is not None:
-            self._index.inherit(stream, thread_details(view, view.thread)[1])
+            index.inherit(self._stream, thread_details(view, view.thread)[1])
 
-    def result(self, request: AppendRequest, command: c.Command, events: Sequence[Event]) -> Any:  # noqa: ANN401
-        return results.of(self._view(request.stream), command, events)
+    def result(self, command: c.Command, events: Sequence[Event]) -> Any:  # noqa: ANN401
+        return results.of(self.view, command, events)
 
     def repeated(self, request: AppendRequest, command: c.Command, first: int, last: int) -> Any:  # noqa: ANN401
         """Rebuild what the caller got first from the events up to then; never a stored copy.
@@ -132,49 +148,80 @@ class ThreadDeciding:
         Raises:
             IdempotencyConflict: its digest was erased, and the events tell of another command.
         """
-        stream = request.stream
-        state = self._past.get(stream)
+        tx, log, stream, state = self._deciding.tx, self._deciding.log, self._stream, self._past
         if state is None or state.version != first - 1:  # else: the next command of a batch
-            state = fold_thread(self._tx, self._log, stream.tenant, stream.id, until=first - 1)
+            state = fold_thread(tx, log, stream.tenant, stream.id, until=first - 1)
         if first <= last:
-            state = fold_on(self._tx, self._log, stream, state, until=last)
-        self._past[stream] = state
+            state = fold_on(tx, log, stream, state, until=last)
+        self._past = state
         events = [state.event(version) for version in range(first, last + 1)]
         if not results.may_come_of(command, events):
             raise IdempotencyConflict(stream.text, request.key or "")
         return results.of(state, command, events)
 
-    def mark(self, request: AppendRequest) -> Any:  # noqa: ANN401
-        return self._view(request.stream).mark(), self._index.mark(), len(self._erased)
+    def mark(self) -> Any:  # noqa: ANN401
+        return self.view.mark(), self._deciding.index.mark(), len(self._erased)
 
-    def back_to(self, request: AppendRequest, mark: Any) -> None:  # noqa: ANN401
+    def back_to(self, mark: Any) -> None:  # noqa: ANN401
         view, index, erased = mark
-        self._view(request.stream).back_to(view)
-        self._index.back_to(index)
+        self.view.back_to(view)
+        self._deciding.index.back_to(index)
         del self._erased[erased:]
 
-    def summary(self, stream: StreamKey) -> bytes | None:
+    def summary(self) -> bytes | None:
         """Return the thread's head: it moves with every message, as the stream's does."""
-        thread = self._view(stream).thread
+        thread = self.view.thread
         return None if thread is None else thread.head
 
-    def write(self) -> None:
-        rows = [row for view in self._written.values() for row in view.take_changed()]
-        write_rows(self._tx, rows)
-        self._written.clear()
-        self._index.write(self._tx)
-        for stream, erased in self._erased:
-            self._erase(stream, erased)
+    def erase(self) -> None:
+        """Do what events say, after they were written: no event says so and is wrong."""
+        tx, stream = self._deciding.tx, self._stream
+        for erased in self._erased:
+            erase_content(tx, stream, erased.versions)
+            tenant = find_tenant(tx, stream.tenant)
+            assert tenant is not None  # noqa: S101 (the event interned it)
+            forget_messages(tx, tenant, stream.id, (erased.message_id, *erased.also))
         self._erased.clear()
-        if len(self._views) > _VIEWS_KEPT:
-            self._views.clear()
 
-    def _erase(self, stream: StreamKey, erased: e.ContentErased) -> None:
-        """Do what an event says, after it was written: no event says so and is wrong."""
-        erase_content(self._tx, stream, erased.versions)
-        tenant = find_tenant(self._tx, stream.tenant)
-        assert tenant is not None  # noqa: S101 (the event interned it)
-        forget_messages(self._tx, tenant, stream.id, (erased.message_id, *erased.also))
+
+def _create(
+    deciding: ThreadDeciding, stream: StreamKey, view: StoredThread, command: c.CreateThread
+) -> Sequence[Decided]:
+    if command.named:
+        refuse_purged(deciding.tx, stream)
+    return decide(view, command, deciding.log.sources.new_id)
+
+
+def _fork(
+    deciding: ThreadDeciding, stream: StreamKey, view: StoredThread, command: c.ForkThread
+) -> Sequence[Decided]:
+    if command.named:
+        refuse_purged(deciding.tx, stream)
+    return decide_fork(deciding.tx, deciding.log, stream.tenant, view, command)
+
+
+def _copy(
+    _: ThreadDeciding, __: StreamKey, view: StoredThread, command: c.CopyPrefix
+) -> Sequence[Decided]:
+    view.prefetch_inherited()
+    return copy_prefix(view, command)
+
+
+def _run(
+    deciding: ThreadDeciding, stream: StreamKey, view: StoredThread, command: c.CreateRun
+) -> Sequence[Decided]:
+    if command.assistant_id is not None:
+        command = assistant_for_run(deciding.tx, deciding.log, stream.tenant, command)
+    return decide(view, command, deciding.log.sources.new_id)
+
+
+_LOOKS: Final[Mapping[type[c.Command], Callable[..., Sequence[Decided]]]] = {
+    c.CreateThread: _create,
+    c.ForkThread: _fork,
+    c.CopyPrefix: _copy,
+    c.CreateRun: _run,
+}
+"""Commands for which more is looked at, or got ready, than the thread as it stands."""
 
 
 def _with_reason(decided: Sequence[Decided], reason: str) -> list[Decided]:

@@ -46,7 +46,8 @@ class Passage:
     ) -> None:
         with self._changed:
             self._inside -= 1
-            self._changed.notify_all()
+            if self._shut or self._closed:  # somebody waits for that
+                self._changed.notify_all()
 
     def shut(self, seconds: float) -> bool:
         """Let nobody in until :meth:`reopen`; return whether everybody left in time."""

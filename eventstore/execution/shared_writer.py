@@ -173,10 +173,11 @@ class SharedWriter(Generic[Q, R]):
         return ticket.outcome  # type: ignore[return-value]
 
     def _await_room(self) -> None:
-        deadline = time.monotonic() + self._patience_seconds
-        while not self._closed and len(self._queue) >= self._queue_max:
-            if not self._changed.wait(deadline - time.monotonic()):
-                raise queue_is_full(self._queue_max)
+        if len(self._queue) >= self._queue_max:
+            deadline = time.monotonic() + self._patience_seconds
+            while not self._closed and len(self._queue) >= self._queue_max:
+                if not self._changed.wait(deadline - time.monotonic()):
+                    raise queue_is_full(self._queue_max)
         if self._closed:
             raise StoreClosed
 
@@ -303,7 +304,8 @@ class SharedWriter(Generic[Q, R]):
             if ticket is not None:
                 ticket.successor = None
             _wake_tasks(batch)
-            _wake_tasks(rooms)
+            if rooms:
+                _wake_tasks(rooms)
 
     def _appoint(
         self, by: _ThreadTicket[Q, R] | None

@@ -155,4 +155,7 @@ def _settle(told: asyncio.Future[None]) -> None:
 
 def are_news(outcomes: Iterable[Any]) -> bool:
     """Tell whether events were appended: a refusal, or work on tables, is no news to followers."""
-    return any(getattr(outcome, "positions", ()) for outcome in outcomes)
+    for outcome in outcomes:  # noqa: SIM110 (any() costs three times as much for one outcome)
+        if getattr(outcome, "positions", ()):
+            return True
+    return False

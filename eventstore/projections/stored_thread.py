@@ -121,9 +121,11 @@ class StoredThread:
     @property
     def thread(self) -> ThreadRow | None:
         known = self._known[ThreadRow]
-        if None not in known:
+        try:
+            return known[None]  # type: ignore[no-any-return]
+        except KeyError:
             self._look_at_end()
-        return known[None]  # type: ignore[no-any-return]
+            return known[None]  # type: ignore[no-any-return]
 
     def _look_at_end(self) -> None:
         """Read the thread's row, and with it the head: whoever reads the one asks for the other."""
@@ -163,11 +165,11 @@ class StoredThread:
     def _row(self, kind: type[Any], key: object, where: str, *parameters: object) -> Any:  # noqa: ANN401
         """Return a row that is known, or read it now."""
         known = self._known[kind]
-        if key in known:
+        try:
             return known[key]
-        row = self._find_one(kind, where, parameters)
-        known[key] = row
-        return row
+        except KeyError:
+            row = known[key] = self._find_one(kind, where, parameters)
+            return row
 
     # -- places --------------------------------------------------------------------------------
 

@@ -39,6 +39,7 @@ from eventstore.storage.transaction import Transaction
 __all__ = [
     "AppendRequest",
     "Appended",
+    "Decider",
     "Deciding",
     "Failed",
     "Log",
@@ -90,14 +91,8 @@ class Postponed(NamedTuple):
 Outcome: TypeAlias = Appended | Failed
 
 
-class Deciding(Protocol):
-    """Decides and projects the requests to one category, within one transaction."""
-
-    looks_elsewhere: frozenset[type[Any]]
-    """Commands whose deciding reads other streams, or the log itself."""
-
-    def looks_at(self, request: AppendRequest) -> Iterable[StreamKey]:
-        """Return the other streams that must not move while the request is decided."""
+class Decider(Protocol):
+    """Decides and projects the requests to one stream, within one transaction."""
 
     def check(self, request: AppendRequest) -> None:
         """Hold the request's own guards, once, before its first command is decided."""
@@ -105,10 +100,10 @@ class Deciding(Protocol):
     def decide(self, request: AppendRequest, command: Any) -> Sequence[Decided]:  # noqa: ANN401
         """Return the events a command leads to, or raise a refusal."""
 
-    def evolve(self, request: AppendRequest, event: Event) -> None:
+    def evolve(self, event: Event) -> None:
         """Fold one event into what later commands of the batch will see."""
 
-    def result(self, request: AppendRequest, command: Any, events: Sequence[Event]) -> Any:  # noqa: ANN401
+    def result(self, command: Any, events: Sequence[Event]) -> Any:  # noqa: ANN401
         """Return what the caller gets for a command."""
 
     def repeated(self, request: AppendRequest, command: Any, first: int, last: int) -> Any:  # noqa: ANN401
@@ -118,14 +113,27 @@ class Deciding(Protocol):
             IdempotencyConflict: it was another command that did.
         """
 
-    def mark(self, request: AppendRequest) -> Any:  # noqa: ANN401
-        """Remember the state of one stream."""
+    def mark(self) -> Any:  # noqa: ANN401
+        """Remember what was folded so far."""
 
-    def back_to(self, request: AppendRequest, mark: Any) -> None:  # noqa: ANN401
+    def back_to(self, mark: Any) -> None:  # noqa: ANN401
         """Forget what was folded since a mark."""
 
-    def summary(self, stream: StreamKey) -> bytes | None:
-        """Return what is kept beside the head of a stream, and so costs no row of its own."""
+    def summary(self) -> bytes | None:
+        """Return what is kept beside the stream's head, and so costs no row of its own."""
+
+
+class Deciding(Protocol):
+    """The streams of one category, within one transaction."""
+
+    looks_elsewhere: frozenset[type[Any]]
+    """Commands whose deciding reads other streams, or the log itself."""
+
+    def looks_at(self, request: AppendRequest) -> Iterable[StreamKey]:
+        """Return the other streams that must not move while the request is decided."""
+
+    def decider(self, stream: StreamKey) -> Decider:
+        """Return who decides for a stream: the same for every request of the batch."""
 
     def write(self) -> None:
         """Write the changed rows of the whole batch."""
@@ -146,18 +154,7 @@ class Log(NamedTuple):
 class _Head:
     """A stream's end, as this transaction moves it."""
 
-    __slots__ = (
-        "category",
-        "epoch",
-        "hash",
-        "key",
-        "new",
-        "prefix",
-        "recorded_at_us",
-        "tenant",
-        "version",
-        "xid",
-    )
+    __slots__ = ("category", "key", "new", "prefix", "row", "tenant")
 
     def __init__(self, key: StreamKey, place: Place | None, row: HeadRow | None) -> None:
         self.key = key
@@ -167,16 +164,7 @@ class _Head:
             self.tenant, self.category, _ = place
         self.prefix = chain.stream_prefix(key.tenant, key.text)
         self.new = row is None
-        self.back_to(row or _NO_EVENTS)
-
-    def state(self) -> HeadRow:
-        return HeadRow(self.version, self.recorded_at_us, self.hash, self.epoch, self.xid)
-
-    def order(self) -> tuple[int, int]:
-        return self.epoch, self.xid
-
-    def back_to(self, state: HeadRow) -> None:
-        self.version, self.recorded_at_us, self.hash, self.epoch, self.xid = state
+        self.row = row or _NO_EVENTS
 
 
 _NO_EVENTS = HeadRow(0, 0, chain.GENESIS, 0, 0)
@@ -238,6 +226,10 @@ def append_many(
     return _Batch(tx, log, requests).take_all(patient=patient)
 
 
+_Looked: TypeAlias = tuple[StreamKey, ...] | None
+"""The other streams that a request is decided by; None if its own is all that is looked at."""
+
+
 class _Batch:
     """The state of one :func:`append_many`: heads as they move, rows to be written."""
 
@@ -246,9 +238,9 @@ class _Batch:
         self._tx = tx
         self._now = now = log.sources.clock()
         dice = Dice(log.sources.chance, _RANDOM_BYTES * len(requests))
-        self._log = log._replace(sources=Sources(lambda: now, dice))
+        self._log = Log(Sources(lambda: now, dice), *log[1:])
         self._heads: dict[StreamKey, _Head] = tx.kept.setdefault(_KEPT, {})
-        self._moved: dict[StreamKey, _Head] = {}
+        self._moved: dict[StreamKey, tuple[_Head, Decider]] = {}
         self._decidings: dict[str, Deciding] = {}
         self._event_rows: list[tuple[Any, ...]] = []
         self._key_rows: list[tuple[Any, ...]] = []
@@ -259,47 +251,47 @@ class _Batch:
         """Order key of the streams that the request being taken looks at: it comes after them."""
 
     def take_all(self, *, patient: bool) -> list[Outcome | Postponed]:
-        held = self._take_heads(patient=patient)
+        looked = [self._looked_at(request) for request in self._requests]
+        held = self._take_heads(looked, patient=patient)
         outcomes: list[Outcome | Postponed] = [
             Postponed(waited)
-            if held and (waited := self._waits_for(request, held)) is not None
-            else self._take(request)
-            for request in self._requests
+            if held and (waited := _waits_for(request, others, held)) is not None
+            else self._take(request, others)
+            for request, others in zip(self._requests, looked, strict=True)
         ]
-        self._confirm_absent()
+        if self._absent:
+            self._confirm_absent()
         self._write()
         if len(self._heads) > _HEADS_KEPT:
             self._heads.clear()
         return outcomes
 
-    def _take(self, request: AppendRequest) -> Outcome:
-        deciding = self._deciding(request.stream.category)
-        if not deciding.looks_elsewhere.isdisjoint(map(type, request.commands)):
+    def _take(self, request: AppendRequest, looked: _Looked) -> Outcome:
+        if looked is not None:
             self._write()  # what it reads may have been decided in this very batch
-        many = len(request.commands) > 1
-        mark = deciding.mark(request) if many else None
-        head = self._heads[request.stream]
+        stream, many = request.stream, len(request.commands) > 1
+        head = self._heads[stream]
         if not self._tx.ordering.alone:
-            concerned = (request.stream, *self._looked_at(request))
-            self._floor = max(self._heads[key].order() for key in concerned)
-        before = head.state()
-        rows = len(self._event_rows)
+            self._floor = max(self._heads[key].row.order for key in (stream, *(looked or ())))
+        before, rows = head.row, len(self._event_rows)
+        decider = self._deciding(stream.category).decider(stream)
+        mark = decider.mark() if many else None
         try:
             if request.key is not None and (known := self._known_key(request, head)) is not None:
-                return self._repeat(request, deciding, known)
-            expectations.check(request.expected, head.version, request.stream.text)
-            deciding.check(request)
+                return self._repeat(request, decider, known)
+            expectations.check(request.expected, before.version, stream.text)
+            decider.check(request)
             results, ends = [], []
             for command in request.commands:
-                results.append(self._perform(request, deciding, head, command))
-                ends.append(head.version)
+                results.append(self._perform(request, decider, head, command))
+                ends.append(head.row.version)
         except ConversationStoreError as error:
             if len(self._event_rows) > rows and not many:
                 raise  # it was folded in already, and only a rollback takes that back
-            head.back_to(before)
+            head.row = before
             del self._event_rows[rows:]
             if many:
-                deciding.back_to(request, mark)
+                decider.back_to(mark)
             return Failed(error)
         if request.key is not None and head.tenant is not None:
             self._keep_key(request, head, before.version, ends)
@@ -307,30 +299,31 @@ class _Batch:
             [Position(epoch, xid, n) for n, epoch, xid, *_ in self._event_rows[rows:]]
         )
         if positions:
-            self._moved[request.stream] = head
-        return Appended(results if many else results[0], head.version, positions)
+            self._moved[stream] = head, decider
+        return Appended(results if many else results[0], head.row.version, positions)
 
     def _perform(
         self,
         request: AppendRequest,
-        deciding: Deciding,
+        decider: Decider,
         head: _Head,
         command: Any,  # noqa: ANN401
     ) -> Any:  # noqa: ANN401
         """Decide, record, evolve: a refusal comes before anything of the command is folded in."""
         events = [
-            self._record(request, head, decided) for decided in deciding.decide(request, command)
+            self._record(request, head, decided) for decided in decider.decide(request, command)
         ]
         for event in events:
-            deciding.evolve(request, event)
-        return deciding.result(request, command, events)
+            decider.evolve(event)
+        return decider.result(command, events)
 
     # -- recording -----------------------------------------------------------------------------
 
     def _record(self, request: AppendRequest, head: _Head, decided: Decided) -> Event:
         """Number, encode and chain one event."""
         log = self._log
-        version, now = head.version + 1, max(self._now, head.recorded_at_us)
+        last, recorded_at_us, previous, _, _ = head.row
+        version, now = last + 1, max(self._now, recorded_at_us)
         subject = decided.subject or request.subject
         data = codec.encode(decided.data)
         content = salt = promise = None
@@ -355,7 +348,7 @@ class _Batch:
         event_id = decided.event_id or ids.uuid7(now, random[chain.SALT_BYTES :])
         hashed = chain.event_hash(
             head.prefix,
-            head.hash,
+            previous,
             version=version,
             event_id=event_id,
             event_type=decided.type,
@@ -392,7 +385,7 @@ class _Batch:
                 hashed,
             )
         )
-        head.back_to(HeadRow(version, now, hashed, *order))
+        head.row = HeadRow(version, now, hashed, *order)
         what = decided.data, decided.content
         return Event(decided.type, version, now, position, *what, request.actor, subject)
 
@@ -406,7 +399,7 @@ class _Batch:
             known = self._tx.one(_FIND_KEY, where)
         return known
 
-    def _repeat(self, request: AppendRequest, deciding: Deciding, known: Sequence[Any]) -> Outcome:
+    def _repeat(self, request: AppendRequest, decider: Decider, known: Sequence[Any]) -> Outcome:
         salt, digest, first, last, kept = known
         ends = _ends(kept, last)
         # No digest: it went with the content it was made of, and the deciding looks for itself.
@@ -416,7 +409,7 @@ class _Batch:
         self._write()  # the first try may be in this very batch, and is read back
         results = []
         for command, end in zip(request.commands, ends, strict=True):
-            results.append(deciding.repeated(request, command, first, end))
+            results.append(decider.repeated(request, command, first, end))
             first = end + 1
         return Appended(results if len(results) > 1 else results[0], last, ())
 
@@ -426,7 +419,7 @@ class _Batch:
         assert request.key is not None  # noqa: S101 (asked by the caller)
         salt = self._log.sources.chance(chain.SALT_BYTES)
         parts = codec.encode(ends) if len(ends) > 1 else None
-        kept = (salt, _digest(salt, request.digested), before + 1, head.version, parts)
+        kept = (salt, _digest(salt, request.digested), before + 1, head.row.version, parts)
         self._keys[request.stream, request.key] = kept
         self._key_rows.append((head.tenant, head.category, head.key.id, request.key, *kept))
 
@@ -440,31 +433,31 @@ class _Batch:
             deciding = self._decidings[category] = factory(self._tx, self._log)
         return deciding
 
-    def _take_heads(self, *, patient: bool) -> set[StreamKey]:
+    def _take_heads(self, looked: Sequence[_Looked], *, patient: bool) -> set[StreamKey]:
         """Take every head of the batch before anything is decided; return those that are held.
 
         What was kept of a stream from an earlier transaction holds if its head has not moved.
         """
         tx, heads = self._tx, self._heads
         keys = dict.fromkeys([request.stream for request in self._requests])
-        for request in self._requests:
-            keys.update(dict.fromkeys(self._looked_at(request)))
-        wanted = {
-            key: self._place(key) for key in keys if not tx.ordering.alone or key not in heads
-        }
+        for others in looked:
+            if others:
+                keys.update(dict.fromkeys(others))
+        alone = tx.ordering.alone
+        wanted = {key: self._place(key) for key in keys if not alone or key not in heads}
         places = [place for place in wanted.values() if place is not None]
-        events = sum(len(request.commands) for request in self._requests)
+        events = sum([len(request.commands) for request in self._requests])
         taken = tx.ordering.take(tx, places, events, patient=patient)
         self._placing = taken.placing
         for key, place in wanted.items():
             row = None if place is None else taken.rows.get(place)
-            if key not in heads or heads[key].state() != (row or _NO_EVENTS):
+            if key not in heads or heads[key].row != (row or _NO_EVENTS):
                 for known in tx.kept.values():
                     known.pop(key, None)
                 heads[key] = _Head(key, place, row)
-            if row is None and not tx.ordering.alone and place not in taken.held:
+            if row is None and not alone and place not in taken.held:
                 self._absent.append(key)
-        return {key for key, place in wanted.items() if place in taken.held}
+        return {key for key, place in wanted.items() if place in taken.held} if wanted else set()
 
     def _confirm_absent(self) -> None:
         """Look again for streams that were not there to be taken and were not made here.
@@ -478,16 +471,13 @@ class _Batch:
         if places:
             self._tx.ordering.confirm_absent(self._tx, places)
 
-    def _looked_at(self, request: AppendRequest) -> Iterable[StreamKey]:
-        """Return the other streams that a request is decided by."""
+    def _looked_at(self, request: AppendRequest) -> _Looked:
+        """Return the other streams that a request is decided by; None if by its own alone."""
         deciding = self._deciding(request.stream.category)
-        if deciding.looks_elsewhere.isdisjoint(map(type, request.commands)):
-            return ()
-        return deciding.looks_at(request)
-
-    def _waits_for(self, request: AppendRequest, held: set[StreamKey]) -> StreamKey | None:
-        concerned = (request.stream, *self._looked_at(request))
-        return next((key for key in concerned if key in held), None)
+        for command in request.commands:
+            if type(command) in deciding.looks_elsewhere:
+                return tuple(deciding.looks_at(request))
+        return None
 
     def _place(self, key: StreamKey) -> Place | None:
         tenant = find_tenant(self._tx, key.tenant)
@@ -499,11 +489,11 @@ class _Batch:
         tx, rows = self._tx, self._event_rows
         if rows:
             for statement, new in ((_INSERT_HEAD, True), (_UPDATE_HEAD, False)):
-                moved = [head for head in self._moved.values() if head.new is new]
-                if moved:
-                    tx.write(statement, [self._head_row(head) for head in moved])
+                heads = [_head_row(*moved) for moved in self._moved.values() if moved[0].new is new]
+                if heads:
+                    tx.write(statement, heads)
             tx.write(_INSERT_EVENT, rows)
-            for head in self._moved.values():
+            for head, _ in self._moved.values():
                 head.new = False
             self._event_rows, self._moved = [], {}
             for deciding in self._decidings.values():
@@ -512,9 +502,14 @@ class _Batch:
             tx.write(_INSERT_KEY, self._key_rows)
             self._key_rows = []
 
-    def _head_row(self, head: _Head) -> tuple[Any, ...]:
-        summary = self._deciding(head.key.category).summary(head.key)
-        return (*head.state(), summary, head.tenant, head.category, head.key.id)
+
+def _head_row(head: _Head, decider: Decider) -> tuple[Any, ...]:
+    return (*head.row, decider.summary(), head.tenant, head.category, head.key.id)
+
+
+def _waits_for(request: AppendRequest, looked: _Looked, held: set[StreamKey]) -> StreamKey | None:
+    """Return the stream for which a request has to wait, if there is one."""
+    return next((key for key in (request.stream, *(looked or ())) if key in held), None)
 
 
 def _ends(kept: bytes | None, last: int) -> Sequence[int]:

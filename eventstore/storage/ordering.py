@@ -28,6 +28,11 @@ class HeadRow(NamedTuple):
     epoch: int
     xid: int
 
+    @property
+    def order(self) -> tuple[int, int]:
+        """Where its last event stands among those of other transactions."""
+        return self.epoch, self.xid
+
 
 class Heads(NamedTuple):
     """What taking heads gave."""

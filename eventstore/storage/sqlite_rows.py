@@ -56,12 +56,11 @@ def in_few(statement: Insert, rows: Sequence[Row]) -> Iterator[tuple[str, list[A
     By powers of two there are few texts, so they stay prepared.
     """
     kept, rows = _without_empty(rows)
-    start, count = 0, _ROWS_AT_ONCE
-    while start < len(rows):
-        while start + count > len(rows):
-            count //= 2
+    start, left = 0, len(rows)
+    while left:
+        count = 1 << min(left, _ROWS_AT_ONCE).bit_length() - 1
         yield _many_rows(statement, kept, count), _bound(rows[start : start + count])
-        start += count
+        start, left = start + count, left - count
 
 
 @cache
@@ -75,9 +74,9 @@ def _many_rows(statement: Insert, kept: tuple[int, ...], count: int) -> str:
 def _without_empty(rows: Sequence[Row]) -> tuple[tuple[int, ...], Sequence[Row]]:
     """Return which columns have a value in any row, and the rows with those alone."""
     if len(rows) == 1:  # the usual case of a lone writer
-        [row] = rows
-        kept = tuple([n for n, value in enumerate(row) if value is not None])
-        return kept, [[value for value in row if value is not None]]
+        filled = [pair for pair in enumerate(rows[0]) if pair[1] is not None]
+        kept, row = zip(*filled, strict=True)
+        return kept, (row,)
     columns, nulls = list(zip(*rows, strict=True)), len(rows)
     kept = tuple([n for n, column in enumerate(columns) if column.count(None) < nulls])
     if len(kept) == len(columns):

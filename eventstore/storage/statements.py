@@ -2,16 +2,20 @@
 
 SQLite executes one prepared text for many rows; PostgreSQL takes whole columns as arrays. What is
 written is the same, so a statement names its table and columns and each database makes the text.
+That text is looked up by the statement itself, not by what it says: to hash all those names for
+each write takes longer than to bind a row.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple, TypeAlias
+from dataclasses import dataclass
+from typing import TypeAlias
 
 __all__ = ["Delete", "Insert", "Statement", "Update"]
 
 
-class Insert(NamedTuple):
+@dataclass(frozen=True, eq=False, slots=True)
+class Insert:
     """Insert rows; where ``conflict`` names a key that exists, replace ``replaces``."""
 
     table: str
@@ -32,7 +36,8 @@ class Insert(NamedTuple):
         return f" ON CONFLICT ({keys}) DO UPDATE SET {changed}"
 
 
-class Update(NamedTuple):
+@dataclass(frozen=True, eq=False, slots=True)
+class Update:
     """Set ``values`` of the rows that have ``key``; parameters come in that order."""
 
     table: str
@@ -47,7 +52,8 @@ class Update(NamedTuple):
         return (*self.values, *self.key)
 
 
-class Delete(NamedTuple):
+@dataclass(frozen=True, eq=False, slots=True)
+class Delete:
     """Delete the rows that have ``key``."""
 
     table: str

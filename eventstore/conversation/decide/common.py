@@ -57,9 +57,10 @@ def existing_thread(view: ThreadView) -> ThreadRow:
     Raises:
         ThreadNotFound: there is none.
     """
-    if view.thread is None:
+    thread = view.thread
+    if thread is None:
         raise ThreadNotFound(thread_text(view))
-    return view.thread
+    return thread
 
 
 def living_thread(view: ThreadView) -> ThreadRow:
