@@ -7,8 +7,8 @@ that nobody looks at, because making a Python value of each is most of what read
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Final, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Any, Final, NamedTuple
 
 from eventstore.conversation.rows import MessageRow, SegmentRow, ThreadRow
 from eventstore.core import ids
@@ -18,6 +18,7 @@ from eventstore.projections.threads import DECODED, STANDING, THREADS
 from eventstore.projections.tree_tables import SEGMENTS
 from eventstore.storage import read
 from eventstore.storage.append import Log
+from eventstore.storage.blobs import EventKey, rows_of_events
 from eventstore.storage.interning import find_category, find_tenant
 from eventstore.storage.transaction import Transaction
 
@@ -36,6 +37,8 @@ _STRETCH: Final = (
     " AND m.depth BETWEEN ? AND ? ORDER BY m.depth"
 )
 _MESSAGE: Final = len(MESSAGES.columns)
+_VERSION: Final = _MESSAGE + read.DECODED_COLUMNS.index("version")
+_CONTENT: Final = _MESSAGE + read.DECODED_COLUMNS.index("content")
 _PAGE: Final = 1_000
 """Messages read at a time: what 10,000 rows hold leaves the processor's caches before its turn."""
 
@@ -58,10 +61,17 @@ def read_stretch(
     decode_row = MESSAGES.decode
     decode_event = read.event_decoder(log, stream)
     tenant, category = find_tenant(tx, stream.tenant), find_category(tx, ids.THREAD)
+    if tenant is None or category is None:
+        return
     segment, start, end = stretch
+
+    def key(columns: Sequence[Any]) -> EventKey:
+        return tenant, category, stream.id, columns[_VERSION]
+
     for first in range(start, end + 1, _PAGE):
         last = min(first + _PAGE - 1, end)
-        for columns in tx.all(_STRETCH, (category, tenant, stream.id, segment, first, last)):
+        where = (category, tenant, stream.id, segment, first, last)
+        for columns in rows_of_events(tx, _STRETCH, where, _CONTENT, key):
             yield decode_row(columns[:_MESSAGE]), decode_event(columns[_MESSAGE:])
 
 

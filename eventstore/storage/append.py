@@ -26,6 +26,7 @@ from eventstore.core.expectations import Expectation
 from eventstore.core.json_values import Limits
 from eventstore.core.sources import Dice, Sources
 from eventstore.errors import ConversationStoreError, IdempotencyConflict, InvalidInput
+from eventstore.storage import blobs
 from eventstore.storage.interning import (
     find_category,
     find_tenant,
@@ -492,7 +493,7 @@ class _Batch:
                 heads = [_head_row(*moved) for moved in self._moved.values() if moved[0].new is new]
                 if heads:
                     tx.write(statement, heads)
-            tx.write(_INSERT_EVENT, rows)
+            tx.write(_INSERT_EVENT, blobs.set_apart(tx, _INSERT_EVENT.columns, rows))
             for head, _ in self._moved.values():
                 head.new = False
             self._event_rows, self._moved = [], {}

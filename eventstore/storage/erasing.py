@@ -1,8 +1,10 @@
 """Erasing: the only change of an event, its content and salt to NULL.
 
-The commitment takes their place, so the chain verifies as before. What idempotency keys keep of a
-command is a salted digest of its words: salt and digest are together, so a guess of the words could
-be tested against them. They go with the content.
+The commitment takes their place, so the chain verifies as before. A blob goes right after them: not
+before, while the event still says that it is there.
+
+What idempotency keys keep of a command is a salted digest of its words: salt and digest are
+together, so a guess of the words could be tested against them. They go with the content.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from typing import Final
 from eventstore.core import chain
 from eventstore.core.events import StreamKey
 from eventstore.errors import BrokenChain
+from eventstore.storage import blobs
 from eventstore.storage.interning import find_category, find_tenant
 from eventstore.storage.transaction import Transaction
 
@@ -45,11 +48,19 @@ def erase_content(tx: Transaction, stream: StreamKey, versions: Iterable[int]) -
     Raises:
         BrokenChain: there is no content: somebody took it without an event.
     """
-    place = (find_tenant(tx, stream.tenant), find_category(tx, stream.category), stream.id)
+    tenant, category = find_tenant(tx, stream.tenant), find_category(tx, stream.category)
+    assert tenant is not None  # noqa: S101 (the stream has events)
+    assert category is not None  # noqa: S101
     for version in versions:
-        row = tx.one(_FIND, (*place, version))
+        key = (tenant, category, stream.id, version)
+        row = tx.one(_FIND, key)
         if row is None or row[1] is None:
             raise BrokenChain(stream.text, version, "its content is missing and cannot be erased")
         salt, content = row
-        tx.run(_ERASE, (chain.commitment(salt, content), *place, version))
-        tx.run(_FORGET_DIGESTS, (b"", b"", *place, version, version))
+        apart = content == blobs.ELSEWHERE
+        if apart:
+            content = blobs.content_of(tx, key)
+        tx.run(_ERASE, (chain.commitment(salt, content), *key))
+        if apart:
+            blobs.drop(tx, key)
+        tx.run(_FORGET_DIGESTS, (b"", b"", *key, version))

@@ -19,6 +19,7 @@ _OF: Final = "WHERE tenant = ? AND category = ? AND stream = ?"
 _PURGING: Final = Insert("purging", _KEY)
 _PURGED: Final = (
     f"DELETE FROM {{events}} {_OF}",
+    f"DELETE FROM {{blobs}} {_OF}",
     f"DELETE FROM {{idempotency_keys}} {_OF}",
     f"DELETE FROM {{streams}} {_OF}",
     f"DELETE FROM {{purging}} {_OF}",
@@ -26,7 +27,7 @@ _PURGED: Final = (
 
 
 def purge_stream(tx: Transaction, place: Place) -> None:
-    """Delete a stream's events, keys and head. Its head must be held."""
+    """Delete a stream's events with their blobs, its keys and head. Its head must be held."""
     tx.write(_PURGING, [place])
     for text in _PURGED:
         tx.run(text, place)

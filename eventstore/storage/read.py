@@ -14,7 +14,9 @@ import msgspec
 from eventstore.core import codec
 from eventstore.core.events import Event, Position, StreamKey, Trace
 from eventstore.storage.append import Log
+from eventstore.storage.blobs import EventKey, rows_of_events
 from eventstore.storage.interning import category_name, find_category, find_tenant, tenant_name
+from eventstore.storage.ordering import Place
 from eventstore.storage.transaction import Transaction
 
 __all__ = [
@@ -61,6 +63,8 @@ _COLUMNS = (
     "epoch, xid, position, version, event_id, type, schema_version, recorded_at,"
     " data, content, salt, commitment, subject, metadata, hash"
 )
+_VERSION, _CONTENT = 3, 9
+"""Where these stand among the columns."""
 _OF_STREAM = f"SELECT {_COLUMNS} FROM {{events}} WHERE tenant = ? AND category = ? AND stream = ?"
 _FORWARDS = f"{_OF_STREAM} AND version > ? AND version <= ? ORDER BY version LIMIT ?"
 _OF_TYPE = f"{_OF_STREAM} AND type = ? AND version > ? ORDER BY version LIMIT ?"
@@ -82,7 +86,7 @@ PAGE = 500
 """Events read at a time when a whole stream is walked."""
 
 
-def _place(tx: Transaction, stream: StreamKey) -> tuple[int, int, bytes] | None:
+def _place(tx: Transaction, stream: StreamKey) -> Place | None:
     tenant = find_tenant(tx, stream.tenant)
     category = find_category(tx, stream.category)
     return None if tenant is None or category is None else (tenant, category, stream.id)
@@ -122,8 +126,16 @@ def read_stream(
     place = _place(tx, stream)
     if place is None:
         return []
-    rows = tx.all(_BACKWARDS if backwards else _FORWARDS, (*place, after, until, limit))
+    sql = _BACKWARDS if backwards else _FORWARDS
+    rows = _rows(tx, sql, (*place, after, until, limit), place)
     return [stored_event(stream, row) for row in rows]
+
+
+def _rows(
+    tx: Transaction, sql: str, parameters: Sequence[Any], place: Place
+) -> Sequence[Sequence[Any]]:
+    """Return rows of one stream, their contents in them."""
+    return rows_of_events(tx, sql, parameters, _CONTENT, lambda row: (*place, row[_VERSION]))
 
 
 def stored_event(stream: StreamKey, columns: Sequence[Any]) -> StoredEvent:
@@ -147,7 +159,7 @@ def events_of_type(tx: Transaction, stream: StreamKey, event_type: str) -> Itera
     """Yield the events of one type in a stream, in order, a page in memory at a time."""
     place, after = _place(tx, stream), 0
     while place is not None:
-        rows = tx.all(_OF_TYPE, (*place, event_type, after, PAGE))
+        rows = _rows(tx, _OF_TYPE, (*place, event_type, after, PAGE), place)
         page = [stored_event(stream, row) for row in rows]
         yield from page
         if len(page) < PAGE:
@@ -194,11 +206,17 @@ def read_all(
     if selected is None:
         return []
     sql = " AND ".join([f"{_ALL} WHERE {where}", *selected[0]])
-    rows = tx.all(f"{sql} ORDER BY {tx.ordering.order} LIMIT ?", (*parameters, *selected[1], limit))
+    sql = f"{sql} ORDER BY {tx.ordering.order} LIMIT ?"
+    rows = rows_of_events(tx, sql, (*parameters, *selected[1], limit), _CONTENT, _key)
     streams: dict[tuple[int, bytes, int], StreamKey] = {}
     return [
         stored_event(streams.get(row[15:]) or _named(tx, streams, *row[15:]), row) for row in rows
     ]
+
+
+def _key(row: Sequence[Any]) -> EventKey:
+    category, stream, tenant = row[15:]
+    return tenant, category, stream, row[_VERSION]
 
 
 def _named(

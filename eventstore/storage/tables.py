@@ -34,6 +34,7 @@ TABLES: Final = (
     "tenants",
     "categories",
     "events",
+    "blobs",
     "streams",
     "idempotency_keys",
     "purging",
@@ -153,6 +154,16 @@ _LOG: Final = {"sqlite": _sqlite_log, "postgresql": _postgres_log}
 
 
 def _log(metadata: MetaData, prefix: str) -> None:
+    # With rowids on SQLite: without, such large rows would stand in the inner nodes of the table.
+    Table(
+        f"{prefix}blobs",
+        metadata,
+        _key("tenant"),
+        _key("category"),
+        _key("stream", LargeBinary),
+        _key("version", BigInteger),
+        _given("content", LargeBinary),
+    )
     Table(
         f"{prefix}streams",
         metadata,

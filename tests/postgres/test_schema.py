@@ -29,7 +29,7 @@ OF_THREADS = {
     "external_ids",
 }
 """Tables whose rows belong to a thread."""
-OF_STREAMS = {"events", "streams", "idempotency_keys", "purging"}
+OF_STREAMS = {"events", "blobs", "streams", "idempotency_keys", "purging"}
 
 
 @pytest.fixture

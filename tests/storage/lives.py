@@ -9,6 +9,8 @@ from eventstore import ConversationStore, Sources
 
 INVOICE = "invoice_" + "0" * 31 + "1"
 NOON = 1_767_225_600_000_000
+LONG = "It was a dark and stormy night. " * 1_025
+"""Does not stand in its event's row."""
 
 
 class Clock:
@@ -106,6 +108,8 @@ def full_life(store: ConversationStore) -> list[str]:  # noqa: PLR0915 (a life i
     )
     store.tenant("acme").threads.create(title="Elsewhere")
     store.assistants.delete(assistant.id)
+    book = store.threads.create(title="Book").id
+    messages.create(book, role="user", content=LONG)
     draft = store.threads.create(title="Draft").id
     said = messages.create(draft, role="user", content="Take this down.", external_id="x-2")
     messages.amend(draft, said.id, content="Take this down, please.")

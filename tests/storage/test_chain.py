@@ -44,8 +44,20 @@ def streams_of(path):
                 " ORDER BY version",
                 (head["tenant"], head["category"], head["stream"]),
             ).fetchall()
+            large = dict(
+                database.execute(
+                    "SELECT version, content FROM blobs"
+                    " WHERE (tenant, category, stream) = (?, ?, ?)",
+                    (head["tenant"], head["category"], head["stream"]),
+                )
+            )
+            whole = [
+                {**row, "content": large.pop(row["version"])} if row["content"] == b"" else row
+                for row in map(dict, rows)
+            ]
+            assert large == {}, "blobs that nobody refers to"
             name = f"{kinds[head['category']]}_{head['stream'].hex()}"
-            yield tenants[head["tenant"]], name, head, rows
+            yield tenants[head["tenant"]], name, head, whole
 
 
 def hash_of(tenant, stream, previous, row):
@@ -81,6 +93,7 @@ def test_every_hash_is_what_the_page_says(lived):
         assert head["recorded_at"] == rows[-1]["recorded_at"]
     known = {kind.name for kind in (*THREAD_EVENTS, *ASSISTANT_EVENTS, *STORE_EVENTS)}
     assert seen == known | {"Sent", "Paid"}, "the life in lives.py does not have every event"
+    assert ask(lived, "SELECT length(content) > 32768 FROM blobs") == [(1,)]
 
 
 def test_what_readers_are_told_is_the_stored_hash(lived):
@@ -141,12 +154,21 @@ def test_the_verifier_reads_a_store_with_a_prefix(verify, path):
 
 
 def test_an_erased_content_keeps_the_chain_whole(verify, lived):
-    rows = ask(lived, "SELECT position, salt, content FROM events WHERE content IS NOT NULL")
+    rows = ask(
+        lived,
+        "SELECT position, salt, CASE e.content WHEN x'' THEN b.content ELSE e.content END"
+        " FROM events e LEFT JOIN blobs b USING (tenant, category, stream, version)"
+        " WHERE e.content IS NOT NULL",
+    )
     with closing(sqlite3.connect(lived)) as database:
         database.executemany(
             "UPDATE events SET content = NULL, salt = NULL, commitment = ? WHERE position = ?",
             [(commitment(salt, content), position) for position, salt, content in rows],
         )
+        database.commit()
+        [(*_, problem)] = verify(lived)
+        assert problem == "a blob without an event that has it"
+        database.execute("DELETE FROM blobs")
         database.commit()
     assert list(verify(lived)) == []
 
@@ -187,6 +209,9 @@ def test_the_verifier_names_the_event_that_was_altered(verify, lived, column):
 @pytest.mark.parametrize(
     "sql",
     [
+        "UPDATE blobs SET content = CAST(content || x'00' AS BLOB)",
+        "UPDATE blobs SET version = version + 1",
+        "DELETE FROM blobs",
         "DELETE FROM events WHERE type = 'MessageEdited'",
         "DELETE FROM events WHERE type = 'ThreadRestored'",  # the end of its stream
         "DELETE FROM streams WHERE version > 20",

@@ -52,16 +52,20 @@ def whole(database):
     return database.execute(f"SELECT {COLUMNS} FROM events ORDER BY position").fetchall()
 
 
+def blobs(database):
+    return database.execute("SELECT rowid, * FROM blobs").fetchall()
+
+
 def change(database, sql, *parameters):
     database.execute(sql, parameters)
 
 
 def is_refused(database, sql):
-    before = whole(database)
+    before = whole(database), blobs(database)
     with pytest.raises(sqlite3.IntegrityError, match="eventstore: "):
         change(database, sql)
     database.rollback()
-    assert whole(database) == before
+    assert (whole(database), blobs(database)) == before
 
 
 @pytest.mark.parametrize("column", OTHER_VALUES)
@@ -129,6 +133,50 @@ def test_no_conflict_clause_turns_an_insert_into_an_update(database):
 @pytest.mark.parametrize("where", ["", "WHERE version = 1", "WHERE position < 0 OR 1", FIRST])
 def test_no_event_is_deleted(database, where):
     is_refused(database, f"DELETE FROM events {where}")
+
+
+BLOB = "tenant, category, stream, version, content"
+
+
+def test_no_blob_is_changed_or_written_over(database):
+    for value in (
+        "content = x'80'",
+        "content = content",
+        "version = version + 1000",
+        "stream = zeroblob(16)",
+        "tenant = tenant + 1",
+        "category = category + 1",
+        "rowid = rowid + 1",
+    ):
+        is_refused(database, f"UPDATE blobs SET {value}")
+        is_refused(database, f"UPDATE OR REPLACE blobs SET {value}")
+    for verb in ("INSERT", "INSERT OR REPLACE", "REPLACE", "INSERT OR IGNORE"):
+        is_refused(database, f"{verb} INTO blobs ({BLOB}) SELECT {BLOB} FROM blobs")
+    is_refused(
+        database,
+        f"INSERT INTO blobs ({BLOB}) SELECT {BLOB} FROM blobs WHERE true"
+        " ON CONFLICT DO UPDATE SET content = x'80'",
+    )
+
+
+def test_no_blob_goes_before_the_content_of_its_event(database):
+    where = "WHERE content = x''"
+    ((stream, version),) = database.execute(f"SELECT stream, version FROM events {where}")
+    for condition in ("", "WHERE length(content) > 0", f"WHERE version = {version}"):
+        is_refused(database, f"DELETE FROM blobs {condition}")
+    is_refused(database, f"UPDATE events SET content = x'80' {where}")
+    database.execute(f"UPDATE events SET {ERASED} {where}")
+    change(database, "DELETE FROM blobs WHERE stream = ? AND version = ?", stream, version)
+    assert blobs(database) == []
+
+
+def test_no_blob_goes_before_its_event_in_a_purge(database):
+    database.execute("INSERT INTO purging SELECT tenant, category, stream FROM blobs")
+    with pytest.raises(sqlite3.IntegrityError, match="goes after the content"):
+        database.execute("DELETE FROM blobs")
+    database.execute("DELETE FROM events WHERE stream IN (SELECT stream FROM purging)")
+    change(database, "DELETE FROM blobs")
+    assert blobs(database) == []
 
 
 def listed_for_purging(database, **other):

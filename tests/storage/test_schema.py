@@ -96,9 +96,12 @@ def test_two_stores_with_prefixes_share_a_file_and_nothing_else(path):
         assert b.threads.create(thread_id=thread.id).version == 1
     triggers = {row[1] for row in schema(path) if row[0] == "trigger"}
     assert triggers == {
-        f"{prefix}events_no_{verb}"
+        f"{prefix}{trigger}"
         for prefix in ("a_", "b_")
-        for verb in ("replace", "update", "delete", "last_delete")
+        for trigger in (
+            *[f"events_no_{verb}" for verb in ("replace", "update", "delete", "last_delete")],
+            *[f"blobs_no_{verb}" for verb in ("replace", "update", "delete")],
+        )
     }
 
 

@@ -8,6 +8,9 @@
   for the last event of all, so that no position is given twice: the tombstone comes first.
 * TRUNCATE, which PostgreSQL has, never passes.
 
+Contents that stand apart, in ``blobs``, are kept the same way: no INSERT over one, no UPDATE, no
+TRUNCATE, and DELETE only once the event has no content any more, erased or purged.
+
 A migration that copies the table must make them again; a test tries each way around them after
 every migration.
 """
@@ -68,6 +71,26 @@ _SQLITE: Final = (
     WHEN OLD.position = (SELECT max(position) FROM {events})
     BEGIN SELECT RAISE(ABORT, 'eventstore: the last event stays, append a tombstone first'); END
     """,
+    """
+    CREATE TRIGGER "{prefix}blobs_no_replace" BEFORE INSERT ON {blobs}
+    WHEN EXISTS (
+      SELECT 1 FROM {blobs}
+      WHERE tenant = NEW.tenant AND category = NEW.category
+        AND stream = NEW.stream AND version = NEW.version)
+    BEGIN SELECT RAISE(ABORT, 'eventstore: this version has its blob'); END
+    """,
+    """
+    CREATE TRIGGER "{prefix}blobs_no_update" BEFORE UPDATE ON {blobs}
+    BEGIN SELECT RAISE(ABORT, 'eventstore: blobs are never changed, they go with content'); END
+    """,
+    """
+    CREATE TRIGGER "{prefix}blobs_no_delete" BEFORE DELETE ON {blobs}
+    WHEN EXISTS (
+      SELECT 1 FROM {events}
+      WHERE tenant = OLD.tenant AND category = OLD.category
+        AND stream = OLD.stream AND version = OLD.version AND content IS NOT NULL)
+    BEGIN SELECT RAISE(ABORT, 'eventstore: a blob goes after the content of its event'); END
+    """,
 )
 
 
@@ -100,6 +123,28 @@ _POSTGRES: Final = (
     """
     CREATE TRIGGER "{prefix}events_no_truncate" BEFORE TRUNCATE ON {events}
     FOR EACH STATEMENT EXECUTE FUNCTION {dot}"{prefix}events_are_kept"()
+    """,
+    """
+    CREATE FUNCTION {dot}"{prefix}blobs_are_kept"() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+      IF TG_OP = 'DELETE' THEN
+        IF NOT EXISTS (
+          SELECT 1 FROM {events} e WHERE e.tenant = OLD.tenant AND e.category = OLD.category
+            AND e.stream = OLD.stream AND e.version = OLD.version AND e.content IS NOT NULL) THEN
+          RETURN OLD;
+        END IF;
+        RAISE EXCEPTION 'eventstore: a blob goes after the content of its event';
+      END IF;
+      RAISE EXCEPTION 'eventstore: blobs are never changed, they go with content';
+    END $$
+    """,
+    """
+    CREATE TRIGGER "{prefix}blobs_no_change" BEFORE UPDATE OR DELETE ON {blobs}
+    FOR EACH ROW EXECUTE FUNCTION {dot}"{prefix}blobs_are_kept"()
+    """,
+    """
+    CREATE TRIGGER "{prefix}blobs_no_truncate" BEFORE TRUNCATE ON {blobs}
+    FOR EACH STATEMENT EXECUTE FUNCTION {dot}"{prefix}blobs_are_kept"()
     """,
 )
 

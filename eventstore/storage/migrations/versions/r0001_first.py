@@ -126,6 +126,15 @@ def upgrade(naming: Naming) -> None:
     )
     _LOG[op.get_bind().dialect.name](naming)
     op.create_table(
+        naming.plain("blobs"),
+        _key("tenant", Integer),
+        _key("category", Integer),
+        _key("stream", LargeBinary),
+        _key("version", BigInteger),
+        _given("content", LargeBinary),
+        schema=naming.schema,
+    )
+    op.create_table(
         naming.plain("streams"),
         _key("tenant", Integer),
         _key("category", Integer),
