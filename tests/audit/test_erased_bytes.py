@@ -2,7 +2,7 @@
 
 Words are looked for as bytes, in the database with its free pages, in its write-ahead log and in
 its index of that. An index of words keeps them without what they share with their neighbours, so
-tails of words are looked for.
+tails of words are looked for. Large contents stand in a table of their own, and go from there.
 """
 
 import random
@@ -15,7 +15,9 @@ from sqlalchemy import create_engine, event
 
 from eventstore import ConversationStore
 from eventstore.projections.search import MessageSearch, search
+from eventstore.storage.blobs import IN_ROW_BYTES_MAX
 from tests.conformance.test_ways_of_running import engine_at
+from tests.storage.lives import ask
 
 TAIL = "qzvjxkw"
 """No other word ends like this."""
@@ -38,6 +40,10 @@ def found_in(path, text=TAIL):
     """Names of the store's files that hold a text."""
     files = sorted(path.parent.glob(f"{path.name}*"))
     return [file.name for file in files if text.encode() in file.read_bytes()]
+
+
+def blobs_in(path):
+    return ask(path, "SELECT count(*) FROM blobs")[0][0]
 
 
 def talk(store, messages):
@@ -68,11 +74,13 @@ def test_nothing_is_left_in_any_file(path, size, before):
         store.messages.amend(last, said.id, content=f"in the fork {WORDS}")
         after = store.messages.create(thread, role="user", content="the one after")
         assert found_in(path)
+        assert blobs_in(path) == (size > IN_ROW_BYTES_MAX)
 
         made = store.audit.erase(thread, said.id)
 
         assert (made.pending, made.remains) == (False, ())
         assert found_in(path) == []
+        assert blobs_in(path) == 0
         for message in others:
             assert store.messages.get(thread, message.id).text == message.text
             assert fork is not None
@@ -92,7 +100,7 @@ def test_whatever_was_erased_in_whatever_order_is_gone(path):
         there = {}
         for number in range(150):
             word = f"<{number}:{dice.getrandbits(64):x}>"
-            text = word + "y" * dice.choice([5, 300, 1_000, 4_100, 9_000])
+            text = word + "y" * dice.choice([5, 300, 1_000, 4_100, 9_000, 40_000, 90_000])
             there[store.messages.create(thread, role="user", content=text).id] = word
             if number % 3 == 2:
                 gone = dice.choice(list(there))
@@ -100,6 +108,7 @@ def test_whatever_was_erased_in_whatever_order_is_gone(path):
                 assert found_in(path, there.pop(gone)) == []
         for word in there.values():
             assert found_in(path, word)
+        assert blobs_in(path)
         assert store.projections.compare().ok
 
 

@@ -17,8 +17,12 @@ from tests.conformance.purging import talk, texts
 CALLS_MAX = 150
 
 
+LONG = "two, " * 8_000
+"""Stands in a table of its own."""
+
+
 def with_a_fork(store):
-    source, (first, _) = talk(store, "one", "two", title="T")
+    source, (first, _) = talk(store, "one", LONG, title="T")
     store.messages.amend(source, first, content="first")
     return source, store.threads.fork(source).id
 
@@ -29,13 +33,14 @@ def purge(store, source):
 
 def is_gone(store, source, fork):
     """Whether the purge happened; it must have happened wholly or not at all."""
-    assert texts(store, fork) == ["first", "two"]
+    assert texts(store, fork) == ["first", LONG]
     events = list(store.events.read_all())
     kinds = [event.type for event in events]
     gone = "ThreadPurged" in kinds
     assert kinds.count("PrefixCopied") == (4 if gone else 0), "half of it"
     assert (source in {event.stream_id for event in events}) is not gone, "half of it"
     assert len(list(store.threads.list())) == (1 if gone else 2)
+    assert len([event for event in events if (event.content or {}).get("parts") == [LONG]]) == 1
     assert store.projections.compare().findings == ()
     return gone
 
@@ -112,8 +117,8 @@ def test_a_purge_that_is_refused_does_no_harm_to_those_it_shares_a_commit_with(t
                 said, refused, mine = [one.result(SECONDS) for one in made]
         assert isinstance(refused, Refused)
         assert (said.text, mine.text) == ("three", "mine")
-        assert texts(store, source) == ["first", "two", "three"]
-        assert texts(store, fork) == ["first", "two", "mine"]
+        assert texts(store, source) == ["first", LONG, "three"]
+        assert texts(store, fork) == ["first", LONG, "mine"]
 
 
 def test_requests_of_one_commit_see_that_the_thread_is_gone(tmp_path):
@@ -139,5 +144,5 @@ def test_requests_of_one_commit_see_that_the_thread_is_gone(tmp_path):
         assert (said.version, gone.version, mine.text) == (5, 5, "mine")
         assert type(late).__name__ == "ThreadNotFound"
         assert again.reason == "thread_purged"
-        assert texts(store, fork) == ["first", "two", "mine"]
+        assert texts(store, fork) == ["first", LONG, "mine"]
         assert store.projections.compare().findings == ()
