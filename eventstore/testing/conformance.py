@@ -38,6 +38,7 @@ from eventstore.errors import (
     WrongExpectedVersion,
 )
 from eventstore.testing.erasure_conformance import ErasureSuite
+from eventstore.testing.large_conformance import LargeContentSuite
 
 __all__ = ["ConformanceSuite", "blocking", "within"]
 
@@ -161,7 +162,7 @@ def _kind(act: Callable[[], Any]) -> str:
     return ""
 
 
-class ConformanceSuite(ErasureSuite):
+class ConformanceSuite(ErasureSuite, LargeContentSuite):
     """Subclass it and override :meth:`opened`."""
 
     lasting = True

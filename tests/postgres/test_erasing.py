@@ -60,25 +60,29 @@ def test_the_stored_row_keeps_nothing_but_the_commitment(url, admin):
     assert rows == [(None, None, 32)]
 
 
-def test_after_vacuum_full_the_text_is_in_no_file_of_the_tables(url, admin):
-    word = b"zzqzvjxkw" * 400  # longer than fits beside its row, and not compressed
+@pytest.mark.parametrize("repeated", [400, 40_000], ids=["in its row", "apart"])
+def test_after_vacuum_full_the_text_is_in_no_file_of_the_tables(url, admin, repeated):
+    word = b"zzqzvjxkw" * repeated  # longer than fits beside its row, and not compressed
     with ConversationStore.open(url, durability="as_is") as store:
-        admin.execute("ALTER TABLE events ALTER COLUMN content SET STORAGE EXTERNAL")
+        for table in ("events", "blobs"):
+            admin.execute(f"ALTER TABLE {table} ALTER COLUMN content SET STORAGE EXTERNAL")
         thread = store.threads.create().id
         message = said(store, thread, word.decode())
         admin.execute("CHECKPOINT")
         assert word[:60] in files_of(admin)
+        assert admin.execute("SELECT count(*) FROM blobs").fetchone() == (repeated == 40_000,)
         store.audit.erase(thread, message.id)
-    admin.execute("VACUUM FULL events")
+        assert admin.execute("SELECT count(*) FROM blobs").fetchone() == (0,)
+    admin.execute("VACUUM FULL events, blobs")
     admin.execute("CHECKPOINT")
     assert word[:60] not in files_of(admin)
 
 
 def files_of(admin):
-    """What is in the files of the table of events, and of what belongs to it."""
+    """What is in the files of events and blobs, and of what belongs to these tables."""
     names = admin.execute(
-        "SELECT pg_relation_filepath(oid) FROM pg_class WHERE relname = 'events'"
-        " OR oid = (SELECT reltoastrelid FROM pg_class WHERE relname = 'events')"
+        "SELECT pg_relation_filepath(oid) FROM pg_class WHERE relname IN ('events', 'blobs')"
+        " OR oid IN (SELECT reltoastrelid FROM pg_class WHERE relname IN ('events', 'blobs'))"
     ).fetchall()
     read = "SELECT pg_read_binary_file(%s)"
     return b"".join(row[0] for name in names for row in admin.execute(read, name).fetchall())

@@ -29,9 +29,13 @@ class TestPartitionedByThread(ConformanceSuite):
 
     def test_history_is_still_kept(self, server, migrated):
         with self.opened(None) as store:
-            store.threads.create()
+            thread = store.threads.create()
+            store.messages.create(thread.id, role="user", content="long " * 10_000)
         with psycopg.connect(server.dsn(database=migrated)) as connection:
-            for statement in ("DELETE FROM events", "TRUNCATE events"):
+            for statement in (
+                *("DELETE FROM events", "TRUNCATE events"),
+                *("DELETE FROM blobs", "TRUNCATE blobs", "UPDATE blobs SET content = 'x'"),
+            ):
                 with pytest.raises(psycopg.errors.RaiseException):
                     connection.execute(statement)
                 connection.rollback()

@@ -93,6 +93,7 @@ def lived(url, dsn):
     with opened(url) as store:
         thread = store.threads.create(title="t")
         store.messages.create(thread.id, role="user", content="hello")
+        store.messages.create(thread.id, role="user", content="hello " * 10_000)
     with psycopg.connect(dsn) as connection:
         yield connection
 
@@ -114,6 +115,17 @@ def lived(url, dsn):
             "INSERT INTO events SELECT * FROM events"
             " ON CONFLICT (tenant, category, stream, version) DO UPDATE SET data = 'x'"
         ),
+        "UPDATE events SET content = ''",
+        "UPDATE blobs SET content = 'x'",
+        "UPDATE blobs SET version = version + 1",
+        "DELETE FROM blobs",
+        "TRUNCATE blobs",
+        "TRUNCATE events, blobs CASCADE",
+        "INSERT INTO blobs SELECT * FROM blobs",
+        (
+            "INSERT INTO blobs SELECT * FROM blobs"
+            " ON CONFLICT (tenant, category, stream, version) DO UPDATE SET content = 'x'"
+        ),
     ],
 )
 def test_history_cannot_be_changed(lived, statement):
@@ -121,19 +133,24 @@ def test_history_cannot_be_changed(lived, statement):
         lived.execute(statement)
     assert caught.value.sqlstate in {"P0001", "23505"}
     lived.rollback()
-    assert lived.execute("SELECT count(*) FROM events").fetchone() == (2,)
+    assert lived.execute("SELECT count(*) FROM events").fetchone() == (3,)
+    assert lived.execute("SELECT length(content) FROM blobs").fetchall() == [(60_011,)]
 
 
 def test_content_may_go_if_its_commitment_stays(lived):
     changed = lived.execute(
         "UPDATE events SET content = NULL, salt = NULL, commitment = sha256(content)"
     )
-    assert changed.rowcount == 2
+    assert changed.rowcount == 3
+    assert lived.execute("DELETE FROM blobs").rowcount == 1
 
 
-def test_a_stream_that_is_being_purged_may_go(lived):
+def test_a_stream_that_is_being_purged_may_go_its_blobs_last(lived):
     lived.execute("INSERT INTO purging SELECT tenant, category, stream FROM streams")
-    assert lived.execute("DELETE FROM events").rowcount == 2
+    with pytest.raises(psycopg.Error, match="goes after the content"), lived.transaction():
+        lived.execute("DELETE FROM blobs")
+    assert lived.execute("DELETE FROM events").rowcount == 3
+    assert lived.execute("DELETE FROM blobs").rowcount == 1
 
 
 # -- migrating -------------------------------------------------------------------------------------

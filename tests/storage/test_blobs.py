@@ -282,6 +282,7 @@ def test_a_copy_of_it_stands_apart_in_the_fork(opened, path):
     opened.audit.purge(thread, forks="copy")
     assert sorted(sizes(path, "blobs")) == [33 * KIB, 34 * KIB]
     assert [m.text for m in opened.messages.list(fork)] == [long(34 * KIB)]
+    assert [m.text for m in opened.replay.state(fork).messages] == [long(34 * KIB)]
     assert [m.text for m in opened.messages.revisions(fork, said.id)] == [
         long(33 * KIB),
         long(34 * KIB),
