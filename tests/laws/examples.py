@@ -14,3 +14,6 @@ of_a_law = settings(
 
 of_a_law_of_lives = settings(of_a_law, max_examples=200 if LONG else 5)
 """A law of which every example is a whole life, all of it read several times."""
+
+IN_ROW_BYTES_MAX = 14
+"""Where the laws are tried, content that is longer stands apart: about half of what is said."""

@@ -7,7 +7,9 @@ from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from eventstore import ConversationStore
+from eventstore.storage import blobs
 from eventstore.testing.machine import ConversationMachine
+from tests.laws.examples import IN_ROW_BYTES_MAX
 
 SOME = settings(
     max_examples=12,
@@ -20,7 +22,9 @@ SOME = settings(
 
 @pytest.mark.timeout(300)
 @pytest.mark.newest_postgres
-def test_a_conversation_is_what_the_dictionary_says(server, migrated):
+def test_a_conversation_is_what_the_dictionary_says(server, migrated, monkeypatch):
+    monkeypatch.setattr(blobs, "IN_ROW_BYTES_MAX", IN_ROW_BYTES_MAX)
+
     class OnPostgres(ConversationMachine):
         def open_store(self, sources):
             url = server.url(database=migrated)
