@@ -9,7 +9,13 @@ import pytest
 from sqlalchemy import create_engine
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from eventstore import AsyncConversationStore, ConversationStore, StoreClosed, StoreUnavailable
+from eventstore import (
+    AsyncConversationStore,
+    ConversationStore,
+    NewEvent,
+    StoreClosed,
+    StoreUnavailable,
+)
 from eventstore.subscriptions import pages
 from eventstore.subscriptions.course import Found
 from eventstore.testing.postgres_server import PostgresServer
@@ -98,6 +104,24 @@ def test_from_every_position_come_exactly_the_later_events(opening):
         for skipped, follower in enumerate(followers, 1):
             follower.until(7 - skipped)
             assert follower.names == [*"012345", "last"][skipped:]
+
+
+def test_large_contents_are_caught_up_and_followed(opening):
+    with opening() as store:
+
+        def send(size):
+            event = NewEvent(type="Sent", content={"text": "x" * size})
+            append = store.store.events.append
+            store.way.call(append, stream(size), [event], expected_version="any")
+
+        sizes = [10, 40_000, 32_700, 70_000]
+        for size in sizes[:2]:
+            send(size)
+        follower = store.follow(poll_seconds=FOREVER)
+        follower.until(2)
+        for size in sizes[2:]:
+            send(size)
+        assert [len(event.content["text"]) for event in follower.until(4)] == sizes
 
 
 def test_filters_narrow_down_what_is_delivered(opening):

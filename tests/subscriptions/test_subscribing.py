@@ -13,6 +13,7 @@ from eventstore import (
     AsyncConversationStore,
     ConversationStore,
     InvalidInput,
+    NewEvent,
     StoreClosed,
     UndecodableEvent,
 )
@@ -90,6 +91,24 @@ def test_more_than_a_page_is_caught_up_with_page_by_page(opening):
         store.append(1, "last")
         follower.until(1_204)
         assert follower.names == [*names, "last"]
+
+
+def test_large_contents_are_caught_up_and_followed(opening):
+    with opening as store:
+
+        def send(size):
+            event = NewEvent(type="Sent", content={"text": "x" * size})
+            append = store.store.events.append
+            store.way.call(append, stream(size), [event], expected_version="any")
+
+        sizes = [10, 40_000, 32_700, 70_000]
+        for size in sizes[:2]:
+            send(size)
+        follower = store.follow(poll_seconds=FOREVER)
+        follower.until(2)
+        for size in sizes[2:]:
+            send(size)
+        assert [len(event.content["text"]) for event in follower.until(4)] == sizes
 
 
 def test_filters_narrow_down_what_is_delivered(opening):
