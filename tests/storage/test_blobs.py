@@ -2,21 +2,30 @@
 
 import sqlite3
 from contextlib import closing
+from functools import partial
 
 import pytest
 
-from eventstore import BrokenChain, ConversationStore, InvalidInput, Refused
+from eventstore import (
+    BrokenChain,
+    ConversationStore,
+    InvalidInput,
+    Refused,
+    StoreUnavailable,
+)
 from eventstore.core.events import StreamKey
 from eventstore.core.ids import THREAD
 from eventstore.storage import blobs, read
 from eventstore.storage.sqlite import SqliteDatabase
 from eventstore.storage.transaction import Naming
-from eventstore.testing.faults import Faults
+from eventstore.testing.faults import Faults, failing
+from tests.concurrency.schedules import outcome
 from tests.storage.lives import ask, full_life, sources
 
 KIB = 1024
 BESIDE = 11
 """Bytes of a content beside one text of this size: its map, its name, its list, the lengths."""
+CALLS_MAX = 60
 AT_ONCE = 32
 """Blobs that are asked for together."""
 
@@ -116,6 +125,28 @@ def test_what_is_refused_after_it_takes_it_along(opened, path):
         opened.messages.create_many(thread, drafts)
     assert sizes(path, "blobs") == []
     assert opened.threads.get(thread).version == 1
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_call_that_fails_leaves_neither_the_event_nor_its_blob(opened, path, faults, when):
+    thread = opened.threads.create().id
+    said: list[str] = []
+    struck = []
+    for n in range(1, CALLS_MAX):
+        text = long(33 * KIB, chr(64 + n))
+        with faults.at(n, failing("SQLITE_FULL"), when=when) as calls:
+            told = outcome(partial(say, opened, thread, text))
+        if len(calls) < n or (calls[n - 1] == "COMMIT" and when == "after"):
+            said.append(text)
+        else:
+            assert isinstance(told, StoreUnavailable), calls[n - 1]
+        assert sizes(path, "blobs") == [33 * KIB] * len(said), calls[n - 1]
+        assert sizes(path, "events")[1:] == [0] * len(said)
+        struck += calls[n - 1 : n]
+        if len(calls) < n:
+            break
+    assert any(call.startswith('INSERT INTO "blobs"') for call in struck)
+    assert [m.text for m in opened.messages.list(thread)] == said
 
 
 # -- what it costs to read -------------------------------------------------------------------------
