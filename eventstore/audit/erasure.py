@@ -18,7 +18,7 @@ from typing import Literal, NamedTuple
 from pydantic import BaseModel, ConfigDict
 
 from eventstore.conversation.commands import EraseContent
-from eventstore.conversation.decide.erasing import about, reach
+from eventstore.conversation.decide.erasing import reach, taken
 from eventstore.conversing.threads import Guards
 from eventstore.core import ids
 from eventstore.core.events import Position, StreamKey, instant
@@ -107,10 +107,10 @@ def _in_every_thread(tx: Transaction, log: Log, request: AppendRequest) -> list[
         if view.thread is None or tenant is None:
             continue  # deciding says so
         [command] = one.commands
-        taken = reach(view, command, view.traces()).messages
+        reached = reach(view, command, view.traces()).messages
         for fork_id in all_forks(tx, tenant, one.stream.id):
             fork = one.stream._replace(id=fork_id)
-            inherited = tuple(key for key in taken if _inherits(_view(tx, log, fork), key))
+            inherited = tuple(key for key in reached if _inherits(_view(tx, log, fork), key))
             if inherited:
                 waiting.append(_request_to_fork(request, fork, inherited))
     return requests
@@ -152,13 +152,12 @@ def _certificate(tx: Transaction, log: Log, requests: Sequence[AppendRequest]) -
         view = StoredThread(tx, log, stream.tenant, stream.id)
         traces = view.traces()
         found = reach(view, command, traces)
-        subjects = {*found.messages, *found.runs}
         gone: dict[int, int] = {}
         """By version of an event: the version of the one that says its content is gone."""
         for trace in traces:
             if trace.type == "ContentErased":
                 gone.update(dict.fromkeys(trace.data.versions, trace.version))
-        lost = [trace.version for trace in about(traces, subjects) if trace.version in gone]
+        lost = [trace.version for trace in taken(traces, found) if trace.version in gone]
         erased += [ErasedEvent(stream.text, version) for version in lost]
         copies += [
             ContentCopy(copy.kind, ids.show(ids.THREAD, copy.owner), _shown(copy.kind, copy.id))

@@ -211,6 +211,7 @@ class StartStep(Command, frozen=True):
     seen_version: int | None = None
     ranges: tuple[tuple[int, int, int, int], ...] = ()
     left_out: tuple[bytes, ...] = ()
+    erased: tuple[bytes, ...] = ()
     salt: bytes | None = None
     digest: bytes | None = None
 

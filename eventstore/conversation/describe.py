@@ -24,6 +24,7 @@ _PREFIX: Final[Mapping[str, str]] = {
     "requested": ids.MESSAGE,
     "regenerates": ids.MESSAGE,
     "left_out": ids.MESSAGE,
+    "erased": ids.MESSAGE,
     "message_ids": ids.MESSAGE,
     "also": ids.MESSAGE,
     "unlabelled": ids.MESSAGE,

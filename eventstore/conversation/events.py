@@ -306,8 +306,8 @@ class RunStepStarted(EventData, frozen=True):
     seen_version: int | None = None
     ranges: tuple[tuple[int, int, int, int], ...] = ()
     left_out: tuple[bytes, ...] = ()
-    salt: bytes | None = None
-    digest: bytes | None = None
+    erased: tuple[bytes, ...] = ()
+    """Messages among them that had no words any more, so that the digest holds none."""
 
 
 class RunStepCompleted(EventData, frozen=True):
@@ -324,6 +324,13 @@ class RunStepFailed(EventData, frozen=True):
 
 class StepContent(Note, frozen=True):
     details: dict[str, Any] | None = None
+
+
+class StepBegun(StepContent, frozen=True):
+    """Who has the salt can test guesses of the words, so it goes when what was seen is erased."""
+
+    salt: bytes | None = None
+    digest: bytes | None = None
 
 
 class ContentErased(EventData, frozen=True):
@@ -394,7 +401,7 @@ THREAD_EVENTS: tuple[EventKind, ...] = (
     EventKind(RunFailed, ErrorContent),
     EventKind(RunExpired, Note),
     EventKind(RunUpdated, RunDetails),
-    EventKind(RunStepStarted, StepContent),
+    EventKind(RunStepStarted, StepBegun),
     EventKind(RunStepCompleted, StepContent),
     EventKind(RunStepFailed, ErrorContent),
     EventKind(ContentErased, Note),

@@ -148,8 +148,8 @@ class FoldedThread(msgspec.Struct, frozen=True):
     def copies_of(self, subject_id: bytes) -> Sequence[Told]:
         return self.copies.get(subject_id, ())
 
-    def traces(self) -> Sequence[Trace]:
-        return [self.events[version].trace for version in range(1, self.version + 1)]
+    def traces(self, after: int = 0) -> Sequence[Trace]:
+        return [self.events[version].trace for version in range(after + 1, self.version + 1)]
 
     def stretch(
         self, hop: int, segment: int, start: int, end: int

@@ -236,7 +236,8 @@ class RunContext(_Value):
     """Over the ids, revisions and contents in order; see ``conversation.context``."""
     verified: bool | None = None
     """Rebuilt for a step: whether it equals what the step recorded. None if it recorded nothing, or
-    if something it saw was erased."""
+    if ``salt`` and ``digest`` went with something it saw that was erased: then nothing can be
+    proven any more, and no guess of the words be tested."""
 
 
 class Assistant(_Value):

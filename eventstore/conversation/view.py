@@ -82,8 +82,11 @@ class ThreadView(Protocol):
     def source(self) -> Self | None:
         """For a fork: its source, as of the version it was forked at; None once it was copied."""
 
-    def traces(self) -> Sequence[Trace]:
-        """Every event of this thread, in order, without content. For erasing: it is all read."""
+    def traces(self, after: int = 0) -> Sequence[Trace]:
+        """Every event of this thread behind a version, in order, without content.
+
+        From the beginning it is for erasing alone: all of it is read.
+        """
 
 
 class Told(NamedTuple):

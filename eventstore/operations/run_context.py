@@ -7,10 +7,11 @@ and digest, from which the list is rebuilt later and compared.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from eventstore.conversation import tree
 from eventstore.conversation.context import context_digest
+from eventstore.conversation.events import StepBegun
 from eventstore.conversation.present import message_value
 from eventstore.conversation.rows import RunRow
 from eventstore.conversation.run_lifecycle import TERMINAL
@@ -42,7 +43,8 @@ def context(
     ``last_messages`` keeps the newest; ``leave_out`` names messages to skip. Hand the context to
     ``runs.steps.start`` to record what the step saw. With ``step_id`` the list that a recorded step
     saw is rebuilt from the events, and ``verified`` says whether it equals what was recorded: None
-    if nothing was, or if something it saw was erased since.
+    if nothing was, or if the digest went with something it saw that was erased since. The list
+    itself is rebuilt all the same; that it is the one that was seen can then not be proven.
 
     Raises:
         ThreadNotFound, RunNotFound, InvalidInput.
@@ -68,6 +70,9 @@ def context(
         return _context(scope, view, row, end, _Selection(skipped, last_messages))
 
     return Read(look)
+
+
+_NO_PROOF: Final = StepBegun()
 
 
 class _Selection(NamedTuple):
@@ -118,7 +123,8 @@ def _rebuilt(
     step = view.step(step_id)
     if step is None or step.run_id != run.run_id:
         raise InvalidInput("step_id", "is not a step of this run", "See runs.steps.list().")
-    seen = view.event(step.version).data
+    begun = view.event(step.version)
+    seen, proof = begun.data, begun.content or _NO_PROOF
     version = seen.seen_version or step.version
     state = fold_thread(tx, scope.log, scope.tenant, view.thread_id, until=version)
     left_out = set(seen.left_out)
@@ -129,9 +135,8 @@ def _rebuilt(
         rows = paths.window(state, end.place, paths.Window(first, end.place.depth))
         messages = [message_value(state, row) for row in rows if row.message_id not in left_out]
     verified = None
-    whole = not any(message.erased for message in messages)
-    if seen.digest is not None and seen.salt is not None and whole:
-        verified = context_digest(seen.salt, messages) == seen.digest
+    if proof.digest is not None and proof.salt is not None:
+        verified = context_digest(proof.salt, messages) == proof.digest
     return RunContext(
         thread_id=ids.show(ids.THREAD, view.thread_id),
         run_id=ids.show(ids.RUN, run.run_id),
@@ -140,7 +145,7 @@ def _rebuilt(
         head_id=ids.show_or_none(ids.MESSAGE, seen.head),
         version=version,
         ranges=seen.ranges,
-        salt=seen.salt,
-        digest=seen.digest,
+        salt=proof.salt,
+        digest=proof.digest,
         verified=verified,
     )

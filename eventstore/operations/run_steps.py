@@ -48,7 +48,8 @@ def start(
     """Record that a step begins. ``context``, from ``runs.context``, records exactly what it saw.
 
     Raises:
-        RunNotFound, Refused: the run is not in progress.
+        RunNotFound.
+        Refused: the run is not in progress; ``"context_erased"``: read the context again.
     """
     seen: dict[str, Any] = {}
     if context is not None:
@@ -61,6 +62,7 @@ def start(
             "seen_version": context.version,
             "ranges": context.ranges,
             "left_out": tuple(message_key(one) for one in context.left_out),
+            "erased": tuple(message_key(one.id) for one in context.messages if one.erased),
             "salt": context.salt,
             "digest": context.digest,
         }

@@ -291,11 +291,11 @@ class StoredThread:
             event = self._events[version] = read.as_event(self._log, stored)
         return replace(event, content=None) if version in self._erased else event
 
-    def traces(self) -> Sequence[Trace]:
-        """Return every event of this thread without content, as it is once this is written."""
+    def traces(self, after: int = 0) -> Sequence[Trace]:
+        """Return the events of this thread without content, as they are once this is written."""
         stream = StreamKey(self._tenant_name, ids.THREAD, self.thread_id)
-        found = read.traces(self._tx, self._log, stream)
-        for version in range(len(found) + 1, 1 + max(self._events, default=0)):
+        found = read.traces(self._tx, self._log, stream, after=after)
+        for version in range(after + len(found) + 1, 1 + max(self._events, default=0)):
             found.append(self._events[version].trace)  # of this transaction
         erased = self._erased
         return [t._replace(has_content=False) if t.version in erased else t for t in found]

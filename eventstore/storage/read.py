@@ -72,7 +72,7 @@ _BACKWARDS = f"{_OF_STREAM} AND version > ? AND version <= ? ORDER BY version DE
 _ALL = f"SELECT {_COLUMNS}, category, stream, tenant FROM {{events}}"
 _TRACES = (
     "SELECT version, type, schema_version, data, content IS NOT NULL FROM {events}"
-    " WHERE tenant = ? AND category = ? AND stream = ? ORDER BY version"
+    " WHERE tenant = ? AND category = ? AND stream = ? AND version > ? ORDER BY version"
 )
 _HEAD = "SELECT version FROM {streams} WHERE tenant = ? AND category = ? AND stream = ?"
 _HEAD_HASH = _HEAD.replace("SELECT version", "SELECT version, hash")
@@ -262,8 +262,8 @@ def _selected(tx: Transaction, only: Filter) -> tuple[list[str], list[Any]] | No
     return conditions, parameters
 
 
-def traces(tx: Transaction, log: Log, stream: StreamKey) -> list[Trace]:
-    """Return every event of a stream of a built-in category, in order, without content.
+def traces(tx: Transaction, log: Log, stream: StreamKey, *, after: int = 0) -> list[Trace]:
+    """Return the events of a stream of a built-in category, in order, without content.
 
     Raises:
         UnknownEventType, UndecodableEvent: never skipped.
@@ -272,7 +272,7 @@ def traces(tx: Transaction, log: Log, stream: StreamKey) -> list[Trace]:
     if place is None:
         return []
     catalogue, found = log.catalogues[stream.category], []
-    for version, kind, schema_version, data, there in tx.all(_TRACES, place):
+    for version, kind, schema_version, data, there in tx.all(_TRACES, (*place, after)):
         decoded, _ = catalogue.decode(
             stream, version, kind, schema_version=schema_version, data=data, content=None
         )

@@ -39,6 +39,7 @@ from eventstore.errors import (
 )
 from eventstore.testing.erasure_conformance import ErasureSuite
 from eventstore.testing.large_conformance import LargeContentSuite
+from eventstore.testing.proof_conformance import ProofSuite
 
 __all__ = ["ConformanceSuite", "blocking", "within"]
 
@@ -162,7 +163,7 @@ def _kind(act: Callable[[], Any]) -> str:
     return ""
 
 
-class ConformanceSuite(ErasureSuite, LargeContentSuite):
+class ConformanceSuite(ErasureSuite, LargeContentSuite, ProofSuite):
     """Subclass it and override :meth:`opened`."""
 
     lasting = True

@@ -1,7 +1,8 @@
 """Deciding what an erasure takes, and finding what it leaves.
 
 A message's words stand in every event **about** it: those that queued, added, amended, renamed or
-labelled it, and the reasons given for removing it. Copies of them may stand in its edits and
+labelled it, and the reasons given for removing it. A step that saw it began with a digest of them
+and the salt to test a guess with: that goes, too. Copies of them may stand in its edits and
 regenerations, and in what the runs that wrote or saw it recorded; these go only if asked for.
 
 A fork never holds the words of a message that it inherits, but what it said about it itself. So an
@@ -29,7 +30,7 @@ from eventstore.core import ids
 from eventstore.core.events import Decided, Trace
 from eventstore.errors import Refused
 
-__all__ = ["Copy", "Reach", "about", "erase", "reach"]
+__all__ = ["Copy", "Reach", "about", "erase", "reach", "taken"]
 
 _OF_MESSAGES: Final = (
     *("MessageAdded", "MessageQueued", "MessageEdited", "MessageRegenerated", "MessageAmended"),
@@ -61,6 +62,8 @@ class Reach(NamedTuple):
 
     messages: tuple[bytes, ...]
     runs: tuple[bytes, ...]
+    steps: frozenset[int]
+    """Versions at which steps began that saw one of the messages."""
     left: tuple[Copy, ...]
     """What may hold copies and is not taken."""
 
@@ -81,8 +84,7 @@ def erase(view: ThreadView, command: c.EraseContent, _: NewId) -> list[Decided]:
             _check_own(view, some_message(view, target))
     traces = view.traces()
     found = reach(view, command, traces)
-    wanted = {*found.messages, *found.runs}
-    versions = tuple(trace.version for trace in about(traces, wanted) if trace.has_content)
+    versions = tuple(trace.version for trace in taken(traces, found) if trace.has_content)
     if not versions:
         return []
     first, *others = dict.fromkeys((command.targets[0], *found.messages))
@@ -122,11 +124,18 @@ def _owner(view: ThreadView, row: MessageRow) -> bytes:
 def about(traces: Iterable[Trace], subjects: Iterable[bytes]) -> list[Trace]:
     """Return the events about messages and runs."""
     wanted = frozenset(subjects)
-    return [
-        trace
-        for trace in traces
-        if trace.type in _SUBJECT and getattr(trace.data, _SUBJECT[trace.type]) in wanted
-    ]
+    return [trace for trace in traces if _is_about(trace, wanted)]
+
+
+def _is_about(trace: Trace, subjects: frozenset[bytes]) -> bool:
+    field = _SUBJECT.get(trace.type)
+    return field is not None and getattr(trace.data, field) in subjects
+
+
+def taken(traces: Iterable[Trace], found: Reach) -> list[Trace]:
+    """Return the events that lose their content, or lost it before, in order."""
+    subjects = frozenset((*found.messages, *found.runs))
+    return [trace for trace in traces if trace.version in found.steps or _is_about(trace, subjects)]
 
 
 def reach(view: ThreadView, command: c.EraseContent, traces: Sequence[Trace]) -> Reach:
@@ -136,18 +145,25 @@ def reach(view: ThreadView, command: c.EraseContent, traces: Sequence[Trace]) ->
         rows = [row for row in rows if row.place is not None and row.place.hop]
     kin = _kin(view, rows, traces)
     own = [row for row in kin if _owner(view, row) == view.thread_id]
-    taken = own if "edits" in command.include else []
-    messages = [*rows, *taken]
-    runs = _runs(messages, traces)
+    along = own if "edits" in command.include else []
+    messages = [*rows, *along]
+    saw = [
+        trace
+        for trace in traces
+        if trace.type == "RunStepStarted" and any(_saw(trace.data, row) for row in messages)
+    ]
+    steps = frozenset(trace.version for trace in saw)
+    runs = _runs(messages, saw)
     left = [
         Copy("edit", _owner(view, row), row.message_id)
         for row in kin
-        if row not in taken and (row not in own or _holds(row.message_id, traces))
+        if row not in along and (row not in own or _holds(row.message_id, traces))
     ]
     if "run" not in command.include:
-        left += [Copy("run", view.thread_id, key) for key in runs if _holds(key, traces)]
+        others = [trace for trace in traces if trace.version not in steps]
+        left += [Copy("run", view.thread_id, key) for key in runs if _holds(key, others)]
         runs = ()
-    return Reach(tuple(row.message_id for row in messages), runs, tuple(left))
+    return Reach(tuple(row.message_id for row in messages), runs, steps, tuple(left))
 
 
 def _is_own(row: MessageRow) -> bool:
@@ -176,15 +192,10 @@ def _kin(view: ThreadView, rows: Sequence[MessageRow], traces: Sequence[Trace]) 
     return [row for row in found if row is not None]
 
 
-def _runs(rows: Sequence[MessageRow], traces: Sequence[Trace]) -> tuple[bytes, ...]:
+def _runs(rows: Sequence[MessageRow], saw: Sequence[Trace]) -> tuple[bytes, ...]:
     """Return the runs of this thread that wrote one of the messages, or saw one in a step."""
     wrote = [row.run_id for row in rows if row.run_id is not None and _is_own(row)]
-    saw = [
-        trace.data.run_id
-        for trace in traces
-        if trace.type == "RunStepStarted" and any(_saw(trace.data, row) for row in rows)
-    ]
-    return tuple(dict.fromkeys([*wrote, *saw]))
+    return tuple(dict.fromkeys([*wrote, *(trace.data.run_id for trace in saw)]))
 
 
 def _saw(step: e.RunStepStarted, row: MessageRow) -> bool:
@@ -192,6 +203,7 @@ def _saw(step: e.RunStepStarted, row: MessageRow) -> bool:
     return (
         place is not None
         and row.message_id not in step.left_out
+        and row.message_id not in step.erased
         and any(
             place[:2] == (hop, segment) and start <= place.depth <= end
             for hop, segment, start, end in step.ranges

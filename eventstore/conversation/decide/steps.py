@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from eventstore.conversation import commands as c
 from eventstore.conversation import events as e
-from eventstore.conversation.decide.common import NewId, decided, thread_text
+from eventstore.conversation.decide.common import NewId, decided, existing_thread, thread_text
 from eventstore.conversation.decide.messages import writing_run
 from eventstore.conversation.rows import StepRow
 from eventstore.conversation.view import ThreadView
@@ -18,6 +18,7 @@ __all__ = ["complete", "fail", "start"]
 def start(view: ThreadView, command: c.StartStep, new_id: NewId) -> list[Decided]:
     """Decide that a step begins, with what it saw."""
     run = writing_run(view, command.run_id)
+    _check_not_erased_since(view, command)
     if command.step_id is not None and view.step(command.step_id) is not None:
         raise InvalidInput(
             "step_id", f"{ids.show(ids.STEP, command.step_id)} is in use", "Leave it out."
@@ -30,10 +31,24 @@ def start(view: ThreadView, command: c.StartStep, new_id: NewId) -> list[Decided
         seen_version=command.seen_version,
         ranges=command.ranges,
         left_out=command.left_out,
-        salt=command.salt,
-        digest=command.digest,
+        erased=command.erased,
     )
-    return [decided(data, e.StepContent(details=command.details))]
+    content = e.StepBegun(details=command.details, salt=command.salt, digest=command.digest)
+    return [decided(data, content)]
+
+
+def _check_not_erased_since(view: ThreadView, command: c.StartStep) -> None:
+    """Refuse a context from before an erasure: recorded now, its digest would outlive the words."""
+    existing = existing_thread(view)
+    seen = command.seen_version
+    if seen is None or seen >= existing.version:
+        return
+    if any(trace.type == "ContentErased" for trace in view.traces(after=seen)):
+        raise Refused(
+            "context_erased",
+            f"something was erased from {thread_text(view)} after this context was read",
+            "Read it again with runs.context().",
+        )
 
 
 def complete(view: ThreadView, command: c.CompleteStep, _: NewId) -> list[Decided]:

@@ -1,0 +1,121 @@
+"""Conformance: what steps of runs can prove of what they saw, before and after erasing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from eventstore.conversation.context import context_digest
+from eventstore.errors import Refused
+
+__all__ = ["ProofSuite"]
+
+
+class _Run:
+    """A run in progress over a question and an answer."""
+
+    def __init__(self, store: Any, thread_id: str) -> None:  # noqa: ANN401
+        self.store, self.thread_id = store, thread_id
+        self.id = store.runs.create(thread_id).id
+        store.runs.start(thread_id, self.id)
+
+    def see(self, **chosen: Any) -> Any:  # noqa: ANN401
+        return self.store.runs.context(self.thread_id, self.id, **chosen)
+
+    def step(self, seen: Any, **options: Any) -> str:  # noqa: ANN401
+        options = {"details": {"prompt": "Why?"}, **options}
+        made = self.store.runs.steps.start(self.thread_id, self.id, context=seen, **options)
+        return str(made.id)
+
+    def proof(self, step_id: str) -> Any:  # noqa: ANN401
+        return self.see(step_id=step_id)
+
+
+class ProofSuite:
+    """Needs the fixture ``store``, as ``ConformanceSuite`` has it."""
+
+    @pytest.fixture
+    def talk(self, store: Any) -> tuple[str, str, str]:  # noqa: ANN401
+        """A thread, and the ids of its question and its answer."""
+        thread = store.threads.create().id
+        asked = store.messages.create(thread, role="user", content="pin 0815").id
+        return thread, asked, store.messages.create(thread, role="assistant", content="Fine.").id
+
+    def test_nothing_is_left_to_test_a_guess_with(self, store: Any, talk: Any) -> None:  # noqa: ANN401
+        thread, asked, answer = talk
+        run = _Run(store, thread)
+        whole, part = run.step(run.see()), run.step(run.see(leave_out=[asked]))
+        before = run.proof(whole)
+        assert before.verified
+        assert context_digest(before.salt, before.messages) == before.digest  # whoever guesses
+        made = store.audit.erase(thread, asked)
+        after = run.proof(whole)
+        assert (after.verified, after.salt, after.digest) == (None, None, None)
+        assert [(m.id, m.erased) for m in after.messages] == [(asked, True), (answer, False)]
+        assert (after.head_id, after.ranges) == (before.head_id, before.ranges)
+        assert before.salt.hex() not in str(list(store.events.read(thread)))
+        assert run.proof(part).verified, "it did not see the message"
+        steps = {one.id: one for one in store.runs.steps.list(thread, run.id)}
+        assert (steps[whole].details, steps[part].details) == ({}, {"prompt": "Why?"})
+        assert (thread, steps[whole].version) in made.erased
+        assert store.audit.erase(thread, asked) == made
+        assert store.projections.compare(thread).ok
+
+    def test_a_step_that_saw_it_erased_keeps_its_proof(self, store: Any, talk: Any) -> None:  # noqa: ANN401
+        thread, asked, _ = talk
+        run = _Run(store, thread)
+        store.audit.erase(thread, asked)
+        step = run.step(run.see())
+        version = store.threads.get(thread).version
+        made = store.audit.erase(thread, asked)
+        assert store.threads.get(thread).version == version, "there was nothing to erase"
+        assert made.copies == ()
+        assert run.proof(step).verified
+        store.messages.amend(thread, asked, content="pin 4711")
+        later = run.step(run.see())
+        store.audit.erase(thread, asked)
+        assert run.proof(step).verified
+        assert run.proof(later).salt is None
+
+    def test_a_context_from_before_an_erasure_begins_no_step(self, store: Any, talk: Any) -> None:  # noqa: ANN401
+        thread, asked, answer = talk
+        run = _Run(store, thread)
+        seen = run.see()
+        store.messages.update(thread, answer, name="Ann")
+        run.step(seen)
+        store.audit.erase(thread, asked)
+        with pytest.raises(Refused) as told:
+            run.step(seen)
+        assert told.value.reason == "context_erased"
+        seen = run.see()
+        store.messages.update(thread, answer, name="Ben")
+        assert run.proof(run.step(seen)).verified, "it was read after the erasure"
+
+    def test_steps_in_forks_lose_the_proof_of_what_they_inherited(
+        self,
+        store: Any,  # noqa: ANN401
+        talk: Any,  # noqa: ANN401
+    ) -> None:
+        thread, asked, answer = talk
+        fork = store.threads.fork(store.threads.fork(thread).id, at_message=answer).id
+        run = _Run(store, fork)
+        step = run.step(run.see(), idempotency_key="k")
+        short = run.step(run.see(last_messages=1))
+        assert run.proof(step).verified
+        made = store.audit.erase(thread, asked)
+        assert fork in {event.stream_id for event in made.erased}
+        assert run.proof(step).salt is None
+        assert run.proof(short).verified, "it saw the answer alone"
+        assert run.step(run.see(), idempotency_key="k") == step, "its digest went, too"
+
+    def test_a_run_that_is_taken_along_loses_all_of_it(self, store: Any, talk: Any) -> None:  # noqa: ANN401
+        thread, asked, _ = talk
+        run = _Run(store, thread)
+        step = run.step(run.see())
+        store.runs.steps.complete(thread, step, details={"said": "pin 0815"})
+        [copy] = store.audit.erase(thread, asked).copies
+        assert (copy.kind, copy.id) == ("run", run.id), "how it ended may say it"
+        assert store.audit.erase(thread, asked, include=["run"]).copies == ()
+        [found] = store.runs.steps.list(thread, run.id)
+        assert (found.details, found.status) == ({}, "completed")
