@@ -2,11 +2,9 @@
 
 Called by ``operations/erasing.py`` with an open transaction. What goes is decided in
 ``conversation/decide/erasing.py``, once for each thread; each thread gets one ``ContentErased``,
-and its content goes when that event is written (``conversing/threads.py``). Here the threads are
-found, and the **certificate** is made: from the log, so that asking again gives the same.
-
-Forks are taken from the source downwards, each one's head before its forks are looked for. Whoever
-makes a fork takes the source's head, so none can appear that was not seen.
+and its content goes when that event is written (``conversing/threads.py``). The threads are
+found (``audit/concerned.py``), and the **certificate** is made: from the log, so that asking again
+gives the same.
 """
 
 from __future__ import annotations
@@ -17,20 +15,15 @@ from typing import Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
-from eventstore.conversation.commands import EraseContent
+from eventstore.audit.concerned import Copied, in_every_thread
 from eventstore.conversation.decide.erasing import reach, taken
-from eventstore.conversing.threads import Guards
 from eventstore.core import ids
-from eventstore.core.events import Position, StreamKey, instant
+from eventstore.core.events import Position, instant
 from eventstore.errors import BrokenChain
 from eventstore.projections.catch_up.generations import generations
-from eventstore.projections.forks import all_forks
-from eventstore.projections.rebuild import bring_up_to_date
 from eventstore.projections.stored_thread import StoredThread
 from eventstore.storage import read
 from eventstore.storage.append import Appended, AppendRequest, Failed, Log, append_many
-from eventstore.storage.erasing import hold
-from eventstore.storage.interning import find_tenant
 from eventstore.storage.transaction import Transaction
 
 __all__ = ["ContentCopy", "ErasedEvent", "Erasure", "erase"]
@@ -46,8 +39,9 @@ class ErasedEvent(NamedTuple):
 class ContentCopy(NamedTuple):
     """What may hold a copy of the words, and was not erased."""
 
-    kind: Literal["edit", "run"]
-    """``"edit"``: a message made by editing or regenerating, or the one it was made from."""
+    kind: Literal["edit", "run", "fork"]
+    """``"edit"``: a message made by editing or regenerating, or the one it was made from;
+    ``"fork"``: the message itself, in another thread that stands by itself since a purge."""
     thread_id: str
     id: str
 
@@ -84,7 +78,7 @@ def erase(tx: Transaction, log: Log, request: AppendRequest) -> Appended:
     Raises:
         ConversationStoreError: why it was turned away; then the transaction must be rolled back.
     """
-    requests = _in_every_thread(tx, log, request)
+    requests, elsewhere = in_every_thread(tx, log, request)
     positions: list[Position] = []
     outcomes = append_many(tx, requests, log)
     for outcome in outcomes:
@@ -92,60 +86,15 @@ def erase(tx: Transaction, log: Log, request: AppendRequest) -> Appended:
             raise outcome.error
         if isinstance(outcome, Appended):  # always: nobody was left waiting
             positions += outcome.positions
-    return Appended(_certificate(tx, log, requests), 0, tuple(positions))
-
-
-def _in_every_thread(tx: Transaction, log: Log, request: AppendRequest) -> list[AppendRequest]:
-    """Return the request, and one for each fork that inherits a message it takes."""
-    requests, waiting = [], [request]
-    while waiting:
-        one = waiting.pop(0)
-        hold(tx, one.stream)
-        requests.append(one)
-        view = _view(tx, log, one.stream)
-        tenant = find_tenant(tx, one.stream.tenant)
-        if view.thread is None or tenant is None:
-            continue  # deciding says so
-        [command] = one.commands
-        reached = reach(view, command, view.traces()).messages
-        for fork_id in all_forks(tx, tenant, one.stream.id):
-            fork = one.stream._replace(id=fork_id)
-            inherited = tuple(key for key in reached if _inherits(_view(tx, log, fork), key))
-            if inherited:
-                waiting.append(_request_to_fork(request, fork, inherited))
-    return requests
-
-
-def _request_to_fork(
-    request: AppendRequest, fork: StreamKey, inherited: tuple[bytes, ...]
-) -> AppendRequest:
-    [command] = request.commands
-    reason = None if request.options is None else request.options.reason
-    return AppendRequest(
-        fork,
-        (EraseContent(targets=inherited, include=command.include, source_id=request.stream.id),),
-        metadata=request.metadata,
-        actor=request.actor,
-        options=Guards(reason=reason),
-    )
-
-
-def _view(tx: Transaction, log: Log, stream: StreamKey) -> StoredThread:
-    view = StoredThread(tx, log, stream.tenant, stream.id)
-    if view.thread is not None and bring_up_to_date(tx, log, stream, view.thread):
-        view = StoredThread(tx, log, stream.tenant, stream.id)
-    return view
-
-
-def _inherits(view: StoredThread, message_id: bytes) -> bool:
-    row = view.message(message_id)
-    return row is not None and row.place is not None and row.place.hop > 0
+    return Appended(_certificate(tx, log, requests, elsewhere), 0, tuple(positions))
 
 
 # -- the certificate -------------------------------------------------------------------------------
 
 
-def _certificate(tx: Transaction, log: Log, requests: Sequence[AppendRequest]) -> Erasure:
+def _certificate(
+    tx: Transaction, log: Log, requests: Sequence[AppendRequest], elsewhere: Sequence[Copied]
+) -> Erasure:
     erased, copies, last = [], [], []
     for request in requests:
         stream, [command] = request.stream, request.commands
@@ -167,6 +116,10 @@ def _certificate(tx: Transaction, log: Log, requests: Sequence[AppendRequest]) -
             event = read.event_at(tx, stream, max(gone[version] for version in lost))
             assert event is not None  # noqa: S101 (it was just read)
             last.append(event)
+    copies += [
+        ContentCopy("fork", ids.show(ids.THREAD, one.thread_id), _shown("fork", one.message_id))
+        for one in elsewhere
+    ]
     source = requests[0].stream
     if not last:
         version = read.head_version(tx, source)
@@ -188,7 +141,7 @@ def _certificate(tx: Transaction, log: Log, requests: Sequence[AppendRequest]) -
 
 
 def _shown(kind: str, key: bytes) -> str:
-    return ids.show(ids.MESSAGE if kind == "edit" else ids.RUN, key)
+    return ids.show(ids.RUN if kind == "run" else ids.MESSAGE, key)
 
 
 def _projections_behind(tx: Transaction, position: Position) -> list[str]:

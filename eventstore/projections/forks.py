@@ -10,7 +10,7 @@ from typing import Final
 
 from eventstore.storage.transaction import Transaction
 
-__all__ = ["all_forks", "copied_forks", "direct_forks", "readers_of"]
+__all__ = ["all_forks", "copied_forks", "direct_forks", "holders_of_copies", "readers_of"]
 
 _FORKS: Final = (
     "SELECT thread FROM {threads} WHERE tenant = ? AND fork_thread = ? AND copied = 0"
@@ -23,6 +23,12 @@ _READERS: Final = (
     "SELECT thread FROM {threads} WHERE tenant = ? AND fork_thread = ? AND copied = 0"
     " UNION SELECT t.thread FROM {threads} t JOIN readers r ON t.fork_thread = r.thread"
     " WHERE t.tenant = ? AND t.copied = 0) SELECT thread FROM readers"
+)
+_HOLDERS: Final = (
+    "SELECT m.thread FROM {messages} m"
+    " JOIN {threads} t ON t.tenant = m.tenant AND t.thread = m.thread"
+    " WHERE m.message = ? AND m.tenant = ? AND m.hop > 0 AND t.copied = 1"
+    " ORDER BY t.created_position, m.thread"
 )
 
 
@@ -45,3 +51,8 @@ def readers_of(tx: Transaction, tenant: int, thread_id: bytes) -> frozenset[byte
     """Return every thread that reads from a thread: its forks, their forks, and so on."""
     rows = tx.all(_READERS, (tenant, thread_id, tenant))
     return frozenset(bytes(row[0]) for row in rows)
+
+
+def holders_of_copies(tx: Transaction, tenant: int, message_id: bytes) -> list[bytes]:
+    """Return the threads that stand by themselves and hold a copy of a message they inherited."""
+    return [bytes(row[0]) for row in tx.all(_HOLDERS, (message_id, tenant))]

@@ -275,6 +275,33 @@ class Purging:
         assert (edited.sibling_index, edited.sibling_count) == (1, 2)
         assert [one.text for one in store.branches.siblings(leaf, first)] == ["reworded", "other"]
 
+    def test_an_erasure_reaches_what_was_copied_past_a_thread_that_is_gone(self, store):
+        root, messages = talk(store, "uno", "due", "three")
+        middle, beside = (store.threads.fork(root).id for _ in range(2))
+        store.messages.amend(middle, messages[0], content="uno, amended")
+        fork = store.threads.fork(middle).id
+        further = store.threads.fork(fork).id
+        store.messages.amend(further, messages[1], content="due, amended")
+        store.audit.purge(middle, forks="copy")
+        for message in messages[:2]:
+            made = store.audit.erase(root, message)
+            assert {event.stream_id for event in made.erased} >= {root, fork}
+            assert made.copies == ()
+        for thread in (root, beside, fork, further):
+            assert texts(store, thread) == ["", "", "three"]
+            said = [event.content for event in store.events.read(thread) if event.content]
+            assert "uno" not in str(said)
+            assert "due" not in str(said)
+
+    def test_copies_that_stand_by_themselves_are_named_and_left(self, store):
+        root, (first, _) = talk(store, "one", "two")
+        forks = [store.threads.fork(root).id for _ in range(2)]
+        store.audit.purge(root, forks="copy")
+        made = store.audit.erase(forks[0], first)
+        assert made.copies == (("fork", forks[1], first),)
+        assert [texts(store, fork) for fork in forks] == [["", "two"], ["one", "two"]]
+        assert store.audit.erase(forks[1], first).copies == (("fork", forks[0], first),)
+
     def test_siblings_of_what_was_copied_are_counted_as_before(self, store):
         """Also by whoever folds the events, and so meets the copies after the path they are of."""
         thread, (first, _) = talk(store, "one", "two")
