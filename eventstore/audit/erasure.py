@@ -106,6 +106,8 @@ def _certificate(
         for trace in traces:
             if trace.type == "ContentErased":
                 gone.update(dict.fromkeys(trace.data.versions, trace.version))
+            elif trace.type == "PrefixCopied" and not trace.has_content:
+                gone.setdefault(trace.version, trace.version)  # it was gone before it was copied
         lost = [trace.version for trace in taken(traces, found) if trace.version in gone]
         erased += [ErasedEvent(stream.text, version) for version in lost]
         copies += [

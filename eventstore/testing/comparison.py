@@ -33,6 +33,10 @@ class Done(NamedTuple):
     key: str
     again: Callable[[], Any]
     result: Any
+    versions: range
+    """Of the events that it led to."""
+    digested: bool = True
+    """The digest of the command is still kept, so that another one is told from it."""
 
 
 class Fresh:
@@ -84,6 +88,9 @@ class Comparison:
         for thread in self.threads:
             self._check(thread)
             self._check_replay(thread)
+            self._check_said(thread)
+            if not thread.deleted:
+                self._check_sights(thread)
         self._check_lists()
 
     def do(
@@ -119,8 +126,11 @@ class Comparison:
         self.threads[at] = thread
         self.look_at(thread, before.version)
         if keyed and expected is None:
-            again = Done(before.id, options["idempotency_key"], lambda: act(options), result)
-            self.done.append(again)
+            key, versions = (
+                options["idempotency_key"],
+                range(before.version + 1, thread.version + 1),
+            )
+            self.done.append(Done(before.id, key, lambda: act(options), result, versions))
         return result
 
     # -- what must hold after everything -------------------------------------------------------
@@ -197,6 +207,8 @@ class Comparison:
         assert found.parent_id == expected.parent
         assert found.role == expected.role
         assert found.text == expected.wordings[-1].shown
+        assert found.erased == expected.wordings[-1].erased
+        assert not (found.erased and found.content)
         assert found.revision == len(expected.wordings) - 1
         assert found.metadata == expected.metadata
         assert found.name == expected.name
@@ -224,8 +236,10 @@ class Comparison:
             assert ids == thread.path(chosen)
             ids = [one.id for one in self.store.branches.siblings(thread.id, chosen)]
             assert ids == thread.siblings(chosen)
-            wordings = [one.text for one in self.store.messages.revisions(thread.id, chosen)]
-            assert wordings == [one.shown for one in thread.messages[chosen].wordings]
+            revisions = self.store.messages.revisions(thread.id, chosen)
+            wordings = [(one.text, one.erased) for one in revisions]
+            expected = [(one.shown, one.erased) for one in thread.messages[chosen].wordings]
+            assert wordings == expected
 
     def _check_runs(self, thread: OracleThread) -> None:
         """Law 9: statuses as the oracle moved them, one run past queued, the order of the queue."""
@@ -264,6 +278,20 @@ class Comparison:
         for version in versions[:: max(1, len(versions) // 4)]:
             state = self.store.replay.state(thread.id, at_version=version)
             assert state.value() == self.seen[thread.id, version]
+
+    def _check_said(self, thread: OracleThread) -> None:
+        """There is content where the oracle says so: of messages and runs, not of the thread."""
+        for event in self.store.events.read(thread.id):
+            if event.data.keys() & {"message_id", "run_id"} and event.type != "ContentErased":
+                there = event.content is not None
+                assert there == (event.version in thread.said), (event.version, event.type)
+
+    def _check_sights(self, thread: OracleThread) -> None:
+        """What a step saw is proven as long as no word of it was erased, and never afterwards."""
+        for step, sight in thread.sights.items():
+            seen = self.store.runs.context(thread.id, sight.run, step_id=step)
+            assert seen.verified == (True if sight.version in thread.said else None)
+            assert (seen.salt is None) == (seen.verified is None)
 
     def _check_lists(self) -> None:
         """Threads are found by their metadata, forks by what they inherited of it."""

@@ -104,6 +104,12 @@ RULES = {
         "calls": one_of([], [], BOTH[:1], BOTH[1:], BOTH, BOTH[:1] * 2),
         "keyed": either,
     },
+    "erase": {
+        "at": pick,
+        "pick": pick,
+        "include": one_of((), (), ("edits",), ("run",), ("edits", "run")),
+    },
+    "purge": {"at": pick, "copying": mostly},
     "use_a_key_again": {"pick": pick, "same": mostly},
     "rebuild": {"at": pick},
 }
@@ -151,6 +157,7 @@ def _makes_sense(state, name):
         "advance_run": any(thread.runs for thread in state.threads),
         "use_a_key_again": bool(state.both.done),
         "fork": len(state.threads) < state.threads_max,
+        "purge": len(state.threads) > 1,
     }.get(name, True)
 
 

@@ -1,0 +1,172 @@
+"""Erasing and purging, in a store and in the oracle: what concerns several threads at once.
+
+An erasure reaches back: what was seen of the past, and what earlier writes returned, must now be
+without the words and otherwise the same. So what a :class:`Comparison` remembers is changed in the
+same way, and then held against the store like everything else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+from eventstore.audit import Erasure
+from eventstore.conversation.tombstone import Tombstone
+from eventstore.conversation.values import Message, Run, ThreadState
+from eventstore.errors import ConversationStoreError
+from eventstore.testing.comparison import Comparison
+from eventstore.testing.oracle import OracleThread, Refusal, code_of
+from eventstore.testing.oracle.erasing import Gone, erase, forget, purge
+
+__all__ = ["erase_in_both", "purge_in_both"]
+
+_WORDLESS: Final[Mapping[str, Any]] = {
+    "content": (),
+    "text": "",
+    "metadata": {},
+    "name": None,
+    "external_id": None,
+    "erased": True,
+}
+
+
+def _outcome(act: Callable[[], Any]) -> tuple[Any, str | None]:
+    """Return what a call gives, or the code of its refusal."""
+    try:
+        return act(), None
+    except ConversationStoreError as error:
+        return None, code_of(error)
+    except Refusal as refusal:
+        return None, refusal.code
+
+
+def erase_in_both(
+    both: Comparison, thread_id: str, message_id: str, include: Sequence[str]
+) -> Gone | None:
+    """Erase a message in the store and in the oracle; return what went, None if it was refused."""
+    both.sound = False
+    threads = {thread.id: thread.copy() for thread in both.threads}
+    before = {thread.id: thread.version for thread in both.threads}
+    made, refused = _outcome(
+        lambda: both.store.audit.erase(thread_id, message_id, include=list(include))
+    )
+    gone, expected = _outcome(lambda: erase(threads, thread_id, message_id, include))
+    assert refused == expected, f"the store said {refused}, the oracle {expected}"
+    if gone is not None:
+        _check_certificate(both, made, gone)
+        both.threads[:] = threads.values()
+        _forget(both, gone)
+    for thread in both.threads:
+        both.look_at(thread, before[thread.id])
+    return gone  # type: ignore[no-any-return]
+
+
+def _check_certificate(both: Comparison, made: Erasure, gone: Gone) -> None:
+    assert {(one.stream_id, one.version) for one in made.erased} == gone.erased
+    assert {(one.kind, one.thread_id, one.id) for one in made.copies} == gone.copies
+    for thread_id in gone.messages:
+        for event in both.store.events.read(thread_id):
+            assert (thread_id, event.version) not in gone.erased or event.content is None
+
+
+def _forget(both: Comparison, gone: Gone) -> None:
+    """Take the words from everything that was remembered."""
+    for (thread_id, _), past in both.past.items():
+        forget(past, gone.messages.get(thread_id, ()))
+    for key, state in both.seen.items():
+        both.seen[key] = _without(state, key[0], gone)
+    for at, done in enumerate(both.done):
+        lost = any((done.thread_id, version) in gone.now for version in done.versions)
+        result = _without(done.result, done.thread_id, gone)
+        both.done[at] = done._replace(result=result, digested=done.digested and not lost)
+
+
+def _without(value: Any, thread_id: str, gone: Gone) -> Any:  # noqa: ANN401 (whatever was returned)
+    """Return a value of a thread as it is once the words are gone."""
+    erased = gone.messages.get(thread_id, frozenset())
+    if isinstance(value, Message):
+        return value.model_copy(update=_WORDLESS) if value.id in erased else value
+    if isinstance(value, Run):
+        error = value.error
+        if value.id not in gone.runs or error is None:
+            return value
+        return value.model_copy(update={"error": error.model_copy(update={"message": None})})
+    if isinstance(value, (list, tuple)):
+        return type(value)(_without(one, thread_id, gone) for one in value)
+    if isinstance(value, ThreadState):
+        parts = {
+            name: _without(getattr(value, name), thread_id, gone)
+            for name in ("messages", "queued", "runs")
+        }
+        labels = {name: one for name, one in value.labels.items() if one not in erased}
+        return value.model_copy(update={**parts, "labels": labels})
+    return value
+
+
+# -- purging ---------------------------------------------------------------------------------------
+
+
+def purge_in_both(both: Comparison, thread_id: str, *, copying: bool) -> list[str] | None:
+    """Purge a thread in the store and in the oracle; return its forks, None if it was refused."""
+    both.sound = False
+    store = both.store
+    threads = {thread.id: thread.copy() for thread in both.threads}
+    last = threads[thread_id].version
+    forks = "copy" if copying else "refuse"
+    made, refused = _outcome(lambda: store.audit.purge(thread_id, forks=forks))
+    forked, expected = _outcome(lambda: purge(threads, thread_id, copying=copying))
+    assert refused == expected, f"the store said {refused}, the oracle {expected}"
+    if forked is None:
+        both.look_at(next(one for one in both.threads if one.id == thread_id), last)
+        return None
+    _check_gone(both, thread_id, made, last)
+    assert set(made.copied_into) >= set(forked)
+    before = {thread.id: thread.version for thread in threads.values()}
+    for fork in forked:
+        _take_copies(both, threads[fork])
+    _let_go(both, thread_id, threads)
+    for thread in both.threads:
+        both.look_at(thread, before[thread.id])
+    return forked  # type: ignore[no-any-return]
+
+
+def _check_gone(both: Comparison, thread_id: str, made: Tombstone, last: int) -> None:
+    """Nothing is left of the thread, its id is refused, and asking again gives the same."""
+    store = both.store
+    assert (made.thread_id, made.version) == (thread_id, last)
+    assert store.audit.purge(thread_id) == made
+    assert _outcome(lambda: store.threads.get(thread_id))[1] == "ThreadNotFound"
+    assert _outcome(lambda: list(store.events.read(thread_id)))[1] == "StreamNotFound"
+    say = lambda: store.messages.create(thread_id, role="user", content="Hello?")  # noqa: E731
+    assert _outcome(say)[1] == "ThreadNotFound"
+    assert _outcome(lambda: store.threads.create(thread_id=thread_id))[1] == "thread_purged"
+
+
+def _take_copies(both: Comparison, fork: OracleThread) -> None:
+    """Note which copies a fork got: those of each message it inherits, with words or without."""
+    written = list(both.store.events.read(fork.id, after=fork.version))
+    assert {event.type for event in written} <= {"PrefixCopied"}
+    for event in written:
+        fork.events.append("PrefixCopied")
+        about = event.data.get("message_id")
+        if about is not None and event.content is not None:
+            fork.said[fork.version] = about
+        elif about is not None:
+            fork.lost[fork.version] = about
+    inherited = {one.id for one in fork.messages.values() if one.origin is not None}
+    assert {event.data.get("message_id") for event in written} - {None} == inherited
+
+
+def _let_go(both: Comparison, thread_id: str, threads: dict[str, OracleThread]) -> None:
+    """Forget a thread that is gone, and where the words of its forks stood before."""
+    both.threads[:] = threads.values()
+    both.done[:] = [done for done in both.done if done.thread_id != thread_id]
+    for key, past in list(both.past.items()):
+        if key[0] == thread_id:
+            del both.past[key]
+            both.seen.pop(key, None)
+            continue
+        now = threads[key[0]]
+        past.source = now.source
+        for message in past.messages.values():
+            message.home = now.messages[message.id].home

@@ -1,0 +1,108 @@
+"""What the machine's rules share: a store, what to choose from, and how things are chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from typing import Final
+
+from hypothesis import currently_in_test_context, event
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize
+
+from eventstore.core.sources import Sources
+from eventstore.store import ConversationStore
+from eventstore.testing.comparison import Comparison
+from eventstore.testing.oracle import OracleThread, Words
+from eventstore.testing.sources import jumping_sources
+from eventstore.testing.strategies import ON_BUSY, words
+
+__all__ = ["ANSWERED", "BUSY", "GUARDS", "MOSTLY", "PICKS", "SAID", "Machine"]
+
+PICKS: Final = st.integers(0, 255)
+"""Chooses among what there is: the number is taken modulo how many there are."""
+
+GUARDS: Final = ("head", "version", "another head", "another version")
+"""What the writer believes: rightly, or mistaken."""
+
+MOSTLY: Final = st.sampled_from([True, True, True, False])
+BUSY: Final = st.sampled_from(ON_BUSY)
+SAID: Final = words("user")
+ANSWERED: Final = words("assistant")
+
+
+class Machine(RuleBasedStateMachine):
+    """A store that is open, and no rules yet."""
+
+    threads_max: int = 4
+    """Forks above that are not made: each costs a comparison after each rule."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.exits = ExitStack()
+        self.both: Comparison
+
+    def open_store(self, sources: Sources) -> ConversationStore:
+        """Open the store under test; its clock jumps backwards. Override it for your own."""
+        return ConversationStore.open("sqlite://", sources=sources)
+
+    @initialize(seed=st.integers(0, 2**16))
+    def open(self, seed: int) -> None:
+        """Open a store, and have a short talk in its first thread."""
+        self.store = self.exits.enter_context(self.open_store(jumping_sources(seed)))
+        self.both = Comparison(self.store)
+        first = self.both.begin()
+        for text in ("Why?", "Because.", "Really?", "Yes."):
+            self.ask(first, text)
+
+    def teardown(self) -> None:
+        """Look at everything once more, and close."""
+        try:
+            if hasattr(self, "both") and self.both.sound:
+                self.both.look_back()
+        finally:
+            self.exits.close()
+
+    @property
+    def threads(self) -> list[OracleThread]:
+        """The oracle's threads, in the order in which they were made."""
+        return self.both.threads
+
+    def tell(self, what: str) -> None:
+        """Count something that came to pass, among Hypothesis's statistics."""
+        if currently_in_test_context():
+            event(what)
+
+    # -- choosing ------------------------------------------------------------------------------
+
+    def a_thread(self, pick: int) -> int:
+        """Return the place of a thread."""
+        return pick % len(self.threads)
+
+    def one_of(self, pick: int, options: Sequence[str], prefix: str = "msg") -> str:
+        """Return one of the options; an id that is not there if there are none."""
+        return options[-(pick % len(options)) - 1] if options else f"{prefix}_{'f' * 32}"
+
+    def a_message(self, pick: int, thread: OracleThread) -> str:
+        """Return a message: mostly a visible one, sometimes any, and now and then one not there."""
+        if pick % 8:
+            return self.one_of(pick, thread.visible_tree())
+        return self.one_of(pick, list(thread.messages) if pick % 16 else [])
+
+    def a_run(self, pick: int, thread: OracleThread) -> str:
+        """Return a run; mostly the one whose turn it is."""
+        waiting = [run.id for run in thread.open_runs()]
+        if waiting and pick % 4:
+            return waiting[0]
+        return self.one_of(pick, list(thread.runs), "run")
+
+    def ask(self, at: int, text: str) -> None:
+        """Say something at the head, and nothing else about it."""
+        thread, new = self.threads[at], self.both.new_id()
+        self.both.do(
+            at,
+            lambda options: self.store.messages.create(
+                thread.id, role="assistant", content=text, message_id=new, **options
+            ),
+            lambda o, _: o.create(new, "assistant", Words(text)),
+        )

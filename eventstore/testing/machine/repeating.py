@@ -1,0 +1,41 @@
+"""The machine says again what it said, and makes tables again from what was said."""
+
+# ruff: noqa: FBT001 (rules take what Hypothesis draws for them, by name)
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from hypothesis.stateful import precondition, rule
+
+from eventstore.errors import IdempotencyConflict
+from eventstore.testing.machine.base import MOSTLY, PICKS, Machine
+
+__all__ = ["RepeatingRules"]
+
+
+class RepeatingRules(Machine):
+    """Rules that change nothing."""
+
+    @rule(pick=PICKS, same=MOSTLY)
+    @precondition(lambda self: self.both.done)
+    def use_a_key_again(self, pick: int, same: bool) -> None:
+        """Law 7: with the same command, the first result and nothing added; else a conflict."""
+        done = self.both.done[-(pick % len(self.both.done)) - 1]
+        before = self.store.threads.get(done.thread_id, include_deleted=True)
+        if same:
+            assert done.again() == done.result
+        else:
+            with suppress(IdempotencyConflict):
+                self.store.messages.create(
+                    done.thread_id, role="system", content="other", idempotency_key=done.key
+                )
+                assert not done.digested, "a used key was taken for another command"
+        assert self.store.threads.get(done.thread_id, include_deleted=True) == before
+
+    @rule(at=PICKS)
+    def rebuild(self, at: int) -> None:
+        """Law 2: drop the tables of a thread and fold its events; nothing looks different."""
+        at = self.a_thread(at)
+        self.store.projections.rebuild(self.threads[at].id)
+        self.both.look_at(self.threads[at], self.threads[at].version)

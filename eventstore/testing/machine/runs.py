@@ -1,0 +1,193 @@
+"""The machine runs an assistant: what makes sense for a run, and sometimes anything."""
+
+# ruff: noqa: FBT001 (rules take what Hypothesis draws for them, by name)
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from hypothesis import strategies as st
+from hypothesis.stateful import precondition, rule
+
+from eventstore.testing.machine.base import ANSWERED, BUSY, MOSTLY, PICKS, Machine
+from eventstore.testing.oracle import Words
+
+__all__ = ["RunRules"]
+
+SENSIBLE: Final = {
+    "queued": ["start", "start", "start", "cancelled", "failed", "expired"],
+    "in_progress": [
+        *("say", "say", "say", "call_and_wait", "call_and_wait", "completed", "incomplete"),
+        *("failed", "expired", "cancelled", "take_over", "step", "step_completed", "step_failed"),
+    ],
+    "requires_action": ["submit", "submit", "submit", "submit", "cancelled", "expired"],
+    "cancelling": ["say", "cancelled", "cancelled", "completed", "step"],
+}
+ANYTHING: Final = sorted({what for options in SENSIBLE.values() for what in options})
+
+
+class RunRules(Machine):
+    """Rules about runs and their steps."""
+
+    @rule(at=PICKS, pick=PICKS, plain=MOSTLY, on_busy=BUSY, start=MOSTLY, keyed=st.booleans())
+    def create_run(
+        self,
+        at: int,
+        pick: int,
+        plain: bool,
+        on_busy: str,
+        start: bool,
+        keyed: bool,
+    ) -> None:
+        """Queue a run, at the head or for another answer, and mostly try to start it."""
+        at = self.a_thread(at)
+        thread, new = self.threads[at], self.both.new_id("run")
+        regenerates = None if plain else self.a_message(pick, thread)
+        self.both.do(
+            at,
+            lambda options: self.store.runs.create(
+                thread.id, run_id=new, regenerates=regenerates, on_busy=on_busy, **options
+            ),
+            lambda o, _: o.create_run(new, regenerates, on_busy),
+            keyed=keyed,
+        )
+        if start:
+            self._start(at, new, keyed=keyed)
+
+    @rule(
+        at=PICKS,
+        pick=PICKS,
+        way=PICKS,
+        sense=MOSTLY,
+        said=ANSWERED,
+        calls=st.lists(st.sampled_from(["call_a", "call_b"]), max_size=2),
+        keyed=st.booleans(),
+    )
+    @precondition(lambda self: any(thread.runs for thread in self.threads))
+    def advance_run(
+        self,
+        at: int,
+        pick: int,
+        way: int,
+        sense: bool,
+        said: Words,
+        calls: list[str],
+        keyed: bool,
+    ) -> None:
+        """Let a run do something: mostly what makes sense for it, sometimes anything."""
+        having = [number for number, thread in enumerate(self.threads) if thread.runs]
+        at = having[at % len(having)]
+        thread = self.threads[at]
+        run = self.a_run(pick, thread)
+        status = thread.runs[run].status if run in thread.runs else "completed"
+        options = SENSIBLE.get(status, ANYTHING) if sense else ANYTHING
+        what = options[way % len(options)]
+        if what == "say":
+            self._say_in_run(at, run, said, select=pick % 4 > 0, keyed=keyed)
+        elif what == "call_and_wait":
+            self._say_in_run(at, run, Words("Looking.", call="call_a"), keyed=keyed)
+            self._say_in_run(at, run, Words("Looking.", call="call_b"), keyed=keyed)
+            self._wait(at, run, calls, keyed=keyed)
+        elif what == "submit":
+            self._submit(at, run, calls, keyed=keyed)
+        elif what in {"start", "take_over"}:
+            self._start(at, run, take_over=what == "take_over", keyed=keyed)
+        elif what in {"step", "step_completed", "step_failed"}:
+            self._step(at, run, what, pick)
+        else:
+            self._end(at, run, what, keyed=keyed)
+
+    def _say_in_run(
+        self, at: int, run: str, said: Words, *, select: bool = True, keyed: bool
+    ) -> None:
+        thread, new = self.threads[at], self.both.new_id()
+        self.both.do(
+            at,
+            lambda options: self.store.messages.create(
+                thread.id,
+                role="assistant",
+                content=said.content,
+                name=said.name,
+                metadata=dict(said.metadata) or None,
+                message_id=new,
+                run_id=run,
+                select=select,
+                **options,
+            ),
+            lambda o, _: o.create(new, "assistant", said, run_id=run, select=select),
+            keyed=keyed,
+        )
+
+    def _start(self, at: int, run: str, *, take_over: bool = False, keyed: bool) -> None:
+        thread = self.threads[at]
+        self.both.do(
+            at,
+            lambda options: self.store.runs.start(thread.id, run, take_over=take_over, **options),
+            lambda o, fresh: o.start_run(run, fresh, take_over=take_over),
+            keyed=keyed,
+        )
+
+    def _wait(self, at: int, run: str, calls: list[str], *, keyed: bool) -> None:
+        """Let a run wait for the calls named, or for all that are open."""
+        thread, wanted = self.threads[at], list(dict.fromkeys(calls)) or None
+        self.both.do(
+            at,
+            lambda o: self.store.runs.require_action(thread.id, run, calls=wanted, **o),
+            lambda o, _: o.require_action(run, wanted),
+            keyed=keyed,
+        )
+
+    def _submit(self, at: int, run: str, calls: list[str], *, keyed: bool) -> None:
+        """Hand in the outputs of the calls named, or of all that the run waits for."""
+        thread = self.threads[at]
+        if not calls and run in thread.runs:
+            calls = list(thread.runs[run].pending)
+        outputs = [{"call_id": call, "output": "42"} for call in calls or ["call_c"]]
+        said = [Words("42", answer=call) for call in calls or ["call_c"]]
+        self.both.do(
+            at,
+            lambda o: self.store.runs.submit_tool_outputs(thread.id, run, outputs, **o),
+            lambda o, fresh: o.submit(run, said, fresh),
+            keyed=keyed,
+        )
+
+    def _end(self, at: int, run: str, status: str, *, keyed: bool) -> None:
+        thread = self.threads[at]
+        runs = self.store.runs
+        ways: dict[str, Callable[[dict[str, Any]], Any]] = {
+            "completed": lambda o: runs.complete(thread.id, run, usage={"input_tokens": 3}, **o),
+            "incomplete": lambda o: runs.complete(thread.id, run, incomplete_reason="long", **o),
+            "failed": lambda o: runs.fail(thread.id, run, message="out of memory", **o),
+            "cancelled": lambda o: runs.cancel(thread.id, run, **o),
+            "expired": lambda o: runs.expire(thread.id, run, **o),
+        }
+        self.both.do(
+            at,
+            ways[status],
+            lambda o, _: o.cancel_run(run) if status == "cancelled" else o.end_run(run, status),
+            keyed=keyed,
+        )
+
+    def _step(self, at: int, run: str, what: str, pick: int) -> None:
+        """Begin a step with what the run sees, or end one; what it saw can be rebuilt."""
+        thread = self.threads[at]
+        steps = self.store.runs.steps
+        known = [step for one in thread.runs.values() for step in one.steps]
+        target = self.both.new_id("step") if what == "step" else self.one_of(pick, known, "step")
+        if what == "step":
+
+            def act(options: dict[str, Any]) -> Any:  # noqa: ANN401
+                context = None if thread.deleted else self.store.runs.context(thread.id, run)
+                return steps.start(thread.id, run, context=context, step_id=target, **options)
+
+            started = self.both.do(at, act, lambda o, _: o.start_step(run, target))
+            if started is not None:
+                assert self.store.runs.context(thread.id, run, step_id=target).verified
+            return
+        end = steps.complete if what == "step_completed" else steps.fail
+        self.both.do(
+            at,
+            lambda options: end(thread.id, target, **options),
+            lambda o, _: o.end_step(target, what.removeprefix("step_")),
+        )

@@ -1,0 +1,228 @@
+"""Erasing and purging: what goes, and from which threads.
+
+The oracle knows whose words each event holds (``said``), so erasing is a search: every event about
+the message, in its own thread and wherever it was inherited. The threads of a store are a
+dictionary by id; :func:`erase` and :func:`purge` change those it concerns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, MutableMapping
+from typing import NamedTuple
+
+from eventstore.testing.oracle.threads import OracleThread
+from eventstore.testing.oracle.values import Refusal
+
+__all__ = ["Gone", "erase", "family", "forget", "forks_of", "purge"]
+
+
+class Gone(NamedTuple):
+    """What an erasure took, and what it left."""
+
+    messages: Mapping[str, frozenset[str]]
+    """By thread that shows them: the messages without words."""
+    runs: frozenset[str]
+    erased: frozenset[tuple[str, int]]
+    """Thread and version of each event whose content is gone."""
+    now: frozenset[tuple[str, int]]
+    """Those of them that had content until now."""
+    copies: frozenset[tuple[str, str, str]]
+
+
+class _Reach(NamedTuple):
+    """How far an erasure reaches in one thread."""
+
+    messages: tuple[str, ...]
+    runs: frozenset[str]
+    steps: frozenset[int]
+    copies: frozenset[tuple[str, str, str]]
+
+    def takes(self, version: int, about: str) -> bool:
+        return version in self.steps or about in self.messages or about in self.runs
+
+
+def forks_of(threads: Mapping[str, OracleThread], thread_id: str) -> list[OracleThread]:
+    """Return the threads that were forked from a thread and read from it."""
+    return [one for one in threads.values() if one.source == thread_id]
+
+
+def family(threads: Mapping[str, OracleThread], thread: OracleThread) -> list[OracleThread]:
+    """Return a thread, its forks, their forks, and so on."""
+    found = [thread]
+    for one in found:  # grows meanwhile
+        found += forks_of(threads, one.id)
+    return found
+
+
+# -- erasing ---------------------------------------------------------------------------------------
+
+
+def erase(
+    threads: Mapping[str, OracleThread], thread_id: str, message_id: str, include: Collection[str]
+) -> Gone:
+    """Say that what a message says is gone; whatever became of the thread and the message."""
+    thread = threads[thread_id]
+    if message_id not in thread.messages:
+        raise Refusal("MessageNotFound")
+    if thread.messages[message_id].home != thread_id:
+        raise Refusal("message_inherited")
+    concerned, left = _concerned(threads, thread, message_id, include)
+    found = {one: _reach(threads[one], targets, include) for one, targets in concerned.items()}
+    now = set()
+    for one, reach in found.items():
+        versions = [v for v, about in threads[one].said.items() if reach.takes(v, about)]
+        now |= {(one, version) for version in versions}
+        _lose(threads[one], versions)
+        forget(threads[one], reach.messages)
+    erased = [
+        (one, version)
+        for one, reach in found.items()
+        for version, about in threads[one].lost.items()
+        if reach.takes(version, about)
+    ]
+    copies = [_reach(threads[one], to, include).copies for one, to in concerned.items()]
+    return Gone(
+        {one: frozenset(reach.messages) for one, reach in found.items()},
+        frozenset().union(*(reach.runs for reach in found.values())),
+        frozenset(erased),
+        frozenset(now),
+        left.union(*copies),
+    )
+
+
+def _lose(thread: OracleThread, versions: Iterable[int]) -> None:
+    gone = {version: thread.said.pop(version) for version in list(versions)}
+    thread.lost.update(gone)
+    if gone:
+        thread.events.append("ContentErased")
+
+
+def forget(thread: OracleThread, messages: Iterable[str]) -> None:
+    """Say of messages that nothing is known of them but where they stand."""
+    for message_id in messages:
+        message = thread.messages.get(message_id)
+        if message is not None:  # else: it came later than this past of the thread
+            message.wordings = [words.without_text() for words in message.wordings]
+            message.metadata, message.name = {}, None
+    gone = frozenset(messages)
+    thread.labels = {name: one for name, one in thread.labels.items() if one not in gone}
+
+
+def _concerned(
+    threads: Mapping[str, OracleThread],
+    first: OracleThread,
+    message_id: str,
+    include: Collection[str],
+) -> tuple[dict[str, list[str]], frozenset[tuple[str, str, str]]]:
+    """Return the threads that show what goes, with the messages asked for in each.
+
+    Forks that read from a thread are found from it. One that stands by itself is found if what it
+    copied was written in one of those threads; otherwise it is a copy beside, and left.
+    """
+    asked = {first.id: [message_id]}
+    written: dict[str, str] = {}
+    """By message that goes: the thread it was written in."""
+    waiting = [first]
+    for one in waiting:  # grows meanwhile
+        reached = _reach(one, asked[one.id], include).messages
+        for message in reached:
+            written.setdefault(message, _written_in(one, message))
+        for fork in forks_of(threads, one.id):
+            inherited = [key for key in reached if _inherits(fork, key)]
+            if inherited:
+                asked[fork.id] = inherited
+                waiting.append(fork)
+        if one is waiting[-1]:
+            for other in threads.values():
+                copied = [m for m in written if other.id not in asked and _holds(other, m, written)]
+                if any(written[key] in asked for key in copied):
+                    asked[other.id] = copied
+                    waiting.append(other)
+    left = [
+        ("fork", other.id, message)
+        for other in threads.values()
+        for message in written
+        if other.id not in asked and _holds(other, message, written)
+    ]
+    return asked, frozenset(left)
+
+
+def _written_in(thread: OracleThread, message_id: str) -> str:
+    message = thread.messages[message_id]
+    return thread.id if message.origin is None else message.origin[0]
+
+
+def _inherits(thread: OracleThread, message_id: str) -> bool:
+    message = thread.messages.get(message_id)
+    return message is not None and message.origin is not None
+
+
+def _holds(thread: OracleThread, message_id: str, written: Mapping[str, str]) -> bool:
+    """Tell whether a thread that stands by itself has a copy of this very message."""
+    message = thread.messages.get(message_id)
+    copied = message is not None and message.origin is not None and message.home == thread.id
+    return copied and _written_in(thread, message_id) == written[message_id]
+
+
+def _reach(thread: OracleThread, targets: Iterable[str], include: Collection[str]) -> _Reach:
+    targets = list(targets)
+    kin = _kin(thread, targets)
+    own = [one for one in kin if thread.messages[one].home == thread.id]
+    along = own if "edits" in include else []
+    messages = (*targets, *along)
+    saw = [one for one in thread.sights.values() if not one.messages.isdisjoint(messages)]
+    steps = frozenset(one.version for one in saw)
+    wrote = {
+        message.run_id
+        for message in map(thread.messages.__getitem__, messages)
+        if message.run_id is not None and message.origin is None
+    }
+    runs = frozenset(wrote | {one.run for one in saw})
+    copies = {
+        ("edit", thread.messages[one].home, one)
+        for one in kin
+        if one not in along and (one not in own or one in thread.said.values())
+    }
+    if "run" not in include:
+        others = {about for version, about in thread.said.items() if version not in steps}
+        copies |= {("run", thread.id, run) for run in runs & others}
+        runs = frozenset()
+    return _Reach(messages, runs, steps, frozenset(copies))
+
+
+def _kin(thread: OracleThread, targets: Collection[str]) -> list[str]:
+    """Return what came from messages by editing or regenerating, or they from it, at any remove."""
+    links = [
+        {one.id, one.replaces}
+        for one in thread.messages.values()
+        if one.home == thread.id and one.replaces in thread.messages
+    ]
+    found = list(targets)
+    for one in found:  # grows meanwhile
+        near = [other for link in links if one in link for other in link]
+        found += [str(other) for other in dict.fromkeys(near) if other not in found]
+    return found[len(targets) :]
+
+
+# -- purging ---------------------------------------------------------------------------------------
+
+
+def purge(
+    threads: MutableMapping[str, OracleThread], thread_id: str, *, copying: bool
+) -> list[str]:
+    """Say that a thread is gone; return its forks, which hold copies of what they inherit."""
+    thread = threads[thread_id]
+    if thread.open_runs():
+        raise Refusal("thread_busy")
+    forks = forks_of(threads, thread_id)
+    if forks and not copying:
+        raise Refusal("thread_has_forks")
+    for fork in forks:
+        readers = family(threads, fork)
+        inside = {one.id for one in readers}
+        for message in [one for reader in readers for one in reader.messages.values()]:
+            if message.home not in inside:
+                message.home = fork.id
+        fork.source = None
+    del threads[thread_id]
+    return [fork.id for fork in forks]

@@ -1,0 +1,205 @@
+"""Runs of a thread: one at a time, and the messages that wait until they end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final
+
+from eventstore.testing.oracle.tree import OracleTree
+from eventstore.testing.oracle.values import (
+    LEGAL_MOVES,
+    TERMINAL,
+    OracleMessage,
+    OracleRun,
+    OracleSight,
+    Refusal,
+    Words,
+)
+
+__all__ = ["OracleRuns"]
+
+_EVENT_OF_END: Final = {
+    "completed": "RunCompleted",
+    "incomplete": "RunIncomplete",
+    "failed": "RunFailed",
+    "cancelled": "RunCancelled",
+    "expired": "RunExpired",
+}
+
+
+class OracleRuns(OracleTree):
+    """A thread with runs."""
+
+    def queue(self) -> list[str]:
+        """Return the messages that wait, in the order they were sent."""
+        waiting = [one for one in self.messages.values() if one.queued is not None]
+        return [one.id for one in sorted(waiting, key=_sent) if not one.removed]
+
+    def open_runs(self) -> list[OracleRun]:
+        """Return the runs that have not ended, in the order they were sent."""
+        return [run for run in self.runs.values() if run.status not in TERMINAL]
+
+    def _run(self, run_id: str) -> OracleRun:
+        self.check_living()
+        if run_id not in self.runs:
+            raise Refusal("RunNotFound")
+        return self.runs[run_id]
+
+    def _writing(self, run_id: str) -> OracleRun:
+        if run_id not in self.runs:
+            raise Refusal("RunNotFound")
+        run = self.runs[run_id]
+        if run.status not in {"in_progress", "cancelling"}:
+            raise Refusal("run_not_in_progress")
+        return run
+
+    # -- runs ----------------------------------------------------------------------------------
+
+    def create_run(self, run_id: str, regenerates: str | None, on_busy: str) -> None:
+        """Say that a run is queued."""
+        self._writable()
+        self._require(run_id not in self.runs, "InvalidInput")
+        if regenerates is not None:
+            self._require(self._placed(regenerates).role == "assistant", "not_an_answer")
+        if self.open_runs() and on_busy != "enqueue":
+            self._require(on_busy != "reject", "thread_busy")
+            self._make_way(on_busy)
+        self._event("RunQueued", run_id)
+        self.runs[run_id] = OracleRun(run_id, self.version, regenerates)
+
+    def start_run(self, run_id: str, fresh: Callable[[], str], *, take_over: bool = False) -> None:
+        """Say that a run begins or goes on; ``fresh`` gives ids of results that close calls."""
+        self._writable()
+        run = self._run(run_id)
+        if take_over and run.status == "in_progress":
+            self._event("RunTakenOver")
+            return
+        self._check_move(run, "in_progress")
+        self._require(self.open_runs()[0] is run, "not_its_turn")
+        if not run.started:
+            if run.regenerates is not None:
+                above = self._placed(run.regenerates).parent
+                if above != self.head:
+                    self._move_head(above)
+                    self._event("BranchSelected")
+            for call in self.open_calls(self.head):
+                words = Words(answer=call)
+                self._add("MessageAdded", fresh(), "tool", self.head, words, select=True)
+            run.started, run.started_head, run.last_message = True, self.head, self.head
+        run.status = "in_progress"
+        self._event("RunStarted")
+
+    def require_action(self, run_id: str, calls: Sequence[str] | None) -> None:
+        """Say that a run waits for tool outputs."""
+        run = self._run(run_id)
+        there = self.open_calls(run.last_message)
+        wanted = tuple(there if calls is None else calls)
+        self._require(bool(wanted) and set(wanted) <= set(there), "no_open_call")
+        self._check_move(run, "requires_action")
+        run.status, run.pending = "requires_action", wanted
+        self._event("RunActionRequired")
+
+    def submit(self, run_id: str, outputs: Sequence[Words], fresh: Callable[[], str]) -> None:
+        """Say that tool outputs come in."""
+        run = self._run(run_id)
+        self._check_move(run, "queued")
+        given = [words.answer for words in outputs]
+        right = set(given) <= set(run.pending) and len(set(given)) == len(given) > 0
+        self._require(right, "unexpected_tool_outputs")
+        if run.last_message is not None:
+            self._placed(run.last_message)
+        moves = self.head == run.last_message
+        for words in outputs:
+            parent = run.last_message
+            self._add("MessageAdded", fresh(), "tool", parent, words, select=moves, run_id=run_id)
+        run.pending = tuple(call for call in run.pending if call not in given)
+        if not run.pending:
+            run.status = "queued"
+        self._event("ToolOutputsSubmitted")
+
+    def end_run(self, run_id: str, status: str) -> None:
+        """Say that a run completed, failed, expired or stayed incomplete."""
+        run = self._run(run_id)
+        self._check_move(run, status)
+        self._end(run, status)
+        self._let_in(self.queue())
+
+    def cancel_run(self, run_id: str) -> None:
+        """Say that a run is to end: at once, or once its loop has kept what it wrote."""
+        run = self._run(run_id)
+        if run.status == "in_progress":
+            run.status = "cancelling"
+            self._event("RunCancelling")
+            return
+        if run.status == "requires_action":
+            self._event("RunCancelling")
+        else:
+            self._check_move(run, "cancelled")
+        self._end(run, "cancelled")
+        self._let_in(self.queue())
+
+    def update_run(self, run_id: str) -> None:
+        """Say that a run's metadata is replaced."""
+        self._run(run_id)
+        self._event("RunUpdated", run_id)
+
+    def start_step(self, run_id: str, step_id: str) -> None:
+        """Say that a step begins."""
+        run = self._writing(run_id)
+        run.steps[step_id] = "in_progress"
+        self._event("RunStepStarted", run_id)
+        worded = [one.id for one in self.up_from(run.last_message) if not one.wordings[-1].erased]
+        self.sights[step_id] = OracleSight(run_id, self.version, frozenset(worded))
+
+    def end_step(self, step_id: str, status: str) -> None:
+        """Say that a step ended."""
+        run = next((run for run in self.runs.values() if step_id in run.steps), None)
+        if run is None:
+            raise Refusal("unknown_step")
+        self._writing(run.id)
+        self._require(run.steps[step_id] == "in_progress", "step_ended")
+        run.steps[step_id] = status
+        self._event("RunStepCompleted" if status == "completed" else "RunStepFailed", run.id)
+
+    def _check_move(self, run: OracleRun, status: str) -> None:
+        self._require(run.status not in TERMINAL, "run_ended")
+        self._require((run.status, status) in LEGAL_MOVES, "illegal_transition")
+
+    def _end(self, run: OracleRun, status: str) -> None:
+        run.status, run.pending = status, ()
+        self._event(_EVENT_OF_END[status], run.id if status == "failed" else None)
+
+    def _make_way(self, on_busy: str) -> None:
+        """Cancel every run; with ``rollback`` go back to where the one under way began."""
+        runs = self.open_runs()
+        for run in runs:
+            if run.status not in {"queued", "cancelling"}:
+                self._event("RunCancelling")
+            self._end(run, "cancelled")
+        if on_busy == "rollback" and runs[0].started:
+            back = self._nearest_visible(runs[0].started_head)
+            if back != self.head:
+                self._move_head(back)
+                self._event("BranchSelected")
+        self._let_in(self.queue())
+
+    def _nearest_visible(self, message_id: str | None) -> str | None:
+        above = (message.id for message in self.up_from(message_id))
+        return next((one for one in above if self.is_visible(one)), None)
+
+    def _let_in(self, waiting: Iterable[str]) -> None:
+        """Let the messages join that were sent before the first run that has not ended."""
+        first = min((run.version for run in self.open_runs()), default=None)
+        for message_id in waiting:
+            message = self.messages[message_id]
+            if first is not None and _sent(message) > first:
+                break
+            self._event("MessageAdded")
+            message.version, message.queued, message.status = self.version, None, "completed"
+            message.parent = self.head
+            self.children.setdefault(self.head, []).append(message_id)
+            self._move_head(message_id)
+
+
+def _sent(message: OracleMessage) -> int:
+    return message.queued or 0

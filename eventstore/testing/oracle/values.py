@@ -1,0 +1,143 @@
+"""What the oracle's threads are made of, and how refusals are compared."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from eventstore.errors import ConversationStoreError, Refused
+
+__all__ = [
+    "HEAD",
+    "LEGAL_MOVES",
+    "TERMINAL",
+    "OracleMessage",
+    "OracleRun",
+    "OracleSight",
+    "Refusal",
+    "Words",
+    "code_of",
+]
+
+HEAD: Final = "<head>"
+"""Parent of a message that names none."""
+
+LEGAL_MOVES: Final = frozenset(
+    {
+        ("queued", "in_progress"),
+        ("queued", "cancelled"),
+        ("queued", "expired"),
+        ("queued", "failed"),
+        ("in_progress", "requires_action"),
+        ("in_progress", "completed"),
+        ("in_progress", "incomplete"),
+        ("in_progress", "failed"),
+        ("in_progress", "cancelling"),
+        ("in_progress", "expired"),
+        ("requires_action", "queued"),
+        ("requires_action", "cancelling"),
+        ("requires_action", "expired"),
+        ("cancelling", "cancelled"),
+        ("cancelling", "completed"),
+        ("cancelling", "failed"),
+        ("cancelling", "incomplete"),
+        ("cancelling", "expired"),
+    }
+)
+"""Every move of a run, as pairs of statuses; a change of holder is not one."""
+
+TERMINAL: Final = frozenset({"completed", "incomplete", "failed", "cancelled", "expired"})
+
+
+class Refusal(Exception):
+    """The oracle says that the store must say no, and why."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+def code_of(error: ConversationStoreError) -> str:
+    """Return the code by which the store's refusals and the oracle's are compared."""
+    return error.reason if isinstance(error, Refused) else type(error).__name__
+
+
+@dataclass(frozen=True)
+class Words:
+    """What a message says: text, or one tool call, or one tool's result."""
+
+    text: str = ""
+    call: str | None = None
+    answer: str | None = None
+    metadata: tuple[tuple[str, Any], ...] = ()
+    name: str | None = None
+    erased: bool = False
+
+    def without_text(self) -> Words:
+        """Return what is left of them: that there was a call, or a result."""
+        return Words(call=self.call, answer=self.answer, erased=True)
+
+    @property
+    def content(self) -> Any:  # noqa: ANN401 (what a caller would give)
+        """The content as a caller gives it to the store."""
+        if self.answer is not None:
+            return [{"type": "tool_result", "call_id": self.answer, "output": self.text}]
+        if self.call is not None:
+            call = {"type": "tool_call", "id": self.call, "name": "look_up", "arguments": {}}
+            return [{"type": "text", "text": self.text}, call]
+        return self.text
+
+    @property
+    def shown(self) -> str:
+        """The text that the message shows."""
+        return "" if self.answer is not None else self.text
+
+
+@dataclass
+class OracleMessage:
+    """One message."""
+
+    id: str
+    role: str
+    parent: str | None
+    wordings: list[Words]
+    version: int
+    status: str = "completed"
+    metadata: dict[str, Any] = field(default_factory=dict)
+    name: str | None = None
+    replaces: str | None = None
+    run_id: str | None = None
+    queued: int | None = None
+    """Version at which it, or what it replaces, was queued, while it waits."""
+    removed: bool = False
+    took_head: bool = False
+    """Its removal moved the head."""
+    origin: tuple[str, int] | None = None
+    """In a fork: the thread that it was written in, and the version there."""
+    home: str = ""
+    """The thread whose events hold its words."""
+
+
+@dataclass(frozen=True)
+class OracleSight:
+    """What a step of a run saw, as it began."""
+
+    run: str
+    version: int
+    messages: frozenset[str]
+    """Those that had words."""
+
+
+@dataclass
+class OracleRun:
+    """One run."""
+
+    id: str
+    version: int
+    regenerates: str | None
+    status: str = "queued"
+    started: bool = False
+    started_head: str | None = None
+    last_message: str | None = None
+    pending: tuple[str, ...] = ()
+    steps: dict[str, str] = field(default_factory=dict)
