@@ -37,13 +37,13 @@ class Copied(NamedTuple):
 
 
 def in_every_thread(
-    tx: Transaction, log: Log, request: AppendRequest
+    tx: Transaction, log: Log, request: AppendRequest, *, holding: bool = True
 ) -> tuple[list[AppendRequest], list[Copied]]:
     """Return the request with one for each fork that it concerns, and the copies it leaves.
 
-    The heads of all these threads are taken.
+    The heads of all these threads are taken, unless nobody means to write (``holding``).
     """
-    concerned = _Concerned(tx, log, request)
+    concerned = _Concerned(tx, log, request, holding=holding)
     concerned.follow(request)
     while concerned.find_copies():
         pass
@@ -53,7 +53,8 @@ def in_every_thread(
 class _Concerned:
     """The requests found so far."""
 
-    def __init__(self, tx: Transaction, log: Log, first: AppendRequest) -> None:
+    def __init__(self, tx: Transaction, log: Log, first: AppendRequest, *, holding: bool) -> None:
+        self._holding = holding
         self._tx = tx
         self._log = log
         self._first = first
@@ -67,7 +68,8 @@ class _Concerned:
         waiting = [request]
         while waiting:
             one = waiting.pop(0)
-            hold(self._tx, one.stream)
+            if self._holding:
+                hold(self._tx, one.stream)
             view = self._view(one.stream)
             if view.thread is None and one is not self._first:
                 continue  # purged since it was found; its forks have copies by now
@@ -135,7 +137,8 @@ class _Concerned:
 
     def _view(self, stream: StreamKey) -> StoredThread:
         view = StoredThread(self._tx, self._log, stream.tenant, stream.id)
-        if view.thread is not None and bring_up_to_date(self._tx, self._log, stream, view.thread):
+        row = view.thread if self._holding else None
+        if row is not None and bring_up_to_date(self._tx, self._log, stream, row):
             view = StoredThread(self._tx, self._log, stream.tenant, stream.id)
         return view
 

@@ -9,14 +9,15 @@ gives the same.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
 from eventstore.audit.concerned import Copied, in_every_thread
-from eventstore.conversation.decide.erasing import reach, taken
+from eventstore.conversation.decide.erasing import Copy, reach, taken
+from eventstore.conversation.decide.erasing import erase as decide_erasure
 from eventstore.core import ids
 from eventstore.core.events import Position, instant
 from eventstore.errors import BrokenChain
@@ -26,7 +27,7 @@ from eventstore.storage import read
 from eventstore.storage.append import Appended, AppendRequest, Failed, Log, append_many
 from eventstore.storage.transaction import Transaction
 
-__all__ = ["ContentCopy", "ErasedEvent", "Erasure", "erase"]
+__all__ = ["ContentCopy", "ErasedEvent", "Erasure", "Foreseen", "erase", "foresee"]
 
 
 class ErasedEvent(NamedTuple):
@@ -89,6 +90,37 @@ def erase(tx: Transaction, log: Log, request: AppendRequest) -> Appended:
     return Appended(_certificate(tx, log, requests, elsewhere), 0, tuple(positions))
 
 
+class Foreseen(NamedTuple):
+    """What an erasure would do, as things stand."""
+
+    events: tuple[ErasedEvent, ...]
+    """Those that would lose their content."""
+    copies: tuple[ContentCopy, ...]
+
+
+def foresee(tx: Transaction, log: Log, request: AppendRequest) -> Foreseen:
+    """Return what :func:`erase` would do, without doing it.
+
+    Raises:
+        ThreadNotFound, MessageNotFound, Refused: as an erasure would be refused.
+    """
+    first = StoredThread(tx, log, request.stream.tenant, request.stream.id)
+    decide_erasure(first, request.commands[0], log.sources.new_id)
+    requests, elsewhere = in_every_thread(tx, log, request, holding=False)
+    events, copies = [], []
+    for one in requests:
+        view = StoredThread(tx, log, one.stream.tenant, one.stream.id)
+        traces = view.traces()
+        found = reach(view, one.commands[0], traces)
+        events += [
+            ErasedEvent(one.stream.text, trace.version)
+            for trace in taken(traces, found)
+            if trace.has_content
+        ]
+        copies += _shown_copies(found.left)
+    return Foreseen(tuple(events), (*dict.fromkeys(copies), *_shown_beside(elsewhere)))
+
+
 # -- the certificate -------------------------------------------------------------------------------
 
 
@@ -110,18 +142,12 @@ def _certificate(
                 gone.setdefault(trace.version, trace.version)  # it was gone before it was copied
         lost = [trace.version for trace in taken(traces, found) if trace.version in gone]
         erased += [ErasedEvent(stream.text, version) for version in lost]
-        copies += [
-            ContentCopy(copy.kind, ids.show(ids.THREAD, copy.owner), _shown(copy.kind, copy.id))
-            for copy in found.left
-        ]
+        copies += _shown_copies(found.left)
         if lost:
             event = read.event_at(tx, stream, max(gone[version] for version in lost))
             assert event is not None  # noqa: S101 (it was just read)
             last.append(event)
-    copies += [
-        ContentCopy("fork", ids.show(ids.THREAD, one.thread_id), _shown("fork", one.message_id))
-        for one in elsewhere
-    ]
+    copies += _shown_beside(elsewhere)
     source = requests[0].stream
     if not last:
         version = read.head_version(tx, source)
@@ -142,8 +168,24 @@ def _certificate(
     )
 
 
-def _shown(kind: str, key: bytes) -> str:
-    return ids.show(ids.RUN if kind == "run" else ids.MESSAGE, key)
+def _shown_copies(copies: Iterable[Copy]) -> list[ContentCopy]:
+    return [
+        ContentCopy(
+            copy.kind,
+            ids.show(ids.THREAD, copy.owner),
+            ids.show(ids.MESSAGE if copy.kind == "edit" else ids.RUN, copy.id),
+        )
+        for copy in copies
+    ]
+
+
+def _shown_beside(copies: Iterable[Copied]) -> list[ContentCopy]:
+    return [
+        ContentCopy(
+            "fork", ids.show(ids.THREAD, one.thread_id), ids.show(ids.MESSAGE, one.message_id)
+        )
+        for one in copies
+    ]
 
 
 def _projections_behind(tx: Transaction, position: Position) -> list[str]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import sys
 
-from eventstore.cli import doing, looking
+from eventstore.cli import doing, erasing, looking
 from eventstore.cli.framework import app
 
 __all__ = ["COMMANDS", "app", "run"]
 
-COMMANDS = (doing, looking)
+COMMANDS = (doing, looking, erasing)
 """Importing a module adds its commands to the program."""
 
 _PIPE_CLOSED = 141

@@ -8,7 +8,7 @@ import pytest
 
 from tests.cli.conftest import surroundings
 
-COMMANDS = ["demo", "import", "threads", "show", "tree", "log", "replay", "check"]
+COMMANDS = ["demo", "import", "threads", "show", "tree", "log", "replay", "check", "erase", "purge"]
 
 
 def python(code):

@@ -29,9 +29,10 @@ def check_purge(view: ThreadView, thread: ThreadRow, forks: Sequence[bytes]) -> 
     if forks:
         named = ", ".join(ids.show(ids.THREAD, fork) for fork in forks[:_NAMED_MAX])
         more = len(forks) - _NAMED_MAX
+        counted = "a fork that reads" if len(forks) == 1 else f"{len(forks)} forks that read"
         raise Refused(
             "thread_has_forks",
-            f"{thread_text(view)} has {len(forks)} forks that read from it: {named}"
+            f"{thread_text(view)} has {counted} from it: {named}"
             + (f" and {more} more" if more > 0 else ""),
             'Purge them first, or give forks="copy" to write into each what it inherits.',
         )

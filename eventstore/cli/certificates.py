@@ -1,0 +1,130 @@
+"""How erasures and purges are printed: what would go, and what is gone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+
+from rich.console import Console
+from rich.text import Text
+
+from eventstore import ContentCopy, ConversationStore, ErasedEvent, Erasure, Message, Tombstone
+from eventstore.audit.erasure import Foreseen
+from eventstore.cli.messages import message_line
+from eventstore.cli.output import clipped, one_line, print_indented, safe, when
+
+__all__ = ["print_certificate", "print_erasure_ahead", "print_purge_ahead", "print_tombstone"]
+
+_KINDS = {
+    "edit": "an edit or regeneration, or what it was made from",
+    "run": "what a run recorded that wrote or saw it",
+    "fork": "a copy in a fork that stands by itself: erase it there",
+}
+
+
+# -- erasing ---------------------------------------------------------------------------------------
+
+
+def print_erasure_ahead(
+    console: Console, thread_id: str, message: Message | None, ahead: Foreseen
+) -> None:
+    """Print what an erasure would take, and what it would leave."""
+    if message is not None:
+        console.print(clipped(message_line(message), console.width))
+        console.print()
+    if ahead.events:
+        console.print(Text("What it says goes for good, with its metadata, name and label:"))
+        _print_events(console, ahead.events, thread_id)
+    else:
+        console.print(Text("Nothing of it is left to erase; what is pending would be finished."))
+    _print_copies(console, ahead.copies, "These may hold the words, too, and stay:")
+    if any(copy.kind != "fork" for copy in ahead.copies):
+        console.print(Text("  --include edits and --include run take them along.", style="dim"))
+    console.print()
+
+
+def print_certificate(console: Console, made: Erasure) -> None:
+    """Print the certificate of an erasure."""
+    head = Text(made.message_id, style="bold").append(" is erased", style="not bold green")
+    console.print(head)
+    asked = "" if made.actor is None else f" · asked for by {one_line(made.actor, 60)}"
+    console.print(Text(f"{when(made.erased_at)}{asked}", style="dim"))
+    console.print(Text("\nGone is the content of"))
+    _print_events(console, made.erased, made.thread_id)
+    _print_copies(console, made.copies, "\nNot erased, and may hold the words:")
+    console.print()
+    _print_bytes(console, made)
+
+
+def _print_events(console: Console, events: Iterable[ErasedEvent], thread_id: str) -> None:
+    for stream, found in groupby(events, lambda one: one.stream_id):
+        versions = [one.version for one in found]
+        said = f"version{'' if len(versions) == 1 else 's'} {', '.join(map(str, versions))}"
+        console.print(Text(f"  {stream}{'' if stream == thread_id else ', a fork'}", style="bold"))
+        print_indented(console, Text(said, style="default"), 4)
+
+
+def _print_copies(console: Console, copies: Sequence[ContentCopy], heading: str) -> None:
+    if copies:
+        console.print(Text(heading, style="yellow"))
+    for kind, found in groupby(copies, lambda copy: copy.kind):
+        console.print(Text(f"  {_KINDS[kind]}", style="dim"))
+        for copy in found:
+            console.print(Text(f"    {copy.id}"))
+            console.print(Text(f"      in {copy.thread_id}", style="dim"))
+
+
+def _print_bytes(console: Console, made: Erasure) -> None:
+    """Say where the bytes may still stand, and what to do about it."""
+    if not made.remains:
+        console.print(Text("The bytes are gone from the database's files.", style="green"))
+        return
+    console.print(Text("The bytes may still stand in", style="yellow"))
+    for where in made.remains:
+        print_indented(console, Text(f"- {safe(where)}"), 2)
+    console.print()
+    if made.pending:
+        said = (
+            "Pending: that goes once nobody is in the middle of reading or writing and every"
+            " projection has caught up (projections.catch_up()). Then run the same command again;"
+            " it appends nothing and finishes this."
+        )
+    else:
+        said = "Running the command again changes nothing there."
+    print_indented(console, Text(said), 0)
+
+
+# -- purging ---------------------------------------------------------------------------------------
+
+
+def print_purge_ahead(
+    console: Console, store: ConversationStore, thread_id: str, events: int, forks: Sequence[str]
+) -> None:
+    """Print what a purge would remove."""
+    thread = store.threads.get(thread_id, include_deleted=True)
+    console.print(Text(thread_id, style="bold"))
+    if thread.title:
+        console.print(clipped(Text(f"  {one_line(thread.title)}"), console.width))
+    counted = f"{events} event{'' if events == 1 else 's'}"
+    console.print(Text(f"All of it goes for good: {counted}, messages, runs, metadata, keys."))
+    if forks:
+        console.print(Text("What these forks inherit is copied into them first:"))
+    for fork in forks:
+        console.print(Text(f"  {fork}", style="bold"))
+    console.print()
+
+
+def print_tombstone(console: Console, made: Tombstone) -> None:
+    """Print the tombstone of a thread."""
+    head = Text(made.thread_id, style="bold").append(" is purged", style="not bold green")
+    console.print(head)
+    asked = "" if made.actor is None else f" · asked for by {one_line(made.actor, 60)}"
+    console.print(Text(f"{when(made.purged_at)}{asked}", style="dim"))
+    if made.reason is not None:
+        print_indented(console, Text(safe(made.reason)), 2)
+    console.print(Text(f"\nIts last event had version {made.version} and the hash"))
+    console.print(Text(f"  {made.hash}"))
+    if made.copied_into:
+        console.print(Text("What they inherited was copied into"))
+    for fork in made.copied_into:
+        console.print(Text(f"  {fork}"))

@@ -1,0 +1,234 @@
+"""The commands that take something back for good: ``erase`` and ``purge``.
+
+Both first show what would go, and ask. What they show goes to stderr with the question, so that
+stdout holds the certificate alone; where nobody can be asked they want ``--yes``.
+"""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from typing import Annotated, Any, TypeAlias
+
+import typer
+from rich.text import Text
+
+from eventstore import ConversationStore, InvalidInput, MessageNotFound, ThreadNotFound
+from eventstore.audit.erasure import foresee
+from eventstore.cli.certificates import (
+    print_certificate,
+    print_erasure_ahead,
+    print_purge_ahead,
+    print_tombstone,
+)
+from eventstore.cli.framework import AsJson, app, examples
+from eventstore.cli.opening import DEFAULT, Database, ThreadPrefix, existing, find_thread
+from eventstore.cli.output import errors, print_json, screen
+from eventstore.conversation.commands import EraseContent, Included
+from eventstore.conversation.decide.purging import check_purge
+from eventstore.core import ids
+from eventstore.operations import Read
+from eventstore.operations.lookups import thread_key
+from eventstore.projections.forks import direct_forks
+from eventstore.projections.stored_thread import StoredThread
+from eventstore.storage.append import AppendRequest
+from eventstore.storage.interning import find_tenant
+from eventstore.storage.transaction import Transaction
+
+__all__ = ["erase", "purge"]
+
+_DIGITS = 32
+
+
+class _Include(StrEnum):
+    EDITS = "edits"
+    RUN = "run"
+
+
+class _Forks(StrEnum):
+    REFUSE = "refuse"
+    COPY = "copy"
+
+
+Reason: TypeAlias = Annotated[
+    str | None, typer.Option(metavar="TEXT", help="Why; kept in the log, so name nobody.")
+]
+Actor: TypeAlias = Annotated[
+    str | None, typer.Option(metavar="ID", help="Who asks for it: an opaque id.")
+]
+Yes: TypeAlias = Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")]
+
+
+@app.command(
+    epilog=examples(
+        'erase 019ab3 msg_019ab37c0f2e7d4c9f1e2a3b4c5d6e7f --reason "request 17"',
+        "erase 019ab3 5d6e7f --include edits --include run",
+        "erase 019ab3 5d6e7f --yes --json > certificate.json",
+    )
+)
+def erase(
+    thread: ThreadPrefix,
+    message: Annotated[
+        str,
+        typer.Argument(
+            metavar="MESSAGE",
+            help="Id of the message, or as much of its beginning or end as is unique.",
+        ),
+    ],
+    *,
+    database: Database = DEFAULT,
+    include: Annotated[
+        list[_Include] | None,
+        typer.Option(help="Take along its edits, or what runs that wrote or saw it recorded."),
+    ] = None,
+    reason: Reason = None,
+    actor: Actor = None,
+    yes: Yes = False,
+    as_json: AsJson = False,
+) -> None:
+    """Erase what a message says, for good, also from forks; print the certificate.
+
+    Nothing brings the words back; the message keeps its place, as erased.
+
+    Erasing it again appends nothing, and finishes what was pending.
+    """
+    with existing(database) as store:
+        thread_id = find_thread(store, thread)
+        message_id = _find_message(store, thread_id, message)
+        wanted: tuple[Included, ...] = tuple(one.value for one in include or ())
+        if not yes:
+            key = ids.parse(ids.MESSAGE, message_id, "MESSAGE")
+            target = EraseContent((key,), wanted)
+            _show_erasure_ahead(store, thread_id, message_id, target)
+            _ask("Erase it for good?")
+        made = store.audit.erase(
+            thread_id, message_id, include=wanted, **_given(reason=reason, actor=actor)
+        )
+        if as_json:
+            print_json([made.model_dump_json()])
+        else:
+            print_certificate(screen(), made)
+
+
+def _show_erasure_ahead(
+    store: ConversationStore, thread_id: str, message_id: str, command: EraseContent
+) -> None:
+    request = AppendRequest(thread_key(store.scope, thread_id), (command,))
+    ahead = store.perform(Read(lambda tx: foresee(tx, store.scope.log, request)))
+    deleted = store.threads.get(thread_id, include_deleted=True).deleted
+    shown = None if deleted else store.messages.get(thread_id, message_id, include_deleted=True)
+    print_erasure_ahead(errors(), thread_id, shown, ahead)
+
+
+def _find_message(store: ConversationStore, thread_id: str, text: str) -> str:
+    """Return the id of the only message that begins or ends like this; a whole id as it is.
+
+    Raises:
+        MessageNotFound: there is none.
+        InvalidInput: there are several.
+    """
+    digits = text.removeprefix(f"{ids.MESSAGE}_").lower()
+    if len(digits) == _DIGITS:
+        return f"{ids.MESSAGE}_{digits}"
+    folded = store.replay.state(thread_id).folded
+    known = [ids.show(ids.MESSAGE, key) for key in dict(folded.messages)]
+    near = [one for one in known if one[4:].startswith(digits) or one.endswith(digits)]
+    if not near or not digits:
+        raise MessageNotFound(text, thread_id)
+    if len(near) > 1:
+        raise InvalidInput(
+            "MESSAGE",
+            f"{text!r} begins or ends the ids of {len(near)} messages",
+            "Give more of it: 'eventstore tree THREAD --ids' shows them whole.",
+        )
+    return near[0]
+
+
+@app.command(
+    epilog=examples(
+        'purge 019ab3 --reason "request 17"',
+        "purge 019ab3 --forks copy",
+        "purge 019ab3 --yes --json > tombstone.json",
+    )
+)
+def purge(
+    thread: ThreadPrefix,
+    *,
+    database: Database = DEFAULT,
+    forks: Annotated[
+        _Forks,
+        typer.Option(help="If there are forks: refuse, or first copy into each what it inherits."),
+    ] = _Forks.REFUSE,
+    reason: Reason = None,
+    actor: Actor = None,
+    yes: Yes = False,
+    as_json: AsJson = False,
+) -> None:
+    """Remove a thread for good, with everything kept of it; print its tombstone.
+
+    Nothing brings it back, and its id stays refused.
+
+    Purging it again shows the same tombstone.
+    """
+    with existing(database) as store:
+        thread_id = _thread_or_tombstone(store, thread)
+        if not yes:
+            ahead = store.perform(Read(lambda tx: _foresee(tx, store, thread_id, forks)))
+            if ahead is not None:
+                print_purge_ahead(errors(), store, thread_id, *ahead)
+                _ask("Remove it for good?")
+        made = store.audit.purge(thread_id, forks=forks.value, **_given(reason=reason, actor=actor))
+    if as_json:
+        print_json([made.model_dump_json()])
+    else:
+        print_tombstone(screen(), made)
+
+
+def _thread_or_tombstone(store: ConversationStore, text: str) -> str:
+    """Return a thread's id; a whole one also where the thread is gone: it may have a tombstone."""
+    digits = text.removeprefix(f"{ids.THREAD}_").lower()
+    try:
+        return find_thread(store, text)
+    except ThreadNotFound:
+        if len(digits) != _DIGITS:
+            raise
+        return f"{ids.THREAD}_{digits}"
+
+
+def _foresee(
+    tx: Transaction, store: ConversationStore, thread_id: str, forks: _Forks
+) -> tuple[int, list[str]] | None:
+    """Return how many events would go and which forks get copies; None if there is no thread.
+
+    Raises:
+        Refused: as the purge would be.
+    """
+    scope, key = store.scope, thread_key(store.scope, thread_id)
+    tenant = find_tenant(tx, scope.tenant)
+    view = StoredThread(tx, scope.log, scope.tenant, key.id)
+    if tenant is None or view.thread is None:
+        return None
+    found = direct_forks(tx, tenant, key.id)
+    check_purge(view, view.thread, [] if forks is _Forks.COPY else found)
+    return view.thread.version, [ids.show(ids.THREAD, fork) for fork in found]
+
+
+def _given(**options: str | None) -> Any:  # noqa: ANN401 (options of a write)
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _ask(question: str) -> None:
+    """Go on if the answer is yes; end with status 1 if it is no.
+
+    Raises:
+        BadParameter: there is nobody to answer.
+    """
+    errors().print(Text(f"{question} [y/N] "), end="")  # a prompt of readline's goes to stdout
+    answer = sys.stdin.readline()
+    if not answer:
+        raise typer.BadParameter(
+            "nobody is there to be asked: give --yes to do it", param_hint="--yes"
+        )
+    if answer.strip().lower() not in {"y", "yes"}:
+        errors().print("nothing was changed")
+        raise typer.Exit(1)
