@@ -109,6 +109,12 @@ RULES = {
         "pick": pick,
         "include": one_of((), (), ("edits",), ("run",), ("edits", "run")),
     },
+    "erase_under_forks": {
+        "at": pick,
+        "pick": pick,
+        "middle_goes": either,
+        "include": one_of((), ("edits",), ("run",), ("edits", "run")),
+    },
     "purge": {"at": pick, "copying": mostly},
     "use_a_key_again": {"pick": pick, "same": mostly},
     "rebuild": {"at": pick},
@@ -157,6 +163,7 @@ def _makes_sense(state, name):
         "advance_run": any(thread.runs for thread in state.threads),
         "use_a_key_again": bool(state.both.done),
         "fork": len(state.threads) < state.threads_max,
+        "erase_under_forks": len(state.threads) < state.threads_max,
         "purge": len(state.threads) > 1,
     }.get(name, True)
 

@@ -11,6 +11,7 @@ from hypothesis.stateful import precondition, rule
 
 from eventstore.testing.comparison_erasing import erase_in_both, purge_in_both
 from eventstore.testing.machine.base import MOSTLY, PICKS, Machine
+from eventstore.testing.oracle import Words
 
 __all__ = ["ErasingRules"]
 
@@ -48,3 +49,45 @@ class ErasingRules(Machine):
         self.tell(
             f"purging: {'refused' if forks is None else f'{min(len(forks), 2)} forks copied'}"
         )
+
+    @rule(at=PICKS, pick=PICKS, middle_goes=st.booleans(), include=INCLUDED)
+    @precondition(lambda self: len(self.threads) < self.threads_max)
+    def erase_under_forks(
+        self, at: int, pick: int, middle_goes: bool, include: tuple[str, ...]
+    ) -> None:
+        """Erase a message of which a fork said something; the fork may have left only a copy."""
+        at = self.a_thread(at)
+        thread = self.threads[at]
+        shown = [one for one in thread.up_from(thread.head) if one.home == thread.id]
+        worded = [one.id for one in shown if not one.wordings[-1].erased]
+        if not worded or thread.deleted:
+            return
+        target = self.one_of(pick, worded)
+        place = self._fork(at)
+        fork = self.threads[place]
+        first = fork.messages[target].wordings[0]
+        said = Words(f"{first.text} in a fork", first.call, first.answer)
+        self.both.do(
+            place,
+            lambda options: self.store.messages.amend(
+                fork.id, target, content=said.content, **options
+            ),
+            lambda o, _: o.amend(target, said),
+        )
+        if middle_goes:
+            self._fork(place)
+            purge_in_both(self.both, fork.id, copying=True)
+        gone = erase_in_both(self.both, thread.id, target, include)
+        assert gone is not None
+        beside = middle_goes and thread.messages[target].origin is not None
+        if beside:  # what was erased was itself a copy
+            assert any(kind == "fork" for kind, _, __ in gone.copies)
+        else:
+            assert len({thread_id for thread_id, _ in gone.now}) > 1, "the fork said something"
+        self.tell(f"erasing: in forks, too{', past one that is gone' if middle_goes else ''}")
+
+    def _fork(self, at: int) -> int:
+        """Fork a thread at its head; return the place of the fork."""
+        source, fork_id = self.threads[at], self.both.new_id("thread")
+        self.store.threads.fork(source.id, fork_id=fork_id)
+        return self.both.take(source.fork(fork_id, None))
