@@ -294,6 +294,7 @@ class _Batch:
             if many:
                 decider.back_to(mark)
             return Failed(error)
+        self._intern(head, rows)
         if request.key is not None and head.tenant is not None:
             self._keep_key(request, head, before.version, ends)
         positions = tuple(
@@ -359,9 +360,6 @@ class _Batch:
             data=data,
             content_commitment=promise,
         )
-        if head.tenant is None or head.category is None:  # interned by a write, never by a look
-            head.tenant = intern_tenant(self._tx, head.key.tenant)
-            head.category = intern_category(self._tx, head.key.category)
         placing = self._placing
         order = max((placing.epoch, placing.xid), self._floor)
         position = placing.next()
@@ -389,6 +387,15 @@ class _Batch:
         head.row = HeadRow(version, now, hashed, *order)
         what = decided.data, decided.content
         return Event(decided.type, version, now, position, *what, request.actor, subject)
+
+    def _intern(self, head: _Head, rows: int) -> None:
+        """Make the names of a tenant's first stream numbers, once its request was not refused."""
+        if head.tenant is not None or len(self._event_rows) == rows:
+            return
+        head.tenant = intern_tenant(self._tx, head.key.tenant)
+        head.category = intern_category(self._tx, head.key.category)
+        place = head.tenant, head.category
+        self._event_rows[rows:] = [(*r[:3], *place, *r[5:]) for r in self._event_rows[rows:]]
 
     # -- idempotency keys ----------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from eventstore import ConversationStore, MessageNotFound
+from eventstore import ConversationStore, InvalidInput, MessageNotFound, NewEvent
 from eventstore.batches import Batch
 from eventstore.connect import Performer
 from eventstore.operations import messages, threads
@@ -56,3 +56,49 @@ def test_a_refused_batch_leaves_no_metadata_behind(store):
     assert isinstance(first, Failed)
     assert [one.id for one in store.threads.list(metadata={"k": "old"})] == [thread.id]
     assert list(store.threads.list(metadata={"k": "new"})) == []
+
+
+NAMES = "SELECT name FROM {tenants} UNION SELECT name FROM {categories}"
+
+
+def test_a_refused_request_to_a_new_stream_leaves_no_name_of_its_tenant_behind(store):
+    scope = store.tenant("nobody").scope
+    said = {"role": "user", "content": "x"}
+    refused = threads.create(scope, messages=[said, {**said, "parent_id": UNKNOWN}])
+    first, second = together(store, refused, threads.create(store.scope))
+    assert isinstance(first, Failed)
+    assert isinstance(second, Appended)
+    assert names(store) == {"", "thread"}
+    with pytest.raises(InvalidInput):
+        store.tenant("nobody").events.append(
+            f"invoice_{1:032x}",
+            [NewEvent(type="Paid"), NewEvent(type="Sent", content={"said": "x" * 2**25})],
+            expected_version="no_stream",
+        )
+    assert names(store) == {"", "thread"}
+
+
+def test_the_first_streams_of_a_tenant_share_its_name_and_are_found(store):
+    """Several, in one transaction, each with several events; one of them is refused."""
+    scope = store.tenant("acme").scope
+    said = [{"role": "user", "content": word} for word in ("one", "two")]
+    refused = threads.create(scope, messages=[*said, {**said[0], "parent_id": UNKNOWN}])
+    made = together(
+        store,
+        threads.create(scope, messages=said, idempotency_key="k"),
+        refused,
+        threads.create(scope, messages=said),
+    )
+    assert [type(one) for one in made] == [Appended, Failed, Appended]
+    assert names(store) == {"acme", "thread"}
+    bound = store.tenant("acme")
+    ids = [thread.id for thread in bound.threads.list()]
+    assert set(ids) == {made[at].result[0].id for at in (0, 2)}
+    for thread in ids:
+        assert [message.text for message in bound.messages.list(thread)] == ["one", "two"]
+    assert bound.projections.compare().ok
+    assert bound.threads.create(messages=said, idempotency_key="k").id == made[0].result[0].id
+
+
+def names(store):
+    return {row[0] for row in store._executor.read(lambda tx: tx.all(NAMES))}  # noqa: SLF001
