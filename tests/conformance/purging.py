@@ -302,6 +302,16 @@ class Purging:
         assert [texts(store, fork) for fork in forks] == [["", "two"], ["one", "two"]]
         assert store.audit.erase(forks[1], first).copies == (("fork", forks[0], first),)
 
+    def test_a_message_of_the_same_id_in_another_thread_is_another_one(self, store):
+        root, (first, _) = talk(store, "one", "two")
+        other = store.threads.create().id
+        store.messages.create(other, role="user", content="mine", message_id=first)
+        fork = store.threads.fork(other).id
+        store.audit.purge(other, forks="copy")
+        made = store.audit.erase(root, first)
+        assert (made.erased, made.copies) == (((root, 2),), ())
+        assert texts(store, fork) == ["mine"]
+
     def test_siblings_of_what_was_copied_are_counted_as_before(self, store):
         """Also by whoever folds the events, and so meets the copies after the path they are of."""
         thread, (first, _) = talk(store, "one", "two")

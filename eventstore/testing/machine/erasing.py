@@ -43,8 +43,10 @@ class ErasingRules(Machine):
     @rule(at=PICKS, copying=MOSTLY)
     @precondition(lambda self: len(self.threads) > 1)
     def purge(self, at: int, copying: bool) -> None:
-        """Remove a thread for good; its forks, if it has any, read as before."""
+        """Remove a thread for good; its forks, if it has any, are in the way or read as before."""
         thread = self.threads[self.a_thread(at)]
+        if copying and any(one.source == thread.id for one in self.threads):
+            assert purge_in_both(self.both, thread.id, copying=False) is None
         forks = purge_in_both(self.both, thread.id, copying=copying)
         self.tell(
             f"purging: {'refused' if forks is None else f'{min(len(forks), 2)} forks copied'}"
