@@ -12,37 +12,46 @@ from eventstore.errors import InvalidInput, Refused
 from eventstore.projections.folding import fold_thread
 from eventstore.projections.stored_thread import StoredThread
 from eventstore.storage import read
-from eventstore.storage.append import Log
+from eventstore.storage.append import Log, taken_head
 from eventstore.storage.transaction import Transaction
 
 __all__ = ["decide_fork"]
 
 
 def decide_fork(
-    tx: Transaction, log: Log, tenant: str, view: StoredThread, command: c.ForkThread
+    tx: Transaction, log: Log, view: StoredThread, now: StoredThread, command: c.ForkThread
 ) -> list[Decided]:
-    """Return the first event of a fork.
+    """Return the first event of a fork of the thread that ``now`` shows, whose head is taken.
 
     At the source's current version its rows say everything, in the same time at any length. An
     earlier version has to be folded: only then is it known what was visible.
     """
-    stored = StoredThread(tx, log, tenant, command.source_id)
-    now = living_thread(stored).version
-    version = now if command.at_version is None else command.at_version
-    if not 1 <= version <= now:
+    last = living_thread(now).version
+    version = last if command.at_version is None else command.at_version
+    if not 1 <= version <= last:
         raise InvalidInput(
-            "at_version", f"{version} is not a version of the source", f"Give 1 to {now}."
+            "at_version", f"{version} is not a version of the source", f"Give 1 to {last}."
         )
-    source: StoredThread | FoldedThread = stored
-    if version != now:
-        source = fold_thread(tx, log, tenant, command.source_id, until=version)
+    stream = StreamKey(now.tenant_name, ids.THREAD, command.source_id)
+    source: StoredThread | FoldedThread = now
+    if version != last:
+        source = fold_thread(tx, log, stream.tenant, stream.id, until=version)
     thread = living_thread(source)
     message_id = command.at_message or thread.head
     if message_id is None:
         raise Refused(
             "nothing_to_fork", "the source has no message on its active path", "Give at_message."
         )
-    stream = StreamKey(tenant, ids.THREAD, command.source_id)
+    events = fork(view, source, message_id, version, _hash_at(tx, stream, version))
+    if version == last:
+        view.will_inherit(now.as_it_stands())
+    return events
+
+
+def _hash_at(tx: Transaction, stream: StreamKey, version: int) -> bytes:
+    head = taken_head(tx, stream)
+    if head is not None and head.version == version:
+        return head.hash
     there = read.event_at(tx, stream, version)
     assert there is not None  # noqa: S101 (versions have no gaps)
-    return fork(view, source, message_id, version, there.hash)
+    return there.hash

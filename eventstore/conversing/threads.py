@@ -29,7 +29,7 @@ from eventstore.projections.indexes import ContentIndex, forget_messages
 from eventstore.projections.rebuild import bring_up_to_date
 from eventstore.projections.stored_thread import StoredThread, write_rows
 from eventstore.projections.tombstones import refuse_purged
-from eventstore.storage.append import AppendRequest, Decider, Log
+from eventstore.storage.append import AppendRequest, Log, taken_head
 from eventstore.storage.erasing import erase_content
 from eventstore.storage.interning import find_tenant
 from eventstore.storage.transaction import Transaction
@@ -73,7 +73,7 @@ class ThreadDeciding:
             elif isinstance(command, c.CreateRun) and command.assistant_id is not None:
                 yield StreamKey(tenant, ids.ASSISTANT, command.assistant_id)
 
-    def decider(self, stream: StreamKey) -> Decider:
+    def decider(self, stream: StreamKey) -> _ThreadDecider:
         decider = self._deciders.get(stream)
         if decider is None:
             decider = self._deciders[stream] = _ThreadDecider(self, stream, self._view(stream))
@@ -86,7 +86,8 @@ class ThreadDeciding:
         """
         view = self._views.get(stream)
         if view is None or view.looks_elsewhere:
-            view = StoredThread(self.tx, self.log, stream.tenant, stream.id)
+            begun = taken_head(self.tx, stream) is not None
+            view = StoredThread(self.tx, self.log, stream.tenant, stream.id, begun=begun)
             row = view.thread
             if row is not None and bring_up_to_date(self.tx, self.log, stream, row):
                 view = StoredThread(self.tx, self.log, stream.tenant, stream.id)
@@ -197,7 +198,8 @@ def _fork(
 ) -> Sequence[Decided]:
     if command.named:
         refuse_purged(deciding.tx, stream)
-    return decide_fork(deciding.tx, deciding.log, stream.tenant, view, command)
+    source = deciding.decider(stream._replace(id=command.source_id)).view
+    return decide_fork(deciding.tx, deciding.log, view, source, command)
 
 
 def _copy(

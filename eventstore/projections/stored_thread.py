@@ -46,6 +46,7 @@ from eventstore.projections.marks import COPIES, LABELS, TOUCHES
 from eventstore.projections.messages import MESSAGES, WAITS
 from eventstore.projections.row_table import RowTable
 from eventstore.projections.runs import OPEN_RUNS, RUNS, STEPS
+from eventstore.projections.shape import SEGMENTS_MAX, Shape, read_shape
 from eventstore.projections.stretches import read_ending, read_stretch
 from eventstore.projections.threads import THREADS
 from eventstore.projections.tree_tables import BRANCH_POINTS, SEGMENTS
@@ -86,11 +87,15 @@ class StoredThread:
         thread_id: bytes,
         *,
         as_of: int | None = None,
+        begun: bool = True,
     ) -> None:
-        """Look at a thread; with ``as_of``, as a fork made at that version sees it."""
+        """Look at a thread; with ``as_of``, as a fork made at that version sees it.
+
+        ``begun`` False: it has no event yet, so there is no row of it to be read.
+        """
         self._tx = tx
         self._log = log
-        self._tenant_name = tenant_name
+        self.tenant_name: Final = tenant_name
         self._tenant = find_tenant(tx, tenant_name)
         self._as_of = as_of
         self.thread_id = thread_id
@@ -98,14 +103,26 @@ class StoredThread:
         self._stored: ThreadRow | None = None
         self._erased: frozenset[int] = frozenset()
         """Versions whose content goes when what was changed here is written."""
+        self._segments = 0
+        """How many segments the table holds, counted up to one more than are read at once."""
+        self._shape: Shape | None = None
         self._forget()
+        if not begun:
+            self._known[ThreadRow][None] = None
+            self._shape = Shape()
 
     def _forget(self) -> None:
         """Know nothing of what the database holds, only what was changed here."""
+        self._shape = None
+        self._forget_rows()
+
+    def _forget_rows(self) -> None:
+        """Know nothing but the shape of the tree, which does not grow with each message."""
         self._known: dict[type[Any], dict[Any, Any]] = {kind: {} for kind in ROW_TABLES}
         self._placed: dict[Place, MessageRow | None] = {}
         self._events: dict[int, Event] = {}
         self._source: StoredThread | None = None
+        self._parent: StoredThread | None = None
         self._inherited: Inherited | None = None
         self._copies: dict[bytes, list[Told]] = {}
         for (kind, key), row in self._changed.items():
@@ -113,6 +130,8 @@ class StoredThread:
 
     def _keep(self, kind: type[Any], key: object, row: Any) -> None:  # noqa: ANN401 (a row)
         self._known[kind][key] = row
+        if self._shape is not None:
+            self._shape.keep(row)
         if kind is MessageRow and row.place is not None:
             self._placed[row.place] = row
 
@@ -132,6 +151,7 @@ class StoredThread:
         tenant = self._tenant
         found = None if tenant is None else read_ending(self._tx, tenant, self.thread_id)
         self._stored = self._known[ThreadRow][None] = None if found is None else found.thread
+        self._segments = 0 if found is None else found.segments
         if found is None or found.head is None or self._as_of is not None:
             return  # the head of a source is not the one that a fork saw
         if found.head.message_id not in self._known[MessageRow]:
@@ -151,6 +171,8 @@ class StoredThread:
         if inherited is not None:
             return inherited.segment(hop, segment)
         key = (hop, segment)
+        if self._shape is not None:
+            return self._shape.segments.get(key)
         row: SegmentRow | None = self._row(SegmentRow, key, "hop = ? AND segment = ?", *key)
         return row
 
@@ -173,9 +195,22 @@ class StoredThread:
 
     # -- places --------------------------------------------------------------------------------
 
+    def _tree(self) -> Shape | None:
+        """Return the shape of the tree if it is small enough to be known whole."""
+        if self._shape is not None or self._as_of is not None or self.thread is None:
+            return self._shape
+        if self._tenant is not None and self._segments <= SEGMENTS_MAX:
+            self._shape = read_shape(self._tx, self._tenant, self.thread_id)
+            for row in self._changed.values():
+                self._shape.keep(row)
+        return self._shape
+
     def message_at(self, place: Place) -> MessageRow | None:
         if place in self._placed:
             return self._placed[place]
+        shape = None if place.hop else self._shape
+        if shape is not None and place.depth > shape.end_of(0, place.segment):
+            return None
         where = "hop = ? AND segment = ? AND depth = ?"
         row: MessageRow | None = self._find_one(MessageRow, where, place)
         if row is None and place.hop and (inherited := self._inheritance()) is not None:
@@ -188,6 +223,8 @@ class StoredThread:
     def end_of(self, hop: int, segment: int) -> int:
         if hop and (inherited := self._inheritance()) is not None:
             return inherited.ranges[hop, segment].end
+        if (shape := self._tree()) is not None:
+            return shape.end_of(hop, segment)
         where = "hop = ? AND segment = ? ORDER BY depth DESC"
         last = self._find_one(MessageRow, where, (hop, segment))
         depths = [row.place.depth for row in self._changed_in(hop, segment) if row.place]
@@ -196,8 +233,12 @@ class StoredThread:
         return max(depths, default=0)
 
     def branch_point(self, place: Place) -> BranchPointRow | None:
-        where = "hop = ? AND segment = ? AND depth = ?"
-        row: BranchPointRow | None = self._row(BranchPointRow, place, where, *place)
+        row: BranchPointRow | None
+        if self._shape is not None:
+            row = self._shape.points.get(place)
+        else:
+            where = "hop = ? AND segment = ? AND depth = ?"
+            row = self._row(BranchPointRow, place, where, *place)
         return self._inherited_turn(place) if row is None else row
 
     def _inherited_turn(self, place: Place) -> BranchPointRow | None:
@@ -205,16 +246,25 @@ class StoredThread:
         return None if inherited is None else inherited.turn(place)
 
     def turns(self, hop: int, segment: int, start: int, end: int) -> Sequence[BranchPointRow]:
+        points = self._points_in(hop, segment, start, end)
+        turn = self._inherited_turn(Place(hop, segment, self.end_of(hop, segment))) if hop else None
+        if turn is not None and start <= turn.place.depth <= end:
+            points.setdefault(turn.place, turn)
+        return [points[place] for place in sorted(points) if points[place].active is not None]
+
+    def _points_in(
+        self, hop: int, segment: int, start: int, end: int
+    ) -> dict[Place, BranchPointRow]:
+        """Return this thread's own branch points at depths start..end of a segment."""
+        if (shape := self._tree()) is not None:
+            return {row.place: row for row in shape.points_in(hop, segment, start, end)}
         where = "hop = ? AND segment = ? AND depth BETWEEN ? AND ?"
         found = self._find(BranchPointRow, where, (hop, segment, start, end))
         points = {row.place: row for row in found}
         for row in self._changed_of(BranchPointRow):
             if row.place[:2] == (hop, segment) and start <= row.place.depth <= end:
                 points[row.place] = row
-        turn = self._inherited_turn(Place(hop, segment, self.end_of(hop, segment))) if hop else None
-        if turn is not None and start <= turn.place.depth <= end:
-            points.setdefault(turn.place, turn)
-        return [points[place] for place in sorted(points) if points[place].active is not None]
+        return points
 
     def children(self, place: Place) -> Sequence[Place]:
         below = place.depth + 1
@@ -224,13 +274,21 @@ class StoredThread:
             first = [next_place]
         elif (turn := self._inherited_turn(place)) is not None and turn.active:
             first = [Place(*turn.active, below)]
+        begun = sorted(self._hanging_from(place), key=lambda one: (-one[0], one[1]))
+        return first + [Place(*one, below) for one in begun]  # what was inherited comes first
+
+    def _hanging_from(self, place: Place) -> Iterable[tuple[int, int]]:
+        """Return hop and segment of this thread's own segments that hang from a place."""
+        if (shape := self._tree()) is not None:
+            return shape.hanging_from(place)
         where = "parent_hop = ? AND parent_segment = ? AND parent_depth = ?"
-        begun = {(-row.hop, row.segment) for row in self._find(SegmentRow, where, place)}
+        found = self._find(SegmentRow, where, place)
         changed = [row for row in self._changed_of(SegmentRow) if row.parent == place]
-        begun |= {(-row.hop, row.segment) for row in changed}  # what was inherited comes first
-        return first + [Place(-hop, segment, below) for hop, segment in sorted(begun)]
+        return {(row.hop, row.segment) for row in (*found, *changed)}
 
     def first_removed(self, hop: int, segment: int, start: int, end: int) -> int | None:
+        if self.thread is None or not self.thread.removed_messages:
+            return None
         where = "hop = ? AND segment = ? AND depth BETWEEN ? AND ? AND removed IS NOT NULL"
         found = self._find(MessageRow, where, (hop, segment, start, end))
         rows = {row.message_id: row for row in found}
@@ -284,7 +342,7 @@ class StoredThread:
         """Return one event of this thread: of this transaction, read before, or read now."""
         event = self._events.get(version)
         if event is None:
-            stream = StreamKey(self._tenant_name, ids.THREAD, self.thread_id)
+            stream = StreamKey(self.tenant_name, ids.THREAD, self.thread_id)
             stored = read.event_at(self._tx, stream, version)
             if stored is None:
                 raise BrokenChain(stream.text, version, "the event is missing")
@@ -293,7 +351,7 @@ class StoredThread:
 
     def traces(self, after: int = 0) -> Sequence[Trace]:
         """Return the events of this thread without content, as they are once this is written."""
-        stream = StreamKey(self._tenant_name, ids.THREAD, self.thread_id)
+        stream = StreamKey(self.tenant_name, ids.THREAD, self.thread_id)
         found = read.traces(self._tx, self._log, stream, after=after)
         for version in range(after + len(found) + 1, 1 + max(self._events, default=0)):
             found.append(self._events[version].trace)  # of this transaction
@@ -321,11 +379,33 @@ class StoredThread:
             return None
         if self._source is None:
             fork = thread.fork
-            self._source = StoredThread(
-                self._tx, self._log, self._tenant_name, fork.thread_id, as_of=fork.version
-            )
+            self._source = self._parent or self._view_of(fork.thread_id, fork.version)
             self._inherited = Inherited(self._source, fork)
         return self._source
+
+    def _view_of(self, thread_id: bytes, version: int) -> StoredThread:
+        return StoredThread(self._tx, self._log, self.tenant_name, thread_id, as_of=version)
+
+    def will_inherit(self, source: StoredThread) -> None:
+        """Know the view of the source of a fork that is about to begin here."""
+        self._parent = source
+
+    def as_it_stands(self) -> StoredThread:
+        """Return a view of this thread as of now that has read what this one has.
+
+        One of its own: a fork sees the thread like this even if the same transaction goes on to
+        change it.
+        """
+        row = self.thread
+        assert row is not None  # noqa: S101 (asked by the caller)
+        view = self._view_of(self.thread_id, row.version)
+        view.start_with(row, self._events)
+        return view
+
+    def start_with(self, row: ThreadRow, events: dict[int, Event]) -> None:
+        """Take a row and events as read."""
+        self._known[ThreadRow][None] = row
+        self._events = events
 
     def _inheritance(self) -> Inherited | None:
         return None if self.source is None else self._inherited
@@ -410,7 +490,7 @@ class StoredThread:
         """Return every row that differs from the database, with tenant and thread, to be written.
 
         From then on they count as read: a view that is kept for the next transaction starts with
-        the rows at the head of the thread, or with none once it has grown.
+        the rows at the head of the thread, or with the shape of its tree alone once it has grown.
         """
         changed, self._changed = self._changed, {}
         if not changed:
@@ -420,11 +500,16 @@ class StoredThread:
             if self._stored is not None and _only_head_moved(self._stored, thread):
                 del changed[ThreadRow, None]  # it is written with the stream's head
             self._stored = thread
-        self._tenant = find_tenant(self._tx, self._tenant_name)
+        self._tenant = find_tenant(self._tx, self.tenant_name)
         assert self._tenant is not None  # noqa: S101 (the event that changed a row interned it)
         rows = [(self._tenant, self.thread_id, row) for row in changed.values()]
-        if len(self._known[MessageRow]) > _KEPT_MESSAGES or self._source is not None:
+        if self._source is not None:
             self._forget()
+        elif len(self._known[MessageRow]) > _KEPT_MESSAGES:
+            self._forget_rows()
+        shape = self._shape
+        if shape is not None and len(shape.segments) > 2 * SEGMENTS_MAX:
+            self._shape, self._segments = None, len(shape.segments)
         self._events.clear()
         self._copies.clear()
         self._erased = frozenset()
@@ -438,7 +523,7 @@ class StoredThread:
         """Return messages that follow one another, each with the event that holds its words."""
         if hop:
             return self._inherited_stretch(hop, segment, start, end)
-        stream = StreamKey(self._tenant_name, ids.THREAD, self.thread_id)
+        stream = StreamKey(self.tenant_name, ids.THREAD, self.thread_id)
         found = read_stretch(self._tx, self._log, stream, (segment, start, end))
         if self._as_of is not None:
             found = ((self._as_it_was(row) or row, event) for row, event in found)

@@ -14,6 +14,7 @@ from eventstore.conversation.rows import MessageRow, SegmentRow, ThreadRow
 from eventstore.core import ids
 from eventstore.core.events import Event, StreamKey
 from eventstore.projections.messages import MESSAGES
+from eventstore.projections.shape import SEGMENTS_MAX
 from eventstore.projections.threads import DECODED, STANDING, THREADS
 from eventstore.projections.tree_tables import SEGMENTS
 from eventstore.storage import read
@@ -44,7 +45,10 @@ _PAGE: Final = 1_000
 
 _ENDING: Final = (
     f"SELECT {', '.join(DECODED)}, {_columns('m', MESSAGES.columns)},"
-    f" {_columns('g', SEGMENTS.columns)} FROM {STANDING}"
+    f" {_columns('g', SEGMENTS.columns)},"
+    " (SELECT count(*) FROM (SELECT 1 FROM {segments} c WHERE c.tenant = t.tenant"
+    f" AND c.thread = t.thread LIMIT {SEGMENTS_MAX + 1}) AS few)"
+    f" FROM {STANDING}"
     " LEFT JOIN {messages} m ON m.tenant = t.tenant AND m.thread = t.thread"
     " AND m.message = s.summary"
     " LEFT JOIN {segments} g ON g.tenant = m.tenant AND g.thread = m.thread"
@@ -81,6 +85,8 @@ class Ending(NamedTuple):
     thread: ThreadRow
     head: MessageRow | None
     segment: SegmentRow | None
+    segments: int
+    """How many segments it has, counted up to ``SEGMENTS_MAX + 1``."""
 
 
 def read_ending(tx: Transaction, tenant: int, thread_id: bytes) -> Ending | None:
@@ -88,9 +94,10 @@ def read_ending(tx: Transaction, tenant: int, thread_id: bytes) -> Ending | None
     columns = tx.one(_ENDING, (tenant, thread_id))
     if columns is None:
         return None
-    head, segment = columns[_THREAD : _THREAD + _MESSAGE], columns[_THREAD + _MESSAGE :]
+    head, segment = columns[_THREAD : _THREAD + _MESSAGE], columns[_THREAD + _MESSAGE : -1]
     return Ending(
         THREADS.decode(columns[:_THREAD]),
         None if head[0] is None else MESSAGES.decode(head),
         None if segment[0] is None else SEGMENTS.decode(segment),
+        columns[-1],
     )

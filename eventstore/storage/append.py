@@ -47,6 +47,7 @@ __all__ = [
     "Outcome",
     "Postponed",
     "append_many",
+    "taken_head",
 ]
 
 
@@ -225,6 +226,15 @@ def append_many(
     alone: then the whole transaction must be rolled back, and each request may be tried by itself.
     """
     return _Batch(tx, log, requests).take_all(patient=patient)
+
+
+def taken_head(tx: Transaction, stream: StreamKey) -> HeadRow | None:
+    """Return where a stream ends whose head was taken; None if it has no event yet.
+
+    Only for the stream of a request and those it looks at: of others what is known may be old.
+    """
+    head: _Head | None = tx.kept[_KEPT].get(stream)
+    return None if head is None or not head.row.version else head.row
 
 
 _Looked: TypeAlias = tuple[StreamKey, ...] | None

@@ -7,6 +7,7 @@ other commands share the transaction.
 
 import re
 from functools import partial
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given
@@ -16,6 +17,7 @@ from eventstore.conversation.decide import decide
 from eventstore.operations.lookups import thread_key
 from eventstore.operations.operation import Maintenance, Read, Write, to_thread, write
 from eventstore.projections.folding import fold_thread
+from eventstore.projections.shape import SEGMENTS_MAX
 from eventstore.projections.stored_thread import StoredThread
 from eventstore.storage.append import AppendRequest, Failed, append_many
 from eventstore.testing.oracle import code_of
@@ -63,12 +65,20 @@ def decided_twice(store, thread, commands):
 
     def look(tx):
         fold = fold_thread(tx, log, tenant, key)
-        rows = [StoredThread(tx, log, tenant, key) for _ in commands]
-        return [
-            (asked(row, one), asked(fold, one)) for row, one in zip(rows, commands, strict=True)
+        views = [StoredThread(tx, log, tenant, key) for _ in commands]
+        return [asked(view, one) for view, one in zip(views, commands, strict=True)], [
+            asked(fold, one) for one in commands
         ]
 
     return store.perform(Read(look))
+
+
+def assert_decided_alike(store, thread, commands):
+    """Hold that rows and fold decide alike, whether a tree's shape is read whole or by key."""
+    for segments_max in (SEGMENTS_MAX, -1):
+        with patch("eventstore.projections.stored_thread.SEGMENTS_MAX", segments_max):
+            over_rows, over_the_fold = decided_twice(store, thread, commands)
+        assert over_rows == over_the_fold
 
 
 @of_a_law
@@ -77,8 +87,7 @@ def test_rows_and_fold_lead_to_the_same_events(store, history, probes):
     thread = store.threads.create()
     for command in history:
         send(store, thread, command)
-    for over_rows, over_the_fold in decided_twice(store, thread, history + probes):
-        assert over_rows == over_the_fold
+    assert_decided_alike(store, thread, history + probes)
 
 
 @of_a_law
@@ -98,8 +107,7 @@ def test_so_they_do_in_a_fork_of_a_fork(store, history, inside, later, probes):
             break
         source, thread = thread, store.threads.fork(thread.id)
         send(store, source, each[-1])  # later writes on the source are invisible to the fork
-    for over_rows, over_the_fold in decided_twice(store, thread, [*history, *inside, *probes]):
-        assert over_rows == over_the_fold
+    assert_decided_alike(store, thread, [*history, *inside, *probes])
 
 
 def recorded(store, thread):

@@ -1,0 +1,152 @@
+"""How often the server is asked: a trip costs more than what it brings.
+
+Statements are counted where the driver is given them, without BEGIN and COMMIT, which each
+transaction has. So what is added here later is a trip that somebody meant to add.
+"""
+
+import pytest
+from msgspec import UNSET
+
+from eventstore import ConversationStore
+from eventstore.conversation import commands as c
+from eventstore.core import ids
+from eventstore.operations.inputs import message_key
+from eventstore.operations.lookups import thread_key
+from eventstore.operations.operation import Maintenance, Write
+from eventstore.projections.shape import SEGMENTS_MAX
+from eventstore.storage.append import AppendRequest, append_many
+from eventstore.storage.postgres_transaction import PsycopgTransaction
+
+APPEND = 2
+"""Taking the head, and writing."""
+
+pytestmark = pytest.mark.newest_postgres
+
+
+def _heard(act, heard):
+    def say(tx, sql, parameters):
+        heard.append(sql)
+        return act(tx, sql, parameters)
+
+    return say
+
+
+@pytest.fixture
+def said(monkeypatch):
+    """Every statement that a store says in a transaction."""
+    heard: list[str] = []
+    for name in ("_fetch", "_execute"):
+        act = getattr(PsycopgTransaction, name)
+        monkeypatch.setattr(PsycopgTransaction, name, _heard(act, heard))
+    return heard
+
+
+@pytest.fixture
+def url(server, migrated):
+    return server.url(database=migrated)
+
+
+@pytest.fixture
+def store(url):
+    with ConversationStore.open(url, durability="as_is") as opened:
+        yield opened
+
+
+@pytest.fixture
+def trips(said):
+    """Counts the statements of an act."""
+
+    def count(act, *args, **kwargs):
+        said.clear()
+        act(*args, **kwargs)
+        return len(said)
+
+    return count
+
+
+def said_in(store, count=12):
+    """A thread with messages; and their ids."""
+    thread = store.threads.create(title="Plans", metadata={"user": "u_1"}).id
+    roles = ("user", "assistant")
+    drafts = [{"role": roles[n % 2], "content": f"words {n}"} for n in range(count)]
+    return thread, [message.id for message in store.messages.create_many(thread, drafts)]
+
+
+def branched(store, branches):
+    """A thread that branches at several places; its ids on the trunk, and the tips."""
+    thread, trunk = said_in(store)
+    tips = [
+        store.messages.edit(thread, trunk[2 + n % 8], content=f"otherwise {n}").id
+        for n in range(branches)
+    ]
+    return thread, trunk, tips
+
+
+def test_selecting_a_branch_where_nobody_else_wrote_takes_what_an_append_takes(store, trips):
+    thread, trunk, tips = branched(store, 5)
+    for tip in (trunk[-1], tips[1], tips[3]):
+        store.branches.select(thread, tip)  # which messages they are is asked once
+    counts = [trips(store.branches.select, thread, tip) for tip in (trunk[-1], tips[1], tips[3])]
+    assert counts == [APPEND] * 3
+
+
+def test_so_it_does_after_more_messages_than_are_kept_but_for_the_messages_it_names(store, trips):
+    thread, trunk, _ = branched(store, 5)
+    for n in range(70):
+        store.messages.create(thread, role="user", content=f"more {n}")
+    found = trips(store.branches.select, thread, trunk[-1])
+    assert found <= APPEND + 3  # the thread, the message, its label
+
+
+def test_selecting_a_branch_unprepared_takes_a_handful_whatever_hangs_where(url, trips):
+    with ConversationStore.open(url, durability="as_is") as other:
+        thread, trunk, tips = branched(other, 40)
+    for tip in (trunk[-1], trunk[3], tips[0]):
+        with ConversationStore.open(url, durability="as_is") as store:
+            store.threads.get(thread)  # names are interned
+            assert trips(store.branches.select, thread, tip) <= APPEND + 6
+
+
+def test_selecting_a_branch_of_a_large_tree_does_not_read_it_all(url, trips):
+    with ConversationStore.open(url, durability="as_is") as other:
+        thread, trunk, tips = branched(other, SEGMENTS_MAX + 10)
+    with ConversationStore.open(url, durability="as_is") as store:
+        store.threads.get(thread)
+        assert trips(store.branches.select, thread, tips[0]) <= APPEND + 9
+        assert trips(store.branches.select, thread, trunk[-1]) <= APPEND + 7
+
+
+def test_a_fork_asks_nothing_of_a_source_that_is_known(store, trips):
+    thread, trunk = said_in(store)
+    first = trips(store.threads.fork, thread, at_message=trunk[3])
+    again = [trips(store.threads.fork, thread, at_message=trunk[3]) for _ in range(2)]
+    assert first <= APPEND + 3  # that the fork is not there yet, the message, title and metadata
+    assert again == [APPEND + 1] * 2
+
+
+def test_a_fork_sees_what_others_did_to_its_source_meanwhile(store, url):
+    thread, _ = said_in(store)
+    store.threads.fork(thread)
+    with ConversationStore.open(url, durability="as_is") as other:
+        other.threads.update(thread, title="Other plans")
+        last = other.messages.create(thread, role="user", content="one more")
+    fork = store.threads.fork(thread)
+    assert (fork.title, fork.head_id) == ("Other plans", last.id)
+
+
+def test_a_fork_and_its_source_go_their_ways_in_one_transaction(store):
+    thread, trunk = said_in(store)
+    source = thread_key(store.scope, thread)
+    fork = source._replace(id=bytes(15) + b"f")
+    last = message_key(trunk[-1])
+    requests = [
+        AppendRequest(fork, (c.ForkThread(source_id=source.id),)),
+        AppendRequest(source, (c.UpdateThread(title="Later plans", metadata=UNSET),)),
+        AppendRequest(source, (c.RemoveMessage(target=last),)),
+        AppendRequest(fork, (c.UpdateThread(title=UNSET, metadata={"is": "a fork"}),)),
+    ]
+    log = store.scope.log
+    outcomes = store.perform(Write(Maintenance(lambda tx: append_many(tx, requests, log))))
+    assert [outcome.result.title for outcome in (outcomes[0], outcomes[3])] == ["Plans"] * 2
+    assert store.threads.get(ids.show(ids.THREAD, fork.id)).head_id == trunk[-1]
+    assert store.messages.list(ids.show(ids.THREAD, fork.id)).data[-1].text == "words 11"
