@@ -41,12 +41,14 @@ _PREFIX: Final[Mapping[str, str]] = {
 def described(value: Struct) -> dict[str, Any]:
     """Return an event's data or content as JSON values, fields at their default left out."""
     raw: dict[str, Any] = to_builtins(value, builtin_types=_AS_THEY_ARE)
-    for name, prefix in _not_json(type(value)):
-        found = raw.get(name)
-        if type(found) is bytes:
-            raw[name] = prefix + found.hex()
-        elif found is not None:
-            raw[name] = _readable(prefix, found)
+    prefixes = _not_json(type(value))
+    if prefixes:
+        for name, found in raw.items():  # fewer than the fields there may be
+            kind = type(found)
+            if kind is bytes:
+                raw[name] = prefixes[name] + found.hex()
+            elif kind is not str and name in prefixes:
+                raw[name] = _readable(prefixes[name], found)
     return raw
 
 
@@ -54,16 +56,16 @@ _AS_THEY_ARE: Final = (bytes,)
 
 
 @cache
-def _not_json(kind: type[Struct]) -> tuple[tuple[str, str], ...]:
+def _not_json(kind: type[Struct]) -> dict[str, str]:
     """Return the fields in which bytes or tuples may stand, and what their text begins with.
 
     Worked out once a class: to look at each value of each event costs more than to decode it.
     """
-    return tuple(
-        (field.name, f"{_PREFIX[field.name]}_" if field.name in _PREFIX else "")
+    return {
+        field.name: f"{_PREFIX[field.name]}_" if field.name in _PREFIX else ""
         for field in structs.fields(kind)
         if _may_not_be_json(field.type)
-    )
+    }
 
 
 def _may_not_be_json(annotation: Any) -> bool:  # noqa: ANN401 (a type)

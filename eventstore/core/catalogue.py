@@ -8,8 +8,8 @@ error that names it: a reader that skips what it does not know loses history wit
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -17,12 +17,16 @@ from eventstore.core import codec
 from eventstore.core.events import EventContent, EventData, StreamKey
 from eventstore.errors import UndecodableEvent, UnknownEventType
 
-__all__ = ["Catalogue", "EventKind", "Upcaster"]
+__all__ = ["Catalogue", "EventKind", "Reader", "Upcaster"]
 
 Upcaster = Callable[
     [dict[str, Any], dict[str, Any] | None], tuple[dict[str, Any], dict[str, Any] | None]
 ]
 """``(data, content)`` of one schema version to those of the next; content is None if erased."""
+
+
+Reader: TypeAlias = tuple[Callable[[bytes], Any], Callable[[bytes], Any] | None]
+"""What decodes data, and what decodes content if the type has any."""
 
 
 class EventKind(NamedTuple):
@@ -64,10 +68,27 @@ class Catalogue:
             for kind in kinds
         }
 
+        self._readers = {
+            (name, decoders.schema_version): (
+                decoders.data.decode,
+                None if decoders.content is None else decoders.content.decode,
+            )
+            for name, decoders in self._decoders.items()
+        }
+
     @property
     def types(self) -> frozenset[str]:
         """The names of all types."""
         return frozenset(self._decoders)
+
+    @property
+    def readers(self) -> Mapping[tuple[str, int], Reader]:
+        """What decodes the types as they are written today, by type and schema version.
+
+        For whoever decodes very many, and falls back on :meth:`decode` for what is not here, and
+        for its errors.
+        """
+        return self._readers
 
     def schema_version(self, event_type: str) -> int:
         """Return the schema version in which events of this type are written."""

@@ -36,8 +36,8 @@ from eventstore.errors import (
     StoreUnavailable,
     UndecodableEvent,
 )
-from eventstore.operations.events import recorded
 from eventstore.operations.operation import Maintenance, Read, Scope, Write
+from eventstore.operations.recorded import recorded
 from eventstore.operations.routine import Routine, Wait
 from eventstore.projections.catch_up.applying import Batch, Poisoned, TenantEvent
 from eventstore.projections.catch_up.definition import Definition

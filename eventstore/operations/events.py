@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple, Unpack
 
-import msgspec
 from pydantic import ValidationError
 
-from eventstore.conversation.describe import described
 from eventstore.conversing import CATALOGUES
-from eventstore.core import codec, expectations, ids
+from eventstore.core import expectations, ids
 from eventstore.core.events import (
     Decided,
     NewEvent,
     Position,
     RecordedEvent,
     StreamKey,
-    instant,
 )
 from eventstore.core.json_values import check_name
 from eventstore.core.quoting import quoted
-from eventstore.core.trusted import trusted
-from eventstore.errors import InvalidInput, StreamNotFound, UndecodableEvent
+from eventstore.errors import InvalidInput, StreamNotFound
 from eventstore.operations.following import Follow
 from eventstore.operations.inputs import (
     checked_flag,
@@ -39,9 +35,9 @@ from eventstore.operations.operation import (
     WriteOptions,
     write,
 )
+from eventstore.operations.recorded import recorded, recorded_each
 from eventstore.storage import read as log_reading
 from eventstore.storage.append import Log
-from eventstore.storage.read import StoredEvent
 from eventstore.storage.transaction import Transaction
 
 _TYPE_MAX: Final = 128
@@ -131,72 +127,6 @@ def _decided(log: Log, given: NewEvent | Mapping[str, Any], index: int) -> Decid
 # -- reading ---------------------------------------------------------------------------------------
 
 
-def recorded(log: Log, stored: StoredEvent) -> RecordedEvent:
-    """Return a stored event as people read it, upcast to the current shape.
-
-    Raises:
-        UnknownEventType, UndecodableEvent: never skipped.
-    """
-    return recorded_all(log, (stored,))[0]
-
-
-def recorded_all(log: Log, found: Sequence[StoredEvent]) -> list[RecordedEvent]:
-    """Return stored events as people read them; what it raises is what :func:`recorded` raises."""
-    catalogues, unseal = log.catalogues, log.content_codec.unseal
-    stream: StreamKey | None = None
-    text = ""
-    made: list[RecordedEvent] = []
-    for stored in found:
-        if stored.stream is not stream:
-            stream = stored.stream
-            text = stream.text
-        content: Any = stored.content
-        catalogue = catalogues.get(stream.category)
-        if catalogue is None:
-            data, content = _decoded(log, stored)
-        else:
-            facts, said = catalogue.decode(
-                stream,
-                stored.version,
-                stored.type,
-                schema_version=stored.schema_version,
-                data=stored.data,
-                content=None if content is None else unseal(content, stored.subject),
-            )
-            data = described(facts)
-            content = None if said is None else described(said)
-        metadata = stored.metadata
-        fields = {
-            "position": stored.position,
-            "stream_id": text,
-            "version": stored.version,
-            "event_id": "evt_" + stored.event_id.hex(),
-            "type": stored.type,
-            "schema_version": stored.schema_version,
-            "data": data,
-            "content": content,
-            "metadata": {} if metadata is None else codec.decode_any(metadata),
-            "recorded_at": instant(stored.recorded_at_us),
-            "hash": stored.hash.hex(),
-        }
-        made.append(trusted(RecordedEvent, fields))
-    return made
-
-
-def _decoded(log: Log, stored: StoredEvent) -> tuple[Any, Any]:
-    """Return data and content of an application's own event."""
-    content = stored.content
-    try:
-        data = codec.decode_any(stored.data)
-        if content is not None:
-            content = codec.decode_any(log.content_codec.unseal(content, stored.subject))
-    except msgspec.DecodeError:
-        raise UndecodableEvent(
-            stored.stream.text, stored.version, stored.type, "its bytes are not what was written"
-        ) from None
-    return data, content
-
-
 def read(
     scope: Scope,
     stream_id: str,
@@ -218,17 +148,19 @@ def read(
     def page(place: tuple[int, int | None]) -> Read[Any]:
         return Read(lambda tx: look(tx, *place))
 
-    def look(tx: Transaction, edge: int, left: int | None) -> tuple[list[RecordedEvent], Any]:
+    def look(tx: Transaction, edge: int, left: int | None) -> tuple[Iterator[RecordedEvent], Any]:
         if log_reading.head_version(tx, stream) == 0:
             raise StreamNotFound(stream_id)
         size = log_reading.PAGE if left is None else min(left, log_reading.PAGE)
-        bounds = {"after": after, "until": edge} if backwards else {"after": edge}
-        found = log_reading.read_stream(tx, stream, limit=size, backwards=backwards, **bounds)
+        bounds = {"after": after, "until": edge} if backwards else {"after": edge, "until": 2**62}
+        found = log_reading.recorded_in_stream(
+            tx, stream, limit=size, backwards=backwards, **bounds
+        )
         rest = None if left is None else left - len(found)
         done = len(found) < size or rest == 0
         step = -1 if backwards else 0
-        following = None if done else (found[-1].version + step, rest)
-        return recorded_all(scope.log, found), following
+        following = None if done else (found[-1][1][3] + step, rest)
+        return recorded_each(scope.log, found), following
 
     return Walk((2**62 if backwards else after, limit), page)
 
@@ -257,13 +189,16 @@ def read_all(
     def page(place: tuple[Position, int | None]) -> Read[Any]:
         return Read(lambda tx: look(tx, *place))
 
-    def look(tx: Transaction, edge: Position, left: int | None) -> tuple[list[RecordedEvent], Any]:
+    def look(
+        tx: Transaction, edge: Position, left: int | None
+    ) -> tuple[Iterator[RecordedEvent], Any]:
         size = log_reading.PAGE if left is None else min(left, log_reading.PAGE)
-        found = log_reading.read_all(tx, log_reading.Filter(scope.tenant), after=edge, limit=size)
+        only = log_reading.Filter(scope.tenant)
+        found = log_reading.recorded_in_all(tx, only, after=edge, limit=size)
         rest = None if left is None else left - len(found)
         done = len(found) < size or rest == 0
-        following = None if done else (found[-1].position, rest)
-        return recorded_all(scope.log, found), following
+        following = None if done else (Position(*found[-1][1][:3]), rest)
+        return recorded_each(scope.log, found), following
 
     return Walk((start, limit), page)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, Generic, NamedTuple, TypedDict, TypeVar
 
 from msgspec import UNSET
@@ -131,9 +131,12 @@ class Walk(NamedTuple, Generic[T]):
     """Where it starts."""
     page: Callable[
         [Any],
-        Read[tuple[list[T], Any]] | Write[tuple[list[T], Any]] | Wipe[tuple[list[T], Any]],
+        Read[tuple[Iterable[T], Any]]
+        | Write[tuple[Iterable[T], Any]]
+        | Wipe[tuple[Iterable[T], Any]],
     ]
-    """From a place to what gives its items and the next place, None at the end."""
+    """From a place to what gives its items and the next place, None at the end. Items may be made
+    as they are asked for, once the page was read."""
 
 
 class Gathered(NamedTuple, Generic[T]):

@@ -9,10 +9,10 @@ from eventstore.conversation.evolve import evolve
 from eventstore.conversation.state import FoldedThread
 from eventstore.conversation.values import BranchDiff
 from eventstore.errors import ThreadNotFound
-from eventstore.operations.events import recorded
 from eventstore.operations.inputs import checked_version
 from eventstore.operations.lookups import Moment, folded_at, thread_key
 from eventstore.operations.operation import Read, Scope, Walk
+from eventstore.operations.recorded import recorded
 from eventstore.projections.folding import starting_state
 from eventstore.replay import ReplayedThread, ReplayStep, compare_moments
 from eventstore.storage import read as log_reading

@@ -22,6 +22,7 @@ from eventstore.storage.transaction import Transaction
 __all__ = [
     "DECODED_COLUMNS",
     "NAMES_MAX",
+    "RECORDED_COLUMNS",
     "Filter",
     "StoredEvent",
     "StreamHead",
@@ -35,6 +36,8 @@ __all__ = [
     "iterate_stream",
     "read_all",
     "read_stream",
+    "recorded_in_all",
+    "recorded_in_stream",
     "traces",
     "version_at_time",
 ]
@@ -63,13 +66,19 @@ _COLUMNS = (
     "epoch, xid, position, version, event_id, type, schema_version, recorded_at,"
     " data, content, salt, commitment, subject, metadata, hash"
 )
+RECORDED_COLUMNS: Final = (
+    "epoch, xid, position, version, event_id, type, schema_version, recorded_at,"
+    " data, content, subject, metadata, hash"
+)
+"""What of an event people see; each column that is not made into a value is time saved."""
+_RECORDED: Final = RECORDED_COLUMNS.count(",") + 1
 _VERSION, _CONTENT = 3, 9
-"""Where these stand among the columns."""
+"""Where these stand among the columns, of either kind."""
 _OF_STREAM = f"SELECT {_COLUMNS} FROM {{events}} WHERE tenant = ? AND category = ? AND stream = ?"
 _FORWARDS = f"{_OF_STREAM} AND version > ? AND version <= ? ORDER BY version LIMIT ?"
 _OF_TYPE = f"{_OF_STREAM} AND type = ? AND version > ? ORDER BY version LIMIT ?"
 _BACKWARDS = f"{_OF_STREAM} AND version > ? AND version <= ? ORDER BY version DESC LIMIT ?"
-_ALL = f"SELECT {_COLUMNS}, category, stream, tenant FROM {{events}}"
+_STORED: Final = _COLUMNS.count(",") + 1
 _TRACES = (
     "SELECT version, type, schema_version, data, content IS NOT NULL FROM {events}"
     " WHERE tenant = ? AND category = ? AND stream = ? AND version > ? ORDER BY version"
@@ -123,12 +132,23 @@ def read_stream(
     backwards: bool = False,
 ) -> list[StoredEvent]:
     """Return up to ``limit`` events with ``after < version <= until``, or ``backwards``."""
-    place = _place(tx, stream)
-    if place is None:
-        return []
     sql = _BACKWARDS if backwards else _FORWARDS
-    rows = _rows(tx, sql, (*place, after, until, limit), place)
-    return [stored_event(stream, row) for row in rows]
+    return [stored_event(stream, row) for row in _page(tx, stream, sql, (after, until, limit))]
+
+
+def recorded_in_stream(
+    tx: Transaction, stream: StreamKey, *, after: int, until: int, limit: int, backwards: bool
+) -> list[tuple[StreamKey, Sequence[Any]]]:
+    """Return a page as :func:`read_stream` does, as the stream with ``RECORDED_COLUMNS``."""
+    sql = (_BACKWARDS if backwards else _FORWARDS).replace(_COLUMNS, RECORDED_COLUMNS)
+    return [(stream, row) for row in _page(tx, stream, sql, (after, until, limit))]
+
+
+def _page(
+    tx: Transaction, stream: StreamKey, sql: str, bounds: tuple[int, int, int]
+) -> Sequence[Any]:
+    place = _place(tx, stream)
+    return () if place is None else _rows(tx, sql, (*place, *bounds), place)
 
 
 def _rows(
@@ -201,21 +221,43 @@ def read_all(
     Raises:
         Refused: the schema is distributed over nodes, so there is no such order.
     """
-    where, parameters = tx.ordering.after(tx, after)
-    selected = _selected(tx, only)
-    if selected is None:
-        return []
-    sql = " AND ".join([f"{_ALL} WHERE {where}", *selected[0]])
-    sql = f"{sql} ORDER BY {tx.ordering.order} LIMIT ?"
-    rows = rows_of_events(tx, sql, (*parameters, *selected[1], limit), _CONTENT, _key)
+    found = _read_all(tx, only, _COLUMNS, after, limit)
     streams: dict[tuple[int, bytes, int], StreamKey] = {}
     return [
-        stored_event(streams.get(row[15:]) or _named(tx, streams, *row[15:]), row) for row in rows
+        stored_event(streams.get(row[_STORED:]) or _named(tx, streams, *row[_STORED:]), row)
+        for row in found
     ]
 
 
+def recorded_in_all(
+    tx: Transaction, only: Filter, *, after: Position, limit: int
+) -> list[tuple[StreamKey, Sequence[Any]]]:
+    """Return a page as :func:`read_all` does: of each its stream, and ``RECORDED_COLUMNS``."""
+    found = _read_all(tx, only, RECORDED_COLUMNS, after, limit)
+    streams: dict[tuple[int, bytes, int], StreamKey] = {}
+    return [
+        (streams.get(row[_RECORDED:]) or _named(tx, streams, *row[_RECORDED:]), row)
+        for row in found
+    ]
+
+
+def _read_all(
+    tx: Transaction, only: Filter, columns: str, after: Position, limit: int
+) -> Sequence[Any]:
+    """Return columns of the events after a position, then category, stream and tenant."""
+    where, parameters = tx.ordering.after(tx, after)
+    selected = _selected(tx, only)
+    if selected is None:
+        return ()
+    sql = " AND ".join(
+        [f"SELECT {columns}, category, stream, tenant FROM {{events}} WHERE {where}", *selected[0]]
+    )
+    sql = f"{sql} ORDER BY {tx.ordering.order} LIMIT ?"
+    return rows_of_events(tx, sql, (*parameters, *selected[1], limit), _CONTENT, _key)
+
+
 def _key(row: Sequence[Any]) -> EventKey:
-    category, stream, tenant = row[15:]
+    category, stream, tenant = row[-3:]
     return tenant, category, stream, row[_VERSION]
 
 

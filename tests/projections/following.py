@@ -16,7 +16,8 @@ from eventstore import (
     StoreUnavailable,
     UndecodableEvent,
 )
-from eventstore.operations import catch_up, events
+from eventstore.operations import catch_up
+from eventstore.operations import recorded as recording
 from eventstore.operations.catch_up import changing
 from eventstore.operations.operation import Read
 from eventstore.projections.catch_up import projection
@@ -296,7 +297,7 @@ class Following(Basics):
     def test_a_paused_worker_is_replaced_and_does_no_harm(self, monkeypatch, caplog):
         """It has read its first page and not written it when its lease runs out."""
         gate, now = Gate(), [1_000_000_000_000]
-        recorded = events.recorded
+        recorded = recording.recorded
 
         def pausing(log, stored):
             if log.sources.clock is slow_clock:
@@ -440,7 +441,7 @@ class Following(Basics):
         assert times(store) == {}
 
     def test_an_event_that_does_not_decode_is_poison_too(self, monkeypatch):
-        recorded = events.recorded
+        recorded = recording.recorded
 
         def decoded(log, stored):
             if stored.version == 3:

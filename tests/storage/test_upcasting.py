@@ -135,3 +135,21 @@ def test_content_that_is_damaged_is_an_error_without_its_text(path):
         with pytest.raises(UndecodableEvent) as caught:
             store.messages.list(thread.id)
         assert "heart" not in str(caught.value)
+        with pytest.raises(UndecodableEvent) as caught:
+            list(store.events.read_all())
+        assert "heart" not in str(caught.value)
+        assert (caught.value.stream_id, caught.value.version) == (thread.id, 2)
+
+
+def test_reading_everything_gives_what_comes_before_an_event_that_cannot_be_read(path):
+    with ConversationStore.open(f"sqlite:///{path}") as store:
+        thread = store.threads.create()
+        for text in ("one", "two", "three"):
+            store.messages.create(thread.id, role="user", content=text)
+    tampered(path, "UPDATE events SET data = CAST('x' AS BLOB) WHERE version = 3")
+    with ConversationStore.open(f"sqlite:///{path}") as store:
+        for walk in (store.events.read_all(), store.events.read(thread.id)):
+            assert [next(walk).version, next(walk).version] == [1, 2]
+            with pytest.raises(UndecodableEvent) as caught:
+                next(walk)
+            assert caught.value.version == 3
