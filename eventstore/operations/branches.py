@@ -74,6 +74,7 @@ def list_(scope: Scope, thread_id: str) -> Read[list[Branch]]:
 
     def look(tx: Transaction) -> list[Branch]:
         view = live_thread(tx, scope, key)
+        view.prefetch_all()
         labels = view.labels()
         return [branch_value(view, row, labels.get(row.message_id)) for row in paths.leaves(view)]
 
@@ -91,6 +92,7 @@ def tree(scope: Scope, thread_id: str) -> Read[BranchTree]:
 
 
 def _tree(view: StoredThread) -> BranchTree:
+    view.prefetch_all()
     head = thread_row(view).head
     end = None if head is None else view.message(head)
     active = _path_ids(view, end)

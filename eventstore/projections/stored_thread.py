@@ -47,7 +47,7 @@ from eventstore.projections.messages import MESSAGES, WAITS
 from eventstore.projections.row_table import RowTable
 from eventstore.projections.runs import OPEN_RUNS, RUNS, STEPS
 from eventstore.projections.shape import SEGMENTS_MAX, Shape, read_shape
-from eventstore.projections.stretches import read_ending, read_stretch
+from eventstore.projections.stretches import read_ending, read_everything, read_stretch
 from eventstore.projections.threads import THREADS
 from eventstore.projections.tree_tables import BRANCH_POINTS, SEGMENTS
 from eventstore.storage import read
@@ -399,12 +399,13 @@ class StoredThread:
         row = self.thread
         assert row is not None  # noqa: S101 (asked by the caller)
         view = self._view_of(self.thread_id, row.version)
-        view.start_with(row, self._events)
+        view.start_with(row, self._segments, self._events)
         return view
 
-    def start_with(self, row: ThreadRow, events: dict[int, Event]) -> None:
-        """Take a row and events as read."""
+    def start_with(self, row: ThreadRow, segments: int, events: dict[int, Event]) -> None:
+        """Take a row, the number of segments and events as read."""
         self._known[ThreadRow][None] = row
+        self._segments = segments
         self._events = events
 
     def _inheritance(self) -> Inherited | None:
@@ -465,6 +466,8 @@ class StoredThread:
             key = ROW_TABLES[kind][1](row)
             if isinstance(row, MessageRow) and row.version == event.version:
                 self._expect_nothing_below(row)
+            if kind is SegmentRow and (kind, key) not in self._changed:
+                self._segments += 1
             self._changed[kind, key] = row
             self._keep(kind, key, row)
 
@@ -546,12 +549,30 @@ class StoredThread:
 
     def branched(self, hop: int, segment: int, start: int, end: int) -> Collection[int]:
         """Return the depths start..end of a segment from which other segments hang."""
-        where = "hop = ? AND segment = ? AND depth BETWEEN ? AND ?"
         points = self._known[BranchPointRow]
         points.setdefault(Place(hop, segment, start), None)  # unless it is found now
+        if self._is_one_line:
+            return ()
+        where = "hop = ? AND segment = ? AND depth BETWEEN ? AND ?"
         found = self._find(BranchPointRow, where, (hop, segment, start, end))
         points.update({point.place: point for point in found})
         return {point.place.depth for point in found}
+
+    @property
+    def _is_one_line(self) -> bool:
+        """Nothing of this thread branches: its segment hangs from the root, a fork has none."""
+        thread = self.thread
+        return thread is not None and self._segments <= (0 if thread.fork is not None else 1)
+
+    def prefetch_all(self) -> None:
+        """Read every message of this thread and its tree, of any size: each will be asked for."""
+        if self._tenant is None:
+            return
+        stream = StreamKey(self.tenant_name, ids.THREAD, self.thread_id)
+        for row, born in read_everything(self._tx, self._log, stream):
+            self._keep(MessageRow, row.message_id, row)
+            self._events[born.version] = born
+        self._shape = read_shape(self._tx, self._tenant, self.thread_id)
 
     def prefetch(self, stretch: tree.Range) -> None:
         """Read a stretch whose messages will be asked for one by one, and all that hangs there."""

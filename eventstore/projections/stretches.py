@@ -23,19 +23,22 @@ from eventstore.storage.blobs import EventKey, rows_of_events
 from eventstore.storage.interning import find_category, find_tenant
 from eventstore.storage.transaction import Transaction
 
-__all__ = ["Ending", "read_ending", "read_stretch"]
+__all__ = ["Ending", "read_ending", "read_everything", "read_stretch"]
 
 
 def _columns(alias: str, columns: list[str]) -> str:
     return ", ".join(f"{alias}.{column}" for column in columns)
 
 
-_STRETCH: Final = (
+_MESSAGES: Final = (
     f"SELECT {_columns('m', MESSAGES.columns)}, {_columns('e', read.DECODED_COLUMNS)}"
     " FROM {messages} m JOIN {events} e ON e.tenant = m.tenant AND e.category = ?"
     " AND e.stream = m.thread AND e.version = coalesce(m.queued_version, m.version)"
-    " WHERE m.tenant = ? AND m.thread = ? AND m.hop = 0 AND m.segment = ?"
-    " AND m.depth BETWEEN ? AND ? ORDER BY m.depth"
+    " WHERE m.tenant = ? AND m.thread = ? AND m.hop = 0"
+)
+_STRETCH: Final = f"{_MESSAGES} AND m.segment = ? AND m.depth BETWEEN ? AND ? ORDER BY m.depth"
+_EVERYTHING: Final = (
+    f"{_MESSAGES} AND (m.segment, m.depth) > (?, ?) ORDER BY m.segment, m.depth LIMIT ?"
 )
 _MESSAGE: Final = len(MESSAGES.columns)
 _VERSION: Final = _MESSAGE + read.DECODED_COLUMNS.index("version")
@@ -77,6 +80,23 @@ def read_stretch(
         where = (category, tenant, stream.id, segment, first, last)
         for columns in rows_of_events(tx, _STRETCH, where, _CONTENT, key):
             yield decode_row(columns[:_MESSAGE]), decode_event(columns[_MESSAGE:])
+
+
+def read_everything(
+    tx: Transaction, log: Log, stream: StreamKey
+) -> Iterator[tuple[MessageRow, Event]]:
+    """Yield all of a thread's own messages that have a place, each with its event."""
+    decode_event = read.event_decoder(log, stream)
+    whose = find_category(tx, ids.THREAD), find_tenant(tx, stream.tenant), stream.id
+    last, full = (0, 0), True
+    while full:
+        page = tx.all(_EVERYTHING, (*whose, *last, _PAGE))
+        for columns in page:
+            row = MESSAGES.decode(columns[:_MESSAGE])
+            assert row.place is not None  # noqa: S101 (asked for)
+            last = row.place[1:]
+            yield row, decode_event(columns[_MESSAGE:])
+        full = len(page) == _PAGE
 
 
 class Ending(NamedTuple):

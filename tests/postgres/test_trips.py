@@ -150,3 +150,31 @@ def test_a_fork_and_its_source_go_their_ways_in_one_transaction(store):
     assert [outcome.result.title for outcome in (outcomes[0], outcomes[3])] == ["Plans"] * 2
     assert store.threads.get(ids.show(ids.THREAD, fork.id)).head_id == trunk[-1]
     assert store.messages.list(ids.show(ids.THREAD, fork.id)).data[-1].text == "words 11"
+
+
+def test_a_page_of_a_thread_that_never_branched_takes_two(store, trips):
+    thread, _ = said_in(store, count=80)
+    store.messages.list(thread, limit=50, order="desc")  # names are interned
+    # the thread with its end, and the stretch
+    assert trips(store.messages.list, thread, limit=50, order="desc") == 2
+
+
+def test_a_tree_takes_as_many_for_twenty_branches_as_for_two(store, trips):
+    counts = []
+    for branches in (2, 20):
+        thread, _, _ = branched(store, branches)
+        store.branches.tree(thread)
+        counts.append((trips(store.branches.tree, thread), trips(store.branches.list, thread)))
+    assert counts[0] == counts[1]
+    assert max(counts[0]) <= 8
+
+
+def test_the_tree_of_a_large_thread_is_read_a_page_at_a_time_and_whole(store, trips):
+    thread, trunk = said_in(store, count=999)
+    more = store.messages.create_many(
+        thread, [{"role": "user", "content": f"more {n}"} for n in range(501)]
+    )
+    edited = store.messages.edit(thread, trunk[500], content="otherwise")
+    found = [node.message for node in store.branches.tree(thread).nodes]
+    assert {message.id for message in found} == {*trunk, *(one.id for one in more), edited.id}
+    assert trips(store.branches.tree, thread) <= 15
