@@ -7,7 +7,8 @@ did.
 
 The writer keeps views between its transactions for as long as nobody else wrote (see
 ``Transaction.kept``), which is why a message at the head of a thread that is being written reads
-nothing.
+nothing. Of a small tree the shape is known whole (:mod:`~eventstore.projections.shape`), so that
+selecting a branch there reads nothing either.
 
 A fork asks its source for what it inherits, one hop further, as of the version it was forked at.
 """
