@@ -67,18 +67,10 @@ def read_stretch(
     """Yield a thread's own messages of a segment at depths start..end, each with its event."""
     decode_row = MESSAGES.decode
     decode_event = read.event_decoder(log, stream)
-    tenant, category = find_tenant(tx, stream.tenant), find_category(tx, ids.THREAD)
-    if tenant is None or category is None:
-        return
     segment, start, end = stretch
-
-    def key(columns: Sequence[Any]) -> EventKey:
-        return tenant, category, stream.id, columns[_VERSION]
-
     for first in range(start, end + 1, _PAGE):
-        last = min(first + _PAGE - 1, end)
-        where = (category, tenant, stream.id, segment, first, last)
-        for columns in rows_of_events(tx, _STRETCH, where, _CONTENT, key):
+        where = (segment, first, min(first + _PAGE - 1, end))
+        for columns in _page(tx, stream, _STRETCH, where):
             yield decode_row(columns[:_MESSAGE]), decode_event(columns[_MESSAGE:])
 
 
@@ -87,16 +79,29 @@ def read_everything(
 ) -> Iterator[tuple[MessageRow, Event]]:
     """Yield all of a thread's own messages that have a place, each with its event."""
     decode_event = read.event_decoder(log, stream)
-    whose = find_category(tx, ids.THREAD), find_tenant(tx, stream.tenant), stream.id
     last, full = (0, 0), True
     while full:
-        page = tx.all(_EVERYTHING, (*whose, *last, _PAGE))
+        page = _page(tx, stream, _EVERYTHING, (*last, _PAGE))
         for columns in page:
             row = MESSAGES.decode(columns[:_MESSAGE])
             assert row.place is not None  # noqa: S101 (asked for)
             last = row.place[1:]
             yield row, decode_event(columns[_MESSAGE:])
         full = len(page) == _PAGE
+
+
+def _page(
+    tx: Transaction, stream: StreamKey, sql: str, where: tuple[int, ...]
+) -> Sequence[Sequence[Any]]:
+    """Return rows of messages with the columns of their events, wherever the contents stand."""
+    tenant, category = find_tenant(tx, stream.tenant), find_category(tx, ids.THREAD)
+    if tenant is None or category is None:
+        return ()
+
+    def key(columns: Sequence[Any]) -> EventKey:
+        return tenant, category, stream.id, columns[_VERSION]
+
+    return rows_of_events(tx, sql, (category, tenant, stream.id, *where), _CONTENT, key)
 
 
 class Ending(NamedTuple):
