@@ -15,7 +15,7 @@ from eventstore.faces import Handle, planned, with_fixed_id
 from eventstore.operations import branches, messages, run_steps, runs, threads
 from eventstore.operations.lookups import thread_key
 from eventstore.operations.operation import Scope, Write, WriteOptions, write
-from eventstore.storage.append import AppendRequest
+from eventstore.storage.requests import AppendRequest
 
 __all__ = ["Batch"]
 

@@ -27,8 +27,9 @@ from eventstore.execution.settings import Settings
 from eventstore.execution.url import UrlExecutor
 from eventstore.operations.metering import Meter, OnAppend
 from eventstore.operations.operation import Maintenance
-from eventstore.storage.append import Appended, AppendRequest, Log, Postponed, append_many
+from eventstore.storage.append import append_many
 from eventstore.storage.migrations import Migrate
+from eventstore.storage.requests import Appended, AppendRequest, Log, Postponed
 from eventstore.storage.sqlite import MEMORY, SqliteDatabase, warn_about_network
 from eventstore.storage.transaction import Marks, Naming, Transaction
 

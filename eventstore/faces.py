@@ -21,7 +21,7 @@ from eventstore.errors import InvalidInput
 from eventstore.operations.events import Receipt
 from eventstore.operations.following import Follow
 from eventstore.operations.operation import Gathered, Read, Scope, Walk, Write
-from eventstore.storage.append import AppendRequest, Failed, Outcome
+from eventstore.storage.requests import AppendRequest, Failed, Outcome
 
 __all__ = ["AsyncPage", "Handle", "Page", "asynchronous", "planned", "sync", "value_of"]
 

@@ -21,9 +21,9 @@ from eventstore.core.events import StreamKey
 from eventstore.projections.forks import all_forks, holders_of_copies
 from eventstore.projections.rebuild import bring_up_to_date
 from eventstore.projections.stored_thread import StoredThread
-from eventstore.storage.append import AppendRequest, Log
 from eventstore.storage.erasing import hold
 from eventstore.storage.interning import find_tenant
+from eventstore.storage.requests import AppendRequest, Log
 from eventstore.storage.transaction import Transaction
 
 __all__ = ["Copied", "in_every_thread"]

@@ -24,7 +24,8 @@ from eventstore.errors import BrokenChain
 from eventstore.projections.catch_up.generations import generations
 from eventstore.projections.stored_thread import StoredThread
 from eventstore.storage import read
-from eventstore.storage.append import Appended, AppendRequest, Failed, Log, append_many
+from eventstore.storage.append import append_many
+from eventstore.storage.requests import Appended, AppendRequest, Failed, Log
 from eventstore.storage.transaction import Transaction
 
 __all__ = ["ContentCopy", "ErasedEvent", "Erasure", "Foreseen", "erase", "foresee"]

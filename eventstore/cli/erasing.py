@@ -31,8 +31,8 @@ from eventstore.operations import Read
 from eventstore.operations.lookups import thread_key
 from eventstore.projections.forks import direct_forks
 from eventstore.projections.stored_thread import StoredThread
-from eventstore.storage.append import AppendRequest
 from eventstore.storage.interning import find_tenant
+from eventstore.storage.requests import AppendRequest
 from eventstore.storage.transaction import Transaction
 
 __all__ = ["erase", "purge"]

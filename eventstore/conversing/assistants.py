@@ -15,8 +15,8 @@ from eventstore.core import ids
 from eventstore.core.events import Decided, Event, StreamKey
 from eventstore.errors import AssistantNotFound
 from eventstore.storage import read
-from eventstore.storage.append import AppendRequest, Decider, Log
 from eventstore.storage.interning import find_tenant
+from eventstore.storage.requests import AppendRequest, Decider, Log
 from eventstore.storage.transaction import Transaction
 
 __all__ = ["AssistantDeciding", "assistant_for_run", "assistant_history"]
@@ -54,7 +54,7 @@ def assistant_for_run(tx: Transaction, log: Log, tenant: str, command: c.CreateR
 
 
 class AssistantDeciding:
-    """Keeps ``storage.append.Deciding`` for the category ``asst``."""
+    """Keeps ``storage.requests.Deciding`` for the category ``asst``."""
 
     looks_elsewhere: frozenset[type[Any]] = frozenset()
     """Only the assistant's own stream is read, and its new events are known here."""
@@ -94,7 +94,7 @@ class AssistantDeciding:
 
 
 class _AssistantDecider:
-    """Keeps ``storage.append.Decider`` for one assistant: all of its events."""
+    """Keeps ``storage.requests.Decider`` for one assistant: all of its events."""
 
     def __init__(self, stream: StreamKey, history: list[Event]) -> None:
         self.history = history

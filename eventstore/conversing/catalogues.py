@@ -13,7 +13,7 @@ from eventstore.conversing.purging import StoreDeciding
 from eventstore.conversing.threads import ThreadDeciding
 from eventstore.core import ids
 from eventstore.core.catalogue import Catalogue
-from eventstore.storage.append import Deciding, Log
+from eventstore.storage.requests import Deciding, Log
 from eventstore.storage.transaction import Transaction
 
 __all__ = ["CATALOGUES", "DECIDINGS"]

@@ -12,7 +12,8 @@ from eventstore.errors import InvalidInput, Refused
 from eventstore.projections.folding import fold_thread
 from eventstore.projections.stored_thread import StoredThread
 from eventstore.storage import read
-from eventstore.storage.append import Log, taken_head
+from eventstore.storage.append import taken_head
+from eventstore.storage.requests import Log
 from eventstore.storage.transaction import Transaction
 
 __all__ = ["decide_fork"]

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from eventstore.core.events import Decided, Event, StreamKey
-from eventstore.storage.append import AppendRequest, Decider, Log
+from eventstore.storage.requests import AppendRequest, Decider, Log
 from eventstore.storage.transaction import Transaction
 
 __all__ = ["PlainDeciding"]

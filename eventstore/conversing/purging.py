@@ -31,16 +31,10 @@ from eventstore.projections.removal import remove_thread
 from eventstore.projections.stored_thread import StoredThread
 from eventstore.projections.tombstones import add_tombstones, find_tombstone
 from eventstore.storage import read
-from eventstore.storage.append import (
-    Appended,
-    AppendRequest,
-    Decider,
-    Failed,
-    Log,
-    append_many,
-)
+from eventstore.storage.append import append_many
 from eventstore.storage.interning import find_category, find_tenant
 from eventstore.storage.ordering import Place
+from eventstore.storage.requests import Appended, AppendRequest, Decider, Failed, Log
 from eventstore.storage.transaction import Transaction
 
 __all__ = ["StoreDeciding", "purge_thread", "store_stream"]
@@ -95,7 +89,7 @@ def _copying(request: AppendRequest, source_id: bytes, fork: bytes) -> AppendReq
 
 
 class StoreDeciding:
-    """Keeps ``storage.append.Deciding`` for the category ``store``."""
+    """Keeps ``storage.requests.Deciding`` for the category ``store``."""
 
     looks_elsewhere: frozenset[type[Any]] = frozenset({PurgeThread})
 
@@ -121,7 +115,7 @@ class StoreDeciding:
 
 
 class _StoreDecider:
-    """Keeps ``storage.append.Decider`` for one tenant's store stream."""
+    """Keeps ``storage.requests.Decider`` for one tenant's store stream."""
 
     def __init__(self, tx: Transaction, log: Log, stream: StreamKey) -> None:
         self._tx = tx

@@ -29,9 +29,10 @@ from eventstore.projections.indexes import ContentIndex, forget_messages
 from eventstore.projections.rebuild import bring_up_to_date
 from eventstore.projections.stored_thread import StoredThread, write_rows
 from eventstore.projections.tombstones import refuse_purged
-from eventstore.storage.append import AppendRequest, Log, taken_head
+from eventstore.storage.append import taken_head
 from eventstore.storage.erasing import erase_content
 from eventstore.storage.interning import find_tenant
+from eventstore.storage.requests import AppendRequest, Log
 from eventstore.storage.transaction import Transaction
 
 __all__ = ["Guards", "ThreadDeciding"]
@@ -51,7 +52,7 @@ _VIEWS_KEPT = 4_096
 
 
 class ThreadDeciding:
-    """Keeps ``storage.append.Deciding`` for the category ``thread``."""
+    """Keeps ``storage.requests.Deciding`` for the category ``thread``."""
 
     looks_elsewhere: frozenset[type[Any]] = frozenset(
         {c.ForkThread, c.CreateRun, c.CopyPrefix, c.EraseContent}
@@ -105,7 +106,7 @@ class ThreadDeciding:
 
 
 class _ThreadDecider:
-    """Keeps ``storage.append.Decider`` for one thread."""
+    """Keeps ``storage.requests.Decider`` for one thread."""
 
     __slots__ = ("_deciding", "_erased", "_past", "_stream", "view")
 

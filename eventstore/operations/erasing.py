@@ -27,7 +27,7 @@ from eventstore.operations.operation import (
     WriteOptions,
     to_thread,
 )
-from eventstore.storage.append import Appended, AppendRequest
+from eventstore.storage.requests import Appended, AppendRequest
 from eventstore.storage.transaction import Transaction
 
 _INCLUDED: Final = get_args(Included)

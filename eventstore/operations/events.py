@@ -37,7 +37,7 @@ from eventstore.operations.operation import (
 )
 from eventstore.operations.recorded import recorded, recorded_each
 from eventstore.storage import read as log_reading
-from eventstore.storage.append import Log
+from eventstore.storage.requests import Log
 from eventstore.storage.transaction import Transaction
 
 _TYPE_MAX: Final = 128

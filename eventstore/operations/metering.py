@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict
 
 from eventstore.core.events import Position, StreamKey
 from eventstore.errors import ConversationStoreError, OutcomeUnknown, StoreBusy
-from eventstore.storage.append import Appended, AppendRequest, Failed, Outcome
+from eventstore.storage.requests import Appended, AppendRequest, Failed, Outcome
 
 __all__ = ["AppendNotice", "Counters", "Meter", "OnAppend"]
 

@@ -16,7 +16,8 @@ from eventstore.errors import InvalidInput
 from eventstore.execution.database import Left
 from eventstore.operations.metering import Meter
 from eventstore.projections.catch_up.definition import Registry
-from eventstore.storage.append import AppendRequest, Log, digested_command
+from eventstore.storage.idempotency import digested_command
+from eventstore.storage.requests import AppendRequest, Log
 from eventstore.storage.transaction import Transaction
 
 __all__ = [

@@ -12,7 +12,7 @@ from eventstore.core.quoting import quoted
 from eventstore.errors import InvalidInput
 from eventstore.operations.lookups import thread_key
 from eventstore.operations.operation import Maintenance, Scope, Write, WriteOptions, write
-from eventstore.storage.append import Appended, AppendRequest
+from eventstore.storage.requests import Appended, AppendRequest
 from eventstore.storage.transaction import Transaction
 
 _FORKS: Final = ("refuse", "copy")

@@ -12,7 +12,7 @@ from eventstore.conversation.state import FoldedThread
 from eventstore.core import ids
 from eventstore.core.events import Event, StreamKey
 from eventstore.storage import read
-from eventstore.storage.append import Log
+from eventstore.storage.requests import Log
 from eventstore.storage.transaction import Transaction
 
 __all__ = ["fold_on", "fold_thread", "folded_steps", "starting_state"]

@@ -29,8 +29,8 @@ from eventstore.projections.indexes import (
 )
 from eventstore.projections.stored_thread import ROW_TABLES, write_rows
 from eventstore.projections.threads import move_heads
-from eventstore.storage.append import Log
 from eventstore.storage.interning import find_category, find_tenant
+from eventstore.storage.requests import Log
 from eventstore.storage.transaction import Transaction
 
 __all__ = [

@@ -52,8 +52,8 @@ from eventstore.projections.stretches import read_ending, read_everything, read_
 from eventstore.projections.threads import THREADS
 from eventstore.projections.tree_tables import BRANCH_POINTS, SEGMENTS
 from eventstore.storage import read
-from eventstore.storage.append import Log
 from eventstore.storage.interning import find_tenant
+from eventstore.storage.requests import Log
 from eventstore.storage.transaction import Transaction
 
 __all__ = ["ROW_TABLES", "StoredThread", "write_rows"]

@@ -18,9 +18,9 @@ from eventstore.projections.shape import SEGMENTS_MAX
 from eventstore.projections.threads import DECODED, STANDING, THREADS
 from eventstore.projections.tree_tables import SEGMENTS
 from eventstore.storage import read
-from eventstore.storage.append import Log
 from eventstore.storage.blobs import EventKey, rows_of_events
 from eventstore.storage.interning import find_category, find_tenant
+from eventstore.storage.requests import Log
 from eventstore.storage.transaction import Transaction
 
 __all__ = ["Ending", "read_ending", "read_everything", "read_stretch"]

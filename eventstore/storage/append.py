@@ -3,7 +3,7 @@
 :func:`append_many` takes the requests of many waiting callers into one transaction. It reads each
 stream's head once, decides the requests in the order they were sent, and writes one statement per
 table for all of them. A request that is refused leaves before anything is written and disturbs
-nobody. What decides, and what projects, comes in as a :class:`Deciding` per category.
+nobody. What decides, and what projects, comes in as a ``Deciding`` per category (``requests.py``).
 
 Versions are numbered from the heads, which the transaction takes before it decides anything (see
 :mod:`~eventstore.storage.ordering`), so they have no gaps and no doubles. ``recorded_at`` is one
@@ -12,21 +12,15 @@ reading of the clock per transaction, never below the stream's last.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from hashlib import sha256
-from typing import Any, NamedTuple, Protocol, TypeAlias
-
-import msgspec
+from collections.abc import Sequence
+from typing import Any, TypeAlias
 
 from eventstore.core import chain, codec, expectations, ids
-from eventstore.core.catalogue import Catalogue
-from eventstore.core.codec import ContentCodec
 from eventstore.core.events import Decided, Event, EventData, Position, StreamKey
-from eventstore.core.expectations import Expectation
-from eventstore.core.json_values import Limits
 from eventstore.core.sources import Dice, Sources
-from eventstore.errors import ConversationStoreError, IdempotencyConflict, InvalidInput
+from eventstore.errors import ConversationStoreError, InvalidInput
 from eventstore.storage import blobs
+from eventstore.storage.idempotency import IdempotencyKeys, KeptKey
 from eventstore.storage.interning import (
     find_category,
     find_tenant,
@@ -34,123 +28,20 @@ from eventstore.storage.interning import (
     intern_tenant,
 )
 from eventstore.storage.ordering import HeadRow, Place, Placing
+from eventstore.storage.requests import (
+    Appended,
+    AppendRequest,
+    Decider,
+    Deciding,
+    Failed,
+    Log,
+    Outcome,
+    Postponed,
+)
 from eventstore.storage.statements import Insert, Update
 from eventstore.storage.transaction import Transaction
 
-__all__ = [
-    "AppendRequest",
-    "Appended",
-    "Decider",
-    "Deciding",
-    "Failed",
-    "Log",
-    "Outcome",
-    "Postponed",
-    "append_many",
-    "taken_head",
-]
-
-
-class AppendRequest(NamedTuple):
-    """One caller's write: commands to one stream, all or nothing."""
-
-    stream: StreamKey
-    commands: Sequence[Any]
-    """What the category's :class:`Deciding` understands; decided one after another."""
-    expected: Expectation = expectations.ANY
-    key: str | None = None
-    """Idempotency key."""
-    digested: bytes = b""
-    """What must be equal for a repeated key; see :func:`_digest`."""
-    metadata: bytes | None = None
-    actor: str | None = None
-    subject: bytes | None = None
-    options: Any = None
-    """Whatever else the category's decider wants to know, for example an expected head."""
-
-
-class Appended(NamedTuple):
-    """A request that was taken."""
-
-    result: Any
-    version: int
-    positions: tuple[Position, ...]
-    """Empty for a repeat: nothing was added."""
-
-
-class Failed(NamedTuple):
-    """A request that was turned away; nothing of it was written."""
-
-    error: ConversationStoreError
-
-
-class Postponed(NamedTuple):
-    """A request that was not looked at: another transaction has the head of this stream."""
-
-    stream: StreamKey
-
-
-Outcome: TypeAlias = Appended | Failed
-
-
-class Decider(Protocol):
-    """Decides and projects the requests to one stream, within one transaction."""
-
-    def check(self, request: AppendRequest) -> None:
-        """Hold the request's own guards, once, before its first command is decided."""
-
-    def decide(self, request: AppendRequest, command: Any) -> Sequence[Decided]:  # noqa: ANN401
-        """Return the events a command leads to, or raise a refusal."""
-
-    def evolve(self, event: Event) -> None:
-        """Fold one event into what later commands of the batch will see."""
-
-    def result(self, command: Any, events: Sequence[Event]) -> Any:  # noqa: ANN401
-        """Return what the caller gets for a command."""
-
-    def repeated(self, request: AppendRequest, command: Any, first: int, last: int) -> Any:  # noqa: ANN401
-        """Return what the caller got when the command wrote the versions first..last.
-
-        Raises:
-            IdempotencyConflict: it was another command that did.
-        """
-
-    def mark(self) -> Any:  # noqa: ANN401
-        """Remember what was folded so far."""
-
-    def back_to(self, mark: Any) -> None:  # noqa: ANN401
-        """Forget what was folded since a mark."""
-
-    def summary(self) -> bytes | None:
-        """Return what is kept beside the stream's head, and so costs no row of its own."""
-
-
-class Deciding(Protocol):
-    """The streams of one category, within one transaction."""
-
-    looks_elsewhere: frozenset[type[Any]]
-    """Commands whose deciding reads other streams, or the log itself."""
-
-    def looks_at(self, request: AppendRequest) -> Iterable[StreamKey]:
-        """Return the other streams that must not move while the request is decided."""
-
-    def decider(self, stream: StreamKey) -> Decider:
-        """Return who decides for a stream: the same for every request of the batch."""
-
-    def write(self) -> None:
-        """Write the changed rows of the whole batch."""
-
-
-class Log(NamedTuple):
-    """What a store's log is made of."""
-
-    sources: Sources
-    limits: Limits
-    content_codec: ContentCodec
-    catalogues: Mapping[str, Catalogue]
-    """By category; categories without one hold the application's own events."""
-    decidings: Mapping[str, Callable[[Transaction, Log], Deciding]]
-    """By category; ``""`` is for the application's own."""
+__all__ = ["append_many", "taken_head"]
 
 
 class _Head:
@@ -204,14 +95,6 @@ _INSERT_EVENT = Insert(
 )
 _INSERT_HEAD = Insert("streams", (*_HEAD, "summary", *_KEY))
 _UPDATE_HEAD = Update("streams", (*_HEAD, "summary"), _KEY, whole=True)
-_FIND_KEY = (
-    "SELECT salt, digest, first_version, last_version, ends FROM {idempotency_keys}"
-    " WHERE tenant = ? AND category = ? AND stream = ? AND key = ?"
-)
-_INSERT_KEY = Insert(
-    "idempotency_keys",
-    (*_KEY, "key", "salt", "digest", "first_version", "last_version", "ends"),
-)
 
 
 def append_many(
@@ -254,8 +137,7 @@ class _Batch:
         self._moved: dict[StreamKey, tuple[_Head, Decider]] = {}
         self._decidings: dict[str, Deciding] = {}
         self._event_rows: list[tuple[Any, ...]] = []
-        self._key_rows: list[tuple[Any, ...]] = []
-        self._keys: dict[tuple[StreamKey, str], Sequence[Any]] = {}
+        self._keys = IdempotencyKeys(tx)
         self._placing: Placing
         self._absent: list[StreamKey] = []
         self._floor = (0, 0)
@@ -288,8 +170,8 @@ class _Batch:
         decider = self._deciding(stream.category).decider(stream)
         mark = decider.mark() if many else None
         try:
-            if request.key is not None and (known := self._known_key(request, head)) is not None:
-                return self._repeat(request, decider, known)
+            if request.key is not None and (kept := self._keys.find(request, head)) is not None:
+                return self._repeat(request, decider, kept)
             expectations.check(request.expected, before.version, stream.text)
             decider.check(request)
             results, ends = [], []
@@ -306,7 +188,8 @@ class _Batch:
             return Failed(error)
         self._intern(head, rows)
         if request.key is not None and head.tenant is not None:
-            self._keep_key(request, head, before.version, ends)
+            salt = self._log.sources.chance(chain.SALT_BYTES)
+            self._keys.keep(request, head, KeptKey.of(request, salt, before.version + 1, ends))
         positions = tuple(
             [Position(epoch, xid, n) for n, epoch, xid, *_ in self._event_rows[rows:]]
         )
@@ -407,39 +290,16 @@ class _Batch:
         place = head.tenant, head.category
         self._event_rows[rows:] = [(*r[:3], *place, *r[5:]) for r in self._event_rows[rows:]]
 
-    # -- idempotency keys ----------------------------------------------------------------------
+    # -- repeats -------------------------------------------------------------------------------
 
-    def _known_key(self, request: AppendRequest, head: _Head) -> Sequence[Any] | None:
-        assert request.key is not None  # noqa: S101 (asked by the caller)
-        known = self._keys.get((request.stream, request.key))
-        if known is None and not head.new:
-            where = (head.tenant, head.category, head.key.id, request.key)
-            known = self._tx.one(_FIND_KEY, where)
-        return known
-
-    def _repeat(self, request: AppendRequest, decider: Decider, known: Sequence[Any]) -> Outcome:
-        salt, digest, first, last, kept = known
-        ends = _ends(kept, last)
-        # No digest: it went with the content it was made of, and the deciding looks for itself.
-        same = not digest or digest == _digest(salt, request.digested)
-        if not same or len(ends) != len(request.commands):
-            raise IdempotencyConflict(request.stream.text, request.key or "")
+    def _repeat(self, request: AppendRequest, decider: Decider, kept: KeptKey) -> Outcome:
+        kept.check(request)
         self._write()  # the first try may be in this very batch, and is read back
-        results = []
-        for command, end in zip(request.commands, ends, strict=True):
+        results, first = [], kept.first
+        for command, end in zip(request.commands, kept.ends, strict=True):
             results.append(decider.repeated(request, command, first, end))
             first = end + 1
-        return Appended(results if len(results) > 1 else results[0], last, ())
-
-    def _keep_key(
-        self, request: AppendRequest, head: _Head, before: int, ends: Sequence[int]
-    ) -> None:
-        assert request.key is not None  # noqa: S101 (asked by the caller)
-        salt = self._log.sources.chance(chain.SALT_BYTES)
-        parts = codec.encode(ends) if len(ends) > 1 else None
-        kept = (salt, _digest(salt, request.digested), before + 1, head.row.version, parts)
-        self._keys[request.stream, request.key] = kept
-        self._key_rows.append((head.tenant, head.category, head.key.id, request.key, *kept))
+        return Appended(results if len(results) > 1 else results[0], kept.ends[-1], ())
 
     # -- reading and writing -------------------------------------------------------------------
 
@@ -516,9 +376,7 @@ class _Batch:
             self._event_rows, self._moved = [], {}
             for deciding in self._decidings.values():
                 deciding.write()
-        if self._key_rows:
-            tx.write(_INSERT_KEY, self._key_rows)
-            self._key_rows = []
+        self._keys.write()
 
 
 def _head_row(head: _Head, decider: Decider) -> tuple[Any, ...]:
@@ -528,21 +386,3 @@ def _head_row(head: _Head, decider: Decider) -> tuple[Any, ...]:
 def _waits_for(request: AppendRequest, looked: _Looked, held: set[StreamKey]) -> StreamKey | None:
     """Return the stream for which a request has to wait, if there is one."""
     return next((key for key in (request.stream, *(looked or ())) if key in held), None)
-
-
-def _ends(kept: bytes | None, last: int) -> Sequence[int]:
-    """Return the version at which each command of a request ended: several are kept by key."""
-    return [last] if kept is None else codec.decode_any(kept)
-
-
-def _digest(salt: bytes, digested: bytes) -> bytes:
-    return sha256(salt + digested).digest()
-
-
-def digested_command(commands: Sequence[Any], guards: Any) -> bytes:  # noqa: ANN401
-    """Return what is digested behind an idempotency key: named commands and their guards."""
-    named = [
-        [type(command).__name__, msgspec.to_builtins(command, builtin_types=(bytes,))]
-        for command in commands
-    ]
-    return codec.encode_canonical([named, guards])

@@ -13,10 +13,10 @@ import msgspec
 
 from eventstore.core import codec
 from eventstore.core.events import Event, Position, StreamKey, Trace
-from eventstore.storage.append import Log
 from eventstore.storage.blobs import EventKey, rows_of_events
 from eventstore.storage.interning import category_name, find_category, find_tenant, tenant_name
 from eventstore.storage.ordering import Place
+from eventstore.storage.requests import Log
 from eventstore.storage.transaction import Transaction
 
 __all__ = [

@@ -19,7 +19,8 @@ from eventstore.operations.operation import Maintenance, Read, Write, to_thread,
 from eventstore.projections.folding import fold_thread
 from eventstore.projections.shape import SEGMENTS_MAX
 from eventstore.projections.stored_thread import StoredThread
-from eventstore.storage.append import AppendRequest, Failed, append_many
+from eventstore.storage.append import append_many
+from eventstore.storage.requests import AppendRequest, Failed
 from eventstore.testing.oracle import code_of
 from eventstore.testing.sources import counting_ids, fixed_sources
 from eventstore.testing.strategies import command_sequences, message_id

@@ -14,8 +14,9 @@ from eventstore.operations.inputs import message_key
 from eventstore.operations.lookups import thread_key
 from eventstore.operations.operation import Maintenance, Write
 from eventstore.projections.shape import SEGMENTS_MAX
-from eventstore.storage.append import AppendRequest, append_many
+from eventstore.storage.append import append_many
 from eventstore.storage.postgres_transaction import PsycopgTransaction
+from eventstore.storage.requests import AppendRequest
 
 APPEND = 2
 """Taking the head, and writing."""

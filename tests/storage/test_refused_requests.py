@@ -7,7 +7,7 @@ from eventstore.batches import Batch
 from eventstore.connect import Performer
 from eventstore.operations import messages, threads
 from eventstore.operations.operation import Maintenance
-from eventstore.storage.append import Appended, Failed
+from eventstore.storage.requests import Appended, Failed
 
 UNKNOWN = "msg_" + "0" * 32
 
