@@ -1,7 +1,7 @@
 """Servers of every installed major version, and a database for each test.
 
-To migrate an empty database takes longer than most tests. So a test gets a copy of one that was
-migrated before (``migrated``), unless opening is what it looks at (``database``).
+To make a database takes longer than most tests. So a test gets one that was used before, emptied
+(``migrated``), unless opening is what it looks at (``database``).
 
 There is no skipping: where no server can be started, these tests fail and say what to install.
 """
@@ -12,16 +12,19 @@ from contextlib import ExitStack
 
 import pytest
 
-from eventstore import ConversationStore
 from eventstore.testing.postgres_server import (
     GIVEN_URL,
     NoPostgres,
     PostgresServer,
     available_majors,
 )
+from tests.postgres.databases import Databases
 
 MAJORS_LEAST = 2
 """A rule of one version is easily taken for a rule of PostgreSQL."""
+
+SMALL = {"shared_buffers": "16MB", "autovacuum": "off"}
+"""For databases of a few pages: whoever connects, and each TRUNCATE, walks through all buffers."""
 
 
 def chosen_majors(metafunc):
@@ -56,7 +59,8 @@ def servers():
 
         @functools.cache
         def of(major):
-            return started.enter_context(PostgresServer(major=major, durable=False))
+            server = PostgresServer(major=major, durable=False, settings=SMALL)
+            return started.enter_context(server)
 
         yield of
 
@@ -74,16 +78,9 @@ def newest(servers):
 
 
 @pytest.fixture(scope="session")
-def with_tables():
-    """A database of a server that has the tables of a store and nothing in them, to be copied."""
-
-    @functools.cache
-    def of(server):
-        name = server.create_database()
-        ConversationStore.open(server.url(database=name), durability="as_is").close()
-        return name
-
-    return of
+def databases():
+    """The databases of a server that tests use one after another."""
+    return functools.cache(Databases)
 
 
 @pytest.fixture
@@ -107,17 +104,13 @@ def database(fresh_database):
 
 
 @pytest.fixture
-def migrated(server, with_tables):
-    """The name of a database that a store has been opened on before."""
-    yield from copied(server, with_tables)
+def migrated(server, databases):
+    """The name of a database that has the tables of a store and nothing in them."""
+    with databases(server).one() as name:
+        yield name
 
 
 @pytest.fixture
-def migrated_on_newest(newest, with_tables):
-    yield from copied(newest, with_tables)
-
-
-def copied(server, with_tables):
-    name = server.create_database(template=with_tables(server))
-    yield name
-    server.drop_database(name)
+def migrated_on_newest(newest, databases):
+    with databases(newest).one() as name:
+        yield name

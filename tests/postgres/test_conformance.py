@@ -13,6 +13,7 @@ from eventstore.testing.conformance import ConformanceSuite, blocking, within
 
 AS_IS: OpenOptions = {"durability": "as_is"}
 """The server is started without fsync, which a store refuses otherwise."""
+NAMED: OpenOptions = {**AS_IS, "schema": "Chat", "prefix": "my_"}
 
 
 class OnPostgres(ConformanceSuite):
@@ -22,8 +23,12 @@ class OnPostgres(ConformanceSuite):
     def _database(self, server, migrated):
         self.url = server.url(driver=self.driver, database=migrated)
 
+    def prepare(self):
+        """Do what an administrator does before a store can be opened on an empty database."""
+
     def test_an_empty_database_is_given_its_tables(self, server, database, tmp_path):
         self.url = server.url(driver=self.driver, database=database)
+        self.prepare()
         with self.opened(tmp_path) as store:
             made = store.threads.create(title="the first one")
             assert store.threads.get(made.id) == made
@@ -49,12 +54,20 @@ class TestAsyncWithAsyncpg(OnPostgres):
 
 @pytest.mark.newest_postgres
 class TestInASchemaWithAPrefix(OnPostgres):
-    def opened(self, place):  # noqa: ARG002
+    @pytest.fixture(autouse=True)
+    def _database(self, newest, databases):
+        with databases(newest, NAMED["schema"], NAMED["prefix"]).one() as name:
+            self.url = newest.url(database=name)
+            yield
+
+    def prepare(self):
         engine = create_engine(self.url)
         with engine.begin() as connection:
-            connection.exec_driver_sql('CREATE SCHEMA IF NOT EXISTS "Chat"')
+            connection.exec_driver_sql('CREATE SCHEMA "Chat"')
         engine.dispose()
-        return ConversationStore.open(self.url, schema="Chat", prefix="my_", durability="as_is")
+
+    def opened(self, place):  # noqa: ARG002
+        return ConversationStore.open(self.url, **NAMED)
 
 
 @pytest.mark.newest_postgres

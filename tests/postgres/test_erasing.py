@@ -15,13 +15,13 @@ WORD = "blackbird"
 
 
 @pytest.fixture
-def url(server, database):
-    return server.url(database=database)
+def url(server, migrated):
+    return server.url(database=migrated)
 
 
 @pytest.fixture
-def admin(server, database):
-    with psycopg.connect(server.dsn(database=database), autocommit=True) as connection:
+def admin(server, migrated):
+    with psycopg.connect(server.dsn(database=migrated), autocommit=True) as connection:
         yield connection
 
 
@@ -125,7 +125,7 @@ def test_no_fork_is_made_or_written_between_looking_for_forks_and_erasing(url):
         assert store.projections.compare().findings == ()
 
 
-def test_an_erasure_waits_for_who_holds_a_fork_and_takes_what_he_said(url, server, database):
+def test_an_erasure_waits_for_who_holds_a_fork_and_takes_what_he_said(url, server, migrated):
     """The fork's head is held by a transaction that has amended and not committed."""
 
     engine = create_engine(url)
@@ -137,14 +137,14 @@ def test_an_erasure_waits_for_who_holds_a_fork_and_takes_what_he_said(url, serve
             with engine.begin() as connection:
                 store.messages.amend(fork, message.id, content=f"{WORD} too", connection=connection)
                 erasing = pool.submit(store.audit.erase, thread, message.id)
-                until_waiting(server, database)
+                until_waiting(server, migrated)
             made = erasing.result(SECONDS)
         assert {event.stream_id for event in made.erased} == {thread, fork}
         assert store.messages.get(fork, message.id).erased
     engine.dispose()
 
 
-def test_it_waits_for_a_fork_that_is_being_made_of_a_fork(url, server, database):
+def test_it_waits_for_a_fork_that_is_being_made_of_a_fork(url, server, migrated):
     """Made and amended by a transaction that has not committed when the erasure begins."""
     engine = create_engine(url)
     with ConversationStore.open(url, durability="as_is") as store:
@@ -157,7 +157,7 @@ def test_it_waits_for_a_fork_that_is_being_made_of_a_fork(url, server, database)
                 text = f"{WORD} once more"
                 store.messages.amend(second, message.id, content=text, connection=connection)
                 erasing = pool.submit(store.audit.erase, thread, message.id)
-                until_waiting(server, database)
+                until_waiting(server, migrated)
             made = erasing.result(SECONDS)
         assert {event.stream_id for event in made.erased} == {thread, second}
         assert store.messages.get(second, message.id).erased

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import create_engine
 
 from eventstore import AsyncConversationStore, ConversationStore
+from eventstore.connect import OpenOptions
 from eventstore.operations.operation import Maintenance, Write
 from eventstore.projections.catch_up.generations import release, take
 from eventstore.testing.conformance import blocking
@@ -18,6 +19,8 @@ from tests.projections.following import Basics, Following, Killed, running, stat
 from tests.projections.shipped import Shipped
 from tests.projections.test_catch_up import given
 from tests.subscriptions.ways import until
+
+NAMES: OpenOptions = {"schema": "Chat", "prefix": "my_"}
 
 
 class OnPostgres:
@@ -55,13 +58,14 @@ class TestAsync(OnAsyncpg, Basics):
 
 
 class TestInASchemaWithAPrefix(OnPostgres, Basics):
+    @pytest.fixture(autouse=True)
+    def _place(self, newest, databases):
+        with databases(newest, **NAMES).one() as name:
+            self.url = newest.url(database=name)
+            yield
+
     def open(self, **options):
-        engine = create_engine(self.url)
-        with engine.begin() as connection:
-            connection.exec_driver_sql('CREATE SCHEMA IF NOT EXISTS "Chat"')
-        engine.dispose()
-        options = {**self.options(options), "schema": "Chat", "prefix": "my_"}
-        return ConversationStore.open(self.url, **options)
+        return ConversationStore.open(self.url, **NAMES, **self.options(options))
 
 
 class TestSync(OnPostgres, Following):

@@ -24,8 +24,8 @@ class OnPostgres(PurgingBesideOthers):
     driver = "psycopg"
 
     @pytest.fixture(autouse=True)
-    def _place(self, server, database):
-        self.url = server.url(driver=self.driver, database=database)
+    def _place(self, server, migrated):
+        self.url = server.url(driver=self.driver, database=migrated)
 
 
 @pytest.mark.newest_postgres
@@ -44,8 +44,8 @@ class TestAsyncWithAsyncpg(OnPostgres):
 
 
 @pytest.fixture
-def url(server, database):
-    return server.url(database=database)
+def url(server, migrated):
+    return server.url(database=migrated)
 
 
 @pytest.fixture
@@ -63,8 +63,8 @@ def engine(url):
 
 
 @pytest.fixture
-def admin(server, database):
-    with psycopg.connect(server.dsn(database=database), autocommit=True) as connection:
+def admin(server, migrated):
+    with psycopg.connect(server.dsn(database=migrated), autocommit=True) as connection:
         yield connection
 
 

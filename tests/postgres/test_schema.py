@@ -89,12 +89,12 @@ def test_every_table_is_either_of_threads_of_streams_or_small():
 
 
 @pytest.fixture
-def lived(url, dsn):
-    with opened(url) as store:
+def lived(server, migrated):
+    with opened(server.url(database=migrated)) as store:
         thread = store.threads.create(title="t")
         store.messages.create(thread.id, role="user", content="hello")
         store.messages.create(thread.id, role="user", content="hello " * 10_000)
-    with psycopg.connect(dsn) as connection:
+    with psycopg.connect(server.dsn(database=migrated)) as connection:
         yield connection
 
 

@@ -1,0 +1,151 @@
+"""Databases that a store has been opened on before, for one test after another.
+
+To make a database and drop it costs the server more than most tests do: it copies three hundred
+files and removes them. So a database that a test gives back is emptied and given to the next one,
+if it is otherwise as it was made; whatever else a test did to it, it is dropped.
+"""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import NamedTuple, TypeAlias
+
+import psycopg
+from psycopg import sql
+
+from eventstore import ConversationStore
+from eventstore.testing.postgres_server import PostgresServer
+
+FIRST_OID_OF_USERS = 16384
+"""Whatever has a smaller one came with the server."""
+
+# All that is defined in a database, as text; of the tables what TRUNCATE and ANALYZE leave alone.
+DEFINED = f"""
+WITH defined(what) AS (
+    SELECT row(oid, relname, relnamespace, relowner, relkind, relpersistence, relnatts, relacl,
+               reloptions, reltablespace, relrowsecurity, relreplident)::text
+      FROM pg_class WHERE oid >= {FIRST_OID_OF_USERS}
+    UNION ALL SELECT one::text FROM pg_attribute one WHERE attrelid >= {FIRST_OID_OF_USERS}
+    UNION ALL SELECT one::text FROM pg_attrdef one
+    UNION ALL SELECT one::text FROM pg_index one WHERE indexrelid >= {FIRST_OID_OF_USERS}
+    UNION ALL SELECT one::text FROM pg_constraint one WHERE oid >= {FIRST_OID_OF_USERS}
+    UNION ALL SELECT one::text FROM pg_trigger one
+    UNION ALL SELECT one::text FROM pg_event_trigger one
+    UNION ALL SELECT one::text FROM pg_proc one WHERE oid >= {FIRST_OID_OF_USERS}
+    UNION ALL SELECT one::text FROM pg_type one WHERE oid >= {FIRST_OID_OF_USERS}
+    UNION ALL SELECT one::text FROM pg_namespace one WHERE nspname !~ '^pg_(toast_)?temp_'
+    UNION ALL SELECT one::text FROM pg_extension one
+    UNION ALL SELECT one::text FROM pg_policy one
+    UNION ALL SELECT one::text FROM pg_sequence one
+    UNION ALL SELECT one::text FROM pg_rewrite one WHERE oid >= {FIRST_OID_OF_USERS}
+    UNION ALL SELECT row(datacl, datallowconn, datconnlimit, setconfig)::text
+      FROM pg_database one LEFT JOIN pg_db_role_setting ON setdatabase = one.oid
+     WHERE datname = current_database()
+)
+SELECT md5(string_agg(what, '|' ORDER BY what)) FROM defined
+"""
+
+# A table that was written to, also if nothing of it was kept, is no longer empty on the disk.
+WRITTEN_TO = f"""
+SELECT nspname, relname FROM pg_class one JOIN pg_namespace ON relnamespace = pg_namespace.oid
+ WHERE one.oid >= {FIRST_OID_OF_USERS} AND relkind = 'r' AND pg_relation_size(one.oid) > 0
+ ORDER BY 1, 2
+"""
+SEQUENCES = f"""
+SELECT setval(oid, seqstart, false) FROM pg_class JOIN pg_sequence ON seqrelid = oid
+ WHERE oid >= {FIRST_OID_OF_USERS}
+"""
+OTHERS = """
+SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity
+ WHERE datname = current_database() AND pid <> pg_backend_pid()
+"""
+
+Table: TypeAlias = tuple[str, ...]
+"""Its schema and its name."""
+
+
+class Seen(NamedTuple):
+    """What a database is besides the rows of a life."""
+
+    defined: str
+    given: dict[Table, list[tuple[object, ...]]]
+    """The rows of tables that are not empty from the start."""
+
+
+class Databases:
+    """Those of one server, whose tables all have the same names."""
+
+    def __init__(self, server: PostgresServer, schema: str | None = None, prefix: str = "") -> None:
+        self._server = server
+        self._schema = schema
+        self._prefix = prefix
+        self._free: list[str] = []
+
+    @contextmanager
+    def one(self) -> Iterator[str]:
+        """Lend a database with the tables of a store and nothing in them."""
+        name = self._free.pop() if self._free else self._made()
+        yield name
+        if self._emptied(name):
+            self._free.append(name)
+        else:
+            self._server.drop_database(name)
+
+    def _made(self) -> str:
+        template, _ = self._template()
+        return self._server.create_database(template=template)
+
+    @cache  # noqa: B019 (as long as the server)
+    def _template(self) -> tuple[str, Seen]:
+        """Return the one that the others are copies of, and what it looks like."""
+        name = self._server.create_database()
+        with self._connected(name) as connection:
+            if self._schema is not None:
+                connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(self._schema)))
+            ConversationStore.open(
+                self._server.url(database=name),
+                schema=self._schema,
+                prefix=self._prefix,
+                durability="as_is",
+            ).close()
+            return name, Seen(defined(connection), rows(connection, written_to(connection)))
+
+    def _emptied(self, name: str) -> bool:
+        """Take out what a test wrote; tell whether it is then as it was made."""
+        _, made = self._template()
+        with self._connected(name) as connection:
+            connection.execute(OTHERS)
+            if defined(connection) != made.defined:
+                return False
+            written = [one for one in written_to(connection) if one not in made.given]
+            if written:
+                tables = sql.SQL(", ").join(sql.Identifier(*one) for one in written)
+                connection.execute(sql.SQL("TRUNCATE {}").format(tables))
+            connection.execute(SEQUENCES)
+            return rows(connection, made.given) == made.given
+
+    @contextmanager
+    def _connected(self, name: str) -> Iterator[psycopg.Connection]:
+        with psycopg.connect(self._server.dsn(database=name), autocommit=True) as connection:
+            # Triggers of a store forbid it, and a lock that never opens would be a wait.
+            connection.execute("SET session_replication_role = replica; SET lock_timeout = '20s'")
+            yield connection
+
+
+def defined(connection: psycopg.Connection) -> str:
+    (found,) = connection.execute(DEFINED).fetchone() or ("",)
+    return str(found)
+
+
+def written_to(connection: psycopg.Connection) -> list[Table]:
+    return connection.execute(WRITTEN_TO).fetchall()
+
+
+def rows(
+    connection: psycopg.Connection, tables: Iterable[Table]
+) -> dict[Table, list[tuple[object, ...]]]:
+    every = sql.SQL("SELECT * FROM {} ORDER BY 1")
+    return {
+        table: connection.execute(every.format(sql.Identifier(*table))).fetchall()
+        for table in tables
+    }
