@@ -80,7 +80,16 @@ def newest(servers):
 @pytest.fixture(scope="session")
 def databases():
     """The databases of a server that tests use one after another."""
-    return functools.cache(Databases)
+    with ExitStack() as at_last:
+
+        @functools.cache
+        def of(server, schema=None, prefix=""):
+            made = Databases(server, schema, prefix)
+            if not server.owned:
+                at_last.callback(made.drop)
+            return made
+
+        yield of
 
 
 @pytest.fixture

@@ -91,6 +91,11 @@ class Databases:
         else:
             self._server.drop_database(name)
 
+    def drop(self) -> None:
+        """Leave none behind on a server that goes on."""
+        for name in (*self._free, self._template()[0]):
+            self._server.drop_database(name)
+
     def _made(self) -> str:
         template, _ = self._template()
         return self._server.create_database(template=template)
