@@ -1,10 +1,13 @@
-"""How Hypothesis is run everywhere: the same examples each time, and new ones with ``LAWS=long``.
+"""How Hypothesis is run everywhere, and where tests write.
 
-Loaded before any test module is imported, because ``@given`` takes the settings that stand then. A
-folder that wants others says so on its tests, and leaves these alone.
+Hypothesis runs the same examples each time, and new ones with ``LAWS=long``. Its profile is loaded
+before any test module is imported, because ``@given`` takes the settings that stand then. A folder
+that wants others says so on its tests, and leaves these alone.
 """
 
 import os
+import tempfile
+from pathlib import Path
 
 from hypothesis import settings
 
@@ -16,3 +19,26 @@ settings.register_profile(
     print_blob=True,
 )
 settings.load_profile("tests")
+
+MEMORY = Path("/dev/shm")
+ROOM_BYTES = 3 * 2**30
+"""Several times what the servers and files of all tests ever take at once."""
+
+
+def pytest_configure():
+    """Write to memory where there is room, unless ``$TMPDIR`` says where.
+
+    Thousands of small files are made and removed, which costs a disk more than what is tested. No
+    test loses anything by it: they kill processes, whose files the kernel keeps on either, and
+    never the machine. That files are synced is seen in the calls, which are made all the same.
+    """
+    if "TMPDIR" not in os.environ and has_room(MEMORY):
+        os.environ["TMPDIR"] = tempfile.tempdir = str(MEMORY)  # for workers and children, too
+
+
+def has_room(folder):
+    """Tell whether all tests can write there, and run a server that was copied there."""
+    if not (folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)):
+        return False
+    found = os.statvfs(folder)
+    return found.f_bavail * found.f_frsize >= ROOM_BYTES and not found.f_flag & os.ST_NOEXEC
