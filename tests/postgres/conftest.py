@@ -83,8 +83,8 @@ def databases():
     with ExitStack() as at_last:
 
         @functools.cache
-        def of(server, schema=None, prefix=""):
-            made = Databases(server, schema, prefix)
+        def of(server, **how):
+            made = Databases(server, **how)
             if not server.owned:
                 at_last.callback(made.drop)
             return made

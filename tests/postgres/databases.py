@@ -8,7 +8,7 @@ if it is otherwise as it was made; whatever else a test did to it, it is dropped
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
-from typing import NamedTuple, TypeAlias
+from typing import LiteralString, NamedTuple, TypeAlias
 
 import psycopg
 from psycopg import sql
@@ -73,12 +73,20 @@ class Seen(NamedTuple):
 
 
 class Databases:
-    """Those of one server, whose tables all have the same names."""
+    """Those of one server that are all the same."""
 
-    def __init__(self, server: PostgresServer, schema: str | None = None, prefix: str = "") -> None:
+    def __init__(
+        self,
+        server: PostgresServer,
+        schema: str | None = None,
+        prefix: str = "",
+        changes: LiteralString = "",
+    ) -> None:
+        """Give the tables other names, or make changes to them once they are there."""
         self._server = server
         self._schema = schema
         self._prefix = prefix
+        self._changes = changes
         self._free: list[str] = []
 
     @contextmanager
@@ -113,6 +121,7 @@ class Databases:
                 prefix=self._prefix,
                 durability="as_is",
             ).close()
+            connection.execute(self._changes)
             return name, Seen(defined(connection), rows(connection, written_to(connection)))
 
     def _emptied(self, name: str) -> bool:

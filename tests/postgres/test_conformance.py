@@ -56,7 +56,7 @@ class TestAsyncWithAsyncpg(OnPostgres):
 class TestInASchemaWithAPrefix(OnPostgres):
     @pytest.fixture(autouse=True)
     def _database(self, newest, databases):
-        with databases(newest, NAMED["schema"], NAMED["prefix"]).one() as name:
+        with databases(newest, schema="Chat", prefix="my_").one() as name:
             self.url = newest.url(database=name)
             yield
 

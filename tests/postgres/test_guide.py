@@ -11,27 +11,28 @@ from tests.guards.source import PROJECT
 GUIDE = (PROJECT / "docs" / "guides" / "postgresql.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.newest_postgres
+[STATEMENTS] = [block.code for block in blocks(GUIDE) if block.language == "sql"]
+
+
 class TestPartitionedByThread(ConformanceSuite):
     @pytest.fixture(autouse=True)
-    def _partitioned(self, server, migrated):
-        self.url = server.url(database=migrated)
-        [statements] = [block for block in blocks(GUIDE) if block.language == "sql"]
-        with psycopg.connect(server.dsn(database=migrated)) as connection:
-            connection.execute(statements.code)
-            parts = connection.execute(
-                "SELECT count(*) FROM pg_inherits WHERE inhparent = 'events'::regclass"
-            )
-            assert parts.fetchone() == (8,)
+    def _partitioned(self, newest, databases):
+        with databases(newest, changes=STATEMENTS).one() as self.name:
+            self.url = newest.url(database=self.name)
+            yield
 
     def opened(self, place):  # noqa: ARG002 (a database of each test's own)
         return ConversationStore.open(self.url, durability="as_is")
 
-    def test_history_is_still_kept(self, server, migrated):
+    def test_history_is_still_kept(self, newest):
         with self.opened(None) as store:
             thread = store.threads.create()
             store.messages.create(thread.id, role="user", content="long " * 10_000)
-        with psycopg.connect(server.dsn(database=migrated)) as connection:
+        with psycopg.connect(newest.dsn(database=self.name)) as connection:
+            parts = connection.execute(
+                "SELECT count(*) FROM pg_inherits WHERE inhparent = 'events'::regclass"
+            )
+            assert parts.fetchone() == (8,)
             for statement in (
                 *("DELETE FROM events", "TRUNCATE events"),
                 *("DELETE FROM blobs", "TRUNCATE blobs", "UPDATE blobs SET content = 'x'"),
