@@ -29,6 +29,14 @@ def test_what_was_written_is_gone_and_counting_begins_anew(newest, pool):
         assert told_by_a_first_write(newest, second) == (0, 1)
 
 
+def test_tables_of_a_test_are_gone(newest, pool):
+    with pool.one() as first, psycopg.connect(newest.dsn(database=first)) as connection:
+        connection.execute("CREATE TABLE mine (x serial PRIMARY KEY)")
+    with pool.one() as second, psycopg.connect(newest.dsn(database=second)) as connection:
+        assert second == first
+        assert connection.execute("SELECT to_regclass('mine')").fetchone() == (None,)
+
+
 def test_who_is_still_connected_does_not_hold_it_up(newest, pool):
     with pool.one() as first:
         left = psycopg.connect(newest.dsn(database=first))
@@ -43,7 +51,7 @@ def test_who_is_still_connected_does_not_hold_it_up(newest, pool):
 @pytest.mark.parametrize(
     "change",
     [
-        "CREATE TABLE mine (x text)",
+        "CREATE VIEW mine AS SELECT * FROM events",
         "DROP TABLE idempotency_keys",
         "ALTER TABLE events ADD COLUMN mine text",
         "ALTER TABLE events ALTER COLUMN content SET NOT NULL",
