@@ -7,8 +7,12 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from eventstore import ConversationStore, StoreBusy
 from tests.concurrency.schedules import SECONDS, Child, at_once, outcome, signals
@@ -21,7 +25,10 @@ MESSAGES = int(os.environ.get("EVENTSTORE_TORTURE", "1000"))
 
 
 class Process:
-    """A Python process of ours whose lines arrive in a list."""
+    """A Python process of ours whose lines arrive in a list; after the block it is gone.
+
+    It may take as long as it goes on writing lines: how fast it is depends on the machine.
+    """
 
     def __init__(self, *arguments):
         self.lines = []
@@ -34,6 +41,16 @@ class Process:
         self._reader = threading.Thread(target=self._read)
         self._reader.start()
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        """Leave nothing to those after a test that failed: no process, and no open pipe."""
+        self.kill()
+        self._process.wait(SECONDS)
+        self._reader.join(SECONDS)
+        self._process.stdout.close()
+
     def _read(self):
         for line in self._process.stdout:
             with self._more:
@@ -42,31 +59,42 @@ class Process:
 
     def wait_for_lines(self, count):
         with self._more:
-            assert self._more.wait_for(lambda: len(self.lines) >= count, SECONDS)
+            while (so_far := len(self.lines)) < count:
+                more = self._more.wait_for(partial(self._has_more_than, so_far), SECONDS)
+                assert more, f"it stopped after {so_far} lines"
+
+    def _has_more_than(self, count):
+        return len(self.lines) > count
 
     def kill(self):
         self._process.send_signal(signal.SIGKILL)
 
     def wait(self):
-        code = self._process.wait(SECONDS * 3)
-        self._reader.join(SECONDS)
-        self._process.stdout.close()
-        return code
+        """Wait until it has ended by itself or was killed; return how."""
+        while self._reader.is_alive():
+            so_far = len(self.lines)
+            self._reader.join(SECONDS)
+            ended = not self._reader.is_alive()
+            assert ended or self._has_more_than(so_far), f"it stopped after {so_far} lines"
+        return self._process.wait(SECONDS)
 
 
+@pytest.mark.timeout(300 + MESSAGES // 4)
 def test_killed_in_the_middle_nothing_acknowledged_is_lost_or_doubled(tmp_path):
     url = f"sqlite:///{tmp_path}/chat.db"
     with ConversationStore.open(url) as store:
         threads = [store.threads.create().id for _ in range(THREADS)]
     began = time.monotonic()
-    processes = [
-        Process("-m", "tests.concurrency.torture", url, f"p{number}", str(MESSAGES), *threads)
-        for number in range(PROCESSES)
-    ]
-    victim = processes[1]
-    victim.wait_for_lines(THREADS * MESSAGES // 3)
-    victim.kill()
-    codes = [process.wait() for process in processes]
+    command = ("-m", "tests.concurrency.torture", url)
+    with ExitStack() as started:
+        processes = [
+            started.enter_context(Process(*command, f"p{number}", str(MESSAGES), *threads))
+            for number in range(PROCESSES)
+        ]
+        victim = processes[1]
+        victim.wait_for_lines(THREADS * MESSAGES // 3)
+        victim.kill()
+        codes = [process.wait() for process in processes]
     took = time.monotonic() - began
     assert codes == [0, -signal.SIGKILL, 0, 0]
 

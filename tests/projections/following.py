@@ -738,10 +738,10 @@ class Killed(Basics):
         for number in range(3):
             write(store, 20)
             arguments = (self.url, f"w{number}", self.durability)
-            child = Process("-m", "tests.projections.counting", *arguments)
-            child.wait_for_lines(5 + number * 3)
-            child.kill()
-            assert child.wait() == -signal.SIGKILL
+            with Process("-m", "tests.projections.counting", *arguments) as child:
+                child.wait_for_lines(5 + number * 3)
+                child.kill()
+                assert child.wait() == -signal.SIGKILL
             assert set(times(store).values()) <= {1}
         with running(store, holder="heir", batch_events_max=7, lease_seconds=1):
             until(lambda: status_of(store).lag_events == 0)
