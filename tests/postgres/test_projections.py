@@ -146,9 +146,15 @@ class TestSync(OnPostgres, Following):
 
 
 class OfAnyLife(Shipped):
+    """One life of each kind is enough here; what they go through in others is held on SQLite."""
+
     @pytest.mark.parametrize("seed", [4])
     def test_whatever_happens_both_say_what_the_events_say(self, seed):
         super().test_whatever_happens_both_say_what_the_events_say(seed)
+
+    @pytest.mark.parametrize("seed", [3])
+    def test_whatever_is_purged_is_forgotten_and_its_forks_say_what_they_inherited(self, seed):
+        super().test_whatever_is_purged_is_forgotten_and_its_forks_say_what_they_inherited(seed)
 
 
 class TestShippedSync(OnPostgres, OfAnyLife):
