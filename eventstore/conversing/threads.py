@@ -26,8 +26,9 @@ from eventstore.core.events import Decided, Event, StreamKey
 from eventstore.errors import IdempotencyConflict
 from eventstore.projections.folding import fold_on, fold_thread
 from eventstore.projections.indexes import ContentIndex, forget_messages
+from eventstore.projections.kept_rows import write_rows
 from eventstore.projections.rebuild import bring_up_to_date
-from eventstore.projections.stored_thread import StoredThread, write_rows
+from eventstore.projections.stored_thread import StoredThread
 from eventstore.projections.tombstones import refuse_purged
 from eventstore.storage.append import taken_head
 from eventstore.storage.erasing import erase_content

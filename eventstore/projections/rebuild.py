@@ -27,7 +27,7 @@ from eventstore.projections.indexes import (
     clear_indexes,
     stored_entries,
 )
-from eventstore.projections.stored_thread import ROW_TABLES, write_rows
+from eventstore.projections.kept_rows import ROW_TABLES, write_rows
 from eventstore.projections.threads import move_heads
 from eventstore.storage.interning import find_category, find_tenant
 from eventstore.storage.requests import Log

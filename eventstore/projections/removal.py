@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from eventstore.projections.indexes import clear_indexes
-from eventstore.projections.stored_thread import ROW_TABLES
+from eventstore.projections.kept_rows import ROW_TABLES
 from eventstore.storage.ordering import Place
 from eventstore.storage.purging import purge_stream
 from eventstore.storage.transaction import Transaction

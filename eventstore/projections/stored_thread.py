@@ -1,22 +1,20 @@
 """A thread as its rows in the database say: the view that deciding reads inside a transaction.
 
-Rows are read by key when they are asked for and kept; rows that events of this transaction changed
-lie over them until :func:`write_rows` writes them, once, at the end of the batch. Every question
-that spans several rows merges the two, so the tenth command of a batch sees what the first nine
-did.
+Its rows, read and changed, are in :mod:`~eventstore.projections.kept_rows`; here are the questions.
+One that spans several rows merges what was read with what was changed, so the tenth command of a
+batch sees what the first nine did.
 
-The writer keeps views between its transactions for as long as nobody else wrote (see
-``Transaction.kept``), which is why a message at the head of a thread that is being written reads
-nothing. Of a small tree the shape is known whole (:mod:`~eventstore.projections.shape`), so that
-selecting a branch there reads nothing either.
+The writer keeps views between its transactions for as long as nobody else wrote, which is why a
+message at the head of a thread that is being written reads nothing. Of a small tree the shape is
+known whole (:mod:`~eventstore.projections.shape`), so that selecting a branch there reads nothing
+either.
 
 A fork asks its source for what it inherits, one hop further, as of the version it was forked at.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final, TypeVar
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from msgspec.structs import replace
 
@@ -43,122 +41,36 @@ from eventstore.core import ids
 from eventstore.core.events import Event, StreamKey, Trace
 from eventstore.errors import BrokenChain
 from eventstore.projections.inherited import Inherited
-from eventstore.projections.marks import COPIES, LABELS, TOUCHES
-from eventstore.projections.messages import MESSAGES, WAITS
-from eventstore.projections.row_table import RowTable
-from eventstore.projections.runs import OPEN_RUNS, RUNS, STEPS
+from eventstore.projections.kept_rows import KeptRows
+from eventstore.projections.messages import WAITS
+from eventstore.projections.runs import OPEN_RUNS
 from eventstore.projections.shape import SEGMENTS_MAX, Shape, read_shape
-from eventstore.projections.stretches import read_ending, read_everything, read_stretch
-from eventstore.projections.threads import THREADS
-from eventstore.projections.tree_tables import BRANCH_POINTS, SEGMENTS
+from eventstore.projections.stretches import read_everything, read_stretch
 from eventstore.storage import read
-from eventstore.storage.interning import find_tenant
-from eventstore.storage.requests import Log
-from eventstore.storage.transaction import Transaction
 
-__all__ = ["ROW_TABLES", "StoredThread", "write_rows"]
-
-ROW_TABLES: Final[Mapping[type[Any], tuple[RowTable[Any], Callable[[Any], Any]]]] = {
-    ThreadRow: (THREADS, lambda _: None),
-    MessageRow: (MESSAGES, lambda row: row.message_id),
-    SegmentRow: (SEGMENTS, lambda row: (row.hop, row.segment)),
-    BranchPointRow: (BRANCH_POINTS, lambda row: row.place),
-    RunRow: (RUNS, lambda row: row.run_id),
-    StepRow: (STEPS, lambda row: row.step_id),
-    LabelRow: (LABELS, lambda row: row.message_id),
-    TouchRow: (TOUCHES, lambda row: row),
-    CopyRow: (COPIES, lambda row: row),
-}
-"""By kind of row: its table, and what identifies it within its thread."""
-
-R = TypeVar("R")
-
-_KEPT_MESSAGES: Final = 64
-"""Rows of messages above which a kept view starts afresh."""
+__all__ = ["StoredThread"]
 
 
-class StoredThread:
-    """One thread's rows, by key; keeps the protocol ``ThreadView``."""
-
-    def __init__(
-        self,
-        tx: Transaction,
-        log: Log,
-        tenant_name: str,
-        thread_id: bytes,
-        *,
-        as_of: int | None = None,
-        begun: bool = True,
-    ) -> None:
-        """Look at a thread; with ``as_of``, as a fork made at that version sees it.
-
-        ``begun`` False: it has no event yet, so there is no row of it to be read.
-        """
-        self._tx = tx
-        self._log = log
-        self.tenant_name: Final = tenant_name
-        self._tenant = find_tenant(tx, tenant_name)
-        self._as_of = as_of
-        self.thread_id = thread_id
-        self._changed: dict[tuple[type[Any], Any], Any] = {}
-        self._stored: ThreadRow | None = None
-        self._erased: frozenset[int] = frozenset()
-        """Versions whose content goes when what was changed here is written."""
-        self._segments = 0
-        """How many segments the table holds, counted up to one more than are read at once."""
-        self._shape: Shape | None = None
-        self._forget()
-        if not begun:
-            self._known[ThreadRow][None] = None
-            self._shape = Shape()
-
-    def _forget(self) -> None:
-        """Know nothing of what the database holds, only what was changed here."""
-        self._shape = None
-        self._forget_rows()
+class StoredThread(KeptRows):
+    """What is asked of one thread's rows; keeps the protocol ``ThreadView``."""
 
     def _forget_rows(self) -> None:
-        """Know nothing but the shape of the tree, which does not grow with each message."""
-        self._known: dict[type[Any], dict[Any, Any]] = {kind: {} for kind in ROW_TABLES}
-        self._placed: dict[Place, MessageRow | None] = {}
-        self._events: dict[int, Event] = {}
         self._source: StoredThread | None = None
         self._parent: StoredThread | None = None
         self._inherited: Inherited | None = None
         self._copies: dict[bytes, list[Told]] = {}
-        for (kind, key), row in self._changed.items():
-            self._keep(kind, key, row)
+        super()._forget_rows()
 
-    def _keep(self, kind: type[Any], key: object, row: Any) -> None:  # noqa: ANN401 (a row)
-        self._known[kind][key] = row
-        if self._shape is not None:
-            self._shape.keep(row)
-        if kind is MessageRow and row.place is not None:
-            self._placed[row.place] = row
+    def take_changed(self) -> list[tuple[int, bytes, Row]]:
+        changed = bool(self._changed)  # also if no row has to be written of it
+        rows = super().take_changed()
+        if changed:
+            self._copies.clear()
+            if self._source is not None:
+                self._forget()
+        return rows
 
     # -- rows by key ---------------------------------------------------------------------------
-
-    @property
-    def thread(self) -> ThreadRow | None:
-        known = self._known[ThreadRow]
-        try:
-            return known[None]  # type: ignore[no-any-return]
-        except KeyError:
-            self._look_at_end()
-            return known[None]  # type: ignore[no-any-return]
-
-    def _look_at_end(self) -> None:
-        """Read the thread's row, and with it the head: whoever reads the one asks for the other."""
-        tenant = self._tenant
-        found = None if tenant is None else read_ending(self._tx, tenant, self.thread_id)
-        self._stored = self._known[ThreadRow][None] = None if found is None else found.thread
-        self._segments = 0 if found is None else found.segments
-        if found is None or found.head is None or self._as_of is not None:
-            return  # the head of a source is not the one that a fork saw
-        if found.head.message_id not in self._known[MessageRow]:
-            self._keep(MessageRow, found.head.message_id, found.head)
-        if found.segment is not None:
-            self._known[SegmentRow].setdefault((0, found.segment.segment), found.segment)
 
     def message(self, message_id: bytes) -> MessageRow | None:
         row: MessageRow | None = self._row(MessageRow, message_id, "message = ?", message_id)
@@ -184,15 +96,6 @@ class StoredThread:
     def step(self, step_id: bytes) -> StepRow | None:
         row: StepRow | None = self._row(StepRow, step_id, "step = ?", step_id)
         return row
-
-    def _row(self, kind: type[Any], key: object, where: str, *parameters: object) -> Any:  # noqa: ANN401
-        """Return a row that is known, or read it now."""
-        known = self._known[kind]
-        try:
-            return known[key]
-        except KeyError:
-            row = known[key] = self._find_one(kind, where, parameters)
-            return row
 
     # -- places --------------------------------------------------------------------------------
 
@@ -436,89 +339,6 @@ class StoredThread:
         """Rows of other threads were read, which may have been purged since."""
         return self._source is not None
 
-    # -- reading and changing ------------------------------------------------------------------
-
-    def _find(self, kind: type[Any], where: str, parameters: Sequence[Any]) -> list[Any]:
-        if self._tenant is None:
-            return []
-        table = ROW_TABLES[kind][0]
-        return table.find(self._tx, self._tenant, self.thread_id, where, parameters)
-
-    def _find_one(self, kind: type[Any], where: str, parameters: Sequence[Any]) -> Any:  # noqa: ANN401
-        if self._tenant is None:
-            return None
-        table = ROW_TABLES[kind][0]
-        return table.get(self._tx, self._tenant, self.thread_id, where, parameters)
-
-    def _changed_of(self, kind: type[R]) -> list[R]:
-        return [row for (changed, _), row in self._changed.items() if changed is kind]
-
-    def _changed_in(self, hop: int, segment: int) -> list[MessageRow]:
-        rows = self._changed_of(MessageRow)
-        return [row for row in rows if row.place is not None and row.place[:2] == (hop, segment)]
-
-    def put(self, event: Event, rows: Iterable[Row]) -> None:
-        """Lay the rows that an event changed over what was read."""
-        self._events[event.version] = event
-        if event.type == "ContentErased":
-            self._erased |= {*event.data.versions}
-        for row in rows:
-            kind = type(row)
-            key = ROW_TABLES[kind][1](row)
-            if isinstance(row, MessageRow) and row.version == event.version:
-                self._expect_nothing_below(row)
-            if kind is SegmentRow and (kind, key) not in self._changed:
-                self._segments += 1
-            self._changed[kind, key] = row
-            self._keep(kind, key, row)
-
-    def _expect_nothing_below(self, row: MessageRow) -> None:
-        """Know, without looking, that nothing follows a message that was added just now."""
-        place = row.place
-        if place is not None and place.hop == 0:  # inherited rows bear the source's versions
-            self._placed[Place(place.hop, place.segment, place.depth + 1)] = None
-            self._known[BranchPointRow].setdefault(place, None)
-
-    def mark(self) -> Any:  # noqa: ANN401 (opaque)
-        """Remember what was changed so far."""
-        return dict(self._changed), dict(self._events), self._erased
-
-    def back_to(self, mark: Any) -> None:  # noqa: ANN401
-        """Forget what was changed since a mark."""
-        changed, events, self._erased = mark
-        self._changed = dict(changed)
-        self._forget()
-        self._events = dict(events)  # those of this batch are not in the log yet
-
-    def take_changed(self) -> list[tuple[int, bytes, Row]]:
-        """Return every row that differs from the database, with tenant and thread, to be written.
-
-        From then on they count as read: a view that is kept for the next transaction starts with
-        the rows at the head of the thread, or with the shape of its tree alone once it has grown.
-        """
-        changed, self._changed = self._changed, {}
-        if not changed:
-            return []
-        thread = changed.get((ThreadRow, None))
-        if thread is not None:
-            if self._stored is not None and _only_head_moved(self._stored, thread):
-                del changed[ThreadRow, None]  # it is written with the stream's head
-            self._stored = thread
-        self._tenant = find_tenant(self._tx, self.tenant_name)
-        assert self._tenant is not None  # noqa: S101 (the event that changed a row interned it)
-        rows = [(self._tenant, self.thread_id, row) for row in changed.values()]
-        if self._source is not None:
-            self._forget()
-        elif len(self._known[MessageRow]) > _KEPT_MESSAGES:
-            self._forget_rows()
-        shape = self._shape
-        if shape is not None and len(shape.segments) > 2 * SEGMENTS_MAX:
-            self._shape, self._segments = None, len(shape.segments)
-        self._events.clear()
-        self._copies.clear()
-        self._erased = frozenset()
-        return rows
-
     # -- reading many at once: only for views that change nothing ------------------------------
 
     def stretch(
@@ -608,18 +428,3 @@ class StoredThread:
     def known_messages(self) -> Iterable[bytes]:
         """Return the ids of messages whose rows were read."""
         return self._known[MessageRow].keys()
-
-
-def write_rows(tx: Transaction, rows: Iterable[tuple[int, bytes, Row]]) -> None:
-    """Write rows of many threads, one statement a table."""
-    by_kind: dict[type[Any], list[tuple[int, bytes, Any]]] = {}
-    for entry in rows:
-        by_kind.setdefault(type(entry[2]), []).append(entry)
-    for kind, entries in by_kind.items():
-        ROW_TABLES[kind][0].write(tx, entries)
-
-
-def _only_head_moved(before: ThreadRow, after: ThreadRow) -> bool:
-    """Tell whether a thread's row changed as it does with every message, and in nothing else."""
-    moved = {"version": after.version, "updated_at_us": after.updated_at_us, "head": after.head}
-    return replace(before, **moved) == after
