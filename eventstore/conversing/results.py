@@ -62,15 +62,18 @@ def branch_value(view: ThreadHistory, row: MessageRow, label: str | None) -> Bra
 
 def _selected(view: ThreadHistory, _: object, __: object) -> Branch:
     assert view.thread is not None  # noqa: S101 (decided)
-    row = view.message(view.thread.head or b"")
-    assert row is not None  # noqa: S101 (selected)
-    return branch_value(view, row, view.label_of(row.message_id))
+    return _branch(view, view.thread.head or b"")
 
 
 def _labelled(view: ThreadHistory, command: c.LabelBranch, _: object) -> Branch:
-    row = view.message(command.target)
+    return _branch(view, command.target)
+
+
+def _branch(view: ThreadHistory, message_id: bytes) -> Branch:
+    """Return a branch with the label it has, which is not what a repeat says once it was erased."""
+    row = view.message(message_id)
     assert row is not None  # noqa: S101 (decided)
-    return branch_value(view, row, command.label)
+    return branch_value(view, row, view.label_of(message_id))
 
 
 def _run(view: ThreadHistory, command: Any, events: Sequence[Event]) -> Run:  # noqa: ANN401

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from eventstore.audit import Erasure
 from eventstore.conversation.tombstone import Tombstone
-from eventstore.conversation.values import Message, Run, ThreadState
+from eventstore.conversation.values import Branch, Message, Run, ThreadState
 from eventstore.errors import ConversationStoreError
 from eventstore.testing.comparison import Comparison
 from eventstore.testing.oracle import OracleThread, Refusal, code_of
@@ -86,11 +86,11 @@ def _without(value: Any, thread_id: str, gone: Gone) -> Any:  # noqa: ANN401 (wh
     erased = gone.messages.get(thread_id, frozenset())
     if isinstance(value, Message):
         return value.model_copy(update=_WORDLESS) if value.id in erased else value
-    if isinstance(value, Run):
-        error = value.error
-        if value.id not in gone.runs or error is None:
-            return value
-        return value.model_copy(update={"error": error.model_copy(update={"message": None})})
+    if isinstance(value, Branch):
+        return value.model_copy(update={"label": None}) if value.leaf_id in erased else value
+    if isinstance(value, Run) and value.id in gone.runs and value.error is not None:
+        error = value.error.model_copy(update={"message": None})
+        return value.model_copy(update={"error": error})
     if isinstance(value, (list, tuple)):
         return type(value)(_without(one, thread_id, gone) for one in value)
     if isinstance(value, ThreadState):

@@ -274,6 +274,18 @@ class ErasureSuite:
                 act()
         assert store.threads.get(thread.id).version == version
 
+    def test_a_repeated_key_returns_a_branch_without_its_erased_label(self, store: Any) -> None:  # noqa: ANN401
+        thread = store.threads.create()
+        told = _say(store, thread.id, "a")
+        named = store.branches.label(thread.id, told.id, WORD, idempotency_key="k")
+        chosen = store.branches.select(thread.id, told.id, idempotency_key="l")
+        assert (named.label, chosen.label) == (WORD, WORD)
+        store.audit.erase(thread.id, told.id)
+        again = store.branches.label(thread.id, told.id, WORD, idempotency_key="k")
+        assert again == named.model_copy(update={"label": None})
+        again = store.branches.select(thread.id, told.id, idempotency_key="l")
+        assert again == chosen.model_copy(update={"label": None})
+
     def test_erased_tool_output_leaves_no_digest_of_who_handed_it_in(self, store: Any) -> None:  # noqa: ANN401
         thread = store.threads.create()
         _say(store, thread.id, "what time is it?")
