@@ -23,7 +23,12 @@ class Raced(StoreBusy):
     """Another transaction did the same at the same moment; tried again, this one will see it."""
 
 
-_KINDS: Final = {"psycopg": ["Error"], "asyncpg": ["PostgresError", "InterfaceError"]}
+_KINDS: Final = {
+    "psycopg": ["Error"],
+    # The last is what a statement meets that is sent after the server said that it goes down and
+    # before the socket is closed: "cannot switch to state 15; another operation is in progress".
+    "asyncpg": ["PostgresError", "InterfaceError", "InternalClientError"],
+}
 
 
 def _driver_errors() -> tuple[type[BaseException], ...]:

@@ -4,6 +4,7 @@ import logging
 import threading
 from functools import partial
 
+import asyncpg
 import psycopg
 import pytest
 from sqlalchemy import create_engine
@@ -305,6 +306,33 @@ def test_nothing_is_lost_or_doubled_when_the_server_is_killed_and_comes_back(way
             slow.until(20)
             assert follower.names == [str(n) for n in range(20)]
             assert slow.names == follower.names
+
+
+def test_a_server_that_goes_down_between_two_statements_of_asyncpg_is_waited_for(
+    newest, place, caplog, monkeypatch
+):
+    """It said so and has not hung up yet: what asyncpg then raises is no error of the database."""
+    caplog.set_level(logging.WARNING, "eventstore.subscriptions")
+    said = asyncpg.Connection.execute
+    goes_down = threading.Event()
+
+    async def execute(self, query, *args, **options):
+        if goes_down.is_set() and query.startswith("BEGIN ISOLATION LEVEL REPEATABLE READ"):
+            raise asyncpg.InternalClientError("cannot switch to state 15")
+        return await said(self, query, *args, **options)
+
+    monkeypatch.setattr(asyncpg.Connection, "execute", execute)
+    url = newest.url(driver="asyncpg", database=place)
+    with opened(AsyncConversationStore, url, **AS_IS) as store:
+        follower = store.follow(poll_seconds=0.05)
+        store.append(1, "a")
+        follower.until(1)
+        goes_down.set()
+        until(lambda: "a subscription waits for the database" in caplog.text)
+        goes_down.clear()
+        store.append(1, "b")
+        follower.until(2)
+        assert follower.names == ["a", "b"]
 
 
 def with_patience(store, number):
