@@ -4,7 +4,7 @@ import logging
 import threading
 from functools import partial
 
-import asyncpg
+import asyncpg  # type: ignore[import-untyped]
 import psycopg
 import pytest
 from sqlalchemy import create_engine
