@@ -159,7 +159,7 @@ def read(
         rest = None if left is None else left - len(found)
         done = len(found) < size or rest == 0
         step = -1 if backwards else 0
-        following = None if done else (found[-1][1][3] + step, rest)
+        following = None if done else (log_reading.version_of(found[-1][1]) + step, rest)
         return recorded_each(scope.log, found), following
 
     return Walk((2**62 if backwards else after, limit), page)
@@ -197,7 +197,7 @@ def read_all(
         found = log_reading.recorded_in_all(tx, only, after=edge, limit=size)
         rest = None if left is None else left - len(found)
         done = len(found) < size or rest == 0
-        following = None if done else (Position(*found[-1][1][:3]), rest)
+        following = None if done else (log_reading.position_of(found[-1][1]), rest)
         return recorded_each(scope.log, found), following
 
     return Walk((start, limit), page)

@@ -10,6 +10,9 @@ known whole (:mod:`~eventstore.projections.shape`), so that selecting a branch t
 either.
 
 A fork asks its source for what it inherits, one hop further, as of the version it was forked at.
+
+Long because the protocol is: one class answers every question of ``ThreadView`` and its extensions,
+and each answer looks at the same rows.
 """
 
 from __future__ import annotations
@@ -56,7 +59,6 @@ class StoredThread(KeptRows):
 
     def _forget_rows(self) -> None:
         self._source: StoredThread | None = None
-        self._parent: StoredThread | None = None
         self._inherited: Inherited | None = None
         self._copies: dict[bytes, list[Told]] = {}
         super()._forget_rows()
@@ -281,9 +283,9 @@ class StoredThread(KeptRows):
         thread = self.thread
         if thread is None or thread.fork is None or thread.copied:
             return None
-        if self._source is None:
+        if self._inherited is None:
             fork = thread.fork
-            self._source = self._parent or self._view_of(fork.thread_id, fork.version)
+            self._source = self._source or self._view_of(fork.thread_id, fork.version)
             self._inherited = Inherited(self._source, fork)
         return self._source
 
@@ -292,13 +294,13 @@ class StoredThread(KeptRows):
 
     def will_inherit(self, source: StoredThread) -> None:
         """Know the view of the source of a fork that is about to begin here."""
-        self._parent = source
+        self._source = source
 
     def as_it_stands(self) -> StoredThread:
         """Return a view of this thread as of now that has read what this one has.
 
         One of its own: a fork sees the thread like this even if the same transaction goes on to
-        change it.
+        change it. Only events, which do not change, are shared: the next fork need not read them.
         """
         row = self.thread
         assert row is not None  # noqa: S101 (asked by the caller)

@@ -34,12 +34,14 @@ __all__ = [
     "head_of",
     "head_version",
     "iterate_stream",
+    "position_of",
     "read_all",
     "read_stream",
     "recorded_in_all",
     "recorded_in_stream",
     "traces",
     "version_at_time",
+    "version_of",
 ]
 
 
@@ -144,6 +146,16 @@ def recorded_in_stream(
     return [(stream, row) for row in _page(tx, stream, sql, (after, until, limit))]
 
 
+def position_of(columns: Sequence[Any]) -> Position:
+    """Return where an event stands, of ``RECORDED_COLUMNS`` or all."""
+    return Position._make(columns[:3])
+
+
+def version_of(columns: Sequence[Any]) -> int:
+    """Return the version of an event, of ``RECORDED_COLUMNS`` or all."""
+    return columns[_VERSION]  # type: ignore[no-any-return]
+
+
 def _page(
     tx: Transaction, stream: StreamKey, sql: str, bounds: tuple[int, int, int]
 ) -> Sequence[Any]:
@@ -160,7 +172,7 @@ def _rows(
 
 def stored_event(stream: StreamKey, columns: Sequence[Any]) -> StoredEvent:
     """Return the event of a row that begins with the log's columns."""
-    return StoredEvent(Position._make(columns[:3]), stream, *columns[3:15])
+    return StoredEvent(position_of(columns), stream, *columns[3:15])
 
 
 def iterate_stream(
