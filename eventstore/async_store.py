@@ -1,4 +1,4 @@
-"""The async face: ``AsyncAsyncConversationStore``.
+"""The async face: ``AsyncConversationStore``.
 
 Every method is an operation of ``eventstore.operations``, awaited; the sync face has the same
 names. A store on a URL may be used from several event loops, one on an ``AsyncEngine`` from the

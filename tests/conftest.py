@@ -5,6 +5,7 @@ before any test module is imported, because ``@given`` takes the settings that s
 that wants others says so on its tests, and leaves these alone.
 """
 
+import gc
 import os
 import tempfile
 from pathlib import Path
@@ -42,3 +43,9 @@ def has_room(folder):
         return False
     found = os.statvfs(folder)
     return found.f_bavail * found.f_frsize >= ROOM_BYTES and not found.f_flag & os.ST_NOEXEC
+
+
+def pytest_collection_finish():
+    """Spare the collector what all tests share: it would walk through all of it each time."""
+    gc.collect()
+    gc.freeze()

@@ -6,7 +6,7 @@ from eventstore.testing.machine import ConversationMachine
 from tests.laws.examples import LONG
 from tests.laws.wandering import walk
 
-SEEDS = range(3000 if LONG else 40)
+SEEDS = range(3000 if LONG else 25)
 
 
 @pytest.mark.parametrize("seed", SEEDS)

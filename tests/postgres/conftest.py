@@ -10,6 +10,7 @@ import functools
 import os
 from contextlib import ExitStack
 
+import psycopg
 import pytest
 
 from eventstore.testing.postgres_server import (
@@ -18,6 +19,7 @@ from eventstore.testing.postgres_server import (
     PostgresServer,
     available_majors,
 )
+from tests.postgres.bad_days import WAYS
 from tests.postgres.databases import Databases
 
 MAJORS_LEAST = 2
@@ -123,6 +125,25 @@ def migrated(server, databases):
     """The name of a database that has the tables of a store and nothing in them."""
     with databases(server).one() as name:
         yield name
+
+
+@pytest.fixture
+def url(server, migrated):
+    """Of that database, with psycopg."""
+    return server.url(database=migrated)
+
+
+@pytest.fixture
+def admin(server, migrated):
+    """A connection to it beside the store's."""
+    with psycopg.connect(server.dsn(database=migrated), autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture(params=WAYS)
+def way(request):
+    """Each driver and face."""
+    return request.param
 
 
 @pytest.fixture

@@ -1,7 +1,9 @@
-"""What goes wrong on a server: each with a clear error, and nothing lost."""
+"""What goes wrong on a server: each with a clear error, and nothing lost.
+
+It is told by codes that all versions share, so the newest is enough.
+"""
 
 import asyncio
-import subprocess
 import threading
 from contextlib import contextmanager, suppress
 
@@ -18,165 +20,15 @@ from eventstore import (
     StoreUnavailable,
 )
 from eventstore.projections.catch_up import projection
-from eventstore.testing.conformance import blocking
-from eventstore.testing.postgres_binaries import find_binaries
-from eventstore.testing.postgres_process import PASSWORD_USER
 from eventstore.testing.postgres_server import PostgresServer
+from tests.postgres.bad_days import open_at, say, texts, unavailable
 from tests.postgres.proxy import Proxy
 
+pytestmark = pytest.mark.newest_postgres
+
 SECONDS = 30
-TRANSACTIONS_AHEAD = 2_000
 COMMIT = b"COMMIT\0"
 """As it is sent: READ COMMITTED, which every transaction begins with, is another thing."""
-WAYS = ["psycopg", "psycopg async", "asyncpg"]
-
-
-def open_at(url, way, **options):
-    """Open a store on a URL of psycopg, with a driver and a face."""
-    options = {"durability": "as_is", "busy_timeout_seconds": 5.0, **options}
-    driver, _, face = way.partition(" ")
-    url = make_url(url).set(drivername=f"postgresql+{driver}")
-    if driver == "psycopg" and not face:
-        return ConversationStore.open(url, **options)
-    return blocking(lambda: AsyncConversationStore.open(url, **options))
-
-
-@pytest.fixture(params=WAYS)
-def way(request):
-    return request.param
-
-
-@pytest.fixture
-def url(server, migrated):
-    return server.url(database=migrated)
-
-
-@pytest.fixture
-def admin(server, migrated):
-    with psycopg.connect(server.dsn(database=migrated), autocommit=True) as connection:
-        yield connection
-
-
-def unavailable(caught, reason):
-    assert caught.value.reason == reason, caught.value
-    assert "sesame" not in repr(caught.value) + str(caught.value)
-
-
-def texts(store, thread_id):
-    return [message.text for message in store.messages.list(thread_id, limit=None)]
-
-
-def say(store, thread_id, text, **options):
-    return store.messages.create(thread_id, role="user", content=text, **options)
-
-
-# -- opening ---------------------------------------------------------------------------------------
-
-
-def test_a_wrong_password(server, migrated, way):
-    url = server.url(database=migrated, user=PASSWORD_USER, password="open-sesame")
-    with pytest.raises(StoreUnavailable) as caught, open_at(url, way):
-        pass
-    unavailable(caught, "password")
-
-
-def test_no_such_database(server, way):
-    with (
-        pytest.raises(StoreUnavailable) as caught,
-        open_at(server.url(database="nowhere"), way),
-    ):
-        pass
-    unavailable(caught, "no_such_database")
-
-
-def test_nobody_answers(url, way):
-    with Proxy(0) as proxy:
-        port = proxy.port
-    nobody = make_url(url).set(port=port)
-    with pytest.raises(StoreUnavailable) as caught, open_at(nobody, way):
-        pass
-    unavailable(caught, "connection_lost")
-
-
-@contextmanager
-def a_stranger_in(server, database):
-    """The URL of a user who may connect and nothing else."""
-    name = f"stranger_{database}"
-    role = sql.Identifier(name)
-    with psycopg.connect(server.dsn(database=database), autocommit=True) as admin:
-        admin.execute(sql.SQL("CREATE ROLE {} LOGIN").format(role))
-        admin.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
-        yield server.url(database=database, user=name)
-        admin.execute(sql.SQL("DROP OWNED BY {}").format(role))
-        admin.execute(sql.SQL("DROP ROLE {}").format(role))
-
-
-@pytest.fixture
-def stranger(server, migrated):
-    with a_stranger_in(server, migrated) as url:
-        yield url
-
-
-def test_no_permission_to_make_tables(server, database, way):
-    with (
-        a_stranger_in(server, database) as stranger,
-        pytest.raises(StoreUnavailable) as caught,
-        open_at(stranger, way),
-    ):
-        pass
-    unavailable(caught, "no_permission")
-
-
-def test_no_permission_to_write(url, stranger, admin, way):
-    with open_at(url, way):
-        pass
-    who = sql.Identifier(str(make_url(stranger).username))
-    admin.execute(sql.SQL("GRANT SELECT ON ALL TABLES IN SCHEMA public TO {}").format(who))
-    with open_at(stranger, way, migrate="check") as store:
-        with pytest.raises(StoreUnavailable) as caught:
-            store.threads.create()
-        unavailable(caught, "no_permission")
-        assert list(store.threads.list()) == []
-
-
-def test_a_user_who_may_not_see_others_is_told_what_can_be_seen(url, stranger, admin, way):
-    with open_at(url, way):
-        pass
-    who = sql.Identifier(str(make_url(stranger).username))
-    admin.execute(sql.SQL("GRANT SELECT ON ALL TABLES IN SCHEMA public TO {}").format(who))
-    with (
-        psycopg.connect(make_url(url).set(drivername="postgresql").render_as_string()) as other,
-        open_at(stranger, way, migrate="check") as store,
-    ):
-        other.execute("SELECT pg_current_xact_id()")
-        held = store.health().held_back_by
-        assert held is not None
-        assert (held.pid, held.since) == (other.info.backend_pid, None)
-
-
-def test_the_server_allows_no_more_connections(way):
-    with PostgresServer(durable=False, max_connections=8) as server:
-        held = [psycopg.connect(server.dsn()) for _ in range(8)]
-        with pytest.raises(StoreBusy, match="no more connections"), open_at(server.url(), way):
-            pass
-        for connection in held:
-            connection.close()
-        with open_at(server.url(), way) as store:
-            store.threads.create()
-
-
-@pytest.mark.parametrize("setting", ["fsync", "synchronous_commit"])
-def test_a_server_that_acknowledges_too_early_is_refused(setting, way):
-    settings = {"fsync": "on", setting: "off"}
-    with PostgresServer(settings=settings) as server:
-        with (
-            pytest.raises(StoreUnavailable, match=f"{setting} is off") as caught,
-            open_at(server.url(), way, durability="full"),
-        ):
-            pass
-        unavailable(caught, "unsafe_settings")
-        with open_at(server.url(), way, durability="as_is"):
-            pass
 
 
 # -- writing ---------------------------------------------------------------------------------------
@@ -382,6 +234,21 @@ def test_an_application_that_serializes_is_told_when_it_cannot(url):
     engine.dispose()
 
 
+def test_a_thread_is_not_rebuilt_while_somebody_appends_to_it(url, way):
+    """Between reading its events and dropping its rows nobody may add to it."""
+    with open_at(url, way, busy_timeout_seconds=0.2) as store:
+        thread = store.threads.create()
+        say(store, thread.id, "before")
+        with psycopg.connect(
+            make_url(url).set(drivername="postgresql").render_as_string()
+        ) as other:
+            other.execute("SELECT version FROM streams FOR UPDATE")
+            with pytest.raises(StoreBusy):
+                store.projections.rebuild()
+        assert store.projections.rebuild().threads == 1
+        assert store.projections.compare().findings == ()
+
+
 # -- a server that goes ----------------------------------------------------------------------------
 
 
@@ -497,59 +364,3 @@ def test_a_server_that_only_reads_says_so(admin, migrated, url, way):
             store.threads.create()
         unavailable(caught, "read_only")
         assert list(store.threads.list()) == []
-
-
-# -- a dump ----------------------------------------------------------------------------------------
-
-
-def dump_and_restore(old, new):
-    """Do what pg_dump and psql do: the schema, then the rows, then where sequences are."""
-    binaries = next(found for found in find_binaries() if found.major == new.major)
-    dumped = subprocess.run(
-        [binaries.folder / "pg_dump", "--no-owner", old], check=True, capture_output=True
-    )
-    subprocess.run(
-        [binaries.folder / "psql", "--quiet", "-v", "ON_ERROR_STOP=1", new.dsn()],
-        input=dumped.stdout,
-        check=True,
-        capture_output=True,
-    )
-
-
-def test_a_database_restored_from_a_dump_goes_on_in_order(server, migrated, url, way):
-    """A new server counts transactions from the start: what is written now still comes later."""
-    with psycopg.connect(server.dsn(database=migrated), autocommit=True) as connection:
-        for _ in range(TRANSACTIONS_AHEAD):
-            connection.execute("SELECT pg_current_xact_id()")
-    with open_at(url, way) as store:
-        thread = store.threads.create()
-        say(store, thread.id, "before")
-        seen = list(store.events.read_all())
-    with PostgresServer(major=server.major, durable=False) as new:
-        dump_and_restore(server.dsn(database=migrated), new)
-        with open_at(new.url(), way) as store:
-            say(store, thread.id, "after")
-            events = list(store.events.read_all())
-            assert [event.version for event in events] == [1, 2, 3]
-            assert events[:2] == seen
-            [later] = store.events.read_all(after=seen[-1].position)
-            assert later.version == 3
-            assert later.position.epoch == seen[-1].position.epoch + 1
-            assert later.position.transaction < seen[-1].position.transaction
-            assert texts(store, thread.id) == ["before", "after"]
-            assert store.projections.compare().findings == ()
-
-
-def test_a_thread_is_not_rebuilt_while_somebody_appends_to_it(url, way):
-    """Between reading its events and dropping its rows nobody may add to it."""
-    with open_at(url, way, busy_timeout_seconds=0.2) as store:
-        thread = store.threads.create()
-        say(store, thread.id, "before")
-        with psycopg.connect(
-            make_url(url).set(drivername="postgresql").render_as_string()
-        ) as other:
-            other.execute("SELECT version FROM streams FOR UPDATE")
-            with pytest.raises(StoreBusy):
-                store.projections.rebuild()
-        assert store.projections.rebuild().threads == 1
-        assert store.projections.compare().findings == ()

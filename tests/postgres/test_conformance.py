@@ -45,6 +45,7 @@ class TestAsyncWithPsycopg(OnPostgres):
         return blocking(partial(AsyncConversationStore.open, self.url, **AS_IS))
 
 
+@pytest.mark.newest_postgres
 class TestAsyncWithAsyncpg(OnPostgres):
     driver = "asyncpg"
 

@@ -14,17 +14,6 @@ SECONDS = 30
 WORD = "blackbird"
 
 
-@pytest.fixture
-def url(server, migrated):
-    return server.url(database=migrated)
-
-
-@pytest.fixture
-def admin(server, migrated):
-    with psycopg.connect(server.dsn(database=migrated), autocommit=True) as connection:
-        yield connection
-
-
 def said(store, thread, text=WORD):
     return store.messages.create(thread, role="user", content=text)
 

@@ -7,7 +7,6 @@ import asyncio
 import random
 import threading
 
-import psycopg
 import pytest
 from sqlalchemy import create_engine
 
@@ -25,11 +24,6 @@ SECONDS = 30
 
 
 @pytest.fixture
-def url(server, migrated):
-    return server.url(database=migrated)
-
-
-@pytest.fixture
 def store(url):
     with ConversationStore.open(url, durability="as_is") as opened:
         yield opened
@@ -40,12 +34,6 @@ def engine(url):
     made = create_engine(url, connect_args={"application_name": "an application"})
     yield made
     made.dispose()
-
-
-@pytest.fixture
-def admin(server, migrated):
-    with psycopg.connect(server.dsn(database=migrated), autocommit=True) as connection:
-        yield connection
 
 
 def say(store, thread_id, text, **options):

@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
-import psycopg
 import pytest
 from psycopg import sql
 from sqlalchemy import create_engine
@@ -44,11 +43,6 @@ class TestAsyncWithAsyncpg(OnPostgres):
 
 
 @pytest.fixture
-def url(server, migrated):
-    return server.url(database=migrated)
-
-
-@pytest.fixture
 def store(url):
     with ConversationStore.open(url, durability="as_is") as opened:
         yield opened
@@ -60,12 +54,6 @@ def engine(url):
     made = create_engine(url)
     yield made
     made.dispose()
-
-
-@pytest.fixture
-def admin(server, migrated):
-    with psycopg.connect(server.dsn(database=migrated), autocommit=True) as connection:
-        yield connection
 
 
 def until_somebody_waits(admin, thread):

@@ -1,7 +1,5 @@
 """The schema on PostgreSQL: what the migrations make, what the code believes, what is kept."""
 
-import subprocess
-import sys
 from contextlib import contextmanager
 
 import psycopg
@@ -12,6 +10,7 @@ from sqlalchemy import create_engine, inspect, text
 
 from eventstore import ConversationStore, SchemaTooNew, StoreUnavailable
 from eventstore.storage.tables import TABLES, metadata_for
+from tests.concurrency.schedules import Child, signals
 
 PROCESSES = 10
 OF_THREADS = {
@@ -155,33 +154,23 @@ def test_a_stream_that_is_being_purged_may_go_its_blobs_last(lived):
 
 # -- migrating -------------------------------------------------------------------------------------
 
-OPEN = """
-import sys
-from eventstore import ConversationStore
-print("ready", flush=True)
-sys.stdin.readline()
-with ConversationStore.open(sys.argv[1], durability="as_is") as store:
-    store.threads.create()
-"""
-
 
 @pytest.mark.newest_postgres
 def test_ten_processes_that_start_at_once_migrate_once(url):
-    started = [
-        subprocess.Popen(
-            [sys.executable, "-c", OPEN, url],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for _ in range(PROCESSES)
-    ]
-    for process in started:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-    ended = [process.communicate("go\n", timeout=60) for process in started]
-    assert [error for _, error in ended] == [""] * PROCESSES
+    with signals(2) as (ready, go):
+
+        def act():
+            ready.give()
+            go.wait()
+            with opened(url) as store:
+                store.threads.create()
+
+        children = [Child(act) for _ in range(PROCESSES)]
+        for _ in children:
+            ready.wait()
+        for _ in children:
+            go.give()
+        assert [child.wait() for child in children] == [0] * PROCESSES
     with opened(url) as store:
         assert len(list(store.threads.list(limit=None))) == PROCESSES
 

@@ -100,12 +100,13 @@ def long_schedule(appends: int, *, seed: int = 0, server_kills: int = 0) -> Sche
     """Tens of thousands of appends or a million: everything happens, and nothing takes too long.
 
     Most are requests that share commits. A transaction of the application's takes ten times as
-    long, so there is a smaller share of them than in a short schedule, and still thousands.
+    long, and so does a request for a stream that the other process holds: there are fewer of them
+    than in a short schedule, and still thousands.
     """
     return Schedule(
         appends=appends,
         seed=seed,
-        streams=max(50, min(400, appends // 2_500)),
+        streams=max(50, min(400, appends // 100)),
         processes=2,
         threads=24,
         kills=2 if appends < _MANY else 6,
