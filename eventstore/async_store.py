@@ -11,10 +11,9 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from contextlib import asynccontextmanager
 from types import TracebackType
-from typing import Any, Generic, Self, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, Unpack
 
 from sqlalchemy import URL
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from eventstore.batches import Batch
 from eventstore.connect import OpenOptions, Performer, async_executor
@@ -54,6 +53,11 @@ from eventstore.operations.operation import (
 )
 from eventstore.operations.routine import PauseAsync, Routine, drive_async
 from eventstore.projections.catch_up.definition import Projection, Registry
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import (
+        AsyncEngine,
+    )  # loads the ORM: a sixth of the whole import
 
 __all__ = ["AsyncConversationStore"]
 

@@ -8,11 +8,10 @@ import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
-from typing import Any, Final, Literal, TypeAlias, TypedDict
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypedDict
 
 from sqlalchemy import URL, Engine, make_url
 from sqlalchemy.exc import ArgumentError
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from eventstore.conversing import CATALOGUES, DECIDINGS
 from eventstore.core.codec import PLAIN
@@ -32,6 +31,10 @@ from eventstore.storage.migrations import Migrate
 from eventstore.storage.requests import Appended, AppendRequest, Log, Postponed
 from eventstore.storage.sqlite import MEMORY, SqliteDatabase, warn_about_network
 from eventstore.storage.transaction import Marks, Naming, Transaction
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncEngine  # loads the ORM: a sixth of the whole import
+    from typing_extensions import TypeIs  # in typing from 3.13 on
 
 __all__ = ["OpenOptions", "Performer", "async_executor", "sync_executor", "system_sources"]
 
@@ -305,6 +308,14 @@ def _url_executor(url: URL, options: OpenOptions, performer: Performer) -> UrlEx
         raise InvalidInput("url", "has a query that the driver does not take", _EXAMPLE) from error
 
 
+def _is_async(target: object) -> TypeIs[AsyncEngine]:
+    if isinstance(target, str | URL):
+        return False
+    from sqlalchemy.ext.asyncio import AsyncEngine  # noqa: PLC0415 (see above)
+
+    return isinstance(target, AsyncEngine)
+
+
 def sync_executor(
     target: str | URL | Engine, options: OpenOptions
 ) -> tuple[UrlExecutor | OwnedEngine, Performer]:
@@ -320,7 +331,7 @@ def sync_executor(
         settings = _settings(options)
         database = _database(*_driver_of(target), options, settings, ours=False)
         return OwnedEngine(target, database, settings, performer), performer
-    if isinstance(target, AsyncEngine):
+    if _is_async(target):
         raise InvalidInput(
             "engine", "is an AsyncEngine", "Give an Engine, or open an AsyncConversationStore."
         )
@@ -346,7 +357,7 @@ async def async_executor(
     _check(options)
     performer = Performer(_log(options), Meter(options.get("on_append")))
     settings = _settings(options)
-    if isinstance(target, AsyncEngine):
+    if _is_async(target):
         database = _database(*_driver_of(target), options, settings, ours=False)
         owned = OwnedAsyncEngine(target, database, settings, performer)
         await owned.open()

@@ -13,7 +13,6 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
 from sqlalchemy import URL
-from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.util import greenlet_spawn
 
 from eventstore.errors import StoreClosed, StoreUnavailable
@@ -43,6 +42,8 @@ class _InLoop:
         perform: Callable[[Any, Sequence[Any], bool], list[Any]],
         changed: Signals,
     ) -> None:
+        from sqlalchemy.ext.asyncio import create_async_engine  # noqa: PLC0415 (see `connect`)
+
         engine = create_async_engine(
             url,
             hide_parameters=True,

@@ -15,12 +15,11 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, nullcontext, suppress
 from functools import partial
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import DBAPIError, InvalidRequestError, ResourceClosedError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.pool import StaticPool
 
 from eventstore.errors import (
@@ -36,6 +35,9 @@ from eventstore.execution.retrying import finished, tried_again, tried_again_asy
 from eventstore.execution.settings import Settings
 from eventstore.execution.shared_writer import SharedWriter
 from eventstore.execution.signals import Signals, are_news
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine  # loads the ORM: see `connect`
 
 __all__ = ["OwnedAsyncEngine", "OwnedEngine", "act_within", "act_within_async"]
 
@@ -354,6 +356,8 @@ async def act_within_async(
     connection: AsyncConnection, database: Database, act: Callable[[Any], T], changed: Signals
 ) -> T:
     """Do the same on an ``AsyncConnection``."""
+    from sqlalchemy.ext.asyncio import AsyncConnection  # noqa: PLC0415 (see above)
+
     if not isinstance(connection, AsyncConnection):
         raise InvalidInput(
             "connection",

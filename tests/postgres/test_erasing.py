@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import create_engine
 
 from eventstore import ConversationStore
-from tests.postgres.test_bad_days import open_at
+from tests.postgres.bad_days import open_at
 
 SECONDS = 30
 WORD = "blackbird"
