@@ -84,7 +84,7 @@ class Life:
     appends: tuple[int, ...]
     """By each of its writers."""
     dies_at: int | None = None
-    """Killed a moment after its first writer has begun its n-th transaction."""
+    """Killed a moment after its writers, taken together, have begun so many transactions."""
 
 
 class Work(NamedTuple):
@@ -142,7 +142,7 @@ def _lives_of(process: int, schedule: Schedule, shares: tuple[int, ...]) -> list
     planned = []
     for number in range(kills + 1):
         appends = tuple((share + number) // (kills + 1) for share in shares)
-        dies_at = appends[0] * 15 // 16 if number < kills else None
+        dies_at = sum(appends) * 15 // 16 if number < kills else None
         planned.append(Life(f"p{process}{ascii_lowercase[number]}", appends, dies_at))
     return planned
 

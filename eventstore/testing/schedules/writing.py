@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from random import Random
 from typing import Final
 
@@ -24,14 +25,14 @@ from eventstore.testing.schedules.protocol import (
     Transaction,
 )
 
-_LAST_MOMENTS_SECONDS: Final = 0.02
+_LAST_MOMENTS_SECONDS: Final = 0.005
 
 
-def _perform(work: Work, connected: Connected, thread: int) -> None:
+def _perform(work: Work, connected: Connected, thread: int, begun: Iterator[int]) -> None:
     """Perform what one writer has to, and write down what was acknowledged."""
     connection = Lasting(connected.writer)
     try:
-        for transaction in _until_death(work, thread):
+        for transaction in _until_death(work, thread, begun):
             try:
                 connection.get().write(transaction)
             except LostConnection:
@@ -44,10 +45,9 @@ def _perform(work: Work, connected: Connected, thread: int) -> None:
         connection.close()
 
 
-def _until_death(work: Work, thread: int) -> Iterator[Transaction]:
-    todo = transactions(work.schedule, work.life, thread, work.store, work.streams)
-    for number, transaction in enumerate(todo):
-        if thread == 0 and number == work.life.dies_at:
+def _until_death(work: Work, thread: int, begun: Iterator[int]) -> Iterator[Transaction]:
+    for transaction in transactions(work.schedule, work.life, thread, work.store, work.streams):
+        if next(begun) == work.life.dies_at:
             chance = Random(f"{work.schedule.seed}/{work.life.name}")  # noqa: S311 (a seed is the point)
             threading.Timer(chance.uniform(0, _LAST_MOMENTS_SECONDS), die).start()
         yield transaction
@@ -55,13 +55,16 @@ def _until_death(work: Work, thread: int) -> Iterator[Transaction]:
 
 def main() -> None:
     work: Work = pickle.load(sys.stdin.buffer)  # noqa: S301 (from the process that started us)
+    begun = count()  # by all of them, whichever is quick and whichever is not
     with work.store.connect() as connected, ThreadPoolExecutor(len(work.life.appends)) as pool:
         performed = [
-            pool.submit(_perform, work, connected, thread)
+            pool.submit(_perform, work, connected, thread, begun)
             for thread in range(len(work.life.appends))
         ]
         for one in performed:
             one.result()
+        if work.life.dies_at is not None:
+            threading.Event().wait()  # the last were quicker than death, which comes all the same
 
 
 if __name__ == "__main__":
