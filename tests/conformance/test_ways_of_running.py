@@ -58,9 +58,11 @@ class TestAsyncOnAFile(ConformanceSuite):
         return blocking(lambda: AsyncConversationStore.open(f"sqlite:///{place}/chat.db"))
 
 
-class TestAsyncOnAFileNamedForAiosqlite(ConformanceSuite):
-    def opened(self, place):
-        return blocking(lambda: AsyncConversationStore.open(f"sqlite+aiosqlite:///{place}/chat.db"))
+async def test_a_url_that_names_aiosqlite_is_the_file_all_the_same(tmp_path):
+    async with AsyncConversationStore.open(f"sqlite+aiosqlite:///{tmp_path}/chat.db") as store:
+        made = await store.threads.create(title="the first one")
+    async with AsyncConversationStore.open(f"sqlite:///{tmp_path}/chat.db") as store:
+        assert await store.threads.get(made.id) == made
 
 
 class TestAsyncInMemory(ConformanceSuite):

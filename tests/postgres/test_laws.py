@@ -12,7 +12,7 @@ from eventstore.testing.machine import ConversationMachine
 from tests.laws.examples import IN_ROW_BYTES_MAX
 
 SOME = settings(
-    max_examples=6,
+    max_examples=4,
     stateful_step_count=25,
     deadline=None,
     derandomize=True,
