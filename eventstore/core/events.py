@@ -34,6 +34,9 @@ __all__ = [
 ]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+_FIRST_US: Final = (datetime.min.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
+_LAST_US: Final = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
 _POSITION: Final = re.compile(r"([0-9]{1,18})-([0-9]{1,18})-([0-9]{1,18})\Z")
 
 
@@ -48,7 +51,7 @@ def microseconds(moment: datetime, field: str) -> int:
 
     Raises:
         InvalidInput: for anything else; a naive datetime means different moments on different
-        hosts.
+        hosts, and one that a zone's offset takes out of the calendar could not be shown again.
     """
     if not isinstance(moment, datetime):
         raise InvalidInput(field, f"expected a datetime, got {type(moment).__name__}", "Give one.")
@@ -56,7 +59,14 @@ def microseconds(moment: datetime, field: str) -> int:
         raise InvalidInput(
             field, "the datetime has no time zone", "Use datetime.now(UTC) or add tzinfo."
         )
-    return (moment - _EPOCH) // timedelta(microseconds=1)
+    us = (moment - _EPOCH) // _MICROSECOND
+    if not _FIRST_US <= us <= _LAST_US:
+        raise InvalidInput(
+            field,
+            "the datetime lies outside of the years 1 to 9999 in UTC",
+            "Give one that can be written in UTC, too.",
+        )
+    return us
 
 
 class EventData(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):

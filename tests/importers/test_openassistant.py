@@ -146,6 +146,7 @@ MALFORMED = {
     "replies that are text": ("prompt.replies[0].replies", "x"),
     "a reply that is text": ("prompt.replies[0]", SECRET),
     "a time that is none": ("prompt.replies[0].created_date", "then"),
+    "a time before the first year": ("prompt.created_date", "0001-01-01T00:00:00+14:00"),
     "a rank out of range": ("prompt.replies[0].rank", 2**70),
 }
 

@@ -1,6 +1,6 @@
 """What a message may be, and what it may attach to."""
 
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 
 import pytest
 
@@ -232,6 +232,24 @@ def test_a_moment_is_a_datetime_with_a_time_zone(store, thread, moment):
         store.messages.list(thread.id, at_time=moment)
     with refused(store, "at_time"):
         store.replay.state(thread.id, at_time=moment)
+
+
+EARLY = datetime.min.replace(tzinfo=timezone(timedelta(hours=14)))
+LATE = datetime.max.replace(tzinfo=timezone(timedelta(hours=-14)))
+
+
+@pytest.mark.parametrize("moment", [EARLY, LATE])
+def test_a_moment_lies_in_a_year_that_can_be_shown(store, thread, moment):
+    with refused(store, "original_created_at", "written in UTC"):
+        store.messages.create(thread.id, role="user", content="x", original_created_at=moment)
+    with refused(store, "at_time", "written in UTC"):
+        store.messages.list(thread.id, at_time=moment)
+
+
+@pytest.mark.parametrize("moment", [datetime.min.replace(tzinfo=UTC), LATE.replace(tzinfo=UTC)])
+def test_the_first_and_the_last_moment_come_back_as_they_were(store, thread, moment):
+    said = store.messages.create(thread.id, role="user", content="x", original_created_at=moment)
+    assert store.messages.get(thread.id, said.id).original_created_at == moment
 
 
 def test_before_its_creation_a_thread_is_not_there(store, thread):
