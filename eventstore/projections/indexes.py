@@ -52,7 +52,8 @@ def metadata_text(value: object) -> str | None:
 def indexed(text: str) -> str:
     """Return text for an index: a digest of what is long, or what a database cannot compare.
 
-    Only equality is asked for, and an entry of PostgreSQL's index has room for 2,700 bytes.
+    Only equality is asked for, and an entry of PostgreSQL's index has room for 2,700 bytes: key and
+    value together, of up to four bytes a character.
     """
     if len(text) <= _INDEXED_MAX and "\0" not in text:
         return text
@@ -71,7 +72,7 @@ def _with_kind(value: object) -> str | None:
     return f"s:{value}" if isinstance(value, str) else None
 
 
-_INDEXED_MAX: Final = 400
+_INDEXED_MAX: Final = 300
 
 IndexEntry: TypeAlias = tuple[str, str, str]
 

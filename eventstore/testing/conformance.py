@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import random
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -154,6 +155,12 @@ def _say(store: Any, thread_id: str, text: str, **options: Any) -> Any:  # noqa:
     return store.messages.create(thread_id, role="user", content=text, **options)
 
 
+def _rare(length: int, seed: int) -> str:
+    """Return characters of four bytes that no database can compress."""
+    dice = random.Random(seed)  # noqa: S311 (the same each time)
+    return "".join([chr(dice.randrange(0x20000, 0x2A000)) for _ in range(length)])
+
+
 def _kind(act: Callable[[], Any]) -> str:
     """Return the name of the error that a call raises, or "" if it does not."""
     try:
@@ -191,6 +198,20 @@ class ConformanceSuite(ErasureSuite, LargeContentSuite, ProofSuite):
         assert (question.version, answer.version, answer.parent_id) == (2, 3, question.id)
         found = store.threads.get(thread.id)
         assert (found.title, found.metadata, found.version) == ("a title", {"user": "u"}, 3)
+
+    def test_whatever_is_looked_up_by_name_may_be_in_any_script(self, store: Any) -> None:  # noqa: ANN401
+        """An entry of an index has its limits in bytes, and a character takes up to four."""
+        for length in (250, 298, 300, 350, 398, 400):
+            key, value = _rare(length, 1), _rare(length, 2)
+            thread = store.threads.create(metadata={key: value})
+            assert [one.id for one in store.threads.list(metadata={key: value})] == [thread.id]
+        name = _rare(255, 3)
+        said = store.messages.create(
+            thread.id, role="user", content="x", external_id=name, idempotency_key=name
+        )
+        store.branches.label(thread.id, said.id, name)
+        assert store.messages.get(thread.id, external_id=name).id == said.id
+        assert [one.id for one in store.messages.list(thread.id, branch=name)] == [said.id]
 
     def test_another_store_sees_it(self, tmp_path: Path) -> None:
         if not self.lasting:
