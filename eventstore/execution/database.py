@@ -61,6 +61,9 @@ class Database(Protocol):
     def begin_on(self, connection: Connection, *, write: bool | None) -> None:
         """Begin on a SQLAlchemy connection; with None the caller says how."""
 
+    def suits(self, connection: Connection) -> bool:
+        """Tell whether a connection of the application's is of this database, with this driver."""
+
     def begin_within(self, connection: Connection) -> None:
         """Begin the application's own transaction, if it has not yet."""
 

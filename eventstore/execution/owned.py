@@ -311,7 +311,7 @@ def act_within(
     of it when the application commits.
 
     Raises:
-        InvalidInput: ``connection`` is of another kind.
+        InvalidInput: ``connection`` is of another kind, or of another database.
         StoreBusy: another connection wrote since the transaction began.
     """
     if not isinstance(connection, Connection):
@@ -319,6 +319,13 @@ def act_within(
             "connection",
             f"expected a SQLAlchemy Connection, got {type(connection).__name__}",
             "Give the Connection of your own transaction; AsyncConnection for the async store.",
+        )
+    if not database.suits(connection):
+        of = f"{connection.dialect.name} with {connection.dialect.driver}"
+        raise InvalidInput(
+            "connection",
+            f"is of {of}, and the store runs on another database or driver",
+            "Give one of an engine with the store's own database and driver.",
         )
     try:
         database.begin_within(connection)

@@ -102,6 +102,12 @@ class PostgresDatabase:
             level = "READ COMMITTED" if write else "REPEATABLE READ, READ ONLY"
             connection.exec_driver_sql(f"SET TRANSACTION ISOLATION LEVEL {level}")
 
+    def suits(self, connection: Connection) -> bool:
+        """Take PostgreSQL's of the driver that the store has: each marks parameters its own way."""
+        dialect = connection.dialect
+        driver = dialect.driver.removesuffix("_async")
+        return dialect.name == "postgresql" and driver == _DRIVERS.get(self._naming.marks)
+
     def begin_within(self, connection: Connection) -> None:
         """Let the application's own transaction begin as its engine does it."""
 
@@ -203,6 +209,7 @@ def _is_asyncpg(driver: Any) -> bool:  # noqa: ANN401
     return hasattr(driver, "is_in_transaction")
 
 
+_DRIVERS: Final = {"%s": "psycopg", "$1": "asyncpg"}
 _THERE: Final = "SELECT to_regclass(?::text)"
 _IDLE: Final = 0
 """libpq's PQTRANS_IDLE."""

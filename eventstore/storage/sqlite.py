@@ -214,6 +214,10 @@ class SqliteDatabase:
         if write is not None:
             connection.exec_driver_sql(self.begin_write if write else self.begin_read)
 
+    def suits(self, connection: Connection) -> bool:
+        """Take SQLite's of every driver: they mark parameters alike."""
+        return connection.dialect.name == "sqlite"
+
     def begin_within(self, connection: Connection) -> None:
         """Begin the application's own transaction, unless its driver has: it will write."""
         if not self.in_transaction(connection.connection.driver_connection):

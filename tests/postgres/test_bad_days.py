@@ -11,10 +11,12 @@ import psycopg
 import pytest
 from psycopg import sql
 from sqlalchemy import create_engine, make_url
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from eventstore import (
     AsyncConversationStore,
     ConversationStore,
+    InvalidInput,
     OutcomeUnknown,
     StoreBusy,
     StoreUnavailable,
@@ -219,6 +221,36 @@ def test_two_transactions_that_wait_for_each_other_are_told(url):
         assert "deadlock" in str(told[0])
         assert sorted(len(texts(store, one)) for one in (a, b)) == [1, 1]
     engine.dispose()
+
+
+@contextmanager
+def connected(url):
+    """Lend a connection of an engine that is the application's."""
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        yield connection
+    engine.dispose()
+
+
+def test_a_connection_of_another_database_is_refused(url):
+    with ConversationStore.open("sqlite://") as there, open_at(url, "psycopg") as here:
+        for store, other in ((here, "sqlite://"), (there, url)):
+            with connected(other) as connection, pytest.raises(InvalidInput, match="runs on anot"):
+                store.threads.create(connection=connection)
+            store.threads.create()
+
+
+def test_a_connection_of_another_driver_is_refused(url):
+    async def attempt():
+        engine = create_async_engine(make_url(url).set(drivername="postgresql+asyncpg"))
+        async with AsyncConversationStore.open(url, durability="as_is") as store:
+            async with engine.connect() as connection:
+                with pytest.raises(InvalidInput, match="of postgresql with asyncpg"):
+                    await store.threads.create(connection=connection)
+            await store.threads.create()
+        await engine.dispose()
+
+    asyncio.run(attempt())
 
 
 def test_an_application_that_serializes_is_told_when_it_cannot(url):
