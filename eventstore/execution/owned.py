@@ -223,6 +223,7 @@ class OwnedAsyncEngine(_Owned):
         self._loop = asyncio.get_running_loop()
         one = isinstance(engine.sync_engine.pool, StaticPool)
         self._single = asyncio.Lock() if one else nullcontext()
+        self._begun: set[asyncio.Future[Any]] = set()
         self._queue = AsyncQueue(
             self._transact,
             queue_max=settings.queue_max,
@@ -267,15 +268,39 @@ class OwnedAsyncEngine(_Owned):
     async def read_async(self, look: Callable[[Any], T]) -> T:
         """Run a function on one snapshot."""
         self._ready_here()
-        async with self._single, self._connected() as connection:
-            return await connection.run_sync(self._read_on, look)
+        return await self._to_the_end(partial(self._read_on, look=look))
+
+    async def _to_the_end(self, work: Callable[[Connection], T]) -> T:
+        """Finish what a connection was lent for, also if the caller is cancelled meanwhile.
+
+        SQLAlchemy closes a connection whose task is cancelled inside a statement. In memory that is
+        the whole database; elsewhere the next caller has to make another one.
+        """
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(self._single)
+            connection = await stack.enter_async_context(self._connected())
+            lent = stack.pop_all()
+        begun = asyncio.ensure_future(self._work_on(lent, connection, work))
+        self._begun.add(begun)
+        begun.add_done_callback(self._ended)
+        return await asyncio.shield(begun)
+
+    async def _work_on(
+        self, lent: AsyncExitStack, connection: AsyncConnection, work: Callable[[Connection], T]
+    ) -> T:
+        async with lent:
+            return await connection.run_sync(work)
+
+    def _ended(self, begun: asyncio.Future[Any]) -> None:
+        self._begun.discard(begun)
+        if not begun.cancelled():
+            begun.exception()  # heard, if the caller was cancelled
 
     async def wipe_async(self) -> Sequence[Left]:
         """Leave nothing of what was overwritten in the files; return what is left."""
         self._ready_here()
         try:
-            async with self._single, self._connected() as connection:
-                return await connection.run_sync(self._wipe_on)
+            return await self._to_the_end(self._wipe_on)
         except (StoreUnavailable, StoreBusy) as error:
             return not_wiped(error)
 
@@ -300,6 +325,8 @@ class OwnedAsyncEngine(_Owned):
         self._closed = True
         self.changed.close()
         await self._queue.close()
+        if self._begun:  # the engine may be disposed of afterwards
+            await asyncio.wait(self._begun)
 
 
 def act_within(

@@ -21,7 +21,7 @@ from eventstore import (
 )
 from eventstore.execution.owned import OwnedAsyncEngine
 from eventstore.execution.url import UrlExecutor
-from eventstore.operations.operation import Maintenance
+from eventstore.operations.operation import Maintenance, Wipe
 from tests.concurrency.schedules import SECONDS, Gate, at_once, outcome, thread
 
 
@@ -265,6 +265,27 @@ async def test_a_time_limit_does_not_lose_what_it_interrupts(async_store):
     await holding
     await say(async_store, thread_id, "after")
     assert [m.text for m in await async_store.messages.list(thread_id)] == ["after"]
+
+
+@pytest.mark.parametrize("read", ["list", "wipe"])
+async def test_a_read_that_is_cancelled_leaves_the_connection_it_was_lent(read):
+    """In memory the connection is the database."""
+    engine = create_async_engine("sqlite+aiosqlite://")
+    async with AsyncConversationStore.open(engine, durability="as_is") as store:
+        thread_id = (await store.threads.create()).id
+        said = await say(store, thread_id, "kept")
+        for turns in range(12):
+            task = asyncio.create_task(
+                store.messages.list(thread_id)
+                if read == "list"
+                else store.perform(Wipe(lambda left: left))
+            )
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            task.cancel()
+            await asyncio.wait([task])
+            assert [message.id for message in await store.messages.list(thread_id)] == [said.id]
+    await engine.dispose()
 
 
 @settings(
