@@ -82,6 +82,8 @@ class _Forkable(Protocol):
 _watched: Final[weakref.WeakSet[Any]] = weakref.WeakSet()
 _kept: Final[list[object]] = []
 _turn: Final = threading.Lock()
+_watching: Final = threading.Lock()
+"""Held across a fork, too: by the end of it nobody may stand in the middle of a change."""
 _told: Final[list[_Forkable]] = []
 
 
@@ -92,7 +94,8 @@ def no_fork() -> threading.Lock:
 
 def watch(store: _Forkable) -> None:
     """Have a store told of every fork."""
-    _watched.add(store)
+    with _watching:
+        _watched.add(store)
 
 
 def keep_for_ever(*things: object) -> None:
@@ -102,6 +105,7 @@ def keep_for_ever(*things: object) -> None:
 
 def _before() -> None:
     _turn.acquire()
+    _watching.acquire()
     _told[:] = list(_watched)
     for store in _told:
         store.before_fork()
@@ -111,6 +115,7 @@ def _after_in_parent() -> None:
     for store in _told:
         store.after_fork_in_parent()
     _told.clear()
+    _watching.release()
     _turn.release()
 
 
@@ -118,6 +123,7 @@ def _after_in_child() -> None:
     for store in _told:
         store.after_fork()
     _told.clear()
+    _watching.release()
     _turn.release()
 
 

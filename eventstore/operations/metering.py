@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict
 
 from eventstore.core.events import Position, StreamKey
 from eventstore.errors import ConversationStoreError, OutcomeUnknown, StoreBusy
+from eventstore.execution import forks
 from eventstore.storage.requests import Appended, AppendRequest, Failed, Outcome
 
 __all__ = ["AppendNotice", "Counters", "Meter", "OnAppend"]
@@ -63,13 +64,27 @@ class Counters(BaseModel):
 class Meter:
     """Counts for one open store and those bound to it; used from many threads."""
 
-    __slots__ = ("_appends", "_events", "_lock", "_on_append", "_others", "_transactions")
+    __slots__ = (
+        *("_appends", "_events", "_lock", "_on_append", "_others", "_transactions"),
+        "__weakref__",
+    )
 
     def __init__(self, on_append: OnAppend | None = None) -> None:
         self._on_append = on_append
         self._lock = threading.Lock()
         self._appends = self._events = self._transactions = 0
         self._others = {"unchanged": 0, "refused": 0, "busy": 0, "unknown": 0, "failed": 0}
+        forks.watch(self)
+
+    def before_fork(self) -> None:
+        """Nothing that is held hinders a fork."""
+
+    def after_fork_in_parent(self) -> None:
+        """Nothing was changed."""
+
+    def after_fork(self) -> None:
+        """Let nobody wait for a thread of the parent's that was just counting."""
+        self._lock = threading.Lock()
 
     def counters(self) -> Counters:
         """Return the counts as they are."""

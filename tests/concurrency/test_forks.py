@@ -8,6 +8,7 @@ import asyncio
 import os
 import sqlite3
 import threading
+import weakref
 from typing import Any
 
 import pytest
@@ -15,6 +16,8 @@ from sqlalchemy import create_engine
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from eventstore import AsyncConversationStore, ConversationStore, StoreUnavailable
+from eventstore.execution import forks
+from eventstore.execution.signals import Signals
 from tests.concurrency.schedules import (
     SECONDS,
     Child,
@@ -135,6 +138,40 @@ def test_forking_waits_for_transactions_of_other_threads(url, tmp_path):
         assert {m.id for m in found} >= set(written)
         assert [m.text for m in found].count("child") == 5
         assert store.projections.compare().findings == ()
+    assert_whole(tmp_path)
+
+
+def test_a_child_does_not_wait_for_a_thread_that_was_counting(url):
+    with ConversationStore.open(url) as store:
+        thread_id = store.threads.create().id
+        with store.scope.meter._lock:  # noqa: SLF001 (held by a thread that is not in the child)
+            child = Child(lambda: (say(store, thread_id, "child"), store.counters()))
+        assert child.wait() == 0
+        assert texts(store, thread_id) == ["child"]
+
+
+def test_a_store_opened_while_the_process_forks_disturbs_nobody(url, tmp_path, monkeypatch):
+    """Who is to be told of the fork is read from a set, which must not grow meanwhile."""
+    opening = []
+
+    class Watched(weakref.WeakSet):
+        def __iter__(self):
+            for one in super().__iter__():
+                if not opening:
+                    opening.append(threading.Thread(target=lambda: late.append(Signals())))
+                    opening[0].start()
+                    opening[0].join(0.05)  # it waits for the fork, or it was let in
+                yield one
+
+    late = []
+    with ConversationStore.open(url) as store:
+        thread_id = store.threads.create().id
+        monkeypatch.setattr(forks, "_watched", Watched(forks._watched))  # noqa: SLF001
+        child = Child(lambda: say(store, thread_id, "child"))
+        assert child.wait() == 0
+        opening[0].join(SECONDS)
+        assert late
+        assert texts(store, thread_id) == ["child"]
     assert_whole(tmp_path)
 
 
