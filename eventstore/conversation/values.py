@@ -222,7 +222,9 @@ class RunStep(_Value):
 
 
 class RunContext(_Value):
-    """The messages that a run, or one of its steps, works with."""
+    """The messages that a run, or one of its steps, works with. JSON of it has bytes as hex."""
+
+    model_config = ConfigDict(ser_json_bytes="hex", val_json_bytes="hex")
 
     thread_id: str
     run_id: str

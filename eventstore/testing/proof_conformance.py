@@ -92,6 +92,14 @@ class ProofSuite:
         store.messages.update(thread, answer, name="Ben")
         assert run.proof(run.step(seen)).verified, "it was read after the erasure"
 
+    def test_a_context_is_handed_on_as_json(self, store: Any, talk: Any) -> None:  # noqa: ANN401
+        run = _Run(store, talk[0])
+        seen = run.see()
+        handed = type(seen).model_validate_json(seen.model_dump_json())
+        assert handed == seen
+        assert handed.model_dump(mode="json")["digest"] == seen.digest.hex()
+        assert run.proof(run.step(handed)).verified
+
     def test_steps_in_forks_lose_the_proof_of_what_they_inherited(
         self,
         store: Any,  # noqa: ANN401
