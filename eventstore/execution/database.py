@@ -70,6 +70,9 @@ class Database(Protocol):
     def check(self, connection: Connection) -> None:
         """Refuse a connection of the application's that is not safe."""
 
+    def is_private(self, connection: Connection) -> bool:
+        """Tell whether nobody but this connection can see its database, which ends with it."""
+
     def migrate(self, connection: Connection) -> None:
         """Bring the tables up to date."""
 

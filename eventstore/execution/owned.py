@@ -129,12 +129,28 @@ class _Owned:
 
     def _migrate_on(self, connection: Connection) -> None:
         try:
+            if self._database.is_private(connection):
+                _check_shared(connection.engine)
             self._database.check(connection)
             connection.rollback()
             self._database.begin_on(connection, write=None)
             self._database.migrate(connection)
         except self._database.driver_errors as error:
             raise self._database.translated(error) from error
+
+
+def _check_shared(engine: Engine) -> None:
+    """Refuse an engine that would show each thread, or each call, another empty database.
+
+    Raises:
+        InvalidInput: on ``engine``.
+    """
+    if not isinstance(engine.pool, StaticPool):
+        raise InvalidInput(
+            "engine",
+            "is in memory, and each of its connections has a database of its own",
+            "Make it with poolclass=StaticPool, or open the store at sqlite://.",
+        )
 
 
 class OwnedEngine(_Owned):

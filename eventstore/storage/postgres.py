@@ -124,6 +124,10 @@ class PostgresDatabase:
                 "Give an engine without isolation_level='AUTOCOMMIT'.",
             )
 
+    def is_private(self, connection: Connection) -> bool:  # noqa: ARG002 (never)
+        """A server's databases are everybody's."""
+        return False
+
     def migrate(self, connection: Connection) -> None:
         """Bring the tables up to date in one transaction, one process at a time.
 

@@ -232,6 +232,11 @@ class SqliteDatabase:
         if self._check_connections:
             check_settings(lambda name: connection.exec_driver_sql(f"PRAGMA {name}").scalar())
 
+    def is_private(self, connection: Connection) -> bool:
+        """Ask the database where it stands: an engine may make connections its URL does not say."""
+        files = connection.exec_driver_sql("PRAGMA database_list").fetchall()
+        return not files[0][2] and connection.engine.url.query.get("cache") != "shared"
+
     def migrate(self, connection: Connection) -> None:
         """Bring the tables up to date in one transaction, under the write lock if it may write."""
         auto = self._migrate == "auto"

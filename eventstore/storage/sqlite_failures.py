@@ -49,6 +49,13 @@ _UNAVAILABLE = {
     ),
 }
 _BUSY = {"SQLITE_BUSY", "SQLITE_LOCKED"}
+_NO_TABLE = "no such table"
+"""SQLite has no code for it."""
+_NOT_MIGRATED = (
+    "not_migrated",
+    "a table of the store is missing",
+    "Open the store once with migrate='auto'.",
+)
 
 
 def driver_error(error: BaseException) -> sqlite3.Error | None:
@@ -71,6 +78,8 @@ def translated(error: BaseException, *, on_own_connection: bool = False) -> Base
     if driver is None:
         return error
     code = _code(driver)
+    if code == "SQLITE_ERROR" and str(driver).startswith(_NO_TABLE):
+        return StoreUnavailable(*_NOT_MIGRATED)
     if code in _BUSY:
         return StoreBusy(
             "the transaction handed in as connection= could not write, because another connection"

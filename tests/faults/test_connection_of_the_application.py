@@ -1,5 +1,6 @@
 """``connection=``: our write belongs to the application's transaction, for better or worse."""
 
+import sqlite3
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 from sqlalchemy import create_engine, event, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import NullPool
 
 from eventstore import (
     AsyncConversationStore,
@@ -239,6 +241,24 @@ def test_an_engine_whose_connections_are_not_safe_is_refused_unless_taken_as_it_
     with ConversationStore.open(engine, durability="as_is") as store:
         assert store.threads.create().version == 1
     engine.dispose()
+
+
+@pytest.mark.parametrize("pool", [None, NullPool], ids=["a thread's own", "a call's own"])
+def test_an_engine_in_memory_has_one_connection_or_is_refused(pool):
+    """Else another thread, or the next call, would find no tables there."""
+    engine = create_engine("sqlite://", poolclass=pool)
+    with pytest.raises(InvalidInput, match="poolclass=StaticPool"):
+        ConversationStore.open(engine, durability="as_is")
+    engine.dispose()
+
+
+def test_an_engine_that_makes_its_connections_itself_is_asked_where_they_lead(url, tmp_path):
+    engine = create_engine("sqlite://", creator=lambda: sqlite3.connect(tmp_path / "chat.db"))
+    with ConversationStore.open(engine, durability="as_is") as store:
+        thread_id = store.threads.create().id
+    engine.dispose()
+    with ConversationStore.open(url) as store:
+        assert store.threads.get(thread_id).version == 1
 
 
 def test_an_engine_whose_commit_does_nothing_is_refused(url):

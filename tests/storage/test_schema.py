@@ -129,6 +129,15 @@ def test_off_does_not_even_look(path):
     assert schema(path) == []
 
 
+def test_tables_that_are_missing_are_named_when_nobody_looked(path):
+    with (
+        ConversationStore.open(f"sqlite:///{path}", migrate="off") as store,
+        pytest.raises(StoreUnavailable) as caught,
+    ):
+        store.threads.create()
+    assert caught.value.reason == "not_migrated"
+
+
 def test_a_migration_that_fails_leaves_the_database_as_it_was(path):
     with closing(sqlite3.connect(path)) as database:
         database.execute("CREATE TABLE other (x)")
