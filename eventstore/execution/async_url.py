@@ -20,11 +20,11 @@ from eventstore.execution import forks
 from eventstore.execution.async_queue import AsyncQueue
 from eventstore.execution.connections import Connections
 from eventstore.execution.database import POSTPONED, Database, Left
-from eventstore.execution.owned import act_within_async
 from eventstore.execution.retrying import ALONE_MAX, finished, too_many_wait
 from eventstore.execution.settings import Settings
 from eventstore.execution.signals import Signals, are_news
 from eventstore.execution.watching import listen
+from eventstore.execution.within import act_within_async
 
 __all__ = ["AsyncUrlExecutor"]
 

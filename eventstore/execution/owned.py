@@ -1,11 +1,10 @@
-"""Running on engines and connections that the application owns.
+"""Running on engines that the application owns.
 
 Everything goes through SQLAlchemy's ``Connection`` here, so any driver works; correctness is
 promised, speed is not. An async engine's connections are reached with ``run_sync``. Connections are
 checked for safe settings, since SQLite's pragmas are not stored in the file.
 
-On a connection that is handed in as ``connection=``, ours is a savepoint of the application's
-transaction: it commits or rolls back with it, and is never queued.
+Long because there are two faces, and what they have in common stands above them.
 """
 
 from __future__ import annotations
@@ -17,8 +16,8 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, null
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sqlalchemy import Connection, Engine, event
-from sqlalchemy.exc import DBAPIError, InvalidRequestError, ResourceClosedError
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import StaticPool
 
@@ -35,11 +34,12 @@ from eventstore.execution.retrying import finished, tried_again, tried_again_asy
 from eventstore.execution.settings import Settings
 from eventstore.execution.shared_writer import SharedWriter
 from eventstore.execution.signals import Signals, are_news
+from eventstore.execution.within import act_within, act_within_async
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine  # loads the ORM: see `connect`
 
-__all__ = ["OwnedAsyncEngine", "OwnedEngine", "act_within", "act_within_async"]
+__all__ = ["OwnedAsyncEngine", "OwnedEngine"]
 
 T = TypeVar("T")
 _Perform = Callable[[Any, Sequence[Any], bool], list[Any]]
@@ -343,75 +343,3 @@ class OwnedAsyncEngine(_Owned):
         await self._queue.close()
         if self._begun:  # the engine may be disposed of afterwards
             await asyncio.wait(self._begun)
-
-
-def act_within(
-    connection: Connection, database: Database, act: Callable[[Any], T], changed: Signals
-) -> T:
-    """Run a function in a savepoint of the application's transaction.
-
-    What it interned is not remembered: the application may still roll back. Whoever follows hears
-    of it when the application commits.
-
-    Raises:
-        InvalidInput: ``connection`` is of another kind, or of another database.
-        StoreBusy: another connection wrote since the transaction began.
-    """
-    if not isinstance(connection, Connection):
-        raise InvalidInput(
-            "connection",
-            f"expected a SQLAlchemy Connection, got {type(connection).__name__}",
-            "Give the Connection of your own transaction; AsyncConnection for the async store.",
-        )
-    if not database.suits(connection):
-        of = f"{connection.dialect.name} with {connection.dialect.driver}"
-        raise InvalidInput(
-            "connection",
-            f"is of {of}, and the store runs on another database or driver",
-            "Give one of an engine with the store's own database and driver.",
-        )
-    try:
-        database.begin_within(connection)
-        with _savepoint(connection):
-            outcome = act(database.on_connection(connection, remembers=False))
-    except ResourceClosedError as error:
-        raise InvalidInput(
-            "connection", "is closed", "Give one with an open transaction."
-        ) from error
-    except database.driver_errors as error:
-        raise database.translated(error, on_own_connection=True) from error
-    event.listen(connection, "commit", changed.tell_soon)  # once, however often it is said
-    return outcome
-
-
-@contextmanager
-def _savepoint(connection: Connection) -> Iterator[None]:
-    """Let what happens inside happen as a whole or not at all.
-
-    SQLAlchemy's own savepoint does not go back if its release fails, and hides why the database
-    failed if that ended the whole transaction.
-    """
-    connection.exec_driver_sql("SAVEPOINT eventstore")
-    try:
-        yield
-        connection.exec_driver_sql("RELEASE SAVEPOINT eventstore")
-    except BaseException:
-        with suppress(DBAPIError, InvalidRequestError):  # the second once the connection is lost
-            connection.exec_driver_sql("ROLLBACK TO SAVEPOINT eventstore")
-            connection.exec_driver_sql("RELEASE SAVEPOINT eventstore")
-        raise
-
-
-async def act_within_async(
-    connection: AsyncConnection, database: Database, act: Callable[[Any], T], changed: Signals
-) -> T:
-    """Do the same on an ``AsyncConnection``."""
-    from sqlalchemy.ext.asyncio import AsyncConnection  # noqa: PLC0415 (see above)
-
-    if not isinstance(connection, AsyncConnection):
-        raise InvalidInput(
-            "connection",
-            f"expected a SQLAlchemy AsyncConnection, got {type(connection).__name__}",
-            "Give the AsyncConnection of your own open transaction.",
-        )
-    return await connection.run_sync(act_within, database, act, changed)

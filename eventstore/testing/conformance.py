@@ -205,7 +205,7 @@ class ConformanceSuite(ErasureSuite, LargeContentSuite, ProofSuite):
             key, value = _rare(length, 1), _rare(length, 2)
             thread = store.threads.create(metadata={key: value})
             assert [one.id for one in store.threads.list(metadata={key: value})] == [thread.id]
-        name = _rare(255, 3)
+        thread, name = store.threads.create(), _rare(255, 3)
         said = store.messages.create(
             thread.id, role="user", content="x", external_id=name, idempotency_key=name
         )

@@ -152,9 +152,10 @@ def test_a_child_does_not_wait_for_a_thread_that_was_counting(url):
 
 def test_a_store_opened_while_the_process_forks_disturbs_nobody(url, tmp_path, monkeypatch):
     """Who is to be told of the fork is read from a set, which must not grow meanwhile."""
-    opening = []
+    opening: list[threading.Thread] = []
+    late: list[Signals] = []
 
-    class Watched(weakref.WeakSet):
+    class Watched(weakref.WeakSet[Any]):
         def __iter__(self):
             for one in super().__iter__():
                 if not opening:
@@ -163,7 +164,6 @@ def test_a_store_opened_while_the_process_forks_disturbs_nobody(url, tmp_path, m
                     opening[0].join(0.05)  # it waits for the fork, or it was let in
                 yield one
 
-    late = []
     with ConversationStore.open(url) as store:
         thread_id = store.threads.create().id
         monkeypatch.setattr(forks, "_watched", Watched(forks._watched))  # noqa: SLF001

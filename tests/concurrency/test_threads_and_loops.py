@@ -275,7 +275,7 @@ async def test_a_read_that_is_cancelled_leaves_the_connection_it_was_lent(read):
         thread_id = (await store.threads.create()).id
         said = await say(store, thread_id, "kept")
         for turns in range(12):
-            task = asyncio.create_task(
+            task = asyncio.ensure_future(
                 store.messages.list(thread_id)
                 if read == "list"
                 else store.perform(Wipe(lambda left: left))
