@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from eventstore import ConversationStore
+from eventstore.conversation.describe import _PREFIX
 from eventstore.conversation.events import ASSISTANT_EVENTS, THREAD_EVENTS
 from eventstore.conversation.store_events import STORE_EVENTS
 from tests.guards.markdown import blocks
@@ -238,6 +239,13 @@ def described_events():
 def fields_of(kind):
     found = [] if kind is None else msgspec.structs.fields(kind)
     return [(field.name, "" if field.required else "?") for field in found]
+
+
+def test_the_page_says_of_every_field_whose_id_it_holds():
+    told = PAGE.read_text(encoding="utf-8").split("## Ids")[1].split("## MessagePack")[0]
+    rows = re.findall(r"^\| `(\w+)` \| (`.+`) \|$", told, re.MULTILINE)
+    fields = {field: prefix for prefix, listed in rows for field in re.findall(r"`(\w+)`", listed)}
+    assert fields == _PREFIX
 
 
 def test_the_page_describes_every_event_with_every_field():
