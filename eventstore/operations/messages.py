@@ -133,8 +133,9 @@ def create_many(
 ) -> Write[list[Message]]:
     """Add several messages, all or none; each is a dict of the arguments of :func:`create`.
 
-    A message without ``parent_id`` follows the one before it. Messages with a ``message_id`` of
-    their own can be the parent of later ones, so a whole tree goes in at once.
+    A message without ``parent_id`` goes under the head, as in :func:`create`: it follows the one
+    before it, unless that one has ``select=False``. Messages with a ``message_id`` of their own can
+    be the parent of later ones, so a whole tree goes in at once.
 
     Raises:
         InvalidInput: naming the message by its index; and whatever :func:`create` raises.

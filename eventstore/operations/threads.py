@@ -58,7 +58,7 @@ def create(
     """Create a thread, and its first ``messages`` with it: all of it happens, or nothing.
 
     A message is a dict of the arguments of ``messages.create``; one without ``parent_id`` follows
-    the one before it.
+    the one before it, unless that one has ``select=False``.
 
     With an ``idempotency_key`` and no ``thread_id`` its id is derived from tenant and key, so that
     a second try finds the first one.

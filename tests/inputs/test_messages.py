@@ -288,6 +288,13 @@ def test_create_many_names_the_message_by_its_index(store, thread, given, field)
         store.messages.create_many(thread.id, given)
 
 
+def test_a_message_without_a_parent_follows_the_one_before_it_if_that_was_selected(store, thread):
+    drafts = [{"role": "user", "content": text} for text in "abc"]
+    beside = {"role": "user", "content": "beside", "select": False}
+    a, b, other, c = store.messages.create_many(thread.id, [*drafts[:2], beside, drafts[2]])
+    assert [one.parent_id for one in (a, b, other, c)] == [None, a.id, b.id, b.id]
+
+
 def test_create_many_keeps_none_if_the_last_has_no_parent(store, thread):
     fine = {"role": "user", "content": "x", "external_id": "e", "metadata": {"k": "v"}}
     orphan = {**fine, "parent_id": f"msg_{UNKNOWN}"}
