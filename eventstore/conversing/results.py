@@ -131,29 +131,42 @@ _RESULTS: Final[Mapping[type[c.Command], Callable[[ThreadHistory, Any, Sequence[
 
 # -- repeats whose digest was erased ---------------------------------------------------------------
 
-_EVENT_OF: Final[Mapping[type[c.Command], tuple[frozenset[str], str | None]]] = {
-    c.CreateMessage: (frozenset({"MessageAdded", "MessageQueued"}), None),
-    c.EditMessage: (frozenset({"MessageEdited", "MessageQueued"}), "replaces"),
-    c.RegenerateMessage: (frozenset({"MessageRegenerated"}), "replaces"),
-    c.AmendMessage: (frozenset({"MessageAmended"}), "message_id"),
-    c.UpdateMessage: (frozenset({"MessageUpdated"}), "message_id"),
-    c.RemoveMessage: (frozenset({"MessageRemoved"}), "message_id"),
-    c.RestoreMessage: (frozenset({"MessageRestored"}), "message_id"),
-    c.LabelBranch: (frozenset({"BranchLabelled"}), "message_id"),
-    c.SubmitToolOutputs: (frozenset({"ToolOutputsSubmitted"}), None),
-    c.CreateRun: (frozenset({"RunQueued"}), None),
-    c.StartRun: (frozenset({"RunStarted", "RunTakenOver"}), None),
-    c.RequireAction: (frozenset({"RunActionRequired"}), None),
-    c.CompleteRun: (frozenset({"RunCompleted", "RunIncomplete"}), None),
-    c.FailRun: (frozenset({"RunFailed"}), None),
-    c.CancelRun: (frozenset({"RunCancelling", "RunCancelled"}), None),
-    c.ExpireRun: (frozenset({"RunExpired"}), None),
-    c.UpdateRun: (frozenset({"RunUpdated"}), None),
-    c.StartStep: (frozenset({"RunStepStarted"}), None),
-    c.CompleteStep: (frozenset({"RunStepCompleted"}), None),
-    c.FailStep: (frozenset({"RunStepFailed"}), None),
+_EVENT_OF: Final[Mapping[type[c.Command], tuple[set[str], str | None]]] = {
+    c.CreateThread: ({"ThreadCreated"}, None),
+    c.ShowThread: (set(), None),
+    c.ForkThread: ({"ThreadForked"}, None),
+    c.UpdateThread: ({"ThreadUpdated"}, None),
+    c.ArchiveThread: ({"ThreadArchived"}, None),
+    c.UnarchiveThread: ({"ThreadUnarchived"}, None),
+    c.DeleteThread: ({"ThreadDeleted"}, None),
+    c.RestoreThread: ({"ThreadRestored"}, None),
+    c.CreateMessage: ({"MessageAdded", "MessageQueued"}, None),
+    c.EditMessage: ({"MessageEdited", "MessageQueued"}, "replaces"),
+    c.RegenerateMessage: ({"MessageRegenerated"}, "replaces"),
+    c.AmendMessage: ({"MessageAmended"}, "message_id"),
+    c.UpdateMessage: ({"MessageUpdated"}, "message_id"),
+    c.RemoveMessage: ({"MessageRemoved"}, "message_id"),
+    c.RestoreMessage: ({"MessageRestored"}, "message_id"),
+    c.SelectBranch: ({"BranchSelected"}, None),
+    c.LabelBranch: ({"BranchLabelled"}, "message_id"),
+    c.SubmitToolOutputs: ({"ToolOutputsSubmitted"}, "run_id"),
+    c.CreateRun: ({"RunQueued"}, None),
+    c.StartRun: ({"RunStarted", "RunTakenOver"}, "run_id"),
+    c.RequireAction: ({"RunActionRequired"}, "run_id"),
+    c.CompleteRun: ({"RunCompleted", "RunIncomplete"}, "run_id"),
+    c.FailRun: ({"RunFailed"}, "run_id"),
+    c.CancelRun: ({"RunCancelling", "RunCancelled"}, "run_id"),
+    c.ExpireRun: ({"RunExpired"}, "run_id"),
+    c.UpdateRun: ({"RunUpdated"}, "run_id"),
+    c.StartStep: ({"RunStepStarted"}, "run_id"),
+    c.CompleteStep: ({"RunStepCompleted"}, "step_id"),
+    c.FailStep: ({"RunStepFailed"}, "step_id"),
+    c.EraseContent: ({"ContentErased"}, None),
 }
-"""The events a command always leads to, and the field that holds its target, if it has one."""
+"""The events that a command leads to, if to any, and the field that says what it was about."""
+
+_ABOUT: Final[Mapping[str, str]] = {"message_id": "target", "replaces": "target"}
+"""What a command calls a field of its event, where that is not the same."""
 
 
 def may_come_of(command: c.Command, events: Sequence[Event]) -> bool:
@@ -161,9 +174,14 @@ def may_come_of(command: c.Command, events: Sequence[Event]) -> bool:
 
     All that can be compared once the words, and the digest made of them, were erased.
     """
-    if not events or type(command) not in _EVENT_OF:
+    if not events:
         return True
     types, field = _EVENT_OF[type(command)]
-    ends = events[-1:] if isinstance(command, c.CreateMessage) else events  # others add some, too
-    found = [event.data for event in ends if event.type in types]
-    return any(field is None or getattr(data, field) == command.target for data in found)  # type: ignore[attr-defined]
+    if isinstance(command, c.CreateMessage):
+        events = events[-1:]  # others are there, too; and an edit may have queued one
+        return events[0].type in types and getattr(events[0].data, "replaces", None) is None
+    found = [event.data for event in events if event.type in types]
+    if field is None:
+        return bool(found)
+    wanted = getattr(command, _ABOUT.get(field, field))
+    return any(getattr(data, field, None) == wanted for data in found)

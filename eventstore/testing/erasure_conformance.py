@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -273,6 +274,47 @@ class ErasureSuite:
             with pytest.raises(IdempotencyConflict):
                 act()
         assert store.threads.get(thread.id).version == version
+
+    def test_a_key_whose_digest_was_erased_is_still_that_of_one_kind_of_command(
+        self,
+        store: Any,  # noqa: ANN401
+    ) -> None:
+        thread = store.threads.create().id
+        other = _say(store, thread, "other").id
+        first = _say(store, thread, WORD, idempotency_key="k").id
+        store.audit.erase(thread, first)
+        version = store.threads.get(thread).version
+        threads, key = store.threads, {"idempotency_key": "k"}
+        others: tuple[Callable[[], Any], ...] = (
+            lambda: store.branches.select(thread, other, **key),
+            lambda: store.audit.erase(thread, other, **key),
+            lambda: store.messages.edit(thread, other, content=WORD, **key),
+            lambda: store.runs.create(thread, **key),
+            lambda: threads.create(thread_id=thread, **key),
+            lambda: threads.fork(thread, fork_id=thread, **key),
+            lambda: threads.update(thread, title="x", **key),
+            *(partial(act, thread, **key) for act in (threads.archive, threads.unarchive)),
+            *(partial(act, thread, **key) for act in (threads.delete, threads.restore)),
+        )
+        for act in others:
+            with pytest.raises(IdempotencyConflict):
+                act()
+        assert threads.get(thread).version == version
+
+    def test_a_key_whose_digest_was_erased_is_still_that_of_one_run(self, store: Any) -> None:  # noqa: ANN401
+        thread = store.threads.create().id
+        _say(store, thread, "go")
+        run = store.runs.create(thread).id
+        store.runs.start(thread, run)
+        answer = store.messages.create(thread, role="assistant", content=WORD, run_id=run).id
+        store.runs.fail(thread, run, message=WORD, idempotency_key="k")
+        store.audit.erase(thread, answer, include=["run"])
+        assert store.runs.fail(thread, run, message=WORD, idempotency_key="k").error.message is None
+        later = store.runs.create(thread).id
+        store.runs.start(thread, later)
+        with pytest.raises(IdempotencyConflict):
+            store.runs.fail(thread, later, message=WORD, idempotency_key="k")
+        assert store.runs.get(thread, later).status == "in_progress"
 
     def test_a_repeated_key_returns_a_branch_without_its_erased_label(self, store: Any) -> None:  # noqa: ANN401
         thread = store.threads.create()
