@@ -15,7 +15,9 @@ Words are compared without regard to case; there is no stemming, in no language.
 differs at the edges: FTS5 splits at whatever is no letter or digit, PostgreSQL keeps addresses,
 paths and signed numbers together, leaves out markup, and folds the case of letters beyond ASCII as
 its locale does. The text parts of a message count, up to 100,000 characters (PostgreSQL takes no
-more than a megabyte of words).
+more than a megabyte of words). On PostgreSQL what has no blank for more than 255 characters is
+taken in pieces of that length: its parser goes over ``a_a_a_…`` and ``~/~/~/…`` again from each
+character, so that one message of 100,000 would keep the server busy for half an hour.
 
 **Erasure.** What was erased is not found any more once the projection has caught up. An index keeps
 words of texts that are gone until it is merged, so on SQLite an erasure merges it, which takes as
@@ -34,6 +36,7 @@ and joined to the rest when the copy comes.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple, TypeAlias
 
@@ -47,6 +50,8 @@ from eventstore.projections.catch_up.tables import Tables, WritableTables
 __all__ = ["Hit", "MessageSearch", "search"]
 
 _CHARACTERS_MAX: Final = 100_000
+_RUN: Final = re.compile(r"(\S{255})(?=\S)")
+"""What PostgreSQL's parser is given at once, if more without a blank follows."""
 _HITS_MAX: Final = 1_000
 _SEARCHED_MAX: Final = 10_000
 
@@ -177,7 +182,7 @@ def search(
     most = _checked_limit(limit)
 
     def look(tables: Tables) -> list[Hit]:
-        words = _quoted(wanted) if tables.dialect == "sqlite" else wanted
+        words = _quoted(wanted) if tables.dialect == "sqlite" else _in_pieces(wanted)
         if not words:
             return []
         sql, parameters = _SEARCH[tables.dialect], [words, tables.tenant]
@@ -236,8 +241,8 @@ class _Thread:
     def add(self, message_id: str, parent_id: str | None, text: str) -> None:
         place = (*self.key, message_id)
         if self._tables.dialect == "postgresql":
-            cut = _cut(text)
-            self._tables.run(_INSERT_WITH_WORDS, (*place, parent_id, cut, cut))
+            taken = self._taken(text)
+            self._tables.run(_INSERT_WITH_WORDS, (*place, parent_id, taken, taken))
         else:
             self._tables.run(_INSERT, (*place, parent_id))
             self._say(place, text)
@@ -303,7 +308,12 @@ class _Thread:
         self._tables.run(_UNDELETE, self.key)
 
     def _say(self, place: tuple[str, str, str], text: str) -> None:
-        self._tables.run(_SAY[self._tables.dialect], (_cut(text), *place))
+        self._tables.run(_SAY[self._tables.dialect], (self._taken(text), *place))
+
+    def _taken(self, text: str) -> str:
+        """Return as much of a text as counts, as this database takes it."""
+        cut = text[:_CHARACTERS_MAX].replace("\0", " ")
+        return cut if self._tables.dialect == "sqlite" else _in_pieces(cut)
 
     def _has(self, message_id: str) -> bool:
         return self._tables.one(_FIND, (*self.key, message_id)) is not None
@@ -323,8 +333,8 @@ class _Thread:
         self._tables.run(_INHERIT, (*source.key, fork[1], *source.key, *self.key))
 
 
-def _cut(text: str) -> str:
-    return text[:_CHARACTERS_MAX].replace("\0", " ")
+def _in_pieces(text: str) -> str:
+    return _RUN.sub(r"\1 ", text)
 
 
 def _text(event: RecordedEvent) -> str:

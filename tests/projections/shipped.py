@@ -224,6 +224,15 @@ class Shipped:
         assert len(hits(store, "blue")) == 2
         assert hits(store, "red") == hits(store, "blue red") == set()
 
+    def test_a_text_without_a_blank_is_found_and_holds_up_nobody(self):
+        """PostgreSQL's parser would be at it for half an hour, before a test's time is up."""
+        store = self.opened(MessageSearch())
+        thread = store.threads.create().id
+        said = store.messages.create(thread, role="user", content="b_" * 49_000 + " blue").id
+        store.projections.catch_up()
+        assert hits(store, "blue") == {(thread, said)}
+        assert hits(store, "a_" * 1_000) == set()
+
     def test_a_hit_has_a_rank_and_a_snippet(self):
         store = self.opened(MessageSearch())
         thread = store.threads.create()
