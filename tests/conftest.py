@@ -20,6 +20,8 @@ settings.register_profile(
     print_blob=True,
 )
 settings.load_profile("tests")
+if os.environ.get("LAWS") == "long":  # which takes longer than any test has otherwise
+    os.environ.setdefault("PYTEST_TIMEOUT", "0")
 
 MEMORY = Path("/dev/shm")
 ROOM_BYTES = 3 * 2**30
