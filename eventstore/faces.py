@@ -35,10 +35,16 @@ class Page(PageOf[T], Generic[T]):
     _next: Callable[[str], Page[T]] | None = None
 
     def iter(self) -> Iterator[T]:
-        """Yield every item of this page and of those after it."""
+        """Yield every item of this page and of those after it.
+
+        Raises:
+            InvalidInput: the page was pickled or made by hand, and others come after it.
+        """
         page: Page[T] = self
         yield from page.data
-        while page.next_cursor is not None and page._next is not None:
+        while page.next_cursor is not None:
+            if page._next is None:
+                raise page._alone()
             page = page._next(page.next_cursor)
             yield from page.data
 
@@ -49,13 +55,19 @@ class AsyncPage(PageOf[T], Generic[T]):
     _next: Callable[[str], Awaitable[AsyncPage[T]]] | None = None
 
     async def iter(self) -> AsyncIterator[T]:
-        """Yield every item of this page and of those after it."""
+        """Yield every item of this page and of those after it.
+
+        Raises:
+            InvalidInput: the page was pickled or made by hand, and others come after it.
+        """
         page: AsyncPage[T] = self
         while True:
             for item in page.data:
                 yield item
-            if page.next_cursor is None or page._next is None:
+            if page.next_cursor is None:
                 return
+            if page._next is None:
+                raise page._alone()
             page = await page._next(page.next_cursor)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterator
 from hashlib import blake2b
-from typing import Annotated, Final, Generic, TypeAlias, TypeVar
+from typing import Annotated, Any, Final, Generic, TypeAlias, TypeVar
 
 import msgspec
 from pydantic import BaseModel, ConfigDict
@@ -53,6 +53,20 @@ class PageOf(BaseModel, Generic[T]):
 
     def __getitem__(self, index: int) -> T:
         return self.data[index]
+
+    def __getstate__(self) -> dict[Any, Any]:
+        """Leave the store behind that the next page would be read from."""
+        state = super().__getstate__()
+        kept = {name: value for name, value in state["__dict__"].items() if name != "_next"}
+        return {**state, "__dict__": kept}
+
+    def _alone(self) -> InvalidInput:
+        """Return what is told to who wants the next page of one that does not know its store."""
+        return InvalidInput(
+            "page",
+            "was copied or made without a store, and there are pages after it",
+            "List again with the same arguments and after=page.next_cursor.",
+        )
 
 
 def listing_key(*values: object) -> bytes:

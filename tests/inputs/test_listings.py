@@ -1,11 +1,12 @@
 """Limits, orders and cursors: of this listing, or refused."""
 
 import base64
+import pickle
 
 import msgspec
 import pytest
 
-from eventstore import Limits, StreamNotFound
+from eventstore import InvalidInput, Limits, StreamNotFound
 from eventstore.core.pages import encode_cursor, listing_key
 from tests.inputs.untouched import refused
 
@@ -166,3 +167,18 @@ def test_what_is_no_position_is_refused(store, after):
 def test_a_stream_without_events_is_not_there(store):
     with pytest.raises(StreamNotFound, match=f"invoice_{HEX}"):
         list(store.events.read(f"invoice_{HEX}"))
+
+
+# -- pages that leave their process ----------------------------------------------------------------
+
+
+def test_a_page_is_kept_without_its_store_and_says_so_where_it_would_go_on(store, thread):
+    for text in "abc":
+        store.messages.create(thread.id, role="user", content=text)
+    page, last = store.messages.list(thread.id, limit=2), store.messages.list(thread.id)
+    made = type(page)(data=page.data, next_cursor=page.next_cursor)
+    for kept in (pickle.loads(pickle.dumps(page)), made):
+        assert (kept.data, kept.next_cursor) == (page.data, page.next_cursor)
+        with pytest.raises(InvalidInput, match="after=page"):
+            list(kept.iter())
+    assert list(pickle.loads(pickle.dumps(last)).iter()) == list(page.iter()) == list(last)
