@@ -62,6 +62,7 @@ if TYPE_CHECKING:
 __all__ = ["AsyncConversationStore"]
 
 S = TypeVar("S", bound="AsyncConversationStore")
+T = TypeVar("T")
 
 
 class _Resource:
@@ -322,15 +323,17 @@ class AsyncConversationStore:
         """Ask the database whether it answers, and say what it is."""
         return await self.perform(Read(health))  # type: ignore[no-any-return]
 
-    async def perform(self, operation: Write[Any] | Read[Any] | Wipe[Any] | Gathered[Any]) -> Any:  # noqa: ANN401
+    def perform(
+        self, operation: Write[Any] | Read[Any] | Wipe[Any] | Gathered[Any]
+    ) -> Awaitable[Any]:
         """Run an operation: what every method does in the end."""
         if isinstance(operation, Write):
-            return await self._write(operation)
+            return self._write(operation)
         if isinstance(operation, Read):
-            return await self._executor.read_async(operation.look)
+            return self._executor.read_async(operation.look)
         if isinstance(operation, Wipe):
-            return operation.told(await self._executor.wipe_async())
-        return operation.report([item async for item in self._walk(operation.walk)])
+            return self._wipe(operation)
+        return self._gather(operation)
 
     async def _write(self, write: Write[Any]) -> Any:  # noqa: ANN401
         meter, request, within = self.scope.meter, write.request, write.connection
@@ -345,6 +348,12 @@ class AsyncConversationStore:
             meter.failed(error)
             raise
         return value_of(write, meter.heard(request, outcome, committed=within is None))
+
+    async def _wipe(self, wipe: Wipe[T]) -> T:
+        return wipe.told(await self._executor.wipe_async())
+
+    async def _gather(self, gathered: Gathered[T]) -> T:
+        return gathered.report([item async for item in self._walk(gathered.walk)])
 
     async def _walk(self, walk: Walk[Any]) -> AsyncIterator[Any]:
         """Yield the items of a walk, a page in memory at a time."""

@@ -103,16 +103,17 @@ def sync(operation: Callable[..., Any]) -> Callable[..., Any]:
     """Make a method of the sync face."""
 
     def method(self: _SyncResource, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
-        found = self._run(operation(self._scope, *args, **kwargs))
-        if isinstance(found, PageOf):
-            page: Page[Any] = Page.model_construct(data=found.data, next_cursor=found.next_cursor)
-            object.__setattr__(
-                page, "_next", lambda cursor: method(self, *args, **{**kwargs, "after": cursor})
-            )
-            return page
-        return found
+        return self._run(operation(self._scope, *args, **kwargs))
 
-    return _dressed(method, operation)
+    def paging(self: _SyncResource, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+        found = method(self, *args, **kwargs)
+        page: Page[Any] = Page.model_construct(data=found.data, next_cursor=found.next_cursor)
+        object.__setattr__(
+            page, "_next", lambda cursor: paging(self, *args, **{**kwargs, "after": cursor})
+        )
+        return page
+
+    return _dressed(paging if _gives(operation, "Read[PageOf[") else method, operation)
 
 
 @overload
@@ -129,26 +130,32 @@ def asynchronous(
 ) -> Callable[Concatenate[Any, P], AsyncIterator[T]]: ...
 def asynchronous(operation: Callable[..., Any]) -> Callable[..., Any]:
     """Make a method of the async face."""
-    if inspect.signature(operation).return_annotation.startswith(("Walk", "Follow")):
 
-        def walking(self: _AsyncResource, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
-            return self._walk(operation(self._scope, *args, **kwargs))
-
-        return _dressed(walking, operation)
+    def walking(self: _AsyncResource, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+        return self._walk(operation(self._scope, *args, **kwargs))
 
     async def method(self: _AsyncResource, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
-        found = await self._run(operation(self._scope, *args, **kwargs))
-        if isinstance(found, PageOf):
-            page: AsyncPage[Any] = AsyncPage.model_construct(
-                data=found.data, next_cursor=found.next_cursor
-            )
-            object.__setattr__(
-                page, "_next", lambda cursor: method(self, *args, **{**kwargs, "after": cursor})
-            )
-            return page
-        return found
+        return await self._run(operation(self._scope, *args, **kwargs))
 
-    return _dressed(method, operation)
+    async def paging(self: _AsyncResource, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+        found = await method(self, *args, **kwargs)
+        page: AsyncPage[Any] = AsyncPage.model_construct(
+            data=found.data, next_cursor=found.next_cursor
+        )
+        object.__setattr__(
+            page, "_next", lambda cursor: paging(self, *args, **{**kwargs, "after": cursor})
+        )
+        return page
+
+    if _gives(operation, "Walk[", "Follow["):
+        return _dressed(walking, operation)
+    return _dressed(paging if _gives(operation, "Read[PageOf[") else method, operation)
+
+
+def _gives(operation: Callable[..., Any], *beginnings: str) -> bool:
+    """Tell whether what an operation is annotated to return begins like that."""
+    annotation: str = inspect.signature(operation).return_annotation
+    return annotation.startswith(beginnings)
 
 
 class Handle(Generic[T]):

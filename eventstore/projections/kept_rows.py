@@ -8,7 +8,10 @@ asked of them are in :mod:`~eventstore.projections.stored_thread`.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
+from operator import attrgetter
 from typing import Any, Final, TypeVar
 
 from msgspec.structs import replace
@@ -43,12 +46,12 @@ __all__ = ["ROW_TABLES", "KeptRows", "write_rows"]
 
 ROW_TABLES: Final[Mapping[type[Any], tuple[RowTable[Any], Callable[[Any], Any]]]] = {
     ThreadRow: (THREADS, lambda _: None),
-    MessageRow: (MESSAGES, lambda row: row.message_id),
-    SegmentRow: (SEGMENTS, lambda row: (row.hop, row.segment)),
-    BranchPointRow: (BRANCH_POINTS, lambda row: row.place),
-    RunRow: (RUNS, lambda row: row.run_id),
-    StepRow: (STEPS, lambda row: row.step_id),
-    LabelRow: (LABELS, lambda row: row.message_id),
+    MessageRow: (MESSAGES, attrgetter("message_id")),
+    SegmentRow: (SEGMENTS, attrgetter("hop", "segment")),
+    BranchPointRow: (BRANCH_POINTS, attrgetter("place")),
+    RunRow: (RUNS, attrgetter("run_id")),
+    StepRow: (STEPS, attrgetter("step_id")),
+    LabelRow: (LABELS, attrgetter("message_id")),
     TouchRow: (TOUCHES, lambda row: row),
     CopyRow: (COPIES, lambda row: row),
 }
@@ -83,7 +86,10 @@ class KeptRows:
         self._tenant = find_tenant(tx, tenant_name)
         self._as_of = as_of
         self.thread_id = thread_id
-        self._changed: dict[tuple[type[Any], Any], Any] = {}
+        self._changed: dict[type[Any], dict[Any, Any]] = defaultdict(dict)
+        """By kind and key, but for the thread's own row."""
+        self._moved: ThreadRow | None = None
+        """The thread's own row, which every event changes; None while nothing was changed."""
         self._stored: ThreadRow | None = None
         self._erased: frozenset[int] = frozenset()
         """Versions whose content goes when what was changed here is written."""
@@ -92,7 +98,7 @@ class KeptRows:
         self._shape: Shape | None = None
         self._forget()
         if not begun:
-            self._known[ThreadRow][None] = None
+            self.thread = None
             self._shape = Shape()
 
     def _forget(self) -> None:
@@ -105,39 +111,36 @@ class KeptRows:
         self._known: dict[type[Any], dict[Any, Any]] = {kind: {} for kind in ROW_TABLES}
         self._placed: dict[Place, MessageRow | None] = {}
         self._events: dict[int, Event] = {}
-        for (kind, key), row in self._changed.items():
-            self._keep(kind, key, row)
+        self.__dict__.pop("thread", None)
+        if self._moved is not None:
+            self.thread = self._moved
+        for kind, rows in self._changed.items():
+            for key, row in rows.items():
+                self._keep(kind, key, row)
 
     def _keep(self, kind: type[Any], key: object, row: Any) -> None:  # noqa: ANN401 (a row)
         self._known[kind][key] = row
-        if self._shape is not None:
-            self._shape.keep(row)
         if kind is MessageRow and row.place is not None:
             self._placed[row.place] = row
+        if self._shape is not None:
+            self._shape.keep(row)
 
     # -- reading -------------------------------------------------------------------------------
 
-    @property
+    @cached_property
     def thread(self) -> ThreadRow | None:
-        known = self._known[ThreadRow]
-        try:
-            return known[None]  # type: ignore[no-any-return]
-        except KeyError:
-            self._look_at_end()
-            return known[None]  # type: ignore[no-any-return]
-
-    def _look_at_end(self) -> None:
-        """Read the thread's row, and with it the head: whoever reads the one asks for the other."""
+        """The thread's own row, and with it the head: whoever reads the one asks for the other."""
         tenant = self._tenant
         found = None if tenant is None else read_ending(self._tx, tenant, self.thread_id)
-        self._stored = self._known[ThreadRow][None] = None if found is None else found.thread
+        self._stored = None if found is None else found.thread
         self._segments = 0 if found is None else found.segments
         if found is None or found.head is None or self._as_of is not None:
-            return  # the head of a source is not the one that a fork saw
+            return self._stored  # the head of a source is not the one that a fork saw
         if found.head.message_id not in self._known[MessageRow]:
             self._keep(MessageRow, found.head.message_id, found.head)
         if found.segment is not None:
             self._known[SegmentRow].setdefault((0, found.segment.segment), found.segment)
+        return self._stored
 
     def _row(self, kind: type[Any], key: object, where: str, *parameters: object) -> Any:  # noqa: ANN401
         """Return a row that is known, or read it now."""
@@ -161,7 +164,7 @@ class KeptRows:
         return table.get(self._tx, self._tenant, self.thread_id, where, parameters)
 
     def _changed_of(self, kind: type[R]) -> list[R]:
-        return [row for (changed, _), row in self._changed.items() if changed is kind]
+        return list(self._changed.get(kind, {}).values())
 
     def _changed_in(self, hop: int, segment: int) -> list[MessageRow]:
         rows = self._changed_of(MessageRow)
@@ -169,36 +172,39 @@ class KeptRows:
 
     # -- changing ------------------------------------------------------------------------------
 
-    def put(self, event: Event, rows: Iterable[Row]) -> None:
-        """Lay the rows that an event changed over what was read."""
+    def put(self, event: Event, rows: Iterable[Any]) -> None:
+        """Lay the rows (each a ``Row``) that an event changed over what was read."""
         self._events[event.version] = event
         if event.type == "ContentErased":
             self._erased |= {*event.data.versions}
         for row in rows:
             kind = type(row)
+            if kind is ThreadRow:
+                self.thread = self._moved = row
+                continue
             key = ROW_TABLES[kind][1](row)
-            if isinstance(row, MessageRow) and row.version == event.version:
-                self._expect_nothing_below(row)
-            if kind is SegmentRow and (kind, key) not in self._changed:
+            changed = self._changed[kind]
+            if kind is MessageRow and row.version == event.version:
+                self._expect_nothing_below(row.place)
+            elif kind is SegmentRow and key not in changed:
                 self._segments += 1
-            self._changed[kind, key] = row
+            changed[key] = row
             self._keep(kind, key, row)
 
-    def _expect_nothing_below(self, row: MessageRow) -> None:
+    def _expect_nothing_below(self, place: Place | None) -> None:
         """Know, without looking, that nothing follows a message that was added just now."""
-        place = row.place
         if place is not None and place.hop == 0:  # inherited rows bear the source's versions
-            self._placed[Place(place.hop, place.segment, place.depth + 1)] = None
+            self._placed[Place(0, place.segment, place.depth + 1)] = None
             self._known[BranchPointRow].setdefault(place, None)
 
     def mark(self) -> Any:  # noqa: ANN401 (opaque)
         """Remember what was changed so far."""
-        return dict(self._changed), dict(self._events), self._erased
+        return _copied(self._changed), self._moved, dict(self._events), self._erased
 
     def back_to(self, mark: Any) -> None:  # noqa: ANN401
         """Forget what was changed since a mark."""
-        changed, events, self._erased = mark
-        self._changed = dict(changed)
+        changed, self._moved, events, self._erased = mark
+        self._changed = _copied(changed)
         self._forget()
         self._events = dict(events)  # those of this batch are not in the log yet
 
@@ -208,17 +214,19 @@ class KeptRows:
         From then on they count as read: a view that is kept for the next transaction starts with
         the rows at the head of the thread, or with the shape of its tree alone once it has grown.
         """
-        changed, self._changed = self._changed, {}
-        if not changed:
+        thread, self._moved = self._moved, None
+        if thread is None:
             return []
-        thread = changed.get((ThreadRow, None))
-        if thread is not None:
-            if self._stored is not None and _only_head_moved(self._stored, thread):
-                del changed[ThreadRow, None]  # it is written with the stream's head
-            self._stored = thread
-        self._tenant = find_tenant(self._tx, self.tenant_name)
-        assert self._tenant is not None  # noqa: S101 (the event that changed a row interned it)
-        rows = [(self._tenant, self.thread_id, row) for row in changed.values()]
+        if self._tenant is None:
+            self._tenant = find_tenant(self._tx, self.tenant_name)
+        tenant, thread_id = self._tenant, self.thread_id
+        assert tenant is not None  # noqa: S101 (the event that changed a row interned it)
+        changed = self._changed.values()
+        rows = [(tenant, thread_id, row) for kind in changed for row in kind.values()]
+        if self._stored is None or not _only_head_moved(self._stored, thread):
+            rows.append((tenant, thread_id, thread))  # else it is written with the stream's head
+        self._stored = thread
+        self._changed.clear()
         if len(self._known[MessageRow]) > _KEPT_MESSAGES:
             self._forget_rows()
         shape = self._shape
@@ -238,7 +246,13 @@ def write_rows(tx: Transaction, rows: Iterable[tuple[int, bytes, Row]]) -> None:
         ROW_TABLES[kind][0].write(tx, entries)
 
 
+def _copied(changed: Mapping[type[Any], Mapping[Any, Any]]) -> dict[type[Any], dict[Any, Any]]:
+    return defaultdict(dict, {kind: dict(rows) for kind, rows in changed.items()})
+
+
 def _only_head_moved(before: ThreadRow, after: ThreadRow) -> bool:
     """Tell whether a thread's row changed as it does with every message, and in nothing else."""
-    moved = {"version": after.version, "updated_at_us": after.updated_at_us, "head": after.head}
-    return replace(before, **moved) == after
+    moved = replace(
+        before, version=after.version, updated_at_us=after.updated_at_us, head=after.head
+    )
+    return moved == after

@@ -64,7 +64,7 @@ class StoredThread(KeptRows):
         super()._forget_rows()
 
     def take_changed(self) -> list[tuple[int, bytes, Row]]:
-        changed = bool(self._changed)  # also if no row has to be written of it
+        changed = self._moved is not None  # also if no row has to be written of it
         rows = super().take_changed()
         if changed:
             self._copies.clear()
@@ -107,8 +107,9 @@ class StoredThread(KeptRows):
             return self._shape
         if self._tenant is not None and self._segments <= SEGMENTS_MAX:
             self._shape = read_shape(self._tx, self._tenant, self.thread_id)
-            for row in self._changed.values():
-                self._shape.keep(row)
+            for rows in self._changed.values():
+                for row in rows.values():
+                    self._shape.keep(row)
         return self._shape
 
     def message_at(self, place: Place) -> MessageRow | None:
@@ -310,7 +311,7 @@ class StoredThread(KeptRows):
 
     def start_with(self, row: ThreadRow, segments: int, events: dict[int, Event]) -> None:
         """Take a row, the number of segments and events as read."""
-        self._known[ThreadRow][None] = row
+        self.thread = row
         self._segments = segments
         self._events = events
 
