@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from msgspec.structs import replace
+
 from eventstore.core.events import StreamKey
 from eventstore.errors import InvalidInput
 from eventstore.faces import Handle, planned, with_fixed_id
@@ -116,7 +118,7 @@ class Batch:
             return None
         made = write(self._acting, self._stream, self._given, self._options)
         assert isinstance(made.request, AppendRequest)  # noqa: S101 (just made)
-        return made._replace(request=made.request._replace(commands=self._commands))
+        return replace(made, request=replace(made.request, commands=self._commands))
 
     def settle(self, results: Any) -> None:  # noqa: ANN401 (one result, or a list)
         """Tell every handle what its call made."""

@@ -1,8 +1,8 @@
 """Content of a message: a list of typed parts.
 
-``content="…"`` is one text part. Parts are frozen pydantic models; :func:`parse` is the door
-through which callers' values come in, :func:`to_stored` and :func:`from_stored` are the way to the
-log and back. A part that is plain text is stored as a bare string, which is most of all parts.
+``content="…"`` is one text part. Parts are frozen pydantic models; :func:`packed` is the door
+through which callers' values come in, on their way to the log, and :func:`from_stored` is the way
+back. A part that is plain text is stored as a bare string, which is most of all parts.
 """
 
 from __future__ import annotations
@@ -26,14 +26,12 @@ __all__ = [
     "TextPart",
     "ToolCallPart",
     "ToolResultPart",
-    "answers_in",
-    "calls_in",
     "check_role_of_tools",
     "from_stored",
+    "packed",
     "parse",
     "parts_and_text",
     "text_of",
-    "to_stored",
 ]
 
 _CALLS_MAX: Final = 128
@@ -139,19 +137,32 @@ _FIELDS: Final = frozenset(
 _EMPTY = "Give text, or at least one part."
 
 
+Calls: TypeAlias = tuple[str, ...]
+
+
+def packed(content: object, depth_max: int) -> tuple[list[StoredPart], Calls, Calls]:
+    """Return a caller's content as it stands in the log, and the calls that it makes and answers.
+
+    Raises:
+        InvalidInput: as :func:`parse` does.
+    """
+    if isinstance(content, str):
+        if not content:
+            raise InvalidInput("content", "is empty", _EMPTY)
+        return [check_text(content, "content")], (), ()
+    parts = parse(content, depth_max)
+    return _to_stored(parts), _calls_in(parts), _answers_in(parts)
+
+
 def parse(content: object, depth_max: int, field: str = "content") -> tuple[Part, ...]:
-    """Return the parts of a caller's content: a string, a part, or a list of parts or dicts.
+    """Return the parts of a caller's content: a part, or a list of parts, dicts or strings.
 
     Raises:
         InvalidInput: naming the part and what is wrong with it; never quoting its text.
     """
-    if isinstance(content, str):
-        if not content:
-            raise InvalidInput(field, "is empty", _EMPTY)
-        return (trusted(TextPart, {"type": "text", "text": check_text(content, field)}),)
     if isinstance(content, (BaseModel, Mapping)):
         content = [content]
-    if not isinstance(content, Sequence) or isinstance(content, (bytes, bytearray)):
+    if not isinstance(content, Sequence) or isinstance(content, (str, bytes, bytearray)):
         raise InvalidInput(field, f"expected text or parts, got {type(content).__name__}", _EMPTY)
     if not content:
         raise InvalidInput(field, "has no parts", _EMPTY)
@@ -191,7 +202,7 @@ def _explained(error: ValidationError, field: str) -> InvalidInput:
 
 
 def _check_call_ids(parts: tuple[Part, ...], field: str) -> None:
-    calls, answers = calls_in(parts), answers_in(parts)
+    calls, answers = _calls_in(parts), _answers_in(parts)
     for found, what in ((calls, "tool call"), (answers, "tool result")):
         if len(set(found)) < len(found):
             raise InvalidInput(field, f"the same {what} id stands twice", "Give each its own id.")
@@ -199,12 +210,12 @@ def _check_call_ids(parts: tuple[Part, ...], field: str) -> None:
         raise InvalidInput(field, f"{len(calls)} tool calls", f"Give at most {_CALLS_MAX}.")
 
 
-def calls_in(parts: Sequence[Part]) -> tuple[str, ...]:
+def _calls_in(parts: Sequence[Part]) -> Calls:
     """Return the ids of the tool calls among ``parts``."""
     return tuple(part.id for part in parts if isinstance(part, ToolCallPart))
 
 
-def answers_in(parts: Sequence[Part]) -> tuple[str, ...]:
+def _answers_in(parts: Sequence[Part]) -> Calls:
     """Return the call ids that tool results among ``parts`` answer."""
     return tuple(part.call_id for part in parts if isinstance(part, ToolResultPart))
 
@@ -234,7 +245,7 @@ def text_of(parts: Sequence[Part]) -> str:
     return "".join([part.text for part in parts if type(part) is TextPart])
 
 
-def to_stored(parts: Sequence[Part]) -> list[StoredPart]:
+def _to_stored(parts: Sequence[Part]) -> list[StoredPart]:
     """Return parts as they stand in the log."""
     return [
         part.text if type(part) is TextPart else part.model_dump(exclude_none=True)

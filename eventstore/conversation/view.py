@@ -8,7 +8,9 @@ transaction. A law says that both give the same events.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from typing import NamedTuple, Protocol, Self
+from typing import Protocol, Self
+
+import msgspec
 
 from eventstore.conversation.rows import (
     BranchPointRow,
@@ -89,7 +91,7 @@ class ThreadView(Protocol):
         """
 
 
-class Told(NamedTuple):
+class Told(msgspec.Struct, frozen=True, gc=False):
     """An event, and the thread it was recorded in."""
 
     thread_id: bytes

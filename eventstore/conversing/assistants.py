@@ -113,7 +113,7 @@ class _AssistantDecider:
         reason = getattr(request.options, "reason", None)
         if reason is not None:
             content = replace(decided.content or e.Note(), reason=reason)  # type: ignore[type-var]
-            decided = decided._replace(content=content)
+            decided = replace(decided, content=content)
         return [decided]
 
     def evolve(self, event: Event) -> None:

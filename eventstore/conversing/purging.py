@@ -16,6 +16,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
+from msgspec.structs import replace
+
 from eventstore.conversation import commands as c
 from eventstore.conversation import events as e
 from eventstore.conversation.decide.common import check_expected_head, decided
@@ -67,7 +69,7 @@ def purge_thread(tx: Transaction, log: Log, request: AppendRequest) -> Appended:
         readers = readers_of(tx, tenant, command.thread_id)
         forks = direct_forks(tx, tenant, command.thread_id) if command.copying else []
         copying = [_copying(request, command.thread_id, fork) for fork in forks]
-    purge = request._replace(options=_Purge(request.options, readers))
+    purge = replace(request, options=_Purge(request.options, readers))
     outcomes = append_many(tx, [*copying, purge], log)
     for outcome in outcomes:
         if isinstance(outcome, Failed):
@@ -75,7 +77,7 @@ def purge_thread(tx: Transaction, log: Log, request: AppendRequest) -> Appended:
     tx.kept.clear()  # rows and heads of what is gone
     appended = [outcome for outcome in outcomes if isinstance(outcome, Appended)]
     positions = tuple(position for outcome in appended for position in outcome.positions)
-    return appended[-1]._replace(positions=positions)
+    return replace(appended[-1], positions=positions)
 
 
 def _copying(request: AppendRequest, source_id: bytes, fork: bytes) -> AppendRequest:
@@ -135,7 +137,7 @@ class _StoreDecider:
             if find_tombstone(self._tx, thread) is None:
                 raise ThreadNotFound(thread.text)
             return []
-        expectations.check(command.expected_version, head.version, thread.text)
+        expectations.check(command.expected_version, head.version, thread)
         if purge.guards is not None and purge.guards.expected_head is not None:
             check_expected_head(view, purge.guards.expected_head)
         tenant, _, _ = self._place(thread)

@@ -116,7 +116,7 @@ class _ThreadDecider:
         self._deciding = deciding
         self._stream = stream
         self._past: FoldedThread | None = None
-        self._erased: list[e.ContentErased] = []
+        self._erased: tuple[e.ContentErased, ...] = ()
 
     def check(self, request: AppendRequest) -> None:
         if request.options is not None and request.options.expected_head is not None:
@@ -138,7 +138,7 @@ class _ThreadDecider:
         if event.content is not None:
             index.see(self._stream, event)
         if event.type == "ContentErased":
-            self._erased.append(event.data)
+            self._erased += (event.data,)
         if event.type == "ThreadForked" and view.thread is not None:
             index.inherit(self._stream, thread_details(view, view.thread)[1])
 
@@ -163,13 +163,12 @@ class _ThreadDecider:
         return results.of(state, command, events)
 
     def mark(self) -> Any:  # noqa: ANN401
-        return self.view.mark(), self._deciding.index.mark(), len(self._erased)
+        return self.view.mark(), self._deciding.index.mark(), self._erased
 
     def back_to(self, mark: Any) -> None:  # noqa: ANN401
-        view, index, erased = mark
+        view, index, self._erased = mark
         self.view.back_to(view)
         self._deciding.index.back_to(index)
-        del self._erased[erased:]
 
     def summary(self) -> bytes | None:
         """Return the thread's head: it moves with every message, as the stream's does."""
@@ -184,7 +183,7 @@ class _ThreadDecider:
             tenant = find_tenant(tx, stream.tenant)
             assert tenant is not None  # noqa: S101 (the event interned it)
             forget_messages(tx, tenant, stream.id, (erased.message_id, *erased.also))
-        self._erased.clear()
+        self._erased = ()
 
 
 def _create(
@@ -231,6 +230,6 @@ _LOOKS: Final[Mapping[type[c.Command], Callable[..., Sequence[Decided]]]] = {
 def _with_reason(decided: Sequence[Decided], reason: str) -> list[Decided]:
     """Put the writer's reason into the content of each event."""
     return [
-        event._replace(content=replace(event.content or e.Note(), reason=reason))  # type: ignore[type-var]
+        replace(event, content=replace(event.content or e.Note(), reason=reason))  # type: ignore[type-var]
         for event in decided
     ]

@@ -9,6 +9,7 @@ length-prefixed behind a format tag, so no two events share an encoding. The lay
 from __future__ import annotations
 
 import struct
+from functools import lru_cache
 from hashlib import sha256
 from typing import Final
 
@@ -26,6 +27,11 @@ _LENGTH: Final = struct.Struct(">I")
 
 def _field(raw: bytes) -> bytes:
     return _LENGTH.pack(len(raw)) + raw
+
+
+@lru_cache(maxsize=256)
+def _named(event_type: str) -> bytes:
+    return _field(event_type.encode())
 
 
 def commitment(salt: bytes, stored_content: bytes) -> bytes:
@@ -53,7 +59,6 @@ def event_hash(
     content_commitment: bytes | None,
 ) -> bytes:
     """Return the 32-byte hash of one event; absent metadata and commitment count as empty."""
-    kind = event_type.encode()
     meta = metadata or b""
     promise = content_commitment or b""
     return sha256(
@@ -63,8 +68,7 @@ def event_hash(
                 _LENGTH.pack(len(previous)),
                 previous,
                 _FIXED.pack(8, version, 16, event_id, 8, recorded_at_us, 4, schema_version),
-                _LENGTH.pack(len(kind)),
-                kind,
+                _named(event_type),
                 _LENGTH.pack(len(meta)),
                 meta,
                 _LENGTH.pack(len(data)),

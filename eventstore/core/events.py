@@ -93,7 +93,7 @@ class StreamKey(NamedTuple):
         return ids.show(self.category, self.id)
 
 
-class Decided(NamedTuple):
+class Decided(msgspec.Struct, frozen=True, gc=False):
     """One event as a decider returns it. ``data`` of a dict is an application's own event."""
 
     type: str

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Final, Literal, TypeAlias
 
+from eventstore.core.events import StreamKey
 from eventstore.core.quoting import quoted
 from eventstore.errors import InvalidInput, WrongExpectedVersion
 
@@ -43,7 +44,7 @@ def parse(value: object, field: str = "expected_version") -> Expectation:
     )
 
 
-def check(expected: Expectation, actual: int, stream_id: str) -> None:
+def check(expected: Expectation, actual: int, stream: StreamKey) -> None:
     """Hold the belief against the stream's version.
 
     Raises:
@@ -58,4 +59,4 @@ def check(expected: Expectation, actual: int, stream_id: str) -> None:
     else:
         holds = actual == expected
     if not holds:
-        raise WrongExpectedVersion(stream_id, expected, actual)
+        raise WrongExpectedVersion(stream.text, expected, actual)

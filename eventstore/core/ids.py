@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Final
 
 from eventstore.core.quoting import quoted
@@ -25,7 +25,6 @@ CALL: Final = "call"
 EVENT: Final = "evt"
 STORE: Final = "store"
 
-_HEX = re.compile(r"[0-9a-f]{32}\Z")
 _STREAM = re.compile(r"([a-z][a-z0-9]{0,31})_([0-9a-f]{32})\Z")
 
 RANDOM_BYTES: Final = 8
@@ -72,16 +71,19 @@ def parse(prefix: str, text: str, field: str) -> bytes:
     Raises:
         InvalidInput: naming ``field``, when ``text`` is anything else.
     """
-    head = len(prefix)
-    if _is_text(text) and text[:head] == prefix and text[head : head + 1] == "_":
-        digits = text[head + 1 :]
-        if _HEX.match(digits):
-            return bytes.fromhex(digits)
+    match = _pattern(prefix).match(text) if _is_text(text) else None
+    if match is not None:
+        return bytes.fromhex(match[1])
     raise InvalidInput(
         field,
         f"{quoted(text)} is not an id of this kind",
         f"Ids look like {prefix}_<32 lowercase hex digits>; other names go to external_id.",
     )
+
+
+@cache
+def _pattern(prefix: str) -> re.Pattern[str]:
+    return re.compile(rf"{prefix}_([0-9a-f]{{32}})\Z")
 
 
 def _is_text(value: object) -> bool:

@@ -105,8 +105,12 @@ def check_json(value: object, field: str, depth_max: int) -> Any:  # noqa: ANN40
         raise InvalidInput(field, "nested too deeply", "Flatten it, or give it as text.")
     if isinstance(value, (dict, Mapping)):
         return {
-            _checked_key(key, field): item
-            if type(item) is str and item.isascii()  # the usual case
+            (
+                key
+                if type(key) is str and key.isascii()  # the usual case
+                else _checked_key(key, field)
+            ): item
+            if type(item) is str and item.isascii()  # likewise
             else check_json(item, _below(field, key), depth_max - 1)
             for key, item in value.items()
         }
@@ -116,8 +120,6 @@ def check_json(value: object, field: str, depth_max: int) -> Any:  # noqa: ANN40
 
 
 def _checked_key(key: object, field: str) -> str:
-    if type(key) is str and key.isascii():  # the usual case
-        return key
     if not isinstance(key, str):
         raise InvalidInput(
             field, f"key of type {type(key).__name__}", "JSON objects have text keys."

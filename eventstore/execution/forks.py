@@ -25,13 +25,14 @@ class Passage:
     """Where every transaction goes through, so that one can wait until nobody is inside."""
 
     def __init__(self) -> None:
-        self._changed = threading.Condition(threading.Lock())
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
         self._inside = 0
         self._shut = False
         self._closed = False
 
     def __enter__(self) -> None:
-        with self._changed:
+        with self._lock:
             while self._shut:
                 self._changed.wait()
             if self._closed:
@@ -44,7 +45,7 @@ class Passage:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        with self._changed:
+        with self._lock:
             self._inside -= 1
             if self._shut or self._closed:  # somebody waits for that
                 self._changed.notify_all()

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any, Final, Unpack, get_args
 
+from msgspec.structs import replace
+
 from eventstore.audit.erasure import Erasure
 from eventstore.audit.erasure import erase as erase_in
 from eventstore.conversation.commands import EraseContent, Included
@@ -62,7 +64,7 @@ def erase(
 
     def act(tx: Transaction, request: AppendRequest) -> Appended:
         made = erase_in(tx, scope.log, request)
-        return made._replace(result=([made.result], None if connection is not None else "files"))
+        return replace(made, result=([made.result], None if connection is not None else "files"))
 
     def page(place: str) -> Any:  # noqa: ANN401 (a Write or a Wipe)
         if place == "files":

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple, Unpack
 
+from msgspec.structs import replace
 from pydantic import ValidationError
 
 from eventstore.conversing import CATALOGUES
@@ -91,7 +92,7 @@ def append(
     decided = [_decided(scope.log, one, index) for index, one in enumerate(given)]
     stream = StreamKey(scope.tenant, category, key)
     said: WriteOptions = {"expected_version": expected, **options}  # type: ignore[typeddict-item]
-    return write(scope, stream, (decided,), said)._replace(receipt=True)
+    return replace(write(scope, stream, (decided,), said), receipt=True)
 
 
 def _event(given: NewEvent | Mapping[str, Any], field: str) -> NewEvent:

@@ -15,11 +15,8 @@ from pydantic import BaseModel
 
 from eventstore.conversation.commands import Draft, OnBusy
 from eventstore.conversation.content import (
-    answers_in,
-    calls_in,
     check_role_of_tools,
-    parse,
-    to_stored,
+    packed,
 )
 from eventstore.conversation.events import Usage
 from eventstore.conversation.rows import MessageStatus, Role
@@ -180,15 +177,11 @@ def checked_draft(
     metadata: Mapping[str, Any] | None = None,
 ) -> Draft:
     """Return what somebody says, ready to be decided about."""
-    parts = parse(content, limits.depth_max)
-    calls: tuple[str, ...] = ()
-    answers: tuple[str, ...] = ()
-    if not isinstance(content, str):
-        calls, answers = calls_in(parts), answers_in(parts)
+    parts, calls, answers = packed(content, limits.depth_max)
     if role is not None:
         check_role_of_tools(role, calls, answers)
     return Draft(
-        parts=to_stored(parts),
+        parts=parts,
         calls=calls,
         answers=answers,
         metadata=checked_metadata(metadata, limits),

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Final, Unpack
 
 from msgspec import UNSET, UnsetType
+from msgspec.structs import replace
 
 from eventstore.conversation import commands as c
 from eventstore.conversation.values import Message
@@ -163,7 +164,7 @@ def commands_of(
 
 def _as_list(made: Write[Any]) -> Write[list[Any]]:
     """Let a list of one come back as a list."""
-    return made._replace(alone_in_list=True)
+    return replace(made, alone_in_list=True)
 
 
 def _nth_command(scope: Scope, index: int, given: Any) -> c.CreateMessage:  # noqa: ANN401 (checked)

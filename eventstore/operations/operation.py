@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, Generic, NamedTuple, TypedDict, TypeVar
 
+import msgspec
 from msgspec import UNSET
 
 from eventstore.conversation import commands as c
@@ -106,7 +107,7 @@ class Wipe(NamedTuple, Generic[T]):
     """What to make of what is left all the same."""
 
 
-class Write(NamedTuple, Generic[T]):
+class Write(msgspec.Struct, Generic[T], frozen=True):
     """A request to append, and where."""
 
     request: AppendRequest | Maintenance

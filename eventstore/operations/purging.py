@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final, Unpack
 
+from msgspec.structs import replace
+
 from eventstore.conversation.store_events import PurgeThread
 from eventstore.conversation.tombstone import Tombstone
 from eventstore.conversing.purging import purge_thread, store_stream
@@ -55,4 +57,4 @@ def purge(
     def act(tx: Transaction) -> Appended:
         return purge_thread(tx, scope.log, request)
 
-    return made._replace(request=Maintenance(act, alone=True))
+    return replace(made, request=Maintenance(act, alone=True))

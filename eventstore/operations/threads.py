@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, Unpack
 
 from msgspec import UNSET, UnsetType
+from msgspec.structs import replace
 
 from eventstore.conversation import commands as c
 from eventstore.conversation.present import thread_value
@@ -78,7 +79,7 @@ def create(
     if not said:
         return write(scope, stream, (command,), options)
     made = write(scope, stream, (command, *said, c.ShowThread()), options)
-    return made._replace(last_of_list=True)
+    return replace(made, last_of_list=True)
 
 
 def _new_stream(

@@ -59,6 +59,7 @@ ROW_TABLES: Final[Mapping[type[Any], tuple[RowTable[Any], Callable[[Any], Any]]]
 
 R = TypeVar("R")
 
+_NONE_ERASED: Final[frozenset[int]] = frozenset()
 _KEPT_MESSAGES: Final = 64
 """Rows of messages above which a kept view starts afresh."""
 
@@ -91,7 +92,7 @@ class KeptRows:
         self._moved: ThreadRow | None = None
         """The thread's own row, which every event changes; None while nothing was changed."""
         self._stored: ThreadRow | None = None
-        self._erased: frozenset[int] = frozenset()
+        self._erased: frozenset[int] = _NONE_ERASED
         """Versions whose content goes when what was changed here is written."""
         self._segments = 0
         """How many segments the table holds, counted up to one more than are read at once."""
@@ -194,7 +195,8 @@ class KeptRows:
     def _expect_nothing_below(self, place: Place | None) -> None:
         """Know, without looking, that nothing follows a message that was added just now."""
         if place is not None and place.hop == 0:  # inherited rows bear the source's versions
-            self._placed[Place(0, place.segment, place.depth + 1)] = None
+            if self._shape is None:  # which says where a segment ends
+                self._placed[Place(0, place.segment, place.depth + 1)] = None
             self._known[BranchPointRow].setdefault(place, None)
 
     def mark(self) -> Any:  # noqa: ANN401 (opaque)
@@ -233,7 +235,7 @@ class KeptRows:
         if shape is not None and len(shape.segments) > 2 * SEGMENTS_MAX:
             self._shape, self._segments = None, len(shape.segments)
         self._events.clear()
-        self._erased = frozenset()
+        self._erased = _NONE_ERASED
         return rows
 
 

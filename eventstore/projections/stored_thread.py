@@ -75,7 +75,9 @@ class StoredThread(KeptRows):
     # -- rows by key ---------------------------------------------------------------------------
 
     def message(self, message_id: bytes) -> MessageRow | None:
-        row: MessageRow | None = self._row(MessageRow, message_id, "message = ?", message_id)
+        row: MessageRow | None = self._known[MessageRow].get(message_id)
+        if row is None:
+            row = self._row(MessageRow, message_id, "message = ?", message_id)
         if row is None:
             inherited = self._inheritance()
             return None if inherited is None else inherited.message(message_id)

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 from eventstore.core import chain, codec, expectations, ids
-from eventstore.core.events import Decided, Event, EventData, Position, StreamKey
+from eventstore.core.events import Decided, Event, Position, StreamKey
 from eventstore.core.sources import Dice, Sources
 from eventstore.errors import ConversationStoreError, InvalidInput
 from eventstore.storage import blobs
@@ -140,8 +140,9 @@ class _Batch:
         self._keys = IdempotencyKeys(tx)
         self._placing: Placing
         self._absent: list[StreamKey] = []
-        self._floor = (0, 0)
-        """Order key of the streams that the request being taken looks at: it comes after them."""
+        self._order = (0, 0)
+        """Order key of the events of the request being taken: not below that of the transaction,
+        nor below those of the streams that it looks at."""
 
     def take_all(self, *, patient: bool) -> list[Outcome | Postponed]:
         looked = [self._looked_at(request) for request in self._requests]
@@ -165,14 +166,15 @@ class _Batch:
         stream, many = request.stream, len(request.commands) > 1
         head = self._heads[stream]
         if not self._tx.ordering.alone:
-            self._floor = max(self._heads[key].row.order for key in (stream, *(looked or ())))
+            seen = [self._heads[key].row.order for key in (stream, *(looked or ()))]
+            self._order = max((self._placing.epoch, self._placing.xid), *seen)
         before, rows = head.row, len(self._event_rows)
         decider = self._deciding(stream.category).decider(stream)
         mark = decider.mark() if many else None
         try:
             if request.key is not None and (kept := self._keys.find(request, head)) is not None:
                 return self._repeat(request, decider, kept)
-            expectations.check(request.expected, before.version, stream.text)
+            expectations.check(request.expected, before.version, stream)
             decider.check(request)
             results, ends = [], []
             for command in request.commands:
@@ -190,9 +192,7 @@ class _Batch:
         if request.key is not None and head.tenant is not None:
             salt = self._log.sources.chance(chain.SALT_BYTES)
             self._keys.keep(request, head, KeptKey.of(request, salt, before.version + 1, ends))
-        positions = tuple(
-            [Position(epoch, xid, n) for n, epoch, xid, *_ in self._event_rows[rows:]]
-        )
+        positions = tuple([Position(*self._order, row[0]) for row in self._event_rows[rows:]])
         if positions:
             self._moved[stream] = head, decider
         return Appended(results if many else results[0], head.row.version, positions)
@@ -217,8 +217,9 @@ class _Batch:
     def _record(self, request: AppendRequest, head: _Head, decided: Decided) -> Event:
         """Number, encode and chain one event."""
         log = self._log
-        last, recorded_at_us, previous, _, _ = head.row
-        version, now = last + 1, max(self._now, recorded_at_us)
+        last = head.row
+        version = last.version + 1
+        now = max(self._now, last.recorded_at_us)
         subject = decided.subject or request.subject
         data = codec.encode(decided.data)
         content = salt = promise = None
@@ -235,15 +236,12 @@ class _Batch:
             content = log.content_codec.seal(plain, subject)
             salt = random[: chain.SALT_BYTES]
             promise = chain.commitment(salt, content)
-        schema_version = (
-            log.catalogues[request.stream.category].schema_version(decided.type)
-            if isinstance(decided.data, EventData)
-            else 1
-        )
+        catalogue = log.catalogues.get(request.stream.category)
+        schema_version = 1 if catalogue is None else catalogue.schema_version(decided.type)
         event_id = decided.event_id or ids.uuid7(now, random[chain.SALT_BYTES :])
         hashed = chain.event_hash(
             head.prefix,
-            previous,
+            last.hash,
             version=version,
             event_id=event_id,
             event_type=decided.type,
@@ -253,13 +251,13 @@ class _Batch:
             data=data,
             content_commitment=promise,
         )
-        placing = self._placing
-        order = max((placing.epoch, placing.xid), self._floor)
-        position = placing.next()
+        epoch, xid = self._order
+        position = self._placing.next()
         self._event_rows.append(
             (
                 position,
-                *order,
+                epoch,
+                xid,
                 head.tenant,
                 head.category,
                 head.key.id,
@@ -277,9 +275,17 @@ class _Batch:
                 hashed,
             )
         )
-        head.row = HeadRow(version, now, hashed, *order)
-        what = decided.data, decided.content
-        return Event(decided.type, version, now, position, *what, request.actor, subject)
+        head.row = HeadRow(version, now, hashed, epoch, xid)
+        return Event(
+            decided.type,
+            version,
+            now,
+            position,
+            decided.data,
+            decided.content,
+            request.actor,
+            subject,
+        )
 
     def _intern(self, head: _Head, rows: int) -> None:
         """Make the names of a tenant's first stream numbers, once its request was not refused."""
@@ -380,7 +386,9 @@ class _Batch:
 
 
 def _head_row(head: _Head, decider: Decider) -> tuple[Any, ...]:
-    return (*head.row, decider.summary(), head.tenant, head.category, head.key.id)
+    row, key = head.row, head.key
+    moved = row.version, row.recorded_at_us, row.hash, row.epoch, row.xid
+    return (*moved, decider.summary(), head.tenant, head.category, key.id)
 
 
 def _waits_for(request: AppendRequest, looked: _Looked, held: set[StreamKey]) -> StreamKey | None:

@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
+import msgspec
+
 from eventstore.core.events import Position
 
 __all__ = ["HeadRow", "Heads", "Holder", "Ordering", "Place", "Placing"]
@@ -19,7 +21,7 @@ Place: TypeAlias = tuple[int, int, bytes]
 """Numbers of tenant and category, and the stream's id: what a row of ``streams`` is found by."""
 
 
-class HeadRow(NamedTuple):
+class HeadRow(msgspec.Struct, frozen=True, gc=False):
     """A stream's end as stored."""
 
     version: int

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
+import msgspec
+
 from eventstore.core import expectations
 from eventstore.core.catalogue import Catalogue
 from eventstore.core.codec import ContentCodec
@@ -32,7 +34,7 @@ __all__ = [
 ]
 
 
-class AppendRequest(NamedTuple):
+class AppendRequest(msgspec.Struct, frozen=True, gc=False):
     """One caller's write: commands to one stream, all or nothing."""
 
     stream: StreamKey
@@ -50,7 +52,7 @@ class AppendRequest(NamedTuple):
     """Whatever else the category's decider wants to know, for example an expected head."""
 
 
-class Appended(NamedTuple):
+class Appended(msgspec.Struct, frozen=True, gc=False):
     """A request that was taken."""
 
     result: Any
@@ -60,7 +62,10 @@ class Appended(NamedTuple):
 
 
 class Failed(NamedTuple):
-    """A request that was turned away; nothing of it was written."""
+    """A request that was turned away; nothing of it was written.
+
+    The garbage collector has to know of it: the error's traceback comes to hold it in turn.
+    """
 
     error: ConversationStoreError
 

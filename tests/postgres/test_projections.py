@@ -4,6 +4,7 @@ The basics and the deaths are tried on every major version, the rest on the newe
 """
 
 from functools import partial
+from typing import Any
 
 import pytest
 from sqlalchemy import create_engine
@@ -111,7 +112,7 @@ class TestSync(OnPostgres, Following):
         with engine.connect() as taking, engine.connect() as connection:
             watching = connection.execution_options(isolation_level="AUTOCOMMIT")  # looks anew
             with taking.begin():
-                taken = Write(
+                taken: Write[Any] = Write(
                     Maintenance(lambda tx: take(tx, seen, "me", now_us=0, until_us=10**18)), taking
                 )
                 assert store.perform(taken).token == seen.token + 1

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from msgspec.structs import replace
+
 from eventstore.conversation import commands as c
 from eventstore.conversation import events as e
 from eventstore.conversation import tree
@@ -40,7 +42,7 @@ def _details(source: ThreadHistory) -> Iterator[Decided]:
     for one, field in ((title, "title"), (metadata, "metadata")):
         if one is not None:
             said = {field: getattr(one.event.content, field)}
-            yield _copy(one, None)._replace(content=e.CopiedContent(**said))
+            yield replace(_copy(one, None), content=e.CopiedContent(**said))
 
 
 def _path(view: ThreadHistory, source: ThreadHistory, fork: ForkPoint) -> Iterator[Decided]:
