@@ -372,13 +372,16 @@ class _Batch:
         """Write what was decided so far, one statement a table."""
         tx, rows = self._tx, self._event_rows
         if rows:
-            for statement, new in ((_INSERT_HEAD, True), (_UPDATE_HEAD, False)):
-                heads = [_head_row(*moved) for moved in self._moved.values() if moved[0].new is new]
-                if heads:
-                    tx.write(statement, heads)
-            tx.write(_INSERT_EVENT, blobs.set_apart(tx, _INSERT_EVENT.columns, rows))
-            for head, _ in self._moved.values():
+            begun: list[tuple[Any, ...]] = []
+            moved: list[tuple[Any, ...]] = []
+            for head, decider in self._moved.values():
+                (begun if head.new else moved).append(_head_row(head, decider))
                 head.new = False
+            if begun:
+                tx.write(_INSERT_HEAD, begun)
+            if moved:
+                tx.write(_UPDATE_HEAD, moved)
+            tx.write(_INSERT_EVENT, blobs.set_apart(tx, _INSERT_EVENT.columns, rows))
             self._event_rows, self._moved = [], {}
             for deciding in self._decidings.values():
                 deciding.write()
