@@ -212,6 +212,8 @@ class StartStep(Command, frozen=True):
     ranges: tuple[tuple[int, int, int, int], ...] = ()
     left_out: tuple[bytes, ...] = ()
     erased: tuple[bytes, ...] = ()
+    sources: tuple[tuple[bytes, int], ...] = ()
+    """Other threads in which what it saw stands, and the version at which each was read."""
     salt: bytes | None = None
     digest: bytes | None = None
 

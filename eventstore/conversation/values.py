@@ -233,6 +233,9 @@ class RunContext(_Value):
     head_id: str | None
     version: int
     ranges: tuple[tuple[int, int, int, int], ...]
+    sources: tuple[tuple[str, int], ...] = ()
+    """Of a fork: each thread whose messages are among these, with its version when they were
+    read. A step that begins with them is refused if something was erased there since."""
     salt: bytes | None = None
     digest: bytes | None = None
     """Over the ids, revisions and contents in order; see ``conversation.context``."""

@@ -15,6 +15,7 @@ from eventstore.conversation import commands as c
 from eventstore.conversation import events as e
 from eventstore.conversation.decide import check_expected_head, decide
 from eventstore.conversation.decide.copying import copy_prefix
+from eventstore.conversation.decide.steps import check_nothing_erased
 from eventstore.conversation.evolve import evolve
 from eventstore.conversation.present import thread_details
 from eventstore.conversation.state import FoldedThread
@@ -30,6 +31,7 @@ from eventstore.projections.kept_rows import write_rows
 from eventstore.projections.rebuild import bring_up_to_date
 from eventstore.projections.stored_thread import StoredThread
 from eventstore.projections.tombstones import refuse_purged
+from eventstore.storage import read
 from eventstore.storage.append import taken_head
 from eventstore.storage.erasing import erase_content
 from eventstore.storage.interning import find_tenant
@@ -218,11 +220,28 @@ def _run(
     return decide(view, command, deciding.log.sources.new_id)
 
 
+def _step(
+    deciding: ThreadDeciding, _: StreamKey, view: StoredThread, command: c.StartStep
+) -> Sequence[Decided]:
+    """Decide that a step begins, and look where what it saw stands in other threads.
+
+    Their heads are not taken. Who erases there takes this thread's before it looks for steps, so
+    it finds this one, or this one finds it.
+    """
+    decided = decide(view, command, deciding.log.sources.new_id)
+    for source_id, version in command.sources:
+        source = StreamKey(view.tenant_name, ids.THREAD, source_id)
+        traces = read.traces(deciding.tx, deciding.log, source, after=version)
+        check_nothing_erased(source.text, traces)
+    return decided
+
+
 _LOOKS: Final[Mapping[type[c.Command], Callable[..., Sequence[Decided]]]] = {
     c.CreateThread: _create,
     c.ForkThread: _fork,
     c.CopyPrefix: _copy,
     c.CreateRun: _run,
+    c.StartStep: _step,
 }
 """Commands for which more is looked at, or got ready, than the thread as it stands."""
 

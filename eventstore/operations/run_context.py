@@ -111,9 +111,24 @@ def _context(
         head_id=ids.show_or_none(ids.MESSAGE, end_id),
         version=0 if view.thread is None else view.thread.version,
         ranges=tuple((one.hop, one.segment, one.start, one.end) for one in ranges),
+        sources=_sources(view, max((one.hop for one in ranges), default=0)),
         salt=salt,
         digest=context_digest(salt, messages),
     )
+
+
+def _sources(view: StoredThread, hops: int) -> tuple[tuple[str, int], ...]:
+    """Return the threads up to so many hops above a fork, each with its version as of now.
+
+    A context that is rebuilt for a step names none: what is erased of it is erased of that step,
+    which stands in the fork itself.
+    """
+    found: list[tuple[str, int]] = []
+    source = view.source
+    while len(found) < hops and source is not None and source.thread is not None:
+        found.append((ids.show(ids.THREAD, source.thread_id), source.thread.version))
+        source = source.source
+    return tuple(found)
 
 
 def _rebuilt(

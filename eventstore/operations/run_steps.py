@@ -63,6 +63,9 @@ def start(
             "ranges": context.ranges,
             "left_out": tuple(message_key(one) for one in context.left_out),
             "erased": tuple(message_key(one.id) for one in context.messages if one.erased),
+            "sources": tuple(
+                (ids.parse(ids.THREAD, source, "context"), at) for source, at in context.sources
+            ),
             "salt": context.salt,
             "digest": context.digest,
         }

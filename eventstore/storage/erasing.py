@@ -27,6 +27,7 @@ _ERASE: Final = (
     "UPDATE {events} SET content = NULL, salt = NULL, commitment = ?"
     f" WHERE {_STREAM} AND version = ?"
 )
+_TOUCH: Final = f"UPDATE {{streams}} SET version = version WHERE {_STREAM}"
 _FORGET_DIGESTS: Final = (
     "UPDATE {idempotency_keys} SET salt = ?, digest = ?"
     f" WHERE {_STREAM} AND first_version <= ? AND last_version >= ?"
@@ -34,10 +35,18 @@ _FORGET_DIGESTS: Final = (
 
 
 def hold(tx: Transaction, stream: StreamKey) -> None:
-    """Take a stream's head: until the transaction ends nobody writes to the stream, or forks it."""
+    """Take a stream's head: until the transaction ends nobody writes to the stream, or forks it.
+
+    Nor does afterwards who still sees what was before: an application's transaction at REPEATABLE
+    READ, to which a fork's head would not seem to have moved when words went from its source. The
+    row is written as it is, and whoever takes it in such a transaction is told that it changed.
+    """
     tenant, category = find_tenant(tx, stream.tenant), find_category(tx, stream.category)
     if tenant is not None and category is not None:
-        tx.ordering.take(tx, [(tenant, category, stream.id)], 1, patient=True)
+        place = tenant, category, stream.id
+        tx.ordering.take(tx, [place], 1, patient=True)
+        if not tx.ordering.alone:
+            tx.run(_TOUCH, place)
 
 
 def erase_content(tx: Transaction, stream: StreamKey, versions: Iterable[int]) -> None:

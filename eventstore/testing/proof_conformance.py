@@ -32,6 +32,12 @@ class _Run:
         return self.see(step_id=step_id)
 
 
+def _refused(run: _Run, seen: Any) -> None:  # noqa: ANN401
+    with pytest.raises(Refused) as told:
+        run.step(seen)
+    assert told.value.reason == "context_erased"
+
+
 class ProofSuite:
     """Needs the fixture ``store``, as ``ConformanceSuite`` has it."""
 
@@ -85,12 +91,49 @@ class ProofSuite:
         store.messages.update(thread, answer, name="Ann")
         run.step(seen)
         store.audit.erase(thread, asked)
-        with pytest.raises(Refused) as told:
-            run.step(seen)
-        assert told.value.reason == "context_erased"
+        _refused(run, seen)
         seen = run.see()
         store.messages.update(thread, answer, name="Ben")
         assert run.proof(run.step(seen)).verified, "it was read after the erasure"
+
+    def test_nor_does_one_of_a_fork_whose_source_lost_the_words(
+        self,
+        store: Any,  # noqa: ANN401
+        talk: Any,  # noqa: ANN401
+    ) -> None:
+        thread, asked, _ = talk
+        fork = store.threads.fork(store.threads.fork(thread).id).id
+        store.messages.create(fork, role="user", content="And now?")
+        run = _Run(store, fork)
+        seen, short = run.see(), run.see(last_messages=1)
+        store.messages.create(thread, role="user", content="Says nothing of it.")
+        version = store.threads.get(fork).version
+        store.audit.erase(thread, asked)
+        assert store.threads.get(fork).version == version, "the fork itself said nothing of it"
+        _refused(run, seen)
+        assert run.proof(run.step(short)).verified, "it saw what is the fork's own"
+        assert run.proof(run.step(run.see())).verified, "it was read after the erasure"
+
+    def test_nor_if_the_source_is_gone_by_then(self, store: Any, talk: Any) -> None:  # noqa: ANN401
+        thread, asked, _ = talk
+        fork = store.threads.fork(thread).id
+        runs = [_Run(store, one) for one in (fork, store.threads.fork(fork).id)]
+        contexts = [run.see() for run in runs]
+        store.audit.erase(thread, asked)
+        store.audit.purge(thread, forks="copy")
+        for run, seen in zip(runs, contexts, strict=True):
+            _refused(run, seen)
+            assert run.proof(run.step(run.see())).verified, "it was read after the erasure"
+
+    def test_a_source_that_went_with_its_words_is_no_erasure(self, store: Any, talk: Any) -> None:  # noqa: ANN401
+        thread, asked, _ = talk
+        store.audit.erase(thread, asked)
+        store.messages.amend(thread, asked, content="pin ****")  # what was erased is copied, too
+        fork = store.threads.fork(thread).id
+        run = _Run(store, fork)
+        seen = run.see()
+        store.audit.purge(thread, forks="copy")
+        assert run.proof(run.step(seen)).verified
 
     def test_a_context_is_handed_on_as_json(self, store: Any, talk: Any) -> None:  # noqa: ANN401
         run = _Run(store, talk[0])

@@ -7,7 +7,8 @@ import psycopg
 import pytest
 from sqlalchemy import create_engine
 
-from eventstore import ConversationStore
+from eventstore import ConversationStore, Refused, StoreBusy
+from tests.concurrency.erasing import begun_run, steps_begin_beside_erasures
 from tests.postgres.bad_days import open_at
 
 SECONDS = 30
@@ -151,6 +152,72 @@ def test_it_waits_for_a_fork_that_is_being_made_of_a_fork(url, server, migrated)
         assert {event.stream_id for event in made.erased} == {thread, second}
         assert store.messages.get(second, message.id).erased
     engine.dispose()
+
+
+@pytest.fixture
+def read_in_a_fork(url):
+    """A store, a thread and its message; a fork of it, a run there, and what the run has read."""
+    with ConversationStore.open(url, durability="as_is") as store:
+        thread = store.threads.create().id
+        message = said(store, thread).id
+        fork = store.threads.fork(thread).id
+        run = begun_run(store, fork)
+        yield store, (thread, message), (fork, run), store.runs.context(fork, run)
+        assert store.projections.compare().findings == ()
+
+
+@pytest.mark.newest_postgres
+def test_an_erasure_waits_for_a_step_that_begins_and_takes_what_it_proved(
+    read_in_a_fork, url, server, migrated
+):
+    store, erased, step, seen = read_in_a_fork
+    engine = create_engine(url)
+    with ThreadPoolExecutor(1) as pool:
+        with engine.begin() as connection:
+            begun = store.runs.steps.start(*step, context=seen, connection=connection)
+            erasing = pool.submit(store.audit.erase, *erased)
+            until_waiting(server, migrated)
+        assert (step[0], begun.version) in erasing.result(SECONDS).erased
+    assert store.runs.context(*step, step_id=begun.id).salt is None
+    engine.dispose()
+
+
+@pytest.mark.newest_postgres
+def test_a_step_that_waits_for_an_erasure_in_its_source_is_refused(
+    read_in_a_fork, url, server, migrated
+):
+    store, erased, step, seen = read_in_a_fork
+    engine = create_engine(url)
+    with ThreadPoolExecutor(1) as pool:
+        with engine.begin() as connection:
+            store.audit.erase(*erased, connection=connection)
+            beginning = pool.submit(store.runs.steps.start, *step, context=seen)
+            until_waiting(server, migrated)
+        with pytest.raises(Refused, match="erased"):
+            beginning.result(SECONDS)
+    engine.dispose()
+
+
+@pytest.mark.newest_postgres
+def test_so_is_one_in_a_transaction_that_sees_the_past(read_in_a_fork, url):
+    """It cannot see the erasure, but it meets the head that the erasure has moved."""
+    store, erased, step, seen = read_in_a_fork
+    engine = create_engine(url, isolation_level="REPEATABLE READ")
+    with engine.connect() as connection:
+        connection.exec_driver_sql("SELECT 1 FROM events LIMIT 1")
+        store.audit.erase(*erased)
+        with pytest.raises(StoreBusy):
+            store.runs.steps.start(*step, context=seen, connection=connection)
+    engine.dispose()
+
+
+@pytest.mark.newest_postgres
+def test_no_step_keeps_the_digest_of_words_erased_while_it_began(url):
+    proven, refused = steps_begin_beside_erasures(
+        lambda: ConversationStore.open(url, durability="as_is")
+    )
+    assert proven
+    assert refused
 
 
 def until_waiting(server, database):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from eventstore.conversation import commands as c
 from eventstore.conversation import events as e
 from eventstore.conversation.decide.common import NewId, decided, existing_thread, thread_text
@@ -9,10 +11,10 @@ from eventstore.conversation.decide.messages import writing_run
 from eventstore.conversation.rows import StepRow
 from eventstore.conversation.view import ThreadView
 from eventstore.core import ids
-from eventstore.core.events import Decided
+from eventstore.core.events import Decided, Trace
 from eventstore.errors import InvalidInput, Refused
 
-__all__ = ["complete", "fail", "start"]
+__all__ = ["check_nothing_erased", "complete", "fail", "start"]
 
 
 def start(view: ThreadView, command: c.StartStep, new_id: NewId) -> list[Decided]:
@@ -41,14 +43,24 @@ def _check_not_erased_since(view: ThreadView, command: c.StartStep) -> None:
     """Refuse a context from before an erasure: recorded now, its digest would outlive the words."""
     existing = existing_thread(view)
     seen = command.seen_version
-    if seen is None or seen >= existing.version:
-        return
-    if any(trace.type == "ContentErased" for trace in view.traces(after=seen)):
-        raise Refused(
-            "context_erased",
-            f"something was erased from {thread_text(view)} after this context was read",
-            "Read it again with runs.context().",
-        )
+    if seen is not None and seen < existing.version:
+        check_nothing_erased(thread_text(view), view.traces(after=seen))
+
+
+def check_nothing_erased(thread: str, traces: Iterable[Trace]) -> None:
+    """Refuse a context if what happened to a thread since it was read took words.
+
+    A copy of a message that shows no words was made of one that was erased: where that was said,
+    is gone with its source.
+    """
+    for trace in traces:
+        copied_without = trace.type == "PrefixCopied" and trace.data.shown and not trace.has_content
+        if trace.type == "ContentErased" or copied_without:
+            raise Refused(
+                "context_erased",
+                f"something was erased from {thread} after this context was read",
+                "Read it again with runs.context().",
+            )
 
 
 def complete(view: ThreadView, command: c.CompleteStep, _: NewId) -> list[Decided]:

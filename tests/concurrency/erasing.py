@@ -1,0 +1,61 @@
+"""A schedule: steps of runs begin in forks while what they read is erased in the source."""
+
+from contextlib import ExitStack
+from functools import partial
+
+from eventstore import RunStep
+from tests.concurrency.schedules import at_once, outcome
+from tests.conformance.purging import talk
+
+
+def steps_begin_beside_erasures(opening, *, workers=4, rounds=15, steps=3):
+    """Afterwards no step that read the words can prove it; return how many had, and were refused.
+
+    Worker 0 erases a message in each round, the others record in forks what they read.
+    """
+    with ExitStack() as stack:
+        stores = [stack.enter_context(opening()) for _ in range(2)]
+        proven, refused = 0, 0
+        for number in range(rounds):
+            source, (said, _) = talk(stores[0], f"pin {number}", "two")
+            fork = stores[0].threads.fork(source).id
+            forks = [stores[0].threads.fork(fork).id for _ in range(workers)]
+            runs = [begun_run(stores[0], one) for one in forks]
+
+            def act(worker, source=source, said=said, forks=forks, runs=runs):
+                store = stores[worker % 2]
+                if worker == 0:
+                    store.audit.erase(source, said)
+                    return [], 0
+                return record(store, forks[worker], runs[worker], steps)
+
+            done = at_once(workers, act)
+            for worker, (made, told) in enumerate(done):
+                refused += told
+                for step, seen in made:
+                    proof = stores[0].runs.context(forks[worker], runs[worker], step_id=step)
+                    read_words = not seen.messages[0].erased
+                    assert (proof.salt is None) is read_words
+                    proven += read_words
+        assert stores[0].projections.compare().findings == ()
+        return proven, refused
+
+
+def begun_run(store, thread):
+    run = store.runs.create(thread).id
+    store.runs.start(thread, run)
+    return run
+
+
+def record(store, thread, run, count):
+    """Read and record a few times; return the steps with what they saw, and how many were not."""
+    made, refused = [], 0
+    for _ in range(count):
+        seen = store.runs.context(thread, run)
+        told = outcome(partial(store.runs.steps.start, thread, run, context=seen))
+        if isinstance(told, RunStep):
+            made.append((told.id, seen))
+        else:
+            assert getattr(told, "reason", told) == "context_erased"
+            refused += 1
+    return made, refused
