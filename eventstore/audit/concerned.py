@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from eventstore.conversation.commands import EraseContent
-from eventstore.conversation.decide.erasing import reach
+from eventstore.conversation.decide.erasing import holds, reach
 from eventstore.conversing.threads import Guards
 from eventstore.core.events import StreamKey
 from eventstore.projections.forks import all_forks, holders_of_copies
@@ -95,28 +95,27 @@ class _Concerned:
         """Follow the threads that hold copies of what the first thread itself recorded.
 
         What is itself a copy there has other copies beside it, which are no less somebody's own:
-        those are left, and named.
+        those are named and left, unless asked for.
         """
+        [command] = self._first.commands
         tenant = find_tenant(self._tx, self._first.stream.tenant)
         known = {one.stream.id for one in self.requests}
         found: dict[bytes, list[bytes]] = {}
         self.left.clear()
         for message_id, home in self._reached.items() if tenant is not None else ():
             for thread_id in holders_of_copies(self._tx, tenant or 0, message_id):
-                if thread_id in known or self._home(thread_id, message_id) != home:
+                view = self._view(self._first.stream._replace(id=thread_id))
+                copies = view.copies_of(message_id)
+                if thread_id in known or not copies or copies[0].thread_id != home:
                     continue
-                if home in known:
+                if home in known or "forks" in command.include:
                     found.setdefault(thread_id, []).append(message_id)
-                else:
+                elif holds(message_id, view.traces()):
                     self.left[Copied(thread_id, message_id)] = None
         for thread_id, messages in found.items():
             stream = self._first.stream._replace(id=thread_id)
             self.follow(self._to_fork(stream, tuple(messages)))
         return bool(found)
-
-    def _home(self, thread_id: bytes, message_id: bytes) -> bytes | None:
-        copies = self._view(self._first.stream._replace(id=thread_id)).copies_of(message_id)
-        return copies[0].thread_id if copies else None
 
     def _inherited(self, fork: StreamKey, messages: Iterable[bytes]) -> tuple[bytes, ...]:
         view = self._view(fork)

@@ -67,7 +67,7 @@ class Erasure(BaseModel):
     erased: tuple[ErasedEvent, ...]
     """Every event whose content is gone, in the thread and in its forks."""
     copies: tuple[ContentCopy, ...]
-    """What may hold the words, too; ``include=`` takes it, except where it is another thread's."""
+    """What may hold the words, too: ``include=`` takes it along."""
     remains: tuple[str, ...] = ()
     """Where on disk the bytes may still stand; empty: they are gone from the database's files."""
     pending: bool = False

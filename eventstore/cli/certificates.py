@@ -18,8 +18,10 @@ __all__ = ["print_certificate", "print_erasure_ahead", "print_purge_ahead", "pri
 _KINDS = {
     "edit": "an edit or regeneration, or what it was made from",
     "run": "what a run recorded that wrote or saw it",
-    "fork": "a copy in a fork that stands by itself: erase it there",
+    "fork": "a copy in another fork, which stands by itself",
 }
+_TAKEN_BY = {"edit": "--include edits", "run": "--include run", "fork": "--include forks"}
+"""By kind of copy."""
 
 
 # -- erasing ---------------------------------------------------------------------------------------
@@ -38,8 +40,11 @@ def print_erasure_ahead(
     else:
         console.print(Text("Nothing of it is left to erase; what is pending would be finished."))
     _print_copies(console, ahead.copies, "These may hold the words, too, and stay:")
-    if any(copy.kind != "fork" for copy in ahead.copies):
-        console.print(Text("  --include edits and --include run take them along.", style="dim"))
+    if ahead.copies:
+        options = dict.fromkeys(_TAKEN_BY[copy.kind] for copy in ahead.copies)
+        take = "takes" if len(options) == 1 else "take"
+        said = f"{' and '.join(options)} {take} them along."
+        print_indented(console, Text(said, style="dim"), 2)
     console.print()
 
 

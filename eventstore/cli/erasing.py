@@ -43,6 +43,7 @@ _DIGITS = 32
 class _Include(StrEnum):
     EDITS = "edits"
     RUN = "run"
+    FORKS = "forks"
 
 
 class _Forks(StrEnum):
@@ -79,7 +80,10 @@ def erase(
     database: Database = DEFAULT,
     include: Annotated[
         list[_Include] | None,
-        typer.Option(help="Take along its edits, or what runs that wrote or saw it recorded."),
+        typer.Option(
+            help="Take along its edits, what runs that wrote or saw it recorded, or the copies in"
+            " other forks of a thread that was purged."
+        ),
     ] = None,
     reason: Reason = None,
     actor: Actor = None,

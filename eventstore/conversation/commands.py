@@ -19,7 +19,7 @@ from eventstore.conversation.rows import MessageStatus, Role
 # ruff: noqa: D101 (each command is explained by the method of the store that makes it)
 
 OnBusy: TypeAlias = Literal["enqueue", "reject", "interrupt", "rollback"]
-Included: TypeAlias = Literal["edits", "run"]
+Included: TypeAlias = Literal["edits", "run", "forks"]
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -51,7 +51,8 @@ def erase(
     It reads as ``erased``, in the past, too. ``include`` takes copies along: ``"edits"`` those
     messages that came from it by editing or regenerating, or it from them; ``"run"`` what the runs
     that wrote or saw it recorded (instructions, tools, settings, metadata, steps, errors; not their
-    messages). Erasing again appends nothing and finishes what was ``pending``.
+    messages); ``"forks"``, of a message whose own thread was purged, the copies that its other
+    forks have. Erasing again appends nothing and finishes what was ``pending``.
 
     Raises:
         ThreadNotFound, MessageNotFound, InvalidInput.

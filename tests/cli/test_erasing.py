@@ -137,6 +137,19 @@ def test_an_inherited_message_is_refused_before_anything_is_asked(answer, talk, 
     assert "[y/N]" not in result.stderr
 
 
+def test_copies_in_other_forks_are_named_with_what_takes_them_along(answer, talk):
+    with ConversationStore.open(talk.url) as store:
+        forks = [store.threads.fork(talk.thread).id for _ in range(2)]
+        store.audit.purge(talk.thread, forks="copy")
+    shown = answer("n\n", "erase", forks[0], talk.question).stderr
+    assert f"{talk.question}\n      in {forks[1]}" in shown
+    assert "  --include forks takes them along.\n" in shown
+    done = answer("y\n", "erase", forks[0], talk.question, "--include", "forks")
+    assert "--include" not in done.stderr
+    assert set(forks) <= listed(done.stdout)
+    assert "may hold the words" not in done.stdout
+
+
 def test_a_purge_is_refused_for_forks_or_copies_into_them(answer, talk, forked):
     refused = answer("y\n", "purge", talk.thread)
     assert refused.exit_code == 1

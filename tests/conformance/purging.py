@@ -300,7 +300,38 @@ class Purging:
         made = store.audit.erase(forks[0], first)
         assert made.copies == (("fork", forks[1], first),)
         assert [texts(store, fork) for fork in forks] == [["", "two"], ["one", "two"]]
-        assert store.audit.erase(forks[1], first).copies == (("fork", forks[0], first),)
+        assert store.audit.erase(forks[1], first).copies == (), "it holds no words any more"
+
+    def test_copies_that_stand_by_themselves_are_taken_along_if_asked_for(self, store):
+        root, (first, _) = talk(store, "one", "two")
+        asked, beside = (store.threads.fork(root).id for _ in range(2))
+        below = store.threads.fork(beside).id
+        store.messages.amend(below, first, content="one again")
+        gone = store.threads.fork(root).id
+        past = store.threads.fork(gone).id
+        for thread in (root, gone):
+            store.audit.purge(thread, forks="copy")
+        before = {one: store.threads.get(one).version for one in (beside, past)}
+        made = store.audit.erase(asked, first, include=["forks"], reason="request 17")
+        everywhere = {asked, beside, below, past}
+        assert ({event.stream_id for event in made.erased}, made.copies) == (everywhere, ())
+        assert [texts(store, one) for one in everywhere] == [["", "two"]] * 4
+        for one, version in before.items():
+            told = list(store.events.read(one))[-1]
+            assert (told.type, told.version) == ("ContentErased", version + 1)
+            assert (told.data["source_id"], told.content) == (asked, {"reason": "request 17"})
+        assert store.audit.erase(asked, first).copies == (), "there is no other copy"
+        assert store.audit.erase(asked, first, include=["forks"]) == made
+
+    def test_what_is_taken_along_of_a_copy_is_taken_along_of_the_others(self, store):
+        root, (first, _) = talk(store, "one", "two")
+        asked, beside = (store.threads.fork(root).id for _ in range(2))
+        edit = store.messages.edit(beside, first, content="one, edited").id
+        store.audit.purge(root, forks="copy")
+        left = store.audit.erase(asked, first, include=["forks"])
+        assert left.copies == (("edit", beside, edit),)
+        assert store.audit.erase(asked, first, include=["forks", "edits"]).copies == ()
+        assert store.messages.get(beside, edit).erased
 
     def test_a_message_of_the_same_id_in_another_thread_is_another_one(self, store):
         root, (first, _) = talk(store, "one", "two")
@@ -308,7 +339,7 @@ class Purging:
         store.messages.create(other, role="user", content="mine", message_id=first)
         fork = store.threads.fork(other).id
         store.audit.purge(other, forks="copy")
-        made = store.audit.erase(root, first)
+        made = store.audit.erase(root, first, include=["forks"])
         assert (made.erased, made.copies) == (((root, 2),), ())
         assert texts(store, fork) == ["mine"]
 

@@ -46,6 +46,8 @@ def said(kinds):
 PLAIN = said(["plain"])
 ANYTHING = said(["plain", "plain", "plain", "call", "answer"])
 BOTH = ["call_a", "call_b"]
+TAKEN_ALONG = [("edits",), ("run",), ("edits", "run"), ("forks",), ("edits", "run", "forks")]
+"""With an erasure."""
 
 RULES = {
     "create": {
@@ -107,13 +109,13 @@ RULES = {
     "erase": {
         "at": pick,
         "pick": pick,
-        "include": one_of((), (), ("edits",), ("run",), ("edits", "run")),
+        "include": one_of((), (), *TAKEN_ALONG),
     },
     "erase_under_forks": {
         "at": pick,
         "pick": pick,
         "middle_goes": either,
-        "include": one_of((), ("edits",), ("run",), ("edits", "run")),
+        "include": one_of((), *TAKEN_ALONG),
     },
     "purge": {"at": pick, "copying": mostly},
     "use_a_key_again": {"pick": pick, "same": mostly},

@@ -30,7 +30,7 @@ from eventstore.core import ids
 from eventstore.core.events import Decided, Trace
 from eventstore.errors import Refused
 
-__all__ = ["Copy", "Reach", "about", "erase", "reach", "taken"]
+__all__ = ["Copy", "Reach", "about", "erase", "holds", "reach", "taken"]
 
 _OF_MESSAGES: Final = (
     *("MessageAdded", "MessageQueued", "MessageEdited", "MessageRegenerated", "MessageAmended"),
@@ -157,11 +157,11 @@ def reach(view: ThreadView, command: c.EraseContent, traces: Sequence[Trace]) ->
     left = [
         Copy("edit", _owner(view, row), row.message_id)
         for row in kin
-        if row not in along and (row not in own or _holds(row.message_id, traces))
+        if row not in along and (row not in own or holds(row.message_id, traces))
     ]
     if "run" not in command.include:
         others = [trace for trace in traces if trace.version not in steps]
-        left += [Copy("run", view.thread_id, key) for key in runs if _holds(key, others)]
+        left += [Copy("run", view.thread_id, key) for key in runs if holds(key, others)]
         runs = ()
     return Reach(tuple(row.message_id for row in messages), runs, steps, tuple(left))
 
@@ -170,7 +170,8 @@ def _is_own(row: MessageRow) -> bool:
     return row.place is None or row.place.hop == 0
 
 
-def _holds(subject: bytes, traces: Sequence[Trace]) -> bool:
+def holds(subject: bytes, traces: Iterable[Trace]) -> bool:
+    """Tell whether any content about a message or run is left."""
     return any(trace.has_content for trace in about(traces, [subject]))
 
 

@@ -15,7 +15,9 @@ from eventstore.testing.oracle import Words
 
 __all__ = ["ErasingRules"]
 
-INCLUDED: Final = st.sampled_from([(), (), ("edits",), ("run",), ("edits", "run")])
+INCLUDED: Final = st.sampled_from(
+    [(), (), ("edits",), ("run",), ("edits", "run"), ("forks",), ("edits", "run", "forks")]
+)
 """What is taken along."""
 
 
@@ -83,7 +85,8 @@ class ErasingRules(Machine):
         assert gone is not None
         beside = middle_goes and thread.messages[target].origin is not None
         if beside:  # what was erased was itself a copy
-            assert any(kind == "fork" for kind, _, __ in gone.copies)
+            left = any(kind == "fork" for kind, _, __ in gone.copies)
+            assert left is ("forks" not in include)
         else:
             assert len({thread_id for thread_id, _ in gone.now}) > 1, "the fork said something"
         self.tell(f"erasing: in forks, too{', past one that is gone' if middle_goes else ''}")

@@ -117,7 +117,8 @@ def _concerned(
     """Return the threads that show what goes, with the messages asked for in each.
 
     Forks that read from a thread are found from it. One that stands by itself is found if what it
-    copied was written in one of those threads; otherwise it is a copy beside, and left.
+    copied was written in one of those threads; otherwise it is a copy beside, and left unless
+    ``include`` takes it along.
     """
     asked = {first.id: [message_id]}
     written: dict[str, str] = {}
@@ -135,7 +136,7 @@ def _concerned(
         if one is waiting[-1]:
             for other in threads.values():
                 copied = [m for m in written if other.id not in asked and _holds(other, m, written)]
-                if any(written[key] in asked for key in copied):
+                if any("forks" in include or written[key] in asked for key in copied):
                     asked[other.id] = copied
                     waiting.append(other)
     left = [
@@ -143,6 +144,7 @@ def _concerned(
         for other in threads.values()
         for message in written
         if other.id not in asked and _holds(other, message, written)
+        if message in other.said.values()
     ]
     return asked, frozenset(left)
 
