@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Final, Literal, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -20,6 +20,7 @@ from eventstore.operations.catch_up import changing
 from eventstore.operations.inputs import checked_sequence
 from eventstore.operations.lookups import thread_key
 from eventstore.operations.operation import Gathered, Maintenance, Read, Scope, Walk, Write
+from eventstore.projections.blob_findings import blobs_elsewhere, compare_with_blobs
 from eventstore.projections.catch_up.generations import (
     Generation,
     active,
@@ -32,7 +33,6 @@ from eventstore.projections.catch_up.pages import lag
 from eventstore.projections.catch_up.tables import Tables
 from eventstore.projections.rebuild import (
     Finding,
-    compare_thread,
     next_threads,
     rebuild_threads,
 )
@@ -84,21 +84,45 @@ def rebuild(scope: Scope, thread_id: str | None = None) -> Gathered[RebuildRepor
 
 
 def compare(scope: Scope, thread_id: str | None = None) -> Gathered[CompareReport]:
-    """Compare the decision tables of one thread, or of all, with the events. Writes nothing."""
+    """Compare the decision tables of one thread, or of all, with the events. Writes nothing.
 
-    def act(tx: Transaction, streams: Sequence[StreamKey]) -> list[list[Finding]]:
-        return [compare_thread(tx, scope.log, stream) for stream in streams]
+    Also found are large contents that are missing, or were left behind by who erased by hand: of
+    all threads those of other streams, too.
+    """
 
-    def report(found: list[list[Finding]]) -> CompareReport:
-        return CompareReport(
-            threads=len(found), findings=tuple(one for each in found for one in each)
-        )
+    def act(tx: Transaction, streams: Sequence[StreamKey]) -> list[_Compared]:
+        return [_Compared(1, compare_with_blobs(tx, scope.log, one)) for one in streams]
 
-    return Gathered(_each_thread(scope, thread_id, act, Read), report)
+    def at_last(tx: Transaction) -> list[_Compared]:
+        return [_Compared(0, found)] if (found := blobs_elsewhere(tx, scope.tenant)) else []
+
+    def report(found: list[_Compared]) -> CompareReport:
+        findings = dict.fromkeys(one for each in found for one in each.findings)
+        return CompareReport(threads=sum(each.threads for each in found), findings=tuple(findings))
+
+    return Gathered(_each_thread(scope, thread_id, act, Read, at_last), report)
 
 
-def _each_thread(scope: Scope, thread_id: str | None, act: Any, how: Any) -> Walk[Any]:  # noqa: ANN401
-    """Walk over one thread or all: find the next few and act on them, in one transaction."""
+class _Compared(NamedTuple):
+    threads: int
+    findings: list[Finding]
+
+
+def _nothing(_: Transaction) -> list[Any]:
+    return []
+
+
+def _each_thread(
+    scope: Scope,
+    thread_id: str | None,
+    act: Any,  # noqa: ANN401
+    how: Any,  # noqa: ANN401
+    at_last: Callable[[Transaction], list[Any]] = _nothing,
+) -> Walk[Any]:
+    """Walk over one thread or all: find the next few and act on them, in one transaction.
+
+    ``at_last`` follows once, after all.
+    """
     only = None if thread_id is None else thread_key(scope, thread_id)
 
     def page(after: bytes) -> Any:  # noqa: ANN401 (a Read or a Write)
@@ -110,7 +134,7 @@ def _each_thread(scope: Scope, thread_id: str | None, act: Any, how: Any) -> Wal
                 raise ThreadNotFound(only.text)
             return act(tx, [only]), None
         found = next_threads(tx, scope.tenant, after)
-        return (act(tx, found), found[-1].id) if found else ([], None)
+        return (act(tx, found), found[-1].id) if found else (at_last(tx), None)
 
     return Walk(b"", page)
 

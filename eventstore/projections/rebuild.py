@@ -44,13 +44,14 @@ __all__ = [
 
 
 class Finding(NamedTuple):
-    """One row that is not what the events say."""
+    """One row that is not what the events say, or a large content that is not where they say."""
 
     stream_id: str
     version: int
-    """Version the thread is at, by its events."""
+    """Version the thread is at, by its events; of a blob, the version of its event."""
     kind: str
-    """``"missing_row"``, ``"extra_row"`` or ``"different_row"``."""
+    """``"missing_row"``, ``"extra_row"`` or ``"different_row"``, which a rebuild mends;
+    ``"missing_blob"`` or ``"extra_blob"``, which it does not."""
     message: str
 
 

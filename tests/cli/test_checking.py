@@ -26,6 +26,9 @@ def test_a_row_that_is_missing_is_found_and_mended_by_rebuilding(run, tampered):
     assert found.exit_code == 1
     assert "missing_row" in found.stdout
     assert tampered.thread in found.stdout
+    assert found.stdout.endswith(
+        "1 row differs from what the events say; --rebuild makes it anew\n"
+    )
     mended = run("check", "--rebuild", "--db", tampered.url)
     assert mended.exit_code == 0
     assert "rebuilt" in mended.stdout
@@ -38,3 +41,17 @@ def test_a_program_gets_the_findings_as_json(run, tampered):
     report = json.loads(result.stdout)
     assert report["threads"] == 1
     assert [finding[2] for finding in report["findings"]] == ["missing_row"]
+
+
+def test_a_blob_that_was_left_behind_is_named_and_nothing_is_promised(run, talk):
+    with sqlite3.connect(talk.url.removeprefix("sqlite:///")) as connection:
+        connection.execute(
+            "INSERT INTO blobs SELECT tenant, category, stream, 2, x'00' FROM events LIMIT 1"
+        )
+    connection.close()
+    found = run("check", "--rebuild", "--db", talk.url)
+    assert found.exit_code == 1
+    assert f"extra_blob     {talk.thread} at version 2\n" in found.stdout
+    assert found.stdout.endswith(
+        "1 blob is missing or left behind, which --rebuild does not mend\n"
+    )

@@ -7,7 +7,7 @@ import psycopg
 import pytest
 from sqlalchemy import create_engine
 
-from eventstore import ConversationStore, Refused, StoreBusy
+from eventstore import ConversationStore, NewEvent, Refused, StoreBusy
 from tests.concurrency.erasing import begun_run, steps_begin_beside_erasures
 from tests.postgres.bad_days import open_at
 
@@ -66,6 +66,24 @@ def test_after_vacuum_full_the_text_is_in_no_file_of_the_tables(url, admin, repe
     admin.execute("VACUUM FULL events, blobs")
     admin.execute("CHECKPOINT")
     assert word[:60] not in files_of(admin)
+
+
+def test_a_blob_that_an_erasure_by_hand_leaves_is_found(url, admin):
+    with ConversationStore.open(url, durability="as_is") as store:
+        thread, invoice = store.threads.create().id, f"invoice_{1:032x}"
+        said(store, thread, WORD * 4_000)
+        store.events.append(
+            invoice, [NewEvent(type="Sent", content={"t": WORD * 4_000})], expected_version=0
+        )
+        assert store.projections.compare().ok
+        admin.execute(
+            "UPDATE events SET content = NULL, salt = NULL, commitment = decode(repeat('00', 32),"
+            " 'hex') WHERE type IN ('MessageAdded', 'Sent')"
+        )
+        found = [one[:3] for one in store.projections.compare().findings]
+        assert found == [(thread, 2, "extra_blob"), (invoice, 1, "extra_blob")]
+        admin.execute("DELETE FROM blobs")
+        assert store.projections.compare().ok
 
 
 def files_of(admin):

@@ -1,0 +1,68 @@
+"""Events and blobs that do not have each other, which only happens to who writes SQL by hand.
+
+Triggers let a blob go only after its event's content, and let content go alone: so who erases by
+hand and forgets the blob leaves the words. Asked by ``projections/blob_findings.py``. Neither
+statement reads a content: the database knows how long one is without looking at it.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from eventstore.core import ids
+from eventstore.core.events import StreamKey
+from eventstore.storage.interning import category_name, find_category, find_tenant
+from eventstore.storage.transaction import Transaction
+
+__all__ = ["Unpaired", "unpaired_elsewhere", "unpaired_in"]
+
+
+class Unpaired(NamedTuple):
+    """A blob that no event's content is in, or an event whose blob is missing."""
+
+    stream: StreamKey
+    version: int
+    is_blob: bool
+
+
+_SAME: Final = " AND ".join(
+    f"e.{column} = b.{column}" for column in ("tenant", "category", "stream", "version")
+)
+_BLOBS: Final = (
+    "SELECT b.category, b.stream, b.version, 1"
+    f" FROM {{blobs}} b LEFT JOIN {{events}} e ON {_SAME}"
+    " WHERE (e.content IS NULL OR length(e.content) > 0) AND b.tenant = ?"
+)
+_EVENTS: Final = (
+    "SELECT e.category, e.stream, e.version, 0"
+    f" FROM {{events}} e LEFT JOIN {{blobs}} b ON {_SAME}"
+    " WHERE b.version IS NULL AND length(e.content) = 0 AND e.tenant = ?"
+)
+_ORDER: Final = " ORDER BY 1, 2, 3, 4"
+_IN_STREAM: Final = (
+    f"{_BLOBS} AND b.category = ? AND b.stream = ?"
+    f" UNION ALL {_EVENTS} AND e.category = ? AND e.stream = ?{_ORDER}"
+)
+_ELSEWHERE: Final = (
+    f"{_BLOBS} AND NOT EXISTS (SELECT 1 FROM {{streams}} s WHERE s.tenant = b.tenant"
+    " AND s.category = b.category AND s.category = ? AND s.stream = b.stream)"
+    f" UNION ALL {_EVENTS} AND e.category <> ?{_ORDER}"
+)
+
+
+def unpaired_in(tx: Transaction, stream: StreamKey) -> list[Unpaired]:
+    """Return the events and blobs of one stream that lack each other, in order."""
+    tenant, category = find_tenant(tx, stream.tenant), find_category(tx, stream.category)
+    place = tenant, category, stream.id
+    found = tx.all(_IN_STREAM, (*place, *place))
+    return [Unpaired(stream, version, bool(is_blob)) for _, _, version, is_blob in found]
+
+
+def unpaired_elsewhere(tx: Transaction, tenant: str) -> list[Unpaired]:
+    """Return those of a tenant in streams that are no threads, or are not there any more."""
+    number, threads = find_tenant(tx, tenant), find_category(tx, ids.THREAD) or 0
+    found = tx.all(_ELSEWHERE, (number, threads, number, threads))
+    return [
+        Unpaired(StreamKey(tenant, category_name(tx, category), bytes(key)), version, bool(is_blob))
+        for category, key, version, is_blob in found
+    ]
