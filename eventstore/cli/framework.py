@@ -13,6 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 from eventstore import ConversationStoreError
+from eventstore.cli.naming import as_typed, typed_names
 from eventstore.cli.output import error_text, errors, tolerate_any_encoding
 
 __all__ = ["AsJson", "app", "examples"]
@@ -26,7 +27,9 @@ class _Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except ConversationStoreError as error:
-            errors().print(error_text(error), soft_wrap=True)
+            command = self.get_command(ctx, ctx.invoked_subcommand)
+            said = as_typed(error, typed_names(command))
+            errors().print(error_text(error, said), soft_wrap=True)
             raise typer.Exit(1) from None
 
 

@@ -98,10 +98,10 @@ def print_json(lines: Iterable[str]) -> None:
         sys.stdout.write(line + "\n")
 
 
-def error_text(error: ConversationStoreError) -> Text:
+def error_text(error: ConversationStoreError, said: str | None = None) -> Text:
     """Return an error of the library in a line or two: what is wrong, and what to do."""
-    said = Text(f"{type(error).__name__}: ", style="bold red")
-    return said.append(safe(str(error)), style="not bold default")
+    text = Text(f"{type(error).__name__}: ", style="bold red")
+    return text.append(safe(said or str(error)), style="not bold default")
 
 
 def progress() -> Progress:

@@ -22,6 +22,7 @@ from eventstore.core.quoting import quoted
 from eventstore.errors import InvalidInput, StreamNotFound
 from eventstore.operations.following import Follow
 from eventstore.operations.inputs import (
+    checked_count,
     checked_flag,
     checked_metadata,
     checked_sequence,
@@ -167,7 +168,7 @@ def read(
 
 
 def _checked_count(limit: int | None) -> int | None:
-    return None if limit is None else checked_version(limit, "limit")
+    return None if limit is None else checked_count(limit, "limit")
 
 
 def _position_text(after: Position | str) -> str:

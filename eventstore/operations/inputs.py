@@ -100,9 +100,18 @@ def checked_flag(value: object, field: str) -> bool:
 
 
 def checked_version(value: object, field: str, least: int = 1) -> int:
-    """Return a version of a stream, or a number of events."""
+    """Return a version of a stream."""
+    return _checked_number(value, field, least, "a version")
+
+
+def checked_count(value: object, field: str) -> int:
+    """Return how many events are wanted."""
+    return _checked_number(value, field, 1, "possible")
+
+
+def _checked_number(value: object, field: str, least: int, meant: str) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= _LAST:
-        raise InvalidInput(field, f"{quoted(value)} is not a version", f"Give {least} or more.")
+        raise InvalidInput(field, f"{quoted(value)} is not {meant}", f"Give {least} or more.")
     return int(value)
 
 

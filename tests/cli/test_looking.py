@@ -1,6 +1,7 @@
 """Commands that look: threads, show, tree, log, replay."""
 
 import json
+import sqlite3
 
 import pytest
 
@@ -290,3 +291,36 @@ def test_what_the_library_refuses_ends_with_one_and_a_line(run, talk, refused):
     assert result.stdout == ""
     assert len(result.stderr.splitlines()) <= 2
     assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("refused", "said"),
+    [
+        (["purge", "THREAD", "--yes"], "or give --forks copy to write into each"),
+        (["erase", "THREAD", "QUESTION", "--yes", "--actor", ""], "--actor: has 0 characters"),
+        (["show", "THREAD", "--branch", ""], "--branch: has 0 characters"),
+        (["replay", "THREAD", "--at-version", "99"], "--at-version: the thread is at version 6"),
+        (["log", "--after", "x"], "--after: 'x' is not a position"),
+        (["log", "--limit", "9" * 30], "--limit: an integer of many digits is not possible"),
+        (["threads", "--db", "nonsense://"], "--db: nonsense is not supported"),
+    ],
+    ids=lambda one: " ".join(one) if isinstance(one, list) else "",
+)
+def test_what_is_refused_is_named_as_it_was_typed(run, talk, refused, said):
+    with ConversationStore.open(talk.url) as store:
+        store.threads.fork(talk.thread)
+    whole = {"THREAD": talk.thread, "QUESTION": talk.question}
+    result = run(*[whole.get(word, word) for word in refused], EVENTSTORE_DB=talk.url)
+    assert result.exit_code == 1, result.output
+    assert said in result.stderr
+
+
+def test_what_has_no_option_is_said_to_be_pythons(run, tmp_path):
+    taken = tmp_path / "taken.db"
+    with sqlite3.connect(taken) as connection:
+        connection.execute("CREATE TABLE events (id)")
+    connection.close()
+    result = run("demo", "--db", f"sqlite:///{taken}")
+    assert result.exit_code == 1
+    assert "Give prefix=" in result.stderr
+    assert "this command has no option" in result.stderr
