@@ -16,10 +16,11 @@ from eventstore.core import ids
 from eventstore.core.json_values import check_name
 from eventstore.errors import InvalidInput
 from eventstore.operations.inputs import message_key
-from eventstore.operations.lookups import live_thread, thread_key, thread_row
+from eventstore.operations.lookups import live_thread, thread_key, thread_row, whole_thread
 from eventstore.operations.operation import Read, Scope, Write, WriteOptions, to_thread
 from eventstore.projections import paths
 from eventstore.projections.stored_thread import StoredThread
+from eventstore.projections.whole_tree import WholeTree
 from eventstore.storage.transaction import Transaction
 
 _LABEL_MAX: Final = 255
@@ -73,8 +74,8 @@ def list_(scope: Scope, thread_id: str) -> Read[list[Branch]]:
     key = thread_key(scope, thread_id)
 
     def look(tx: Transaction) -> list[Branch]:
-        view = live_thread(tx, scope, key)
-        view.prefetch_all()
+        view = whole_thread(tx, scope, key)
+        view.read_places()
         labels = view.labels()
         return [branch_value(view, row, labels.get(row.message_id)) for row in paths.leaves(view)]
 
@@ -88,11 +89,11 @@ def tree(scope: Scope, thread_id: str) -> Read[BranchTree]:
         ThreadNotFound.
     """
     key = thread_key(scope, thread_id)
-    return Read(lambda tx: _tree(live_thread(tx, scope, key)))
+    return Read(lambda tx: _tree(whole_thread(tx, scope, key)))
 
 
-def _tree(view: StoredThread) -> BranchTree:
-    view.prefetch_all()
+def _tree(view: WholeTree) -> BranchTree:
+    view.read_contents()
     head = thread_row(view).head
     end = None if head is None else view.message(head)
     active = _path_ids(view, end)

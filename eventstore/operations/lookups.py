@@ -14,10 +14,19 @@ from eventstore.operations.inputs import checked_version
 from eventstore.operations.operation import Scope
 from eventstore.projections.folding import fold_thread
 from eventstore.projections.stored_thread import StoredThread
+from eventstore.projections.whole_tree import WholeTree
 from eventstore.storage import read
 from eventstore.storage.transaction import Transaction
 
-__all__ = ["Moment", "existing_run", "folded_at", "live_thread", "thread_key", "thread_row"]
+__all__ = [
+    "Moment",
+    "existing_run",
+    "folded_at",
+    "live_thread",
+    "thread_key",
+    "thread_row",
+    "whole_thread",
+]
 
 
 def thread_key(scope: Scope, thread_id: str) -> StreamKey:
@@ -34,10 +43,25 @@ def live_thread(
         ThreadNotFound: there is none in this tenant, or it was deleted.
     """
     view = StoredThread(tx, scope.log, key.tenant, key.id)
+    _check_live(view, key, include_deleted=include_deleted)
+    return view
+
+
+def whole_thread(tx: Transaction, scope: Scope, key: StreamKey) -> WholeTree:
+    """Return the view of a thread as it stands, of which everything will be read.
+
+    Raises:
+        ThreadNotFound: as :func:`live_thread`.
+    """
+    view = WholeTree(tx, scope.log, key.tenant, key.id)
+    _check_live(view, key, include_deleted=False)
+    return view
+
+
+def _check_live(view: StoredThread, key: StreamKey, *, include_deleted: bool) -> None:
     row = view.thread
     if row is None or (row.deleted and not include_deleted):
         raise ThreadNotFound(key.text)
-    return view
 
 
 def thread_row(view: StoredThread | FoldedThread) -> ThreadRow:

@@ -48,7 +48,7 @@ from eventstore.projections.kept_rows import KeptRows
 from eventstore.projections.messages import WAITS
 from eventstore.projections.runs import OPEN_RUNS
 from eventstore.projections.shape import SEGMENTS_MAX, Shape, read_shape
-from eventstore.projections.stretches import read_everything, read_stretch
+from eventstore.projections.stretches import read_stretch
 from eventstore.storage import read
 
 __all__ = ["StoredThread"]
@@ -322,7 +322,7 @@ class StoredThread(KeptRows):
 
     def _as_it_was(self, row: MessageRow) -> MessageRow | None:
         """Take back from a row of this thread what happened to it after :attr:`_as_of`."""
-        if row.changed is None or row.changed <= (self._as_of or 0):
+        if self._as_of is None or row.changed is None or row.changed <= self._as_of:
             return row
         versions = self.touches_of(row.message_id)
         beneath = self._beneath(row.message_id)
@@ -389,16 +389,6 @@ class StoredThread(KeptRows):
         """Nothing of this thread branches: its segment hangs from the root, a fork has none."""
         thread = self.thread
         return thread is not None and self._segments <= (0 if thread.fork is not None else 1)
-
-    def prefetch_all(self) -> None:
-        """Read every message of this thread and its tree, of any size: each will be asked for."""
-        if self._tenant is None:
-            return
-        stream = StreamKey(self.tenant_name, ids.THREAD, self.thread_id)
-        for row, born in read_everything(self._tx, self._log, stream):
-            self._keep(MessageRow, row.message_id, row)
-            self._events[born.version] = born
-        self._shape = read_shape(self._tx, self._tenant, self.thread_id)
 
     def prefetch(self, stretch: tree.Range) -> None:
         """Read a stretch whose messages will be asked for one by one, and all that hangs there."""

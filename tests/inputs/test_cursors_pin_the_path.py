@@ -68,6 +68,14 @@ def test_of_the_present_a_later_page_shows_messages_as_they_are_by_then(store, t
     assert [message.text for message in store.messages.list(thread.id)] == ["0", "1", "amended"]
 
 
+def test_so_it_does_in_a_fork_of_what_its_source_had_changed(store, thread, said):
+    store.messages.update(thread.id, said[4], name="Ann")
+    fork = store.threads.fork(thread.id).id
+    page = store.messages.list(fork, limit=SIZE)
+    store.messages.remove(fork, said[4])
+    assert [message.removed for message in page.iter()] == [False] * 4 + [True, False]
+
+
 @pytest.mark.parametrize("by", ["version", "time"])
 def test_of_the_past_every_page_shows_one_version(store, thread, said, by):
     version = store.threads.get(thread.id).version
