@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from itertools import groupby
 
 from rich.console import Console
@@ -22,6 +23,15 @@ _KINDS = {
 }
 _TAKEN_BY = {"edit": "--include edits", "run": "--include run", "fork": "--include forks"}
 """By kind of copy."""
+
+
+def _print_done(
+    console: Console, subject: str, done: str, moment: datetime, actor: str | None
+) -> None:
+    """Print what happened to what, when, and who asked for it."""
+    console.print(Text(subject, style="bold").append(f" {done}", style="not bold green"))
+    asked = "" if actor is None else f" · asked for by {one_line(actor, 60)}"
+    console.print(Text(f"{when(moment)}{asked}", style="dim"))
 
 
 # -- erasing ---------------------------------------------------------------------------------------
@@ -50,10 +60,7 @@ def print_erasure_ahead(
 
 def print_certificate(console: Console, made: Erasure) -> None:
     """Print the certificate of an erasure."""
-    head = Text(made.message_id, style="bold").append(" is erased", style="not bold green")
-    console.print(head)
-    asked = "" if made.actor is None else f" · asked for by {one_line(made.actor, 60)}"
-    console.print(Text(f"{when(made.erased_at)}{asked}", style="dim"))
+    _print_done(console, made.message_id, "is erased", made.erased_at, made.actor)
     console.print(Text("\nGone is the content of"))
     _print_events(console, made.erased, made.thread_id)
     _print_copies(console, made.copies, "\nNot erased, and may hold the words:")
@@ -121,10 +128,7 @@ def print_purge_ahead(
 
 def print_tombstone(console: Console, made: Tombstone) -> None:
     """Print the tombstone of a thread."""
-    head = Text(made.thread_id, style="bold").append(" is purged", style="not bold green")
-    console.print(head)
-    asked = "" if made.actor is None else f" · asked for by {one_line(made.actor, 60)}"
-    console.print(Text(f"{when(made.purged_at)}{asked}", style="dim"))
+    _print_done(console, made.thread_id, "is purged", made.purged_at, made.actor)
     if made.reason is not None:
         print_indented(console, Text(safe(made.reason)), 2)
     console.print(Text(f"\nIts last event had version {made.version} and the hash"))

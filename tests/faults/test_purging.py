@@ -97,24 +97,31 @@ def test_killed_in_the_middle_of_a_purge_it_happened_wholly_or_not_at_all(tmp_pa
             assert is_gone(store, source, fork)
 
 
+def in_one_commit(store, acts):
+    """Act in this order, in one transaction; return what came of each."""
+    executor, gate = store._executor, Gate()  # noqa: SLF001 (to know what waits)
+    with (
+        thread(executor.write, Maintenance(lambda _: gate())),
+        ThreadPoolExecutor(len(acts)) as pool,
+    ):
+        gate.wait()
+        made = []
+        for act in acts:
+            made.append(pool.submit(outcome, act))
+            until_queued(executor._writer, len(made))  # noqa: SLF001
+        gate.open()
+        return [one.result(SECONDS) for one in made]
+
+
 def test_a_purge_that_is_refused_does_no_harm_to_those_it_shares_a_commit_with(tmp_path):
     with ConversationStore.open(f"sqlite:///{tmp_path}/chat.db") as store:
         source, fork = with_a_fork(store)
-        executor, gate = store._executor, Gate()  # noqa: SLF001 (to know what waits)
         acts = [
             partial(store.messages.create, source, role="user", content="three"),
             partial(store.audit.purge, source),
             partial(store.messages.create, fork, role="user", content="mine"),
         ]
-        with thread(executor.write, Maintenance(lambda _: gate())):
-            gate.wait()
-            with ThreadPoolExecutor(len(acts)) as pool:
-                made = []
-                for act in acts:
-                    made.append(pool.submit(outcome, act))
-                    until_queued(executor._writer, len(made))  # noqa: SLF001
-                gate.open()
-                said, refused, mine = [one.result(SECONDS) for one in made]
+        said, refused, mine = in_one_commit(store, acts)
         assert isinstance(refused, Refused)
         assert (said.text, mine.text) == ("three", "mine")
         assert texts(store, source) == ["first", LONG, "three"]
@@ -124,7 +131,6 @@ def test_a_purge_that_is_refused_does_no_harm_to_those_it_shares_a_commit_with(t
 def test_requests_of_one_commit_see_that_the_thread_is_gone(tmp_path):
     with ConversationStore.open(f"sqlite:///{tmp_path}/chat.db") as store:
         source, fork = with_a_fork(store)
-        executor, gate = store._executor, Gate()  # noqa: SLF001
         acts = [
             partial(store.messages.create, source, role="user", content="three"),
             partial(purge, store, source),
@@ -132,15 +138,7 @@ def test_requests_of_one_commit_see_that_the_thread_is_gone(tmp_path):
             partial(store.threads.create, thread_id=source),
             partial(store.messages.create, fork, role="user", content="mine"),
         ]
-        with thread(executor.write, Maintenance(lambda _: gate())):
-            gate.wait()
-            with ThreadPoolExecutor(len(acts)) as pool:
-                made = []
-                for act in acts:
-                    made.append(pool.submit(outcome, act))
-                    until_queued(executor._writer, len(made))  # noqa: SLF001
-                gate.open()
-                said, gone, late, again, mine = [one.result(SECONDS) for one in made]
+        said, gone, late, again, mine = in_one_commit(store, acts)
         assert (said.version, gone.version, mine.text) == (5, 5, "mine")
         assert type(late).__name__ == "ThreadNotFound"
         assert again.reason == "thread_purged"

@@ -12,6 +12,7 @@ from contextlib import ExitStack
 
 import psycopg
 import pytest
+from sqlalchemy import create_engine
 
 from eventstore.testing.postgres_server import (
     GIVEN_URL,
@@ -138,6 +139,14 @@ def admin(server, migrated):
     """A connection to it beside the store's."""
     with psycopg.connect(server.dsn(database=migrated), autocommit=True) as connection:
         yield connection
+
+
+@pytest.fixture
+def engine(url):
+    """An application's own, on the same database."""
+    made = create_engine(url)
+    yield made
+    made.dispose()
 
 
 @pytest.fixture(params=WAYS)

@@ -133,10 +133,10 @@ def test_no_fork_is_made_or_written_between_looking_for_forks_and_erasing(url):
         assert store.projections.compare().findings == ()
 
 
-def test_an_erasure_waits_for_who_holds_a_fork_and_takes_what_he_said(url, server, migrated):
+def test_an_erasure_waits_for_who_holds_a_fork_and_takes_what_he_said(
+    url, engine, server, migrated
+):
     """The fork's head is held by a transaction that has amended and not committed."""
-
-    engine = create_engine(url)
     with ConversationStore.open(url, durability="as_is") as store:
         thread = store.threads.create().id
         message = said(store, thread)
@@ -149,12 +149,10 @@ def test_an_erasure_waits_for_who_holds_a_fork_and_takes_what_he_said(url, serve
             made = erasing.result(SECONDS)
         assert {event.stream_id for event in made.erased} == {thread, fork}
         assert store.messages.get(fork, message.id).erased
-    engine.dispose()
 
 
-def test_it_waits_for_a_fork_that_is_being_made_of_a_fork(url, server, migrated):
+def test_it_waits_for_a_fork_that_is_being_made_of_a_fork(url, engine, server, migrated):
     """Made and amended by a transaction that has not committed when the erasure begins."""
-    engine = create_engine(url)
     with ConversationStore.open(url, durability="as_is") as store:
         thread = store.threads.create().id
         message = said(store, thread)
@@ -169,7 +167,6 @@ def test_it_waits_for_a_fork_that_is_being_made_of_a_fork(url, server, migrated)
             made = erasing.result(SECONDS)
         assert {event.stream_id for event in made.erased} == {thread, second}
         assert store.messages.get(second, message.id).erased
-    engine.dispose()
 
 
 @pytest.fixture
@@ -186,10 +183,9 @@ def read_in_a_fork(url):
 
 @pytest.mark.newest_postgres
 def test_an_erasure_waits_for_a_step_that_begins_and_takes_what_it_proved(
-    read_in_a_fork, url, server, migrated
+    read_in_a_fork, engine, server, migrated
 ):
     store, erased, step, seen = read_in_a_fork
-    engine = create_engine(url)
     with ThreadPoolExecutor(1) as pool:
         with engine.begin() as connection:
             begun = store.runs.steps.start(*step, context=seen, connection=connection)
@@ -197,15 +193,13 @@ def test_an_erasure_waits_for_a_step_that_begins_and_takes_what_it_proved(
             until_waiting(server, migrated)
         assert (step[0], begun.version) in erasing.result(SECONDS).erased
     assert store.runs.context(*step, step_id=begun.id).salt is None
-    engine.dispose()
 
 
 @pytest.mark.newest_postgres
 def test_a_step_that_waits_for_an_erasure_in_its_source_is_refused(
-    read_in_a_fork, url, server, migrated
+    read_in_a_fork, engine, server, migrated
 ):
     store, erased, step, seen = read_in_a_fork
-    engine = create_engine(url)
     with ThreadPoolExecutor(1) as pool:
         with engine.begin() as connection:
             store.audit.erase(*erased, connection=connection)
@@ -213,7 +207,6 @@ def test_a_step_that_waits_for_an_erasure_in_its_source_is_refused(
             until_waiting(server, migrated)
         with pytest.raises(Refused, match="erased"):
             beginning.result(SECONDS)
-    engine.dispose()
 
 
 @pytest.mark.newest_postgres

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 from psycopg import sql
-from sqlalchemy import create_engine
 
 from eventstore import AsyncConversationStore, ConversationStore, ThreadNotFound
 from eventstore.testing.conformance import blocking
@@ -47,13 +46,6 @@ def store(url):
     with ConversationStore.open(url, durability="as_is") as opened:
         yield opened
         assert opened.projections.compare().findings == ()
-
-
-@pytest.fixture
-def engine(url):
-    made = create_engine(url)
-    yield made
-    made.dispose()
 
 
 def until_somebody_waits(admin, thread):

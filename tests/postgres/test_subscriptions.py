@@ -13,7 +13,6 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from eventstore import (
     AsyncConversationStore,
     ConversationStore,
-    NewEvent,
     StoreClosed,
     StoreUnavailable,
 )
@@ -22,7 +21,14 @@ from eventstore.subscriptions.course import Found
 from eventstore.testing.postgres_server import PostgresServer
 from eventstore.testing.schedules import Schedule, run
 from eventstore.testing.schedules.ours import OurStore
-from tests.subscriptions.ways import FOREVER, named, opened, stream, until
+from tests.subscriptions.ways import (
+    FOREVER,
+    catch_up_and_follow_large_contents,
+    named,
+    opened,
+    stream,
+    until,
+)
 
 WAYS = {
     "psycopg": (ConversationStore, "psycopg"),
@@ -109,20 +115,7 @@ def test_from_every_position_come_exactly_the_later_events(opening):
 
 def test_large_contents_are_caught_up_and_followed(opening):
     with opening() as store:
-
-        def send(size):
-            event = NewEvent(type="Sent", content={"text": "x" * size})
-            append = store.store.events.append
-            store.way.call(append, stream(size), [event], expected_version="any")
-
-        sizes = [10, 40_000, 32_700, 70_000]
-        for size in sizes[:2]:
-            send(size)
-        follower = store.follow(poll_seconds=FOREVER)
-        follower.until(2)
-        for size in sizes[2:]:
-            send(size)
-        assert [len(event.content["text"]) for event in follower.until(4)] == sizes
+        catch_up_and_follow_large_contents(store)
 
 
 def test_filters_narrow_down_what_is_delivered(opening):

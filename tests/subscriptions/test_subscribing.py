@@ -13,7 +13,6 @@ from eventstore import (
     AsyncConversationStore,
     ConversationStore,
     InvalidInput,
-    NewEvent,
     StoreClosed,
     UndecodableEvent,
 )
@@ -22,6 +21,7 @@ from eventstore.subscriptions import pages
 from tests.subscriptions.ways import (
     FOREVER,
     PATIENCE_SECONDS,
+    catch_up_and_follow_large_contents,
     changed,
     named,
     opened,
@@ -95,20 +95,7 @@ def test_more_than_a_page_is_caught_up_with_page_by_page(opening):
 
 def test_large_contents_are_caught_up_and_followed(opening):
     with opening as store:
-
-        def send(size):
-            event = NewEvent(type="Sent", content={"text": "x" * size})
-            append = store.store.events.append
-            store.way.call(append, stream(size), [event], expected_version="any")
-
-        sizes = [10, 40_000, 32_700, 70_000]
-        for size in sizes[:2]:
-            send(size)
-        follower = store.follow(poll_seconds=FOREVER)
-        follower.until(2)
-        for size in sizes[2:]:
-            send(size)
-        assert [len(event.content["text"]) for event in follower.until(4)] == sizes
+        catch_up_and_follow_large_contents(store)
 
 
 def test_filters_narrow_down_what_is_delivered(opening):

@@ -194,3 +194,21 @@ def opened(kind, *args, **options):
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()
+
+
+def catch_up_and_follow_large_contents(store):
+    """Contents on both sides of where they stand apart, before and after somebody follows."""
+
+    def send(size):
+        event = NewEvent(type="Sent", content={"text": "x" * size})
+        append = store.store.events.append
+        store.way.call(append, stream(size), [event], expected_version="any")
+
+    sizes = [10, 40_000, 32_700, 70_000]
+    for size in sizes[:2]:
+        send(size)
+    follower = store.follow(poll_seconds=FOREVER)
+    follower.until(2)
+    for size in sizes[2:]:
+        send(size)
+    assert [len(event.content["text"]) for event in follower.until(4)] == sizes
