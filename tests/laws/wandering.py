@@ -120,6 +120,7 @@ RULES = {
     "purge": {"at": pick, "copying": mostly},
     "use_a_key_again": {"pick": pick, "same": mostly},
     "rebuild": {"at": pick},
+    "find": {},
 }
 OFTEN = [*RULES, "create", "create", "remove_or_restore", *["advance_run"] * 4]
 

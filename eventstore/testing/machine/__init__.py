@@ -13,7 +13,8 @@ both must take it, with the same events, or both must refuse it for the same rea
 must then be found by every reading method, live and replayed (see ``comparison``).
 
 The rules stand by resource, a file each, and no rule knows another: ``messages``, ``threads`` (and
-their branches), ``runs``, ``erasing`` (and purging), ``repeating``. ``base`` is what they share.
+their branches), ``runs``, ``erasing`` (and purging), ``repeating``, ``searching``. ``base`` is what
+they share.
 """
 
 from eventstore.testing.machine.base import GUARDS
@@ -21,10 +22,13 @@ from eventstore.testing.machine.erasing import ErasingRules
 from eventstore.testing.machine.messages import MessageRules
 from eventstore.testing.machine.repeating import RepeatingRules
 from eventstore.testing.machine.runs import RunRules
+from eventstore.testing.machine.searching import SearchRules
 from eventstore.testing.machine.threads import ThreadRules
 
 __all__ = ["GUARDS", "ConversationMachine"]
 
 
-class ConversationMachine(MessageRules, ThreadRules, RunRules, ErasingRules, RepeatingRules):
+class ConversationMachine(
+    MessageRules, ThreadRules, RunRules, ErasingRules, RepeatingRules, SearchRules
+):
     """Threads, forks and runs in one store, and the oracle's idea of each."""

@@ -1,0 +1,48 @@
+"""The machine searches, once the projection that finds words has read what happened."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis.stateful import precondition, rule
+
+from eventstore.projections.search import Hit, MessageSearch, search
+from eventstore.testing.machine.base import Machine
+from eventstore.testing.oracle.searching import found_by, words_in
+
+__all__ = ["SearchRules"]
+
+
+class SearchRules(Machine):
+    """Rules about projections that follow the log."""
+
+    searches: bool = True
+    """Whether to search; not where tables are distributed, since nothing follows the log there."""
+
+    _follows = False
+
+    @rule()
+    @precondition(lambda self: self.searches)
+    def find(self) -> None:
+        """Each word that is said anywhere is found where it can be read, and nowhere else."""
+        if not self._follows:
+            self.store.projections.register(MessageSearch())
+            self._follows = True
+        self.store.projections.catch_up("search")
+        shown = {
+            (thread.id, message.id): message.wordings[-1].shown
+            for thread in self.threads
+            for message in thread.messages.values()
+        }
+        known = {word for text in shown.values() for word in words_in(text) or ()}
+        for word in sorted(known | {"nowhere"}):
+            self._find(word, shown)
+        self.tell("searching")
+
+    def _find(self, word: str, shown: dict[tuple[str, str], str]) -> None:
+        looked: Any = self.store.projections.read  # typed for what comes in pages
+        hits: list[Hit] = looked("search", search(word, limit=1_000))
+        found = {(hit.thread_id, hit.message_id) for hit in hits}
+        doubted = {key for key in found if words_in(shown[key]) is None}
+        assert found - doubted == found_by(self.threads, word), word
+        assert all(word in shown[key].lower() for key in doubted), word
