@@ -132,7 +132,7 @@ def print_tombstone(console: Console, made: Tombstone) -> None:
     if made.reason is not None:
         print_indented(console, Text(safe(made.reason)), 2)
     console.print(Text(f"\nIts last event had version {made.version} and the hash"))
-    console.print(Text(f"  {made.hash}"))
+    console.print(Text(f"  {made.hash}"), soft_wrap=True)  # in one piece, to be copied
     if made.copied_into:
         console.print(Text("What they inherited was copied into"))
     for fork in made.copied_into:

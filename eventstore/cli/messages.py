@@ -109,9 +109,10 @@ def print_message(console: Console, message: Message, label: str | None = None) 
     head = Text(message.role, style=f"bold {role_style(message.role)}")
     if message.name:
         head.append(f" {safe(message.name)}")
-    head.append(f"  {when(message.original_created_at or message.created_at)}", style="dim")
+    quiet = "not bold dim default"
+    head.append(f"  {when(message.original_created_at or message.created_at)}", style=quiet)
     for note in notes(message, label):
-        head.append(f"  {note}", style="dim")
+        head.append(f"  {note}", style=quiet)
     console.print(head)
     text = "\n".join(_part_text(part) for part in message.content) or "(erased)"
     print_indented(console, Text(safe(text)), 2)

@@ -62,6 +62,7 @@ def test_nothing_happens_without_a_yes(answer, talk, command, said):
     assert result.exit_code == (1 if said else 2)
     assert result.stdout == ""
     assert ("nothing was changed" if said else "give --yes") in result.stderr
+    assert ("[y/N] \n" in result.stderr) is (not said), "an error begins a line of its own"
     assert text_of(talk, talk.question) == "Why is the sky blue?"
 
 
@@ -166,6 +167,11 @@ def test_a_purge_is_refused_for_forks_or_copies_into_them(answer, talk, forked):
         assert store.messages.get(forked, talk.question).text == "Why is the sky blue at noon?"
     again = answer(None, "purge", talk.thread)
     assert (again.exit_code, again.stdout, again.stderr) == (0, done.stdout, "")
+
+
+def test_the_hash_on_a_tombstone_is_one_piece_however_narrow_the_window(run, talk):
+    result = run("purge", talk.thread, "--yes", "--db", talk.url, columns=50)
+    assert re.search(r"^  [0-9a-f]{64}$", result.stdout, re.MULTILINE)
 
 
 def test_what_never_was_is_not_found(answer, talk):

@@ -324,3 +324,8 @@ def test_what_has_no_option_is_said_to_be_pythons(run, tmp_path):
     assert result.exit_code == 1
     assert "Give prefix=" in result.stderr
     assert "this command has no option" in result.stderr
+
+
+def test_beside_who_said_it_the_time_is_quiet(terminal, talk):
+    shown = terminal("show", talk.thread, EVENTSTORE_DB=talk.url)
+    assert "\x1b[1;36muser\x1b[0m\x1b[2;39m  2" in shown, "neither bold nor in the role's colour"

@@ -122,7 +122,8 @@ RULES = {
     "rebuild": {"at": pick},
     "find": {},
 }
-OFTEN = [*RULES, "create", "create", "remove_or_restore", *["advance_run"] * 4]
+OFTEN = [*RULES, "create", "create", "remove_or_restore", *["advance_run", "find"] * 4]
+"""What is said has to be searched before it is erased, or nobody sees that it is forgotten."""
 
 
 def walk(seed, steps, machine=ConversationMachine):

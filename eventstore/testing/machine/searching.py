@@ -21,6 +21,14 @@ class SearchRules(Machine):
 
     _follows = False
 
+    def teardown(self) -> None:
+        """Search once more, whatever was done since, and then as always."""
+        try:
+            if self.searches and hasattr(self, "both") and self.both.sound:
+                self.find()
+        finally:
+            super().teardown()
+
     @rule()
     @precondition(lambda self: self.searches)
     def find(self) -> None:
