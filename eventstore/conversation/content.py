@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError,
 
 from eventstore.core.json_values import check_json, check_text
 from eventstore.core.trusted import trusted
+from eventstore.core.unshown import Unshown
 from eventstore.errors import InvalidInput
 
 __all__ = [
@@ -47,15 +48,15 @@ class TextPart(_Part):
     """Text."""
 
     type: Literal["text"] = "text"
-    text: str = Field(min_length=1)
+    text: Unshown[str] = Field(min_length=1)
 
 
 class ImagePart(_Part):
     """An image, by address or by the application's file id; exactly one of the two."""
 
     type: Literal["image"] = "image"
-    url: str | None = None
-    file_id: str | None = None
+    url: Unshown[str | None] = None
+    file_id: Unshown[str | None] = None
     detail: str | None = None
 
     @model_validator(mode="after")
@@ -70,8 +71,8 @@ class FilePart(_Part):
     """A file, by the application's own id or address."""
 
     type: Literal["file"] = "file"
-    file_id: str = Field(min_length=1)
-    name: str | None = None
+    file_id: Unshown[str] = Field(min_length=1)
+    name: Unshown[str | None] = None
     media_type: str | None = None
 
 
@@ -81,7 +82,7 @@ class ToolCallPart(_Part):
     type: Literal["tool_call"] = "tool_call"
     id: str = Field(min_length=1, max_length=255, pattern=_CALL_ID)
     name: str = Field(min_length=1)
-    arguments: Any = None
+    arguments: Unshown[Any] = None
 
 
 class ToolResultPart(_Part):
@@ -89,7 +90,7 @@ class ToolResultPart(_Part):
 
     type: Literal["tool_result"] = "tool_result"
     call_id: str = Field(min_length=1, max_length=255, pattern=_CALL_ID)
-    output: Any = None
+    output: Unshown[Any] = None
     status: Literal["completed", "failed", "cancelled"] = "completed"
 
 
@@ -97,21 +98,21 @@ class ReasoningPart(_Part):
     """What a model thought aloud."""
 
     type: Literal["reasoning"] = "reasoning"
-    text: str
+    text: Unshown[str]
 
 
 class RefusalPart(_Part):
     """A model declined to answer."""
 
     type: Literal["refusal"] = "refusal"
-    text: str
+    text: Unshown[str]
 
 
 class DataPart(_Part):
     """Any JSON value."""
 
     type: Literal["data"] = "data"
-    data: Any = None
+    data: Unshown[Any] = None
 
 
 Part: TypeAlias = Annotated[

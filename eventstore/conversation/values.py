@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from eventstore.conversation.content import Part
 from eventstore.conversation.rows import MessageStatus, Role, RunStatus, StepStatus
+from eventstore.core.unshown import Unshown
 
 __all__ = [
     "Assistant",
@@ -46,8 +47,8 @@ class Thread(_Value):
     """A conversation."""
 
     id: str
-    title: str | None
-    metadata: dict[str, Any]
+    title: Unshown[str | None]
+    metadata: Unshown[dict[str, Any]]
     head_id: str | None
     """Its last message on the active path."""
     archived: bool
@@ -74,11 +75,11 @@ class Message(_Value):
     thread_id: str
     parent_id: str | None
     role: Role
-    content: tuple[Part, ...]
+    content: Unshown[tuple[Part, ...]]
     """Typed parts; empty once the content was erased."""
-    text: str
+    text: Unshown[str]
     """The text parts, joined."""
-    name: str | None
+    name: Unshown[str | None]
     status: MessageStatus
     created_at: datetime
     """When the store recorded it; ``version`` says the order."""
@@ -97,7 +98,7 @@ class Message(_Value):
     run_id: str | None
     actor: str | None
     external_id: str | None
-    metadata: dict[str, Any]
+    metadata: Unshown[dict[str, Any]]
     removed: bool
     erased: bool
 
@@ -106,8 +107,8 @@ class Revision(_Value):
     """One wording of a message that was amended."""
 
     revision: int
-    content: tuple[Part, ...]
-    text: str
+    content: Unshown[tuple[Part, ...]]
+    text: Unshown[str]
     version: int
     created_at: datetime
     actor: str | None
@@ -118,7 +119,7 @@ class Branch(_Value):
     """A path of the tree, named by its last message."""
 
     leaf_id: str
-    label: str | None
+    label: Unshown[str | None]
     active: bool
     depth: int
     """How many messages its path has."""
@@ -133,7 +134,7 @@ class TreeNode(_Value):
     active: bool
     """It is on the active path."""
     head: bool
-    label: str | None
+    label: Unshown[str | None]
 
 
 class BranchTree(_Value):
@@ -170,7 +171,7 @@ class RunError(_Value):
     """Why a run or a step failed."""
 
     code: str
-    message: str | None
+    message: Unshown[str | None]
 
 
 class Run(_Value):
@@ -182,10 +183,10 @@ class Run(_Value):
     assistant_version: int | None
     status: RunStatus
     model: str | None
-    instructions: str | None
-    tools: tuple[dict[str, Any], ...]
-    settings: dict[str, Any]
-    metadata: dict[str, Any]
+    instructions: Unshown[str | None]
+    tools: Unshown[tuple[dict[str, Any], ...]]
+    settings: Unshown[dict[str, Any]]
+    metadata: Unshown[dict[str, Any]]
     regenerates: str | None
     started_head_id: str | None
     last_message_id: str | None
@@ -209,7 +210,7 @@ class RunStep(_Value):
     thread_id: str
     type: str
     status: StepStatus
-    details: dict[str, Any]
+    details: Unshown[dict[str, Any]]
     head_id: str | None
     """The last message it saw."""
     seen_version: int | None
@@ -252,11 +253,11 @@ class Assistant(_Value):
     version: int
     model: str | None
     name: str | None
-    description: str | None
-    instructions: str | None
-    tools: tuple[dict[str, Any], ...]
-    settings: dict[str, Any]
-    metadata: dict[str, Any]
+    description: Unshown[str | None]
+    instructions: Unshown[str | None]
+    tools: Unshown[tuple[dict[str, Any], ...]]
+    settings: Unshown[dict[str, Any]]
+    metadata: Unshown[dict[str, Any]]
     deleted: bool
     created_at: datetime
     updated_at: datetime
@@ -271,5 +272,5 @@ class ThreadState(_Value):
     """The active path, oldest first."""
     queued: tuple[Message, ...]
     runs: tuple[Run, ...]
-    labels: dict[str, str]
+    labels: Unshown[dict[str, str]]
     """Label to message id."""

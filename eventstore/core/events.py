@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict
 
 from eventstore.core import ids
 from eventstore.core.quoting import quoted
+from eventstore.core.unshown import Unshown
 from eventstore.errors import InvalidInput
 
 __all__ = [
@@ -168,9 +169,9 @@ class NewEvent(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     type: str
-    data: dict[str, Any] = {}
-    content: dict[str, Any] | None = None
-    metadata: dict[str, Any] | None = None
+    data: Unshown[dict[str, Any]] = {}
+    content: Unshown[dict[str, Any] | None] = None
+    metadata: Unshown[dict[str, Any] | None] = None
     event_id: str | None = None
 
 
@@ -187,10 +188,10 @@ class RecordedEvent(BaseModel):
     event_id: str
     type: str
     schema_version: int
-    data: dict[str, Any]
-    content: dict[str, Any] | None
+    data: Unshown[dict[str, Any]]
+    content: Unshown[dict[str, Any] | None]
     """None if there never was any, or if it was erased."""
-    metadata: dict[str, Any]
+    metadata: Unshown[dict[str, Any]]
     recorded_at: datetime
     hash: str
     """64 hex digits."""

@@ -167,6 +167,10 @@ class Hit(NamedTuple):
     snippet: str
     """The words in their surroundings, each in square brackets."""
 
+    def __repr__(self) -> str:
+        """Leave the words out."""
+        return f"Hit({self.thread_id!r}, {self.message_id!r}, rank={self.rank!r})"
+
 
 def search(
     text: str, thread_id: str | None = None, limit: int = 20

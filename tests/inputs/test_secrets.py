@@ -1,4 +1,4 @@
-"""No error, log line or SQL message repeats what somebody said.
+"""No error, log line, SQL message or `repr` repeats what somebody said.
 
 A marker stands in every text of a thread. Then every error there is a way to is provoked, on a URL
 and on an engine of the application's, and the marker is looked for in its text, its repr, its
@@ -11,7 +11,8 @@ import traceback
 import pytest
 from sqlalchemy import create_engine, event
 
-from eventstore import ConversationStore, ConversationStoreError, Limits, TextPart
+from eventstore import ConversationStore, ConversationStoreError, Limits, NewEvent, TextPart
+from eventstore.projections.search import MessageSearch, search
 
 SECRET = "my heart is broken"  # words, as people write them: an id would have no spaces
 HEX = "0" * 32
@@ -223,3 +224,39 @@ def test_a_part_that_is_not_possible_does_not_repeat_itself(make):
     with pytest.raises(ValueError, match="TextPart") as caught:
         make()
     assert SECRET not in str(caught.value)
+
+
+def values(store):
+    """One of each value that holds what somebody said."""
+    metadata = {"said": SECRET}
+    thread = store.threads.create(title=SECRET, metadata=metadata)
+    call = {"type": "tool_call", "id": "1", "name": "look", "arguments": metadata}
+    result = {"type": "tool_result", "call_id": "1", "output": SECRET}
+    parts = [PART, {"type": "data", "data": metadata}, {"type": "reasoning", "text": SECRET}]
+    said = store.messages.create(thread.id, role="assistant", content=[*parts, call], name=SECRET)
+    answer = store.messages.create(thread.id, role="tool", content=[result], metadata=metadata)
+    store.messages.amend(thread.id, said.id, content=[PART, call])
+    store.branches.label(thread.id, answer.id, SECRET)
+    assistant = store.assistants.create(name="it", instructions=SECRET, description=SECRET)
+    run = store.runs.create(thread.id, assistant_id=assistant.id, metadata=metadata)
+    store.runs.start(thread.id, run.id)
+    context = store.runs.context(thread.id, run.id)
+    failed = store.runs.fail(thread.id, run.id, code="E", message=SECRET)
+    store.projections.register(MessageSearch())
+    store.projections.catch_up()
+    yield from (thread, said, answer, *answer.content, assistant, run, context, failed)
+    yield from store.messages.revisions(thread.id, said.id)
+    yield from (store.branches.tree(thread.id), *store.branches.list(thread.id))
+    yield store.replay.state(thread.id)
+    yield from store.events.read(thread.id)
+    yield from store.projections.read("search", search("heart"))
+    yield NewEvent(type="A", data=metadata, content=metadata, metadata=metadata)
+
+
+def test_no_value_shows_by_accident_what_was_said(store):
+    kinds = set()
+    for value in values(store):
+        assert SECRET not in f"{value!r} {value}"
+        assert "heart" not in f"{value!r} {value}"
+        kinds.add(type(value).__name__)
+    assert kinds >= {"Thread", "Message", "Revision", "Run", "RunContext", "RecordedEvent", "Hit"}
