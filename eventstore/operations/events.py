@@ -39,6 +39,7 @@ from eventstore.operations.operation import (
 )
 from eventstore.operations.recorded import recorded, recorded_each
 from eventstore.storage import read as log_reading
+from eventstore.storage import whole_store
 from eventstore.storage.requests import Log
 from eventstore.storage.transaction import Transaction
 
@@ -185,7 +186,7 @@ def read_all(
     Raises:
         Refused: the tables are distributed over several nodes, which have no common order.
     """
-    start = log_reading.START if after is None else Position.parse(_position_text(after))
+    start = whole_store.START if after is None else Position.parse(_position_text(after))
     limit = _checked_count(limit)
 
     def page(place: tuple[Position, int | None]) -> Read[Any]:
@@ -195,8 +196,8 @@ def read_all(
         tx: Transaction, edge: Position, left: int | None
     ) -> tuple[Iterator[RecordedEvent], Any]:
         size = log_reading.PAGE if left is None else min(left, log_reading.PAGE)
-        only = log_reading.Filter(scope.tenant)
-        found = log_reading.recorded_in_all(tx, only, after=edge, limit=size)
+        only = whole_store.Filter(scope.tenant)
+        found = whole_store.recorded_in_all(tx, only, after=edge, limit=size)
         rest = None if left is None else left - len(found)
         done = len(found) < size or rest == 0
         following = None if done else (log_reading.position_of(found[-1][1]), rest)
@@ -236,13 +237,13 @@ def subscribe(
         StoreUnavailable: for a reason that does not pass by itself.
         Refused: the tables are distributed over several nodes, which have no common order.
     """
-    only = log_reading.Filter(
+    only = whole_store.Filter(
         scope.tenant,
         _names(categories, "categories"),
         None if stream_id is None else StreamKey(scope.tenant, *ids.parse_stream(stream_id)),
         _names(types, "types"),
     )
-    start = log_reading.START if after is None else Position.parse(_position_text(after))
+    start = whole_store.START if after is None else Position.parse(_position_text(after))
     seconds = _checked_seconds(poll_seconds)
     return Follow(only, start, seconds, lambda stored: recorded(scope.log, stored))
 
@@ -263,7 +264,7 @@ def _names(given: Sequence[str] | None, field: str) -> list[str] | None:
     names = checked_sequence(given, field, "Give a list of names, or leave it out for all.")
     if not names:
         raise InvalidInput(field, "is empty", "Name at least one, or leave it out for all.")
-    most = log_reading.NAMES_MAX
+    most = whole_store.NAMES_MAX
     if len(names) > most:
         raise InvalidInput(
             field, f"has {len(names)} names", f"Give 1 to {most}, or leave it out for all."

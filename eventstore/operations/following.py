@@ -9,7 +9,8 @@ from typing import Final, Generic, NamedTuple, TypeVar
 from eventstore.core.events import Position
 from eventstore.errors import StoreBusy, StoreUnavailable
 from eventstore.operations.operation import Read
-from eventstore.storage.read import Filter, StoredEvent
+from eventstore.storage.read import StoredEvent
+from eventstore.storage.whole_store import Filter
 from eventstore.subscriptions.course import Course, Found
 from eventstore.subscriptions.pages import Looked, look
 

@@ -12,20 +12,13 @@ from eventstore.conversation.state import FoldedThread
 from eventstore.core import ids
 from eventstore.core.events import Event, StreamKey
 from eventstore.storage import read
+from eventstore.storage.folding_pages import decoded_events
 from eventstore.storage.requests import Log
 from eventstore.storage.transaction import Transaction
 
 __all__ = ["fold_on", "fold_thread", "folded_steps", "starting_state"]
 
 _LAST = 2**62
-
-
-def thread_events(
-    tx: Transaction, log: Log, stream: StreamKey, *, after: int = 0, until: int = _LAST
-) -> Iterator[Event]:
-    """Yield a thread's events, decoded, after one version and up to another."""
-    for stored in read.iterate_stream(tx, stream, after=after, until=until):
-        yield read.as_event(log, stored)
 
 
 def fold_thread(
@@ -41,7 +34,7 @@ def fold_on(
     tx: Transaction, log: Log, stream: StreamKey, state: FoldedThread, *, until: int
 ) -> FoldedThread:
     """Return a thread's state at a version, from what it was at an earlier one."""
-    for event in thread_events(tx, log, stream, after=state.version, until=until):
+    for event in decoded_events(tx, log, stream, after=state.version, until=until):
         if state.thread is None:
             state = starting_state(tx, log, stream.tenant, stream.id, event)
         state = state.with_rows(evolve(state, event), event)
@@ -53,7 +46,7 @@ def folded_steps(
 ) -> Iterator[tuple[Event, FoldedThread]]:
     """Yield each event with the state after it. States share what did not change."""
     state: FoldedThread | None = None
-    for event in thread_events(tx, log, StreamKey(tenant, ids.THREAD, thread_id), until=until):
+    for event in decoded_events(tx, log, StreamKey(tenant, ids.THREAD, thread_id), until=until):
         if state is None:
             state = starting_state(tx, log, tenant, thread_id, event)
         state = state.with_rows(evolve(state, event), event)

@@ -20,7 +20,7 @@ from eventstore.conversation.state import FoldedThread
 from eventstore.core import ids
 from eventstore.core.events import StreamKey
 from eventstore.errors import SchemaTooNew
-from eventstore.projections.folding import starting_state, thread_events
+from eventstore.projections.folding import starting_state
 from eventstore.projections.indexes import (
     ContentIndex,
     IndexEntry,
@@ -29,6 +29,7 @@ from eventstore.projections.indexes import (
 )
 from eventstore.projections.kept_rows import ROW_TABLES, write_rows
 from eventstore.projections.threads import move_heads
+from eventstore.storage.folding_pages import decoded_events
 from eventstore.storage.interning import find_category, find_tenant
 from eventstore.storage.requests import Log
 from eventstore.storage.transaction import Transaction
@@ -61,7 +62,7 @@ def _expected_rows(
     """Fold a thread's events; return the rows they leave, by kind and key, and the last state."""
     rows: dict[tuple[type[Any], Any], Any] = {}
     state: FoldedThread | None = None
-    for event in thread_events(tx, log, stream):
+    for event in decoded_events(tx, log, stream):
         if state is None:
             state = starting_state(tx, log, stream.tenant, stream.id, event)
         changed = evolve(state, event)

@@ -17,8 +17,8 @@ from eventstore.projections.messages import MESSAGES
 from eventstore.projections.shape import SEGMENTS_MAX
 from eventstore.projections.threads import DECODED, STANDING, THREADS
 from eventstore.projections.tree_tables import SEGMENTS
-from eventstore.storage import read
 from eventstore.storage.blobs import EventKey, rows_of_events
+from eventstore.storage.folding_pages import DECODED_COLUMNS, event_decoder
 from eventstore.storage.interning import find_category, find_tenant
 from eventstore.storage.requests import Log
 from eventstore.storage.transaction import Transaction
@@ -31,7 +31,7 @@ def _columns(alias: str, columns: list[str]) -> str:
 
 
 _MESSAGES: Final = (
-    f"SELECT {_columns('m', MESSAGES.columns)}, {_columns('e', read.DECODED_COLUMNS)}"
+    f"SELECT {_columns('m', MESSAGES.columns)}, {_columns('e', DECODED_COLUMNS)}"
     " FROM {messages} m JOIN {events} e ON e.tenant = m.tenant AND e.category = ?"
     " AND e.stream = m.thread AND e.version = coalesce(m.queued_version, m.version)"
     " WHERE m.tenant = ? AND m.thread = ? AND m.hop = 0"
@@ -41,8 +41,8 @@ _EVERYTHING: Final = (
     f"{_MESSAGES} AND (m.segment, m.depth) > (?, ?) ORDER BY m.segment, m.depth LIMIT ?"
 )
 _MESSAGE: Final = len(MESSAGES.columns)
-_VERSION: Final = _MESSAGE + read.DECODED_COLUMNS.index("version")
-_CONTENT: Final = _MESSAGE + read.DECODED_COLUMNS.index("content")
+_VERSION: Final = _MESSAGE + DECODED_COLUMNS.index("version")
+_CONTENT: Final = _MESSAGE + DECODED_COLUMNS.index("content")
 _PAGE: Final = 1_000
 """Messages read at a time: what 10,000 rows hold leaves the processor's caches before its turn."""
 
@@ -66,7 +66,7 @@ def read_stretch(
 ) -> Iterator[tuple[MessageRow, Event]]:
     """Yield a thread's own messages of a segment at depths start..end, each with its event."""
     decode_row = MESSAGES.decode
-    decode_event = read.event_decoder(log, stream)
+    decode_event = event_decoder(log, stream)
     segment, start, end = stretch
     for first in range(start, end + 1, _PAGE):
         where = (segment, first, min(first + _PAGE - 1, end))
@@ -78,7 +78,7 @@ def read_everything(
     tx: Transaction, log: Log, stream: StreamKey
 ) -> Iterator[tuple[MessageRow, Event]]:
     """Yield all of a thread's own messages that have a place, each with its event."""
-    decode_event = read.event_decoder(log, stream)
+    decode_event = event_decoder(log, stream)
     last, full = (0, 0), True
     while full:
         page = _page(tx, stream, _EVERYTHING, (*last, _PAGE))

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from eventstore.core.events import Position
-from eventstore.storage.read import PAGE, Filter, StoredEvent, read_all
+from eventstore.storage.read import PAGE, StoredEvent
 from eventstore.storage.transaction import Transaction
+from eventstore.storage.whole_store import Filter, read_all
 from eventstore.subscriptions.course import Found
 
 __all__ = ["Looked", "look"]

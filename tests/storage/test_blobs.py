@@ -16,7 +16,7 @@ from eventstore import (
 )
 from eventstore.core.events import StreamKey
 from eventstore.core.ids import THREAD
-from eventstore.storage import blobs, read
+from eventstore.storage import blobs, read, whole_store
 from eventstore.storage.sqlite import SqliteDatabase
 from eventstore.storage.transaction import Naming
 from eventstore.testing.faults import Faults, failing
@@ -292,7 +292,7 @@ def test_what_is_purged_between_two_statements_is_not_there(opened, path):
     say(opened, thread, long(40 * KIB))
     say(opened, other, long(40 * KIB, "o"))
     with Between(path, lambda: opened.audit.purge(thread)) as tx:
-        found = read.read_all(tx, read.Filter())
+        found = whole_store.read_all(tx, whole_store.Filter())
     assert [e.type for e in found] == ["ThreadCreated", "MessageAdded", "ThreadPurged"]
     assert len(found[1].content or b"") == 40 * KIB
 

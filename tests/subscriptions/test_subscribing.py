@@ -16,7 +16,7 @@ from eventstore import (
     StoreClosed,
     UndecodableEvent,
 )
-from eventstore.storage import read as log_reading
+from eventstore.storage import whole_store
 from eventstore.subscriptions import pages
 from tests.subscriptions.ways import (
     FOREVER,
@@ -135,7 +135,7 @@ def test_as_many_names_as_are_allowed_are_no_more_than_a_database_takes(opening)
 
 def test_a_filter_passes_over_what_it_does_not_want_once(opening, monkeypatch):
     lying_ahead = []
-    real = log_reading.read_all
+    real = whole_store.read_all
 
     def counted(tx, only, *, after):
         ahead = "SELECT count(*) FROM {events} WHERE position > ?"

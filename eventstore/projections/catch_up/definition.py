@@ -12,7 +12,7 @@ from eventstore.core.quoting import quoted
 from eventstore.errors import InvalidInput
 from eventstore.projections.catch_up.held import Held
 from eventstore.projections.catch_up.tables import WritableTables
-from eventstore.storage.read import NAMES_MAX
+from eventstore.storage.whole_store import NAMES_MAX
 
 __all__ = ["Definition", "Projection", "Registry", "defined", "projection"]
 

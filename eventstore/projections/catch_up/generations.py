@@ -38,8 +38,8 @@ from eventstore.projections.catch_up.definition import Definition
 from eventstore.projections.catch_up.failing import Failure, passes, said
 from eventstore.projections.catch_up.held import Lease
 from eventstore.projections.catch_up.tables import Tables, WritableTables
-from eventstore.storage.read import START
 from eventstore.storage.transaction import Transaction
+from eventstore.storage.whole_store import START
 
 __all__ = [
     "Generation",

@@ -11,8 +11,9 @@ from typing import NamedTuple
 
 from eventstore.core.events import Position
 from eventstore.projections.catch_up.definition import Definition
-from eventstore.storage.read import START, Filter, StoredEvent, read_all
+from eventstore.storage.read import StoredEvent
 from eventstore.storage.transaction import Transaction
+from eventstore.storage.whole_store import START, Filter, read_all
 
 __all__ = ["Lag", "Page", "lag", "last_position", "next_page"]
 

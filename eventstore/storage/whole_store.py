@@ -1,0 +1,141 @@
+"""Reading the whole store in its order, or what of it was asked for; pages, never cursors.
+
+What comes back is :class:`~eventstore.storage.read.StoredEvent` for whoever follows the log, or its
+stream and ``RECORDED_COLUMNS`` for whoever shows it to people.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+
+from eventstore.core.events import Position, StreamKey
+from eventstore.storage.blobs import EventKey, rows_of_events
+from eventstore.storage.interning import category_name, find_category, find_tenant, tenant_name
+from eventstore.storage.read import (
+    COLUMNS,
+    CONTENT,
+    PAGE,
+    RECORDED_COLUMNS,
+    VERSION,
+    StoredEvent,
+    place_of,
+    stored_event,
+)
+from eventstore.storage.transaction import Transaction
+
+__all__ = ["NAMES_MAX", "START", "Filter", "read_all", "recorded_in_all"]
+
+_STORED: Final = COLUMNS.count(",") + 1
+_RECORDED: Final = RECORDED_COLUMNS.count(",") + 1
+
+NAMES_MAX = 1_000
+"""Most types, and most categories, of one filter: each is a parameter, and no database or driver
+takes fewer than 32,766 of them in a statement."""
+
+
+class Filter(NamedTuple):
+    """Which events of the whole store; None is all of them."""
+
+    tenant: str | None = None
+    categories: Sequence[str] | None = None
+    stream: StreamKey | None = None
+    types: Sequence[str] | None = None
+
+
+START = Position(0, 0, 0)
+"""Before every event."""
+
+
+def read_all(
+    tx: Transaction, only: Filter, *, after: Position = START, limit: int = PAGE
+) -> list[StoredEvent]:
+    """Return the events after a position, in the store's order: those that are safe to show.
+
+    On PostgreSQL events are held back while an older transaction still runs; see
+    :mod:`~eventstore.storage.postgres_ordering`.
+
+    Raises:
+        Refused: the schema is distributed over nodes, so there is no such order.
+    """
+    found = _read_all(tx, only, COLUMNS, after, limit)
+    streams: dict[tuple[int, bytes, int], StreamKey] = {}
+    return [
+        stored_event(streams.get(row[_STORED:]) or _named(tx, streams, *row[_STORED:]), row)
+        for row in found
+    ]
+
+
+def recorded_in_all(
+    tx: Transaction, only: Filter, *, after: Position, limit: int
+) -> list[tuple[StreamKey, Sequence[Any]]]:
+    """Return a page as :func:`read_all` does: of each its stream, and ``RECORDED_COLUMNS``."""
+    found = _read_all(tx, only, RECORDED_COLUMNS, after, limit)
+    streams: dict[tuple[int, bytes, int], StreamKey] = {}
+    return [
+        (streams.get(row[_RECORDED:]) or _named(tx, streams, *row[_RECORDED:]), row)
+        for row in found
+    ]
+
+
+def _read_all(
+    tx: Transaction, only: Filter, columns: str, after: Position, limit: int
+) -> Sequence[Any]:
+    """Return columns of the events after a position, then category, stream and tenant."""
+    where, parameters = tx.ordering.after(tx, after)
+    selected = _selected(tx, only)
+    if selected is None:
+        return ()
+    sql = " AND ".join(
+        [f"SELECT {columns}, category, stream, tenant FROM {{events}} WHERE {where}", *selected[0]]
+    )
+    sql = f"{sql} ORDER BY {tx.ordering.order} LIMIT ?"
+    return rows_of_events(tx, sql, (*parameters, *selected[1], limit), CONTENT, _key)
+
+
+def _key(row: Sequence[Any]) -> EventKey:
+    category, stream, tenant = row[-3:]
+    return tenant, category, stream, row[VERSION]
+
+
+def _named(
+    tx: Transaction,
+    streams: dict[tuple[int, bytes, int], StreamKey],
+    category: int,
+    stream: bytes,
+    tenant: int,
+) -> StreamKey:
+    """Return a stream's key, and remember it: many events of a page belong to one stream."""
+    key = StreamKey(tenant_name(tx, tenant), category_name(tx, category), stream)
+    streams[category, stream, tenant] = key
+    return key
+
+
+def _selected(tx: Transaction, only: Filter) -> tuple[list[str], list[Any]] | None:
+    """Return conditions and their parameters; None if nothing can satisfy them."""
+    conditions: list[str] = []
+    parameters: list[Any] = []
+    if only.tenant is not None:
+        tenant = find_tenant(tx, only.tenant)
+        if tenant is None:
+            return None
+        # "+ 0" keeps the index of the order in use: that of streams would sort the whole tenant.
+        conditions.append("tenant = ?" if only.stream else "tenant + 0 = ?")
+        parameters.append(tenant)
+    if only.stream is not None:
+        place = place_of(tx, only.stream)
+        if place is None:
+            return None
+        conditions.append("category = ? AND stream = ?")
+        parameters += place[1:]
+    if only.categories is not None:
+        numbers = [find_category(tx, name) for name in only.categories]
+        known = [number for number in numbers if number is not None]
+        if not known:
+            return None
+        conditions.append(f"category + 0 IN ({', '.join('?' * len(known))})")
+        parameters += known
+    if only.types is not None:
+        conditions.append(f"type IN ({', '.join('?' * len(only.types))})")
+        parameters += only.types
+    return conditions, parameters
