@@ -31,11 +31,8 @@ from eventstore.projections.catch_up.generations import (
 from eventstore.projections.catch_up.generations import retry as retry_failed
 from eventstore.projections.catch_up.pages import lag
 from eventstore.projections.catch_up.tables import Tables
-from eventstore.projections.rebuild import (
-    Finding,
-    next_threads,
-    rebuild_threads,
-)
+from eventstore.projections.comparing import Finding
+from eventstore.projections.rebuild import next_threads, rebuild_threads
 from eventstore.storage.read import head_version
 from eventstore.storage.transaction import Transaction
 
@@ -66,9 +63,10 @@ class CompareReport(BaseModel):
 
 
 def rebuild(scope: Scope, thread_id: str | None = None) -> Gathered[RebuildReport]:
-    """Drop and fold again the decision tables of one thread, or of all, a few a transaction.
+    """Fold the events of one thread again, or of all, and mend its decision tables.
 
-    Other threads go on meanwhile; an interrupted rebuild of all can simply be run again.
+    Rows that are not what the events say are written anew, and only they. A few threads a
+    transaction; others go on meanwhile, and an interrupted rebuild of all can simply be run again.
     """
 
     def act(tx: Transaction, streams: Sequence[StreamKey]) -> list[int]:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from eventstore.core import ids
 from eventstore.core.events import StreamKey
 from eventstore.errors import BrokenChain
-from eventstore.projections.rebuild import Finding, compare_thread
+from eventstore.projections.comparing import Finding, compare_thread
 from eventstore.storage.blob_checks import Unpaired, unpaired_elsewhere, unpaired_in
 from eventstore.storage.requests import Log
 from eventstore.storage.transaction import Transaction

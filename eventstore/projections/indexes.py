@@ -12,8 +12,9 @@ from typing import Any, Final, TypeAlias
 
 from eventstore.conversation import events as e
 from eventstore.core.events import Event, StreamKey
+from eventstore.projections.thread_table import ThreadKey, ThreadTable
 from eventstore.storage.interning import find_tenant
-from eventstore.storage.statements import Delete, Insert
+from eventstore.storage.statements import Insert
 from eventstore.storage.transaction import Transaction
 
 __all__ = [
@@ -28,6 +29,8 @@ __all__ = [
 
 _CLEAR: Final = "DELETE FROM {thread_metadata} WHERE tenant = ? AND thread = ?"
 _INSERT: Final = Insert("thread_metadata", ("tenant", "thread", "key", "value"))
+THREAD_METADATA: Final = ThreadTable("thread_metadata", ("key", "value"))
+EXTERNAL_IDS: Final = ThreadTable("external_ids", ("external_id", "message"))
 _METADATA: Final = "SELECT key, value FROM {thread_metadata} WHERE tenant = ? AND thread = ?"
 _NAMES: Final = "SELECT external_id, message FROM {external_ids} WHERE tenant = ? AND thread = ?"
 _NAMED: Final = ("tenant", "thread", "external_id", "message")
@@ -35,8 +38,6 @@ _NAME: Final = Insert("external_ids", _NAMED, conflict=_NAMED)
 _FORGET_MESSAGE: Final = (
     "DELETE FROM {external_ids} WHERE tenant = ? AND thread = ? AND message = ?"
 )
-_CLEAR_ALL: Final = Delete("thread_metadata", ("tenant", "thread"))
-_FORGET_ALL: Final = Delete("external_ids", ("tenant", "thread"))
 _FIND: Final = (
     "SELECT message FROM {external_ids} WHERE tenant = ? AND thread = ? AND external_id = ?"
     " ORDER BY message DESC"
@@ -112,6 +113,16 @@ class ContentIndex:
             if stream == thread
         }
 
+    def rows(self, tenant: int) -> list[tuple[ThreadTable, list[tuple[Any, ...]]]]:
+        """Return what the tables should hold of threads of one tenant that were seen whole."""
+        metadata = [
+            row
+            for thread, found in self._metadata.items()
+            for row in _metadata_rows(tenant, thread.id, found)
+        ]
+        names = {(tenant, thread.id, name, message): None for thread, name, message in self._names}
+        return [(THREAD_METADATA, metadata), (EXTERNAL_IDS, list(names))]
+
     def mark(self) -> Any:  # noqa: ANN401 (opaque)
         """Remember what was taken so far."""
         return dict(self._metadata), len(self._names)
@@ -156,10 +167,10 @@ def stored_entries(tx: Transaction, tenant: int, thread: bytes) -> set[IndexEntr
     return metadata | {("external_ids", name, bytes(key).hex()) for name, key in names}
 
 
-def clear_indexes(tx: Transaction, threads: Sequence[tuple[int, bytes]]) -> None:
+def clear_indexes(tx: Transaction, threads: Sequence[ThreadKey]) -> None:
     """Delete what is indexed of threads, each named by tenant and id."""
-    tx.write(_CLEAR_ALL, threads)
-    tx.write(_FORGET_ALL, threads)
+    THREAD_METADATA.clear(tx, threads)
+    EXTERNAL_IDS.clear(tx, threads)
 
 
 def forget_messages(tx: Transaction, tenant: int, thread: bytes, messages: Iterable[bytes]) -> None:

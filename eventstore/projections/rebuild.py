@@ -1,157 +1,63 @@
-"""Rebuilding a thread's rows from its events, and comparing the two.
+"""Making the rows of threads what their events say.
 
-A few threads a transaction, under the same locks as their appends; other threads go on. Rows kept
-live and rows rebuilt come from the same ``evolve``, so :func:`compare_thread` finding nothing is a
-law, tested after every kind of write; finding something means the tables were changed by hand or a
-rule changed.
+A few threads a transaction, under the same locks as their appends; other threads go on. The events
+are folded again, and what the tables hold otherwise is written anew.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any, Final, NamedTuple
+from collections.abc import Sequence
+from typing import Any, Final
 
-import msgspec
-
-from eventstore.conversation.evolve import evolve
-from eventstore.conversation.present import thread_details
-from eventstore.conversation.rows import PROJECTION_VERSION, Row, ThreadRow
-from eventstore.conversation.state import FoldedThread
+from eventstore.conversation.rows import PROJECTION_VERSION, ThreadRow
 from eventstore.core import ids
 from eventstore.core.events import StreamKey
 from eventstore.errors import SchemaTooNew
-from eventstore.projections.folding import starting_state
-from eventstore.projections.indexes import (
-    ContentIndex,
-    IndexEntry,
-    clear_indexes,
-    stored_entries,
-)
-from eventstore.projections.kept_rows import ROW_TABLES, write_rows
-from eventstore.projections.threads import move_heads
-from eventstore.storage.folding_pages import decoded_events
+from eventstore.projections.expected import Expected, expected_of_each
+from eventstore.projections.indexes import ContentIndex
+from eventstore.projections.kept_rows import ROW_TABLES
+from eventstore.projections.thread_table import ThreadKey, ThreadTable, mend
+from eventstore.projections.threads import mend_heads
 from eventstore.storage.interning import find_category, find_tenant
 from eventstore.storage.requests import Log
 from eventstore.storage.transaction import Transaction
 
-__all__ = [
-    "Finding",
-    "bring_up_to_date",
-    "compare_thread",
-    "next_thread",
-    "next_threads",
-    "rebuild_threads",
-]
-
-
-class Finding(NamedTuple):
-    """One row that is not what the events say, or a large content that is not where they say."""
-
-    stream_id: str
-    version: int
-    """Version the thread is at, by its events; of a blob, the version of its event."""
-    kind: str
-    """``"missing_row"``, ``"extra_row"`` or ``"different_row"``, which a rebuild mends;
-    ``"missing_blob"`` or ``"extra_blob"``, which it does not."""
-    message: str
-
-
-def _expected_rows(
-    tx: Transaction, log: Log, stream: StreamKey, index: ContentIndex
-) -> tuple[dict[tuple[type[Any], Any], Any], FoldedThread | None]:
-    """Fold a thread's events; return the rows they leave, by kind and key, and the last state."""
-    rows: dict[tuple[type[Any], Any], Any] = {}
-    state: FoldedThread | None = None
-    for event in decoded_events(tx, log, stream):
-        if state is None:
-            state = starting_state(tx, log, stream.tenant, stream.id, event)
-        changed = evolve(state, event)
-        rows.update({(type(row), ROW_TABLES[type(row)][1](row)): row for row in changed})
-        state = state.with_rows(changed, event)
-        if event.content is not None:
-            index.see(stream, event)
-        if event.type == "ThreadForked" and state.thread is not None:
-            index.inherit(stream, thread_details(state, state.thread)[1])
-    return rows, state
+__all__ = ["bring_up_to_date", "next_thread", "next_threads", "rebuild_threads"]
 
 
 def rebuild_threads(tx: Transaction, log: Log, streams: Sequence[StreamKey]) -> list[int]:
-    """Drop the rows of threads and fold their events again; return how many rows each has.
+    """Fold the events of threads again and mend their rows; return how many rows each has.
+
+    ``streams`` are threads of one tenant, one after the other in the order of their ids.
 
     Their heads are taken first, as an append takes them: on PostgreSQL somebody might otherwise add
-    to a thread between reading its events and dropping its rows.
+    to a thread between reading its events and mending its rows.
     """
-    threads = [(find_tenant(tx, stream.tenant) or 0, stream.id) for stream in streams]
+    if not streams:
+        return []
+    tenant = find_tenant(tx, streams[0].tenant) or 0
     category = find_category(tx, ids.THREAD) or 0
-    tx.ordering.take(tx, [(tenant, category, key) for tenant, key in threads], 1, patient=True)
+    threads = [(tenant, stream.id) for stream in streams]
+    places = [(tenant, category, stream.id) for stream in streams]
+    tx.ordering.take(tx, places, 1, patient=True)
     index = ContentIndex()
-    folded = [_expected_rows(tx, log, stream, index) for stream in streams]
-    kept: list[tuple[int, bytes, Row]] = []
-    for table, _ in ROW_TABLES.values():
-        table.clear(tx, threads)
-    clear_indexes(tx, threads)
-    tx.flush()  # what is written below must not meet in one statement what goes
-    for thread, (rows, _) in zip(threads, folded, strict=True):
-        kept += [(*thread, row) for row in rows.values()]
-    write_rows(tx, kept)
-    standing = [state.thread for _, state in folded if state is not None]
-    move_heads(tx, threads[0][0], [row for row in standing if row is not None])
-    index.write(tx)
-    tx.flush()  # nor must an append meet it that goes on in this transaction
-    return [len(rows) for rows, _ in folded]
+    folded = dict(expected_of_each(tx, log, streams[0], streams[-1], index))
+    expected = {(tenant, stream.id): folded[stream] for stream in streams if stream in folded}
+    mend(tx, threads, [*_rows(expected), *index.rows(tenant)])
+    mend_heads(tx, threads, {thread: one.head for thread, one in expected.items()})
+    tx.flush()  # an append that goes on in this transaction must not meet what waits
+    return [len(expected[thread].rows) if thread in expected else 0 for thread in threads]
 
 
-def compare_thread(tx: Transaction, log: Log, stream: StreamKey) -> list[Finding]:
-    """Return every row of a thread that differs from what its events say."""
-    tenant = find_tenant(tx, stream.tenant) or 0
-    index = ContentIndex()
-    expected, state = _expected_rows(tx, log, stream, index)
-    version = 0 if state is None else state.version
-    actual = {
-        (kind, key(row)): row
-        for kind, (table, key) in ROW_TABLES.items()
-        for row in table.all(tx, tenant, stream.id)
-    }
-    differences = [
-        *_differences(expected, actual),
-        *_index_differences(index.entries(stream), stored_entries(tx, tenant, stream.id)),
-    ]
-    return [Finding(stream.text, version, kind, message) for kind, message in differences]
-
-
-def _index_differences(
-    expected: set[IndexEntry], actual: set[IndexEntry]
-) -> Iterator[tuple[str, str]]:
-    """Compare what threads and messages are found by, without showing it: it may be personal."""
-    for table, _, __ in sorted(expected - actual):
-        yield "missing_row", f"{table}: a row is missing, or has another value"
-    for table, _, __ in sorted(actual - expected):
-        yield "extra_row", f"{table}: a row that no event made"
-
-
-def _differences(
-    expected: dict[tuple[type[Any], Any], Any], actual: dict[tuple[type[Any], Any], Any]
-) -> Iterator[tuple[str, str]]:
-    for place in expected.keys() | actual.keys():
-        name = ROW_TABLES[place[0]][0].name
-        wanted, found = expected.get(place), actual.get(place)
-        if found is None:
-            yield "missing_row", f"{name}: no row for {_shown(place[1])}"
-        elif wanted is None:
-            yield "extra_row", f"{name}: a row for {_shown(place[1])} that no event made"
-        elif wanted != found:
-            fields = [
-                f"{field}: {_shown(getattr(found, field))}, not {_shown(getattr(wanted, field))}"
-                for field in wanted.__struct_fields__
-                if getattr(wanted, field) != getattr(found, field)
-            ]
-            yield "different_row", f"{name} {_shown(place[1])}: {'; '.join(fields)}"
-
-
-def _shown(value: object) -> str:
-    if isinstance(value, bytes):
-        return value.hex()
-    return str(msgspec.to_builtins(value)) if isinstance(value, msgspec.Struct) else str(value)
+def _rows(
+    expected: dict[ThreadKey, Expected],
+) -> list[tuple[ThreadTable, list[tuple[Any, ...]]]]:
+    """Return the rows of threads by table, as the tables have them; of every table there is."""
+    rows: dict[type[Any], list[tuple[Any, ...]]] = {kind: [] for kind in ROW_TABLES}
+    for thread, one in expected.items():
+        for (kind, _), row in one.rows.items():
+            rows[kind].append((*thread, *ROW_TABLES[kind][0].encode(row)))
+    return [(ROW_TABLES[kind][0], found) for kind, found in rows.items()]
 
 
 def next_thread(tx: Transaction, tenant_name: str, after: bytes) -> bytes | None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Final, Generic, NamedTuple, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
-from eventstore.storage.statements import Delete, Insert
+from eventstore.projections.thread_table import ThreadTable
+from eventstore.storage.statements import Insert
 from eventstore.storage.transaction import Transaction
 
 __all__ = ["RowTable", "join_calls", "split_calls"]
@@ -13,14 +14,8 @@ __all__ = ["RowTable", "join_calls", "split_calls"]
 R = TypeVar("R")
 
 
-class _Texts(NamedTuple):
-    upsert: Insert
-    select: str
-    delete: Delete
-
-
-class RowTable(Generic[R]):
-    """A table of one thread's rows: ``tenant`` and ``thread`` first, then the row's own columns."""
+class RowTable(ThreadTable, Generic[R]):
+    """A table of rows of one kind: ``tenant`` and ``thread`` first, then the row's own columns."""
 
     def __init__(
         self,
@@ -36,30 +31,24 @@ class RowTable(Generic[R]):
 
         ``select`` reads what ``decode`` takes where that is more than the table's own columns.
         """
-        self.name = name
+        super().__init__(name, (*key, *values))
         self.encode = encode
         self.decode = decode
         self.columns = ["thread", *key, *values]
-        self._texts = self._made_texts(name, key, values)
-        if select is not None:
-            self._texts = self._texts._replace(select=select)
-
-    @staticmethod
-    def _made_texts(name: str, key: Sequence[str], values: Sequence[str]) -> _Texts:
-        columns = ("tenant", "thread", *key, *values)
-        return _Texts(
-            Insert(name, columns, (*key, "tenant", "thread"), tuple(values)),
-            f"SELECT {', '.join(['thread', *key, *values])} FROM {{{name}}}"
-            " WHERE tenant = ? AND thread = ?",
-            Delete(name, ("tenant", "thread")),
+        self._upsert = Insert(
+            name,
+            ("tenant", "thread", *key, *values),
+            (*key, "tenant", "thread"),
+            tuple(values),
+        )
+        self._select = select or (
+            f"SELECT {', '.join(self.columns)} FROM {{{name}}} WHERE tenant = ? AND thread = ?"
         )
 
     def write(self, tx: Transaction, rows: Iterable[tuple[int, bytes, R]]) -> None:
         """Insert or replace rows, each with its tenant and thread."""
         encode = self.encode
-        tx.write(
-            self._texts.upsert, [(tenant, thread, *encode(row)) for tenant, thread, row in rows]
-        )
+        tx.write(self._upsert, [(tenant, thread, *encode(row)) for tenant, thread, row in rows])
 
     def find(
         self,
@@ -70,7 +59,7 @@ class RowTable(Generic[R]):
         parameters: Sequence[Any] = (),
     ) -> list[R]:
         """Return the rows of a thread that satisfy ``where`` (SQL that follows ``AND``)."""
-        found = tx.all(f"{self._texts.select} AND {where}", (tenant, thread, *parameters))
+        found = tx.all(f"{self._select} AND {where}", (tenant, thread, *parameters))
         return [self.decode(row) for row in found]
 
     def get(
@@ -82,16 +71,12 @@ class RowTable(Generic[R]):
         parameters: Sequence[Any] = (),
     ) -> R | None:
         """Return the first row of a thread that satisfies ``where``."""
-        row = tx.one(f"{self._texts.select} AND {where}", (tenant, thread, *parameters))
+        row = tx.one(f"{self._select} AND {where}", (tenant, thread, *parameters))
         return None if row is None else self.decode(row)
 
     def all(self, tx: Transaction, tenant: int, thread: bytes) -> list[R]:
         """Return every row of a thread."""
-        return [self.decode(row) for row in tx.all(self._texts.select, (tenant, thread))]
-
-    def clear(self, tx: Transaction, threads: Sequence[tuple[int, bytes]]) -> None:
-        """Delete every row of threads, each named by tenant and id."""
-        tx.write(self._texts.delete, threads)
+        return [self.decode(row) for row in tx.all(self._select, (tenant, thread))]
 
 
 _BETWEEN: Final = "\x1f"

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from eventstore.conversation.rows import ForkPoint, Place, ThreadRow
 from eventstore.core import ids
 from eventstore.projections.row_table import RowTable
+from eventstore.projections.thread_table import ThreadKey
 from eventstore.storage.interning import find_category
 from eventstore.storage.statements import Update
 from eventstore.storage.transaction import Transaction
 
-__all__ = ["DECODED", "STANDING", "THREADS", "move_heads"]
+__all__ = ["DECODED", "STANDING", "THREADS", "mend_heads"]
 
 
 def _encode(row: ThreadRow) -> tuple[Any, ...]:
@@ -106,9 +107,22 @@ THREADS: Final = RowTable[ThreadRow](
 )
 
 _MOVE: Final = Update("streams", ("summary",), ("tenant", "category", "stream"))
+_HEADS: Final = (
+    "SELECT stream, summary FROM {streams}"
+    " WHERE tenant = ? AND category = ? AND stream >= ? AND stream <= ?"
+)
 
 
-def move_heads(tx: Transaction, tenant: int, rows: Sequence[ThreadRow]) -> None:
-    """Write the heads of threads that were rebuilt; an append writes it with the stream's own."""
+def mend_heads(
+    tx: Transaction, threads: Sequence[ThreadKey], heads: Mapping[ThreadKey, bytes | None]
+) -> None:
+    """Let threads have the heads that their events leave; an append writes one with the stream's.
+
+    The threads are of one tenant and in order, each held by this transaction.
+    """
+    tenant, first = threads[0]
     category = find_category(tx, ids.THREAD)
-    tx.write(_MOVE, [(row.head, tenant, category, row.thread_id) for row in rows])
+    found = tx.all(_HEADS, (tenant, category, first, threads[-1][1]))
+    standing = {(tenant, stream): head for stream, head in found}
+    moved = [thread for thread in heads if heads[thread] != standing.get(thread)]
+    tx.write(_MOVE, [(heads[thread], tenant, category, thread[1]) for thread in moved])

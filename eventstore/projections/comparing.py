@@ -1,0 +1,88 @@
+"""Comparing a thread's rows with its events.
+
+Rows kept live and rows folded again come from the same ``evolve``, so finding nothing is a law,
+tested after every kind of write; finding something means the tables were changed by hand or a rule
+changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import msgspec
+
+from eventstore.core.events import StreamKey
+from eventstore.projections.expected import expected_rows
+from eventstore.projections.indexes import ContentIndex, IndexEntry, stored_entries
+from eventstore.projections.kept_rows import ROW_TABLES
+from eventstore.storage.folding_pages import decoded_events
+from eventstore.storage.interning import find_tenant
+from eventstore.storage.requests import Log
+from eventstore.storage.transaction import Transaction
+
+__all__ = ["Finding", "compare_thread"]
+
+
+class Finding(NamedTuple):
+    """One row that is not what the events say, or a large content that is not where they say."""
+
+    stream_id: str
+    version: int
+    """Version the thread is at, by its events; of a blob, the version of its event."""
+    kind: str
+    """``"missing_row"``, ``"extra_row"`` or ``"different_row"``, which a rebuild mends;
+    ``"missing_blob"`` or ``"extra_blob"``, which it does not."""
+    message: str
+
+
+def compare_thread(tx: Transaction, log: Log, stream: StreamKey) -> list[Finding]:
+    """Return every row of a thread that differs from what its events say."""
+    tenant = find_tenant(tx, stream.tenant) or 0
+    index = ContentIndex()
+    expected = expected_rows(tx, log, stream, decoded_events(tx, log, stream), index)
+    actual = {
+        (kind, key(row)): row
+        for kind, (table, key) in ROW_TABLES.items()
+        for row in table.all(tx, tenant, stream.id)
+    }
+    differences = [
+        *_differences(expected.rows, actual),
+        *_index_differences(index.entries(stream), stored_entries(tx, tenant, stream.id)),
+    ]
+    return [Finding(stream.text, expected.version, kind, message) for kind, message in differences]
+
+
+def _index_differences(
+    expected: set[IndexEntry], actual: set[IndexEntry]
+) -> Iterator[tuple[str, str]]:
+    """Compare what threads and messages are found by, without showing it: it may be personal."""
+    for table, _, __ in sorted(expected - actual):
+        yield "missing_row", f"{table}: a row is missing, or has another value"
+    for table, _, __ in sorted(actual - expected):
+        yield "extra_row", f"{table}: a row that no event made"
+
+
+def _differences(
+    expected: dict[tuple[type[Any], Any], Any], actual: dict[tuple[type[Any], Any], Any]
+) -> Iterator[tuple[str, str]]:
+    for place in expected.keys() | actual.keys():
+        name = ROW_TABLES[place[0]][0].name
+        wanted, found = expected.get(place), actual.get(place)
+        if found is None:
+            yield "missing_row", f"{name}: no row for {_shown(place[1])}"
+        elif wanted is None:
+            yield "extra_row", f"{name}: a row for {_shown(place[1])} that no event made"
+        elif wanted != found:
+            fields = [
+                f"{field}: {_shown(getattr(found, field))}, not {_shown(getattr(wanted, field))}"
+                for field in wanted.__struct_fields__
+                if getattr(wanted, field) != getattr(found, field)
+            ]
+            yield "different_row", f"{name} {_shown(place[1])}: {'; '.join(fields)}"
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, bytes):
+        return value.hex()
+    return str(msgspec.to_builtins(value)) if isinstance(value, msgspec.Struct) else str(value)
