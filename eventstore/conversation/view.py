@@ -1,14 +1,14 @@
 """What deciding and evolving may look at: a thread's rows, by key.
 
-Two classes keep this protocol: ``state.FoldedThread``, rows folded from the whole history in
-memory, and ``projections.stored_thread.StoredThread``, rows read by key in the append's own
-transaction. A law says that both give the same events.
+Two kinds of classes keep this protocol: ``state.FoldedThread`` and ``draft.ThreadDraft``, rows
+folded from the whole history in memory, and ``projections.stored_thread.StoredThread``, rows read
+by key in the append's own transaction. A law says that they give the same events.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from typing import Protocol, Self
+from typing import Protocol
 
 import msgspec
 
@@ -81,7 +81,7 @@ class ThreadView(Protocol):
         """The label that a message bears."""
 
     @property
-    def source(self) -> Self | None:
+    def source(self) -> ThreadView | None:
         """For a fork: its source, as of the version it was forked at; None once it was copied."""
 
     def traces(self, after: int = 0) -> Sequence[Trace]:
@@ -100,6 +100,10 @@ class Told(msgspec.Struct, frozen=True, gc=False):
 
 class ThreadHistory(ThreadView, Protocol):
     """A view that also finds events: what presenting needs, since content is in the log."""
+
+    @property
+    def source(self) -> ThreadHistory | None:
+        """For a fork: its source, as of the version it was forked at; None once it was copied."""
 
     def touches_of(self, subject_id: bytes) -> Sequence[int]:
         """Versions of later events about a thread, message, run or step, in order."""

@@ -46,11 +46,12 @@ def compare_thread(tx: Transaction, log: Log, stream: StreamKey) -> list[Finding
         for kind, (table, key) in ROW_TABLES.items()
         for row in table.all(tx, tenant, stream.id)
     }
+    version = 0 if expected.thread is None else expected.thread.version
     differences = [
         *_differences(expected.rows, actual),
         *_index_differences(index.entries(stream), stored_entries(tx, tenant, stream.id)),
     ]
-    return [Finding(stream.text, expected.version, kind, message) for kind, message in differences]
+    return [Finding(stream.text, version, kind, message) for kind, message in differences]
 
 
 def _index_differences(

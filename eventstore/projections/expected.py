@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 from operator import itemgetter
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
-from eventstore.conversation.evolve import evolve
+from eventstore.conversation.draft import ThreadDraft
 from eventstore.conversation.present import thread_details
-from eventstore.conversation.state import FoldedThread
+from eventstore.conversation.rows import ThreadRow
 from eventstore.core.events import Event, StreamKey
 from eventstore.projections.folding import starting_state
 from eventstore.projections.indexes import ContentIndex
@@ -20,6 +20,8 @@ from eventstore.storage.transaction import Transaction
 
 __all__ = ["Expected", "expected_of_each", "expected_rows"]
 
+_KEYS: Final = {kind: key for kind, (_, key) in ROW_TABLES.items()}
+
 Rows: TypeAlias = dict[tuple[type[Any], Any], Any]
 """Rows by their kind, and what identifies them within their thread."""
 
@@ -28,19 +30,8 @@ class Expected(NamedTuple):
     """What the events of one thread leave."""
 
     rows: Rows
-    state: FoldedThread | None
-    """The last state; None without events."""
-
-    @property
-    def version(self) -> int:
-        """Version the thread is at, by its events."""
-        return 0 if self.state is None else self.state.version
-
-    @property
-    def head(self) -> bytes | None:
-        """The message at which the thread stands."""
-        thread = None if self.state is None else self.state.thread
-        return None if thread is None else thread.head
+    thread: ThreadRow | None
+    """How the thread stands in the end; None without events."""
 
 
 def expected_rows(
@@ -48,18 +39,18 @@ def expected_rows(
 ) -> Expected:
     """Fold a thread's events, all of them, and let ``index`` see them."""
     rows: Rows = {}
-    state: FoldedThread | None = None
+    draft: ThreadDraft | None = None
     for event in events:
-        if state is None:
-            state = starting_state(tx, log, stream.tenant, stream.id, event)
-        changed = evolve(state, event)
-        rows.update({(type(row), ROW_TABLES[type(row)][1](row)): row for row in changed})
-        state = state.with_rows(changed, event)
+        if draft is None:
+            draft = ThreadDraft(starting_state(tx, log, stream.tenant, stream.id, event))
+        for row in draft.take(event):
+            kind = type(row)
+            rows[kind, _KEYS[kind](row)] = row
         if event.content is not None:
             index.see(stream, event)
-        if event.type == "ThreadForked" and state.thread is not None:
-            index.inherit(stream, thread_details(state, state.thread)[1])
-    return Expected(rows, state)
+        if event.type == "ThreadForked" and draft.thread is not None:
+            index.inherit(stream, thread_details(draft, draft.thread)[1])
+    return Expected(rows, None if draft is None else draft.thread)
 
 
 def expected_of_each(

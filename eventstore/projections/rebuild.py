@@ -44,7 +44,8 @@ def rebuild_threads(tx: Transaction, log: Log, streams: Sequence[StreamKey]) -> 
     folded = dict(expected_of_each(tx, log, streams[0], streams[-1], index))
     expected = {(tenant, stream.id): folded[stream] for stream in streams if stream in folded}
     mend(tx, threads, [*_rows(expected), *index.rows(tenant)])
-    mend_heads(tx, threads, {thread: one.head for thread, one in expected.items()})
+    standing = {key: one.thread for key, one in expected.items() if one.thread is not None}
+    mend_heads(tx, threads, {key: thread.head for key, thread in standing.items()})
     tx.flush()  # an append that goes on in this transaction must not meet what waits
     return [len(expected[thread].rows) if thread in expected else 0 for thread in threads]
 

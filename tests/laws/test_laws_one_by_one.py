@@ -1,13 +1,21 @@
 """The laws of the domain, each by itself, over random lives of threads and forks."""
 
 import itertools
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from eventstore import ConversationStore, IdempotencyConflict, Refused
+from eventstore.conversation.draft import ThreadDraft
+from eventstore.conversation.state import FoldedThread
+from eventstore.operations.lookups import thread_key
+from eventstore.operations.operation import Read
+from eventstore.projections.folding import folded_steps
 from eventstore.testing.sources import fixed_sources, jumping_sources
 from tests.laws.examples import of_a_law
 from tests.laws.lives import live
@@ -38,6 +46,38 @@ def test_2_rows_kept_live_equal_rows_rebuilt_after_every_write(seed):
         live(store, seed, writes=WRITES, after_each=compare)
         store.projections.rebuild()
         assert store.projections.compare().ok
+
+
+@of_a_law
+@given(seed=SEEDS)
+def test_2_a_thread_folded_in_place_is_at_every_event_the_state_that_replay_gives(seed):
+    with ConversationStore.open("sqlite://") as store:
+        for thread in live(store, seed, writes=WRITES):
+            with suppress(Refused, IndexError):  # it is the source's, or there is none
+                store.audit.erase(thread, store.branches.tree(thread).nodes[-1].message.id)
+            steps = store.perform(Read(partial(_steps, store, thread)))
+            draft = ThreadDraft(_start(steps[0][1]))
+            for event, state in steps:
+                draft.take(event)
+                assert _fields(draft) == _fields(state)
+
+
+def _steps(store, thread, tx):
+    return list(folded_steps(tx, store.scope.log, "", thread_key(store.scope, thread).id))
+
+
+def _start(first):
+    """The state before a thread's first event: a fork's is what it sees of its source."""
+    if first.source is None:
+        return FoldedThread(first.thread_id)
+    return first.source.prefix_for(first.thread_id, first.thread.fork)
+
+
+def _fields(view):
+    fields = {name: getattr(view, name) for name in FoldedThread.__struct_fields__}
+    return {
+        name: dict(value) if isinstance(value, Mapping) else value for name, value in fields.items()
+    }
 
 
 @of_a_law
