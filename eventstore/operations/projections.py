@@ -70,13 +70,15 @@ def rebuild(scope: Scope, thread_id: str | None = None) -> Gathered[RebuildRepor
     """
 
     def act(tx: Transaction, streams: Sequence[StreamKey]) -> list[int]:
-        return rebuild_threads(tx, scope.log, streams)
+        counts = rebuild_threads(tx, scope.log, streams)
+        tx.interned.rows_made = object()  # while the heads are held; see storage.append
+        return counts
 
     def report(counts: list[int]) -> RebuildReport:
         return RebuildReport(threads=len(counts), rows=sum(counts))
 
     def one(act_on: Any) -> Write[Any]:  # noqa: ANN401 (a function of the transaction)
-        return Write(Maintenance(act_on))
+        return Write(Maintenance(act_on, alone=True))
 
     return Gathered(_each_thread(scope, thread_id, act, one), report)
 

@@ -67,6 +67,7 @@ _RANDOM_BYTES = 64
 """What a message takes: its id, its event's id, and the salt of its content."""
 
 _KEPT = "heads of streams"
+_MADE = "rows were made"
 _HEADS_KEPT = 16_384
 """Heads the writer keeps from one transaction to the next, about 500 bytes each."""
 
@@ -332,6 +333,8 @@ class _Batch:
         places = [place for place in wanted.values() if place is not None]
         events = sum([len(request.commands) for request in self._requests])
         taken = tx.ordering.take(tx, places, events, patient=patient)
+        if not alone:
+            _forget_rows_made_again(tx)
         self._placing = taken.placing
         for key, place in wanted.items():
             row = None if place is None else taken.rows.get(place)
@@ -386,6 +389,18 @@ class _Batch:
             for deciding in self._decidings.values():
                 deciding.write()
         self._keys.write()
+
+
+def _forget_rows_made_again(tx: Transaction) -> None:
+    """Keep nothing of any stream if rows were made again on another connection of this store.
+
+    That moves no head. It is told before those heads are let go, so whoever has taken them knows.
+    """
+    made: dict[None, object] = tx.kept.setdefault(_MADE, {})
+    if made.get(None) is not tx.interned.rows_made:
+        for known in tx.kept.values():
+            known.clear()
+        made[None] = tx.interned.rows_made
 
 
 def _head_row(head: _Head, decider: Decider) -> tuple[Any, ...]:

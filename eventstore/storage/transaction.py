@@ -75,6 +75,8 @@ class Interned:
         self.categories: dict[str, int] = {}
         self.whole = False
         """It was seen that all events stand in one order, on one node."""
+        self.rows_made: object = object()
+        """Another one each time that rows were made again: what was kept of any does not hold."""
 
 
 class Transaction(Protocol):

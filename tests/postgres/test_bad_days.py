@@ -266,21 +266,6 @@ def test_an_application_that_serializes_is_told_when_it_cannot(url):
     engine.dispose()
 
 
-def test_a_thread_is_not_rebuilt_while_somebody_appends_to_it(url, way):
-    """Between reading its events and dropping its rows nobody may add to it."""
-    with open_at(url, way, busy_timeout_seconds=0.2) as store:
-        thread = store.threads.create()
-        say(store, thread.id, "before")
-        with psycopg.connect(
-            make_url(url).set(drivername="postgresql").render_as_string()
-        ) as other:
-            other.execute("SELECT version FROM streams FOR UPDATE")
-            with pytest.raises(StoreBusy):
-                store.projections.rebuild()
-        assert store.projections.rebuild().threads == 1
-        assert store.projections.compare().findings == ()
-
-
 # -- a server that goes ----------------------------------------------------------------------------
 
 

@@ -1,0 +1,122 @@
+"""A rebuild on PostgreSQL beside others that write: in this process, or elsewhere."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import psycopg
+import pytest
+from sqlalchemy import make_url
+
+from eventstore import AsyncConversationStore, ConversationStore, Refused, StoreBusy
+from eventstore.operations import messages, projections
+from eventstore.operations.operation import Maintenance
+from eventstore.storage.requests import Appended
+from eventstore.testing.conformance import blocking
+
+SECONDS = 30
+WAYS = ["psycopg", "psycopg async", "asyncpg"]
+
+
+@pytest.fixture(params=WAYS)
+def way(request):
+    return request.param
+
+
+@pytest.fixture
+def url(server, migrated):
+    return server.url(database=migrated)
+
+
+@pytest.fixture
+def admin(server, migrated):
+    with psycopg.connect(server.dsn(database=migrated), autocommit=True) as connection:
+        yield connection
+
+
+def open_at(url, way, **options):
+    """Open a store on a URL of psycopg, with a driver and a face."""
+    options = {"durability": "as_is", "busy_timeout_seconds": SECONDS, **options}
+    driver, _, face = way.partition(" ")
+    url = make_url(url).set(drivername=f"postgresql+{driver}")
+    if driver == "psycopg" and not face:
+        return ConversationStore.open(url, **options)
+    return blocking(lambda: AsyncConversationStore.open(url, **options))
+
+
+def say(store, thread, text):
+    return store.messages.create(thread, role="user", content=text)
+
+
+def holding(url):
+    return psycopg.connect(make_url(url).set(drivername="postgresql").render_as_string())
+
+
+def test_a_thread_is_not_rebuilt_while_somebody_appends_to_it(url, way):
+    """Between reading its events and mending its rows nobody may add to it."""
+    with open_at(url, way, busy_timeout_seconds=0.2) as store:
+        thread = store.threads.create()
+        say(store, thread.id, "before")
+        with holding(url) as other:
+            other.execute("SELECT version FROM streams FOR UPDATE")
+            with pytest.raises(StoreBusy):
+                store.projections.rebuild()
+        assert store.projections.rebuild().threads == 1
+        assert store.projections.compare().findings == ()
+
+
+def test_a_rebuild_that_waits_for_a_thread_holds_up_no_append_to_another(url, admin, way):
+    with open_at(url, way) as store:
+        held, free = store.threads.create().id, store.threads.create().id
+        with holding(url) as other:
+            other.execute(
+                "SELECT version FROM streams WHERE stream = %s FOR UPDATE",
+                (bytes.fromhex(held.removeprefix("thread_")),),
+            )
+            told = []
+            rebuilding = threading.Thread(target=lambda: told.append(store.projections.rebuild()))
+            rebuilding.start()
+            while admin.execute("SELECT 1 FROM pg_locks WHERE NOT granted").fetchone() is None:
+                assert rebuilding.is_alive()
+            later = store.threads.create().id
+            assert say(store, later, "not held up").version == 2
+            assert told == []
+        rebuilding.join(SECONDS)
+        assert [report.threads for report in told] == [3]  # the new one comes after them
+        assert say(store, free, "after").version == 2
+        assert store.projections.compare().findings == ()
+
+
+def test_a_rebuild_reaches_the_process_that_runs_it(url, admin, way):
+    """Although what it keeps of a thread holds otherwise while its head has not moved."""
+    with open_at(url, way) as store:
+        thread = store.threads.create().id
+        admin.execute("UPDATE threads SET archived = 1")
+    with open_at(url, way) as store:
+        for _ in range(2):
+            with pytest.raises(Refused):
+                say(store, thread, "hello")
+        store.projections.rebuild()
+        assert say(store, thread, "hello").text == "hello"
+        assert store.projections.compare().findings == ()
+
+
+def test_it_reaches_also_a_transaction_that_had_begun_before(url, admin):
+    """What was kept was true when that began; what counts is when it takes the thread."""
+    with open_at(url, "psycopg") as store:
+        thread = store.threads.create().id
+        admin.execute("UPDATE threads SET archived = 1")
+    with open_at(url, "psycopg") as store, ThreadPoolExecutor(1) as elsewhere:
+        with pytest.raises(Refused):
+            say(store, thread, "hello")
+        executor = store._executor  # noqa: SLF001 (no public way to make the two meet)
+        walk = projections.rebuild(store.scope).walk
+        rebuilding = walk.page(walk.first).request
+        saying = messages.create(store.scope, thread, role="user", content="hello").request
+
+        def meanwhile(_):
+            elsewhere.submit(executor._write_alone, rebuilding).result(SECONDS)  # noqa: SLF001
+
+        begun = Maintenance(meanwhile, keeps_rows=True)
+        _, said = executor._connections.write([begun, saying])  # noqa: SLF001
+        assert isinstance(said, Appended)
+        assert store.projections.compare().findings == ()
