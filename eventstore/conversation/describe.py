@@ -79,5 +79,5 @@ def _readable(prefix: str, value: Any) -> Any:  # noqa: ANN401 (JSON values)
     if isinstance(value, bytes):
         return prefix + value.hex()
     if isinstance(value, (list, tuple)):
-        return [_readable(prefix, item) for item in value]
+        return [item if type(item) is str else _readable(prefix, item) for item in value]
     return value

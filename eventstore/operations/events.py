@@ -159,10 +159,10 @@ def read(
         found = log_reading.recorded_in_stream(
             tx, stream, limit=size, backwards=backwards, **bounds
         )
-        rest = None if left is None else left - len(found)
-        done = len(found) < size or rest == 0
+        rest = None if left is None else left - len(found.rows)
+        done = len(found.rows) < size or rest == 0
         step = -1 if backwards else 0
-        following = None if done else (log_reading.version_of(found[-1][1]) + step, rest)
+        following = None if done else (log_reading.version_of(found.rows[-1]) + step, rest)
         return recorded_each(scope.log, found), following
 
     return Walk((2**62 if backwards else after, limit), page)
@@ -196,11 +196,10 @@ def read_all(
         tx: Transaction, edge: Position, left: int | None
     ) -> tuple[Iterator[RecordedEvent], Any]:
         size = log_reading.PAGE if left is None else min(left, log_reading.PAGE)
-        only = whole_store.Filter(scope.tenant)
-        found = whole_store.recorded_in_all(tx, only, after=edge, limit=size)
-        rest = None if left is None else left - len(found)
-        done = len(found) < size or rest == 0
-        following = None if done else (log_reading.position_of(found[-1][1]), rest)
+        found = whole_store.recorded_in_all(tx, scope.tenant, after=edge, limit=size)
+        rest = None if left is None else left - len(found.rows)
+        done = len(found.rows) < size or rest == 0
+        following = None if done else (log_reading.position_of(found.rows[-1]), rest)
         return recorded_each(scope.log, found), following
 
     return Walk((start, limit), page)

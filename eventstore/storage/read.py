@@ -8,7 +8,7 @@ typed value that ``evolve`` folds. Whoever folds much reads through
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -27,6 +27,7 @@ __all__ = [
     "PAGE",
     "RECORDED_COLUMNS",
     "VERSION",
+    "RecordedPage",
     "StoredEvent",
     "StreamHead",
     "actor_of",
@@ -72,7 +73,7 @@ COLUMNS: Final = (
 )
 RECORDED_COLUMNS: Final = (
     "epoch, xid, position, version, event_id, type, schema_version, recorded_at,"
-    " data, content, subject, metadata, hash"
+    " data, content, subject, metadata, hash, category, stream"
 )
 """What of an event people see; each column that is not made into a value is time saved."""
 VERSION: Final = 3
@@ -140,12 +141,23 @@ def read_stream(
     return [stored_event(stream, row) for row in _page(tx, stream, sql, (after, until, limit))]
 
 
+class RecordedPage(NamedTuple):
+    """Events of one tenant as people see them, not decoded yet."""
+
+    tenant: str
+    categories: Mapping[int, str]
+    """Names of the categories that occur, by their numbers."""
+    rows: Sequence[Sequence[Any]]
+    """``RECORDED_COLUMNS`` of each."""
+
+
 def recorded_in_stream(
     tx: Transaction, stream: StreamKey, *, after: int, until: int, limit: int, backwards: bool
-) -> list[tuple[StreamKey, Sequence[Any]]]:
-    """Return a page as :func:`read_stream` does, as the stream with ``RECORDED_COLUMNS``."""
+) -> RecordedPage:
+    """Return a page as :func:`read_stream` does, as people see it."""
     sql = (_BACKWARDS if backwards else _FORWARDS).replace(COLUMNS, RECORDED_COLUMNS)
-    return [(stream, row) for row in _page(tx, stream, sql, (after, until, limit))]
+    rows = _page(tx, stream, sql, (after, until, limit))
+    return RecordedPage(stream.tenant, {row[-2]: stream.category for row in rows[:1]}, rows)
 
 
 def position_of(columns: Sequence[Any]) -> Position:

@@ -1,12 +1,12 @@
 """Reading the whole store in its order, or what of it was asked for; pages, never cursors.
 
-What comes back is :class:`~eventstore.storage.read.StoredEvent` for whoever follows the log, or its
-stream and ``RECORDED_COLUMNS`` for whoever shows it to people.
+What comes back is :class:`~eventstore.storage.read.StoredEvent` for whoever follows the log, or a
+:class:`~eventstore.storage.read.RecordedPage` for whoever shows it to people.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple
 
 from eventstore.core.events import Position, StreamKey
@@ -18,6 +18,7 @@ from eventstore.storage.read import (
     PAGE,
     RECORDED_COLUMNS,
     VERSION,
+    RecordedPage,
     StoredEvent,
     place_of,
     stored_event,
@@ -27,7 +28,6 @@ from eventstore.storage.transaction import Transaction
 __all__ = ["NAMES_MAX", "START", "Filter", "read_all", "recorded_in_all"]
 
 _STORED: Final = COLUMNS.count(",") + 1
-_RECORDED: Final = RECORDED_COLUMNS.count(",") + 1
 
 NAMES_MAX = 1_000
 """Most types, and most categories, of one filter: each is a parameter, and no database or driver
@@ -58,7 +58,7 @@ def read_all(
     Raises:
         Refused: the schema is distributed over nodes, so there is no such order.
     """
-    found = _read_all(tx, only, COLUMNS, after, limit)
+    found = _rows(tx, only, (f"{COLUMNS}, category, stream, tenant", _key), after, limit)
     streams: dict[tuple[int, bytes, int], StreamKey] = {}
     return [
         stored_event(streams.get(row[_STORED:]) or _named(tx, streams, *row[_STORED:]), row)
@@ -66,36 +66,41 @@ def read_all(
     ]
 
 
+def _key(row: Sequence[Any]) -> EventKey:
+    category, stream, tenant = row[-3:]
+    return tenant, category, stream, row[VERSION]
+
+
 def recorded_in_all(
-    tx: Transaction, only: Filter, *, after: Position, limit: int
-) -> list[tuple[StreamKey, Sequence[Any]]]:
-    """Return a page as :func:`read_all` does: of each its stream, and ``RECORDED_COLUMNS``."""
-    found = _read_all(tx, only, RECORDED_COLUMNS, after, limit)
-    streams: dict[tuple[int, bytes, int], StreamKey] = {}
-    return [
-        (streams.get(row[_RECORDED:]) or _named(tx, streams, *row[_RECORDED:]), row)
-        for row in found
-    ]
+    tx: Transaction, tenant_name: str, *, after: Position, limit: int
+) -> RecordedPage:
+    """Return a page of one tenant as :func:`read_all` does, as people see it."""
+    tenant = find_tenant(tx, tenant_name) or 0
+
+    def key(row: Sequence[Any]) -> EventKey:
+        return tenant, row[-2], row[-1], row[VERSION]
+
+    rows = _rows(tx, Filter(tenant_name), (RECORDED_COLUMNS, key), after, limit)
+    numbers = {row[-2] for row in rows}
+    return RecordedPage(tenant_name, {one: category_name(tx, one) for one in numbers}, rows)
 
 
-def _read_all(
-    tx: Transaction, only: Filter, columns: str, after: Position, limit: int
+def _rows(
+    tx: Transaction,
+    only: Filter,
+    what: tuple[str, Callable[[Sequence[Any]], EventKey]],
+    after: Position,
+    limit: int,
 ) -> Sequence[Any]:
-    """Return columns of the events after a position, then category, stream and tenant."""
+    """Return the events after a position: columns, as ``what`` names them and finds their keys."""
+    columns, key = what
     where, parameters = tx.ordering.after(tx, after)
     selected = _selected(tx, only)
     if selected is None:
         return ()
-    sql = " AND ".join(
-        [f"SELECT {columns}, category, stream, tenant FROM {{events}} WHERE {where}", *selected[0]]
-    )
+    sql = " AND ".join([f"SELECT {columns} FROM {{events}} WHERE {where}", *selected[0]])
     sql = f"{sql} ORDER BY {tx.ordering.order} LIMIT ?"
-    return rows_of_events(tx, sql, (*parameters, *selected[1], limit), CONTENT, _key)
-
-
-def _key(row: Sequence[Any]) -> EventKey:
-    category, stream, tenant = row[-3:]
-    return tenant, category, stream, row[VERSION]
+    return rows_of_events(tx, sql, (*parameters, *selected[1], limit), CONTENT, key)
 
 
 def _named(
