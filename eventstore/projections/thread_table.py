@@ -6,17 +6,19 @@ rows with a class of their own are a :class:`~eventstore.projections.row_table.R
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from eventstore.storage.statements import Delete, Insert
 from eventstore.storage.transaction import Transaction
 
-__all__ = ["ThreadKey", "ThreadTable", "mend"]
+__all__ = ["ThreadKey", "ThreadTable", "Wanted", "mend"]
 
 ThreadKey: TypeAlias = tuple[int, bytes]
 """Number of the tenant, and the thread's id."""
 Row: TypeAlias = tuple[Any, ...]
+Wanted: TypeAlias = "tuple[ThreadTable, Sequence[Row]]"
+"""A table, and the rows it should have of some threads."""
 
 
 class ThreadTable:
@@ -26,10 +28,11 @@ class ThreadTable:
         """``columns`` are those behind tenant and thread."""
         every = ("tenant", "thread", *columns)
         self.name: Final = name
-        self._between = (
-            f"SELECT {', '.join(every)} FROM {{{name}}}"
-            " WHERE tenant = ? AND thread >= ? AND thread <= ?"
+        self.some_between: Final = (
+            f"FROM {{{name}}} WHERE tenant = ? AND thread >= ? AND thread <= ?"
         )
+        """SQL that follows SELECT, for the rows of every thread of a tenant from id to id."""
+        self._between = f"SELECT {', '.join(every)} {self.some_between}"
         self._delete = Delete(name, ("tenant", "thread"))
         self._insert = Insert(name, every)
 
@@ -56,7 +59,7 @@ class _Strange(NamedTuple):
 def mend(
     tx: Transaction,
     threads: Sequence[ThreadKey],
-    wanted: Iterable[tuple[ThreadTable, Sequence[Row]]],
+    wanted: Sequence[Wanted],
 ) -> set[ThreadKey]:
     """Let tables hold ``wanted`` of threads and nothing else; return where they did not.
 
@@ -64,13 +67,30 @@ def mend(
     that it is right costs the databases a fifth of dropping and writing it, and leaves no dead row
     behind; so a thread's rows in a table are written anew only where one of them differs.
     """
-    strange = [found for table, rows in wanted if (found := _strange(tx, table, threads, rows))]
+    looked_at = _without_empty(tx, threads, wanted)
+    strange = [found for table, rows in looked_at if (found := _strange(tx, table, threads, rows))]
     for one in strange:
         one.table.clear(tx, list(one.threads))
     tx.flush()  # what is written below must not meet in one statement what goes
     for one in strange:
         one.table.fill(tx, one.rows)
     return {thread for one in strange for thread in one.threads}
+
+
+def _without_empty(
+    tx: Transaction,
+    threads: Sequence[ThreadKey],
+    wanted: Sequence[Wanted],
+) -> list[Wanted]:
+    """Leave out tables that should hold nothing and do: most of them, asked of all at once."""
+    empty = [table for table, rows in wanted if not rows]
+    if not empty:
+        return list(wanted)
+    asked = ", ".join([f"EXISTS (SELECT 1 {table.some_between})" for table in empty])
+    bounds = (*threads[0], threads[-1][1])
+    there = tx.one(f"SELECT {asked}", bounds * len(empty))
+    kept = {table for table, some in zip(empty, there, strict=True) if some}
+    return [(table, rows) for table, rows in wanted if rows or table in kept]
 
 
 def _strange(

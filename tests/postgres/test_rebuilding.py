@@ -9,7 +9,7 @@ from sqlalchemy import make_url
 
 from eventstore import AsyncConversationStore, ConversationStore, Refused, StoreBusy
 from eventstore.operations import messages, projections
-from eventstore.operations.operation import Maintenance
+from eventstore.operations.operation import Maintenance, Write
 from eventstore.storage.requests import Appended
 from eventstore.testing.conformance import blocking
 
@@ -110,11 +110,12 @@ def test_it_reaches_also_a_transaction_that_had_begun_before(url, admin):
             say(store, thread, "hello")
         executor = store._executor  # noqa: SLF001 (no public way to make the two meet)
         walk = projections.rebuild(store.scope).walk
-        rebuilding = walk.page(walk.first).request
+        page = walk.page(walk.first)
+        assert isinstance(page, Write)
         saying = messages.create(store.scope, thread, role="user", content="hello").request
 
         def meanwhile(_):
-            elsewhere.submit(executor._write_alone, rebuilding).result(SECONDS)  # noqa: SLF001
+            elsewhere.submit(executor._write_alone, page.request).result(SECONDS)  # noqa: SLF001
 
         begun = Maintenance(meanwhile, keeps_rows=True)
         _, said = executor._connections.write([begun, saying])  # noqa: SLF001
