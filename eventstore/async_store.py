@@ -330,7 +330,7 @@ class AsyncConversationStore:
         if isinstance(operation, Write):
             return self._write(operation)
         if isinstance(operation, Read):
-            return self._executor.read_async(operation.look)
+            return self._executor.read_async(operation.look, snapshot=operation.snapshot)
         if isinstance(operation, Wipe):
             return self._wipe(operation)
         return self._gather(operation)

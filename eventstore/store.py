@@ -312,7 +312,7 @@ class ConversationStore:
         if isinstance(operation, Write):
             return self._write(operation)
         if isinstance(operation, Read):
-            return self._executor.read(operation.look)
+            return self._executor.read(operation.look, snapshot=operation.snapshot)
         if isinstance(operation, Walk):
             return self._walk(operation)
         if isinstance(operation, Follow):

@@ -108,14 +108,14 @@ class _InLoop:
         if not begun.cancelled():
             begun.exception()  # heard, if the caller was cancelled
 
-    async def read(self, look: Callable[[Any], T]) -> T:
+    async def read(self, look: Callable[[Any], T], *, snapshot: bool) -> T:
         """Read to the end even if the caller is cancelled: a connection is not left in between."""
         await self._reading.acquire()
-        return await asyncio.shield(self._under_way(self._read(look)))
+        return await asyncio.shield(self._under_way(self._read(look, snapshot=snapshot)))
 
-    async def _read(self, look: Callable[[Any], T]) -> T:
+    async def _read(self, look: Callable[[Any], T], *, snapshot: bool) -> T:
         try:
-            return await greenlet_spawn(self._connections.read, look)
+            return await greenlet_spawn(self._connections.read, look, snapshot=snapshot)
         finally:
             self._reading.release()
 
@@ -219,9 +219,9 @@ class AsyncUrlExecutor:
         """Perform a request in a transaction shared with the tasks of this loop that wait."""
         return await (await self._here()).write(request)
 
-    async def read_async(self, look: Callable[[Any], T]) -> T:
-        """Run a function on one snapshot."""
-        return await (await self._here()).read(look)
+    async def read_async(self, look: Callable[[Any], T], *, snapshot: bool = True) -> T:
+        """Run a function on one snapshot; or on one a statement."""
+        return await (await self._here()).read(look, snapshot=snapshot)
 
     async def wipe_async(self) -> Sequence[Left]:
         """Return what is left of what was overwritten: no connection can help there."""

@@ -202,20 +202,20 @@ class Connections:
 
     # -- reading -------------------------------------------------------------------------------
 
-    def read(self, look: Callable[[Any], T]) -> T:
-        """Run a function on one snapshot."""
+    def read(self, look: Callable[[Any], T], *, snapshot: bool = True) -> T:
+        """Run a function on one snapshot; or on one a statement."""
         if self._single:
-            return self._look(self._driver, look)
+            return self._look(self._driver, look, snapshot=snapshot)
         for _ in range(self._pool_size):  # all that were idle in the pool may be lost
             with self._pooled() as pooled:
                 driver = pooled.driver_connection
                 try:
-                    return self._look(driver, look)
+                    return self._look(driver, look, snapshot=snapshot)
                 except StoreUnavailable:
                     if not self._database.is_lost(driver):
                         raise
         with self._pooled() as pooled:
-            return self._look(pooled.driver_connection, look)
+            return self._look(pooled.driver_connection, look, snapshot=snapshot)
 
     @contextmanager
     def _pooled(self) -> Iterator[PoolProxiedConnection]:
@@ -250,11 +250,12 @@ class Connections:
         except self._database.driver_errors as error:
             raise self._database.translated(error) from error
 
-    def _look(self, driver: Any, look: Callable[[Any], T]) -> T:  # noqa: ANN401
+    def _look(self, driver: Any, look: Callable[[Any], T], *, snapshot: bool) -> T:  # noqa: ANN401
         tx = self._database.on_driver(driver)
         try:
             self._roll_back(driver)  # what an interrupted or failed rollback left open
-            self._database.say(driver, self._database.begin_read)
+            if snapshot:
+                self._database.say(driver, self._database.begin_read)
             try:
                 found = look(tx)
             finally:

@@ -189,8 +189,8 @@ class OwnedEngine(_Owned):
             [outcome] = self._write_batch([request], patient=True)
         return outcome
 
-    def read(self, look: Callable[[Any], T]) -> T:
-        """Run a function on one snapshot."""
+    def read(self, look: Callable[[Any], T], *, snapshot: bool = True) -> T:  # noqa: ARG002
+        """Run a function on one snapshot; an engine begins a transaction in any case."""
         self._ready()
         with self._single, self._connected() as connection:
             return self._read_on(connection, look)
@@ -281,8 +281,8 @@ class OwnedAsyncEngine(_Owned):
             self.changed.tell()
         return outcomes
 
-    async def read_async(self, look: Callable[[Any], T]) -> T:
-        """Run a function on one snapshot."""
+    async def read_async(self, look: Callable[[Any], T], *, snapshot: bool = True) -> T:  # noqa: ARG002
+        """Run a function on one snapshot; an engine begins a transaction in any case."""
         self._ready_here()
         return await self._to_the_end(partial(self._read_on, look=look))
 

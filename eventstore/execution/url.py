@@ -185,19 +185,19 @@ class UrlExecutor:
 
     # -- reading -------------------------------------------------------------------------------
 
-    def read(self, look: Callable[[Any], T]) -> T:
-        """Run a function on one snapshot."""
+    def read(self, look: Callable[[Any], T], *, snapshot: bool = True) -> T:
+        """Run a function on one snapshot; or on one a statement."""
         self._ready()
-        return self._read(look)
+        return self._read(look, snapshot=snapshot)
 
-    def _read(self, look: Callable[[Any], T]) -> T:
+    def _read(self, look: Callable[[Any], T], *, snapshot: bool) -> T:
         with self._passage, self._single:
-            return self._connections.read(look)
+            return self._connections.read(look, snapshot=snapshot)
 
-    async def read_async(self, look: Callable[[Any], T]) -> T:
+    async def read_async(self, look: Callable[[Any], T], *, snapshot: bool = True) -> T:
         """Do the same for a task, in a reader's thread."""
         self._ready()
-        return await self._in_readers(partial(self._read, look))
+        return await self._in_readers(partial(self._read, look, snapshot=snapshot))
 
     async def _in_readers(self, act: Callable[[], T]) -> T:
         loop = asyncio.get_running_loop()

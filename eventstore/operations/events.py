@@ -190,7 +190,7 @@ def read_all(
     limit = _checked_count(limit)
 
     def page(place: tuple[Position, int | None]) -> Read[Any]:
-        return Read(lambda tx: look(tx, *place))
+        return Read(lambda tx: look(tx, *place), snapshot=False)
 
     def look(
         tx: Transaction, edge: Position, left: int | None

@@ -124,6 +124,9 @@ class Read(NamedTuple, Generic[T]):
     """A function to run on one snapshot."""
 
     look: Callable[[Transaction], T]
+    snapshot: bool = True
+    """False where it asks for all it shows in one statement, and each may see what is there by
+    then: to begin and end a transaction on PostgreSQL are two trips to the server more."""
 
 
 class Walk(NamedTuple, Generic[T]):

@@ -15,6 +15,7 @@ from eventstore.operations.lookups import thread_key
 from eventstore.operations.operation import Maintenance, Write
 from eventstore.projections.shape import SEGMENTS_MAX
 from eventstore.storage.append import append_many
+from eventstore.storage.postgres import PostgresDatabase
 from eventstore.storage.postgres_transaction import PsycopgTransaction
 from eventstore.storage.requests import AppendRequest
 
@@ -210,3 +211,31 @@ def test_the_tree_of_a_large_thread_is_read_a_page_at_a_time_and_whole(store, tr
     found = [node.message for node in store.branches.tree(thread).nodes]
     assert {message.id for message in found} == {*trunk, *(one.id for one in more), edited.id}
     assert trips(store.branches.tree, thread) == 5  # its messages as two statements
+
+
+def test_a_page_of_everything_is_one_trip_without_a_transaction_around_it(store, said, monkeypatch):
+    thread, _ = said_in(store)
+    list(store.events.read_all())  # names are interned, and the order is known to be one
+    begun = []
+    say = PostgresDatabase.say
+
+    def heard(database, driver, text):
+        begun.append(text)
+        say(database, driver, text)
+
+    monkeypatch.setattr(PostgresDatabase, "say", heard)
+    said.clear()
+    assert [event.stream_id for event in store.events.read_all(limit=3)] == [thread] * 3
+    assert (len(said), begun) == (1, [])
+    store.messages.list(thread)
+    assert begun[0].startswith("BEGIN ISOLATION LEVEL REPEATABLE READ")
+
+
+def test_a_rebuild_asks_as_often_for_twenty_threads_as_for_two(store, trips):
+    """The heads, the events, and each table that has rows; all others in one."""
+    counts = []
+    for threads in (2, 18):
+        for _ in range(threads):
+            said_in(store)
+        counts.append(trips(store.projections.rebuild))
+    assert counts[0] == counts[1] <= 11
