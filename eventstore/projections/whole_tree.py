@@ -27,15 +27,15 @@ from eventstore.core.events import Event, StreamKey
 from eventstore.projections.shape import read_shape
 from eventstore.projections.stored_thread import StoredThread
 from eventstore.projections.stretches import read_everything
-from eventstore.storage import read
 from eventstore.storage.blobs import rows_of_events
+from eventstore.storage.folding_pages import DECODED_COLUMNS, event_decoder
 from eventstore.storage.interning import find_category
 
 __all__ = ["WholeTree"]
 
-_EVENT: Final = ", ".join(f"e.{column}" for column in read.DECODED_COLUMNS)
-_CONTENT: Final = 1 + read.DECODED_COLUMNS.index("content")
-_VERSION: Final = 1 + read.DECODED_COLUMNS.index("version")
+_EVENT: Final = ", ".join(f"e.{column}" for column in DECODED_COLUMNS)
+_CONTENT: Final = 1 + DECODED_COLUMNS.index("content")
+_VERSION: Final = 1 + DECODED_COLUMNS.index("version")
 _WITH_EVENTS: Final = (
     " t JOIN {events} e ON e.tenant = t.tenant AND e.category = ? AND e.stream = t.thread"
     " AND e.version = t.version WHERE t.tenant = ? AND t.thread = ?"
@@ -187,7 +187,7 @@ class WholeTree(StoredThread):
         assert tenant is not None  # noqa: S101 (there is such a thread)
         assert category is not None  # noqa: S101
         stream = StreamKey(self.tenant_name, ids.THREAD, self.thread_id)
-        decode = read.event_decoder(self._log, stream)
+        decode = event_decoder(self._log, stream)
         found = rows_of_events(
             self._tx,
             sql,
