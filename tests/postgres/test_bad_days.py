@@ -7,7 +7,6 @@ import asyncio
 import threading
 from contextlib import contextmanager, suppress
 
-import psycopg
 import pytest
 from psycopg import sql
 from sqlalchemy import create_engine, make_url

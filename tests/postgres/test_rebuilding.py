@@ -7,44 +7,15 @@ import psycopg
 import pytest
 from sqlalchemy import make_url
 
-from eventstore import AsyncConversationStore, ConversationStore, Refused, StoreBusy
+from eventstore import Refused, StoreBusy
 from eventstore.operations import messages, projections
 from eventstore.operations.operation import Maintenance, Write
 from eventstore.storage.requests import Appended
-from eventstore.testing.conformance import blocking
+from tests.postgres.bad_days import open_at, say
+
+pytestmark = pytest.mark.newest_postgres
 
 SECONDS = 30
-WAYS = ["psycopg", "psycopg async", "asyncpg"]
-
-
-@pytest.fixture(params=WAYS)
-def way(request):
-    return request.param
-
-
-@pytest.fixture
-def url(server, migrated):
-    return server.url(database=migrated)
-
-
-@pytest.fixture
-def admin(server, migrated):
-    with psycopg.connect(server.dsn(database=migrated), autocommit=True) as connection:
-        yield connection
-
-
-def open_at(url, way, **options):
-    """Open a store on a URL of psycopg, with a driver and a face."""
-    options = {"durability": "as_is", "busy_timeout_seconds": SECONDS, **options}
-    driver, _, face = way.partition(" ")
-    url = make_url(url).set(drivername=f"postgresql+{driver}")
-    if driver == "psycopg" and not face:
-        return ConversationStore.open(url, **options)
-    return blocking(lambda: AsyncConversationStore.open(url, **options))
-
-
-def say(store, thread, text):
-    return store.messages.create(thread, role="user", content=text)
 
 
 def holding(url):
@@ -65,7 +36,7 @@ def test_a_thread_is_not_rebuilt_while_somebody_appends_to_it(url, way):
 
 
 def test_a_rebuild_that_waits_for_a_thread_holds_up_no_append_to_another(url, admin, way):
-    with open_at(url, way) as store:
+    with open_at(url, way, busy_timeout_seconds=SECONDS) as store:
         held, free = store.threads.create().id, store.threads.create().id
         with holding(url) as other:
             other.execute(
@@ -88,10 +59,10 @@ def test_a_rebuild_that_waits_for_a_thread_holds_up_no_append_to_another(url, ad
 
 def test_a_rebuild_reaches_the_process_that_runs_it(url, admin, way):
     """Although what it keeps of a thread holds otherwise while its head has not moved."""
-    with open_at(url, way) as store:
+    with open_at(url, way, busy_timeout_seconds=SECONDS) as store:
         thread = store.threads.create().id
         admin.execute("UPDATE threads SET archived = 1")
-    with open_at(url, way) as store:
+    with open_at(url, way, busy_timeout_seconds=SECONDS) as store:
         for _ in range(2):
             with pytest.raises(Refused):
                 say(store, thread, "hello")
@@ -102,10 +73,13 @@ def test_a_rebuild_reaches_the_process_that_runs_it(url, admin, way):
 
 def test_it_reaches_also_a_transaction_that_had_begun_before(url, admin):
     """What was kept was true when that began; what counts is when it takes the thread."""
-    with open_at(url, "psycopg") as store:
+    with open_at(url, "psycopg", busy_timeout_seconds=SECONDS) as store:
         thread = store.threads.create().id
         admin.execute("UPDATE threads SET archived = 1")
-    with open_at(url, "psycopg") as store, ThreadPoolExecutor(1) as elsewhere:
+    with (
+        open_at(url, "psycopg", busy_timeout_seconds=SECONDS) as store,
+        ThreadPoolExecutor(1) as elsewhere,
+    ):
         with pytest.raises(Refused):
             say(store, thread, "hello")
         executor = store._executor  # noqa: SLF001 (no public way to make the two meet)
