@@ -52,6 +52,7 @@ from eventstore.operations.operation import (
     WriteOptions,
 )
 from eventstore.operations.routine import PauseAsync, Routine, drive_async
+from eventstore.operations.walking import walk_ahead
 from eventstore.projections.catch_up.definition import Projection, Registry
 
 if TYPE_CHECKING:
@@ -355,7 +356,12 @@ class AsyncConversationStore:
     async def _gather(self, gathered: Gathered[T]) -> T:
         return gathered.report([item async for item in self._walk(gathered.walk)])
 
-    async def _walk(self, walk: Walk[Any]) -> AsyncIterator[Any]:
+    def _walk(self, walk: Walk[Any]) -> AsyncIterator[Any]:
+        if walk.ahead and self._executor.reads_ahead:
+            return walk_ahead(walk, self.perform)
+        return self._page_by_page(walk)
+
+    async def _page_by_page(self, walk: Walk[Any]) -> AsyncIterator[Any]:
         """Yield the items of a walk, a page in memory at a time."""
         place = walk.first
         while place is not None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import URL
 from sqlalchemy.util import greenlet_spawn
@@ -137,6 +137,9 @@ class _InLoop:
 
 class AsyncUrlExecutor:
     """Keeps the async executor protocol, in whatever event loop it is called."""
+
+    reads_ahead: Final = True
+    """A page can come in while a task looks at the one before: no thread waits for it."""
 
     def __init__(
         self,

@@ -14,7 +14,7 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, nullcontext, suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
@@ -47,6 +47,9 @@ _Perform = Callable[[Any, Sequence[Any], bool], list[Any]]
 
 class _Owned:
     """What running on an owned engine has in common, sync or async."""
+
+    reads_ahead: Final = False
+    """Its pool is the application's, to be used no more than need be."""
 
     def __init__(self, database: Database, settings: Settings, perform: _Perform) -> None:
         self._database = database

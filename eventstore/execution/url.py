@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.pool import QueuePool, StaticPool
@@ -39,6 +39,9 @@ Q = TypeVar("Q")
 
 class UrlExecutor:
     """Owns the engine behind a URL; keeps both executor protocols, sync and async."""
+
+    reads_ahead: Final = False
+    """A thread that read would wait for the one that looks to let go of the interpreter."""
 
     def __init__(
         self,

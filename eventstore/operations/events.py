@@ -202,7 +202,7 @@ def read_all(
         following = None if done else (log_reading.position_of(found.rows[-1]), rest)
         return recorded_each(scope.log, found), following
 
-    return Walk((start, limit), page)
+    return Walk((start, limit), page, ahead=True)
 
 
 # -- following -------------------------------------------------------------------------------------

@@ -142,6 +142,8 @@ class Walk(NamedTuple, Generic[T]):
     ]
     """From a place to what gives its items and the next place, None at the end. Items may be made
     as they are asked for, once the page was read."""
+    ahead: bool = False
+    """A page may be read while the items of the one before are looked at."""
 
 
 class Gathered(NamedTuple, Generic[T]):
