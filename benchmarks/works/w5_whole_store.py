@@ -4,6 +4,9 @@ The store has 200,000 events over 2,000 threads. The limit reads as many rows wi
 and validates them into our own event model; nobody keeps what was read. Memory is what the process
 held at the peak above what it held before the pass, the garbage collected: neither pass may hold
 what it has read.
+
+A rebuild writes only the rows that are not what the events say. So it is measured twice: where all
+are there and right, and where all were lost. The goal is held to the second.
 """
 
 from __future__ import annotations
@@ -24,7 +27,8 @@ ROUNDS_MAX = 3
 COLUMNS = (
     Column("read", "events read/s"),
     Column("read MB", "MB gained", 1),
-    Column("rebuilt", "events rebuilt/s"),
+    Column("right", "events/s where rows are right"),
+    Column("rebuilt", "events rebuilt/s, rows lost"),
     Column("rebuilt MB", "MB gained", 1),
 )
 
@@ -41,6 +45,8 @@ class _Size:
         return self.threads * self.events
 
 
+LOST = ("threads", "messages", "segments", "branch_points", "thread_metadata")
+"""The tables in which the store of this work has rows, but for heads and events."""
 FULL = _Size(threads=2_000, events=100)
 QUICK = _Size(threads=50, events=40)
 
@@ -72,6 +78,8 @@ def _build(entrant: Entrant, size: _Size) -> None:
 def _passes(entrant: Entrant, size: _Size) -> Figures:
     figures = _pass("read", entrant, size)
     if entrant.contender.kind is Kind.OURS:
+        figures |= _pass("right", entrant, size)
+        entrant.place.lose(LOST)
         figures |= _pass("rebuilt", entrant, size)
     return figures
 

@@ -46,7 +46,7 @@ class ThreadTable:
 
     def fill(self, tx: Transaction, rows: Sequence[Row]) -> None:
         """Insert rows, none of which is there."""
-        tx.write(self._insert, rows)
+        tx.fill(self._insert, rows)
 
 
 class _Strange(NamedTuple):

@@ -32,6 +32,8 @@ __all__ = [
 Row: TypeAlias = Sequence[Any]
 
 ORDERING: Final = PostgresOrdering()
+_COPIED_MIN: Final = 64
+"""Rows below which a COPY, which is a trip of its own, is not worth it."""
 _TYPES: Final[dict[type[Any], str]] = {
     Integer: "int4",
     BigInteger: "int8",
@@ -167,6 +169,14 @@ class _Deferring:
                 self.flush()
             self._waiting.add(statement, rows)
 
+    def fill(self, statement: Insert, rows: Sequence[Row]) -> None:
+        """Copy the rows in, which spares the driver making arrays of them: 3 µs of 5 a row."""
+        if len(rows) < _COPIED_MIN:
+            self.write(statement, rows)
+        else:
+            self.flush()
+            self._copy(statement, rows)
+
     def flush(self) -> None:
         """Write the rows that wait."""
         if self._waiting:
@@ -192,6 +202,9 @@ class _Deferring:
     def _execute(self, sql: str, parameters: Row) -> int:
         raise NotImplementedError
 
+    def _copy(self, statement: Insert, rows: Sequence[Row]) -> None:
+        raise NotImplementedError
+
 
 class PsycopgTransaction(_Deferring):
     """On a psycopg connection."""
@@ -206,6 +219,14 @@ class PsycopgTransaction(_Deferring):
     def _execute(self, sql: str, parameters: Row) -> int:
         return int(self._cursor.execute(sql, parameters).rowcount)
 
+    def _copy(self, statement: Insert, rows: Sequence[Row]) -> None:
+        columns = ", ".join(statement.columns)
+        into = f"COPY {{{statement.table}}} ({columns}) FROM STDIN (FORMAT BINARY)"
+        with self._cursor.copy(self._sql(into)) as copying:
+            copying.set_types(_kinds(statement))
+            for row in rows:
+                copying.write_row(row)
+
 
 class AsyncpgTransaction(_Deferring):
     """On an asyncpg connection, inside a greenlet that hands each await to the event loop."""
@@ -218,3 +239,11 @@ class AsyncpgTransaction(_Deferring):
         status: str = await_only(self._driver.execute(sql, *parameters))
         count = status.rpartition(" ")[2]
         return int(count) if count.isdigit() else 0
+
+    def _copy(self, statement: Insert, rows: Sequence[Row]) -> None:
+        into, where = self.naming.plain(statement.table), self.naming.schema
+        columns = statement.columns
+        copied = self._driver.copy_records_to_table(
+            into, records=rows, columns=columns, schema_name=where
+        )
+        await_only(copied)

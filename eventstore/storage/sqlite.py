@@ -31,7 +31,7 @@ from eventstore.storage.migrations import Migrate, ensure_schema
 from eventstore.storage.ordering import Ordering
 from eventstore.storage.sqlite_ordering import SqliteOrdering
 from eventstore.storage.sqlite_rows import RowByRow, as_insert, in_few
-from eventstore.storage.statements import Statement
+from eventstore.storage.statements import Insert, Statement
 from eventstore.storage.transaction import (
     CoreTransaction,
     Interned,
@@ -95,6 +95,9 @@ class _DriverTransaction:
             return
         for text, parameters in in_few(insert, rows):
             self._driver.execute(self._sql(text), parameters)
+
+    def fill(self, statement: Insert, rows: Sequence[Row]) -> None:
+        self.write(statement, rows)
 
     def flush(self) -> None:
         """Nothing waits."""

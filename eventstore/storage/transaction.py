@@ -15,7 +15,7 @@ from typing import Any, Final, Literal, Protocol, TypeAlias
 from sqlalchemy import Connection
 
 from eventstore.storage.ordering import Ordering
-from eventstore.storage.statements import Statement
+from eventstore.storage.statements import Insert, Statement
 from eventstore.storage.tables import POSTGRES_ALONE, TABLES
 
 __all__ = [
@@ -102,6 +102,9 @@ class Transaction(Protocol):
     def write(self, statement: Statement, rows: Sequence[Sequence[Any]]) -> None:
         """Insert or update many rows, at the latest before anything is read."""
 
+    def fill(self, statement: Insert, rows: Sequence[Sequence[Any]]) -> None:
+        """Insert very many rows, none of which is there, after whatever waits to be written."""
+
     def flush(self) -> None:
         """Write the rows that wait, if any do: the transaction is about to end."""
 
@@ -150,6 +153,9 @@ class CoreTransaction:
         if rows:
             sql = self._sql(self._batching.text(statement, rows))
             self._connection.exec_driver_sql(sql, self._batching.parameters(rows))
+
+    def fill(self, statement: Insert, rows: Sequence[Sequence[Any]]) -> None:
+        self.write(statement, rows)
 
     def flush(self) -> None:
         """Nothing waits."""

@@ -95,3 +95,37 @@ def test_it_reaches_also_a_transaction_that_had_begun_before(url, admin):
         _, said = executor._connections.write([begun, saying])  # noqa: SLF001
         assert isinstance(said, Appended)
         assert store.projections.compare().findings == ()
+
+
+TABLES = ("threads", "messages", "segments", "branch_points", "labels", "thread_metadata")
+
+
+def contents(admin, schema):
+    return {
+        table: admin.execute(f"SELECT t::text FROM {schema}.p_{table} t ORDER BY 1").fetchall()
+        for table in TABLES
+    }
+
+
+def test_very_many_rows_that_were_lost_come_back(url, admin, way):
+    """Also in a schema of their own, under names of their own."""
+    admin.execute("DROP SCHEMA IF EXISTS talks CASCADE; CREATE SCHEMA talks")
+    with open_at(url, way, schema="talks", prefix="p_") as store:
+        threads = [
+            store.threads.create(title="Plans", metadata={"n": n, "odd": "%s ? {x}"}).id
+            for n in range(3)
+        ]
+        for thread in threads:
+            roles = ("user", "assistant")
+            drafts = [{"role": roles[n % 2], "content": f"words {n}"} for n in range(150)]
+            said = store.messages.create_many(thread, drafts)
+            store.messages.edit(thread, said[70].id, content="otherwise")
+            store.branches.label(thread, said[0].id, "the first, %s \\ \t")
+        before = contents(admin, "talks")
+        for table in TABLES:
+            admin.execute(f"TRUNCATE talks.p_{table}")
+        assert store.projections.rebuild().threads == 3
+        assert contents(admin, "talks") == before
+        assert store.projections.compare().ok
+        assert say(store, threads[0], "after").version == 154
+    admin.execute("DROP SCHEMA talks CASCADE")
