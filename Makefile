@@ -11,7 +11,7 @@ PYTHON   ?= $(shell scripts/find-python $(VERSIONS) || echo python3)
 VENV     ?= .venv
 BIN      := $(VENV)/bin
 TORTURE  ?= 1000000
-WORKERS  ?= 2 # processes that run tests beside each other
+WORKERS  ?= 3 # processes that run tests beside each other; for two cores, as tests also wait
 PYTEST   ?= # more arguments for pytest: make test PYTEST="-k fork -x"
 
 # uv reads its index from a file or the environment of whoever runs it; a lock must not depend on either.

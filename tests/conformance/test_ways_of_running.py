@@ -7,7 +7,7 @@ from sqlalchemy import create_engine, event
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import StaticPool
 
-from eventstore import AsyncConversationStore, ConversationStore
+from eventstore import AsyncConversationStore, ConversationStore, StoreUnavailable
 from eventstore.testing.conformance import ConformanceSuite, blocking, within
 
 
@@ -33,10 +33,9 @@ def engine_at(url, **options):
 
 
 @asynccontextmanager
-async def async_engine_at(url, *, listening=True):
+async def async_engine_at(url):
     engine = create_async_engine(url)
-    if listening:
-        event.listen(engine.sync_engine, "connect", safe)
+    event.listen(engine.sync_engine, "connect", safe)
     yield engine
     await engine.dispose()
 
@@ -119,21 +118,6 @@ class TestAsyncOnAnOwnedEngine(ConformanceSuite):
         return blocking(opening)
 
 
-class TestAsyncOnAnOwnedEngineAsItIs(ConformanceSuite):
-    def opened(self, place):
-        @asynccontextmanager
-        async def opening():
-            async with (
-                async_engine_at(
-                    f"sqlite+aiosqlite:///{place}/chat.db?timeout=30", listening=False
-                ) as engine,
-                AsyncConversationStore.open(engine, durability="as_is") as store,
-            ):
-                yield store
-
-        return blocking(opening)
-
-
 class TestAsyncOnAnOwnedEngineInMemory(ConformanceSuite):
     lasting = False
 
@@ -168,6 +152,17 @@ class TestAsyncWithinTheApplicationsTransactions(ConformanceSuite):
                 yield within(store, engine.begin)
 
         return blocking(opening)
+
+
+async def test_an_engine_whose_settings_nobody_made_safe_is_taken_as_it_is(tmp_path):
+    """From there on it is any engine: only what is asked of its connections differs."""
+    engine = create_async_engine(f"sqlite+aiosqlite:///{tmp_path}/chat.db?timeout=30")
+    with pytest.raises(StoreUnavailable):
+        await AsyncConversationStore.open(engine)
+    async with AsyncConversationStore.open(engine, durability="as_is") as store:
+        made = await store.threads.create(title="the first one")
+        assert await store.threads.get(made.id) == made
+    await engine.dispose()
 
 
 def test_the_suite_has_to_be_told_how_to_open_a_store(tmp_path):

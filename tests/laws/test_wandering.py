@@ -6,7 +6,7 @@ from eventstore.testing.machine import ConversationMachine
 from tests.laws.examples import LONG
 from tests.laws.wandering import walk
 
-SEEDS = range(3000 if LONG else 25)
+SEEDS = range(3000 if LONG else 20)
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -1,6 +1,6 @@
 """Projections that follow the log, on PostgreSQL: what holds on SQLite holds here, and more.
 
-The basics and the deaths are tried on every major version, the rest on the newest.
+The basics are tried on every major version, the rest on the newest.
 """
 
 from functools import partial
@@ -48,7 +48,7 @@ class OnAsyncpg(OnPostgres):
         return blocking(opening)
 
 
-class TestOnEveryVersion(OnPostgres, Killed):
+class TestOnEveryVersion(OnPostgres, Basics):
     @pytest.fixture(autouse=True)
     def _place(self, server, migrated):
         self.url = server.url(database=migrated)
@@ -69,7 +69,7 @@ class TestInASchemaWithAPrefix(OnPostgres, Basics):
         return ConversationStore.open(self.url, **NAMES, **self.options(options))
 
 
-class TestSync(OnPostgres, Following):
+class TestSync(OnPostgres, Following, Killed):
     def test_a_batch_holds_up_no_append(self):
         gate = Gate()
         store = self.opened(Counting(before=lambda _: gate()))
