@@ -21,22 +21,24 @@ def steps_begin_beside_erasures(opening, *, workers=4, rounds=15, steps=3):
             fork = stores[0].threads.fork(source).id
             forks = [stores[0].threads.fork(fork).id for _ in range(workers)]
             runs = [begun_run(stores[0], one) for one in forks]
+            before = begin(stores[1], forks[0], runs[0], 1)  # one that the erasure has to find
+            stale = stores[1].runs.context(forks[0], runs[0])
 
             def act(worker, source=source, said=said, forks=forks, runs=runs):
                 store = stores[worker % 2]
                 if worker == 0:
                     store.audit.erase(source, said)
-                    return [], 0
-                return record(store, forks[worker], runs[worker], steps)
+                    return None
+                return begin(store, forks[worker], runs[worker], steps)
 
-            done = at_once(workers, act)
-            for worker, (made, told) in enumerate(done):
+            for worker, (made, told) in enumerate([before, *at_once(workers, act)[1:]]):
                 refused += told
                 for step, seen in made:
                     proof = stores[0].runs.context(forks[worker], runs[worker], step_id=step)
                     read_words = not seen.messages[0].erased
                     assert (proof.salt is None) is read_words
                     proven += read_words
+            refused += begin(stores[1], forks[0], runs[0], 1, stale)[1]
         assert stores[0].projections.compare().findings == ()
         return proven, refused
 
@@ -47,11 +49,11 @@ def begun_run(store, thread):
     return run
 
 
-def record(store, thread, run, count):
-    """Read and record a few times; return the steps with what they saw, and how many were not."""
+def begin(store, thread, run, count, read=None):
+    """Read and begin a few steps; return them with what they saw, and how many were refused."""
     made, refused = [], 0
     for _ in range(count):
-        seen = store.runs.context(thread, run)
+        seen = read or store.runs.context(thread, run)
         told = outcome(partial(store.runs.steps.start, thread, run, context=seen))
         if isinstance(told, RunStep):
             made.append((told.id, seen))
