@@ -56,9 +56,7 @@ from eventstore.operations.walking import walk_ahead
 from eventstore.projections.catch_up.definition import Projection, Registry
 
 if TYPE_CHECKING:
-    from sqlalchemy.ext.asyncio import (
-        AsyncEngine,
-    )  # loads the ORM: a sixth of the whole import
+    from sqlalchemy.ext.asyncio import AsyncEngine  # not at run time: see `connect`
 
 __all__ = ["AsyncConversationStore"]
 
