@@ -31,21 +31,9 @@ async def walk_ahead(
             coming = None
             for n, item in enumerate(items):
                 if n and place is not None and (n < _FIRST or not n % _EACH):
-                    coming = coming or _begun(perform(walk.page(place)))
+                    coming = coming or asyncio.ensure_future(perform(walk.page(place)))
                     await asyncio.sleep(0)
                 yield item
     finally:
         if coming is not None:
-            coming.cancel()
-
-
-def _begun(reading: Awaitable[Any]) -> asyncio.Future[Any]:
-    begun = asyncio.ensure_future(reading)
-    begun.add_done_callback(_heard)
-    return begun
-
-
-def _heard(begun: asyncio.Future[Any]) -> None:
-    """Let an error be heard of also if nobody came as far as that page."""
-    if not begun.cancelled():
-        begun.exception()
+            coming.cancel()  # which also takes note of an error that nobody will hear of

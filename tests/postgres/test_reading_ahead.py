@@ -1,6 +1,7 @@
 """Reading everything with asyncpg: the next page comes in while this one is looked at."""
 
 import gc
+from contextlib import aclosing
 from typing import Any
 
 import pytest
@@ -72,9 +73,10 @@ async def test_whoever_leaves_in_the_middle_leaves_nothing_behind(url, fetched, 
         for error in (None, len(asked) + 2):
             errors[:] = [error]
             asked.clear()
-            async for event in store.events.read_all():
-                if event.version == read.PAGE - 1:
-                    break
+            async with aclosing(store.events.read_all()) as events:
+                async for event in events:
+                    if event.version == read.PAGE - 1:
+                        break
             assert len(asked) == 2
             errors.clear()
             assert (await store.threads.list()).data
