@@ -9,7 +9,8 @@
                 yield store
 
 ``opened`` gives a store on the database in the folder ``place``; asked again with the same
-folder, it gives another store on the same database. An async store goes through :func:`blocking`,
+folder, it gives another store on the same database. The tests of a class share one store, each with
+a tenant of its own. An async store goes through :func:`blocking`,
 so that the same tests, threads included, hold both faces. :func:`within` sends each write through
 ``connection=``.
 """
@@ -19,6 +20,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import random
+import secrets
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -182,13 +184,19 @@ class ConformanceSuite(ErasureSuite, LargeContentSuite, ProofSuite):
         """Open a store on the database in ``place``."""
         raise NotImplementedError
 
-    @pytest.fixture
-    def store(self, tmp_path: Path) -> Iterator[Any]:
-        """A store on an empty database; afterwards its tables must say what its events say."""
-        with self.opened(tmp_path) as store:
+    @pytest.fixture(scope="class")
+    @classmethod
+    def shared_store(cls, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+        """What the tests of a class share: to open a store takes longer than most of them do."""
+        with cls().opened(tmp_path_factory.mktemp(cls.__name__)) as store:
             yield store
-            if _kind(store.health) != "StoreClosed":
-                assert store.projections.compare().findings == ()
+
+    @pytest.fixture
+    def store(self, shared_store: Any) -> Iterator[Any]:  # noqa: ANN401
+        """A tenant who has nothing yet; afterwards its tables must say what its events say."""
+        store = shared_store.tenant(f"tenant_{secrets.token_hex(8)}")
+        yield store
+        assert store.projections.compare().findings == ()
 
     def test_what_was_written_is_read_back(self, store: Any) -> None:  # noqa: ANN401
         thread = store.threads.create(title="a title", metadata={"user": "u"})
@@ -317,9 +325,10 @@ class ConformanceSuite(ErasureSuite, LargeContentSuite, ProofSuite):
 
     def test_tenants_know_nothing_of_each_other(self, store: Any) -> None:  # noqa: ANN401
         thread = store.threads.create()
+        other = store.tenant(f"other_{secrets.token_hex(8)}")
         with pytest.raises(ThreadNotFound):
-            store.tenant("other").threads.get(thread.id)
-        assert list(store.tenant("other").events.read_all()) == []
+            other.threads.get(thread.id)
+        assert list(other.events.read_all()) == []
 
     def test_replay_equals_what_is_live(self, store: Any) -> None:  # noqa: ANN401
         thread = store.threads.create()
@@ -386,14 +395,15 @@ class ConformanceSuite(ErasureSuite, LargeContentSuite, ProofSuite):
             list(pool.map(work, range(workers)))
         assert len(_texts(store, thread.id)) == workers * 4
 
-    def test_a_closed_store_says_so(self, store: Any) -> None:  # noqa: ANN401
-        thread = store.threads.create()
-        store.close()
-        store.close()
-        for act in (
-            lambda: store.threads.get(thread.id),
-            lambda: _say(store, thread.id, "late"),
-            store.health,
-        ):
-            with pytest.raises(StoreClosed):
-                act()
+    def test_a_closed_store_says_so(self, tmp_path: Path) -> None:
+        with self.opened(tmp_path) as store:
+            thread = store.threads.create()
+            store.close()
+            store.close()
+            for act in (
+                lambda: store.threads.get(thread.id),
+                lambda: _say(store, thread.id, "late"),
+                store.health,
+            ):
+                with pytest.raises(StoreClosed):
+                    act()

@@ -19,9 +19,12 @@ NAMED: OpenOptions = {**AS_IS, "schema": "Chat", "prefix": "my_"}
 class OnPostgres(ConformanceSuite):
     driver = "psycopg"
 
-    @pytest.fixture(autouse=True)
-    def _database(self, server, migrated):
-        self.url = server.url(driver=self.driver, database=migrated)
+    @pytest.fixture(autouse=True, scope="class")
+    @classmethod
+    def _database(cls, server, databases):
+        with databases(server).one() as name:
+            cls.url = server.url(driver=cls.driver, database=name)
+            yield
 
     def prepare(self):
         """Do what an administrator does before a store can be opened on an empty database."""
@@ -35,7 +38,7 @@ class OnPostgres(ConformanceSuite):
 
 
 class TestSyncWithPsycopg(OnPostgres):
-    def opened(self, place):  # noqa: ARG002 (a database of each test's own)
+    def opened(self, place):  # noqa: ARG002 (a database of the class's own)
         return ConversationStore.open(self.url, **AS_IS)
 
 
@@ -55,10 +58,11 @@ class TestAsyncWithAsyncpg(OnPostgres):
 
 @pytest.mark.newest_postgres
 class TestInASchemaWithAPrefix(OnPostgres):
-    @pytest.fixture(autouse=True)
-    def _database(self, newest, databases):
-        with databases(newest, schema="Chat", prefix="my_").one() as name:
-            self.url = newest.url(database=name)
+    @pytest.fixture(autouse=True, scope="class")
+    @classmethod
+    def _database(cls, server, databases):
+        with databases(server, schema="Chat", prefix="my_").one() as name:
+            cls.url = server.url(database=name)
             yield
 
     def prepare(self):

@@ -15,13 +15,14 @@ GUIDE = (PROJECT / "docs" / "guides" / "postgresql.md").read_text(encoding="utf-
 
 
 class TestPartitionedByThread(ConformanceSuite):
-    @pytest.fixture(autouse=True)
-    def _partitioned(self, newest, databases):
-        with databases(newest, changes=STATEMENTS).one() as self.name:
-            self.url = newest.url(database=self.name)
+    @pytest.fixture(autouse=True, scope="class")
+    @classmethod
+    def _partitioned(cls, newest, databases):
+        with databases(newest, changes=STATEMENTS).one() as cls.name:
+            cls.url = newest.url(database=cls.name)
             yield
 
-    def opened(self, place):  # noqa: ARG002 (a database of each test's own)
+    def opened(self, place):  # noqa: ARG002 (a database of the class's own)
         return ConversationStore.open(self.url, durability="as_is")
 
     def test_history_is_still_kept(self, newest):

@@ -80,13 +80,16 @@ def answers(server, port):
 class ThroughPgBouncer(ConformanceSuite):
     driver = "psycopg"
 
-    @pytest.fixture(autouse=True)
-    def _database(self, server, migrated, bouncer):
-        self.url = make_url(server.url(driver=self.driver, database=migrated)).set(port=bouncer)
+    @pytest.fixture(autouse=True, scope="class")
+    @classmethod
+    def _database(cls, server, databases, bouncer):
+        with databases(server).one() as name:
+            cls.url = make_url(server.url(driver=cls.driver, database=name)).set(port=bouncer)
+            yield
 
 
 class TestSyncWithPsycopg(ThroughPgBouncer):
-    def opened(self, place):  # noqa: ARG002 (a database of each test's own)
+    def opened(self, place):  # noqa: ARG002 (a database of the class's own)
         return ConversationStore.open(
             self.url, durability="as_is", connect_args={"prepare_threshold": None}
         )
