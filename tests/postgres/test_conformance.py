@@ -18,6 +18,7 @@ NAMED: OpenOptions = {**AS_IS, "schema": "Chat", "prefix": "my_"}
 
 class OnPostgres(ConformanceSuite):
     driver = "psycopg"
+    url: str
 
     @pytest.fixture(autouse=True, scope="class")
     @classmethod

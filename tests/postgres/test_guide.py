@@ -15,6 +15,9 @@ GUIDE = (PROJECT / "docs" / "guides" / "postgresql.md").read_text(encoding="utf-
 
 
 class TestPartitionedByThread(ConformanceSuite):
+    name: str
+    url: str
+
     @pytest.fixture(autouse=True, scope="class")
     @classmethod
     def _partitioned(cls, newest, databases):

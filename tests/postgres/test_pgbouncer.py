@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from sqlalchemy import make_url
+from sqlalchemy import URL, make_url
 
 from eventstore import AsyncConversationStore, ConversationStore
 from eventstore.testing.conformance import ConformanceSuite, blocking
@@ -79,6 +79,7 @@ def answers(server, port):
 
 class ThroughPgBouncer(ConformanceSuite):
     driver = "psycopg"
+    url: URL
 
     @pytest.fixture(autouse=True, scope="class")
     @classmethod
