@@ -94,8 +94,7 @@ def databases():
         @functools.cache
         def of(server, **how):
             made = Databases(server, **how)
-            if not server.owned:
-                at_last.callback(made.drop)
+            at_last.callback(made.close)
             return made
 
         yield of

@@ -20,25 +20,28 @@ from eventstore.testing.postgres_server import PostgresServer
 FIRST_OID_OF_USERS = 16384
 """Whatever has a smaller one came with the server."""
 
-# All that is defined in a database, as text; of the tables what TRUNCATE and ANALYZE leave alone.
+# All that is defined in a database, by where each line of a catalogue stands and who wrote it:
+# whatever changes one writes another. Of tables what TRUNCATE and ANALYZE leave alone.
 DEFINED = f"""
 WITH defined(what) AS (
     SELECT row(oid, relname, relnamespace, relowner, relkind, relpersistence, relnatts, relacl,
                reloptions, reltablespace, relrowsecurity, relreplident)::text
       FROM pg_class WHERE oid >= {FIRST_OID_OF_USERS}
-    UNION ALL SELECT one::text FROM pg_attribute one WHERE attrelid >= {FIRST_OID_OF_USERS}
-    UNION ALL SELECT one::text FROM pg_attrdef one
-    UNION ALL SELECT one::text FROM pg_index one WHERE indexrelid >= {FIRST_OID_OF_USERS}
-    UNION ALL SELECT one::text FROM pg_constraint one WHERE oid >= {FIRST_OID_OF_USERS}
-    UNION ALL SELECT one::text FROM pg_trigger one
-    UNION ALL SELECT one::text FROM pg_event_trigger one
-    UNION ALL SELECT one::text FROM pg_proc one WHERE oid >= {FIRST_OID_OF_USERS}
-    UNION ALL SELECT one::text FROM pg_type one WHERE oid >= {FIRST_OID_OF_USERS}
-    UNION ALL SELECT one::text FROM pg_namespace one WHERE nspname !~ '^pg_(toast_)?temp_'
-    UNION ALL SELECT one::text FROM pg_extension one
-    UNION ALL SELECT one::text FROM pg_policy one
-    UNION ALL SELECT one::text FROM pg_sequence one
-    UNION ALL SELECT one::text FROM pg_rewrite one WHERE oid >= {FIRST_OID_OF_USERS}
+    UNION ALL SELECT row(1, ctid, xmin)::text FROM pg_attribute
+      WHERE attrelid >= {FIRST_OID_OF_USERS}
+    UNION ALL SELECT row(2, ctid, xmin)::text FROM pg_attrdef
+    UNION ALL SELECT row(3, ctid, xmin)::text FROM pg_index WHERE indexrelid >= {FIRST_OID_OF_USERS}
+    UNION ALL SELECT row(4, ctid, xmin)::text FROM pg_constraint WHERE oid >= {FIRST_OID_OF_USERS}
+    UNION ALL SELECT row(5, ctid, xmin)::text FROM pg_trigger
+    UNION ALL SELECT row(6, ctid, xmin)::text FROM pg_event_trigger
+    UNION ALL SELECT row(7, ctid, xmin)::text FROM pg_proc WHERE oid >= {FIRST_OID_OF_USERS}
+    UNION ALL SELECT row(8, ctid, xmin)::text FROM pg_type WHERE oid >= {FIRST_OID_OF_USERS}
+    UNION ALL SELECT row(9, ctid, xmin)::text FROM pg_namespace
+      WHERE nspname !~ '^pg_(toast_)?temp_'
+    UNION ALL SELECT row(10, ctid, xmin)::text FROM pg_extension
+    UNION ALL SELECT row(11, ctid, xmin)::text FROM pg_policy
+    UNION ALL SELECT row(12, ctid, xmin)::text FROM pg_sequence
+    UNION ALL SELECT row(13, ctid, xmin)::text FROM pg_rewrite WHERE oid >= {FIRST_OID_OF_USERS}
     UNION ALL SELECT row(datacl, datallowconn, datconnlimit, setconfig)::text
       FROM pg_database one LEFT JOIN pg_db_role_setting ON setdatabase = one.oid
      WHERE datname = current_database()
@@ -51,11 +54,16 @@ SELECT nspname, relname FROM pg_class one JOIN pg_namespace ON relnamespace = pg
  WHERE one.oid >= {FIRST_OID_OF_USERS} AND relkind IN ('r', 'p') AND NOT relispartition
 """
 
-# A table that was written to, also if nothing of it was kept, is no longer empty on the disk.
+# A table that was written to, also if nothing of it was kept, is no longer empty on the disk. To
+# delete a page of rows is quicker than to make new files; what is larger gets new ones.
 WRITTEN_TO = f"""
 SELECT nspname, relname FROM pg_class one JOIN pg_namespace ON relnamespace = pg_namespace.oid
  WHERE one.oid >= {FIRST_OID_OF_USERS} AND relkind = 'r' AND pg_relation_size(one.oid) > 0
  ORDER BY 1, 2
+"""
+LARGE = f"""
+SELECT nspname, relname FROM pg_class one JOIN pg_namespace ON relnamespace = pg_namespace.oid
+ WHERE one.oid >= {FIRST_OID_OF_USERS} AND relkind = 'r' AND pg_table_size(one.oid) > 65536
 """
 SEQUENCES = f"""
 SELECT setval(oid, seqstart, false) FROM pg_class JOIN pg_sequence ON seqrelid = oid
@@ -95,6 +103,8 @@ class Databases:
         self._prefix = prefix
         self._changes = changes
         self._free: list[str] = []
+        self._kept: dict[str, psycopg.Connection] = {}
+        """Who is new has to read the catalogues, which takes longer than what is to be done."""
 
     @contextmanager
     def one(self) -> Iterator[str]:
@@ -104,12 +114,16 @@ class Databases:
         if self._emptied(name):
             self._free.append(name)
         else:
+            self._kept.pop(name).close()
             self._server.drop_database(name)
 
-    def drop(self) -> None:
-        """Leave none behind on a server that goes on."""
-        for name in (*self._free, self._template()[0]):
-            self._server.drop_database(name)
+    def close(self) -> None:
+        """Leave no connection behind, and no database on a server that goes on."""
+        for connection in self._kept.values():
+            connection.close()
+        if not self._server.owned:
+            for name in (*self._free, self._template()[0]):
+                self._server.drop_database(name)
 
     def _made(self) -> str:
         template, _ = self._template()
@@ -119,7 +133,7 @@ class Databases:
     def _template(self) -> tuple[str, Seen]:
         """Return the one that the others are copies of, and what it looks like."""
         name = self._server.create_database()
-        with self._connected(name) as connection:
+        with self._connected(name) as connection:  # to which nobody may be when it is copied
             if self._schema is not None:
                 connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(self._schema)))
             ConversationStore.open(
@@ -138,21 +152,36 @@ class Databases:
     def _emptied(self, name: str) -> bool:
         """Take out tables and rows of a test; tell whether it is then as it was made."""
         _, made = self._template()
-        with self._connected(name) as connection:
-            connection.execute(OTHERS)
-            each(connection, "DROP TABLE {}", set(found(connection, TABLES)) - made.tables)
-            if defined(connection) != made.defined:
-                return False
-            each(connection, "TRUNCATE {}", set(found(connection, WRITTEN_TO)) - made.given.keys())
-            connection.execute(SEQUENCES)
-            return rows(connection, made.given) == made.given
+        connection = self._kept.get(name)
+        if connection is None or not answers(connection):
+            connection = self._kept[name] = self._connected(name)
+        connection.execute(OTHERS)
+        each(connection, "DROP TABLE {}", set(found(connection, TABLES)) - made.tables)
+        if defined(connection) != made.defined:
+            return False
+        written_to = set(found(connection, WRITTEN_TO)) - made.given.keys()
+        large = written_to & set(found(connection, LARGE))
+        each(connection, "TRUNCATE {}", large)
+        for table in sorted(written_to - large):
+            each(connection, "DELETE FROM {}", {table})
+        connection.execute(SEQUENCES)
+        return rows(connection, made.given) == made.given
 
-    @contextmanager
-    def _connected(self, name: str) -> Iterator[psycopg.Connection]:
-        with psycopg.connect(self._server.dsn(database=name), autocommit=True) as connection:
-            # Triggers of a store forbid it, and a lock that never opens would be a wait.
-            connection.execute("SET session_replication_role = replica; SET lock_timeout = '20s'")
-            yield connection
+    def _connected(self, name: str) -> psycopg.Connection:
+        connection = psycopg.connect(self._server.dsn(database=name), autocommit=True)
+        # Triggers of a store forbid it, and a lock that never opens would be a wait.
+        connection.execute("SET session_replication_role = replica; SET lock_timeout = '20s'")
+        return connection
+
+
+def answers(connection: psycopg.Connection) -> bool:
+    """Tell whether it is still there: a test may have ended every connection."""
+    try:
+        connection.execute("SELECT 1")
+    except psycopg.OperationalError:
+        connection.close()
+        return False
+    return True
 
 
 def defined(connection: psycopg.Connection) -> str:

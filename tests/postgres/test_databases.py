@@ -5,12 +5,14 @@ import pytest
 from psycopg import sql
 
 from eventstore import ConversationStore
-from tests.postgres.databases import Databases
+from tests.postgres.databases import OTHERS, Databases
 
 
 @pytest.fixture(scope="module")
 def pool(newest):
-    return Databases(newest)
+    made = Databases(newest)
+    yield made
+    made.close()
 
 
 def told_by_a_first_write(server, name):
@@ -46,6 +48,13 @@ def test_who_is_still_connected_does_not_hold_it_up(newest, pool):
     with pytest.raises(psycopg.OperationalError):
         left.execute("SELECT 1")
     left.close()
+
+
+def test_who_empties_it_may_be_sent_away_meanwhile(newest, pool):
+    with pool.one() as first, psycopg.connect(newest.dsn(database=first)) as connection:
+        connection.execute(OTHERS)
+    with pool.one() as second:
+        assert second == first
 
 
 @pytest.mark.parametrize(
