@@ -77,6 +77,9 @@ READS = {
 class Purging:
     """Needs ``opened(place, **options)``, as ``ConformanceSuite`` does."""
 
+    writes = 25
+    """How long a random life is."""
+
     def opened(self, place, **options):
         raise NotImplementedError
 
@@ -400,7 +403,7 @@ class Purging:
 
     @pytest.mark.parametrize("seed", SEEDS)
     def test_whatever_a_life_was_like_forks_do_not_notice(self, store, seed):
-        purge_them_all(store, seed, writes=25, versions=2)
+        purge_them_all(store, seed, writes=self.writes, versions=2)
 
     def test_a_long_path_is_copied_in_one_transaction(self, store):
         thread, _ = talk(store, "one")

@@ -50,7 +50,7 @@ def test_transaction_ids_below_the_horizon_are_found_to_reorder(store):
 
 @pytest.mark.newest_postgres
 def test_a_key_that_never_falls_loses_and_reorders_nothing(store):
-    report = run(Schedule(appends=APPENDS, seed=3, kills=1), store("key"))
+    report = run(Schedule(appends=APPENDS, seed=3, kills=1, poll_seconds=0.01), store("key"))
     assert report.ok, str(report)
     assert report.killed == 1
     assert report.stored >= report.acknowledged > APPENDS
@@ -76,7 +76,8 @@ def test_nothing_acknowledged_is_lost_by_the_reference_when_its_server_is_killed
 
 def test_the_store_loses_and_reorders_nothing_on_every_version(server, migrated):
     store = OurStore(server.url(database=migrated), durability="as_is")
-    report = run(Schedule(appends=APPENDS // 2, seed=7, kills=1, streams=30), store)
+    schedule = Schedule(appends=APPENDS // 2, seed=7, kills=1, streams=30, poll_seconds=0.01)
+    report = run(schedule, store)
     gc.collect()
     assert report.ok, str(report)
     assert report.killed == 1

@@ -343,6 +343,7 @@ def with_patience(store, number):
 
 def test_whatever_writers_do_nothing_is_lost_doubled_or_reordered(newest, place):
     store = OurStore(newest.url(database=place), durability="as_is")
-    report = run(Schedule(appends=500, seed=12, kills=1, readers=0, subscribers=2), store)
+    schedule = Schedule(appends=300, seed=12, kills=1, readers=0, subscribers=2, streams=30)
+    report = run(schedule, store)
     assert report.ok, str(report)
-    assert report.stored >= report.acknowledged > 400
+    assert report.stored >= report.acknowledged > 240

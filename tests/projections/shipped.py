@@ -93,6 +93,9 @@ class Shipped:
     def open(self, **options):
         raise NotImplementedError
 
+    writes = 90
+    """How long a life is."""
+
     def opened(self, *projections, **options):
         store = self.stack.enter_context(self.open(**options))
         for one in projections:
@@ -111,7 +114,7 @@ class Shipped:
             if next(turns) % 7 == 0:
                 store.projections.catch_up(batch_events_max=5)
 
-        threads = live(store, seed, writes=90, after_each=caught_up_sometimes)
+        threads = live(store, seed, writes=self.writes, after_each=caught_up_sometimes)
         assert any(event.type == "ThreadForked" for event in store.events.read_all())
         self.look(store, threads)
         gone = self.deleted(store, threads)
@@ -124,7 +127,7 @@ class Shipped:
     @pytest.mark.parametrize("seed", SEEDS)
     def test_whatever_is_purged_is_forgotten_and_its_forks_say_what_they_inherited(self, seed):
         store = self.opened(MessageSearch(), Usage())
-        threads = live(store, seed, writes=90)
+        threads = live(store, seed, writes=self.writes)
         dice = random.Random(seed)
         while threads:
             if len(threads) % 2:

@@ -9,7 +9,7 @@ import pytest
 from eventstore.testing.schedules import Schedule, run
 from eventstore.testing.schedules.ours import OurStore
 
-APPENDS = 600
+APPENDS = 400
 
 
 @pytest.mark.parametrize("room", [100, 1], ids=["quick", "slow"])
