@@ -225,7 +225,7 @@ def test_so_is_one_in_a_transaction_that_sees_the_past(read_in_a_fork, url):
 @pytest.mark.newest_postgres
 def test_no_step_keeps_the_digest_of_words_erased_while_it_began(url):
     proven, refused = steps_begin_beside_erasures(
-        lambda: ConversationStore.open(url, durability="as_is")
+        lambda: ConversationStore.open(url, durability="as_is"), rounds=6
     )
     assert proven
     assert refused
