@@ -1,0 +1,118 @@
+"""A store shown in another manner, so that one suite of tests holds every way of using it.
+
+:func:`blocking` shows an async store as a sync one; :func:`within` sends each write through
+``connection=``. See ``testing.conformance``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager
+from typing import Any, Final
+
+__all__ = ["blocking", "within"]
+
+_RESOURCES: Final = frozenset(
+    {"threads", "messages", "branches", "runs", "steps", "assistants"}
+    | {"events", "projections", "replay", "audit"}
+)
+_BINDS: Final = frozenset({"tenant", "acting"})
+
+
+class _Seen:
+    """A store, or a resource of one, whose methods are called in another manner."""
+
+    def __init__(self, inner: Any, manner: Callable[[Callable[..., Any]], Any]) -> None:  # noqa: ANN401
+        self._inner = inner
+        self._manner = manner
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401
+        found = getattr(self._inner, name)
+        if name in _RESOURCES and not callable(
+            found
+        ):  # `replay.steps` is a method, `runs.steps` not
+            return _Seen(found, self._manner)
+        if name in _BINDS:
+            return lambda *args, **kwargs: _Seen(found(*args, **kwargs), self._manner)
+        return self._manner(found) if callable(found) else found
+
+
+@contextmanager
+def blocking(opening: Callable[[], AbstractAsyncContextManager[Any]]) -> Iterator[Any]:
+    """Open an async store and show it as a sync one, in an event loop in a thread of its own.
+
+    Many threads may call it at once: their calls are tasks of that loop.
+    """
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, name="conformance-loop")
+    thread.start()
+
+    def wait(awaitable: Any) -> Any:  # noqa: ANN401
+        async def waited() -> Any:  # noqa: ANN401
+            return await awaitable
+
+        return asyncio.run_coroutine_threadsafe(waited(), loop).result()
+
+    def manner(method: Callable[..., Any]) -> Any:  # noqa: ANN401
+        def call(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+            answer = method(*args, **kwargs)
+            if hasattr(answer, "__aenter__"):
+                return _entered(answer, wait)
+            if hasattr(answer, "__aiter__"):
+                return iter(wait(_all(answer)))
+            return wait(answer) if inspect.isawaitable(answer) else answer
+
+        return call
+
+    async def made() -> AbstractAsyncContextManager[Any]:
+        return opening()
+
+    try:
+        with _entered(wait(made()), wait) as store:
+            yield _Seen(store, manner)
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+async def _all(items: Any) -> list[Any]:  # noqa: ANN401
+    return [item async for item in items]
+
+
+@contextmanager
+def _entered(context: Any, wait: Callable[[Any], Any]) -> Iterator[Any]:  # noqa: ANN401
+    inside = wait(context.__aenter__())
+    try:
+        yield inside
+    except BaseException as error:
+        if not wait(context.__aexit__(type(error), error, error.__traceback__)):
+            raise
+    else:
+        wait(context.__aexit__(None, None, None))
+
+
+def within(store: Any, transaction: Callable[[], Any]) -> Any:  # noqa: ANN401
+    """Show a store, sync or async, that makes each write with ``connection=``, in its transaction.
+
+    ``transaction`` is the ``begin`` of the application's engine.
+    """
+
+    def manner(method: Callable[..., Any]) -> Any:  # noqa: ANN401
+        if "options" not in inspect.signature(method).parameters or method.__name__ == "batch":
+            return method
+
+        def call(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+            with transaction() as connection:
+                return method(*args, **kwargs, connection=connection)
+
+        async def call_async(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+            async with transaction() as connection:
+                return await method(*args, **kwargs, connection=connection)
+
+        return call_async if inspect.iscoroutinefunction(store.close) else call
+
+    return _Seen(store, manner)
