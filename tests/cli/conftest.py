@@ -4,24 +4,28 @@ import fcntl
 import os
 import pty
 import struct
-import subprocess
-import sys
 import termios
 from pathlib import Path
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from eventstore import ConversationStore
 from eventstore.cli.app import app
+from tests.cli.forked import Forked, completed
 
 DATA = Path(__file__).parents[1] / "data"
-PROGRAM = [sys.executable, "-c", "from eventstore.cli import main; main()"]
+
+
+COMMANDS = typer.main.get_command(app)
+"""Made once: a program makes them anew at each start, which takes longer than most of them run."""
 
 
 @pytest.fixture
-def run():
+def run(monkeypatch):
     """Run a command in this process; says how it ended and what it printed."""
+    monkeypatch.setattr("typer.testing._get_command", lambda _: COMMANDS)
 
     def run(*arguments, columns=80, **environment):
         runner = CliRunner(env={"COLUMNS": str(columns), **environment})
@@ -32,17 +36,16 @@ def run():
 
 @pytest.fixture
 def program(tmp_path):
-    """Run the program as a user does, in an empty folder; its output is a pipe."""
+    """Run the program as a process, in an empty folder; its output is a pipe."""
 
-    def program(*arguments, stdin=subprocess.DEVNULL, **environment):
-        return subprocess.run(
-            [*PROGRAM, *arguments],
+    def program(*arguments, stdin=None, encoding="utf-8", before=None, **environment):
+        return completed(
+            arguments,
             stdin=stdin,
-            cwd=tmp_path,
-            env=surroundings() | environment,
-            check=False,
-            capture_output=True,
-            text=True,
+            folder=tmp_path,
+            environment=surroundings() | environment,
+            encoding=encoding,
+            before=before,
         )
 
     return program
@@ -55,16 +58,13 @@ def terminal(tmp_path):
     def terminal(*arguments, columns=80, **environment):
         ours, theirs = pty.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
-        env = surroundings() | {"TERM": "xterm-256color"} | environment
-        command = [*PROGRAM, *arguments]
-        child = subprocess.Popen(
-            command, cwd=tmp_path, env=env, stdin=theirs, stdout=theirs, stderr=theirs
-        )
+        looks = surroundings() | {"TERM": "xterm-256color"} | environment
+        child = Forked(arguments, [theirs] * 3, folder=tmp_path, environment=looks)
         os.close(theirs)
-        shown = b"".join(iter(lambda: _read(ours), b""))
+        shown = b"".join(iter(lambda: _read(ours), b"")).decode()
         os.close(ours)
-        assert child.wait() == 0, shown.decode()
-        return shown.decode().replace("\r\n", "\n")
+        assert child.wait() == 0, shown
+        return shown.replace("\r\n", "\n")
 
     return terminal
 
@@ -77,8 +77,9 @@ def _read(end):
 
 
 def surroundings():
-    """Our environment without what changes how things look."""
+    """Our environment without what changes how things look, and when they are written."""
     looks = {"COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "EVENTSTORE_DB", "TERM"}
+    looks |= {"PYTHONUNBUFFERED"}
     return {k: v for k, v in os.environ.items() if k not in looks} | {"PYTHONUTF8": "1"}
 
 

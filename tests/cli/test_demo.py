@@ -90,16 +90,34 @@ def test_without_colour_it_says_the_same(terminal, program):
 
 
 def test_the_commands_it_proposes_work_on_the_database_it_made(program, tmp_path):
-    commands = "\n".join(proposed(program("demo", "--db", "demo.db").stdout))
-    assert "eventstore tree " in commands
-    done = subprocess.run(
-        ["sh", "-e", "-c", commands],
-        cwd=tmp_path,
+    export, *commands = proposed(program("demo", "--db", "demo.db").stdout)
+    told = shell("\n".join([TELLING, export, *commands]), tmp_path)
+    assert told.returncode == 0, told.stderr
+    shown = ""
+    for place, *arguments in (line.split("\0")[:-1] for line in told.stdout.splitlines()):
+        done = program(*arguments, EVENTSTORE_DB=place)
+        assert done.returncode == 0, done.stderr
+        shown += done.stdout
+    assert "The sky" in shown
+    assert "the tables say what the events say" in shown
+    by_itself = shell("\n".join([export, commands[0]]), tmp_path)
+    assert by_itself.returncode == 0, by_itself.stderr
+    assert by_itself.stdout in shown
+
+
+TELLING = """
+eventstore() { printf '%s\\0' "$EVENTSTORE_DB" "$@"; echo; }
+"""
+"""Stands for the program where only its arguments are asked for."""
+
+
+def shell(script, folder):
+    """What a shell makes of it that finds the program where it is installed."""
+    return subprocess.run(
+        ["sh", "-e", "-c", script],
+        cwd=folder,
         env=surroundings() | {"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin"},
         check=False,
         capture_output=True,
         text=True,
     )
-    assert done.returncode == 0, done.stderr
-    assert "The sky" in done.stdout
-    assert "the tables say what the events say" in done.stdout

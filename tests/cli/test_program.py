@@ -1,7 +1,9 @@
 """The program as it is installed: its entry point, its help, and what it does without its extra."""
 
+import os
 import subprocess
 import sys
+from functools import partial
 from importlib.metadata import entry_points, version
 
 import pytest
@@ -26,11 +28,17 @@ def test_it_is_installed_as_eventstore():
     assert found.value == "eventstore.cli:main"
 
 
+def without(package):
+    """Have an interpreter that has yet to import the program, and does not find a package."""
+    for name in list(sys.modules):
+        if name.startswith((f"{package}.", "eventstore.cli.")):
+            del sys.modules[name]
+    sys.modules[package] = None  # type: ignore[assignment]  # means so to the import system
+
+
 @pytest.mark.parametrize("missing", ["typer", "rich"])
-def test_without_its_extra_it_says_in_one_line_how_to_install_it(missing):
-    done = python(
-        f"import sys; sys.modules[{missing!r}] = None; from eventstore.cli import main; main()"
-    )
+def test_without_its_extra_it_says_in_one_line_how_to_install_it(program, missing):
+    done = program(before=partial(without, missing))
     assert done.returncode == 1
     assert done.stdout == ""
     assert done.stderr.count("\n") == 1
@@ -63,19 +71,30 @@ def test_it_tells_its_version(run):
     assert shown.stdout == f"conversation-eventstore {version('conversation-eventstore')}\n"
 
 
-def test_a_reader_that_has_seen_enough_is_no_error(talk):
+def unread():
+    """Print into a pipe whose other end is closed."""
+    out, into = os.pipe()
+    os.close(out)
+    os.dup2(into, 1)
+
+
+@pytest.mark.parametrize("more", [[], ["--json"]], ids=["for people", "for programs"])
+def test_a_reader_that_has_seen_enough_is_no_error(program, talk, more):
+    assert program("log", "--db", talk.url, *more, before=unread).stderr == ""
+
+
+def test_a_reader_that_has_seen_enough_is_none_to_an_interpreter_that_ends(talk):
     code = "from eventstore.cli import main; main()"
-    for more in ([], ["--json"]):
-        child = subprocess.Popen(
-            [sys.executable, "-c", code, "log", "--db", talk.url, *more],
-            env=surroundings(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
-        assert child.stdout is not None
-        assert child.stderr is not None
-        child.stdout.close()
-        said = child.stderr.read()
-        child.stderr.close()
-        child.wait()
-        assert said == b""
+    child = subprocess.Popen(
+        [sys.executable, "-c", code, "log", "--db", talk.url, "--json"],
+        env=surroundings(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert child.stdout is not None
+    assert child.stderr is not None
+    child.stdout.close()
+    said = child.stderr.read()
+    child.stderr.close()
+    child.wait()
+    assert said == b""
