@@ -2,7 +2,7 @@
 
 A name is interned by the first write that needs it and never by a read, so asking for a tenant that
 does not exist leaves nothing behind. What a transaction interned is remembered only after its
-commit.
+commit; until then the transaction itself knows it, for it asks many times.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def category_name(tx: Transaction, number: int) -> str:
 
 
 def _find(tx: Transaction, table: str, known: dict[str, int], name: str) -> int | None:
-    number = known.get(name)
+    number = _known(tx, known, name)
     if number is None:
         row = tx.one(_FIND[table], (name,))
         if row is None:
@@ -64,6 +64,13 @@ def _find(tx: Transaction, table: str, known: dict[str, int], name: str) -> int 
         number = int(row[0])
         tx.fresh.append((known, name, number))
     return number
+
+
+def _known(tx: Transaction, known: dict[str, int], name: str) -> int | None:
+    number = known.get(name)
+    if number is not None:
+        return number
+    return next((n for names, fresh, n in tx.fresh if names is known and fresh == name), None)
 
 
 def _intern(tx: Transaction, table: str, known: dict[str, int], name: str) -> int:
