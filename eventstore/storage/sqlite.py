@@ -341,12 +341,12 @@ def warn_about_network(path: str, mounts: Path = Path("/proc/mounts")) -> None:
     """
     if not mounts.exists():
         return
-    target = Path(path.removeprefix("file:").partition("?")[0]).resolve()
-    best = (Path(), "")
+    target = f"{Path(path.removeprefix('file:').partition('?')[0]).resolve()}/"
+    best = ("", "")
     for line in mounts.read_text().splitlines():
         _, place, kind, *_ = line.split()
-        mount = Path(_OCTAL.sub(lambda found: chr(int(found[1], 8)), place))
-        if target.is_relative_to(mount) and len(mount.parts) >= len(best[0].parts):
+        mount = _OCTAL.sub(lambda found: chr(int(found[1], 8)), place).rstrip("/") + "/"
+        if target.startswith(mount) and len(mount) >= len(best[0]):
             best = (mount, kind)  # of two mounts on one place the later one covers the other
     if best[1] in _NETWORK_FILE_SYSTEMS:
         _log.warning(
