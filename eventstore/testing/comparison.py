@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple
 
-from eventstore.conversation.values import Message, ThreadState, TreeNode
+from eventstore.conversation.values import Message, Run, ThreadState, TreeNode
 from eventstore.errors import ConversationStoreError
 from eventstore.store import ConversationStore
 from eventstore.testing.oracle import OracleThread, Refusal, code_of
@@ -169,9 +169,18 @@ class Comparison:
         assert report.ok, report.findings  # law 2
         if not thread.deleted:
             self._check_tree(thread)
-            self._check_path(thread)
-            self._check_runs(thread)
-            self._keep_sight(thread)
+            path, waiting = self._check_path(thread)
+            runs = self._check_runs(thread)
+            self._keep_sight(
+                ThreadState(
+                    thread=found,
+                    version=found.version,
+                    messages=path,
+                    queued=waiting,
+                    runs=runs,
+                    labels=thread.labels,
+                )
+            )
 
     def _check_tree(self, thread: OracleThread) -> None:
         """Every visible message is found where the oracle has it, in the same order."""
@@ -219,14 +228,17 @@ class Comparison:
         origin = None if found.origin is None else (found.origin.thread_id, found.origin.version)
         assert origin == expected.origin
 
-    def _check_path(self, thread: OracleThread) -> None:
-        """The active path, one path to a leaf, one way down from a message, one set of siblings."""
-        path = self.store.messages.list(thread.id)
+    def _check_path(self, thread: OracleThread) -> tuple[tuple[Message, ...], tuple[Message, ...]]:
+        """The active path, one path to a leaf, one way down from a message, one set of siblings.
+
+        Returns the path, and what waits.
+        """
+        path = tuple(self.store.messages.list(thread.id))
         assert [message.id for message in path] == thread.path(thread.head)
         for message in path:
             self._check_message(thread, message)
-        waiting = [message.id for message in self.store.messages.queued(thread.id)]
-        assert waiting == thread.queue()
+        waiting = tuple(self.store.messages.queued(thread.id))
+        assert [message.id for message in waiting] == thread.queue()
         visible = thread.visible_tree()
         if visible:
             chosen = visible[self._turn % len(visible)]
@@ -240,10 +252,11 @@ class Comparison:
             wordings = [(one.text, one.erased) for one in revisions]
             expected = [(one.shown, one.erased) for one in thread.messages[chosen].wordings]
             assert wordings == expected
+        return path, waiting
 
-    def _check_runs(self, thread: OracleThread) -> None:
+    def _check_runs(self, thread: OracleThread) -> tuple[Run, ...]:
         """Law 9: statuses as the oracle moved them, one run past queued, the order of the queue."""
-        runs = list(self.store.runs.list(thread.id, limit=None))
+        runs = self.store.runs.list(thread.id, limit=None).data
         assert [run.id for run in runs] == list(thread.runs)
         for run in runs:
             expected = thread.runs[run.id]
@@ -255,18 +268,11 @@ class Comparison:
             r for r in runs if r.status in {"in_progress", "requires_action", "cancelling"}
         ]
         assert len(past_queued) <= 1
+        return runs
 
-    def _keep_sight(self, thread: OracleThread) -> None:
+    def _keep_sight(self, live: ThreadState) -> None:
         """Remember what live reading gives at this version; it must give the same next time."""
-        live = ThreadState(
-            thread=self.store.threads.get(thread.id),
-            version=thread.version,
-            messages=self.store.messages.list(thread.id).data,
-            queued=tuple(self.store.messages.queued(thread.id)),
-            runs=self.store.runs.list(thread.id, limit=None).data,
-            labels=thread.labels,
-        )
-        before = self.seen.setdefault((thread.id, thread.version), live)
+        before = self.seen.setdefault((live.thread.id, live.version), live)
         assert live == before, "the thread looks different at the same version"
 
     def _check_replay(self, thread: OracleThread) -> None:

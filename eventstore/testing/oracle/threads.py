@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 from eventstore.testing.oracle.messages import OracleMessages
-from eventstore.testing.oracle.values import Refusal
+from eventstore.testing.oracle.values import Refusal, copied
 
 __all__ = ["OracleThread"]
 
@@ -59,7 +58,7 @@ class OracleThread(OracleMessages):
         fork = OracleThread(fork_id, self.title, dict(self.metadata), ["ThreadForked"])
         fork.head, fork.source = end, self.id
         for message in reversed(list(self.up_from(end))):
-            inherited = copy.deepcopy(message)
+            inherited = copied(message)
             inherited.origin = message.origin or (self.id, message.version)
             fork.messages[message.id] = inherited
             fork.children[message.parent] = [message.id]

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Self
 
 from eventstore.operations.operation import EMPTY
-from eventstore.testing.oracle.values import OracleMessage, OracleRun, OracleSight, Refusal, Words
+from eventstore.testing.oracle.values import (
+    OracleMessage,
+    OracleRun,
+    OracleSight,
+    Refusal,
+    Words,
+    copied,
+)
 
 __all__ = ["OracleTree", "dressed"]
 
@@ -48,7 +54,7 @@ class OracleTree:
 
     def copy(self) -> Self:
         """Return an independent copy."""
-        return copy.deepcopy(self)
+        return copied(self)
 
     def up_from(self, message_id: str | None) -> Iterator[OracleMessage]:
         """Yield a message, its parent, and so on up to a root."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from eventstore.errors import ConversationStoreError, Refused
 
@@ -17,7 +17,10 @@ __all__ = [
     "Refusal",
     "Words",
     "code_of",
+    "copied",
 ]
+
+T = TypeVar("T")
 
 HEAD: Final = "<head>"
 """Parent of a message that names none."""
@@ -141,3 +144,23 @@ class OracleRun:
     last_message: str | None = None
     pending: tuple[str, ...] = ()
     steps: dict[str, str] = field(default_factory=dict)
+
+
+def copied(value: T) -> T:
+    """Return an independent copy of what an oracle is made of; what is frozen is shared.
+
+    The standard library's ``deepcopy`` does the same, in ten times as long.
+    """
+    made: Any = value
+    if isinstance(value, dict):
+        made = {key: one if type(one) in _SHARED else copied(one) for key, one in value.items()}
+    elif isinstance(value, list):
+        made = [one if type(one) in _SHARED else copied(one) for one in value]
+    elif type(value) not in _SHARED:
+        made = object.__new__(type(value))
+        made.__dict__ = copied(vars(value))
+    return made  # type: ignore[no-any-return]
+
+
+_SHARED: Final = frozenset({str, int, float, bool, type(None), tuple, Words, OracleSight})
+"""What never changes, and has nothing in it that does."""
