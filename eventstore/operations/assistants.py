@@ -39,6 +39,7 @@ _NAME_MAX: Final = 256
 _KEY_MAX: Final = 255
 _DESCRIPTION_MAX: Final = 4_096
 _INSTRUCTIONS_MAX: Final = 256_000
+_Assistants = PageOf[Assistant]  # once: pydantic looks for it each time
 
 _PAGE: Final = (
     "SELECT assistant, created_position FROM {assistants}"
@@ -190,7 +191,7 @@ def list_(
         more = size is not None and len(rows) > size
         rows = rows[:size] if more else rows
         found = [assistant_history(tx, scope.log, scope.tenant, row[0])[-1] for row in rows]
-        return PageOf[Assistant](
+        return _Assistants(
             data=tuple(found),
             next_cursor=encode_cursor(listing, rows[-1][1]) if more else None,
         )

@@ -49,6 +49,7 @@ from eventstore.storage.transaction import Transaction
 _NAME_MAX: Final = 255
 _INSTRUCTIONS_MAX: Final = 256_000
 _OUTPUTS: Final = "Give dicts with a call_id."
+_Runs = PageOf[Run]  # once: pydantic looks for it each time
 
 
 def _run_key(run_id: str) -> bytes:
@@ -312,7 +313,7 @@ def list_(
         rows = RUNS.find(tx, tenant, key.id, where, (start_at, most))
         more = size is not None and len(rows) > size
         rows = rows[:size] if more else rows
-        return PageOf[Run](
+        return _Runs(
             data=tuple(run_value(view, row) for row in rows),
             next_cursor=encode_cursor(listing, rows[-1].version) if more else None,
         )

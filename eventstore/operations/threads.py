@@ -45,6 +45,7 @@ from eventstore.storage.transaction import Transaction
 _TITLE_MAX: Final = 1_000
 _KEY_MAX: Final = 255
 _FILTERS_MAX: Final = 32
+_Threads = PageOf[Thread]  # once: pydantic looks for it each time
 
 
 def create(
@@ -243,7 +244,7 @@ def list_(
             view = StoredThread(tx, scope.log, scope.tenant, thread_id)
             threads.append((view, thread_row(view)))
         last = threads[-1][1].created_position if threads else 0
-        return PageOf[Thread](
+        return _Threads(
             data=tuple(thread_value(view, row) for view, row in threads),
             next_cursor=encode_cursor(listing, last) if more else None,
         )

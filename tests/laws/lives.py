@@ -3,6 +3,10 @@
 import random
 
 from eventstore import InvalidInput, MessageNotFound, Refused, RunNotFound
+from eventstore.core import ids
+from eventstore.operations.lookups import thread_key, whole_thread
+from eventstore.operations.operation import Read
+from eventstore.projections import paths
 
 SNAPSHOTS = "messages"
 
@@ -30,13 +34,23 @@ def go_on(store, dice, threads, numbers, after_each):
 
 
 def _write(store, dice, thread, number):
-    known = [node.message.id for node in store.branches.tree(thread).nodes]
-    runs = [run.id for run in store.runs.list(thread)]
+    known = _visible(store, thread)
     act = dice.choice(_ACTS if known else [_say])
-    return act(store, dice, thread, f"words {number}", known, runs)
+    return act(store, dice, thread, f"words {number}", known)
 
 
-def _say(store, dice, thread, words, known, _):
+def _visible(store, thread):
+    """Ids of the messages that the thread's tree has; what they say need not be read."""
+    key = thread_key(store.scope, thread)
+
+    def look(tx):
+        rows = paths.visible_tree(whole_thread(tx, store.scope, key))
+        return [ids.show(ids.MESSAGE, row.message_id) for row in rows]
+
+    return store.perform(Read(look))
+
+
+def _say(store, dice, thread, words, known):
     options = {"parent_id": dice.choice(known)} if known and dice.random() < 0.3 else {}
     if words.endswith(("1", "5")):
         options |= {"external_id": words[:7], "name": "Ann", "metadata": {"is": words}}
@@ -46,25 +60,25 @@ def _say(store, dice, thread, words, known, _):
     store.messages.create(thread, role=role, content=words, select=select, on_busy=busy, **options)
 
 
-def _edit(store, dice, thread, words, known, _):
+def _edit(store, dice, thread, words, known):
     waiting = [message.id for message in store.messages.queued(thread)]
     target = dice.choice([*known, *waiting])
     store.messages.edit(thread, target, content=words, select=dice.random() < 0.8)
 
 
-def _amend(store, dice, thread, words, known, _):
+def _amend(store, dice, thread, words, known):
     store.messages.amend(thread, dice.choice(known), content=words)
 
 
-def _update(store, dice, thread, words, known, _):
+def _update(store, dice, thread, words, known):
     store.messages.update(thread, dice.choice(known), metadata={"is": words})
 
 
-def _remove(store, dice, thread, _, known, __):
+def _remove(store, dice, thread, _, known):
     store.messages.remove(thread, dice.choice(known))
 
 
-def _restore(store, dice, thread, _, __, ___):
+def _restore(store, dice, thread, _, __):
     removed = [
         event.data["message_id"]
         for event in store.events.read(thread)
@@ -74,25 +88,26 @@ def _restore(store, dice, thread, _, __, ___):
         store.messages.restore(thread, dice.choice(removed))
 
 
-def _select(store, dice, thread, _, known, __):
+def _select(store, dice, thread, _, known):
     store.branches.select(thread, dice.choice(known))
 
 
-def _label(store, dice, thread, words, known, _):
+def _label(store, dice, thread, words, known):
     store.branches.label(thread, dice.choice(known), dice.choice([None, words]))
 
 
-def _fork(store, dice, thread, _, known, __):
+def _fork(store, dice, thread, _, known):
     last = store.threads.get(thread).version
     version = None if dice.random() < 0.6 else dice.randint(1, last)
     return store.threads.fork(thread, at_message=dice.choice(known), at_version=version).id
 
 
-def _retitle(store, _, thread, words, __, ___):
+def _retitle(store, _, thread, words, __):
     store.threads.update(thread, title=words, metadata={"is": words})
 
 
-def _run(store, dice, thread, words, _, runs):
+def _run(store, dice, thread, words, _):
+    runs = [run.id for run in store.runs.list(thread)]
     if not runs or dice.random() < 0.4:
         store.runs.create(thread, on_busy=dice.choice(["enqueue", "interrupt"]))
         return

@@ -17,7 +17,7 @@ from eventstore.operations.lookups import thread_key
 from eventstore.operations.operation import Read
 from eventstore.projections.folding import folded_steps
 from eventstore.testing.sources import fixed_sources, jumping_sources
-from tests.laws.examples import of_a_law
+from tests.laws.examples import LONG, of_a_law
 from tests.laws.lives import live
 
 SEEDS = st.integers(min_value=0, max_value=10_000)
@@ -135,14 +135,15 @@ def test_5_the_past_does_not_depend_on_what_came_after(seed):
             seen[thread, here.version] = (here, store.messages.list(thread).data)
 
         live(store, seed, writes=WRITES, after_each=remember)
-        for (thread, version), (then, path) in seen.items():
-            past = store.replay.state(thread, at_version=version)
-            assert (past.thread, past.messages) == (then, path)
-            assert store.messages.list(thread, at_version=version).data == path
         for thread in {thread for thread, _ in seen}:
             for step in store.replay.steps(thread):
                 if (thread, step.event.version) in seen:
-                    assert step.state.messages == seen[thread, step.event.version][1]
+                    found = step.state.thread, step.state.messages
+                    assert found == seen[thread, step.event.version]
+        for thread, version in [*seen][:: 1 if LONG else 4]:
+            past = store.replay.state(thread, at_version=version)
+            assert (past.thread, past.messages) == seen[thread, version]
+            assert store.messages.list(thread, at_version=version).data == past.messages
 
 
 @of_a_law
