@@ -5,6 +5,7 @@
 
 import io
 import os
+import signal
 from contextlib import contextmanager
 
 import pytest
@@ -204,6 +205,23 @@ def test_a_writer_that_fails_by_itself_ends_the_schedule(tmp_path):
             Schedule(appends=2, processes=1, threads=1),
             OfAMissingThread(f"sqlite:///{tmp_path}/chat.db"),
         )
+
+
+def test_writers_do_not_outlive_a_schedule_that_takes_too_long(tmp_path, monkeypatch):
+    ended, kill = [], os.kill
+
+    def end(process, sent):
+        ended.append((process, sent))
+        kill(process, sent)
+
+    monkeypatch.setattr("os.kill", end)
+    endless = Schedule(appends=1_000_000, processes=2, threads=1, seconds=0)
+    with pytest.raises(RuntimeError, match="longer than 0"):
+        run(endless, OurStore(f"sqlite:///{tmp_path}/chat.db"))
+    assert [sent for _, sent in ended] == [signal.SIGKILL] * 2
+    for process, _ in ended:
+        with pytest.raises(ProcessLookupError):
+            kill(process, 0)
 
 
 # -- what whoever waits is shown -----------------------------------------------------------------

@@ -1,12 +1,7 @@
-"""A process of writers: ``writers`` starts it, and ``ledgers`` says what it writes down.
-
-python -m eventstore.testing.schedules.writing <work >acknowledged
-"""
+"""A process of writers: ``forking`` begins it, and ``ledgers`` says what it writes down."""
 
 from __future__ import annotations
 
-import pickle
-import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -53,8 +48,8 @@ def _until_death(work: Work, thread: int, begun: Iterator[int]) -> Iterator[Tran
         yield transaction
 
 
-def main() -> None:
-    work: Work = pickle.load(sys.stdin.buffer)  # noqa: S301 (from the process that started us)
+def main(work: Work) -> None:
+    """Do all of one life's work, or as much as it comes to."""
     begun = count()  # by all of them, whichever is quick and whichever is not
     with work.store.connect() as connected, ThreadPoolExecutor(len(work.life.appends)) as pool:
         performed = [
@@ -65,7 +60,3 @@ def main() -> None:
             one.result()
         if work.life.dies_at is not None:
             threading.Event().wait()  # the last were quicker than death, which comes all the same
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,72 @@
+"""A process that has imported what writers need, and forks them: ``nursery`` asks it to.
+
+It has no threads, for a fork beside threads may never wake up. A line is answered with a line:
+
+    begin <work> <log> <errors>     the id of a process that writes
+    look <id>                       how it ended, or ``-`` while it goes on
+
+Until it is looked at an ended process keeps its id, so that whoever kills it hits no other.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import pickle
+import signal
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO, Final, NoReturn
+
+from eventstore.testing.schedules import writing
+from eventstore.testing.schedules.plan import Work
+
+_GOES_ON: Final = "-"
+
+
+def main(asked: IO[str], told: IO[str]) -> None:
+    """Do what is asked until nobody asks any more: Ctrl-C is for who asks, and for writers."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for line in asked:
+        what, *words = line.rstrip("\n").split("\t")
+        answer = str(_begun(words)) if what == "begin" else _ended(int(words[0]))
+        told.write(answer + "\n")
+        told.flush()
+
+
+def _begun(files: Sequence[str]) -> int:
+    work, log, errors = files
+    todo: Work = pickle.loads(Path(work).read_bytes())  # noqa: S301 (from who started us)
+    gc.freeze()
+    process = os.fork()
+    if process == 0:
+        _write(todo, log, errors)
+    return process
+
+
+def _write(work: Work, log: str, errors: str) -> NoReturn:
+    """Be a process of writers, with files for its output, and end as an interpreter does."""
+    code = 1
+    try:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        os.dup2(os.open(log, os.O_WRONLY), 1)
+        os.dup2(os.open(errors, os.O_WRONLY), 2)
+        writing.main(work)
+        code = 0
+    except BaseException:  # noqa: BLE001 (it is written down, and the status says so)
+        traceback.print_exc()
+    finally:
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def _ended(process: int) -> str:
+    found, status = os.waitpid(process, os.WNOHANG)
+    return str(os.waitstatus_to_exitcode(status)) if found else _GOES_ON
+
+
+if __name__ == "__main__":
+    main(sys.stdin, sys.stdout)
