@@ -23,6 +23,7 @@ from eventstore.execution.database import POSTPONED, Database, Left
 from eventstore.execution.retrying import ALONE_MAX, finished, too_many_wait
 from eventstore.execution.settings import Settings
 from eventstore.execution.signals import Signals, are_news
+from eventstore.execution.under_way import UnderWay
 from eventstore.execution.watching import listen
 from eventstore.execution.within import act_within_async
 
@@ -57,7 +58,7 @@ class _InLoop:
         self._database = database
         self._changed = changed
         self._listening: asyncio.Task[None] | None = None
-        self._begun: set[asyncio.Future[Any]] = set()
+        self._under_way = UnderWay()
         self._alone = asyncio.Semaphore(ALONE_MAX)
         self._reading = asyncio.Semaphore(settings.readers)
         self._patience_seconds = settings.busy_timeout_seconds
@@ -79,7 +80,7 @@ class _InLoop:
     async def write(self, request: Any) -> Any:  # noqa: ANN401
         outcome = await self._queue.submit(request)
         if outcome is POSTPONED:
-            outcome = await finished(self._under_way(self._write_alone(request)))
+            outcome = await finished(self._under_way.begin(self._write_alone(request)))
         return outcome
 
     async def _write_alone(self, request: Any) -> Any:  # noqa: ANN401
@@ -96,28 +97,13 @@ class _InLoop:
             self._changed.tell()
         return outcome
 
-    def _under_way(self, work: Awaitable[T]) -> asyncio.Future[T]:
-        """Begin what is not to be left in between: closing waits for it."""
-        begun = asyncio.ensure_future(work)
-        self._begun.add(begun)
-        begun.add_done_callback(self._ended)
-        return begun
-
-    def _ended(self, begun: asyncio.Future[Any]) -> None:
-        self._begun.discard(begun)
-        if not begun.cancelled():
-            begun.exception()  # heard, if the caller was cancelled
-
     async def read(self, look: Callable[[Any], T], *, snapshot: bool) -> T:
         """Read to the end even if the caller is cancelled: a connection is not left in between."""
-        await self._reading.acquire()
-        return await asyncio.shield(self._under_way(self._read(look, snapshot=snapshot)))
 
-    async def _read(self, look: Callable[[Any], T], *, snapshot: bool) -> T:
-        try:
-            return await greenlet_spawn(self._connections.read, look, snapshot=snapshot)
-        finally:
-            self._reading.release()
+        def reading(_: None) -> Awaitable[T]:
+            return greenlet_spawn(self._connections.read, look, snapshot=snapshot)
+
+        return await self._under_way.to_the_end(self._reading, reading)
 
     def listen(self) -> None:
         """Hear what others commit, from now on."""
@@ -126,13 +112,14 @@ class _InLoop:
             self._listening = asyncio.create_task(work)
 
     async def close(self) -> None:
-        if self._listening is not None:
-            self._listening.cancel()
-            await asyncio.wait([self._listening])
-        await self._queue.close()
-        if self._begun:  # a connection that is given back later is nobody's
-            await asyncio.wait(self._begun)
-        await greenlet_spawn(self._connections.close)
+        try:
+            if self._listening is not None:
+                self._listening.cancel()
+                await asyncio.wait([self._listening])
+            await self._queue.close()
+            await self._under_way.ended()
+        finally:
+            await greenlet_spawn(self._connections.close)
 
 
 class AsyncUrlExecutor:
@@ -159,6 +146,7 @@ class AsyncUrlExecutor:
         self._loops: dict[asyncio.AbstractEventLoop, _InLoop] = {}
         self._guards: dict[asyncio.AbstractEventLoop, AsyncGenerator[None, None]] = {}
         self._opening: dict[asyncio.AbstractEventLoop, asyncio.Lock] = {}
+        self._closing: dict[asyncio.AbstractEventLoop, asyncio.Future[None]] = {}
         self.changed = Signals(self._listen)
         """Told of every commit; whoever follows the log waits on it."""
         forks.watch(self)
@@ -174,8 +162,9 @@ class AsyncUrlExecutor:
         """Nothing was changed."""
 
     def after_fork(self) -> None:
-        forks.keep_for_ever(self._loops, self._guards)
-        self._loops, self._guards, self._opening, self._forked = {}, {}, {}, True
+        forks.keep_for_ever(self._loops, self._guards, self._closing)
+        self._loops, self._guards, self._opening, self._closing = {}, {}, {}, {}
+        self._forked = True
 
     async def _here(self) -> _InLoop:
         if self._closed:
@@ -269,6 +258,10 @@ class AsyncUrlExecutor:
             return None
 
     async def _close_in(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Close what a loop uses, in that loop; whoever is cancelled meanwhile may ask again."""
         guard = self._guards.pop(loop, None)
         if guard is not None:
-            await guard.aclose()
+            self._closing[loop] = asyncio.ensure_future(guard.aclose())
+            self._closing[loop].add_done_callback(lambda _: self._closing.pop(loop, None))
+        if loop in self._closing:
+            await asyncio.shield(self._closing[loop])

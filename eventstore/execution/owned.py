@@ -34,6 +34,7 @@ from eventstore.execution.retrying import finished, tried_again, tried_again_asy
 from eventstore.execution.settings import Settings
 from eventstore.execution.shared_writer import SharedWriter
 from eventstore.execution.signals import Signals, are_news
+from eventstore.execution.under_way import UnderWay
 from eventstore.execution.within import act_within, act_within_async
 
 if TYPE_CHECKING:
@@ -164,6 +165,7 @@ class OwnedEngine(_Owned):
     ) -> None:
         super().__init__(database, settings, perform)
         self._engine = engine
+        self._passage = forks.Passage()
         self._single = threading.RLock() if isinstance(engine.pool, StaticPool) else nullcontext()
         with self._connected() as connection:
             self._migrate_on(connection)
@@ -178,7 +180,7 @@ class OwnedEngine(_Owned):
             with self._connected() as connection:
                 return self._write_on(connection, requests, patient=patient)
 
-        with self._single:
+        with self._passage, self._single:
             outcomes = tried_again(self._database, attempt)
         if are_news(outcomes):
             self.changed.tell()
@@ -195,14 +197,14 @@ class OwnedEngine(_Owned):
     def read(self, look: Callable[[Any], T], *, snapshot: bool = True) -> T:  # noqa: ARG002
         """Run a function on one snapshot; an engine begins a transaction in any case."""
         self._ready()
-        with self._single, self._connected() as connection:
+        with self._passage, self._single, self._connected() as connection:
             return self._read_on(connection, look)
 
     def wipe(self) -> Sequence[Left]:
         """Leave nothing of what was overwritten in the files; return what is left."""
         self._ready()
         try:
-            with self._single, self._connected() as connection:
+            with self._passage, self._single, self._connected() as connection:
                 return self._wipe_on(connection)
         except (StoreUnavailable, StoreBusy) as error:
             return not_wiped(error)
@@ -225,10 +227,14 @@ class OwnedEngine(_Owned):
 
     def close(self) -> None:
         """Finish what waits; the engine stays the application's."""
-        if not self._closed:
-            self._closed = True
-            self.changed.close()
-            self._writer.close()
+        if self._closed:
+            return
+        self._closed = True
+        self.changed.close()
+        if self._forked:  # what waits is the parent's
+            return
+        self._writer.close()
+        self._passage.close()  # the engine may be disposed of afterwards
 
 
 class OwnedAsyncEngine(_Owned):
@@ -242,7 +248,7 @@ class OwnedAsyncEngine(_Owned):
         self._loop = asyncio.get_running_loop()
         one = isinstance(engine.sync_engine.pool, StaticPool)
         self._single = asyncio.Lock() if one else nullcontext()
-        self._begun: set[asyncio.Future[Any]] = set()
+        self._under_way = UnderWay()
         self._queue = AsyncQueue(
             self._transact,
             queue_max=settings.queue_max,
@@ -269,7 +275,7 @@ class OwnedAsyncEngine(_Owned):
         outcome = await self._queue.submit(request)
         if outcome is POSTPONED:
             alone = self._transact([request], patient=True)
-            [outcome] = await finished(asyncio.ensure_future(alone))
+            [outcome] = await finished(self._under_way.begin(alone))
         return outcome
 
     async def _transact(self, requests: Sequence[Any], *, patient: bool = False) -> list[Any]:
@@ -295,25 +301,14 @@ class OwnedAsyncEngine(_Owned):
         SQLAlchemy closes a connection whose task is cancelled inside a statement. In memory that is
         the whole database; elsewhere the next caller has to make another one.
         """
-        async with AsyncExitStack() as stack:
-            await stack.enter_async_context(self._single)
-            connection = await stack.enter_async_context(self._connected())
-            lent = stack.pop_all()
-        begun = asyncio.ensure_future(self._work_on(lent, connection, work))
-        self._begun.add(begun)
-        begun.add_done_callback(self._ended)
-        return await asyncio.shield(begun)
+        return await self._under_way.to_the_end(
+            self._lent(), lambda connection: connection.run_sync(work)
+        )
 
-    async def _work_on(
-        self, lent: AsyncExitStack, connection: AsyncConnection, work: Callable[[Connection], T]
-    ) -> T:
-        async with lent:
-            return await connection.run_sync(work)
-
-    def _ended(self, begun: asyncio.Future[Any]) -> None:
-        self._begun.discard(begun)
-        if not begun.cancelled():
-            begun.exception()  # heard, if the caller was cancelled
+    @asynccontextmanager
+    async def _lent(self) -> AsyncIterator[AsyncConnection]:
+        async with self._single, self._connected() as connection:
+            yield connection
 
     async def wipe_async(self) -> Sequence[Left]:
         """Leave nothing of what was overwritten in the files; return what is left."""
@@ -343,6 +338,7 @@ class OwnedAsyncEngine(_Owned):
         """Finish what waits; the engine stays the application's."""
         self._closed = True
         self.changed.close()
+        if self._forked:  # what waits is the parent's
+            return
         await self._queue.close()
-        if self._begun:  # the engine may be disposed of afterwards
-            await asyncio.wait(self._begun)
+        await self._under_way.ended()  # the engine may be disposed of afterwards

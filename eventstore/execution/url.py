@@ -163,8 +163,7 @@ class UrlExecutor:
     async def _patiently(self, request: Q, written: Awaitable[Any]) -> Any:  # noqa: ANN401
         outcome = await written
         if outcome is POSTPONED:
-            loop = asyncio.get_running_loop()
-            return await finished(loop.run_in_executor(self._patient, self._write_alone, request))
+            return await finished(self._begun_in(self._patient, self._write_alone, request))
         return outcome
 
     def _write_batch(self, requests: Sequence[Any]) -> list[Any]:
@@ -203,12 +202,23 @@ class UrlExecutor:
         return await self._in_readers(partial(self._read, look, snapshot=snapshot))
 
     async def _in_readers(self, act: Callable[[], T]) -> T:
-        loop = asyncio.get_running_loop()
+        return await self._begun_in(self._readers, act)
+
+    @staticmethod
+    def _begun_in(
+        pool: ThreadPoolExecutor,
+        act: Callable[..., T],
+        *given: Any,  # noqa: ANN401
+    ) -> asyncio.Future[T]:
+        """Begin something in a thread of a pool.
+
+        Raises:
+            StoreClosed: the pool was shut down since we looked.
+        """
         try:
-            found = loop.run_in_executor(self._readers, act)
-        except RuntimeError:  # shut down since we looked
+            return asyncio.get_running_loop().run_in_executor(pool, act, *given)
+        except RuntimeError:
             raise StoreClosed from None
-        return await found
 
     def wipe(self) -> Sequence[Left]:
         """Leave nothing of what was overwritten in the files; return what is left."""

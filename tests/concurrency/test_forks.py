@@ -12,7 +12,7 @@ import weakref
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, event
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from eventstore import AsyncConversationStore, ConversationStore, StoreUnavailable
@@ -290,6 +290,22 @@ def test_a_store_on_an_owned_engine_is_opened_anew_by_the_child(url, tmp_path):
         say(store, thread_id, "parent")
     engine.dispose()
     assert_whole(tmp_path)
+
+
+def test_closing_in_a_child_waits_for_nothing_that_the_parent_was_doing(url):
+    """On an engine of the application, as preloading servers close what they find at their end."""
+    engine = create_engine(url)
+    gate = Gate()
+    store = ConversationStore.open(engine, durability="as_is")
+    event.listen(engine, "commit", lambda _: gate())
+    with thread(store.threads.create):
+        gate.wait()
+        try:
+            assert Child(store.close).wait() == 0
+        finally:
+            gate.open()
+    store.close()
+    engine.dispose()
 
 
 async def test_a_store_on_an_owned_async_engine_is_opened_anew_by_the_child(tmp_path):
