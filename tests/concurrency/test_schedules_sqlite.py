@@ -199,6 +199,13 @@ class OfAMissingThread(OurStore):
         return ["thread_" + "0" * 32]
 
 
+def test_a_store_that_stands_in_the_program_itself_is_refused_before_anything_is_made():
+    """As a user's first try has it; the processes of the writers could not import its class."""
+    mine = type("MyStore", (OurStore,), {"__module__": "__main__"})
+    with pytest.raises(ValueError, match="MyStore stands in the program"):
+        run(Schedule(appends=1), mine("sqlite://"))
+
+
 def test_a_writer_that_fails_by_itself_ends_the_schedule(tmp_path):
     with pytest.raises(RuntimeError, match="ThreadNotFound"):
         run(

@@ -2,6 +2,8 @@
 
 ::
 
+    from eventstore.testing.schedules.naive import PostgresStore
+
     report = run(Schedule(seed=1, appends=2_000), PostgresStore(dsn, order="key"))
     assert report.ok, str(report)
 

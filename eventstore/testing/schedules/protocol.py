@@ -1,7 +1,8 @@
 """What an event store has to do to be run through the schedules: its adapter is these few methods.
 
 A ``StoreUnderTest`` is only a description, an address for example. It is pickled into the processes
-of the writers, and each process connects for itself.
+of the writers, and each process connects for itself. So its class stands in a module that can be
+imported, not in the program that is started.
 """
 
 from __future__ import annotations

@@ -62,11 +62,17 @@ def run(
     """Run a schedule to its end. ``server`` is the one that ``server_kills`` are of.
 
     Raises:
-        ValueError: a server is to be killed, and none is given.
+        ValueError: a server is to be killed, and none is given; or the writers' processes could not
+            import the class of ``store``, as it stands in the program that was started.
         RuntimeError: a writer or a reader failed by itself, or took longer than it may.
     """
     if schedule.server_kills and server is None:
         raise ValueError("`server_kills` needs a server that can be killed: give `server=`")
+    if type(store).__module__ == "__main__":
+        raise ValueError(
+            f"{type(store).__name__} stands in the program that was started, which the processes of"
+            " the writers cannot import: put it into a module of its own"
+        )
     streams = store.prepare(schedule.streams)
     with tempfile.TemporaryDirectory() as folder, store.connect() as connected:
         writers = Writers(Work(schedule, store, streams), Path(folder))
