@@ -21,7 +21,7 @@ from typing import Any, Final, NamedTuple
 from eventstore.conversation.events import MessageContent
 from eventstore.core import codec, ids
 from eventstore.core.events import microseconds
-from eventstore.core.json_values import Limits, check_object, check_text
+from eventstore.core.json_values import Limits, check_name, check_object, check_text
 from eventstore.errors import InvalidInput
 
 __all__ = ["ImportedTree", "read_trees"]
@@ -124,7 +124,9 @@ def _flattened(prompt: Mapping[str, Any], limits: Limits) -> list[_Found]:
 
 def _replies(above: _Found, name: str) -> list[_Found]:
     place = f"{above.place}.replies"
-    replies = above.fields.get("replies") or []
+    replies = above.fields.get("replies")
+    if replies is None:
+        return []
     if not isinstance(replies, list):
         raise InvalidInput(place, f"expected a list, got {type(replies).__name__}", _REMEDY)
     objects = [_object(reply, f"{place}[{index}]") for index, reply in enumerate(replies)]
@@ -229,10 +231,13 @@ def _object(value: object, field: str) -> Mapping[str, Any]:
 def _text(
     fields: Mapping[str, Any], name: str, place: str, characters_max: int | None = None
 ) -> str:
+    """Return what somebody said or, with ``characters_max``, a name as the store takes names."""
     field = f"{place}.{name}" if place else name
     if fields.get(name) is None:
         raise InvalidInput(field, "is missing", _REMEDY)
-    text = check_text(fields[name], field, characters_max)
+    if characters_max is not None:
+        return check_name(fields[name], field, characters_max)
+    text = check_text(fields[name], field)
     if not text:
         raise InvalidInput(field, "is empty", _REMEDY)
     return text
