@@ -55,6 +55,9 @@ class Database(Protocol):
     def in_transaction(self, driver: Any) -> bool:  # noqa: ANN401
         """Ask a driver's connection whether a transaction is open."""
 
+    def is_taken(self, driver: Any) -> bool:  # noqa: ANN401
+        """Tell whether somebody began a transaction on a connection, as far as that tells."""
+
     def is_lost(self, driver: Any) -> bool:  # noqa: ANN401
         """Tell whether a driver's connection can never be used again."""
 

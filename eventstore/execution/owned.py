@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.pool import StaticPool
+from sqlalchemy.pool import Pool, SingletonThreadPool, StaticPool
 
 from eventstore.errors import (
     InvalidInput,
@@ -79,6 +79,18 @@ class _Owned:
                 "forked",
                 "the store stands on an engine that was made before this process was forked",
                 "Make the engine and open the store in the child.",
+            )
+
+    def _check_free(self, driver: Any) -> None:  # noqa: ANN401
+        """Hold that nobody has a transaction open where ours would begin, and so end it.
+
+        Raises:
+            StoreBusy: the application has, on a connection that its pool hands out to everybody.
+        """
+        if driver is not None and self._database.is_taken(driver):
+            raise StoreBusy(
+                "a transaction is open on the one connection of the engine's pool; give it as"
+                " connection=, or end it first"
             )
 
     def _write_on(
@@ -141,6 +153,12 @@ class _Owned:
             self._database.migrate(connection)
         except self._database.driver_errors as error:
             raise self._database.translated(error) from error
+
+
+def _only_one_of(pool: Pool) -> Any:  # noqa: ANN401
+    """Return the driver's connection that a pool hands out to everybody, if there is one by now."""
+    record = vars(pool).get("connection") if isinstance(pool, StaticPool) else None  # made if asked
+    return None if record is None else record.driver_connection
 
 
 def _check_shared(engine: Engine) -> None:
@@ -211,6 +229,7 @@ class OwnedEngine(_Owned):
 
     @contextmanager
     def _connected(self) -> Iterator[Connection]:
+        self._check_free(_only_one_of(self._engine.pool))  # now: to give it back would roll back
         try:
             connection = self._engine.connect()
         except self._database.driver_errors as error:
@@ -218,6 +237,8 @@ class OwnedEngine(_Owned):
         except PoolTimeout as error:
             raise StoreBusy("every connection of the engine's pool is in use") from error
         with connection:
+            if isinstance(self._engine.pool, SingletonThreadPool):
+                self._check_free(connection.connection.driver_connection)
             yield connection
 
     def within(self, connection: Connection, act: Callable[[Any], T]) -> T:
@@ -320,6 +341,8 @@ class OwnedAsyncEngine(_Owned):
 
     @asynccontextmanager
     async def _connected(self) -> AsyncIterator[AsyncConnection]:
+        only = _only_one_of(self._engine.sync_engine.pool)
+        self._check_free(only)  # now: to give it back would roll back
         async with AsyncExitStack() as stack:
             try:
                 connection = await stack.enter_async_context(self._engine.connect())

@@ -90,6 +90,10 @@ class PostgresDatabase:
             return bool(driver.is_in_transaction())
         return not driver.closed and driver.info.transaction_status != _IDLE
 
+    def is_taken(self, driver: Any) -> bool:  # noqa: ANN401
+        """Tell whether somebody began a transaction on a driver's connection."""
+        return self.in_transaction(driver)
+
     def is_lost(self, driver: Any) -> bool:  # noqa: ANN401
         """Tell whether the server is gone for a driver's connection."""
         return bool(driver.is_closed() if _is_asyncpg(driver) else driver.closed)

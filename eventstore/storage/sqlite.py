@@ -190,6 +190,10 @@ class SqliteDatabase:
         """Ask the driver: SQLAlchemy knows what it was told, and not every driver begins then."""
         return bool(driver.in_transaction)
 
+    def is_taken(self, driver: Any) -> bool:  # noqa: ANN401
+        """Ask the driver, unless it is one that has a transaction open whatever happens."""
+        return self.in_transaction(driver) and getattr(driver, "autocommit", None) is not False
+
     def is_lost(self, driver: Any) -> bool:  # noqa: ANN401, ARG002
         """A file is not lost: its connection may fail and go on."""
         return False

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import create_engine, event, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import create_async_engine
-from sqlalchemy.pool import NullPool
+from sqlalchemy.pool import NullPool, SingletonThreadPool, StaticPool
 
 from eventstore import (
     AsyncConversationStore,
@@ -250,6 +250,36 @@ def test_an_engine_in_memory_has_one_connection_or_is_refused(pool):
     with pytest.raises(InvalidInput, match="poolclass=StaticPool"):
         ConversationStore.open(engine, durability="as_is")
     engine.dispose()
+
+
+@pytest.mark.parametrize("pool", [StaticPool, SingletonThreadPool])
+def test_a_transaction_on_the_only_connection_of_a_pool_is_not_ended(url, pool):
+    """Whoever comes without it hears so; what the application commits is there."""
+    engine = create_engine(url, poolclass=pool)
+    with ConversationStore.open(engine, durability="as_is") as store:
+        thread_id = store.threads.create().id
+        with engine.begin() as connection:
+            say(store, thread_id, "one", connection=connection)
+            for act in (lambda: texts(store, thread_id), lambda: say(store, thread_id, "beside")):
+                with pytest.raises(StoreBusy, match="connection="):
+                    act()
+            say(store, thread_id, "two", connection=connection)
+        say(store, thread_id, "three")
+        assert texts(store, thread_id) == ["one", "two", "three"]
+    engine.dispose()
+
+
+async def test_a_transaction_on_the_only_connection_of_an_async_pool_is_not_ended():
+    engine = create_async_engine("sqlite+aiosqlite://", poolclass=StaticPool)
+    async with AsyncConversationStore.open(engine, durability="as_is") as store:
+        made = await store.threads.create()
+        async with engine.begin() as connection:
+            one = await store.threads.update(made.id, title="one", connection=connection)
+            for act in (store.threads.get, store.threads.archive):
+                with pytest.raises(StoreBusy, match="connection="):
+                    await act(made.id)
+        assert await store.threads.get(made.id) == one
+    await engine.dispose()
 
 
 def test_an_engine_that_makes_its_connections_itself_is_asked_where_they_lead(url, tmp_path):
