@@ -45,6 +45,8 @@ __all__ = [
 ]
 
 _NAME_MAX: Final = 255
+_TOKENS_MAX: Final = 10**12
+"""Of one run or step: nine million of them still add up to what a database can count."""
 _ROLES: Final = frozenset(get_args(Role))
 _STATUSES: Final = frozenset({"completed", "incomplete"})
 _ON_BUSY: Final = frozenset(get_args(OnBusy))
@@ -163,16 +165,25 @@ def checked_tools(
 
 
 def checked_usage(usage: Any) -> Usage | None:  # noqa: ANN401 (a mapping or a model)
-    """Return token counts from a mapping or a ``TokenUsage``."""
+    """Return token counts from a mapping or a ``TokenUsage``.
+
+    Raises:
+        InvalidInput: they are no counts, or so large that what adds them up would run over.
+    """
     if usage is None:
         return None
     given = usage.model_dump(warnings=False) if isinstance(usage, BaseModel) else usage
     try:
-        return msgspec.convert(check_object(given, "usage", Limits()), Usage)
+        used = msgspec.convert(check_object(given, "usage", Limits()), Usage)
     except msgspec.ValidationError as error:
         raise InvalidInput(
             "usage", str(error), "Give input_tokens, output_tokens and total_tokens as integers."
         ) from None
+    for name in Usage.__struct_fields__:
+        count = getattr(used, name)
+        if not 0 <= count <= _TOKENS_MAX:
+            raise InvalidInput(f"usage.{name}", f"{count} is no count", f"Give 0 to {_TOKENS_MAX}.")
+    return used
 
 
 def checked_draft(

@@ -166,7 +166,10 @@ def test_huge_data_of_an_event_of_ones_own_is_refused():
 
 @pytest.mark.parametrize(
     "usage",
-    [{"input_tokens": "x"}, {"input_tokens": 1.5}, {"total_tokens": None}, {"input_tokens": 2**63}],
+    [
+        *({"input_tokens": "x"}, {"input_tokens": 1.5}, {"total_tokens": None}),
+        *({"input_tokens": 2**63}, {"total_tokens": 10**12 + 1}, {"output_tokens": -1}),
+    ],
 )
 def test_tokens_are_counted_in_integers(store, thread, usage):
     run = store.runs.create(thread.id)
