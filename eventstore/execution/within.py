@@ -11,7 +11,12 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import Connection, event
-from sqlalchemy.exc import DBAPIError, InvalidRequestError, ResourceClosedError
+from sqlalchemy.exc import (
+    DBAPIError,
+    InvalidRequestError,
+    PendingRollbackError,
+    ResourceClosedError,
+)
 
 from eventstore.errors import InvalidInput
 from eventstore.execution.database import Database
@@ -34,7 +39,7 @@ def act_within(
     of it when the application commits.
 
     Raises:
-        InvalidInput: ``connection`` is of another kind, or of another database.
+        InvalidInput: ``connection`` is of another kind, of another database, or has no transaction.
         StoreBusy: another connection wrote since the transaction began.
     """
     if not isinstance(connection, Connection):
@@ -51,6 +56,7 @@ def act_within(
             "Give one of an engine with the store's own database and driver.",
         )
     try:
+        _check_begun_or_begins(connection, database)
         database.begin_within(connection)
         with _savepoint(connection):
             outcome = act(database.on_connection(connection, remembers=False))
@@ -58,10 +64,32 @@ def act_within(
         raise InvalidInput(
             "connection", "is closed", "Give one with an open transaction."
         ) from error
+    except PendingRollbackError as error:
+        raise InvalidInput(
+            "connection", "was lost with its transaction", "Roll back, and begin again."
+        ) from error
     except database.driver_errors as error:
         raise database.translated(error, on_own_connection=True) from error
     event.listen(connection, "commit", changed.tell_soon)  # once, however often it is said
     return outcome
+
+
+def _check_begun_or_begins(connection: Connection, database: Database) -> None:
+    """Hold that there is a transaction to belong to, or one begins with what is executed.
+
+    Raises:
+        InvalidInput: whoever says no COMMIT afterwards would lose what was written.
+    """
+    level = connection.get_execution_options().get("isolation_level") or getattr(
+        connection.dialect, "_on_connect_isolation_level", None
+    )
+    driver = connection.connection.driver_connection
+    if level == "AUTOCOMMIT" and not database.in_transaction(driver):
+        raise InvalidInput(
+            "connection",
+            "is in AUTOCOMMIT, where there is no transaction to belong to",
+            "Begin one, or leave connection= out.",
+        )
 
 
 @contextmanager

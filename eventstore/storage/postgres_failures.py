@@ -79,6 +79,11 @@ _UNAVAILABLE: Final = {
         "the server only reads, as a standby does",
         "Connect to the primary server.",
     ),
+    "25P02": (
+        "transaction_failed",
+        "a statement failed earlier in the transaction, which takes no others",
+        "Roll it back, to a savepoint at least; begin_nested() makes one.",
+    ),
     "53100": (
         "disk_full",
         "the server's disk is full",

@@ -230,6 +230,38 @@ async def test_on_aiosqlite_a_sync_connection_is_refused(url):
         engine.dispose()
 
 
+def by_option(url):
+    return create_engine(url).execution_options(isolation_level="AUTOCOMMIT")
+
+
+def from_the_start(url):
+    return create_engine(url, isolation_level="AUTOCOMMIT")
+
+
+@pytest.mark.parametrize("engine_of", [by_option, from_the_start])
+def test_where_each_statement_commits_itself_there_is_no_transaction_to_belong_to(
+    store, url, engine_of
+):
+    """Who says no COMMIT, as one need not there, would lose what was acknowledged."""
+    engine = engine_of(url)
+    with engine.connect() as connection:
+        with pytest.raises(InvalidInput, match="AUTOCOMMIT"):
+            store.threads.create(connection=connection)
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        made = store.threads.create(connection=connection)
+        connection.exec_driver_sql("COMMIT")
+    assert store.threads.get(made.id) == made
+    engine.dispose()
+
+
+def test_a_connection_that_lost_its_transaction_is_refused(store, engine):
+    with engine.connect() as connection:
+        connection.begin()
+        connection.invalidate()
+        with pytest.raises(InvalidInput, match="connection: was lost"):
+            store.threads.create(connection=connection)
+
+
 # -- engines whose settings are not safe -----------------------------------------------------------
 
 

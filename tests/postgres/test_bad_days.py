@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 import pytest
 from psycopg import sql
 from sqlalchemy import create_engine, make_url
+from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from eventstore import (
@@ -263,6 +264,19 @@ def test_an_application_that_serializes_is_told_when_it_cannot(url):
                 say(store, thread.id, "too late", connection=connection)
         assert texts(store, thread.id) == ["meanwhile"]
     engine.dispose()
+
+
+def test_a_connection_on_which_nothing_can_belong_to_a_transaction_is_refused(url):
+    with ConversationStore.open(url, durability="as_is") as store, connected(url) as connection:
+        with pytest.raises(ProgrammingError):
+            connection.exec_driver_sql("SELECT 1 FROM nowhere")
+        with pytest.raises(StoreUnavailable, match="failed earlier") as caught:
+            store.threads.create(connection=connection)
+        unavailable(caught, "transaction_failed")
+        connection.rollback()
+        alone = connection.execution_options(isolation_level="AUTOCOMMIT")
+        with pytest.raises(InvalidInput, match="AUTOCOMMIT"):
+            store.threads.create(connection=alone)
 
 
 # -- a server that goes ----------------------------------------------------------------------------
