@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
@@ -376,4 +377,28 @@ async def async_executor(
         )
         await made.open()
         return made, performer
-    return await asyncio.to_thread(_url_executor, url, options, performer), performer
+    return await _opened_in_thread(url, options, performer), performer
+
+
+async def _opened_in_thread(url: URL, options: OpenOptions, performer: Performer) -> UrlExecutor:
+    """Open without blocking the event loop; whoever is cancelled meanwhile leaves nothing open.
+
+    The thread cannot be stopped. It looks whether it is still wanted once it has opened, and who is
+    cancelled looks whether it has: so one of them sees the other. Closing twice does no harm.
+    """
+    opened: list[UrlExecutor] = []
+    unwanted = threading.Event()
+
+    def open_it() -> None:
+        opened.append(_url_executor(url, options, performer))
+        if unwanted.is_set():
+            opened[0].close()
+
+    try:
+        await asyncio.to_thread(open_it)
+    except asyncio.CancelledError:
+        unwanted.set()
+        for one in opened:
+            one.close()
+        raise
+    return opened[0]

@@ -44,10 +44,10 @@ class Server:
         until(lambda: self._count("") == 1)  # the holder
 
     @contextmanager
-    def held(self):
+    def held(self, what="SELECT * FROM streams FOR UPDATE"):
         """Hold every thread; gives how to wait until somebody waits for one."""
         with self._holder.transaction():
-            self._holder.execute("SELECT * FROM streams FOR UPDATE")
+            self._holder.execute(what)
             yield lambda: until(lambda: self._count("AND wait_event_type = 'Lock'"))
 
 
@@ -123,6 +123,19 @@ async def test_closing_that_was_cancelled_goes_on_and_can_be_waited_for(there):
         await close()
         there.until_nobody_is_connected()
         assert (await writing).text == "held"
+
+
+@pytest.mark.parametrize("driver", ["psycopg", "asyncpg"])
+async def test_opening_that_was_cancelled_leaves_no_connection(there, driver):
+    """It waits for another process that migrates, and comes to its end in a thread of its own."""
+    with there.held("SELECT pg_advisory_xact_lock(0x6576656E7473)") as somebody_waits:
+        store = AsyncConversationStore.open(there.url_of(driver), durability="as_is")
+        opening = asyncio.ensure_future(store.__aenter__())
+        await asyncio.to_thread(somebody_waits)
+        opening.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await opening
+    there.until_nobody_is_connected()
 
 
 async def test_a_write_that_was_to_wait_when_the_store_was_closed_hears_of_it(there):
