@@ -167,8 +167,7 @@ class AsyncUrlExecutor:
         self._forked = True
 
     async def _here(self) -> _InLoop:
-        if self._closed:
-            raise StoreClosed
+        self._check_open()
         if self._forked:
             raise StoreUnavailable(
                 "forked",
@@ -187,7 +186,16 @@ class AsyncUrlExecutor:
                 await made.open()
                 self._guards[loop] = self._until_it_ends(loop, made)
                 await anext(self._guards[loop])
+        try:
+            self._check_open()
+        except StoreClosed:  # meanwhile, by another loop, which may have seen nothing of this one
+            await self._close_in(loop)
+            raise
         return self._loops[loop]
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise StoreClosed
 
     async def _until_it_ends(
         self, loop: asyncio.AbstractEventLoop, made: _InLoop

@@ -98,6 +98,25 @@ async def test_closing_closes_the_connections_of_every_loop_that_runs(opening, c
             await in_loop(loop, store.threads.create())
 
 
+async def test_closing_while_another_loop_connects_leaves_nothing_of_it(
+    opening, connections, server, database
+):
+    store = await opening()
+    with (
+        another_loop() as loop,
+        psycopg.connect(server.dsn(database=database), autocommit=True) as holder,
+    ):
+        holder.execute("SELECT pg_advisory_lock(0x6576656E7473)")  # who connects, migrates
+        creating = asyncio.ensure_future(in_loop(loop, store.threads.create()))
+        waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+        await asyncio.to_thread(until, lambda: holder.execute(waiting).fetchone() != (0,))
+        await store.close()
+        holder.execute("SELECT pg_advisory_unlock_all()")
+        with pytest.raises(StoreClosed):
+            await creating
+        until(lambda: connections() == 1)  # the holder's
+
+
 async def test_a_loop_that_stands_still_holds_up_no_closing(opening, connections):
     store = await opening()
     with another_loop() as loop:
