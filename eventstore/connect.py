@@ -205,9 +205,7 @@ def _database(
 ) -> Database:
     schema = options.get("schema")
     if dialect == "sqlite" and schema not in {None, "main"}:
-        raise InvalidInput(
-            "schema", f"{quoted(schema)} is not possible", "SQLite has no schemas: use prefix=."
-        )
+        raise InvalidInput("schema", "SQLite has none", "Use prefix=.")
     naming = Naming(options.get("prefix", ""), schema, _DRIVERS[dialect][driver])
     migrate = options.get("migrate", "auto")
     safe = options.get("durability", "full") == "full"

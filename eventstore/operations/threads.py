@@ -23,7 +23,6 @@ from eventstore.core.pages import (
     encode_cursor,
     listing_key,
 )
-from eventstore.core.quoting import quoted
 from eventstore.errors import InvalidInput
 from eventstore.operations.inputs import (
     checked_flag,
@@ -256,12 +255,12 @@ def _list_statement(wanted: Mapping[str, Any], *, archived: bool | None) -> tupl
     sql, parameters = "SELECT t.thread FROM {threads} t WHERE t.tenant = ?", []
     if len(wanted) > _FILTERS_MAX:
         raise InvalidInput("metadata", f"{len(wanted)} filters", f"Give at most {_FILTERS_MAX}.")
-    for key, value in wanted.items():
+    for number, (key, value) in enumerate(wanted.items(), 1):
         text = metadata_text(value)
         if text is None:
             raise InvalidInput(
                 "metadata",
-                f"the value of {quoted(key)} is not a text, number, boolean or null",
+                f"value {number} is not a text, number, boolean or null",
                 "Filter by scalars.",
             )
         sql += (

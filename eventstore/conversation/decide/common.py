@@ -13,7 +13,7 @@ from eventstore.conversation.rows import MessageRow, Place, ThreadRow
 from eventstore.conversation.view import ThreadView
 from eventstore.core import ids
 from eventstore.core.events import Decided, EventContent, EventData
-from eventstore.core.quoting import quoted
+from eventstore.core.quoting import named, quoted
 from eventstore.errors import (
     InvalidInput,
     MessageNotFound,
@@ -208,16 +208,16 @@ def check_calls(
         if answer not in open_calls:
             raise Refused(
                 "call_not_open",
-                f"tool call {quoted(answer)} is not open on this path: "
+                f"call_id ({quoted(answer)}) is of no tool call that is open on this path: "
                 "it was never made there, or it has its result already",
-                f"Open here: {', '.join(map(quoted, open_calls)) or 'none'}. "
+                f"Open here: {', '.join(map(named, open_calls)) or 'none'}. "
                 "Attach the result with parent_id= to a message after its call.",
             )
     for call in calls:
         if call in open_calls:
             raise Refused(
                 "call_already_open",
-                f"tool call {quoted(call)} was made before on this path and has no result yet",
+                f"tool call {named(call)} was made before on this path and has no result yet",
                 "Give each call an id of its own.",
             )
 

@@ -23,7 +23,7 @@ from eventstore.conversation.run_lifecycle import PAST_QUEUED, next_status
 from eventstore.conversation.view import ThreadView
 from eventstore.core import ids
 from eventstore.core.events import Decided, EventContent, EventData
-from eventstore.core.quoting import quoted
+from eventstore.core.quoting import named, quoted
 from eventstore.errors import InvalidInput, Refused, RunNotFound
 
 __all__ = [
@@ -166,7 +166,7 @@ def require_action(view: ThreadView, command: c.RequireAction, _: NewId) -> list
     if missing or not calls:
         raise Refused(
             "no_open_call",
-            f"no open tool call {quoted(missing[0])}"
+            f"calls has one ({quoted(missing[0])}) that is not open where the run is"
             if missing
             else "the run has no open tool call",
             "First record the assistant's message with its tool_call parts, with run_id=.",
@@ -213,7 +213,7 @@ def submit_tool_outputs(
 def _check_outputs(run: RunRow, given: tuple[str, ...]) -> None:
     wrong = [call for call in given if call not in run.pending_calls]
     if not given or wrong or len(set(given)) < len(given):
-        expected = ", ".join(map(quoted, run.pending_calls))
+        expected = ", ".join(map(named, run.pending_calls))
         raise Refused(
             "unexpected_tool_outputs",
             f"expected outputs for {expected}, got {', '.join(map(quoted, given)) or 'none'}",

@@ -200,6 +200,7 @@ class Registry:
             raise InvalidInput(
                 "projection",
                 f"{quoted(name)} is not registered in this process",
-                "Register it with store.projections.register().",
+                f"Registered: {', '.join(self._known) or 'none'}. "
+                "store.projections.register() adds one.",
             )
         return found
