@@ -1,7 +1,7 @@
 """What all commands share: the program they belong to, and how its errors end.
 
-What the library refuses is printed in a line or two and ends with status 1, wrong usage with 2;
-neither ever shows a message's text.
+What the library refuses is printed in a line or two and ends with status 1, wrong usage with 2
+(output that cannot be written: ``standard_output.py``); neither ever shows a message's text.
 """
 
 from __future__ import annotations

@@ -34,7 +34,12 @@ def test_it_plays_on_the_database_it_is_given(run, database):
         assert fork.forked_from.thread_id == sky.id
         assert [run.status for run in store.runs.list(sky.id)] == ["completed"]
         assert store.projections.compare().findings == ()
-    for said in ("0 differences", "Refused: call_id (a text of 6 characters", "is 'queued'", "at version 2; "):
+    for said in (
+        "0 differences",
+        "Refused: call_id (a text of 6 characters",
+        "is 'queued'",
+        "at version 2; ",
+    ):
         assert said in shown.stdout
 
 

@@ -1,15 +1,19 @@
 """The program as it is installed: its entry point, its help, and what it does without its extra."""
 
 import os
+import signal
 import subprocess
 import sys
 from functools import partial
 from importlib.metadata import entry_points, version
+from pathlib import Path
 
 import pytest
 
+from eventstore import ConversationStore
 from tests.cli.conftest import surroundings
 
+PROGRAM = [sys.executable, "-c", "from eventstore.cli import main; main()"]
 COMMANDS = ["demo", "import", "threads", "show", "tree", "log", "replay", "check", "erase", "purge"]
 
 
@@ -80,13 +84,13 @@ def unread():
 
 @pytest.mark.parametrize("more", [[], ["--json"]], ids=["for people", "for programs"])
 def test_a_reader_that_has_seen_enough_is_no_error(program, talk, more):
-    assert program("log", "--db", talk.url, *more, before=unread).stderr == ""
+    done = program("log", "--db", talk.url, *more, before=unread)
+    assert (done.returncode, done.stderr) == (128 + signal.SIGPIPE, "")
 
 
 def test_a_reader_that_has_seen_enough_is_none_to_an_interpreter_that_ends(talk):
-    code = "from eventstore.cli import main; main()"
     child = subprocess.Popen(
-        [sys.executable, "-c", code, "log", "--db", talk.url, "--json"],
+        [*PROGRAM, "log", "--db", talk.url, "--json"],
         env=surroundings(),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -96,5 +100,42 @@ def test_a_reader_that_has_seen_enough_is_none_to_an_interpreter_that_ends(talk)
     child.stdout.close()
     said = child.stderr.read()
     child.stderr.close()
-    child.wait()
+    assert child.wait() == 128 + signal.SIGPIPE
     assert said == b""
+
+
+def on_a_full_disk(*arguments):
+    with Path("/dev/full").open("w") as full:
+        return subprocess.run(
+            [*PROGRAM, *arguments],
+            env=surroundings(),
+            check=False,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+
+def test_a_full_disk_is_told_in_one_line(talk):
+    done = on_a_full_disk("log", "--json", "--db", talk.url)
+    assert done.returncode == os.EX_IOERR
+    assert done.stderr.count("\n") == 1
+    assert "could not be written: No space left on device" in done.stderr
+
+
+def test_what_was_erased_is_erased_though_its_certificate_could_not_be_written(talk):
+    done = on_a_full_disk("erase", talk.thread, talk.sea, "--yes", "--db", talk.url)
+    assert done.returncode == os.EX_IOERR
+    assert done.stderr.count("\n") == 1
+    assert "what the command did in the store stays" in done.stderr
+    with ConversationStore.open(talk.url) as store:
+        assert store.messages.get(talk.thread, talk.sea).erased
+
+
+def test_without_any_output_the_store_is_left_whole(talk):
+    """The number of a closed file goes to the next one that is opened, which is the database."""
+    closed = "import os; os.close(1); os.close(2); os.execv(os.sys.executable, os.sys.argv[1:])"
+    program = [sys.executable, "-c", closed, *PROGRAM, "log", "--db", talk.url]
+    assert subprocess.run(program, env=surroundings(), check=False).returncode == 0
+    with ConversationStore.open(talk.url) as store:
+        assert len(store.messages.list(talk.thread)) == 2
