@@ -320,7 +320,7 @@ class AsyncConversationStore:
 
     async def health(self) -> Health:
         """Ask the database whether it answers, and say what it is."""
-        return await self.perform(Read(health))  # type: ignore[no-any-return]
+        return await self.perform(health(self.scope))  # type: ignore[no-any-return]
 
     def perform(
         self, operation: Write[Any] | Read[Any] | Wipe[Any] | Gathered[Any]

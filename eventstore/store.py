@@ -302,7 +302,7 @@ class ConversationStore:
 
     def health(self) -> Health:
         """Ask the database whether it answers, and say what it is."""
-        return self.perform(Read(health))  # type: ignore[no-any-return]
+        return self.perform(health(self.scope))  # type: ignore[no-any-return]
 
     def perform(
         self,

@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 
 from pydantic import BaseModel, ConfigDict
 
+from eventstore.operations.operation import Read, Scope
+from eventstore.storage.interning import find_tenant
 from eventstore.storage.migrations import HEAD
 from eventstore.storage.transaction import Transaction
 
@@ -36,20 +38,26 @@ class Health(BaseModel):
     """For example ``SQLite 3.45.1``."""
     schema_revision: str
     events: int
-    """How far the log has come: the last position."""
+    """How far the log has come: the last position.
+
+    Where a store is asked that is bound to a tenant: how many events of the tenant's there are.
+    """
     held_back_by: HorizonHolder | None = None
     """PostgreSQL: whose open transaction ``read_all`` and subscriptions wait for now."""
 
 
-def health(tx: Transaction) -> Health:
-    """Ask."""
+def health(scope: Scope) -> Read[Health]:
+    """Ask the database whether it answers, and say what it is."""
+    return Read(lambda tx: _asked(tx, scope))
+
+
+def _asked(tx: Transaction, scope: Scope) -> Health:
     (version,) = tx.one(tx.ordering.version)
-    (last,) = tx.one(tx.ordering.last)
     holder = tx.ordering.holder(tx)
     return Health(
         database=version,
         schema_revision=HEAD,
-        events=last,
+        events=_events_of(tx, scope.tenant) if scope.is_tenants else tx.one(tx.ordering.last)[0],
         held_back_by=None
         if holder is None
         else HorizonHolder(
@@ -62,3 +70,12 @@ def health(tx: Transaction) -> Health:
             else datetime.fromtimestamp(holder.since_seconds, UTC),
         ),
     )
+
+
+def _events_of(tx: Transaction, tenant: str) -> int:
+    """Return how many events a tenant has: versions have no gaps, so its heads say so."""
+    number = find_tenant(tx, tenant)
+    if number is None:
+        return 0
+    row = tx.one("SELECT coalesce(sum(version), 0) FROM {streams} WHERE tenant = ?", (number,))
+    return int(row[0])

@@ -82,6 +82,15 @@ class Scope(NamedTuple):
     meter: Meter = Meter()
     """Counts what becomes of writes; likewise one a store."""
 
+    @property
+    def is_tenants(self) -> bool:
+        """It is bound to one of the tenants that share the store, and must not learn of others.
+
+        The store as it was opened, of the default tenant, is the application's: what it asks about
+        the whole store it is told.
+        """
+        return self.tenant != ""
+
 
 _NOBODY: Final = (None, None, None)
 

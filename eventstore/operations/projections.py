@@ -21,6 +21,7 @@ from eventstore.operations.inputs import checked_sequence
 from eventstore.operations.lookups import thread_key
 from eventstore.operations.operation import Gathered, Maintenance, Read, Scope, Walk, Write
 from eventstore.projections.blob_findings import blobs_elsewhere, compare_with_blobs
+from eventstore.projections.catch_up.failing import Failure
 from eventstore.projections.catch_up.generations import (
     Generation,
     active,
@@ -223,25 +224,35 @@ def query(
     return read(scope, name, lambda tables: tables.all(sql, given))
 
 
+_UNTOLD: Final = Failure("", 0, "", "ask the store that is not bound to a tenant why it stopped")
+
+
 def status(scope: Scope) -> Read[list[ProjectionStatus]]:
-    """Return how each projection is doing: registered here, or run by anybody on this store."""
+    """Return how each projection is doing: registered here, or run by anybody on this store.
+
+    A store that is bound to a tenant is told how many of the tenant's own events are missing, and
+    whether a projection stopped, but not where: that may be at another tenant's event.
+    """
     now = scope.log.sources.clock()
 
     def look(tx: Transaction) -> list[ProjectionStatus]:
         known = [one for one in generations(tx) if one.status != "retired"]
         present = {one.name for one in known}
         new = [one for one in scope.registry.named(None) if one.name not in present]
-        return [_status(tx, one, now) for one in [*known, *map(unbegun, new)]]
+        return [_status(tx, scope, one, now) for one in [*known, *map(unbegun, new)]]
 
     return Read(look)
 
 
-def _status(tx: Transaction, one: Generation, now_us: int) -> ProjectionStatus:
-    missing, failure = lag(tx, one.position), one.failure
+def _status(tx: Transaction, scope: Scope, one: Generation, now_us: int) -> ProjectionStatus:
+    missing = lag(tx, one.position, scope.tenant if scope.is_tenants else None)
+    failure = one.failure
+    if failure is not None and scope.is_tenants:
+        failure = _UNTOLD
     held = None if one.is_free(now_us) else one.holder
     oldest_us = now_us if missing.since_us is None else missing.since_us
     failed = None
-    if failure is not None and one.is_made:
+    if failure is not None and failure.version > 0:
         failed = FailedEvent(
             stream_id=failure.stream_id, version=failure.version, type=failure.type
         )

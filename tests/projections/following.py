@@ -148,6 +148,14 @@ class Basics:
         rows = store.projections.read("threads_of", lambda t: t.all("SELECT * FROM {threads}"))
         assert sorted(rows) == sorted([(one.id, ":ann"), (two.id, "north:None")])
 
+    def test_a_tenant_is_told_of_its_own_events_alone(self):
+        store = self.opened(Counting())
+        store.tenant("north").threads.create(messages=[{"role": "user", "content": "x"}] * 2)
+        write(store, 1)
+        bound = [store.tenant("north"), store.tenant("nobody"), store]
+        assert [one.health().events for one in bound[:2]] == [3, 0]
+        assert [status_of(one).lag_events for one in bound] == [3, 0, 5]
+
     def test_who_reads_needs_no_rules(self):
         write(self.opened(), 2)
         worker = self.opened(Counting())

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from eventstore.core.events import Position
 from eventstore.projections.catch_up.definition import Definition
+from eventstore.storage.interning import find_tenant
 from eventstore.storage.read import StoredEvent
 from eventstore.storage.transaction import Transaction
 from eventstore.storage.whole_store import START, Filter, read_all
@@ -53,10 +54,20 @@ def last_position(tx: Transaction) -> Position:
     return START if row is None else Position(*row)
 
 
-def lag(tx: Transaction, after: Position) -> Lag:
-    """Return how many events come after a checkpoint, of whatever kind."""
+def lag(tx: Transaction, after: Position, tenant: str | None) -> Lag:
+    """Return how many events come after a checkpoint, of whatever kind; of one tenant, or of all.
+
+    Raises:
+        Refused: the schema is distributed over nodes, so there is no such order.
+    """
     where, parameters = tx.ordering.after(tx, after)
     order = tx.ordering.order
+    if tenant is not None:
+        number = find_tenant(tx, tenant)
+        if number is None:
+            return Lag(0, None)
+        # "+ 0" keeps the index of the order in use, as in whole_store.
+        where, parameters = f"{where} AND tenant + 0 = ?", (*parameters, number)
     first = tx.one(
         f"SELECT recorded_at FROM {{events}} WHERE {where} ORDER BY {order} LIMIT 1", parameters
     )
