@@ -24,6 +24,7 @@ from eventstore.core.pages import (
 )
 from eventstore.errors import AssistantNotFound, InvalidInput
 from eventstore.operations.inputs import (
+    check_updates,
     checked_metadata,
     checked_tools,
     checked_version,
@@ -104,9 +105,19 @@ def update(
     """Change an assistant: its next version. Runs keep the version they were created for.
 
     Raises:
+        InvalidInput: a malformed value, or none was given.
         AssistantNotFound, Refused: it was deleted.
     """
     limits = scope.log.limits
+    check_updates(
+        model=model,
+        name=name,
+        description=description,
+        instructions=instructions,
+        tools=tools,
+        settings=settings,
+        metadata=metadata,
+    )
 
     def text(value: Any, field: str, most: int) -> Any:  # noqa: ANN401 (text, None or UNSET)
         return unset_or(value, lambda given: optional_text(given, field, most))

@@ -27,6 +27,7 @@ from eventstore.core.quoting import quoted
 from eventstore.errors import InvalidInput
 
 __all__ = [
+    "check_updates",
     "checked_draft",
     "checked_flag",
     "checked_metadata",
@@ -63,6 +64,18 @@ def message_key(message_id: str, field: str = "message_id") -> bytes:
 def optional_id(prefix: str, text: str | None, field: str) -> bytes | None:
     """Return a packed id, or None."""
     return None if text is None else ids.parse(prefix, text, field)
+
+
+def check_updates(**given: object) -> None:
+    """Refuse an update that says nothing: it would be one more version without a difference.
+
+    Raises:
+        InvalidInput: on the first of the fields.
+    """
+    if all(value is UNSET for value in given.values()):
+        first, *others = given
+        named = f"{', '.join([first, *others[:-1]])} or {others[-1]}" if others else first
+        raise InvalidInput(first, "nothing to update was given", f"Give {named}.")
 
 
 def checked_role(role: str) -> Role:

@@ -15,6 +15,7 @@ from eventstore.conversation.values import Message
 from eventstore.core import ids
 from eventstore.errors import InvalidInput
 from eventstore.operations.inputs import (
+    check_updates,
     checked_draft,
     checked_flag,
     checked_metadata,
@@ -283,10 +284,10 @@ def update(
     """Replace a message's metadata or name; what is left out stays.
 
     Raises:
+        InvalidInput: a malformed value, or none was given.
         MessageNotFound, Refused: it is not there, or removed.
     """
-    if metadata is UNSET and name is UNSET:
-        raise InvalidInput("metadata", "nothing to update was given", "Give metadata or name.")
+    check_updates(metadata=metadata, name=name)
     command = c.UpdateMessage(
         target=message_key(message_id),
         metadata=unset_or(metadata, lambda value: checked_metadata(value, scope.log.limits)),

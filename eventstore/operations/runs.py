@@ -28,6 +28,7 @@ from eventstore.core.pages import (
 )
 from eventstore.errors import InvalidInput
 from eventstore.operations.inputs import (
+    check_updates,
     checked_draft,
     checked_flag,
     checked_metadata,
@@ -134,8 +135,10 @@ def update(
     """Replace a run's metadata, at any time of its life.
 
     Raises:
+        InvalidInput: it is malformed, or was not given.
         RunNotFound.
     """
+    check_updates(metadata=metadata)
     command = c.UpdateRun(
         run_id=_run_key(run_id),
         metadata=unset_or(metadata, lambda value: checked_metadata(value, scope.log.limits)),

@@ -25,6 +25,7 @@ from eventstore.core.pages import (
 )
 from eventstore.errors import InvalidInput
 from eventstore.operations.inputs import (
+    check_updates,
     checked_flag,
     checked_metadata,
     checked_order,
@@ -136,10 +137,10 @@ def update(
     """Replace title or metadata; what is left out stays.
 
     Raises:
+        InvalidInput: a malformed value, or none was given.
         ThreadNotFound, Refused: it was deleted.
     """
-    if title is UNSET and metadata is UNSET:
-        raise InvalidInput("title", "nothing to update was given", "Give title or metadata.")
+    check_updates(title=title, metadata=metadata)
     command = c.UpdateThread(
         title=unset_or(title, lambda value: optional_text(value, "title", _TITLE_MAX)),
         metadata=unset_or(metadata, lambda value: checked_metadata(value, scope.log.limits) or {}),

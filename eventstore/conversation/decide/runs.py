@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from msgspec import UNSET
-
 from eventstore.conversation import commands as c
 from eventstore.conversation import events as e
 from eventstore.conversation.decide import queue
@@ -261,6 +259,4 @@ def expire(view: ThreadView, command: c.ExpireRun, _: NewId) -> list[Decided]:
 def update(view: ThreadView, command: c.UpdateRun, _: NewId) -> list[Decided]:
     """Decide new metadata of a run, at any time of its life."""
     run = some_run(view, command.run_id)
-    if command.metadata is UNSET:
-        return []
     return [decided(e.RunUpdated(run_id=run.run_id), e.RunDetails(metadata=command.metadata))]
