@@ -72,7 +72,7 @@ def rebuild(scope: Scope, thread_id: str | None = None) -> Gathered[RebuildRepor
 
     def act(tx: Transaction, streams: Sequence[StreamKey]) -> list[int]:
         counts = rebuild_threads(tx, scope.log, streams)
-        tx.interned.rows_made = object()  # while the heads are held; see storage.append
+        tx.interned.remade.last = object()  # while the heads are held; see storage.append
         return counts
 
     def report(counts: list[int]) -> RebuildReport:

@@ -397,10 +397,11 @@ def _forget_rows_made_again(tx: Transaction) -> None:
     That moves no head. It is told before those heads are let go, so whoever has taken them knows.
     """
     made: dict[None, object] = tx.kept.setdefault(_MADE, {})
-    if made.get(None) is not tx.interned.rows_made:
+    last = tx.interned.remade.last
+    if made.get(None) is not last:
         for known in tx.kept.values():
             known.clear()
-        made[None] = tx.interned.rows_made
+        made[None] = last
 
 
 def _head_row(head: _Head, decider: Decider) -> tuple[Any, ...]:

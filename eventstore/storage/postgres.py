@@ -207,7 +207,7 @@ class PostgresDatabase:
 
     def forget(self) -> None:
         """Take no name as known: this is a forked child."""
-        self._interned = Interned()
+        self._interned = self._interned.forgotten()
 
     translated = staticmethod(postgres_failures.translated)
     translated_commit = staticmethod(postgres_failures.translated_commit)

@@ -309,7 +309,7 @@ class SqliteDatabase:
 
     def forget(self) -> None:
         """Take no name as known: this is a forked child."""
-        self._interned = Interned()
+        self._interned = self._interned.forgotten()
 
     translated = staticmethod(sqlite_failures.translated)
     translated_commit = staticmethod(sqlite_failures.translated_commit)

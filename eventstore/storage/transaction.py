@@ -24,6 +24,7 @@ __all__ = [
     "Interned",
     "Marks",
     "Naming",
+    "Remade",
     "Transaction",
     "remember",
 ]
@@ -67,16 +68,30 @@ class Naming:
         return f"{self.prefix}{table}"
 
 
+class Remade:
+    """Rows that one store made again, on whichever of its connections."""
+
+    def __init__(self) -> None:
+        self.last: object = object()
+        """Another one each time: what was kept of any rows before does not hold."""
+
+
 class Interned:
     """What one store knows of its database for good: names that are committed, their numbers."""
 
-    def __init__(self) -> None:
+    def __init__(self, remade: Remade | None = None) -> None:
         self.tenants: dict[str, int] = {}
         self.categories: dict[str, int] = {}
         self.whole = False
         """It was seen that all events stand in one order, on one node."""
-        self.rows_made: object = object()
-        """Another one each time that rows were made again: what was kept of any does not hold."""
+        self.remade: Final = Remade() if remade is None else remade
+
+    def forgotten(self) -> Interned:
+        """Return what knows nothing yet of the same store's database.
+
+        A transaction that began before may still make rows again, and is heard all the same.
+        """
+        return Interned(self.remade)
 
 
 class Transaction(Protocol):

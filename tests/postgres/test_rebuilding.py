@@ -97,6 +97,33 @@ def test_it_reaches_also_a_transaction_that_had_begun_before(url, admin):
         assert store.projections.compare().findings == ()
 
 
+def test_it_reaches_also_a_writing_connection_that_was_made_since(url, admin, way):
+    """The rebuild began when the store wrote on another one, which was then lost."""
+    with open_at(url, way, busy_timeout_seconds=SECONDS) as store:
+        held, thread = store.threads.create().id, store.threads.create().id
+        admin.execute("UPDATE threads SET archived = 1")
+    with open_at(url, way, busy_timeout_seconds=SECONDS) as store:
+        with holding(url) as other:
+            other.execute(
+                "SELECT version FROM streams WHERE stream = %s FOR UPDATE",
+                (bytes.fromhex(held.removeprefix("thread_")),),
+            )
+            rebuilding = threading.Thread(target=store.projections.rebuild)
+            rebuilding.start()
+            while admin.execute("SELECT 1 FROM pg_locks WHERE NOT granted").fetchone() is None:
+                assert rebuilding.is_alive()
+            killed = admin.execute(
+                "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND state = 'idle'"
+            ).fetchall()
+            assert (True,) in killed
+            with pytest.raises(Refused):
+                say(store, thread, "by the row that is wrong")
+        rebuilding.join(SECONDS)
+        assert say(store, thread, "hello").text == "hello"
+        assert store.projections.compare().findings == ()
+
+
 TABLES = ("threads", "messages", "segments", "branch_points", "labels", "thread_metadata")
 
 
