@@ -163,7 +163,7 @@ class ProjectionStatus(BaseModel):
 
     name: str
     generation: int
-    """1, 2, 3 … with each rebuild; 0 before the first tables are made."""
+    """Goes up with each rebuild, usually by one; 0 before the first tables are made."""
     version: int
     """Of the rules that fill it."""
     active: bool

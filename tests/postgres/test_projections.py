@@ -59,6 +59,8 @@ class TestAsync(OnAsyncpg, Basics):
 
 
 class TestInASchemaWithAPrefix(OnPostgres, Basics):
+    prefixed = NAMES
+
     @pytest.fixture(autouse=True)
     def _place(self, newest, databases):
         with databases(newest, **NAMES).one() as name:
@@ -66,7 +68,7 @@ class TestInASchemaWithAPrefix(OnPostgres, Basics):
             yield
 
     def open(self, **options):
-        return ConversationStore.open(self.url, **NAMES, **self.options(options))
+        return ConversationStore.open(self.url, **{**NAMES, **self.options(options)})
 
 
 class TestSync(OnPostgres, Following, Killed):

@@ -4,6 +4,7 @@ import signal
 import threading
 from contextlib import ExitStack, contextmanager
 from functools import partial
+from typing import ClassVar
 
 import pytest
 from sqlalchemy import create_engine, inspect
@@ -16,6 +17,7 @@ from eventstore import (
     StoreUnavailable,
     UndecodableEvent,
 )
+from eventstore.connect import OpenOptions
 from eventstore.operations import catch_up
 from eventstore.operations import recorded as recording
 from eventstore.operations.catch_up import changing
@@ -23,6 +25,7 @@ from eventstore.operations.operation import Read
 from eventstore.projections.catch_up import projection
 from eventstore.projections.catch_up.failing import Failure
 from eventstore.projections.catch_up.generations import (
+    Generation,
     advance,
     fail,
     generations,
@@ -67,6 +70,8 @@ class Basics:
 
     url: str
     durability: str
+    prefixed: ClassVar[OpenOptions] = {}
+    """What `open` says of the names of tables."""
     grace = False
     """Tables that were dropped are gone for readers, too."""
 
@@ -147,6 +152,50 @@ class Basics:
         store.projections.catch_up("threads_of")
         rows = store.projections.read("threads_of", lambda t: t.all("SELECT * FROM {threads}"))
         assert sorted(rows) == sorted([(one.id, ":ann"), (two.id, "north:None")])
+
+    @pytest.mark.parametrize("making", ["CREATE TABLE", "CREATE TABLE IF NOT EXISTS"])
+    def test_tables_of_another_store_that_would_have_the_same_names_are_passed_over(self, making):
+        def named(name):
+            made = f"{making} {{streams}} (id TEXT)"
+
+            @projection(name, tables=("streams",), create=made, types=("ThreadCreated",))
+            def follow(tables, event):
+                tables.run("INSERT INTO {streams} VALUES (?)", (event.stream_id,))
+
+            return follow
+
+        def followed(store, name):
+            [status] = store.projections.status()
+            assert (status.name, status.error, status.lag_events) == (name, None, 0)
+            return status.generation, store.projections.query(name, "SELECT id FROM {streams}")
+
+        prefix = self.prefixed.get("prefix", "")
+        one = self.opened(named("x"), prefix=f"{prefix}a_")
+        two = self.opened(named("a_x"))
+        first, second = one.threads.create().id, two.threads.create().id
+        for store in (one, two):
+            store.projections.catch_up()
+        assert followed(one, "x") == (1, [(first,)])
+        assert followed(two, "a_x") == (2, [(second,)])
+        one.projections.rebuild_projection("x")
+        until(lambda: one.projections.catch_up()[0].generation == 3)
+        assert followed(one, "x") == (3, [(first,)])
+        assert followed(two, "a_x") == (2, [(second,)])
+
+    def test_tables_that_another_worker_made_just_now_are_not_passed_over(self, monkeypatch):
+        store = self.opened(Counting())
+        write(store, 2)
+        store.projections.catch_up()
+        before: list[list[Generation]] = [[]]  # what was there when this worker looked
+
+        def look(tx, name):
+            return before.pop() if before else generations(tx, name)
+
+        monkeypatch.setattr("eventstore.projections.catch_up.generations.generations", look)
+        assert store.projections.rebuild_projection("counting") is False
+        assert before == []
+        monkeypatch.undo()
+        assert [one.generation for one in store.projections.status()] == [1]
 
     def test_a_tenant_is_told_of_its_own_events_alone(self):
         store = self.opened(Counting())

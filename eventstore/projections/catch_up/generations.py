@@ -212,6 +212,8 @@ def begin(tx: Transaction, definition: Definition, *, anew: bool) -> bool:
     One that is being built already is dropped for it. Returns False, and does nothing, if there
     are tables of this version and not ``anew``, or if somebody else began at the same moment.
 
+    A number is passed over if its tables would have the names of others, which another store made.
+
     Raises:
         Unmade: they cannot be made.
         Refused: the schema is distributed over nodes, so there is no log to follow.
@@ -221,6 +223,12 @@ def begin(tx: Transaction, definition: Definition, *, anew: bool) -> bool:
     if not anew and not needs_beginning(known, definition):
         return False
     number = _next_number(known)
+    while not WritableTables(tx, definition.name, number, definition.tables, "").are_free():
+        number += 1
+        if _keys(generations(tx, definition.name)) != _keys(
+            known
+        ):  # they are this very projection's
+            return False
     status: Status = "building" if any(one.is_made for one in known) else "active"
     if tx.run(_BEGIN, (*_place_of(definition, number, status), *_FINE)) == 0:
         return False
@@ -243,6 +251,10 @@ def cannot_begin(tx: Transaction, definition: Definition, error: str) -> None:
     if needs_beginning(known, definition):
         place = _place_of(definition, _next_number(known), "building")
         tx.run(_BEGIN, (*place, *Failure("", 0, "", error)))
+
+
+def _keys(known: Sequence[Generation]) -> list[tuple[str, int]]:
+    return [one.key for one in known]
 
 
 def _next_number(known: Sequence[Generation]) -> int:

@@ -19,6 +19,12 @@ from eventstore.storage.transaction import Naming, Transaction
 
 __all__ = ["Tables", "WritableTables", "physical_name"]
 
+_THERE: Final[Mapping[Dialect, str]] = {
+    "sqlite": "SELECT 1 FROM sqlite_master WHERE name = ? COLLATE NOCASE AND ? IS NULL",
+    "postgresql": "SELECT 1 FROM pg_class WHERE relname = ? AND relnamespace = (SELECT oid"
+    " FROM pg_namespace WHERE nspname = coalesce(?::text, current_schema()))",
+}
+"""Asks whether a name is taken, in a schema or the one where tables are made by default."""
 _NAME_MAX: Final = 54
 """PostgreSQL cuts names at 63 bytes, and an index's name is 9 longer than its table's."""
 
@@ -33,8 +39,9 @@ class Tables:
         self._physical = {
             name: physical_name(tx.naming, projection, generation, name) for name in names
         }
-        schema = tx.naming.schema if self.dialect == "postgresql" else None  # SQLite has just one
-        dot = f'"{schema}".' if schema else ""
+        # SQLite has just one
+        self._schema = tx.naming.schema if self.dialect == "postgresql" else None
+        dot = f'"{self._schema}".' if self._schema else ""
         self._names: Mapping[str, str] = {
             name: f'{dot}"{physical}"' for name, physical in self._physical.items()
         }
@@ -94,6 +101,17 @@ class WritableTables(Tables):
         name = f"{self._physical[table]}_{digest}"
         kind = "UNIQUE INDEX" if unique else "INDEX"
         self._tx.run(f'CREATE {kind} "{name}" ON {self._names[table]} ({given})')
+
+    def are_free(self) -> bool:
+        """Tell whether nothing has their names yet.
+
+        A name does not show where the prefix ends: that of projection ``x`` in a store with the
+        prefix ``a_`` may be that of ``a_x`` in a store without one, in the same database.
+        """
+        there = _THERE[self.dialect]
+        return all(
+            self._tx.one(there, (one, self._schema)) is None for one in self._physical.values()
+        )
 
     def drop(self) -> None:
         """Drop every table, and with it its indexes."""
