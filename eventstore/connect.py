@@ -7,7 +7,8 @@ import os
 import re
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypedDict
 
@@ -25,6 +26,7 @@ from eventstore.execution.database import POSTPONED, Database
 from eventstore.execution.owned import OwnedAsyncEngine, OwnedEngine
 from eventstore.execution.settings import Settings
 from eventstore.execution.url import UrlExecutor
+from eventstore.execution.url_arguments import check_arguments
 from eventstore.operations.metering import Meter, OnAppend
 from eventstore.operations.operation import Maintenance
 from eventstore.storage.append import append_many
@@ -250,6 +252,7 @@ def _parsed(url: str | URL) -> URL:
             f"needs the driver {driver}, which is not installed",
             "pip install 'conversation-eventstore[postgres]'",
         )
+    check_arguments(parsed)
     return parsed
 
 
@@ -293,7 +296,7 @@ def _url_executor(url: URL, options: OpenOptions, performer: Performer) -> UrlEx
         url = url.set(drivername="sqlite")
         connect_args = {"check_same_thread": False, **settings.connect_args}
         settings = settings._replace(connect_args=connect_args)
-    try:
+    with _query_of_url():
         return UrlExecutor(
             url,
             _database(dialect, driver, options, settings, ours=True),
@@ -301,9 +304,16 @@ def _url_executor(url: URL, options: OpenOptions, performer: Performer) -> UrlEx
             performer,
             in_memory=in_memory,
         )
+
+
+@contextmanager
+def _query_of_url() -> Generator[None]:
+    """Translate what SQLAlchemy says while it reads a URL's query, and nothing says before."""
+    try:
+        yield
     except ConversationStoreError:
         raise
-    except (ArgumentError, ValueError) as error:  # of SQLAlchemy, while it reads the URL's query
+    except (ArgumentError, ValueError) as error:
         raise InvalidInput("url", "has a query that the driver does not take", _EXAMPLE) from error
 
 
@@ -373,7 +383,8 @@ async def async_executor(
             settings,
             performer,
         )
-        await made.open()
+        with _query_of_url():
+            await made.open()
         return made, performer
     return await _opened_in_thread(url, options, performer), performer
 

@@ -269,7 +269,6 @@ async def test_a_closed_async_store_says_so_too():
         ("sqlite://chat.db", "names a host"),
         ("sqlite://somebody@host/chat.db", "names a host"),
         ("sqlite+pysqlcipher:///chat.db", "unknown driver"),
-        ("sqlite:///chat.db?timeout=soon", "query"),
         ("postgresql+pg8000://host/chat", "unknown driver"),
         ("mysql+pymysql://host/chat", "mysql is not supported"),
     ],
@@ -282,6 +281,59 @@ def test_a_url_that_cannot_be_used_says_what_can(url, problem, tmp_path, monkeyp
     assert caught.value.field == "url"
     assert "sqlite:///chat.db" in caught.value.remedy
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("url", "problem", "remedy"),
+    [
+        ("sqlite:///chat.db?tiemout=3", "argument .*: 'tiemout'", "Did you mean timeout?"),
+        ("sqlite:///chat.db?timeout=soon", "value .*, of timeout", "Mend it"),
+        ("sqlite:///chat.db?uri=perhaps&mode=ro", "value .*, of uri", "Mend it"),
+        ("sqlite:///chat.db?mode=ro", "argument .*: 'mode'", "file:chat.db?uri=true&mode=…"),
+        ("sqlite:///chat.db?mode=memory", "argument .*: 'mode'", "?uri=true&mode=…"),
+        ("sqlite:///file:chat.db?mdoe=ro&uri=true", "argument .*: 'mdoe'", "Did you mean mode?"),
+        (
+            "sqlite://?my%20heart=1",
+            "argument .*: a text of 8 characters",
+            "It takes cached_statements, check_same",
+        ),
+        (
+            "postgresql+psycopg://a@h/d?sslmod=require",
+            "argument .*: 'sslmod'",
+            "Did you mean sslmode",
+        ),
+        ("postgresql+psycopg://a@h/d?prepare_threshold=5", "'prepare_threshold'", "connect_args="),
+    ],
+)
+def test_what_stands_behind_a_url_is_what_its_driver_takes(
+    url, problem, remedy, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InvalidInput, match=problem) as caught:
+        open_store(url)
+    assert caught.value.field == "url"
+    assert remedy in caught.value.remedy
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("query", "problem"),
+    [
+        ("sslmode=require", "argument .*: 'sslmode'"),
+        ("timeout=5", "argument .*: 'timeout'"),
+        ("prepared_statement_cache_size=few", "value .*, of prepared_statement_cache_size"),
+        ("host=one&host=two:5432", "has a query that the driver does not take"),
+    ],
+)
+async def test_asyncpg_takes_others(query, problem):
+    with pytest.raises(InvalidInput, match=problem):
+        await AsyncConversationStore.open(f"postgresql+asyncpg://a@/d?{query}")
+
+
+def test_a_file_system_of_somebodys_own_has_arguments_of_its_own(tmp_path):
+    path = tmp_path / "chat.db"
+    open_store(f"sqlite:///file:{path}?uri=true&vfs=unix-excl&of_its_own=1").close()
+    assert path.exists()
 
 
 def test_a_password_in_a_url_is_not_repeated():
