@@ -13,7 +13,7 @@ from eventstore.cli import checking
 from eventstore.cli.drawing import tree_lines
 from eventstore.cli.framework import AsJson, app, examples
 from eventstore.cli.listing import print_events, print_threads
-from eventstore.cli.messages import print_message
+from eventstore.cli.messages import print_message, print_waiting
 from eventstore.cli.opening import DEFAULT, Database, ThreadPrefix, existing, find_thread
 from eventstore.cli.output import errors, one_line, print_json, screen, when
 from eventstore.cli.replaying import step_lines, steps_as_json
@@ -47,21 +47,31 @@ def show(
     branch: Annotated[
         str | None, typer.Option(help="Another path: a message's id, or a label.")
     ] = None,
-    last: Annotated[int | None, typer.Option(min=1, max=10_000, help="Only the end.")] = None,
+    last: Annotated[
+        int | None, typer.Option(min=1, max=10_000, help="Only the end of the path.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show the messages of the active path, or of another."""
+    """Show the messages of the active path, or of another.
+
+    After the active path come those that wait until a run ends.
+    """
     with existing(database) as store:
         thread_id = find_thread(store, thread)
+        # Asked first: what joins the path meanwhile is in both then, and not in neither.
+        queued = [] if branch is not None else store.messages.queued(thread_id)
         page = store.messages.list(thread_id, branch=branch, limit=last, order="desc")
         messages = list(reversed(page.data))
+        known = {message.id for message in messages}
+        waiting = [message for message in queued if message.id not in known]
         if as_json:
-            print_json(message.model_dump_json() for message in messages)
+            print_json(message.model_dump_json() for message in (*messages, *waiting))
             return
         console = screen()
         _print_title(store, thread_id)
         for message in messages:
             print_message(console, message)
+        print_waiting(console, waiting)
 
 
 @app.command(epilog=examples("tree 019ab3", "tree 019ab3 --ids"))
@@ -209,8 +219,9 @@ def _replay_moment(
     said = f"{thread_id} · as of version {state.version} · {when(state.thread.updated_at)}\n"
     console.print(Text(said, style="dim"))
     labels = {message_id: label for label, message_id in state.labels.items()}
-    for message in (*state.messages, *state.queued):
+    for message in state.messages:
         print_message(console, message, labels.get(message.id))
+    print_waiting(console, state.queued)
     for run in state.runs:
         console.print(Text(f"{run.id} is {run.status}", style="yellow"))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeAlias, assert_never
 
 from rich.console import Console
@@ -29,6 +29,7 @@ __all__ = [
     "message_line",
     "notes",
     "print_message",
+    "print_waiting",
     "role_style",
     "short_id",
     "summary",
@@ -117,6 +118,16 @@ def print_message(console: Console, message: Message, label: str | None = None) 
     text = "\n".join(_part_text(part) for part in message.content) or "(erased)"
     print_indented(console, Text(safe(text)), 2)
     console.print()
+
+
+def print_waiting(console: Console, messages: Sequence[Message]) -> None:
+    """Print the messages that wait until a run ends, set apart from the path before them."""
+    if not messages:
+        return
+    console.print(Text("waiting until the run ends", style="yellow"))
+    console.print()
+    for message in messages:
+        print_message(console, message)
 
 
 def notes(message: Message, label: str | None = None) -> list[str]:

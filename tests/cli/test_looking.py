@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from eventstore import ConversationStore
+from eventstore.store import Messages
 
 READING = [
     ["threads"],
@@ -184,6 +185,62 @@ def test_show_prints_the_active_path_or_another_whole(run, talk):
     assert "Why" not in other
     found = objects(run("show", talk.thread, "--branch", "wrong", "--json", "--db", talk.url))
     assert [message["id"] for message in found] == [talk.question, talk.sea]
+
+
+WAITING = "waiting until the run ends"
+
+
+@pytest.fixture
+def busy(talk):
+    """The talk with a run that has begun, and a question that waits for its end."""
+    with ConversationStore.open(talk.url) as store:
+        run = store.runs.create(talk.thread).id
+        store.runs.start(talk.thread, run)
+        store.messages.create(talk.thread, role="user", content="And at night?", name="Ann")
+    return run
+
+
+@pytest.mark.usefixtures("busy")
+@pytest.mark.parametrize("command", ["show", "replay"])
+def test_what_waits_for_a_run_is_shown_apart_after_the_path(run, talk, command):
+    before, after = run(command, talk.thread, "--db", talk.url).stdout.split(f"\n\n{WAITING}\n\n")
+    assert before.endswith("  It is the sea.")
+    head, said, *_ = after.splitlines()
+    assert head.startswith("user Ann")
+    assert head.endswith("queued")
+    assert said == "  And at night?"
+
+
+@pytest.mark.usefixtures("busy")
+def test_what_waits_is_in_the_end_of_a_path_and_in_json(run, talk):
+    end = run("show", talk.thread, "--last", "1", "--db", talk.url).stdout
+    assert "Why is the sky blue?" not in end
+    assert "And at night?" in end
+    found = objects(run("show", talk.thread, "--json", "--db", talk.url))
+    assert [one["status"] for one in found] == ["completed", "completed", "queued"]
+
+
+@pytest.mark.usefixtures("busy")
+def test_what_waits_is_on_no_branch(run, talk):
+    for end in ([], ["--json"]):
+        other = run("show", talk.thread, "--branch", talk.air, "--db", talk.url, *end).stdout
+        assert "Air scatters blue." in other
+        assert "And at night?" not in other
+
+
+def test_what_joins_the_path_meanwhile_is_shown_once(run, talk, busy, monkeypatch):
+    ask = Messages.queued
+
+    def queued(messages, thread_id):
+        found = ask(messages, thread_id)
+        with ConversationStore.open(talk.url) as store:
+            store.runs.complete(thread_id, busy)
+        return found
+
+    monkeypatch.setattr(Messages, "queued", queued)
+    shown = run("show", talk.thread, "--db", talk.url).stdout
+    assert shown.count("And at night?") == 1
+    assert WAITING not in shown
 
 
 def test_text_cannot_steer_the_terminal_or_be_taken_for_markup(run, talk):
