@@ -2,10 +2,10 @@
 
 A caller who swaps two arguments hands the text of a message where an id or a keyword belongs, and
 errors end up in logs. One word can be all that somebody said, and a password is one. So of a text
-only this is shown: a whole id, since nobody says 32 hex digits behind a prefix; otherwise how long
-it is, and whether it begins as the ids of this library do, which is enough to see a digit too few
-or capitals. What the log keeps as a name already, such as the id of an open tool call, is shown by
-:func:`named`.
+only this is shown: a whole id, since nobody says 32 hex digits behind a prefix, or what begins as
+models begin the ids of their tool calls; otherwise how long it is, and whether it begins as the ids
+of this library do, which is enough to see a digit too few or capitals. What the log keeps as a name
+already, such as the id of an open tool call, is shown by :func:`named`.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ __all__ = ["named", "quoted"]
 
 _ID: Final = re.compile(r"[a-z][a-z0-9]{0,31}_[0-9a-f]{32}\Z")
 _BEGINNING: Final = re.compile(r"(thread|asst|msg|run|step|call|evt|store)_")
+_CALL: Final = re.compile(r"(call|toolu|tooluse|fc|chatcmpl-tool)[_-][A-Za-z0-9-]{1,80}\Z")
+"""As Anthropic, OpenAI, Bedrock and vLLM make them."""
 _NAME: Final = re.compile(r"[A-Za-z0-9_.:+-]{1,80}\Z")
 _SHORT: Final = 10**18
 
@@ -24,7 +26,7 @@ _SHORT: Final = 10**18
 def quoted(value: object) -> str:
     """Return what a caller gave as it may stand in an error."""
     if isinstance(value, str):
-        return repr(str(value)) if _ID.match(value) else _described(value)
+        return repr(str(value)) if _ID.match(value) or _CALL.match(value) else _described(value)
     if value is None or isinstance(value, bool):
         return repr(value)
     if type(value) is int:

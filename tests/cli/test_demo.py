@@ -36,7 +36,7 @@ def test_it_plays_on_the_database_it_is_given(run, database):
         assert store.projections.compare().findings == ()
     for said in (
         "0 differences",
-        "Refused: call_id (a text of 6 characters",
+        "Refused: call_id ('call_9')",
         "is 'queued'",
         "at version 2; ",
     ):

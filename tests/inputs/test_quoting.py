@@ -14,6 +14,9 @@ HEX = "0123456789abcdef" * 2
     [
         (f"msg_{HEX}", f"'msg_{HEX}'"),
         (f"invoice_{HEX}", f"'invoice_{HEX}'"),
+        ("call_9", "'call_9'"),
+        ("toolu_01A09q90qw90lq917835lq9", "'toolu_01A09q90qw90lq917835lq9'"),
+        ("call_me maybe", "a text of 13 characters that begins with 'call_'"),
         (f"msg_{HEX[1:]}", "a text of 35 characters that begins with 'msg_'"),
         (f"msg_{HEX.upper()}", "a text of 36 characters that begins with 'msg_'"),
         (f"msg_{HEX}\n", "a text of 37 characters that begins with 'msg_'"),
