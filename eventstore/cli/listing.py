@@ -70,4 +70,4 @@ def _style(event_type: str) -> str:
     for beginning, style in (("Message", "cyan"), ("Branch", "magenta"), ("Run", "yellow")):
         if event_type.startswith(beginning):
             return style
-    return "yellow" if event_type.startswith("Tool") else "blue"
+    return "yellow" if event_type.startswith("Tool") else "bright_blue"

@@ -18,9 +18,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from pygments.token import (  # type: ignore[import-untyped]
+    Comment,
+    Keyword,
+    Number,
+    Operator,
+    String,
+)
 from rich.console import Console
 from rich.rule import Rule
-from rich.syntax import Syntax
+from rich.style import Style
+from rich.syntax import ANSISyntaxTheme, Syntax
 from rich.text import Text
 
 from eventstore import BranchTree, ConversationStoreError
@@ -34,6 +42,16 @@ from eventstore.cli.replaying import step_lines
 __all__ = ["scripts", "show_demo"]
 
 _INDENT: Final = 3
+_COLOURS: Final = ANSISyntaxTheme(
+    {
+        Comment: Style(dim=True),
+        Keyword: Style(color="bright_blue"),
+        Operator.Word: Style(color="bright_blue"),
+        Number: Style(color="bright_blue"),
+        String: Style(color="magenta"),
+    }
+)
+"""They can be read on a dark and on a light background; each of the usual themes is for one."""
 
 
 def show_demo(console: Console, database: str | None) -> None:
@@ -68,7 +86,7 @@ def _show(console: Console, number: int, script: str, scene: Scene) -> None:
     _print_title(console, f"{number:<2} {scene.title}")
     print_indented(console, Text(scene.says), _INDENT)
     console.print()
-    code = Syntax("", "python", theme="ansi_dark", background_color="default").highlight(script)
+    code = Syntax("", "python", theme=_COLOURS, background_color="default").highlight(script)
     code.rstrip()
     print_indented(console, code, _INDENT)
     if scene.picture is not None:
