@@ -229,8 +229,9 @@ def _ask(question: str) -> None:
     """
     errors().print(Text(f"{question} [y/N] "), end="")  # a prompt of readline's goes to stdout
     answer = sys.stdin.readline()
+    if not answer or not sys.stdin.isatty():  # nobody typed the end of the question's line
+        errors().print()
     if not answer:
-        errors().print()  # what follows is not on the line of the question
         raise typer.BadParameter(
             "nobody is there to be asked: give --yes to do it", param_hint="--yes"
         )

@@ -15,7 +15,7 @@ from eventstore.cli.framework import AsJson, app, examples
 from eventstore.cli.listing import print_events, print_threads
 from eventstore.cli.messages import print_message, print_waiting
 from eventstore.cli.opening import DEFAULT, Database, ThreadPrefix, existing, find_thread
-from eventstore.cli.output import errors, one_line, print_json, screen, when
+from eventstore.cli.output import errors, one_line, print_facts, print_json, screen, when
 from eventstore.cli.replaying import step_lines, steps_as_json
 
 __all__ = ["check", "log", "replay", "show", "threads", "tree"]
@@ -101,10 +101,10 @@ def _print_title(store: ConversationStore, thread_id: str) -> None:
     console = screen()
     if thread.title:
         console.print(Text(one_line(thread.title), style="bold"))
-    said = f"{thread_id} · version {thread.version} · {when(thread.updated_at)}"
+    print_facts(console, thread_id, f"version {thread.version}", when(thread.updated_at))
     if thread.forked_from is not None:
-        said += f"\nfork of {thread.forked_from.thread_id}"
-    console.print(Text(f"{said}\n", style="dim"))
+        print_facts(console, f"fork of {thread.forked_from.thread_id}")
+    console.print()
 
 
 @app.command(epilog=examples("log", "log 019ab3", "log 019ab3 --after 12 --json"))
@@ -216,8 +216,9 @@ def _replay_moment(
     console = screen()
     if state.thread.title:
         console.print(Text(one_line(state.thread.title), style="bold"))
-    said = f"{thread_id} · as of version {state.version} · {when(state.thread.updated_at)}\n"
-    console.print(Text(said, style="dim"))
+    moment = when(state.thread.updated_at)
+    print_facts(console, thread_id, f"as of version {state.version}", moment)
+    console.print()
     labels = {message_id: label for label, message_id in state.labels.items()}
     for message in state.messages:
         print_message(console, message, labels.get(message.id))

@@ -24,6 +24,7 @@ __all__ = [
     "error_text",
     "errors",
     "one_line",
+    "print_facts",
     "print_indented",
     "print_json",
     "progress",
@@ -90,6 +91,18 @@ def print_indented(console: Console, text: Text, columns: int) -> None:
     for line in text.wrap(console, max(console.width - columns, 1)):
         line.rstrip()
         console.print(Text(" " * columns if line else "").append_text(line))
+
+
+def print_facts(console: Console, *facts: str) -> None:
+    """Print short facts beside one another, none of them broken where they take several lines."""
+    lines = [facts[0]]
+    for fact in facts[1:]:
+        longer = f"{lines[-1]} · {fact}"
+        if len(longer) <= console.width:
+            lines[-1] = longer
+        else:
+            lines.append(fact)
+    console.print(Text("\n".join(lines), style="dim"), soft_wrap=True)
 
 
 def print_json(lines: Iterable[str]) -> None:

@@ -1,6 +1,7 @@
 """Commands that look: threads, show, tree, log, replay."""
 
 import json
+import re
 import sqlite3
 import sys
 
@@ -185,6 +186,18 @@ def test_show_prints_the_active_path_or_another_whole(run, talk):
     assert "Why" not in other
     found = objects(run("show", talk.thread, "--branch", "wrong", "--json", "--db", talk.url))
     assert [message["id"] for message in found] == [talk.question, talk.sea]
+
+
+@pytest.mark.parametrize("columns", [80, 60, 40])
+def test_a_moment_is_not_broken_where_a_line_ends(run, talk, columns):
+    with ConversationStore.open(talk.url) as store:
+        store.messages.create_many(talk.thread, [{"role": "user", "content": "x"}] * 100)
+    for command in ("show", "tree", "replay"):
+        shown = lines(run(command, talk.thread, "--db", talk.url, columns=columns))
+        until_empty = shown[1 : shown.index("")]
+        assert " · ".join(until_empty).startswith(f"{talk.thread} · ")
+        assert re.fullmatch(r"(.* · )?\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ", until_empty[-1])
+        assert max(map(len, until_empty)) <= columns
 
 
 WAITING = "waiting until the run ends"
