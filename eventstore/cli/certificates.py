@@ -119,10 +119,7 @@ def print_purge_ahead(
         console.print(clipped(Text(f"  {one_line(thread.title)}"), console.width))
     counted = f"{events} event{'' if events == 1 else 's'}"
     console.print(Text(f"All of it goes for good: {counted}, messages, runs, metadata, keys."))
-    if forks:
-        console.print(Text("What these forks inherit is copied into them first:"))
-    for fork in forks:
-        console.print(Text(f"  {fork}", style="bold"))
+    _print_forks(console, "What these forks inherit is copied into them first:", forks)
     console.print()
 
 
@@ -133,7 +130,11 @@ def print_tombstone(console: Console, made: Tombstone) -> None:
         print_indented(console, Text(safe(made.reason)), 2)
     console.print(Text(f"\nIts last event had version {made.version} and the hash"))
     console.print(Text(f"  {made.hash}"), soft_wrap=True)  # in one piece, to be copied
-    if made.copied_into:
-        console.print(Text("What they inherited was copied into"))
-    for fork in made.copied_into:
-        console.print(Text(f"  {fork}"))
+    _print_forks(console, "What they inherited was copied into", made.copied_into)
+
+
+def _print_forks(console: Console, heading: str, forks: Sequence[str]) -> None:
+    if forks:
+        console.print(Text(heading))
+    for fork in forks:
+        console.print(Text(f"  {fork}", style="bold"))

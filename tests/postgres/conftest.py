@@ -14,6 +14,7 @@ import psycopg
 import pytest
 from sqlalchemy import create_engine
 
+from eventstore import ConversationStore
 from eventstore.testing.postgres_server import (
     GIVEN_URL,
     NoPostgres,
@@ -131,6 +132,13 @@ def migrated(server, databases):
 def url(server, migrated):
     """Of that database, with psycopg."""
     return server.url(database=migrated)
+
+
+@pytest.fixture
+def store(url):
+    """A store there."""
+    with ConversationStore.open(url, durability="as_is") as opened:
+        yield opened
 
 
 @pytest.fixture

@@ -24,12 +24,6 @@ SECONDS = 30
 
 
 @pytest.fixture
-def store(url):
-    with ConversationStore.open(url, durability="as_is") as opened:
-        yield opened
-
-
-@pytest.fixture
 def engine(url):
     made = create_engine(url, connect_args={"application_name": "an application"})
     yield made

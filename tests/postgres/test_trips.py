@@ -44,17 +44,6 @@ def said(monkeypatch):
 
 
 @pytest.fixture
-def url(server, migrated):
-    return server.url(database=migrated)
-
-
-@pytest.fixture
-def store(url):
-    with ConversationStore.open(url, durability="as_is") as opened:
-        yield opened
-
-
-@pytest.fixture
 def trips(said):
     """Counts the statements of an act."""
 
