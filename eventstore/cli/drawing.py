@@ -82,7 +82,7 @@ def _line(node: TreeNode, lead: str, strokes: _Strokes, width: int, *, with_ids:
     weight = "" if node.active else "dim "
     line = Text().append(lead, style="dim")
     line.append(f"{mark} ", style=f"{weight}{'bold' if node.head else 'default'}".strip())
-    line.append(message.role, style=f"{weight}{role_style(message.role)}")
+    line.append(message.role, style=role_style(message.role) if node.active else "dim default")
     line.append(f"  {summary(message)}", style=f"{weight}default")
     said = notes(message, node.label) + (["head"] if node.head else [])
     said += [message.id] if with_ids else []

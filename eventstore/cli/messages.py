@@ -101,7 +101,7 @@ def message_line(message: Message) -> Text:
     line = Text(f"{message.role:<11}", style=role_style(message.role))
     line.append(summary(message), style="default")
     for note in notes(message):
-        line.append(f"  {note}", style="dim")
+        line.append(f"  {note}", style="dim default")  # a dim colour is faint on white
     return line
 
 

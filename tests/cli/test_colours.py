@@ -26,15 +26,21 @@ def console():
     )
 
 
-def colours(console):
-    shown = console.file.getvalue()
-    return {code for found in re.findall(r"\x1b\[([\d;]*)m", shown) for code in found.split(";")}
+DIM = "2"
+COLOURS = {str(code) for bright in (30, 90) for code in range(bright, bright + 8)}
+
+
+def looks(console):
+    """What is set together, each time that something is."""
+    shown = re.findall(r"\x1b\[([\d;]*)m", console.file.getvalue())
+    return {frozenset(codes.split(";")) for codes in shown}
 
 
 def test_what_the_demo_and_its_log_show(console, database):
     show_demo(console, database)
     with ConversationStore.open(database) as store:
         print_events(console, store.events.read_all(), of_all=True)
-    used = colours(console)
+    used = frozenset().union(*looks(console))
     assert {"35", "94"} <= used, "strings and keywords are not set apart"
     assert not used & UNREADABLE
+    assert [look for look in looks(console) if DIM in look and look & COLOURS] == []
