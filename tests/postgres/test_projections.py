@@ -28,6 +28,7 @@ class OnPostgres:
     driver = "psycopg"
     durability = "as_is"
     grace = True
+    ends_with_an_error = True
 
     @pytest.fixture(autouse=True)
     def _place(self, newest, migrated_on_newest):

@@ -2,7 +2,7 @@
 
 import signal
 import threading
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from typing import ClassVar
 
@@ -474,6 +474,50 @@ class Following(Basics):
         assert store.projections.catch_up()[0].state == "idle"
         assert times(store) == once_each(store)
         assert store.projections.retry("counting") == 0
+
+    ends_with_an_error = False
+    """What the database does with a transaction in which a statement failed."""
+
+    @pytest.mark.parametrize("asks", [True, False], ids=["asks more", "asks nothing more"])
+    def test_an_error_that_a_rule_catches_stops_it_if_the_transaction_is_over(self, asks):
+        """And is not taken for a server that will do again: nobody would ever hear of it."""
+
+        def catch(tables):
+            try:
+                tables.run("INSERT INTO {total} VALUES (NULL)")
+            except Exception:  # noqa: BLE001 (of any driver)
+                if asks:
+                    tables.all("SELECT events FROM {total}")
+
+        class Catching(Counting):
+            def apply(self, tables, event):
+                super().apply(tables, event)
+                if event.version == 3:
+                    catch(tables)
+
+        store = self.opened(Catching())
+        thread_id = write(store, 5)
+        [status] = store.projections.catch_up()
+        if self.ends_with_an_error:
+            assert status.state == "failed"
+            assert (status.failed.stream_id, status.failed.version) == (thread_id, 3)
+            assert ") in catch, line " in status.error
+            assert sorted(times(store)) == [(thread_id, 1), (thread_id, 2)]
+        else:
+            assert status.state == "idle"
+            assert times(store) == once_each(store)
+
+    def test_an_error_that_is_caught_while_tables_are_made_is_heard_of(self):
+        class Catching(Counting):
+            def create(self, tables):
+                super().create(tables)
+                with suppress(Exception):
+                    tables.run("INSERT INTO {total} VALUES (NULL)")
+
+        store = self.opened(Catching())
+        write(store, 1)
+        [status] = store.projections.catch_up()
+        assert status.state == ("failed" if self.ends_with_an_error else "idle")
 
     @pytest.mark.parametrize(
         "sql",

@@ -13,7 +13,7 @@ from eventstore.core.events import Position, RecordedEvent
 from eventstore.projections.catch_up.definition import Definition
 from eventstore.projections.catch_up.failing import Failure, failure_at, passes
 from eventstore.projections.catch_up.generations import Generation, advance
-from eventstore.projections.catch_up.tables import WritableTables
+from eventstore.projections.catch_up.tables import WritableTables, follow
 from eventstore.storage.transaction import Transaction
 
 __all__ = ["Batch", "Poisoned", "TenantEvent"]
@@ -61,7 +61,7 @@ class Batch:
         for index, (tenant, event) in enumerate(self._events):
             tables.tenant = tenant
             try:
-                self._definition.apply(tables, event)
+                follow(self._definition.apply, tables, event)
             except Exception as error:
                 if passes(error):
                     raise

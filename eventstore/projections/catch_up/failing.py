@@ -50,6 +50,10 @@ _KINDS_OF_THE_STATEMENT: Final = {
 """The same, raised by a driver before the database was asked; the names are those of PEP 249."""
 
 
+_OURS: Final = 2
+"""Frames of an error's traceback from where it is heard to the call of the rule, by ``follow``."""
+
+
 def failure_at(stream_id: str, version: int, event_type: str, error: Exception) -> Failure:
     """Return what is kept of an error that one event's rule raised."""
     return Failure(stream_id, version, event_type, said(error))
@@ -62,8 +66,8 @@ def said(error: Exception) -> str:
     code = _code(error)
     kind = f"{type(error).__name__} ({code})" if code else type(error).__name__
     frames = traceback.extract_tb(error.__traceback__)
-    if len(frames) > 1:  # the first is ours, the next is the rule that was called
-        place = frames[1]
+    if len(frames) > _OURS:  # the next is the rule that was called
+        place = frames[_OURS]
         kind += f" in {place.name}, line {place.lineno} of {Path(place.filename).name}"
     return kind
 

@@ -37,7 +37,7 @@ from eventstore.errors import InvalidInput, LeaseLost, Refused
 from eventstore.projections.catch_up.definition import Definition
 from eventstore.projections.catch_up.failing import Failure, passes, said
 from eventstore.projections.catch_up.held import Lease
-from eventstore.projections.catch_up.tables import Tables, WritableTables
+from eventstore.projections.catch_up.tables import Tables, WritableTables, follow
 from eventstore.storage.transaction import Transaction
 from eventstore.storage.whole_store import START
 
@@ -237,7 +237,7 @@ def begin(tx: Transaction, definition: Definition, *, anew: bool) -> bool:
             _drop(tx, one)
     tables = WritableTables(tx, definition.name, number, definition.tables, "")
     try:
-        definition.create(tables)
+        follow(definition.create, tables)
     except Exception as error:
         if passes(error):
             raise

@@ -8,16 +8,17 @@ give it as a parameter.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, Final
 
 from eventstore.errors import InvalidInput
+from eventstore.projections.catch_up.failing import passes
 from eventstore.storage.sqlite_ordering import SqliteOrdering
 from eventstore.storage.tables import Dialect
 from eventstore.storage.transaction import Naming, Transaction
 
-__all__ = ["Tables", "WritableTables", "physical_name"]
+__all__ = ["Tables", "WritableTables", "follow", "physical_name"]
 
 _THERE: Final[Mapping[Dialect, str]] = {
     "sqlite": "SELECT 1 FROM sqlite_master WHERE name = ? COLLATE NOCASE AND ? IS NULL",
@@ -84,15 +85,50 @@ class Tables:
 class WritableTables(Tables):
     """The tables of one generation, inside the transaction that moves its checkpoint."""
 
+    _failed: Exception | None = None
+    """The first error of the database's that a rule was given, and may have caught."""
+
+    def one(self, sql: str, parameters: Sequence[Any] = ()) -> tuple[Any, ...] | None:
+        """Return the first row, or None."""
+        row = self._heard(self._tx.one, self._text(sql), parameters)
+        return None if row is None else tuple(row)
+
+    def all(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Return every row."""
+        return [tuple(row) for row in self._heard(self._tx.all, self._text(sql), parameters)]
+
     def run(self, sql: str, parameters: Sequence[Any] = ()) -> int:
         """Execute one statement; return how many rows it changed."""
-        return self._tx.run(self._text(sql), parameters)
+        return int(self._heard(self._tx.run, self._text(sql), parameters))
 
     def run_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
         """Execute one statement for each row of parameters."""
         text = self._text(sql)
         for row in rows:
-            self._tx.run(text, row)
+            self._heard(self._tx.run, text, row)
+
+    def _heard(self, execute: Callable[[str, Sequence[Any]], Any], *said: Any) -> Any:  # noqa: ANN401
+        try:
+            return execute(*said)
+        except Exception as error:
+            self._failed = self._failed or error
+            raise
+
+    def ruined_by(self) -> Exception | None:
+        """Return the error that a rule caught, if the transaction takes nothing any more since.
+
+        So it is on PostgreSQL, which otherwise says so to whoever comes next, or commits nothing.
+        After what passes (a full disk) SQLite may have ended it, and would keep what follows.
+        """
+        failed, self._failed = self._failed, None
+        if failed is not None and passes(failed):
+            return failed
+        if failed is not None:
+            try:
+                self._tx.one("SELECT 1")
+            except Exception:  # noqa: BLE001 (that it fails is the answer)
+                return failed
+        return None
 
     def index(self, table: str, *columns: str, unique: bool = False) -> None:
         """Make an index; its name is made up, so that each generation has one of its own."""
@@ -117,6 +153,19 @@ class WritableTables(Tables):
         """Drop every table, and with it its indexes."""
         for name in self._names.values():
             self._tx.run(f"DROP TABLE IF EXISTS {name}")
+
+
+def follow(rule: Callable[..., object], tables: WritableTables, *given: object) -> None:
+    """Follow a rule, and raise what it caught if that was the end of the transaction."""
+    try:
+        rule(tables, *given)
+    except Exception as error:
+        caught = tables.ruined_by()
+        if caught is None or caught is error:
+            raise
+        raise caught from error
+    if (caught := tables.ruined_by()) is not None:
+        raise caught
 
 
 def physical_name(naming: Naming, projection: str, generation: int, table: str) -> str:
