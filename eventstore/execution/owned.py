@@ -184,6 +184,7 @@ class OwnedEngine(_Owned):
         super().__init__(database, settings, perform)
         self._engine = engine
         self._passage = forks.Passage()
+        self._mine = threading.local()
         self._single = threading.RLock() if isinstance(engine.pool, StaticPool) else nullcontext()
         with self._connected() as connection:
             self._migrate_on(connection)
@@ -229,7 +230,9 @@ class OwnedEngine(_Owned):
 
     @contextmanager
     def _connected(self) -> Iterator[Connection]:
-        self._check_free(_only_one_of(self._engine.pool))  # now: to give it back would roll back
+        within = getattr(self._mine, "within", False)  # a call from a function that reads: ours
+        if not within:
+            self._check_free(_only_one_of(self._engine.pool))  # to give it back would roll back
         try:
             connection = self._engine.connect()
         except self._database.driver_errors as error:
@@ -237,9 +240,13 @@ class OwnedEngine(_Owned):
         except PoolTimeout as error:
             raise StoreBusy("every connection of the engine's pool is in use") from error
         with connection:
-            if isinstance(self._engine.pool, SingletonThreadPool):
+            if not within and isinstance(self._engine.pool, SingletonThreadPool):
                 self._check_free(connection.connection.driver_connection)
-            yield connection
+            self._mine.within = True
+            try:
+                yield connection
+            finally:
+                self._mine.within = within
 
     def within(self, connection: Connection, act: Callable[[Any], T]) -> T:
         """Run a function inside a transaction that the application has open."""

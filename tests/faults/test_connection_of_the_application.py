@@ -19,6 +19,7 @@ from eventstore import (
     StoreBusy,
     StoreUnavailable,
 )
+from eventstore.projections.usage import Usage
 from eventstore.testing.faults import Faults, failing
 from tests.concurrency.schedules import outcome
 
@@ -298,6 +299,20 @@ def test_a_transaction_on_the_only_connection_of_a_pool_is_not_ended(url, pool):
             say(store, thread_id, "two", connection=connection)
         say(store, thread_id, "three")
         assert texts(store, thread_id) == ["one", "two", "three"]
+    engine.dispose()
+
+
+@pytest.mark.parametrize("pool", [StaticPool, SingletonThreadPool])
+def test_what_the_store_itself_has_open_on_the_only_connection_is_not_taken_for_another(url, pool):
+    """As a function that is called with a projection's tables may ask the store for more."""
+    engine = create_engine(url, poolclass=pool)
+    with ConversationStore.open(engine, durability="as_is") as store:
+        store.projections.register(Usage())
+        thread_id = store.threads.create().id
+        say(store, thread_id, "hello")
+        store.projections.catch_up()
+        found: Any = store.projections.read("usage", lambda _: texts(store, thread_id))
+        assert found == ["hello"]
     engine.dispose()
 
 
