@@ -21,7 +21,7 @@ from eventstore import (
     StoreBusy,
     StoreUnavailable,
 )
-from eventstore.projections.catch_up import projection
+from eventstore.operations.operation import Maintenance, Write
 from eventstore.testing.postgres_server import PostgresServer
 from tests.postgres.bad_days import open_at, say, texts, unavailable
 from tests.postgres.proxy import Proxy
@@ -181,18 +181,13 @@ def test_an_error_that_is_passed_over_inside_a_transaction_is_told_of(url, way):
     """The server answers COMMIT with ROLLBACK then, and that is no error to a driver."""
     with open_at(url, way) as store:
 
-        def passing_over(tables, _):
+        def passing_over(tx):
             with suppress(Exception):
-                tables.run("INSERT INTO {seen} (n) VALUES (?)", [1])
+                tx.run("SELECT 1 / 0")
 
-        made = "CREATE TABLE {seen} (n INTEGER PRIMARY KEY)"
-        store.threads.create()
-        store.threads.create()
-        store.projections.register(
-            projection("careless", tables=("seen",), create=made)(passing_over)
-        )
         with pytest.raises(StoreUnavailable, match="passed over"):
-            store.projections.catch_up()
+            store.perform(Write(Maintenance(passing_over)))
+        store.threads.create()
 
 
 def test_two_transactions_that_wait_for_each_other_are_told(url):
