@@ -19,7 +19,8 @@ def counted(store: ConversationStore) -> dict[str, int]:
 
 
 def _counted(tx) -> dict[str, int]:
-    return {name: tx.one(f"SELECT count(*) FROM {{{name}}}")[0] for name in TABLES}
+    counts = ", ".join(f"(SELECT count(*) FROM {{{name}}})" for name in TABLES)
+    return dict(zip(TABLES, tx.one(f"SELECT {counts}"), strict=True))
 
 
 @contextmanager
