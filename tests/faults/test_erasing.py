@@ -1,4 +1,4 @@
-"""The database fails, or the process dies, at every call of an erasure: half of it is never there.
+"""The database fails, or the process dies, at each kind of call of an erasure: never half of it.
 
 Half would be an event that says content is gone while it is there, content that is gone while no
 event says so, or a fork that still says what its source has forgotten.
