@@ -31,7 +31,7 @@ def blocks_to_run(page: Path, language: str) -> list[Block]:
 
 def run_command(command: str, folder: Path) -> None:
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    environment = os.environ | {"PATH": path}
+    environment = os.environ | {"PATH": path, "TMPDIR": str(folder)}  # the demo leaves its file
     done = subprocess.run(
         ["sh", "-c", command],
         cwd=folder,
