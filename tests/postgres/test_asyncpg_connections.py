@@ -106,7 +106,7 @@ async def test_closing_while_another_loop_connects_leaves_nothing_of_it(
         another_loop() as loop,
         psycopg.connect(server.dsn(database=database), autocommit=True) as holder,
     ):
-        holder.execute("SELECT pg_advisory_lock(0x6576656E7473)")  # who connects, migrates
+        holder.execute("SELECT pg_advisory_lock(111559182283891)")  # who connects, migrates
         creating = asyncio.ensure_future(in_loop(loop, store.threads.create()))
         waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
         await asyncio.to_thread(until, lambda: holder.execute(waiting).fetchone() != (0,))

@@ -130,7 +130,7 @@ async def test_closing_that_was_cancelled_goes_on_and_can_be_waited_for(there):
 @pytest.mark.parametrize("driver", ["psycopg", "asyncpg"])
 async def test_opening_that_was_cancelled_leaves_no_connection(there, driver):
     """It waits for another process that migrates, and comes to its end in a thread of its own."""
-    with there.held("SELECT pg_advisory_xact_lock(0x6576656E7473)") as somebody_waits:
+    with there.held("SELECT pg_advisory_xact_lock(111559182283891)") as somebody_waits:
         store = AsyncConversationStore.open(there.url_of(driver), durability="as_is")
         opening = asyncio.ensure_future(store.__aenter__())
         await asyncio.to_thread(somebody_waits)
