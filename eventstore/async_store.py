@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, Unpack
 from sqlalchemy import URL
 
 from eventstore.batches import Batch
-from eventstore.connect import OpenOptions, Performer, async_executor
+from eventstore.connect import async_executor
 from eventstore.core.json_values import check_name, check_text
 from eventstore.errors import ConversationStoreError
 from eventstore.execution.async_url import AsyncUrlExecutor
 from eventstore.execution.owned import OwnedAsyncEngine
 from eventstore.execution.url import UrlExecutor
 from eventstore.faces import asynchronous, value_of
+from eventstore.open_options import OpenOptions
 from eventstore.operations import (
     assistants,
     branches,
@@ -53,6 +54,7 @@ from eventstore.operations.operation import (
 )
 from eventstore.operations.routine import PauseAsync, Routine, drive_async
 from eventstore.operations.walking import walk_ahead
+from eventstore.performing import Performer
 from eventstore.projections.catch_up.definition import Projection, Registry
 
 if TYPE_CHECKING:

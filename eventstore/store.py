@@ -15,12 +15,13 @@ from typing import Any, Self, Unpack
 from sqlalchemy import URL, Engine
 
 from eventstore.batches import Batch
-from eventstore.connect import OpenOptions, Performer, sync_executor
+from eventstore.connect import sync_executor
 from eventstore.core.json_values import check_name, check_text
 from eventstore.errors import ConversationStoreError
 from eventstore.execution.owned import OwnedEngine
 from eventstore.execution.url import UrlExecutor
 from eventstore.faces import sync, value_of
+from eventstore.open_options import OpenOptions
 from eventstore.operations import (
     assistants,
     branches,
@@ -50,6 +51,7 @@ from eventstore.operations.operation import (
     WriteOptions,
 )
 from eventstore.operations.routine import Pause, Routine, drive
+from eventstore.performing import Performer
 from eventstore.projections.catch_up.definition import Projection, Registry
 
 __all__ = ["ConversationStore"]

@@ -19,7 +19,8 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"projections"}),
     frozenset({"conversing"}),
     frozenset({"engine", "subscriptions", "replay", "audit", "importers", "exporters"}),
-    frozenset({"store", "async_store", "batches", "connect", "faces", "operations"}),
+    frozenset({"store", "async_store", "batches", "connect", "faces", "open_options"})
+    | {"operations", "performing"},
     frozenset({PACKAGE}),  # the package's own __init__: the public names
     frozenset({"server", "cli"}),
     frozenset({"testing"}),

@@ -82,6 +82,16 @@ async def opened(there, way):
     yield store, close
 
 
+@asynccontextmanager
+async def waiting_write(there, store):
+    """A write that waits for its thread, which somebody holds until the block ends."""
+    made = await store.threads.create()
+    with there.held() as somebody_waits:
+        writing = asyncio.ensure_future(say(store, made.id, "held"))
+        await asyncio.to_thread(somebody_waits)
+        yield writing
+
+
 ALL = ("url asyncpg", "url psycopg", "engine asyncpg", "engine psycopg")
 
 
@@ -100,10 +110,7 @@ async def test_closing_finishes_the_reads_that_wait_for_a_connection(there, way)
 @pytest.mark.parametrize("way", ["url asyncpg", "engine asyncpg", "engine psycopg"])
 async def test_closing_finishes_a_write_that_waits_for_its_thread(there, way):
     async with opened(there, way) as (store, close):
-        made = await store.threads.create()
-        with there.held() as somebody_waits:
-            writing = asyncio.ensure_future(say(store, made.id, "held"))
-            await asyncio.to_thread(somebody_waits)
+        async with waiting_write(there, store) as writing:
             closing = asyncio.ensure_future(close())
             await asyncio.sleep(0)
         await closing
@@ -113,10 +120,7 @@ async def test_closing_finishes_a_write_that_waits_for_its_thread(there, way):
 
 async def test_closing_that_was_cancelled_goes_on_and_can_be_waited_for(there):
     async with opened(there, "url asyncpg") as (store, close):
-        made = await store.threads.create()
-        with there.held() as somebody_waits:
-            writing = asyncio.ensure_future(say(store, made.id, "held"))
-            await asyncio.to_thread(somebody_waits)
+        async with waiting_write(there, store) as writing:
             closing = asyncio.ensure_future(close())
             await asyncio.sleep(0)
             closing.cancel()

@@ -8,7 +8,7 @@ from sqlalchemy import create_engine
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from eventstore import AsyncConversationStore, ConversationStore
-from eventstore.connect import OpenOptions
+from eventstore.open_options import OpenOptions
 from eventstore.testing.conformance import ConformanceSuite, blocking, within
 
 AS_IS: OpenOptions = {"durability": "as_is"}

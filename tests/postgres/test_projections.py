@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import create_engine
 
 from eventstore import AsyncConversationStore, ConversationStore
-from eventstore.connect import OpenOptions
+from eventstore.open_options import OpenOptions
 from eventstore.operations.operation import Maintenance, Write
 from eventstore.projections.catch_up.generations import release, take
 from eventstore.testing.conformance import blocking

@@ -11,23 +11,9 @@ from sqlalchemy import create_engine, inspect, text
 from eventstore import ConversationStore, SchemaTooNew, StoreUnavailable
 from eventstore.storage.tables import TABLES, metadata_for
 from tests.concurrency.schedules import Child, signals
+from tests.storage.tables_of_threads import OF_THREADS
 
 PROCESSES = 10
-OF_THREADS = {
-    "copies",
-    "tombstones",
-    "threads",
-    "messages",
-    "segments",
-    "branch_points",
-    "runs",
-    "steps",
-    "labels",
-    "touches",
-    "thread_metadata",
-    "external_ids",
-}
-"""Tables whose rows belong to a thread."""
 OF_STREAMS = {"events", "blobs", "streams", "idempotency_keys", "purging"}
 
 

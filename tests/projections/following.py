@@ -17,7 +17,7 @@ from eventstore import (
     StoreUnavailable,
     UndecodableEvent,
 )
-from eventstore.connect import OpenOptions
+from eventstore.open_options import OpenOptions
 from eventstore.operations import catch_up
 from eventstore.operations import recorded as recording
 from eventstore.operations.catch_up import changing

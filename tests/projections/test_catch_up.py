@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import create_engine
 
 from eventstore import AsyncConversationStore, ConversationStore, InvalidInput
-from eventstore.connect import system_sources
+from eventstore.open_options import system_sources
 from eventstore.projections.catch_up.definition import Registry
 from eventstore.testing.conformance import blocking
 from tests.concurrency.schedules import SECONDS

@@ -7,20 +7,9 @@ import pytest
 
 from eventstore import ConversationStore
 from tests.storage.lives import full_life
+from tests.storage.tables_of_threads import OF_THREADS
 
-TABLES = (
-    "threads",
-    "messages",
-    "segments",
-    "branch_points",
-    "runs",
-    "steps",
-    "labels",
-    "touches",
-    "copies",
-    "thread_metadata",
-    "external_ids",
-)
+TABLES = sorted(OF_THREADS - {"tombstones"})
 OURS = "tenant = (SELECT id FROM tenants WHERE name = '')"
 """What the store's own rebuild is asked for; another tenant's threads stand in the same tables."""
 

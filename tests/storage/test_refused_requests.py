@@ -4,9 +4,9 @@ import pytest
 
 from eventstore import ConversationStore, InvalidInput, MessageNotFound, NewEvent
 from eventstore.batches import Batch
-from eventstore.connect import Performer
 from eventstore.operations import messages, threads
 from eventstore.operations.operation import Maintenance
+from eventstore.performing import Performer
 from eventstore.storage.requests import Appended, Failed
 
 UNKNOWN = "msg_" + "0" * 32

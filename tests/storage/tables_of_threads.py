@@ -1,0 +1,18 @@
+"""The tables whose rows belong to a thread, said once more than in the schema."""
+
+OF_THREADS = frozenset(
+    {
+        "copies",
+        "tombstones",
+        "threads",
+        "messages",
+        "segments",
+        "branch_points",
+        "runs",
+        "steps",
+        "labels",
+        "touches",
+        "thread_metadata",
+        "external_ids",
+    }
+)
