@@ -24,7 +24,7 @@ COMPILE := pip compile --no-config --system-certs --quiet --universal --python-v
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all lint types pytest torture format bench lock clean
+.PHONY: help setup demo test test-long test-all lint types pytest torture format bench lock clean
 
 help: ## List these commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1|\2/' \
@@ -39,6 +39,9 @@ demo: setup ## Show the store at work
 
 test: setup lint ## Check style and types and run all tests
 	@$(MAKE) --no-print-directory -j2 types pytest # types are checked while tests wait for disks
+
+test-long: setup ## Run the tests with many more examples, and those that take minutes; PYTEST="tests/laws" chooses
+	@LAWS=long $(MAKE) --no-print-directory pytest
 
 test-all: test ## The same, then the tests on every other supported Python that is installed
 	@ran=$$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])'); \

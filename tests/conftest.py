@@ -12,15 +12,18 @@ from pathlib import Path
 
 from hypothesis import settings
 
+LONG = os.environ.get("LAWS") == "long"
+"""``make test-long``: laws get many more examples, and tests marked ``long`` run, too."""
+
 settings.register_profile(
     "tests",
     deadline=None,
-    derandomize=os.environ.get("LAWS") != "long",
+    derandomize=not LONG,
     database=None,
     print_blob=True,
 )
 settings.load_profile("tests")
-if os.environ.get("LAWS") == "long":  # which takes longer than any test has otherwise
+if LONG:  # which takes longer than any test has otherwise
     os.environ.setdefault("PYTEST_TIMEOUT", "0")
 
 MEMORY = Path("/dev/shm")
@@ -45,6 +48,16 @@ def has_room(folder):
         return False
     found = os.statvfs(folder)
     return found.f_bavail * found.f_frsize >= ROOM_BYTES and not found.f_flag & os.ST_NOEXEC
+
+
+def pytest_collection_modifyitems(config, items):
+    """Leave out what is marked ``long``, unless the long run was asked for."""
+    if LONG:
+        return
+    left_out = [item for item in items if item.get_closest_marker("long")]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if not item.get_closest_marker("long")]
 
 
 def pytest_collection_finish():
