@@ -10,7 +10,11 @@ import os
 import tempfile
 from pathlib import Path
 
+import pytest
 from hypothesis import settings
+
+from eventstore.storage.sqlite import SqliteDatabase
+from tests.effort import Watch
 
 LONG = os.environ.get("LAWS") == "long"
 """``make test-long``: laws get many more examples, and tests marked ``long`` run, too."""
@@ -64,3 +68,16 @@ def pytest_collection_finish():
     """Spare the collector what all tests share: it would walk through all of it each time."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture
+def effort(monkeypatch):
+    """Counts what an act asks of SQLite, on stores that are opened from now on."""
+    watch, prepare = Watch(), SqliteDatabase.prepare
+
+    def prepared(database, connection):
+        prepare(database, connection)
+        watch.look_at(connection)
+
+    monkeypatch.setattr(SqliteDatabase, "prepare", prepared)
+    return watch

@@ -137,12 +137,15 @@ class _ThreadDecider:
     def evolve(self, event: Event) -> None:
         view, index = self.view, self._deciding.index
         view.put(event, evolve(view, event))
+        thread = view.thread
+        assert thread is not None  # noqa: S101 (its first event made it)
         if event.content is not None:
-            index.see(self._stream, event)
+            index.see(self._stream, event, thread.created_position)
         if event.type == "ContentErased":
             self._erased += (event.data,)
-        if event.type == "ThreadForked" and view.thread is not None:
-            index.inherit(self._stream, thread_details(view, view.thread)[1])
+        if event.type == "ThreadForked":
+            inherited = thread_details(view, thread)[1]
+            index.inherit(self._stream, inherited, thread.created_position)
 
     def result(self, command: c.Command, events: Sequence[Event]) -> Any:  # noqa: ANN401
         return results.of(self.view, command, events)

@@ -37,6 +37,7 @@ from eventstore.operations.inputs import (
 from eventstore.operations.lookups import live_thread, thread_key, thread_row
 from eventstore.operations.messages import commands_of
 from eventstore.operations.operation import Read, Scope, Write, WriteOptions, to_thread, write
+from eventstore.projections.finding import Filter, Listing, find_threads
 from eventstore.projections.indexes import indexed, metadata_text
 from eventstore.projections.stored_thread import StoredThread
 from eventstore.storage.interning import find_tenant
@@ -212,7 +213,9 @@ def list_(
 ) -> Read[PageOf[Thread]]:
     """Return a page of threads in the order they were created; ``order="desc"``: newest first.
 
-    ``metadata`` selects threads whose top-level values are equal; ``archived`` None is both.
+    ``metadata`` selects threads whose top-level values are equal; ``archived`` None is both. A page
+    costs the same among any number of threads, but for deleted and archived ones that it skips,
+    and, with several values, for threads that have the rarest of them and not the others.
 
     Raises:
         InvalidInput: a malformed argument.
@@ -223,24 +226,24 @@ def list_(
     if archived is not None:
         checked_flag(archived, "archived")
     checked_flag(include_deleted, "include_deleted")
-    sql, parameters = _list_statement(wanted, archived=archived)
+    filters = _filters(wanted)
     listing = listing_key("threads", scope.tenant, newest, wanted, archived, include_deleted)
     start = None if after is None else decode_cursor(listing, after, tuple[Count])[0]
-    if not include_deleted:
-        sql += " AND t.deleted = 0"
-    if start is not None:
-        sql += " AND t.created_position " + ("< ?" if newest else "> ?")
-        parameters.append(start)
-    sql += f" ORDER BY t.created_position {'DESC' if newest else 'ASC'} LIMIT ?"
+    asked = Listing(
+        archived=archived,
+        include_deleted=include_deleted,
+        start=start,
+        newest_first=newest,
+        most=EVERYTHING if size is None else size + 1,
+    )
 
     def look(tx: Transaction) -> PageOf[Thread]:
         tenant = find_tenant(tx, scope.tenant)
-        most = EVERYTHING if size is None else size + 1
-        found = [] if tenant is None else tx.all(sql, (tenant, *parameters, most))
+        found = [] if tenant is None else find_threads(tx, tenant, filters, asked)
         more = size is not None and len(found) > size
         shown = found[:size] if more else found
         threads = []
-        for (thread_id,) in shown:
+        for thread_id in shown:
             view = StoredThread(tx, scope.log, scope.tenant, thread_id)
             threads.append((view, thread_row(view)))
         last = threads[-1][1].created_position if threads else 0
@@ -252,10 +255,10 @@ def list_(
     return Read(look)
 
 
-def _list_statement(wanted: Mapping[str, Any], *, archived: bool | None) -> tuple[str, list[Any]]:
-    sql, parameters = "SELECT t.thread FROM {threads} t WHERE t.tenant = ?", []
+def _filters(wanted: Mapping[str, Any]) -> list[Filter]:
     if len(wanted) > _FILTERS_MAX:
         raise InvalidInput("metadata", f"{len(wanted)} filters", f"Give at most {_FILTERS_MAX}.")
+    filters = []
     for number, (key, value) in enumerate(wanted.items(), 1):
         text = metadata_text(value)
         if text is None:
@@ -264,11 +267,5 @@ def _list_statement(wanted: Mapping[str, Any], *, archived: bool | None) -> tupl
                 f"value {number} is not a text, number, boolean or null",
                 "Filter by scalars.",
             )
-        sql += (
-            " AND EXISTS (SELECT 1 FROM {thread_metadata} m WHERE m.tenant = t.tenant"
-            " AND m.thread = t.thread AND m.key = ? AND m.value = ?)"
-        )
-        parameters += [indexed(key), text]
-    if archived is not None:
-        sql += f" AND t.archived = {int(archived)}"
-    return sql, parameters
+        filters.append((indexed(key), text))
+    return filters

@@ -58,9 +58,9 @@ def _index_differences(
     expected: set[IndexEntry], actual: set[IndexEntry]
 ) -> Iterator[tuple[str, str]]:
     """Compare what threads and messages are found by, without showing it: it may be personal."""
-    for table, _, __ in sorted(expected - actual):
+    for table, *_ in sorted(expected - actual):
         yield "missing_row", f"{table}: a row is missing, or has another value"
-    for table, _, __ in sorted(actual - expected):
+    for table, *_ in sorted(actual - expected):
         yield "extra_row", f"{table}: a row that no event made"
 
 

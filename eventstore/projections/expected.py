@@ -46,10 +46,12 @@ def expected_rows(
         for row in draft.take(event):
             kind = type(row)
             rows[kind, _KEYS[kind](row)] = row
+        thread = draft.thread
+        assert thread is not None  # noqa: S101 (its first event made it)
         if event.content is not None:
-            index.see(stream, event)
-        if event.type == "ThreadForked" and draft.thread is not None:
-            index.inherit(stream, thread_details(draft, draft.thread)[1])
+            index.see(stream, event, thread.created_position)
+        if event.type == "ThreadForked":
+            index.inherit(stream, thread_details(draft, thread)[1], thread.created_position)
     return Expected(rows, None if draft is None else draft.thread)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from eventstore.conversation import events as e
 from eventstore.core.events import Event, StreamKey
@@ -28,10 +28,13 @@ __all__ = [
 ]
 
 _CLEAR: Final = "DELETE FROM {thread_metadata} WHERE tenant = ? AND thread = ?"
-_INSERT: Final = Insert("thread_metadata", ("tenant", "thread", "key", "value"))
-THREAD_METADATA: Final = ThreadTable("thread_metadata", ("key", "value"))
+_VALUES: Final = ("key", "value", "created_position")
+_INSERT: Final = Insert("thread_metadata", ("tenant", "thread", *_VALUES))
+THREAD_METADATA: Final = ThreadTable("thread_metadata", _VALUES)
 EXTERNAL_IDS: Final = ThreadTable("external_ids", ("external_id", "message"))
-_METADATA: Final = "SELECT key, value FROM {thread_metadata} WHERE tenant = ? AND thread = ?"
+_METADATA: Final = (
+    f"SELECT {', '.join(_VALUES)} FROM {{thread_metadata}} WHERE tenant = ? AND thread = ?"
+)
 _NAMES: Final = "SELECT external_id, message FROM {external_ids} WHERE tenant = ? AND thread = ?"
 _NAMED: Final = ("tenant", "thread", "external_id", "message")
 _NAME: Final = Insert("external_ids", _NAMED, conflict=_NAMED)
@@ -75,38 +78,45 @@ def _with_kind(value: object) -> str | None:
 
 _INDEXED_MAX: Final = 300
 
-IndexEntry: TypeAlias = tuple[str, str, str]
+IndexEntry: TypeAlias = tuple[Any, ...]
+
+
+class _Metadata(NamedTuple):
+    """A thread's metadata, with its place among the threads of its tenant."""
+
+    created_position: int
+    values: Mapping[str, Any]
 
 
 class ContentIndex:
     """What one transaction adds to the indexes, and the writing of it."""
 
     def __init__(self) -> None:
-        self._metadata: dict[StreamKey, Mapping[str, Any]] = {}
+        self._metadata: dict[StreamKey, _Metadata] = {}
         self._names: list[tuple[StreamKey, str, bytes]] = []
         self._begun: set[StreamKey] = set()
         """Threads that begin here: nothing of theirs has to be cleared, which would be a trip."""
 
-    def see(self, thread: StreamKey, event: Event) -> None:
-        """Take from an event what is indexed."""
+    def see(self, thread: StreamKey, event: Event, created_position: int) -> None:
+        """Take from an event what is indexed; ``created_position`` is that of the thread."""
         content = event.content
         if isinstance(content, (e.MessageContent, e.CopiedContent)):
             if content.external_id is not None:
                 self._names.append((thread, content.external_id, event.data.message_id))
         elif isinstance(content, e.ThreadDetails) and isinstance(content.metadata, dict):
-            self._metadata[thread] = content.metadata
+            self._metadata[thread] = _Metadata(created_position, content.metadata)
             if event.version == 1:
                 self._begun.add(thread)
 
-    def inherit(self, fork: StreamKey, metadata: Mapping[str, Any]) -> None:
+    def inherit(self, fork: StreamKey, metadata: Mapping[str, Any], created_position: int) -> None:
         """Let a fork, which begins here, be found by its source's metadata until it has its own."""
-        self._metadata.setdefault(fork, metadata)
+        self._metadata.setdefault(fork, _Metadata(created_position, metadata))
         self._begun.add(fork)
 
     def entries(self, thread: StreamKey) -> set[IndexEntry]:
         """Return what is indexed of a thread, as :func:`stored_entries` returns what is stored."""
-        rows = _metadata_rows(0, b"", self._metadata.get(thread, {}))
-        found = {("thread_metadata", key, value) for _, _, key, value in rows}
+        rows = _metadata_rows(0, b"", self._metadata.get(thread, _NO_METADATA))
+        found = {("thread_metadata", *row[2:]) for row in rows}
         return found | {
             ("external_ids", external_id, message.hex())
             for stream, external_id, message in self._names
@@ -153,11 +163,18 @@ class ContentIndex:
         self._begun.clear()
 
 
+_NO_METADATA: Final = _Metadata(0, {})
+
+
 def _metadata_rows(
-    tenant: int, thread: bytes, metadata: Mapping[str, Any]
-) -> list[tuple[int, bytes, str, str]]:
-    texts = [(key, metadata_text(value)) for key, value in metadata.items()]
-    return [(tenant, thread, indexed(key), text) for key, text in texts if text is not None]
+    tenant: int, thread: bytes, metadata: _Metadata
+) -> list[tuple[int, bytes, str, str, int]]:
+    texts = [(key, metadata_text(value)) for key, value in metadata.values.items()]
+    return [
+        (tenant, thread, indexed(key), text, metadata.created_position)
+        for key, text in texts
+        if text is not None
+    ]
 
 
 def stored_entries(tx: Transaction, tenant: int, thread: bytes) -> set[IndexEntry]:

@@ -339,7 +339,9 @@ def _threads(metadata: MetaData, prefix: str) -> None:
         _key("thread", LargeBinary),
         _key("key", Text),
         _given("value", Text),
-        Index(f"{prefix}thread_metadata_by_value", "tenant", "key", "value", "thread"),
+        _given("created_position", BigInteger),
+        # Found in the order in which threads are listed, so that a page of many costs a page.
+        Index(f"{prefix}thread_metadata_by_value", "tenant", "key", "value", "created_position"),
         sqlite_with_rowid=False,
     )
     Table(

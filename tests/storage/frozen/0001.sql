@@ -366,14 +366,15 @@ CREATE TABLE thread_metadata (
 	thread BLOB NOT NULL, 
 	"key" TEXT NOT NULL, 
 	value TEXT NOT NULL, 
+	created_position BIGINT NOT NULL, 
 	PRIMARY KEY (tenant, thread, "key")
 )
  WITHOUT ROWID
 
 ;
-INSERT INTO "thread_metadata" VALUES(1,X'019B76DB5BB070008000000000000181','user','s:u_42');
-INSERT INTO "thread_metadata" VALUES(1,X'019B76DB6B507000800000000000019A','user','s:u_42');
-INSERT INTO "thread_metadata" VALUES(1,X'BEA09A9211718D18A2C058EFB38C5B67','user','s:u_42');
+INSERT INTO "thread_metadata" VALUES(1,X'BEA09A9211718D18A2C058EFB38C5B67','user','s:u_42',3);
+INSERT INTO "thread_metadata" VALUES(1,X'019B76DB5BB070008000000000000181','user','s:u_42',49);
+INSERT INTO "thread_metadata" VALUES(1,X'019B76DB6B507000800000000000019A','user','s:u_42',52);
 CREATE TABLE threads (
 	tenant INTEGER NOT NULL, 
 	thread BLOB NOT NULL, 
@@ -452,7 +453,7 @@ CREATE INDEX threads_by_source ON threads (tenant, fork_thread) WHERE fork_threa
 CREATE UNIQUE INDEX messages_by_id ON messages (message, tenant, thread);
 CREATE INDEX segments_by_parent ON segments (tenant, thread, parent_hop, parent_segment, parent_depth, segment);
 CREATE INDEX labels_by_label ON labels (tenant, thread, label);
-CREATE INDEX thread_metadata_by_value ON thread_metadata (tenant, "key", value, thread);
+CREATE INDEX thread_metadata_by_value ON thread_metadata (tenant, "key", value, created_position);
 CREATE INDEX runs_by_version ON runs (tenant, thread, version);
 CREATE INDEX steps_by_run ON steps (tenant, thread, run, version);
 CREATE INDEX assistants_by_creation ON assistants (tenant, created_position, assistant);

@@ -320,13 +320,14 @@ def upgrade(naming: Naming) -> None:
         _key("thread", LargeBinary),
         _key("key", Text),
         _given("value", Text),
+        _given("created_position", BigInteger),
         schema=naming.schema,
         sqlite_with_rowid=False,
     )
     op.create_index(
         naming.plain("thread_metadata_by_value"),
         naming.plain("thread_metadata"),
-        ["tenant", "key", "value", "thread"],
+        ["tenant", "key", "value", "created_position"],
         unique=False,
         schema=naming.schema,
     )
