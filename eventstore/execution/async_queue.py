@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
 from eventstore.errors import OutcomeUnknown, StoreBusy, StoreClosed
+from eventstore.execution.retrying import halves
 from eventstore.execution.shared_writer import BATCH_MAX, queue_is_full, same_again
 
 __all__ = ["AsyncQueue"]
@@ -118,8 +119,8 @@ class AsyncQueue:
             if len(batch) == 1:
                 batch[0].fail(error)
             else:
-                for entry in batch:
-                    await self._perform_all([entry])
+                for half in halves(batch):
+                    await self._perform_all(half)
         else:
             for entry, outcome in zip(batch, outcomes, strict=True):
                 entry.future.set_result(outcome)

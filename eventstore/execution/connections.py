@@ -94,7 +94,9 @@ class Connections:
 
     def write(self, requests: Sequence[Any]) -> list[Any]:
         """Run one transaction on the connection that writes."""
-        return tried_again(self._database, lambda: self._write_held(requests))
+        return tried_again(
+            self._database, lambda: self._write_held(requests), alone=len(requests) == 1
+        )
 
     def _write_held(self, requests: Sequence[Any]) -> list[Any]:
         tx = None
@@ -114,7 +116,7 @@ class Connections:
 
     def write_alone(self, request: Any) -> Any:  # noqa: ANN401
         """Run one request's transaction on a connection of its own, and wait for what it needs."""
-        [outcome] = tried_again(self._database, lambda: self._write_pooled(request))
+        [outcome] = tried_again(self._database, lambda: self._write_pooled(request), alone=True)
         return outcome
 
     def _write_pooled(self, request: Any) -> list[Any]:  # noqa: ANN401

@@ -42,6 +42,8 @@ class Database(Protocol):
     driver_errors: tuple[type[BaseException], ...]
     retried: tuple[type[BaseException], ...]
     """Translated errors after which the same transaction will succeed, since who won is done."""
+    violated: tuple[type[BaseException], ...]
+    """Translated errors that may be a lost race, or that one request will meet for ever."""
 
     def prepare(self, connection: Any) -> None:  # noqa: ANN401 (a driver's connection)
         """Set up a connection that we made."""

@@ -200,7 +200,7 @@ class OwnedEngine(_Owned):
                 return self._write_on(connection, requests, patient=patient)
 
         with self._passage, self._single:
-            outcomes = tried_again(self._database, attempt)
+            outcomes = tried_again(self._database, attempt, alone=len(requests) == 1)
         if are_news(outcomes):
             self.changed.tell()
         return outcomes
@@ -313,7 +313,7 @@ class OwnedAsyncEngine(_Owned):
                 return await connection.run_sync(write, requests)
 
         async with self._single:
-            outcomes = await tried_again_async(self._database, attempt)
+            outcomes = await tried_again_async(self._database, attempt, alone=len(requests) == 1)
         if are_news(outcomes):
             self.changed.tell()
         return outcomes

@@ -1,9 +1,15 @@
-"""Two small rules of running: when a transaction is tried again, and when a task may leave."""
+"""Two small rules of running: when a transaction is tried again, and when a task may leave.
+
+A transaction that lost a race is tried again as it is. One that a unique key refused may have lost
+a race, too, or hold a request whose rows never fit. Nothing tells whose they are where several
+share it, so then each half is tried by itself (:func:`halves`); a request that is refused again and
+again while it is alone has an error of its own, which nobody else hears of.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, TypeVar
 
 from eventstore.errors import StoreBusy
@@ -12,7 +18,9 @@ from eventstore.execution.database import Database
 __all__ = [
     "ALONE_MAX",
     "RACES_MAX",
+    "VIOLATIONS_MAX",
     "finished",
+    "halves",
     "too_many_wait",
     "tried_again",
     "tried_again_async",
@@ -28,24 +36,63 @@ RACES_MAX: Final = 20
 """Each lost race means that somebody else got ahead, so nobody loses many in a row."""
 
 
-def tried_again(database: Database, attempt: Callable[[], T]) -> T:
-    """Return what a transaction gives, tried again where it lost a race and nothing was written."""
-    for _ in range(RACES_MAX):
+VIOLATIONS_MAX: Final = 2
+"""A request that met a unique key sees what was in its way when it is tried again. Once more, for
+the case that it met another one; whatever refuses it then refuses it for ever."""
+
+
+class _Tries:
+    """Counts what befell one transaction, and tells whether it is tried again."""
+
+    def __init__(self, database: Database, *, alone: bool) -> None:
+        self._left = {database.retried: RACES_MAX, database.violated: VIOLATIONS_MAX * alone}
+
+    def after(self, error: BaseException) -> bool:
+        """Tell whether to go on after an error."""
+        for kinds, left in self._left.items():
+            if isinstance(error, kinds):
+                self._left[kinds] = left - 1
+                return left > 0
+        return False
+
+
+def tried_again(database: Database, attempt: Callable[[], T], *, alone: bool) -> T:
+    """Return what a transaction gives, tried again where it lost a race and nothing was written.
+
+    ``alone``: it performs a single request.
+    """
+    tries: _Tries | None = None
+    while True:
         try:
             return attempt()
-        except database.retried:
-            continue
-    return attempt()
+        except (*database.retried, *database.violated) as error:
+            tries = tries or _Tries(database, alone=alone)
+            if not tries.after(error):
+                raise
 
 
-async def tried_again_async(database: Database, attempt: Callable[[], Awaitable[T]]) -> T:
+async def tried_again_async(
+    database: Database, attempt: Callable[[], Awaitable[T]], *, alone: bool
+) -> T:
     """Do the same for a task."""
-    for _ in range(RACES_MAX):
+    tries: _Tries | None = None
+    while True:
         try:
             return await attempt()
-        except database.retried:
-            continue
-    return await attempt()
+        except (*database.retried, *database.violated) as error:
+            tries = tries or _Tries(database, alone=alone)
+            if not tries.after(error):
+                raise
+
+
+def halves(batch: Sequence[T]) -> tuple[Sequence[T], Sequence[T]]:
+    """Return the two halves of a batch that was refused as a whole.
+
+    One request in a thousand that cannot be written costs twenty more transactions this way, and a
+    thousand if each were tried alone.
+    """
+    middle = len(batch) // 2
+    return batch[:middle], batch[middle:]
 
 
 async def finished(work: asyncio.Future[T]) -> T:

@@ -18,7 +18,8 @@ What must stay true:
   heir was interrupted, the loop that was to wake the worker stands still) is passed on again;
 * a request that was withdrawn before it was taken is never performed; one that was taken is waited
   for;
-* if the database itself refuses a batch before committing, each of its requests is tried alone;
+* if the database itself refuses a batch before committing, each half of it is tried by itself, down
+  to the requests that it refuses alone: only their callers hear of it;
 * after a commit whose outcome is unknown nothing is tried again.
 """
 
@@ -34,6 +35,7 @@ from queue import SimpleQueue
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 from eventstore.errors import OutcomeUnknown, StoreBusy, StoreClosed
+from eventstore.execution.retrying import halves
 
 __all__ = ["BATCH_MAX", "SharedWriter", "queue_is_full", "same_again"]
 
@@ -344,8 +346,8 @@ class SharedWriter(Generic[Q, R]):
             if len(batch) == 1:
                 batch[0].settle(None, error)
             else:
-                for ticket in batch:
-                    self._serve([ticket])
+                for half in halves(batch):
+                    self._serve(half)
         else:
             for ticket, outcome in zip(batch, outcomes, strict=True):
                 ticket.settle(outcome, None)

@@ -38,7 +38,7 @@ from eventstore.operations.lookups import live_thread, thread_key, thread_row
 from eventstore.operations.messages import commands_of
 from eventstore.operations.operation import Read, Scope, Write, WriteOptions, to_thread, write
 from eventstore.projections.finding import Filter, Listing, find_threads
-from eventstore.projections.indexes import indexed, metadata_text
+from eventstore.projections.indexes import metadata_key, metadata_text
 from eventstore.projections.stored_thread import StoredThread
 from eventstore.storage.interning import find_tenant
 from eventstore.storage.transaction import Transaction
@@ -267,5 +267,5 @@ def _filters(wanted: Mapping[str, Any]) -> list[Filter]:
                 f"value {number} is not a text, number, boolean or null",
                 "Filter by scalars.",
             )
-        filters.append((indexed(key), text))
+        filters.append((metadata_key(key), text))
     return filters

@@ -22,7 +22,7 @@ __all__ = [
     "clear_indexes",
     "find_external_id",
     "forget_messages",
-    "indexed",
+    "metadata_key",
     "metadata_text",
     "stored_entries",
 ]
@@ -50,14 +50,24 @@ _FIND: Final = (
 def metadata_text(value: object) -> str | None:
     """Return a scalar as the index holds it, with its kind; None for what is not indexed."""
     text = _with_kind(value)
-    return None if text is None else indexed(text)
+    return None if text is None else _indexed(text)
 
 
-def indexed(text: str) -> str:
+def metadata_key(key: str) -> str:
+    """Return a key as the index holds it.
+
+    Its kind comes first, as with values: so no key can be written that equals the digest of
+    another one.
+    """
+    return _indexed(f"k:{key}")
+
+
+def _indexed(text: str) -> str:
     """Return text for an index: a digest of what is long, or what a database cannot compare.
 
-    Only equality is asked for, and an entry of PostgreSQL's index has room for 2,700 bytes: key and
-    value together, of up to four bytes a character.
+    The text begins with its kind, and none is called ``h``. Only equality is asked for, and an
+    entry of PostgreSQL's index has room for 2,700 bytes: key and value together, of up to four
+    bytes a character.
     """
     if len(text) <= _INDEXED_MAX and "\0" not in text:
         return text
@@ -171,7 +181,7 @@ def _metadata_rows(
 ) -> list[tuple[int, bytes, str, str, int]]:
     texts = [(key, metadata_text(value)) for key, value in metadata.values.items()]
     return [
-        (tenant, thread, indexed(key), text, metadata.created_position)
+        (tenant, thread, metadata_key(key), text, metadata.created_position)
         for key, text in texts
         if text is not None
     ]

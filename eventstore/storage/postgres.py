@@ -16,6 +16,7 @@ from sqlalchemy.util import await_only
 
 from eventstore.errors import StoreUnavailable
 from eventstore.storage import postgres_failures
+from eventstore.storage.constraints import Violated
 from eventstore.storage.migrations import Migrate, current_revision, ensure_schema
 from eventstore.storage.postgres_ordering import CHANNEL, raise_epoch
 from eventstore.storage.postgres_transaction import (
@@ -42,6 +43,7 @@ class PostgresDatabase:
     postpones = True
     driver_errors = postgres_failures.DRIVER_ERRORS
     retried: tuple[type[BaseException], ...] = (postgres_failures.Raced,)
+    violated: tuple[type[BaseException], ...] = (Violated,)
 
     def __init__(
         self,

@@ -15,6 +15,7 @@ from typing import Final
 from sqlalchemy.exc import DBAPIError, EmulatedDBAPIException
 
 from eventstore.errors import OutcomeUnknown, StoreBusy, StoreUnavailable
+from eventstore.storage.constraints import refused
 
 __all__ = ["DRIVER_ERRORS", "Raced", "sqlstate", "translated", "translated_commit"]
 
@@ -43,10 +44,13 @@ def _driver_errors() -> tuple[type[BaseException], ...]:
 DRIVER_ERRORS: Final = _driver_errors()
 
 _RACES: Final = {
-    "23505": "another transaction made the same stream at the same moment",
     "40P01": "the database ended the transaction because two waited for each other (deadlock)",
     "40001": "the database could not serialize the transaction with another one",
 }
+_VIOLATIONS: Final = "23"
+"""The class of everything that a constraint refuses."""
+_UNIQUE: Final = "23505"
+_MADE_TWICE: Final = "another transaction made the same stream at the same moment"
 _BUSY: Final = {
     "55P03": (
         "another transaction holds this thread; one that was opened for connection= and left open"
@@ -140,14 +144,48 @@ def translated(error: BaseException, *, on_own_connection: bool = False) -> Base
     code = sqlstate(error)
     if code is None:
         return _without_code(driver)
-    if code.startswith(_GONE_CLASSES):
-        return StoreUnavailable(*_GONE)
+    if code.startswith(_VIOLATIONS):
+        return _violated(driver, code, on_own_connection=on_own_connection)
     if code in _RACES:
         return (StoreBusy if on_own_connection else Raced)(_RACES[code])
+    return _told(code)
+
+
+def _told(code: str) -> StoreBusy | StoreUnavailable:
+    """Return what the caller gets where the server's code says all."""
+    if code.startswith(_GONE_CLASSES):
+        return StoreUnavailable(*_GONE)
     if code in _BUSY:
         return StoreBusy(_BUSY[code])
     other = ("driver", f"the database failed with SQLSTATE {code}", "See __cause__.")
     return StoreUnavailable(*_UNAVAILABLE.get(code, other))
+
+
+def _violated(
+    driver: BaseException, code: str, *, on_own_connection: bool
+) -> StoreBusy | StoreUnavailable:
+    """Return what the caller gets when a constraint refuses the rows.
+
+    Two transactions that make the same stream meet at a unique key, and nothing is written of the
+    second. Where it can be done again, that tells a race from rows that never fit. In a transaction
+    of the application's it cannot; there the head of a stream, which is written first, tells.
+    """
+    constraint = _said(driver, "constraint_name") or _said(driver, "column_name")
+    table = _said(driver, "table_name")
+    if on_own_connection and code == _UNIQUE and str(table).endswith("streams"):
+        return StoreBusy(_MADE_TWICE)
+    return refused(constraint, table, unique=code == _UNIQUE)
+
+
+def _said(driver: BaseException, fact: str) -> str | None:
+    """Return a fact of the server's error: psycopg keeps them in ``diag``, asyncpg on the error.
+
+    SQLAlchemy wraps those of asyncpg.
+    """
+    for one in (getattr(driver, "diag", None), driver, driver.__cause__):
+        if isinstance(value := getattr(one, fact, None), str):
+            return value
+    return None
 
 
 def _without_code(driver: BaseException) -> StoreUnavailable:

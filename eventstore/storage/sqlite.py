@@ -148,6 +148,7 @@ class SqliteDatabase:
     postpones = False
     driver_errors: tuple[type[BaseException], ...] = (sqlite3.Error, DBAPIError)
     retried: tuple[type[BaseException], ...] = ()
+    violated: tuple[type[BaseException], ...] = ()
 
     def __init__(
         self,

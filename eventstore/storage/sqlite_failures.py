@@ -13,6 +13,7 @@ import sqlite3
 from sqlalchemy.exc import DBAPIError
 
 from eventstore.errors import ConversationStoreError, OutcomeUnknown, StoreBusy, StoreUnavailable
+from eventstore.storage.constraints import refused
 
 __all__ = ["driver_error", "translated", "translated_commit"]
 
@@ -49,6 +50,8 @@ _UNAVAILABLE = {
     ),
 }
 _BUSY = {"SQLITE_BUSY", "SQLITE_LOCKED"}
+_CONSTRAINT = "SQLITE_CONSTRAINT"
+_NAMED = " constraint failed: "
 _NO_TABLE = "no such table"
 """SQLite has no code for it."""
 _NOT_MIGRATED = (
@@ -72,6 +75,12 @@ def _code(error: sqlite3.Error) -> str:
     return "_".join(name.split("_")[:2])
 
 
+def _named(driver: sqlite3.Error) -> str:
+    """Return the constraint as the schema names it, or its kind; a trigger may say anything."""
+    kind, _, name = str(driver).partition(_NAMED)
+    return f"{kind} {name}" if name else driver.sqlite_errorname
+
+
 def translated(error: BaseException, *, on_own_connection: bool = False) -> BaseException:
     """Return what the caller gets for an error before COMMIT was sent."""
     driver = driver_error(error)
@@ -90,6 +99,8 @@ def translated(error: BaseException, *, on_own_connection: bool = False) -> Base
         )
     if code in _UNAVAILABLE:
         return StoreUnavailable(*_UNAVAILABLE[code])
+    if code == _CONSTRAINT:
+        return refused(_named(driver), None)
     return StoreUnavailable(
         "driver", f"the database failed with {code or type(driver).__name__}", "See __cause__."
     )

@@ -21,8 +21,9 @@ import secrets
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
+from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
@@ -42,6 +43,9 @@ from eventstore.testing.manners import blocking, within
 from eventstore.testing.proof_conformance import ProofSuite
 
 __all__ = ["ConformanceSuite", "blocking", "within"]
+
+
+_KINDS: Final = ("h:", "k:", "s:", "")
 
 
 def _texts(store: Any, thread_id: str) -> list[str]:  # noqa: ANN401
@@ -115,6 +119,21 @@ class ConformanceSuite(ErasureSuite, LargeContentSuite, ProofSuite):
         store.branches.label(thread.id, said.id, name)
         assert store.messages.get(thread.id, external_id=name).id == said.id
         assert [one.id for one in store.messages.list(thread.id, branch=name)] == [said.id]
+
+    def test_no_metadata_key_is_taken_for_another(self, store: Any) -> None:  # noqa: ANN401
+        """Keys that are long are looked up by a digest, which is a key that one may have, too."""
+        long = "k" * 301
+        digests = [
+            f"{kind}{sha256(said.encode()).hexdigest()}"
+            for kind in _KINDS
+            for said in (long, f"k:{long}")
+        ]
+        metadata = {key: str(number) for number, key in enumerate([long, *digests])}
+        thread = store.threads.create(metadata=metadata)
+        assert store.threads.get(thread.id).metadata == metadata
+        for key, value in metadata.items():
+            assert [one.id for one in store.threads.list(metadata={key: value})] == [thread.id]
+            assert list(store.threads.list(metadata={key: "another"})) == []
 
     def test_another_store_sees_it(self, tmp_path: Path) -> None:
         if not self.lasting:
