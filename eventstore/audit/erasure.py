@@ -15,13 +15,13 @@ from typing import Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
-from eventstore.audit.concerned import Copied, in_every_thread
+from eventstore.audit.concerned import in_every_thread
+from eventstore.audit.remains import projections_behind
 from eventstore.conversation.decide.erasing import Copy, reach, taken
 from eventstore.conversation.decide.erasing import erase as decide_erasure
 from eventstore.core import ids
 from eventstore.core.events import Position, instant
 from eventstore.errors import BrokenChain
-from eventstore.projections.catch_up.generations import generations
 from eventstore.projections.stored_thread import StoredThread
 from eventstore.storage import read
 from eventstore.storage.append import append_many
@@ -41,9 +41,8 @@ class ErasedEvent(NamedTuple):
 class ContentCopy(NamedTuple):
     """What may hold a copy of the words, and was not erased."""
 
-    kind: Literal["edit", "run", "fork"]
-    """``"edit"``: a message made by editing or regenerating, or the one it was made from;
-    ``"fork"``: the message itself, in another thread that stands by itself since a purge."""
+    kind: Literal["edit", "run"]
+    """``"edit"``: a message made by editing or regenerating, or the one it was made from."""
     thread_id: str
     id: str
 
@@ -80,7 +79,7 @@ def erase(tx: Transaction, log: Log, request: AppendRequest) -> Appended:
     Raises:
         ConversationStoreError: why it was turned away; then the transaction must be rolled back.
     """
-    requests, elsewhere = in_every_thread(tx, log, request)
+    requests = in_every_thread(tx, log, request)
     positions: list[Position] = []
     outcomes = append_many(tx, requests, log)
     for outcome in outcomes:
@@ -88,7 +87,7 @@ def erase(tx: Transaction, log: Log, request: AppendRequest) -> Appended:
             raise outcome.error
         if isinstance(outcome, Appended):  # always: nobody was left waiting
             positions += outcome.positions
-    return Appended(_certificate(tx, log, requests, elsewhere), 0, tuple(positions))
+    return Appended(_certificate(tx, log, requests), 0, tuple(positions))
 
 
 class Foreseen(NamedTuple):
@@ -107,9 +106,8 @@ def foresee(tx: Transaction, log: Log, request: AppendRequest) -> Foreseen:
     """
     first = StoredThread(tx, log, request.stream.tenant, request.stream.id)
     decide_erasure(first, request.commands[0], log.sources.new_id)
-    requests, elsewhere = in_every_thread(tx, log, request, holding=False)
     events, copies = [], []
-    for one in requests:
+    for one in in_every_thread(tx, log, request, holding=False):
         view = StoredThread(tx, log, one.stream.tenant, one.stream.id)
         traces = view.traces()
         found = reach(view, one.commands[0], traces)
@@ -119,15 +117,13 @@ def foresee(tx: Transaction, log: Log, request: AppendRequest) -> Foreseen:
             if trace.has_content
         ]
         copies += _shown_copies(found.left)
-    return Foreseen(tuple(events), (*dict.fromkeys(copies), *_shown_beside(elsewhere)))
+    return Foreseen(tuple(events), tuple(dict.fromkeys(copies)))
 
 
 # -- the certificate -------------------------------------------------------------------------------
 
 
-def _certificate(
-    tx: Transaction, log: Log, requests: Sequence[AppendRequest], elsewhere: Sequence[Copied]
-) -> Erasure:
+def _certificate(tx: Transaction, log: Log, requests: Sequence[AppendRequest]) -> Erasure:
     erased, copies, last = [], [], []
     for request in requests:
         stream, [command] = request.stream, request.commands
@@ -139,8 +135,6 @@ def _certificate(
         for trace in traces:
             if trace.type == "ContentErased":
                 gone.update(dict.fromkeys(trace.data.versions, trace.version))
-            elif trace.type == "PrefixCopied" and not trace.has_content:
-                gone.setdefault(trace.version, trace.version)  # it was gone before it was copied
         lost = [trace.version for trace in taken(traces, found) if trace.version in gone]
         erased += [ErasedEvent(stream.text, version) for version in lost]
         copies += _shown_copies(found.left)
@@ -148,14 +142,13 @@ def _certificate(
             event = read.event_at(tx, stream, max(gone[version] for version in lost))
             assert event is not None  # noqa: S101 (it was just read)
             last.append(event)
-    copies += _shown_beside(elsewhere)
     source = requests[0].stream
     if not last:
         version = read.head_version(tx, source)
         raise BrokenChain(source.text, version, "content is missing that no event says is erased")
     newest = max(last, key=lambda event: event.position)
     own = next((event for event in last if event.stream == source), newest)
-    behind = _projections_behind(tx, newest.position)
+    behind = projections_behind(tx, newest.position)
     return Erasure(
         thread_id=source.text,
         message_id=ids.show(ids.MESSAGE, requests[0].commands[0].targets[0]),
@@ -164,7 +157,7 @@ def _certificate(
         actor=read.actor_of(own.metadata),
         erased=tuple(erased),
         copies=tuple(dict.fromkeys(copies)),
-        remains=tuple(f"the projection {name}, until it has caught up" for name in behind),
+        remains=behind,
         pending=bool(behind),
     )
 
@@ -178,20 +171,3 @@ def _shown_copies(copies: Iterable[Copy]) -> list[ContentCopy]:
         )
         for copy in copies
     ]
-
-
-def _shown_beside(copies: Iterable[Copied]) -> list[ContentCopy]:
-    return [
-        ContentCopy(
-            "fork", ids.show(ids.THREAD, one.thread_id), ids.show(ids.MESSAGE, one.message_id)
-        )
-        for one in copies
-    ]
-
-
-def _projections_behind(tx: Transaction, position: Position) -> list[str]:
-    """Return the projections that have not read about an erasure yet: they may hold the words."""
-    names = [
-        one.name for one in generations(tx) if one.status != "retired" and one.position < position
-    ]
-    return list(dict.fromkeys(names))

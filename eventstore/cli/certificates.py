@@ -19,9 +19,8 @@ __all__ = ["print_certificate", "print_erasure_ahead", "print_purge_ahead", "pri
 _KINDS = {
     "edit": "an edit or regeneration, or what it was made from",
     "run": "what a run recorded that wrote or saw it",
-    "fork": "a copy in another fork, which stands by itself",
 }
-_TAKEN_BY = {"edit": "--include edits", "run": "--include run", "fork": "--include forks"}
+_TAKEN_BY = {"edit": "--include edits", "run": "--include run"}
 """By kind of copy."""
 
 
@@ -86,7 +85,7 @@ def _print_copies(console: Console, copies: Sequence[ContentCopy], heading: str)
             console.print(Text(f"      in {copy.thread_id}", style="dim"))
 
 
-def _print_bytes(console: Console, made: Erasure) -> None:
+def _print_bytes(console: Console, made: Erasure | Tombstone) -> None:
     """Say where the bytes may still stand, and what to do about it."""
     if not made.remains:
         console.print(Text("The bytes are gone from the database's files.", style="green"))
@@ -119,7 +118,7 @@ def print_purge_ahead(
         console.print(clipped(Text(f"  {one_line(thread.title)}"), console.width))
     counted = f"{events} event{'' if events == 1 else 's'}"
     console.print(Text(f"All of it goes for good: {counted}, messages, runs, metadata, keys."))
-    _print_forks(console, "What these forks inherit is copied into them first:", forks)
+    _print_forks(console, "These forks read from it, and go with it:", forks)
     console.print()
 
 
@@ -130,7 +129,9 @@ def print_tombstone(console: Console, made: Tombstone) -> None:
         print_indented(console, Text(safe(made.reason)), 2)
     console.print(Text(f"\nIts last event had version {made.version} and the hash"))
     console.print(Text(f"  {made.hash}"), soft_wrap=True)  # in one piece, to be copied
-    _print_forks(console, "What they inherited was copied into", made.copied_into)
+    _print_forks(console, "Purged along with it:", made.forks)
+    console.print()
+    _print_bytes(console, made)
 
 
 def _print_forks(console: Console, heading: str, forks: Sequence[str]) -> None:

@@ -29,7 +29,7 @@ from eventstore.conversation.decide.purging import check_purge
 from eventstore.core import ids
 from eventstore.operations import Read
 from eventstore.operations.lookups import thread_key
-from eventstore.projections.forks import direct_forks
+from eventstore.projections.forks import direct_forks, forks_below
 from eventstore.projections.stored_thread import StoredThread
 from eventstore.storage.interning import find_tenant
 from eventstore.storage.requests import AppendRequest
@@ -43,12 +43,11 @@ _DIGITS = 32
 class _Include(StrEnum):
     EDITS = "edits"
     RUN = "run"
-    FORKS = "forks"
 
 
 class _Forks(StrEnum):
     REFUSE = "refuse"
-    COPY = "copy"
+    PURGE = "purge"
 
 
 Reason: TypeAlias = Annotated[
@@ -80,10 +79,7 @@ def erase(
     database: Database = DEFAULT,
     include: Annotated[
         list[_Include] | None,
-        typer.Option(
-            help="Take along its edits, what runs that wrote or saw it recorded, or the copies in"
-            " other forks of a thread that was purged."
-        ),
+        typer.Option(help="Take along its edits, or what runs that wrote or saw it recorded."),
     ] = None,
     reason: Reason = None,
     actor: Actor = None,
@@ -151,7 +147,7 @@ def _find_message(store: ConversationStore, thread_id: str, text: str) -> str:
 @app.command(
     epilog=examples(
         'purge 019ab3 --reason "request 17"',
-        "purge 019ab3 --forks copy",
+        "purge 019ab3 --forks purge",
         "purge 019ab3 --yes --json > tombstone.json",
     )
 )
@@ -161,7 +157,7 @@ def purge(
     database: Database = DEFAULT,
     forks: Annotated[
         _Forks,
-        typer.Option(help="If there are forks: refuse, or first copy into each what it inherits."),
+        typer.Option(help="If there are forks: refuse, or purge them and their forks along."),
     ] = _Forks.REFUSE,
     reason: Reason = None,
     actor: Actor = None,
@@ -202,7 +198,7 @@ def _thread_or_tombstone(store: ConversationStore, text: str) -> str:
 def _foresee(
     tx: Transaction, store: ConversationStore, thread_id: str, forks: _Forks
 ) -> tuple[int, list[str]] | None:
-    """Return how many events would go and which forks get copies; None if there is no thread.
+    """Return how many events of it would go and which forks, too; None if there is no thread.
 
     Raises:
         Refused: as the purge would be.
@@ -212,9 +208,9 @@ def _foresee(
     view = StoredThread(tx, scope.log, scope.tenant, key.id)
     if tenant is None or view.thread is None:
         return None
-    found = direct_forks(tx, tenant, key.id)
-    check_purge(view, view.thread, [] if forks is _Forks.COPY else found)
-    return view.thread.version, [ids.show(ids.THREAD, fork) for fork in found]
+    along = forks_below(tx, tenant, key.id) if forks is _Forks.PURGE else []
+    check_purge(view, view.thread, [] if along else direct_forks(tx, tenant, key.id))
+    return view.thread.version, [ids.show(ids.THREAD, fork) for fork in along]
 
 
 def _given(**options: str | None) -> Any:  # noqa: ANN401 (options of a write)

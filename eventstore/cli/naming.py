@@ -1,4 +1,4 @@
-"""Errors of the library in the words of the command line: ``forks="copy"`` is ``--forks copy``.
+"""Errors of the library in the words of the command line: ``forks="purge"`` is ``--forks purge``.
 
 The library names its arguments as Python has them. Which of them a command has, and how they are
 typed there, its own options say: so a new option is named rightly without a line here.

@@ -19,7 +19,7 @@ from eventstore.conversation.rows import MessageStatus, Role
 # ruff: noqa: D101 (each command is explained by the method of the store that makes it)
 
 OnBusy: TypeAlias = Literal["enqueue", "reject", "interrupt", "rollback"]
-Included: TypeAlias = Literal["edits", "run", "forks"]
+Included: TypeAlias = Literal["edits", "run"]
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -43,12 +43,6 @@ class ForkThread(Command, frozen=True):
     at_version: int | None = None
     named: bool = False
     """The same as for a new thread."""
-
-
-class CopyPrefix(Command, frozen=True):
-    """Let a fork stand by itself, because its source is about to be purged."""
-
-    source_id: bytes
 
 
 class UpdateThread(Command, frozen=True):

@@ -34,7 +34,7 @@ _PREFIX: Final[Mapping[str, str]] = {
     "assistant_id": ids.ASSISTANT,
     "source_id": ids.THREAD,
     "thread_id": ids.THREAD,
-    "copied_into": ids.THREAD,
+    "forks": ids.THREAD,
 }
 
 

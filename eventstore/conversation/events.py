@@ -8,7 +8,7 @@ words for any event, so it is content.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 from msgspec import UNSET, UnsetType, field
 
@@ -65,52 +65,6 @@ class ThreadForked(EventData, frozen=True):
     hop: int
     segment: int
     depth: int
-
-
-class PrefixCopied(EventData, frozen=True):
-    """One event of what a fork inherits, written out before its source is purged.
-
-    The event is named by ``source_id``, ``source_version`` and ``source_type``: the thread it was
-    recorded in, which for a fork of a fork need not be the one that is purged. What bore a message
-    comes with the message's row; without ``message_id`` it is about the source's title or metadata.
-    """
-
-    source_id: bytes
-    source_version: int
-    source_type: str
-    recorded_at_us: int
-    actor: str | None = None
-    message_id: bytes | None = None
-    shown: bool = False
-    """It holds the wording that the fork shows, which has none of its own."""
-    original_created_at_us: int | None = None
-    place: tuple[int, int, int] | None = None
-    """Hop, segment and depth, as the fork sees it; only with what bore a message."""
-    hangs_from: tuple[int, int, int] | None = None
-    """Where its segment hangs from, if it is the first message there."""
-    added_version: int = 0
-    """Version that put it into the tree; ``source_version`` is another one if it was queued."""
-    queued_version: int | None = None
-    role: Role = "user"
-    parent_id: bytes | None = None
-    status: MessageStatus = "completed"
-    replaces: bytes | None = None
-    run_id: bytes | None = None
-    open_calls: tuple[str, ...] = ()
-    changed: int | None = None
-    revision: int = 0
-
-
-class CopiedContent(Note, frozen=True):
-    """Content of any event that can be copied; what it did not say is left out."""
-
-    taken_before: ClassVar[bool] = True
-
-    parts: list[StoredPart] | UnsetType = UNSET
-    metadata: dict[str, Any] | UnsetType | None = UNSET
-    name: str | UnsetType | None = UNSET
-    external_id: str | None = None
-    title: str | UnsetType | None = UNSET
 
 
 class MessageContent(Note, frozen=True):
@@ -378,7 +332,6 @@ THREAD_EVENTS: tuple[EventKind, ...] = (
     EventKind(ThreadDeleted, Note),
     EventKind(ThreadRestored, Note),
     EventKind(ThreadForked, Note),
-    EventKind(PrefixCopied, CopiedContent),
     EventKind(MessageAdded, MessageContent),
     EventKind(MessageQueued, MessageContent),
     EventKind(MessageEdited, MessageContent),

@@ -15,11 +15,8 @@ from msgspec.structs import replace
 
 from eventstore.conversation import events as e
 from eventstore.conversation import tree
-from eventstore.conversation.copies import inherited_row, inherited_segment
 from eventstore.conversation.rows import (
     ROOT,
-    BranchPointRow,
-    CopyRow,
     ForkPoint,
     LabelRow,
     MessageRow,
@@ -87,21 +84,6 @@ def _forked(view: ThreadView, data: e.ThreadForked, event: Event) -> list[Row]:
     fork = ForkPoint(data.source_id, data.message_id, place, data.source_version)
     row = ThreadRow(view.thread_id, event.version, event.position, now, now)
     return [replace(row, head=data.message_id, fork=fork)]
-
-
-def _copied(view: ThreadView, data: e.PrefixCopied, event: Event) -> list[Row]:
-    """Write out what was inherited, where it stands; what the fork made of it since stays."""
-    thread = _thread(view)
-    source_id = thread.fork.thread_id if thread.fork is not None else data.source_id
-    rows: list[Row] = [CopyRow(data.message_id or source_id, event.version)]
-    segment, message = inherited_segment(data), inherited_row(data)
-    if segment is not None:
-        turned = (segment.hop, segment.segment)
-        point = view.branch_point(segment.parent)
-        rows += [segment, point or BranchPointRow(segment.parent, children=1, active=turned)]
-    if message is not None:
-        rows.append(view.message(message.message_id) or message)
-    return [*rows, replace(thread, copied=True)]
 
 
 def _updated(view: ThreadView, _: object, event: Event) -> list[Row]:
@@ -311,7 +293,6 @@ def _erased(_: ThreadView, data: e.ContentErased, __: Event) -> list[Row]:
 _EVOLVERS: Final[Mapping[str, _Evolver]] = {
     "ThreadCreated": _created,
     "ThreadForked": _forked,
-    "PrefixCopied": _copied,
     "ThreadUpdated": _updated,
     "ThreadArchived": _marked(archived=True),
     "ThreadUnarchived": _marked(archived=False),

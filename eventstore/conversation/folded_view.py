@@ -53,7 +53,6 @@ class FoldedView:
     labelled: Mapping[str, bytes]
     touches: Mapping[bytes, tuple[int, ...]]
     events: Mapping[int, Event]
-    copies: Mapping[bytes, tuple[Told, ...]]
 
     @property
     def version(self) -> int:
@@ -118,9 +117,6 @@ class FoldedView:
 
     def event(self, version: int) -> Event:
         return self.events[version]
-
-    def copies_of(self, subject_id: bytes) -> Sequence[Told]:
-        return self.copies.get(subject_id, ())
 
     def traces(self, after: int = 0) -> Sequence[Trace]:
         return [self.events[version].trace for version in range(after + 1, self.version + 1)]

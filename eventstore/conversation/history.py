@@ -1,8 +1,7 @@
 """Which events hold what a message says, wherever they were recorded.
 
 A message's own thread has the event that bore it and those that changed it. For what a fork
-inherits its source is asked, and its source's source; or, once the source is gone, the copies that
-the fork has.
+inherits its source is asked, and its source's source.
 """
 
 from __future__ import annotations
@@ -23,14 +22,11 @@ def told_details(view: ThreadHistory, row: ThreadRow) -> tuple[Told | None, Told
     """
     title: Told | None = None
     metadata: Told | None = None
-    said: list[Told] = []
     source = view.source
     if source is not None and source.thread is not None:
         title, metadata = told_details(source, source.thread)
-    elif row.fork is not None:
-        said += view.copies_of(row.fork.thread_id)
     versions = [1, *view.touches_of(row.thread_id)] if row.changed else [1]
-    said += [Told(view.thread_id, view.event(version)) for version in versions]
+    said = [Told(view.thread_id, view.event(version)) for version in versions]
     for one in said:
         content = one.event.content
         if isinstance(content, ThreadDetails):
@@ -42,9 +38,6 @@ def told_details(view: ThreadHistory, row: ThreadRow) -> tuple[Told | None, Told
 def told_born(view: ThreadHistory, row: MessageRow, hop: int) -> Told:
     """Return the event that holds a message's words as first given; ``hop`` is the row's."""
     while hop:
-        copies = view.copies_of(row.message_id)
-        if copies:
-            return copies[0]
         view, hop = _source(view), hop - 1
     return Told(view.thread_id, view.event(row.content_version))
 
@@ -53,8 +46,7 @@ def told_changes(view: ThreadHistory, row: MessageRow, hop: int) -> list[Told]:
     """Return the later events about a message, the source's before the fork's own."""
     before: list[Told] = []
     if hop:
-        copies = view.copies_of(row.message_id)
-        before = list(copies[1:]) if copies else told_changes(_source(view), row, hop - 1)
+        before = told_changes(_source(view), row, hop - 1)
     own = [Told(view.thread_id, view.event(at)) for at in view.touches_of(row.message_id)]
     return before + own
 

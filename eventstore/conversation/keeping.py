@@ -14,7 +14,6 @@ from msgspec.structs import replace
 from eventstore.conversation.folded_view import FoldedView
 from eventstore.conversation.rows import (
     BranchPointRow,
-    CopyRow,
     LabelRow,
     MessageRow,
     RunRow,
@@ -72,8 +71,6 @@ def _keep_message(state: FoldedView, changes: dict[str, Any], row: MessageRow) -
 
 def _keep_segment(state: FoldedView, changes: dict[str, Any], row: SegmentRow) -> None:
     stretch = (row.hop, row.segment)
-    if _has(state, changes, "segments", stretch) is not None:
-        return  # copied of a prefix, which was there from the beginning
     _put(state, changes, "segments", stretch, row)
     hanging = _has(state, changes, "hanging", row.parent) or ()
     _put(state, changes, "hanging", row.parent, (*hanging, stretch))
@@ -116,10 +113,6 @@ def _keep_touch(state: FoldedView, changes: dict[str, Any], row: TouchRow) -> No
     _put(state, changes, "touches", row.subject_id, (*touches, row.version))
 
 
-def _keep_copy(_: FoldedView, __: dict[str, Any], ___: CopyRow) -> None:
-    """A state made of copies has held them all along."""
-
-
 KEEPERS: Final[Mapping[type[Any], Callable[[FoldedView, dict[str, Any], Any], None]]] = {
     ThreadRow: _keep_thread,
     MessageRow: _keep_message,
@@ -129,5 +122,4 @@ KEEPERS: Final[Mapping[type[Any], Callable[[FoldedView, dict[str, Any], Any], No
     StepRow: _keep_step,
     LabelRow: _keep_label,
     TouchRow: _keep_touch,
-    CopyRow: _keep_copy,
 }

@@ -14,7 +14,6 @@ __all__ = [
     "PROJECTION_VERSION",
     "ROOT",
     "BranchPointRow",
-    "CopyRow",
     "ForkPoint",
     "LabelRow",
     "MessageRow",
@@ -92,8 +91,6 @@ class ThreadRow(msgspec.Struct, frozen=True, gc=False):
     queued_messages: int = 0
     removed_messages: int = 0
     fork: ForkPoint | None = None
-    copied: bool = False
-    """A fork that has what it inherits written out in its own stream: its source is gone."""
     projection_version: int = PROJECTION_VERSION
     """Version of the meaning of rows that wrote it."""
 
@@ -199,21 +196,6 @@ class TouchRow(msgspec.Struct, frozen=True, gc=False):
     version: int
 
 
-class CopyRow(msgspec.Struct, frozen=True, gc=False):
-    """A ``PrefixCopied`` that holds something of an inherited message, or of the source itself."""
-
-    subject_id: bytes
-    version: int
-
-
 Row: TypeAlias = (
-    ThreadRow
-    | MessageRow
-    | SegmentRow
-    | BranchPointRow
-    | RunRow
-    | StepRow
-    | LabelRow
-    | TouchRow
-    | CopyRow
+    ThreadRow | MessageRow | SegmentRow | BranchPointRow | RunRow | StepRow | LabelRow | TouchRow
 )

@@ -34,7 +34,6 @@ from eventstore.conversation.rows import (
     StepRow,
     ThreadRow,
 )
-from eventstore.conversation.view import Told
 from eventstore.core.events import Event
 
 __all__ = ["FoldedThread", "fold"]
@@ -69,8 +68,6 @@ class FoldedThread(FoldedView, msgspec.Struct, frozen=True):
     touches: HashTrieMap[bytes, tuple[int, ...]] = msgspec.field(default_factory=_empty)
     events: HashTrieMap[int, Event] = msgspec.field(default_factory=_empty)
     """The thread's own events, by version: where content is found."""
-    copies: HashTrieMap[bytes, tuple[Told, ...]] = msgspec.field(default_factory=_empty)
-    """For a fork whose source is gone: what its own events hold of it, from the first one on."""
     source: FoldedThread | None = None
     """For a fork: the thread it came from, as of the version it was forked at."""
 
@@ -82,14 +79,10 @@ class FoldedThread(FoldedView, msgspec.Struct, frozen=True):
 
     def with_rows(self, rows: Iterable[Row], event: Event) -> Self:
         """Return the state with an event's rows in place."""
-        return replace(self.holding(rows), events=told(self.events, event))
-
-    def holding(self, rows: Iterable[Row]) -> Self:
-        """Return the state with rows in place, whatever brought them."""
         changes: dict[str, Any] = {}
         for row in rows:
             KEEPERS[type(row)](self, changes, row)
-        return replace(self, **changes)
+        return replace(self, events=told(self.events, event), **changes)
 
     def prefix_for(self, fork_id: bytes, fork: ForkPoint) -> FoldedThread:
         """Return the state in which a fork begins: the path to the fork's message, one hop further.

@@ -21,16 +21,16 @@ class ThreadPurged(EventData, frozen=True):
     thread_id: bytes
     version: int
     hash: bytes
-    copied_into: tuple[bytes, ...] = ()
-    """Forks that what they inherit was copied into."""
+    forks: tuple[bytes, ...] = ()
+    """The forks of it, and forks of those, that went with it; each has a tombstone."""
 
 
 class PurgeThread(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Remove a thread for good."""
 
     thread_id: bytes
-    copying: bool = False
-    """Its forks get what they inherit; else they are in the way."""
+    with_forks: bool = False
+    """Its forks, and their forks, go with it; else they are in the way."""
     expected_version: Expectation = ANY
     """Of the thread."""
 

@@ -23,11 +23,15 @@ class Tombstone(BaseModel):
     """Of its last event."""
     hash: str
     """Of its last event, 64 hex digits: it vouches for a copy of the stream kept elsewhere."""
-    copied_into: tuple[str, ...]
-    """Forks that what they inherit was copied into."""
+    forks: tuple[str, ...]
+    """The forks of it, and forks of those, that went with it; each has a tombstone."""
     purged_at: datetime
     actor: str | None
     reason: str | None
+    remains: tuple[str, ...] = ()
+    """Where on disk the bytes may still stand; empty: they are gone from the database's files."""
+    pending: bool = False
+    """Some of that goes by itself or with time: purge the same thread again to finish it."""
 
 
 def tombstone_value(event: Event) -> Tombstone:
@@ -37,7 +41,7 @@ def tombstone_value(event: Event) -> Tombstone:
         thread_id=ids.show(ids.THREAD, data.thread_id),
         version=data.version,
         hash=data.hash.hex(),
-        copied_into=tuple(ids.show(ids.THREAD, fork) for fork in data.copied_into),
+        forks=tuple(ids.show(ids.THREAD, fork) for fork in data.forks),
         purged_at=instant(event.recorded_at_us),
         actor=event.actor,
         reason=None if event.content is None else event.content.reason,

@@ -82,7 +82,7 @@ class ThreadView(Protocol):
 
     @property
     def source(self) -> ThreadView | None:
-        """For a fork: its source, as of the version it was forked at; None once it was copied."""
+        """For a fork: its source, as of the version it was forked at."""
 
     def traces(self, after: int = 0) -> Sequence[Trace]:
         """Every event of this thread behind a version, in order, without content.
@@ -103,19 +103,13 @@ class ThreadHistory(ThreadView, Protocol):
 
     @property
     def source(self) -> ThreadHistory | None:
-        """For a fork: its source, as of the version it was forked at; None once it was copied."""
+        """For a fork: its source, as of the version it was forked at."""
 
     def touches_of(self, subject_id: bytes) -> Sequence[int]:
         """Versions of later events about a thread, message, run or step, in order."""
 
     def event(self, version: int) -> Event:
         """One event of this thread."""
-
-    def copies_of(self, subject_id: bytes) -> Sequence[Told]:
-        """What a fork has copied of an inherited message, or of its source's title and metadata.
-
-        In the order in which it was recorded; nothing while the source is there to be asked.
-        """
 
     def stretch(
         self, hop: int, segment: int, start: int, end: int

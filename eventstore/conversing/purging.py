@@ -1,14 +1,13 @@
 """Deciding and projecting for a tenant's store stream: threads that are removed for good.
 
-A purge moves several streams at once, so it is one call of ``append_many`` with a request for each:
-the forks, which get copies of what they inherit, and then the store's stream, which gets the
-tombstone. All of them happen or, since a refusal is raised, none.
+A purge is one request to the store's stream, which gets a tombstone for each thread that goes: the
+thread's own, and before it those of its forks, leaves first, if they go along.
 
 What must stay true: **nobody reads from a thread that is gone.** Whoever appends to a fork reads
-its source without holding it. So a purge holds the heads of the thread, of its forks, of their
-forks and so on, and looks again once it has them: a fork that was made meanwhile is one whose head
-it does not hold, and then the purge is done again. Afterwards nobody can make another: that takes
-the head of the thread, which is not there any more.
+its source without holding it. So a purge holds the heads of the thread and of all threads that go
+with it, and looks again once it has them: a fork that was made meanwhile is one whose head it does
+not hold, and then the purge is done again. Afterwards nobody can make another: that takes the head
+of the thread, which is not there any more.
 """
 
 from __future__ import annotations
@@ -18,7 +17,6 @@ from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
-from eventstore.conversation import commands as c
 from eventstore.conversation import events as e
 from eventstore.conversation.decide.common import check_expected_head, decided
 from eventstore.conversation.decide.purging import check_purge
@@ -28,7 +26,7 @@ from eventstore.conversing.threads import Guards
 from eventstore.core import expectations, ids
 from eventstore.core.events import Decided, Event, StreamKey
 from eventstore.errors import ThreadNotFound
-from eventstore.projections.forks import copied_forks, direct_forks, readers_of
+from eventstore.projections.forks import direct_forks, forks_below
 from eventstore.projections.removal import remove_thread
 from eventstore.projections.stored_thread import StoredThread
 from eventstore.projections.tombstones import add_tombstones, find_tombstone
@@ -51,8 +49,8 @@ class _Purge(NamedTuple):
     """What the request to the store's stream says besides its command."""
 
     guards: Guards | None
-    readers: frozenset[bytes]
-    """Threads that read from the purged one, as far as was known before their heads were taken."""
+    along: frozenset[bytes]
+    """Threads that go with it, as far as they were known before their heads were taken."""
 
 
 def purge_thread(tx: Transaction, log: Log, request: AppendRequest) -> Appended:
@@ -63,31 +61,15 @@ def purge_thread(tx: Transaction, log: Log, request: AppendRequest) -> Appended:
     """
     [command] = request.commands
     tenant = find_tenant(tx, request.stream.tenant)
-    readers: frozenset[bytes] = frozenset()
-    copying: list[AppendRequest] = []
-    if tenant is not None:
-        readers = readers_of(tx, tenant, command.thread_id)
-        forks = direct_forks(tx, tenant, command.thread_id) if command.copying else []
-        copying = [_copying(request, command.thread_id, fork) for fork in forks]
-    purge = replace(request, options=_Purge(request.options, readers))
-    outcomes = append_many(tx, [*copying, purge], log)
-    for outcome in outcomes:
-        if isinstance(outcome, Failed):
-            raise outcome.error
+    along: frozenset[bytes] = frozenset()
+    if tenant is not None and command.with_forks:
+        along = frozenset(forks_below(tx, tenant, command.thread_id))
+    [outcome] = append_many(tx, [replace(request, options=_Purge(request.options, along))], log)
+    if isinstance(outcome, Failed):
+        raise outcome.error
+    assert isinstance(outcome, Appended)  # noqa: S101 (nobody was left waiting)
     tx.kept.clear()  # rows and heads of what is gone
-    appended = [outcome for outcome in outcomes if isinstance(outcome, Appended)]
-    positions = tuple(position for outcome in appended for position in outcome.positions)
-    return replace(appended[-1], positions=positions)
-
-
-def _copying(request: AppendRequest, source_id: bytes, fork: bytes) -> AppendRequest:
-    """Return the request that lets a fork stand by itself."""
-    return AppendRequest(
-        StreamKey(request.stream.tenant, ids.THREAD, fork),
-        (c.CopyPrefix(source_id=source_id),),
-        metadata=request.metadata,
-        actor=request.actor,
-    )
+    return outcome
 
 
 class StoreDeciding:
@@ -101,9 +83,9 @@ class StoreDeciding:
         self._deciders: dict[StreamKey, _StoreDecider] = {}
 
     def looks_at(self, request: AppendRequest) -> Iterable[StreamKey]:
-        """The thread and all that read from it; the same before and after they were taken."""
+        """The thread and all that go with it; the same before and after they were taken."""
         purge: _Purge = request.options
-        for thread_id in (request.commands[0].thread_id, *purge.readers):
+        for thread_id in (request.commands[0].thread_id, *purge.along):
             yield StreamKey(request.stream.tenant, ids.THREAD, thread_id)
 
     def decider(self, stream: StreamKey) -> Decider:
@@ -140,24 +122,44 @@ class _StoreDecider:
         expectations.check(command.expected_version, head.version, thread)
         if purge.guards is not None and purge.guards.expected_head is not None:
             check_expected_head(view, purge.guards.expected_head)
-        tenant, _, _ = self._place(thread)
-        forks = direct_forks(self._tx, tenant, thread.id)
-        self._confirm_held(thread, readers_of(self._tx, tenant, thread.id) - purge.readers)
-        self._confirm_held(thread, forks if command.copying else ())  # not copied: not known before
-        check_purge(view, view.thread, forks)
-        copied = tuple(copied_forks(self._tx, tenant, thread.id))
-        data = ThreadPurged(thread.id, head.version, head.hash, copied)
-        reason = None if purge.guards is None else purge.guards.reason
-        return [decided(data, None if reason is None else e.Note(reason=reason))]
+        check_purge(view, view.thread, self._in_the_way(command))
+        along = self._along(command, purge.along)
+        events = [self._decided(thread._replace(id=fork), request) for fork in reversed(along)]
+        return [*events, self._decided(thread, request, tuple(along))]
+
+    def _in_the_way(self, command: PurgeThread) -> Sequence[bytes]:
+        tenant = self._place(self._thread(command.thread_id))[0]
+        return () if command.with_forks else direct_forks(self._tx, tenant, command.thread_id)
+
+    def _along(self, command: PurgeThread, known: frozenset[bytes]) -> list[bytes]:
+        """Return the threads that go along, in the order in which they were forked.
+
+        Begins again if there is one whose head was not taken: it was made meanwhile.
+        """
+        if not command.with_forks:
+            return []
+        tenant = self._place(self._thread(command.thread_id))[0]
+        along = forks_below(self._tx, tenant, command.thread_id)
+        new = [self._place(self._thread(one)) for one in along if one not in known]
+        if new:
+            self._tx.ordering.confirm_absent(self._tx, new)
+        return along
+
+    def _decided(
+        self, thread: StreamKey, request: AppendRequest, along: tuple[bytes, ...] = ()
+    ) -> Decided:
+        view = StoredThread(self._tx, self._log, thread.tenant, thread.id)
+        head = read.head_of(self._tx, thread)
+        assert view.thread is not None  # noqa: S101 (its row was just found)
+        assert head is not None  # noqa: S101
+        check_purge(view, view.thread, ())
+        guards = request.options.guards
+        reason = None if guards is None else guards.reason
+        data = ThreadPurged(thread.id, head.version, head.hash, along)
+        return decided(data, None if reason is None else e.Note(reason=reason))
 
     def _thread(self, thread_id: bytes) -> StreamKey:
         return StreamKey(self._stream.tenant, ids.THREAD, thread_id)
-
-    def _confirm_held(self, thread: StreamKey, others: Iterable[bytes]) -> None:
-        """Begin again if there is a reader whose head was not taken: it was made meanwhile."""
-        places = [self._place(thread._replace(id=other)) for other in others]
-        if places:
-            self._tx.ordering.confirm_absent(self._tx, places)
 
     def _place(self, thread: StreamKey) -> Place:
         tenant = find_tenant(self._tx, thread.tenant)
@@ -172,13 +174,13 @@ class _StoreDecider:
     def result(self, command: PurgeThread, events: Sequence[Event]) -> Tombstone:
         """Return the tombstone, also for a thread that was purged before."""
         if events:
-            return tombstone_value(events[0])
+            return tombstone_value(events[-1])
         version = find_tombstone(self._tx, self._thread(command.thread_id))
         assert version is not None  # noqa: S101 (decided)
         return self._tombstone(version)
 
-    def repeated(self, _: AppendRequest, __: object, first: int, ___: int) -> Tombstone:
-        return self._tombstone(first)
+    def repeated(self, _: AppendRequest, __: object, ___: int, last: int) -> Tombstone:
+        return self._tombstone(last)
 
     def _tombstone(self, version: int) -> Tombstone:
         stored = read.event_at(self._tx, self._stream, version)

@@ -28,10 +28,6 @@ def _thread(view: ThreadHistory, _: object, __: object) -> Thread:
     return present.thread_value(view, view.thread)
 
 
-def _nothing(_: object, __: object, ___: object) -> None:
-    """Whoever asked for it gets the tombstone of the source."""
-
-
 def _message(view: ThreadHistory, message_id: bytes) -> Message:
     row = view.message(message_id)
     assert row is not None  # noqa: S101 (decided)
@@ -105,7 +101,6 @@ _RESULTS: Final[Mapping[type[c.Command], Callable[[ThreadHistory, Any, Sequence[
         ),
         _thread,
     ),
-    c.CopyPrefix: _nothing,
     **dict.fromkeys((c.CreateMessage, c.EditMessage, c.RegenerateMessage), _born),
     **dict.fromkeys((c.AmendMessage, c.UpdateMessage, c.RemoveMessage, c.RestoreMessage), _target),
     c.SelectBranch: _selected,

@@ -14,7 +14,6 @@ from msgspec.structs import replace
 from eventstore.conversation import commands as c
 from eventstore.conversation import events as e
 from eventstore.conversation.decide import check_expected_head, decide
-from eventstore.conversation.decide.copying import copy_prefix
 from eventstore.conversation.decide.steps import check_nothing_erased
 from eventstore.conversation.evolve import evolve
 from eventstore.conversation.present import thread_details
@@ -57,9 +56,7 @@ _VIEWS_KEPT = 4_096
 class ThreadDeciding:
     """Keeps ``storage.requests.Deciding`` for the category ``thread``."""
 
-    looks_elsewhere: frozenset[type[Any]] = frozenset(
-        {c.ForkThread, c.CreateRun, c.CopyPrefix, c.EraseContent}
-    )
+    looks_elsewhere: frozenset[type[Any]] = frozenset({c.ForkThread, c.CreateRun, c.EraseContent})
     """A fork reads its source, a run its assistant, an erasure the log."""
 
     def __init__(self, tx: Transaction, log: Log) -> None:
@@ -72,7 +69,7 @@ class ThreadDeciding:
     def looks_at(self, request: AppendRequest) -> Iterable[StreamKey]:
         tenant = request.stream.tenant
         for command in request.commands:
-            if isinstance(command, (c.ForkThread, c.CopyPrefix)):
+            if isinstance(command, c.ForkThread):
                 yield StreamKey(tenant, ids.THREAD, command.source_id)
             elif isinstance(command, c.CreateRun) and command.assistant_id is not None:
                 yield StreamKey(tenant, ids.ASSISTANT, command.assistant_id)
@@ -86,7 +83,7 @@ class ThreadDeciding:
     def _view(self, stream: StreamKey) -> StoredThread:
         """Return what an earlier transaction kept of a thread, or look at it anew.
 
-        What was kept of a fork's source does not hold: it may have been purged since.
+        What was kept of a fork's source does not hold: words may have been erased there since.
         """
         view = self._views.get(stream)
         if view is None or view.looks_elsewhere:
@@ -208,13 +205,6 @@ def _fork(
     return decide_fork(deciding.tx, deciding.log, view, source, command)
 
 
-def _copy(
-    _: ThreadDeciding, __: StreamKey, view: StoredThread, command: c.CopyPrefix
-) -> Sequence[Decided]:
-    view.prefetch_inherited()
-    return copy_prefix(view, command)
-
-
 def _run(
     deciding: ThreadDeciding, stream: StreamKey, view: StoredThread, command: c.CreateRun
 ) -> Sequence[Decided]:
@@ -242,7 +232,6 @@ def _step(
 _LOOKS: Final[Mapping[type[c.Command], Callable[..., Sequence[Decided]]]] = {
     c.CreateThread: _create,
     c.ForkThread: _fork,
-    c.CopyPrefix: _copy,
     c.CreateRun: _run,
     c.StartStep: _step,
 }

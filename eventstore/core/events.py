@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Any, ClassVar, Final, NamedTuple, Self
+from typing import Any, Final, NamedTuple, Self
 
 import msgspec
 from pydantic import BaseModel, ConfigDict
@@ -76,9 +76,6 @@ class EventData(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 
 class EventContent(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """Base of an event's ``content``: whatever can be personal. May be erased."""
-
-    taken_before: ClassVar[bool] = False
-    """It was content of an event before, so the limit for what comes in does not concern it."""
 
 
 class StreamKey(NamedTuple):

@@ -88,15 +88,9 @@ def _named(tx: Transaction, scope: Scope, view: StoredThread, external_id: str) 
     there: StoredThread | None = view
     while there is not None:
         named = find_external_id(tx, tenant, there.thread_id, external_id)
-        # What was copied into a fork is named here, too: the fork's own come first, as before.
-        found += sorted(named, key=lambda one: _hop(view, one))
+        found += named
         there = there.source
     return found
-
-
-def _hop(view: StoredThread, message_id: bytes) -> int:
-    row = view.message(message_id)
-    return 0 if row is None or row.place is None else row.place.hop
 
 
 def _hidden(view: StoredThread, row: MessageRow) -> bool:

@@ -4,25 +4,24 @@ from __future__ import annotations
 
 from typing import Final, Unpack
 
-from msgspec.structs import replace
-
+from eventstore.audit.purge import purge as purge_in
 from eventstore.conversation.store_events import PurgeThread
 from eventstore.conversation.tombstone import Tombstone
-from eventstore.conversing.purging import purge_thread, store_stream
+from eventstore.conversing.purging import store_stream
 from eventstore.core import expectations
 from eventstore.core.quoting import quoted
 from eventstore.errors import InvalidInput
 from eventstore.operations.lookups import thread_key
-from eventstore.operations.operation import Maintenance, Scope, Write, WriteOptions, write
-from eventstore.storage.requests import Appended, AppendRequest
-from eventstore.storage.transaction import Transaction
+from eventstore.operations.operation import Gathered, Scope, WriteOptions, write
+from eventstore.operations.wiping import then_wipe
+from eventstore.storage.requests import AppendRequest
 
-_FORKS: Final = ("refuse", "copy")
+_FORKS: Final = ("refuse", "purge")
 
 
 def purge(
     scope: Scope, thread_id: str, *, forks: str = "refuse", **options: Unpack[WriteOptions]
-) -> Write[Tombstone]:
+) -> Gathered[Tombstone]:
     """Remove a thread for good, with everything that is kept of it, and return its tombstone.
 
     Events, messages, runs, metadata and idempotency keys go in one transaction; what stays is a
@@ -31,8 +30,10 @@ def purge(
     that was purged already gives the same tombstone again.
 
     While threads that were forked from it read what they inherit from it, it is refused.
-    ``forks="copy"`` writes what it inherits into each of them first: they then stand by
-    themselves and read as before.
+    ``forks="purge"`` purges them and their forks along, each with a tombstone of its own: all of
+    them go in one transaction, or none does.
+
+    The tombstone says where the bytes may still stand; purging again finishes what was ``pending``.
 
     ``expected_version`` and ``expected_head`` are about the thread.
 
@@ -43,18 +44,15 @@ def purge(
     """
     thread = thread_key(scope, thread_id)
     if forks not in _FORKS:
-        raise InvalidInput("forks", f"{quoted(forks)} is not possible", "Use 'refuse' or 'copy'.")
+        raise InvalidInput("forks", f"{quoted(forks)} is not possible", "Use 'refuse' or 'purge'.")
     version = options.pop("expected_version", None)
     command = PurgeThread(
         thread_id=thread.id,
-        copying=forks == "copy",
+        with_forks=forks == "purge",
         expected_version=expectations.ANY if version is None else expectations.parse(version),
     )
     made = write(scope, store_stream(scope.tenant), (command,), options)
     request = made.request
     assert isinstance(request, AppendRequest)  # noqa: S101 (what write() makes)
 
-    def act(tx: Transaction) -> Appended:
-        return purge_thread(tx, scope.log, request)
-
-    return replace(made, request=Maintenance(act, alone=True))
+    return then_wipe(lambda tx: purge_in(tx, scope.log, request), made.connection)

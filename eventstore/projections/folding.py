@@ -6,12 +6,10 @@ from collections import deque
 from collections.abc import Iterator
 
 from eventstore.conversation.evolve import evolve
-from eventstore.conversation.prefixes import copied_prefix
 from eventstore.conversation.rows import ForkPoint, Place
 from eventstore.conversation.state import FoldedThread
 from eventstore.core import ids
 from eventstore.core.events import Event, StreamKey
-from eventstore.storage import read
 from eventstore.storage.folding_pages import decoded_events
 from eventstore.storage.requests import Log
 from eventstore.storage.transaction import Transaction
@@ -56,19 +54,11 @@ def folded_steps(
 def starting_state(
     tx: Transaction, log: Log, tenant: str, thread_id: bytes, first: Event
 ) -> FoldedThread:
-    """Return the state before a thread's first event: empty, or what a fork sees of its source.
-
-    Once the source was purged, what the fork has copied of it serves: at every version, also those
-    before it was copied.
-    """
+    """Return the state before a thread's first event: empty, or what a fork sees of its source."""
     data = first.data
     if first.type != "ThreadForked":
         return FoldedThread(thread_id)
     place = Place(data.hop, data.segment, data.depth)
     fork = ForkPoint(data.source_id, data.message_id, place, data.source_version)
-    if not read.head_version(tx, StreamKey(tenant, ids.THREAD, data.source_id)):
-        stream = StreamKey(tenant, ids.THREAD, thread_id)
-        copies = read.events_of_type(tx, stream, "PrefixCopied")
-        return copied_prefix(thread_id, fork, (read.as_event(log, one) for one in copies))
     source = fold_thread(tx, log, tenant, data.source_id, until=data.source_version)
     return source.prefix_for(thread_id, fork)

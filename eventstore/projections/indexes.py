@@ -110,7 +110,7 @@ class ContentIndex:
     def see(self, thread: StreamKey, event: Event, created_position: int) -> None:
         """Take from an event what is indexed; ``created_position`` is that of the thread."""
         content = event.content
-        if isinstance(content, (e.MessageContent, e.CopiedContent)):
+        if isinstance(content, e.MessageContent):
             if content.external_id is not None:
                 self._names.append((thread, content.external_id, event.data.message_id))
         elif isinstance(content, e.ThreadDetails) and isinstance(content.metadata, dict):

@@ -18,7 +18,6 @@ from msgspec.structs import replace
 
 from eventstore.conversation.rows import (
     BranchPointRow,
-    CopyRow,
     LabelRow,
     MessageRow,
     Place,
@@ -30,7 +29,7 @@ from eventstore.conversation.rows import (
     TouchRow,
 )
 from eventstore.core.events import Event
-from eventstore.projections.marks import COPIES, LABELS, TOUCHES
+from eventstore.projections.marks import LABELS, TOUCHES
 from eventstore.projections.messages import MESSAGES
 from eventstore.projections.row_table import RowTable
 from eventstore.projections.runs import RUNS, STEPS
@@ -53,7 +52,6 @@ ROW_TABLES: Final[Mapping[type[Any], tuple[RowTable[Any], Callable[[Any], Any]]]
     StepRow: (STEPS, attrgetter("step_id")),
     LabelRow: (LABELS, attrgetter("message_id")),
     TouchRow: (TOUCHES, lambda row: row),
-    CopyRow: (COPIES, lambda row: row),
 }
 """By kind of row: its table, and what identifies it within its thread."""
 

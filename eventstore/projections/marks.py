@@ -1,17 +1,16 @@
-"""The tables ``labels``, ``touches`` and ``copies``: names of messages, and which events hold what.
+"""The tables ``labels`` and ``touches``: names of messages, and which events say more of what.
 
-A touch is a later event about a thread, message, run or step; a copy is an event that holds
-something a fork inherited.
+A touch is a later event about a thread, message, run or step.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-from eventstore.conversation.rows import CopyRow, LabelRow, TouchRow
+from eventstore.conversation.rows import LabelRow, TouchRow
 from eventstore.projections.row_table import RowTable
 
-__all__ = ["COPIES", "LABELS", "TOUCHES"]
+__all__ = ["LABELS", "TOUCHES"]
 
 LABELS: Final = RowTable[LabelRow](
     "labels",
@@ -27,12 +26,4 @@ TOUCHES: Final = RowTable[TouchRow](
     values=(),
     encode=lambda row: (row.subject_id, row.version),
     decode=lambda columns: TouchRow(columns[1], columns[2]),
-)
-
-COPIES: Final = RowTable[CopyRow](
-    "copies",
-    key=("subject", "version"),
-    values=(),
-    encode=lambda row: (row.subject_id, row.version),
-    decode=lambda columns: CopyRow(columns[1], columns[2]),
 )

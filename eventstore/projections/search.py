@@ -121,8 +121,6 @@ _INHERIT: Final = (
     " SELECT CAST(? AS text), CAST(? AS text), message_id, parent_id, 0 FROM up WHERE true"
     " ON CONFLICT (tenant, thread_id, message_id) DO NOTHING"
 )
-_FIND_FORKS: Final = "SELECT thread_id FROM {forks} WHERE tenant = ? AND source_id = ?"
-_FIND_PLACE: Final = f"SELECT parent_id, hidden FROM {{messages}} WHERE {_ROW}"
 _FORGET: Final = {
     "sqlite": (
         f"DELETE FROM {{words}} WHERE rowid IN (SELECT number FROM {{messages}} WHERE {_OF})",
@@ -278,28 +276,6 @@ class _Thread:
     def begin_as_fork(self, source_id: str, message_id: str) -> None:
         self._tables.run(_FORK, (*self.key, source_id, message_id))
 
-    def copy(self, message_id: str, parent_id: str | None) -> None:
-        """Hang an inherited message where it stands; what is hidden above it hides it, too.
-
-        So it does in the forks that see it through this thread.
-        """
-        for (fork,) in self._tables.all(_FIND_FORKS, self.key):
-            self.of(fork).copy(message_id, parent_id)
-        there = self._tables.one(_FIND_PLACE, (*self.key, message_id))
-        if there is not None and there[0] == parent_id:
-            return
-        if there is None:
-            self._tables.run(_INSERT, (*self.key, message_id, parent_id))
-        else:
-            self.join(message_id, parent_id)
-        above = self._tables.one(_FIND_PLACE, (*self.key, parent_id)) if parent_id else None
-        if above is not None and above[1]:
-            self._tables.run(_HIDE, (message_id, *self.key, above[1], *self.key))
-
-    def reword(self, message_id: str, text: str) -> None:
-        """Let an inherited message be found here by the wording it was inherited with."""
-        self._say((*self.key, message_id), text)
-
     def forget(self) -> None:
         """Keep nothing of a thread that is gone for good."""
         for text in (*_FORGET[self._tables.dialect], _FORGET_FORK, _UNDELETE):
@@ -355,14 +331,6 @@ def _born(thread: _Thread, event: RecordedEvent) -> None:
         thread.join(data["message_id"], parent_id)
 
 
-def _copied(thread: _Thread, event: RecordedEvent) -> None:
-    data = event.data
-    if "place" in data:
-        thread.copy(data["message_id"], data.get("parent_id"))
-    if data.get("shown"):
-        thread.reword(data["message_id"], _text(event))
-
-
 def _purged(thread: _Thread, event: RecordedEvent) -> None:
     thread.of(event.data["thread_id"]).forget()
 
@@ -379,7 +347,6 @@ _RULES: Final[Mapping[str, _Rule]] = {
     "ThreadForked": lambda thread, event: thread.begin_as_fork(
         event.data["source_id"], event.data["message_id"]
     ),
-    "PrefixCopied": _copied,
     "ThreadPurged": _purged,
     "ContentErased": lambda thread, event: thread.erase(
         [event.data["message_id"], *event.data.get("also", ())]

@@ -22,12 +22,9 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from msgspec.structs import replace
 
 from eventstore.conversation import tree
-from eventstore.conversation.copies import inherited_row, told
-from eventstore.conversation.history import told_born
 from eventstore.conversation.rows import (
     ROOT,
     BranchPointRow,
-    CopyRow,
     LabelRow,
     MessageRow,
     Place,
@@ -60,16 +57,13 @@ class StoredThread(KeptRows):
     def _forget_rows(self) -> None:
         self._source: StoredThread | None = None
         self._inherited: Inherited | None = None
-        self._copies: dict[bytes, list[Told]] = {}
         super()._forget_rows()
 
     def take_changed(self) -> list[tuple[int, bytes, Row]]:
         changed = self._moved is not None  # also if no row has to be written of it
         rows = super().take_changed()
-        if changed:
-            self._copies.clear()
-            if self._source is not None:
-                self._forget()
+        if changed and self._source is not None:
+            self._forget()
         return rows
 
     # -- rows by key ---------------------------------------------------------------------------
@@ -267,24 +261,13 @@ class StoredThread(KeptRows):
         erased = self._erased
         return [t._replace(has_content=False) if t.version in erased else t for t in found]
 
-    def copies_of(self, subject_id: bytes) -> Sequence[Told]:
-        """Return what this fork's own events hold of something that it inherited."""
-        if self.thread is None or not self.thread.copied:
-            return ()
-        if subject_id not in self._copies:
-            found = self._find(CopyRow, "subject = ?", (subject_id,))
-            rows = {*found, *self._changed_of(CopyRow)}
-            versions = sorted(row.version for row in rows if row.subject_id == subject_id)
-            self._copies[subject_id] = [told(self.event(version)) for version in versions]
-        return self._copies[subject_id]
-
     # -- what a fork inherits ------------------------------------------------------------------
 
     @property
     def source(self) -> StoredThread | None:
         """For a fork: its source, as of the version it was forked at."""
         thread = self.thread
-        if thread is None or thread.fork is None or thread.copied:
+        if thread is None or thread.fork is None:
             return None
         if self._inherited is None:
             fork = thread.fork
@@ -334,14 +317,12 @@ class StoredThread(KeptRows):
 
     def _beneath(self, message_id: bytes) -> MessageRow | None:
         """Return the row of an inherited message without what this thread did to it."""
-        if copies := self.copies_of(message_id):
-            return inherited_row(copies[0].event.data)
         inherited = self._inheritance()
         return None if inherited is None else inherited.message(message_id)
 
     @property
     def looks_elsewhere(self) -> bool:
-        """Rows of other threads were read, which may have been purged since."""
+        """Rows of other threads were read, which may have been erased from since."""
         return self._source is not None
 
     # -- reading many at once: only for views that change nothing ------------------------------
@@ -366,10 +347,7 @@ class StoredThread(KeptRows):
         found = self._find(MessageRow, where, (hop, segment, start, end))
         own = {row.message_id: self._as_it_was(row) or row for row in found}
         inherited = self._inheritance()
-        if inherited is None:  # all of it was copied
-            for row in own.values():
-                yield row, told_born(self, row, hop)
-            return
+        assert inherited is not None  # noqa: S101 (who has a place with a hop is a fork)
         for row, born in inherited.stretch(hop, segment, start, end):
             yield own.get(row.message_id) or row, born
 
@@ -402,24 +380,3 @@ class StoredThread(KeptRows):
         for depth in range(stretch.start, stretch.end + 1):
             if depth not in branched:
                 points.setdefault(Place(stretch.hop, stretch.segment, depth), None)
-
-    def prefetch_inherited(self) -> None:
-        """Read at once what a fork inherits from its source: all of it is about to be copied.
-
-        What the source has inherited itself is left to be read one by one.
-        """
-        source, inherited = self.source, self._inheritance()
-        if source is None or inherited is None:
-            return
-        for stretch in inherited.ranges.values():
-            if stretch.hop == 1:
-                source.prefetch(stretch._replace(hop=0))
-        own = self._find(MessageRow, "hop > 0", ())
-        for row in own:
-            self._keep(MessageRow, row.message_id, row)
-        for message_id in source.known_messages():
-            self._known[MessageRow].setdefault(message_id, None)
-
-    def known_messages(self) -> Iterable[bytes]:
-        """Return the ids of messages whose rows were read."""
-        return self._known[MessageRow].keys()

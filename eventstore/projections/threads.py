@@ -32,7 +32,6 @@ def _encode(row: ThreadRow) -> tuple[Any, ...]:
             if fork is None
             else (fork.thread_id, fork.message_id, *fork.place, fork.version)
         ),
-        int(row.copied),
         row.projection_version,
     )
 
@@ -58,8 +57,7 @@ def _decode(columns: Sequence[Any]) -> ThreadRow:
         queued_messages=columns[10],
         removed_messages=columns[11],
         fork=fork,
-        copied=bool(columns[18]),
-        projection_version=columns[19],
+        projection_version=columns[18],
     )
 
 
@@ -78,7 +76,6 @@ _VALUES: Final = (
     "fork_segment",
     "fork_depth",
     "fork_version",
-    "copied",
     "projection_version",
 )
 _CATEGORY: Final = f"(SELECT id FROM {{categories}} WHERE name = '{ids.THREAD}')"

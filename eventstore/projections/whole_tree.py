@@ -19,7 +19,6 @@ from typing import Any, Final
 from msgspec.structs import replace
 
 from eventstore.conversation import tree
-from eventstore.conversation.copies import told
 from eventstore.conversation.rows import MessageRow, Place
 from eventstore.conversation.view import Told
 from eventstore.core import ids
@@ -46,7 +45,6 @@ _TOUCHED: Final = (
 )
 """Found from the messages: a thread may have been touched much more by its runs."""
 _IN_STRETCH: Final = "hop = ? AND segment = ? AND depth BETWEEN ? AND ?"
-_COPIES: Final = f"SELECT t.subject, {_EVENT} FROM {{copies}}{_WITH_EVENTS}"
 
 
 class WholeTree(StoredThread):
@@ -104,7 +102,7 @@ class WholeTree(StoredThread):
         self._end_reading()
 
     def _find_inherited_rows(self) -> list[MessageRow]:
-        """Return what this thread says itself of what it inherits; once copied, all of it."""
+        """Return what this thread says itself of what it inherits."""
         thread = self.thread
         if thread is None or thread.fork is None:
             return []
@@ -112,12 +110,10 @@ class WholeTree(StoredThread):
         for row in rows:
             self._keep(MessageRow, row.message_id, row)
             self._touched.setdefault(row.message_id, [])
-        if thread.copied:
-            self._read_copies()
         return rows
 
     def _inherited_path(self) -> list[tree.Range]:
-        """Return the ranges of the inherited path that are still the source's."""
+        """Return the ranges of the inherited path."""
         inherited = self._inheritance()
         return [] if inherited is None else list(inherited.ranges.values())
 
@@ -150,8 +146,6 @@ class WholeTree(StoredThread):
         source = self.source
         if source is not None:
             source.prepare(stretch._replace(hop=stretch.hop - 1))
-        elif not self._copies:
-            self._read_copies()
 
     def hold(self, message_id: bytes, born: Told, hop: int) -> None:
         """Know the event that bore an inherited message in the thread where it will be asked for.
@@ -173,10 +167,6 @@ class WholeTree(StoredThread):
         for message_id, event in self._events_with(sql, where):
             self._events[event.version] = event
             self._touched.setdefault(message_id, []).append(event.version)
-
-    def _read_copies(self) -> None:
-        for subject_id, event in self._events_with(_COPIES, ()):
-            self._copies.setdefault(subject_id, []).append(told(event))
 
     def _events_with(self, sql: str, where: Sequence[Any]) -> Iterator[tuple[bytes, Event]]:
         """Yield events of this thread in order, each with what it is about.

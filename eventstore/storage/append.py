@@ -228,7 +228,7 @@ class _Batch:
         if decided.content is not None:
             plain = codec.encode(decided.content)
             limit = log.limits.content_bytes_max
-            if len(plain) > limit and not getattr(decided.content, "taken_before", False):
+            if len(plain) > limit:
                 raise InvalidInput(
                     "content",
                     f"{len(plain)} bytes encoded, {limit} allowed",

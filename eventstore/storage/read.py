@@ -33,7 +33,6 @@ __all__ = [
     "actor_of",
     "as_event",
     "event_at",
-    "events_of_type",
     "head_of",
     "head_version",
     "iterate_stream",
@@ -195,18 +194,6 @@ def iterate_stream(
     """Yield every event of a stream in order, a page in memory at a time."""
     while True:
         page = read_stream(tx, stream, after=after, until=until)
-        yield from page
-        if len(page) < PAGE:
-            return
-        after = page[-1].version
-
-
-def events_of_type(tx: Transaction, stream: StreamKey, event_type: str) -> Iterator[StoredEvent]:
-    """Yield the events of one type in a stream, in order, a page in memory at a time."""
-    place, after = place_of(tx, stream), 0
-    while place is not None:
-        rows = _rows(tx, _OF_TYPE, (*place, event_type, after, PAGE), place)
-        page = [stored_event(stream, row) for row in rows]
         yield from page
         if len(page) < PAGE:
             return

@@ -46,7 +46,6 @@ TABLES: Final = (
     "steps",
     "labels",
     "touches",
-    "copies",
     "tombstones",
     "thread_metadata",
     "external_ids",
@@ -222,13 +221,11 @@ def _threads(metadata: MetaData, prefix: str) -> None:
         _maybe("fork_segment", BigInteger),
         _maybe("fork_depth", BigInteger),
         _maybe("fork_version", BigInteger),
-        _given("copied", Integer),
         _given("projection_version", Integer),
         Index(f"{prefix}threads_by_creation", "tenant", "created_position", "thread"),
         # Few threads are forks, so the others do not pay for this one.
         Index(
             f"{prefix}threads_by_source",
-            "tenant",
             "fork_thread",
             sqlite_where=text("fork_thread IS NOT NULL"),
             postgresql_where=text("fork_thread IS NOT NULL"),
@@ -308,15 +305,6 @@ def _threads(metadata: MetaData, prefix: str) -> None:
     )
     Table(
         f"{prefix}touches",
-        metadata,
-        _key("tenant"),
-        _key("thread", LargeBinary),
-        _key("subject", LargeBinary),
-        _key("version", BigInteger),
-        sqlite_with_rowid=False,
-    )
-    Table(
-        f"{prefix}copies",
         metadata,
         _key("tenant"),
         _key("thread", LargeBinary),

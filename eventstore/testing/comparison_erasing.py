@@ -11,11 +11,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from eventstore.audit import Erasure
-from eventstore.conversation.tombstone import Tombstone
 from eventstore.conversation.values import Branch, Message, Run, ThreadState
 from eventstore.errors import ConversationStoreError
 from eventstore.testing.comparison import Comparison
-from eventstore.testing.oracle import OracleThread, Refusal, code_of
+from eventstore.testing.oracle import Refusal, code_of
 from eventstore.testing.oracle.erasing import Gone, erase, forget, purge
 
 __all__ = ["erase_in_both", "purge_in_both"]
@@ -106,67 +105,40 @@ def _without(value: Any, thread_id: str, gone: Gone) -> Any:  # noqa: ANN401 (wh
 # -- purging ---------------------------------------------------------------------------------------
 
 
-def purge_in_both(both: Comparison, thread_id: str, *, copying: bool) -> list[str] | None:
-    """Purge a thread in the store and in the oracle; return its forks, None if it was refused."""
+def purge_in_both(both: Comparison, thread_id: str, *, along: bool) -> list[str] | None:
+    """Purge a thread in both; return the forks that went with it, None if it was refused."""
     both.sound = False
     store = both.store
     threads = {thread.id: thread.copy() for thread in both.threads}
-    last = threads[thread_id].version
-    forks = "copy" if copying else "refuse"
+    versions = {thread.id: thread.version for thread in both.threads}
+    forks = "purge" if along else "refuse"
     made, refused = _outcome(lambda: store.audit.purge(thread_id, forks=forks))
-    forked, expected = _outcome(lambda: purge(threads, thread_id, copying=copying))
+    forked, expected = _outcome(lambda: purge(threads, thread_id, along=along))
     assert refused == expected, f"the store said {refused}, the oracle {expected}"
     if forked is None:
-        both.look_at(next(one for one in both.threads if one.id == thread_id), last)
+        both.look_at(next(one for one in both.threads if one.id == thread_id), versions[thread_id])
         return None
-    _check_gone(both, thread_id, made, last)
-    assert set(made.copied_into) >= set(forked)
-    before = {thread.id: thread.version for thread in threads.values()}
-    for fork in forked:
-        _take_copies(both, threads[fork])
-    _let_go(both, thread_id, threads)
+    assert set(made.forks) == set(forked)
+    assert store.audit.purge(thread_id) == made
+    for gone in (thread_id, *forked):
+        _check_gone(both, gone, versions[gone])
+    both.threads[:] = threads.values()
+    both.done[:] = [done for done in both.done if done.thread_id in threads]
+    for key in [key for key in both.past if key[0] not in threads]:
+        del both.past[key]
+        both.seen.pop(key, None)
     for thread in both.threads:
-        both.look_at(thread, before[thread.id])
+        both.look_at(thread, versions[thread.id])
     return forked  # type: ignore[no-any-return]
 
 
-def _check_gone(both: Comparison, thread_id: str, made: Tombstone, last: int) -> None:
-    """Nothing is left of the thread, its id is refused, and asking again gives the same."""
+def _check_gone(both: Comparison, thread_id: str, last: int) -> None:
+    """Nothing is left of a thread but its tombstone, and its id is refused."""
     store = both.store
-    assert (made.thread_id, made.version) == (thread_id, last)
-    assert store.audit.purge(thread_id) == made
+    tombstone = store.audit.purge(thread_id)
+    assert (tombstone.thread_id, tombstone.version) == (thread_id, last)
     assert _outcome(lambda: store.threads.get(thread_id))[1] == "ThreadNotFound"
     assert _outcome(lambda: list(store.events.read(thread_id)))[1] == "StreamNotFound"
     say = lambda: store.messages.create(thread_id, role="user", content="Hello?")  # noqa: E731
     assert _outcome(say)[1] == "ThreadNotFound"
     assert _outcome(lambda: store.threads.create(thread_id=thread_id))[1] == "thread_purged"
-
-
-def _take_copies(both: Comparison, fork: OracleThread) -> None:
-    """Note which copies a fork got: those of each message it inherits, with words or without."""
-    written = list(both.store.events.read(fork.id, after=fork.version))
-    assert {event.type for event in written} <= {"PrefixCopied"}
-    for event in written:
-        fork.events.append("PrefixCopied")
-        about = event.data.get("message_id")
-        if about is not None and event.content is not None:
-            fork.said[fork.version] = about
-        elif about is not None:
-            fork.lost[fork.version] = about
-    inherited = {one.id for one in fork.messages.values() if one.origin is not None}
-    assert {event.data.get("message_id") for event in written} - {None} == inherited
-
-
-def _let_go(both: Comparison, thread_id: str, threads: dict[str, OracleThread]) -> None:
-    """Forget a thread that is gone, and where the words of its forks stood before."""
-    both.threads[:] = threads.values()
-    both.done[:] = [done for done in both.done if done.thread_id != thread_id]
-    for key, past in list(both.past.items()):
-        if key[0] == thread_id:
-            del both.past[key]
-            both.seen.pop(key, None)
-            continue
-        now = threads[key[0]]
-        past.source = now.source
-        for message in past.messages.values():
-            message.home = now.messages[message.id].home

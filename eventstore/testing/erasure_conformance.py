@@ -178,20 +178,6 @@ class ErasureSuite:
         assert of_the_edit.version == made.version
         assert len(of_the_edit.erased) == 1
 
-    def test_what_a_fork_copied_of_a_purged_source_is_erased_in_the_fork(self, store: Any) -> None:  # noqa: ANN401
-        thread = store.threads.create()
-        told = _say(store, thread.id, WORD, name=WORD)
-        store.messages.amend(thread.id, told.id, content=f"{WORD} amended")
-        _say(store, thread.id, "shared")
-        fork = store.threads.fork(thread.id)
-        second = store.threads.fork(fork.id)
-        store.audit.purge(thread.id, forks="copy")
-        assert _refusal(lambda: store.audit.erase(second.id, told.id)) == "message_inherited"
-        store.audit.erase(fork.id, told.id)
-        for one in (fork.id, second.id):
-            assert WORD not in _everything(store, one)
-            assert [m.erased for m in store.messages.list(one)] == [True, False]
-
     def test_what_was_edited_while_it_waited_is_a_copy_too(self, store: Any) -> None:  # noqa: ANN401
         thread = store.threads.create()
         run = store.runs.create(thread.id)

@@ -60,7 +60,7 @@ class LargeContentSuite:
         assert _texts(store.messages.list(other)) == said[:3]
         assert _parts(store.events.read_all()) == said + said[:3]
 
-    def test_large_content_is_inherited_amended_and_copied(self, store: Any) -> None:  # noqa: ANN401
+    def test_large_content_is_inherited_and_amended(self, store: Any) -> None:  # noqa: ANN401
         size = 2 * IN_ROW_BYTES_MAX
         thread = store.threads.create().id
         told = store.messages.create(thread, role="user", content="a" * size)
@@ -70,16 +70,11 @@ class LargeContentSuite:
         store.messages.amend(thread, told.id, content="small by now")
         second = store.threads.fork(fork).id
 
-        def same() -> None:
-            for one in (fork, second):
-                assert _texts(store.messages.list(one)) == ["c" * size, "b" * size]
-                assert _texts(store.replay.state(one).messages) == ["c" * size, "b" * size]
-                revisions = store.messages.revisions(one, told.id)
-                assert _texts(revisions) == ["a" * size, "c" * size]
-
-        same()
-        store.audit.purge(thread, forks="copy")
-        same()
+        for one in (fork, second):
+            assert _texts(store.messages.list(one)) == ["c" * size, "b" * size]
+            assert _texts(store.replay.state(one).messages) == ["c" * size, "b" * size]
+            revisions = store.messages.revisions(one, told.id)
+            assert _texts(revisions) == ["a" * size, "c" * size]
 
     def test_large_content_is_erased_with_its_event(self, store: Any) -> None:  # noqa: ANN401
         size = 2 * IN_ROW_BYTES_MAX
@@ -99,8 +94,8 @@ class LargeContentSuite:
         assert [event.hash for event in store.events.read(thread)][:4] == hashes
         again = store.messages.create(thread, role="user", content="a" * size, idempotency_key="k")
         assert (again.id, again.erased) == (told.id, True)
-        store.audit.purge(thread, forks="copy")
-        assert _texts(store.messages.list(fork)) == ["", kept.text]
+        store.audit.purge(thread, forks="purge")
+        assert _parts(store.events.read_all()) == []
 
     def test_large_content_of_applications_and_assistants_is_kept(self, store: Any) -> None:  # noqa: ANN401
         long = "x" * (2 * IN_ROW_BYTES_MAX)

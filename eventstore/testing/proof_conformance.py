@@ -114,27 +114,6 @@ class ProofSuite:
         assert run.proof(run.step(short)).verified, "it saw what is the fork's own"
         assert run.proof(run.step(run.see())).verified, "it was read after the erasure"
 
-    def test_nor_if_the_source_is_gone_by_then(self, store: Any, talk: Any) -> None:  # noqa: ANN401
-        thread, asked, _ = talk
-        fork = store.threads.fork(thread).id
-        runs = [_Run(store, one) for one in (fork, store.threads.fork(fork).id)]
-        contexts = [run.see() for run in runs]
-        store.audit.erase(thread, asked)
-        store.audit.purge(thread, forks="copy")
-        for run, seen in zip(runs, contexts, strict=True):
-            _refused(run, seen)
-            assert run.proof(run.step(run.see())).verified, "it was read after the erasure"
-
-    def test_a_source_that_went_with_its_words_is_no_erasure(self, store: Any, talk: Any) -> None:  # noqa: ANN401
-        thread, asked, _ = talk
-        store.audit.erase(thread, asked)
-        store.messages.amend(thread, asked, content="pin ****")  # what was erased is copied, too
-        fork = store.threads.fork(thread).id
-        run = _Run(store, fork)
-        seen = run.see()
-        store.audit.purge(thread, forks="copy")
-        assert run.proof(run.step(seen)).verified
-
     def test_a_context_is_handed_on_as_json(self, store: Any, talk: Any) -> None:  # noqa: ANN401
         run = _Run(store, talk[0])
         seen = run.see()

@@ -101,9 +101,9 @@ def test_programs_get_the_certificate_and_the_tombstone_as_json(answer, talk, fo
     assert [thread for thread, _ in made["erased"]] == [talk.thread, talk.thread]
     assert [kind for kind, *_ in made["copies"]] == ["edit"]
     assert result.stderr == ""
-    result = answer(None, "purge", talk.thread, "--forks", "copy", "--yes", "--json")
+    result = answer(None, "purge", talk.thread, "--forks", "purge", "--yes", "--json")
     made = json.loads(result.stdout)
-    assert (made["thread_id"], made["copied_into"]) == (talk.thread, [forked])
+    assert (made["thread_id"], made["forks"]) == (talk.thread, [forked])
 
 
 def test_what_is_pending_is_explained(answer, talk):
@@ -138,25 +138,12 @@ def test_an_inherited_message_is_refused_before_anything_is_asked(answer, talk, 
     assert "[y/N]" not in result.stderr
 
 
-def test_copies_in_other_forks_are_named_with_what_takes_them_along(answer, talk):
-    with ConversationStore.open(talk.url) as store:
-        forks = [store.threads.fork(talk.thread).id for _ in range(2)]
-        store.audit.purge(talk.thread, forks="copy")
-    shown = answer("n\n", "erase", forks[0], talk.question).stderr
-    assert f"{talk.question}\n      in {forks[1]}" in shown
-    assert "  --include forks takes them along.\n" in shown
-    done = answer("y\n", "erase", forks[0], talk.question, "--include", "forks")
-    assert "--include" not in done.stderr
-    assert set(forks) <= listed(done.stdout)
-    assert "may hold the words" not in done.stdout
-
-
-def test_a_purge_is_refused_for_forks_or_copies_into_them(answer, talk, forked):
+def test_a_purge_is_refused_for_forks_or_takes_them_along(answer, talk, forked):
     refused = answer("y\n", "purge", talk.thread)
     assert refused.exit_code == 1
     assert forked in refused.stderr
     assert "[y/N]" not in refused.stderr
-    done = answer("y\n", "purge", talk.thread, "--forks", "copy", "--reason", "request 18")
+    done = answer("y\n", "purge", talk.thread, "--forks", "purge", "--reason", "request 18")
     assert done.exit_code == 0, done.output
     assert "6 events" in done.stderr
     assert forked in done.stderr
@@ -164,7 +151,7 @@ def test_a_purge_is_refused_for_forks_or_copies_into_them(answer, talk, forked):
     assert "request 18" in done.stdout
     assert forked in done.stdout
     with ConversationStore.open(talk.url) as store:
-        assert store.messages.get(forked, talk.question).text == "Why is the sky blue at noon?"
+        assert list(store.threads.list(include_deleted=True)) == []
     again = answer(None, "purge", talk.thread)
     assert (again.exit_code, again.stdout, again.stderr) == (0, done.stdout, "")
 

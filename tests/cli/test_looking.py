@@ -370,7 +370,7 @@ def test_what_the_library_refuses_ends_with_one_and_a_line(run, talk, refused):
 @pytest.mark.parametrize(
     ("refused", "said"),
     [
-        (["purge", "THREAD", "--yes"], "or give --forks copy to write into each"),
+        (["purge", "THREAD", "--yes"], "or give --forks purge to purge them"),
         (["erase", "THREAD", "QUESTION", "--yes", "--actor", ""], "--actor: has 0 characters"),
         (["show", "THREAD", "--branch", ""], "--branch: has 0 characters"),
         (["replay", "THREAD", "--at-version", "99"], "--at-version: the thread is at version 6"),

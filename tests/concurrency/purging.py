@@ -36,13 +36,15 @@ def everybody_at_once(opening, *, stores=3, workers=6, acts=40):
 def _work(store, threads, dice, acts):
     purged, forked = [], 0
     for number in range(acts):
-        thread, act = dice.choice(list(threads)), dice.random()
+        thread, act = dice.choice(threads[-12:]), dice.random()  # the others are mostly gone
         try:
-            if act < 0.35:
+            if act < 0.1:
+                threads.append(talk(store, "one", "two")[0])
+            elif act < 0.4:
                 threads.append(store.threads.fork(thread).id)
                 forked += 1
             elif act < 0.5:
-                purged.append(store.audit.purge(thread, forks="copy").thread_id)
+                purged += [thread, *store.audit.purge(thread, forks="purge").forks]
             elif act < 0.8:
                 store.messages.create(thread, role="user", content=f"words {number}")
             else:

@@ -1,6 +1,5 @@
 """What purging a thread means, in every way of running a store."""
 
-import random
 from itertools import pairwise
 
 import pytest
@@ -8,7 +7,6 @@ import pytest
 from eventstore import (
     IdempotencyConflict,
     InvalidInput,
-    Limits,
     Refused,
     ThreadNotFound,
     WrongExpectedHead,
@@ -97,7 +95,7 @@ class Purging:
         last = list(store.events.read(thread))[-1]
         tombstone = store.audit.purge(thread, reason="asked to", actor="user_1")
         assert (tombstone.thread_id, tombstone.version) == (thread, 3)
-        assert (tombstone.hash, tombstone.copied_into) == (last.hash, ())
+        assert (tombstone.hash, tombstone.forks) == (last.hash, ())
         assert (tombstone.reason, tombstone.actor) == ("asked to", "user_1")
         (event,) = store.events.read_all()
         assert (event.type, event.stream_id[:6], event.version) == ("ThreadPurged", "store_", 1)
@@ -144,7 +142,7 @@ class Purging:
             thread, _ = talk(store, "one")
             fork = store.threads.fork(thread).id
             seen += [event.position for event in store.events.read_all()][-3:]
-            store.audit.purge(fork if number % 2 else thread, forks="copy")
+            store.audit.purge(fork if number % 2 else thread, forks="purge")
             seen.append(list(store.events.read_all())[-1].position)
         assert all(a < b for a, b in pairwise(dict.fromkeys(seen)))
 
@@ -153,7 +151,7 @@ class Purging:
     def test_asking_again_gives_the_same_tombstone_and_adds_nothing(self, store):
         thread, _ = talk(store, "one")
         first = store.audit.purge(thread, reason="asked to")
-        again = store.audit.purge(thread, forks="copy", expected_version=7, reason="again")
+        again = store.audit.purge(thread, forks="purge", expected_version=7, reason="again")
         assert again == first
         assert len(list(store.events.read_all())) == 1
 
@@ -180,13 +178,13 @@ class Purging:
         with pytest.raises(InvalidInput):
             store.audit.purge("thread_7")
         with pytest.raises(InvalidInput, match="forks"):
-            store.audit.purge("thread_" + "7" * 32, forks="keep")
+            store.audit.purge("thread_" + "7" * 32, forks="copy")
         assert list(store.events.read_all()) == []
 
     def test_a_busy_thread_is_refused_until_its_run_has_ended(self, store):
         thread, _ = talk(store, "one")
         run = store.runs.create(thread)
-        assert reason(lambda: store.audit.purge(thread, forks="copy")) == "thread_busy"
+        assert reason(lambda: store.audit.purge(thread, forks="purge")) == "thread_busy"
         store.runs.cancel(thread, run.id)
         assert store.audit.purge(thread).version == 4
 
@@ -210,154 +208,60 @@ class Purging:
         assert texts(store, thread) == ["one"]
         for fork in forks:
             store.audit.purge(fork)
-        assert store.audit.purge(thread).copied_into == ()
+        assert store.audit.purge(thread).forks == ()
 
-    def test_forks_get_copies_and_stand_by_themselves(self, store):
-        thread, (first, _) = talk(store, "one", "two", title="T", metadata={"user": "u"})
-        store.messages.amend(thread, first, content="first", actor="ann")
-        forks = [store.threads.fork(thread).id for _ in range(2)]
-        store.messages.amend(forks[1], first, content="mine")
-        known = known_in(store)
-        before = [everything(store, fork, [1], known) for fork in forks]
-        tombstone = store.audit.purge(thread, forks="copy", actor="user_1")
-        assert tombstone.copied_into == tuple(forks)
-        assert [everything(store, fork, [1], known) for fork in forks] == before
-        assert types(store, forks[0]) == ["ThreadForked", *["PrefixCopied"] * 4]
-        copies = list(store.events.read(forks[0]))[1:]
-        assert [copy.data["source_type"] for copy in copies] == [
-            "ThreadCreated",
-            "MessageAdded",
-            "MessageAmended",
-            "MessageAdded",
-        ]
-        assert [copy.data.get("actor") for copy in copies] == [None, None, "ann", None]
-        assert {copy.metadata["actor"] for copy in copies} == {"user_1"}
-        assert [copy.data.get("shown", False) for copy in copies] == [False, False, True, True]
-        others = list(store.events.read(forks[1]))[2:]
-        assert [copy.data.get("shown", False) for copy in others] == [False, False, False, True]
-        assert store.threads.get(forks[0]).forked_from.thread_id == thread
-        assert store.messages.get(forks[0], first).origin == (before[0]["messages"][first].origin)
-
-    def test_the_past_of_a_fork_is_read_from_its_copies(self, store):
-        thread, (first, _) = talk(store, "one", "two")
-        fork = store.threads.fork(thread).id
-        store.messages.create(fork, role="user", content="three")
-        store.messages.amend(fork, first, content="mine")
-        store.audit.purge(thread, forks="copy")
-        past = [[m.text for m in store.messages.list(fork, at_version=v)] for v in (1, 2, 3)]
-        assert past == [["one", "two"], ["one", "two", "three"], ["mine", "two", "three"]]
-        steps = [len(step.state.messages) for step in store.replay.steps(fork)]
-        assert steps == [2, *[3] * (store.threads.get(fork).version - 1)]
-
-    @pytest.mark.parametrize("order", ["root first", "middle first", "last first"])
-    def test_a_chain_of_forks_can_go_in_any_order(self, store, order):
+    def test_forks_and_their_forks_go_along_if_asked_for(self, store):
+        other, _ = talk(store, "one")
         root, (first, _) = talk(store, "one", "two", title="T")
-        middle = store.threads.fork(root).id
-        store.messages.amend(middle, first, content="reworded")
-        store.messages.create(middle, role="user", content="three")
-        last = store.threads.fork(middle).id
-        store.messages.amend(middle, first, content="again, which the fork does not see")
-        store.messages.create(last, role="user", content="four")
-        leaf = store.threads.fork(last).id
-        before = store.messages.list(leaf).data
-        assert [message.text for message in before] == ["reworded", "two", "three", "four"]
-        assert [message.origin.thread_id for message in before] == [root, root, middle, last]
-        gone = {
-            "root first": (root, middle, last),
-            "middle first": (middle, root, last),
-            "last first": (last, middle, root),
-        }[order]
-        for thread in gone:
-            store.audit.purge(thread, forks="copy")
-            assert store.messages.list(leaf).data == before
-            assert store.threads.get(leaf).title == "T"
-            assert store.projections.compare().ok
-        assert store.messages.get(leaf, external_id="name of one").id == first
-        assert len(store.messages.revisions(leaf, first)) == 2
-        edited = store.messages.edit(leaf, first, content="other")
-        assert (edited.sibling_index, edited.sibling_count) == (1, 2)
-        assert [one.text for one in store.branches.siblings(leaf, first)] == ["reworded", "other"]
-
-    def test_an_erasure_reaches_what_was_copied_past_a_thread_that_is_gone(self, store):
-        root, messages = talk(store, "uno", "due", "three")
-        middle, beside = (store.threads.fork(root).id for _ in range(2))
-        store.messages.amend(middle, messages[0], content="uno, amended")
-        fork = store.threads.fork(middle).id
-        further = store.threads.fork(fork).id
-        store.messages.amend(further, messages[1], content="due, amended")
-        store.audit.purge(middle, forks="copy")
-        for message in messages[:2]:
-            made = store.audit.erase(root, message)
-            assert {event.stream_id for event in made.erased} >= {root, fork}
-            assert made.copies == ()
-        for thread in (root, beside, fork, further):
-            assert texts(store, thread) == ["", "", "three"]
-            said = [event.content for event in store.events.read(thread) if event.content]
-            assert "uno" not in str(said)
-            assert "due" not in str(said)
-
-    def test_copies_that_stand_by_themselves_are_named_and_left(self, store):
-        root, (first, _) = talk(store, "one", "two")
         forks = [store.threads.fork(root).id for _ in range(2)]
-        store.audit.purge(root, forks="copy")
-        made = store.audit.erase(forks[0], first)
-        assert made.copies == (("fork", forks[1], first),)
-        assert [texts(store, fork) for fork in forks] == [["", "two"], ["one", "two"]]
-        assert store.audit.erase(forks[1], first).copies == (), "it holds no words any more"
+        below = store.threads.fork(forks[0]).id
+        store.messages.amend(below, first, content="mine")
+        store.threads.delete(forks[1])
+        ends = {one: list(store.events.read(one))[-1] for one in (root, *forks, below)}
+        made = store.audit.purge(root, forks="purge", reason="asked to", actor="user_1")
+        assert (made.thread_id, made.forks) == (root, (*forks, below))
+        assert (made.version, made.hash) == (3, ends[root].hash)
+        purged = [one for one in store.events.read_all() if one.type == "ThreadPurged"]
+        assert [one.data["thread_id"] for one in purged] == [below, forks[1], forks[0], root]
+        for event in purged:
+            end = ends[event.data["thread_id"]]
+            assert (event.data["version"], event.data["hash"]) == (end.version, end.hash)
+            assert (event.content, event.metadata["actor"]) == ({"reason": "asked to"}, "user_1")
+        for one in (*forks, below):
+            assert store.audit.purge(one).version == ends[one].version
+            assert store.audit.purge(one).forks == ()
+            assert reason(lambda one=one: store.threads.create(thread_id=one)) == "thread_purged"
+        assert store.audit.purge(root, forks="purge") == made
+        assert [one.id for one in store.threads.list(include_deleted=True)] == [other]
+        assert {one.stream_id for one in store.events.read_all()} == {other, purged[0].stream_id}
 
-    def test_copies_that_stand_by_themselves_are_taken_along_if_asked_for(self, store):
+    def test_a_busy_fork_keeps_all_of_them(self, store):
+        root, _ = talk(store, "one")
+        below = store.threads.fork(store.threads.fork(root).id).id
+        run = store.runs.create(below)
+        refused = outcome(lambda: store.audit.purge(root, forks="purge"))
+        assert refused.reason == "thread_busy"
+        assert below in str(refused)
+        assert texts(store, below) == texts(store, root) == ["one"]
+        store.runs.cancel(below, run.id)
+        assert len(store.audit.purge(root, forks="purge").forks) == 2
+
+    def test_a_source_stays_when_a_fork_goes_with_its_forks(self, store):
         root, (first, _) = talk(store, "one", "two")
-        asked, beside = (store.threads.fork(root).id for _ in range(2))
-        below = store.threads.fork(beside).id
-        store.messages.amend(below, first, content="one again")
-        gone = store.threads.fork(root).id
-        past = store.threads.fork(gone).id
-        for thread in (root, gone):
-            store.audit.purge(thread, forks="copy")
-        before = {one: store.threads.get(one).version for one in (beside, past)}
-        made = store.audit.erase(asked, first, include=["forks"], reason="request 17")
-        everywhere = {asked, beside, below, past}
-        assert ({event.stream_id for event in made.erased}, made.copies) == (everywhere, ())
-        assert [texts(store, one) for one in everywhere] == [["", "two"]] * 4
-        for one, version in before.items():
-            told = list(store.events.read(one))[-1]
-            assert (told.type, told.version) == ("ContentErased", version + 1)
-            assert (told.data["source_id"], told.content) == (asked, {"reason": "request 17"})
-        assert store.audit.erase(asked, first).copies == (), "there is no other copy"
-        assert store.audit.erase(asked, first, include=["forks"]) == made
+        fork = store.threads.fork(root).id
+        below = store.threads.fork(fork).id
+        beside = store.threads.fork(root).id
+        known = known_in(store)
+        before = [everything(store, one, [1], known) for one in (root, beside)]
+        assert store.audit.purge(fork, forks="purge").forks == (below,)
+        assert [everything(store, one, [1], known) for one in (root, beside)] == before
+        assert store.messages.edit(beside, first, content="other").text == "other"
 
-    def test_what_is_taken_along_of_a_copy_is_taken_along_of_the_others(self, store):
-        root, (first, _) = talk(store, "one", "two")
-        asked, beside = (store.threads.fork(root).id for _ in range(2))
-        edit = store.messages.edit(beside, first, content="one, edited").id
-        store.audit.purge(root, forks="copy")
-        left = store.audit.erase(asked, first, include=["forks"])
-        assert left.copies == (("edit", beside, edit),)
-        assert store.audit.erase(asked, first, include=["forks", "edits"]).copies == ()
-        assert store.messages.get(beside, edit).erased
-
-    def test_a_message_of_the_same_id_in_another_thread_is_another_one(self, store):
-        root, (first, _) = talk(store, "one", "two")
-        other = store.threads.create().id
-        store.messages.create(other, role="user", content="mine", message_id=first)
-        fork = store.threads.fork(other).id
-        store.audit.purge(other, forks="copy")
-        made = store.audit.erase(root, first, include=["forks"])
-        assert (made.erased, made.copies) == (((root, 2),), ())
-        assert texts(store, fork) == ["mine"]
-
-    def test_siblings_of_what_was_copied_are_counted_as_before(self, store):
-        """Also by whoever folds the events, and so meets the copies after the path they are of."""
-        thread, (first, _) = talk(store, "one", "two")
-        fork = store.threads.fork(thread).id
-        edits = [store.messages.edit(fork, first, content=word).id for word in ("uno", "eins")]
-        store.messages.remove(fork, edits[0])
-        store.audit.purge(thread, forks="copy")
-        live = store.messages.list(fork).data
-        assert store.replay.state(fork).messages == live
-        assert [(one.text, one.sibling_index, one.sibling_count) for one in live] == [
-            ("eins", 1, 2)
-        ]
+    def test_a_key_gives_the_tombstone_of_the_thread_that_was_asked_for(self, store):
+        root, _ = talk(store, "one")
+        store.threads.fork(root)
+        made = store.audit.purge(root, forks="purge", idempotency_key="k")
+        assert store.audit.purge(root, forks="purge", idempotency_key="k") == made
 
     def test_a_name_means_the_forks_own_message_before_what_it_inherited(self, store):
         thread, _ = talk(store, "one")
@@ -365,82 +269,31 @@ class Purging:
         own = {"message_id": f"msg_{1:032x}", "external_id": "name of one"}  # an id of long ago
         store.messages.create(fork, role="user", content="mine", **own)
         assert store.messages.get(fork, external_id="name of one").text == "mine"
-        store.audit.purge(thread, forks="copy")
-        assert store.messages.get(fork, external_id="name of one").text == "mine"
-
-    def test_a_fork_that_stands_by_itself_can_be_forked_and_purged(self, store):
-        thread, _ = talk(store, "one", "two")
-        fork = store.threads.fork(thread).id
-        store.audit.purge(thread, forks="copy")
-        further = store.threads.fork(fork).id
-        assert reason(lambda: store.audit.purge(fork)) == "thread_has_forks"
-        store.audit.purge(fork, forks="copy")
-        assert texts(store, further) == ["one", "two"]
-        store.audit.purge(further)
-        assert {event.type for event in store.events.read_all()} == {"ThreadPurged"}
-
-    def test_a_fork_made_at_a_past_version_gets_what_was_then(self, store):
-        thread, (first, _) = talk(store, "one", "two", title="before")
-        store.messages.amend(thread, first, content="too late")
-        store.threads.update(thread, title="after")
-        fork = store.threads.fork(thread, at_version=3).id
-        store.audit.purge(thread, forks="copy")
-        assert texts(store, fork) == ["one", "two"]
-        assert store.threads.get(fork).title == "before"
-        assert "too late" not in str(list(store.events.read(fork)))
-
-    def test_what_was_queued_keeps_its_own_words_and_time(self, store):
-        thread, _ = talk(store, "one")
-        run = store.runs.create(thread)
-        store.messages.create(thread, role="user", content="waits")
-        store.runs.start(thread, run.id)
-        store.runs.complete(thread, run.id)
-        fork = store.threads.fork(thread).id
-        before = store.messages.list(fork).data
-        store.audit.purge(thread, forks="copy")
-        assert store.messages.list(fork).data == before
-        assert [message.text for message in before] == ["one", "waits"]
 
     @pytest.mark.parametrize("seed", SEEDS)
-    def test_whatever_a_life_was_like_forks_do_not_notice(self, store, seed):
+    def test_whatever_a_life_was_like_the_others_do_not_notice(self, store, seed):
         purge_them_all(store, seed, writes=self.writes, versions=2)
-
-    def test_a_long_path_is_copied_in_one_transaction(self, store):
-        thread, _ = talk(store, "one")
-        many = [{"role": "user", "content": str(n)} for n in range(600)]
-        store.messages.create_many(thread, many)
-        fork = store.threads.fork(thread).id
-        store.audit.purge(thread, forks="copy")
-        assert texts(store, fork) == ["one", *(str(n) for n in range(600))]
-        some = random.Random(1).sample(list(store.messages.list(fork)), 5)
-        assert [store.messages.get(fork, one.id).text for one in some] == [one.text for one in some]
 
 
 class PurgingBesideOthers(Purging):
     """Another store may be opened on the same database."""
 
-    def test_another_store_that_knew_the_thread_hears_of_it(self, store, tmp_path):
-        """It keeps rows of a fork's fork, whose head does not move when the root is purged."""
+    def test_another_store_that_knew_the_threads_hears_of_it(self, store, tmp_path):
+        """It keeps rows of a fork and of the fork's fork, which go along."""
         root, (first, second) = talk(store, "one", "two")
         fork = store.threads.fork(root).id
         further = store.threads.fork(fork).id
+        beside = store.threads.fork(root).id
         with self.opened(tmp_path) as other:
             talk(other, "its writer is at work")
-            for thread in (root, fork, further):
+            for thread in (root, fork, further, beside):
                 with pytest.raises(InvalidInput):  # it looks at the message, and writes nothing
                     other.messages.create(thread, role="user", content="x", message_id=first)
-            store.audit.purge(root, forks="copy")
-            assert other.messages.update(further, second, name="Ben").text == "two"
-            assert other.messages.edit(further, second, content="three").parent_id == first
+            store.audit.purge(fork, forks="purge")
+            for thread in (fork, further):
+                with pytest.raises(ThreadNotFound):
+                    other.messages.create(thread, role="user", content="x")
+            assert other.messages.update(beside, second, name="Ben").text == "two"
+            store.audit.purge(root, forks="purge")
             with pytest.raises(ThreadNotFound):
-                other.messages.create(root, role="user", content="x")
-            other.messages.amend(fork, first, content="four")
-            assert texts(other, further) == ["one", "three"]
-            assert texts(other, fork) == ["four", "two"]
-
-    def test_words_that_were_taken_once_are_copied_whatever_the_limit_is_now(self, store, tmp_path):
-        thread, _ = talk(store, "a long story " * 1_000)
-        fork = store.threads.fork(thread).id
-        with self.opened(tmp_path, limits=Limits(content_bytes_max=100)) as strict:
-            strict.audit.purge(thread, forks="copy")
-            assert len(texts(strict, fork)[0]) == 13_000
+                other.messages.create(beside, role="user", content="x")

@@ -86,6 +86,15 @@ def some_versions(store, thread, dice, count):
     return sorted({dice.randint(1, last) for _ in range(count)} | {last})
 
 
+def family(store, thread, threads):
+    """Return a thread with those that were forked from it, and from those."""
+    sources = {one: store.threads.get(one).forked_from for one in threads}
+    found = [thread]
+    for one in found:  # grows meanwhile
+        found += [key for key, source in sources.items() if source and source.thread_id == one]
+    return found
+
+
 def compared(store):
     def compare(thread):
         report = store.projections.compare(thread)
@@ -95,16 +104,19 @@ def compared(store):
 
 
 def purge_them_all(store, seed, *, writes, versions=3):
-    """Purge the threads of a random life one by one, in any order; the others read the same."""
+    """Purge the threads of a random life, each with its forks, in any order; the others read on."""
     dice = random.Random(seed)
     threads = lives.live(store, seed, writes=writes)
-    for _ in range(len(threads)):
-        gone = threads.pop(dice.randrange(len(threads)))
-        settle(store, gone)
+    while threads:
+        gone = dice.choice(threads)
+        along = family(store, gone, threads)
+        for one in along:
+            settle(store, one)
+            threads.remove(one)
         known = known_in(store)
         asked = {one: (some_versions(store, one, dice, versions), known) for one in threads}
         before = {one: everything(store, one, *asked[one]) for one in threads}
-        store.audit.purge(gone, forks="copy")
+        assert {gone, *store.audit.purge(gone, forks="purge").forks} == set(along)
         for one in threads:
             after = everything(store, one, *asked[one])
             for what, value in before[one].items():

@@ -1,7 +1,7 @@
-"""What is said is found where it can be read: when a thread goes, comes back, or is left to forks.
+"""What is said is found where it can be read: also when a thread goes, or comes back.
 
-The machine searches, too, but meets these moments by chance: few of its threads stay deleted, and
-few that are purged leave somebody who inherits. Here it is led there.
+The machine searches, too, but meets these moments by chance: few of its threads stay deleted. Here
+it is led there.
 """
 
 import pytest
@@ -35,16 +35,8 @@ def test_a_deleted_thread_is_not_found_until_it_is_restored(machine):
     assert where_found(machine, "because") == {here}
 
 
-def test_who_inherits_from_a_purged_thread_is_found_with_what_it_inherited(machine):
-    machine.fork(at=0, pick=0, where="head")
-    source, fork = (thread.id for thread in machine.threads)
-    assert where_found(machine, "because") == {source}
-    machine.purge(at=0, copying=True)
-    assert where_found(machine, "because") == {fork}
-
-
-def test_nobody_finds_a_purged_thread_from_which_nobody_inherits(machine):
+def test_a_source_is_found_when_its_fork_was_purged(machine):
     machine.fork(at=0, pick=0, where="head")
     source = machine.threads[0].id
-    machine.purge(at=1, copying=True)
+    machine.purge(at=1, along=True)
     assert where_found(machine, "because") == {source}

@@ -117,7 +117,7 @@ RULES = {
         "middle_goes": either,
         "include": one_of((), *TAKEN_ALONG),
     },
-    "purge": {"at": pick, "copying": mostly},
+    "purge": {"at": pick, "along": mostly},
     "use_a_key_again": {"pick": pick, "same": mostly},
     "rebuild": {"at": pick},
     "find": {},

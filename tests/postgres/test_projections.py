@@ -159,8 +159,8 @@ class OfAnyLife(Shipped):
         super().test_whatever_happens_both_say_what_the_events_say(seed)
 
     @pytest.mark.parametrize("seed", [3])
-    def test_whatever_is_purged_is_forgotten_and_its_forks_say_what_they_inherited(self, seed):
-        super().test_whatever_is_purged_is_forgotten_and_its_forks_say_what_they_inherited(seed)
+    def test_whatever_is_purged_is_forgotten_with_its_forks(self, seed):
+        super().test_whatever_is_purged_is_forgotten_with_its_forks(seed)
 
 
 class TestShippedSync(OnPostgres, OfAnyLife):

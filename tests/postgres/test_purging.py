@@ -12,10 +12,12 @@ import pytest
 from psycopg import sql
 
 from eventstore import AsyncConversationStore, ConversationStore, ThreadNotFound
+from eventstore.operations.operation import Read
 from eventstore.testing.conformance import blocking
 from tests.concurrency.purging import everybody_at_once
 from tests.concurrency.schedules import SECONDS, outcome
 from tests.conformance.purging import PurgingBesideOthers, talk, texts
+from tests.projections.test_forks import LOOKUPS
 
 
 class OnPostgres(PurgingBesideOthers):
@@ -25,8 +27,8 @@ class OnPostgres(PurgingBesideOthers):
     writes = 15
 
     @pytest.mark.parametrize("seed", [3])
-    def test_whatever_a_life_was_like_forks_do_not_notice(self, store, seed):
-        super().test_whatever_a_life_was_like_forks_do_not_notice(store, seed)
+    def test_whatever_a_life_was_like_the_others_do_not_notice(self, store, seed):
+        super().test_whatever_a_life_was_like_the_others_do_not_notice(store, seed)
 
     @pytest.fixture(autouse=True)
     def _place(self, server, migrated):
@@ -75,17 +77,17 @@ class Waiting:
         return made
 
 
-def test_a_fork_that_was_being_made_is_copied_too(store, engine, admin):
+def test_a_fork_that_was_being_made_goes_along(store, engine, admin):
     thread, _ = talk(store, "one", "two")
     known = store.threads.fork(thread).id
     with engine.begin() as connection:
         fork = store.threads.fork(thread, connection=connection).id
-        purge = Waiting(lambda: store.audit.purge(thread, forks="copy"), admin)
-    assert set(purge.outcome().copied_into) == {known, fork}
-    assert texts(store, fork) == texts(store, known) == ["one", "two"]
+        purge = Waiting(lambda: store.audit.purge(thread, forks="purge"), admin)
+    assert set(purge.outcome().forks) == {known, fork}
+    assert list(store.threads.list(include_deleted=True)) == []
 
 
-def test_a_fork_that_was_being_made_is_in_the_way_if_nothing_is_to_be_copied(store, engine, admin):
+def test_a_fork_that_was_being_made_is_in_the_way_if_nothing_is_to_go_along(store, engine, admin):
     thread, _ = talk(store, "one")
     with engine.begin() as connection:
         fork = store.threads.fork(thread, connection=connection).id
@@ -94,15 +96,15 @@ def test_a_fork_that_was_being_made_is_in_the_way_if_nothing_is_to_be_copied(sto
     assert texts(store, fork) == ["one"]
 
 
-def test_a_fork_of_a_fork_that_was_being_made_keeps_what_it_reads(store, engine, admin):
+def test_a_fork_of_a_fork_that_was_being_made_goes_along(store, engine, admin):
     thread, _ = talk(store, "one")
     fork = store.threads.fork(thread).id
     with engine.begin() as connection:
         further = store.threads.fork(fork, connection=connection).id
         store.messages.create(further, role="user", content="two", connection=connection)
-        purge = Waiting(lambda: store.audit.purge(thread, forks="copy"), admin)
-    assert purge.outcome().copied_into == (fork,)
-    assert texts(store, further) == ["one", "two"]
+        purge = Waiting(lambda: store.audit.purge(thread, forks="purge"), admin)
+    assert purge.outcome().forks == (fork, further)
+    assert list(store.threads.list(include_deleted=True)) == []
 
 
 def test_a_fork_that_waits_for_a_purge_finds_nothing(store, engine, admin):
@@ -137,34 +139,36 @@ def test_whoever_writes_to_a_fork_of_a_fork_is_waited_for(store, engine, admin):
     further = store.threads.fork(fork).id
     with engine.begin() as connection:
         store.messages.create(further, role="user", content="three", connection=connection)
-        purge = Waiting(lambda: store.audit.purge(thread, forks="copy"), admin)
-        store.messages.edit(further, first, content="other", connection=connection)
-    assert purge.outcome().copied_into == (fork,)
-    assert texts(store, further) == ["other"]
+        purge = Waiting(lambda: store.audit.purge(thread, forks="purge"), admin)
+        edited = store.messages.edit(further, first, content="other", connection=connection)
+        assert edited.text == "other"
+    assert purge.outcome().forks == (fork, further)
+    assert store.audit.purge(further).version == 3, "what was written meanwhile counts"
 
 
 def test_a_purge_that_is_rolled_back_leaves_everything(store, engine):
     thread, _ = talk(store, "one")
     fork = store.threads.fork(thread).id
     with engine.connect() as connection:
-        store.audit.purge(thread, forks="copy", connection=connection)
+        made = store.audit.purge(thread, forks="purge", connection=connection)
         connection.rollback()
+    assert made.pending
     assert texts(store, thread) == texts(store, fork) == ["one"]
-    assert "PrefixCopied" not in {event.type for event in store.events.read_all()}
-    store.audit.purge(thread, forks="copy")
-    assert texts(store, fork) == ["one"]
+    assert "ThreadPurged" not in {event.type for event in store.events.read_all()}
+    assert store.audit.purge(thread, forks="purge").forks == (fork,)
 
 
 def test_two_purges_of_threads_that_read_from_each_other(store, engine, admin):
-    """The middle one goes while the root's purge waits, and there is nobody left to copy into."""
+    """The middle one goes with its fork while the root's purge waits."""
     root, _ = talk(store, "one")
     middle = store.threads.fork(root).id
     leaf = store.threads.fork(middle).id
     with engine.begin() as connection:
-        store.audit.purge(middle, forks="copy", connection=connection)
-        purge = Waiting(lambda: store.audit.purge(root, forks="copy"), admin)
-    assert purge.outcome().copied_into == ()
-    assert texts(store, leaf) == ["one"]
+        store.audit.purge(middle, forks="purge", connection=connection)
+        purge = Waiting(lambda: store.audit.purge(root, forks="purge"), admin)
+    assert purge.outcome().forks == ()
+    purged = [event.data["thread_id"] for event in store.events.read_all()]
+    assert purged == [leaf, middle, root], "each once"
 
 
 def test_of_many_who_purge_for_the_first_time_all_succeed(store):
@@ -205,6 +209,31 @@ def test_nothing_is_left_in_any_table(store, admin):
     assert admin.execute("SELECT count(*) FROM purging").fetchone() == (0,)
     refused = outcome(lambda: admin.execute("DELETE FROM events"))
     assert "never deleted" in str(refused)
+
+
+@pytest.mark.parametrize("which", LOOKUPS)
+def test_the_index_leads_to_forks(store, which):
+    talk(store, "one")
+    text, count = LOOKUPS[which]
+
+    def look(tx):
+        tx.run("SET LOCAL enable_seqscan = off")  # of a table this small the planner prefers it
+        tx.run("SET LOCAL enable_bitmapscan = off")
+        return list(tx.all(f"EXPLAIN {text}", (b"x" * 16, 1, 1)[:count]))
+
+    plan = "\n".join(line for (line,) in store.perform(Read(look)))
+    assert "Seq Scan" not in plan
+    conditions = [line for line in plan.splitlines() if "Index Cond" in line]
+    assert len(conditions) == count - 1
+    assert all("fork_thread = " in line for line in conditions)
+
+
+def test_a_tombstone_says_where_the_bytes_may_be(store):
+    thread, _ = talk(store, "one")
+    made = store.audit.purge(thread)
+    assert not made.pending
+    assert "VACUUM FULL" in made.remains[0]
+    assert "backups" in made.remains[1]
 
 
 @pytest.mark.newest_postgres

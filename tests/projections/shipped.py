@@ -13,7 +13,7 @@ from eventstore import InvalidInput, MessageNotFound, Refused, ThreadNotFound
 from eventstore.projections.search import Hit, MessageSearch, search
 from eventstore.projections.usage import DayOfUse, Usage, usage
 from tests.laws.lives import go_on, live
-from tests.laws.purging import settle
+from tests.laws.purging import family, settle
 from tests.storage.lives import NOON
 
 BORN = ("MessageAdded", "MessageEdited", "MessageRegenerated", "MessageQueued")
@@ -27,9 +27,9 @@ def hits(store, text, thread_id=None, limit=1000):
 
 
 def said_in(store, thread_id):
-    """Messages that have words of their own in a thread: sent, amended or copied there."""
+    """Messages that have words of their own in a thread: sent or amended there."""
     events = list(store.events.read(thread_id))
-    kinds = (*BORN, "MessageAmended", "PrefixCopied")
+    kinds = (*BORN, "MessageAmended")
     said = [event.data for event in events if event.type in kinds]
     return {data["message_id"] for data in said if "message_id" in data}
 
@@ -125,16 +125,18 @@ class Shipped:
         self.look_at_the_rebuilt(store)
 
     @pytest.mark.parametrize("seed", SEEDS)
-    def test_whatever_is_purged_is_forgotten_and_its_forks_say_what_they_inherited(self, seed):
+    def test_whatever_is_purged_is_forgotten_with_its_forks(self, seed):
         store = self.opened(MessageSearch(), Usage())
         threads = live(store, seed, writes=self.writes)
         dice = random.Random(seed)
         while threads:
             if len(threads) % 2:
                 store.projections.catch_up(batch_events_max=5)
-            gone = threads.pop(dice.randrange(len(threads)))
-            settle(store, gone)
-            store.audit.purge(gone, forks="copy")
+            gone = dice.choice(threads)
+            for one in family(store, gone, threads):
+                settle(store, one)
+                threads.remove(one)
+            store.audit.purge(gone, forks="purge")
             if threads and len(threads) % 3 == 0:
                 go_on(store, dice, threads, range(100, 110), lambda _: None)
                 self.look(store, threads)
@@ -192,28 +194,6 @@ class Shipped:
         statuses = store.projections.catch_up(batch_events_max=17)
         assert {one.generation for one in statuses} == {2}
         assert rows() == before
-
-    @pytest.mark.parametrize("hops", [1, 2])
-    def test_what_a_fork_hid_stays_hidden_when_nobody_can_tell_what_was_above(self, hops):
-        """The log is read from its beginning, where the source no longer is."""
-        store = self.opened(MessageSearch())
-        source = store.threads.create().id
-        said = [
-            store.messages.create(source, role="user", content=f"words {n}").id for n in range(4)
-        ]
-        first = fork = store.threads.fork(source).id
-        if hops > 1:
-            fork = store.threads.fork(fork).id
-        store.messages.create(fork, role="user", content="words of the fork")
-        store.messages.remove(fork, said[1])
-        store.audit.purge(source, forks="copy")
-        store.projections.catch_up()
-        copied = {(first, one) for one in said}
-        assert hits(store, "words") == (copied if hops > 1 else {(fork, said[0])})
-        store.messages.restore(fork, said[1])
-        store.projections.catch_up()
-        assert hits(store, "words") == copied | {(fork, store.threads.get(fork).head_id)}
-        assert hits(store, "words") == expected_hits(store, {first, fork}, "words")
 
     # -- search, one by one ------------------------------------------------------------------------
 

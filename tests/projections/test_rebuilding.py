@@ -21,7 +21,7 @@ def path(tmp_path):
 
 @pytest.fixture
 def store(path):
-    """A store in which every table has rows, of threads, forks and what a purge copied."""
+    """A store in which every table has rows, of threads and forks."""
     with ConversationStore.open(f"sqlite:///{path}") as opened:
         full_life(opened)
         yield opened
@@ -63,7 +63,6 @@ CHANGES = {
     "steps": "status = 1 - status",
     "labels": "label = 'other'",
     "touches": "version = version + 100",
-    "copies": "version = version + 100",
     "thread_metadata": "value = 's:other'",
     "external_ids": "external_id = 'other'",
     "streams": "summary = zeroblob(16)",
@@ -89,7 +88,6 @@ ADDED = {
     "steps": {"step": "randomblob(16)"},
     "labels": {"message": "randomblob(16)"},
     "touches": {"version": "version + 1000"},
-    "copies": {"version": "version + 1000"},
     "thread_metadata": {"key": "key || '?'"},
     "external_ids": {"external_id": "external_id || '?'"},
 }

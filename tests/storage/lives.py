@@ -115,7 +115,7 @@ def full_life(store: ConversationStore) -> list[str]:  # noqa: PLR0915 (a life i
     messages.amend(draft, said.id, content="Take this down, please.")
     messages.update(draft, said.id, name="Ben")
     store.threads.fork(draft)
-    acting.audit.purge(draft, forks="copy", reason="it was a draft")
+    acting.audit.purge(draft, forks="purge", reason="it was a draft")
     return [one, fork.id, second.id]
 
 

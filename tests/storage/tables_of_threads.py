@@ -2,7 +2,6 @@
 
 OF_THREADS = frozenset(
     {
-        "copies",
         "tombstones",
         "threads",
         "messages",

@@ -10,7 +10,6 @@ from eventstore import (
     BrokenChain,
     ConversationStore,
     InvalidInput,
-    NewEvent,
     Refused,
     StoreUnavailable,
 )
@@ -309,90 +308,3 @@ def test_it_goes_with_the_content_of_its_event_and_with_its_stream(opened, path)
     assert sizes(path, "blobs") == [34 * KIB, 35 * KIB]
     opened.audit.purge(thread)
     assert sizes(path, "blobs") == [35 * KIB]
-
-
-def test_a_copy_of_it_stands_apart_in_the_fork(opened, path):
-    thread = opened.threads.create().id
-    said = say(opened, thread, long(33 * KIB))
-    opened.messages.amend(thread, said.id, content=long(34 * KIB))
-    fork = opened.threads.fork(thread).id
-    opened.audit.purge(thread, forks="copy")
-    assert sorted(sizes(path, "blobs")) == [33 * KIB, 34 * KIB]
-    assert [m.text for m in opened.messages.list(fork)] == [long(34 * KIB)]
-    assert [m.text for m in opened.replay.state(fork).messages] == [long(34 * KIB)]
-    assert [m.text for m in opened.messages.revisions(fork, said.id)] == [
-        long(33 * KIB),
-        long(34 * KIB),
-    ]
-    opened.audit.erase(fork, said.id)
-    assert sizes(path, "blobs") == []
-    assert opened.projections.compare().ok
-
-
-# -- what somebody did by hand ---------------------------------------------------------------------
-
-
-ERASE = "UPDATE events SET content = NULL, salt = NULL, commitment = zeroblob(32) WHERE"
-
-
-def found(store, *threads):
-    report = store.projections.compare(*threads)
-    assert not report.ok
-    assert all(one.message.startswith("blobs: ") for one in report.findings)
-    return [(one.stream_id, one.version, one.kind) for one in report.findings]
-
-
-def test_a_blob_that_an_erasure_by_hand_left_behind_is_found(opened, path):
-    thread, other = opened.threads.create().id, opened.threads.create().id
-    for _ in range(2):
-        say(opened, thread, long(40 * KIB))
-        say(opened, other, long(40 * KIB))
-    by_hand(path, f"{ERASE} version = 3 AND stream = x'{thread[7:]}'")
-    expected = [(thread, 3, "extra_blob")]
-    assert found(opened) == expected
-    assert found(opened, thread) == expected
-    assert opened.projections.compare(other).ok
-    opened.projections.rebuild()
-    assert found(opened) == expected
-    by_hand(path, f"DELETE FROM blobs WHERE version = 3 AND stream = x'{thread[7:]}'")
-    assert opened.projections.compare().ok
-
-
-def test_so_is_one_of_a_stream_that_is_gone_or_is_no_thread(opened, path):
-    thread = opened.threads.create().id
-    invoice = f"invoice_{1:032x}"
-    say(opened, thread, long(40 * KIB))
-    sent = NewEvent(type="Sent", content={"text": long(40 * KIB)})
-    for store in (opened, opened.tenant("other")):
-        store.events.append(invoice, [sent] * 3, expected_version="any")
-    assert opened.projections.compare().ok
-    by_hand(
-        path,
-        "INSERT INTO blobs SELECT tenant, category, randomblob(16), 7, content FROM blobs LIMIT 1",
-        "INSERT INTO blobs SELECT tenant, category, stream, 9, content FROM blobs WHERE version = 1"
-        " LIMIT 1",
-        f"{ERASE} version = 2 AND type = 'Sent' AND tenant = 1",
-        "DROP TRIGGER blobs_no_delete",
-        "DELETE FROM blobs WHERE version = 3 AND tenant = 1",
-    )
-    gone, *others = sorted(found(opened), key=lambda one: one[0] == invoice)
-    assert (gone[0][:7], *gone[1:]) == ("thread_", 7, "extra_blob")
-    assert others == [
-        (invoice, 2, "extra_blob"),
-        (invoice, 3, "missing_blob"),
-        (invoice, 9, "extra_blob"),
-    ]
-    assert opened.tenant("other").projections.compare().ok
-    assert opened.projections.compare(thread).ok
-
-
-def test_one_that_is_missing_is_found_in_its_thread_and_told_of_its_forks(opened, path):
-    thread = opened.threads.create().id
-    for letter in "ab":
-        say(opened, thread, long(40 * KIB, letter))
-    fork = opened.threads.fork(thread).id
-    by_hand(path, "DROP TRIGGER blobs_no_delete", "DELETE FROM blobs WHERE version = 2")
-    for looked_at in ([thread], [fork], []):
-        assert found(opened, *looked_at) == [(thread, 2, "missing_blob")]
-    by_hand(path, "DELETE FROM blobs")
-    assert found(opened, thread) == [(thread, version, "missing_blob") for version in (2, 3)]

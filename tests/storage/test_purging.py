@@ -6,8 +6,8 @@ from contextlib import closing
 import pytest
 
 from eventstore import ConversationStore
-from tests.conformance.purging import talk, texts
-from tests.laws.purging import everything, known_in
+from eventstore.projections.search import MessageSearch
+from tests.conformance.purging import talk
 from tests.storage.lives import ask, full_life
 from tests.storage.tables_of_threads import OF_THREADS
 
@@ -27,6 +27,12 @@ def columns_of_threads(path):
         yield from ((table, name) for name in names if name in {"thread", "stream"})
 
 
+def found_in(path):
+    """The files in which the words stand."""
+    files = sorted(path.parent.glob(f"{path.name}*"))
+    return [file.name for file in files if SECRET.encode() in file.read_bytes()]
+
+
 def left_of(path, thread):
     key = bytes.fromhex(thread.removeprefix("thread_"))
     found = columns_of_threads(path)
@@ -38,29 +44,50 @@ def left_of(path, thread):
 def test_nothing_is_left_in_any_table(store, path):
     one, fork, second = full_life(store)
     written = {"events", "streams", "idempotency_keys"} | OF_THREADS
-    assert left_of(path, one) >= written - {"copies", "tombstones"}
+    assert left_of(path, one) >= written - {"tombstones"}
+    store.audit.purge(one, forks="purge")
     for thread in (one, fork, second):
-        store.audit.purge(thread, forks="copy")
         assert left_of(path, thread) == {"tombstones"}
     assert ask(path, "SELECT count(*) FROM purging") == [(0,)]
 
 
-def test_the_copies_go_with_the_fork(store, path):
-    thread, _ = talk(store, "one")
-    fork = store.threads.fork(thread).id
-    store.audit.purge(thread, forks="copy")
-    assert "copies" in left_of(path, fork)
-    store.audit.purge(fork)
-    assert left_of(path, fork) == {"tombstones"}
-
-
 def test_the_words_are_gone_from_the_file(store, path):
-    """Pages are overwritten when they are freed, and the write-ahead log when it is reset."""
+    """Pages are overwritten when they are freed, and the write-ahead log is cut off."""
     thread, _ = talk(store, SECRET, title=SECRET, metadata={"user": SECRET})
-    store.audit.purge(thread)
-    with closing(sqlite3.connect(path)) as database:
-        assert database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0
-    assert SECRET.encode() not in path.read_bytes()
+    fork = store.threads.fork(thread).id
+    store.messages.create(fork, role="user", content=f"{SECRET}, in the fork")
+    assert found_in(path)
+    made = store.audit.purge(thread, forks="purge")
+    assert (made.pending, made.remains) == (False, ())
+    assert found_in(path) == []
+
+
+def test_a_reader_keeps_them_in_the_log_and_asking_again_finishes_it(store, path):
+    thread, _ = talk(store, SECRET)
+    with closing(sqlite3.connect(path, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM events").fetchone()
+        made = store.audit.purge(thread)
+        assert made.pending
+        assert "write-ahead log" in made.remains[0]
+        assert found_in(path) == [f"{path.name}-wal"]
+    again = store.audit.purge(thread)
+    assert again == made.model_copy(update={"pending": False, "remains": ()})
+    assert found_in(path) == []
+
+
+def test_a_projection_that_has_not_heard_of_it_is_named(store, path):
+    store.projections.register(MessageSearch())
+    thread, _ = talk(store, SECRET)
+    store.projections.catch_up()
+    made = store.audit.purge(thread)
+    assert (made.pending, made.remains) == (
+        True,
+        ("the projection search, until it has caught up",),
+    )
+    store.projections.catch_up()
+    assert store.audit.purge(thread).remains == ()
+    assert found_in(path) == []
 
 
 def test_events_are_not_deleted_by_hand_before_or_after(store, path):
@@ -72,60 +99,3 @@ def test_events_are_not_deleted_by_hand_before_or_after(store, path):
         pytest.raises(sqlite3.IntegrityError, match="never deleted"),
     ):
         database.execute("DELETE FROM events")
-
-
-def erase(path, sql, *parameters):
-    """Take the content of events away, as the triggers allow it."""
-    with closing(sqlite3.connect(path)) as database:
-        database.execute(
-            "UPDATE events SET content = NULL, salt = NULL, commitment = zeroblob(32)"
-            f" WHERE content IS NOT NULL AND {sql}",
-            parameters,
-        )
-        database.commit()
-
-
-@pytest.mark.parametrize("which", ["born", "amended", "both", "title"])
-def test_what_was_erased_is_copied_as_erased(store, path, which):
-    thread, (first, _) = talk(store, "one", "two", title="T", metadata={"user": "u"})
-    store.messages.amend(thread, first, content="first")
-    store.messages.update(thread, first, name="Ann")
-    store.threads.update(thread, title="U")
-    fork = store.threads.fork(thread).id
-    key = bytes.fromhex(thread.removeprefix("thread_"))
-    versions = {"born": (2, 2), "amended": (4, 4), "both": (2, 4), "title": (6, 6)}[which]
-    erase(path, "stream = ? AND version BETWEEN ? AND ?", key, *versions)
-    store.projections.rebuild()  # of what is found by words that are gone
-    known = known_in(store)
-    before = everything(store, fork, [1], known)
-    assert before["thread"].title == ("T" if which == "title" else "U")
-    assert before["messages"][first].erased == (which in {"amended", "both"})
-    store.audit.purge(thread, forks="copy")
-    assert everything(store, fork, [1], known) == before
-    erased = ask(path, "SELECT content FROM events WHERE type = 'PrefixCopied'")
-    assert erased.count((None,)) == {"born": 1, "amended": 1, "both": 3, "title": 0}[which]
-
-
-def test_a_copy_can_be_erased_by_itself(store, path):
-    thread, (first, _) = talk(store, "one", "two")
-    fork = store.threads.fork(thread).id
-    store.audit.purge(thread, forks="copy")
-    key = bytes.fromhex(first.removeprefix("msg_"))
-    versions = ask(path, "SELECT version FROM copies WHERE subject = ?", key)
-    assert len(versions) == 1
-    erase(path, "type = 'PrefixCopied' AND version = ?", *versions[0])
-    assert texts(store, fork) == ["", "two"]
-    assert store.messages.get(fork, first).erased
-    assert store.replay.state(fork).messages == store.messages.list(fork).data
-
-
-def test_copies_keep_whose_data_they_are(store, path):
-    thread = store.threads.create().id
-    store.messages.create(thread, role="user", content="one", subject="ann")
-    store.messages.create(thread, role="user", content="two", subject="ben")
-    subjects = ask(path, "SELECT subject FROM events WHERE type = 'MessageAdded' ORDER BY version")
-    store.threads.fork(thread)
-    store.audit.purge(thread, forks="copy")
-    copied = "SELECT subject FROM events WHERE type = 'PrefixCopied' ORDER BY version"
-    assert ask(path, copied) == [(None,), *subjects]
-    assert len(set(subjects)) == 2

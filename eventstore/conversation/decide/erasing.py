@@ -34,7 +34,7 @@ __all__ = ["Copy", "Reach", "about", "erase", "holds", "reach", "taken"]
 
 _OF_MESSAGES: Final = (
     *("MessageAdded", "MessageQueued", "MessageEdited", "MessageRegenerated", "MessageAmended"),
-    *("MessageUpdated", "MessageRemoved", "MessageRestored", "BranchLabelled", "PrefixCopied"),
+    *("MessageUpdated", "MessageRemoved", "MessageRestored", "BranchLabelled"),
 )
 _OF_RUNS: Final = (
     *("RunQueued", "RunStarted", "RunTakenOver", "RunActionRequired", "ToolOutputsSubmitted"),
@@ -112,11 +112,10 @@ def _check_own(view: ThreadView, row: MessageRow) -> None:
 
 
 def _owner(view: ThreadView, row: MessageRow) -> bytes:
-    """Return the thread whose events hold a message's words, or the copy of a purged source's."""
+    """Return the thread whose events hold a message's words."""
     for _ in range(0 if row.place is None else row.place.hop):
         source = view.source
-        if source is None:
-            break
+        assert source is not None  # noqa: S101 (a message with a hop was inherited)
         view = source
     return view.thread_id
 

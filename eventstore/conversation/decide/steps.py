@@ -48,14 +48,9 @@ def _check_not_erased_since(view: ThreadView, command: c.StartStep) -> None:
 
 
 def check_nothing_erased(thread: str, traces: Iterable[Trace]) -> None:
-    """Refuse a context if what happened to a thread since it was read took words.
-
-    A copy of a message that shows no words was made of one that was erased: where that was said,
-    is gone with its source.
-    """
+    """Refuse a context if what happened to a thread since it was read took words."""
     for trace in traces:
-        copied_without = trace.type == "PrefixCopied" and trace.data.shown and not trace.has_content
-        if trace.type == "ContentErased" or copied_without:
+        if trace.type == "ContentErased":
             raise Refused(
                 "context_erased",
                 f"something was erased from {thread} after this context was read",

@@ -12,12 +12,11 @@ from hypothesis.stateful import precondition, rule
 from eventstore.testing.comparison_erasing import erase_in_both, purge_in_both
 from eventstore.testing.machine.base import MOSTLY, PICKS, Machine
 from eventstore.testing.oracle import Words
+from eventstore.testing.oracle.erasing import family
 
 __all__ = ["ErasingRules"]
 
-INCLUDED: Final = st.sampled_from(
-    [(), (), ("edits",), ("run",), ("edits", "run"), ("forks",), ("edits", "run", "forks")]
-)
+INCLUDED: Final = st.sampled_from([(), (), ("edits",), ("run",), ("edits", "run")])
 """What is taken along."""
 
 
@@ -39,27 +38,25 @@ class ErasingRules(Machine):
         self.tell(f"erasing: {'something' if gone.now else 'nothing'} went")
         if len({thread_id for thread_id, _ in gone.now}) > 1:
             self.tell("erasing: in forks, too")
-        if any(kind == "fork" for kind, _, __ in gone.copies):
-            self.tell("erasing: a copy was left beside")
 
-    @rule(at=PICKS, copying=MOSTLY)
+    @rule(at=PICKS, along=MOSTLY)
     @precondition(lambda self: len(self.threads) > 1)
-    def purge(self, at: int, copying: bool) -> None:
-        """Remove a thread for good; its forks, if it has any, are in the way or read as before."""
+    def purge(self, at: int, along: bool) -> None:
+        """Remove a thread for good; its forks, if it has any, are in the way or go with it."""
         thread = self.threads[self.a_thread(at)]
-        if copying and any(one.source == thread.id for one in self.threads):
-            assert purge_in_both(self.both, thread.id, copying=False) is None
-        forks = purge_in_both(self.both, thread.id, copying=copying)
-        self.tell(
-            f"purging: {'refused' if forks is None else f'{min(len(forks), 2)} forks copied'}"
-        )
+        below = family({one.id: one for one in self.threads}, thread)
+        if len(below) == len(self.threads):
+            return  # the machine wants a thread to go on with
+        if along and len(below) > 1:
+            assert purge_in_both(self.both, thread.id, along=False) is None
+        forks = purge_in_both(self.both, thread.id, along=along)
+        went = "refused" if forks is None else f"{min(len(forks), 2)} forks went along"
+        self.tell(f"purging: {went}")
 
-    @rule(at=PICKS, pick=PICKS, middle_goes=st.booleans(), include=INCLUDED)
+    @rule(at=PICKS, pick=PICKS, deeper=st.booleans(), include=INCLUDED)
     @precondition(lambda self: len(self.threads) < self.threads_max)
-    def erase_under_forks(
-        self, at: int, pick: int, middle_goes: bool, include: tuple[str, ...]
-    ) -> None:
-        """Erase a message of which a fork said something; the fork may have left only a copy."""
+    def erase_under_forks(self, at: int, pick: int, deeper: bool, include: tuple[str, ...]) -> None:
+        """Erase a message of which a fork, or a fork of one, said something."""
         at = self.a_thread(at)
         thread = self.threads[at]
         shown = [one for one in thread.up_from(thread.head) if one.home == thread.id]
@@ -67,7 +64,7 @@ class ErasingRules(Machine):
         if not worded or thread.deleted:
             return
         target = self.one_of(pick, worded)
-        place = self._fork(at)
+        place = self._fork(self._fork(at) if deeper else at)
         fork = self.threads[place]
         first = fork.messages[target].wordings[0]
         said = Words(f"{first.text} in a fork", first.call, first.answer)
@@ -78,18 +75,10 @@ class ErasingRules(Machine):
             ),
             lambda o, _: o.amend(target, said),
         )
-        if middle_goes:
-            self._fork(place)
-            purge_in_both(self.both, fork.id, copying=True)
         gone = erase_in_both(self.both, thread.id, target, include)
         assert gone is not None
-        beside = middle_goes and thread.messages[target].origin is not None
-        if beside:  # what was erased was itself a copy
-            left = any(kind == "fork" for kind, _, __ in gone.copies)
-            assert left is ("forks" not in include)
-        else:
-            assert len({thread_id for thread_id, _ in gone.now}) > 1, "the fork said something"
-        self.tell(f"erasing: in forks, too{', past one that is gone' if middle_goes else ''}")
+        assert len({thread_id for thread_id, _ in gone.now}) > 1, "the fork said something"
+        self.tell(f"erasing: in forks, too{', and theirs' if deeper else ''}")
 
     def _fork(self, at: int) -> int:
         """Fork a thread at its head; return the place of the fork."""

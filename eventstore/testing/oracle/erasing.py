@@ -66,7 +66,7 @@ def erase(
         raise Refusal("MessageNotFound")
     if thread.messages[message_id].home != thread_id:
         raise Refusal("message_inherited")
-    concerned, left = _concerned(threads, thread, message_id, include)
+    concerned = _concerned(threads, thread, message_id, include)
     found = {one: _reach(threads[one], targets, include) for one, targets in concerned.items()}
     now = set()
     for one, reach in found.items():
@@ -86,7 +86,7 @@ def erase(
         frozenset().union(*(reach.runs for reach in found.values())),
         frozenset(erased),
         frozenset(now),
-        left.union(*copies),
+        frozenset().union(*copies),
     )
 
 
@@ -113,57 +113,23 @@ def _concerned(
     first: OracleThread,
     message_id: str,
     include: Collection[str],
-) -> tuple[dict[str, list[str]], frozenset[tuple[str, str, str]]]:
-    """Return the threads that show what goes, with the messages asked for in each.
-
-    Forks that read from a thread are found from it. One that stands by itself is found if what it
-    copied was written in one of those threads; otherwise it is a copy beside, and left unless
-    ``include`` takes it along.
-    """
+) -> dict[str, list[str]]:
+    """Return the threads that show what goes, with the messages asked for in each."""
     asked = {first.id: [message_id]}
-    written: dict[str, str] = {}
-    """By message that goes: the thread it was written in."""
     waiting = [first]
     for one in waiting:  # grows meanwhile
         reached = _reach(one, asked[one.id], include).messages
-        for message in reached:
-            written.setdefault(message, _written_in(one, message))
         for fork in forks_of(threads, one.id):
             inherited = [key for key in reached if _inherits(fork, key)]
             if inherited:
                 asked[fork.id] = inherited
                 waiting.append(fork)
-        if one is waiting[-1]:
-            for other in threads.values():
-                copied = [m for m in written if other.id not in asked and _holds(other, m, written)]
-                if any("forks" in include or written[key] in asked for key in copied):
-                    asked[other.id] = copied
-                    waiting.append(other)
-    left = [
-        ("fork", other.id, message)
-        for other in threads.values()
-        for message in written
-        if other.id not in asked and _holds(other, message, written)
-        if message in other.said.values()
-    ]
-    return asked, frozenset(left)
-
-
-def _written_in(thread: OracleThread, message_id: str) -> str:
-    message = thread.messages[message_id]
-    return thread.id if message.origin is None else message.origin[0]
+    return asked
 
 
 def _inherits(thread: OracleThread, message_id: str) -> bool:
     message = thread.messages.get(message_id)
     return message is not None and message.origin is not None
-
-
-def _holds(thread: OracleThread, message_id: str, written: Mapping[str, str]) -> bool:
-    """Tell whether a thread that stands by itself has a copy of this very message."""
-    message = thread.messages.get(message_id)
-    copied = message is not None and message.origin is not None and message.home == thread.id
-    return copied and _written_in(thread, message_id) == written[message_id]
 
 
 def _reach(thread: OracleThread, targets: Iterable[str], include: Collection[str]) -> _Reach:
@@ -209,22 +175,16 @@ def _kin(thread: OracleThread, targets: Collection[str]) -> list[str]:
 # -- purging ---------------------------------------------------------------------------------------
 
 
-def purge(
-    threads: MutableMapping[str, OracleThread], thread_id: str, *, copying: bool
-) -> list[str]:
-    """Say that a thread is gone; return its forks, which hold copies of what they inherit."""
+def purge(threads: MutableMapping[str, OracleThread], thread_id: str, *, along: bool) -> list[str]:
+    """Say that a thread is gone, with its forks and theirs if they go along; return those."""
     thread = threads[thread_id]
     if thread.open_runs():
         raise Refusal("thread_busy")
-    forks = forks_of(threads, thread_id)
-    if forks and not copying:
+    forks = family(threads, thread)[1:]
+    if forks and not along:
         raise Refusal("thread_has_forks")
-    for fork in forks:
-        readers = family(threads, fork)
-        inside = {one.id for one in readers}
-        for message in [one for reader in readers for one in reader.messages.values()]:
-            if message.home not in inside:
-                message.home = fork.id
-        fork.source = None
-    del threads[thread_id]
+    if any(fork.open_runs() for fork in forks):
+        raise Refusal("thread_busy")
+    for gone in (thread, *forks):
+        del threads[gone.id]
     return [fork.id for fork in forks]

@@ -37,7 +37,7 @@ class OracleTree:
     archived: bool = False
     deleted: bool = False
     source: str | None = None
-    """For a fork: the thread it reads from, until that is purged."""
+    """For a fork: the thread it reads from."""
     said: dict[int, str] = field(default_factory=dict)
     """By version of an event whose content is there: the message or run that it is about."""
     lost: dict[int, str] = field(default_factory=dict)

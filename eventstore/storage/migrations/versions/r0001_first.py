@@ -188,7 +188,6 @@ def upgrade(naming: Naming) -> None:
         _maybe("fork_segment", BigInteger),
         _maybe("fork_depth", BigInteger),
         _maybe("fork_version", BigInteger),
-        _given("copied", Integer),
         _given("projection_version", Integer),
         schema=naming.schema,
         sqlite_with_rowid=False,
@@ -203,7 +202,7 @@ def upgrade(naming: Naming) -> None:
     op.create_index(
         naming.plain("threads_by_source"),
         naming.plain("threads"),
-        ["tenant", "fork_thread"],
+        ["fork_thread"],
         unique=False,
         schema=naming.schema,
         sqlite_where=text("fork_thread IS NOT NULL"),
@@ -290,15 +289,6 @@ def upgrade(naming: Naming) -> None:
     )
     op.create_table(
         naming.plain("touches"),
-        _key("tenant", Integer),
-        _key("thread", LargeBinary),
-        _key("subject", LargeBinary),
-        _key("version", BigInteger),
-        schema=naming.schema,
-        sqlite_with_rowid=False,
-    )
-    op.create_table(
-        naming.plain("copies"),
         _key("tenant", Integer),
         _key("thread", LargeBinary),
         _key("subject", LargeBinary),
