@@ -46,7 +46,7 @@ def said(kinds):
 PLAIN = said(["plain"])
 ANYTHING = said(["plain", "plain", "plain", "call", "answer"])
 BOTH = ["call_a", "call_b"]
-TAKEN_ALONG = [("edits",), ("run",), ("edits", "run"), ("forks",), ("edits", "run", "forks")]
+TAKEN_ALONG = [("edits",), ("run",), ("edits", "run")]
 """With an erasure."""
 
 RULES = {
@@ -114,7 +114,7 @@ RULES = {
     "erase_under_forks": {
         "at": pick,
         "pick": pick,
-        "middle_goes": either,
+        "deeper": either,
         "include": one_of((), *TAKEN_ALONG),
     },
     "purge": {"at": pick, "along": mostly},
