@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import threading
 import weakref
-from types import TracebackType
+from time import monotonic
 from typing import Any, Final, Protocol
 
 from eventstore.errors import StoreClosed
@@ -22,51 +22,84 @@ __all__ = ["Passage", "keep_for_ever", "no_fork", "watch"]
 
 
 class Passage:
-    """Where every transaction goes through, so that one can wait until nobody is inside."""
+    """Every transaction of a store passes through here, so that one can wait until all are over.
+
+    Each thread has a lock of its own, its way, and holds it while it is inside. A lock is entered
+    and left in C, where no signal handler runs, so an interrupt cannot leave a thread counted that
+    has left. Shutting the passage takes the ways of all threads. ::
+
+        with passage.way():
+            passage.check_open()
+    """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._changed = threading.Condition(self._lock)
-        self._inside = 0
-        self._shut = False
-        self._closed = False
+        self._mine = threading.local()
+        self._ways: Final[weakref.WeakSet[Any]] = weakref.WeakSet()
+        """One for each thread that ever entered and still lives."""
+        self._adding: Final = threading.RLock()
+        """Held while a way is added, and while the passage is shut."""
+        self._shut = self._closed = False
 
-    def __enter__(self) -> None:
-        with self._lock:
-            while self._shut:
-                self._changed.wait()
-            if self._closed:
-                raise StoreClosed
-            self._inside += 1
+    def way(self) -> threading.RLock:
+        """Return the lock that the calling thread holds while it is inside."""
+        try:
+            return self._mine.way  # type: ignore[no-any-return]
+        except AttributeError:
+            return self._made()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        with self._lock:
-            self._inside -= 1
-            if self._shut or self._closed:  # somebody waits for that
-                self._changed.notify_all()
+    def _made(self) -> threading.RLock:
+        way = threading.RLock()
+        with self._adding:
+            self._ways.add(way)  # first: an interrupt leaves no way that nobody knows
+            self._mine.way = way
+        return way
 
-    def shut(self, seconds: float) -> bool:
-        """Let nobody in until :meth:`reopen`; return whether everybody left in time."""
-        with self._changed:
-            self._shut = True
-            return self._changed.wait_for(lambda: not self._inside, seconds)
+    def check_open(self) -> None:
+        """Hold that the passage was not closed while the caller waited for its way.
+
+        Raises:
+            StoreClosed: it was.
+        """
+        if self._closed:
+            raise StoreClosed
+
+    def is_inside(self) -> bool:
+        """Tell whether the calling thread is inside."""
+        return _is_mine(self.way())
+
+    def shut(self, until: float) -> bool:
+        """Let nobody in before :meth:`reopen`; return whether everybody left by ``until``.
+
+        A thread that is inside itself is not waited for, and nothing is shut.
+        """
+        if self.is_inside():
+            return False
+        self._adding.acquire()
+        self._shut = True
+        return all(way.acquire(timeout=max(0.0, until - monotonic())) for way in list(self._ways))
 
     def reopen(self) -> None:
-        """Let everybody in again."""
-        with self._changed:
-            self._shut = False
-            self._changed.notify_all()
+        """Let everybody in again; called by the thread that shut the passage."""
+        if not self._shut:
+            return
+        self._shut = False
+        for way in list(self._ways):
+            if _is_mine(way):
+                way.release()
+        self._adding.release()
 
     def close(self) -> None:
-        """Wait until everybody left; who comes later gets StoreClosed."""
-        with self._changed:
-            self._closed = True
-            self._changed.wait_for(lambda: not self._inside and not self._shut)
+        """Wait until every other thread has left; whoever comes later gets StoreClosed."""
+        self._closed = True
+        with self._adding:
+            ways = list(self._ways)
+        for way in ways:
+            with way:
+                continue
+
+
+def _is_mine(way: Any) -> bool:  # noqa: ANN401 (an RLock says it, its type in typeshed does not)
+    return bool(way._is_owned())  # noqa: SLF001 (as threading.Condition asks)
 
 
 class _Forkable(Protocol):

@@ -199,7 +199,7 @@ class OwnedEngine(_Owned):
             with self._connected() as connection:
                 return self._write_on(connection, requests, patient=patient)
 
-        with self._passage, self._single:
+        with self._passage.way(), self._single:
             outcomes = tried_again(self._database, attempt, alone=len(requests) == 1)
         if are_news(outcomes):
             self.changed.tell()
@@ -216,20 +216,21 @@ class OwnedEngine(_Owned):
     def read(self, look: Callable[[Any], T], *, snapshot: bool = True) -> T:  # noqa: ARG002
         """Run a function on one snapshot; an engine begins a transaction in any case."""
         self._ready()
-        with self._passage, self._single, self._connected() as connection:
+        with self._passage.way(), self._single, self._connected() as connection:
             return self._read_on(connection, look)
 
     def wipe(self) -> Sequence[Left]:
         """Leave nothing of what was overwritten in the files; return what is left."""
         self._ready()
         try:
-            with self._passage, self._single, self._connected() as connection:
+            with self._passage.way(), self._single, self._connected() as connection:
                 return self._wipe_on(connection)
         except (StoreUnavailable, StoreBusy) as error:
             return not_wiped(error)
 
     @contextmanager
     def _connected(self) -> Iterator[Connection]:
+        self._passage.check_open()
         within = getattr(self._mine, "within", False)  # a call from a function that reads: ours
         if not within:
             self._check_free(_only_one_of(self._engine.pool))  # to give it back would roll back

@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from functools import partial
+from time import monotonic
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
@@ -109,7 +110,7 @@ class UrlExecutor:
     def before_fork(self) -> None:
         if self._closed or self._forked or self._in_memory:
             return
-        self._left_idle = self._passage.shut(self._settings.busy_timeout_seconds)
+        self._left_idle = self._passage.shut(monotonic() + self._settings.busy_timeout_seconds)
         if self._left_idle:
             self._connections.close()
 
@@ -167,7 +168,8 @@ class UrlExecutor:
         return outcome
 
     def _write_batch(self, requests: Sequence[Any]) -> list[Any]:
-        with self._passage, self._single:
+        with self._passage.way(), self._single:
+            self._passage.check_open()
             outcomes = self._connections.write(requests)
         if are_news(outcomes):
             self.changed.tell()
@@ -177,7 +179,8 @@ class UrlExecutor:
         if not self._alone.acquire(timeout=self._settings.busy_timeout_seconds):
             raise too_many_wait()
         try:
-            with self._passage, self._single:
+            with self._passage.way(), self._single:
+                self._passage.check_open()
                 outcome = self._connections.write_alone(request)
         finally:
             self._alone.release()
@@ -193,7 +196,8 @@ class UrlExecutor:
         return self._read(look, snapshot=snapshot)
 
     def _read(self, look: Callable[[Any], T], *, snapshot: bool) -> T:
-        with self._passage, self._single:
+        with self._passage.way(), self._single:
+            self._passage.check_open()
             return self._connections.read(look, snapshot=snapshot)
 
     async def read_async(self, look: Callable[[Any], T], *, snapshot: bool = True) -> T:
@@ -226,7 +230,8 @@ class UrlExecutor:
         return self._wipe()
 
     def _wipe(self) -> Sequence[Left]:
-        with self._passage, self._single:
+        with self._passage.way(), self._single:
+            self._passage.check_open()
             return self._connections.wipe()
 
     async def wipe_async(self) -> Sequence[Left]:
