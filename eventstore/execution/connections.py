@@ -8,13 +8,19 @@ greenlet for async ones, where a statement hands its await to the event loop.
 A connection that was lost while idle (the server was restarted) is made again before anything is
 said on it; a read is simply done again. A write is tried again only where the database says that
 another transaction won a race, and nothing was written.
+
+An interrupt (``KeyboardInterrupt``, ``SystemExit``) may strike anywhere, also while the one before
+it is dealt with, and a driver may be in the middle of a statement then. So nothing rests on tidying
+up: the writing connection counts as struck from before a transaction begins until its end is known,
+and is closed when the next one finds it so. It is closed at once where that is possible, so that
+it holds no lock meanwhile.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar, cast
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -27,6 +33,15 @@ from eventstore.execution.retrying import tried_again
 __all__ = ["Connections"]
 
 T = TypeVar("T")
+
+
+class _Writing(NamedTuple):
+    """The connection that writes: one value, so that no interrupt leaves a part of it."""
+
+    pooled: PoolProxiedConnection
+    driver: Any
+    tx: Any
+    """Its transactions, one after another, with what they remember."""
 
 
 class Connections:
@@ -47,9 +62,9 @@ class Connections:
         self._database: Final = database
         self._perform = perform
         self._single: Final = single
-        self._writing: PoolProxiedConnection | None = None
-        self._driver: Any = None
-        self._written: Any = None
+        self._writing: _Writing | None = None
+        self._struck = False
+        """A transaction has begun on it whose end is not known."""
 
     def open(self) -> None:
         """Bring the tables up to date and make the connection that writes."""
@@ -65,53 +80,62 @@ class Connections:
 
     def close(self) -> None:
         """Close every connection; the next transaction makes new ones."""
+        if self._struck:
+            self._abandon()
         if self._writing is not None:
-            self._writing.close()
-        self._writing = self._driver = None
+            self._writing.pooled.close()
+        self._writing = None
         self.engine.dispose()
 
     def held(self) -> tuple[object, ...]:
         """Return what a forked child must never let its garbage collector close."""
-        return (self.engine, self._writing, self._driver)
+        return (self.engine, self._writing)
 
-    def _connect(self) -> Any:  # noqa: ANN401 (a driver's connection)
+    def _connect(self) -> _Writing:
         """Hold a connection to write: the first of the pool that is not lost."""
         for again in range(self._pool_size, -1, -1):
-            self._writing = self.engine.raw_connection()
-            self._driver = self._writing.driver_connection
+            pooled = self.engine.raw_connection()
+            driver = pooled.driver_connection
             try:
-                self._written = self._database.on_writer(self._driver)
+                self._writing = _Writing(pooled, driver, self._database.on_writer(driver))
             except BaseException:
-                lost = self._database.is_lost(self._driver)
-                self._drop_writing()
+                lost = self._database.is_lost(driver)
+                self._drop(pooled)
                 if not (lost and again):
                     raise
             else:
                 break
-        return self._driver
+        return cast("_Writing", self._writing)
 
     # -- writing -------------------------------------------------------------------------------
 
     def write(self, requests: Sequence[Any]) -> list[Any]:
         """Run one transaction on the connection that writes."""
-        return tried_again(
-            self._database, lambda: self._write_held(requests), alone=len(requests) == 1
-        )
+        try:
+            return tried_again(
+                self._database, lambda: self._write_held(requests), alone=len(requests) == 1
+            )
+        except BaseException:
+            if self._struck:  # again, while the interrupt before it was dealt with
+                self._abandon()
+            raise
 
     def _write_held(self, requests: Sequence[Any]) -> list[Any]:
-        tx = None
+        if self._struck:
+            self._abandon()
+        self._struck = True
         try:
-            driver = self._begun()
-            tx = self._written
+            _, driver, tx = self._begun()
             tx.begun()
             outcomes = self._perform(tx, requests, False)  # noqa: FBT003 (a callable)
             self._commit(driver)
         except BaseException as error:
-            self._abandon(tx)
+            self._abandon(closes=not isinstance(error, Exception))
             if isinstance(error, self._database.driver_errors):
                 raise self._database.translated(error) from error
             raise
         self._database.committed(tx)
+        self._struck = False
         return outcomes
 
     def write_alone(self, request: Any) -> Any:  # noqa: ANN401
@@ -127,8 +151,7 @@ class Connections:
                 outcomes = self._perform(tx, [request], True)  # noqa: FBT003
                 self._commit(driver)
             except BaseException as error:
-                with suppress(*self._database.driver_errors):  # then it does not go back
-                    self._roll_back(driver)
+                self._try_to_roll_back(driver)  # else it does not go back
                 if isinstance(error, self._database.driver_errors):
                     raise self._database.translated(error) from error
                 raise
@@ -150,19 +173,19 @@ class Connections:
                 yield pooled
                 return
 
-    def _begun(self) -> Any:  # noqa: ANN401
+    def _begun(self) -> _Writing:
         """Return the writing connection with a transaction open, made anew if it was lost."""
-        driver: Any = self._driver or self._connect()
+        writing = self._writing or self._connect()
         try:
-            self._roll_back(driver)  # what an interrupted or failed rollback left open
-            self._database.say(driver, self._database.begin_write)
+            self._roll_back(writing.driver)  # what a failed rollback left open
+            self._database.say(writing.driver, self._database.begin_write)
         except self._database.driver_errors:
-            if not self._database.is_lost(driver):
+            if not self._database.is_lost(writing.driver):
                 raise
             self._drop_writing()
-            driver = self._connect()
-            self._database.say(driver, self._database.begin_write)
-        return driver
+            writing = self._connect()
+            self._database.say(writing.driver, self._database.begin_write)
+        return writing
 
     def _commit(self, driver: Any) -> None:  # noqa: ANN401
         try:
@@ -178,25 +201,30 @@ class Connections:
                 "Let the error out; nothing was written.",
             )
 
-    def _abandon(self, tx: Any) -> None:  # noqa: ANN401
-        """Leave nothing of a transaction; a connection that cannot roll back is closed instead."""
-        if tx is not None:
-            tx.rolled_back()
-        driver = self._driver
-        if driver is None:
-            return
-        try:
-            self._roll_back(driver)
-        except self._database.driver_errors:
-            self._drop_writing()
-        else:
-            if self._database.is_lost(driver):
+    def _abandon(self, *, closes: bool = True) -> None:
+        """Leave nothing of a transaction; a connection that cannot roll back is closed, too."""
+        if self._writing is not None:
+            kept = self._try_to_roll_back(self._writing.driver)  # lets go of every lock at once
+            if closes or not kept:
                 self._drop_writing()
+        self._struck = False
 
     def _drop_writing(self) -> None:
         if self._writing is not None and not self._single:
-            self._writing.invalidate()
-            self._writing = self._driver = None
+            self._drop(self._writing.pooled)
+            self._writing = None
+
+    def _drop(self, pooled: PoolProxiedConnection) -> None:
+        """Close a connection, unless it is the only one, or an interrupted attempt has done it."""
+        if not self._single and pooled.dbapi_connection is not None:
+            pooled.invalidate()
+
+    def _try_to_roll_back(self, driver: Any) -> bool:  # noqa: ANN401
+        """Return whether a connection has no transaction open any more, and can be used again."""
+        with suppress(*self._database.driver_errors):
+            self._roll_back(driver)
+            return not self._database.is_lost(driver)
+        return False
 
     def _roll_back(self, driver: Any) -> None:  # noqa: ANN401
         if self._database.in_transaction(driver):
@@ -207,7 +235,7 @@ class Connections:
     def read(self, look: Callable[[Any], T], *, snapshot: bool = True) -> T:
         """Run a function on one snapshot; or on one a statement."""
         if self._single:
-            return self._look(self._driver, look, snapshot=snapshot)
+            return self._look(self._only(), look, snapshot=snapshot)
         for _ in range(self._pool_size):  # all that were idle in the pool may be lost
             with self._pooled() as pooled:
                 driver = pooled.driver_connection
@@ -221,25 +249,34 @@ class Connections:
 
     @contextmanager
     def _pooled(self) -> Iterator[PoolProxiedConnection]:
-        """Lend a connection of the pool; one that was lost meanwhile does not go back."""
+        """Lend a connection of the pool; one that was lost or struck does not go back."""
         try:
             pooled = self.engine.raw_connection()
         except PoolTimeout as error:
             raise StoreBusy("every connection that reads is in use") from error
         except self._database.driver_errors as error:
             raise self._database.translated(error) from error
+        struck = True
         try:
             yield pooled
+            struck = False
+        except Exception:
+            struck = False
+            raise
         finally:
-            if self._database.is_lost(pooled.driver_connection):
-                pooled.invalidate()
+            if struck or self._database.is_lost(pooled.driver_connection):
+                self._drop(pooled)
             pooled.close()
+
+    def _only(self) -> Any:  # noqa: ANN401
+        """Return the one connection there is, where everything happens on one."""
+        return (self._writing or self._connect()).driver
 
     def wipe(self) -> Sequence[Left]:
         """Leave nothing of what was overwritten in the files; return what is left."""
         try:
             if self._single:
-                return self._wiped(self._driver)
+                return self._wiped(self._only())
             with self._pooled() as pooled:
                 return self._wiped(pooled.driver_connection)
         except (StoreUnavailable, StoreBusy) as error:
@@ -258,11 +295,12 @@ class Connections:
             self._roll_back(driver)  # what an interrupted or failed rollback left open
             if snapshot:
                 self._database.say(driver, self._database.begin_read)
-            try:
-                found = look(tx)
-            finally:
-                self._roll_back(driver)
-        except self._database.driver_errors as error:
-            raise self._database.translated(error) from error
+            found = look(tx)
+            self._roll_back(driver)
+        except BaseException as error:
+            self._try_to_roll_back(driver)
+            if isinstance(error, self._database.driver_errors):
+                raise self._database.translated(error) from error
+            raise
         self._database.committed(tx)
         return found

@@ -85,7 +85,7 @@ class Database(Protocol):
         """Return the transaction that is open on a driver's connection."""
 
     def on_writer(self, driver: Any) -> Any:  # noqa: ANN401
-        """Return the transactions of the writing connection: with ``begun`` and ``rolled_back``."""
+        """Return the transactions of the writing connection, which are told that each has begun."""
 
     def on_connection(self, connection: Connection, *, remembers: bool = True) -> Any:  # noqa: ANN401
         """Return the transaction that is open on a SQLAlchemy connection."""

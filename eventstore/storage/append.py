@@ -6,7 +6,8 @@ table for all of them. A request that is refused leaves before anything is writt
 nobody. What decides, and what projects, comes in as a ``Deciding`` per category (``requests.py``).
 
 Versions are numbered from the heads, which the transaction takes before it decides anything (see
-:mod:`~eventstore.storage.ordering`), so they have no gaps and no doubles. ``recorded_at`` is one
+:mod:`~eventstore.storage.ordering`), so they have no gaps and no doubles. Where a head is
+remembered instead of read, moving it compares it with the database's own. ``recorded_at`` is one
 reading of the clock per transaction, never below the stream's last.
 """
 
@@ -27,7 +28,7 @@ from eventstore.storage.interning import (
     intern_category,
     intern_tenant,
 )
-from eventstore.storage.ordering import HeadRow, Place, Placing
+from eventstore.storage.ordering import HeadRow, Moved, Place, Placing
 from eventstore.storage.requests import (
     Appended,
     AppendRequest,
@@ -38,7 +39,7 @@ from eventstore.storage.requests import (
     Outcome,
     Postponed,
 )
-from eventstore.storage.statements import Insert, Update
+from eventstore.storage.statements import Insert
 from eventstore.storage.transaction import Transaction
 
 __all__ = ["append_many", "taken_head"]
@@ -47,7 +48,7 @@ __all__ = ["append_many", "taken_head"]
 class _Head:
     """A stream's end, as this transaction moves it."""
 
-    __slots__ = ("category", "key", "new", "prefix", "row", "tenant")
+    __slots__ = ("category", "key", "prefix", "row", "stored", "tenant")
 
     def __init__(self, key: StreamKey, place: Place | None, row: HeadRow | None) -> None:
         self.key = key
@@ -56,8 +57,13 @@ class _Head:
         if place is not None:
             self.tenant, self.category, _ = place
         self.prefix = chain.stream_prefix(key.tenant, key.text)
-        self.new = row is None
-        self.row = row or _NO_EVENTS
+        self.stored = self.row = row or _NO_EVENTS
+        """As the database has it, and as it will be once what was decided is written."""
+
+    @property
+    def new(self) -> bool:
+        """The database does not have it yet."""
+        return self.stored is _NO_EVENTS
 
 
 _NO_EVENTS = HeadRow(0, 0, chain.GENESIS, 0, 0)
@@ -95,7 +101,6 @@ _INSERT_EVENT = Insert(
     ),
 )
 _INSERT_HEAD = Insert("streams", (*_HEAD, "summary", *_KEY))
-_UPDATE_HEAD = Update("streams", (*_HEAD, "summary"), _KEY, whole=True)
 
 
 def append_many(
@@ -376,14 +381,18 @@ class _Batch:
         tx, rows = self._tx, self._event_rows
         if rows:
             begun: list[tuple[Any, ...]] = []
-            moved: list[tuple[Any, ...]] = []
+            moved: list[Moved] = []
             for head, decider in self._moved.values():
-                (begun if head.new else moved).append(_head_row(head, decider))
-                head.new = False
+                if head.stored is _NO_EVENTS:
+                    begun.append(_head_row(head, decider))
+                else:
+                    place: Any = head.tenant, head.category, head.key.id  # made when it began
+                    moved.append(Moved(head.stored, head.row, decider.summary(), place))
+                head.stored = head.row
             if begun:
                 tx.write(_INSERT_HEAD, begun)
             if moved:
-                tx.write(_UPDATE_HEAD, moved)
+                tx.ordering.move(tx, moved)
             tx.write(_INSERT_EVENT, blobs.set_apart(tx, _INSERT_EVENT.columns, rows))
             self._event_rows, self._moved = [], {}
             for deciding in self._decidings.values():

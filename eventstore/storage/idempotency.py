@@ -68,7 +68,10 @@ class _Place(Protocol):
     tenant: int | None
     category: int | None
     key: StreamKey
-    new: bool
+
+    @property
+    def new(self) -> bool:
+        """The database does not have it yet."""
 
 
 class IdempotencyKeys:

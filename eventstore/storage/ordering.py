@@ -14,11 +14,16 @@ from typing import Any, NamedTuple, Protocol, TypeAlias
 import msgspec
 
 from eventstore.core.events import Position
+from eventstore.errors import StoreBusy
 
-__all__ = ["HeadRow", "Heads", "Holder", "Ordering", "Place", "Placing"]
+__all__ = ["HeadMoved", "HeadRow", "Heads", "Holder", "Moved", "Ordering", "Place", "Placing"]
 
 Place: TypeAlias = tuple[int, int, bytes]
 """Numbers of tenant and category, and the stream's id: what a row of ``streams`` is found by."""
+
+
+class HeadMoved(StoreBusy):
+    """A stream does not end where the writer remembers; done again, it reads where it does."""
 
 
 class HeadRow(msgspec.Struct, frozen=True, gc=False):
@@ -34,6 +39,15 @@ class HeadRow(msgspec.Struct, frozen=True, gc=False):
     def order(self) -> tuple[int, int]:
         """Where its last event stands among those of other transactions."""
         return self.epoch, self.xid
+
+
+class Moved(NamedTuple):
+    """A stream's end as this transaction leaves it, and as the database has it until then."""
+
+    before: HeadRow
+    row: HeadRow
+    summary: bytes | None
+    place: Place
 
 
 class Heads(NamedTuple):
@@ -79,6 +93,13 @@ class Ordering(Protocol):
         """Take the heads of streams, and draw places for about that many events.
 
         ``patient``: wait for heads that another transaction has.
+        """
+
+    def move(self, tx: Any, moved: Sequence[Moved]) -> None:  # noqa: ANN401
+        """Write where streams end now, if they end in the database where they are moved from.
+
+        Raises:
+            HeadMoved: one does not; the transaction has to be done again on what the database says.
         """
 
     def confirm_absent(self, tx: Any, places: Sequence[Place]) -> None:  # noqa: ANN401

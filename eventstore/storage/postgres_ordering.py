@@ -31,8 +31,9 @@ from typing import Any, Final
 
 from eventstore.core.events import Position
 from eventstore.errors import Refused
-from eventstore.storage.ordering import HeadRow, Heads, Holder, Place
+from eventstore.storage.ordering import HeadRow, Heads, Holder, Moved, Place
 from eventstore.storage.postgres_failures import Raced
+from eventstore.storage.statements import Update
 
 __all__ = ["CHANNEL", "PostgresOrdering", "raise_epoch"]
 
@@ -79,6 +80,11 @@ _TAKING: Final = {
     (False, False): _take_and_draw(f"{_TAKE} SKIP LOCKED"),
 }
 """By whether there is one head only, which costs the server half, and whether to wait."""
+_MOVE: Final = Update(
+    "streams",
+    ("version", "recorded_at", "hash", "epoch", "xid", "summary"),
+    ("tenant", "category", "stream"),
+)
 _BELOW_HORIZON: Final = (
     "(epoch, xid, position) > (?, ?, ?) AND (epoch, xid) <"
     " ((SELECT epoch FROM {epochs}), pg_snapshot_xmin(pg_current_snapshot())::text::int8)"
@@ -159,6 +165,16 @@ class PostgresOrdering:
             return Heads(rows, placing)
         present = tx.all(_PRESENT, _columns(missing))
         return Heads(rows, placing, {(row[0], row[1], bytes(row[2])) for row in present})
+
+    def move(self, tx: Any, moved: Sequence[Moved]) -> None:  # noqa: ANN401
+        """Compare nothing: this transaction has read every head, and holds its lock."""
+        tx.write(
+            _MOVE,
+            [
+                (row.version, row.recorded_at_us, row.hash, row.epoch, row.xid, summary, *place)
+                for _, row, summary, place in moved
+            ],
+        )
 
     def confirm_absent(self, tx: Any, places: Sequence[Place]) -> None:  # noqa: ANN401
         if tx.all(_PRESENT, _columns(places)):

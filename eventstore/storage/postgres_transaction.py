@@ -149,6 +149,7 @@ class _Deferring:
         self._waiting = WaitingRows()
         self.naming = naming
         self.interned = interned
+        self.committed = False
         self.fresh: list[tuple[dict[str, int], str, int]] = []
         self.kept: dict[str, dict[Any, Any]] = {}
 
@@ -184,17 +185,16 @@ class _Deferring:
             self._execute(self._sql(sql), parameters)
 
     def begun(self) -> None:
-        """Hear that a transaction has begun."""
-
-    def rolled_back(self) -> None:
-        """Hear that nothing of the transaction was kept by the database.
+        """Hear that a transaction has begun.
 
         What was learned of a stream (``kept``) holds from one transaction to the next as long as
         the head of the stream, which every append locks and reads, is where it was.
         """
-        self._waiting.clear()
-        self.kept.clear()
-        self.fresh.clear()
+        if not self.committed:
+            self._waiting.clear()
+            self.kept.clear()
+            self.fresh.clear()
+        self.committed = False
 
     def _fetch(self, sql: str, parameters: Row) -> list[Any]:
         raise NotImplementedError

@@ -28,9 +28,9 @@ from sqlalchemy.exc import DBAPIError
 from eventstore.errors import StoreUnavailable
 from eventstore.storage import sqlite_failures
 from eventstore.storage.migrations import Migrate, ensure_schema
-from eventstore.storage.ordering import Ordering
+from eventstore.storage.ordering import HeadMoved, Ordering
 from eventstore.storage.sqlite_ordering import SqliteOrdering
-from eventstore.storage.sqlite_rows import RowByRow, as_insert, in_few
+from eventstore.storage.sqlite_rows import RowByRow, in_few
 from eventstore.storage.statements import Insert, Statement
 from eventstore.storage.transaction import (
     CoreTransaction,
@@ -70,6 +70,7 @@ class _DriverTransaction:
         self._sql = naming.sql
         self.naming = naming
         self.interned = interned
+        self.committed = False
         self.fresh: list[tuple[dict[str, int], str, int]] = []
         self.kept: dict[str, dict[Any, Any]] = {}
 
@@ -89,11 +90,10 @@ class _DriverTransaction:
         next request, one of them takes it and keeps it for a while: 30 µs a message, when every
         row was executed by itself.
         """
-        insert = as_insert(statement)
-        if insert is None:
+        if not isinstance(statement, Insert):
             self._driver.executemany(self._sql(_BATCHING.one(statement)), rows)
             return
-        for text, parameters in in_few(insert, rows):
+        for text, parameters in in_few(statement, rows):
             self._driver.execute(self._sql(text), parameters)
 
     def fill(self, statement: Insert, rows: Sequence[Row]) -> None:
@@ -112,9 +112,9 @@ class _WriterTransaction(_DriverTransaction):
     """The transactions of the one connection that writes for a store, one after another.
 
     What it learned stays in ``kept`` until another connection writes (SQLite says so in
-    ``data_version``) or a transaction of its own is rolled back. In a process that writes alone
-    nothing is read twice; where several processes write one file, each starts afresh after
-    another's commit.
+    ``data_version``), or a transaction of its own was not committed, as far as is known. In a
+    process that writes alone nothing is read twice; where several processes write one file, each
+    starts afresh after another's commit.
     """
 
     _seen: int | None = None
@@ -122,14 +122,11 @@ class _WriterTransaction(_DriverTransaction):
     def begun(self) -> None:
         """Hear that the write lock was taken: look whether somebody else wrote since."""
         (version,) = self._driver.execute(_DATA_VERSION).fetchone()
-        if version != self._seen:
-            self._seen = version
+        if version != self._seen or not self.committed:
             self.kept.clear()
-
-    def rolled_back(self) -> None:
-        """Hear that nothing of the transaction was kept by the database."""
-        self.kept.clear()
-        self.fresh.clear()
+            self.fresh.clear()
+            self._seen = version
+        self.committed = False
 
 
 _NETWORK_FILE_SYSTEMS = {
@@ -147,7 +144,7 @@ class SqliteDatabase:
     begin_read = "BEGIN"
     postpones = False
     driver_errors: tuple[type[BaseException], ...] = (sqlite3.Error, DBAPIError)
-    retried: tuple[type[BaseException], ...] = ()
+    retried: tuple[type[BaseException], ...] = (HeadMoved,)
     violated: tuple[type[BaseException], ...] = ()
 
     def __init__(

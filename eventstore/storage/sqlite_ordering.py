@@ -4,15 +4,20 @@ That holds because every write begins with BEGIN IMMEDIATE, and because no posit
 again: a trigger refuses to delete the last event, so whoever purges a stream appends the tombstone
 first. AUTOINCREMENT would do the same with a counter that is one more page to write for every
 commit. ``epoch`` and ``xid`` are 0 for every event.
+
+Heads that the writer remembers are not read again, so each is compared when it is moved: the update
+names the version and the hash that it starts from, and has to find them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sqlite3
+from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import Any, Final
 
 from eventstore.core.events import Position
-from eventstore.storage.ordering import HeadRow, Heads, Place
+from eventstore.storage.ordering import HeadMoved, HeadRow, Heads, Moved, Place
 
 __all__ = ["SqliteOrdering"]
 
@@ -22,6 +27,48 @@ _HEAD: Final = (
 )
 _LAST: Final = "SELECT coalesce(max(position), 0) FROM {events}"
 _KEPT: Final = "last position"
+_MOVE: Final = (
+    "UPDATE {streams} SET version = ?, recorded_at = ?, hash = ?, epoch = ?, xid = ?, summary = ?"
+    " WHERE tenant = ? AND category = ? AND stream = ? AND version = ? AND hash = ?"
+)
+_AT_ONCE: Final = 32 if sqlite3.sqlite_version_info >= (3, 33) else 1
+"""Heads that one statement moves at most; older versions have no UPDATE FROM."""
+
+
+@cache
+def _move_many(count: int) -> str:
+    row = f"({', '.join('?' * 11)})"
+    return (
+        "UPDATE {streams} SET version = column1, recorded_at = column2, hash = column3,"
+        " epoch = column4, xid = column5, summary = column6"
+        f" FROM (VALUES {', '.join([row] * count)})"
+        " WHERE tenant = column7 AND category = column8 AND stream = column9"
+        " AND version = column10 AND hash = column11"
+    )
+
+
+def _values(one: Moved) -> tuple[Any, ...]:
+    """Return what a head is moved by; bytes as the driver takes them without an adapter."""
+    before, row, summary, (tenant, category, stream) = one
+    return (
+        *(row.version, row.recorded_at_us, bytearray(row.hash), row.epoch, row.xid),
+        None if summary is None else bytearray(summary),
+        *(tenant, category, bytearray(stream)),
+        *(before.version, bytearray(before.hash)),
+    )
+
+
+def _in_few(moved: Sequence[Moved]) -> Iterator[tuple[str, Sequence[Any]]]:
+    """Yield SQL and parameters: 32, 16, 8 … heads at once, so that there are few texts."""
+    start, left = 0, len(moved)
+    while left:
+        count = 1 << min(left, _AT_ONCE).bit_length() - 1
+        some = moved[start : start + count]
+        if count == 1:
+            yield _MOVE, _values(some[0])
+        else:
+            yield _move_many(count), [value for one in some for value in _values(one)]
+        start, left = start + count, left - count
 
 
 class _Counting:
@@ -53,6 +100,10 @@ class SqliteOrdering:
             place: HeadRow(*row) for place in places if (row := tx.one(_HEAD, place)) is not None
         }
         return Heads(rows, _Counting(tx))
+
+    def move(self, tx: Any, moved: Sequence[Moved]) -> None:  # noqa: ANN401
+        if sum([tx.run(sql, values) for sql, values in _in_few(moved)]) != len(moved):
+            raise HeadMoved("a stream does not end where this process remembers")
 
     def confirm_absent(self, tx: Any, places: Sequence[Place]) -> None:  # noqa: ANN401
         """Nobody else writes meanwhile."""

@@ -12,9 +12,9 @@ from itertools import compress
 from types import NoneType
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from eventstore.storage.statements import Delete, Insert, Statement, Update
+from eventstore.storage.statements import Delete, Insert, Statement
 
-__all__ = ["RowByRow", "as_insert", "in_few"]
+__all__ = ["RowByRow", "in_few"]
 
 Row: TypeAlias = Sequence[Any]
 
@@ -42,14 +42,6 @@ class RowByRow:
     @staticmethod
     def parameters(rows: Sequence[Row]) -> list[tuple[Any, ...]]:
         return [tuple(row) for row in rows]
-
-
-@cache
-def as_insert(statement: Statement) -> Insert | None:
-    """Return what inserts, or replaces whole rows, as an insert; None for all else."""
-    if isinstance(statement, Update) and statement.whole:
-        return Insert(statement.table, statement.columns, statement.key, statement.values)
-    return statement if isinstance(statement, Insert) else None
 
 
 def in_few(statement: Insert, rows: Sequence[Row]) -> Iterator[tuple[str, list[Any]]]:

@@ -43,8 +43,6 @@ class Update:
     table: str
     values: tuple[str, ...]
     key: tuple[str, ...]
-    whole: bool = False
-    """Values and key are every column of the table that may not be NULL."""
 
     @property
     def columns(self) -> tuple[str, ...]:

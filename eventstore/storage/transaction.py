@@ -100,6 +100,10 @@ class Transaction(Protocol):
     interned: Interned
     naming: Naming
     ordering: Ordering
+    committed: bool
+    """Whether the last transaction here is known to have committed. It is not from the moment at
+    which one begins, so an interrupt leaves nothing to be tidied up: what the writer remembers is
+    forgotten by its next transaction, unless this says that it holds."""
     fresh: list[tuple[dict[str, int], str, int]]
     """Names interned by this transaction, remembered once it has committed."""
     kept: dict[str, dict[Any, Any]]
@@ -151,6 +155,7 @@ class CoreTransaction:
         self.naming = naming
         self.interned = interned
         self.ordering = ordering
+        self.committed = False
         self.fresh: list[tuple[dict[str, int], str, int]] = []
         self.kept: dict[str, dict[Any, Any]] = {}
 
@@ -177,7 +182,8 @@ class CoreTransaction:
 
 
 def remember(transaction: Transaction) -> None:
-    """Keep what a transaction interned, now that it has committed."""
+    """Keep what a transaction learned, now that it is known to have committed."""
     for known, name, number in transaction.fresh:
         known[name] = number
     transaction.fresh.clear()
+    transaction.committed = True

@@ -3,17 +3,15 @@
 import sqlite3
 from contextlib import closing
 
-import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from eventstore.storage.sqlite_rows import RowByRow, as_insert, in_few
-from eventstore.storage.statements import Delete, Insert, Update
+from eventstore.storage.sqlite_rows import RowByRow, in_few
+from eventstore.storage.statements import Insert
 
 COLUMNS = ("key", "given", "often", "rare")
 ADD = Insert("t", COLUMNS)
 REPLACE = Insert("t", COLUMNS, conflict=("key",), replaces=COLUMNS[1:])
-MOVE = Update("t", COLUMNS[1:], ("key",), whole=True)
 VALUES = st.sampled_from([None, 0, -9, b"", b"xyz", "", "né"])
 """Of each type, what is empty and what is not: rows are laid out by the types of their values."""
 
@@ -33,9 +31,7 @@ def table(*batches):
         db.execute("CREATE TABLE t (key INTEGER PRIMARY KEY, given NOT NULL, often, rare)")
         for statement, written, few in batches:
             if few:
-                insert = as_insert(statement)
-                assert insert is not None
-                for text, parameters in in_few(insert, written):
+                for text, parameters in in_few(statement, written):
                     db.execute(text.format(t="t"), parameters)
             else:
                 text = RowByRow().text(statement, written).format(t="t")
@@ -56,19 +52,6 @@ def test_they_insert_the_same(written):
 def test_they_replace_the_same_also_by_nothing(before, after):
     begun = (ADD, before, False)
     assert table(begun, (REPLACE, after, True)) == table(begun, (REPLACE, after, False))
-
-
-@given(before=rows(st.integers(0, 40)), data=st.data())
-def test_they_update_whole_rows_the_same(before, data):
-    keys = [row[0] for row in before] or [0]
-    after = [(*row[1:], row[0]) for row in data.draw(rows(st.sampled_from(keys))) if before]
-    begun = (ADD, before, False)
-    assert table(begun, (MOVE, after, True)) == table(begun, (MOVE, after, False))
-
-
-@pytest.mark.parametrize("statement", [Update("t", ("rare",), ("key",)), Delete("t", ("key",))])
-def test_what_names_only_some_columns_is_no_insert(statement):
-    assert as_insert(statement) is None
 
 
 def test_no_statement_has_more_parameters_than_old_builds_take():
