@@ -71,7 +71,7 @@ from eventstore.operations.events import Receipt
 from eventstore.operations.metering import AppendNotice, Counters
 from eventstore.operations.operation import EMPTY, UNSET
 from eventstore.operations.projections import CompareReport, RebuildReport
-from eventstore.replay import ReplayedThread, ReplayStep
+from eventstore.replay import MessagePath, ReplayedThread, ReplayStep
 from eventstore.store import ConversationStore
 
 __all__ = [
@@ -105,6 +105,7 @@ __all__ = [
     "Limits",
     "Message",
     "MessageNotFound",
+    "MessagePath",
     "NewEvent",
     "NotFound",
     "OutcomeUnknown",

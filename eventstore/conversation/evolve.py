@@ -91,8 +91,8 @@ def _updated(view: ThreadView, _: object, event: Event) -> list[Row]:
 
 
 def _marked(**changes: bool) -> _Evolver:
-    def mark(view: ThreadView, _: object, __: Event) -> list[Row]:
-        return [replace(_thread(view), **changes)]
+    def mark(view: ThreadView, _: object, event: Event) -> list[Row]:
+        return [TouchRow(view.thread_id, event.version), replace(_thread(view), **changes)]
 
     return mark
 
@@ -153,7 +153,8 @@ def _queued(view: ThreadView, data: e.MessageQueued, event: Event) -> list[Row]:
     )
     if data.replaces is not None:
         old = _message(view, data.replaces)
-        return [replace(old, status="replaced", sent=None), row]
+        replaced = replace(old, status="replaced", sent=None, changed=event.version)
+        return [TouchRow(data.replaces, event.version), replaced, row]
     thread = _thread(view)
     return [row, replace(thread, queued_messages=thread.queued_messages + 1)]
 
@@ -173,7 +174,8 @@ def _message_updated(view: ThreadView, data: e.MessageUpdated, event: Event) -> 
 
 def _removed(view: ThreadView, data: e.MessageRemoved, event: Event) -> list[Row]:
     row, thread = _message(view, data.message_id), _thread(view)
-    rows: list[Row] = [replace(row, removed=event.version, took_head=data.head_moved)]
+    gone = replace(row, removed=event.version, took_head=data.head_moved, changed=event.version)
+    rows = [*_touches(view, row, event), gone]
     if row.place is None:
         return [*rows, replace(thread, queued_messages=thread.queued_messages - 1)]
     rows += tree.removal_rows(view, row.place, +1)
@@ -181,14 +183,23 @@ def _removed(view: ThreadView, data: e.MessageRemoved, event: Event) -> list[Row
     return [*rows, replace(thread, head=head, removed_messages=thread.removed_messages + 1)]
 
 
-def _restored(view: ThreadView, data: e.MessageRestored, _: Event) -> list[Row]:
+def _restored(view: ThreadView, data: e.MessageRestored, event: Event) -> list[Row]:
     row, thread = _message(view, data.message_id), _thread(view)
-    rows: list[Row] = [replace(row, removed=None, took_head=False)]
+    back = replace(row, removed=None, took_head=False, changed=event.version)
+    rows = [*_touches(view, row, event), back]
     if row.place is None:
         return [*rows, replace(thread, queued_messages=thread.queued_messages + 1)]
     rows += tree.removal_rows(view, row.place, -1)
     head = data.head if data.head_moved else thread.head
     return [*rows, replace(thread, head=head, removed_messages=thread.removed_messages - 1)]
+
+
+def _touches(view: ThreadView, row: MessageRow, event: Event) -> list[Row]:
+    """A message was removed or restored: its siblings are counted anew, below its parent."""
+    touch: Row = TouchRow(row.message_id, event.version)
+    if row.place is None:
+        return [touch]
+    return [touch, TouchRow(row.parent_id or view.thread_id, event.version)]
 
 
 # -- branches --------------------------------------------------------------------------------------
@@ -203,7 +214,7 @@ def _selected(view: ThreadView, data: e.BranchSelected, _: Event) -> list[Row]:
 def _labelled(_: ThreadView, data: e.BranchLabelled, event: Event) -> list[Row]:
     content: e.LabelContent | None = event.content
     label = None if data.cleared or content is None else content.label
-    return [LabelRow(data.message_id, label)]
+    return [TouchRow(data.message_id, event.version), LabelRow(data.message_id, label)]
 
 
 # -- runs ------------------------------------------------------------------------------------------

@@ -6,13 +6,16 @@ inherits its source is asked, and its source's source.
 
 from __future__ import annotations
 
+from typing import Final
+
 from msgspec import UNSET
 
 from eventstore.conversation.events import ThreadDetails
 from eventstore.conversation.rows import MessageRow, ThreadRow
 from eventstore.conversation.view import ThreadHistory, Told
+from eventstore.core.events import Event
 
-__all__ = ["told_born", "told_changes", "told_details"]
+__all__ = ["changes_message", "told_born", "told_changes", "told_details"]
 
 
 def told_details(view: ThreadHistory, row: ThreadRow) -> tuple[Told | None, Told | None]:
@@ -40,6 +43,21 @@ def told_born(view: ThreadHistory, row: MessageRow, hop: int) -> Told:
     while hop:
         view, hop = _source(view), hop - 1
     return Told(view.thread_id, view.event(row.content_version))
+
+
+_CHANGES: Final = {
+    *("MessageAmended", "MessageUpdated", "MessageRemoved", "MessageRestored", "MessageQueued")
+}
+
+
+def changes_message(event: Event, message_id: bytes) -> bool:
+    """Tell whether an event that touches a message changes its row.
+
+    It may also name it, or remove what follows it. What is queued changes what it replaces.
+    """
+    if event.type not in _CHANGES:
+        return False
+    return message_id in {event.data.message_id, getattr(event.data, "replaces", None)}
 
 
 def told_changes(view: ThreadHistory, row: MessageRow, hop: int) -> list[Told]:

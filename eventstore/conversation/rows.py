@@ -190,7 +190,11 @@ class LabelRow(msgspec.Struct, frozen=True, gc=False):
 
 
 class TouchRow(msgspec.Struct, frozen=True, gc=False):
-    """An event, after the first, that says something about a thread, message, run or step."""
+    """An event, after the first, that says something about a thread, message, run or step.
+
+    What is removed or restored is said of its parent, too (of the thread, if it has none): by
+    these a past moment knows which siblings were visible then.
+    """
 
     subject_id: bytes
     version: int

@@ -22,6 +22,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from msgspec.structs import replace
 
 from eventstore.conversation import tree
+from eventstore.conversation.history import changes_message
 from eventstore.conversation.rows import (
     ROOT,
     BranchPointRow,
@@ -307,13 +308,15 @@ class StoredThread(KeptRows):
         """Take back from a row of this thread what happened to it after :attr:`_as_of`."""
         if self._as_of is None or row.changed is None or row.changed <= self._as_of:
             return row
-        versions = self.touches_of(row.message_id)
+        touches = [self.event(version) for version in self.touches_of(row.message_id)]
+        changes = [event for event in touches if changes_message(event, row.message_id)]
         beneath = self._beneath(row.message_id)
-        if beneath is not None and not versions:
+        if beneath is not None and not changes:
             return beneath
-        amended = sum(self.event(version).type == "MessageAmended" for version in versions)
+        amended = sum(event.type == "MessageAmended" for event in changes)
         before = 0 if beneath is None else beneath.revision
-        return replace(row, changed=max(versions, default=None), revision=before + amended)
+        last = changes[-1].version if changes else None
+        return replace(row, changed=last, revision=before + amended)
 
     def _beneath(self, message_id: bytes) -> MessageRow | None:
         """Return the row of an inherited message without what this thread did to it."""

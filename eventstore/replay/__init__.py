@@ -1,5 +1,6 @@
 """Looking at the past: a thread at a version or a time, step by step, and what changed."""
 
+from eventstore.replay.path import MessagePath
 from eventstore.replay.replayed import ReplayedThread, ReplayStep, compare_moments
 
-__all__ = ["ReplayStep", "ReplayedThread", "compare_moments"]
+__all__ = ["MessagePath", "ReplayStep", "ReplayedThread", "compare_moments"]

@@ -1,8 +1,9 @@
 """A replayed thread: the folded state, dressed as what a user gets.
 
 A step shares everything that did not change with the step before, so walking n steps costs n.
-Values (messages, runs) are made when they are asked for: making the whole path at every step would
-cost n².
+Values (messages, runs) are made when they are asked for: ``messages`` is a sequence that knows its
+length and makes each message when somebody looks at it. Making the whole path at each step costs
+n².
 """
 
 from __future__ import annotations
@@ -10,12 +11,12 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from eventstore.conversation.present import message_value, run_value, thread_value
-from eventstore.conversation.rows import Place
 from eventstore.conversation.state import FoldedThread
 from eventstore.conversation.values import BranchDiff, Message, Run, Thread, ThreadState
 from eventstore.core import ids
 from eventstore.core.events import RecordedEvent
 from eventstore.projections import paths
+from eventstore.replay.path import MessagePath
 
 __all__ = ["ReplayStep", "ReplayedThread", "compare_moments"]
 
@@ -51,17 +52,11 @@ class ReplayedThread:
         return None if row is None else ids.show_or_none(ids.MESSAGE, row.head)
 
     @property
-    def messages(self) -> tuple[Message, ...]:
-        """The active path, oldest first."""
-        place = self._head_place()
-        if place is None:
-            return ()
-        return paths.messages(self._state, place, paths.Window(1, place.depth))
-
-    def _head_place(self) -> Place | None:
+    def messages(self) -> MessagePath:
+        """The active path, oldest first. How many there are is known without making any."""
         row = self._state.thread
         head = None if row is None or row.head is None else self._state.message(row.head)
-        return None if head is None else head.place
+        return MessagePath(self._state, None if head is None else head.place)
 
     def message(self, message_id: str) -> Message | None:
         """A message by id, on the active path or not; None if it is not there yet."""
@@ -91,7 +86,7 @@ class ReplayedThread:
         return ThreadState(
             thread=self.thread,
             version=self.version,
-            messages=self.messages,
+            messages=tuple(self.messages),
             queued=self.queued,
             runs=self.runs,
             labels=self.labels,
@@ -107,7 +102,7 @@ class ReplayStep(NamedTuple):
 
 def compare_moments(a: ReplayedThread, b: ReplayedThread) -> BranchDiff:
     """Compare the active paths at two moments of one thread."""
-    before, after = a.messages, b.messages
+    before, after = tuple(a.messages), tuple(b.messages)
     shared = 0
     while shared < min(len(before), len(after)) and before[shared].id == after[shared].id:
         shared += 1

@@ -138,11 +138,11 @@ def test_5_the_past_does_not_depend_on_what_came_after(seed):
         for thread in {thread for thread, _ in seen}:
             for step in store.replay.steps(thread):
                 if (thread, step.event.version) in seen:
-                    found = step.state.thread, step.state.messages
+                    found = step.state.thread, tuple(step.state.messages)
                     assert found == seen[thread, step.event.version]
         for thread, version in [*seen][:: 1 if LONG else 4]:
             past = store.replay.state(thread, at_version=version)
-            assert (past.thread, past.messages) == seen[thread, version]
+            assert (past.thread, tuple(past.messages)) == seen[thread, version]
             assert store.messages.list(thread, at_version=version).data == past.messages
 
 

@@ -1,0 +1,80 @@
+"""Replaying costs what it returns, and a step what happened in it."""
+
+import sys
+
+import pytest
+
+from eventstore import ConversationStore
+
+
+@pytest.fixture
+def store(effort):
+    del effort  # it counts on stores that are opened after it
+    with ConversationStore.open("sqlite://") as opened:
+        yield opened
+
+
+def talk(store, count, **more):
+    """A thread of so many messages, and their ids."""
+    thread = store.threads.create(**more).id
+    drafts = [{"role": "user", "content": f"words {number}"} for number in range(count)]
+    return thread, [message.id for message in store.messages.create_many(thread, drafts)]
+
+
+def calls_of(act):
+    """How many Python functions are called by an act."""
+    calls = 0
+
+    def heard(_, event, __):
+        nonlocal calls
+        calls += event == "call"
+
+    before = sys.getprofile()
+    sys.setprofile(heard)
+    try:
+        act()
+    finally:
+        sys.setprofile(before)
+    return calls
+
+
+def test_walking_the_steps_and_counting_the_path_at_each_costs_a_step_each(store):
+    counts = []
+    for count in (100, 400):
+        thread, _ = talk(store, count)
+
+        def walk(thread=thread):
+            return [
+                (len(step.state.messages), step.state.messages[-1:])
+                for step in store.replay.steps(thread)
+            ]
+
+        counts.append(calls_of(walk) / count)
+    assert counts[1] <= 1.1 * counts[0]
+
+
+def test_a_path_is_the_sequence_of_its_messages(store):
+    thread, trunk = talk(store, 7)
+    store.messages.edit(thread, trunk[3], content="otherwise")
+    store.messages.create(thread, role="user", content="further")
+    path = store.replay.state(thread).messages
+    listed = store.messages.list(thread).data
+    assert len(path) == len(listed) == 5
+    assert path == listed
+    assert listed == path
+    assert path != listed[:-1]
+    assert [path[n] for n in range(-5, 5)] == [listed[n] for n in range(-5, 5)]
+    for asked in (slice(2), slice(1, -1), slice(None, None, -1), slice(4, 0, -2), slice(3, 3)):
+        assert path[asked] == listed[asked]
+    assert listed[2] in path
+    assert [*reversed(path)] == [*reversed(listed)]
+    with pytest.raises(IndexError):
+        path[5]
+    assert repr(path) == "<path of 5 messages>"
+
+
+def test_a_thread_without_messages_has_an_empty_path(store):
+    path = store.replay.state(store.threads.create().id).messages
+    assert not path
+    assert path == ()
+    assert [*path] == []
