@@ -247,8 +247,8 @@ class StoreUnavailable(ConversationStoreError):
 
     ``reason`` is one of ``"not_a_database"``, ``"read_only"``, ``"disk_full"``, ``"cannot_open"``,
     ``"io_error"``, ``"corrupt"``, ``"not_migrated"``, ``"names_taken"``, ``"schema_too_new"``,
-    ``"unsafe_settings"``, ``"constraint"``, ``"forked"``, ``"driver"``; of a server also
-    ``"connection_lost"``, ``"password"``, ``"authorization"``, ``"no_permission"``,
+    ``"unsafe_settings"``, ``"constraint"``, ``"forked"``, ``"restored"``, ``"driver"``; of a server
+    also ``"connection_lost"``, ``"password"``, ``"authorization"``, ``"no_permission"``,
     ``"no_such_database"``, ``"no_such_schema"``, ``"encoding"``, ``"out_of_memory"``.
     """
 

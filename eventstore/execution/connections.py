@@ -148,6 +148,7 @@ class Connections:
             driver: Any = pooled.driver_connection
             tx = self._database.on_driver(driver)
             try:
+                self._database.recognise(tx)
                 outcomes = self._perform(tx, [request], True)  # noqa: FBT003
                 self._commit(driver)
             except BaseException as error:
@@ -290,11 +291,12 @@ class Connections:
             raise self._database.translated(error) from error
 
     def _look(self, driver: Any, look: Callable[[Any], T], *, snapshot: bool) -> T:  # noqa: ANN401
-        tx = self._database.on_driver(driver)
+        tx = self._database.on_driver(driver)  # before the snapshot, see storage.recognising
         try:
             self._roll_back(driver)  # what an interrupted or failed rollback left open
-            if snapshot:
+            if snapshot or self._database.reads_snapshots:
                 self._database.say(driver, self._database.begin_read)
+            self._database.recognise(tx)
             found = look(tx)
             self._roll_back(driver)
         except BaseException as error:

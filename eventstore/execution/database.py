@@ -39,6 +39,8 @@ class Database(Protocol):
     begin_read: str
     postpones: bool
     """Whether a batch may leave requests :data:`POSTPONED`."""
+    reads_snapshots: bool
+    """Whether each reading transaction is one snapshot, since it is recognised there."""
     driver_errors: tuple[type[BaseException], ...]
     retried: tuple[type[BaseException], ...]
     """Translated errors after which the same transaction will succeed, since who won is done."""
@@ -90,6 +92,13 @@ class Database(Protocol):
     def on_connection(self, connection: Connection, *, remembers: bool = True) -> Any:  # noqa: ANN401
         """Return the transaction that is open on a SQLAlchemy connection."""
 
+    def recognise(self, tx: Any) -> None:  # noqa: ANN401
+        """Look, before anything else is read, whether a database is the one that is remembered.
+
+        Raises:
+            StoreUnavailable: ``"restored"``.
+        """
+
     def watch(
         self,
         driver: Any,  # noqa: ANN401
@@ -114,7 +123,7 @@ class Database(Protocol):
         """Hear that a transaction has committed."""
 
     def forget(self) -> None:
-        """Drop what is remembered of the database: this is a forked child."""
+        """Drop what is remembered of the database: this is a forked child, or it went back."""
 
     def translated(self, error: BaseException, *, on_own_connection: bool = False) -> BaseException:
         """Return what the caller gets for an error before COMMIT was sent."""

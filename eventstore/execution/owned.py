@@ -102,6 +102,7 @@ class _Owned:
             self._database.check(connection)
             connection.rollback()
             self._database.begin_on(connection, write=True)
+            self._database.recognise(tx)
             outcomes = self._perform(tx, requests, patient)
         except BaseException as error:
             with suppress(DBAPIError):  # then closing the connection does it
@@ -124,6 +125,7 @@ class _Owned:
         tx = self._database.on_connection(connection)
         try:
             self._database.begin_on(connection, write=False)
+            self._database.recognise(tx)
             found = look(tx)
         except self._database.driver_errors as error:
             raise self._database.translated(error) from error

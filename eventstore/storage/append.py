@@ -40,7 +40,7 @@ from eventstore.storage.requests import (
     Postponed,
 )
 from eventstore.storage.statements import Insert
-from eventstore.storage.transaction import Transaction
+from eventstore.storage.transaction import Landmark, Transaction
 
 __all__ = ["append_many", "taken_head"]
 
@@ -394,6 +394,8 @@ class _Batch:
             if moved:
                 tx.ordering.move(tx, moved)
             tx.write(_INSERT_EVENT, blobs.set_apart(tx, _INSERT_EVENT.columns, rows))
+            epoch, xid, tenant, _, stream = rows[-1][1:6]
+            tx.newest = Landmark(Position(epoch, xid, rows[-1][0]), rows[-1][-1], tenant, stream)
             self._event_rows, self._moved = [], {}
             for deciding in self._decidings.values():
                 deciding.write()

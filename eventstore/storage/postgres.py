@@ -8,8 +8,10 @@ REPEATABLE READ: one snapshot for the rows of a thread and the events behind the
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
+from weakref import WeakSet
 
 from sqlalchemy import Connection
 from sqlalchemy.util import await_only
@@ -25,6 +27,7 @@ from eventstore.storage.postgres_transaction import (
     AsyncpgTransaction,
     PsycopgTransaction,
 )
+from eventstore.storage.recognising import RESTORED, recognise
 from eventstore.storage.transaction import (
     CoreTransaction,
     Interned,
@@ -35,12 +38,15 @@ from eventstore.storage.transaction import (
 
 __all__ = ["PostgresDatabase"]
 
+_log = logging.getLogger("eventstore.postgres")
+
 
 class PostgresDatabase:
     """One store's way of using PostgreSQL; keeps the protocol ``execution.database.Database``."""
 
     begin_read = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
     postpones = True
+    reads_snapshots = False
     driver_errors = postgres_failures.DRIVER_ERRORS
     retried: tuple[type[BaseException], ...] = (postgres_failures.Raced,)
     violated: tuple[type[BaseException], ...] = (Violated,)
@@ -58,6 +64,8 @@ class PostgresDatabase:
         self._migrate = migrate
         self._check_settings = check_settings
         self._interned = Interned()
+        self._met: WeakSet[Any] = WeakSet()
+        """Connections on which the database was recognised; another one may lead elsewhere."""
         # All in one trip. LOCAL, because through PgBouncer the session is shared with others.
         # Planning an append anew would cost more than running it, and the plan is always the same:
         # each row by its key.
@@ -163,11 +171,11 @@ class PostgresDatabase:
         The connection is new: behind the same address there may be another server by now, restored
         from a dump. What was learned of the one before is not asked again.
         """
-        self.forget()
         tx = self.on_driver(driver)
         self.say(driver, self.begin_write)
         if tx.one(_THERE, (self._naming.sql("{epochs}"),)) != (None,):
             raise_epoch(tx)
+            self.recognise(tx)
         self.say(driver, "COMMIT")
         return tx
 
@@ -175,6 +183,22 @@ class PostgresDatabase:
         """Return the transaction that is open on a SQLAlchemy connection."""
         known = self._interned if remembers else Interned()
         return CoreTransaction(connection, self._naming, known, ORDERING, BATCHING)
+
+    def recognise(self, tx: Any) -> None:  # noqa: ANN401 (a Transaction)
+        """Look, on a connection's first transaction, whether it leads to the remembered database.
+
+        Behind the same address there may be another server by now, restored from a backup. Then
+        everything is forgotten, and the transaction goes on.
+        """
+        if tx.driver in self._met:
+            return
+        if not (recognise(tx, tx.interned) and _names_hold(tx)):
+            if self._interned is tx.interned:  # nobody else noticed before
+                _log.warning(RESTORED)
+                self.forget()
+            tx.interned = self._interned
+            recognise(tx, tx.interned)
+        self._met.add(tx.driver)
 
     def watch(
         self,
@@ -208,11 +232,27 @@ class PostgresDatabase:
         remember(tx)
 
     def forget(self) -> None:
-        """Take no name as known: this is a forked child."""
+        """Take no name as known: this is a forked child, or the database went back."""
         self._interned = self._interned.forgotten()
 
     translated = staticmethod(postgres_failures.translated)
     translated_commit = staticmethod(postgres_failures.translated_commit)
+
+
+def _names_hold(tx: Any) -> bool:  # noqa: ANN401 (a Transaction)
+    """Tell whether names that were remembered have the same numbers still.
+
+    Transactions commit in another order than that of their events, so a database may have gone back
+    behind one that made a name, and not behind the landmark.
+    """
+    known = [
+        list(names.items())[-_NAMES_MAX:] for names in (tx.interned.tenants, tx.interned.categories)
+    ]
+    if not any(known):
+        return True
+    given = [column for names in known for column in ([n for _, n in names], [t for t, _ in names])]
+    found: Any = tx.one(_NAMES, given)
+    return tuple(found) == tuple(map(len, known))
 
 
 def _is_asyncpg(driver: Any) -> bool:  # noqa: ANN401
@@ -221,6 +261,15 @@ def _is_asyncpg(driver: Any) -> bool:  # noqa: ANN401
 
 _DRIVERS: Final = {"%s": "psycopg", "$1": "asyncpg"}
 _THERE: Final = "SELECT to_regclass(?::text)"
+_NAMES_MAX: Final = 1_000
+"""The names learned last: one that was learned before is older than the landmark, as a rule."""
+_NAMES: Final = "SELECT {}".format(
+    ", ".join(
+        f"(SELECT count(*) FROM {{{table}}} JOIN unnest(?::int4[], ?::text[])"
+        " AS known (id, name) USING (id, name))"
+        for table in ("tenants", "categories")
+    )
+)
 _IDLE: Final = 0
 """libpq's PQTRANS_IDLE."""
 _MIGRATION_LOCK: Final = 0x6576656E7473  # "events" in ASCII

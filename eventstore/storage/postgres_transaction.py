@@ -19,7 +19,7 @@ from eventstore.storage.ordering import Ordering
 from eventstore.storage.postgres_ordering import PostgresOrdering
 from eventstore.storage.statements import Delete, Insert, Statement
 from eventstore.storage.tables import metadata_for
-from eventstore.storage.transaction import Interned, Naming
+from eventstore.storage.transaction import Interned, Landmark, Naming
 
 __all__ = [
     "BATCHING",
@@ -144,13 +144,14 @@ class _Deferring:
     ordering: Ordering = ORDERING
 
     def __init__(self, driver: Any, naming: Naming, interned: Interned) -> None:  # noqa: ANN401 (an extra's type)
-        self._driver = driver
+        self.driver = driver
         self._sql = naming.sql
         self._waiting = WaitingRows()
         self.naming = naming
         self.interned = interned
         self.committed = False
         self.fresh: list[tuple[dict[str, int], str, int]] = []
+        self.newest: Landmark | None = None
         self.kept: dict[str, dict[Any, Any]] = {}
 
     def one(self, sql: str, parameters: Row = ()) -> Any:  # noqa: ANN401
@@ -194,6 +195,7 @@ class _Deferring:
             self._waiting.clear()
             self.kept.clear()
             self.fresh.clear()
+            self.newest = None
         self.committed = False
 
     def _fetch(self, sql: str, parameters: Row) -> list[Any]:
@@ -232,18 +234,18 @@ class AsyncpgTransaction(_Deferring):
     """On an asyncpg connection, inside a greenlet that hands each await to the event loop."""
 
     def _fetch(self, sql: str, parameters: Row) -> list[Any]:
-        rows: list[Any] = await_only(self._driver.fetch(sql, *parameters))
+        rows: list[Any] = await_only(self.driver.fetch(sql, *parameters))
         return rows
 
     def _execute(self, sql: str, parameters: Row) -> int:
-        status: str = await_only(self._driver.execute(sql, *parameters))
+        status: str = await_only(self.driver.execute(sql, *parameters))
         count = status.rpartition(" ")[2]
         return int(count) if count.isdigit() else 0
 
     def _copy(self, statement: Insert, rows: Sequence[Row]) -> None:
         into, where = self.naming.plain(statement.table), self.naming.schema
         columns = statement.columns
-        copied = self._driver.copy_records_to_table(
+        copied = self.driver.copy_records_to_table(
             into, records=rows, columns=columns, schema_name=where
         )
         await_only(copied)

@@ -29,12 +29,15 @@ from eventstore.errors import StoreUnavailable
 from eventstore.storage import sqlite_failures
 from eventstore.storage.migrations import Migrate, ensure_schema
 from eventstore.storage.ordering import HeadMoved, Ordering
+from eventstore.storage.recognising import RESTORED, recognise
+from eventstore.storage.sqlite_file import OpenedFile
 from eventstore.storage.sqlite_ordering import SqliteOrdering
 from eventstore.storage.sqlite_rows import RowByRow, in_few
 from eventstore.storage.statements import Insert, Statement
 from eventstore.storage.transaction import (
     CoreTransaction,
     Interned,
+    Landmark,
     Naming,
     Transaction,
     remember,
@@ -72,6 +75,7 @@ class _DriverTransaction:
         self.interned = interned
         self.committed = False
         self.fresh: list[tuple[dict[str, int], str, int]] = []
+        self.newest: Landmark | None = None
         self.kept: dict[str, dict[Any, Any]] = {}
 
     def one(self, sql: str, parameters: Row = ()) -> Any:  # noqa: ANN401
@@ -119,12 +123,26 @@ class _WriterTransaction(_DriverTransaction):
 
     _seen: int | None = None
 
+    def __init__(
+        self,
+        driver: sqlite3.Connection,
+        naming: Naming,
+        interned: Interned,
+        database: SqliteDatabase,
+    ) -> None:
+        super().__init__(driver, naming, interned)
+        self._database = database
+
     def begun(self) -> None:
         """Hear that the write lock was taken: look whether somebody else wrote since."""
+        self._database.file.check()
         (version,) = self._driver.execute(_DATA_VERSION).fetchone()
         if version != self._seen or not self.committed:
             self.kept.clear()
             self.fresh.clear()
+            self.newest = None
+            self._seen = None
+            self._database.recognise(self)
             self._seen = version
         self.committed = False
 
@@ -143,6 +161,7 @@ class SqliteDatabase:
     begin_write = "BEGIN IMMEDIATE"
     begin_read = "BEGIN"
     postpones = False
+    reads_snapshots = True
     driver_errors: tuple[type[BaseException], ...] = (sqlite3.Error, DBAPIError)
     retried: tuple[type[BaseException], ...] = (HeadMoved,)
     violated: tuple[type[BaseException], ...] = ()
@@ -161,6 +180,7 @@ class SqliteDatabase:
         self._busy_timeout_seconds = busy_timeout_seconds
         self._check_connections = check_connections
         self._interned = Interned()
+        self.file = OpenedFile()
 
     def prepare(self, connection: sqlite3.Connection) -> None:
         """Set what every connection of ours needs; with explicit BEGIN and COMMIT from here on."""
@@ -248,6 +268,7 @@ class SqliteDatabase:
         connection.exec_driver_sql(self.begin_write if auto else self.begin_read)
         ensure_schema(connection, self._naming, self._migrate)
         connection.commit()
+        self.file.note(connection)
 
     def on_driver(self, driver: sqlite3.Connection) -> Transaction:
         """Return the transaction that is open on a driver's connection."""
@@ -255,7 +276,7 @@ class SqliteDatabase:
 
     def on_writer(self, driver: sqlite3.Connection) -> _WriterTransaction:
         """Return the transactions of the one connection that writes, one after another."""
-        return _WriterTransaction(driver, self._naming, self._interned)
+        return _WriterTransaction(driver, self._naming, self._interned, self)
 
     def on_connection(self, connection: Connection, *, remembers: bool = True) -> Transaction:
         """Return the transaction that is open on a SQLAlchemy connection.
@@ -265,6 +286,25 @@ class SqliteDatabase:
         """
         known = self._interned if remembers else Interned()
         return CoreTransaction(connection, self._naming, known, _ORDERING, _BATCHING)
+
+    def recognise(self, tx: Any) -> None:  # noqa: ANN401 (a Transaction)
+        """Look whether a transaction that begins is on the database that is remembered.
+
+        If a backup was restored into it, everything is forgotten, and the transaction goes on.
+
+        Raises:
+            StoreUnavailable: ``"restored"``; another file is in its place.
+        """
+        if self.file.path is None:  # nobody else reaches what is in memory
+            return
+        self.file.check()
+        if recognise(tx, tx.interned):
+            return
+        if self._interned is tx.interned:  # nobody else noticed before
+            _log.warning(RESTORED)
+            self.forget()
+        tx.interned = self._interned
+        recognise(tx, tx.interned)
 
     def watch(
         self, driver: sqlite3.Connection, rest: Callable[[float | None, int | None], bool]
@@ -306,7 +346,7 @@ class SqliteDatabase:
         remember(tx)
 
     def forget(self) -> None:
-        """Take no name as known: this is a forked child."""
+        """Take no name as known: this is a forked child, or the database went back."""
         self._interned = self._interned.forgotten()
 
     translated = staticmethod(sqlite_failures.translated)

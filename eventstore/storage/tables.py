@@ -31,6 +31,7 @@ Dialect: TypeAlias = Literal["sqlite", "postgresql"]
 """The databases there are tables for, as SQLAlchemy calls them."""
 
 TABLES: Final = (
+    "store",
     "tenants",
     "categories",
     "events",
@@ -89,6 +90,7 @@ def metadata_for(
 
 
 def _names(metadata: MetaData, prefix: str) -> None:
+    Table(f"{prefix}store", metadata, _key("id", LargeBinary), sqlite_with_rowid=False)
     for name in ("tenants", "categories"):
         Table(
             f"{prefix}{name}",

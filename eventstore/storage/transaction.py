@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any, Final, Literal, Protocol, TypeAlias
+from typing import Any, Final, Literal, NamedTuple, Protocol, TypeAlias
 
 from sqlalchemy import Connection
 
+from eventstore.core.events import Position
 from eventstore.storage.ordering import Ordering
 from eventstore.storage.statements import Insert, Statement
 from eventstore.storage.tables import POSTGRES_ALONE, TABLES
@@ -22,6 +23,7 @@ __all__ = [
     "Batching",
     "CoreTransaction",
     "Interned",
+    "Landmark",
     "Marks",
     "Naming",
     "Remade",
@@ -76,15 +78,49 @@ class Remade:
         """Another one each time: what was kept of any rows before does not hold."""
 
 
+class Landmark(NamedTuple):
+    """An event by which a store recognises its database."""
+
+    position: Position
+    hash: bytes
+    tenant: int
+    stream: bytes
+
+
 class Interned:
-    """What one store knows of its database for good: names that are committed, their numbers."""
+    """What one store knows of its database for good: names that are committed, their numbers.
+
+    Good for one database that only goes forwards; :mod:`~eventstore.storage.recognising` looks
+    whether it is still that one.
+    """
 
     def __init__(self, remade: Remade | None = None) -> None:
         self.tenants: dict[str, int] = {}
         self.categories: dict[str, int] = {}
+        self.store_id: bytes | None = None
+        """The random id of the database; None until it was looked at."""
+        self._landmarks: dict[Position, Landmark] = {}
+        """The newest event that was seen, and for moments those before it."""
         self.whole = False
         """It was seen that all events stand in one order, on one node."""
         self.remade: Final = Remade() if remade is None else remade
+
+    @property
+    def landmark(self) -> Landmark | None:
+        """The newest event that this store has seen committed."""
+        newest = max(list(self._landmarks), default=None)
+        return None if newest is None else self._landmarks.get(newest) or self.landmark
+
+    def see(self, event: Landmark) -> None:
+        """Hear of a committed event. Threads may do this at once, without a lock.
+
+        Each removes only what is older than something it has seen there, so the newest stays.
+        """
+        self._landmarks[event.position] = event
+        if len(self._landmarks) > 1:
+            *older, _ = sorted(self._landmarks)
+            for position in older:
+                self._landmarks.pop(position, None)
 
     def forgotten(self) -> Interned:
         """Return what knows nothing yet of the same store's database.
@@ -106,6 +142,8 @@ class Transaction(Protocol):
     forgotten by its next transaction, unless this says that it holds."""
     fresh: list[tuple[dict[str, int], str, int]]
     """Names interned by this transaction, remembered once it has committed."""
+    newest: Landmark | None
+    """The last event that this transaction appended, remembered once it has committed."""
     kept: dict[str, dict[Any, Any]]
     """What was learned by earlier transactions and still holds; by stream within each name."""
 
@@ -157,7 +195,13 @@ class CoreTransaction:
         self.ordering = ordering
         self.committed = False
         self.fresh: list[tuple[dict[str, int], str, int]] = []
+        self.newest: Landmark | None = None
         self.kept: dict[str, dict[Any, Any]] = {}
+
+    @property
+    def driver(self) -> Any:  # noqa: ANN401
+        """The driver's connection."""
+        return self._connection.connection.driver_connection
 
     def one(self, sql: str, parameters: Sequence[Any] = ()) -> Any:  # noqa: ANN401
         return self._connection.exec_driver_sql(self._sql(sql), tuple(parameters)).fetchone()
@@ -183,6 +227,9 @@ class CoreTransaction:
 
 def remember(transaction: Transaction) -> None:
     """Keep what a transaction learned, now that it is known to have committed."""
+    if transaction.newest is not None:
+        transaction.interned.see(transaction.newest)
+        transaction.newest = None
     for known, name, number in transaction.fresh:
         known[name] = number
     transaction.fresh.clear()

@@ -67,7 +67,7 @@ def test_no_key_spans_threads_so_that_tables_can_be_distributed_by_thread(url):
 def test_every_table_is_either_of_threads_of_streams_or_small():
     rest = set(TABLES) - OF_THREADS - OF_STREAMS
     assert {"tenants", "categories", "assistants"} <= rest
-    assert rest <= {"tenants", "categories", "assistants", "projections"}
+    assert rest <= {"store", "tenants", "categories", "assistants", "projections"}
 
 
 # -- history is kept -------------------------------------------------------------------------------

@@ -107,9 +107,20 @@ def _postgres_log(naming: Naming) -> None:
 
 _LOG = {"sqlite": _sqlite_log, "postgresql": _postgres_log}
 
+_RANDOM_ID = {"sqlite": "randomblob(16)", "postgresql": "uuid_send(gen_random_uuid())"}
+"""Drawn by the database: the SQL of a first migration is run again on the next empty database."""
+
 
 def upgrade(naming: Naming) -> None:
     """Make everything; a single step, so it reads top to bottom as the schema does."""
+    dialect = op.get_bind().dialect.name
+    op.create_table(
+        naming.plain("store"),
+        _key("id", LargeBinary),
+        schema=naming.schema,
+        sqlite_with_rowid=False,
+    )
+    op.execute(naming.sql(f"INSERT INTO {{store}} (id) VALUES ({_RANDOM_ID[dialect]})"))
     op.create_table(
         naming.plain("tenants"),
         _serial("id"),
@@ -124,7 +135,7 @@ def upgrade(naming: Naming) -> None:
         UniqueConstraint("name"),
         schema=naming.schema,
     )
-    _LOG[op.get_bind().dialect.name](naming)
+    _LOG[dialect](naming)
     op.create_table(
         naming.plain("blobs"),
         _key("tenant", Integer),
