@@ -11,6 +11,7 @@ from contextlib import contextmanager
 import pytest
 
 from eventstore.testing.schedules import (
+    Append,
     Delivered,
     LostConnection,
     Progress,
@@ -18,6 +19,7 @@ from eventstore.testing.schedules import (
     long_schedule,
     run,
 )
+from eventstore.testing.schedules.ledgers import Entry, Ledgers, Outcome
 from eventstore.testing.schedules.names import Names
 from eventstore.testing.schedules.ours import OurStore
 from eventstore.testing.schedules.plan import END, Life, lives, transactions
@@ -63,9 +65,9 @@ SCHEDULE = Schedule(appends=3, readers=1, settle_seconds=0)
 LAST = ("b", 1, END)
 
 
-def account(*pages):
+def account(*pages, name="it"):
     """A reader that was told this, and has come to its end."""
-    reading = Reading("it", Told(*pages).reader, SCHEDULE)
+    reading = Reading(name, Told(*pages).reader, SCHEDULE)
     if not any(LAST in page for page in pages if page is not LostConnection):
         reading.give_up()
     reading.run()
@@ -73,17 +75,15 @@ def account(*pages):
     return reading
 
 
-def report(reading, *, late=None, acknowledged=("x", "y")):
-    late = late or account([("a", 1, "x"), ("a", 2, "y"), LAST])
+def report(reading, *, late=None, acknowledged=("x", "y"), refused=()):
+    late = late or account([("a", 1, "x"), ("a", 2, "y"), LAST], name="the late one")
+    ledgers = Ledgers(["a", "b"])
+    for name in (*acknowledged, END):
+        ledgers.add(Entry(Outcome.ACKNOWLEDGED, 0, 1, (Append("a", (name,)),)))
+    for name in refused:
+        ledgers.add(Entry(Outcome.REFUSED, 0, 1, (Append("a", (name,)),)))
     return report_of(
-        SCHEDULE,
-        [reading],
-        late,
-        transactions=len(acknowledged),
-        acknowledged=Names((*acknowledged, END)),
-        killed=0,
-        servers_killed=0,
-        seconds=0,
+        SCHEDULE, [reading], late, ledgers, killed=0, servers_killed=0, began=0, seconds=0
     )
 
 
@@ -126,9 +126,26 @@ def test_an_older_version_after_a_newer_one_is_reordered():
     assert counts(report(account([("a", 2, "y"), ("a", 1, "x"), LAST]))) == {"reordered": 1}
 
 
-def test_two_events_of_one_version_are_reordered():
+def test_two_events_of_one_version_are_duplicated_for_whoever_reads_them():
     late = account([("a", 1, "x"), ("a", 1, "y"), LAST])
-    assert counts(report(late, late=late)) == {"reordered": 2}
+    found = report(account([("a", 1, "y"), ("a", 1, "x"), LAST]), late=late)
+    assert counts(found) == {"duplicated": 1}
+    assert "a has version 1 twice: x and y" in str(found)
+
+
+def test_what_comes_after_a_duplicated_version_is_in_order():
+    late = account([("a", 1, "x"), ("a", 2, "y"), ("a", 2, "z"), ("a", 3, "w"), LAST])
+    assert counts(report(late, late=late)) == {"duplicated": 1}
+
+
+def test_a_reader_that_is_told_the_last_page_for_ever_comes_to_an_end():
+    everything = [("a", 1, "x"), ("a", 2, "y"), LAST]
+    assert counts(report(account(everything, [LAST]))) == {"doubled": 1}
+
+
+def test_what_was_refused_and_is_there_all_the_same_is_a_phantom():
+    late = account([("a", 1, "x"), ("a", 2, "y"), ("a", 3, "z"), LAST])
+    assert counts(report(late, late=late, refused=("z", "v"))) == {"phantoms": 1}
 
 
 def test_who_does_not_come_to_the_end_has_stalled():
@@ -143,7 +160,7 @@ def test_a_version_that_is_missing_is_a_gap():
 
 def test_what_was_taken_back_is_a_phantom():
     late = account([("a", 1, "x"), ("a", 2, "y"), ("a", 3, "z!"), LAST])
-    assert counts(report(late, late=late)) == {"phantoms": 2}
+    assert counts(report(late, late=late)) == {"phantoms": 1}
 
 
 def test_names_are_numbers_and_what_is_no_number_is_a_name_all_the_same():
@@ -189,6 +206,8 @@ def test_those_who_are_killed_are_followed_by_others():
 def test_a_server_can_only_be_killed_if_there_is_one():
     with pytest.raises(ValueError, match="server_kills"):
         run(Schedule(appends=1, server_kills=1), OurStore("sqlite://"))
+    with pytest.raises(ValueError, match="`processes="):
+        run(Schedule(appends=1, kills=1), OurStore("sqlite://"))
 
 
 class OfAMissingThread(OurStore):
@@ -203,7 +222,7 @@ def test_a_store_that_stands_in_the_program_itself_is_refused_before_anything_is
     """As a user's first try has it; the processes of the writers could not import its class."""
     mine = type("MyStore", (OurStore,), {"__module__": "__main__"})
     with pytest.raises(ValueError, match="MyStore stands in the program"):
-        run(Schedule(appends=1), mine("sqlite://"))
+        run(Schedule(appends=1, processes=1), mine("sqlite://"))
 
 
 def test_a_writer_that_fails_by_itself_ends_the_schedule(tmp_path):

@@ -20,6 +20,8 @@ from eventstore.testing.schedules.ours import OurStore
 APPENDS = 500
 ONE_PROCESS: dict[str, Any] = {"processes": 1, "threads": 8}
 """Enough for what goes wrong between transactions, and quicker to start than two."""
+TWO_PROCESSES: dict[str, Any] = {"processes": 2, "threads": 4}
+"""Where processes are killed, or a lock within one would hide what happens between two."""
 OURS = int(os.environ.get("EVENTSTORE_TORTURE_APPENDS", "20000"))
 """Of the store itself, on the newest version."""
 
@@ -50,7 +52,9 @@ def test_transaction_ids_below_the_horizon_are_found_to_reorder(store):
 
 @pytest.mark.newest_postgres
 def test_a_key_that_never_falls_loses_and_reorders_nothing(store):
-    report = run(Schedule(appends=APPENDS, seed=3, kills=1, poll_seconds=0.01), store("key"))
+    report = run(
+        Schedule(appends=APPENDS, seed=3, kills=1, poll_seconds=0.01, **TWO_PROCESSES), store("key")
+    )
     assert report.ok, str(report)
     assert report.killed == 1
     assert report.stored >= report.acknowledged > APPENDS
@@ -68,7 +72,7 @@ def test_a_transaction_left_open_is_found_to_stall_the_readers(server, database,
 def test_nothing_acknowledged_is_lost_by_the_reference_when_its_server_is_killed():
     with PostgresServer(durable=False) as own:
         store = PostgresStore(own.dsn(database=own.create_database()), "key")
-        schedule = Schedule(appends=2 * APPENDS, seed=5, server_kills=1)
+        schedule = Schedule(appends=2 * APPENDS, seed=5, server_kills=1, **TWO_PROCESSES)
         report = run(schedule, store, server=own)
     assert report.ok, str(report)
     assert report.servers_killed == 1
@@ -76,7 +80,9 @@ def test_nothing_acknowledged_is_lost_by_the_reference_when_its_server_is_killed
 
 def test_the_store_loses_and_reorders_nothing_on_every_version(server, migrated):
     store = OurStore(server.url(database=migrated), durability="as_is")
-    schedule = Schedule(appends=APPENDS // 2, seed=7, kills=1, streams=30, poll_seconds=0.01)
+    schedule = Schedule(
+        appends=APPENDS // 2, seed=7, kills=1, streams=30, poll_seconds=0.01, **TWO_PROCESSES
+    )
     report = run(schedule, store)
     gc.collect()
     assert report.ok, str(report)

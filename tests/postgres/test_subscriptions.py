@@ -343,7 +343,9 @@ def with_patience(store, number):
 
 def test_whatever_writers_do_nothing_is_lost_doubled_or_reordered(newest, place):
     store = OurStore(newest.url(database=place), durability="as_is")
-    schedule = Schedule(appends=300, seed=12, kills=1, readers=0, subscribers=2, streams=30)
+    schedule = Schedule(
+        appends=300, seed=12, processes=2, threads=4, kills=1, readers=0, subscribers=2, streams=30
+    )
     report = run(schedule, store)
     assert report.ok, str(report)
     assert report.stored >= report.acknowledged > 240

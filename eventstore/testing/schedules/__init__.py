@@ -2,32 +2,37 @@
 
 ::
 
-    from eventstore.testing.schedules.naive import PostgresStore
-
-    report = run(Schedule(seed=1, appends=2_000), PostgresStore(dsn, order="key"))
+    report = run(Schedule(appends=500, seed=1), MyStore())    # an EventStoreAdapter
     assert report.ok, str(report)
 
-Writers append in threads of several processes; some connections, some whole processes and the
-server itself are killed while they do. Every acknowledgement is written down before the next
-append. Readers page through everything meanwhile, or subscribe to it. At the end stands what each
-reader was told, against what each writer was promised:
+Writers append in threads, of this process or of several others; some connections, some whole
+processes and the server itself are killed while they do, if the schedule says so. Every
+acknowledgement is written down before the next append. Readers page through everything meanwhile,
+or subscribe to it. At the end the report compares what each reader was told with what each writer
+was promised:
 
 * **lost**: acknowledged, or stored, and never delivered to a reader that came to the end;
-* **doubled**: delivered twice, or stored twice;
-* **reordered**: delivered before an older event of its stream;
-* **stalled**: a reader that did not come to the end in time after the last writer;
-* **gaps**: versions that are missing in a stream;
-* **phantoms**: delivered although their transaction was rolled back.
+* **doubled**: delivered twice to one reader, or stored twice;
+* **reordered**: delivered after a later event of its stream;
+* **duplicated**: two events of one stream have the same version;
+* **stalled**: a reader did not come to the end in time after the last writer;
+* **gaps**: a version is missing in a stream;
+* **phantoms**: delivered although their transaction was rolled back or refused.
 
-``protocol`` says what a store under test has to do; ``ours`` does it for ``ConversationStore``,
-``naive`` for three ways of ordering events in PostgreSQL, two of which are wrong: they are the test
-of this test. What each writer does is drawn from the seed; who comes first is up to the machine.
+For the first finding of each kind it shows who wrote what when.
+
+``adapter`` asks three methods of a store under test, and ``protocol`` says all that one may do.
+``ours`` does it for ``ConversationStore``, ``naive`` for three ways of ordering events in
+PostgreSQL, two of which are wrong: they are the test of this test. What each writer does is drawn
+from the seed; who comes first is up to the machine.
 
 ``python -m eventstore.testing.schedules APPENDS`` runs one by hand. A million appends take no more
 memory than some bytes each: names are numbers in a table (``names``), and ledgers are read as they
 grow.
 """
 
+from eventstore.testing.schedules.adapter import EventStoreAdapter
+from eventstore.testing.schedules.findings import Finding
 from eventstore.testing.schedules.plan import Schedule, long_schedule
 from eventstore.testing.schedules.protocol import (
     Append,
@@ -35,6 +40,7 @@ from eventstore.testing.schedules.protocol import (
     Delivered,
     Ending,
     LostConnection,
+    NotWritten,
     Reader,
     StoreUnderTest,
     Transaction,
@@ -48,7 +54,10 @@ __all__ = [
     "Connected",
     "Delivered",
     "Ending",
+    "EventStoreAdapter",
+    "Finding",
     "LostConnection",
+    "NotWritten",
     "Progress",
     "Reader",
     "Report",

@@ -16,6 +16,7 @@ __all__ = [
     "Schedule",
     "Work",
     "is_phantom",
+    "life_here",
     "lives",
     "long_schedule",
     "transactions",
@@ -44,9 +45,10 @@ class Schedule:
     """Transactions, by all writers together."""
     seed: int = 0
     streams: int = 8
-    processes: int = 2
-    threads: int = 4
-    """Writers in each process."""
+    processes: int = 0
+    """Processes of writers; 0 writes in threads of this process, where nothing can be killed."""
+    threads: int = 8
+    """Writers in each process, or in this one."""
     kills: int = 0
     """Processes that die of SIGKILL while they write, and are followed by another."""
     server_kills: int = 0
@@ -68,7 +70,7 @@ class Schedule:
     """Of the transactions are committed by a client that does not wait to hear of it."""
     page: int = 50
     """The longest page a reader asks for."""
-    poll_seconds: float = 0.002
+    poll_seconds: float = 0.001
     """How long a reader waits that has found less than a page."""
     settle_seconds: float = 10.0
     """How long readers may take to come to the end after the last writer."""
@@ -126,14 +128,22 @@ def long_schedule(appends: int, *, seed: int = 0, server_kills: int = 0) -> Sche
     )
 
 
+def life_here(schedule: Schedule) -> Life:
+    """Return what writers do that are threads of this process."""
+    return Life("w", tuple(_shares(schedule, schedule.threads)))
+
+
 def lives(schedule: Schedule) -> list[list[Life]]:
     """For each process, the lives it has one after another."""
-    writers = schedule.processes * schedule.threads
-    shares = [(schedule.appends + number) // writers for number in range(writers)]
+    shares = _shares(schedule, schedule.processes * schedule.threads)
     return [
         _lives_of(process, schedule, tuple(shares[process :: schedule.processes]))
         for process in range(schedule.processes)
     ]
+
+
+def _shares(schedule: Schedule, writers: int) -> list[int]:
+    return [(schedule.appends + number) // writers for number in range(writers)]
 
 
 def _lives_of(process: int, schedule: Schedule, shares: tuple[int, ...]) -> list[Life]:

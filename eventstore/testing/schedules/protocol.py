@@ -1,8 +1,9 @@
 """What an event store has to do to be run through the schedules: its adapter is these few methods.
 
-A ``StoreUnderTest`` is only a description, an address for example. It is pickled into the processes
-of the writers, and each process connects for itself. So its class stands in a module that can be
-imported, not in the program that is started.
+A ``StoreUnderTest`` is only a description, an address for example. Where the schedule has processes
+it is pickled into them, and each process connects for itself; so its class then stands in a module
+that can be imported, not in the program that is started. Most stores need less than all of this:
+:class:`~eventstore.testing.schedules.adapter.EventStoreAdapter` asks for three methods.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ __all__ = [
     "Delivered",
     "Ending",
     "LostConnection",
+    "NotWritten",
     "Reader",
     "StoreUnderTest",
     "Transaction",
@@ -28,6 +30,10 @@ __all__ = [
 
 class LostConnection(Exception):
     """The connection is gone. Of a write, nobody knows the outcome. The schedule opens another."""
+
+
+class NotWritten(Exception):
+    """The store refused a transaction and wrote nothing of it. The schedule goes on."""
 
 
 class Ending(StrEnum):
@@ -87,6 +93,7 @@ class Writer(Protocol):
 
         Raises:
             LostConnection: the outcome is unknown, or was to be unknown.
+            NotWritten: the store refused it, and nothing was written.
         """
 
 

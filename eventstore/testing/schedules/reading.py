@@ -9,6 +9,8 @@ from random import Random
 from typing import Any, Final
 
 from eventstore.testing.schedules.connections import Lasting
+from eventstore.testing.schedules.findings import Finding
+from eventstore.testing.schedules.journals import Journal
 from eventstore.testing.schedules.names import Names
 from eventstore.testing.schedules.plan import END, Schedule, is_phantom
 from eventstore.testing.schedules.protocol import Delivered, LostConnection, Reader
@@ -16,6 +18,10 @@ from eventstore.testing.schedules.protocol import Delivered, LostConnection, Rea
 __all__ = ["Reading"]
 
 _PAGES_A_CONNECTION: Final = 500
+_FINDINGS_MAX: Final = 10_000
+"""A reader that has as many is told the same again and again, and would never come to an end."""
+_OTHERS_LOOKED_UP: Final = 20
+"""To look one up is to read the whole journal."""
 
 
 class Reading(threading.Thread):
@@ -26,9 +32,9 @@ class Reading(threading.Thread):
     ) -> None:
         super().__init__(name=name, daemon=True)
         self.seen: Final = Names()
-        self.doubled: Final[list[str]] = []
-        self.reordered: Final[list[str]] = []
-        self.phantoms: Final[list[str]] = []
+        self.journal: Final = Journal()
+        self.findings: Final[list[Finding]] = []
+        """What is wrong with what it was told."""
         self.versions: Final[dict[str, bytearray]] = {}
         """By stream, 1 at each version that it was told of."""
         self.stalled = False
@@ -57,12 +63,15 @@ class Reading(threading.Thread):
         while True:
             limit = self._chance.randint(1, self._page)
             found = self._after(cursor, limit)
+            known = len(self.seen)
+            self.journal.write(found)
             for one in found:
                 self._look_at(one)
                 cursor = one.cursor
-            if not found and END in self.seen:
+            if len(self.seen) == known and END in self.seen:
                 return
-            if self._given_up.wait(0 if len(found) == limit else self._poll_seconds):
+            enough = len(self.findings) > _FINDINGS_MAX
+            if enough or self._given_up.wait(0 if len(found) == limit else self._poll_seconds):
                 self.stalled = True
                 return
             pages += 1
@@ -78,18 +87,35 @@ class Reading(threading.Thread):
 
     def _look_at(self, one: Delivered) -> None:
         if not self.seen.add(one.event_id):
-            self.doubled.append(self._where(one))
+            self._find("doubled", f"{self.name} was told again of {_shown(one)}", one)
             return
         if is_phantom(one.event_id):
-            self.phantoms.append(self._where(one))
+            self._find("phantoms", f"{self.name} was told of {_shown(one)}, rolled back", one)
         told = self.versions.get(one.stream)
         if told is None:
             told = self.versions[one.stream] = bytearray()
-        if one.version < len(told):
-            self.reordered.append(f"{self._where(one)} after version {len(told) - 1}")
-        else:
+        if one.version >= len(told):
             told.extend(bytes(one.version + 1 - len(told)))
+        elif told[one.version]:
+            self._find_duplicate(one)
+        else:
+            after = f"{self.name} was told of {_shown(one)} after version {len(told) - 1}"
+            self._find("reordered", after, one)
         told[one.version] = 1
 
-    def _where(self, one: Delivered) -> str:
-        return f"{self.name}: {one.event_id} ({one.stream} {one.version})"
+    def _find_duplicate(self, one: Delivered) -> None:
+        """Name the other event of this version, too, while there are few such findings."""
+        names = [one.event_id]
+        if len(self.findings) < _OTHERS_LOOKED_UP:
+            names += filter(None, [self.journal.first_at(one.stream, one.version)])
+        sentence = f"{one.stream} has version {one.version} twice: {' and '.join(sorted(names))}"
+        self._find("duplicated", sentence, one, *names[1:])
+
+    def _find(self, kind: str, sentence: str, one: Delivered, *others: str) -> None:
+        events = tuple(sorted((one.event_id, *others)))
+        reader = "" if kind == "duplicated" else self.name
+        self.findings.append(Finding(kind, sentence, events, one.stream, reader))
+
+
+def _shown(one: Delivered) -> str:
+    return f"{one.event_id} ({one.stream}, version {one.version})"

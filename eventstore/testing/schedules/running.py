@@ -1,4 +1,4 @@
-"""Runs a schedule: readers in threads here, writers in processes, and an end after all of it."""
+"""Runs a schedule: readers in threads here, writers in processes or here too, and then the end."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Final, NamedTuple, Protocol, TypeAlias
 
 from eventstore.testing.schedules.connections import Lasting
+from eventstore.testing.schedules.journals import now
 from eventstore.testing.schedules.plan import END, Schedule, Work
 from eventstore.testing.schedules.protocol import (
     Append,
     Connected,
     LostConnection,
+    NotWritten,
     StoreUnderTest,
     Transaction,
 )
@@ -24,6 +26,7 @@ from eventstore.testing.schedules.writers import Writers
 __all__ = ["OnProgress", "Progress", "Server", "run"]
 
 _GIVE_UP_SECONDS: Final = 10.0
+_RETRY_SECONDS: Final = 0.05
 _TELL_SECONDS: Final = 0.5
 
 
@@ -62,17 +65,14 @@ def run(
     """Run a schedule to its end. ``server`` is the one that ``server_kills`` are of.
 
     Raises:
-        ValueError: a server is to be killed, and none is given; or the writers' processes could not
-            import the class of ``store``, as it stands in the program that was started.
-        RuntimeError: a writer or a reader failed by itself, or took longer than it may.
+        ValueError: a server or a process is to be killed, and there is none; or the writers'
+            processes could not import the class of ``store``, as it stands in the program that was
+            started.
+        RuntimeError: a writer or a reader failed by itself, or took longer than it may; or nothing
+            was acknowledged, so that nothing was tested.
     """
-    if schedule.server_kills and server is None:
-        raise ValueError("`server_kills` needs a server that can be killed: give `server=`")
-    if type(store).__module__ == "__main__":
-        raise ValueError(
-            f"{type(store).__name__} stands in the program that was started, which the processes of"
-            " the writers cannot import: put it into a module of its own"
-        )
+    _check(schedule, store, server)
+    began = now()
     streams = store.prepare(schedule.streams)
     with tempfile.TemporaryDirectory() as folder, store.connect() as connected:
         writers = Writers(Work(schedule, store, streams), Path(folder))
@@ -89,6 +89,8 @@ def run(
             for reading in readings:
                 reading.start()
             seconds = writers.run(meanwhile)
+            if not writers.ledgers.transactions:
+                raise RuntimeError("no append was acknowledged, so there was nothing to look at")
             _append_the_end(connected, streams[0])
             _settle(readings, schedule.settle_seconds, lambda: meanwhile.tell(seconds))
             late.start()
@@ -100,17 +102,28 @@ def run(
         finally:
             for reading in [*readings, late]:
                 reading.give_up()
-        acknowledged = writers.ledgers.events
-        acknowledged.add(END)
+        writers.ledgers.events.add(END)
         return report_of(
             schedule,
             readings,
             late,
-            transactions=writers.ledgers.transactions,
-            acknowledged=acknowledged,
+            writers.ledgers,
             killed=writers.killed,
             servers_killed=meanwhile.servers_killed,
+            began=began,
             seconds=seconds,
+        )
+
+
+def _check(schedule: Schedule, store: StoreUnderTest, server: Server | None) -> None:
+    if schedule.server_kills and server is None:
+        raise ValueError("`server_kills` needs a server that can be killed: give `server=`")
+    if schedule.kills and not schedule.processes:
+        raise ValueError("`kills` needs processes that can be killed: give `processes=`")
+    if schedule.processes and type(store).__module__ == "__main__":
+        raise ValueError(
+            f"{type(store).__name__} stands in the program that was started, which the processes of"
+            " the writers cannot import: put it into a module of its own, or give `processes=0`"
         )
 
 
@@ -158,8 +171,17 @@ class _Meanwhile:
 def _append_the_end(connected: Connected, stream: str) -> None:
     """Append the event by which readers know that they are done."""
     writer = Lasting(connected.writer)
+    deadline = time.monotonic() + _GIVE_UP_SECONDS
     try:
-        writer.get().write(Transaction("end", (Append(stream, (END,)),)))
+        while True:
+            try:
+                writer.get().write(Transaction("end", (Append(stream, (END,)),)))
+            except NotWritten:
+                if time.monotonic() > deadline:
+                    raise RuntimeError("the store refused the event after all others") from None
+                time.sleep(_RETRY_SECONDS)  # a reader may be in the way, and tells nobody
+            else:
+                return
     except LostConnection as error:
         raise RuntimeError("the connection was lost after all writers had ended") from error
     finally:

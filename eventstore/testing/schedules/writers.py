@@ -1,4 +1,4 @@
-"""The processes of the writers, seen from outside: started, followed by another, counted."""
+"""The writers, seen from outside: processes that follow one another, or threads of this one."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import os
 import pickle
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Final
 
-from eventstore.testing.schedules.ledgers import Ledger, Ledgers
+from eventstore.testing.schedules.here import WritersHere
+from eventstore.testing.schedules.ledgers import Ledgers
 from eventstore.testing.schedules.nursery import Nursery
-from eventstore.testing.schedules.plan import Life, Work, lives
+from eventstore.testing.schedules.plan import Life, Work, life_here, lives
 
 __all__ = ["Writers"]
 
@@ -27,7 +28,7 @@ class Writers:
         self._work = work
         self._folder = folder
         self._processes: list[_Process] = []
-        self.ledgers = Ledgers()
+        self.ledgers = Ledgers(work.streams)
 
     def run(self, meanwhile: Callable[[float], object]) -> float:
         """Run all of them to their ends, and call again and again with the seconds they took.
@@ -35,32 +36,57 @@ class Writers:
         Raises:
             RuntimeError: one failed, or all of them took longer than they may.
         """
+        if not self._schedule.processes:
+            return self._watched([self._here()], meanwhile)
         with Nursery() as nursery:
-            began = time.monotonic()
             slots = [self._one_after_another(todo, nursery) for todo in lives(self._schedule)]
             try:
-                while slots:
-                    slots = [slot for slot in slots if next(slot, None) is not None]
-                    seconds = time.monotonic() - began
-                    meanwhile(seconds)
-                    if seconds > self._schedule.seconds:
-                        raise RuntimeError(f"writers took longer than {self._schedule.seconds} s")
+                return self._watched(slots, meanwhile)
             finally:
                 for process in self._processes:
                     process.end()
-            return time.monotonic() - began
+
+    def _watched(
+        self, slots: list[Generator[bool, None, None]], meanwhile: Callable[[float], object]
+    ) -> float:
+        """Go around the slots until all have ended; return the seconds that took."""
+        began = time.monotonic()
+        seconds = 0.0
+        try:
+            going_on = slots
+            while going_on:
+                going_on = [slot for slot in going_on if next(slot, None) is not None]
+                seconds = time.monotonic() - began
+                meanwhile(seconds)
+                if seconds > self._schedule.seconds:
+                    raise RuntimeError(f"writers took longer than {self._schedule.seconds} s")
+        finally:
+            for slot in slots:
+                slot.close()
+        return seconds
 
     @property
     def killed(self) -> int:
         return sum(process.was_killed for process in self._processes)
 
-    def _one_after_another(self, todo: list[Life], nursery: Nursery) -> Iterator[bool]:
+    def _here(self) -> Generator[bool, None, None]:
+        """Yield while threads of this process write."""
+        life = life_here(self._schedule)
+        log = self._folder / life.name
+        ledger = self.ledgers.begin(log)
+        with WritersHere(self._work._replace(life=life), log) as writers:
+            while writers.go_on(_LOOK_SECONDS):
+                ledger.read_on()
+                yield True
+        ledger.read_on()
+
+    def _one_after_another(self, todo: list[Life], nursery: Nursery) -> Generator[bool, None, None]:
         """Yield while there is something to wait for."""
         for life in todo:
             log = self._folder / life.name
+            ledger = self.ledgers.begin(log)
             process = _Process(nursery, self._work._replace(life=life), log)
             self._processes.append(process)
-            ledger = Ledger(log, self.ledgers)
             while process.goes_on():
                 ledger.read_on()
                 yield True
@@ -78,8 +104,7 @@ class _Process:
         self._code: int | None = None
         work_file = log.with_suffix(".work")
         work_file.write_bytes(pickle.dumps(work))
-        for file in (log, self._words):
-            file.touch()
+        self._words.touch()
         self._id = nursery.begin(work_file, log, self._words)
 
     def goes_on(self) -> bool:

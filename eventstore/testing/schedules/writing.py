@@ -11,33 +11,46 @@ from typing import Final
 
 from eventstore.testing.faults import die
 from eventstore.testing.schedules.connections import Lasting
-from eventstore.testing.schedules.ledgers import write_down
+from eventstore.testing.schedules.journals import now
+from eventstore.testing.schedules.ledgers import Outcome, Pen
 from eventstore.testing.schedules.plan import Work, transactions
 from eventstore.testing.schedules.protocol import (
     Connected,
     Ending,
     LostConnection,
+    NotWritten,
     Transaction,
+    Writer,
 )
 
+__all__ = ["main", "perform"]
+
 _LAST_MOMENTS_SECONDS: Final = 0.005
+_STANDARD_OUTPUT: Final = 1
 
 
-def _perform(work: Work, connected: Connected, thread: int, begun: Iterator[int]) -> None:
-    """Perform what one writer has to, and write down what was acknowledged."""
+def perform(work: Work, connected: Connected, thread: int, begun: Iterator[int], pen: Pen) -> None:
+    """Perform what one writer has to, and write down what came of it."""
     connection = Lasting(connected.writer)
     try:
         for transaction in _until_death(work, thread, begun):
-            try:
-                connection.get().write(transaction)
-            except LostConnection:
-                connection.close()
-                write_down(())
-            else:
-                acknowledged = transaction.ending is not Ending.ROLLBACK
-                write_down(transaction.event_ids if acknowledged else ())
+            began = now()
+            outcome = _outcome(connection, transaction)
+            pen.write_down(outcome, began, transaction)
     finally:
         connection.close()
+
+
+def _outcome(connection: Lasting[Writer], transaction: Transaction) -> Outcome:
+    try:
+        connection.get().write(transaction)
+    except LostConnection:
+        connection.close()
+        return Outcome.UNKNOWN
+    except NotWritten:
+        return Outcome.REFUSED
+    rolled_back = transaction.ending is Ending.ROLLBACK
+    return Outcome.ROLLED_BACK if rolled_back else Outcome.ACKNOWLEDGED
 
 
 def _until_death(work: Work, thread: int, begun: Iterator[int]) -> Iterator[Transaction]:
@@ -51,9 +64,10 @@ def _until_death(work: Work, thread: int, begun: Iterator[int]) -> Iterator[Tran
 def main(work: Work) -> None:
     """Do all of one life's work, or as much as it comes to."""
     begun = count()  # by all of them, whichever is quick and whichever is not
+    pen = Pen(_STANDARD_OUTPUT, work.streams)
     with work.store.connect() as connected, ThreadPoolExecutor(len(work.life.appends)) as pool:
         performed = [
-            pool.submit(_perform, work, connected, thread, begun)
+            pool.submit(perform, work, connected, thread, begun, pen)
             for thread in range(len(work.life.appends))
         ]
         for one in performed:
