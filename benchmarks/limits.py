@@ -137,7 +137,7 @@ def stand_ins(count: int) -> list[BaseModel]:
             created_at=datetime.now(UTC),
             version=number,
             revision=0,
-            sibling_index=0,
+            sibling_index=1,
             sibling_count=1,
             replaces=None,
             origin=None,

@@ -11,7 +11,6 @@
 """
 
 from eventstore.async_store import AsyncConversationStore
-from eventstore.audit import ContentCopy, ErasedEvent, Erasure
 from eventstore.batches import Batch
 from eventstore.conversation.content import (
     DataPart,
@@ -66,11 +65,13 @@ from eventstore.errors import (
     WrongExpectedHead,
     WrongExpectedVersion,
 )
-from eventstore.faces import AsyncPage, Handle, Page
+from eventstore.faces.handles import Handle
+from eventstore.faces.pages import AsyncPage, Page
 from eventstore.operations.events import Receipt
 from eventstore.operations.metering import AppendNotice, Counters
 from eventstore.operations.operation import EMPTY, UNSET
 from eventstore.operations.projections import CompareReport, RebuildReport
+from eventstore.privacy import ContentCopy, ErasedEvent, Erasure
 from eventstore.replay import MessagePath, ReplayedThread, ReplayStep
 from eventstore.store import ConversationStore
 

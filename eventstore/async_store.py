@@ -7,55 +7,44 @@ loop that opened it.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Generator, Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from sqlalchemy import URL
 
-from eventstore.batches import Batch
 from eventstore.connect import async_executor
-from eventstore.core.json_values import check_name, check_text
-from eventstore.errors import ConversationStoreError
+from eventstore.core.json_values import Limits, check_name, check_text
+from eventstore.core.sources import Sources
 from eventstore.execution.async_url import AsyncUrlExecutor
 from eventstore.execution.owned import OwnedAsyncEngine
 from eventstore.execution.url import UrlExecutor
-from eventstore.faces import asynchronous, value_of
-from eventstore.open_options import OpenOptions
-from eventstore.operations import (
-    assistants,
-    branches,
-    erasing,
-    events,
-    message_pages,
-    messages,
-    projections,
-    purging,
-    replay,
-    run_context,
-    run_steps,
-    runs,
-    threads,
+from eventstore.faces.async_runner import AsyncRunner
+from eventstore.faces.asynchronous import (
+    AsyncAssistants,
+    AsyncBranches,
+    AsyncEvents,
+    AsyncMessages,
+    AsyncPrivacy,
+    AsyncProjections,
+    AsyncReplay,
+    AsyncRuns,
+    AsyncThreads,
 )
-from eventstore.operations.catch_up import RunOptions, catching_up, closing, running, terms_of
-from eventstore.operations.following import TROUBLES, Follow
+from eventstore.open_options import Durability, OpenOptions, system_sources
+from eventstore.operations.catch_up import closing
 from eventstore.operations.health import Health, health
-from eventstore.operations.metering import Counters
+from eventstore.operations.metering import Counters, OnAppend
 from eventstore.operations.operation import (
     Gathered,
     Read,
     Scope,
-    Walk,
     Wipe,
     Write,
-    WriteOptions,
 )
-from eventstore.operations.routine import PauseAsync, Routine, drive_async
-from eventstore.operations.walking import walk_ahead
-from eventstore.performing import Performer
-from eventstore.projections.catch_up.definition import Projection, Registry
+from eventstore.operations.routine import PauseAsync, drive_async
+from eventstore.projections.catch_up.definition import Registry
+from eventstore.storage.migrations import Migrate
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine  # not at run time: see `connect`
@@ -64,186 +53,6 @@ __all__ = ["AsyncConversationStore"]
 
 S = TypeVar("S", bound="AsyncConversationStore")
 T = TypeVar("T")
-
-
-class _Resource:
-    def __init__(self, store: AsyncConversationStore) -> None:
-        self._store = store
-        self._scope = store.scope
-        self._run = store.perform
-
-    def _walk(self, walk: Walk[Any] | Follow[Any]) -> AsyncIterator[Any]:
-        if isinstance(walk, Follow):
-            return self._store._follow(walk)  # noqa: SLF001 (its own face)
-        return self._store._walk(walk)  # noqa: SLF001
-
-
-class AsyncThreads(_Resource):
-    """``store.threads``: see ``operations.threads``."""
-
-    create = asynchronous(threads.create)
-    get = asynchronous(threads.get)
-    list = asynchronous(threads.list_)
-    update = asynchronous(threads.update)
-    fork = asynchronous(threads.fork)
-    archive = asynchronous(threads.archive)
-    unarchive = asynchronous(threads.unarchive)
-    delete = asynchronous(threads.delete)
-    restore = asynchronous(threads.restore)
-
-    @asynccontextmanager
-    async def batch(self, thread_id: str, **options: Unpack[WriteOptions]) -> AsyncIterator[Batch]:
-        """Collect commands to a thread and perform them together when the block ends.
-
-        Raises:
-            Whatever one of them raises; then none of them happened.
-        """
-        batch = Batch(self._scope, thread_id, options)
-        yield batch
-        made = batch.as_write()
-        if made is not None:
-            batch.settle(await self._run(made))
-
-
-class AsyncMessages(_Resource):
-    """``store.messages``: see ``operations.messages``."""
-
-    create = asynchronous(messages.create)
-    create_many = asynchronous(messages.create_many)
-    get = asynchronous(message_pages.get)
-    list = asynchronous(message_pages.list_)
-    edit = asynchronous(messages.edit)
-    regenerate = asynchronous(messages.regenerate)
-    amend = asynchronous(messages.amend)
-    update = asynchronous(messages.update)
-    revisions = asynchronous(message_pages.revisions)
-    remove = asynchronous(messages.remove)
-    restore = asynchronous(messages.restore)
-    queued = asynchronous(message_pages.queued)
-
-
-class AsyncBranches(_Resource):
-    """``store.branches``: see ``operations.branches``."""
-
-    list = asynchronous(branches.list_)
-    tree = asynchronous(branches.tree)
-    select = asynchronous(branches.select)
-    label = asynchronous(branches.label)
-    siblings = asynchronous(branches.siblings)
-    diff = asynchronous(branches.diff)
-
-
-class AsyncRunSteps(_Resource):
-    """``store.runs.steps``: see ``operations.run_steps``."""
-
-    start = asynchronous(run_steps.start)
-    complete = asynchronous(run_steps.complete)
-    fail = asynchronous(run_steps.fail)
-    list = asynchronous(run_steps.list_)
-
-
-class AsyncRuns(_Resource):
-    """``store.runs``: see ``operations.runs``."""
-
-    def __init__(self, store: AsyncConversationStore) -> None:
-        super().__init__(store)
-        self.steps = AsyncRunSteps(store)
-
-    create = asynchronous(runs.create)
-    start = asynchronous(runs.start)
-    update = asynchronous(runs.update)
-    require_action = asynchronous(runs.require_action)
-    submit_tool_outputs = asynchronous(runs.submit_tool_outputs)
-    complete = asynchronous(runs.complete)
-    fail = asynchronous(runs.fail)
-    cancel = asynchronous(runs.cancel)
-    expire = asynchronous(runs.expire)
-    get = asynchronous(runs.get)
-    list = asynchronous(runs.list_)
-    context = asynchronous(run_context.context)
-
-
-class AsyncAssistants(_Resource):
-    """``store.assistants``: see ``operations.assistants``."""
-
-    create = asynchronous(assistants.create)
-    get = asynchronous(assistants.get)
-    list = asynchronous(assistants.list_)
-    update = asynchronous(assistants.update)
-    delete = asynchronous(assistants.delete)
-    versions = asynchronous(assistants.versions)
-
-
-class AsyncEvents(_Resource):
-    """``store.events``: see ``operations.events``."""
-
-    append = asynchronous(events.append)
-    read = asynchronous(events.read)
-    read_all = asynchronous(events.read_all)
-    subscribe = asynchronous(events.subscribe)
-
-
-class AsyncProjections(_Resource):
-    """``store.projections``: see ``operations.projections``."""
-
-    rebuild = asynchronous(projections.rebuild)
-    compare = asynchronous(projections.compare)
-    read = asynchronous(projections.read)
-    query = asynchronous(projections.query)
-    status = asynchronous(projections.status)
-    retry = asynchronous(projections.retry)
-    rebuild_projection = asynchronous(projections.rebuild_projection)
-
-    def register(self, projection: Projection) -> None:
-        """Let this store, and those bound to it, run a projection; one of its name is replaced.
-
-        Raises:
-            InvalidInput: it is malformed.
-        """
-        self._scope.registry.add(projection)
-
-    async def run(
-        self,
-        *names: str,
-        stop: asyncio.Event | None = None,
-        **options: Unpack[RunOptions],
-    ) -> None:
-        """Keep projections current, all or those named, until ``stop`` is set or it is cancelled.
-
-        Several processes may do this: one at a time works on a projection, the others stand by.
-        """
-        terms = terms_of(options)
-        await self._drive(running(self._scope, names or None, terms), stop)
-
-    async def catch_up(
-        self, *names: str, **options: Unpack[RunOptions]
-    ) -> list[projections.ProjectionStatus]:
-        """Apply what is in the log now, to all projections or those named; return their status.
-
-        A projection that cannot apply an event stops there, and the status says so.
-        """
-        terms = terms_of(options)
-        await self._drive(catching_up(self._scope, names or None, terms), None)
-        return await self.status()
-
-    async def _drive(self, routine: Routine[None], stop: asyncio.Event | None) -> None:
-        changed = self._store._executor.changed  # noqa: SLF001 (the store's own part)
-        await drive_async(routine, self._run, PauseAsync(changed, stop))
-
-
-class AsyncAudit(_Resource):
-    """``store.audit``: erasing and purging; see ``operations.erasing`` and ``.purging``."""
-
-    erase = asynchronous(erasing.erase)
-    purge = asynchronous(purging.purge)
-
-
-class AsyncReplay(_Resource):
-    """``store.replay``: see ``operations.replay``."""
-
-    state = asynchronous(replay.state)
-    steps = asynchronous(replay.steps)
-    diff = asynchronous(replay.diff)
 
 
 class AsyncConversationStore:
@@ -263,28 +72,73 @@ class AsyncConversationStore:
         self._executor = executor
         self.scope = scope
         """Tenant, actor and correlation that every call says."""
-        self._performer = Performer(scope.log, scope.meter)
-        self.threads = AsyncThreads(self)
-        self.messages = AsyncMessages(self)
-        self.branches = AsyncBranches(self)
-        self.runs = AsyncRuns(self)
-        self.assistants = AsyncAssistants(self)
-        self.events = AsyncEvents(self)
-        self.projections = AsyncProjections(self)
-        self.replay = AsyncReplay(self)
-        self.audit = AsyncAudit(self)
+        runner = self._runner = AsyncRunner(executor, scope)
+        self._threads = AsyncThreads(runner)
+        self._messages = AsyncMessages(runner)
+        self._branches = AsyncBranches(runner)
+        self._runs = AsyncRuns(runner)
+        self._assistants = AsyncAssistants(runner)
+        self._events = AsyncEvents(runner)
+        self._projections = AsyncProjections(runner)
+        self._replay = AsyncReplay(runner)
+        self._privacy = AsyncPrivacy(runner)
 
     @classmethod
-    def open(cls, target: str | URL | AsyncEngine, **options: Unpack[OpenOptions]) -> Opening[Self]:
+    def open(
+        cls,
+        target: str | URL | AsyncEngine,
+        *,
+        prefix: str = "",
+        schema: str | None = None,
+        migrate: Migrate = "auto",
+        durability: Durability = "full",
+        limits: Limits | None = None,
+        busy_timeout_seconds: float = 10.0,
+        queue_max: int = 10_000,
+        readers: int = 4,
+        connect_args: Mapping[str, Any] | None = None,
+        sources: Sources | None = None,
+        on_append: OnAppend | None = None,
+    ) -> Opening[Self]:
         """Open a store, making or migrating its tables: ``async with`` it, or ``await`` it.
 
-        ``target`` is a URL (``sqlite:///chat.db``; ``sqlite://`` in memory) or an AsyncEngine of
-        the application's, which is never disposed of.
+        Args:
+            target: URL (``sqlite:///chat.db``, ``sqlite://`` for memory,
+                ``postgresql+asyncpg://user@host/name``), or an AsyncEngine of the application,
+                which is never disposed of.
+            prefix: Begins the name of every table, for a database shared with other things.
+            schema: Database schema of the tables; PostgreSQL only.
+            migrate: ``"auto"`` makes or migrates the tables, ``"check"`` only looks whether they
+                are current, ``"off"`` does not look.
+            durability: ``"as_is"`` accepts an engine whose connections are less safe than
+                ``"full"`` demands.
+            limits: How large values may be.
+            busy_timeout_seconds: How long a write waits for another process's transaction, or for
+                room in the queue of writes.
+            queue_max: Most writes that may wait at once.
+            readers: Connections that read at once.
+            connect_args: Arguments for the driver's ``connect()``.
+            sources: Clock and randomness, for tests.
+            on_append: Called with an ``AppendNotice`` after each append of this store.
 
         Raises:
-            InvalidInput: the URL is malformed.
-            StoreUnavailable: not a database, read-only, no such folder, made by a newer version.
+            InvalidInput: the URL or an option is malformed.
+            StoreUnavailable: the database cannot be used as it is.
+            SchemaTooNew: a newer version of the library made the tables.
         """
+        options = OpenOptions(
+            prefix=prefix,
+            schema=schema,
+            migrate=migrate,
+            durability=durability,
+            limits=Limits() if limits is None else limits,
+            busy_timeout_seconds=busy_timeout_seconds,
+            queue_max=queue_max,
+            readers=readers,
+            connect_args={} if connect_args is None else connect_args,
+            sources=system_sources() if sources is None else sources,
+            on_append=on_append,
+        )
 
         async def opened() -> Self:
             executor, performer = await async_executor(target, options)
@@ -292,8 +146,60 @@ class AsyncConversationStore:
 
         return Opening(opened)
 
+    @property
+    def threads(self) -> AsyncThreads:
+        """Create, find, fork, archive and delete conversations."""
+        return self._threads
+
+    @property
+    def messages(self) -> AsyncMessages:
+        """Add messages, edit and regenerate them, and read the history of a thread."""
+        return self._messages
+
+    @property
+    def branches(self) -> AsyncBranches:
+        """Look at the tree of a thread, and choose which of its paths is active."""
+        return self._branches
+
+    @property
+    def runs(self) -> AsyncRuns:
+        """Record executions of an assistant: what starts, waits, ends, and in which order."""
+        return self._runs
+
+    @property
+    def assistants(self) -> AsyncAssistants:
+        """Keep assistants: a model, instructions and tools, each change a version."""
+        return self._assistants
+
+    @property
+    def events(self) -> AsyncEvents:
+        """Read and follow the log itself, and append to streams of your own."""
+        return self._events
+
+    @property
+    def projections(self) -> AsyncProjections:
+        """Run read models of your own behind the log, and check the tables of the store."""
+        return self._projections
+
+    @property
+    def replay(self) -> AsyncReplay:
+        """Rebuild any moment of a thread from its events alone."""
+        return self._replay
+
+    @property
+    def privacy(self) -> AsyncPrivacy:
+        """Remove content or whole threads for good."""
+        return self._privacy
+
     def tenant(self, name: str) -> Self:
-        """Return this store bound to a tenant; other tenants' ids are unknown to it."""
+        """Return this store bound to a tenant. Other tenants' ids are unknown to it.
+
+        Args:
+            name: Name of the tenant, up to 255 characters. Its first write makes it.
+
+        Raises:
+            InvalidInput: the name is malformed.
+        """
         return self._bound(tenant=name if name == "" else check_name(name, "tenant", 255))
 
     def acting(
@@ -303,9 +209,17 @@ class AsyncConversationStore:
         correlation_id: str | None = None,
         causation_id: str | None = None,
     ) -> Self:
-        """Return this store bound to who acts, and to what it belongs to; every event says so.
+        """Return this store bound to whoever acts; every event that it writes says so.
 
-        ``actor`` is an opaque id: it is kept for ever. Closing a bound store closes the store.
+        Closing a bound store closes the store.
+
+        Args:
+            actor: Opaque id of whoever acts, up to 255 characters; kept for ever.
+            correlation_id: Id that everything belonging together shares, up to 255 characters.
+            causation_id: Id of the event or request that led to these writes, up to 255 characters.
+
+        Raises:
+            InvalidInput: an id is malformed.
         """
         given = {"actor": actor, "correlation_id": correlation_id, "causation_id": causation_id}
         said = {
@@ -317,73 +231,24 @@ class AsyncConversationStore:
         return type(self)(self._executor, self.scope._replace(**changes))
 
     def counters(self) -> Counters:
-        """Return what became of the writes of this store so far, in this process."""
+        """Return counts of the writes of this store so far, in this process."""
         return self.scope.meter.counters()
 
     async def health(self) -> Health:
-        """Ask the database whether it answers, and say what it is."""
-        return await self.perform(health(self.scope))  # type: ignore[no-any-return]
+        """Ask the database whether it answers, and return how it is doing.
 
-    def perform(
-        self, operation: Write[Any] | Read[Any] | Wipe[Any] | Gathered[Any]
-    ) -> Awaitable[Any]:
-        """Run an operation: what every method does in the end."""
-        if isinstance(operation, Write):
-            return self._write(operation)
-        if isinstance(operation, Read):
-            return self._executor.read_async(operation.look, snapshot=operation.snapshot)
-        if isinstance(operation, Wipe):
-            return self._wipe(operation)
-        return self._gather(operation)
+        Raises:
+            StoreUnavailable: it does not answer.
+        """
+        return await self.perform(health(self.scope))
 
-    async def _write(self, write: Write[Any]) -> Any:  # noqa: ANN401
-        meter, request, within = self.scope.meter, write.request, write.connection
-        try:
-            if within is None:
-                outcome = await self._executor.write_async(request)
-            else:
-                [outcome] = await self._executor.within_async(
-                    within, lambda tx: self._performer(tx, [request])
-                )
-        except ConversationStoreError as error:
-            meter.failed(error)
-            raise
-        return value_of(write, meter.heard(request, outcome, committed=within is None))
+    def perform(self, operation: Write[T] | Read[T] | Wipe[T] | Gathered[T]) -> Awaitable[T]:
+        """Run an operation of ``eventstore.operations``: what every method does in the end.
 
-    async def _wipe(self, wipe: Wipe[T]) -> T:
-        return wipe.told(await self._executor.wipe_async())
-
-    async def _gather(self, gathered: Gathered[T]) -> T:
-        return gathered.report([item async for item in self._walk(gathered.walk)])
-
-    def _walk(self, walk: Walk[Any]) -> AsyncIterator[Any]:
-        if walk.ahead and self._executor.reads_ahead:
-            return walk_ahead(walk, self.perform)
-        return self._page_by_page(walk)
-
-    async def _page_by_page(self, walk: Walk[Any]) -> AsyncIterator[Any]:
-        """Yield the items of a walk, a page in memory at a time."""
-        place = walk.first
-        while place is not None:
-            items, place = await self.perform(walk.page(place))
-            for item in items:
-                yield item
-
-    async def _follow(self, follow: Follow[Any]) -> AsyncIterator[Any]:
-        """Yield what there is and what will be; nothing is held while the consumer works."""
-        changed, course = self._executor.changed, follow.begin()
-        while True:
-            since = changed.mark  # before looking, so that what comes meanwhile is not missed
-            try:
-                page = await self._executor.read_async(follow.page(course).look)
-            except TROUBLES as error:
-                follow.failed(course, error)
-            else:
-                for event in follow.heard(course, page):
-                    yield event
-            if course.rest_seconds is not None:
-                told = await changed.wait_async(since, course.rest_seconds)
-                course.rested(told=told)
+        Args:
+            operation: What to read or to write.
+        """
+        return self._runner.perform(operation)
 
     async def close(self) -> None:
         """Finish what waits and close. Stores bound to this one are closed with it. Idempotent."""

@@ -13,61 +13,30 @@ from msgspec.structs import replace
 
 from eventstore.core.events import StreamKey
 from eventstore.errors import InvalidInput
-from eventstore.faces import Handle, planned, with_fixed_id
-from eventstore.operations import branches, messages, run_steps, runs, threads
+from eventstore.faces.handles import Handle, with_fixed_id
+from eventstore.faces.planned import BatchBranches, BatchMessages, BatchRuns, BatchThread
 from eventstore.operations.lookups import thread_key
-from eventstore.operations.operation import Scope, Write, WriteOptions, write
+from eventstore.operations.operation import NO_OPTIONS, Scope, Write, WriteOptions, write
 from eventstore.storage.requests import AppendRequest
 
-__all__ = ["Batch"]
+__all__ = ["Batch", "batch"]
 
 
-class _Part:
-    def __init__(self, batch: Batch) -> None:
-        self._batch = batch
+def batch(scope: Scope, thread_id: str, *, options: WriteOptions = NO_OPTIONS) -> Batch:
+    """Collect commands to a thread, and perform them together when the ``with`` block ends.
 
+    All of them happen, or none. Calls on the batch return handles: an id is fixed at once, the
+    object is there after the block. An exception inside the block discards everything.
 
-class _Messages(_Part):
-    create = planned(messages.create)
-    edit = planned(messages.edit)
-    regenerate = planned(messages.regenerate)
-    amend = planned(messages.amend)
-    update = planned(messages.update)
-    remove = planned(messages.remove)
-    restore = planned(messages.restore)
+    Args:
+        thread_id: The thread.
 
-
-class _Branches(_Part):
-    select = planned(branches.select)
-    label = planned(branches.label)
-
-
-class _Steps(_Part):
-    start = planned(run_steps.start)
-    complete = planned(run_steps.complete)
-    fail = planned(run_steps.fail)
-
-
-class _Runs(_Part):
-    create = planned(runs.create)
-    start = planned(runs.start)
-    update = planned(runs.update)
-    require_action = planned(runs.require_action)
-    submit_tool_outputs = planned(runs.submit_tool_outputs)
-    complete = planned(runs.complete)
-    fail = planned(runs.fail)
-    cancel = planned(runs.cancel)
-    expire = planned(runs.expire)
-
-    def __init__(self, batch: Batch) -> None:
-        super().__init__(batch)
-        self.steps = _Steps(batch)
-
-
-class _Thread(_Part):
-    update = planned(threads.update)
-    archive = planned(threads.archive)
-    unarchive = planned(threads.unarchive)
+    Raises:
+        InvalidInput: a value is malformed, or the batch is too large.
+        Refused: one of the commands is refused; then none of them happened.
+        WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
+    """
+    return Batch(scope, thread_id, options)
 
 
 class Batch:
@@ -82,19 +51,15 @@ class Batch:
         self._given: list[Any] = []
         self._commands: list[Any] = []
         self._handles: list[Handle[Any]] = []
-        self.messages = _Messages(self)
-        self.branches = _Branches(self)
-        self.runs = _Runs(self)
-        self.thread = _Thread(self)
+        self.messages = BatchMessages(self)
+        self.branches = BatchBranches(self)
+        self.runs = BatchRuns(self)
+        self.thread = BatchThread(self)
 
     def collect(self, one: Write[Any]) -> Handle[Any]:
         """Take one call's command."""
         request = one.request
         assert isinstance(request, AppendRequest)  # noqa: S101 (made by an operation on a thread)
-        if request.options is not None or one.connection is not None:
-            raise InvalidInput(
-                "options", "guards are said once for the batch", "Give them to threads.batch()."
-            )
         most = self.scope.log.limits.batch_size_max
         if len(self._commands) >= most:
             raise InvalidInput("batch", f"has more than {most} calls", "Split it.")
@@ -107,7 +72,7 @@ class Batch:
 
     def _seed(self) -> tuple[str, ...] | None:
         """With an idempotency key a repeated batch gives the ids that it gave first."""
-        key = self._options.get("idempotency_key")
+        key = self._options.idempotency_key
         if key is None:
             return None
         return (self.scope.tenant, self.thread_id, key, str(len(self._commands)))

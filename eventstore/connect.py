@@ -14,7 +14,6 @@ from sqlalchemy.exc import ArgumentError
 
 from eventstore.conversing import CATALOGUES, DECIDINGS
 from eventstore.core.codec import PLAIN
-from eventstore.core.json_values import Limits
 from eventstore.errors import ConversationStoreError, InvalidInput
 from eventstore.execution.async_url import AsyncUrlExecutor
 from eventstore.execution.database import Database
@@ -22,7 +21,7 @@ from eventstore.execution.owned import OwnedAsyncEngine, OwnedEngine
 from eventstore.execution.settings import Settings
 from eventstore.execution.url import UrlExecutor
 from eventstore.execution.url_arguments import check_arguments
-from eventstore.open_options import OpenOptions, check_options, settings_of, system_sources
+from eventstore.open_options import OpenOptions, check_options, settings_of
 from eventstore.operations.metering import Meter
 from eventstore.performing import Performer
 from eventstore.storage.requests import Log
@@ -49,8 +48,8 @@ _ASYNC: Final = {"aiosqlite": "sqlite", "asyncpg": "postgresql+psycopg"}
 
 def _log(options: OpenOptions) -> Log:
     return Log(
-        options.get("sources") or system_sources(),
-        options.get("limits") or Limits(),
+        options.sources,
+        options.limits,
         PLAIN,
         CATALOGUES,
         DECIDINGS,
@@ -60,12 +59,12 @@ def _log(options: OpenOptions) -> Log:
 def _database(
     dialect: str, driver: str, options: OpenOptions, settings: Settings, *, ours: bool
 ) -> Database:
-    schema = options.get("schema")
+    schema = options.schema
     if dialect == "sqlite" and schema not in {None, "main"}:
         raise InvalidInput("schema", "SQLite has none", "Use prefix=.")
-    naming = Naming(options.get("prefix", ""), schema, _DRIVERS[dialect][driver])
-    migrate = options.get("migrate", "auto")
-    safe = options.get("durability", "full") == "full"
+    naming = Naming(options.prefix, schema, _DRIVERS[dialect][driver])
+    migrate = options.migrate
+    safe = options.durability == "full"
     if dialect == "sqlite":
         return SqliteDatabase(
             naming,
@@ -80,7 +79,6 @@ def _database(
         migrate=migrate,
         busy_timeout_seconds=settings.busy_timeout_seconds,
         check_settings=safe,
-        ours=ours,
     )
 
 
@@ -191,7 +189,7 @@ def sync_executor(
         StoreUnavailable: the database cannot be used as it is.
     """
     check_options(options)
-    performer = Performer(_log(options), Meter(options.get("on_append")))
+    performer = Performer(_log(options), Meter(options.on_append))
     if isinstance(target, Engine):
         settings = settings_of(options)
         database = _database(*_driver_of(target), options, settings, ours=False)
@@ -220,7 +218,7 @@ async def async_executor(
         StoreUnavailable: the database cannot be used as it is.
     """
     check_options(options)
-    performer = Performer(_log(options), Meter(options.get("on_append")))
+    performer = Performer(_log(options), Meter(options.on_append))
     settings = settings_of(options)
     if _is_async(target):
         database = _database(*_driver_of(target), options, settings, ours=False)

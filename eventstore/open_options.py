@@ -6,7 +6,7 @@ import os
 import re
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, Final, Literal, TypeAlias, TypedDict
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 from eventstore.core.json_values import Limits
 from eventstore.core.quoting import quoted
@@ -16,7 +16,7 @@ from eventstore.execution.settings import Settings
 from eventstore.operations.metering import OnAppend
 from eventstore.storage.migrations import Migrate
 
-__all__ = ["OpenOptions", "check_options", "settings_of", "system_sources"]
+__all__ = ["Durability", "OpenOptions", "check_options", "settings_of", "system_sources"]
 
 Durability: TypeAlias = Literal["full", "as_is"]
 
@@ -24,31 +24,20 @@ _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}\Z")
 _PREFIX: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,30}\Z|\Z")
 
 
-class OpenOptions(TypedDict, total=False):
-    """What ``open()`` takes besides the URL or engine."""
+class OpenOptions(NamedTuple):
+    """What ``open()`` takes besides the URL or engine, which describes each of them."""
 
     prefix: str
-    """Begins the name of every table, for a database shared with other things."""
     schema: str | None
-    """Database schema of the tables."""
     migrate: Migrate
-    """``"auto"`` makes or migrates the tables, ``"check"`` only looks, ``"off"`` does not look."""
     durability: Durability
-    """``"as_is"`` accepts an engine whose connections are less safe than ours."""
     limits: Limits
-    """How large values may be."""
     busy_timeout_seconds: float
-    """How long to wait for another process's transaction, or for room in the queue of writes."""
     queue_max: int
-    """Most writes that may wait at once."""
     readers: int
-    """Connections that read at once."""
     connect_args: Mapping[str, Any]
-    """Handed to the driver's ``connect()``."""
     sources: Sources
-    """Clock and randomness, for tests."""
-    on_append: OnAppend
-    """Called after each append of this store, with an :class:`AppendNotice`."""
+    on_append: OnAppend | None
 
 
 def system_sources() -> Sources:
@@ -58,8 +47,9 @@ def system_sources() -> Sources:
 
 def settings_of(options: OpenOptions) -> Settings:
     """Return those that are about connections and queues."""
-    names = ("busy_timeout_seconds", "queue_max", "readers", "connect_args")
-    return Settings(**{name: options[name] for name in names if name in options})  # type: ignore[literal-required]
+    return Settings(
+        options.busy_timeout_seconds, options.queue_max, options.readers, options.connect_args
+    )
 
 
 def check_options(options: OpenOptions) -> None:
@@ -67,14 +57,10 @@ def check_options(options: OpenOptions) -> None:
 
     Raises:
         InvalidInput: naming the option.
-        TypeError: there is no option of that name.
     """
-    unknown = options.keys() - OpenOptions.__optional_keys__
-    if unknown:
-        raise TypeError(f"open() got an unexpected keyword argument {min(unknown)!r}")
-    for name, (fits, remedy) in _OPTIONS.items():
-        if name in options and not fits(options[name]):  # type: ignore[literal-required]
-            raise InvalidInput(name, f"{quoted(options[name])} is not possible", remedy)  # type: ignore[literal-required]
+    for (name, (fits, remedy)), value in zip(_OPTIONS.items(), options, strict=True):
+        if not fits(value):
+            raise InvalidInput(name, f"{quoted(value)} is not possible", remedy)
 
 
 def _is_prefix(value: Any) -> bool:  # noqa: ANN401 (whatever the caller gave)
@@ -111,5 +97,8 @@ _OPTIONS: Final[Mapping[str, tuple[Callable[[Any], bool], str]]] = {
     "readers": (_is_count, "Give 1 or more."),
     "connect_args": (lambda value: isinstance(value, Mapping), "Give a dict."),
     "sources": (lambda value: isinstance(value, Sources), "Give Sources(clock, chance)."),
-    "on_append": (callable, "Give a function that takes an AppendNotice."),
+    "on_append": (
+        lambda value: value is None or callable(value),
+        "Give a function that takes an AppendNotice.",
+    ),
 }

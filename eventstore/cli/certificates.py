@@ -10,9 +10,9 @@ from rich.console import Console
 from rich.text import Text
 
 from eventstore import ContentCopy, ConversationStore, ErasedEvent, Erasure, Message, Tombstone
-from eventstore.audit.erasure import Foreseen
 from eventstore.cli.messages import message_line
 from eventstore.cli.output import clipped, one_line, print_indented, safe, when
+from eventstore.privacy.erasure import Foreseen
 
 __all__ = ["print_certificate", "print_erasure_ahead", "print_purge_ahead", "print_tombstone"]
 

@@ -34,7 +34,7 @@ def _watched(store: ConversationStore, work: Gathered[T], doing: str, thread_id:
     with progress() as bar:
         total = count_threads(store) if thread_id is None and not bar.disable else None
         task = bar.add_task(doing, total=total)
-        for one in store.perform(work.walk):
+        for one in store._runner.each(work.walk):  # noqa: SLF001 (it counts as it goes)
             done.append(one)
             bar.advance(task)
     return work.report(done)

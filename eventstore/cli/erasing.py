@@ -14,7 +14,6 @@ import typer
 from rich.text import Text
 
 from eventstore import ConversationStore, InvalidInput, MessageNotFound, ThreadNotFound
-from eventstore.audit.erasure import foresee
 from eventstore.cli.certificates import (
     print_certificate,
     print_erasure_ahead,
@@ -29,6 +28,7 @@ from eventstore.conversation.decide.purging import check_purge
 from eventstore.core import ids
 from eventstore.operations import Read
 from eventstore.operations.lookups import thread_key
+from eventstore.privacy.erasure import foresee
 from eventstore.projections.forks import direct_forks, forks_below
 from eventstore.projections.stored_thread import StoredThread
 from eventstore.storage.interning import find_tenant
@@ -101,7 +101,7 @@ def erase(
             target = EraseContent((key,), wanted)
             _show_erasure_ahead(store, thread_id, message_id, target)
             _ask("Erase it for good?")
-        made = store.audit.erase(
+        made = store.privacy.erase(
             thread_id, message_id, include=wanted, **_given(reason=reason, actor=actor)
         )
         if as_json:
@@ -177,7 +177,9 @@ def purge(
             if ahead is not None:
                 print_purge_ahead(errors(), store, thread_id, *ahead)
                 _ask("Remove it for good?")
-        made = store.audit.purge(thread_id, forks=forks.value, **_given(reason=reason, actor=actor))
+        made = store.privacy.purge(
+            thread_id, forks=forks.value, **_given(reason=reason, actor=actor)
+        )
     if as_json:
         print_json([made.model_dump_json()])
     else:

@@ -134,7 +134,7 @@ def notes(message: Message, label: str | None = None) -> list[str]:
     """Return what is worth saying about a message beside its text."""
     found = []
     if message.sibling_count > 1:
-        found.append(f"{message.sibling_index + 1} of {message.sibling_count}")
+        found.append(f"{message.sibling_index} of {message.sibling_count}")
     if message.revision:
         found.append(f"amended {message.revision}x")
     if message.status != "completed":

@@ -172,4 +172,4 @@ def count_threads(store: ConversationStore) -> int:
 
 
 def _perform(store: ConversationStore, look: Callable[[Transaction], T]) -> T:
-    return store.perform(Read(look))  # type: ignore[no-any-return]
+    return store.perform(Read(look))

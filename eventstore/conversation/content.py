@@ -18,6 +18,8 @@ from eventstore.core.unshown import Unshown
 from eventstore.errors import InvalidInput
 
 __all__ = [
+    "Content",
+    "ContentPart",
     "DataPart",
     "FilePart",
     "ImagePart",
@@ -128,6 +130,22 @@ Part: TypeAlias = Annotated[
 ]
 
 StoredPart: TypeAlias = str | dict[str, Any]
+
+ContentPart: TypeAlias = (
+    TextPart
+    | ImagePart
+    | FilePart
+    | ToolCallPart
+    | ToolResultPart
+    | ReasoningPart
+    | RefusalPart
+    | DataPart
+    | Mapping[str, Any]
+)
+"""One part as a caller may give it: a part, or a dict of its fields with ``type``."""
+
+Content: TypeAlias = str | ContentPart | Sequence[str | ContentPart]
+"""Content as a caller may give it: text, a part, or a list of texts and parts."""
 
 _PARTS: Final[TypeAdapter[tuple[Part, ...]]] = TypeAdapter(tuple[Part, ...])
 _FIELDS: Final = frozenset(

@@ -146,7 +146,7 @@ def _message(
             "original_created_at": None if original is None else instant(original),
             "version": row.version,
             "revision": row.revision,
-            "sibling_index": siblings[0],
+            "sibling_index": siblings[0] + 1,
             "sibling_count": siblings[1],
             "replaces": None if replaces is None else "msg_" + replaces.hex(),
             "origin": _origin(told.thread_id, row) if hop else None,

@@ -30,6 +30,8 @@ __all__ = [
 
 Role: TypeAlias = Literal["system", "user", "assistant", "tool"]
 MessageStatus: TypeAlias = Literal["queued", "completed", "incomplete", "replaced"]
+GivenStatus: TypeAlias = Literal["completed", "incomplete"]
+"""Status that a caller may give to a message."""
 RunStatus: TypeAlias = Literal[
     "queued",
     "in_progress",

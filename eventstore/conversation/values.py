@@ -90,8 +90,9 @@ class Message(_Value):
     revision: int
     """How often it was amended."""
     sibling_index: int
-    """Place among the siblings that are not removed, from 0, in order of creation."""
+    """Place among the siblings that are not removed, in order of creation; the first is 1."""
     sibling_count: int
+    """How many siblings there are, this one included, without the removed ones."""
     replaces: str | None
     """The message that this edit or regeneration replaces."""
     origin: Origin | None

@@ -120,7 +120,7 @@ _RESULTS: Final[Mapping[type[c.Command], Callable[[ThreadHistory, Any, Sequence[
         _run,
     ),
     **dict.fromkeys((c.StartStep, c.CompleteStep, c.FailStep), _step),
-    c.EraseContent: lambda _, __, ___: None,  # its certificate spans threads: see ``audit``
+    c.EraseContent: lambda _, __, ___: None,  # its certificate spans threads: see ``privacy``
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterator
 from hashlib import blake2b
-from typing import Annotated, Any, Final, Generic, TypeAlias, TypeVar
+from typing import Annotated, Any, Final, Generic, Literal, TypeAlias, TypeVar
 
 import msgspec
 from pydantic import BaseModel, ConfigDict
@@ -17,6 +17,7 @@ from eventstore.errors import InvalidInput
 __all__ = [
     "EVERYTHING",
     "Count",
+    "Order",
     "PageOf",
     "check_limit",
     "decode_cursor",
@@ -29,6 +30,9 @@ EVERYTHING: Final = 2**62
 
 _MARK: Final = "c_"
 _CURSOR_MAX: Final = 1_000
+
+Order: TypeAlias = Literal["asc", "desc"]
+"""Order of a listing: oldest first, or newest first."""
 
 Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
 """A version, position or depth inside a cursor: somebody may have made it by hand."""

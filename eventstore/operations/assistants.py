@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, Unpack
+from typing import Any, Final
 
 from msgspec import UNSET, UnsetType
 
@@ -32,7 +32,7 @@ from eventstore.operations.inputs import (
     optional_text,
     unset_or,
 )
-from eventstore.operations.operation import Read, Scope, Write, WriteOptions, write
+from eventstore.operations.operation import NO_OPTIONS, Read, Scope, Write, WriteOptions, write
 from eventstore.storage.interning import find_tenant
 from eventstore.storage.transaction import Transaction
 
@@ -64,12 +64,26 @@ def create(
     settings: Mapping[str, Any] | None = None,
     metadata: Mapping[str, Any] | None = None,
     assistant_id: str | None = None,
-    **options: Unpack[WriteOptions],
+    options: WriteOptions = NO_OPTIONS,
 ) -> Write[Assistant]:
-    """Create an assistant; it is at version 1.
+    """Create an assistant at version 1.
+
+    With an ``idempotency_key`` and no ``assistant_id`` the id is derived from tenant and key,
+    so that a second try finds the first assistant.
+
+    Args:
+        model: Model that it answers with.
+        name: Name, up to 255 characters; erasable.
+        description: Description for people; erasable.
+        instructions: System prompt; erasable.
+        tools: Tool definitions as JSON objects.
+        settings: JSON object of whatever the model takes: temperature, limits.
+        metadata: JSON object of your own; erasable.
+        assistant_id: Id of your own: ``asst_`` and 32 lowercase hex digits.
 
     Raises:
-        InvalidInput: a malformed value, or ``assistant_id`` is in use.
+        InvalidInput: a value is malformed, or the id is in use.
+        WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
     """
     limits = scope.log.limits
     command = c.CreateAssistant(
@@ -82,7 +96,7 @@ def create(
         metadata=checked_metadata(metadata, limits),
     )
     given = optional_id(ids.ASSISTANT, assistant_id, "assistant_id")
-    key = optional_text(options.get("idempotency_key"), "idempotency_key", _KEY_MAX)
+    key = optional_text(options.idempotency_key, "idempotency_key", _KEY_MAX)
     if given is None and key is not None:
         given = ids.derived(ids.ASSISTANT, scope.tenant, key)
     stream = StreamKey(scope.tenant, ids.ASSISTANT, given or scope.log.sources.new_id())
@@ -100,13 +114,28 @@ def update(
     tools: Sequence[Mapping[str, Any]] | UnsetType = UNSET,
     settings: Mapping[str, Any] | UnsetType = UNSET,
     metadata: Mapping[str, Any] | UnsetType = UNSET,
-    **options: Unpack[WriteOptions],
+    options: WriteOptions = NO_OPTIONS,
 ) -> Write[Assistant]:
-    """Change an assistant: its next version. Runs keep the version they were created for.
+    """Change an assistant, which makes its next version.
+
+    An argument that is left out changes nothing. Runs keep the version that they were created
+    for.
+
+    Args:
+        assistant_id: The assistant.
+        model: Model that it answers with; None takes it away.
+        name: Name, up to 255 characters; None takes it away.
+        description: Description for people; None takes it away.
+        instructions: System prompt; None takes it away.
+        tools: Tool definitions that take the place of the old ones.
+        settings: JSON object that takes the place of the old one.
+        metadata: JSON object that takes the place of the old one.
 
     Raises:
-        InvalidInput: a malformed value, or none was given.
-        AssistantNotFound, Refused: it was deleted.
+        InvalidInput: a value is malformed, or none was given.
+        AssistantNotFound: there is none.
+        Refused: the assistant was deleted.
+        WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
     """
     limits = scope.log.limits
     check_updates(
@@ -138,11 +167,18 @@ def _object(value: Mapping[str, Any] | None, limits: Limits, field: str) -> dict
     return checked_metadata(value, limits, field) or {}
 
 
-def delete(scope: Scope, assistant_id: str, **options: Unpack[WriteOptions]) -> Write[Assistant]:
-    """Delete an assistant: no new runs; its versions stay readable.
+def delete(
+    scope: Scope, assistant_id: str, *, options: WriteOptions = NO_OPTIONS
+) -> Write[Assistant]:
+    """Delete an assistant: it takes no new runs, and its versions stay readable.
+
+    Args:
+        assistant_id: The assistant.
 
     Raises:
-        AssistantNotFound, Refused: it was deleted already.
+        AssistantNotFound: there is none.
+        Refused: it was deleted already.
+        WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
     """
     return write(scope, _stream(scope, assistant_id), (c.DeleteAssistant(),), options)
 
@@ -150,7 +186,12 @@ def delete(scope: Scope, assistant_id: str, **options: Unpack[WriteOptions]) -> 
 def get(scope: Scope, assistant_id: str, *, version: int | None = None) -> Read[Assistant]:
     """Return an assistant as it is, or as it was at a version.
 
+    Args:
+        assistant_id: The assistant.
+        version: Version to read; the latest if left out.
+
     Raises:
+        InvalidInput: it has no such version.
         AssistantNotFound: there is none, or it was deleted and no version was asked for.
     """
     stream = _stream(scope, assistant_id)
@@ -173,8 +214,11 @@ def get(scope: Scope, assistant_id: str, *, version: int | None = None) -> Read[
 def versions(scope: Scope, assistant_id: str) -> Read[list[Assistant]]:
     """Return every version of an assistant, the first one first.
 
+    Args:
+        assistant_id: The assistant.
+
     Raises:
-        AssistantNotFound.
+        AssistantNotFound: there is none.
     """
     stream = _stream(scope, assistant_id)
 
@@ -190,7 +234,15 @@ def versions(scope: Scope, assistant_id: str) -> Read[list[Assistant]]:
 def list_(
     scope: Scope, *, after: str | None = None, limit: int | None = 100
 ) -> Read[PageOf[Assistant]]:
-    """Return a page of assistants in the order they were created; deleted ones are left out."""
+    """Return a page of assistants in the order they were created, without the deleted ones.
+
+    Args:
+        after: A page's ``next_cursor``, to begin behind it.
+        limit: Most assistants on the page; None is all of them.
+
+    Raises:
+        InvalidInput: a value is malformed, or the cursor belongs to another listing.
+    """
     size = check_limit(limit, scope.log.limits.page_size_max)
     listing = listing_key("assistants", scope.tenant)
     start = 0 if after is None else decode_cursor(listing, after, tuple[Count])[0]

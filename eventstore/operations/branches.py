@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, Unpack
+from typing import Final
 
 from eventstore.conversation import commands as c
 from eventstore.conversation import tree as tree_rules
@@ -17,7 +17,7 @@ from eventstore.core.json_values import check_name
 from eventstore.errors import InvalidInput
 from eventstore.operations.inputs import message_key
 from eventstore.operations.lookups import live_thread, thread_key, thread_row, whole_thread
-from eventstore.operations.operation import Read, Scope, Write, WriteOptions, to_thread
+from eventstore.operations.operation import NO_OPTIONS, Read, Scope, Write, WriteOptions, to_thread
 from eventstore.projections import paths
 from eventstore.projections.stored_thread import StoredThread
 from eventstore.projections.whole_tree import WholeTree
@@ -33,14 +33,20 @@ def _named(branch: object, field: str) -> bytes | str:
 
 
 def select(
-    scope: Scope, thread_id: str, branch: str, **options: Unpack[WriteOptions]
+    scope: Scope, thread_id: str, branch: str, *, options: WriteOptions = NO_OPTIONS
 ) -> Write[Branch]:
-    """Make the path through a message the active one. ``branch`` is the message's id, or a label.
+    """Make the path through a message the active one.
 
     If messages follow it, the head becomes the one that was last active below it.
 
+    Args:
+        thread_id: The thread.
+        branch: Message id, or a label.
+
     Raises:
-        ThreadNotFound, MessageNotFound, Refused: it is not there, removed, or queued.
+        ThreadNotFound, MessageNotFound: there is no such message or label.
+        Refused: the message is removed or queued.
+        WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
     """
     command = c.SelectBranch(branch=_named(branch, "branch"))
     return to_thread(scope, thread_id, command, options)
@@ -51,12 +57,21 @@ def label(
     thread_id: str,
     message_id: str,
     label: str | None,
-    **options: Unpack[WriteOptions],
+    *,
+    options: WriteOptions = NO_OPTIONS,
 ) -> Write[Branch]:
-    """Give a message a name that ``select`` and ``messages.list`` understand; None takes it away.
+    """Give a message a label that ``select`` and ``messages.list`` understand.
+
+    Args:
+        thread_id: The thread.
+        message_id: The message.
+        label: Up to 255 characters, unique in the thread; None takes the label away.
 
     Raises:
-        MessageNotFound, Refused: it is not there, or another message bears the label.
+        InvalidInput: the label looks like a message's id.
+        ThreadNotFound, MessageNotFound: there is no such message.
+        Refused: another message has the label.
+        WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
     """
     text = None if label is None else check_name(label, "label", _LABEL_MAX)
     if text is not None and text.startswith(f"{ids.MESSAGE}_"):
@@ -68,8 +83,11 @@ def label(
 def list_(scope: Scope, thread_id: str) -> Read[list[Branch]]:
     """Return every branch, named by its last message, in the order of the drawn tree.
 
+    Args:
+        thread_id: The thread.
+
     Raises:
-        ThreadNotFound.
+        ThreadNotFound: there is none, or it was deleted.
     """
     key = thread_key(scope, thread_id)
 
@@ -85,8 +103,11 @@ def list_(scope: Scope, thread_id: str) -> Read[list[Branch]]:
 def tree(scope: Scope, thread_id: str) -> Read[BranchTree]:
     """Return every visible message with its place in the tree, depth first.
 
+    Args:
+        thread_id: The thread.
+
     Raises:
-        ThreadNotFound.
+        ThreadNotFound: there is none, or it was deleted.
     """
     key = thread_key(scope, thread_id)
     return Read(lambda tx: _tree(whole_thread(tx, scope, key)))
@@ -125,8 +146,13 @@ def _path_ids(view: StoredThread, end: MessageRow | None) -> set[bytes]:
 def siblings(scope: Scope, thread_id: str, message_id: str) -> Read[list[Message]]:
     """Return a message and the other children of its parent, in order of creation.
 
+    Args:
+        thread_id: The thread.
+        message_id: The message.
+
     Raises:
-        ThreadNotFound, MessageNotFound, Refused: it is removed.
+        ThreadNotFound, MessageNotFound: there is no such message.
+        Refused: it is removed.
     """
     key, wanted = thread_key(scope, thread_id), message_key(message_id)
 
@@ -139,10 +165,16 @@ def siblings(scope: Scope, thread_id: str, message_id: str) -> Read[list[Message
 
 
 def diff(scope: Scope, thread_id: str, a: str, b: str) -> Read[BranchDiff]:
-    """Compare the paths of two branches, each a message's id or a label: shared part, and the rest.
+    """Compare the paths of two branches: the part that they share, and the rest of each.
+
+    Args:
+        thread_id: The thread.
+        a: Message id or label of one branch.
+        b: Message id or label of the other.
 
     Raises:
-        ThreadNotFound, MessageNotFound, Refused.
+        ThreadNotFound, MessageNotFound: there is no such message or label.
+        Refused: a message is removed or queued.
     """
     key = thread_key(scope, thread_id)
     first, second = _named(a, "a"), _named(b, "b")

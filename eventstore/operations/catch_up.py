@@ -23,7 +23,7 @@ import logging
 import os
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, Final, NamedTuple, TypedDict
+from typing import Any, Final, NamedTuple
 
 from eventstore.core.events import Position
 from eventstore.core.json_values import check_name
@@ -61,26 +61,13 @@ from eventstore.projections.catch_up.pages import Page, last_position, next_page
 from eventstore.storage.read import StoredEvent
 from eventstore.storage.transaction import Transaction
 
-__all__ = ["RunOptions", "Terms", "catching_up", "changing", "closing", "running", "terms_of"]
+__all__ = ["Terms", "catching_up", "changing", "checked_terms", "closing", "running"]
 
 _log = logging.getLogger("eventstore.projections")
 
 
-class RunOptions(TypedDict, total=False):
-    """What ``run`` and ``catch_up`` take."""
-
-    lease_seconds: float
-    """How long a worker may be silent before another takes over; 30 if left out."""
-    batch_events_max: int
-    """Events applied in one transaction; 200 if left out."""
-    poll_seconds: float
-    """How long to wait without a hint before looking again, and until a stop is heard; 1."""
-    holder: str
-    """What this worker is called in the status; made up if left out."""
-
-
 class Terms(NamedTuple):
-    """How a worker works: the options, with what is left out."""
+    """How a worker works."""
 
     lease_seconds: float = 30.0
     batch_events_max: int = 200
@@ -91,16 +78,15 @@ class Terms(NamedTuple):
 _MOST: Final = 86_400
 
 
-def terms_of(options: RunOptions) -> Terms:
+def checked_terms(
+    lease_seconds: float, batch_events_max: int, poll_seconds: float, holder: str | None
+) -> Terms:
     """Return how a worker is to work.
 
     Raises:
-        InvalidInput: on an option.
+        InvalidInput: an option is not possible.
     """
-    unknown = options.keys() - RunOptions.__optional_keys__
-    if unknown:
-        raise TypeError(f"unexpected keyword argument {min(unknown)!r}")
-    terms = Terms(**options)
+    terms = Terms(lease_seconds, batch_events_max, poll_seconds, holder or "")
     for name, kinds in (
         ("lease_seconds", (int, float)),
         ("batch_events_max", int),

@@ -1,18 +1,18 @@
-"""``store.audit.erase``: content that has to be gone for good."""
+"""``store.privacy.erase``: content that has to be gone for good."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, Unpack, get_args
+from typing import Final, get_args
 
-from eventstore.audit.erasure import Erasure
-from eventstore.audit.erasure import erase as erase_in
 from eventstore.conversation.commands import EraseContent, Included
 from eventstore.core.quoting import quoted
 from eventstore.errors import InvalidInput
 from eventstore.operations.inputs import checked_sequence, message_key
-from eventstore.operations.operation import Gathered, Scope, WriteOptions, to_thread
+from eventstore.operations.operation import NO_OPTIONS, Gathered, Scope, WriteOptions, to_thread
 from eventstore.operations.wiping import then_wipe
+from eventstore.privacy.erasure import Erasure
+from eventstore.privacy.erasure import erase as erase_in
 from eventstore.storage.requests import AppendRequest
 
 _INCLUDED: Final = get_args(Included)
@@ -24,20 +24,27 @@ def erase(
     message_id: str,
     *,
     include: Sequence[str] = (),
-    **options: Unpack[WriteOptions],
+    options: WriteOptions = NO_OPTIONS,
 ) -> Gathered[Erasure]:
-    """Erase what a message says, for good, and return the certificate of it.
+    """Erase the content of a message for good, and return a certificate of it.
 
-    Its wordings, metadata, name, label, external id, tool text and the reasons given for changes of
-    it are gone, also from forks; its place, author, role and times stay, and the hash chain holds.
-    It reads as ``erased``, in the past, too. ``include`` takes copies along: ``"edits"`` those
-    messages that came from it by editing or regenerating, or it from them; ``"run"`` what the runs
-    that wrote or saw it recorded (instructions, tools, settings, metadata, steps, errors; not their
-    messages). Erasing again appends nothing and finishes what was ``pending``.
+    Its wordings, metadata, name, label, external id, tool text and the reasons given for its
+    changes are gone, also from forks. Its place, author, role and times stay, and the hash
+    chain holds. It reads as ``erased``, in the past, too. Erasing again appends nothing and
+    finishes what was ``pending``.
+
+    Args:
+        thread_id: The thread.
+        message_id: Message to erase.
+        include: Copies to take along: ``"edits"`` are the messages that came from it by editing
+            or regenerating, or it from them; ``"run"`` is what the runs that wrote or saw it
+            recorded (instructions, tools, settings, metadata, steps, errors; not their
+            messages).
 
     Raises:
-        ThreadNotFound, MessageNotFound, InvalidInput.
-        Refused: ``"message_inherited"``: erase it in its source.
+        InvalidInput: a value is malformed.
+        ThreadNotFound, MessageNotFound: there is no such message.
+        Refused: ``"message_inherited"``, erase it in its source.
         WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
     """
     command = EraseContent(targets=(message_key(message_id),), include=_checked_include(include))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final, NamedTuple, Unpack
+from typing import Any, Final, Literal, NamedTuple
 
+import msgspec
 from msgspec.structs import replace
 from pydantic import ValidationError
 
@@ -57,21 +58,27 @@ class Receipt(NamedTuple):
     """Of the events just appended; empty for a repeat."""
 
 
+_NO_OPTIONS: Final = AppendOptions()
+
+
 def append(
     scope: Scope,
     stream_id: str,
     events: Sequence[NewEvent | Mapping[str, Any]],
     *,
-    expected_version: int | str,
-    **options: Unpack[AppendOptions],
+    expected_version: int | Literal["no_stream", "stream_exists", "any"],
+    options: AppendOptions = _NO_OPTIONS,
 ) -> Write[Receipt]:
-    """Append events of the application's own to a stream, all or none.
+    """Append events of your own to a stream of your own, all or none.
 
-    ``expected_version`` is always said: a version, ``"no_stream"``, ``"stream_exists"`` or
-    ``"any"``.
+    Args:
+        stream_id: Category and 32 lowercase hex digits, for example ``invoice_…``.
+        events: NewEvents, or dicts of their fields.
+        expected_version: Version that the stream must be at, ``"no_stream"``,
+            ``"stream_exists"``, or ``"any"``.
 
     Raises:
-        InvalidInput: a malformed value, or a category that belongs to the library.
+        InvalidInput: a value is malformed, or the category belongs to the library.
         WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
     """
     category, key = ids.parse_stream(stream_id)
@@ -85,16 +92,11 @@ def append(
     if not 0 < len(given) <= scope.log.limits.batch_size_max:
         most = scope.log.limits.batch_size_max
         raise InvalidInput("events", f"has {len(given)} items", f"Give 1 to {most} NewEvents.")
-    for name in ("expected_head", "reason"):
-        if options.get(name) is not None:
-            raise InvalidInput(
-                name, "means nothing here", "Streams of your own have no such thing."
-            )
     expected = expectations.parse(expected_version)  # None too: it is always said
     decided = [_decided(scope.log, one, index) for index, one in enumerate(given)]
     stream = StreamKey(scope.tenant, category, key)
-    said: WriteOptions = {"expected_version": expected, **options}  # type: ignore[typeddict-item]
-    return replace(write(scope, stream, (decided,), said), receipt=True)
+    guarded = WriteOptions(expected_version=expected, **msgspec.structs.asdict(options))
+    return replace(write(scope, stream, (decided,), guarded), receipt=True)
 
 
 def _event(given: NewEvent | Mapping[str, Any], field: str) -> NewEvent:
@@ -138,9 +140,16 @@ def read(
     limit: int | None = None,
     backwards: bool = False,
 ) -> Walk[RecordedEvent]:
-    """Walk through a stream: events after version ``after``; ``backwards`` from the end to it.
+    """Yield the events of a stream.
+
+    Args:
+        stream_id: Id of a thread, an assistant, or a stream of your own.
+        after: Version to begin behind; backwards, the version to stop in front of.
+        limit: Most events to yield; None is all of them.
+        backwards: Begin with the last event.
 
     Raises:
+        InvalidInput: a value is malformed.
         StreamNotFound: the stream has no events in this tenant.
     """
     category, key = ids.parse_stream(stream_id)
@@ -179,11 +188,14 @@ def _position_text(after: Position | str) -> str:
 def read_all(
     scope: Scope, *, after: Position | str | None = None, limit: int | None = None
 ) -> Walk[RecordedEvent]:
-    """Walk through every event of the tenant, in the order of the store.
+    """Yield every event of the tenant, in the order of the store.
 
-    ``after`` is an event's ``position``, or the text of one.
+    Args:
+        after: ``position`` of an event to begin behind, or the text of one.
+        limit: Most events to yield; None is all of them.
 
     Raises:
+        InvalidInput: a value is malformed.
         Refused: the tables are distributed over several nodes, which have no common order.
     """
     start = whole_store.START if after is None else Position.parse(_position_text(after))
@@ -219,21 +231,26 @@ def subscribe(
     types: Sequence[str] | None = None,
     poll_seconds: float = 1.0,
 ) -> Follow[RecordedEvent]:
-    """Follow the events of the tenant: those after a position, then each new one, without end.
+    """Yield the events of the tenant after a position, then each new one, without end.
 
-    Every event is delivered once, and each stream's in order of version, whatever writers do
-    meanwhile. Keep the ``position`` of the last event you are done with, and begin after it next
-    time. ``categories``, ``stream_id`` and ``types`` narrow down what is delivered; a list of names
-    holds up to 1,000.
+    Every event is delivered once, and the events of each stream in order of version, whatever
+    writers do meanwhile. Keep the ``position`` of the last event that you are done with, and
+    begin behind it next time. While the database cannot be reached, the subscription waits for
+    it.
 
-    A commit is heard of at once, as a rule; ``poll_seconds`` is how long it may take where it is
-    not (a lost connection, a pooler between, an engine of your own that others write beside).
-    While the database cannot be reached, the subscription waits for it.
+    Args:
+        after: ``position`` of an event to begin behind, or the text of one.
+        categories: Deliver only streams of these categories, for example ``["thread"]``.
+        stream_id: Deliver only this stream.
+        types: Deliver only events of these types; up to 1,000.
+        poll_seconds: How long a new event may take where no hint of a commit arrives: after a
+            lost connection, through a pooler, or beside an engine of your own.
 
     Raises:
+        InvalidInput: a value is malformed.
         StoreClosed: the store was closed, also while waiting.
-        UndecodableEvent, UnknownEventType: at that event; never skipped.
-        StoreUnavailable: for a reason that does not pass by itself.
+        UndecodableEvent, UnknownEventType: the next event cannot be read; none is ever skipped.
+        StoreUnavailable: the database fails for a reason that does not pass by itself.
         Refused: the tables are distributed over several nodes, which have no common order.
     """
     only = whole_store.Filter(

@@ -19,18 +19,14 @@ class HorizonHolder(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    pid: int | None
-    """The server's process; None for a prepared transaction, which no process has."""
-    prepared: str | None
-    """The name (gid) of a transaction that was prepared for a two-phase commit and not ended."""
+    pid: int
+    """The server's process: ``SELECT pg_terminate_backend(pid)`` ends it."""
     transaction: str
     state: str | None
-    """``idle in transaction``: somebody began and left it open. ``prepared``: see there."""
+    """``idle in transaction``: somebody began and left it open."""
     application: str
     since: datetime | None
     """None where the database user may not see what others do."""
-    remedy: str
-    """The SQL that ends it."""
 
 
 class Health(BaseModel):
@@ -51,7 +47,7 @@ class Health(BaseModel):
 
 
 def health(scope: Scope) -> Read[Health]:
-    """Ask the database whether it answers, and say what it is."""
+    """Ask the database whether it answers, and return how it is doing."""
     return Read(lambda tx: _asked(tx, scope))
 
 
@@ -66,14 +62,12 @@ def _asked(tx: Transaction, scope: Scope) -> Health:
         if holder is None
         else HorizonHolder(
             pid=holder.pid,
-            prepared=holder.prepared,
             transaction=holder.transaction,
             state=holder.state,
             application=holder.application,
             since=None
             if holder.since_seconds is None
             else datetime.fromtimestamp(holder.since_seconds, UTC),
-            remedy=holder.remedy,
         ),
     )
 

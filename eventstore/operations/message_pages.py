@@ -18,6 +18,7 @@ from eventstore.conversation.values import Message, Revision
 from eventstore.core import ids
 from eventstore.core.pages import (
     Count,
+    Order,
     PageOf,
     check_limit,
     decode_cursor,
@@ -58,10 +59,17 @@ def get(
     external_id: str | None = None,
     include_deleted: bool = False,
 ) -> Read[Message]:
-    """Return one message, by id or by the external id it was given.
+    """Return one message, by its id or by its external id.
+
+    Args:
+        thread_id: The thread.
+        message_id: The message.
+        external_id: External id of the message, in place of ``message_id``.
+        include_deleted: Also find a removed message, or one of a deleted thread.
 
     Raises:
-        ThreadNotFound, MessageNotFound: it is not there, or removed (unless ``include_deleted``).
+        InvalidInput: both ids were given, or neither.
+        ThreadNotFound, MessageNotFound: there is no such message, or it is removed.
     """
     key = thread_key(scope, thread_id)
     if (message_id is None) == (external_id is None):
@@ -108,19 +116,31 @@ def list_(
     after: str | None = None,
     before: str | None = None,
     limit: int | None = None,
-    order: str = "asc",
+    order: Order = "asc",
 ) -> Read[PageOf[Message]]:
-    """Return a page of a path: the active one, or that of ``branch`` (a message's id or a label).
+    """Return messages of a path, oldest first: the active path, or that of ``branch``.
 
-    ``until`` stops at a message of that path; without ``branch`` it is the path that ends there.
-    ``after`` and ``before`` are message ids on the path, or ``after`` is a page's ``next_cursor``.
-    A cursor pins the path, so one listing is one path even if somebody selects another meanwhile;
-    its messages are shown as they are when their page is read, those that were removed since with
-    ``removed``. ``at_version`` and ``at_time`` read the past, which costs a replay; all pages of
+    A cursor pins the path, so one listing shows one path even if somebody selects another
+    meanwhile. Messages are shown as they are when their page is read; one that was removed
+    since has ``removed`` set. ``at_version`` and ``at_time`` read the past, and all pages of
     such a listing show one version.
 
+    Args:
+        thread_id: The thread.
+        branch: Message id or label that the path leads through; it goes on to the last message
+            below.
+        until: Message where the path stops. Without ``branch``, the path that ends there.
+        at_version: Read the thread as it was at this version.
+        at_time: Read the thread as it was at this time; with a time zone.
+        after: Message id, or a page's ``next_cursor``, to begin behind.
+        before: Message id to stop in front of.
+        limit: Most messages on the page; None is all of them.
+        order: ``"asc"`` is oldest first, ``"desc"`` newest first.
+
     Raises:
-        ThreadNotFound, MessageNotFound, InvalidInput.
+        InvalidInput: a value is malformed, or a cursor belongs to another listing.
+        ThreadNotFound: there is no such thread, or not yet at that time.
+        MessageNotFound: ``branch``, ``until``, ``after`` or ``before`` is not on the path.
     """
     key = thread_key(scope, thread_id)
     size = check_limit(limit, scope.log.limits.page_size_max)
@@ -242,8 +262,12 @@ def _page(
 def revisions(scope: Scope, thread_id: str, message_id: str) -> Read[list[Revision]]:
     """Return every wording of a message, the first one first.
 
+    Args:
+        thread_id: The thread.
+        message_id: The message.
+
     Raises:
-        ThreadNotFound, MessageNotFound.
+        ThreadNotFound, MessageNotFound: there is no such message.
     """
     key, wanted = thread_key(scope, thread_id), message_key(message_id)
 
@@ -260,8 +284,11 @@ def revisions(scope: Scope, thread_id: str, message_id: str) -> Read[list[Revisi
 def queued(scope: Scope, thread_id: str) -> Read[list[Message]]:
     """Return the messages that wait for a run to end, in the order they were sent.
 
+    Args:
+        thread_id: The thread.
+
     Raises:
-        ThreadNotFound.
+        ThreadNotFound: there is none, or it was deleted.
     """
     key = thread_key(scope, thread_id)
 

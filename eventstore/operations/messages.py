@@ -5,12 +5,15 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final, Unpack
+from typing import Any, Final
 
 from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
 from eventstore.conversation import commands as c
+from eventstore.conversation.commands import OnBusy
+from eventstore.conversation.content import Content
+from eventstore.conversation.rows import GivenStatus, Role
 from eventstore.conversation.values import Message
 from eventstore.core import ids
 from eventstore.errors import InvalidInput
@@ -31,7 +34,7 @@ from eventstore.operations.inputs import (
 from eventstore.operations.lookups import (
     thread_key,
 )
-from eventstore.operations.operation import Scope, Write, WriteOptions, to_thread, write
+from eventstore.operations.operation import NO_OPTIONS, Scope, Write, WriteOptions, to_thread, write
 
 _NAME_MAX: Final = 255
 
@@ -40,31 +43,47 @@ def create(
     scope: Scope,
     thread_id: str,
     *,
-    role: str,
-    content: object,
+    role: Role,
+    content: Content,
     parent_id: str | UnsetType | None = UNSET,
     select: bool = True,
     name: str | None = None,
     run_id: str | None = None,
-    on_busy: str | None = None,
+    on_busy: OnBusy | None = None,
     message_id: str | None = None,
     external_id: str | None = None,
     original_created_at: datetime | None = None,
-    status: str = "completed",
+    status: GivenStatus = "completed",
     metadata: Mapping[str, Any] | None = None,
-    **options: Unpack[WriteOptions],
+    options: WriteOptions = NO_OPTIONS,
 ) -> Write[Message]:
-    """Add a message under ``parent_id``: the head if left out, a new root if None.
+    """Add a message to a thread.
 
-    ``content`` is text, a part, or a list of parts. ``select=False`` leaves the head where it is.
-    With ``run_id`` it is a run's own message and attaches to the run's last one. On a busy thread
-    ``on_busy`` decides: ``"enqueue"`` (the default) waits for the run to end, ``"reject"`` refuses,
-    ``"interrupt"`` cancels the run, ``"rollback"`` cancels it and goes back to where it started.
+    It goes under the head, and becomes the head. A run's own message (``run_id``) goes under
+    the last message of that run instead. On a busy thread a message without ``parent_id``
+    follows ``on_busy``.
+
+    Args:
+        thread_id: The thread.
+        role: Who speaks.
+        content: Text, a part, or a list of texts and parts.
+        parent_id: Message to put it under; the head if left out, a new root if None.
+        select: Make it the head. False leaves the head where it is.
+        name: Name of the speaker, up to 255 characters; erasable.
+        run_id: Run that writes it.
+        on_busy: ``"enqueue"`` (the default) waits for the run to end, ``"reject"`` refuses,
+            ``"interrupt"`` cancels the run and keeps what it wrote, ``"rollback"`` cancels it
+            and goes back to where it started.
+        message_id: Id of your own: ``msg_`` and 32 lowercase hex digits, new to the thread.
+        external_id: Name of the message elsewhere, up to 255 characters, unique in the thread.
+        original_created_at: When it was said, for imported messages; with a time zone.
+        status: ``"incomplete"`` for an answer that was cut off.
+        metadata: JSON object of your own; erasable.
 
     Raises:
-        InvalidInput: a malformed value, or an id in use.
-        ThreadNotFound, MessageNotFound, RunNotFound: what it names is not there.
-        Refused: the thread is busy, archived or deleted; a tool result without its call.
+        InvalidInput: a value is malformed, or an id is in use.
+        ThreadNotFound, MessageNotFound, RunNotFound: something that it names does not exist.
+        Refused: the thread is busy, archived or deleted, or a tool result has no call.
         WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
     """
     command = _create_command(
@@ -88,17 +107,17 @@ def create(
 def _create_command(
     scope: Scope,
     *,
-    role: str,
-    content: object,
+    role: Role,
+    content: Content,
     parent_id: str | UnsetType | None = UNSET,
     select: bool = True,
     name: str | None = None,
     run_id: str | None = None,
-    on_busy: str | None = None,
+    on_busy: OnBusy | None = None,
     message_id: str | None = None,
     external_id: str | None = None,
     original_created_at: datetime | None = None,
-    status: str = "completed",
+    status: GivenStatus = "completed",
     metadata: Mapping[str, Any] | None = None,
 ) -> c.CreateMessage:
     known_role = checked_role(role)
@@ -131,16 +150,23 @@ def create_many(
     scope: Scope,
     thread_id: str,
     messages: Sequence[Mapping[str, Any]],
-    **options: Unpack[WriteOptions],
+    *,
+    options: WriteOptions = NO_OPTIONS,
 ) -> Write[list[Message]]:
-    """Add several messages, all or none; each is a dict of the arguments of :func:`create`.
+    """Add several messages, all or none.
 
-    A message without ``parent_id`` goes under the head, as in :func:`create`: it follows the one
-    before it, unless that one has ``select=False``. Messages with a ``message_id`` of their own can
-    be the parent of later ones, so a whole tree goes in at once.
+    A message without ``parent_id`` goes under the head, as in ``create``: it follows the one
+    before it, unless that one has ``select=False``. A message with a ``message_id`` of its own
+    can be the parent of later ones, so a whole tree goes in at once.
+
+    Args:
+        thread_id: The thread.
+        messages: Dicts of the arguments of ``create``; at most ``Limits.batch_size_max``.
 
     Raises:
-        InvalidInput: naming the message by its index; and whatever :func:`create` raises.
+        InvalidInput: a message is malformed; its index is named.
+        ThreadNotFound, MessageNotFound, RunNotFound, Refused: as in ``create``.
+        WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
     """
     commands = commands_of(scope, messages)
     made = write(scope, thread_key(scope, thread_id), commands, options)
@@ -188,21 +214,36 @@ def edit(
     thread_id: str,
     message_id: str,
     *,
-    content: object,
+    content: Content,
     select: bool = True,
     name: str | None = None,
     new_message_id: str | None = None,
     external_id: str | None = None,
     metadata: Mapping[str, Any] | None = None,
-    **options: Unpack[WriteOptions],
+    options: WriteOptions = NO_OPTIONS,
 ) -> Write[Message]:
-    """Change the prompt and ask again: a **new** message, sibling of the one it replaces.
+    """Change the prompt and ask again: add a new message beside the one that it replaces.
 
-    The old message and everything below it stay as they are; select it to go back. A message that
-    still waits in the queue leaves it, and the new one takes its place there.
+    The old message and everything below it stay as they are; ``branches.select`` goes back to
+    them. A message that still waits in the queue leaves it, and the new one takes its place
+    there.
+
+    Args:
+        thread_id: The thread.
+        message_id: Message to replace.
+        content: Text, a part, or a list of texts and parts.
+        select: Make the new message the head.
+        name: Name of the speaker, up to 255 characters; erasable.
+        new_message_id: Id of your own for the new message: ``msg_`` and 32 lowercase hex
+            digits.
+        external_id: Name of the new message elsewhere, unique in the thread.
+        metadata: JSON object of your own; erasable.
 
     Raises:
-        MessageNotFound, Refused: it is not there, removed, or replaced; see :func:`create`.
+        InvalidInput: a value is malformed, or an id is in use.
+        ThreadNotFound, MessageNotFound: there is no such message.
+        Refused: it is removed or was replaced already; or see ``create``.
+        WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
     """
     command = c.EditMessage(
         target=message_key(message_id),
@@ -220,20 +261,37 @@ def regenerate(
     thread_id: str,
     message_id: str,
     *,
-    content: object,
+    content: Content,
     select: bool = True,
     name: str | None = None,
     run_id: str | None = None,
     new_message_id: str | None = None,
     external_id: str | None = None,
-    status: str = "completed",
+    status: GivenStatus = "completed",
     metadata: Mapping[str, Any] | None = None,
-    **options: Unpack[WriteOptions],
+    options: WriteOptions = NO_OPTIONS,
 ) -> Write[Message]:
-    """Add another answer: a **new** message, sibling of the assistant's message it replaces.
+    """Add another answer beside an assistant's message.
+
+    The old answer stays as it is; ``branches.select`` goes back to it.
+
+    Args:
+        thread_id: The thread.
+        message_id: Answer to put another one beside.
+        content: Text, a part, or a list of texts and parts.
+        select: Make the new answer the head.
+        name: Name of the speaker, up to 255 characters; erasable.
+        run_id: Run that writes it.
+        new_message_id: Id of your own for the new answer: ``msg_`` and 32 lowercase hex digits.
+        external_id: Name of the new answer elsewhere, unique in the thread.
+        status: ``"incomplete"`` for an answer that was cut off.
+        metadata: JSON object of your own; erasable.
 
     Raises:
-        MessageNotFound, Refused: it is not there, or not an assistant's; see :func:`create`.
+        InvalidInput: a value is malformed, or an id is in use.
+        ThreadNotFound, MessageNotFound, RunNotFound: something that it names does not exist.
+        Refused: it is not an assistant's message; or see ``create``.
+        WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
     """
     command = c.RegenerateMessage(
         target=message_key(message_id),
@@ -258,13 +316,21 @@ def amend(
     thread_id: str,
     message_id: str,
     *,
-    content: object,
-    **options: Unpack[WriteOptions],
+    content: Content,
+    options: WriteOptions = NO_OPTIONS,
 ) -> Write[Message]:
-    """Correct the content of the same message; :func:`revisions` keeps every earlier wording.
+    """Correct the content of a message in place; ``revisions`` keeps every earlier wording.
+
+    Args:
+        thread_id: The thread.
+        message_id: Message to correct.
+        content: Text, a part, or a list of texts and parts.
 
     Raises:
-        MessageNotFound, Refused: it is not there, removed, or its tool calls would change.
+        InvalidInput: the content is malformed.
+        ThreadNotFound, MessageNotFound: there is no such message.
+        Refused: it is removed, or its tool calls would change.
+        WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
     """
     command = c.AmendMessage(
         target=message_key(message_id), draft=checked_draft(None, content, scope.log.limits)
@@ -279,13 +345,21 @@ def update(
     *,
     metadata: Mapping[str, Any] | UnsetType | None = UNSET,
     name: str | UnsetType | None = UNSET,
-    **options: Unpack[WriteOptions],
+    options: WriteOptions = NO_OPTIONS,
 ) -> Write[Message]:
-    """Replace a message's metadata or name; what is left out stays.
+    """Replace a message's metadata or name. An argument that is left out changes nothing.
+
+    Args:
+        thread_id: The thread.
+        message_id: Message to update.
+        metadata: JSON object that takes the place of the old one; None takes it away.
+        name: Name of the speaker; None takes it away.
 
     Raises:
-        InvalidInput: a malformed value, or none was given.
-        MessageNotFound, Refused: it is not there, or removed.
+        InvalidInput: a value is malformed, or none was given.
+        ThreadNotFound, MessageNotFound: there is no such message.
+        Refused: it is removed.
+        WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
     """
     check_updates(metadata=metadata, name=name)
     command = c.UpdateMessage(
@@ -297,24 +371,40 @@ def update(
 
 
 def remove(
-    scope: Scope, thread_id: str, message_id: str, **options: Unpack[WriteOptions]
+    scope: Scope, thread_id: str, message_id: str, *, options: WriteOptions = NO_OPTIONS
 ) -> Write[Message]:
-    """Hide a message and what follows it; its parent becomes the head if it was on the active path.
+    """Hide a message and everything below it; ``restore`` brings it back.
+
+    Its parent becomes the head if the message was on the active path. The words stay in the
+    log: ``privacy.erase`` removes them for good.
+
+    Args:
+        thread_id: The thread.
+        message_id: Message to hide.
 
     Raises:
-        MessageNotFound, Refused: it is not there, or removed already.
+        ThreadNotFound, MessageNotFound: there is no such message.
+        Refused: it is removed already.
+        WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
     """
     command = c.RemoveMessage(target=message_key(message_id))
     return to_thread(scope, thread_id, command, options)
 
 
 def restore(
-    scope: Scope, thread_id: str, message_id: str, **options: Unpack[WriteOptions]
+    scope: Scope, thread_id: str, message_id: str, *, options: WriteOptions = NO_OPTIONS
 ) -> Write[Message]:
-    """Bring a removed message back, and the head if it was there and nothing was selected since.
+    """Bring a removed message back.
+
+    The head goes back, too, if removing the message moved it and nothing was selected since.
+
+    Args:
+        thread_id: The thread.
+        message_id: Message to bring back.
 
     Raises:
-        MessageNotFound: it is not there.
+        ThreadNotFound, MessageNotFound: there is no such message.
+        WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
     """
     command = c.RestoreMessage(target=message_key(message_id))
     return to_thread(scope, thread_id, command, options)

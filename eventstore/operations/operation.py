@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Final, Generic, NamedTuple, TypedDict, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, Literal, NamedTuple, TypeVar
 
 import msgspec
 from msgspec import UNSET
+from sqlalchemy import Connection
 
 from eventstore.conversation import commands as c
 from eventstore.conversing.threads import Guards
@@ -21,8 +22,12 @@ from eventstore.storage.idempotency import digested_command
 from eventstore.storage.requests import AppendRequest, Log
 from eventstore.storage.transaction import Transaction
 
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection  # loads the ORM: see `connect`
+
 __all__ = [
     "EMPTY",
+    "NO_OPTIONS",
     "UNSET",
     "AppendOptions",
     "Gathered",
@@ -45,28 +50,39 @@ EMPTY: Final = "empty"
 _NAME_CHARACTERS_MAX: Final = 255
 
 
-class AppendOptions(TypedDict, total=False):
+class AppendOptions(msgspec.Struct, frozen=True, kw_only=True):
     """What even a low-level append takes besides its own arguments."""
 
-    idempotency_key: str | None
+    idempotency_key: str | None = None
     """The same key with the same command returns the first result and adds nothing."""
-    actor: str | None
-    """Opaque id of who does it."""
-    subject: str | None
-    """Opaque name of whose data the content is; the thread's own if left out."""
-    connection: Any
-    """The application's own open transaction: ours commits or rolls back with it."""
+    actor: str | None = None
+    """Opaque id of whoever acts, up to 255 characters; kept for ever. Overrides ``acting()``."""
+    subject: str | None = None
+    """Opaque name of the person whose data the content is; the thread's own if left out."""
+    connection: Connection | AsyncConnection | None = None
+    """The application's own open transaction: the write commits or rolls back with it."""
 
 
-class WriteOptions(AppendOptions, total=False):
+class WriteOptions(msgspec.Struct, frozen=True, kw_only=True):
     """What every write takes besides its own arguments."""
 
-    expected_head: str | None
-    """The message the caller believes is the thread's head; ``EMPTY``: that there is none."""
-    expected_version: int | str | None
-    """The version the caller believes the stream is at."""
-    reason: str | None
+    expected_head: str | None = None
+    """Id of the message that the caller believes is the head; ``EMPTY`` for none."""
+    expected_version: int | Literal["no_stream", "stream_exists", "any"] | None = None
+    """Version that the caller believes the stream is at; None does not check it."""
+    idempotency_key: str | None = None
+    """The same key with the same command returns the first result and adds nothing."""
+    actor: str | None = None
+    """Opaque id of whoever acts, up to 255 characters; kept for ever. Overrides ``acting()``."""
+    reason: str | None = None
     """Why, in the writer's words; erasable."""
+    subject: str | None = None
+    """Opaque name of the person whose data the content is; the thread's own if left out."""
+    connection: Connection | AsyncConnection | None = None
+    """The application's own open transaction: the write commits or rolls back with it."""
+
+
+NO_OPTIONS: Final = WriteOptions()
 
 
 class Scope(NamedTuple):
@@ -170,22 +186,17 @@ def write(
     Raises:
         InvalidInput: on an option.
     """
-    if not options and scope[2:5] == _NOBODY:  # the usual case
+    if options == NO_OPTIONS and scope[2:5] == _NOBODY:  # the usual case
         return Write(AppendRequest(stream, commands))
-    unknown = options.keys() - WriteOptions.__optional_keys__
-    if unknown:  # a misspelt guard must not pass for none
-        raise TypeError(f"unexpected keyword argument {min(unknown)!r}")
-    head = options.get("expected_head")
-    version = options.get("expected_version")
+    head, version, reason = options.expected_head, options.expected_version, options.reason
     expected = expectations.ANY if version is None else expectations.parse(version)
-    key = _short(options, "idempotency_key")
-    reason = options.get("reason")
+    key = _short(options.idempotency_key, "idempotency_key")
     guards = Guards(
         None if head is None else _believed_head(head),
         None if reason is None else check_text(reason, "reason"),
     )
-    actor = _short(options, "actor") or scope.actor
-    subject = _short(options, "subject")
+    actor = _short(options.actor, "actor") or scope.actor
+    subject = _short(options.subject, "subject")
     named = {
         "actor": actor,
         "correlation_id": scope.correlation_id,
@@ -203,7 +214,7 @@ def write(
         None if subject is None else ids.derived("subject", scope.tenant, subject),
         guards,
     )
-    return Write(request, options.get("connection"))
+    return Write(request, options.connection)
 
 
 def _believed_head(head: str) -> bytes:
@@ -217,8 +228,7 @@ def _believed_head(head: str) -> bytes:
         raise InvalidInput(error.field, error.problem, remedy) from None
 
 
-def _short(options: WriteOptions, name: str) -> str | None:
-    value = options.get(name)
+def _short(value: str | None, name: str) -> str | None:
     return None if value is None else check_name(value, name, _NAME_CHARACTERS_MAX)
 
 

@@ -66,8 +66,14 @@ class CompareReport(BaseModel):
 def rebuild(scope: Scope, thread_id: str | None = None) -> Gathered[RebuildReport]:
     """Fold the events of one thread again, or of all, and mend its decision tables.
 
-    Rows that are not what the events say are written anew, and only they. A few threads a
-    transaction; others go on meanwhile, and an interrupted rebuild of all can simply be run again.
+    Rows that differ from the events are written anew, and only they. Others go on writing
+    meanwhile, and an interrupted rebuild of all can simply be run again.
+
+    Args:
+        thread_id: The thread; all of them if left out.
+
+    Raises:
+        ThreadNotFound: there is none.
     """
 
     def act(tx: Transaction, streams: Sequence[StreamKey]) -> list[int]:
@@ -87,8 +93,14 @@ def rebuild(scope: Scope, thread_id: str | None = None) -> Gathered[RebuildRepor
 def compare(scope: Scope, thread_id: str | None = None) -> Gathered[CompareReport]:
     """Compare the decision tables of one thread, or of all, with the events. Writes nothing.
 
-    Also found are large contents that are missing, or were left behind by who erased by hand: of
-    all threads those of other streams, too.
+    It also finds large contents that are missing, or that somebody who erased by hand left
+    behind.
+
+    Args:
+        thread_id: The thread; all of them if left out.
+
+    Raises:
+        ThreadNotFound: there is none.
     """
 
     def act(tx: Transaction, streams: Sequence[StreamKey]) -> list[_Compared]:
@@ -187,7 +199,11 @@ _PLAIN: Final = (str, int)
 
 
 def read(scope: Scope, name: str, look: Callable[[Tables], T]) -> Read[T]:
-    """Call a function with the tables of a projection, as one snapshot of the active generation.
+    """Call a function with the tables of a projection, on one snapshot.
+
+    Args:
+        name: Name of the projection, or the projection itself.
+        look: Takes the tables; its result is returned.
 
     Raises:
         InvalidInput: the projection has no tables yet.
@@ -209,7 +225,12 @@ def read(scope: Scope, name: str, look: Callable[[Tables], T]) -> Read[T]:
 def query(
     scope: Scope, name: str, sql: str, parameters: Sequence[Any] = ()
 ) -> Read[list[tuple[Any, ...]]]:
-    """Return the rows of a SELECT over a projection's tables, written ``{table}``.
+    """Return the rows of a SELECT over a projection's tables.
+
+    Args:
+        name: Name of the projection.
+        sql: SELECT in which a table stands as ``{table}`` and a parameter as ``?``.
+        parameters: Values of the parameters.
 
     Raises:
         InvalidInput: the projection has no tables yet, or no table of that name.
@@ -230,8 +251,8 @@ _UNTOLD: Final = Failure("", 0, "", "ask the store that is not bound to a tenant
 def status(scope: Scope) -> Read[list[ProjectionStatus]]:
     """Return how each projection is doing: registered here, or run by anybody on this store.
 
-    A store that is bound to a tenant is told how many of the tenant's own events are missing, and
-    whether a projection stopped, but not where: that may be at another tenant's event.
+    A store that is bound to a tenant learns how many of the tenant's own events are missing,
+    and whether a projection stopped, but not where: that may be at another tenant's event.
     """
     now = scope.log.sources.clock()
 
@@ -274,8 +295,10 @@ def _status(tx: Transaction, scope: Scope, one: Generation, now_us: int) -> Proj
 def retry(scope: Scope, name: str) -> Write[int]:
     """Let a projection that stopped go on; return how many sets of tables do.
 
-    Nothing happens to the event where it stopped, if there is one: whoever runs the projection
-    tries it again, or to make the tables.
+    Nothing happens to the event where it stopped: whoever runs the projection tries it again.
+
+    Args:
+        name: Name of the projection.
     """
     del scope
     check_name(name, "name", _NAME_MAX)
@@ -285,8 +308,11 @@ def retry(scope: Scope, name: str) -> Write[int]:
 def rebuild_projection(scope: Scope, name: str) -> Write[bool]:
     """Begin to build a projection's tables anew, beside those that are read.
 
-    Whoever runs the projection, or ``catch_up(name)``, does it and swaps them; until then the old
-    ones are read and kept current.
+    Whoever runs the projection, or ``catch_up(name)``, builds and swaps them. Until then the
+    old tables are read and kept current.
+
+    Args:
+        name: Name of the projection.
 
     Raises:
         InvalidInput: it is not registered in this process.

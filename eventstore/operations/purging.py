@@ -1,10 +1,11 @@
-"""``store.audit.purge``: removing a thread for good."""
+"""``store.privacy.purge``: removing a thread for good."""
 
 from __future__ import annotations
 
-from typing import Final, Unpack
+from typing import Final, Literal
 
-from eventstore.audit.purge import purge as purge_in
+from msgspec.structs import replace
+
 from eventstore.conversation.store_events import PurgeThread
 from eventstore.conversation.tombstone import Tombstone
 from eventstore.conversing.purging import store_stream
@@ -12,46 +13,56 @@ from eventstore.core import expectations
 from eventstore.core.quoting import quoted
 from eventstore.errors import InvalidInput
 from eventstore.operations.lookups import thread_key
-from eventstore.operations.operation import Gathered, Scope, WriteOptions, write
+from eventstore.operations.operation import NO_OPTIONS, Gathered, Scope, WriteOptions, write
 from eventstore.operations.wiping import then_wipe
+from eventstore.privacy.purge import purge as purge_in
 from eventstore.storage.requests import AppendRequest
 
 _FORKS: Final = ("refuse", "purge")
 
 
 def purge(
-    scope: Scope, thread_id: str, *, forks: str = "refuse", **options: Unpack[WriteOptions]
+    scope: Scope,
+    thread_id: str,
+    *,
+    forks: Literal["refuse", "purge"] = "refuse",
+    options: WriteOptions = NO_OPTIONS,
 ) -> Gathered[Tombstone]:
     """Remove a thread for good, with everything that is kept of it, and return its tombstone.
 
-    Events, messages, runs, metadata and idempotency keys go in one transaction; what stays is a
-    ``ThreadPurged`` in the tenant's stream of the category ``store``. Nothing brings the thread
-    back, and its id stays refused. Threads that were archived or deleted can be purged, too; one
-    that was purged already gives the same tombstone again.
+    Events, messages, runs, metadata and idempotency keys go in one transaction. A
+    ``ThreadPurged`` stays in the tenant's stream of the category ``store``. Nothing brings the
+    thread back, and its id stays refused.
 
-    While threads that were forked from it read what they inherit from it, it is refused.
-    ``forks="purge"`` purges them and their forks along, each with a tombstone of its own: all of
-    them go in one transaction, or none does.
+    The tombstone says where bytes may still stand on disk. Purging again returns the same
+    tombstone, and finishes what was ``pending``. ``expected_version`` and ``expected_head`` are
+    about the thread.
 
-    The tombstone says where the bytes may still stand; purging again finishes what was ``pending``.
-
-    ``expected_version`` and ``expected_head`` are about the thread.
+    Args:
+        thread_id: Thread to remove; it may be archived or deleted.
+        forks: ``"refuse"`` refuses while forks of it exist, and lists them. ``"purge"`` takes
+            them and their forks along, each with a tombstone of its own: all of them go, or
+            none.
 
     Raises:
+        InvalidInput: a value is malformed.
         ThreadNotFound: there never was one of this id.
-        Refused: ``"thread_busy"``, a run has not ended, cancel it first; ``"thread_has_forks"``.
+        Refused: ``"thread_busy"``, a run has not ended: cancel it first;
+            ``"thread_has_forks"``.
         WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
     """
     thread = thread_key(scope, thread_id)
     if forks not in _FORKS:
         raise InvalidInput("forks", f"{quoted(forks)} is not possible", "Use 'refuse' or 'purge'.")
-    version = options.pop("expected_version", None)
+    version = options.expected_version
     command = PurgeThread(
         thread_id=thread.id,
         with_forks=forks == "purge",
         expected_version=expectations.ANY if version is None else expectations.parse(version),
     )
-    made = write(scope, store_stream(scope.tenant), (command,), options)
+    made = write(
+        scope, store_stream(scope.tenant), (command,), replace(options, expected_version=None)
+    )
     request = made.request
     assert isinstance(request, AppendRequest)  # noqa: S101 (what write() makes)
 

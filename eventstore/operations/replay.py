@@ -26,25 +26,33 @@ def state(
     at_version: int | None = None,
     at_time: datetime | None = None,
 ) -> Read[ReplayedThread]:
-    """Return the thread at a version, at a time (the last version recorded by then), or now.
+    """Return a thread at a version, at a time, or now, made from its events alone.
 
-    Made from the events alone, so it is what the live tables must agree with.
+    Args:
+        thread_id: The thread.
+        at_version: Version to stop at.
+        at_time: Time to stop at, with a time zone: the last version that was recorded by then.
 
     Raises:
+        InvalidInput: there is no such version, or the time has no zone.
         ThreadNotFound: there is none, or not yet at that time.
-        InvalidInput: a version that is not there, or a time without a zone.
     """
     key, moment = thread_key(scope, thread_id), Moment(at_version, at_time)
     return Read(lambda tx: ReplayedThread(folded_at(tx, scope, key, moment)))
 
 
 def steps(scope: Scope, thread_id: str, *, after: int = 0) -> Walk[ReplayStep]:
-    """Walk through the thread's life: each event, and the state right after it.
+    """Yield every event of a thread with the state right after it.
 
-    n steps cost n, however long the thread is; ``after`` skips the first versions' steps.
+    n steps cost n, however long the thread is.
+
+    Args:
+        thread_id: The thread.
+        after: Version to begin behind; earlier steps are skipped.
 
     Raises:
-        ThreadNotFound.
+        InvalidInput: ``after`` is not a version.
+        ThreadNotFound: there is none.
     """
     key, after = thread_key(scope, thread_id), checked_version(after, "after", 0)
 
@@ -72,10 +80,16 @@ def steps(scope: Scope, thread_id: str, *, after: int = 0) -> Walk[ReplayStep]:
 def diff(
     scope: Scope, thread_id: str, *, from_version: int, to_version: int | None = None
 ) -> Read[BranchDiff]:
-    """Compare the active paths at two versions: what is shared, alone in each, and amended.
+    """Compare the active paths at two versions: shared, alone in each, and amended.
+
+    Args:
+        thread_id: The thread.
+        from_version: The earlier version.
+        to_version: The later version; the latest if left out.
 
     Raises:
-        ThreadNotFound, InvalidInput.
+        InvalidInput: there is no such version.
+        ThreadNotFound: there is none.
     """
     key = thread_key(scope, thread_id)
     first = checked_version(from_version, "from_version")

@@ -38,16 +38,23 @@ def context(
     last_messages: int | None = None,
     leave_out: Sequence[str] = (),
 ) -> Read[RunContext]:
-    """Return the messages a run works with: the path to its last one. Writes nothing.
+    """Return the messages that a run works with: the path to its last one. Writes nothing.
 
-    ``last_messages`` keeps the newest; ``leave_out`` names messages to skip. Hand the context to
-    ``runs.steps.start`` to record what the step saw. With ``step_id`` the list that a recorded step
-    saw is rebuilt from the events, and ``verified`` says whether it equals what was recorded: None
-    if nothing was, or if the digest went with something it saw that was erased since. The list
-    itself is rebuilt all the same; that it is the one that was seen can then not be proven.
+    Hand the context to ``runs.steps.start`` to record what a step saw. With ``step_id`` the
+    list that a recorded step saw is rebuilt from the events. Its ``verified`` then says whether
+    it equals what was recorded; None if nothing was recorded, or if something that it saw was
+    erased since.
+
+    Args:
+        thread_id: The thread.
+        run_id: The run.
+        step_id: Recorded step to rebuild the context of.
+        last_messages: Keep only so many of the newest messages.
+        leave_out: Ids of messages to skip.
 
     Raises:
-        ThreadNotFound, RunNotFound, InvalidInput.
+        InvalidInput: a value is malformed.
+        ThreadNotFound, RunNotFound: there is no such run.
     """
     key = thread_key(scope, thread_id)
     listed = checked_sequence(leave_out, "leave_out", "Give the ids of messages.")

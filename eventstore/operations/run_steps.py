@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, Unpack
+from typing import Any, Final
 
 from eventstore.conversation import commands as c
 from eventstore.conversation.present import step_value
-from eventstore.conversation.values import RunContext, RunStep
+from eventstore.conversation.values import RunContext, RunStep, TokenUsage
 from eventstore.core import ids
 from eventstore.core.json_values import check_text
 from eventstore.errors import InvalidInput, RunNotFound
@@ -19,7 +19,7 @@ from eventstore.operations.inputs import (
     optional_text,
 )
 from eventstore.operations.lookups import live_thread, thread_key
-from eventstore.operations.operation import Read, Scope, Write, WriteOptions, to_thread
+from eventstore.operations.operation import NO_OPTIONS, Read, Scope, Write, WriteOptions, to_thread
 from eventstore.projections.runs import STEPS
 from eventstore.storage.interning import find_tenant
 from eventstore.storage.transaction import Transaction
@@ -43,13 +43,24 @@ def start(
     context: RunContext | None = None,
     details: Mapping[str, Any] | None = None,
     step_id: str | None = None,
-    **options: Unpack[WriteOptions],
+    options: WriteOptions = NO_OPTIONS,
 ) -> Write[RunStep]:
-    """Record that a step begins. ``context``, from ``runs.context``, records exactly what it saw.
+    """Record that a step of a run begins.
+
+    Args:
+        thread_id: The thread.
+        run_id: The run.
+        type: Kind of step, up to 255 characters.
+        context: Context that the step saw, from ``runs.context``; it can then be rebuilt
+            exactly.
+        details: JSON object of your own; erasable.
+        step_id: Id of your own: ``step_`` and 32 lowercase hex digits.
 
     Raises:
-        RunNotFound.
-        Refused: the run is not in progress; ``"context_erased"``: read the context again.
+        InvalidInput: a value is malformed, or the id is in use.
+        ThreadNotFound, RunNotFound: there is no such run.
+        Refused: the run is not in progress; ``"context_erased"``, read the context again.
+        WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
     """
     seen: dict[str, Any] = {}
     if context is not None:
@@ -85,13 +96,22 @@ def complete(
     step_id: str,
     *,
     details: Mapping[str, Any] | None = None,
-    usage: Any = None,  # noqa: ANN401 (a mapping or a TokenUsage)
-    **options: Unpack[WriteOptions],
+    usage: TokenUsage | Mapping[str, Any] | None = None,
+    options: WriteOptions = NO_OPTIONS,
 ) -> Write[RunStep]:
-    """Record that a step ended well; ``details`` are added to those it began with.
+    """Record that a step ended well.
+
+    Args:
+        thread_id: The thread.
+        step_id: The step.
+        details: JSON object that is added to the details that the step began with; erasable.
+        usage: Tokens that it took: a ``TokenUsage``, or a dict of its fields.
 
     Raises:
+        InvalidInput: a value is malformed.
+        ThreadNotFound: there is none.
         Refused: there is no such step, it ended, or its run did.
+        WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
     """
     command = c.CompleteStep(
         step_id=ids.parse(ids.STEP, step_id, "step_id"),
@@ -108,12 +128,21 @@ def fail(
     *,
     code: str = "server_error",
     message: str | None = None,
-    **options: Unpack[WriteOptions],
+    options: WriteOptions = NO_OPTIONS,
 ) -> Write[RunStep]:
     """Record that a step failed.
 
+    Args:
+        thread_id: The thread.
+        step_id: The step.
+        code: Kind of failure, up to 255 characters.
+        message: Words for people; erasable.
+
     Raises:
+        InvalidInput: a value is malformed.
+        ThreadNotFound: there is none.
         Refused: there is no such step, it ended, or its run did.
+        WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
     """
     command = c.FailStep(
         step_id=ids.parse(ids.STEP, step_id, "step_id"),
@@ -126,8 +155,12 @@ def fail(
 def list_(scope: Scope, thread_id: str, run_id: str) -> Read[list[RunStep]]:
     """Return the steps of a run, in order.
 
+    Args:
+        thread_id: The thread.
+        run_id: The run.
+
     Raises:
-        ThreadNotFound, RunNotFound.
+        ThreadNotFound, RunNotFound: there is no such run.
     """
     key = thread_key(scope, thread_id)
     run = ids.parse(ids.RUN, run_id, "run_id")

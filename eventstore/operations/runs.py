@@ -8,13 +8,14 @@ when one is under way.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, Unpack
+from typing import Any, Final
 
 from msgspec import UNSET, UnsetType
 
 from eventstore.conversation import commands as c
+from eventstore.conversation.commands import OnBusy
 from eventstore.conversation.present import run_value
-from eventstore.conversation.values import Run
+from eventstore.conversation.values import Run, TokenUsage
 from eventstore.core import ids
 from eventstore.core.json_values import check_name, check_text
 from eventstore.core.pages import (
@@ -42,7 +43,7 @@ from eventstore.operations.inputs import (
     unset_or,
 )
 from eventstore.operations.lookups import existing_run, live_thread, thread_key
-from eventstore.operations.operation import Read, Scope, Write, WriteOptions, to_thread
+from eventstore.operations.operation import NO_OPTIONS, Read, Scope, Write, WriteOptions, to_thread
 from eventstore.projections.runs import RUNS
 from eventstore.storage.interning import find_tenant
 from eventstore.storage.transaction import Transaction
@@ -72,17 +73,31 @@ def create(
     metadata: Mapping[str, Any] | None = None,
     regenerates: str | None = None,
     run_id: str | None = None,
-    on_busy: str | None = None,
-    **options: Unpack[WriteOptions],
+    on_busy: OnBusy | None = None,
+    options: WriteOptions = NO_OPTIONS,
 ) -> Write[Run]:
     """Queue a run behind the runs and messages that were sent before it.
 
-    ``regenerates`` names the assistant's message that it makes another answer to. ``settings`` is
-    any JSON object: temperature, limits, what the model takes.
+    Args:
+        thread_id: The thread.
+        assistant_id: Assistant that answers; the run keeps the version that it has now.
+        model: Model, in place of the assistant's.
+        instructions: Instructions, in place of the assistant's; erasable.
+        tools: Tool definitions as JSON objects, in place of the assistant's.
+        settings: JSON object of whatever the model takes: temperature, limits.
+        metadata: JSON object of your own; erasable.
+        regenerates: Assistant's message to make another answer to.
+        run_id: Id of your own: ``run_`` and 32 lowercase hex digits.
+        on_busy: ``"enqueue"`` (the default) waits for its turn, ``"reject"`` refuses,
+            ``"interrupt"`` cancels the other run and keeps what it wrote, ``"rollback"``
+            cancels it and goes back to where it started.
 
     Raises:
-        ThreadNotFound, AssistantNotFound, MessageNotFound: what it names is not there.
+        InvalidInput: a value is malformed, or an id is in use.
+        ThreadNotFound, AssistantNotFound, MessageNotFound: something that it names does not
+            exist.
         Refused: the thread is archived, deleted, or busy with ``on_busy="reject"``.
+        WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
     """
     limits = scope.log.limits
     command = c.CreateRun(
@@ -106,15 +121,23 @@ def start(
     *,
     holder: str | None = None,
     take_over: bool = False,
-    **options: Unpack[WriteOptions],
+    options: WriteOptions = NO_OPTIONS,
 ) -> Write[Run]:
-    """Begin a run, or go on after its tool outputs are in. Only the first of the queue may.
+    """Begin a run, or go on with it once its tool outputs are in.
 
-    Tool calls on its path that were never answered are closed with a "cancelled" result first. With
-    ``take_over`` a run in progress goes to another ``holder``.
+    Only the first run of the queue may start. Tool calls on its path that were never answered
+    are closed with a "cancelled" result first.
+
+    Args:
+        thread_id: The thread.
+        run_id: The run.
+        holder: Name of the worker that executes it, up to 255 characters.
+        take_over: Take a run in progress away from another ``holder``.
 
     Raises:
-        RunNotFound, Refused: it is not its turn, or it ended.
+        ThreadNotFound, RunNotFound: there is no such run.
+        Refused: it is not its turn, or it ended.
+        WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
     """
     command = c.StartRun(
         run_id=_run_key(run_id),
@@ -130,13 +153,19 @@ def update(
     run_id: str,
     *,
     metadata: Mapping[str, Any] | UnsetType | None = UNSET,
-    **options: Unpack[WriteOptions],
+    options: WriteOptions = NO_OPTIONS,
 ) -> Write[Run]:
     """Replace a run's metadata, at any time of its life.
 
+    Args:
+        thread_id: The thread.
+        run_id: The run.
+        metadata: JSON object that takes the place of the old one; None takes it away.
+
     Raises:
-        InvalidInput: it is malformed, or was not given.
-        RunNotFound.
+        InvalidInput: the metadata is malformed, or was not given.
+        ThreadNotFound, RunNotFound: there is no such run.
+        WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
     """
     check_updates(metadata=metadata)
     command = c.UpdateRun(
@@ -152,12 +181,19 @@ def require_action(
     run_id: str,
     *,
     calls: Sequence[str] | None = None,
-    **options: Unpack[WriteOptions],
+    options: WriteOptions = NO_OPTIONS,
 ) -> Write[Run]:
-    """Let a run wait for the outputs of tool calls: those named, or all that are open.
+    """Let a run wait for the outputs of tool calls.
+
+    Args:
+        thread_id: The thread.
+        run_id: The run.
+        calls: Ids of the calls to wait for; all that are open if left out.
 
     Raises:
-        RunNotFound, Refused: it is not in progress, or has no such open call.
+        ThreadNotFound, RunNotFound: there is no such run.
+        Refused: it is not in progress, or has no such open call.
+        WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
     """
     named = None
     if calls is not None:
@@ -172,14 +208,25 @@ def submit_tool_outputs(
     thread_id: str,
     run_id: str,
     outputs: Sequence[Mapping[str, Any]],
-    **options: Unpack[WriteOptions],
+    *,
+    options: WriteOptions = NO_OPTIONS,
 ) -> Write[Run]:
-    """Hand in tool outputs: dicts of ``call_id``, ``output`` and maybe ``status="failed"``.
+    """Hand in outputs of tool calls that a run waits for.
 
-    Each becomes a tool message of the run. When the last one is in, the run is queued at the front.
+    Each becomes a tool message of the run. When the last one is in, the run is queued at the
+    front.
+
+    Args:
+        thread_id: The thread.
+        run_id: The run.
+        outputs: Dicts of ``call_id``, ``output`` (any JSON value) and perhaps
+            ``status="failed"``.
 
     Raises:
-        RunNotFound, Refused: it does not wait, or not for these calls.
+        InvalidInput: an output is malformed.
+        ThreadNotFound, RunNotFound: there is no such run.
+        Refused: the run does not wait, or not for these calls.
+        WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
     """
     listed = checked_sequence(outputs, "outputs", _OUTPUTS)
     if not listed:
@@ -208,17 +255,26 @@ def complete(
     thread_id: str,
     run_id: str,
     *,
-    usage: Any = None,  # noqa: ANN401 (a mapping or a TokenUsage)
+    usage: TokenUsage | Mapping[str, Any] | None = None,
     incomplete_reason: str | None = None,
-    **options: Unpack[WriteOptions],
+    options: WriteOptions = NO_OPTIONS,
 ) -> Write[Run]:
-    """End a run well; with ``incomplete_reason`` (say ``"max_tokens"``) it ends ``incomplete``.
+    """End a run well; with ``incomplete_reason`` it ends ``incomplete``.
 
-    Messages that waited for it join the tree, in the order they were sent, up to the next queued
+    Messages that waited for it join the tree in the order they were sent, up to the next queued
     run.
 
+    Args:
+        thread_id: The thread.
+        run_id: The run.
+        usage: Tokens that it took: a ``TokenUsage``, or a dict of its fields.
+        incomplete_reason: Why the answer was cut off, for example ``"max_tokens"``.
+
     Raises:
-        RunNotFound, Refused: it ended already, or was never started.
+        InvalidInput: a value is malformed.
+        ThreadNotFound, RunNotFound: there is no such run.
+        Refused: it ended already, or was never started.
+        WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
     """
     command = c.CompleteRun(
         run_id=_run_key(run_id),
@@ -235,13 +291,23 @@ def fail(
     *,
     code: str = "server_error",
     message: str | None = None,
-    usage: Any = None,  # noqa: ANN401
-    **options: Unpack[WriteOptions],
+    usage: TokenUsage | Mapping[str, Any] | None = None,
+    options: WriteOptions = NO_OPTIONS,
 ) -> Write[Run]:
     """End a run that failed.
 
+    Args:
+        thread_id: The thread.
+        run_id: The run.
+        code: Kind of failure, up to 255 characters, for example ``"rate_limit_exceeded"``.
+        message: Words for people; erasable.
+        usage: Tokens that it took: a ``TokenUsage``, or a dict of its fields.
+
     Raises:
-        RunNotFound, Refused: it ended already, or waits for tool outputs: submit, cancel or expire.
+        InvalidInput: a value is malformed.
+        ThreadNotFound, RunNotFound: there is no such run.
+        Refused: it ended already, or waits for tool outputs: submit them, cancel or expire.
+        WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
     """
     command = c.FailRun(
         run_id=_run_key(run_id),
@@ -253,26 +319,38 @@ def fail(
 
 
 def cancel(
-    scope: Scope, thread_id: str, run_id: str, **options: Unpack[WriteOptions]
+    scope: Scope, thread_id: str, run_id: str, *, options: WriteOptions = NO_OPTIONS
 ) -> Write[Run]:
     """Cancel a run.
 
-    One in progress becomes ``cancelling``, so that its loop can keep what it wrote and call this
-    once more; any other ends at once.
+    One in progress becomes ``cancelling``, so that its loop can keep what it wrote and call
+    this once more. Any other run ends at once.
+
+    Args:
+        thread_id: The thread.
+        run_id: The run.
 
     Raises:
-        RunNotFound, Refused: it ended already.
+        ThreadNotFound, RunNotFound: there is no such run.
+        Refused: it ended already.
+        WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
     """
     return to_thread(scope, thread_id, c.CancelRun(run_id=_run_key(run_id)), options)
 
 
 def expire(
-    scope: Scope, thread_id: str, run_id: str, **options: Unpack[WriteOptions]
+    scope: Scope, thread_id: str, run_id: str, *, options: WriteOptions = NO_OPTIONS
 ) -> Write[Run]:
     """End a run that took too long.
 
+    Args:
+        thread_id: The thread.
+        run_id: The run.
+
     Raises:
-        RunNotFound, Refused: it ended already.
+        ThreadNotFound, RunNotFound: there is no such run.
+        Refused: it ended already.
+        WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
     """
     return to_thread(scope, thread_id, c.ExpireRun(run_id=_run_key(run_id)), options)
 
@@ -283,8 +361,12 @@ def expire(
 def get(scope: Scope, thread_id: str, run_id: str) -> Read[Run]:
     """Return a run.
 
+    Args:
+        thread_id: The thread.
+        run_id: The run.
+
     Raises:
-        ThreadNotFound, RunNotFound.
+        ThreadNotFound, RunNotFound: there is no such run.
     """
     key, wanted = thread_key(scope, thread_id), _run_key(run_id)
 
@@ -300,8 +382,14 @@ def list_(
 ) -> Read[PageOf[Run]]:
     """Return a page of a thread's runs, in the order they were created.
 
+    Args:
+        thread_id: The thread.
+        after: A page's ``next_cursor``, to begin behind it.
+        limit: Most runs on the page; None is all of them.
+
     Raises:
-        ThreadNotFound, InvalidInput.
+        InvalidInput: a value is malformed, or the cursor belongs to another listing.
+        ThreadNotFound: there is none, or it was deleted.
     """
     key = thread_key(scope, thread_id)
     size = check_limit(limit, scope.log.limits.page_size_max)

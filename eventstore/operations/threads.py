@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, Unpack
+from typing import Any, Final
 
 from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
@@ -17,6 +17,7 @@ from eventstore.core.json_values import check_object
 from eventstore.core.pages import (
     EVERYTHING,
     Count,
+    Order,
     PageOf,
     check_limit,
     decode_cursor,
@@ -36,7 +37,15 @@ from eventstore.operations.inputs import (
 )
 from eventstore.operations.lookups import live_thread, thread_key, thread_row
 from eventstore.operations.messages import commands_of
-from eventstore.operations.operation import Read, Scope, Write, WriteOptions, to_thread, write
+from eventstore.operations.operation import (
+    NO_OPTIONS,
+    Read,
+    Scope,
+    Write,
+    WriteOptions,
+    to_thread,
+    write,
+)
 from eventstore.projections.finding import Filter, Listing, find_threads
 from eventstore.projections.indexes import metadata_key, metadata_text
 from eventstore.projections.stored_thread import StoredThread
@@ -56,20 +65,25 @@ def create(
     metadata: Mapping[str, Any] | None = None,
     messages: Sequence[Mapping[str, Any]] | None = None,
     thread_id: str | None = None,
-    **options: Unpack[WriteOptions],
+    options: WriteOptions = NO_OPTIONS,
 ) -> Write[Thread]:
-    """Create a thread, and its first ``messages`` with it: all of it happens, or nothing.
+    """Create a thread, and its first messages with it: all of it happens, or nothing.
 
-    A message is a dict of the arguments of ``messages.create``; one without ``parent_id`` follows
-    the one before it, unless that one has ``select=False``.
+    With an ``idempotency_key`` and no ``thread_id`` the id is derived from tenant and key, so
+    that a second try finds the first thread.
 
-    With an ``idempotency_key`` and no ``thread_id`` its id is derived from tenant and key, so that
-    a second try finds the first one.
+    Args:
+        title: Title, up to 1,000 characters; erasable.
+        metadata: JSON object of your own; erasable. ``list`` filters by its top-level values.
+        messages: Dicts of the arguments of ``messages.create``. One without ``parent_id``
+            follows the one before it, unless that one has ``select=False``.
+        thread_id: Id of your own: ``thread_`` and 32 lowercase hex digits.
 
     Raises:
-        InvalidInput: a malformed value, or ``thread_id`` is in use; and what ``messages.create``
-            raises.
-        Refused: ``"thread_purged"``, a thread of this id was purged.
+        InvalidInput: a value is malformed, or the id is in use.
+        Refused: ``"thread_purged"``, a thread of this id was purged; or see
+            ``messages.create``.
+        WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
     """
     command = c.CreateThread(
         title=optional_text(title, "title", _TITLE_MAX),
@@ -87,7 +101,7 @@ def create(
 def _new_stream(
     scope: Scope, thread_id: str | None, options: WriteOptions, field: str = "thread_id"
 ) -> StreamKey:
-    key = optional_text(options.get("idempotency_key"), "idempotency_key", _KEY_MAX)
+    key = optional_text(options.idempotency_key, "idempotency_key", _KEY_MAX)
     given = optional_id(ids.THREAD, thread_id, field)
     if given is None and key is not None:
         given = ids.derived(ids.THREAD, scope.tenant, key)
@@ -96,7 +110,7 @@ def _new_stream(
 
 def _is_named(thread_id: str | None, options: WriteOptions) -> bool:
     """Tell whether the id of a new thread may have been used before."""
-    return thread_id is not None or options.get("idempotency_key") is not None
+    return thread_id is not None or options.idempotency_key is not None
 
 
 def fork(
@@ -106,16 +120,25 @@ def fork(
     at_message: str | None = None,
     at_version: int | None = None,
     fork_id: str | None = None,
-    **options: Unpack[WriteOptions],
+    options: WriteOptions = NO_OPTIONS,
 ) -> Write[Thread]:
-    """Create a thread that shares the path to ``at_message`` (the head) as of ``at_version`` (now).
+    """Create a thread that shares the path from the root to a message.
 
-    Costs the same at any length, in time and in bytes. Later writes on either side are invisible to
-    the other.
+    A fork costs the same at any length, in time and in bytes. Later writes on either side are
+    invisible to the other; an erasure in the source shows in every fork.
+
+    Args:
+        thread_id: Thread to fork.
+        at_message: Last message that is shared; the head if left out.
+        at_version: Share the messages as they were at this version; now if left out.
+        fork_id: Id of your own for the fork: ``thread_`` and 32 lowercase hex digits.
 
     Raises:
-        ThreadNotFound, MessageNotFound, Refused: there is nothing to fork, or it is not visible;
-            ``"thread_purged"``, a thread of the id ``fork_id`` was purged.
+        InvalidInput: a value is malformed, or the id is in use.
+        ThreadNotFound, MessageNotFound: there is no such thread or message.
+        Refused: the message is removed or queued, the thread has none, or ``"thread_purged"``:
+            a thread with the id ``fork_id`` was purged.
+        WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
     """
     source = thread_key(scope, thread_id)
     command = c.ForkThread(
@@ -133,13 +156,20 @@ def update(
     *,
     title: str | UnsetType | None = UNSET,
     metadata: Mapping[str, Any] | UnsetType | None = UNSET,
-    **options: Unpack[WriteOptions],
+    options: WriteOptions = NO_OPTIONS,
 ) -> Write[Thread]:
-    """Replace title or metadata; what is left out stays.
+    """Replace a thread's title or metadata. An argument that is left out changes nothing.
+
+    Args:
+        thread_id: The thread.
+        title: Title, up to 1,000 characters; None takes it away.
+        metadata: JSON object that takes the place of the old one; None takes it away.
 
     Raises:
-        InvalidInput: a malformed value, or none was given.
-        ThreadNotFound, Refused: it was deleted.
+        InvalidInput: a value is malformed, or none was given.
+        ThreadNotFound: there is none.
+        Refused: the thread was deleted.
+        WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
     """
     check_updates(title=title, metadata=metadata)
     command = c.UpdateThread(
@@ -149,44 +179,69 @@ def update(
     return to_thread(scope, thread_id, command, options)
 
 
-def archive(scope: Scope, thread_id: str, **options: Unpack[WriteOptions]) -> Write[Thread]:
+def archive(scope: Scope, thread_id: str, *, options: WriteOptions = NO_OPTIONS) -> Write[Thread]:
     """Put a thread to rest: it takes no messages and no runs until it is unarchived.
 
+    Args:
+        thread_id: The thread.
+
     Raises:
-        ThreadNotFound, Refused: it was deleted.
+        ThreadNotFound: there is none.
+        Refused: the thread was deleted, or is busy.
+        WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
     """
     return to_thread(scope, thread_id, c.ArchiveThread(), options)
 
 
-def unarchive(scope: Scope, thread_id: str, **options: Unpack[WriteOptions]) -> Write[Thread]:
-    """Let an archived thread go on.
+def unarchive(scope: Scope, thread_id: str, *, options: WriteOptions = NO_OPTIONS) -> Write[Thread]:
+    """Let an archived thread take messages and runs again.
+
+    Args:
+        thread_id: The thread.
 
     Raises:
-        ThreadNotFound, Refused: it was deleted.
+        ThreadNotFound: there is none.
+        Refused: the thread was deleted.
+        WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
     """
     return to_thread(scope, thread_id, c.UnarchiveThread(), options)
 
 
-def delete(scope: Scope, thread_id: str, **options: Unpack[WriteOptions]) -> Write[Thread]:
-    """Hide a thread. Its events stay, and :func:`restore` brings it back.
+def delete(scope: Scope, thread_id: str, *, options: WriteOptions = NO_OPTIONS) -> Write[Thread]:
+    """Hide a thread. Its events stay, and ``restore`` brings it back.
+
+    ``privacy.purge`` removes a thread for good.
+
+    Args:
+        thread_id: The thread.
 
     Raises:
-        ThreadNotFound, Refused: it is busy, or deleted already.
+        ThreadNotFound: there is none.
+        Refused: the thread is busy, or was deleted already.
+        WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
     """
     return to_thread(scope, thread_id, c.DeleteThread(), options)
 
 
-def restore(scope: Scope, thread_id: str, **options: Unpack[WriteOptions]) -> Write[Thread]:
+def restore(scope: Scope, thread_id: str, *, options: WriteOptions = NO_OPTIONS) -> Write[Thread]:
     """Bring a deleted thread back.
+
+    Args:
+        thread_id: The thread.
 
     Raises:
         ThreadNotFound: there never was one of this id.
+        WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
     """
     return to_thread(scope, thread_id, c.RestoreThread(), options)
 
 
 def get(scope: Scope, thread_id: str, *, include_deleted: bool = False) -> Read[Thread]:
     """Return a thread.
+
+    Args:
+        thread_id: The thread.
+        include_deleted: Return it even if it was deleted.
 
     Raises:
         ThreadNotFound: there is none, or it was deleted.
@@ -209,16 +264,21 @@ def list_(
     include_deleted: bool = False,
     after: str | None = None,
     limit: int | None = 100,
-    order: str = "asc",
+    order: Order = "asc",
 ) -> Read[PageOf[Thread]]:
-    """Return a page of threads in the order they were created; ``order="desc"``: newest first.
+    """Return a page of threads in the order they were created.
 
-    ``metadata`` selects threads whose top-level values are equal; ``archived`` None is both. A page
-    costs the same among any number of threads, but for deleted and archived ones that it skips,
-    and, with several values, for threads that have the rarest of them and not the others.
+    Args:
+        metadata: Top-level values that a thread's metadata must have: texts, numbers, booleans
+            or None.
+        archived: True for archived threads alone, False for the others alone, None for both.
+        include_deleted: List deleted threads, too.
+        after: A page's ``next_cursor``, to begin behind it.
+        limit: Most threads on the page; None is all of them.
+        order: ``"asc"`` is oldest first, ``"desc"`` newest first.
 
     Raises:
-        InvalidInput: a malformed argument.
+        InvalidInput: a value is malformed, or the cursor belongs to another listing.
     """
     size = check_limit(limit, scope.log.limits.page_size_max)
     newest = checked_order(order)

@@ -212,7 +212,7 @@ class Comparison:
         expected = thread.messages[found.id]
         siblings = thread.siblings(found.id)
         assert found.sibling_count == len(siblings)
-        assert found.sibling_index == siblings.index(found.id)
+        assert found.sibling_index == siblings.index(found.id) + 1
         assert found.parent_id == expected.parent
         assert found.role == expected.role
         assert found.text == expected.wordings[-1].shown

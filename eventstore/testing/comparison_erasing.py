@@ -8,11 +8,11 @@ same way, and then held against the store like everything else.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, Literal
 
-from eventstore.audit import Erasure
 from eventstore.conversation.values import Branch, Message, Run, ThreadState
 from eventstore.errors import ConversationStoreError
+from eventstore.privacy import Erasure
 from eventstore.testing.comparison import Comparison
 from eventstore.testing.oracle import Refusal, code_of
 from eventstore.testing.oracle.erasing import Gone, erase, forget, purge
@@ -47,7 +47,7 @@ def erase_in_both(
     threads = {thread.id: thread.copy() for thread in both.threads}
     before = {thread.id: thread.version for thread in both.threads}
     made, refused = _outcome(
-        lambda: both.store.audit.erase(thread_id, message_id, include=list(include))
+        lambda: both.store.privacy.erase(thread_id, message_id, include=list(include))
     )
     gone, expected = _outcome(lambda: erase(threads, thread_id, message_id, include))
     assert refused == expected, f"the store said {refused}, the oracle {expected}"
@@ -111,15 +111,15 @@ def purge_in_both(both: Comparison, thread_id: str, *, along: bool) -> list[str]
     store = both.store
     threads = {thread.id: thread.copy() for thread in both.threads}
     versions = {thread.id: thread.version for thread in both.threads}
-    forks = "purge" if along else "refuse"
-    made, refused = _outcome(lambda: store.audit.purge(thread_id, forks=forks))
+    forks: Literal["refuse", "purge"] = "purge" if along else "refuse"
+    made, refused = _outcome(lambda: store.privacy.purge(thread_id, forks=forks))
     forked, expected = _outcome(lambda: purge(threads, thread_id, along=along))
     assert refused == expected, f"the store said {refused}, the oracle {expected}"
     if forked is None:
         both.look_at(next(one for one in both.threads if one.id == thread_id), versions[thread_id])
         return None
     assert set(made.forks) == set(forked)
-    assert store.audit.purge(thread_id) == made
+    assert store.privacy.purge(thread_id) == made
     for gone in (thread_id, *forked):
         _check_gone(both, gone, versions[gone])
     both.threads[:] = threads.values()
@@ -135,7 +135,7 @@ def purge_in_both(both: Comparison, thread_id: str, *, along: bool) -> list[str]
 def _check_gone(both: Comparison, thread_id: str, last: int) -> None:
     """Nothing is left of a thread but its tombstone, and its id is refused."""
     store = both.store
-    tombstone = store.audit.purge(thread_id)
+    tombstone = store.privacy.purge(thread_id)
     assert (tombstone.thread_id, tombstone.version) == (thread_id, last)
     assert _outcome(lambda: store.threads.get(thread_id))[1] == "ThreadNotFound"
     assert _outcome(lambda: list(store.events.read(thread_id)))[1] == "StreamNotFound"

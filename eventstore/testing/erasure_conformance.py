@@ -68,7 +68,7 @@ class ErasureSuite:
         store.messages.restore(thread.id, told.id, reason=WORD)
         rows = {m.id: m for m in store.messages.list(thread.id)}
 
-        made = store.audit.erase(thread.id, told.id, reason="asked for", actor="officer")
+        made = store.privacy.erase(thread.id, told.id, reason="asked for", actor="officer")
 
         assert [event.version for event in made.erased] == [3, 5, 6, 7, 10, 11]
         assert (made.thread_id, made.message_id, made.version) == (thread.id, told.id, 12)
@@ -97,20 +97,20 @@ class ErasureSuite:
     def test_erasing_again_gives_the_same_and_appends_nothing(self, store: Any) -> None:  # noqa: ANN401
         thread = store.threads.create()
         told = _say(store, thread.id, WORD)
-        first = store.audit.erase(thread.id, told.id)
-        assert store.audit.erase(thread.id, told.id) == first
+        first = store.privacy.erase(thread.id, told.id)
+        assert store.privacy.erase(thread.id, told.id) == first
         assert store.threads.get(thread.id).version == first.version == 3  # noqa: PLR2004
         store.messages.amend(thread.id, told.id, content="other words")
         assert store.messages.get(thread.id, told.id).text == "other words"
         store.messages.update(thread.id, told.id, name="a name")
-        again = store.audit.erase(thread.id, told.id)
+        again = store.privacy.erase(thread.id, told.id)
         assert [event.version for event in again.erased] == [2, 4, 5]
         assert store.messages.get(thread.id, told.id).erased
 
     def test_a_name_given_after_the_erasure_is_shown(self, store: Any) -> None:  # noqa: ANN401
         thread = store.threads.create()
         told = _say(store, thread.id, WORD, name=WORD)
-        store.audit.erase(thread.id, told.id)
+        store.privacy.erase(thread.id, told.id)
         store.messages.update(thread.id, told.id, name="anonymous")
         seen = store.messages.get(thread.id, told.id)
         assert (seen.erased, seen.name, seen.text) == (True, "anonymous", "")
@@ -128,7 +128,7 @@ class ErasureSuite:
         forks.append(store.threads.fork(thread.id).id)  # one that says nothing about it
         versions = [store.threads.get(fork).version for fork in forks]
 
-        made = store.audit.erase(thread.id, told.id, reason="asked for")
+        made = store.privacy.erase(thread.id, told.id, reason="asked for")
 
         assert made.erased == ((thread.id, 2), (forks[0], 2), (forks[1], 2))
         assert [(c.kind, c.thread_id) for c in made.copies] == [("edit", forks[1])]
@@ -140,7 +140,7 @@ class ErasureSuite:
         assert store.messages.get(thread.id, shared.id).text == "shared"
         store.messages.amend(forks[2], told.id, content="the fork's own words")
         assert store.messages.list(forks[2]).data[0].text == "the fork's own words"
-        again = store.audit.erase(thread.id, told.id)
+        again = store.privacy.erase(thread.id, told.id)
         assert {event.stream_id for event in again.erased} == {thread.id, *forks}
         assert store.messages.list(forks[2]).data[0].erased
 
@@ -161,11 +161,11 @@ class ErasureSuite:
         alone = _say(store, thread.id, "another beginning", parent_id=None)
         copies = {("edit", edit.id), ("edit", further.id), ("run", run.id)}
 
-        made = store.audit.erase(thread.id, told.id)
+        made = store.privacy.erase(thread.id, told.id)
 
         assert {(copy.kind, copy.id) for copy in made.copies} == copies
         assert store.messages.get(thread.id, further.id).text == f"{WORD}, edited again"
-        made = store.audit.erase(thread.id, told.id, include=["edits", "run"])
+        made = store.privacy.erase(thread.id, told.id, include=["edits", "run"])
         assert made.copies == ()
         assert WORD not in _everything(store, thread.id)
         assert store.messages.get(thread.id, edit.id).erased
@@ -174,7 +174,7 @@ class ErasureSuite:
         assert store.messages.get(thread.id, alone.id).text == "another beginning"
         [found] = store.runs.list(thread.id)
         assert (found.status, found.instructions, found.metadata) == ("completed", None, {})
-        of_the_edit = store.audit.erase(thread.id, edit.id)
+        of_the_edit = store.privacy.erase(thread.id, edit.id)
         assert of_the_edit.version == made.version
         assert len(of_the_edit.erased) == 1
 
@@ -185,11 +185,11 @@ class ErasureSuite:
         first = _say(store, thread.id, f"{WORD}, first")
         edit = store.messages.edit(thread.id, first.id, content=WORD, idempotency_key="k")
         store.runs.complete(thread.id, run.id)
-        made = store.audit.erase(thread.id, edit.id)
+        made = store.privacy.erase(thread.id, edit.id)
         assert [(copy.kind, copy.id) for copy in made.copies] == [("edit", first.id)]
         again = store.messages.edit(thread.id, first.id, content=WORD, idempotency_key="k")
         assert (again.id, again.erased) == (edit.id, True)
-        store.audit.erase(thread.id, edit.id, include=["edits"])
+        store.privacy.erase(thread.id, edit.id, include=["edits"])
         assert WORD not in _everything(store, thread.id)
 
     def test_it_does_not_matter_what_became_of_thread_and_message(self, store: Any) -> None:  # noqa: ANN401
@@ -198,17 +198,17 @@ class ErasureSuite:
         run = store.runs.create(thread.id)
         store.runs.start(thread.id, run.id)
         waiting = _say(store, thread.id, f"{WORD}, later")
-        store.audit.erase(thread.id, waiting.id)
+        store.privacy.erase(thread.id, waiting.id)
         assert [m.erased for m in store.messages.queued(thread.id)] == [True]
         store.runs.complete(thread.id, run.id)
         joined = store.messages.list(thread.id).data[-1]
         assert (joined.id, joined.erased, joined.status) == (waiting.id, True, "completed")
         store.messages.remove(thread.id, told.id)
         store.threads.archive(thread.id)
-        store.audit.erase(thread.id, told.id)
+        store.privacy.erase(thread.id, told.id)
         removed = _say(store, store.threads.create().id, WORD)
         store.threads.delete(removed.thread_id)
-        store.audit.erase(removed.thread_id, removed.id)
+        store.privacy.erase(removed.thread_id, removed.id)
         assert WORD not in _everything(store, thread.id)
         assert WORD not in _everything(store, removed.thread_id)
 
@@ -217,7 +217,7 @@ class ErasureSuite:
         told = _say(store, thread.id, WORD)
         fork = store.threads.fork(thread.id)
         store.messages.amend(fork.id, told.id, content="the fork's")
-        erase = store.audit.erase
+        erase = store.privacy.erase
         with pytest.raises(Refused, match=thread.id) as refused:
             erase(fork.id, told.id)
         assert refused.value.reason == "message_inherited"
@@ -226,7 +226,7 @@ class ErasureSuite:
         with pytest.raises(ThreadNotFound):
             erase(ids.show(ids.THREAD, bytes(16)), told.id)
         with pytest.raises(ThreadNotFound):
-            store.tenant("other").audit.erase(thread.id, told.id)
+            store.tenant("other").privacy.erase(thread.id, told.id)
         with pytest.raises(WrongExpectedVersion):
             erase(thread.id, told.id, expected_version=1)
         for include in ("edits", ["edit"], [None], 3):
@@ -241,13 +241,13 @@ class ErasureSuite:
         first = _say(store, thread.id, WORD, idempotency_key="k")
         amended = store.messages.amend(thread.id, first.id, content="b", idempotency_key="l")
         other = _say(store, thread.id, "other", idempotency_key="m")
-        store.audit.erase(thread.id, first.id, idempotency_key="n")
+        store.privacy.erase(thread.id, first.id, idempotency_key="n")
         version = store.threads.get(thread.id).version
         again = _say(store, thread.id, WORD, idempotency_key="k")
         assert (again.id, again.version, again.erased, again.text) == (first.id, 2, True, "")
         again = store.messages.amend(thread.id, first.id, content="b", idempotency_key="l")
         assert (again.id, again.revision, again.erased) == (first.id, amended.revision, True)
-        store.audit.erase(thread.id, first.id, idempotency_key="n")
+        store.privacy.erase(thread.id, first.id, idempotency_key="n")
         others: tuple[Callable[[], Any], ...] = (  # another kind of command, or another target
             lambda: store.messages.amend(thread.id, first.id, content="b", idempotency_key="k"),
             lambda: store.messages.amend(thread.id, other.id, content="b", idempotency_key="l"),
@@ -268,12 +268,12 @@ class ErasureSuite:
         thread = store.threads.create().id
         other = _say(store, thread, "other").id
         first = _say(store, thread, WORD, idempotency_key="k").id
-        store.audit.erase(thread, first)
+        store.privacy.erase(thread, first)
         version = store.threads.get(thread).version
         threads, key = store.threads, {"idempotency_key": "k"}
         others: tuple[Callable[[], Any], ...] = (
             lambda: store.branches.select(thread, other, **key),
-            lambda: store.audit.erase(thread, other, **key),
+            lambda: store.privacy.erase(thread, other, **key),
             lambda: store.messages.edit(thread, other, content=WORD, **key),
             lambda: store.runs.create(thread, **key),
             lambda: threads.create(thread_id=thread, **key),
@@ -294,7 +294,7 @@ class ErasureSuite:
         store.runs.start(thread, run)
         answer = store.messages.create(thread, role="assistant", content=WORD, run_id=run).id
         store.runs.fail(thread, run, message=WORD, idempotency_key="k")
-        store.audit.erase(thread, answer, include=["run"])
+        store.privacy.erase(thread, answer, include=["run"])
         assert store.runs.fail(thread, run, message=WORD, idempotency_key="k").error.message is None
         later = store.runs.create(thread).id
         store.runs.start(thread, later)
@@ -308,7 +308,7 @@ class ErasureSuite:
         named = store.branches.label(thread.id, told.id, WORD, idempotency_key="k")
         chosen = store.branches.select(thread.id, told.id, idempotency_key="l")
         assert (named.label, chosen.label) == (WORD, WORD)
-        store.audit.erase(thread.id, told.id)
+        store.privacy.erase(thread.id, told.id)
         again = store.branches.label(thread.id, told.id, WORD, idempotency_key="k")
         assert again == named.model_copy(update={"label": None})
         again = store.branches.select(thread.id, told.id, idempotency_key="l")
@@ -325,8 +325,8 @@ class ErasureSuite:
         outputs = [{"call_id": "c1", "output": WORD}]
         store.runs.submit_tool_outputs(thread.id, run.id, outputs, idempotency_key="k")
         answer = store.messages.list(thread.id).data[-1]
-        store.audit.erase(thread.id, asked.id)
-        store.audit.erase(thread.id, answer.id)
+        store.privacy.erase(thread.id, asked.id)
+        store.privacy.erase(thread.id, answer.id)
         assert WORD not in _everything(store, thread.id)
         assert [m.erased for m in store.messages.list(thread.id)] == [False, True, True]
         again = store.runs.submit_tool_outputs(thread.id, run.id, outputs, idempotency_key="k")

@@ -84,7 +84,7 @@ class LargeContentSuite:
         store.messages.amend(thread, told.id, content="c" * size)
         fork = store.threads.fork(thread).id
         hashes = [event.hash for event in store.events.read(thread)]
-        made = store.audit.erase(thread, told.id)
+        made = store.privacy.erase(thread, told.id)
         assert made.erased == ((thread, 2), (thread, 4))
         for one in (thread, fork):
             assert [m.erased for m in store.messages.list(one)] == [True, False]
@@ -94,7 +94,7 @@ class LargeContentSuite:
         assert [event.hash for event in store.events.read(thread)][:4] == hashes
         again = store.messages.create(thread, role="user", content="a" * size, idempotency_key="k")
         assert (again.id, again.erased) == (told.id, True)
-        store.audit.purge(thread, forks="purge")
+        store.privacy.purge(thread, forks="purge")
         assert _parts(store.events.read_all()) == []
 
     def test_large_content_of_applications_and_assistants_is_kept(self, store: Any) -> None:  # noqa: ANN401

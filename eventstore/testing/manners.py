@@ -17,7 +17,7 @@ __all__ = ["blocking", "within"]
 
 _RESOURCES: Final = frozenset(
     {"threads", "messages", "branches", "runs", "steps", "assistants"}
-    | {"events", "projections", "replay", "audit"}
+    | {"events", "projections", "replay", "privacy"}
 )
 _BINDS: Final = frozenset({"tenant", "acting"})
 

@@ -55,7 +55,7 @@ class ProofSuite:
         before = run.proof(whole)
         assert before.verified
         assert context_digest(before.salt, before.messages) == before.digest  # whoever guesses
-        made = store.audit.erase(thread, asked)
+        made = store.privacy.erase(thread, asked)
         after = run.proof(whole)
         assert (after.verified, after.salt, after.digest) == (None, None, None)
         assert [(m.id, m.erased) for m in after.messages] == [(asked, True), (answer, False)]
@@ -65,22 +65,22 @@ class ProofSuite:
         steps = {one.id: one for one in store.runs.steps.list(thread, run.id)}
         assert (steps[whole].details, steps[part].details) == ({}, {"prompt": "Why?"})
         assert (thread, steps[whole].version) in made.erased
-        assert store.audit.erase(thread, asked) == made
+        assert store.privacy.erase(thread, asked) == made
         assert store.projections.compare(thread).ok
 
     def test_a_step_that_saw_it_erased_keeps_its_proof(self, store: Any, talk: Any) -> None:  # noqa: ANN401
         thread, asked, _ = talk
         run = _Run(store, thread)
-        store.audit.erase(thread, asked)
+        store.privacy.erase(thread, asked)
         step = run.step(run.see())
         version = store.threads.get(thread).version
-        made = store.audit.erase(thread, asked)
+        made = store.privacy.erase(thread, asked)
         assert store.threads.get(thread).version == version, "there was nothing to erase"
         assert made.copies == ()
         assert run.proof(step).verified
         store.messages.amend(thread, asked, content="pin 4711")
         later = run.step(run.see())
-        store.audit.erase(thread, asked)
+        store.privacy.erase(thread, asked)
         assert run.proof(step).verified
         assert run.proof(later).salt is None
 
@@ -90,7 +90,7 @@ class ProofSuite:
         seen = run.see()
         store.messages.update(thread, answer, name="Ann")
         run.step(seen)
-        store.audit.erase(thread, asked)
+        store.privacy.erase(thread, asked)
         _refused(run, seen)
         seen = run.see()
         store.messages.update(thread, answer, name="Ben")
@@ -108,7 +108,7 @@ class ProofSuite:
         seen, short = run.see(), run.see(last_messages=1)
         store.messages.create(thread, role="user", content="Says nothing of it.")
         version = store.threads.get(fork).version
-        store.audit.erase(thread, asked)
+        store.privacy.erase(thread, asked)
         assert store.threads.get(fork).version == version, "the fork itself said nothing of it"
         _refused(run, seen)
         assert run.proof(run.step(short)).verified, "it saw what is the fork's own"
@@ -133,7 +133,7 @@ class ProofSuite:
         step = run.step(run.see(), idempotency_key="k")
         short = run.step(run.see(last_messages=1))
         assert run.proof(step).verified
-        made = store.audit.erase(thread, asked)
+        made = store.privacy.erase(thread, asked)
         assert fork in {event.stream_id for event in made.erased}
         assert run.proof(step).salt is None
         assert run.proof(short).verified, "it saw the answer alone"
@@ -144,8 +144,8 @@ class ProofSuite:
         run = _Run(store, thread)
         step = run.step(run.see())
         store.runs.steps.complete(thread, step, details={"said": "pin 0815"})
-        [copy] = store.audit.erase(thread, asked).copies
+        [copy] = store.privacy.erase(thread, asked).copies
         assert (copy.kind, copy.id) == ("run", run.id), "how it ended may say it"
-        assert store.audit.erase(thread, asked, include=["run"]).copies == ()
+        assert store.privacy.erase(thread, asked, include=["run"]).copies == ()
         [found] = store.runs.steps.list(thread, run.id)
         assert (found.details, found.status) == ({}, "completed")

@@ -27,7 +27,7 @@ def steps_begin_beside_erasures(opening, *, workers=4, rounds=15, steps=3):
             def act(worker, source=source, said=said, forks=forks, runs=runs):
                 store = stores[worker % 2]
                 if worker == 0:
-                    store.audit.erase(source, said)
+                    store.privacy.erase(source, said)
                     return None
                 return begin(store, forks[worker], runs[worker], steps)
 

@@ -44,7 +44,7 @@ def _work(store, threads, dice, acts):
                 threads.append(store.threads.fork(thread).id)
                 forked += 1
             elif act < 0.5:
-                purged += [thread, *store.audit.purge(thread, forks="purge").forks]
+                purged += [thread, *store.privacy.purge(thread, forks="purge").forks]
             elif act < 0.8:
                 store.messages.create(thread, role="user", content=f"words {number}")
             else:

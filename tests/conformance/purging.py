@@ -93,7 +93,7 @@ class Purging:
     def test_a_tombstone_is_what_stays(self, store):
         thread, _ = talk(store, "one", "two")
         last = list(store.events.read(thread))[-1]
-        tombstone = store.audit.purge(thread, reason="asked to", actor="user_1")
+        tombstone = store.privacy.purge(thread, reason="asked to", actor="user_1")
         assert (tombstone.thread_id, tombstone.version) == (thread, 3)
         assert (tombstone.hash, tombstone.forks) == (last.hash, ())
         assert (tombstone.reason, tombstone.actor) == ("asked to", "user_1")
@@ -107,7 +107,7 @@ class Purging:
 
     def test_nobody_finds_it(self, store):
         thread, (first, _) = talk(store, "one", "two")
-        store.audit.purge(thread)
+        store.privacy.purge(thread)
         for how, act in {**READS, **WRITES}.items():
             told = outcome(lambda act=act: act(store, thread, first))
             assert type(told) is ThreadNotFound, how
@@ -115,7 +115,7 @@ class Purging:
     def test_its_id_stays_refused(self, store):
         thread = store.threads.create(idempotency_key="once").id
         other, _ = talk(store, "one")
-        store.audit.purge(thread)
+        store.privacy.purge(thread)
         for again in (
             lambda: store.threads.create(thread_id=thread),
             lambda: store.threads.create(idempotency_key="once"),
@@ -129,11 +129,11 @@ class Purging:
         other = store.tenant("acme")
         other.threads.create(thread_id=thread, title="another one")
         with pytest.raises(ThreadNotFound):
-            store.tenant("nobody").audit.purge(thread)
-        store.audit.purge(thread)
+            store.tenant("nobody").privacy.purge(thread)
+        store.privacy.purge(thread)
         assert other.threads.get(thread).title == "another one"
         (tombstone,) = store.events.read_all()
-        assert other.audit.purge(thread).version == 1
+        assert other.privacy.purge(thread).version == 1
         assert [event.hash for event in store.events.read_all()] == [tombstone.hash]
 
     def test_positions_never_go_back(self, store):
@@ -142,7 +142,7 @@ class Purging:
             thread, _ = talk(store, "one")
             fork = store.threads.fork(thread).id
             seen += [event.position for event in store.events.read_all()][-3:]
-            store.audit.purge(fork if number % 2 else thread, forks="purge")
+            store.privacy.purge(fork if number % 2 else thread, forks="purge")
             seen.append(list(store.events.read_all())[-1].position)
         assert all(a < b for a, b in pairwise(dict.fromkeys(seen)))
 
@@ -150,49 +150,49 @@ class Purging:
 
     def test_asking_again_gives_the_same_tombstone_and_adds_nothing(self, store):
         thread, _ = talk(store, "one")
-        first = store.audit.purge(thread, reason="asked to")
-        again = store.audit.purge(thread, forks="purge", expected_version=7, reason="again")
+        first = store.privacy.purge(thread, reason="asked to")
+        again = store.privacy.purge(thread, forks="purge", expected_version=7, reason="again")
         assert again == first
         assert len(list(store.events.read_all())) == 1
 
     def test_a_key_gives_the_first_tombstone_and_belongs_to_one_purge(self, store):
         (one, _), (two, _) = talk(store, "one"), talk(store, "two")
-        first = store.audit.purge(one, idempotency_key="k")
-        assert store.audit.purge(one, idempotency_key="k") == first
+        first = store.privacy.purge(one, idempotency_key="k")
+        assert store.privacy.purge(one, idempotency_key="k") == first
         with pytest.raises(IdempotencyConflict):
-            store.audit.purge(two, idempotency_key="k")
+            store.privacy.purge(two, idempotency_key="k")
         assert texts(store, two) == ["two"]
 
     def test_guards_are_about_the_thread(self, store):
         thread, (first, last) = talk(store, "one", "two")
         with pytest.raises(WrongExpectedVersion):
-            store.audit.purge(thread, expected_version=2)
+            store.privacy.purge(thread, expected_version=2)
         with pytest.raises(WrongExpectedHead):
-            store.audit.purge(thread, expected_head=first)
+            store.privacy.purge(thread, expected_head=first)
         assert texts(store, thread) == ["one", "two"]
-        assert store.audit.purge(thread, expected_version=3, expected_head=last).version == 3
+        assert store.privacy.purge(thread, expected_version=3, expected_head=last).version == 3
 
     def test_a_thread_that_never_was_cannot_be_purged(self, store):
         with pytest.raises(ThreadNotFound):
-            store.audit.purge("thread_" + "7" * 32)
+            store.privacy.purge("thread_" + "7" * 32)
         with pytest.raises(InvalidInput):
-            store.audit.purge("thread_7")
+            store.privacy.purge("thread_7")
         with pytest.raises(InvalidInput, match="forks"):
-            store.audit.purge("thread_" + "7" * 32, forks="copy")
+            store.privacy.purge("thread_" + "7" * 32, forks="copy")
         assert list(store.events.read_all()) == []
 
     def test_a_busy_thread_is_refused_until_its_run_has_ended(self, store):
         thread, _ = talk(store, "one")
         run = store.runs.create(thread)
-        assert reason(lambda: store.audit.purge(thread, forks="purge")) == "thread_busy"
+        assert reason(lambda: store.privacy.purge(thread, forks="purge")) == "thread_busy"
         store.runs.cancel(thread, run.id)
-        assert store.audit.purge(thread).version == 4
+        assert store.privacy.purge(thread).version == 4
 
     def test_archived_and_deleted_threads_can_be_purged(self, store):
         for rest in (store.threads.archive, store.threads.delete):
             thread, _ = talk(store, "one")
             rest(thread)
-            assert store.audit.purge(thread).version == 3
+            assert store.privacy.purge(thread).version == 3
 
     # -- forks -------------------------------------------------------------------------------------
 
@@ -200,15 +200,15 @@ class Purging:
         thread, _ = talk(store, "one")
         forks = [store.threads.fork(thread).id for _ in range(12)]
         store.threads.delete(forks[0])  # it can be restored
-        refused = outcome(lambda: store.audit.purge(thread))
+        refused = outcome(lambda: store.privacy.purge(thread))
         assert refused.reason == "thread_has_forks"
         assert [fork for fork in forks if fork in str(refused)] == forks[:10]
         assert "12 forks" in str(refused)
         assert "2 more" in str(refused)
         assert texts(store, thread) == ["one"]
         for fork in forks:
-            store.audit.purge(fork)
-        assert store.audit.purge(thread).forks == ()
+            store.privacy.purge(fork)
+        assert store.privacy.purge(thread).forks == ()
 
     def test_forks_and_their_forks_go_along_if_asked_for(self, store):
         other, _ = talk(store, "one")
@@ -218,7 +218,7 @@ class Purging:
         store.messages.amend(below, first, content="mine")
         store.threads.delete(forks[1])
         ends = {one: list(store.events.read(one))[-1] for one in (root, *forks, below)}
-        made = store.audit.purge(root, forks="purge", reason="asked to", actor="user_1")
+        made = store.privacy.purge(root, forks="purge", reason="asked to", actor="user_1")
         assert (made.thread_id, made.forks) == (root, (*forks, below))
         assert (made.version, made.hash) == (3, ends[root].hash)
         purged = [one for one in store.events.read_all() if one.type == "ThreadPurged"]
@@ -228,10 +228,10 @@ class Purging:
             assert (event.data["version"], event.data["hash"]) == (end.version, end.hash)
             assert (event.content, event.metadata["actor"]) == ({"reason": "asked to"}, "user_1")
         for one in (*forks, below):
-            assert store.audit.purge(one).version == ends[one].version
-            assert store.audit.purge(one).forks == ()
+            assert store.privacy.purge(one).version == ends[one].version
+            assert store.privacy.purge(one).forks == ()
             assert reason(lambda one=one: store.threads.create(thread_id=one)) == "thread_purged"
-        assert store.audit.purge(root, forks="purge") == made
+        assert store.privacy.purge(root, forks="purge") == made
         assert [one.id for one in store.threads.list(include_deleted=True)] == [other]
         assert {one.stream_id for one in store.events.read_all()} == {other, purged[0].stream_id}
 
@@ -239,12 +239,12 @@ class Purging:
         root, _ = talk(store, "one")
         below = store.threads.fork(store.threads.fork(root).id).id
         run = store.runs.create(below)
-        refused = outcome(lambda: store.audit.purge(root, forks="purge"))
+        refused = outcome(lambda: store.privacy.purge(root, forks="purge"))
         assert refused.reason == "thread_busy"
         assert below in str(refused)
         assert texts(store, below) == texts(store, root) == ["one"]
         store.runs.cancel(below, run.id)
-        assert len(store.audit.purge(root, forks="purge").forks) == 2
+        assert len(store.privacy.purge(root, forks="purge").forks) == 2
 
     def test_a_source_stays_when_a_fork_goes_with_its_forks(self, store):
         root, (first, _) = talk(store, "one", "two")
@@ -253,15 +253,15 @@ class Purging:
         beside = store.threads.fork(root).id
         known = known_in(store)
         before = [everything(store, one, [1], known) for one in (root, beside)]
-        assert store.audit.purge(fork, forks="purge").forks == (below,)
+        assert store.privacy.purge(fork, forks="purge").forks == (below,)
         assert [everything(store, one, [1], known) for one in (root, beside)] == before
         assert store.messages.edit(beside, first, content="other").text == "other"
 
     def test_a_key_gives_the_tombstone_of_the_thread_that_was_asked_for(self, store):
         root, _ = talk(store, "one")
         store.threads.fork(root)
-        made = store.audit.purge(root, forks="purge", idempotency_key="k")
-        assert store.audit.purge(root, forks="purge", idempotency_key="k") == made
+        made = store.privacy.purge(root, forks="purge", idempotency_key="k")
+        assert store.privacy.purge(root, forks="purge", idempotency_key="k") == made
 
     def test_a_name_means_the_forks_own_message_before_what_it_inherited(self, store):
         thread, _ = talk(store, "one")
@@ -289,11 +289,11 @@ class PurgingBesideOthers(Purging):
             for thread in (root, fork, further, beside):
                 with pytest.raises(InvalidInput):  # it looks at the message, and writes nothing
                     other.messages.create(thread, role="user", content="x", message_id=first)
-            store.audit.purge(fork, forks="purge")
+            store.privacy.purge(fork, forks="purge")
             for thread in (fork, further):
                 with pytest.raises(ThreadNotFound):
                     other.messages.create(thread, role="user", content="x")
             assert other.messages.update(beside, second, name="Ben").text == "two"
-            store.audit.purge(root, forks="purge")
+            store.privacy.purge(root, forks="purge")
             with pytest.raises(ThreadNotFound):
                 other.messages.create(beside, role="user", content="x")

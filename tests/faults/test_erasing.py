@@ -61,7 +61,7 @@ def is_done(path):
 
 def certificate(store, thread, said):
     """Erase; None if that failed."""
-    told = outcome(partial(store.audit.erase, thread, said))
+    told = outcome(partial(store.privacy.erase, thread, said))
     return told if isinstance(told, Erasure) else None
 
 
@@ -98,7 +98,7 @@ def test_a_call_that_fails_leaves_no_half(tmp_path, begun, calls, when, code):
                 assert "write-ahead log" in made.remains[0]
             if made is None and when == "after":
                 gc.collect()  # the statement that was struck, which would still read the log
-            again = store.audit.erase(thread, said)
+            again = store.privacy.erase(thread, said)
             assert (again.pending, len(again.erased)) == (False, 4)
             assert is_done(path)
             assert store.projections.compare().findings == ()
@@ -114,7 +114,7 @@ def test_killed_after_a_call_it_is_done_wholly_or_not_at_all(tmp_path, begun, ca
         def act():
             store = ConversationStore.open(f"sqlite:///{path}", connect_args=faults.connect_args)
             with faults.at(n, die, when="after"):
-                store.audit.erase(thread, said)
+                store.privacy.erase(thread, said)
 
         return Child(act).wait() == -signal.SIGKILL
 
@@ -127,7 +127,7 @@ def test_killed_after_a_call_it_is_done_wholly_or_not_at_all(tmp_path, begun, ca
             done[n] = is_done(path)
             assert store.projections.compare().findings == ()
             assert store.messages.get(thread, said).erased is done[n]
-            store.audit.erase(thread, said)
+            store.privacy.erase(thread, said)
             assert is_done(path)
     commit = calls.index("COMMIT") + 1
     assert {commit - 1, commit, commit + 1} < set(done)

@@ -29,7 +29,7 @@ def with_a_fork(store):
 
 
 def purge(store, source):
-    return store.audit.purge(source, forks="purge", reason="asked to")
+    return store.privacy.purge(source, forks="purge", reason="asked to")
 
 
 def is_gone(store, source, fork):
@@ -128,7 +128,7 @@ def test_a_purge_that_is_refused_does_no_harm_to_those_it_shares_a_commit_with(t
         source, fork = with_a_fork(store)
         acts = [
             partial(store.messages.create, source, role="user", content="three"),
-            partial(store.audit.purge, source),
+            partial(store.privacy.purge, source),
             partial(store.messages.create, fork, role="user", content="mine"),
         ]
         said, refused, mine = in_one_commit(store, acts)

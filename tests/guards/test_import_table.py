@@ -18,7 +18,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"execution", "storage", "encryption", "conversation"}),
     frozenset({"projections"}),
     frozenset({"conversing"}),
-    frozenset({"engine", "subscriptions", "replay", "audit", "importers", "exporters"}),
+    frozenset({"engine", "subscriptions", "replay", "audit", "privacy", "importers", "exporters"}),
     frozenset({"store", "async_store", "batches", "connect", "faces", "open_options"})
     | {"operations", "performing"},
     frozenset({PACKAGE}),  # the package's own __init__: the public names

@@ -95,7 +95,7 @@ def test_siblings_stand_in_the_order_of_the_file_and_are_counted(store, prompts,
             names = [reply["message_id"] for reply in parent["replies"]]
             message = store.messages.get(threads[tree], external_id=child["message_id"])
             place = names.index(child["message_id"])
-            assert (message.sibling_index, message.sibling_count) == (place, len(names))
+            assert (message.sibling_index, message.sibling_count) == (place + 1, len(names))
             siblings = store.branches.siblings(threads[tree], message.id)
             assert [sibling.external_id for sibling in siblings] == names
 

@@ -434,7 +434,7 @@ def test_a_connection_is_the_applications_own_and_open(tmp_path):
         closed.close()
         for connection in (5, "x", engine, object(), closed):
             with untouched(store), pytest.raises(InvalidInput) as caught:
-                store.threads.create(connection=connection)
+                store.threads.create(connection=connection)  # type: ignore[arg-type]
             assert caught.value.field == "connection"
     engine.dispose()
 

@@ -72,5 +72,5 @@ def test_what_was_purged_is_no_longer_counted_to_its_tenant(tmp_path):
     with ConversationStore.open(f"sqlite:///{tmp_path}/x.db") as store:
         north = store.tenant("north")
         thread = north.threads.create(messages=[{"role": "user", "content": "x"}] * 5)
-        north.audit.purge(thread.id)
+        north.privacy.purge(thread.id)
         assert north.health().events == 1  # the tombstone

@@ -116,7 +116,7 @@ def purge_them_all(store, seed, *, writes, versions=3):
         known = known_in(store)
         asked = {one: (some_versions(store, one, dice, versions), known) for one in threads}
         before = {one: everything(store, one, *asked[one]) for one in threads}
-        assert {gone, *store.audit.purge(gone, forks="purge").forks} == set(along)
+        assert {gone, *store.privacy.purge(gone, forks="purge").forks} == set(along)
         for one in threads:
             after = everything(store, one, *asked[one])
             for what, value in before[one].items():

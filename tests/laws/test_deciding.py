@@ -7,6 +7,7 @@ other commands share the transaction.
 
 import re
 from functools import partial
+from typing import Any
 from unittest.mock import patch
 
 import pytest
@@ -15,7 +16,7 @@ from hypothesis import given
 from eventstore import ConversationStore, ConversationStoreError
 from eventstore.conversation.decide import decide
 from eventstore.operations.lookups import thread_key
-from eventstore.operations.operation import Maintenance, Read, Write, to_thread, write
+from eventstore.operations.operation import NO_OPTIONS, Maintenance, Read, Write, to_thread, write
 from eventstore.projections.folding import fold_thread
 from eventstore.projections.shape import SEGMENTS_MAX
 from eventstore.projections.stored_thread import StoredThread
@@ -40,7 +41,7 @@ def store():
 def send(store, thread, command):
     """Send a command as it stands; return the code of the refusal, if it was refused."""
     try:
-        store.perform(to_thread(store.scope, thread.id, command, {}))
+        store.perform(to_thread(store.scope, thread.id, command, NO_OPTIONS))
     except ConversationStoreError as error:
         return code_of(error)
     return None
@@ -136,7 +137,9 @@ def test_64_commands_in_one_batch_give_the_events_of_64_appends(commands):
         log = store.scope.log
         stream = thread_key(store.scope, thread.id)
         requests = [AppendRequest(stream, (command,)) for command in commands]
-        outcomes = store.perform(Write(Maintenance(lambda tx: append_many(tx, requests, log))))
+        outcomes: list[Any] = store.perform(
+            Write(Maintenance(lambda tx: append_many(tx, requests, log)))
+        )
         in_one_batch = [code_of(one.error) if isinstance(one, Failed) else None for one in outcomes]
         assert in_one_batch == apart
         assert recorded(store, thread) == expected
@@ -153,6 +156,6 @@ def test_so_do_all_that_are_taken_in_one_request(commands):
     with ConversationStore.open("sqlite://", sources=fixed_sources()) as store:
         thread = store.threads.create()
         if taken:
-            store.perform(together(store, thread, taken, {}))
+            store.perform(together(store, thread, taken, NO_OPTIONS))
         assert recorded(store, thread) == expected
         assert store.projections.compare(thread.id).findings == ()

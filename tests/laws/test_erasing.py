@@ -2,7 +2,7 @@
 
 A message of a random life is erased, alone or with its copies. Every other message, path, branch,
 run and fork reads as before, now and in the past; tables and events agree; the chain holds, by the
-verifier that ``docs/format.md`` shows. What the bytes look like: ``tests/audit``.
+verifier that ``docs/format.md`` shows. What the bytes look like: ``tests/privacy``.
 """
 
 from hypothesis import given
@@ -113,7 +113,7 @@ def test_11_whatever_is_erased_all_else_is_as_it_was(tmp_path_factory, seed, pic
         versions = {thread: store.threads.get(thread).version for thread in threads}
         before = told(store, threads, versions)
 
-        made = store.audit.erase(*target, include=include)
+        made = store.privacy.erase(*target, include=include)
 
         erased, runs = reached(store, made)
         after = told(store, threads, versions)
@@ -135,6 +135,6 @@ def test_11_whatever_is_erased_all_else_is_as_it_was(tmp_path_factory, seed, pic
         assert store.projections.compare().findings == ()
         store.projections.rebuild()
         assert told(store, threads, versions) == after
-        assert store.audit.erase(*target, include=include).erased == made.erased
+        assert store.privacy.erase(*target, include=include).erased == made.erased
         live(store, seed + 1, writes=5)
     assert list(page_verifier()(path)) == []

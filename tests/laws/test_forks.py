@@ -30,11 +30,11 @@ def test_the_third_of_three_answers_is_the_only_one_in_a_fork(store):
     source, (asked, first) = talk(store, "Why?", "Because.")
     store.messages.regenerate(source, first, content="So that.")
     third = store.messages.regenerate(source, first, content="Who knows.").id
-    assert place(store, source, third) == (2, 3)
+    assert place(store, source, third) == (3, 3)
     fork = store.threads.fork(source).id
-    assert place(store, fork, third) == (0, 1)
+    assert place(store, fork, third) == (1, 1)
     other = store.messages.regenerate(fork, third, content="Nobody.").id
-    assert (place(store, fork, third), place(store, fork, other)) == ((0, 2), (1, 2))
+    assert (place(store, fork, third), place(store, fork, other)) == ((1, 2), (2, 2))
     assert path(store, fork) == [asked, other]
 
 
@@ -42,9 +42,9 @@ def test_an_inherited_root_has_the_roots_of_the_fork_as_siblings(store):
     source, (root, _) = talk(store, "Why?", "Because.")
     fork = store.threads.fork(source).id
     edited = store.messages.edit(fork, root, content="How?").id
-    assert (place(store, fork, root), place(store, fork, edited)) == ((0, 2), (1, 2))
+    assert (place(store, fork, root), place(store, fork, edited)) == ((1, 2), (2, 2))
     assert [one.id for one in store.branches.siblings(fork, edited)] == [root, edited]
-    assert place(store, source, root) == (0, 1)
+    assert place(store, source, root) == (1, 1)
 
 
 def test_an_inherited_root_that_is_removed_and_restored_has_the_head_below_it_again(store):

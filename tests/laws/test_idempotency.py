@@ -14,7 +14,7 @@ from eventstore import (
     IdempotencyConflict,
 )
 from eventstore.operations.lookups import thread_key
-from eventstore.operations.operation import to_thread, write
+from eventstore.operations.operation import WriteOptions, to_thread, write
 from eventstore.testing.strategies import command_sequences
 from tests.laws.examples import of_a_law
 
@@ -22,7 +22,9 @@ TRIES = 24
 
 
 def send(store, thread, command, key):
-    return store.perform(to_thread(store.scope, thread.id, command, {"idempotency_key": key}))
+    return store.perform(
+        to_thread(store.scope, thread.id, command, WriteOptions(idempotency_key=key))
+    )
 
 
 @of_a_law
@@ -61,7 +63,7 @@ def test_several_commands_under_one_key_give_each_its_own_first_result(commands)
         thread = store.threads.create()
         if len(taken) > 1:
             key = thread_key(store.scope, thread.id)
-            all_of_them = write(store.scope, key, taken, {"idempotency_key": "all"})
+            all_of_them = write(store.scope, key, taken, WriteOptions(idempotency_key="all"))
             first = store.perform(all_of_them)
             store.messages.create(thread.id, role="user", content="later", parent_id=None)
             assert store.perform(all_of_them) == first

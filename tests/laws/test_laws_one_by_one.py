@@ -57,7 +57,7 @@ def test_2_a_thread_folded_in_place_is_at_every_event_the_state_that_replay_give
                 last = store.branches.tree(thread).nodes[-1].message.id
                 for label in ("one name", "another name"):
                     store.branches.label(thread, last, label)
-                store.audit.erase(thread, last)
+                store.privacy.erase(thread, last)
             steps = store.perform(Read(partial(_steps, store, thread)))
             draft = ThreadDraft(_start(steps[0][1]))
             for event, state in steps:

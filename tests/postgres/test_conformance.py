@@ -2,18 +2,18 @@
 
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
+from typing import Any
 
 import pytest
 from sqlalchemy import create_engine
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from eventstore import AsyncConversationStore, ConversationStore
-from eventstore.open_options import OpenOptions
 from eventstore.testing.conformance import ConformanceSuite, blocking, within
 
-AS_IS: OpenOptions = {"durability": "as_is"}
+AS_IS: dict[str, Any] = {"durability": "as_is"}
 """The server is started without fsync, which a store refuses otherwise."""
-NAMED: OpenOptions = {**AS_IS, "schema": "Chat", "prefix": "my_"}
+NAMED: dict[str, Any] = {**AS_IS, "schema": "Chat", "prefix": "my_"}
 
 
 class OnPostgres(ConformanceSuite):

@@ -30,7 +30,7 @@ def test_a_writer_in_another_process_does_not_tell_what_it_kept(url, way):
         said(other, fork, "the fork's own")
         assert other.messages.restore(fork, message.id).text == WORD  # it was not removed
         version = store.threads.get(fork).version
-        store.audit.erase(thread, message.id)
+        store.privacy.erase(thread, message.id)
         assert store.threads.get(fork).version == version
         told = other.messages.restore(fork, message.id)
         assert (told.erased, told.text) == (True, "")
@@ -40,7 +40,7 @@ def test_the_stored_row_keeps_nothing_but_the_commitment(url, admin):
     with ConversationStore.open(url, durability="as_is") as store:
         thread = store.threads.create().id
         message = said(store, thread)
-        made = store.audit.erase(thread, message.id)
+        made = store.privacy.erase(thread, message.id)
         assert not made.pending
         assert "VACUUM FULL" in made.remains[0]
         assert "backups" in made.remains[1]
@@ -61,7 +61,7 @@ def test_after_vacuum_full_the_text_is_in_no_file_of_the_tables(url, admin, repe
         admin.execute("CHECKPOINT")
         assert word[:60] in files_of(admin)
         assert admin.execute("SELECT count(*) FROM blobs").fetchone() == (repeated == 40_000,)
-        store.audit.erase(thread, message.id)
+        store.privacy.erase(thread, message.id)
         assert admin.execute("SELECT count(*) FROM blobs").fetchone() == (0,)
     admin.execute("VACUUM FULL events, blobs")
     admin.execute("CHECKPOINT")
@@ -119,9 +119,9 @@ def test_no_fork_is_made_or_written_between_looking_for_forks_and_erasing(url):
             made = [pool.submit(fork, number) for number in range(12)]
             assert started.wait(SECONDS)
             for _ in range(6):
-                store.audit.erase(thread, message.id)
+                store.privacy.erase(thread, message.id)
             forks = [one for future in made for one in future.result(SECONDS)]
-        last = store.audit.erase(thread, message.id)
+        last = store.privacy.erase(thread, message.id)
         assert {event.stream_id for event in last.erased} == {thread, *forks}
         assert all(store.messages.get(one, message.id).erased for one in forks)
         for one in [thread, *forks]:
@@ -144,7 +144,7 @@ def test_an_erasure_waits_for_who_holds_a_fork_and_takes_what_he_said(
         with ThreadPoolExecutor(1) as pool:
             with engine.begin() as connection:
                 store.messages.amend(fork, message.id, content=f"{WORD} too", connection=connection)
-                erasing = pool.submit(store.audit.erase, thread, message.id)
+                erasing = pool.submit(store.privacy.erase, thread, message.id)
                 until_waiting(server, migrated)
             made = erasing.result(SECONDS)
         assert {event.stream_id for event in made.erased} == {thread, fork}
@@ -162,7 +162,7 @@ def test_it_waits_for_a_fork_that_is_being_made_of_a_fork(url, engine, server, m
                 second = store.threads.fork(first, connection=connection).id
                 text = f"{WORD} once more"
                 store.messages.amend(second, message.id, content=text, connection=connection)
-                erasing = pool.submit(store.audit.erase, thread, message.id)
+                erasing = pool.submit(store.privacy.erase, thread, message.id)
                 until_waiting(server, migrated)
             made = erasing.result(SECONDS)
         assert {event.stream_id for event in made.erased} == {thread, second}
@@ -189,7 +189,7 @@ def test_an_erasure_waits_for_a_step_that_begins_and_takes_what_it_proved(
     with ThreadPoolExecutor(1) as pool:
         with engine.begin() as connection:
             begun = store.runs.steps.start(*step, context=seen, connection=connection)
-            erasing = pool.submit(store.audit.erase, *erased)
+            erasing = pool.submit(store.privacy.erase, *erased)
             until_waiting(server, migrated)
         assert (step[0], begun.version) in erasing.result(SECONDS).erased
     assert store.runs.context(*step, step_id=begun.id).salt is None
@@ -202,7 +202,7 @@ def test_a_step_that_waits_for_an_erasure_in_its_source_is_refused(
     store, erased, step, seen = read_in_a_fork
     with ThreadPoolExecutor(1) as pool:
         with engine.begin() as connection:
-            store.audit.erase(*erased, connection=connection)
+            store.privacy.erase(*erased, connection=connection)
             beginning = pool.submit(store.runs.steps.start, *step, context=seen)
             until_waiting(server, migrated)
         with pytest.raises(Refused, match="erased"):
@@ -216,7 +216,7 @@ def test_so_is_one_in_a_transaction_that_sees_the_past(read_in_a_fork, url):
     engine = create_engine(url, isolation_level="REPEATABLE READ")
     with engine.connect() as connection:
         connection.exec_driver_sql("SELECT 1 FROM events LIMIT 1")
-        store.audit.erase(*erased)
+        store.privacy.erase(*erased)
         with pytest.raises(StoreBusy):
             store.runs.steps.start(*step, context=seen, connection=connection)
     engine.dispose()

@@ -10,7 +10,6 @@ import pytest
 from sqlalchemy import create_engine
 
 from eventstore import AsyncConversationStore, ConversationStore
-from eventstore.open_options import OpenOptions
 from eventstore.operations.operation import Maintenance, Write
 from eventstore.projections.catch_up.generations import release, take
 from eventstore.testing.conformance import blocking
@@ -21,7 +20,7 @@ from tests.projections.shipped import Shipped
 from tests.projections.test_catch_up import given
 from tests.subscriptions.ways import until
 
-NAMES: OpenOptions = {"schema": "Chat", "prefix": "my_"}
+NAMES: dict[str, Any] = {"schema": "Chat", "prefix": "my_"}
 
 
 class OnPostgres:

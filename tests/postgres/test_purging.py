@@ -82,7 +82,7 @@ def test_a_fork_that_was_being_made_goes_along(store, engine, admin):
     known = store.threads.fork(thread).id
     with engine.begin() as connection:
         fork = store.threads.fork(thread, connection=connection).id
-        purge = Waiting(lambda: store.audit.purge(thread, forks="purge"), admin)
+        purge = Waiting(lambda: store.privacy.purge(thread, forks="purge"), admin)
     assert set(purge.outcome().forks) == {known, fork}
     assert list(store.threads.list(include_deleted=True)) == []
 
@@ -91,7 +91,7 @@ def test_a_fork_that_was_being_made_is_in_the_way_if_nothing_is_to_go_along(stor
     thread, _ = talk(store, "one")
     with engine.begin() as connection:
         fork = store.threads.fork(thread, connection=connection).id
-        purge = Waiting(lambda: store.audit.purge(thread), admin)
+        purge = Waiting(lambda: store.privacy.purge(thread), admin)
     assert purge.outcome().reason == "thread_has_forks"
     assert texts(store, fork) == ["one"]
 
@@ -102,7 +102,7 @@ def test_a_fork_of_a_fork_that_was_being_made_goes_along(store, engine, admin):
     with engine.begin() as connection:
         further = store.threads.fork(fork, connection=connection).id
         store.messages.create(further, role="user", content="two", connection=connection)
-        purge = Waiting(lambda: store.audit.purge(thread, forks="purge"), admin)
+        purge = Waiting(lambda: store.privacy.purge(thread, forks="purge"), admin)
     assert purge.outcome().forks == (fork, further)
     assert list(store.threads.list(include_deleted=True)) == []
 
@@ -110,7 +110,7 @@ def test_a_fork_of_a_fork_that_was_being_made_goes_along(store, engine, admin):
 def test_a_fork_that_waits_for_a_purge_finds_nothing(store, engine, admin):
     thread, _ = talk(store, "one")
     with engine.begin() as connection:
-        store.audit.purge(thread, connection=connection)
+        store.privacy.purge(thread, connection=connection)
         fork = Waiting(lambda: store.threads.fork(thread), admin)
     assert type(fork.outcome()) is ThreadNotFound
 
@@ -118,7 +118,7 @@ def test_a_fork_that_waits_for_a_purge_finds_nothing(store, engine, admin):
 def test_a_message_that_waits_for_a_purge_is_not_written(store, engine, admin):
     thread, _ = talk(store, "one")
     with engine.begin() as connection:
-        store.audit.purge(thread, connection=connection)
+        store.privacy.purge(thread, connection=connection)
         said = Waiting(lambda: store.messages.create(thread, role="user", content="x"), admin)
     assert type(said.outcome()) is ThreadNotFound
     assert [event.type for event in store.events.read_all()] == ["ThreadPurged"]
@@ -127,7 +127,7 @@ def test_a_message_that_waits_for_a_purge_is_not_written(store, engine, admin):
 def test_an_id_that_waits_for_a_purge_is_refused(store, engine, admin):
     thread, _ = talk(store, "one")
     with engine.begin() as connection:
-        store.audit.purge(thread, connection=connection)
+        store.privacy.purge(thread, connection=connection)
         again = Waiting(lambda: store.threads.create(thread_id=thread), admin)
     assert again.outcome().reason == "thread_purged"
 
@@ -139,23 +139,23 @@ def test_whoever_writes_to_a_fork_of_a_fork_is_waited_for(store, engine, admin):
     further = store.threads.fork(fork).id
     with engine.begin() as connection:
         store.messages.create(further, role="user", content="three", connection=connection)
-        purge = Waiting(lambda: store.audit.purge(thread, forks="purge"), admin)
+        purge = Waiting(lambda: store.privacy.purge(thread, forks="purge"), admin)
         edited = store.messages.edit(further, first, content="other", connection=connection)
         assert edited.text == "other"
     assert purge.outcome().forks == (fork, further)
-    assert store.audit.purge(further).version == 3, "what was written meanwhile counts"
+    assert store.privacy.purge(further).version == 3, "what was written meanwhile counts"
 
 
 def test_a_purge_that_is_rolled_back_leaves_everything(store, engine):
     thread, _ = talk(store, "one")
     fork = store.threads.fork(thread).id
     with engine.connect() as connection:
-        made = store.audit.purge(thread, forks="purge", connection=connection)
+        made = store.privacy.purge(thread, forks="purge", connection=connection)
         connection.rollback()
     assert made.pending
     assert texts(store, thread) == texts(store, fork) == ["one"]
     assert "ThreadPurged" not in {event.type for event in store.events.read_all()}
-    assert store.audit.purge(thread, forks="purge").forks == (fork,)
+    assert store.privacy.purge(thread, forks="purge").forks == (fork,)
 
 
 def test_two_purges_of_threads_that_read_from_each_other(store, engine, admin):
@@ -164,8 +164,8 @@ def test_two_purges_of_threads_that_read_from_each_other(store, engine, admin):
     middle = store.threads.fork(root).id
     leaf = store.threads.fork(middle).id
     with engine.begin() as connection:
-        store.audit.purge(middle, forks="purge", connection=connection)
-        purge = Waiting(lambda: store.audit.purge(root, forks="purge"), admin)
+        store.privacy.purge(middle, forks="purge", connection=connection)
+        purge = Waiting(lambda: store.privacy.purge(root, forks="purge"), admin)
     assert purge.outcome().forks == ()
     purged = [event.data["thread_id"] for event in store.events.read_all()]
     assert purged == [leaf, middle, root], "each once"
@@ -174,7 +174,7 @@ def test_two_purges_of_threads_that_read_from_each_other(store, engine, admin):
 def test_of_many_who_purge_for_the_first_time_all_succeed(store):
     threads = [talk(store, str(n))[0] for n in range(8)]
     with ThreadPoolExecutor(8) as pool:
-        made = list(pool.map(store.audit.purge, threads))
+        made = list(pool.map(store.privacy.purge, threads))
     assert [one.thread_id for one in made] == threads
     versions = sorted(event.version for event in store.events.read_all())
     assert versions == list(range(1, 9))
@@ -188,7 +188,7 @@ def test_nothing_is_left_in_any_table(store, admin):
     store.runs.start(thread, run.id)
     store.runs.steps.start(thread, run.id)
     store.runs.complete(thread, run.id)
-    store.audit.purge(thread)
+    store.privacy.purge(thread)
     key = bytes.fromhex(thread.removeprefix("thread_"))
     columns = admin.execute(
         "SELECT table_name, column_name FROM information_schema.columns"
@@ -230,7 +230,7 @@ def test_the_index_leads_to_forks(store, which):
 
 def test_a_tombstone_says_where_the_bytes_may_be(store):
     thread, _ = talk(store, "one")
-    made = store.audit.purge(thread)
+    made = store.privacy.purge(thread)
     assert not made.pending
     assert "VACUUM FULL" in made.remains[0]
     assert "backups" in made.remains[1]

@@ -113,7 +113,7 @@ def test_an_engine_of_the_application_notices_too(place):
 def test_a_new_connection_to_the_same_database_forgets_nothing(url, way, admin, caplog):
     with open_at(url, way) as store, ConversationStore.open(url, durability="as_is") as other:
         say(store, "alice", "one")
-        other.tenant("alice").audit.purge(say(store, "alice", "gone"))
+        other.tenant("alice").privacy.purge(say(store, "alice", "gone"))
         say(other, "bob", "bob's")
         admin.execute(GONE.replace("%s", "current_database()"))
         assert said(store, "alice") == {"one"}

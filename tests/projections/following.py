@@ -4,7 +4,7 @@ import signal
 import threading
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 from sqlalchemy import create_engine, inspect
@@ -17,7 +17,6 @@ from eventstore import (
     StoreUnavailable,
     UndecodableEvent,
 )
-from eventstore.open_options import OpenOptions
 from eventstore.operations import catch_up
 from eventstore.operations import recorded as recording
 from eventstore.operations.catch_up import changing
@@ -70,7 +69,7 @@ class Basics:
 
     url: str
     durability: str
-    prefixed: ClassVar[OpenOptions] = {}
+    prefixed: ClassVar[dict[str, Any]] = {}
     """What `open` says of the names of tables."""
     grace = False
     """Tables that were dropped are gone for readers, too."""

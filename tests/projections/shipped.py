@@ -136,7 +136,7 @@ class Shipped:
             for one in family(store, gone, threads):
                 settle(store, one)
                 threads.remove(one)
-            store.audit.purge(gone, forks="purge")
+            store.privacy.purge(gone, forks="purge")
             if threads and len(threads) % 3 == 0:
                 go_on(store, dice, threads, range(100, 110), lambda _: None)
                 self.look(store, threads)

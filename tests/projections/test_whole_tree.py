@@ -47,7 +47,7 @@ def test_whatever_happened_to_threads_and_their_forks(store, seed):
     assert_same(store, threads)
     dice = random.Random(seed)
     for thread in dice.sample(threads, len(threads) // 2):
-        purged = outcome(lambda: store.audit.purge(thread))  # noqa: B023
+        purged = outcome(lambda: store.privacy.purge(thread))  # noqa: B023
         if not isinstance(purged, Exception):
             threads.remove(thread)
     assert_same(store, threads)

@@ -100,7 +100,7 @@ def full_life(store: ConversationStore) -> list[str]:  # noqa: PLR0915 (a life i
     store.threads.delete(second.id)
     store.threads.restore(second.id)
     acting = store.acting(actor="user_1", correlation_id="request_1", causation_id="evt_1")
-    store.audit.erase(one, removed.id, reason="asked for", actor="user_2")
+    store.privacy.erase(one, removed.id, reason="asked for", actor="user_2")
     acting.events.append(
         INVOICE,
         [{"type": "Sent", "data": {"total": 5}, "content": {"to": "Ann"}}, {"type": "Paid"}],
@@ -115,7 +115,7 @@ def full_life(store: ConversationStore) -> list[str]:  # noqa: PLR0915 (a life i
     messages.amend(draft, said.id, content="Take this down, please.")
     messages.update(draft, said.id, name="Ben")
     store.threads.fork(draft)
-    acting.audit.purge(draft, forks="purge", reason="it was a draft")
+    acting.privacy.purge(draft, forks="purge", reason="it was a draft")
     return [one, fork.id, second.id]
 
 

@@ -238,7 +238,7 @@ def test_a_blob_that_is_missing_is_told_and_never_read_as_erased(opened, path):
         lambda: list(opened.events.read(thread)),
         lambda: list(opened.events.read_all()),
         lambda: opened.replay.state(thread),
-        lambda: opened.audit.erase(thread, said.id),
+        lambda: opened.privacy.erase(thread, said.id),
     ):
         with pytest.raises(BrokenChain, match="among the blobs") as told:
             act()
@@ -279,7 +279,7 @@ def test_what_is_erased_between_two_statements_is_read_as_erased(opened, path):
     thread = opened.threads.create().id
     said = [say(opened, thread, long(40 * KIB, letter)) for letter in "ab"]
     key = StreamKey("", THREAD, bytes.fromhex(thread.removeprefix("thread_")))
-    with Between(path, lambda: opened.audit.erase(thread, said[0].id)) as tx:
+    with Between(path, lambda: opened.privacy.erase(thread, said[0].id)) as tx:
         _, gone, there, erased = read.read_stream(tx, key)
     assert (gone.content, gone.salt, len(gone.commitment or b"")) == (None, None, 32)
     assert (len(there.content or b""), there.commitment) == (40 * KIB, None)
@@ -290,7 +290,7 @@ def test_what_is_purged_between_two_statements_is_not_there(opened, path):
     thread, other = opened.threads.create().id, opened.threads.create().id
     say(opened, thread, long(40 * KIB))
     say(opened, other, long(40 * KIB, "o"))
-    with Between(path, lambda: opened.audit.purge(thread)) as tx:
+    with Between(path, lambda: opened.privacy.purge(thread)) as tx:
         found = whole_store.read_all(tx, whole_store.Filter())
     assert [e.type for e in found] == ["ThreadCreated", "MessageAdded", "ThreadPurged"]
     assert len(found[1].content or b"") == 40 * KIB
@@ -304,7 +304,7 @@ def test_it_goes_with_the_content_of_its_event_and_with_its_stream(opened, path)
     said = [say(opened, thread, long(size * KIB)) for size in (33, 34, 1)]
     say(opened, other, long(35 * KIB))
     assert sizes(path, "blobs") == [33 * KIB, 34 * KIB, 35 * KIB]
-    opened.audit.erase(thread, said[0].id)
+    opened.privacy.erase(thread, said[0].id)
     assert sizes(path, "blobs") == [34 * KIB, 35 * KIB]
-    opened.audit.purge(thread)
+    opened.privacy.purge(thread)
     assert sizes(path, "blobs") == [35 * KIB]

@@ -27,7 +27,7 @@ def test_the_first_transaction_of_a_store_asks_for_its_tenant_once(url, faults):
         said = store.messages.create(thread, role="user", content="x").id
     with ConversationStore.open(url, connect_args=faults.connect_args) as store:
         with faults.watched() as calls:
-            store.audit.erase(thread, said)
+            store.privacy.erase(thread, said)
         assert asked(calls) == 1
         with faults.watched() as calls:
             store.messages.create(thread, role="user", content="y")

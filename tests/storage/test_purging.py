@@ -45,7 +45,7 @@ def test_nothing_is_left_in_any_table(store, path):
     one, fork, second = full_life(store)
     written = {"events", "streams", "idempotency_keys"} | OF_THREADS
     assert left_of(path, one) >= written - {"tombstones"}
-    store.audit.purge(one, forks="purge")
+    store.privacy.purge(one, forks="purge")
     for thread in (one, fork, second):
         assert left_of(path, thread) == {"tombstones"}
     assert ask(path, "SELECT count(*) FROM purging") == [(0,)]
@@ -57,7 +57,7 @@ def test_the_words_are_gone_from_the_file(store, path):
     fork = store.threads.fork(thread).id
     store.messages.create(fork, role="user", content=f"{SECRET}, in the fork")
     assert found_in(path)
-    made = store.audit.purge(thread, forks="purge")
+    made = store.privacy.purge(thread, forks="purge")
     assert (made.pending, made.remains) == (False, ())
     assert found_in(path) == []
 
@@ -67,11 +67,11 @@ def test_a_reader_keeps_them_in_the_log_and_asking_again_finishes_it(store, path
     with closing(sqlite3.connect(path, isolation_level=None)) as reader:
         reader.execute("BEGIN")
         reader.execute("SELECT count(*) FROM events").fetchone()
-        made = store.audit.purge(thread)
+        made = store.privacy.purge(thread)
         assert made.pending
         assert "write-ahead log" in made.remains[0]
         assert found_in(path) == [f"{path.name}-wal"]
-    again = store.audit.purge(thread)
+    again = store.privacy.purge(thread)
     assert again == made.model_copy(update={"pending": False, "remains": ()})
     assert found_in(path) == []
 
@@ -80,20 +80,20 @@ def test_a_projection_that_has_not_heard_of_it_is_named(store, path):
     store.projections.register(MessageSearch())
     thread, _ = talk(store, SECRET)
     store.projections.catch_up()
-    made = store.audit.purge(thread)
+    made = store.privacy.purge(thread)
     assert (made.pending, made.remains) == (
         True,
         ("the projection search, until it has caught up",),
     )
     store.projections.catch_up()
-    assert store.audit.purge(thread).remains == ()
+    assert store.privacy.purge(thread).remains == ()
     assert found_in(path) == []
 
 
 def test_events_are_not_deleted_by_hand_before_or_after(store, path):
     thread, _ = talk(store, "one")
     talk(store, "two")
-    store.audit.purge(thread)
+    store.privacy.purge(thread)
     with (
         closing(sqlite3.connect(path)) as database,
         pytest.raises(sqlite3.IntegrityError, match="never deleted"),

@@ -5,7 +5,7 @@ import pytest
 from eventstore import ConversationStore, InvalidInput, MessageNotFound, NewEvent
 from eventstore.batches import Batch
 from eventstore.operations import messages, threads
-from eventstore.operations.operation import Maintenance
+from eventstore.operations.operation import NO_OPTIONS, Maintenance, WriteOptions
 from eventstore.performing import Performer
 from eventstore.storage.requests import Appended, Failed
 
@@ -47,7 +47,7 @@ def test_a_refused_create_many_leaves_no_external_id_behind(store):
 def test_a_refused_batch_leaves_no_metadata_behind(store):
     thread, other = store.threads.create(metadata={"k": "old"}), store.threads.create()
     scope = store.scope
-    batch = Batch(scope, thread.id, {})
+    batch = Batch(scope, thread.id, NO_OPTIONS)
     batch.thread.update(metadata={"k": "new"})
     batch.messages.remove(UNKNOWN)
     refused = batch.as_write()
@@ -85,7 +85,7 @@ def test_the_first_streams_of_a_tenant_share_its_name_and_are_found(store):
     refused = threads.create(scope, messages=[*said, {**said[0], "parent_id": UNKNOWN}])
     made = together(
         store,
-        threads.create(scope, messages=said, idempotency_key="k"),
+        threads.create(scope, messages=said, options=WriteOptions(idempotency_key="k")),
         refused,
         threads.create(scope, messages=said),
     )

@@ -227,9 +227,9 @@ def test_what_others_commit_forgets_nothing(tmp_path, way):
         alice = store.tenant("alice")
         last = say(other, "alice", "five")  # the newest event that it knows
         message = alice.messages.list(last).data[0]
-        alice.audit.erase(last, message.id)
-        alice.audit.purge(last)
-        alice.audit.purge(thread)
+        alice.privacy.erase(last, message.id)
+        alice.privacy.purge(last)
+        alice.privacy.purge(thread)
         assert said(other, "alice") == {"one", "three"}
         say(other, "alice", "six")
         assert remembered(other) is before
@@ -255,7 +255,7 @@ def test_many_who_read_and_write_at_once_never_see_a_restored_backup(tmp_path):
                     if act == 0:
                         bound.messages.create(thread, role="user", content=str(n))
                     elif act == 1:
-                        bound.audit.purge(say(store, "alice", "gone"))
+                        bound.privacy.purge(say(store, "alice", "gone"))
                     elif act == 2:
                         bound.messages.list(thread, limit=1)
                     else:

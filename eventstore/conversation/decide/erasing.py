@@ -7,7 +7,7 @@ regenerations, and in what the runs that wrote or saw it recorded; these go only
 
 A fork never holds the words of a message that it inherits, but what it said about it itself. So an
 erasure is decided in the message's own thread, and once more in each fork that inherits it, with
-``source_id`` set; :mod:`eventstore.audit.erasure` finds those forks.
+``source_id`` set; :mod:`eventstore.privacy.erasure` finds those forks.
 """
 
 from __future__ import annotations

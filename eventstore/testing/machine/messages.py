@@ -10,8 +10,9 @@ from typing import Any, Final
 from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
+from eventstore.conversation.commands import OnBusy
 from eventstore.conversation.values import Message
-from eventstore.faces import Handle
+from eventstore.faces.handles import Handle
 from eventstore.operations.operation import EMPTY, UNSET
 from eventstore.testing.comparison import Fresh
 from eventstore.testing.machine.base import ANSWERED, BUSY, GUARDS, MOSTLY, PICKS, SAID, Machine
@@ -43,7 +44,7 @@ class MessageRules(Machine):
         said: Words,
         parent: str,
         select: bool,
-        on_busy: str,
+        on_busy: OnBusy,
         guard: str | None,
         keyed: bool,
     ) -> None:
@@ -208,7 +209,7 @@ class MessageRules(Machine):
         """Say several things at once; if one has an id that is in use, none is said."""
         at = self.a_thread(at)
         thread = self.threads[at]
-        guards = {"expected_head": thread.head} if guarded and thread.head else {}
+        guards: dict[str, Any] = {"expected_head": thread.head} if guarded and thread.head else {}
         new = [self.both.new_id() for _ in said]
         if not sound and thread.messages:
             new[-1] = next(iter(thread.messages))

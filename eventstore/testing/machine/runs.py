@@ -10,6 +10,7 @@ from typing import Any, Final
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
+from eventstore.conversation.commands import OnBusy
 from eventstore.testing.machine.base import ANSWERED, BUSY, MOSTLY, PICKS, Machine
 from eventstore.testing.oracle import Words
 
@@ -36,7 +37,7 @@ class RunRules(Machine):
         at: int,
         pick: int,
         plain: bool,
-        on_busy: str,
+        on_busy: OnBusy,
         start: bool,
         keyed: bool,
     ) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from eventstore.audit.remains import projections_behind
 from eventstore.conversing.purging import purge_thread
 from eventstore.core import ids
 from eventstore.core.events import StreamKey
+from eventstore.privacy.remains import projections_behind
 from eventstore.projections.tombstones import find_tombstone
 from eventstore.storage import read
 from eventstore.storage.requests import Appended, AppendRequest, Log

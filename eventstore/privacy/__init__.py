@@ -1,5 +1,5 @@
 """What is done to history for reasons outside the conversation: erasing content for good."""
 
-from eventstore.audit.erasure import ContentCopy, ErasedEvent, Erasure
+from eventstore.privacy.erasure import ContentCopy, ErasedEvent, Erasure
 
 __all__ = ["ContentCopy", "ErasedEvent", "Erasure"]

@@ -76,7 +76,7 @@ def test_nothing_is_left_in_any_file(path, size, before):
         assert found_in(path)
         assert blobs_in(path) == (size > IN_ROW_BYTES_MAX)
 
-        made = store.audit.erase(thread, said.id)
+        made = store.privacy.erase(thread, said.id)
 
         assert (made.pending, made.remains) == (False, ())
         assert found_in(path) == []
@@ -104,7 +104,7 @@ def test_whatever_was_erased_in_whatever_order_is_gone(path):
             there[store.messages.create(thread, role="user", content=text).id] = word
             if number % 3 == 2:
                 gone = dice.choice(list(there))
-                store.audit.erase(thread, gone)
+                store.privacy.erase(thread, gone)
                 assert found_in(path, there.pop(gone)) == []
         for word in there.values():
             assert found_in(path, word)
@@ -126,13 +126,13 @@ def test_a_reader_keeps_the_text_in_the_log_and_asking_again_finishes_it(path):
         thread = store.threads.create().id
         said = store.messages.create(thread, role="user", **CONTENT)
         with reading(path):
-            made = store.audit.erase(thread, said.id)
+            made = store.privacy.erase(thread, said.id)
             assert made.pending
             assert "write-ahead log" in made.remains[0]
             assert store.messages.get(thread, said.id).erased
             assert found_in(path) == ["chat.db-wal"], "nobody could have seen it, so why wait"
             store.messages.create(thread, role="user", content="writers go on")
-        again = store.audit.erase(thread, said.id)
+        again = store.privacy.erase(thread, said.id)
         assert (again.pending, again.remains, again.erased) == (False, (), made.erased)
         assert found_in(path) == []
 
@@ -145,14 +145,14 @@ def test_it_is_pending_until_the_applications_transaction_has_committed(path):
         thread = store.threads.create().id
         said = store.messages.create(thread, role="user", **CONTENT)
         with engine.connect() as connection:
-            made = store.audit.erase(thread, said.id, connection=connection)
+            made = store.privacy.erase(thread, said.id, connection=connection)
             assert made.pending
             connection.rollback()
         assert store.messages.get(thread, said.id).name == WORDS
         with engine.begin() as connection:
-            store.audit.erase(thread, said.id, connection=connection)
+            store.privacy.erase(thread, said.id, connection=connection)
         assert store.messages.get(thread, said.id).erased
-        assert not store.audit.erase(thread, said.id).pending
+        assert not store.privacy.erase(thread, said.id).pending
         assert found_in(path) == []
 
 
@@ -172,7 +172,7 @@ def test_search_forgets_it_and_it_is_pending_until_then(path):
             return store.projections.read("search", look)
 
         assert len(hits(WORDS)) == 2
-        made = store.audit.erase(thread, said.id)
+        made = store.privacy.erase(thread, said.id)
         assert (made.pending, made.remains) == (
             True,
             ("the projection search, until it has caught up",),
@@ -180,7 +180,7 @@ def test_search_forgets_it_and_it_is_pending_until_then(path):
         store.projections.catch_up()
         assert hits(WORDS) == []
         assert len(hits("said 7")) == 1
-        assert store.audit.erase(thread, said.id).remains == ()
+        assert store.privacy.erase(thread, said.id).remains == ()
         assert found_in(path) == []
         store.messages.amend(fork, said.id, content="new words")
         store.projections.catch_up()
@@ -197,7 +197,7 @@ def test_an_engine_that_does_not_overwrite_is_told_of(path):
     with ConversationStore.open(engine, durability="as_is") as store:
         thread = store.threads.create().id
         said = store.messages.create(thread, role="user", **CONTENT)
-        made = store.audit.erase(thread, said.id)
+        made = store.privacy.erase(thread, said.id)
         assert not made.pending, "asking again does not help"
         assert "VACUUM" in made.remains[0]
         assert found_in(path)
@@ -211,7 +211,7 @@ def test_in_memory_there_is_nothing_to_wipe():
     with ConversationStore.open("sqlite://") as store:
         thread = store.threads.create().id
         said = store.messages.create(thread, role="user", **CONTENT)
-        made = store.audit.erase(thread, said.id)
+        made = store.privacy.erase(thread, said.id)
         assert (made.pending, made.remains) == (False, ())
 
 
@@ -220,7 +220,7 @@ def test_wiping_leaves_a_connection_as_it_was(path):
         with ConversationStore.open(engine) as store:
             thread = store.threads.create().id
             said = store.messages.create(thread, role="user", **CONTENT)
-            store.audit.erase(thread, said.id)
+            store.privacy.erase(thread, said.id)
         with engine.connect() as connection:
             assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar() == 30_000
         assert found_in(path) == []
@@ -233,8 +233,8 @@ def test_followers_in_the_same_process_are_told_of_an_erasure():
         said = store.messages.create(thread, role="user", **CONTENT)
         changed = store._executor.changed  # noqa: SLF001 (what every follower waits on)
         before = changed.mark
-        store.audit.erase(thread, said.id)
+        store.privacy.erase(thread, said.id)
         assert changed.mark != before
         before = changed.mark
-        store.audit.erase(thread, said.id)
+        store.privacy.erase(thread, said.id)
         assert changed.mark == before, "nothing was appended"

@@ -15,13 +15,13 @@ from typing import Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
-from eventstore.audit.concerned import in_every_thread
-from eventstore.audit.remains import projections_behind
 from eventstore.conversation.decide.erasing import Copy, reach, taken
 from eventstore.conversation.decide.erasing import erase as decide_erasure
 from eventstore.core import ids
 from eventstore.core.events import Position, instant
 from eventstore.errors import BrokenChain
+from eventstore.privacy.concerned import in_every_thread
+from eventstore.privacy.remains import projections_behind
 from eventstore.projections.stored_thread import StoredThread
 from eventstore.storage import read
 from eventstore.storage.append import append_many

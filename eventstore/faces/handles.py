@@ -1,0 +1,67 @@
+"""What a call inside a batch gives, and the id that it fixes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Generic, TypeVar
+
+import msgspec
+
+from eventstore.conversation import commands as c
+from eventstore.core import ids
+from eventstore.errors import InvalidInput
+from eventstore.operations.operation import Scope
+
+__all__ = ["Handle", "with_fixed_id"]
+
+T = TypeVar("T")
+
+
+class Handle(Generic[T]):
+    """What a call inside a batch gives: its id now, its object once the batch is through."""
+
+    def __init__(self, object_id: str | None) -> None:
+        self.id = object_id
+        """Id of the message, run or step it will make; None if it makes none."""
+        self._made: list[T] = []
+
+    @property
+    def object(self) -> T:
+        """What the call made.
+
+        Raises:
+            InvalidInput: the batch is not through yet.
+        """
+        if not self._made:
+            raise InvalidInput(
+                "handle", "its batch is not through yet", "Leave the with block first."
+            )
+        return self._made[0]
+
+    def settle(self, made: T) -> None:
+        """Hear what was made."""
+        self._made.append(made)
+
+
+_MINTED = {
+    c.CreateMessage: ("message_id", ids.MESSAGE),
+    c.EditMessage: ("message_id", ids.MESSAGE),
+    c.RegenerateMessage: ("message_id", ids.MESSAGE),
+    c.CreateRun: ("run_id", ids.RUN),
+    c.StartStep: ("step_id", ids.STEP),
+}
+
+
+def with_fixed_id(
+    command: c.Command, scope: Scope, seed: Sequence[str] | None
+) -> tuple[c.Command, str | None]:
+    """Fix the id of what a command will make, if it was left open; return it as text.
+
+    With a ``seed`` the id depends on it alone.
+    """
+    field, prefix = _MINTED.get(type(command), (None, ""))
+    if field is None:
+        return command, None
+    made = scope.log.sources.new_id() if seed is None else ids.derived(prefix, *seed)
+    key: bytes = getattr(command, field) or made
+    return msgspec.structs.replace(command, **{field: key}), ids.show(prefix, key)

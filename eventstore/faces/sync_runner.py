@@ -1,0 +1,84 @@
+"""How an operation is run on the sync face: in the calling thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final, TypeVar
+
+from eventstore.errors import ConversationStoreError
+from eventstore.execution.database import Left
+from eventstore.execution.owned import OwnedEngine
+from eventstore.execution.signals import Signals
+from eventstore.execution.url import UrlExecutor
+from eventstore.faces.outcomes import value_of
+from eventstore.operations.following import TROUBLES, Follow
+from eventstore.operations.operation import Gathered, Read, Scope, Walk, Wipe, Write
+from eventstore.performing import Performer
+from eventstore.storage.transaction import Transaction
+
+__all__ = ["SyncRunner"]
+
+T = TypeVar("T")
+
+
+class SyncRunner:
+    """Runs the operations of one store, and of those bound to it."""
+
+    def __init__(self, executor: UrlExecutor | OwnedEngine, scope: Scope) -> None:
+        self.executor: Final = executor
+        self.scope: Final = scope
+        """Tenant, actor and correlation that every call says."""
+        self._performer = Performer(scope.log, scope.meter)
+
+    def perform(self, operation: Write[T] | Read[T] | Wipe[T] | Gathered[T]) -> T:
+        """Run an operation: what every method does in the end."""
+        if isinstance(operation, Write):
+            return self._write(operation)
+        if isinstance(operation, Read):
+            look: Callable[[Transaction], T] = operation.look  # mypy loses T in the narrowing
+            return self.executor.read(look, snapshot=operation.snapshot)
+        if isinstance(operation, Wipe):
+            told: Callable[[Sequence[Left]], T] = operation.told
+            return told(self.executor.wipe())
+        return operation.report(list(self._walk(operation.walk)))
+
+    def each(self, walk: Walk[T] | Follow[T]) -> Iterator[T]:
+        """Run an operation that yields."""
+        return self._follow(walk) if isinstance(walk, Follow) else self._walk(walk)
+
+    @property
+    def changed(self) -> Signals:
+        """Told of every commit; whoever follows the log waits on it."""
+        return self.executor.changed
+
+    def _write(self, write: Write[T]) -> T:
+        meter, request, within = self.scope.meter, write.request, write.connection
+        try:
+            if within is None:
+                outcome = self.executor.write(request)
+            else:
+                [outcome] = self.executor.within(within, lambda tx: self._performer(tx, [request]))
+        except ConversationStoreError as error:
+            meter.failed(error)
+            raise
+        return value_of(write, meter.heard(request, outcome, committed=within is None))
+
+    def _walk(self, walk: Walk[T]) -> Iterator[T]:
+        place = walk.first
+        while place is not None:
+            items, place = self.perform(walk.page(place))
+            yield from items
+
+    def _follow(self, follow: Follow[T]) -> Iterator[T]:
+        """Yield what there is and what will be; nothing is held while the consumer works."""
+        changed, course = self.executor.changed, follow.begin()
+        while True:
+            since = changed.mark  # before looking, so that what comes meanwhile is not missed
+            try:
+                page = self.executor.read(follow.page(course).look)
+            except TROUBLES as error:
+                follow.failed(course, error)
+            else:
+                yield from follow.heard(course, page)
+            if course.rest_seconds is not None:
+                course.rested(told=changed.wait(since, course.rest_seconds))

@@ -1,0 +1,133 @@
+"""What the stores and the batch offer: resources, their methods, and the operation behind each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+
+@dataclass(frozen=True)
+class Resource:
+    """One attribute of a store: its class, what it is for, and its methods."""
+
+    name: str
+    purpose: str
+    methods: Mapping[str, str]
+    """Name of the method to `module.function` of its operation."""
+    base: str = "Resource"
+    parts: Mapping[str, str] = field(default_factory=dict)
+    """Attributes that are resources themselves."""
+
+
+def _of(module: str, *names: str, **others: str) -> dict[str, str]:
+    return {name: f"eventstore.operations.{module}.{name}" for name in names} | {
+        name: f"eventstore.operations.{target}" for name, target in others.items()
+    }
+
+
+RESOURCES: Final = (
+    Resource(
+        "Threads",
+        "Create, find, fork, archive and delete conversations.",
+        {
+            **_of("threads", "create", "get", list="threads.list_"),
+            **_of("threads", "update", "fork", "archive", "unarchive", "delete", "restore"),
+            "batch": "eventstore.batches.batch",
+        },
+    ),
+    Resource(
+        "Messages",
+        "Add messages, edit and regenerate them, and read the history of a thread.",
+        {
+            **_of("messages", "create", "create_many"),
+            **_of("message_pages", "get", list="message_pages.list_"),
+            **_of("messages", "edit", "regenerate", "amend", "update"),
+            **_of("message_pages", "revisions"),
+            **_of("messages", "remove", "restore"),
+            **_of("message_pages", "queued"),
+        },
+    ),
+    Resource(
+        "Branches",
+        "Look at the tree of a thread, and choose which of its paths is active.",
+        _of("branches", "tree", "select", "label", "siblings", "diff", list="branches.list_"),
+    ),
+    Resource(
+        "RunSteps",
+        "Record the steps of a run: each model call, and the messages that it saw.",
+        _of("run_steps", "start", "complete", "fail", list="run_steps.list_"),
+    ),
+    Resource(
+        "Runs",
+        "Record executions of an assistant: what starts, waits, ends, and in which order.",
+        {
+            **_of("runs", "create", "start", "update", "require_action", "submit_tool_outputs"),
+            **_of("runs", "complete", "fail", "cancel", "expire", "get", list="runs.list_"),
+            **_of("run_context", "context"),
+        },
+        parts={"steps": "RunSteps"},
+    ),
+    Resource(
+        "Assistants",
+        "Keep assistants: a model, instructions and tools, each change a version.",
+        _of("assistants", "create", "get", "update", "delete", "versions", list="assistants.list_"),
+    ),
+    Resource(
+        "Events",
+        "Read and follow the log itself, and append to streams of your own.",
+        _of("events", "append", "read", "read_all", "subscribe"),
+    ),
+    Resource(
+        "Projections",
+        "Run read models of your own behind the log, and check the tables of the store.",
+        _of(
+            "projections",
+            *("rebuild", "compare", "read", "query", "status", "retry", "rebuild_projection"),
+        ),
+        base="ProjectionsBase",
+    ),
+    Resource(
+        "Replay",
+        "Rebuild any moment of a thread from its events alone.",
+        _of("replay", "state", "steps", "diff"),
+    ),
+    Resource(
+        "Privacy",
+        "Remove content or whole threads for good.",
+        {**_of("erasing", "erase"), **_of("purging", "purge")},
+    ),
+)
+
+PLANNED: Final = (
+    Resource(
+        "BatchMessages",
+        "Commands on messages, collected for the end of the batch.",
+        _of("messages", "create", "edit", "regenerate", "amend", "update", "remove", "restore"),
+    ),
+    Resource(
+        "BatchBranches",
+        "Commands on branches, collected for the end of the batch.",
+        _of("branches", "select", "label"),
+    ),
+    Resource(
+        "BatchSteps",
+        "Commands on steps of runs, collected for the end of the batch.",
+        _of("run_steps", "start", "complete", "fail"),
+    ),
+    Resource(
+        "BatchRuns",
+        "Commands on runs, collected for the end of the batch.",
+        _of(
+            "runs",
+            *("create", "start", "update", "require_action", "submit_tool_outputs"),
+            *("complete", "fail", "cancel", "expire"),
+        ),
+        parts={"steps": "BatchSteps"},
+    ),
+    Resource(
+        "BatchThread",
+        "Commands on the thread itself, collected for the end of the batch.",
+        _of("threads", "update", "archive", "unarchive"),
+    ),
+)
