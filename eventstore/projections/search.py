@@ -28,10 +28,8 @@ How hidden messages are known: each row counts the removed messages from it up t
 removal adds one to everything below; a new message begins with none, since nothing is ever added
 below a removed one. A fork gets rows for the path it inherits when it first does something to it.
 
-When a thread is purged it is forgotten here. Its forks have copies of what they inherit by then,
-and from then on those messages are found in each fork. A rebuild never hears of the purged thread:
-what a fork, or a fork of it, does to a message that nobody told of is noted at that message alone,
-and joined to the rest when the copy comes.
+When a thread is purged it is forgotten here. It never goes without its forks, so whatever a fork
+does, its source has been told of: also to a rebuild, which never hears of either.
 """
 
 from __future__ import annotations
@@ -118,8 +116,7 @@ _INHERIT: Final = (
     f"SELECT message_id, parent_id FROM {{messages}} WHERE {_ROW} UNION ALL"
     " SELECT m.message_id, m.parent_id FROM {messages} m JOIN up ON m.message_id = up.parent_id"
     " WHERE m.tenant = ? AND m.thread_id = ?)"
-    " SELECT CAST(? AS text), CAST(? AS text), message_id, parent_id, 0 FROM up WHERE true"
-    " ON CONFLICT (tenant, thread_id, message_id) DO NOTHING"
+    " SELECT CAST(? AS text), CAST(? AS text), message_id, parent_id, 0 FROM up"
 )
 _FORGET: Final = {
     "sqlite": (
@@ -254,7 +251,7 @@ class _Thread:
         self._tables.run(_JOIN, (parent_id, *self.key, message_id))
 
     def amend(self, message_id: str, text: str) -> None:
-        self._inherit_up_to(message_id)
+        self._inherit()
         place = (*self.key, message_id)
         if self._tables.dialect == "sqlite":
             self._tables.run(_UNSAY, place)
@@ -270,7 +267,7 @@ class _Thread:
 
     def hide(self, message_id: str, by: int) -> None:
         """Count a removed message more, or less, for everything from it downwards."""
-        self._inherit_up_to(message_id)
+        self._inherit()
         self._tables.run(_HIDE, (message_id, *self.key, by, *self.key))
 
     def begin_as_fork(self, source_id: str, message_id: str) -> None:
@@ -297,11 +294,6 @@ class _Thread:
 
     def _has(self, message_id: str) -> bool:
         return self._tables.one(_FIND, (*self.key, message_id)) is not None
-
-    def _inherit_up_to(self, message_id: str) -> None:
-        self._inherit()
-        if not self._has(message_id):  # the source is gone: its copy will come
-            self._tables.run(_INSERT, (*self.key, message_id, None))
 
     def _inherit(self) -> None:
         """Make rows for the path that a fork inherits, if it has none yet."""

@@ -14,6 +14,8 @@ from eventstore.operations.operation import Maintenance, Write
 from eventstore.projections.catch_up.generations import release, take
 from eventstore.testing.conformance import blocking
 from tests.concurrency.schedules import SECONDS, Gate, thread
+from tests.laws.examples import LONG
+from tests.projections.any_order import ReadModels, walk
 from tests.projections.counting import Counting, once_each, times, total, write
 from tests.projections.following import Basics, Following, Killed, running, status_of
 from tests.projections.shipped import Shipped
@@ -160,6 +162,17 @@ class OfAnyLife(Shipped):
     @pytest.mark.parametrize("seed", [3])
     def test_whatever_is_purged_is_forgotten_with_its_forks(self, seed):
         super().test_whatever_is_purged_is_forgotten_with_its_forks(seed)
+
+
+def test_search_and_usage_go_through_whatever_order(newest, migrated_on_newest):
+    url = newest.url(database=migrated_on_newest)
+
+    class ReadModelsOnPostgres(ReadModels):
+        def open_store(self):
+            return ConversationStore.open(url, durability="as_is")
+
+    for seed in range(100 if LONG else 2):
+        walk(ReadModelsOnPostgres, seed, steps=60)
 
 
 class TestShippedSync(OnPostgres, OfAnyLife):

@@ -195,6 +195,27 @@ class Shipped:
         assert {one.generation for one in statuses} == {2}
         assert rows() == before
 
+    def test_an_erasure_that_reaches_a_fork_and_a_purge_stop_nobody(self):
+        store = self.opened(MessageSearch())
+        source = store.threads.create().id
+        said = store.messages.create(source, role="user", content="secret").id
+        fork = store.threads.fork(source).id
+        store.messages.remove(fork, said)  # the fork gets rows of its own
+        store.messages.restore(fork, said)
+        store.messages.update(fork, said, name="Ann")  # and has something to be erased
+        store.audit.erase(source, said)
+        store.audit.purge(source, forks="purge")
+        other = store.tenant("somebody else")
+        unrelated = other.messages.create(
+            other.threads.create().id, role="user", content="unrelated words"
+        )
+        for _ in range(2):
+            assert {one.state for one in store.projections.catch_up()} == {"idle"}
+            found = other.projections.read("search", search("unrelated"))
+            assert [hit.message_id for hit in found] == [unrelated.id]
+            assert hits(store, "secret") == set()
+            store.projections.rebuild_projection("search")
+
     # -- search, one by one ------------------------------------------------------------------------
 
     def test_all_the_words_in_any_order_and_case(self):
