@@ -218,7 +218,8 @@ class LeaseLost(ConversationStoreError):
     """The right to run one consumer or run went to another holder."""
 
     def __init__(self, name: str, holder: str | None) -> None:
-        super().__init__(f"the lease on {name} is held by {holder!r} now. Stop this worker.")
+        held = "was freed" if holder is None else f"is held by {holder!r} now"
+        super().__init__(f"the lease on {name} {held}. Stop this worker.")
         self.name = name
         self.holder = holder
 

@@ -12,9 +12,9 @@ its fate. Its transaction does hold back what readers of the whole log are shown
 that writes does, which is the other reason to keep it small.
 
 **Who works.** A worker takes the lease of a generation when nobody has it or when whoever had it
-let it run out, keeps it while it works or waits, and gives it back at the end, also when the store
-is closed under it. What refuses a late write is the token; see
-``projections/catch_up/generations.py``.
+let it run out (``projections/catch_up/leases.py`` judges that), renews it while it works or waits,
+by a clock of its own that is never set, and gives it back at the end, also when the store is closed
+under it. What refuses a late write is the token; see ``projections/catch_up/generations.py``.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import logging
 import os
 from collections.abc import Callable, Sequence
 from functools import partial
+from time import monotonic
 from typing import Any, Final, NamedTuple
 
 from eventstore.core.events import Position
@@ -118,12 +119,9 @@ class _Worker:
         self._holder = terms.holder or f"{os.getpid()}-{chance(4).hex()}"
         self._held: dict[tuple[str, int], int] = {}
         """Tokens, by generation."""
-
-    def _now(self) -> int:
-        return self._scope.log.sources.clock()
-
-    def _until(self) -> int:
-        return self._now() + int(self._terms.lease_seconds * 1_000_000)
+        self._lease_us = int(terms.lease_seconds * 1_000_000)
+        self._renewed: dict[tuple[str, int], float] = {}
+        """When each lease was last renewed, at the latest."""
 
     def turn(self, definition: Definition) -> Routine[bool]:
         """Do one batch, at most, for each generation; return whether there was anything to do."""
@@ -147,10 +145,9 @@ class _Worker:
             yield changing(partial(cannot_begin, definition=definition, error=error.error))
 
     def _clear_away(self, one: Generation) -> Routine[bool]:
-        if one.lease_until_us > self._now():
+        if one.ran_out is False:
             return False
-        now = self._now()
-        dropped: bool = yield changing(partial(drop_retired, name=one.name, now_us=now))
+        dropped: bool = yield changing(partial(drop_retired, name=one.name))
         return dropped
 
     def _serve(self, definition: Definition, one: Generation) -> Routine[bool]:
@@ -177,10 +174,10 @@ class _Worker:
         return True
 
     def _taken(self, one: Generation) -> Routine[Generation | None]:
-        now = self._now()
-        if not one.is_free(now):
+        if not self._scope.registry.watched.is_free(one):
             return None
-        taking = partial(take, one=one, holder=self._holder, now_us=now, until_us=self._until())
+        taking = partial(take, one=one, holder=self._holder, lease_us=self._lease_us)
+        self._renewed[one.key] = monotonic()
         taken: Generation | None = yield changing(lambda tx: self._noted(taking(tx)))
         return taken
 
@@ -194,10 +191,12 @@ class _Worker:
     def _at_the_end(self, one: Generation) -> Routine[bool]:
         """There is nothing to apply: become the active generation, or keep the lease."""
         if one.status == "building":
-            swapped: bool = yield changing(partial(swap, one=one, now_us=self._now()))
+            swapped: bool = yield changing(partial(swap, one=one))
             return swapped
-        if one.lease_until_us - self._now() < self._terms.lease_seconds * 500_000:
-            yield changing(partial(renew, one=one, until_us=self._until()))
+        now = monotonic()
+        if now - self._renewed[one.key] > self._terms.lease_seconds / 2:
+            yield changing(partial(renew, one=one, lease_us=self._lease_us))
+            self._renewed[one.key] = now
         return False
 
     # -- a batch -------------------------------------------------------------------------------
@@ -210,9 +209,11 @@ class _Worker:
             if failure is not None and events:
                 end = events[-1][1].position
             if events or failure is None:
-                batch = Batch(definition, one, events, end, self._until())
+                batch = Batch(definition, one, events, end, self._lease_us)
+                now = monotonic()
                 try:
                     yield changing(batch)
+                    self._renewed[one.key] = now
                 except Poisoned as poisoned:
                     events, failure = events[: poisoned.index], poisoned.failure
                     continue

@@ -8,12 +8,13 @@ read, looked after, built anew.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from functools import partial
 from typing import Any, Final, Literal, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
-from eventstore.core.events import Position, StreamKey
+from eventstore.core.events import Position, StreamKey, instant
 from eventstore.core.json_values import check_json, check_name, check_text
 from eventstore.errors import InvalidInput, ThreadNotFound
 from eventstore.operations.catch_up import changing
@@ -188,6 +189,10 @@ class ProjectionStatus(BaseModel):
     lag_seconds: float
     """Age of the oldest event that is not in the tables."""
     holder: str | None
+    """Whoever works on it, as far as this process can tell. On SQLite it cannot tell at once that a
+    worker died: it has to see the lease stand still for as long as the worker asked for."""
+    renewed_at: datetime | None
+    """When the holder was last heard of; on SQLite by its own clock, which may be wrong."""
     failed: FailedEvent | None
     """It stands before this event, until ``retry()`` or a rebuild."""
     error: str | None
@@ -270,7 +275,7 @@ def _status(tx: Transaction, scope: Scope, one: Generation, now_us: int) -> Proj
     failure = one.failure
     if failure is not None and scope.is_tenants:
         failure = _UNTOLD
-    held = None if one.is_free(now_us) else one.holder
+    held = None if scope.registry.watched.is_free(one) else one.holder
     oldest_us = now_us if missing.since_us is None else missing.since_us
     failed = None
     if failure is not None and failure.version > 0:
@@ -287,15 +292,18 @@ def _status(tx: Transaction, scope: Scope, one: Generation, now_us: int) -> Proj
         lag_events=missing.events,
         lag_seconds=max(now_us - oldest_us, 0) / 1_000_000,
         holder=held,
+        renewed_at=None if held is None else instant(one.renewed_at_us),
         failed=failed,
         error=None if failure is None else failure.error,
     )
 
 
 def retry(scope: Scope, name: str) -> Write[int]:
-    """Let a projection that stopped go on; return how many sets of tables do.
+    """Let a projection go on that stopped, or is held; return how many sets of tables do.
 
-    Nothing happens to the event where it stopped: whoever runs the projection tries it again.
+    Nothing happens to the event where it stopped, if there is one: whoever runs the projection
+    tries it again, or to make the tables. A worker that holds a lease and is still there loses it,
+    writes nothing any more, and stands by; one that died need not be waited for.
 
     Args:
         name: Name of the projection.

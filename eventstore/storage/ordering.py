@@ -129,6 +129,12 @@ class Ordering(Protocol):
     version: str
     """SQL that names the database and its version."""
 
+    clock: str
+    """SQL for the time in microseconds since 1970, by the clock that the database goes by."""
+
+    one_clock: bool
+    """It is the same one for whoever uses the database, on any machine."""
+
     last: str
     """SQL that gives the sequence number of the last event, 0 if there is none."""
 

@@ -146,6 +146,8 @@ class PostgresOrdering:
         " ORDER BY epoch DESC, xid DESC, position DESC LIMIT 1), 0)"
     )
     version = "SELECT 'PostgreSQL ' || current_setting('server_version')"
+    clock = "(extract(epoch FROM clock_timestamp()) * 1000000)::int8"
+    one_clock = True
 
     def take(self, tx: Any, places: Sequence[Place], events: int, *, patient: bool) -> Heads:  # noqa: ANN401 (a Transaction)
         if not places:

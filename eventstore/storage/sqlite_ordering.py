@@ -94,6 +94,8 @@ class SqliteOrdering:
     order = "position"
     last = _LAST
     version = "SELECT 'SQLite ' || sqlite_version()"
+    clock = "CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)"
+    one_clock = False
 
     def take(self, tx: Any, places: Sequence[Place], events: int, *, patient: bool) -> Heads:  # noqa: ANN401, ARG002 (nobody has to be waited for)
         rows = {

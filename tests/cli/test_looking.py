@@ -19,6 +19,8 @@ READING = [
     ["replay", "0"],
     ["check"],
     ["check", "--rebuild"],
+    ["projections"],
+    ["projections", "--free", "search"],
 ]
 CLEAR_SCREEN = "\x1b[2J"
 TURNS = sys.getrecursionlimit() + 200

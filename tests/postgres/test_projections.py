@@ -29,6 +29,7 @@ class OnPostgres:
     driver = "psycopg"
     durability = "as_is"
     grace = True
+    one_clock = True
     ends_with_an_error = True
 
     @pytest.fixture(autouse=True)
@@ -117,7 +118,7 @@ class TestSync(OnPostgres, Following, Killed):
             watching = connection.execution_options(isolation_level="AUTOCOMMIT")  # looks anew
             with taking.begin():
                 taken: Write[Any] = Write(
-                    Maintenance(lambda tx: take(tx, seen, "me", now_us=0, until_us=10**18)), taking
+                    Maintenance(lambda tx: take(tx, seen, "me", 10**12)), taking
                 )
                 assert store.perform(taken).token == seen.token + 1
                 giving = thread(self.written, other, lambda tx: release(tx, [lease]))

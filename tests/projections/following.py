@@ -21,7 +21,7 @@ from eventstore.operations import catch_up
 from eventstore.operations import recorded as recording
 from eventstore.operations.catch_up import changing
 from eventstore.operations.operation import Read
-from eventstore.projections.catch_up import projection
+from eventstore.projections.catch_up import leases, projection
 from eventstore.projections.catch_up.failing import Failure
 from eventstore.projections.catch_up.generations import (
     Generation,
@@ -71,6 +71,8 @@ class Basics:
     durability: str
     prefixed: ClassVar[dict[str, Any]] = {}
     """What `open` says of the names of tables."""
+    one_clock = False
+    """The database has one, by which leases are judged."""
     grace = False
     """Tables that were dropped are gone for readers, too."""
 
@@ -329,51 +331,112 @@ class Following(Basics):
         write(store, 3)
         store.projections.catch_up()
         [seen] = self.looked(store)
-        early = self.taken(store, seen, "early", until_us=10)
-        late = self.taken(store, early, "late", until_us=10**18, now_us=11)
+        early = self.taken(store, seen, "early", lease_us=10)
+        late = self.taken(store, early, "late", lease_us=10**12)
         assert (late.holder, late.token) == ("late", early.token + 1)
         for act in (
-            lambda tx: advance(tx, early, early.position, 10**18),
-            lambda tx: renew(tx, early, 10**18),
+            lambda tx: advance(tx, early, early.position, 10**12),
+            lambda tx: renew(tx, early, 10**12),
             lambda tx: fail(tx, early, Failure("thread_1", 1, "T", "E")),
         ):
             with pytest.raises(LeaseLost, match="is held by 'late' now"):
                 self.written(store, act)
         assert self.looked(store) == [late]
-        self.written(store, lambda tx: advance(tx, late, late.position, 10**18))
+        self.written(store, lambda tx: advance(tx, late, late.position, 10**12))
 
-    def test_a_lease_is_not_taken_before_it_ran_out(self):
+    def test_a_lease_that_was_renewed_since_it_was_judged_is_not_taken(self):
         store = self.opened(Counting())
         store.projections.catch_up()
         [seen] = self.looked(store)
-        first = self.taken(store, seen, "first", until_us=1_000)
-        assert self.taken(store, first, "second", until_us=2_000, now_us=999) is None
-        assert self.taken(store, first, "second", until_us=2_000, now_us=1_000) is not None
+        first = self.taken(store, seen, "first", lease_us=1)
+        self.written(store, lambda tx: renew(tx, first, 10**12))
+        assert self.taken(store, first, "second", lease_us=1) is None
+        [now] = self.looked(store)
+        assert (now.holder, now.renewals) == ("first", first.renewals + 1)
+
+    @pytest.mark.parametrize("wrong_by", [A_DAY * 365, -A_DAY * 365])
+    def test_a_holder_that_died_is_waited_for_as_long_as_it_asked_for(self, wrong_by, monkeypatch):
+        """Whatever its clock said: by what was seen of it, or by the clock of the database."""
+        passed = self.passing(monkeypatch)
+        store, other = self.opened(Counting()), self.opened(Counting())
+        store.projections.catch_up()
+        [seen] = self.looked(store)
+        self.taken(store, seen, "dead", lease_us=50_000_000)
+        if not self.one_clock:
+            self.sql(f"UPDATE projections SET renewed_at = renewed_at + {wrong_by * 1_000_000}")
+        write(store, 2)
+        assert status_of(other).holder == "dead"
+        done = threading.Event()
+
+        def catching_up():
+            other.projections.catch_up(lease_seconds=1, **OPTIONS)
+            done.set()
+
+        with thread(catching_up):
+            passed(40)
+            assert (status_of(store).holder, status_of(store).lag_events) == ("dead", 3)
+            assert not done.is_set()
+            passed(10)
+            assert done.wait(SECONDS)
+        assert total(other) == 3
+
+    def test_a_holder_that_renews_is_never_taken_for_dead(self, monkeypatch):
+        passed = self.passing(monkeypatch)
+        store, other = self.opened(Counting()), self.opened(Counting())
+        store.projections.catch_up()
+        [seen] = self.looked(store)
+        held = self.taken(store, seen, "alive", lease_us=50_000_000)
+        for _ in range(4):
+            assert status_of(other).holder == "alive"
+            passed(40)
+            self.written(store, lambda tx: renew(tx, held, 50_000_000))
+        assert status_of(other).holder == "alive"
+        passed(60)
+        assert (status_of(other).holder, status_of(other).state) == (None, "idle")
+
+    @pytest.mark.parametrize("alive", [False, True])
+    def test_retrying_frees_a_lease_and_does_no_harm(self, alive):
+        store, other = self.opened(Counting()), self.opened(Counting())
+        store.projections.catch_up()
+        if alive:
+            with running(store, holder="alive", lease_seconds=A_DAY):
+                until(lambda: status_of(other).holder == "alive")
+                assert other.projections.retry("counting") == 1
+                write(other, 4)
+                until(lambda: total(other) == 5)
+            assert times(other) == once_each(other)
+        else:
+            [seen] = self.looked(store)
+            held = self.taken(store, seen, "dead", lease_us=A_DAY * 1_000_000)
+            write(other, 4)
+            assert other.projections.retry("counting") == 1
+            assert other.projections.retry("counting") == 0
+            other.projections.catch_up()
+            assert total(other) == 5
+            with pytest.raises(LeaseLost, match="was freed"):
+                self.written(store, lambda tx: advance(tx, held, held.position, 1))
 
     def test_a_paused_worker_is_replaced_and_does_no_harm(self, monkeypatch, caplog):
         """It has read its first page and not written it when its lease runs out."""
-        gate, now = Gate(), [1_000_000_000_000]
+        gate, passed = Gate(), self.passing(monkeypatch)
         recorded = recording.recorded
+
+        def slow_clock():
+            return 1_000_000_000_000
 
         def pausing(log, stored):
             if log.sources.clock is slow_clock:
                 gate()
             return recorded(log, stored)
 
-        def slow_clock():
-            return now[0]
-
-        def other_clock():
-            return now[0]
-
         monkeypatch.setattr(catch_up, "recorded", pausing)
         slow = self.opened(Counting(), clock=slow_clock)
-        other = self.opened(Counting(), clock=other_clock)
+        other = self.opened(Counting())
         write(other, 6)
         with running(slow, holder="slow", lease_seconds=5):
             assert gate.reached.wait(SECONDS)
             assert status_of(other).holder == "slow"
-            now[0] += 5_000_000
+            passed(5)
             with running(other, holder="other", lease_seconds=5):
                 until(lambda: status_of(other).lag_events == 0)
                 gate.opened.set()
@@ -674,13 +737,13 @@ class Following(Basics):
         store.projections.catch_up()
         store.projections.rebuild_projection("counting")
         _, seen = self.looked(store)
-        early = self.taken(store, seen, "early", until_us=10)
-        late = self.taken(store, early, "late", until_us=10**18, now_us=11)
+        early = self.taken(store, seen, "early", lease_us=10)
+        late = self.taken(store, early, "late", lease_us=10**12)
         ahead = early._replace(position=status_of(store).position)
         with pytest.raises(LeaseLost):
-            self.written(store, lambda tx: swap(tx, ahead, 12))
+            self.written(store, lambda tx: swap(tx, ahead))
         assert [one.status for one in self.looked(store)] == ["active", "building"]
-        assert self.written(store, lambda tx: swap(tx, late, 12)) is False  # it is not as far
+        assert self.written(store, lambda tx: swap(tx, late)) is False  # it is not as far
 
     def test_a_value_that_no_column_takes_is_poison_too(self):
         class Wrong(Counting):
@@ -787,20 +850,20 @@ class Following(Basics):
         assert [one.generation for one in store.projections.status()] == [3]
         assert times(store) == once_each(store)
 
-    def test_the_tables_that_nobody_reads_any_more_are_dropped(self):
+    def test_the_tables_that_nobody_reads_any_more_are_dropped(self, monkeypatch):
         """At once where a reader's snapshot keeps them, after a minute where nothing does."""
-        now = [10**15]
-        store = self.opened(Counting(), clock=lambda: now[0])
+        passed = self.passing(monkeypatch)
+        store = self.opened(Counting())
         store.projections.catch_up()
         before = self.tables()
         assert {"counting__seen_g1", "counting__total_g1"} <= before
         store.projections.rebuild_projection("counting")
         store.projections.catch_up()
         assert "counting__seen_g2" in self.tables()
-        now[0] += 59_000_000
+        passed(55)
         store.projections.catch_up()
         assert ("counting__seen_g1" in self.tables()) is self.grace
-        now[0] += 1_000_000
+        passed(5)
         store.projections.catch_up()
         assert self.tables() == {name.replace("_g1", "_g2") for name in before}
         assert len(self.looked(store)) == 1
@@ -820,10 +883,32 @@ class Following(Basics):
     def looked(self, store):
         return store.perform(Read(generations))
 
-    def taken(self, store, seen, holder, *, until_us, now_us=0):
-        return self.written(
-            store, lambda tx: take(tx, seen, holder, now_us=now_us, until_us=until_us)
-        )
+    def taken(self, store, seen, holder, *, lease_us):
+        return self.written(store, lambda tx: take(tx, seen, holder, lease_us))
+
+    def passing(self, monkeypatch):
+        """Return what lets time pass by which leases are judged.
+
+        It is the clock of each process, or the database's: which goes on as it does, so the rows
+        are made older.
+        """
+        if self.one_clock:
+            older = "UPDATE projections SET renewed_at = renewed_at - {}"
+            return lambda seconds: self.sql(older.format(int(seconds * 1_000_000)))
+        now = [1_000.0]
+        for module in (leases, catch_up):
+            monkeypatch.setattr(module, "monotonic", lambda: now[0])
+
+        def passed(seconds):
+            now[0] += seconds
+
+        return passed
+
+    def sql(self, statement):
+        engine = create_engine(self.url.replace("+asyncpg", "+psycopg"))
+        with engine.begin() as connection:
+            connection.exec_driver_sql(statement)
+        engine.dispose()
 
     def written(self, store, act):
         return store.perform(changing(act))

@@ -11,6 +11,8 @@ here are the parts:
 ``generations``
     the table ``projections``: a row for each set of tables that a projection has, with its
     checkpoint, its lease and its fencing token. The essay on what must stay true is there.
+``leases``
+    whether whoever holds one is still there, as another process can judge it.
 ``held``
     the leases of one store's workers, to be given back when it is closed.
 ``pages``

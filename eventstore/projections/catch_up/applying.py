@@ -40,13 +40,13 @@ class Batch:
         held: Generation,
         events: Sequence[TenantEvent],
         end: Position,
-        until_us: int,
+        lease_us: int,
     ) -> None:
         self._definition = definition
         self._held = held
         self._events = events
         self._end = end
-        self._until_us = until_us
+        self._lease_us = lease_us
 
     def __call__(self, tx: Transaction) -> None:
         """Move the checkpoint, then apply.
@@ -56,7 +56,7 @@ class Batch:
             Poisoned: an event cannot be applied.
         """
         held = self._held
-        advance(tx, held, self._end, self._until_us)
+        advance(tx, held, self._end, self._lease_us)
         tables = WritableTables(tx, held.name, held.generation, held.tables, "")
         for index, (tenant, event) in enumerate(self._events):
             tables.tenant = tenant

@@ -11,6 +11,7 @@ from eventstore.core.json_values import check_name
 from eventstore.core.quoting import quoted
 from eventstore.errors import InvalidInput
 from eventstore.projections.catch_up.held import Held
+from eventstore.projections.catch_up.leases import Watched
 from eventstore.projections.catch_up.tables import WritableTables
 from eventstore.storage.whole_store import NAMES_MAX
 
@@ -171,6 +172,8 @@ class Registry:
         self._known: dict[str, Definition] = {}
         self.held = Held()
         """The leases of those that are being run."""
+        self.watched = Watched()
+        """What was seen of the leases of others."""
 
     def add(self, given: Projection) -> None:
         """Take a projection; one of the same name takes the other's place.

@@ -9,8 +9,8 @@ What must stay true:
 * *Exactly once.* The row's position and the rows of the projection's tables change in one
   transaction, and that transaction begins with :func:`advance`. It holds the row from then on, so
   two batches of one generation never run side by side.
-* *One at a time, and no late write.* Whoever works on a generation holds a lease: its name, until
-  when, and a **token** that goes up whenever the lease changes hands. ``advance`` names the token
+* *One at a time, and no late write.* Whoever works on a generation holds a lease: its name, for how
+  long, and a **token** that goes up whenever the lease changes hands. ``advance`` names the token
   that the worker was given. A worker that slept past its lease finds another there and has written
   nothing. A lease that ran out and that nobody took is still good: nobody else wrote.
 * *Readers go back in time never.* The swap happens only where the new generation has come at least
@@ -24,7 +24,7 @@ then, so dropping them waits for nobody either.
 A set of tables that could not be made has a row all the same, that says why: version 0 stands
 there for the event, and its status is building, since it is not to be read.
 
-Clocks decide only who tries to work; the token decides who may write.
+Clocks decide only who tries to work (see ``leases``); the token decides who may write.
 """
 
 from __future__ import annotations
@@ -79,18 +79,19 @@ class Generation(NamedTuple):
     position: Position
     """Everything up to here is in the tables."""
     holder: str | None
-    lease_until_us: int
+    renewed_at_us: int
+    """To be shown; on SQLite by the clock of whoever held the lease."""
+    lease_us: int
     token: int
+    renewals: int
     failure: Failure | None
+    ran_out: bool | None
+    """Whether the lease has, by the database's clock; None where each process has its own."""
 
     @property
     def key(self) -> tuple[str, int]:
         """What the row is found by."""
         return self.name, self.generation
-
-    def is_free(self, now_us: int) -> bool:
-        """Tell whether nobody holds it, or whoever does has let the lease run out."""
-        return self.holder is None or self.lease_until_us <= now_us
 
     @property
     def is_made(self) -> bool:
@@ -111,27 +112,29 @@ class Unmade(Refused):
 
 
 _COLUMNS: Final = (
-    "name, generation, version, status, tables, epoch, xid, position, holder, lease_until, token,"
-    " failed_stream, failed_version, failed_type, error"
+    "name, generation, version, status, tables, epoch, xid, position, holder, renewed_at, lease_us,"
+    " token, renewals, failed_stream, failed_version, failed_type, error"
 )
-_ALL: Final = f"SELECT {_COLUMNS} FROM {{projections}} ORDER BY name, generation"
-_OF: Final = f"SELECT {_COLUMNS} FROM {{projections}} WHERE name = ? ORDER BY generation"
+_ALL: Final = f"SELECT {_COLUMNS}, <ran out> FROM {{projections}} ORDER BY name, generation"
+_OF: Final = f"SELECT {_COLUMNS}, <ran out> FROM {{projections}} WHERE name = ? ORDER BY generation"
+_RAN_OUT: Final = "renewed_at + lease_us <= <now>"
 _ROW: Final = "WHERE name = ? AND generation = ?"
 _MINE: Final = f"{_ROW} AND token = ?"
 _BEGIN: Final = (
     "INSERT INTO {projections} (name, generation, version, status, tables, epoch, xid, position,"
-    " lease_until, token, failed_stream, failed_version, failed_type, error)"
-    " VALUES (?, ?, ?, ?, ?, 0, 0, 0, 0, 0, ?, ?, ?, ?)"
+    " renewed_at, lease_us, token, renewals, failed_stream, failed_version, failed_type, error)"
+    " VALUES (?, ?, ?, ?, ?, 0, 0, 0, 0, 0, 0, 0, ?, ?, ?, ?)"
     " ON CONFLICT (name, generation) DO NOTHING"
 )
 _FINE: Final = (None, None, None, None)
+_RENEWED: Final = "renewed_at = <now>, lease_us = ?, renewals = renewals + 1"
 _TAKE: Final = (
-    "UPDATE {projections} SET holder = ?, lease_until = ?, token = token + 1"
-    f" {_MINE} AND (holder IS NULL OR lease_until <= ?) AND status <> 'retired'"
+    f"UPDATE {{projections}} SET holder = ?, {_RENEWED}, token = token + 1"
+    f" {_MINE} AND renewals = ? AND status <> 'retired'"
 )
-_RENEW: Final = f"UPDATE {{projections}} SET lease_until = ? {_MINE}"
+_RENEW: Final = f"UPDATE {{projections}} SET {_RENEWED} {_MINE}"
 _ADVANCE: Final = (
-    "UPDATE {projections} SET epoch = ?, xid = ?, position = ?, lease_until = ?"
+    f"UPDATE {{projections}} SET epoch = ?, xid = ?, position = ?, {_RENEWED}"
     f" {_MINE} AND epoch = ? AND xid = ? AND position = ?"
 )
 _FAIL: Final = (
@@ -146,8 +149,13 @@ _FORGET_UNMADE: Final = "DELETE FROM {projections} WHERE name = ? AND failed_ver
 _AWAIT: Final = f"UPDATE {{projections}} SET holder = holder {_ROW}"
 """It waits for a transaction that is just taking the lease: its token is not to be seen before."""
 _RELEASE: Final = f"UPDATE {{projections}} SET holder = NULL {_MINE}"
+_FREE: Final = (
+    "UPDATE {projections} SET holder = NULL, token = token + 1"
+    " WHERE name = ? AND holder IS NOT NULL"
+)
 _RETIRE: Final = (
-    "UPDATE {projections} SET status = 'retired', holder = NULL, lease_until = ?, token = token + 1"
+    "UPDATE {projections} SET status = 'retired', holder = NULL, renewed_at = <now>, lease_us = ?,"
+    " token = token + 1"
     " WHERE name = ? AND status = 'active' AND generation < ?"
     " AND (epoch, xid, position) <= (?, ?, ?)"
 )
@@ -157,12 +165,20 @@ _FORGET: Final = f"DELETE FROM {{projections}} {_ROW} AND status = ?"
 
 def generations(tx: Transaction, name: str | None = None) -> list[Generation]:
     """Return every generation of a projection, or of all, the oldest first."""
-    rows = tx.all(_ALL) if name is None else tx.all(_OF, (name,))
-    return [_generation(row) for row in rows]
+    sql = _told(tx, _ALL if name is None else _OF)
+    return [_generation(row) for row in tx.all(sql, () if name is None else (name,))]
+
+
+def _told(tx: Transaction, sql: str) -> str:
+    """Return SQL with what tells the time, and whether a lease ran out, where that can be told."""
+    ran_out = _RAN_OUT if tx.ordering.one_clock else "NULL"
+    return sql.replace("<ran out>", ran_out).replace("<now>", tx.ordering.clock)
 
 
 def _generation(row: Sequence[Any]) -> Generation:
-    name, number, version, status, tables, epoch, xid, position, holder, until, token, *rest = row
+    name, number, version, status, tables, epoch, xid, position = row[:8]
+    holder, renewed_at_us, lease_us, token, renewals = row[8:13]
+    *failure, ran_out = row[13:]
     return Generation(
         name,
         number,
@@ -171,9 +187,12 @@ def _generation(row: Sequence[Any]) -> Generation:
         tuple(tables.split()),
         Position(epoch, xid, position),
         holder,
-        until,
+        renewed_at_us,
+        lease_us,
         token,
-        None if rest[3] is None else Failure(*rest),
+        renewals,
+        None if failure[3] is None else Failure(*failure),
+        ran_out,
     )
 
 
@@ -195,7 +214,7 @@ def active(tx: Transaction, name: str, tenant: str) -> Tables:
 
 def unbegun(definition: Definition) -> Generation:
     """Return what stands for a projection that has no tables yet."""
-    nobody = (None, 0, 0, None)
+    nobody = (None, 0, 0, 0, 0, None, None)
     return Generation(
         definition.name, 0, definition.version, "active", definition.tables, START, *nobody
     )
@@ -278,22 +297,21 @@ def _drop(tx: Transaction, one: Generation) -> bool:
 # -- the lease ---------------------------------------------------------------------------------
 
 
-def take(
-    tx: Transaction, one: Generation, holder: str, now_us: int, until_us: int
-) -> Generation | None:
-    """Take the lease of a generation as it was seen; None if somebody else was faster."""
-    if tx.run(_TAKE, (holder, until_us, *one.key, one.token, now_us)) == 0:
+def take(tx: Transaction, one: Generation, holder: str, lease_us: int) -> Generation | None:
+    """Take the lease of a generation as it was seen; None if it was taken or renewed since."""
+    seen = (*one.key, one.token, one.renewals)
+    if tx.run(_told(tx, _TAKE), (holder, lease_us, *seen)) == 0:
         return None
     return next((now for now in generations(tx, one.name) if now.key == one.key), None)
 
 
-def renew(tx: Transaction, one: Generation, until_us: int) -> None:
+def renew(tx: Transaction, one: Generation, lease_us: int) -> None:
     """Hold the lease for longer.
 
     Raises:
         LeaseLost: somebody else has it.
     """
-    if tx.run(_RENEW, (until_us, *one.key, one.token)) == 0:
+    if tx.run(_told(tx, _RENEW), (lease_us, *one.key, one.token)) == 0:
         raise _lost(tx, one)
 
 
@@ -304,14 +322,14 @@ def release(tx: Transaction, leases: Iterable[Lease]) -> None:
         tx.run(_RELEASE, (name, generation, token))
 
 
-def advance(tx: Transaction, one: Generation, end: Position, until_us: int) -> None:
+def advance(tx: Transaction, one: Generation, end: Position, lease_us: int) -> None:
     """Move the checkpoint from where it was seen; nobody else can until the transaction ends.
 
     Raises:
         LeaseLost: somebody else took over; nothing may be written any more.
     """
     place = (*one.key, one.token, *one.position)
-    if tx.run(_ADVANCE, (*end, until_us, *place)) == 0:
+    if tx.run(_told(tx, _ADVANCE), (*end, lease_us, *place)) == 0:
         raise _lost(tx, one)
 
 
@@ -335,31 +353,35 @@ def fail(tx: Transaction, one: Generation, failure: Failure) -> None:
 
 
 def retry(tx: Transaction, name: str) -> int:
-    """Let what stopped go on; return how many generations did."""
-    return tx.run(_RETRY, (name,)) + tx.run(_FORGET_UNMADE, (name,))
+    """Let what stopped go on, and free what is held; return how many generations that were.
+
+    A holder that is still there finds another token at its next write, and stands by.
+    """
+    stopped = tx.run(_RETRY, (name,)) + tx.run(_FORGET_UNMADE, (name,))
+    return stopped + tx.run(_FREE, (name,))
 
 
-def swap(tx: Transaction, one: Generation, now_us: int) -> bool:
+def swap(tx: Transaction, one: Generation) -> bool:
     """Make a generation the active one if it has come as far as that; return whether it had.
 
     Raises:
         LeaseLost: somebody else has it.
     """
-    until = 0 if tx.ordering.alone else now_us + GRACE_US
-    if tx.run(_RETIRE, (until, one.name, one.generation, *one.position)) == 0:
+    grace = 0 if tx.ordering.alone else GRACE_US
+    if tx.run(_told(tx, _RETIRE), (grace, one.name, one.generation, *one.position)) == 0:
         return False
     if tx.run(_ACTIVATE, (*one.key, one.token)) == 0:
         raise _lost(tx, one)
     if tx.ordering.alone:
-        drop_retired(tx, one.name, now_us)
+        drop_retired(tx, one.name)
     return True
 
 
-def drop_retired(tx: Transaction, name: str, now_us: int) -> bool:
+def drop_retired(tx: Transaction, name: str) -> bool:
     """Drop the tables that no reader looks for any more; return whether there were any."""
     gone = [
         _drop(tx, one)
         for one in generations(tx, name)
-        if one.status == "retired" and one.lease_until_us <= now_us
+        if one.status == "retired" and one.ran_out is not False
     ]
     return any(gone)

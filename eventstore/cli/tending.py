@@ -1,0 +1,81 @@
+"""The command that looks after projections: how far each is, who works on it, and freeing it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from eventstore.cli.framework import AsJson, app, examples
+from eventstore.cli.opening import DEFAULT, Database, existing
+from eventstore.cli.output import clipped, errors, one_line, print_json, screen, when
+from eventstore.operations.projections import ProjectionStatus
+
+__all__ = ["projections"]
+
+_STYLES = {"running": "green", "idle": "default", "failed": "red"}
+
+
+@app.command(epilog=examples("projections", "projections --json", "projections --free search"))
+def projections(
+    *,
+    database: Database = DEFAULT,
+    free: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="First free this one: from a worker that died, or where it stopped.",
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the projections: how far behind each is, and which worker holds it.
+
+    A worker that is still there when its projection is freed writes nothing any more and stands by.
+    """
+    with existing(database) as store:
+        freed = None if free is None else store.projections.retry(free)
+        found = store.projections.status()
+    if freed is not None:
+        sets = "1 set" if freed == 1 else f"{freed} sets"
+        said = f"freed {sets} of tables" if freed else "no worker holds it, and it has not stopped"
+        errors().print(Text(f"{one_line(str(free))}: {said}"), soft_wrap=True)
+    if as_json:
+        print_json(one.model_dump_json() for one in found)
+    else:
+        _print(screen(), found)
+    if freed == 0:
+        raise typer.Exit(1)
+
+
+def _print(console: Console, found: list[ProjectionStatus]) -> None:
+    if not found:
+        console.print(Text("no projection was run on this store", style="dim"))
+        return
+    width = max(len("projection"), *(len(_name(one)) for one in found))
+    heading = f"{'projection':<{width}}  state    events behind  held by"
+    console.print(clipped(Text(heading, style="dim"), console.width))
+    for one in found:
+        line = Text().append(f"{_name(one):<{width}}", style="bold").append("  ")
+        line.append(f"{one.state:<7}", style=_STYLES[one.state])
+        line.append(f"  {one.lag_events:>13}  {_holder(one)}")
+        console.print(clipped(line, console.width))
+        if one.error is not None:
+            console.print(Text(f"  {_stopped(one)}", style="red"), soft_wrap=True)
+
+
+def _name(one: ProjectionStatus) -> str:
+    return one.name if one.active else f"{one.name} (new tables)"
+
+
+def _holder(one: ProjectionStatus) -> str:
+    if one.holder is None or one.renewed_at is None:
+        return "nobody"
+    return f"{one_line(one.holder)}, heard of {when(one.renewed_at)}"
+
+
+def _stopped(one: ProjectionStatus) -> str:
+    place = "" if one.failed is None else f"at event {one.failed.version} of {one.failed.stream_id}"
+    return f"stopped {place}: {one_line(one.error or '')}".replace(" :", ":")

@@ -1,0 +1,48 @@
+"""Judging whether whoever holds a lease is still there, without trusting another machine's clock.
+
+A holder renews its lease while it works or waits, and each renewal counts one up. A lease that is
+not renewed for as long as its holder asked for has run out.
+
+* **On PostgreSQL** the database's clock stamps the renewals and judges them, in the statement that
+  reads the row (``Generation.ran_out``). Processes on all machines share that clock.
+* **On SQLite** there is no such clock: a stamp comes from the process that wrote it, whose clock
+  may be a year ahead. So an observer goes by what it saw itself. It notes when it first saw the
+  present count, on a clock of its own that is never set, and takes the lease to have run out once
+  the count stood still for the length of the lease. A process that has just started therefore waits
+  that long for a holder that died; a stamp from long ago does not shorten it, since a clock that is
+  behind writes such stamps, too. Nobody waits for a holder that was closed: it gave the lease back.
+
+Judging decides only who tries to work. ``take`` names the count that was judged, so a holder that
+renews at the same moment keeps its lease, and the token decides who may write.
+"""
+
+from __future__ import annotations
+
+from time import monotonic
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from eventstore.projections.catch_up.generations import Generation
+
+__all__ = ["Watched"]
+
+
+class Watched:
+    """What one process has seen of the leases of others. Used from many threads."""
+
+    def __init__(self) -> None:
+        self._seen: dict[tuple[str, int], tuple[tuple[int, int], float]] = {}
+        """Token and count, and when they were first seen, by generation."""
+
+    def is_free(self, one: Generation) -> bool:
+        """Tell whether nobody holds a generation, or whoever did is silent for too long."""
+        if one.holder is None:
+            return True
+        if one.ran_out is not None:
+            return one.ran_out
+        mark, now = (one.token, one.renewals), monotonic()
+        seen = self._seen.get(one.key)
+        if seen is None or seen[0] != mark:
+            self._seen[one.key] = mark, now
+            return False
+        return now - seen[1] >= one.lease_us / 1_000_000
