@@ -2699,9 +2699,11 @@ class AsyncProjections(AsyncProjectionsBase):
         return await self._perform(_projections.status(self._scope))
 
     async def retry(self, name: str) -> int:
-        """Let a projection that stopped go on; return how many sets of tables do.
+        """Let a projection go on that stopped, or is held; return how many sets of tables do.
 
-        Nothing happens to the event where it stopped: whoever runs the projection tries it again.
+        Nothing happens to the event where it stopped, if there is one: whoever runs the projection
+        tries it again, or to make the tables. A worker that holds a lease and is still there loses
+        it, writes nothing any more, and stands by; one that died need not be waited for.
 
         Args:
             name: Name of the projection.

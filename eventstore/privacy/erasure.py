@@ -3,8 +3,8 @@
 Called by ``operations/erasing.py`` with an open transaction. What goes is decided in
 ``conversation/decide/erasing.py``, once for each thread; each thread gets one ``ContentErased``,
 and its content goes when that event is written (``conversing/threads.py``). The threads are
-found (``audit/concerned.py``), and the **certificate** is made: from the log, so that asking again
-gives the same.
+found (``privacy/concerned.py``), and the **certificate** is made: from the log, so that asking
+again gives the same.
 """
 
 from __future__ import annotations

@@ -239,7 +239,7 @@ def _signature(
 def _doc_lines(operation: Operation, shared: tuple[Parameter, ...]) -> list[str]:
     doc = operation.doc
     described = {**doc.arguments, **{one.name: one.described for one in shared}}
-    lines = doc.text.splitlines()
+    lines = _wrapped(doc.text)
     if described:
         lines += ["", "Args:"]
         for name, said in described.items():
@@ -252,6 +252,18 @@ def _doc_lines(operation: Operation, shared: tuple[Parameter, ...]) -> list[str]
     if len(lines) == 1:
         return [f'        """{lines[0]}"""']
     return [f'        """{lines[0]}', *indented[1:], '        """']
+
+
+def _wrapped(text: str) -> list[str]:
+    """Lay paragraphs out for their new indentation; what is indented is code, and stays."""
+    lines: list[str] = []
+    for paragraph in text.split("\n\n"):
+        lines += [] if not lines else [""]
+        if paragraph.startswith(" "):
+            lines += paragraph.splitlines()
+        else:
+            lines += textwrap.wrap(" ".join(paragraph.split()), LINE - 8)
+    return lines
 
 
 def _call(operation: Operation, shared: tuple[Parameter, ...], first: str, *skip: str) -> str:
