@@ -173,7 +173,7 @@ class ReadModels(RuleBasedStateMachine):
     @rule(at=PICKS, pick=PICKS, include=st.sampled_from(INCLUDED))
     def erase(self, at, pick, include):
         thread, message = self.a_message(at, pick)
-        made = self.attempt(self.store.audit.erase, thread, message, include=include)
+        made = self.attempt(self.store.privacy.erase, thread, message, include=include)
         self.erased |= made is not None
 
     @rule(at=PICKS, along=st.booleans())
@@ -181,7 +181,7 @@ class ReadModels(RuleBasedStateMachine):
     def purge(self, at, along):
         thread = self.a_thread(at)
         forks = "purge" if along else "refuse"
-        made = self.attempt(self.store.audit.purge, thread, forks=forks)
+        made = self.attempt(self.store.privacy.purge, thread, forks=forks)
         for gone in () if made is None else (thread, *made.forks):
             del self.messages[gone]
             self.runs.pop(gone, None)

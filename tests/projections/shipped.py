@@ -203,8 +203,8 @@ class Shipped:
         store.messages.remove(fork, said)  # the fork gets rows of its own
         store.messages.restore(fork, said)
         store.messages.update(fork, said, name="Ann")  # and has something to be erased
-        store.audit.erase(source, said)
-        store.audit.purge(source, forks="purge")
+        store.privacy.erase(source, said)
+        store.privacy.purge(source, forks="purge")
         other = store.tenant("somebody else")
         unrelated = other.messages.create(
             other.threads.create().id, role="user", content="unrelated words"
