@@ -79,6 +79,7 @@ def _database(
         migrate=migrate,
         busy_timeout_seconds=settings.busy_timeout_seconds,
         check_settings=safe,
+        ours=ours,
     )
 
 

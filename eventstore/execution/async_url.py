@@ -20,6 +20,7 @@ from eventstore.execution import forks
 from eventstore.execution.async_queue import AsyncQueue
 from eventstore.execution.connections import Connections
 from eventstore.execution.database import POSTPONED, Database, Left
+from eventstore.execution.new_connections import check_new
 from eventstore.execution.retrying import ALONE_MAX, finished, too_many_wait
 from eventstore.execution.settings import Settings
 from eventstore.execution.signals import Signals, are_news
@@ -52,6 +53,7 @@ class _InLoop:
             max_overflow=ALONE_MAX,
             connect_args=dict(settings.connect_args),
         )
+        check_new(engine.sync_engine, database)
         self._connections = Connections(
             engine.sync_engine, database, perform, pool_size=settings.readers + 1
         )

@@ -6,6 +6,7 @@ Execution never imports the SQL: ``storage`` has one class a database that keeps
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Final, Protocol, TypeAlias
 
 from sqlalchemy import Connection
@@ -55,6 +56,16 @@ class Database(Protocol):
 
     def commit(self, driver: Any) -> bool:  # noqa: ANN401
         """Commit; return whether that is what the database did."""
+
+    def committing(self, driver: Any) -> AbstractContextManager[None]:  # noqa: ANN401
+        """Listen to what the database says of a commit that happens inside the block.
+
+        Raises:
+            OutcomeUnknown: it has committed, and warns that this may be lost.
+        """
+
+    def check_driver(self, driver: Any) -> None:  # noqa: ANN401
+        """Refuse a driver's connection that was just made, if its database cannot be used."""
 
     def in_transaction(self, driver: Any) -> bool:  # noqa: ANN401
         """Ask a driver's connection whether a transaction is open."""

@@ -30,6 +30,7 @@ from eventstore.errors import (
 from eventstore.execution import forks
 from eventstore.execution.async_queue import AsyncQueue
 from eventstore.execution.database import POSTPONED, Database, Left, not_wiped
+from eventstore.execution.new_connections import checking_new
 from eventstore.execution.retrying import finished, tried_again, tried_again_async
 from eventstore.execution.settings import Settings
 from eventstore.execution.shared_writer import SharedWriter
@@ -110,10 +111,11 @@ class _Owned:
             if isinstance(error, self._database.driver_errors):
                 raise self._database.translated(error) from error
             raise
+        driver = connection.connection.driver_connection
         try:
-            connection.commit()
+            with self._database.committing(driver):
+                connection.commit()
         except self._database.driver_errors as error:
-            driver = connection.connection.driver_connection
             open_still = self._database.in_transaction(driver)
             with suppress(DBAPIError):
                 connection.rollback()
@@ -188,7 +190,7 @@ class OwnedEngine(_Owned):
         self._passage = forks.Passage()
         self._mine = threading.local()
         self._single = threading.RLock() if isinstance(engine.pool, StaticPool) else nullcontext()
-        with self._connected() as connection:
+        with checking_new(engine, database), self._connected() as connection:
             self._migrate_on(connection)
         self._writer: SharedWriter[Any, Any] = SharedWriter(
             self._write_batch,
@@ -288,8 +290,9 @@ class OwnedAsyncEngine(_Owned):
 
     async def open(self) -> None:
         """Check the engine and bring its tables up to date."""
-        async with self._connected() as connection:
-            await connection.run_sync(self._migrate_on)
+        with checking_new(self._engine.sync_engine, self._database):
+            async with self._connected() as connection:
+                await connection.run_sync(self._migrate_on)
 
     def _ready_here(self) -> None:
         self._ready()

@@ -25,6 +25,7 @@ from eventstore.errors import StoreClosed, StoreUnavailable
 from eventstore.execution import forks
 from eventstore.execution.connections import Connections
 from eventstore.execution.database import POSTPONED, Database, Left
+from eventstore.execution.new_connections import check_new
 from eventstore.execution.retrying import ALONE_MAX, finished, too_many_wait
 from eventstore.execution.settings import Settings
 from eventstore.execution.shared_writer import SharedWriter
@@ -102,6 +103,7 @@ class UrlExecutor:
             connect_args=dict(self._settings.connect_args),
             **pool,
         )
+        check_new(engine, self._database)
         event.listen(engine, "connect", lambda driver, _: self._database.prepare(driver))
         return engine
 

@@ -19,14 +19,18 @@ class HorizonHolder(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    pid: int
-    """The server's process: ``SELECT pg_terminate_backend(pid)`` ends it."""
+    pid: int | None
+    """The server's process; None for a prepared transaction, which no process has."""
+    prepared: str | None
+    """The name (gid) of a transaction that was prepared for a two-phase commit and not ended."""
     transaction: str
     state: str | None
-    """``idle in transaction``: somebody began and left it open."""
+    """``idle in transaction``: somebody began and left it open. ``prepared``: see there."""
     application: str
     since: datetime | None
     """None where the database user may not see what others do."""
+    remedy: str
+    """The SQL that ends it."""
 
 
 class Health(BaseModel):
@@ -62,12 +66,14 @@ def _asked(tx: Transaction, scope: Scope) -> Health:
         if holder is None
         else HorizonHolder(
             pid=holder.pid,
+            prepared=holder.prepared,
             transaction=holder.transaction,
             state=holder.state,
             application=holder.application,
             since=None
             if holder.since_seconds is None
             else datetime.fromtimestamp(holder.since_seconds, UTC),
+            remedy=holder.remedy,
         ),
     )
 

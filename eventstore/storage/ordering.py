@@ -64,12 +64,15 @@ class Heads(NamedTuple):
 class Holder(NamedTuple):
     """The oldest transaction that may still write: readers see nothing that came after it."""
 
-    pid: int
+    pid: int | None
+    prepared: str | None
+    """The name of a transaction that was prepared for a two-phase commit; no process has it."""
     transaction: str
     state: str | None
     application: str
     since_seconds: float | None
     """When it began, in seconds since 1970; None where we may not see it."""
+    remedy: str
 
 
 class Placing(Protocol):

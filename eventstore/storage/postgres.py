@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 from weakref import WeakSet
 
@@ -20,6 +20,7 @@ from eventstore.errors import StoreUnavailable
 from eventstore.storage import postgres_failures
 from eventstore.storage.constraints import Violated
 from eventstore.storage.migrations import Migrate, current_revision, ensure_schema
+from eventstore.storage.postgres_connections import check_encoding, committing, is_asyncpg
 from eventstore.storage.postgres_ordering import CHANNEL, raise_epoch
 from eventstore.storage.postgres_transaction import (
     BATCHING,
@@ -58,45 +59,60 @@ class PostgresDatabase:
         migrate: Migrate,
         busy_timeout_seconds: float,
         check_settings: bool,
+        ours: bool,
     ) -> None:
-        """Take the choices of one store; ``check_settings``: hold the server to durability."""
+        """Take the choices of one store.
+
+        ``check_settings``: hold the server to durability. ``ours``: we make the connections.
+        """
         self._naming = naming
         self._migrate = migrate
-        self._check_settings = check_settings
+        self._unsafe = {**_UNSAFE, **({} if ours else _DEAF)} if check_settings else {}
         self._interned = Interned()
         self._met: WeakSet[Any] = WeakSet()
         """Connections on which the database was recognised; another one may lead elsewhere."""
         # All in one trip. LOCAL, because through PgBouncer the session is shared with others.
         # Planning an append anew would cost more than running it, and the plan is always the same:
         # each row by its key.
+        # COMMIT may be answered with a warning, which a role's client_min_messages could hold back.
         self.begin_write = (
-            "BEGIN ISOLATION LEVEL READ COMMITTED;"
+            f"{_BEGIN};"
             f" SET LOCAL lock_timeout = {max(int(busy_timeout_seconds * 1000), 1)};"
+            " SET LOCAL client_min_messages = warning;"
             " SET LOCAL plan_cache_mode = force_generic_plan"
         )
 
     def say(self, driver: Any, text: str) -> None:  # noqa: ANN401
         """Execute a statement that begins or ends a transaction."""
-        if _is_asyncpg(driver):
+        if is_asyncpg(driver):
             await_only(driver.execute(text))
         else:
             driver.execute(text)
 
     def commit(self, driver: Any) -> bool:  # noqa: ANN401
-        """Commit; a transaction in which a statement failed answers ROLLBACK, and no error."""
-        if _is_asyncpg(driver):
-            told: str | None = await_only(driver.execute("COMMIT"))
-        else:
-            told = driver.execute("COMMIT").statusmessage
+        """Commit; a transaction in which a statement failed answers ROLLBACK, and no error.
+
+        Raises:
+            OutcomeUnknown: the server warns that the commit is on its own disk alone.
+        """
+        with self.committing(driver):
+            if is_asyncpg(driver):
+                told: str | None = await_only(driver.execute("COMMIT"))
+            else:
+                told = driver.execute("COMMIT").statusmessage
         return told == "COMMIT"
+
+    committing = staticmethod(committing)
 
     def prepare(self, connection: Any) -> None:  # noqa: ANN401
         """Let BEGIN and COMMIT be said, not implied, on a connection of ours."""
         connection.autocommit = True
 
+    check_driver = staticmethod(check_encoding)
+
     def in_transaction(self, driver: Any) -> bool:  # noqa: ANN401
         """Tell whether a driver's connection has a transaction open."""
-        if _is_asyncpg(driver):
+        if is_asyncpg(driver):
             return bool(driver.is_in_transaction())
         return not driver.closed and driver.info.transaction_status != _IDLE
 
@@ -106,7 +122,7 @@ class PostgresDatabase:
 
     def is_lost(self, driver: Any) -> bool:  # noqa: ANN401
         """Tell whether the server is gone for a driver's connection."""
-        return bool(driver.is_closed() if _is_asyncpg(driver) else driver.closed)
+        return bool(driver.is_closed() if is_asyncpg(driver) else driver.closed)
 
     def begin_on(self, connection: Connection, *, write: bool | None) -> None:
         """Begin on a SQLAlchemy connection; ``write`` None: as the caller will say."""
@@ -145,14 +161,23 @@ class PostgresDatabase:
     def migrate(self, connection: Connection) -> None:
         """Bring the tables up to date in one transaction, one process at a time.
 
+        Each statement has to see what the one before waited for, whatever isolation the server, the
+        database or the role has as its default.
+
         Raises:
-            StoreUnavailable: ``"unsafe_settings"``, on a server that acknowledges too early.
+            StoreUnavailable: ``"unsafe_settings"``, on a server that acknowledges too early, or
+                ``"encoding"``.
         """
-        if self._check_settings:
-            _check_durability(lambda name: connection.exec_driver_sql(f"SHOW {name}").scalar())
+        driver: Any = connection.connection.driver_connection
+        check_encoding(driver)
+        _check_settings(
+            self._unsafe, lambda name: connection.exec_driver_sql(f"SHOW {name}").scalar()
+        )
         connection.rollback()
-        if getattr(connection.connection.driver_connection, "autocommit", False) is True:
-            connection.exec_driver_sql("BEGIN")  # psycopg, on a connection of ours
+        if getattr(driver, "autocommit", False) is True:
+            connection.exec_driver_sql(_BEGIN)  # psycopg, on a connection of ours
+        else:
+            self.begin_on(connection, write=True)
         if self._migrate == "auto":
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
         ensure_schema(connection, self._naming, self._migrate)
@@ -162,7 +187,7 @@ class PostgresDatabase:
 
     def on_driver(self, driver: Any) -> Any:  # noqa: ANN401
         """Return the transaction that is open on a driver's connection."""
-        kind = AsyncpgTransaction if _is_asyncpg(driver) else PsycopgTransaction
+        kind = AsyncpgTransaction if is_asyncpg(driver) else PsycopgTransaction
         return kind(driver, self._naming, self._interned)
 
     def on_writer(self, driver: Any) -> Any:  # noqa: ANN401
@@ -255,10 +280,7 @@ def _names_hold(tx: Any) -> bool:  # noqa: ANN401 (a Transaction)
     return tuple(found) == tuple(map(len, known))
 
 
-def _is_asyncpg(driver: Any) -> bool:  # noqa: ANN401
-    return hasattr(driver, "is_in_transaction")
-
-
+_BEGIN: Final = "BEGIN ISOLATION LEVEL READ COMMITTED"
 _DRIVERS: Final = {"%s": "psycopg", "$1": "asyncpg"}
 _THERE: Final = "SELECT to_regclass(?::text)"
 _NAMES_MAX: Final = 1_000
@@ -275,16 +297,22 @@ _IDLE: Final = 0
 _MIGRATION_LOCK: Final = 0x6576656E7473  # "events" in ASCII
 
 
-def _check_durability(show: Callable[[str], Any]) -> None:
+_UNSAFE: Final = {"fsync": "off", "synchronous_commit": "off"}
+"""Settings with which the server acknowledges what it has not written."""
+_DEAF: Final = {"client_min_messages": "error"}
+"""One with which it does not say that it did not wait for a standby; ours are set otherwise."""
+
+
+def _check_settings(unsafe: Mapping[str, str], show: Callable[[str], Any]) -> None:
     """Hold the server to what an acknowledged write means.
 
     Raises:
         StoreUnavailable: ``"unsafe_settings"``, naming what differs.
     """
-    wrong = [f"{name} is off" for name in ("fsync", "synchronous_commit") if show(name) == "off"]
+    wrong = [f"{name} is {value}" for name, value in unsafe.items() if show(name) == value]
     if wrong:
         raise StoreUnavailable(
             "unsafe_settings",
-            f"the server would lose acknowledged writes in a crash: {'; '.join(wrong)}",
-            "Switch it on, or open the store with durability='as_is' to accept it.",
+            f"acknowledged writes could be lost without a word: {'; '.join(wrong)}",
+            "Set it otherwise, or open the store with durability='as_is' to accept it.",
         )

@@ -99,10 +99,14 @@ _DISTRIBUTED: Final = (
 )
 _RAISE: Final = "UPDATE {epochs} SET epoch = epoch + 1"
 _HOLDER: Final = (
-    "SELECT pid, coalesce(backend_xid, backend_xmin)::text, state, application_name,"
-    " extract(epoch FROM xact_start)::float8 FROM pg_stat_activity"
+    "SELECT pid, prepared, xid::text, state, application, since, place FROM ("
+    "SELECT pid, NULL::text AS prepared, backend_xid AS xid, state,"
+    " application_name AS application, extract(epoch FROM xact_start)::float8 AS since,"
+    " datname::text AS place FROM pg_stat_activity"
     " WHERE backend_xid IS NOT NULL AND pid <> pg_backend_pid()"
-    " ORDER BY age(backend_xid) DESC LIMIT 1"
+    " UNION ALL SELECT NULL::int4, gid, transaction, 'prepared', '',"
+    " extract(epoch FROM prepared)::float8, database::text FROM pg_prepared_xacts"
+    ") AS open ORDER BY age(xid) DESC LIMIT 1"
 )
 
 
@@ -201,7 +205,20 @@ class PostgresOrdering:
 
     def holder(self, tx: Any) -> Holder | None:  # noqa: ANN401
         row = tx.one(_HOLDER)
-        return None if row is None else Holder(*row)
+        if row is None:
+            return None
+        pid, prepared, transaction, state, application, since, place = row
+        remedy = _END_SESSION.format(pid) if prepared is None else _ended(prepared, place)
+        return Holder(pid, prepared, transaction, state, application, since, remedy)
+
+
+_END_SESSION: Final = "SELECT pg_terminate_backend({}) ends it"
+
+
+def _ended(prepared: str, place: str) -> str:
+    """Return what ends a transaction that was prepared for a two-phase commit."""
+    name = "'" + prepared.replace("'", "''") + "'"
+    return f"COMMIT PREPARED {name} or ROLLBACK PREPARED {name} ends it, in the database {place}"
 
 
 def _columns(places: Sequence[Place]) -> tuple[list[Any], ...]:

@@ -19,6 +19,7 @@ import logging
 import re
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -203,6 +204,13 @@ class SqliteDatabase:
         """Commit what is open; it is kept unless that raises."""
         driver.execute("COMMIT")
         return True
+
+    def committing(self, driver: Any) -> AbstractContextManager[None]:  # noqa: ANN401, ARG002
+        """A commit that returns was made."""
+        return nullcontext()
+
+    def check_driver(self, driver: Any) -> None:  # noqa: ANN401
+        """A file keeps every text."""
 
     def in_transaction(self, driver: Any) -> bool:  # noqa: ANN401 (sqlite3's or aiosqlite's)
         """Ask the driver: SQLAlchemy knows what it was told, and not every driver begins then."""

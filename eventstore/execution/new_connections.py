@@ -1,0 +1,42 @@
+"""Looking at a driver's connection as soon as it was made, before anybody says anything on it.
+
+SQLAlchemy asks a new server for its version first, and fails with a ``TypeError`` where the server
+sends bytes for text. So a listener that comes before SQLAlchemy's own looks whether the database
+can be used at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Engine, event
+
+from eventstore.execution.database import Database
+
+__all__ = ["check_new", "checking_new"]
+
+
+def check_new(engine: Engine, database: Database) -> Any:  # noqa: ANN401 (a listener)
+    """Check each connection that an engine makes from now on, and close one that is refused."""
+
+    def look(made: Any, _: object) -> None:  # noqa: ANN401 (a driver's connection, or an adapter)
+        try:
+            database.check_driver(getattr(made, "driver_connection", made))
+        except BaseException:
+            made.close()
+            raise
+
+    event.listen(engine, "connect", look, insert=True)
+    return look
+
+
+@contextmanager
+def checking_new(engine: Engine, database: Database) -> Iterator[None]:
+    """Do the same on an engine of the application's, inside the block alone."""
+    look = check_new(engine, database)
+    try:
+        yield
+    finally:
+        event.remove(engine, "connect", look)
