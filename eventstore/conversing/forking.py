@@ -5,11 +5,10 @@ from __future__ import annotations
 from eventstore.conversation import commands as c
 from eventstore.conversation.decide.common import living_thread
 from eventstore.conversation.decide.threads import fork
-from eventstore.conversation.state import FoldedThread
 from eventstore.core import ids
 from eventstore.core.events import Decided, StreamKey
 from eventstore.errors import InvalidInput, Refused
-from eventstore.projections.folding import fold_thread
+from eventstore.projections.past_thread import thread_at
 from eventstore.projections.stored_thread import StoredThread
 from eventstore.storage import read
 from eventstore.storage.append import taken_head
@@ -24,8 +23,8 @@ def decide_fork(
 ) -> list[Decided]:
     """Return the first event of a fork of the thread that ``now`` shows, whose head is taken.
 
-    At the source's current version its rows say everything, in the same time at any length. An
-    earlier version has to be folded: only then is it known what was visible.
+    At the source's current version its rows say everything, in the same time at any length. At an
+    earlier one the path is looked through for messages that were removed then.
     """
     last = living_thread(now).version
     version = last if command.at_version is None else command.at_version
@@ -34,9 +33,7 @@ def decide_fork(
             "at_version", f"{version} is not a version of the source", f"Give 1 to {last}."
         )
     stream = StreamKey(now.tenant_name, ids.THREAD, command.source_id)
-    source: StoredThread | FoldedThread = now
-    if version != last:
-        source = fold_thread(tx, log, stream.tenant, stream.id, until=version)
+    source = now if version == last else thread_at(tx, log, stream, version)
     thread = living_thread(source)
     message_id = command.at_message or thread.head
     if message_id is None:

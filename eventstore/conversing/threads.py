@@ -17,16 +17,15 @@ from eventstore.conversation.decide import check_expected_head, decide
 from eventstore.conversation.decide.steps import check_nothing_erased
 from eventstore.conversation.evolve import evolve
 from eventstore.conversation.present import thread_details
-from eventstore.conversation.state import FoldedThread
 from eventstore.conversing import results
 from eventstore.conversing.assistants import assistant_for_run
 from eventstore.conversing.forking import decide_fork
 from eventstore.core import ids
 from eventstore.core.events import Decided, Event, StreamKey
 from eventstore.errors import IdempotencyConflict
-from eventstore.projections.folding import fold_on, fold_thread
 from eventstore.projections.indexes import ContentIndex, forget_messages
 from eventstore.projections.kept_rows import write_rows
+from eventstore.projections.past_thread import thread_at
 from eventstore.projections.rebuild import bring_up_to_date
 from eventstore.projections.stored_thread import StoredThread
 from eventstore.projections.tombstones import refuse_purged
@@ -108,13 +107,12 @@ class ThreadDeciding:
 class _ThreadDecider:
     """Keeps ``storage.requests.Decider`` for one thread."""
 
-    __slots__ = ("_deciding", "_erased", "_past", "_stream", "view")
+    __slots__ = ("_deciding", "_erased", "_stream", "view")
 
     def __init__(self, deciding: ThreadDeciding, stream: StreamKey, view: StoredThread) -> None:
         self.view: Final = view
         self._deciding = deciding
         self._stream = stream
-        self._past: FoldedThread | None = None
         self._erased: tuple[e.ContentErased, ...] = ()
 
     def check(self, request: AppendRequest) -> None:
@@ -148,21 +146,16 @@ class _ThreadDecider:
         return results.of(self.view, command, events)
 
     def repeated(self, request: AppendRequest, command: c.Command, first: int, last: int) -> Any:  # noqa: ANN401
-        """Rebuild what the caller got first from the events up to then; never a stored copy.
+        """Rebuild what the caller got first, as of the version then; never a stored copy.
 
         Raises:
             IdempotencyConflict: its digest was erased, and the events tell of another command.
         """
-        tx, log, stream, state = self._deciding.tx, self._deciding.log, self._stream, self._past
-        if state is None or state.version != first - 1:  # else: the next command of a batch
-            state = fold_thread(tx, log, stream.tenant, stream.id, until=first - 1)
-        if first <= last:
-            state = fold_on(tx, log, stream, state, until=last)
-        self._past = state
-        events = [state.event(version) for version in range(first, last + 1)]
+        past = thread_at(self._deciding.tx, self._deciding.log, self._stream, last)
+        events = [past.event(version) for version in range(first, last + 1)]
         if not results.may_come_of(command, events):
-            raise IdempotencyConflict(stream.text, request.key or "")
-        return results.of(state, command, events)
+            raise IdempotencyConflict(self._stream.text, request.key or "")
+        return results.of(past, command, events)
 
     def mark(self) -> Any:  # noqa: ANN401
         return self.view.mark(), self._deciding.index.mark(), self._erased

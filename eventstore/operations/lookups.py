@@ -13,6 +13,7 @@ from eventstore.errors import InvalidInput, RunNotFound, ThreadNotFound
 from eventstore.operations.inputs import checked_version
 from eventstore.operations.operation import Scope
 from eventstore.projections.folding import fold_thread
+from eventstore.projections.past_thread import thread_at
 from eventstore.projections.stored_thread import StoredThread
 from eventstore.projections.whole_tree import WholeTree
 from eventstore.storage import read
@@ -23,6 +24,7 @@ __all__ = [
     "existing_run",
     "folded_at",
     "live_thread",
+    "past_thread",
     "thread_key",
     "thread_row",
     "whole_thread",
@@ -115,6 +117,11 @@ class Moment:
         if version == 0 or last == 0:
             raise ThreadNotFound(key.text)
         return version
+
+
+def past_thread(tx: Transaction, scope: Scope, key: StreamKey, moment: Moment) -> StoredThread:
+    """Return the view of a thread at a moment, from its rows."""
+    return thread_at(tx, scope.log, key, moment.version(tx, key))
 
 
 def folded_at(tx: Transaction, scope: Scope, key: StreamKey, moment: Moment) -> FoldedThread:

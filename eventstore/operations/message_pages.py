@@ -35,8 +35,8 @@ from eventstore.operations.inputs import (
 )
 from eventstore.operations.lookups import (
     Moment,
-    folded_at,
     live_thread,
+    past_thread,
     thread_key,
     thread_row,
 )
@@ -123,7 +123,8 @@ def list_(
     A cursor pins the path, so one listing shows one path even if somebody selects another
     meanwhile. Messages are shown as they are when their page is read; one that was removed
     since has ``removed`` set. ``at_version`` and ``at_time`` read the past, and all pages of
-    such a listing show one version.
+    such a listing show one version. A page of the past costs what it shows, unless a message is
+    named: then the path above it is looked through, and ``branch`` replays the thread up to then.
 
     Args:
         thread_id: The thread.
@@ -154,9 +155,9 @@ def list_(
     def look(tx: Transaction) -> PageOf[Message]:
         pinned = bounds.pinned_version
         then = moment if pinned is None else Moment(pinned, None)
-        view: paths.View = live_thread(tx, scope, key)
+        view = live_thread(tx, scope, key)
         if not then.is_now:
-            view = folded_at(tx, scope, key, then)
+            view = past_thread(tx, scope, key, then)
         return _page(view, bounds, size, None if then.is_now else thread_row(view).version)
 
     return Read(look)

@@ -18,13 +18,14 @@ from eventstore.conversation.run_lifecycle import TERMINAL
 from eventstore.conversation.values import Message, RunContext
 from eventstore.core import ids
 from eventstore.core.chain import SALT_BYTES
+from eventstore.core.events import StreamKey
 from eventstore.core.pages import check_limit
 from eventstore.errors import InvalidInput
 from eventstore.operations.inputs import checked_sequence, message_key, optional_id
 from eventstore.operations.lookups import existing_run, live_thread, thread_key
 from eventstore.operations.operation import Read, Scope
 from eventstore.projections import paths
-from eventstore.projections.folding import fold_thread
+from eventstore.projections.past_thread import thread_at
 from eventstore.projections.stored_thread import StoredThread
 from eventstore.storage.transaction import Transaction
 
@@ -141,14 +142,14 @@ def _sources(view: StoredThread, hops: int) -> tuple[tuple[str, int], ...]:
 def _rebuilt(
     tx: Transaction, scope: Scope, view: StoredThread, run: RunRow, step_id: bytes
 ) -> RunContext:
-    """Rebuild what a step saw from the thread's events up to the version it saw."""
+    """Rebuild what a step saw from the thread as of the version it saw."""
     step = view.step(step_id)
     if step is None or step.run_id != run.run_id:
         raise InvalidInput("step_id", "is not a step of this run", "See runs.steps.list().")
     begun = view.event(step.version)
     seen, proof = begun.data, begun.content or _NO_PROOF
     version = seen.seen_version or step.version
-    state = fold_thread(tx, scope.log, scope.tenant, view.thread_id, until=version)
+    state = thread_at(tx, scope.log, StreamKey(scope.tenant, ids.THREAD, view.thread_id), version)
     left_out = set(seen.left_out)
     messages: list[Message] = []
     end = None if seen.head is None else state.message(seen.head)

@@ -14,7 +14,7 @@ from eventstore.storage.folding_pages import decoded_events
 from eventstore.storage.requests import Log
 from eventstore.storage.transaction import Transaction
 
-__all__ = ["fold_on", "fold_thread", "folded_steps", "starting_state"]
+__all__ = ["fold_thread", "folded_steps", "starting_state"]
 
 _LAST = 2**62
 
@@ -26,17 +26,6 @@ def fold_thread(
     steps = folded_steps(tx, log, tenant, thread_id, until=until)
     last = deque(steps, maxlen=1)
     return last[0][1] if last else FoldedThread(thread_id)
-
-
-def fold_on(
-    tx: Transaction, log: Log, stream: StreamKey, state: FoldedThread, *, until: int
-) -> FoldedThread:
-    """Return a thread's state at a version, from what it was at an earlier one."""
-    for event in decoded_events(tx, log, stream, after=state.version, until=until):
-        if state.thread is None:
-            state = starting_state(tx, log, stream.tenant, stream.id, event)
-        state = state.with_rows(evolve(state, event), event)
-    return state
 
 
 def folded_steps(

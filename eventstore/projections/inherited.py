@@ -90,7 +90,9 @@ class Inherited:
         if found is None or found.place is None:
             return None
         place = _further(found.place)
-        return replace(found, place=place, removed=None) if self.sees(place) else None
+        return (
+            replace(found, place=place, removed=None, took_head=False) if self.sees(place) else None
+        )
 
 
 def _further(place: Place) -> Place:

@@ -42,6 +42,7 @@ __all__ = [
     "recorded_in_stream",
     "stored_event",
     "traces",
+    "traces_back",
     "version_at_time",
     "version_of",
 ]
@@ -85,6 +86,11 @@ _BACKWARDS = f"{_OF_STREAM} AND version > ? AND version <= ? ORDER BY version DE
 _TRACES = (
     "SELECT version, type, schema_version, data, content IS NOT NULL FROM {events}"
     " WHERE tenant = ? AND category = ? AND stream = ? AND version > ? ORDER BY version"
+)
+_TRACES_BACK = (
+    "SELECT version, type, schema_version, data, content IS NOT NULL FROM {events}"
+    " WHERE tenant = ? AND category = ? AND stream = ? AND version <= ?"
+    " ORDER BY version DESC LIMIT ?"
 )
 _HEAD = "SELECT version FROM {streams} WHERE tenant = ? AND category = ? AND stream = ?"
 _HEAD_HASH = _HEAD.replace("SELECT version", "SELECT version, hash")
@@ -212,15 +218,36 @@ def traces(tx: Transaction, log: Log, stream: StreamKey, *, after: int = 0) -> l
         UnknownEventType, UndecodableEvent: never skipped.
     """
     place = place_of(tx, stream)
-    if place is None:
-        return []
-    catalogue, found = log.catalogues[stream.category], []
-    for version, kind, schema_version, data, there in tx.all(_TRACES, (*place, after)):
-        decoded, _ = catalogue.decode(
-            stream, version, kind, schema_version=schema_version, data=data, content=None
-        )
-        found.append(Trace(version, kind, decoded, bool(there)))
-    return found
+    rows = () if place is None else tx.all(_TRACES, (*place, after))
+    return [_trace(log, stream, row) for row in rows]
+
+
+def traces_back(tx: Transaction, log: Log, stream: StreamKey, *, until: int) -> Iterator[Trace]:
+    """Yield the events of a stream from a version back, without content: few at first, then more.
+
+    Raises:
+        UnknownEventType, UndecodableEvent: never skipped.
+    """
+    place, size = place_of(tx, stream), _FIRST_BACK
+    while place is not None and until > 0:
+        rows = tx.all(_TRACES_BACK, (*place, until, size))
+        for row in rows:
+            yield _trace(log, stream, row)
+        until = rows[-1][0] - 1 if len(rows) == size else 0
+        size = min(size * 8, PAGE)
+
+
+_FIRST_BACK = 4
+"""Events that are read first by who looks back for something that is probably near."""
+
+
+def _trace(log: Log, stream: StreamKey, row: Sequence[Any]) -> Trace:
+    version, kind, schema_version, data, there = row
+    catalogue = log.catalogues[stream.category]
+    decoded, _ = catalogue.decode(
+        stream, version, kind, schema_version=schema_version, data=data, content=None
+    )
+    return Trace(version, kind, decoded, bool(there))
 
 
 def version_at_time(tx: Transaction, stream: StreamKey, moment_us: int) -> int:

@@ -5,6 +5,7 @@ import sys
 import pytest
 
 from eventstore import ConversationStore
+from tests.costs.talking import talk
 
 
 @pytest.fixture
@@ -12,13 +13,6 @@ def store(effort):
     del effort  # it counts on stores that are opened after it
     with ConversationStore.open("sqlite://") as opened:
         yield opened
-
-
-def talk(store, count, **more):
-    """A thread of so many messages, and their ids."""
-    thread = store.threads.create(**more).id
-    drafts = [{"role": "user", "content": f"words {number}"} for number in range(count)]
-    return thread, [message.id for message in store.messages.create_many(thread, drafts)]
 
 
 def calls_of(act):

@@ -6,6 +6,7 @@ from threading import Barrier
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from eventstore import (
     AsyncConversationStore,
@@ -28,10 +29,14 @@ def send(store, thread, command, key):
 
 
 @of_a_law
-@given(commands=command_sequences(5, 40))
-def test_each_command_repeated_later_gives_its_first_result_and_adds_nothing(commands):
+@given(commands=command_sequences(5, 40), forked=st.booleans())
+def test_each_command_repeated_later_gives_its_first_result_and_adds_nothing(commands, forked):
     with ConversationStore.open("sqlite://") as store:
         thread = store.threads.create()
+        if forked:
+            for number in range(3):
+                store.messages.create(thread.id, role="user", content=f"inherited {number}")
+            thread = store.threads.fork(thread.id)
         first = {}
         for number, command in enumerate(commands):
             try:

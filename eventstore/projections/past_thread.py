@@ -1,0 +1,294 @@
+"""A thread as it stood at one of its versions, told from its rows and the events that touched them.
+
+A row says how something stands now, and since which event; touches name the later events about it.
+So the row of a message, run or step as of a version follows from a few events, found by key, and
+costs the same however long the thread is. The head is where the last event that moved it put it:
+the walk back to that one is short, unless much was written since that moved no head.
+
+Rows do not hold which child of a branch point was active, who bore a label, or what waited in the
+queue. Whoever asks for one of these has the thread folded from its beginning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
+from typing import Final
+
+from msgspec.structs import replace
+
+from eventstore.conversation.draft import ThreadDraft
+from eventstore.conversation.history import changes_message
+from eventstore.conversation.rows import (
+    ROOT,
+    BranchPointRow,
+    LabelRow,
+    MessageRow,
+    Place,
+    RunRow,
+    SegmentRow,
+    StepRow,
+    ThreadRow,
+)
+from eventstore.conversation.run_lifecycle import TERMINAL
+from eventstore.conversation.state import FoldedThread
+from eventstore.core import ids
+from eventstore.core.events import Event, StreamKey, Trace
+from eventstore.projections.folding import fold_thread
+from eventstore.projections.stored_thread import StoredThread
+from eventstore.storage import read
+from eventstore.storage.requests import Log
+from eventstore.storage.transaction import Transaction
+
+__all__ = ["PastThread", "thread_at"]
+
+_BORN: Final = frozenset({"MessageAdded", "MessageEdited", "MessageRegenerated"})
+_MOVED_OUT: Final = frozenset({"MessageRemoved", "MessageRestored"})
+_RUNS: Final = 8
+"""Runs that are read at a time, to see whether one was open."""
+
+
+def thread_at(tx: Transaction, log: Log, stream: StreamKey, version: int) -> StoredThread:
+    """Return the view of a thread at a version that it has or had."""
+    now = StoredThread(tx, log, stream.tenant, stream.id)
+    if now.thread is not None and now.thread.version == version:
+        return now
+    return PastThread(tx, log, stream.tenant, stream.id, as_of=version)
+
+
+class PastThread(StoredThread):
+    """What is asked of a thread's rows, as of a version that is not its last.
+
+    Of its own row ``open_runs`` and ``removed_messages`` tell whether there may be any, and
+    ``queued_messages`` nothing; of a run's row ``steps`` tells nothing.
+    """
+
+    _as_of: int
+
+    @cached_property
+    def thread(self) -> ThreadRow | None:
+        now = super().thread
+        if now is None:
+            return None
+        touches = [self.event(version).type for version in self.touches_of(self.thread_id)]
+        return replace(
+            now,
+            version=self._as_of,
+            updated_at_us=self.event(self._as_of).recorded_at_us,
+            head=self._head(),
+            archived=_last_of(touches, "ThreadArchived", "ThreadUnarchived"),
+            deleted=_last_of(touches, "ThreadDeleted", "ThreadRestored"),
+            changed="ThreadUpdated" in touches,
+            open_runs=int(self._was_busy()),
+            queued_messages=0,
+            removed_messages=1,
+        )
+
+    def _back(self) -> Iterator[Trace]:
+        stream = StreamKey(self.tenant_name, ids.THREAD, self.thread_id)
+        return read.traces_back(self._tx, self._log, stream, until=self._as_of)
+
+    def _head(self) -> bytes | None:
+        for trace in self._back():
+            moved, head = _head_after(trace)
+            if moved:
+                return head
+        return None
+
+    # -- messages ------------------------------------------------------------------------------
+
+    def message_at(self, place: Place) -> MessageRow | None:
+        row = super().message_at(place)
+        return None if row is None or row.place is None else row  # it may have waited then
+
+    def _as_it_was(self, row: MessageRow) -> MessageRow | None:
+        if (row.place is None or row.place.hop == 0) and row.version > self._as_of:
+            if row.queued_version is None or row.queued_version > self._as_of:
+                return None
+            row = self._waiting(row)
+        if row.changed is None or row.changed <= self._as_of:
+            return row
+        before = self._beneath(row.message_id) if row.place is not None and row.place.hop else None
+        if before is None:
+            before = row if row.place is not None else self._waiting(row)
+            before = replace(before, removed=None, took_head=False, changed=None, revision=0)
+        for version in self.touches_of(row.message_id):
+            before = _changed_by(self.event(version), before)
+        return before
+
+    def _waiting(self, row: MessageRow) -> MessageRow:
+        """Return the row of a message as it was while it waited in the queue."""
+        queued = row.queued_version or row.version
+        return replace(
+            row,
+            version=queued,
+            place=None,
+            parent_id=None,
+            status="queued",
+            sent=self.event(queued).data.sent,
+            run_id=None,
+            open_calls=(),
+        )
+
+    # -- the tree ------------------------------------------------------------------------------
+
+    def branch_point(self, place: Place) -> BranchPointRow | None:
+        """Return how many children there were. Which one was active only :meth:`turns` knows."""
+        where = (
+            "hop = 0 AND parent_hop = ? AND parent_segment = ? AND parent_depth = ?"
+            " AND segment <= ? ORDER BY segment DESC LIMIT 1"
+        )
+        last: SegmentRow | None = self._find_one(SegmentRow, where, (*place, self._as_of))
+        point = self._inherited_turn(place)
+        if last is not None:
+            point = BranchPointRow(place, children=last.ordinal + 1)
+        return None if point is None else replace(point, removed=self._removed_below(place))
+
+    def _removed_below(self, place: Place) -> int:
+        above = None if place == ROOT else self.message_at(place)
+        subject = self.thread_id if above is None else above.message_id
+        removed: set[bytes] = set()
+        for event in map(self.event, self.touches_of(subject)):
+            if event.type in _MOVED_OUT and event.data.message_id != subject:
+                removed ^= {event.data.message_id}
+        return len(removed)
+
+    def _hanging_from(self, place: Place) -> Iterable[tuple[int, int]]:
+        return [one for one in super()._hanging_from(place) if one[1] <= self._as_of]
+
+    def first_removed(self, hop: int, segment: int, start: int, end: int) -> int | None:
+        where = (
+            "hop = ? AND segment = ? AND depth BETWEEN ? AND ?"
+            " AND (removed IS NOT NULL OR changed > ?) ORDER BY depth"
+        )
+        for row in self._find(MessageRow, where, (hop, segment, start, end, self._as_of)):
+            was = self._as_it_was(row)
+            if was is not None and was.place is not None and was.removed is not None:
+                return was.place.depth
+        return None
+
+    # -- runs ----------------------------------------------------------------------------------
+
+    def _was_busy(self) -> bool:
+        """Tell whether a run was open, from the last one that was created back.
+
+        Runs start in the order in which they were created, so what was created before one that
+        started and ended had ended, too.
+        """
+        before = self._as_of + 1
+        while before:
+            where = f"version < ? ORDER BY version DESC LIMIT {_RUNS}"
+            found: list[RunRow] = self._find(RunRow, where, (before,))
+            for row in found:
+                run = self._run_as_it_was(row)
+                if run.status not in TERMINAL:
+                    return True
+                if run.started:
+                    return False
+            before = found[-1].version if len(found) == _RUNS else 0
+        return False
+
+    def run(self, run_id: bytes) -> RunRow | None:
+        row = super().run(run_id)
+        if row is None or row.version > self._as_of:
+            return None
+        run = self._run_as_it_was(row)
+        if row.last_message is None or self.message(row.last_message) is not None:
+            return replace(run, last_message=row.last_message if run.started else None)
+        return replace(run, last_message=self._last_message_of(run))
+
+    def _run_as_it_was(self, row: RunRow) -> RunRow:
+        """Return a run's row but for its last message, which no touch tells of."""
+        if row.changed <= self._as_of:
+            return row
+        alone = ThreadRow(self.thread_id, 0, 0, 0, 0)
+        draft = ThreadDraft(FoldedThread(self.thread_id, alone))
+        for version in (row.version, *self.touches_of(row.run_id)):
+            draft.take(self.event(version))
+        return draft.runs[row.run_id]
+
+    def _last_message_of(self, run: RunRow) -> bytes | None:
+        """Return the last message that a run had written, or what it had started on."""
+        if not run.started:
+            return None
+        for trace in self._back():
+            if trace.version <= run.version:
+                break
+            if trace.type in _BORN and trace.data.run_id == run.run_id:
+                message_id: bytes = trace.data.message_id
+                return message_id
+        return run.started_head
+
+    def step(self, step_id: bytes) -> StepRow | None:
+        row = super().step(step_id)
+        if row is None or row.version > self._as_of:
+            return None
+        return row if self.touches_of(step_id) else replace(row, status="in_progress")
+
+    # -- names ---------------------------------------------------------------------------------
+
+    def label_of(self, message_id: bytes) -> str | None:
+        for version in reversed(self.touches_of(message_id)):
+            event = self.event(version)
+            if event.type == "BranchLabelled":
+                said = None if event.data.cleared else event.content
+                return None if said is None else said.label
+        return None
+
+    # -- what rows do not tell -----------------------------------------------------------------
+
+    @cached_property
+    def _folded(self) -> FoldedThread:
+        tenant, thread = self.tenant_name, self.thread_id
+        return fold_thread(self._tx, self._log, tenant, thread, until=self._as_of)
+
+    def end_of(self, hop: int, segment: int) -> int:
+        return super().end_of(hop, segment) if hop else self._folded.end_of(hop, segment)
+
+    def turns(self, hop: int, segment: int, start: int, end: int) -> Sequence[BranchPointRow]:
+        return self._folded.turns(hop, segment, start, end)
+
+    def queued_messages(self) -> Sequence[MessageRow]:
+        return self._folded.queued_messages()
+
+    def open_runs(self) -> Sequence[RunRow]:
+        return self._folded.open_runs()
+
+    def label(self, label: str) -> LabelRow | None:
+        return self._folded.label(label)
+
+    def labels(self) -> dict[bytes, str]:
+        return {message_id: label for label, message_id in self._folded.labelled.items()}
+
+
+def _last_of(touches: Sequence[str], sets: str, clears: str) -> bool:
+    """Tell whether the last of two kinds of events is the one that sets."""
+    return next((kind == sets for kind in reversed(touches) if kind in {sets, clears}), False)
+
+
+def _head_after(trace: Trace) -> tuple[bool, bytes | None]:
+    """Tell whether an event moved the head, and where to."""
+    data = trace.data
+    if trace.type in _BORN:
+        return data.select, data.message_id
+    if trace.type in _MOVED_OUT:
+        return data.head_moved, data.head
+    if trace.type == "ThreadForked":
+        return True, data.message_id
+    return trace.type == "BranchSelected", getattr(data, "head", None)
+
+
+def _changed_by(event: Event, row: MessageRow) -> MessageRow:
+    """Return a message's row after one more of the events that touch it."""
+    if not changes_message(event, row.message_id):
+        return row
+    row = replace(row, changed=event.version)
+    if event.type == "MessageAmended":
+        return replace(row, revision=row.revision + 1)
+    if event.type == "MessageRemoved":
+        return replace(row, removed=event.version, took_head=event.data.head_moved)
+    if event.type == "MessageRestored":
+        return replace(row, removed=None, took_head=False)
+    if event.type == "MessageQueued":
+        return replace(row, status="replaced", sent=None)
+    return row
