@@ -35,6 +35,7 @@ __all__ = [
     "child_rows",
     "head_move_rows",
     "leaf_below",
+    "meeting",
     "on_path",
     "parent_place",
     "ranges",
@@ -68,6 +69,19 @@ def on_path(view: ThreadView, place: Place, end: Place) -> bool:
     while end != ROOT and _order(end) > _order(place):
         end = _segment(view, end).parent
     return _order(end) == _order(place) and place.depth <= end.depth
+
+
+def meeting(view: ThreadView, a: Place, b: Place) -> Place:
+    """Return the last place on both paths; :data:`ROOT` if they share none.
+
+    What is above it is not looked at.
+    """
+    while _order(a) != _order(b):
+        if _order(a) > _order(b):
+            a = _segment(view, a).parent
+        else:
+            b = _segment(view, b).parent
+    return a if a.depth <= b.depth else b
 
 
 def parent_place(view: ThreadView, place: Place) -> Place:

@@ -151,9 +151,13 @@ class BranchTree(_Value):
 
 
 class BranchDiff(_Value):
-    """Two paths, compared: what they share, and what each has alone."""
+    """Two paths, compared: how far they are the same, and what each has alone."""
 
-    common: tuple[Message, ...]
+    common: int
+    """How many messages both begin with."""
+    parted_at: str | None
+    """The last of these: ``messages.list(thread_id, until=…)`` shows them. None if there is none.
+    """
     only_a: tuple[Message, ...]
     only_b: tuple[Message, ...]
     amended: tuple[str, ...] = ()

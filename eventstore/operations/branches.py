@@ -165,7 +165,7 @@ def siblings(scope: Scope, thread_id: str, message_id: str) -> Read[list[Message
 
 
 def diff(scope: Scope, thread_id: str, a: str, b: str) -> Read[BranchDiff]:
-    """Compare the paths of two branches: the part that they share, and the rest of each.
+    """Compare the paths of two branches: how far they are the same, and the rest of each.
 
     Args:
         thread_id: The thread.
@@ -188,19 +188,16 @@ def diff(scope: Scope, thread_id: str, a: str, b: str) -> Read[BranchDiff]:
 
 
 def compared(view: paths.View, a: Place, b: Place) -> BranchDiff:
-    """Return the common beginning of two paths and what each has alone."""
-    depth = 0
-    for stretch in tree_rules.ranges(view, a):
-        other = next((one for one in tree_rules.ranges(view, b) if one[:2] == stretch[:2]), None)
-        if other is not None:
-            depth = min(stretch.end, other.end)
-            break
+    """Return how far two paths are the same, and what each has alone."""
+    parting = tree_rules.meeting(view, a, b)
+    last = None if parting == ROOT else view.message_at(parting)
 
-    def values(end: Place, first: int, last: int) -> tuple[Message, ...]:
-        return paths.messages(view, end, paths.Window(first, last))
+    def alone(end: Place) -> tuple[Message, ...]:
+        return paths.messages(view, end, paths.Window(parting.depth + 1, end.depth))
 
     return BranchDiff(
-        common=values(a, 1, depth) if depth else (),
-        only_a=values(a, depth + 1, a.depth) if a.depth > depth else (),
-        only_b=values(b, depth + 1, b.depth) if b.depth > depth else (),
+        common=parting.depth,
+        parted_at=None if last is None else ids.show(ids.MESSAGE, last.message_id),
+        only_a=alone(a),
+        only_b=alone(b),
     )

@@ -14,8 +14,10 @@ from eventstore.operations.lookups import Moment, folded_at, thread_key
 from eventstore.operations.operation import Read, Scope, Walk
 from eventstore.operations.recorded import recorded
 from eventstore.projections.folding import starting_state
+from eventstore.projections.past_thread import thread_at
 from eventstore.replay import ReplayedThread, ReplayStep, compare_moments
 from eventstore.storage import read as log_reading
+from eventstore.storage.folding_pages import decoded_events
 from eventstore.storage.transaction import Transaction
 
 
@@ -27,6 +29,9 @@ def state(
     at_time: datetime | None = None,
 ) -> Read[ReplayedThread]:
     """Return a thread at a version, at a time, or now, made from its events alone.
+
+    All of the thread is in memory then, and its events up to then are read. One page of a past
+    path costs less: ``messages.list(thread_id, at_version=…)``.
 
     Args:
         thread_id: The thread.
@@ -44,7 +49,8 @@ def state(
 def steps(scope: Scope, thread_id: str, *, after: int = 0) -> Walk[ReplayStep]:
     """Yield every event of a thread with the state right after it.
 
-    n steps cost n, however long the thread is.
+    n steps cost n, also where each is asked for the length of its path or for its last message.
+    Events up to ``after`` are read all the same.
 
     Args:
         thread_id: The thread.
@@ -80,7 +86,9 @@ def steps(scope: Scope, thread_id: str, *, after: int = 0) -> Walk[ReplayStep]:
 def diff(
     scope: Scope, thread_id: str, *, from_version: int, to_version: int | None = None
 ) -> Read[BranchDiff]:
-    """Compare the active paths at two versions: shared, alone in each, and amended.
+    """Compare the active paths at two versions: what each has alone, and what was amended.
+
+    It costs what lies between the two and what it returns, however long the thread is.
 
     Args:
         thread_id: The thread.
@@ -97,7 +105,9 @@ def diff(
     moments = Moment(first, None), Moment(last, None)
 
     def look(tx: Transaction) -> BranchDiff:
-        a, b = (ReplayedThread(folded_at(tx, scope, key, moment)) for moment in moments)
-        return compare_moments(a, b)
+        one, two = (moment.version(tx, key) for moment in moments)
+        a, b = (thread_at(tx, scope.log, key, version) for version in (one, two))
+        between = decoded_events(tx, scope.log, key, after=min(one, two), until=max(one, two))
+        return compare_moments(a, b, between)
 
     return Read(look)

@@ -1,6 +1,7 @@
 """Looking at the past: a thread at a version or a time, step by step, and what changed."""
 
+from eventstore.replay.moments import compare_moments
 from eventstore.replay.path import MessagePath
-from eventstore.replay.replayed import ReplayedThread, ReplayStep, compare_moments
+from eventstore.replay.replayed import ReplayedThread, ReplayStep
 
 __all__ = ["MessagePath", "ReplayStep", "ReplayedThread", "compare_moments"]

@@ -12,13 +12,13 @@ from typing import NamedTuple
 
 from eventstore.conversation.present import message_value, run_value, thread_value
 from eventstore.conversation.state import FoldedThread
-from eventstore.conversation.values import BranchDiff, Message, Run, Thread, ThreadState
+from eventstore.conversation.values import Message, Run, Thread, ThreadState
 from eventstore.core import ids
 from eventstore.core.events import RecordedEvent
 from eventstore.projections import paths
 from eventstore.replay.path import MessagePath
 
-__all__ = ["ReplayStep", "ReplayedThread", "compare_moments"]
+__all__ = ["ReplayStep", "ReplayedThread"]
 
 
 class ReplayedThread:
@@ -98,22 +98,3 @@ class ReplayStep(NamedTuple):
 
     event: RecordedEvent
     state: ReplayedThread
-
-
-def compare_moments(a: ReplayedThread, b: ReplayedThread) -> BranchDiff:
-    """Compare the active paths at two moments of one thread."""
-    before, after = tuple(a.messages), tuple(b.messages)
-    shared = 0
-    while shared < min(len(before), len(after)) and before[shared].id == after[shared].id:
-        shared += 1
-    reworded = [
-        old.id
-        for old, new in zip(before[:shared], after[:shared], strict=True)
-        if old.content != new.content
-    ]
-    return BranchDiff(
-        common=after[:shared],
-        only_a=before[shared:],
-        only_b=after[shared:],
-        amended=tuple(reworded),
-    )

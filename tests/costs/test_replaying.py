@@ -6,6 +6,7 @@ import pytest
 
 from eventstore import ConversationStore
 from tests.costs.talking import talk
+from tests.effort import assert_flat
 
 
 @pytest.fixture
@@ -72,3 +73,43 @@ def test_a_thread_without_messages_has_an_empty_path(store):
     assert not path
     assert path == ()
     assert [*path] == []
+
+
+def test_neighbouring_versions_are_compared_without_reading_the_rest(store, effort):
+    counts = []
+    for count in (60, 600):
+        thread, trunk = talk(store, count)
+        store.messages.amend(thread, trunk[3], content="reworded")
+        store.messages.edit(thread, trunk[-2], content="otherwise")
+        store.branches.select(thread, trunk[-1])
+        last = store.threads.get(thread).version
+        pairs = [(last - 3, last - 2), (last - 2, last - 1), (last - 1, last), (5, 6)]
+        counts.append(
+            [
+                effort(store.replay.diff, thread, from_version=one, to_version=two)
+                for one, two in pairs
+            ]
+        )
+        changed = store.replay.diff(thread, from_version=last - 3, to_version=last - 2)
+        assert (changed.common, changed.amended) == (count, (trunk[3],))
+        assert changed.only_a == changed.only_b == ()
+        changed = store.replay.diff(thread, from_version=last - 2, to_version=last - 1)
+        assert (changed.common, changed.parted_at) == (count - 2, trunk[-3])
+        assert [one.id for one in changed.only_a] == trunk[-2:]
+        assert [one.text for one in changed.only_b] == ["otherwise"]
+        back = store.replay.diff(thread, from_version=last - 1, to_version=last - 2)
+        assert (back.only_a, back.only_b) == (changed.only_b, changed.only_a)
+    for small, large in zip(*counts, strict=True):
+        assert_flat(small, large)
+
+
+def test_branches_are_compared_from_where_they_part(store, effort):
+    counts = []
+    for count in (60, 600):
+        thread, trunk = talk(store, count)
+        other = store.messages.edit(thread, trunk[-2], content="otherwise").id
+        counts.append(effort(store.branches.diff, thread, trunk[-1], other))
+        found = store.branches.diff(thread, trunk[-1], other)
+        assert (found.common, found.parted_at) == (count - 2, trunk[-3])
+        assert [one.id for one in found.only_b] == [other]
+    assert_flat(*counts)

@@ -134,3 +134,22 @@ def test_what_rows_do_not_hold_is_folded(asked):
         else:
             with pytest.raises(ConversationStoreError):
                 store.messages.list(thread, branch=asked, at_version=version)
+
+
+@of_a_law_of_lives
+@given(seed=SEEDS, data=st.data())
+def test_two_moments_differ_as_their_paths_do(seed, data):
+    with ConversationStore.open("sqlite://", sources=jumping_sources(seed)) as store:
+        for thread in live(store, seed, writes=60):
+            states = [step.state for step in store.replay.steps(thread)]
+            versions = st.integers(min_value=1, max_value=len(states))
+            for one, two in data.draw(st.lists(st.tuples(versions, versions), max_size=12)):
+                found = store.replay.diff(thread, from_version=one, to_version=two)
+                a, b = ([*states[version - 1].messages] for version in (one, two))
+                shared = [(x, y) for x, y in zip(a, b, strict=False) if x.id == y.id]
+                assert found.common == len(shared)
+                assert found.parted_at == (shared[-1][1].id if shared else None)
+                assert [*found.only_a] == a[len(shared) :]
+                assert [*found.only_b] == b[len(shared) :]
+                reworded = [x.id for x, y in shared if x.content != y.content]
+                assert [*found.amended] == reworded
