@@ -787,7 +787,9 @@ class AsyncMessages(AsyncResource):
         A cursor pins the path, so one listing shows one path even if somebody selects another
         meanwhile. Messages are shown as they are when their page is read; one that was removed
         since has ``removed`` set. ``at_version`` and ``at_time`` read the past, and all pages of
-        such a listing show one version.
+        such a listing show one version. A page of the past costs what it shows, unless a
+        message is named: then the path above it is looked through, and ``branch`` replays the
+        thread up to then.
 
         Args:
             thread_id: The thread.
@@ -1390,7 +1392,7 @@ class AsyncBranches(AsyncResource):
         return await self._perform(_branches.siblings(self._scope, thread_id, message_id))
 
     async def diff(self, thread_id: str, a: str, b: str) -> BranchDiff:
-        """Compare the paths of two branches: the part that they share, and the rest of each.
+        """Compare the paths of two branches: how far they are the same, and the rest of each.
 
         Args:
             thread_id: The thread.
@@ -2734,6 +2736,9 @@ class AsyncReplay(AsyncResource):
     ) -> ReplayedThread:
         """Return a thread at a version, at a time, or now, made from its events alone.
 
+        All of the thread is in memory then, and its events up to then are read. One page of a past
+        path costs less: ``messages.list(thread_id, at_version=…)``.
+
         Args:
             thread_id: The thread.
             at_version: Version to stop at.
@@ -2750,7 +2755,8 @@ class AsyncReplay(AsyncResource):
     def steps(self, thread_id: str, *, after: int = 0) -> AsyncIterator[ReplayStep]:
         """Yield every event of a thread with the state right after it.
 
-        n steps cost n, however long the thread is.
+        n steps cost n, also where each is asked for the length of its path or for its last message.
+        Events up to ``after`` are read all the same.
 
         Args:
             thread_id: The thread.
@@ -2765,7 +2771,9 @@ class AsyncReplay(AsyncResource):
     async def diff(
         self, thread_id: str, *, from_version: int, to_version: int | None = None
     ) -> BranchDiff:
-        """Compare the active paths at two versions: shared, alone in each, and amended.
+        """Compare the active paths at two versions: what each has alone, and what was amended.
+
+        It costs what lies between the two and what it returns, however long the thread is.
 
         Args:
             thread_id: The thread.
