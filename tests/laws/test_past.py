@@ -51,7 +51,7 @@ def finish(store, thread):
         store.runs.steps.complete(thread, step.id)
         store.runs.update(thread, run.id, metadata={"is": "new"})
     with suppress(ConversationStoreError, IndexError):
-        store.audit.erase(thread, store.messages.list(thread).data[-1].id)
+        store.privacy.erase(thread, store.messages.list(thread).data[-1].id)
     with suppress(ConversationStoreError):
         store.threads.delete(thread)
         store.threads.restore(thread)
