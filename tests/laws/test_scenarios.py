@@ -1,6 +1,8 @@
 """Given, when, then: the helper holds what it says, and says what it found."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from eventstore import InvalidInput
 from eventstore.conversation import commands as c
@@ -80,3 +82,44 @@ def test_a_decider_of_your_own_is_told_in_the_same_words():
     account = Scenario(withdraw, lambda balance, change: balance + change, lambda: 0)
     account.given(5, 3).when(6).then(-6)
     account.given(5).when(6).then_refused("too_much")
+
+
+class Overdrawn(Exception):
+    """An error of an application's own."""
+
+
+def withdraw_or_pay_in(balance, amount):
+    if amount > 100:
+        raise ZeroDivisionError
+    if balance + amount < 0:
+        raise Overdrawn(f"there are {balance}")
+    return [amount] if amount else []
+
+
+ACCOUNT = Scenario(
+    withdraw_or_pay_in, lambda balance, change: balance + change, lambda: 0, refusals=(Overdrawn,)
+)
+
+
+def test_an_error_of_your_own_is_a_refusal_if_you_say_so():
+    ACCOUNT.given(5).when(-6).then_refused(Overdrawn)
+    ACCOUNT.given(5).when(-6).then_refused("Overdrawn")
+    ACCOUNT.given(5).when(0).then()
+    assert ACCOUNT.state(5, 3) == 8
+    with pytest.raises(AssertionError, match=r"refused: Overdrawn\('there are 5'\)"):
+        ACCOUNT.given(5).when(-6).then(-6)
+
+
+def test_an_error_that_is_no_refusal_is_a_bug():
+    with pytest.raises(ZeroDivisionError):
+        ACCOUNT.given(5).when(101)
+    unsaid = Scenario(withdraw_or_pay_in, ACCOUNT.evolve, ACCOUNT.initial_state)
+    with pytest.raises(Overdrawn):
+        unsaid.given(5).when(-6)
+
+
+@given(ACCOUNT.histories(st.integers(-100, 100), max_commands=5))
+def test_a_history_that_is_drawn_is_one_that_the_decider_leads_to(history):
+    assert 0 not in history
+    assert len(history) <= 5
+    assert all(ACCOUNT.state(*history[:end]) >= 0 for end in range(len(history) + 1))
