@@ -25,7 +25,7 @@ from eventstore.open_options import OpenOptions, check_options, settings_of
 from eventstore.operations.metering import Meter
 from eventstore.performing import Performer
 from eventstore.storage.requests import Log
-from eventstore.storage.sqlite import MEMORY, SqliteDatabase, warn_about_network
+from eventstore.storage.sqlite import MEMORY, SqliteConnection, SqliteDatabase, warn_about_network
 from eventstore.storage.transaction import Marks, Naming
 
 if TYPE_CHECKING:
@@ -149,7 +149,8 @@ def _url_executor(url: URL, options: OpenOptions, performer: Performer) -> UrlEx
         if not in_memory:
             warn_about_network(str(url.database))
         url = url.set(drivername="sqlite")
-        connect_args = {"check_same_thread": False, **settings.connect_args}
+        ours = {"check_same_thread": False, "factory": SqliteConnection}
+        connect_args = {**ours, **settings.connect_args}
         settings = settings._replace(connect_args=connect_args)
     with _query_of_url():
         return UrlExecutor(

@@ -16,7 +16,7 @@ from sqlalchemy import URL
 from sqlalchemy.util import greenlet_spawn
 
 from eventstore.errors import StoreClosed, StoreUnavailable
-from eventstore.execution import forks
+from eventstore.execution import forks, inherited
 from eventstore.execution.async_queue import AsyncQueue
 from eventstore.execution.connections import Connections
 from eventstore.execution.database import POSTPONED, Database, Left
@@ -143,7 +143,8 @@ class AsyncUrlExecutor:
         self._settings = settings
         self._perform = perform
         self._closed = False
-        self._forked = False
+        self._foreign: frozenset[asyncio.AbstractEventLoop] = frozenset()
+        """Loops of the parent, if this is a forked child: it shares what they wait on."""
         self._within = database()
         self._loops: dict[asyncio.AbstractEventLoop, _InLoop] = {}
         self._guards: dict[asyncio.AbstractEventLoop, AsyncGenerator[None, None]] = {}
@@ -157,26 +158,28 @@ class AsyncUrlExecutor:
         """Open for the running event loop, and bring the tables up to date."""
         await self._here()
 
-    def before_fork(self) -> None:
+    def before_fork(self, until: float) -> None:
         """The connections stay the parent's."""
 
     def after_fork_in_parent(self) -> None:
         """Nothing was changed."""
 
     def after_fork(self) -> None:
-        forks.keep_for_ever(self._loops, self._guards, self._closing)
+        if self._loops:
+            inherited.keep(self._loops, self._guards, self._closing)
+            self._foreign |= self._loops.keys()
         self._loops, self._guards, self._opening, self._closing = {}, {}, {}, {}
-        self._forked = True
+        self._within.forget()
 
     async def _here(self) -> _InLoop:
         self._check_open()
-        if self._forked:
+        loop = asyncio.get_running_loop()
+        if loop in self._foreign:
             raise StoreUnavailable(
                 "forked",
-                "the store was opened with asyncpg before this process was forked",
-                "Open it in the child.",
+                "this event loop was made before this process was forked",
+                "Use another in the child: asyncio.run() makes one.",
             )
-        loop = asyncio.get_running_loop()
         known = self._loops.get(loop)
         if known is not None:
             return known
@@ -212,10 +215,10 @@ class AsyncUrlExecutor:
         try:
             yield
         finally:
-            del self._loops[loop]
-            del self._opening[loop]
-            self._guards.pop(loop, None)
-            await made.close()
+            if self._loops.pop(loop, None) is made:  # or this is a forked child
+                del self._opening[loop]
+                self._guards.pop(loop, None)
+                await made.close()
 
     async def write_async(self, request: Any) -> Any:  # noqa: ANN401
         """Perform a request in a transaction shared with the tasks of this loop that wait."""

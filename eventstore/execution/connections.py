@@ -18,15 +18,17 @@ it holds no lock meanwhile.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, Final, NamedTuple, TypeVar, cast
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, event
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.pool import PoolProxiedConnection
+from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 from eventstore.errors import StoreBusy, StoreUnavailable
+from eventstore.execution import inherited
 from eventstore.execution.database import Database, Left, not_wiped
 from eventstore.execution.retrying import tried_again
 
@@ -65,6 +67,8 @@ class Connections:
         self._writing: _Writing | None = None
         self._struck = False
         """A transaction has begun on it whose end is not known."""
+        self._made: Final[weakref.WeakSet[ConnectionPoolEntry]] = weakref.WeakSet()
+        event.listen(engine, "connect", lambda _, made: self._made.add(made))
 
     def open(self) -> None:
         """Bring the tables up to date and make the connection that writes."""
@@ -87,9 +91,13 @@ class Connections:
         self._writing = None
         self.engine.dispose()
 
-    def held(self) -> tuple[object, ...]:
-        """Return what a forked child must never let its garbage collector close."""
-        return (self.engine, self._writing)
+    def strand(self) -> None:
+        """Leave every connection that is open to the parent: this is a forked child."""
+        left = [one.dbapi_connection for one in self._made if one.dbapi_connection is not None]
+        if left:
+            inherited.keep(self, self.engine, self._writing)
+            for driver in left:
+                inherited.strand(driver)
 
     def _connect(self) -> _Writing:
         """Hold a connection to write: the first of the pool that is not lost."""

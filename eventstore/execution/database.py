@@ -5,7 +5,7 @@ Execution never imports the SQL: ``storage`` has one class a database that keeps
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Final, Protocol, TypeAlias
 
@@ -78,6 +78,14 @@ class Database(Protocol):
 
     def begin_on(self, connection: Connection, *, write: bool | None) -> None:
         """Begin on a SQLAlchemy connection; with None the caller says how."""
+
+    def would_open(
+        self, arguments: Sequence[Any], options: Mapping[str, Any]
+    ) -> tuple[int, int] | None:
+        """Return the device and inode of what the driver's ``connect()`` would open, if known."""
+
+    def identity(self, pooled: Any) -> tuple[int, int] | None:  # noqa: ANN401
+        """Return the device and inode of the file or socket under a connection of a pool."""
 
     def suits(self, connection: Connection) -> bool:
         """Tell whether a connection of the application's is of this database, with this driver."""

@@ -1,11 +1,13 @@
 """What a store does when its process forks: preloading servers open it before they fork.
 
-Locks and threads do not survive ``fork()``, and connections to SQLite must not even be idle across
-it: the child's library remembers the parent's locks as its own, so a connection that the child
-opens takes none, and whoever closes the file last elsewhere deletes the log under it, with what was
-acknowledged in it. So a store on a URL closes its connections before each fork, once nobody is
-inside a transaction, and parent and child open theirs at the next use. A store on an engine that
-the application owns says so in the child.
+Locks and threads do not survive ``fork()``, and SQLite's locks are worse: the child's library
+remembers those of the parent as its own, so a connection that the child opens to the same file
+takes none, and whoever closes the file last elsewhere deletes the log under it, with what was
+acknowledged in it. So a store on a URL closes its connections before each fork, once no other
+thread is inside a transaction, and parent and child open theirs at the next use. It waits a second
+for that, for all stores together, and not at all for a transaction of the thread that forks. What
+was open all the same, here or in the application, :mod:`~eventstore.execution.inherited` finds in
+the child and refuses.
 """
 
 from __future__ import annotations
@@ -16,151 +18,82 @@ import weakref
 from time import monotonic
 from typing import Any, Final, Protocol
 
-from eventstore.errors import StoreClosed
+from eventstore.execution import inherited
 
-__all__ = ["Passage", "keep_for_ever", "no_fork", "watch"]
+__all__ = ["Forkable", "no_fork", "watch"]
+
+_PATIENCE_SECONDS: Final = 1.0
 
 
-class Passage:
-    """Every transaction of a store passes through here, so that one can wait until all are over.
+class Forkable(Protocol):
+    """Told of every fork, in the thread that forks."""
 
-    Each thread has a lock of its own, its way, and holds it while it is inside. A lock is entered
-    and left in C, where no signal handler runs, so an interrupt cannot leave a thread counted that
-    has left. Shutting the passage takes the ways of all threads. ::
+    def before_fork(self, until: float) -> None:
+        """Close what the child must not inherit; waits until then at most. In the parent."""
 
-        with passage.way():
-            passage.check_open()
+    def after_fork_in_parent(self) -> None:
+        """Go on."""
+
+    def after_fork(self) -> None:
+        """Forget what is the parent's. In the child, where no other thread runs."""
+
+
+class _Hooks:
+    """What is held and told across a fork of this process.
+
+    Its locks are reentrant, since a signal handler may fork while its thread opens a store.
     """
 
     def __init__(self) -> None:
-        self._mine = threading.local()
-        self._ways: Final[weakref.WeakSet[Any]] = weakref.WeakSet()
-        """One for each thread that ever entered and still lives."""
-        self._adding: Final = threading.RLock()
-        """Held while a way is added, and while the passage is shut."""
-        self._shut = self._closed = False
+        self.watched: weakref.WeakSet[Any] = weakref.WeakSet()
+        self.turn = threading.RLock()
+        self.watching = threading.RLock()
+        """Held across a fork, too: by the end of it nobody may stand in the middle of a change."""
+        self._told: list[Forkable] = []
+        self._held: list[threading.RLock] = []
 
-    def way(self) -> threading.RLock:
-        """Return the lock that the calling thread holds while it is inside."""
-        try:
-            return self._mine.way  # type: ignore[no-any-return]
-        except AttributeError:
-            return self._made()
+    def before(self) -> None:
+        until = monotonic() + _PATIENCE_SECONDS
+        self._told, self._held = [], []
+        if self.turn.acquire(timeout=_PATIENCE_SECONDS):  # or a store is being opened for long
+            self._held.append(self.turn)
+        self.watching.acquire()
+        self._held.append(self.watching)
+        self._told = list(self.watched)
+        for store in self._told:
+            store.before_fork(until)
 
-    def _made(self) -> threading.RLock:
-        way = threading.RLock()
-        with self._adding:
-            self._ways.add(way)  # first: an interrupt leaves no way that nobody knows
-            self._mine.way = way
-        return way
+    def after_in_parent(self) -> None:
+        for store in self._told:
+            store.after_fork_in_parent()
+        for lock in self._held:
+            lock.release()
+        self._told, self._held = [], []
 
-    def check_open(self) -> None:
-        """Hold that the passage was not closed while the caller waited for its way.
-
-        Raises:
-            StoreClosed: it was.
-        """
-        if self._closed:
-            raise StoreClosed
-
-    def is_inside(self) -> bool:
-        """Tell whether the calling thread is inside."""
-        return _is_mine(self.way())
-
-    def shut(self, until: float) -> bool:
-        """Let nobody in before :meth:`reopen`; return whether everybody left by ``until``.
-
-        A thread that is inside itself is not waited for, and nothing is shut.
-        """
-        if self.is_inside():
-            return False
-        self._adding.acquire()
-        self._shut = True
-        return all(way.acquire(timeout=max(0.0, until - monotonic())) for way in list(self._ways))
-
-    def reopen(self) -> None:
-        """Let everybody in again; called by the thread that shut the passage."""
-        if not self._shut:
-            return
-        self._shut = False
-        for way in list(self._ways):
-            if _is_mine(way):
-                way.release()
-        self._adding.release()
-
-    def close(self) -> None:
-        """Wait until every other thread has left; whoever comes later gets StoreClosed."""
-        self._closed = True
-        with self._adding:
-            ways = list(self._ways)
-        for way in ways:
-            with way:
-                continue
+    def after_in_child(self) -> None:
+        inherited.look()
+        self.turn, self.watching = threading.RLock(), threading.RLock()
+        for store in self._told:
+            store.after_fork()
+        self._told, self._held = [], []
 
 
-def _is_mine(way: Any) -> bool:  # noqa: ANN401 (an RLock says it, its type in typeshed does not)
-    return bool(way._is_owned())  # noqa: SLF001 (as threading.Condition asks)
+_hooks: Final = _Hooks()
 
 
-class _Forkable(Protocol):
-    def before_fork(self) -> None:
-        """Called in the parent, before it forks."""
-
-    def after_fork_in_parent(self) -> None:
-        """Called in the parent, after it forked."""
-
-    def after_fork(self) -> None:
-        """Called in the child, with one thread running."""
-
-
-_watched: Final[weakref.WeakSet[Any]] = weakref.WeakSet()
-_kept: Final[list[object]] = []
-_turn: Final = threading.Lock()
-_watching: Final = threading.Lock()
-"""Held across a fork, too: by the end of it nobody may stand in the middle of a change."""
-_told: Final[list[_Forkable]] = []
-
-
-def no_fork() -> threading.Lock:
+def no_fork() -> threading.RLock:
     """Return what to hold while connections are opened: the process does not fork meanwhile."""
-    return _turn
+    return _hooks.turn
 
 
-def watch(store: _Forkable) -> None:
+def watch(store: Forkable) -> None:
     """Have a store told of every fork."""
-    with _watching:
-        _watched.add(store)
-
-
-def keep_for_ever(*things: object) -> None:
-    """Never let what the parent had open be closed by the child's garbage collector."""
-    _kept.extend(things)
-
-
-def _before() -> None:
-    _turn.acquire()
-    _watching.acquire()
-    _told[:] = list(_watched)
-    for store in _told:
-        store.before_fork()
-
-
-def _after_in_parent() -> None:
-    for store in _told:
-        store.after_fork_in_parent()
-    _told.clear()
-    _watching.release()
-    _turn.release()
-
-
-def _after_in_child() -> None:
-    for store in _told:
-        store.after_fork()
-    _told.clear()
-    _watching.release()
-    _turn.release()
+    with _hooks.watching:
+        _hooks.watched.add(store)
 
 
 os.register_at_fork(
-    before=_before, after_in_parent=_after_in_parent, after_in_child=_after_in_child
+    before=_hooks.before,
+    after_in_parent=_hooks.after_in_parent,
+    after_in_child=_hooks.after_in_child,
 )

@@ -27,10 +27,11 @@ from eventstore.errors import (
     StoreClosed,
     StoreUnavailable,
 )
-from eventstore.execution import forks
+from eventstore.execution import forks, inherited
 from eventstore.execution.async_queue import AsyncQueue
 from eventstore.execution.database import POSTPONED, Database, Left, not_wiped
 from eventstore.execution.new_connections import checking_new
+from eventstore.execution.passage import Passage
 from eventstore.execution.retrying import finished, tried_again, tried_again_async
 from eventstore.execution.settings import Settings
 from eventstore.execution.shared_writer import SharedWriter
@@ -53,7 +54,10 @@ class _Owned:
     reads_ahead: Final = False
     """Its pool is the application's, to be used no more than need be."""
 
-    def __init__(self, database: Database, settings: Settings, perform: _Perform) -> None:
+    def __init__(
+        self, engine: object, database: Database, settings: Settings, perform: _Perform
+    ) -> None:
+        self._lender = engine
         self._database = database
         self._settings = settings
         self._perform = perform
@@ -63,7 +67,7 @@ class _Owned:
         """Told of every commit of this store; of others' nothing is heard."""
         forks.watch(self)
 
-    def before_fork(self) -> None:
+    def before_fork(self, until: float) -> None:
         """The connections are the application's to close."""
 
     def after_fork_in_parent(self) -> None:
@@ -71,6 +75,7 @@ class _Owned:
 
     def after_fork(self) -> None:
         self._forked = True
+        inherited.keep(self._lender)
 
     def _ready(self) -> None:
         if self._closed:
@@ -79,7 +84,7 @@ class _Owned:
             raise StoreUnavailable(
                 "forked",
                 "the store stands on an engine that was made before this process was forked",
-                "Make the engine and open the store in the child.",
+                "Make engine and store in the child, and dispose of the engine before you fork.",
             )
 
     def _check_free(self, driver: Any) -> None:  # noqa: ANN401
@@ -100,6 +105,7 @@ class _Owned:
         """Run one transaction on a connection, from BEGIN to COMMIT."""
         tx = self._database.on_connection(connection)
         try:
+            inherited.refuse_lent(connection, self._database)
             self._database.check(connection)
             connection.rollback()
             self._database.begin_on(connection, write=True)
@@ -126,6 +132,7 @@ class _Owned:
     def _read_on(self, connection: Connection, look: Callable[[Any], T]) -> T:
         tx = self._database.on_connection(connection)
         try:
+            inherited.refuse_lent(connection, self._database)
             self._database.begin_on(connection, write=False)
             self._database.recognise(tx)
             found = look(tx)
@@ -139,6 +146,7 @@ class _Owned:
 
     def _wipe_on(self, connection: Connection) -> Sequence[Left]:
         try:
+            inherited.refuse_lent(connection, self._database)
             self._database.begin_on(connection, write=None)
             return self._database.wipe(lambda sql: connection.exec_driver_sql(sql).fetchone())
         except self._database.driver_errors as error:
@@ -149,6 +157,7 @@ class _Owned:
 
     def _migrate_on(self, connection: Connection) -> None:
         try:
+            inherited.refuse_lent(connection, self._database)
             if self._database.is_private(connection):
                 _check_shared(connection.engine)
             self._database.check(connection)
@@ -185,10 +194,11 @@ class OwnedEngine(_Owned):
     def __init__(
         self, engine: Engine, database: Database, settings: Settings, perform: _Perform
     ) -> None:
-        super().__init__(database, settings, perform)
+        super().__init__(engine, database, settings, perform)
         self._engine = engine
-        self._passage = forks.Passage()
+        self._passage = Passage()
         self._mine = threading.local()
+        """``lent``: the connections that the pool lent this thread, which are not given back."""
         self._single = threading.RLock() if isinstance(engine.pool, StaticPool) else nullcontext()
         with checking_new(engine, database), self._connected() as connection:
             self._migrate_on(connection)
@@ -235,8 +245,8 @@ class OwnedEngine(_Owned):
     @contextmanager
     def _connected(self) -> Iterator[Connection]:
         self._passage.check_open()
-        within = getattr(self._mine, "within", False)  # a call from a function that reads: ours
-        if not within:
+        outer = getattr(self._mine, "lent", None)  # a call from a function that reads: ours
+        if outer is None:
             self._check_free(_only_one_of(self._engine.pool))  # to give it back would roll back
         try:
             connection = self._engine.connect()
@@ -245,13 +255,18 @@ class OwnedEngine(_Owned):
         except PoolTimeout as error:
             raise StoreBusy("every connection of the engine's pool is in use") from error
         with connection:
-            if not within and isinstance(self._engine.pool, SingletonThreadPool):
+            if outer is None and isinstance(self._engine.pool, SingletonThreadPool):
                 self._check_free(connection.connection.driver_connection)
-            self._mine.within = True
+            self._mine.lent = (connection, *(outer or ()))
             try:
                 yield connection
             finally:
-                self._mine.within = within
+                self._mine.lent = outer
+
+    def after_fork(self) -> None:
+        super().after_fork()
+        for connection in getattr(self._mine, "lent", None) or ():
+            inherited.strand_lent(connection)
 
     def within(self, connection: Connection, act: Callable[[Any], T]) -> T:
         """Run a function inside a transaction that the application has open."""
@@ -276,7 +291,7 @@ class OwnedAsyncEngine(_Owned):
     def __init__(
         self, engine: AsyncEngine, database: Database, settings: Settings, perform: _Perform
     ) -> None:
-        super().__init__(database, settings, perform)
+        super().__init__(engine, database, settings, perform)
         self._engine = engine
         self._loop = asyncio.get_running_loop()
         one = isinstance(engine.sync_engine.pool, StaticPool)

@@ -136,7 +136,7 @@ class Signals:
 
     # -- forking -------------------------------------------------------------------------------
 
-    def before_fork(self) -> None:
+    def before_fork(self, until: float) -> None:
         """Nothing that is held hinders a fork."""
 
     def after_fork_in_parent(self) -> None:

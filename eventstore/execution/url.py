@@ -15,17 +15,17 @@ from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from functools import partial
-from time import monotonic
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.pool import QueuePool, StaticPool
 
 from eventstore.errors import StoreClosed, StoreUnavailable
-from eventstore.execution import forks
+from eventstore.execution import forks, inherited
 from eventstore.execution.connections import Connections
 from eventstore.execution.database import POSTPONED, Database, Left
 from eventstore.execution.new_connections import check_new
+from eventstore.execution.passage import Passage
 from eventstore.execution.retrying import ALONE_MAX, finished, too_many_wait
 from eventstore.execution.settings import Settings
 from eventstore.execution.shared_writer import SharedWriter
@@ -63,8 +63,6 @@ class UrlExecutor:
         self._closed = False
         self._closing = threading.Lock()
         self._forked = False
-        self._left_idle = True
-        """Nobody was inside a transaction when the process forked."""
         self._watcher = None if in_memory else Watcher(lambda: self._connections.engine, database)
         self.changed = Signals() if self._watcher is None else self._watcher.changed
         """Told of every commit; whoever follows the log waits on it."""
@@ -74,7 +72,7 @@ class UrlExecutor:
 
     def _open(self) -> None:
         self._single = threading.RLock() if self._in_memory else nullcontext()
-        self._passage = forks.Passage()
+        self._passage = Passage()
         self._connections = Connections(
             self._made_engine(),
             self._database,
@@ -104,23 +102,36 @@ class UrlExecutor:
             **pool,
         )
         check_new(engine, self._database)
+        event.listen(engine, "do_connect", self._check_not_inherited)
         event.listen(engine, "connect", lambda driver, _: self._database.prepare(driver))
         return engine
 
+    def _check_not_inherited(
+        self,
+        _dialect: object,
+        _pooled: object,
+        arguments: Sequence[Any],
+        options: dict[str, Any],
+    ) -> None:
+        """Hear what the driver's ``connect()`` is about to be called with."""
+        if not self._in_memory:
+            inherited.refuse(self._database.would_open(arguments, options))
+
     # -- forking -------------------------------------------------------------------------------
 
-    def before_fork(self) -> None:
-        if self._closed or self._forked or self._in_memory:
+    def before_fork(self, until: float) -> None:
+        if self._forked or self._in_memory:
             return
-        self._left_idle = self._passage.shut(monotonic() + self._settings.busy_timeout_seconds)
-        if self._left_idle:
+        if self._passage.shut(until):
             self._connections.close()
 
     def after_fork_in_parent(self) -> None:
         self._passage.reopen()
 
     def after_fork(self) -> None:
-        forks.keep_for_ever(self._connections.held(), self._writer, self._readers, self._patient)
+        if not self._forked:
+            self._connections.strand()
+        self._passage = Passage()
         self._closing = threading.Lock()
         self._forked = True
 
@@ -136,12 +147,6 @@ class UrlExecutor:
                 "forked",
                 "an in-memory store cannot be shared with a forked child",
                 "Use a file.",
-            )
-        if not self._left_idle:
-            raise StoreUnavailable(
-                "forked",
-                "a transaction was open in the parent when this process was forked",
-                "Fork while the store is idle, or open it in the child.",
             )
         with forks.no_fork():
             if self._forked:  # no other thread did it meanwhile
@@ -271,7 +276,8 @@ class UrlExecutor:
             self._patient.shutdown()
             self._readers.shutdown()
             self._passage.close()
-            self._connections.close()
+            with self._passage.way():  # no fork meanwhile
+                self._connections.close()
 
     async def close_async(self) -> None:
         """Do the same without blocking the event loop."""

@@ -17,6 +17,7 @@ import socket
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from time import monotonic
 from typing import Any, Final
 
 from sqlalchemy import Engine
@@ -90,11 +91,11 @@ class _Thread(threading.Thread):
         if self._parked:
             self._ring()
 
-    def end(self) -> None:
+    def end(self, seconds: float) -> None:
         """Have it close its connection and end; waits for that."""
         self._ended = True
         self._ring()
-        self.join(_JOIN_SECONDS)
+        self.join(seconds)
 
     def _ring(self) -> None:
         with suppress(OSError):  # it has ended by itself, and closed its ends
@@ -172,21 +173,21 @@ class Watcher:
                 self._thread = _Thread(self._engine, self._database, self.changed)
                 self._thread.start()
 
-    def _halt(self) -> None:
+    def _halt(self, seconds: float = _JOIN_SECONDS) -> None:
         with self._lock:
             self._halted = True
             thread, self._thread = self._thread, None
         if thread is not None:
-            thread.end()
+            thread.end(seconds)
 
     def close(self) -> None:
         """End every wait with StoreClosed, and the thread. Idempotent."""
         self.changed.close()
         self._halt()
 
-    def before_fork(self) -> None:
+    def before_fork(self, until: float) -> None:
         self._was_halted = self._halted
-        self._halt()
+        self._halt(max(0.0, until - monotonic()))
 
     def after_fork_in_parent(self) -> None:
         self._halted = self._was_halted

@@ -19,6 +19,7 @@ from sqlalchemy.exc import (
 )
 
 from eventstore.errors import InvalidInput
+from eventstore.execution import inherited
 from eventstore.execution.database import Database
 from eventstore.execution.signals import Signals
 
@@ -41,6 +42,7 @@ def act_within(
     Raises:
         InvalidInput: ``connection`` is of another kind, of another database, or has no transaction.
         StoreBusy: another connection wrote since the transaction began.
+        StoreUnavailable: ``"forked"``, it is the parent's, or on a file that the parent had open.
     """
     if not isinstance(connection, Connection):
         raise InvalidInput(
@@ -56,6 +58,7 @@ def act_within(
             "Give one of an engine with the store's own database and driver.",
         )
     try:
+        inherited.refuse_connection(connection, database)
         _check_begun_or_begins(connection, database)
         database.begin_within(connection)
         with _savepoint(connection):

@@ -76,7 +76,7 @@ class Meter:
         self._others = {"unchanged": 0, "refused": 0, "busy": 0, "unknown": 0, "failed": 0}
         forks.watch(self)
 
-    def before_fork(self) -> None:
+    def before_fork(self, until: float) -> None:
         """Nothing that is held hinders a fork."""
 
     def after_fork_in_parent(self) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 from weakref import WeakSet
@@ -131,6 +132,29 @@ class PostgresDatabase:
         if write is not None:
             level = "READ COMMITTED" if write else "REPEATABLE READ, READ ONLY"
             connection.exec_driver_sql(f"SET TRANSACTION ISOLATION LEVEL {level}")
+
+    def would_open(
+        self,
+        arguments: Sequence[Any],  # noqa: ARG002
+        options: Mapping[str, Any],  # noqa: ARG002
+    ) -> tuple[int, int] | None:
+        """Return nothing: each connection has a socket of its own, which is not there yet."""
+        return None
+
+    def identity(self, pooled: Any) -> tuple[int, int] | None:  # noqa: ANN401
+        """Return the device and inode of a connection's socket; None once it is closed."""
+        driver = pooled.driver_connection
+        try:
+            if is_asyncpg(driver):
+                number = driver._transport.get_extra_info("socket").fileno()  # noqa: SLF001
+            else:
+                number = driver.fileno()
+            found = os.fstat(number)
+        except (OSError, AttributeError):
+            return None
+        except self.driver_errors:
+            return None
+        return found.st_dev, found.st_ino
 
     def suits(self, connection: Connection) -> bool:
         """Take PostgreSQL's of the driver that the store has: each marks parameters its own way."""

@@ -18,7 +18,7 @@ from __future__ import annotations
 import logging
 import re
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, Final, TypeAlias
@@ -31,7 +31,7 @@ from eventstore.storage import sqlite_failures
 from eventstore.storage.migrations import Migrate, ensure_schema
 from eventstore.storage.ordering import HeadMoved, Ordering
 from eventstore.storage.recognising import RESTORED, recognise
-from eventstore.storage.sqlite_file import OpenedFile
+from eventstore.storage.sqlite_file import OpenedFile, identity_of, to_be_opened, under
 from eventstore.storage.sqlite_ordering import SqliteOrdering
 from eventstore.storage.sqlite_rows import RowByRow, in_few
 from eventstore.storage.statements import Insert, Statement
@@ -44,7 +44,7 @@ from eventstore.storage.transaction import (
     remember,
 )
 
-__all__ = ["MEMORY", "SqliteDatabase", "check_settings", "warn_about_network"]
+__all__ = ["MEMORY", "SqliteConnection", "SqliteDatabase", "check_settings", "warn_about_network"]
 
 Row: TypeAlias = Sequence[Any]
 
@@ -62,6 +62,12 @@ _log = logging.getLogger("eventstore.sqlite")
 
 _ORDERING: Final = SqliteOrdering()
 _BATCHING: Final = RowByRow()
+
+
+class SqliteConnection(sqlite3.Connection):
+    """One of our own: a class that can be exchanged for another, where a child has inherited it."""
+
+    __slots__ = ()
 
 
 class _DriverTransaction:
@@ -246,6 +252,16 @@ class SqliteDatabase:
             connection.exec_driver_sql("ROLLBACK")
         if write is not None:
             connection.exec_driver_sql(self.begin_write if write else self.begin_read)
+
+    def would_open(
+        self, arguments: Sequence[Any], options: Mapping[str, Any]
+    ) -> tuple[int, int] | None:
+        """Return the device and inode of the file that the driver would open, if it is there."""
+        return identity_of(to_be_opened(arguments, options))
+
+    def identity(self, pooled: Any) -> tuple[int, int] | None:  # noqa: ANN401
+        """Return the device and inode of the file that a connection has open."""
+        return identity_of(under(pooled))
 
     def suits(self, connection: Connection) -> bool:
         """Take SQLite's of every driver: they mark parameters alike."""

@@ -1,4 +1,6 @@
-"""The file behind a SQLite store: whether it still stands where it was opened.
+"""The file behind a SQLite store: which one it is, and whether it still stands where it was opened.
+
+Device and inode say which file it is, the same under each of its names.
 
 A connection keeps the file that it opened, also when that is renamed or removed and another one is
 put in its place. Writes would then go to a file that nobody finds again. One ``stat`` costs 2 µs.
@@ -10,14 +12,17 @@ SQLite has no defence against that either.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from eventstore.errors import StoreUnavailable
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-__all__ = ["OpenedFile"]
+__all__ = ["OpenedFile", "identity_of", "to_be_opened", "under"]
 
 
 class OpenedFile:
@@ -33,7 +38,7 @@ class OpenedFile:
         """Take note of the file that a connection has just opened; there is none in memory."""
         path: str = connection.exec_driver_sql("PRAGMA database_list").fetchall()[0][2]
         self.path = path or None
-        self._identity = self._found()
+        self._identity = identity_of(path) if path else None
 
     def check(self) -> None:
         """Hold that the file is still there.
@@ -41,7 +46,7 @@ class OpenedFile:
         Raises:
             StoreUnavailable: ``"restored"``.
         """
-        if self.path is not None and self._found() != self._identity:
+        if self.path is not None and identity_of(self.path) != self._identity:
             raise StoreUnavailable(
                 "restored",
                 "the database file was removed or exchanged for another while the store had it"
@@ -49,11 +54,33 @@ class OpenedFile:
                 "Close the store and open it again, once the right file is in place.",
             )
 
-    def _found(self) -> tuple[int, int] | None:
-        if self.path is None:
-            return None
-        try:
-            found = os.stat(self.path)  # noqa: PTH116 (on the way of each transaction: half the time)
-        except OSError:
-            return None
-        return found.st_dev, found.st_ino
+
+def identity_of(path: str) -> tuple[int, int] | None:
+    """Return the device and inode of a file, or None if there is none: in memory, or not yet."""
+    try:
+        found = os.stat(path)  # noqa: PTH116 (on the way of each transaction: half the time)
+    except (OSError, ValueError):
+        return None
+    return found.st_dev, found.st_ino
+
+
+def to_be_opened(arguments: Sequence[Any], options: Mapping[str, Any]) -> str:
+    """Return the path of the file that ``sqlite3.connect()`` would open, called with these."""
+    name = os.fsdecode(arguments[0])
+    if not options.get("uri") or not name.startswith("file:"):
+        return name
+    path = re.split("[?#]", name.removeprefix("file:"), maxsplit=1)[0]
+    if path.startswith("//"):  # behind which a host may be named: this one
+        path = "/" + path[2:].partition("/")[2]
+    return unquote(path)
+
+
+def under(pooled: Any) -> str:  # noqa: ANN401 (a connection as its pool lends it)
+    """Return the path of the file that a connection has open; reads nothing of it."""
+    cursor = pooled.cursor()
+    try:
+        cursor.execute("PRAGMA database_list")
+        [path] = [path for _, name, path in cursor.fetchall() if name == "main"]
+    finally:
+        cursor.close()
+    return str(path)

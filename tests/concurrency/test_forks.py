@@ -166,7 +166,7 @@ def test_a_store_opened_while_the_process_forks_disturbs_nobody(url, tmp_path, m
 
     with ConversationStore.open(url) as store:
         thread_id = store.threads.create().id
-        monkeypatch.setattr(forks, "_watched", Watched(forks._watched))  # noqa: SLF001
+        monkeypatch.setattr(forks._hooks, "watched", Watched(forks._hooks.watched))  # noqa: SLF001
         child = Child(lambda: say(store, thread_id, "child"))
         assert child.wait() == 0
         opening[0].join(SECONDS)

@@ -11,11 +11,11 @@ import pytest
 from sqlalchemy import create_engine
 
 from eventstore import ConversationStore, StoreClosed
-from eventstore.execution import forks
-from eventstore.execution.forks import Passage
+from eventstore.execution import passage as passage_module
+from eventstore.execution.passage import Passage
 from tests.concurrency.schedules import SECONDS, Gate, Thread, at_once, thread
 
-FILE = forks.__file__
+FILE = passage_module.__file__
 PLACES_MAX = 100
 
 
