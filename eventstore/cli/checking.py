@@ -50,11 +50,16 @@ def print_report(console: Console, report: CompareReport) -> None:
         line = Text(f"{finding.kind:<14} ", style="red").append(finding.stream_id, style="bold")
         line.append(f" at version {finding.version}\n  {finding.message}", style="not bold default")
         console.print(line, soft_wrap=True)
-    blobs = sum(one.kind.endswith("_blob") for one in report.findings)
-    if rows := len(report.findings) - blobs:
+    kinds = [one.kind.partition("_")[2] for one in report.findings]
+    blobs = kinds.count("blob")
+    if rows := kinds.count("row"):
         differ = "1 row differs" if rows == 1 else f"{rows} rows differ"
         mended = f"--rebuild makes {'it' if rows == 1 else 'them'} anew"
         said = f"{counted}: {differ} from what the events say; {mended}"
+        console.print(Text(said, style="red"))
+    if gaps := kinds.count("event"):
+        wrong = "1 gap" if gaps == 1 else f"{gaps} gaps"
+        said = f"{counted}: {wrong} in the events, which --rebuild does not mend"
         console.print(Text(said, style="red"))
     if blobs:
         wrong = "1 blob is" if blobs == 1 else f"{blobs} blobs are"

@@ -50,6 +50,4 @@ def _hash_at(tx: Transaction, stream: StreamKey, version: int) -> bytes:
     head = taken_head(tx, stream)
     if head is not None and head.version == version:
         return head.hash
-    there = read.event_at(tx, stream, version)
-    assert there is not None  # noqa: S101 (versions have no gaps)
-    return there.hash
+    return read.event_at(tx, stream, version).hash

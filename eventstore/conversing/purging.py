@@ -184,7 +184,6 @@ class _StoreDecider:
 
     def _tombstone(self, version: int) -> Tombstone:
         stored = read.event_at(self._tx, self._stream, version)
-        assert stored is not None  # noqa: S101 (a version of this stream)
         return tombstone_value(read.as_event(self._log, stored))
 
     def mark(self) -> int:

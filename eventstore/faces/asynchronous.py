@@ -2570,6 +2570,7 @@ class AsyncEvents(AsyncResource):
         Raises:
             InvalidInput: a value is malformed.
             StreamNotFound: the stream has no events in this tenant.
+            BrokenChain: the next event is missing.
         """
         return self._each(
             _events.read(self._scope, stream_id, after=after, limit=limit, backwards=backwards)
@@ -2586,6 +2587,8 @@ class AsyncEvents(AsyncResource):
 
         Raises:
             InvalidInput: a value is malformed.
+            BrokenChain: an event is missing between two of its stream that were read together.
+                ``projections.compare()`` finds every one that is missing.
             Refused: the tables are distributed over several nodes, which have no common order.
         """
         return self._each(_events.read_all(self._scope, after=after, limit=limit))
@@ -2618,6 +2621,7 @@ class AsyncEvents(AsyncResource):
             InvalidInput: a value is malformed.
             StoreClosed: the store was closed, also while waiting.
             UndecodableEvent, UnknownEventType: the next event cannot be read; none is ever skipped.
+            BrokenChain: the event before the next one in its stream is missing.
             StoreUnavailable: the database fails for a reason that does not pass by itself.
             Refused: the tables are distributed over several nodes, which have no common order.
         """
@@ -2653,8 +2657,8 @@ class AsyncProjections(AsyncProjectionsBase):
     async def compare(self, thread_id: str | None = None) -> CompareReport:
         """Compare the decision tables of one thread, or of all, with the events. Writes nothing.
 
-        It also finds large contents that are missing, or that somebody who erased by hand left
-        behind.
+        It also finds events that are missing, and large contents that are missing or that somebody
+        who erased by hand left behind.
 
         Args:
             thread_id: The thread; all of them if left out.

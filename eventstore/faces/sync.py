@@ -2563,6 +2563,7 @@ class Events(Resource):
         Raises:
             InvalidInput: a value is malformed.
             StreamNotFound: the stream has no events in this tenant.
+            BrokenChain: the next event is missing.
         """
         return self._each(
             _events.read(self._scope, stream_id, after=after, limit=limit, backwards=backwards)
@@ -2579,6 +2580,8 @@ class Events(Resource):
 
         Raises:
             InvalidInput: a value is malformed.
+            BrokenChain: an event is missing between two of its stream that were read together.
+                ``projections.compare()`` finds every one that is missing.
             Refused: the tables are distributed over several nodes, which have no common order.
         """
         return self._each(_events.read_all(self._scope, after=after, limit=limit))
@@ -2611,6 +2614,7 @@ class Events(Resource):
             InvalidInput: a value is malformed.
             StoreClosed: the store was closed, also while waiting.
             UndecodableEvent, UnknownEventType: the next event cannot be read; none is ever skipped.
+            BrokenChain: the event before the next one in its stream is missing.
             StoreUnavailable: the database fails for a reason that does not pass by itself.
             Refused: the tables are distributed over several nodes, which have no common order.
         """
@@ -2646,8 +2650,8 @@ class Projections(ProjectionsBase):
     def compare(self, thread_id: str | None = None) -> CompareReport:
         """Compare the decision tables of one thread, or of all, with the events. Writes nothing.
 
-        It also finds large contents that are missing, or that somebody who erased by hand left
-        behind.
+        It also finds events that are missing, and large contents that are missing or that somebody
+        who erased by hand left behind.
 
         Args:
             thread_id: The thread; all of them if left out.

@@ -109,6 +109,10 @@ def changing(act: Callable[[Transaction], Any]) -> Write[Any]:
     return Write(Maintenance(act, keeps_rows=True, alone=True))
 
 
+_MISSING: Final = "missing"
+"""What stands for the type of an event that is not there."""
+
+
 class _Worker:
     """What one worker holds, and its next move."""
 
@@ -164,7 +168,7 @@ class _Worker:
             page: Page = yield Read(
                 partial(next_page, definition=definition, after=one.position, limit=size)
             )
-            if page.end == one.position:
+            if page.end == one.position and page.broken is None:
                 return (yield from self._at_the_end(one))
             yield from self._apply(definition, one, page)
         except LeaseLost as error:
@@ -204,6 +208,8 @@ class _Worker:
     def _apply(self, definition: Definition, one: Generation, page: Page) -> Routine[None]:
         """Apply a page; up to an event that cannot be applied, if there is one, and stop there."""
         events, failure = self._decoded(page.events)
+        if failure is None and (gap := page.broken) is not None:
+            failure = failure_at(gap.stream_id, gap.version, _MISSING, gap)
         end = page.end
         while True:
             if failure is not None and events:

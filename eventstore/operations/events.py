@@ -151,6 +151,7 @@ def read(
     Raises:
         InvalidInput: a value is malformed.
         StreamNotFound: the stream has no events in this tenant.
+        BrokenChain: the next event is missing.
     """
     category, key = ids.parse_stream(stream_id)
     stream = StreamKey(scope.tenant, category, key)
@@ -161,18 +162,21 @@ def read(
         return Read(lambda tx: look(tx, *place))
 
     def look(tx: Transaction, edge: int, left: int | None) -> tuple[Iterator[RecordedEvent], Any]:
-        if log_reading.head_version(tx, stream) == 0:
+        head = log_reading.head_version(tx, stream)
+        if head == 0:
             raise StreamNotFound(stream_id)
         size = log_reading.PAGE if left is None else min(left, log_reading.PAGE)
-        bounds = {"after": after, "until": edge} if backwards else {"after": edge, "until": 2**62}
-        found = log_reading.recorded_in_stream(
-            tx, stream, limit=size, backwards=backwards, **bounds
-        )
+        if backwards:
+            edge = min(edge, head)
+            found = log_reading.recorded_backwards(tx, stream, after=after, until=edge, limit=size)
+            edge -= len(found.rows)
+            done = edge <= after
+        else:
+            found = log_reading.recorded_in_stream(tx, stream, after=edge, limit=size)
+            edge += len(found.rows)
+            done = edge >= head
         rest = None if left is None else left - len(found.rows)
-        done = len(found.rows) < size or rest == 0
-        step = -1 if backwards else 0
-        following = None if done else (log_reading.version_of(found.rows[-1]) + step, rest)
-        return recorded_each(scope.log, found), following
+        return recorded_each(scope.log, found), None if done or rest == 0 else (edge, rest)
 
     return Walk((2**62 if backwards else after, limit), page)
 
@@ -196,6 +200,8 @@ def read_all(
 
     Raises:
         InvalidInput: a value is malformed.
+        BrokenChain: an event is missing between two of its stream that were read together.
+            ``projections.compare()`` finds every one that is missing.
         Refused: the tables are distributed over several nodes, which have no common order.
     """
     start = whole_store.START if after is None else Position.parse(_position_text(after))
@@ -210,7 +216,7 @@ def read_all(
         size = log_reading.PAGE if left is None else min(left, log_reading.PAGE)
         found = whole_store.recorded_in_all(tx, scope.tenant, after=edge, limit=size)
         rest = None if left is None else left - len(found.rows)
-        done = len(found.rows) < size or rest == 0
+        done = not found.more or rest == 0
         following = None if done else (log_reading.position_of(found.rows[-1]), rest)
         return recorded_each(scope.log, found), following
 
@@ -250,6 +256,7 @@ def subscribe(
         InvalidInput: a value is malformed.
         StoreClosed: the store was closed, also while waiting.
         UndecodableEvent, UnknownEventType: the next event cannot be read; none is ever skipped.
+        BrokenChain: the event before the next one in its stream is missing.
         StoreUnavailable: the database fails for a reason that does not pass by itself.
         Refused: the tables are distributed over several nodes, which have no common order.
     """

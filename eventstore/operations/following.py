@@ -44,9 +44,15 @@ class Follow(NamedTuple, Generic[T]):
         return Read(lambda tx: look(tx, self.only, place))
 
     def heard(self, course: Course, page: Looked) -> Iterator[T]:
-        """Yield what is on a page, an event decoded when it is asked for; then move on."""
+        """Yield what is on a page, an event decoded when it is asked for; then move on.
+
+        Raises:
+            BrokenChain: an event is missing, and those before it were yielded.
+        """
         for stored in page.events:
             yield self.shown(stored)
+        if page.broken is not None:
+            raise page.broken
         course.move(page.found, page.place)
 
     def failed(self, course: Course, error: StoreBusy | StoreUnavailable) -> None:

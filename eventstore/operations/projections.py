@@ -21,7 +21,6 @@ from eventstore.operations.catch_up import changing
 from eventstore.operations.inputs import checked_sequence
 from eventstore.operations.lookups import thread_key
 from eventstore.operations.operation import Gathered, Maintenance, Read, Scope, Walk, Write
-from eventstore.projections.blob_findings import blobs_elsewhere, compare_with_blobs
 from eventstore.projections.catch_up.failing import Failure
 from eventstore.projections.catch_up.generations import (
     Generation,
@@ -34,6 +33,7 @@ from eventstore.projections.catch_up.generations import retry as retry_failed
 from eventstore.projections.catch_up.pages import lag
 from eventstore.projections.catch_up.tables import Tables
 from eventstore.projections.comparing import Finding
+from eventstore.projections.log_findings import compare_with_log, losses_elsewhere
 from eventstore.projections.rebuild import next_threads, rebuild_threads
 from eventstore.storage.read import head_version
 from eventstore.storage.transaction import Transaction
@@ -94,8 +94,8 @@ def rebuild(scope: Scope, thread_id: str | None = None) -> Gathered[RebuildRepor
 def compare(scope: Scope, thread_id: str | None = None) -> Gathered[CompareReport]:
     """Compare the decision tables of one thread, or of all, with the events. Writes nothing.
 
-    It also finds large contents that are missing, or that somebody who erased by hand left
-    behind.
+    It also finds events that are missing, and large contents that are missing or that somebody
+    who erased by hand left behind.
 
     Args:
         thread_id: The thread; all of them if left out.
@@ -105,10 +105,10 @@ def compare(scope: Scope, thread_id: str | None = None) -> Gathered[CompareRepor
     """
 
     def act(tx: Transaction, streams: Sequence[StreamKey]) -> list[_Compared]:
-        return [_Compared(1, compare_with_blobs(tx, scope.log, one)) for one in streams]
+        return [_Compared(1, compare_with_log(tx, scope.log, one)) for one in streams]
 
     def at_last(tx: Transaction) -> list[_Compared]:
-        return [_Compared(0, found)] if (found := blobs_elsewhere(tx, scope.tenant)) else []
+        return [_Compared(0, found)] if (found := losses_elsewhere(tx, scope.tenant)) else []
 
     def report(found: list[_Compared]) -> CompareReport:
         findings = dict.fromkeys(one for each in found for one in each.findings)

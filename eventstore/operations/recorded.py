@@ -57,7 +57,8 @@ def recorded(log: Log, stored: StoredEvent) -> RecordedEvent:
 def recorded_each(log: Log, page: RecordedPage) -> Iterator[RecordedEvent]:
     """Yield the events of a page as people read them.
 
-    What it raises is what :func:`recorded` raises, at the event concerned.
+    What it raises is what :func:`recorded` raises, at the event concerned; and BrokenChain at an
+    event that is missing.
     """
     catalogues, unseal = log.catalogues, log.content_codec.unseal
     at = category = None
@@ -111,6 +112,8 @@ def recorded_each(log: Log, page: RecordedPage) -> Iterator[RecordedEvent]:
                 "hash": digest.hex(),
             },
         )
+    if page.broken is not None:
+        raise page.broken
 
 
 def _decoded(

@@ -66,7 +66,7 @@ def steps(scope: Scope, thread_id: str, *, after: int = 0) -> Walk[ReplayStep]:
         return Read(lambda tx: look(tx, *place))
 
     def look(tx: Transaction, before: FoldedThread | None, version: int) -> tuple[list[Any], Any]:
-        found = log_reading.read_stream(tx, key, after=version)
+        found = log_reading.read_page(tx, key, after=version)
         if not found and before is None:
             raise ThreadNotFound(thread_id)
         made = []
@@ -77,7 +77,7 @@ def steps(scope: Scope, thread_id: str, *, after: int = 0) -> Walk[ReplayStep]:
             before = before.with_rows(evolve(before, event), event)
             if event.version > after:
                 made.append(ReplayStep(recorded(scope.log, stored), ReplayedThread(before)))
-        done = len(found) < log_reading.PAGE
+        done = not found or found[-1].version >= log_reading.head_version(tx, key)
         return made, None if done else (before, found[-1].version)
 
     return Walk((None, 0), page)

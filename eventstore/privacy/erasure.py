@@ -139,9 +139,7 @@ def _certificate(tx: Transaction, log: Log, requests: Sequence[AppendRequest]) -
         erased += [ErasedEvent(stream.text, version) for version in lost]
         copies += _shown_copies(found.left)
         if lost:
-            event = read.event_at(tx, stream, max(gone[version] for version in lost))
-            assert event is not None  # noqa: S101 (it was just read)
-            last.append(event)
+            last.append(read.event_at(tx, stream, max(gone[version] for version in lost)))
     source = requests[0].stream
     if not last:
         version = read.head_version(tx, source)

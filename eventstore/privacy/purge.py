@@ -25,8 +25,8 @@ def purge(tx: Transaction, log: Log, request: AppendRequest) -> Appended:
     purged = purge_thread(tx, log, request)
     thread = StreamKey(request.stream.tenant, ids.THREAD, request.commands[0].thread_id)
     version = find_tombstone(tx, thread)
-    event = None if version is None else read.event_at(tx, request.stream, version)
-    assert event is not None  # noqa: S101 (it was purged, now or before)
+    assert version is not None  # noqa: S101 (it was purged, now or before)
+    event = read.event_at(tx, request.stream, version)
     behind = projections_behind(tx, event.position)
     said = {"remains": behind, "pending": bool(behind)}
     return replace(purged, result=purged.result.model_copy(update=said))

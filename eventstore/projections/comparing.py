@@ -25,14 +25,14 @@ __all__ = ["Finding", "compare_thread"]
 
 
 class Finding(NamedTuple):
-    """One row that is not what the events say, or a large content that is not where they say."""
+    """One row that is not what the events say, or an event or large content that is missing."""
 
     stream_id: str
     version: int
-    """Version the thread is at, by its events; of a blob, the version of its event."""
+    """Version the thread is at, by its events; of an event or a blob, the version of the event."""
     kind: str
     """``"missing_row"``, ``"extra_row"`` or ``"different_row"``, which a rebuild mends;
-    ``"missing_blob"`` or ``"extra_blob"``, which it does not."""
+    ``"missing_event"``, ``"missing_blob"`` or ``"extra_blob"``, which it does not."""
     message: str
 
 
@@ -46,12 +46,11 @@ def compare_thread(tx: Transaction, log: Log, stream: StreamKey) -> list[Finding
         for kind, (table, key) in ROW_TABLES.items()
         for row in table.all(tx, tenant, stream.id)
     }
-    version = 0 if expected.thread is None else expected.thread.version
     differences = [
         *_differences(expected.rows, actual),
         *_index_differences(index.entries(stream), stored_entries(tx, tenant, stream.id)),
     ]
-    return [Finding(stream.text, version, kind, message) for kind, message in differences]
+    return [Finding(stream.text, expected.version, kind, message) for kind, message in differences]
 
 
 def _index_differences(

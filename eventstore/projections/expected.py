@@ -33,6 +33,11 @@ class Expected(NamedTuple):
     thread: ThreadRow | None
     """How the thread stands in the end; None without events."""
 
+    @property
+    def version(self) -> int:
+        """Of the last event."""
+        return 0 if self.thread is None else self.thread.version
+
 
 def expected_rows(
     tx: Transaction, log: Log, stream: StreamKey, events: Iterable[Event], index: ContentIndex

@@ -11,6 +11,7 @@ from eventstore.conversation.state import FoldedThread
 from eventstore.core import ids
 from eventstore.core.events import Event, StreamKey
 from eventstore.storage.folding_pages import decoded_events
+from eventstore.storage.gaps import missing
 from eventstore.storage.requests import Log
 from eventstore.storage.transaction import Transaction
 
@@ -50,4 +51,6 @@ def starting_state(
     place = Place(data.hop, data.segment, data.depth)
     fork = ForkPoint(data.source_id, data.message_id, place, data.source_version)
     source = fold_thread(tx, log, tenant, data.source_id, until=data.source_version)
+    if source.version < data.source_version:
+        raise missing(StreamKey(tenant, ids.THREAD, data.source_id), source.version + 1)
     return source.prefix_for(thread_id, fork)

@@ -18,6 +18,7 @@ from eventstore.projections.indexes import ContentIndex
 from eventstore.projections.kept_rows import ROW_TABLES
 from eventstore.projections.thread_table import ThreadKey, ThreadTable, mend
 from eventstore.projections.threads import mend_heads
+from eventstore.storage.gaps import missing
 from eventstore.storage.interning import find_category, find_tenant
 from eventstore.storage.requests import Log
 from eventstore.storage.transaction import Transaction
@@ -32,6 +33,9 @@ def rebuild_threads(tx: Transaction, log: Log, streams: Sequence[StreamKey]) -> 
 
     Their heads are taken first, as an append takes them: on PostgreSQL somebody might otherwise add
     to a thread between reading its events and mending its rows.
+
+    Raises:
+        BrokenChain: an event is missing, and nothing can be said of what the rows have to be.
     """
     if not streams:
         return []
@@ -39,9 +43,13 @@ def rebuild_threads(tx: Transaction, log: Log, streams: Sequence[StreamKey]) -> 
     category = find_category(tx, ids.THREAD) or 0
     threads = [(tenant, stream.id) for stream in streams]
     places = [(tenant, category, stream.id) for stream in streams]
-    tx.ordering.take(tx, places, 1, patient=True)
+    heads = tx.ordering.take(tx, places, 1, patient=True).rows
     index = ContentIndex()
     folded = dict(expected_of_each(tx, log, streams[0], streams[-1], index))
+    for stream, place in zip(streams, places, strict=True):
+        last = folded[stream].version if stream in folded else 0
+        if place in heads and last < heads[place].version:
+            raise missing(stream, last + 1)
     expected = {(tenant, stream.id): folded[stream] for stream in streams if stream in folded}
     mend(tx, threads, [*_rows(expected), *index.rows(tenant)])
     standing = {key: one.thread for key, one in expected.items() if one.thread is not None}

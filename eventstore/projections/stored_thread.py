@@ -40,7 +40,6 @@ from eventstore.conversation.run_lifecycle import TERMINAL
 from eventstore.conversation.view import Told
 from eventstore.core import ids
 from eventstore.core.events import Event, StreamKey, Trace
-from eventstore.errors import BrokenChain
 from eventstore.projections.inherited import Inherited
 from eventstore.projections.kept_rows import KeptRows
 from eventstore.projections.messages import WAITS
@@ -248,8 +247,6 @@ class StoredThread(KeptRows):
         if event is None:
             stream = StreamKey(self.tenant_name, ids.THREAD, self.thread_id)
             stored = read.event_at(self._tx, stream, version)
-            if stored is None:
-                raise BrokenChain(stream.text, version, "the event is missing")
             event = self._events[version] = read.as_event(self._log, stored)
         return replace(event, content=None) if version in self._erased else event
 

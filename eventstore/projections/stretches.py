@@ -19,6 +19,7 @@ from eventstore.projections.threads import DECODED, STANDING, THREADS
 from eventstore.projections.tree_tables import SEGMENTS
 from eventstore.storage.blobs import EventKey, rows_of_events
 from eventstore.storage.folding_pages import DECODED_COLUMNS, event_decoder
+from eventstore.storage.gaps import missing
 from eventstore.storage.interning import find_category, find_tenant
 from eventstore.storage.requests import Log
 from eventstore.storage.transaction import Transaction
@@ -32,7 +33,7 @@ def _columns(alias: str, columns: list[str]) -> str:
 
 _MESSAGES: Final = (
     f"SELECT {_columns('m', MESSAGES.columns)}, {_columns('e', DECODED_COLUMNS)}"
-    " FROM {messages} m JOIN {events} e ON e.tenant = m.tenant AND e.category = ?"
+    " FROM {messages} m LEFT JOIN {events} e ON e.tenant = m.tenant AND e.category = ?"
     " AND e.stream = m.thread AND e.version = coalesce(m.queued_version, m.version)"
     " WHERE m.tenant = ? AND m.thread = ? AND m.hop = 0"
 )
@@ -64,20 +65,31 @@ _THREAD: Final = len(DECODED)
 def read_stretch(
     tx: Transaction, log: Log, stream: StreamKey, stretch: tuple[int, int, int]
 ) -> Iterator[tuple[MessageRow, Event]]:
-    """Yield a thread's own messages of a segment at depths start..end, each with its event."""
+    """Yield a thread's own messages of a segment at depths start..end, each with its event.
+
+    Raises:
+        BrokenChain: at a message whose event is missing.
+    """
     decode_row = MESSAGES.decode
     decode_event = event_decoder(log, stream)
     segment, start, end = stretch
     for first in range(start, end + 1, _PAGE):
         where = (segment, first, min(first + _PAGE - 1, end))
         for columns in _page(tx, stream, _STRETCH, where):
-            yield decode_row(columns[:_MESSAGE]), decode_event(columns[_MESSAGE:])
+            row = decode_row(columns[:_MESSAGE])
+            if columns[_VERSION] is None:
+                raise missing(stream, row.content_version)
+            yield row, decode_event(columns[_MESSAGE:])
 
 
 def read_everything(
     tx: Transaction, log: Log, stream: StreamKey
 ) -> Iterator[tuple[MessageRow, Event]]:
-    """Yield all of a thread's own messages that have a place, each with its event."""
+    """Yield all of a thread's own messages that have a place, each with its event.
+
+    Raises:
+        BrokenChain: at a message whose event is missing.
+    """
     decode_event = event_decoder(log, stream)
     last, full = (0, 0), True
     while full:
@@ -86,6 +98,8 @@ def read_everything(
             row = MESSAGES.decode(columns[:_MESSAGE])
             assert row.place is not None  # noqa: S101 (asked for)
             last = row.place[1:]
+            if columns[_VERSION] is None:
+                raise missing(stream, row.content_version)
             yield row, decode_event(columns[_MESSAGE:])
         full = len(page) == _PAGE
 

@@ -28,20 +28,22 @@ from eventstore.projections.stored_thread import StoredThread
 from eventstore.projections.stretches import read_everything
 from eventstore.storage.blobs import rows_of_events
 from eventstore.storage.folding_pages import DECODED_COLUMNS, event_decoder
+from eventstore.storage.gaps import missing
 from eventstore.storage.interning import find_category
 
 __all__ = ["WholeTree"]
 
 _EVENT: Final = ", ".join(f"e.{column}" for column in DECODED_COLUMNS)
-_CONTENT: Final = 1 + DECODED_COLUMNS.index("content")
-_VERSION: Final = 1 + DECODED_COLUMNS.index("version")
+_CONTENT: Final = 2 + DECODED_COLUMNS.index("content")
+_VERSION: Final = 2 + DECODED_COLUMNS.index("version")
 _WITH_EVENTS: Final = (
-    " t JOIN {events} e ON e.tenant = t.tenant AND e.category = ? AND e.stream = t.thread"
+    " t LEFT JOIN {events} e ON e.tenant = t.tenant AND e.category = ? AND e.stream = t.thread"
     " AND e.version = t.version WHERE t.tenant = ? AND t.thread = ?"
 )
 _TOUCHED: Final = (
-    f"SELECT t.subject, {_EVENT} FROM {{touches}}{_WITH_EVENTS} AND t.subject IN (SELECT m.message"
-    " FROM {messages} m WHERE m.tenant = ? AND m.thread = ? AND m.changed IS NOT NULL"
+    f"SELECT t.subject, t.version, {_EVENT} FROM {{touches}}{_WITH_EVENTS}"
+    " AND t.subject IN (SELECT m.message FROM {messages} m"
+    " WHERE m.tenant = ? AND m.thread = ? AND m.changed IS NOT NULL"
 )
 """Found from the messages: a thread may have been touched much more by its runs."""
 _IN_STRETCH: Final = "hop = ? AND segment = ? AND depth BETWEEN ? AND ?"
@@ -185,8 +187,10 @@ class WholeTree(StoredThread):
             _CONTENT,
             lambda row: (tenant, category, stream.id, row[_VERSION]),
         )
-        for row in sorted(found, key=itemgetter(_VERSION)):
-            yield bytes(row[0]), decode(row[1:])
+        for row in sorted(found, key=itemgetter(1)):
+            if row[_VERSION] is None:
+                raise missing(stream, row[1])
+            yield bytes(row[0]), decode(row[2:])
 
 
 def _one_hop_further(row: MessageRow) -> MessageRow:

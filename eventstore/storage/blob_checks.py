@@ -1,7 +1,7 @@
 """Events and blobs that do not have each other, which only happens to who writes SQL by hand.
 
 Triggers let a blob go only after its event's content, and let content go alone: so who erases by
-hand and forgets the blob leaves the words. Asked by ``projections/blob_findings.py``. Neither
+hand and forgets the blob leaves the words. Asked by ``projections/log_findings.py``. Neither
 statement reads a content: the database knows how long one is without looking at it.
 """
 

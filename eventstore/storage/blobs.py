@@ -4,14 +4,15 @@ The event then says so with a content of no bytes, which is neither content (eve
 one byte) nor its absence. So "is there content" is asked of the event alone, and hash and
 commitment are what they would be if the bytes stood in its row: where they stand is not hashed.
 
-:func:`set_apart` is on the way in, :func:`rows_of_events` on the way out. A blob goes in the
-transaction in which its event loses its content or is purged (``storage/erasing.py``,
-``storage/purging.py``); triggers refuse that it goes earlier, or is ever changed.
+:func:`set_apart` is on the way in, :func:`rows_of_events` and :func:`page_of_events` on the way
+out. A blob goes in the transaction in which its event loses its content or is purged
+(``storage/erasing.py``, ``storage/purging.py``); triggers refuse that it goes earlier, or is ever
+changed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 from eventstore.core.events import StreamKey
@@ -26,6 +27,7 @@ __all__ = [
     "EventKey",
     "content_of",
     "drop",
+    "page_of_events",
     "rows_of_events",
     "set_apart",
 ]
@@ -54,11 +56,15 @@ _KEY: Final = ("tenant", "category", "stream", "version")
 _INSERT: Final = Insert("blobs", (*_KEY, "content"))
 _WHERE: Final = " AND ".join(f"{column} = ?" for column in _KEY)
 _FIND: Final = f"SELECT {', '.join(_KEY)}, content FROM {{blobs}} WHERE "
+_MEASURE: Final = _FIND.replace(", content", ", length(content)")
+"""The database knows how long a content is without looking at it."""
 _DROP: Final = f"DELETE FROM {{blobs}} WHERE {_WHERE}"
 
 _WRITTEN_BYTES: Final = 4 * 1024 * 1024
 """About how much one statement writes: drivers copy what they are given."""
 _KEYS_AT_ONCE: Final = 32
+PAGE_BYTES_MAX: Final = 8 * 1024 * 1024
+"""About how much large content a page of the log holds, if it is more than one event's."""
 
 
 # -- writing ---------------------------------------------------------------------------------------
@@ -112,22 +118,65 @@ def rows_of_events(
     Raises:
         BrokenChain: an event says that its content is in ``blobs``, and it is not.
     """
+    return _read(tx, sql, parameters, content_at, key_of, bytes_max=None)[0]
+
+
+def page_of_events(
+    tx: Transaction,
+    sql: str,
+    parameters: Sequence[Any],
+    content_at: int,
+    key_of: Callable[[Row], EventKey],
+) -> tuple[list[Any], bool]:
+    """Do the same for a page, and leave out the rows from where their large contents are too much.
+
+    Returns whether it did. One row is always returned, whatever its content weighs.
+    """
+    return _read(tx, sql, parameters, content_at, key_of, bytes_max=PAGE_BYTES_MAX)
+
+
+def _read(
+    tx: Transaction,
+    sql: str,
+    parameters: Sequence[Any],
+    content_at: int,
+    key_of: Callable[[Row], EventKey],
+    *,
+    bytes_max: int | None,
+) -> tuple[list[Any], bool]:
     missing: set[EventKey] = set()
     while True:
         rows = tx.all(sql, parameters)
         keys = {n: key_of(row) for n, row in enumerate(rows) if row[content_at] == ELSEWHERE}
         if not keys:
-            return rows
+            return rows, False
+        whole = len(rows)
+        if bytes_max is not None and len(keys) > 1:
+            rows = rows[: _fitting(tx, keys, bytes_max, whole)]
+            keys = {n: key for n, key in keys.items() if n < len(rows)}
         found = _contents(tx, list(keys.values()))
         lost = set(keys.values()) - found.keys()
         if not lost:
             for n, key in keys.items():
                 row = rows[n]
                 rows[n] = (*row[:content_at], found[key], *row[content_at + 1 :])
-            return rows
+            return rows, len(rows) < whole
         for key in lost & missing:
             raise _broken(tx, key)
         missing |= lost
+
+
+def _fitting(tx: Transaction, keys: Mapping[int, EventKey], bytes_max: int, whole: int) -> int:
+    """Return how many rows of a page to take, so that their large contents are not too much."""
+    asked = _asked(tx, _MEASURE, list(keys.values()))
+    sizes = {(row[0], row[1], row[2], row[3]): row[4] for row in asked}
+    first = next(iter(keys))
+    total = 0
+    for n, key in keys.items():
+        total += sizes.get(key, 0)
+        if total > bytes_max and n != first:
+            return n
+    return whole
 
 
 def content_of(tx: Transaction, key: EventKey) -> bytes:
@@ -143,16 +192,17 @@ def content_of(tx: Transaction, key: EventKey) -> bytes:
 
 
 def _contents(tx: Transaction, keys: Sequence[EventKey]) -> dict[EventKey, bytes]:
-    found: dict[EventKey, bytes] = {}
+    return {(row[0], row[1], row[2], row[3]): row[4] for row in _asked(tx, _FIND, keys)}
+
+
+def _asked(tx: Transaction, sql: str, keys: Sequence[EventKey]) -> Iterator[Row]:
+    """Yield the rows of blobs with these keys, a few at a time."""
     for start in range(0, len(keys), _KEYS_AT_ONCE):
         some = keys[start : start + _KEYS_AT_ONCE]
         # Asked for in powers of two, the last key again and again, there are few texts to prepare.
         asked = [*some, *[some[-1]] * ((1 << (len(some) - 1).bit_length()) - len(some))]
         where = " OR ".join([f"({_WHERE})"] * len(asked))
-        for row in tx.all(_FIND + where, [value for key in asked for value in key]):
-            tenant, category, stream, version, content = row
-            found[tenant, category, stream, version] = content
-    return found
+        yield from tx.all(sql + where, [value for key in asked for value in key])
 
 
 def _broken(tx: Transaction, key: EventKey) -> BrokenChain:

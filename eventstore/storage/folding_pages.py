@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 from eventstore.core.events import Event, StreamKey
-from eventstore.storage.blobs import rows_of_events
+from eventstore.storage.blobs import page_of_events
+from eventstore.storage.gaps import missing, unbroken_pages
 from eventstore.storage.interning import find_category, find_tenant
-from eventstore.storage.read import PAGE, actor_of, place_of
+from eventstore.storage.read import PAGE, actor_of, head_version, place_of
 from eventstore.storage.requests import Log
 from eventstore.storage.transaction import Transaction
 
@@ -75,24 +76,29 @@ def decoded_events(
 
     Raises:
         UnknownEventType, UndecodableEvent: never skipped.
+        BrokenChain: at an event that is missing.
     """
     place = place_of(tx, stream)
     if place is None:
         return
     decode = event_decoder(log, stream)
-    while True:
-        page = rows_of_events(
+
+    def page(last: int) -> tuple[Sequence[Any], bool]:
+        rows, cut = page_of_events(
             tx,
             _OF_STREAM,
-            (*place, after, until, PAGE),
+            (*place, last, until, PAGE),
             _CONTENT,
             lambda row: (*place, row[_VERSION]),
         )
-        for row in page:
+        return rows, cut or len(rows) == PAGE
+
+    def head() -> int:
+        return head_version(tx, stream)
+
+    for rows in unbroken_pages(stream, page, head, _VERSION, after=after, until=until):
+        for row in rows:
             yield decode(row)
-        if len(page) < PAGE:
-            return
-        after = page[-1][_VERSION]
 
 
 def decoded_in_streams(
@@ -100,10 +106,12 @@ def decoded_in_streams(
 ) -> Iterator[tuple[StreamKey, Event]]:
     """Yield the events of all streams from one to another by their ids, stream after stream.
 
-    Many short streams cost one statement, where :func:`decoded_events` asks for each.
+    Many short streams cost one statement, where :func:`decoded_events` asks for each. Whether one
+    goes on to where its head says is for the caller to see.
 
     Raises:
         UnknownEventType, UndecodableEvent: never skipped.
+        BrokenChain: at an event that is missing before others.
     """
     tenant, category = find_tenant(tx, first.tenant), find_category(tx, first.category)
     if tenant is None or category is None:
@@ -111,7 +119,7 @@ def decoded_in_streams(
     stream, version = first, 0
     decode = event_decoder(log, stream)
     while True:
-        page = rows_of_events(
+        page, cut = page_of_events(
             tx,
             _OF_STREAMS,
             (tenant, category, stream.id, version, last.id, PAGE),
@@ -120,9 +128,11 @@ def decoded_in_streams(
         )
         for row in page:
             if row[-1] != stream.id:
-                stream = first._replace(id=row[-1])
+                stream, version = first._replace(id=row[-1]), 0
                 decode = event_decoder(log, stream)
+            version += 1
+            if row[_VERSION] != version:
+                raise missing(stream, version)
             yield stream, decode(row[:-1])
-        if len(page) < PAGE:
+        if len(page) < PAGE and not cut:
             return
-        version = page[-1][_VERSION]

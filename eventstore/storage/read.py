@@ -15,7 +15,9 @@ import msgspec
 
 from eventstore.core import codec
 from eventstore.core.events import Event, Position, StreamKey, Trace
-from eventstore.storage.blobs import rows_of_events
+from eventstore.errors import BrokenChain
+from eventstore.storage.blobs import page_of_events
+from eventstore.storage.gaps import missing, unbroken_pages
 from eventstore.storage.interning import find_category, find_tenant
 from eventstore.storage.ordering import Place
 from eventstore.storage.requests import Log
@@ -38,7 +40,8 @@ __all__ = [
     "iterate_stream",
     "place_of",
     "position_of",
-    "read_stream",
+    "read_page",
+    "recorded_backwards",
     "recorded_in_stream",
     "stored_event",
     "traces",
@@ -81,7 +84,6 @@ CONTENT: Final = 9
 """Where these stand among the columns, of either kind."""
 _OF_STREAM = f"SELECT {COLUMNS} FROM {{events}} WHERE tenant = ? AND category = ? AND stream = ?"
 _FORWARDS = f"{_OF_STREAM} AND version > ? AND version <= ? ORDER BY version LIMIT ?"
-_OF_TYPE = f"{_OF_STREAM} AND type = ? AND version > ? ORDER BY version LIMIT ?"
 _BACKWARDS = f"{_OF_STREAM} AND version > ? AND version <= ? ORDER BY version DESC LIMIT ?"
 _TRACES = (
     "SELECT version, type, schema_version, data, content IS NOT NULL FROM {events}"
@@ -132,18 +134,16 @@ def head_of(tx: Transaction, stream: StreamKey) -> StreamHead | None:
     return None if row is None else StreamHead(int(row[0]), bytes(row[1]))
 
 
-def read_stream(
-    tx: Transaction,
-    stream: StreamKey,
-    *,
-    after: int = 0,
-    until: int = _LAST,
-    limit: int = PAGE,
-    backwards: bool = False,
+def read_page(
+    tx: Transaction, stream: StreamKey, *, after: int = 0, until: int = _LAST
 ) -> list[StoredEvent]:
-    """Return up to ``limit`` events with ``after < version <= until``, or ``backwards``."""
-    sql = _BACKWARDS if backwards else _FORWARDS
-    return [stored_event(stream, row) for row in _page(tx, stream, sql, (after, until, limit))]
+    """Return the next events with ``after < version <= until``: none only if there are none.
+
+    Raises:
+        BrokenChain: the next event is missing.
+    """
+    pages = _pages(tx, stream, COLUMNS, after=after, until=until, limit=PAGE)
+    return [stored_event(stream, row) for row in next(pages, ())]
 
 
 class RecordedPage(NamedTuple):
@@ -154,14 +154,44 @@ class RecordedPage(NamedTuple):
     """Names of the categories that occur, by their numbers."""
     rows: Sequence[Sequence[Any]]
     """``RECORDED_COLUMNS`` of each."""
+    more: bool = False
+    """There may be others right after them; said of the whole store only."""
+    broken: BrokenChain | None = None
+    """Why nothing is returned beyond them: the next event is missing."""
 
 
 def recorded_in_stream(
-    tx: Transaction, stream: StreamKey, *, after: int, until: int, limit: int, backwards: bool
+    tx: Transaction, stream: StreamKey, *, after: int, limit: int
 ) -> RecordedPage:
-    """Return a page as :func:`read_stream` does, as people see it."""
-    sql = (_BACKWARDS if backwards else _FORWARDS).replace(COLUMNS, RECORDED_COLUMNS)
-    rows = _page(tx, stream, sql, (after, until, limit))
+    """Return the next events after a version as people see them: none only if there are none.
+
+    Raises:
+        BrokenChain: the next event is missing.
+    """
+    pages = _pages(tx, stream, RECORDED_COLUMNS, after=after, until=_LAST, limit=limit)
+    return _recorded(stream, next(pages, ()))
+
+
+def recorded_backwards(
+    tx: Transaction, stream: StreamKey, *, after: int, until: int, limit: int
+) -> RecordedPage:
+    """Return the events from a version on backwards, to the one right after ``after``.
+
+    Raises:
+        BrokenChain: the first of them is missing.
+    """
+    place = place_of(tx, stream)
+    if place is None or until <= after:
+        return _recorded(stream, ())
+    sql = _BACKWARDS.replace(COLUMNS, RECORDED_COLUMNS)
+    rows, _ = _rows(tx, sql, (*place, after, until, limit), place)
+    count = next((n for n, row in enumerate(rows) if row[VERSION] != until - n), len(rows))
+    if count == 0:
+        raise missing(stream, until)
+    return _recorded(stream, rows[:count])
+
+
+def _recorded(stream: StreamKey, rows: Sequence[Any]) -> RecordedPage:
     return RecordedPage(stream.tenant, {row[-2]: stream.category for row in rows[:1]}, rows)
 
 
@@ -175,18 +205,29 @@ def version_of(columns: Sequence[Any]) -> int:
     return columns[VERSION]  # type: ignore[no-any-return]
 
 
-def _page(
-    tx: Transaction, stream: StreamKey, sql: str, bounds: tuple[int, int, int]
-) -> Sequence[Any]:
+def _pages(
+    tx: Transaction, stream: StreamKey, columns: str, *, after: int, until: int, limit: int
+) -> Iterator[Sequence[Any]]:
     place = place_of(tx, stream)
-    return () if place is None else _rows(tx, sql, (*place, *bounds), place)
+    if place is None:
+        return iter(())
+    sql = _FORWARDS.replace(COLUMNS, columns)
+
+    def page(last: int) -> tuple[Sequence[Any], bool]:
+        rows, cut = _rows(tx, sql, (*place, last, until, limit), place)
+        return rows, cut or len(rows) == limit
+
+    def head() -> int:
+        return head_version(tx, stream)
+
+    return unbroken_pages(stream, page, head, VERSION, after=after, until=until)
 
 
 def _rows(
     tx: Transaction, sql: str, parameters: Sequence[Any], place: Place
-) -> Sequence[Sequence[Any]]:
-    """Return rows of one stream, their contents in them."""
-    return rows_of_events(tx, sql, parameters, CONTENT, lambda row: (*place, row[VERSION]))
+) -> tuple[Sequence[Sequence[Any]], bool]:
+    """Return rows of one stream, their contents in them, and whether those were too much."""
+    return page_of_events(tx, sql, parameters, CONTENT, lambda row: (*place, row[VERSION]))
 
 
 def stored_event(stream: StreamKey, columns: Sequence[Any]) -> StoredEvent:
@@ -194,21 +235,28 @@ def stored_event(stream: StreamKey, columns: Sequence[Any]) -> StoredEvent:
     return StoredEvent(position_of(columns), stream, *columns[3:15])
 
 
-def iterate_stream(
-    tx: Transaction, stream: StreamKey, *, after: int = 0, until: int = _LAST
-) -> Iterator[StoredEvent]:
-    """Yield every event of a stream in order, a page in memory at a time."""
-    while True:
-        page = read_stream(tx, stream, after=after, until=until)
-        yield from page
-        if len(page) < PAGE:
-            return
-        after = page[-1].version
+def iterate_stream(tx: Transaction, stream: StreamKey) -> Iterator[StoredEvent]:
+    """Yield every event of a stream in order, a page in memory at a time.
+
+    Raises:
+        BrokenChain: at an event that is missing.
+    """
+    for page in _pages(tx, stream, COLUMNS, after=0, until=_LAST, limit=PAGE):
+        for row in page:
+            yield stored_event(stream, row)
 
 
-def event_at(tx: Transaction, stream: StreamKey, version: int) -> StoredEvent | None:
-    """Return one event of a stream."""
-    return next(iter(read_stream(tx, stream, after=version - 1, until=version, limit=1)), None)
+def event_at(tx: Transaction, stream: StreamKey, version: int) -> StoredEvent:
+    """Return an event of a stream that there has to be.
+
+    Raises:
+        BrokenChain: it is missing.
+    """
+    place = place_of(tx, stream)
+    if place is not None:
+        for row in _rows(tx, _FORWARDS, (*place, version - 1, version, 1), place)[0]:
+            return stored_event(stream, row)
+    raise missing(stream, version)
 
 
 def traces(tx: Transaction, log: Log, stream: StreamKey, *, after: int = 0) -> list[Trace]:
@@ -216,9 +264,12 @@ def traces(tx: Transaction, log: Log, stream: StreamKey, *, after: int = 0) -> l
 
     Raises:
         UnknownEventType, UndecodableEvent: never skipped.
+        BrokenChain: an event is missing.
     """
     place = place_of(tx, stream)
-    rows = () if place is None else tx.all(_TRACES, (*place, after))
+    if place is None:
+        return []
+    rows = (row for page in _pages_of_traces(tx, stream, place, after) for row in page)
     return [_trace(log, stream, row) for row in rows]
 
 
@@ -227,13 +278,18 @@ def traces_back(tx: Transaction, log: Log, stream: StreamKey, *, until: int) -> 
 
     Raises:
         UnknownEventType, UndecodableEvent: never skipped.
+        BrokenChain: an event is missing.
     """
     place, size = place_of(tx, stream), _FIRST_BACK
     while place is not None and until > 0:
         rows = tx.all(_TRACES_BACK, (*place, until, size))
         for row in rows:
+            if row[0] != until:
+                break
             yield _trace(log, stream, row)
-        until = rows[-1][0] - 1 if len(rows) == size else 0
+            until -= 1
+        if until > 0 and (not rows or rows[-1][0] != until + 1):
+            raise missing(stream, until)
         size = min(size * 8, PAGE)
 
 
@@ -250,16 +306,35 @@ def _trace(log: Log, stream: StreamKey, row: Sequence[Any]) -> Trace:
     return Trace(version, kind, decoded, bool(there))
 
 
+def _pages_of_traces(
+    tx: Transaction, stream: StreamKey, place: Place, after: int
+) -> Iterator[Sequence[Any]]:
+    return unbroken_pages(
+        stream,
+        lambda last: (tx.all(_TRACES, (*place, last)), False),
+        lambda: head_version(tx, stream),
+        0,
+        after=after,
+        until=_LAST,
+    )
+
+
 def version_at_time(tx: Transaction, stream: StreamKey, moment_us: int) -> int:
     """Return the highest version recorded at or before a moment; 0 if there is none.
 
     ``recorded_at`` never decreases along a stream, so this is a binary search.
+
+    Raises:
+        BrokenChain: an event is missing.
     """
     place = place_of(tx, stream)
     low, high = 0, head_version(tx, stream)
     while low < high:
         middle = (low + high + 1) // 2
-        if tx.one(_TIME, (*(place or ()), middle))[0] <= moment_us:
+        row = tx.one(_TIME, (*(place or ()), middle))
+        if row is None:
+            raise missing(stream, middle)
+        if row[0] <= moment_us:
             low = middle
         else:
             high = middle - 1

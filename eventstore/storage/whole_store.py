@@ -10,7 +10,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple
 
 from eventstore.core.events import Position, StreamKey
-from eventstore.storage.blobs import EventKey, rows_of_events
+from eventstore.errors import BrokenChain
+from eventstore.storage.blobs import EventKey, page_of_events
+from eventstore.storage.gaps import missing
 from eventstore.storage.interning import category_name, find_category, find_tenant, tenant_name
 from eventstore.storage.read import (
     COLUMNS,
@@ -25,7 +27,7 @@ from eventstore.storage.read import (
 )
 from eventstore.storage.transaction import Transaction
 
-__all__ = ["NAMES_MAX", "START", "Filter", "read_all", "recorded_in_all"]
+__all__ = ["NAMES_MAX", "START", "Filter", "StoredPage", "read_all", "recorded_in_all"]
 
 _STORED: Final = COLUMNS.count(",") + 1
 
@@ -47,10 +49,23 @@ START = Position(0, 0, 0)
 """Before every event."""
 
 
+class StoredPage(NamedTuple):
+    """Events in the order of the store, for whoever follows it."""
+
+    events: list[StoredEvent]
+    more: bool
+    """There may be others right after them."""
+    broken: BrokenChain | None = None
+    """Why nothing is returned beyond them: the next one's predecessor is missing."""
+
+
 def read_all(
     tx: Transaction, only: Filter, *, after: Position = START, limit: int = PAGE
-) -> list[StoredEvent]:
+) -> StoredPage:
     """Return the events after a position, in the store's order: those that are safe to show.
+
+    Each is held against the event before it in its stream, also one that the filter leaves out. The
+    last events of a stream may be missing, or all of them, without being noticed here.
 
     On PostgreSQL events are held back while an older transaction still runs; see
     :mod:`~eventstore.storage.postgres_ordering`.
@@ -58,31 +73,56 @@ def read_all(
     Raises:
         Refused: the schema is distributed over nodes, so there is no such order.
     """
-    found = _rows(tx, only, (f"{COLUMNS}, category, stream, tenant", _key), after, limit)
+    columns = f"{COLUMNS}, category, stream, tenant, {_FOLLOWS}"
+    found, more = _rows(tx, only, (columns, _key), after, limit)
     streams: dict[tuple[int, bytes, int], StreamKey] = {}
-    return [
-        stored_event(streams.get(row[_STORED:]) or _named(tx, streams, *row[_STORED:]), row)
-        for row in found
-    ]
+    events: list[StoredEvent] = []
+    for row in found:
+        place = row[_STORED:-1]
+        stream = streams.get(place) or _named(tx, streams, *place)
+        if not row[-1]:
+            return StoredPage(events, False, missing(stream, row[VERSION] - 1))  # noqa: FBT003
+        events.append(stored_event(stream, row))
+    return StoredPage(events, more)
+
+
+_FOLLOWS: Final = (
+    "version = 1 OR EXISTS (SELECT 1 FROM {events} before WHERE before.tenant = {events}.tenant"
+    " AND before.category = {events}.category AND before.stream = {events}.stream"
+    " AND before.version = {events}.version - 1)"
+)
+"""Whether the event before it is there, in the same snapshot: a purge takes a stream as a whole."""
 
 
 def _key(row: Sequence[Any]) -> EventKey:
-    category, stream, tenant = row[-3:]
+    category, stream, tenant, _ = row[-4:]
     return tenant, category, stream, row[VERSION]
 
 
 def recorded_in_all(
     tx: Transaction, tenant_name: str, *, after: Position, limit: int
 ) -> RecordedPage:
-    """Return a page of one tenant as :func:`read_all` does, as people see it."""
+    """Return a page of one tenant as :func:`read_all` does, as people see it.
+
+    Here an event is held against those of its stream on the same page, and that costs nothing.
+    """
     tenant = find_tenant(tx, tenant_name) or 0
 
     def key(row: Sequence[Any]) -> EventKey:
         return tenant, row[-2], row[-1], row[VERSION]
 
-    rows = _rows(tx, Filter(tenant_name), (RECORDED_COLUMNS, key), after, limit)
+    rows, more = _rows(tx, Filter(tenant_name), (RECORDED_COLUMNS, key), after, limit)
     numbers = {row[-2] for row in rows}
-    return RecordedPage(tenant_name, {one: category_name(tx, one) for one in numbers}, rows)
+    names = {one: category_name(tx, one) for one in numbers}
+    last: dict[tuple[bytes, int], int] = {}
+    for n, row in enumerate(rows):
+        stream, version = (row[-1], row[-2]), row[VERSION]
+        before = last.get(stream, 0 if after == START else version - 1)
+        if before != version - 1:
+            gap = missing(StreamKey(tenant_name, names[row[-2]], row[-1]), before + 1)
+            return RecordedPage(tenant_name, names, rows[:n], broken=gap)
+        last[stream] = version
+    return RecordedPage(tenant_name, names, rows, more)
 
 
 def _rows(
@@ -91,16 +131,17 @@ def _rows(
     what: tuple[str, Callable[[Sequence[Any]], EventKey]],
     after: Position,
     limit: int,
-) -> Sequence[Any]:
+) -> tuple[Sequence[Any], bool]:
     """Return the events after a position: columns, as ``what`` names them and finds their keys."""
     columns, key = what
     where, parameters = tx.ordering.after(tx, after)
     selected = _selected(tx, only)
     if selected is None:
-        return ()
+        return (), False
     sql = " AND ".join([f"SELECT {columns} FROM {{events}} WHERE {where}", *selected[0]])
     sql = f"{sql} ORDER BY {tx.ordering.order} LIMIT ?"
-    return rows_of_events(tx, sql, (*parameters, *selected[1], limit), CONTENT, key)
+    rows, cut = page_of_events(tx, sql, (*parameters, *selected[1], limit), CONTENT, key)
+    return rows, cut or len(rows) == limit
 
 
 def _named(

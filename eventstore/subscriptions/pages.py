@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from eventstore.core.events import Position
-from eventstore.storage.read import PAGE, StoredEvent
+from eventstore.errors import BrokenChain
+from eventstore.storage.read import StoredEvent
 from eventstore.storage.transaction import Transaction
 from eventstore.storage.whole_store import Filter, read_all
 from eventstore.subscriptions.course import Found
@@ -23,6 +24,8 @@ class Looked(NamedTuple):
     events: list[StoredEvent]
     place: Position
     """Where to look next: nothing that is wanted lies between the last event and it."""
+    broken: BrokenChain | None = None
+    """Why it goes no further: an event is missing."""
 
 
 def look(tx: Transaction, only: Filter, after: Position) -> Looked:
@@ -31,9 +34,9 @@ def look(tx: Transaction, only: Filter, after: Position) -> Looked:
     Where a page is not full, the place is the end of what may be shown, so that a subscription to
     rare events does not go over all the others each time.
     """
-    events = read_all(tx, only, after=after)
-    if len(events) == PAGE:
-        return Looked(Found.FULL, events, events[-1].position)
+    events, more, broken = read_all(tx, only, after=after)
+    if more or broken is not None:
+        return Looked(Found.FULL, events, events[-1].position if events else after, broken)
     end, held = _end(tx, after)
     return Looked(Found.HELD if held else Found.SHORT, events, max(end, after))
 

@@ -55,3 +55,21 @@ def test_a_blob_that_was_left_behind_is_named_and_nothing_is_promised(run, talk)
     assert found.stdout.endswith(
         "1 blob is missing or left behind, which --rebuild does not mend\n"
     )
+
+
+def test_an_event_that_is_missing_is_named_and_reading_stops_there(run, talk):
+    with sqlite3.connect(talk.url.removeprefix("sqlite:///")) as connection:
+        connection.execute("DROP TRIGGER events_no_delete")
+        connection.execute(
+            "DELETE FROM events WHERE version = 2 AND stream = (SELECT thread FROM threads)"
+        )
+    connection.close()
+    found = run("check", "--db", talk.url)
+    assert found.exit_code == 1
+    assert f"missing_event  {talk.thread} at version 2\n" in found.stdout
+    assert found.stdout.endswith("1 gap in the events, which --rebuild does not mend\n")
+    for command in (["log", talk.thread], ["log"], ["replay", talk.thread], ["check", "--rebuild"]):
+        told = run(*command, "--db", talk.url)
+        assert told.exit_code == 1
+        assert "BrokenChain" in told.stderr
+        assert "version 2" in told.stderr

@@ -28,7 +28,7 @@ def fetched(monkeypatch):
     fetch = AsyncpgTransaction._fetch  # noqa: SLF001 (where the driver is asked)
 
     def heard(tx, sql, parameters):
-        if "ORDER BY epoch" in sql:
+        if "ORDER BY epoch, xid" in sql:
             asked.append(parameters)
             if errors and errors[0] == len(asked):
                 raise StoreUnavailable("driver", "the second page is not to be had", "Go.")

@@ -96,7 +96,9 @@ def test_a_stored_event_of_an_old_shape_is_folded_in_the_new_one(path):
     tampered(path, f"UPDATE events SET type = 'Greeted', data = x'{old}', content = NULL")
     with ConversationStore.open(f"sqlite:///{path}") as store:
         log = store.scope.log._replace(catalogues={**CATALOGUES, "thread": CATALOGUE})
-        stored = store.perform(Read(lambda tx: whole_store.read_all(tx, whole_store.Filter(""))))
+        stored = store.perform(
+            Read(lambda tx: whole_store.read_all(tx, whole_store.Filter("")).events)
+        )
         assert read.as_event(log, stored[0]).data == Greeted(whom="Ann", by=KEY, loudly=False)
         assert thread.id == stored[0].stream.text
     assert ask(path, "SELECT data FROM events") == [(bytes.fromhex(old),)]

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from eventstore.core.events import Position
+from eventstore.errors import BrokenChain
 from eventstore.projections.catch_up.definition import Definition
 from eventstore.storage.interning import find_tenant
 from eventstore.storage.read import StoredEvent
@@ -24,6 +25,8 @@ class Page(NamedTuple):
 
     events: list[StoredEvent]
     end: Position
+    broken: BrokenChain | None = None
+    """Why it goes no further: an event is missing."""
 
 
 class Lag(NamedTuple):
@@ -37,9 +40,9 @@ class Lag(NamedTuple):
 def next_page(tx: Transaction, definition: Definition, after: Position, limit: int) -> Page:
     """Return up to ``limit`` events after a checkpoint, in the order of the store."""
     wanted = Filter(categories=definition.categories, types=definition.types)
-    found = read_all(tx, wanted, after=after, limit=limit)
-    if len(found) == limit:
-        return Page(found, found[-1].position)
+    found, more, broken = read_all(tx, wanted, after=after, limit=limit)
+    if more or broken is not None:
+        return Page(found, found[-1].position if found else after, broken)
     return Page(found, max(after, last_position(tx)))
 
 

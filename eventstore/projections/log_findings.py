@@ -1,0 +1,76 @@
+"""Comparing with the log itself in mind: events that are missing, and large contents.
+
+Neither follows from other events, so no rebuild mends it, and the finding says what does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from eventstore.core import ids
+from eventstore.core.events import StreamKey
+from eventstore.errors import BrokenChain
+from eventstore.projections.comparing import Finding, compare_thread
+from eventstore.storage.blob_checks import Unpaired, unpaired_elsewhere, unpaired_in
+from eventstore.storage.gap_checks import Gap, gaps_elsewhere, gaps_in
+from eventstore.storage.requests import Log
+from eventstore.storage.transaction import Transaction
+
+__all__ = ["compare_with_log", "losses_elsewhere"]
+
+
+def compare_with_log(tx: Transaction, log: Log, stream: StreamKey) -> list[Finding]:
+    """Return what of a thread is not what its events say, and what its log lacks.
+
+    Without all its events and contents, and those of its source, a thread cannot be folded: then
+    what is missing is all that is found.
+    """
+    blobs = _of_blobs(unpaired_in(tx, stream))
+    try:
+        return [*blobs, *compare_thread(tx, log, stream)]
+    except BrokenChain as error:
+        broken = stream._replace(id=ids.parse(ids.THREAD, error.stream_id, "stream_id"))
+        lost = [one for one in _of_blobs(unpaired_in(tx, broken)) if one.kind == "missing_blob"]
+        lost += _of_gaps(gaps_in(tx, broken))
+        if not lost:
+            raise
+        return [*dict.fromkeys([*blobs, *lost])]
+
+
+def losses_elsewhere(tx: Transaction, tenant: str) -> list[Finding]:
+    """Return what a tenant's streams lack that are no threads, and blobs of no stream."""
+    return [*_of_blobs(unpaired_elsewhere(tx, tenant)), *_of_gaps(gaps_elsewhere(tx, tenant))]
+
+
+def _of_gaps(found: Iterable[Gap]) -> list[Finding]:
+    return [
+        Finding(
+            one.stream.text,
+            one.first,
+            "missing_event",
+            f"events: version {one.first} is missing{_LOST}"
+            if one.first == one.last
+            else f"events: versions {one.first} to {one.last} are missing{_LOST}",
+        )
+        for one in found
+    ]
+
+
+def _of_blobs(found: Iterable[Unpaired]) -> list[Finding]:
+    return [
+        Finding(one.stream.text, one.version, "extra_blob", _EXTRA)
+        if one.is_blob
+        else Finding(one.stream.text, one.version, "missing_blob", _MISSING)
+        for one in found
+    ]
+
+
+_LOST = "; nothing but a backup has what it said, and the stream cannot be read beyond"
+_EXTRA = (
+    "blobs: a row that no event's content is in, as an erasure by hand leaves it; it may hold what"
+    " was to go: delete it"
+)
+_MISSING = (
+    "blobs: no row for the event, which says that its content is there; nothing but a backup has"
+    " it, and the thread cannot be read or compared without"
+)

@@ -1,0 +1,55 @@
+"""Versions that a stream's head counts and that no event has: those of one stream, or of many.
+
+Triggers forbid deleting events, so this happens to who goes around them and to damaged files. Asked
+by ``projections/log_findings.py``; readers notice a gap by themselves, see ``gaps``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from eventstore.core import ids
+from eventstore.core.events import StreamKey
+from eventstore.storage.interning import category_name, find_category, find_tenant
+from eventstore.storage.read import head_version, place_of
+from eventstore.storage.transaction import Transaction
+
+__all__ = ["Gap", "gaps_elsewhere", "gaps_in"]
+
+
+class Gap(NamedTuple):
+    """Versions of a stream that are missing, from the first to the last."""
+
+    stream: StreamKey
+    first: int
+    last: int
+
+
+_VERSIONS: Final = (
+    "SELECT version FROM {events} WHERE tenant = ? AND category = ? AND stream = ? ORDER BY version"
+)
+_SHORT: Final = (
+    "SELECT s.category, s.stream FROM {streams} s WHERE s.tenant = ? AND s.category <> ?"
+    " AND s.version <> (SELECT count(*) FROM {events} e WHERE e.tenant = s.tenant"
+    " AND e.category = s.category AND e.stream = s.stream) ORDER BY 1, 2"
+)
+
+
+def gaps_in(tx: Transaction, stream: StreamKey) -> Iterator[Gap]:
+    """Yield the gaps of one stream, in order."""
+    place = place_of(tx, stream)
+    if place is None:
+        return
+    expected = 1
+    for (version,) in [*tx.all(_VERSIONS, place), (head_version(tx, stream) + 1,)]:
+        if version > expected:
+            yield Gap(stream, expected, version - 1)
+        expected = version + 1
+
+
+def gaps_elsewhere(tx: Transaction, tenant: str) -> Iterator[Gap]:
+    """Yield those of a tenant's streams that are no threads."""
+    number, threads = find_tenant(tx, tenant), find_category(tx, ids.THREAD) or 0
+    for category, stream in tx.all(_SHORT, (number, threads)):
+        yield from gaps_in(tx, StreamKey(tenant, category_name(tx, category), bytes(stream)))
