@@ -1,11 +1,106 @@
-"""For tests: the kit that the library is tested with, shipped so that users can test with it too.
+"""The test kit: what the library is tested with, for tests of what you build on it.
 
-* ``faults``: the database fails, or the process dies, at the n-th call;
-* ``machine``, ``oracle``: a Hypothesis state machine holds a store against a naive dictionary;
-* ``comparison``: the store and the dictionary side by side, for a test of your own;
-* ``scenarios``: given events, when a command, then events or a refusal;
-* ``strategies`` and ``sources``: what people say, and clocks and dice that are the same every time;
-* ``conformance``: what every way of running a store has to keep; subclass it for your own engine.
+A decider of your own
+    :class:`Scenario`: given events, when a command, then events or a refusal.
+A projection of your own, or whatever reads a store
+    :func:`stores_with_history`, :func:`histories`: Hypothesis strategies of stores in which people
+    did all that they can do. :func:`texts`, :func:`contents`, :func:`metadata`,
+    :func:`json_values`: what they say and attach.
+An event store of your own
+    :class:`EventStoreAdapter`, :class:`Schedule`, :func:`run_schedule`: many writers against many
+    readers, and a :class:`Report` of what was lost, doubled, reordered or duplicated.
+An engine or a URL of your own, under this library
+    :class:`ConformanceSuite`, :class:`ConversationMachine`, :func:`blocking`, :func:`within`.
+Bad days
+    :class:`Faults`, :func:`failing`, :func:`die`: a database call fails, or the process dies.
+    :func:`jumping_sources`, :func:`fixed_sources`: clocks and dice.
+    :class:`PostgresServer`: a real server, started, killed and restarted.
 
-Needs the extra ``conversation-eventstore[testing]``. Nothing of the library imports this room.
+The plug-in for pytest gives tests the fixtures ``store``, ``async_store`` and ``postgres_url``
+without any import.
+
+These names, and those of ``eventstore.testing.schedules``, are public. The other modules of this
+package hold them up and may change with any release. It needs the extra
+``conversation-eventstore[testing]``; each name is imported when it is first used, so that only
+what it needs itself has to be installed.
 """
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from eventstore.testing.conformance import ConformanceSuite
+    from eventstore.testing.faults import Faults, die, failing
+    from eventstore.testing.history import History, Played, Step, histories, stores_with_history
+    from eventstore.testing.machine import ConversationMachine
+    from eventstore.testing.manners import blocking, within
+    from eventstore.testing.postgres_server import NoPostgres, PostgresServer
+    from eventstore.testing.scenarios import Given, Outcome, Scenario
+    from eventstore.testing.schedules import Delivered, EventStoreAdapter, Finding, Report, Schedule
+    from eventstore.testing.schedules import run as run_schedule
+    from eventstore.testing.sources import fixed_sources, jumping_sources
+    from eventstore.testing.strategies import contents, json_values, metadata, texts
+
+__all__ = [
+    "ConformanceSuite",
+    "ConversationMachine",
+    "Delivered",
+    "EventStoreAdapter",
+    "Faults",
+    "Finding",
+    "Given",
+    "History",
+    "NoPostgres",
+    "Outcome",
+    "Played",
+    "PostgresServer",
+    "Report",
+    "Scenario",
+    "Schedule",
+    "Step",
+    "blocking",
+    "contents",
+    "die",
+    "failing",
+    "fixed_sources",
+    "histories",
+    "json_values",
+    "jumping_sources",
+    "metadata",
+    "run_schedule",
+    "stores_with_history",
+    "texts",
+    "within",
+]
+
+_HOMES: Final = {
+    "conformance": ("ConformanceSuite",),
+    "faults": ("Faults", "die", "failing"),
+    "history": ("History", "Played", "Step", "histories", "stores_with_history"),
+    "machine": ("ConversationMachine",),
+    "manners": ("blocking", "within"),
+    "postgres_server": ("NoPostgres", "PostgresServer"),
+    "scenarios": ("Given", "Outcome", "Scenario"),
+    "schedules": ("Delivered", "EventStoreAdapter", "Finding", "Report", "Schedule"),
+    "sources": ("fixed_sources", "jumping_sources"),
+    "strategies": ("contents", "json_values", "metadata", "texts"),
+}
+_PLACES: Final = {name: (home, name) for home, names in _HOMES.items() for name in names} | {
+    "run_schedule": ("schedules", "run")
+}
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 (whatever has that name)
+    """Import a public name when it is first used."""
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module, its_name = _PLACES[name]
+    found = globals()[name] = getattr(import_module(f"{__name__}.{module}"), its_name)
+    return found
+
+
+def __dir__() -> list[str]:
+    """Name what is public."""
+    return __all__

@@ -80,7 +80,11 @@ class ConformanceSuite(ErasureSuite, LargeContentSuite, ProofSuite):
     """Several threads may write at once: not so where each waits in a transaction of its own."""
 
     def opened(self, place: Path) -> AbstractContextManager[Any]:
-        """Open a store on the database in ``place``."""
+        """Return a context manager that opens a store.
+
+        Args:
+            place: a folder. Asked with the same one again, give another store on the same database.
+        """
         raise NotImplementedError
 
     @pytest.fixture(scope="class")

@@ -61,7 +61,11 @@ def sqlite_error(name: str) -> sqlite3.Error:
 
 
 def failing(name: str) -> Fault:
-    """Raise what SQLite raises for a result code."""
+    """Return a fault that raises what SQLite raises for a result code.
+
+    Args:
+        name: the result code: ``"SQLITE_BUSY"``, ``"SQLITE_FULL"``, ``"SQLITE_IOERR"`` and so on.
+    """
     sqlite_error(name)  # a name that is none is told here and not in the middle of a test
 
     def strike() -> NoReturn:
@@ -109,7 +113,7 @@ class Faults:
 
     @property
     def connect_args(self) -> dict[str, Any]:
-        """For ``ConversationStore.open(…, connect_args=…)``, or an engine's own."""
+        """Give this to ``ConversationStore.open(…, connect_args=…)``, or to an engine."""
         return {"factory": self._connection}
 
     def _connection(self, *args: Any, **kwargs: Any) -> sqlite3.Connection:  # noqa: ANN401
@@ -126,7 +130,14 @@ class Faults:
 
     @contextmanager
     def at(self, call: int, fault: Fault, *, when: When = "before") -> Iterator[list[str]]:
-        """Have a fault strike once, at the n-th call from here (the first is 1)."""
+        """Have a fault strike once, and collect the statements sent from here on.
+
+        Args:
+            call: the number of the call, from here; the first is 1.
+            fault: what strikes: :func:`failing`, :func:`die`, or a function of your own.
+            when: ``"before"`` strikes instead of the call, ``"after"`` once the database has done
+                it and nobody has heard.
+        """
         with self._planned(lambda number, _: number == call, fault, when) as calls:
             yield calls
 
@@ -134,7 +145,13 @@ class Faults:
     def each(
         self, chosen: Callable[[str], bool], fault: Fault, *, when: When = "before"
     ) -> Iterator[list[str]]:
-        """Have a fault strike at every call whose statement is chosen."""
+        """Have a fault strike again and again, and collect the statements sent from here on.
+
+        Args:
+            chosen: is given a statement, and tells whether the fault strikes there.
+            fault: what strikes, as for :meth:`at`.
+            when: before or after the call, as for :meth:`at`.
+        """
         with self._planned(lambda _, statement: chosen(statement), fault, when) as calls:
             yield calls
 
@@ -151,7 +168,12 @@ class Faults:
             self._calls = self._fault = None
 
     def call(self, statement: str, act: Callable[[], Any]) -> Any:  # noqa: ANN401
-        """Make one call of the database, with what was planned for it."""
+        """Make one call of the database, with what was planned for it: connections call this.
+
+        Args:
+            statement: the text of it.
+            act: makes the call.
+        """
         with self._mutex:
             fault = None
             if self._calls is not None:

@@ -45,6 +45,9 @@ def blocking(opening: Callable[[], AbstractAsyncContextManager[Any]]) -> Iterato
     """Open an async store and show it as a sync one, in an event loop in a thread of its own.
 
     Many threads may call it at once: their calls are tasks of that loop.
+
+    Args:
+        opening: returns what is entered with ``async with``; it is called in the loop.
     """
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="conformance-loop")
@@ -98,7 +101,9 @@ def _entered(context: Any, wait: Callable[[Any], Any]) -> Iterator[Any]:  # noqa
 def within(store: Any, transaction: Callable[[], Any]) -> Any:  # noqa: ANN401
     """Show a store, sync or async, that makes each write with ``connection=``, in its transaction.
 
-    ``transaction`` is the ``begin`` of the application's engine.
+    Args:
+        store: an open store of either face.
+        transaction: begins a transaction: the ``begin`` of the application's engine.
     """
 
     def manner(method: Callable[..., Any]) -> Any:  # noqa: ANN401

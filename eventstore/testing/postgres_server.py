@@ -68,7 +68,14 @@ def available_majors() -> tuple[int, ...]:
 
 
 class PostgresServer:
-    """One server, from the moment it is started until it is stopped; a context manager."""
+    """One server, from the moment it is started until it is stopped; a context manager.
+
+    Args:
+        major: the major version, of those that are installed; None takes the newest.
+        durable: False turns fsync off. A store then has to be opened with ``durability="as_is"``.
+        max_connections: how many clients the server takes at once.
+        settings: more settings of the server, by name.
+    """
 
     def __init__(
         self,
@@ -102,10 +109,12 @@ class PostgresServer:
 
     @property
     def major(self) -> int:
+        """The major version, 18 for example."""
         return int(self.version.partition(".")[0])
 
     @property
     def port(self) -> int | None:
+        """The port that it listens on."""
         return self._base().port
 
     @property
@@ -153,7 +162,14 @@ class PostgresServer:
         user: str | None = None,
         password: str | None = None,
     ) -> str:
-        """For ``ConversationStore.open`` or SQLAlchemy; of the superuser, if no other is named."""
+        """Return a URL for ``ConversationStore.open`` or SQLAlchemy.
+
+        Args:
+            driver: ``"psycopg"`` or ``"asyncpg"``.
+            database: the name of the database.
+            user: the role that connects; the superuser by default.
+            password: of that role.
+        """
         url = self._base().set(drivername=f"postgresql+{driver}", database=database)
         if user is not None:
             url = URL.create(
@@ -162,15 +178,21 @@ class PostgresServer:
         return url.render_as_string(hide_password=False)
 
     def dsn(self, *, database: str = "postgres") -> str:
-        """For a driver without SQLAlchemy."""
+        """Return a URL for a driver without SQLAlchemy.
+
+        Args:
+            database: the name of the database.
+        """
         url = self._base().set(drivername="postgresql", database=database)
         return url.render_as_string(hide_password=False)
 
     def create_database(self, name: str | None = None, *, template: str | None = None) -> str:
         """Create a database and return its name; a random one if none is given.
 
-        It is empty, or a copy of ``template``, to which nobody may be connected. To copy a database
-        with tables in it takes less than to make them.
+        Args:
+            name: its name.
+            template: a database to copy, to which nobody may be connected. To copy one with tables
+                in it takes less than to make them.
         """
         name = name or f"test_{secrets.token_hex(6)}"
         self._sql(
@@ -181,7 +203,11 @@ class PostgresServer:
         return name
 
     def drop_database(self, name: str) -> None:
-        """Drop a database, and whoever is still connected to it."""
+        """Drop a database, and whoever is still connected to it.
+
+        Args:
+            name: its name.
+        """
         self._sql(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
     def _base(self) -> URL:

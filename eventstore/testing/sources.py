@@ -39,7 +39,11 @@ class _Chance:
 
 
 def jumping_sources(seed: int = 0) -> Sources:
-    """Return a clock that jumps about within an hour, backwards too, and repeatable dice."""
+    """Return a clock that jumps about within an hour, backwards too, and repeatable dice.
+
+    Args:
+        seed: another one gives other jumps and other ids.
+    """
     lock = threading.Lock()
     jumps = _dice(seed + 1)
 
@@ -52,7 +56,11 @@ def jumping_sources(seed: int = 0) -> Sources:
 
 
 def fixed_sources(seed: int = 0) -> Sources:
-    """Return a clock that stands still, and repeatable dice."""
+    """Return a clock that stands still, and repeatable dice.
+
+    Args:
+        seed: another one gives other ids.
+    """
     return Sources(lambda: _START_US, _Chance(seed))
 
 

@@ -69,7 +69,11 @@ def step_id(number: int) -> bytes:
 
 @cache
 def texts(max_size: int = 20) -> st.SearchStrategy[str]:
-    """Text as people send it: any valid Unicode, NUL and line separators too, never empty."""
+    """Return text as people send it: any valid Unicode, NUL and line separators too, never empty.
+
+    Args:
+        max_size: the most characters.
+    """
     everything = st.characters(exclude_categories=["Cs"])
     sharp = st.sampled_from(
         ["\0", "\u2028", "👩‍👩‍👧", "שלום", "a\r\nb", "'; DROP TABLE x; --", "{x}"]
@@ -78,7 +82,11 @@ def texts(max_size: int = 20) -> st.SearchStrategy[str]:
 
 
 def json_values(max_leaves: int = 6) -> st.SearchStrategy[Any]:
-    """JSON values as the store takes them."""
+    """Return JSON values as the store takes them.
+
+    Args:
+        max_leaves: the most values within one.
+    """
     scalars = (
         st.none()
         | st.booleans()
@@ -94,7 +102,7 @@ def json_values(max_leaves: int = 6) -> st.SearchStrategy[Any]:
 
 
 def metadata() -> st.SearchStrategy[dict[str, Any]]:
-    """Metadata of a thread, message or run."""
+    """Return metadata of a thread, message or run."""
     return st.dictionaries(texts(8), json_values(), max_size=3)
 
 
@@ -114,7 +122,7 @@ def _parts() -> st.SearchStrategy[dict[str, Any]]:
 
 
 def contents() -> st.SearchStrategy[str | list[dict[str, Any]]]:
-    """Content as callers give it: text, or a list of parts without tool calls."""
+    """Return content as callers give it: text, or a list of parts without tool calls."""
     return texts() | st.lists(_parts(), min_size=1, max_size=4)
 
 

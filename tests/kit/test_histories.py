@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eventstore import AsyncConversationStore, ConversationStore, StoreClosed
-from eventstore.testing.histories import History, Step, histories, stores_with_history
+from eventstore.testing.history import History, Step, histories, stores_with_history
 from eventstore.testing.sources import fixed_sources, jumping_sources
 
 EVERYTHING = History(

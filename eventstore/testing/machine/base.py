@@ -43,7 +43,11 @@ class Machine(RuleBasedStateMachine):
         self.both: Comparison
 
     def open_store(self, sources: Sources) -> ConversationStore:
-        """Open the store under test; its clock jumps backwards. Override it for your own."""
+        """Open the store under test, which is empty. Override it for your own.
+
+        Args:
+            sources: a clock that jumps backwards, and repeatable dice, to be handed to ``open()``.
+        """
         return ConversationStore.open("sqlite://", sources=sources)
 
     @initialize(seed=st.integers(0, 2**16))

@@ -43,7 +43,9 @@ class EventStoreAdapter(ABC, Generic[C]):
     """
 
     several_streams: ClassVar[bool] = False
+    """Every append is to one stream."""
     endings: ClassVar[Sequence[Ending]] = (Ending.COMMIT,)
+    """Every append is to be committed."""
 
     refusals: ClassVar[tuple[type[Exception], ...]] = ()
     """Errors by which :meth:`append` says that it wrote nothing, or :meth:`read` that it cannot
@@ -81,7 +83,11 @@ class EventStoreAdapter(ABC, Generic[C]):
     # -- what the schedules ask for ------------------------------------------------------------
 
     def prepare(self, streams: int) -> Sequence[str]:
-        """Create the store; return the names of its streams."""
+        """Create the store; return the names of its streams.
+
+        Args:
+            streams: how many streams there are to be.
+        """
         self.create()
         return [f"stream-{number}" for number in range(1, streams + 1)]
 

@@ -39,12 +39,18 @@ _SECONDS_AN_APPEND: Final = 0.02
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
-    """How much is done, by how many, and for how long at most."""
+    """How much is done, by how many, and for how long at most.
+
+    Writers are threads of this process, unless ``processes`` says otherwise. Processes can be
+    killed, and find what a lock within one process hides; the store is pickled into them.
+    """
 
     appends: int
     """Transactions, by all writers together."""
     seed: int = 0
+    """What each writer does is drawn from it."""
     streams: int = 8
+    """Streams that all writers append to."""
     processes: int = 0
     """Processes of writers; 0 writes in threads of this process, where nothing can be killed."""
     threads: int = 8
@@ -64,6 +70,7 @@ class Schedule:
     keyed_percent: float = 100
     """Of the transactions are sent again while their outcome is unknown; others never."""
     rolled_back_percent: float = 4
+    """Of the transactions are rolled back, where the store is able to."""
     killed_percent: float = 1
     """Of the transactions have a connection ended by the server, where it is able to."""
     unheard_percent: float = 1
@@ -99,11 +106,16 @@ class Work(NamedTuple):
 
 
 def long_schedule(appends: int, *, seed: int = 0, server_kills: int = 0) -> Schedule:
-    """Tens of thousands of appends or a million: everything happens, and nothing takes too long.
+    """Return a schedule of tens of thousands of appends, or a million.
 
     Most are requests that share commits. A transaction of the application's takes ten times as
     long, and so does a request for a stream that the other process holds: there are fewer of them
     than in a short schedule, and still thousands.
+
+    Args:
+        appends: transactions, by all writers together.
+        seed: what each writer does is drawn from it.
+        server_kills: how often the server is killed while they write.
     """
     return Schedule(
         appends=appends,

@@ -52,7 +52,9 @@ class Append:
     """Events for one stream, in order."""
 
     stream: str
+    """The name of the stream."""
     event_ids: tuple[str, ...]
+    """A name for each event; no two are the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,25 +64,32 @@ class Transaction:
     id: str
     """The same for no other, in this schedule: an idempotency key."""
     appends: tuple[Append, ...]
+    """One for each stream that it appends to."""
     writes_first: bool = False
     """Write something else before anything is locked: its transaction id is then older than that
     of others who come to the stream first."""
     ending: Ending = Ending.COMMIT
+    """How it is to end."""
     keyed: bool = True
     """May be sent again while its outcome is unknown, if the store knows it by its id then."""
 
     @property
     def event_ids(self) -> tuple[str, ...]:
+        """The names of all events, in order."""
         return tuple(name for append in self.appends for name in append.event_ids)
 
 
 class Delivered(NamedTuple):
-    """What a reader is told of an event; the next page begins after its cursor."""
+    """One event as a reader is told of it."""
 
     cursor: Any
+    """Where it stands in the order of the store: the next page begins after it."""
     stream: str
+    """The name of its stream."""
     version: int
+    """Its number within the stream, from 1."""
     event_id: str
+    """The name that the writer gave it."""
 
 
 class Writer(Protocol):
@@ -90,6 +99,9 @@ class Writer(Protocol):
         """Do as the transaction says.
 
         To return is to acknowledge, if it was to be committed.
+
+        Args:
+            transaction: what to append, and how to end.
 
         Raises:
             LostConnection: the outcome is unknown, or was to be unknown.
@@ -103,6 +115,10 @@ class Reader(Protocol):
     def read_after(self, cursor: Any | None, limit: int) -> Sequence[Delivered]:  # noqa: ANN401
         """Return the next events in the order of the store; none if there are none yet.
 
+        Args:
+            cursor: of the last event that this reader was told of; None at the beginning.
+            limit: how many events to return at most.
+
         Raises:
             LostConnection: the same cursor will be asked for again.
         """
@@ -111,12 +127,14 @@ class Reader(Protocol):
 class Connected(Protocol):
     """A store as one process has it open."""
 
-    def writer(self) -> AbstractContextManager[Writer]: ...
+    def writer(self) -> AbstractContextManager[Writer]:
+        """Open a connection for one writer."""
 
-    def reader(self) -> AbstractContextManager[Reader]: ...
+    def reader(self) -> AbstractContextManager[Reader]:
+        """Open a connection for one reader."""
 
     def subscriber(self) -> AbstractContextManager[Reader]:
-        """A reader that the store tells of events, if it can: it is given its own last cursor."""
+        """Open a reader that the store tells of events; it is given its own last cursor."""
 
 
 class StoreUnderTest(Protocol):
@@ -131,7 +149,11 @@ class StoreUnderTest(Protocol):
         """Which endings its transactions can be given."""
 
     def prepare(self, streams: int) -> Sequence[str]:
-        """Make what has to be there before the first writer; return the names of the streams."""
+        """Make what has to be there before the first writer; return the names of the streams.
+
+        Args:
+            streams: how many streams there are to be.
+        """
 
     def connect(self) -> AbstractContextManager[Connected]:
         """Open it in this process."""

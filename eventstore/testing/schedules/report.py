@@ -28,6 +28,7 @@ class Report:
     """
 
     schedule: Schedule
+    """What was run."""
     transactions: int
     """Transactions that were acknowledged."""
     acknowledged: int
@@ -35,8 +36,9 @@ class Report:
     stored: int
     """Events that a reader finds who comes after all others."""
     killed: int
-    """Processes."""
+    """Processes of writers that were killed."""
     servers_killed: int
+    """How often the server was killed."""
     seconds: float
     """Of writing."""
     lost: tuple[Finding, ...]

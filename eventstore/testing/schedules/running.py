@@ -33,9 +33,11 @@ _TELL_SECONDS: Final = 0.5
 class Server(Protocol):
     """What a schedule kills; a ``PostgresServer`` of its own, for example."""
 
-    def kill(self) -> None: ...
+    def kill(self) -> None:
+        """End it at once, as if the power had gone."""
 
-    def restart(self) -> None: ...
+    def restart(self) -> None:
+        """Start it again, with the same data and address."""
 
 
 class Progress(NamedTuple):
@@ -44,9 +46,11 @@ class Progress(NamedTuple):
     ended: int
     """Transactions, acknowledged or not."""
     of: int
+    """Transactions of the whole schedule."""
     delivered: int
     """Events, to the reader that is furthest behind; to the late one, once there is one."""
     seconds: float
+    """Since the writers began."""
     late: bool = False
     """Whether all has been written, and is read once more from the beginning."""
 
@@ -58,11 +62,18 @@ OnProgress: TypeAlias = Callable[[Progress], object]
 def run(
     schedule: Schedule,
     store: StoreUnderTest,
-    progress: OnProgress = lambda _: None,
+    progress: OnProgress | None = None,
     *,
     server: Server | None = None,
 ) -> Report:
-    """Run a schedule to its end. ``server`` is the one that ``server_kills`` are of.
+    """Run a schedule to its end, and compare what readers were told with what was promised.
+
+    Args:
+        schedule: how much is done, and by how many.
+        store: the store under test, which nobody else uses: an ``EventStoreAdapter``, or whatever
+            does what ``StoreUnderTest`` says.
+        progress: called now and then with a ``Progress``.
+        server: the server to be killed, if the schedule has ``server_kills``.
 
     Raises:
         ValueError: a server or a process is to be killed, and there is none; or the writers'
@@ -135,7 +146,7 @@ class _Meanwhile:
         schedule: Schedule,
         writers: Writers,
         readings: Sequence[Reading],
-        progress: OnProgress,
+        progress: OnProgress | None,
         server: Server | None,
     ) -> None:
         self.servers_killed = 0
@@ -155,6 +166,8 @@ class _Meanwhile:
     def tell(self, seconds: float, *, late: Reading | None = None) -> None:
         readings = self._readings if late is None else [late]
         delivered = min((len(reading.seen) for reading in readings), default=0)
+        if self._progress is None:
+            return
         ended, of = self._writers.ledgers.ended, self._schedule.appends
         self._progress(Progress(ended, of, delivered, seconds, late is not None))
 

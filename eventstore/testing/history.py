@@ -335,7 +335,7 @@ def stores_with_history(
     max_steps: int = 20,
     text: st.SearchStrategy[str] | None = None,
     without: Sequence[str] = (),
-    sources: Callable[[], Sources] = jumping_sources,
+    sources: Callable[[], Sources] | None = None,
 ) -> st.SearchStrategy[ConversationStore]:
     """Return a strategy of open stores in memory, in each of which a history was played.
 
@@ -347,13 +347,13 @@ def stores_with_history(
         text: what people say and call things; by default a few characters, some of them rare.
             ``texts()`` gives all that a store takes.
         without: actions to leave out, as in :func:`histories`.
-        sources: makes the clock and the dice of each store. By default they are the same in each
-            run, and the clock jumps back and forth.
+        sources: makes the clock and the dice of each store; ``jumping_sources`` by default, whose
+            clock jumps back and forth, the same way in each run.
     """
     drawn = histories(max_steps=max_steps, text=text, without=without)
 
     def opened(history: History) -> ConversationStore:
-        store = ConversationStore.open("sqlite://", sources=sources())
+        store = ConversationStore.open("sqlite://", sources=(sources or jumping_sources)())
         cleanup(store.close)
         history.play(store)
         return store
