@@ -57,7 +57,7 @@ class _InLoop:
         self._connections = Connections(
             engine.sync_engine, database, perform, pool_size=settings.readers + 1
         )
-        self._database = database
+        self.database = database
         self._changed = changed
         self._listening: asyncio.Task[None] | None = None
         self._under_way = UnderWay()
@@ -110,7 +110,7 @@ class _InLoop:
     def listen(self) -> None:
         """Hear what others commit, from now on."""
         if self._listening is None:
-            work = listen(self._connections.engine, self._database, self._changed)
+            work = listen(self._connections.engine, self.database, self._changed)
             self._listening = asyncio.create_task(work)
 
     async def close(self) -> None:
@@ -145,7 +145,6 @@ class AsyncUrlExecutor:
         self._closed = False
         self._foreign: frozenset[asyncio.AbstractEventLoop] = frozenset()
         """Loops of the parent, if this is a forked child: it shares what they wait on."""
-        self._within = database()
         self._loops: dict[asyncio.AbstractEventLoop, _InLoop] = {}
         self._guards: dict[asyncio.AbstractEventLoop, AsyncGenerator[None, None]] = {}
         self._opening: dict[asyncio.AbstractEventLoop, asyncio.Lock] = {}
@@ -169,7 +168,6 @@ class AsyncUrlExecutor:
             inherited.keep(self._loops, self._guards, self._closing)
             self._foreign |= self._loops.keys()
         self._loops, self._guards, self._opening, self._closing = {}, {}, {}, {}
-        self._within.forget()
 
     async def _here(self) -> _InLoop:
         self._check_open()
@@ -230,13 +228,12 @@ class AsyncUrlExecutor:
 
     async def wipe_async(self) -> Sequence[Left]:
         """Return what is left of what was overwritten: no connection can help there."""
-        await self._here()
-        return self._within.wipe(lambda _: None)
+        return (await self._here()).database.wipe(lambda _: None)
 
     async def within_async(self, connection: Any, act: Callable[[Any], T]) -> T:  # noqa: ANN401
         """Run a function inside a transaction that the application has open."""
-        await self._here()
-        return await act_within_async(connection, self._within, act, self.changed)
+        here = await self._here()
+        return await act_within_async(connection, here.database, act, self.changed)
 
     def _listen(self) -> None:
         here = self._loops.get(asyncio.get_running_loop())

@@ -24,9 +24,10 @@ from eventstore.storage.migrations import Migrate, current_revision, ensure_sche
 from eventstore.storage.postgres_connections import check_encoding, committing, is_asyncpg
 from eventstore.storage.postgres_ordering import CHANNEL, raise_epoch
 from eventstore.storage.postgres_transaction import (
-    BATCHING,
-    ORDERING,
+    ON_CITUS,
+    PLAIN,
     AsyncpgTransaction,
+    Manner,
     PsycopgTransaction,
 )
 from eventstore.storage.recognising import RESTORED, recognise
@@ -72,15 +73,22 @@ class PostgresDatabase:
         self._interned = Interned()
         self._met: WeakSet[Any] = WeakSet()
         """Connections on which the database was recognised; another one may lead elsewhere."""
-        # All in one trip. LOCAL, because through PgBouncer the session is shared with others.
-        # Planning an append anew would cost more than running it, and the plan is always the same:
-        # each row by its key.
-        # COMMIT may be answered with a warning, which a role's client_min_messages could hold back.
+        self._lock_timeout_ms = max(int(busy_timeout_seconds * 1000), 1)
+        self._go_by(PLAIN)
+
+    def _go_by(self, manner: Manner) -> None:
+        """Put statements this way from now on.
+
+        What begins a write goes in one trip. LOCAL, because through PgBouncer the session is shared
+        with others. COMMIT may be answered with a warning, which a role's client_min_messages could
+        hold back.
+        """
+        self._manner = manner
         self.begin_write = (
             f"{_BEGIN};"
-            f" SET LOCAL lock_timeout = {max(int(busy_timeout_seconds * 1000), 1)};"
+            f" SET LOCAL lock_timeout = {self._lock_timeout_ms};"
             " SET LOCAL client_min_messages = warning;"
-            " SET LOCAL plan_cache_mode = force_generic_plan"
+            f" SET LOCAL plan_cache_mode = {manner.plans}"
         )
 
     def say(self, driver: Any, text: str) -> None:  # noqa: ANN401
@@ -202,6 +210,8 @@ class PostgresDatabase:
             connection.exec_driver_sql(_BEGIN)  # psycopg, on a connection of ours
         else:
             self.begin_on(connection, write=True)
+        if connection.exec_driver_sql(_CITUS).scalar() is not None:
+            self._go_by(ON_CITUS)
         if self._migrate == "auto":
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
         ensure_schema(connection, self._naming, self._migrate)
@@ -212,7 +222,7 @@ class PostgresDatabase:
     def on_driver(self, driver: Any) -> Any:  # noqa: ANN401
         """Return the transaction that is open on a driver's connection."""
         kind = AsyncpgTransaction if is_asyncpg(driver) else PsycopgTransaction
-        return kind(driver, self._naming, self._interned)
+        return kind(driver, self._naming, self._interned, self._manner)
 
     def on_writer(self, driver: Any) -> Any:  # noqa: ANN401
         """Return the transactions of the writing connection, one after another.
@@ -231,7 +241,9 @@ class PostgresDatabase:
     def on_connection(self, connection: Connection, *, remembers: bool = True) -> Transaction:
         """Return the transaction that is open on a SQLAlchemy connection."""
         known = self._interned if remembers else Interned()
-        return CoreTransaction(connection, self._naming, known, ORDERING, BATCHING)
+        return CoreTransaction(
+            connection, self._naming, known, self._manner.ordering, self._manner.batching
+        )
 
     def recognise(self, tx: Any) -> None:  # noqa: ANN401 (a Transaction)
         """Look, on a connection's first transaction, whether it leads to the remembered database.
@@ -306,6 +318,7 @@ def _names_hold(tx: Any) -> bool:  # noqa: ANN401 (a Transaction)
 
 _BEGIN: Final = "BEGIN ISOLATION LEVEL READ COMMITTED"
 _DRIVERS: Final = {"%s": "psycopg", "$1": "asyncpg"}
+_CITUS: Final = "SELECT 1 FROM pg_extension WHERE extname = 'citus'"
 _THERE: Final = "SELECT to_regclass(?::text)"
 _NAMES_MAX: Final = 1_000
 """The names learned last: one that was learned before is older than the landmark, as a rule."""

@@ -20,8 +20,9 @@ A database restored from a dump counts transactions from the start again. The ke
 with an **epoch**, raised when stored ids are ahead of the server's; events of earlier epochs are
 below any horizon.
 
-Ids of different nodes do not compare. Where Citus has distributed the table of events, there is no
-order of the whole store, and who asks for it is refused; a thread's own order is by version.
+Ids of different nodes do not compare. Where Citus has cut the table of events into shards, there is
+no order of the whole store, and who asks for it is refused; a thread's own order is by version. A
+schema that Citus places as a whole is on one node with all its tables, and has its order there.
 """
 
 from __future__ import annotations
@@ -50,11 +51,11 @@ _TAKE: Final = (
 )
 _DRAW: Final = (
     "SELECT (SELECT epoch FROM {epochs}), pg_current_xact_id()::text::int8,"
-    " nextval('{positions}'), pg_notify(?, '')::text"
+    " nextval('{events_position_seq}')"
 )
 
 
-def _take_and_draw(take: str) -> str:
+def _take_and_draw(take: str, draw: str) -> str:
     """Return a statement that locks heads, and draws once all are locked.
 
     The second part has to count the first one's rows before it draws: that is what makes it wait.
@@ -63,23 +64,24 @@ def _take_and_draw(take: str) -> str:
         f"WITH taken AS MATERIALIZED ({take}), locked AS MATERIALIZED (SELECT count(*) FROM taken)"
         " SELECT tenant, category, stream, version, recorded_at, hash, epoch, xid FROM taken"
         " UNION ALL SELECT NULL, NULL, NULL, drawn.position, NULL, NULL, drawn.epoch, drawn.xid"
-        f" FROM ({_DRAW} FROM locked, generate_series(1, ?)) AS drawn (epoch, xid, position, told)"
+        f" FROM ({draw} FROM locked, generate_series(1, ?)) AS drawn (epoch, xid, position, told)"
     )
 
 
-_DRAW_MORE: Final = f"{_DRAW} FROM generate_series(1, ?)"
 _TAKE_ONE: Final = (
     "SELECT tenant, category, stream, version, recorded_at, hash, epoch, xid FROM {streams}"
     " WHERE tenant = ? AND category = ? AND stream = ? FOR UPDATE"
 )
 _PRESENT: Final = f"SELECT s.tenant, s.category, s.stream {_WANTED}"
 _TAKING: Final = {
-    (True, True): _take_and_draw(_TAKE_ONE),
-    (True, False): _take_and_draw(f"{_TAKE_ONE} SKIP LOCKED"),
-    (False, True): _take_and_draw(_TAKE),
-    (False, False): _take_and_draw(f"{_TAKE} SKIP LOCKED"),
+    (True, True): _TAKE_ONE,
+    (True, False): f"{_TAKE_ONE} SKIP LOCKED",
+    (False, True): _TAKE,
+    (False, False): f"{_TAKE} SKIP LOCKED",
 }
 """By whether there is one head only, which costs the server half, and whether to wait."""
+_TELLING: Final = f"{_DRAW}, pg_notify(?, '')::text"
+_SILENT: Final = f"{_DRAW}, ?::text"
 _MOVE: Final = Update(
     "streams",
     ("version", "recorded_at", "hash", "epoch", "xid", "summary"),
@@ -93,9 +95,19 @@ _AHEAD: Final = (
     "SELECT 1 FROM {events} WHERE (epoch, xid) >="
     " ((SELECT epoch FROM {epochs}), pg_snapshot_xmax(pg_current_snapshot())::text::int8) LIMIT 1"
 )
-_CITUS: Final = "SELECT to_regclass('pg_catalog.pg_dist_partition')::text"
+_CITUS: Final = (
+    "SELECT to_regclass('pg_catalog.pg_dist_partition')::text,"
+    " to_regclass('pg_catalog.pg_dist_schema')::text"
+)
 _DISTRIBUTED: Final = (
-    "SELECT 1 FROM pg_catalog.pg_dist_partition WHERE logicalrelid = to_regclass(?::text)"
+    "SELECT partmethod::text FROM pg_catalog.pg_dist_partition"
+    " WHERE logicalrelid = to_regclass(?::text)"
+)
+_WHOLE: Final = "n"
+"""How Citus writes that a table is not cut into shards: it stands on one node, or on each."""
+_SCHEMA_IS_SHARD: Final = (
+    "SELECT 1 FROM pg_catalog.pg_dist_schema JOIN pg_catalog.pg_class ON relnamespace = schemaid"
+    " WHERE pg_class.oid = to_regclass(?::text)"
 )
 _RAISE: Final = "UPDATE {epochs} SET epoch = epoch + 1"
 _HOLDER: Final = (
@@ -119,8 +131,9 @@ class _Drawing:
     The handful doubles, so that a command of thousands of events makes few trips.
     """
 
-    def __init__(self, tx: Any, rows: Sequence[tuple[int, int, int]]) -> None:  # noqa: ANN401 (a Transaction)
+    def __init__(self, tx: Any, draw: str, rows: Sequence[tuple[int, int, int]]) -> None:  # noqa: ANN401 (a Transaction)
         self._tx = tx
+        self._draw = draw
         self._count = len(rows)
         self._refill(rows)
 
@@ -131,12 +144,12 @@ class _Drawing:
     def next(self) -> int:
         if not self._numbers:
             self._count = min(2 * self._count, _DRAWN_MAX)
-            self._refill(_drawn(self._tx, self._count))
+            self._refill(_drawn(self._tx, self._draw, self._count))
         return self._numbers.pop()
 
 
-def _drawn(tx: Any, count: int) -> list[tuple[int, int, int]]:  # noqa: ANN401
-    rows = tx.all(_DRAW_MORE, (tx.naming.plain(CHANNEL), count))
+def _drawn(tx: Any, draw: str, count: int) -> list[tuple[int, int, int]]:  # noqa: ANN401
+    rows = tx.all(draw, (tx.naming.plain(CHANNEL), count))
     return [(row[0], row[1], row[2]) for row in rows]
 
 
@@ -153,11 +166,17 @@ class PostgresOrdering:
     clock = "(extract(epoch FROM clock_timestamp()) * 1000000)::int8"
     one_clock = True
 
+    def __init__(self, *, tells: bool = True) -> None:
+        """``tells``: the transaction that appends notifies who listens; else they have to look."""
+        draw = _TELLING if tells else _SILENT
+        self._draw = f"{draw} FROM generate_series(1, ?)"
+        self._taking = {how: _take_and_draw(take, draw) for how, take in _TAKING.items()}
+
     def take(self, tx: Any, places: Sequence[Place], events: int, *, patient: bool) -> Heads:  # noqa: ANN401 (a Transaction)
         if not places:
-            return Heads({}, _Drawing(tx, _drawn(tx, events)))
+            return Heads({}, _Drawing(tx, self._draw, _drawn(tx, self._draw, events)))
         one = len(places) == 1
-        sql = _TAKING[one, patient]
+        sql = self._taking[one, patient]
         wanted = places[0] if one else _columns(places)
         found = tx.all(sql, (*wanted, tx.naming.plain(CHANNEL), events))
         rows = {
@@ -165,7 +184,9 @@ class PostgresOrdering:
             for row in found
             if row[0] is not None
         }
-        placing = _Drawing(tx, [(row[6], row[7], row[3]) for row in found if row[0] is None])
+        placing = _Drawing(
+            tx, self._draw, [(row[6], row[7], row[3]) for row in found if row[0] is None]
+        )
         missing = [place for place in places if place not in rows]
         if patient or not missing:
             return Heads(rows, placing)
@@ -189,15 +210,15 @@ class PostgresOrdering:
     def confirm_whole(self, tx: Any) -> None:  # noqa: ANN401
         if tx.interned.whole:
             return
-        if tx.one(_CITUS) == (None,) or tx.one(_DISTRIBUTED, (tx.naming.sql("{events}"),)) is None:
-            tx.interned.whole = True
-            return
-        raise Refused(
-            "distributed_schema",
-            "the events are distributed over nodes, whose transactions have no common order",
-            "Read threads one by one with events.read(); or keep the events on one node, where"
-            " read_all(), subscribe() and projections work",
-        )
+        if not _is_whole(tx):
+            raise Refused(
+                "distributed_schema",
+                "the events are distributed over nodes, whose transactions have no common order",
+                "Read threads one by one with events.read(); or open a store for each shard, in a"
+                " schema that Citus places as a whole: there read_all(), subscribe() and"
+                " projections work",
+            )
+        tx.interned.whole = True
 
     def after(self, tx: Any, position: Position) -> tuple[str, tuple[Any, ...]]:  # noqa: ANN401
         self.confirm_whole(tx)
@@ -224,6 +245,17 @@ def _ended(prepared: str, place: str) -> str:
 def _columns(places: Sequence[Place]) -> tuple[list[Any], ...]:
     tenants, categories, streams = zip(*places, strict=True)
     return list(tenants), list(categories), list(streams)
+
+
+def _is_whole(tx: Any) -> bool:  # noqa: ANN401
+    """Tell whether all events stand on one node, beside everything that orders them."""
+    events = (tx.naming.sql("{events}"),)
+    shards, schemas = tx.one(_CITUS)
+    if shards is None or (row := tx.one(_DISTRIBUTED, events)) is None:
+        return True
+    if row[0] != _WHOLE or schemas is None:
+        return False
+    return tx.one(_SCHEMA_IS_SHARD, events) is not None
 
 
 def raise_epoch(tx: Any) -> bool:  # noqa: ANN401

@@ -10,7 +10,7 @@ four trips, whatever it holds: begin, take the heads and draw places, write, com
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from sqlalchemy import BigInteger, Integer, LargeBinary, Table, Text
 from sqlalchemy.util import await_only
@@ -22,16 +22,16 @@ from eventstore.storage.tables import metadata_for
 from eventstore.storage.transaction import Interned, Landmark, Naming
 
 __all__ = [
-    "BATCHING",
-    "ORDERING",
+    "ON_CITUS",
+    "PLAIN",
     "AsyncpgTransaction",
+    "Manner",
     "PsycopgTransaction",
     "WaitingRows",
 ]
 
 Row: TypeAlias = Sequence[Any]
 
-ORDERING: Final = PostgresOrdering()
 _COPIED_MIN: Final = 64
 """Rows below which a COPY, which is a trip of its own, is not worth it."""
 _TYPES: Final[dict[type[Any], str]] = {
@@ -48,24 +48,35 @@ _TABLES: Final[dict[str, Table]] = {
 class _ColumnByColumn:
     """Batching that hands over whole columns: one statement, however many rows.
 
-    A single row goes as plain values, which the server executes in half the time.
+    A single row goes as plain values, which the server executes in half the time. So do a few, if
+    told to.
     """
 
-    def __init__(self) -> None:
-        self._texts: dict[tuple[Statement, bool], str] = {}
+    def __init__(self, *, few: int = 1) -> None:
+        """``few``: the most rows that go as plain values."""
+        self._few = few
+        self._texts: dict[tuple[Statement, int], str] = {}
 
     def text(self, statement: Statement, rows: Sequence[Row]) -> str:
-        form = (statement, len(rows) == 1)
+        count = len(rows)
+        form = (statement, count if count <= self._few else 0)
         known = self._texts.get(form)
         if known is None:
-            made = _one_row if form[1] else _many_rows
-            known = self._texts[form] = made(statement, _kinds(statement))
+            kinds = _kinds(statement)
+            if count == 1:
+                known = _one_row(statement, kinds)
+            elif form[1]:
+                known = _rows_from(statement, _values(kinds, count))
+            else:
+                known = _rows_from(statement, _columns(kinds))
+            self._texts[form] = known
         return known
 
-    @staticmethod
-    def parameters(rows: Sequence[Row]) -> Sequence[Any]:
+    def parameters(self, rows: Sequence[Row]) -> Sequence[Any]:
         if len(rows) == 1:
             return tuple(rows[0])
+        if len(rows) <= self._few:
+            return tuple([value for row in rows for value in row])
         return tuple([list(column) for column in zip(*rows, strict=True)])
 
 
@@ -88,26 +99,58 @@ def _one_row(statement: Statement, kinds: Sequence[str]) -> str:
     return f"UPDATE {into} SET {changes} WHERE {where}"
 
 
-def _many_rows(statement: Statement, kinds: Sequence[str]) -> str:
+def _columns(kinds: Sequence[str]) -> str:
+    """Return rows that are handed over column by column, as a table of FROM."""
+    return f"unnest({', '.join(f'?::{kind}[]' for kind in kinds)})"
+
+
+def _values(kinds: Sequence[str], count: int) -> str:
+    """Return so many rows, value by value, as a table of FROM."""
+    row = f"({', '.join(f'?::{kind}' for kind in kinds)})"
+    return f"(VALUES {', '.join([row] * count)})"
+
+
+def _rows_from(statement: Statement, given: str) -> str:
     into = f"{{{statement.table}}}"
     columns = ", ".join(statement.columns)
-    given = f"unnest({', '.join(f'?::{kind}[]' for kind in kinds)})"
+    given = f"{given} AS given ({columns})"
     if isinstance(statement, Insert):
         return f"INSERT INTO {into} ({columns}) SELECT * FROM {given}{statement.on_conflict}"
     where = " AND ".join(f"kept.{name} = given.{name}" for name in statement.key)
     if isinstance(statement, Delete):
-        return f"DELETE FROM {into} kept USING {given} AS given ({columns}) WHERE {where}"
+        return f"DELETE FROM {into} kept USING {given} WHERE {where}"
     changes = ", ".join(f"{name} = given.{name}" for name in statement.values)
-    return f"UPDATE {into} kept SET {changes} FROM {given} AS given ({columns}) WHERE {where}"
+    return f"UPDATE {into} kept SET {changes} FROM {given} WHERE {where}"
 
 
-BATCHING: Final = _ColumnByColumn()
+class Manner(NamedTuple):
+    """How statements are put to a server."""
+
+    plans: str
+    """Value of ``plan_cache_mode`` for appends."""
+    ordering: PostgresOrdering
+    batching: _ColumnByColumn
+
+
+PLAIN: Final = Manner("force_generic_plan", PostgresOrdering(), _ColumnByColumn())
+"""To plan an append anew would cost more than to run it, and the plan is always the same: each row
+by its key."""
+ON_CITUS: Final = Manner(
+    "force_custom_plan", PostgresOrdering(tells=False), _ColumnByColumn(few=16)
+)
+"""Where Citus passes statements on to the node that has the schema. It routes a statement by its
+values, so plans are made for them. A statement that writes rows from arrays into several tables
+makes the commit one of two phases; plain values do not, up to a few rows. A commit of two phases
+takes no NOTIFY, so there is none."""
+
+_JOINED_MAX: Final = 1_000
 
 
 class WaitingRows:
     """Rows that wait to be written, by statement; and the one statement that writes them all."""
 
-    def __init__(self) -> None:
+    def __init__(self, batching: _ColumnByColumn) -> None:
+        self._batching = batching
         self._rows: dict[Statement, Sequence[Row]] = {}
         self._joined: dict[tuple[str, ...], str] = {}
 
@@ -127,13 +170,16 @@ class WaitingRows:
 
     def take(self) -> tuple[str, list[Any]]:
         """Return SQL and parameters that write everything that waits."""
-        texts = tuple([BATCHING.text(statement, rows) for statement, rows in self._rows.items()])
-        parameters = [value for rows in self._rows.values() for value in BATCHING.parameters(rows)]
+        text, given = self._batching.text, self._batching.parameters
+        texts = tuple([text(statement, rows) for statement, rows in self._rows.items()])
+        parameters = [value for rows in self._rows.values() for value in given(rows)]
         self._rows.clear()
         joined = self._joined.get(texts)
         if joined is None:
             *before, last = texts
             named = ", ".join(f"w{n} AS ({text})" for n, text in enumerate(before))
+            if len(self._joined) >= _JOINED_MAX:  # each number of rows has a text of its own
+                self._joined.clear()
             joined = self._joined[texts] = f"WITH {named} {last}" if before else last
         return joined, parameters
 
@@ -141,12 +187,17 @@ class WaitingRows:
 class _Deferring:
     """What both drivers' transactions have in common."""
 
-    ordering: Ordering = ORDERING
-
-    def __init__(self, driver: Any, naming: Naming, interned: Interned) -> None:  # noqa: ANN401 (an extra's type)
+    def __init__(
+        self,
+        driver: Any,  # noqa: ANN401 (an extra's type)
+        naming: Naming,
+        interned: Interned,
+        manner: Manner,
+    ) -> None:
+        self.ordering: Ordering = manner.ordering
         self.driver = driver
         self._sql = naming.sql
-        self._waiting = WaitingRows()
+        self._waiting = WaitingRows(manner.batching)
         self.naming = naming
         self.interned = interned
         self.committed = False
@@ -211,8 +262,14 @@ class _Deferring:
 class PsycopgTransaction(_Deferring):
     """On a psycopg connection."""
 
-    def __init__(self, driver: Any, naming: Naming, interned: Interned) -> None:  # noqa: ANN401
-        super().__init__(driver, naming, interned)
+    def __init__(
+        self,
+        driver: Any,  # noqa: ANN401
+        naming: Naming,
+        interned: Interned,
+        manner: Manner,
+    ) -> None:
+        super().__init__(driver, naming, interned, manner)
         self._cursor = driver.cursor(binary=True)
 
     def _fetch(self, sql: str, parameters: Row) -> list[Any]:

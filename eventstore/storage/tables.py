@@ -18,7 +18,6 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
-    Sequence,
     Table,
     Text,
     UniqueConstraint,
@@ -55,7 +54,7 @@ TABLES: Final = (
 )
 """Names that SQL may use in braces."""
 
-POSTGRES_ALONE: Final = ("epochs", "positions")
+POSTGRES_ALONE: Final = ("epochs", "events_position_seq")
 """A table and a sequence that order needs on PostgreSQL; also in braces."""
 
 
@@ -148,7 +147,6 @@ def _postgres_log(metadata: MetaData, prefix: str) -> None:
         Index(f"{prefix}events_in_order", "epoch", "xid", "position"),
     )
     Table(f"{prefix}epochs", metadata, _key("epoch"))
-    Sequence(f"{prefix}positions", metadata=metadata)
 
 
 _LOG: Final = {"sqlite": _sqlite_log, "postgresql": _postgres_log}

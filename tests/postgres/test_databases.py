@@ -71,7 +71,7 @@ def test_who_empties_it_may_be_sent_away_meanwhile(newest, pool):
         "GRANT SELECT ON events TO PUBLIC",
         "REVOKE ALL ON SCHEMA public FROM PUBLIC",
         "ALTER DATABASE {} SET default_transaction_read_only = on",
-        "ALTER SEQUENCE positions INCREMENT BY 2",
+        "ALTER SEQUENCE events_position_seq INCREMENT BY 2",
         "UPDATE epochs SET epoch = 2",
         "DELETE FROM eventstore_revision",
     ],

@@ -47,8 +47,8 @@ def test_a_migrated_database_has_the_tables_that_the_code_believes_in(url, prefi
         assert compare_metadata(context, metadata_for(prefix, dialect="postgresql")) == []
 
 
-def test_no_key_spans_threads_so_that_tables_can_be_distributed_by_thread(url):
-    """Citus and hash partitioning ask for the distribution column in every unique index."""
+def test_no_key_spans_threads_so_that_tables_can_be_partitioned_by_thread(url):
+    """Hash partitioning asks for the thread in every unique index."""
     opened(url).close()
     with engine_at(url) as engine:
         schema = inspect(engine)

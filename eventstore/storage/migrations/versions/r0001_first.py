@@ -10,12 +10,11 @@ from sqlalchemy import (
     Column,
     Integer,
     LargeBinary,
-    Sequence,
     Text,
     UniqueConstraint,
     text,
 )
-from sqlalchemy.schema import CreateSequence
+from sqlalchemy.types import UserDefinedType
 
 from eventstore.storage.migrations.triggers import create_triggers
 from eventstore.storage.transaction import Naming
@@ -24,6 +23,13 @@ revision = "0001"
 down_revision = None
 branch_labels = None
 depends_on = None
+
+
+class _BigSerial(UserDefinedType[int]):
+    """A number with a sequence of its own: Citus makes one on its nodes if a column owns it."""
+
+    def get_col_spec(self, **_: Any) -> str:  # noqa: ANN401
+        return "BIGSERIAL"
 
 
 def _serial(name: str) -> Column[Any]:
@@ -83,7 +89,7 @@ def _sqlite_log(naming: Naming) -> None:
 def _postgres_log(naming: Naming) -> None:
     op.create_table(
         naming.plain("events"),
-        _given("position", BigInteger),
+        _given("position", _BigSerial()),
         _given("epoch", Integer),
         _given("xid", BigInteger),
         _key("tenant", Integer),
@@ -102,7 +108,6 @@ def _postgres_log(naming: Naming) -> None:
     )
     op.create_table(naming.plain("epochs"), _key("epoch", Integer), schema=naming.schema)
     op.execute(naming.sql("INSERT INTO {epochs} (epoch) VALUES (1)"))
-    op.execute(CreateSequence(Sequence(naming.plain("positions"), schema=naming.schema)))
 
 
 _LOG = {"sqlite": _sqlite_log, "postgresql": _postgres_log}
