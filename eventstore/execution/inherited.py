@@ -108,8 +108,13 @@ def _connections() -> list[object]:
 
     Walks through all objects, so it is done only where a file of SQLite's was inherited.
     """
+    frozen = gc.get_freeze_count()
+    gc.unfreeze()  # what a server froze before it forks is not listed
     kinds = (sqlite3.Connection, PoolProxiedConnection)
-    return [one for one in gc.get_objects() if issubclass(type(one), kinds)]  # proxies run code
+    found = [one for one in gc.get_objects() if issubclass(type(one), kinds)]  # proxies run code
+    if frozen:
+        gc.freeze()
+    return found
 
 
 def keep(*things: object) -> None:
