@@ -5,6 +5,7 @@ least three for each row it visits, so an act that takes as many beside 2,000 ro
 visits none of the others. The fixture ``effort`` is in ``tests/conftest.py``.
 """
 
+import sqlite3
 from typing import NamedTuple
 
 
@@ -31,16 +32,25 @@ class Watch:
         """Count what is said on a connection whenever an act is counted."""
         self._connections.append(connection)
 
+    def _open(self):
+        """Return the connections that are still open."""
+        for connection in [*self._connections]:
+            try:
+                connection.set_progress_handler(None, 1)
+            except sqlite3.ProgrammingError:
+                self._connections.remove(connection)
+        return self._connections
+
     def __call__(self, act, *args, **kwargs):
         """Do it, and return what it took."""
         self._statements = self._steps = self._held = 0
-        for connection in self._connections:
+        for connection in self._open():
             connection.set_trace_callback(self._hear)
             connection.set_progress_handler(self._step, 1)
         try:
             act(*args, **kwargs)
         finally:
-            for connection in self._connections:
+            for connection in self._open():
                 connection.set_trace_callback(None)
                 connection.set_progress_handler(None, 1)
         return Effort(self._statements, self._steps, self._held)

@@ -2636,8 +2636,10 @@ class Projections(ProjectionsBase):
     def rebuild(self, thread_id: str | None = None) -> RebuildReport:
         """Fold the events of one thread again, or of all, and mend its decision tables.
 
-        Rows that differ from the events are written anew, and only they. Others go on writing
-        meanwhile, and an interrupted rebuild of all can simply be run again.
+        Threads are compared with their events while others write. Rows that differ are written
+        anew, and only they, some hundred in a transaction. An append to a thread of which more is
+        wrong makes it right first, by itself, and takes as long. An interrupted rebuild can simply
+        be run again.
 
         Args:
             thread_id: The thread; all of them if left out.

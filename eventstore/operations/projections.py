@@ -34,7 +34,8 @@ from eventstore.projections.catch_up.pages import lag
 from eventstore.projections.catch_up.tables import Tables
 from eventstore.projections.comparing import Finding
 from eventstore.projections.log_findings import compare_with_log, losses_elsewhere
-from eventstore.projections.rebuild import next_threads, rebuild_threads
+from eventstore.projections.mending import Again, Mending, look_over, mend_slice
+from eventstore.projections.rebuild import next_threads, rebuild_thread
 from eventstore.storage.read import head_version
 from eventstore.storage.transaction import Transaction
 
@@ -67,8 +68,10 @@ class CompareReport(BaseModel):
 def rebuild(scope: Scope, thread_id: str | None = None) -> Gathered[RebuildReport]:
     """Fold the events of one thread again, or of all, and mend its decision tables.
 
-    Rows that differ from the events are written anew, and only they. Others go on writing
-    meanwhile, and an interrupted rebuild of all can simply be run again.
+    Threads are compared with their events while others write. Rows that differ are written
+    anew, and only they, some hundred in a transaction. An append to a thread of which more is
+    wrong makes it right first, by itself, and takes as long. An interrupted rebuild can simply
+    be run again.
 
     Args:
         thread_id: The thread; all of them if left out.
@@ -76,19 +79,70 @@ def rebuild(scope: Scope, thread_id: str | None = None) -> Gathered[RebuildRepor
     Raises:
         ThreadNotFound: there is none.
     """
+    only = None if thread_id is None else thread_key(scope, thread_id)
 
-    def act(tx: Transaction, streams: Sequence[StreamKey]) -> list[int]:
-        counts = rebuild_threads(tx, scope.log, streams)
+    def page(place: _Rebuilding) -> Any:  # noqa: ANN401 (a Read or a Write)
+        if place.wrong:
+            return Write(Maintenance(lambda tx: mended(tx, place), alone=True))
+        if place.again and place.again[0].tries >= _TRIES_MAX:
+            return Write(Maintenance(lambda tx: rebuilt(tx, place), alone=True))
+        return Read(lambda tx: _looked(tx, scope, only, place))
+
+    def mended(tx: Transaction, place: _Rebuilding) -> tuple[list[int], _Rebuilding | None]:
+        done, left, again = mend_slice(tx, scope.log, place.wrong)
         tx.interned.remade.last = object()  # while the heads are held; see storage.append
-        return counts
+        return done, _next(place.after, left, (*place.again, *again))
+
+    def rebuilt(tx: Transaction, place: _Rebuilding) -> tuple[list[int], _Rebuilding | None]:
+        (stream, _), *others = place.again
+        rows = rebuild_thread(tx, scope.log, stream)
+        tx.interned.remade.last = object()
+        return [rows], _next(place.after, (), others)
 
     def report(counts: list[int]) -> RebuildReport:
         return RebuildReport(threads=len(counts), rows=sum(counts))
 
-    def one(act_on: Any) -> Write[Any]:  # noqa: ANN401 (a function of the transaction)
-        return Write(Maintenance(act_on, alone=True))
+    return Gathered(Walk(_Rebuilding(b""), page), report)
 
-    return Gathered(_each_thread(scope, thread_id, act, one), report)
+
+class _Rebuilding(NamedTuple):
+    """Where a rebuild is."""
+
+    after: bytes | None
+    """The last thread that was looked over; None once all were."""
+    wrong: Sequence[Mending] = ()
+    """Threads to be set right before others are looked over."""
+    again: Sequence[Again] = ()
+
+
+_TRIES_MAX: Final = 4
+"""How often a thread is looked over that is appended to all the time; then it is rebuilt at once,
+and appends wait."""
+
+
+def _looked(
+    tx: Transaction, scope: Scope, only: StreamKey | None, place: _Rebuilding
+) -> tuple[list[int], _Rebuilding | None]:
+    """Look over the next threads, or one once more; return what is right, and how it goes on."""
+    after, others, tries = place.after, place.again[1:], 0
+    if place.again:
+        streams, tries = [place.again[0].stream], place.again[0].tries
+    elif only is None:
+        streams = next_threads(tx, scope.tenant, after or b"")
+        after = streams[-1].id if streams else None
+    elif head_version(tx, only):
+        streams, after = [only], None
+    else:
+        raise ThreadNotFound(only.text)
+    found = look_over(tx, scope.log, streams, tries + 1)
+    return found.right, _next(after, found.wrong, others)
+
+
+def _next(
+    after: bytes | None, wrong: Sequence[Mending], again: Sequence[Again]
+) -> _Rebuilding | None:
+    done = after is None and not wrong and not again
+    return None if done else _Rebuilding(after, wrong, again)
 
 
 def compare(scope: Scope, thread_id: str | None = None) -> Gathered[CompareReport]:
@@ -114,7 +168,7 @@ def compare(scope: Scope, thread_id: str | None = None) -> Gathered[CompareRepor
         findings = dict.fromkeys(one for each in found for one in each.findings)
         return CompareReport(threads=sum(each.threads for each in found), findings=tuple(findings))
 
-    return Gathered(_each_thread(scope, thread_id, act, Read, at_last), report)
+    return Gathered(_each_thread(scope, thread_id, act, at_last), report)
 
 
 class _Compared(NamedTuple):
@@ -122,25 +176,20 @@ class _Compared(NamedTuple):
     findings: list[Finding]
 
 
-def _nothing(_: Transaction) -> list[Any]:
-    return []
-
-
 def _each_thread(
     scope: Scope,
     thread_id: str | None,
-    act: Any,  # noqa: ANN401
-    how: Any,  # noqa: ANN401
-    at_last: Callable[[Transaction], list[Any]] = _nothing,
+    act: Callable[[Transaction, Sequence[StreamKey]], list[Any]],
+    at_last: Callable[[Transaction], list[Any]],
 ) -> Walk[Any]:
-    """Walk over one thread or all: find the next few and act on them, in one transaction.
+    """Walk over one thread or all: find the next few and look at them, in one transaction.
 
     ``at_last`` follows once, after all.
     """
     only = None if thread_id is None else thread_key(scope, thread_id)
 
-    def page(after: bytes) -> Any:  # noqa: ANN401 (a Read or a Write)
-        return how(lambda tx: look(tx, after))
+    def page(after: bytes) -> Read[Any]:
+        return Read(lambda tx: look(tx, after))
 
     def look(tx: Transaction, after: bytes) -> tuple[list[Any], Any]:
         if only is not None:

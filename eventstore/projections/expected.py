@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 from operator import itemgetter
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from eventstore.conversation.draft import ThreadDraft
 from eventstore.conversation.present import thread_details
-from eventstore.conversation.rows import ThreadRow
+from eventstore.conversation.rows import Row, ThreadRow
 from eventstore.core.events import Event, StreamKey
 from eventstore.projections.folding import starting_state
 from eventstore.projections.indexes import ContentIndex
@@ -26,44 +26,64 @@ Rows: TypeAlias = dict[tuple[type[Any], Any], Any]
 """Rows by their kind, and what identifies them within their thread."""
 
 
-class Expected(NamedTuple):
-    """What the events of one thread leave."""
+class Expected:
+    """What the events of one thread leave, as far as they were taken."""
 
-    rows: Rows
-    thread: ThreadRow | None
-    """How the thread stands in the end; None without events."""
+    def __init__(self, stream: StreamKey, index: ContentIndex) -> None:
+        self.rows: Final[Rows] = {}
+        self.stream: Final = stream
+        self.index: Final = index
+        """Sees every event that is taken."""
+        self._draft: ThreadDraft | None = None
+
+    @property
+    def head(self) -> bytes | None:
+        """The thread's head; None without events, or without messages."""
+        return None if self.thread is None else self.thread.head
 
     @property
     def version(self) -> int:
         """Of the last event."""
         return 0 if self.thread is None else self.thread.version
 
+    @property
+    def thread(self) -> ThreadRow | None:
+        """How the thread stands; None without events."""
+        return None if self._draft is None else self._draft.thread
 
-def expected_rows(
-    tx: Transaction, log: Log, stream: StreamKey, events: Iterable[Event], index: ContentIndex
-) -> Expected:
-    """Fold a thread's events, all of them, and let ``index`` see them."""
-    rows: Rows = {}
-    draft: ThreadDraft | None = None
-    for event in events:
+    def take(self, tx: Transaction, log: Log, event: Event) -> list[Row]:
+        """Fold one more event in; return the rows that it changes."""
+        stream, index, draft = self.stream, self.index, self._draft
         if draft is None:
-            draft = ThreadDraft(starting_state(tx, log, stream.tenant, stream.id, event))
-        for row in draft.take(event):
+            start = starting_state(tx, log, stream.tenant, stream.id, event)
+            draft = self._draft = ThreadDraft(start)
+        changed = draft.take(event)
+        for row in changed:
             kind = type(row)
-            rows[kind, _KEYS[kind](row)] = row
+            self.rows[kind, _KEYS[kind](row)] = row
         thread = draft.thread
         assert thread is not None  # noqa: S101 (its first event made it)
         if event.content is not None:
             index.see(stream, event, thread.created_position)
         if event.type == "ThreadForked":
             index.inherit(stream, thread_details(draft, thread)[1], thread.created_position)
-    return Expected(rows, None if draft is None else draft.thread)
+        return changed
+
+
+def expected_rows(
+    tx: Transaction, log: Log, stream: StreamKey, events: Iterable[Event], index: ContentIndex
+) -> Expected:
+    """Fold a thread's events, all of them, and let ``index`` see them."""
+    expected = Expected(stream, index)
+    for event in events:
+        expected.take(tx, log, event)
+    return expected
 
 
 def expected_of_each(
-    tx: Transaction, log: Log, first: StreamKey, last: StreamKey, index: ContentIndex
-) -> Iterator[tuple[StreamKey, Expected]]:
+    tx: Transaction, log: Log, first: StreamKey, last: StreamKey
+) -> Iterator[Expected]:
     """Do the same for every thread of a tenant from one to another, by their ids."""
     events = decoded_in_streams(tx, log, first, last)
     for stream, told in groupby(events, itemgetter(0)):
-        yield stream, expected_rows(tx, log, stream, (event for _, event in told), index)
+        yield expected_rows(tx, log, stream, (event for _, event in told), ContentIndex())

@@ -30,8 +30,8 @@ __all__ = [
 _CLEAR: Final = "DELETE FROM {thread_metadata} WHERE tenant = ? AND thread = ?"
 _VALUES: Final = ("key", "value", "created_position")
 _INSERT: Final = Insert("thread_metadata", ("tenant", "thread", *_VALUES))
-THREAD_METADATA: Final = ThreadTable("thread_metadata", _VALUES)
-EXTERNAL_IDS: Final = ThreadTable("external_ids", ("external_id", "message"))
+THREAD_METADATA: Final = ThreadTable("thread_metadata", _VALUES, 1)
+EXTERNAL_IDS: Final = ThreadTable("external_ids", ("external_id", "message"), 2)
 _METADATA: Final = (
     f"SELECT {', '.join(_VALUES)} FROM {{thread_metadata}} WHERE tenant = ? AND thread = ?"
 )

@@ -31,7 +31,7 @@ class RowTable(ThreadTable, Generic[R]):
 
         ``select`` reads what ``decode`` takes where that is more than the table's own columns.
         """
-        super().__init__(name, (*key, *values))
+        super().__init__(name, (*key, *values), len(key))
         self.encode = encode
         self.decode = decode
         self.columns = ["thread", *key, *values]

@@ -6,13 +6,13 @@ rows with a class of their own are a :class:`~eventstore.projections.row_table.R
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from eventstore.storage.statements import Delete, Insert
 from eventstore.storage.transaction import Transaction
 
-__all__ = ["ThreadKey", "ThreadTable", "Wanted", "mend"]
+__all__ = ["Difference", "Row", "ThreadKey", "ThreadTable", "Wanted", "differences", "mend"]
 
 ThreadKey: TypeAlias = tuple[int, bytes]
 """Number of the tenant, and the thread's id."""
@@ -24,8 +24,8 @@ Wanted: TypeAlias = "tuple[ThreadTable, Sequence[Row]]"
 class ThreadTable:
     """A table whose key begins with ``tenant`` and ``thread``."""
 
-    def __init__(self, name: str, columns: Sequence[str]) -> None:
-        """``columns`` are those behind tenant and thread."""
+    def __init__(self, name: str, columns: Sequence[str], key: int) -> None:
+        """``columns`` are those behind tenant and thread; the first ``key`` of them tell a row."""
         every = ("tenant", "thread", *columns)
         self.name: Final = name
         self.some_between: Final = (
@@ -33,12 +33,26 @@ class ThreadTable:
         )
         """SQL that follows SELECT, for the rows of every thread of a tenant from id to id."""
         self._between = f"SELECT {', '.join(every)} {self.some_between}"
+        self.key: Final = 2 + key
+        """How many columns tell a row from all others: tenant and thread are the first two."""
+        one = " AND ".join(f"{column} = ?" for column in every[: self.key])
+        self._one = f"SELECT {', '.join(every)} FROM {{{name}}} WHERE {one}"
         self._delete = Delete(name, ("tenant", "thread"))
+        self._drop = Delete(name, every[: self.key])
         self._insert = Insert(name, every)
 
     def between(self, tx: Transaction, first: ThreadKey, last: ThreadKey) -> list[Row]:
         """Return the rows of every thread of a tenant from one id to another."""
         return [tuple(row) for row in tx.all(self._between, (*first, last[1]))]
+
+    def row(self, tx: Transaction, key: Row) -> Row | None:
+        """Return the row of a key, tenant and thread first."""
+        found = tx.one(self._one, key)
+        return None if found is None else tuple(found)
+
+    def drop(self, tx: Transaction, rows: Sequence[Row]) -> None:
+        """Delete rows."""
+        tx.write(self._drop, [row[: self.key] for row in rows])
 
     def clear(self, tx: Transaction, threads: Sequence[ThreadKey]) -> None:
         """Delete every row of threads."""
@@ -49,32 +63,34 @@ class ThreadTable:
         tx.fill(self._insert, rows)
 
 
-class _Strange(NamedTuple):
+class Difference(NamedTuple):
+    """What a table holds otherwise than it should, of one thread or several."""
+
     table: ThreadTable
-    threads: Collection[ThreadKey]
-    rows: Sequence[Row]
-    """What these threads should have."""
+    gone: Sequence[Row]
+    """Rows that should not be there, at least not like this."""
+    missing: Sequence[Row]
 
 
-def mend(
-    tx: Transaction,
-    threads: Sequence[ThreadKey],
-    wanted: Sequence[Wanted],
-) -> set[ThreadKey]:
-    """Let tables hold ``wanted`` of threads and nothing else; return where they did not.
+def differences(
+    tx: Transaction, threads: Sequence[ThreadKey], wanted: Sequence[Wanted]
+) -> list[Difference]:
+    """Compare tables with what they should hold of threads, which are of one tenant and in order.
 
-    The threads are of one tenant and in order, each held by this transaction. To read a row and see
-    that it is right costs the databases a fifth of dropping and writing it, and leaves no dead row
-    behind; so a thread's rows in a table are written anew only where one of them differs.
+    To read a row and see that it is right costs the databases a fifth of dropping and writing it,
+    and leaves no dead row behind.
     """
     looked_at = _without_empty(tx, threads, wanted)
-    strange = [found for table, rows in looked_at if (found := _strange(tx, table, threads, rows))]
-    for one in strange:
-        one.table.clear(tx, list(one.threads))
+    return [one for table, rows in looked_at if (one := _difference(tx, table, threads, rows))]
+
+
+def mend(tx: Transaction, found: Sequence[Difference]) -> None:
+    """Write what differs, and only that."""
+    for one in found:
+        one.table.drop(tx, one.gone)
     tx.flush()  # what is written below must not meet in one statement what goes
-    for one in strange:
-        one.table.fill(tx, one.rows)
-    return {thread for one in strange for thread in one.threads}
+    for one in found:
+        one.table.fill(tx, one.missing)
 
 
 def _without_empty(
@@ -93,11 +109,11 @@ def _without_empty(
     return [(table, rows) for table, rows in wanted if rows or table in kept]
 
 
-def _strange(
+def _difference(
     tx: Transaction, table: ThreadTable, threads: Sequence[ThreadKey], wanted: Sequence[Row]
-) -> _Strange | None:
-    found = set(table.between(tx, threads[0], threads[-1]))
-    differing = {row[:2] for row in found.symmetric_difference(wanted)}.intersection(threads)
-    if not differing:
+) -> Difference | None:
+    asked, should = set(threads), set(wanted)
+    found = {row for row in table.between(tx, threads[0], threads[-1]) if row[:2] in asked}
+    if found == should:
         return None
-    return _Strange(table, differing, [row for row in wanted if row[:2] in differing])
+    return Difference(table, [*found - should], [row for row in wanted if row not in found])

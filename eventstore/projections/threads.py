@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from eventstore.conversation.rows import ForkPoint, Place, ThreadRow
 from eventstore.core import ids
@@ -13,7 +13,7 @@ from eventstore.storage.interning import find_category
 from eventstore.storage.statements import Update
 from eventstore.storage.transaction import Transaction
 
-__all__ = ["DECODED", "STANDING", "THREADS", "mend_heads"]
+__all__ = ["DECODED", "STANDING", "THREADS", "ends_of", "mend_heads"]
 
 
 def _encode(row: ThreadRow) -> tuple[Any, ...]:
@@ -104,10 +104,28 @@ THREADS: Final = RowTable[ThreadRow](
 )
 
 _MOVE: Final = Update("streams", ("summary",), ("tenant", "category", "stream"))
-_HEADS: Final = (
-    "SELECT stream, summary FROM {streams}"
+_STANDING: Final = (
+    "SELECT stream, version, summary FROM {streams}"
     " WHERE tenant = ? AND category = ? AND stream >= ? AND stream <= ?"
 )
+
+
+class Ends(NamedTuple):
+    """Where threads end, as their streams say."""
+
+    versions: dict[ThreadKey, int]
+    heads: dict[ThreadKey, bytes | None]
+
+
+def ends_of(tx: Transaction, threads: Sequence[ThreadKey]) -> Ends:
+    """Return where threads end that are of one tenant and in order."""
+    tenant, first = threads[0]
+    category = find_category(tx, ids.THREAD)
+    found = tx.all(_STANDING, (tenant, category, first, threads[-1][1]))
+    return Ends(
+        {(tenant, bytes(stream)): version for stream, version, _ in found},
+        {(tenant, bytes(stream)): head for stream, _, head in found},
+    )
 
 
 def mend_heads(
@@ -117,9 +135,6 @@ def mend_heads(
 
     The threads are of one tenant and in order, each held by this transaction.
     """
-    tenant, first = threads[0]
-    category = find_category(tx, ids.THREAD)
-    found = tx.all(_HEADS, (tenant, category, first, threads[-1][1]))
-    standing = {(tenant, stream): head for stream, head in found}
+    category, standing = find_category(tx, ids.THREAD), ends_of(tx, threads).heads
     moved = [thread for thread in heads if heads[thread] != standing.get(thread)]
-    tx.write(_MOVE, [(heads[thread], tenant, category, thread[1]) for thread in moved])
+    tx.write(_MOVE, [(heads[one], one[0], category, one[1]) for one in moved])

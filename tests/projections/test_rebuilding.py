@@ -1,15 +1,11 @@
 """A rebuild makes every table what the events say, and leaves alone what says so already."""
 
-import sqlite3
-from contextlib import closing, contextmanager
-
 import pytest
 
 from eventstore import ConversationStore
+from tests.projections.vandals import TABLES, contents, vandal
 from tests.storage.lives import full_life
-from tests.storage.tables_of_threads import OF_THREADS
 
-TABLES = sorted(OF_THREADS - {"tombstones"})
 OURS = "tenant = (SELECT id FROM tenants WHERE name = '')"
 """What the store's own rebuild is asked for; another tenant's threads stand in the same tables."""
 
@@ -25,21 +21,6 @@ def store(path):
     with ConversationStore.open(f"sqlite:///{path}") as opened:
         full_life(opened)
         yield opened
-
-
-@contextmanager
-def vandal(path):
-    with closing(sqlite3.connect(path)) as connection, connection:
-        yield connection
-
-
-def contents(path):
-    tables = (*TABLES, "streams", "events")
-    with closing(sqlite3.connect(path)) as connection:
-        return {
-            table: sorted(connection.execute(f"SELECT * FROM {table}"), key=repr)
-            for table in tables
-        }
 
 
 @pytest.mark.parametrize("table", TABLES)
