@@ -54,6 +54,13 @@ def postgres_url(_eventstore_postgres: PostgresServer) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def _eventstore_postgres() -> Iterator[PostgresServer]:
     """The server that ``postgres_url`` makes databases on."""
+    server = started_server()
+    yield server
+    server.stop()
+
+
+def started_server() -> PostgresServer:
+    """Start a server, or fail and say what to install."""
     try:
         import psycopg  # noqa: PLC0415
 
@@ -66,8 +73,7 @@ def _eventstore_postgres() -> Iterator[PostgresServer]:
         server.start()
     except (NoPostgres, psycopg.OperationalError) as error:
         pytest.fail(f"`postgres_url` has no server: {error}", pytrace=False)
-    yield server
-    server.stop()
+    return server
 
 
 def sqlite_url(folder: Path) -> str:

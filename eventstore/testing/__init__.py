@@ -5,7 +5,7 @@ A decider of your own
 A projection of your own, or whatever reads a store
     :func:`stores_with_history`, :func:`histories`: Hypothesis strategies of stores in which people
     did all that they can do. :func:`texts`, :func:`contents`, :func:`metadata`,
-    :func:`json_values`: what they say and attach.
+    :func:`json_values`: values for messages and metadata.
 An event store of your own
     :class:`EventStoreAdapter`, :class:`Schedule`, :func:`run_schedule`: many writers against many
     readers, and a :class:`Report` of what was lost, doubled, reordered or duplicated.
@@ -19,10 +19,9 @@ Bad days
 The plug-in for pytest gives tests the fixtures ``store``, ``async_store`` and ``postgres_url``
 without any import.
 
-These names, and those of ``eventstore.testing.schedules``, are public. The other modules of this
-package hold them up and may change with any release. It needs the extra
-``conversation-eventstore[testing]``; each name is imported when it is first used, so that only
-what it needs itself has to be installed.
+These names, and those of ``eventstore.testing.schedules``, are public; other modules of this
+package may change with any release. The extra ``conversation-eventstore[testing]`` installs what
+the kit needs. Each name is imported when it is first used.
 """
 
 from __future__ import annotations

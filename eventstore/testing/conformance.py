@@ -72,7 +72,7 @@ def _kind(act: Callable[[], Any]) -> str:
 
 
 class ConformanceSuite(ErasureSuite, LargeContentSuite, ProofSuite):
-    """Subclass it and override :meth:`opened`."""
+    """Tests of all that a store promises: subclass it in a test module and override ``opened``."""
 
     lasting = True
     """Another store sees what the first one wrote: not so in memory."""
@@ -90,7 +90,7 @@ class ConformanceSuite(ErasureSuite, LargeContentSuite, ProofSuite):
     @pytest.fixture(scope="class")
     @classmethod
     def shared_store(cls, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-        """What the tests of a class share: to open a store takes longer than most of them do."""
+        """A store that all tests of the class share."""
         with cls().opened(tmp_path_factory.mktemp(cls.__name__)) as store:
             yield store
 

@@ -100,7 +100,7 @@ def _never(_: int, __: str) -> bool:
 
 
 class Faults:
-    """A plan for the connections of a store: which call is to be struck, and by what."""
+    """A plan of the database calls that are to fail, for the connections of one SQLite store."""
 
     def __init__(self) -> None:
         self.connections: Final[list[sqlite3.Connection]] = []

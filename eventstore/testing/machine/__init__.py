@@ -31,4 +31,4 @@ __all__ = ["GUARDS", "ConversationMachine"]
 class ConversationMachine(
     MessageRules, ThreadRules, RunRules, ErasingRules, RepeatingRules, SearchRules
 ):
-    """Threads, forks and runs in one store, and the oracle's idea of each."""
+    """A state machine that compares a store with a dictionary: override ``open_store``."""

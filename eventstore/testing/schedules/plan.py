@@ -46,41 +46,41 @@ class Schedule:
     """
 
     appends: int
-    """Transactions, by all writers together."""
+    """Number of transactions, of all writers together."""
     seed: int = 0
-    """What each writer does is drawn from it."""
+    """Seed of everything that the writers do. Who comes first is up to the machine."""
     streams: int = 8
-    """Streams that all writers append to."""
+    """Number of streams; all writers append to all of them."""
     processes: int = 0
-    """Processes of writers; 0 writes in threads of this process, where nothing can be killed."""
+    """Number of processes with writers. With 0 the writers are threads of this process."""
     threads: int = 8
-    """Writers in each process, or in this one."""
+    """Number of writers in each process, or in this one."""
     kills: int = 0
-    """Processes that die of SIGKILL while they write, and are followed by another."""
+    """Number of processes that are killed by SIGKILL while they write; another follows each."""
     server_kills: int = 0
-    """How often the server is killed, and started again, while all of them write."""
+    """How often the server is killed and started again while writers write."""
     readers: int = 2
-    """They ask for page after page."""
+    """Number of readers that ask for page after page."""
     subscribers: int = 0
-    """They are told, by a subscription of the store."""
+    """Number of readers that subscribe to the store."""
     several_percent: float = 20
-    """Of the transactions append to several streams, where the store is able to."""
+    """Percentage of transactions that append to several streams, if the store can do that."""
     writes_first_percent: float = 30
-    """Of the transactions write something else first, where the store is able to."""
+    """Percentage of transactions that first write something else, if the store can do that."""
     keyed_percent: float = 100
-    """Of the transactions are sent again while their outcome is unknown; others never."""
+    """Percentage of transactions that are sent again while their outcome is unknown."""
     rolled_back_percent: float = 4
-    """Of the transactions are rolled back, where the store is able to."""
+    """Percentage of transactions that are rolled back, if the store can do that."""
     killed_percent: float = 1
-    """Of the transactions have a connection ended by the server, where it is able to."""
+    """Percentage of transactions whose connection the server ends, if it can do that."""
     unheard_percent: float = 1
-    """Of the transactions are committed by a client that does not wait to hear of it."""
+    """Percentage of transactions whose client sends its commit and goes away."""
     page: int = 50
-    """The longest page a reader asks for."""
+    """Most events that a reader asks for at once."""
     poll_seconds: float = 0.001
-    """How long a reader waits that has found less than a page."""
+    """How long a reader waits after a page that was not full."""
     settle_seconds: float = 10.0
-    """How long readers may take to come to the end after the last writer."""
+    """How long readers may take to reach the end after the last writer has ended."""
     seconds: float = 60.0
     """How long the writers may take."""
 
