@@ -453,3 +453,30 @@ def test_an_inherited_connection_of_aiosqlite_is_refused_instead_of_waited_for(u
         store.threads.create()
         assert asyncio.run(act()) == 0
     assert_whole(path)
+
+
+def test_a_thread_forks_while_others_write_longer_than_it_waits(url, path, monkeypatch):
+    """Here a write holds the transaction: the child refuses, and what is written is kept."""
+    monkeypatch.setattr(forks, "_PATIENCE_SECONDS", 0.05)
+    gate, codes = Gate(), []
+    with ConversationStore.open(url) as store:
+        thread_id = store.threads.create().id
+        executor: Any = store._executor  # noqa: SLF001
+        perform = executor._connections._perform  # noqa: SLF001
+
+        def slowly(*given):
+            outcomes = perform(*given)
+            gate()
+            return outcomes
+
+        executor._connections._perform = slowly  # noqa: SLF001
+        with thread(say, store, thread_id, "kept"):
+            gate.wait()
+            with thread(lambda: codes.append(Child(lambda: open_in_every_way(path)).wait())):
+                pass
+            gate.open()
+        assert codes == [0]
+        assert texts(store, thread_id) == ["kept"]
+        assert Child(lambda: say(store, thread_id, "child")).wait() == 0
+        assert texts(store, thread_id) == ["kept", "child"]
+    assert_whole(path)
