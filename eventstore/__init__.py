@@ -72,7 +72,7 @@ from eventstore.operations.metering import AppendNotice, Counters
 from eventstore.operations.operation import EMPTY, UNSET
 from eventstore.operations.projections import CompareReport, RebuildReport
 from eventstore.privacy import ContentCopy, ErasedEvent, Erasure
-from eventstore.replay import MessagePath, ReplayedThread, ReplayStep
+from eventstore.replay import MessagePath, ReplayedThread, ReplayStep, StepState
 from eventstore.store import ConversationStore
 
 __all__ = [
@@ -127,6 +127,7 @@ __all__ = [
     "RunStep",
     "SchemaTooNew",
     "Sources",
+    "StepState",
     "StoreBusy",
     "StoreClosed",
     "StoreUnavailable",

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError,
 from eventstore.core.json_values import check_json, check_text
 from eventstore.core.trusted import trusted
 from eventstore.core.unshown import Unshown
+from eventstore.core.values import Value
 from eventstore.errors import InvalidInput
 
 __all__ = [
@@ -42,24 +43,30 @@ _CALL_ID: Final = r"^[^\x00-\x1f\x7f]*$"
 """No control characters: open calls stand in one column, with one of them in between."""
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+class _Part(Value):
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
 
 class TextPart(_Part):
     """Text."""
 
     type: Literal["text"] = "text"
+    """Kind of part."""
     text: Unshown[str] = Field(min_length=1)
+    """The text; not empty."""
 
 
 class ImagePart(_Part):
     """An image, by address or by the application's file id; exactly one of the two."""
 
     type: Literal["image"] = "image"
+    """Kind of part."""
     url: Unshown[str | None] = None
+    """Address of the image."""
     file_id: Unshown[str | None] = None
+    """The application's own id of the image."""
     detail: str | None = None
+    """How closely a model should look: for example ``"low"`` or ``"high"``."""
 
     @model_validator(mode="after")
     def _one_source(self) -> ImagePart:
@@ -73,48 +80,66 @@ class FilePart(_Part):
     """A file, by the application's own id or address."""
 
     type: Literal["file"] = "file"
+    """Kind of part."""
     file_id: Unshown[str] = Field(min_length=1)
+    """The application's own id or address of the file."""
     name: Unshown[str | None] = None
+    """Name of the file."""
     media_type: str | None = None
+    """Media type, for example ``"application/pdf"``."""
 
 
 class ToolCallPart(_Part):
-    """A model asks for a tool. ``id`` is the provider's call id, whatever its shape."""
+    """A model asks for a tool."""
 
     type: Literal["tool_call"] = "tool_call"
+    """Kind of part."""
     id: str = Field(min_length=1, max_length=255, pattern=_CALL_ID)
+    """The provider's id of the call, whatever its shape."""
     name: str = Field(min_length=1)
+    """Name of the tool."""
     arguments: Unshown[Any] = None
+    """Arguments as JSON."""
 
 
 class ToolResultPart(_Part):
-    """What a tool answered to the call ``call_id``."""
+    """The answer of a tool to a call."""
 
     type: Literal["tool_result"] = "tool_result"
+    """Kind of part."""
     call_id: str = Field(min_length=1, max_length=255, pattern=_CALL_ID)
+    """Id of the call that it answers."""
     output: Unshown[Any] = None
+    """Any JSON value."""
     status: Literal["completed", "failed", "cancelled"] = "completed"
+    """How the call ended."""
 
 
 class ReasoningPart(_Part):
-    """What a model thought aloud."""
+    """Thoughts that a model had before it answered."""
 
     type: Literal["reasoning"] = "reasoning"
+    """Kind of part."""
     text: Unshown[str]
+    """The thoughts."""
 
 
 class RefusalPart(_Part):
     """A model declined to answer."""
 
     type: Literal["refusal"] = "refusal"
+    """Kind of part."""
     text: Unshown[str]
+    """The words of the refusal."""
 
 
 class DataPart(_Part):
     """Any JSON value."""
 
     type: Literal["data"] = "data"
+    """Kind of part."""
     data: Unshown[Any] = None
+    """The value."""
 
 
 Part: TypeAlias = Annotated[

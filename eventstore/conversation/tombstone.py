@@ -4,30 +4,31 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from pydantic import BaseModel, ConfigDict
-
 from eventstore.conversation.store_events import ThreadPurged
 from eventstore.core import ids
 from eventstore.core.events import Event, instant
+from eventstore.core.values import Value
 
 __all__ = ["Tombstone", "tombstone_value"]
 
 
-class Tombstone(BaseModel):
+class Tombstone(Value):
     """A thread that was purged: where its stream ended, and who did it."""
 
-    model_config = ConfigDict(frozen=True)
-
     thread_id: str
+    """Thread that was purged."""
     version: int
-    """Of its last event."""
+    """Version of its last event."""
     hash: str
-    """Of its last event, 64 hex digits: it vouches for a copy of the stream kept elsewhere."""
+    """Hash of its last event, 64 hex digits: it vouches for a copy of the stream kept elsewhere."""
     forks: tuple[str, ...]
     """The forks of it, and forks of those, that went with it; each has a tombstone."""
     purged_at: datetime
+    """When it was purged."""
     actor: str | None
+    """Opaque id of whoever asked for it."""
     reason: str | None
+    """Reason that was given."""
     remains: tuple[str, ...] = ()
     """Where on disk the bytes may still stand; empty: they are gone from the database's files."""
     pending: bool = False

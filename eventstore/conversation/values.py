@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict, model_validator
 
 from eventstore.conversation.content import Part
 from eventstore.conversation.rows import MessageStatus, Role, RunStatus, StepStatus
 from eventstore.core.unshown import Unshown
+from eventstore.core.values import Value
 
 __all__ = [
     "Assistant",
@@ -31,62 +33,78 @@ __all__ = [
 ]
 
 
-class _Value(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
-
-class ForkedFrom(_Value):
+class ForkedFrom(Value):
     """Where a fork hangs."""
 
     thread_id: str
+    """Thread that was forked."""
     message_id: str
+    """Last message that is shared."""
     version: int
+    """Version of the source that the fork sees."""
 
 
-class Thread(_Value):
+class Thread(Value):
     """A conversation."""
 
     id: str
+    """``thread_`` and 32 hex digits."""
     title: Unshown[str | None]
+    """Title; None if it has none, or if it was erased."""
     metadata: Unshown[dict[str, Any]]
+    """JSON object of the application."""
     head_id: str | None
-    """Its last message on the active path."""
+    """Last message of the active path; None if there is no message."""
     archived: bool
+    """Takes no messages and no runs."""
     deleted: bool
+    """Hidden; ``threads.restore`` brings it back."""
     busy: bool
-    """A run of it has not ended."""
+    """One of its runs has not ended."""
     forked_from: ForkedFrom | None
+    """Where it was forked; None for a thread that is no fork."""
     created_at: datetime
+    """When it was created."""
     updated_at: datetime
+    """When its last event was recorded."""
     version: int
+    """Version of its last event."""
 
 
-class Origin(_Value):
+class Origin(Value):
     """Where a message that a fork inherited comes from."""
 
     thread_id: str
+    """Thread that the message was added to."""
     version: int
+    """Version of that thread which added it."""
 
 
-class Message(_Value):
+class Message(Value):
     """One message, as of the moment it was read."""
 
     id: str
+    """``msg_`` and 32 hex digits."""
     thread_id: str
+    """Thread that it was read from."""
     parent_id: str | None
+    """Message above it; None for a root, and while it is queued."""
     role: Role
+    """Who speaks: ``"system"``, ``"user"``, ``"assistant"`` or ``"tool"``."""
     content: Unshown[tuple[Part, ...]]
     """Typed parts; empty once the content was erased."""
     text: Unshown[str]
     """The text parts, joined."""
     name: Unshown[str | None]
+    """Name of the speaker."""
     status: MessageStatus
+    """``"completed"``, ``"incomplete"``, ``"queued"`` until a run ends, or ``"replaced"``."""
     created_at: datetime
     """When the store recorded it; ``version`` says the order."""
     original_created_at: datetime | None
-    """When it was said, for imported messages."""
+    """When it was said, for an imported message."""
     version: int
-    """Of the event that put it into the tree, or into the queue."""
+    """Version of the event that put it into the tree, or into the queue."""
     revision: int
     """How often it was amended."""
     sibling_index: int
@@ -94,188 +112,294 @@ class Message(_Value):
     sibling_count: int
     """How many siblings there are, this one included, without the removed ones."""
     replaces: str | None
-    """The message that this edit or regeneration replaces."""
+    """Message that this edit or regeneration replaces."""
     origin: Origin | None
+    """Where a fork inherited it from; None for a message of the thread itself."""
     run_id: str | None
+    """Run that wrote it."""
     actor: str | None
+    """Opaque id of whoever added it."""
     external_id: str | None
+    """Name of the message elsewhere."""
     metadata: Unshown[dict[str, Any]]
+    """JSON object of the application."""
     removed: bool
+    """Hidden; ``messages.restore`` brings it back."""
     erased: bool
+    """Its content is gone for good."""
 
 
-class Revision(_Value):
+class Revision(Value):
     """One wording of a message that was amended."""
 
     revision: int
+    """0 is the first wording."""
     content: Unshown[tuple[Part, ...]]
+    """Typed parts; empty once the content was erased."""
     text: Unshown[str]
+    """The text parts, joined."""
     version: int
+    """Version of the event that holds it."""
     created_at: datetime
+    """When it was recorded."""
     actor: str | None
+    """Opaque id of whoever wrote it."""
     erased: bool
+    """Its content is gone for good."""
 
 
-class Branch(_Value):
+class Branch(Value):
     """A path of the tree, named by its last message."""
 
     leaf_id: str
+    """Last message of the path."""
     label: Unshown[str | None]
+    """Label of that message."""
     active: bool
+    """It is the active path."""
     depth: int
-    """How many messages its path has."""
+    """How many messages the path has."""
 
 
-class TreeNode(_Value):
+class TreeNode(Value):
     """A message with its place in the drawn tree."""
 
     message: Message
+    """The message."""
     depth: int
     """1 for a root."""
     active: bool
     """It is on the active path."""
     head: bool
+    """It is the last message of the active path."""
     label: Unshown[str | None]
+    """Label of the message."""
 
 
-class BranchTree(_Value):
+class BranchTree(Value):
     """Every visible message of a thread, depth first, siblings in order of creation."""
 
     thread_id: str
+    """The thread."""
     head_id: str | None
+    """Last message of the active path."""
     nodes: tuple[TreeNode, ...]
+    """The messages, each behind its parent."""
 
     def children(self, message_id: str | None) -> list[TreeNode]:
-        """Return the nodes right below a message; the roots for None."""
+        """Return the nodes right below a message.
+
+        Args:
+            message_id: The message; None for the roots.
+        """
         return [node for node in self.nodes if node.message.parent_id == message_id]
 
 
-class BranchDiff(_Value):
-    """Two paths, compared: how far they are the same, and what each has alone."""
+class BranchDiff(Value):
+    """Two paths, compared: how far they are the same, and the rest of each."""
 
     common: int
     """How many messages both begin with."""
     parted_at: str | None
-    """The last of these: ``messages.list(thread_id, until=…)`` shows them. None if there is none.
-    """
+    """Last of these, which ``messages.list(thread_id, until=...)`` shows; None if there is none."""
     only_a: tuple[Message, ...]
+    """Messages of the first path alone."""
     only_b: tuple[Message, ...]
+    """Messages of the second path alone."""
     amended: tuple[str, ...] = ()
     """Ids of shared messages whose wording differs between two moments."""
 
 
-class TokenUsage(_Value):
-    """Tokens, as the provider counted them."""
+class TokenUsage(Value):
+    """Tokens, as the provider counted them. ``input`` and ``output`` are understood, too."""
+
+    model_config = ConfigDict(extra="forbid")
 
     input_tokens: int = 0
+    """Tokens that the model read."""
     output_tokens: int = 0
+    """Tokens that the model wrote."""
     total_tokens: int = 0
+    """All of them; the sum of both if left out."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _totalled(cls, given: Any) -> Any:  # noqa: ANN401 (whatever the caller gave)
+        if not isinstance(given, Mapping):
+            return given
+        counts = {_COUNTS.get(name, name): count for name, count in given.items()}
+        if "total_tokens" not in counts:
+            both = (counts.get("input_tokens", 0), counts.get("output_tokens", 0))
+            if all(isinstance(count, int) for count in both):
+                counts["total_tokens"] = sum(both)
+        return counts
 
 
-class RunError(_Value):
+_COUNTS: Final = {"input": "input_tokens", "output": "output_tokens", "total": "total_tokens"}
+
+
+class RunError(Value):
     """Why a run or a step failed."""
 
     code: str
+    """Kind of failure."""
     message: Unshown[str | None]
+    """Words for people."""
 
 
-class Run(_Value):
+class Run(Value):
     """One execution of an assistant, or of the application's own agent loop."""
 
     id: str
+    """``run_`` and 32 hex digits."""
     thread_id: str
+    """Thread that it answers in."""
     assistant_id: str | None
+    """Assistant that answers."""
     assistant_version: int | None
+    """Version of the assistant that the run was created for."""
     status: RunStatus
+    """Where it stands in its life."""
     model: str | None
+    """Model that answers."""
     instructions: Unshown[str | None]
+    """System prompt."""
     tools: Unshown[tuple[dict[str, Any], ...]]
+    """Tool definitions."""
     settings: Unshown[dict[str, Any]]
+    """Settings of the model."""
     metadata: Unshown[dict[str, Any]]
+    """JSON object of the application."""
     regenerates: str | None
+    """Message that it makes another answer to."""
     started_head_id: str | None
+    """Head of the thread when it started."""
     last_message_id: str | None
+    """Last message that it works on or wrote."""
     required_calls: tuple[str, ...]
     """Tool calls whose outputs it waits for."""
     incomplete_reason: str | None
+    """Why the answer was cut off."""
     error: RunError | None
+    """Why it failed."""
     usage: TokenUsage | None
+    """Tokens that it took."""
     created_at: datetime
+    """When it was queued."""
     started_at: datetime | None
+    """When it first started."""
     ended_at: datetime | None
+    """When it ended."""
     version: int
-    """Of the last event that changed it."""
+    """Version of the last event that changed it."""
 
 
-class RunStep(_Value):
+class RunStep(Value):
     """One model call, or one round of tools."""
 
     id: str
+    """``step_`` and 32 hex digits."""
     run_id: str
+    """Run that it belongs to."""
     thread_id: str
+    """Thread of the run."""
     type: str
+    """Kind of step."""
     status: StepStatus
+    """Where it stands in its life."""
     details: Unshown[dict[str, Any]]
+    """JSON object of the application."""
     head_id: str | None
-    """The last message it saw."""
+    """Last message that it saw."""
     seen_version: int | None
+    """Version of the thread that it saw."""
     left_out: tuple[str, ...]
+    """Messages that it did not see although they were on the path."""
     error: RunError | None
+    """Why it failed."""
     usage: TokenUsage | None
+    """Tokens that it took."""
     created_at: datetime
+    """When it began."""
     ended_at: datetime | None
+    """When it ended."""
     version: int
+    """Version of the event that began it."""
 
 
-class RunContext(_Value):
+class RunContext(Value):
     """The messages that a run, or one of its steps, works with. JSON of it has bytes as hex."""
 
     model_config = ConfigDict(ser_json_bytes="hex", val_json_bytes="hex")
 
     thread_id: str
+    """Thread of the run."""
     run_id: str
+    """The run."""
     messages: tuple[Message, ...]
+    """The messages, oldest first."""
     left_out: tuple[str, ...]
+    """Messages that were skipped."""
     head_id: str | None
+    """Last message of the path."""
     version: int
+    """Version of the thread when they were read."""
     ranges: tuple[tuple[int, int, int, int], ...]
+    """Where the messages stand in the tree: hop, segment, first and last depth."""
     sources: tuple[tuple[str, int], ...] = ()
     """Of a fork: each thread whose messages are among these, with its version when they were
     read. A step that begins with them is refused if something was erased there since."""
     salt: bytes | None = None
+    """Salt of ``digest``."""
     digest: bytes | None = None
-    """Over the ids, revisions and contents in order; see ``conversation.context``."""
+    """Digest over ids, revisions and contents in order; see ``conversation.context``."""
     verified: bool | None = None
     """Rebuilt for a step: whether it equals what the step recorded. None if it recorded nothing, or
     if ``salt`` and ``digest`` went with something it saw that was erased: then nothing can be
     proven any more, and no guess of the words be tested."""
 
 
-class Assistant(_Value):
+class Assistant(Value):
     """A model with instructions and tools."""
 
     id: str
+    """``asst_`` and 32 hex digits."""
     version: int
+    """Goes up by one with each change."""
     model: str | None
+    """Model that it answers with."""
     name: str | None
+    """Name."""
     description: Unshown[str | None]
+    """Description for people."""
     instructions: Unshown[str | None]
+    """System prompt."""
     tools: Unshown[tuple[dict[str, Any], ...]]
+    """Tool definitions."""
     settings: Unshown[dict[str, Any]]
+    """Settings of the model."""
     metadata: Unshown[dict[str, Any]]
+    """JSON object of the application."""
     deleted: bool
+    """Takes no new runs."""
     created_at: datetime
+    """When it was created."""
     updated_at: datetime
+    """When this version was made."""
 
 
-class ThreadState(_Value):
+class ThreadState(Value):
     """A whole thread at one of its versions."""
 
     thread: Thread
+    """The thread."""
     version: int
+    """How many events it has seen."""
     messages: tuple[Message, ...]
     """The active path, oldest first."""
     queued: tuple[Message, ...]
+    """Messages that wait for a run to end."""
     runs: tuple[Run, ...]
+    """Every run, in the order they were created."""
     labels: Unshown[dict[str, str]]
     """Label to message id."""

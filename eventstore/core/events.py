@@ -13,11 +13,13 @@ from functools import lru_cache
 from typing import Any, Final, NamedTuple, Self
 
 import msgspec
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict, Field
+from pydantic_core import core_schema
 
 from eventstore.core import ids
 from eventstore.core.quoting import quoted
 from eventstore.core.unshown import Unshown
+from eventstore.core.values import Value
 from eventstore.errors import InvalidInput
 
 __all__ = [
@@ -132,11 +134,17 @@ class Trace(NamedTuple):
 
 
 class Position(NamedTuple):
-    """A place in the order of the whole store. Opaque: compare it, keep it, hand it back."""
+    """A place in the order of the whole store. Opaque: compare it, keep it, hand it back.
+
+    ``str()`` gives a text that ``after=`` takes; JSON of a value has that text.
+    """
 
     epoch: int
+    """How often a dump was restored into another server; 0 on SQLite."""
     transaction: int
+    """Order key of the transaction; 0 on SQLite."""
     sequence: int
+    """Order within the transaction."""
 
     def __str__(self) -> str:
         return f"{self.epoch}-{self.transaction}-{self.sequence}"
@@ -155,40 +163,63 @@ class Position(NamedTuple):
             )
         return cls(*map(int, match.groups()))
 
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> core_schema.CoreSchema:  # noqa: ANN401
+        del source, handler
 
-class NewEvent(BaseModel):
-    """An event of the application's own, for ``store.events.append``.
+        def placed(given: object) -> Position:
+            if isinstance(given, tuple) and list(map(type, given)) == [int] * 3:
+                return cls(*given)
+            try:
+                return cls.parse(given)
+            except InvalidInput as error:
+                raise ValueError(error.problem) from None
 
-    ``data`` is JSON that is hashed and kept for ever; ``content`` is JSON that may be erased;
-    ``metadata`` may hold ``actor``, ``correlation_id`` and ``causation_id``.
-    """
+        return core_schema.no_info_plain_validator_function(
+            placed,
+            serialization=core_schema.plain_serializer_function_ser_schema(str, when_used="json"),
+        )
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+class NewEvent(Value):
+    """An event of the application's own, for ``store.events.append``."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     type: str
-    data: Unshown[dict[str, Any]] = {}
+    """Kind of event, up to 128 characters."""
+    data: dict[str, Any] = Field(default_factory=dict, repr=False)
+    """JSON object that is hashed and kept for ever."""
     content: Unshown[dict[str, Any] | None] = None
+    """JSON object that can be erased."""
     metadata: Unshown[dict[str, Any] | None] = None
+    """Not given here: ``store.acting()`` says it once for the append."""
     event_id: str | None = None
+    """Id of your own: ``event_`` and 32 lowercase hex digits."""
 
 
-class RecordedEvent(BaseModel):
+class RecordedEvent(Value):
     """An event as the log holds it, decoded; ids inside ``data`` are text."""
-
-    model_config = ConfigDict(frozen=True)
 
     position: Position
     """Place in the whole store: opaque, ordered, ``str()`` serialises it."""
     stream_id: str
+    """Stream that it belongs to."""
     version: int
     """1, 2, 3 … within the stream, without gaps."""
     event_id: str
+    """Id of the event."""
     type: str
+    """Kind of event."""
     schema_version: int
+    """Version of the shape that it was recorded in."""
     data: Unshown[dict[str, Any]]
+    """Structure: ids, parent, role, status; hashed and kept for ever."""
     content: Unshown[dict[str, Any] | None]
     """None if there never was any, or if it was erased."""
     metadata: Unshown[dict[str, Any]]
+    """``actor``, ``correlation_id`` and ``causation_id``, where they were given."""
     recorded_at: datetime
+    """When it was recorded."""
     hash: str
-    """64 hex digits."""
+    """Hash over it and everything before it in the stream: 64 hex digits."""

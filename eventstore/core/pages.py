@@ -8,10 +8,11 @@ from hashlib import blake2b
 from typing import Annotated, Any, Final, Generic, Literal, TypeAlias, TypeVar
 
 import msgspec
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
 
 from eventstore.core import codec
 from eventstore.core.quoting import quoted
+from eventstore.core.values import Value
 from eventstore.errors import InvalidInput
 
 __all__ = [
@@ -40,12 +41,13 @@ Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
 T = TypeVar("T")
 
 
-class PageOf(BaseModel, Generic[T]):
+class PageOf(Value, Generic[T]):
     """One page of a listing; iterating it gives its own items."""
 
-    model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
+    model_config = ConfigDict(arbitrary_types_allowed=True)
 
     data: tuple[T, ...]
+    """Items of the page."""
     next_cursor: str | None = None
     """Hand it back as ``after``; None at the end."""
 
@@ -57,6 +59,14 @@ class PageOf(BaseModel, Generic[T]):
 
     def __getitem__(self, index: int) -> T:
         return self.data[index]
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, PageOf):
+            return NotImplemented
+        return (self.data, self.next_cursor) == (other.data, other.next_cursor)
+
+    def __hash__(self) -> int:
+        return hash((self.data, self.next_cursor))
 
     def __getstate__(self) -> dict[Any, Any]:
         """Leave the store behind that the next page would be read from."""

@@ -49,13 +49,14 @@ _FIELDS: Final = frozenset(NewEvent.model_fields)
 
 
 class Receipt(NamedTuple):
-    """What an append returns."""
+    """Where events of the application's own were appended."""
 
     stream_id: str
+    """Stream that they belong to."""
     version: int
-    """Of the stream, after the append."""
+    """Version of the stream after the append."""
     positions: tuple[Position, ...]
-    """Of the events just appended; empty for a repeat."""
+    """Positions of the events just appended; empty for a repeat."""
 
 
 _NO_OPTIONS: Final = AppendOptions()

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from pydantic import BaseModel, ConfigDict
-
+from eventstore.core.values import Value
 from eventstore.operations.operation import Read, Scope
 from eventstore.storage.interning import find_tenant
 from eventstore.storage.migrations import HEAD
@@ -14,33 +13,32 @@ from eventstore.storage.transaction import Transaction
 __all__ = ["Health", "HorizonHolder", "health"]
 
 
-class HorizonHolder(BaseModel):
+class HorizonHolder(Value):
     """A transaction that keeps readers of the whole store from seeing the newest events."""
-
-    model_config = ConfigDict(frozen=True)
 
     pid: int | None
     """The server's process; None for a prepared transaction, which no process has."""
     prepared: str | None
     """The name (gid) of a transaction that was prepared for a two-phase commit and not ended."""
     transaction: str
+    """Id of the transaction."""
     state: str | None
     """``idle in transaction``: somebody began and left it open. ``prepared``: see there."""
     application: str
+    """``application_name`` of the connection."""
     since: datetime | None
-    """None where the database user may not see what others do."""
+    """When it began; None where the database user may not see what others do."""
     remedy: str
     """The SQL that ends it."""
 
 
-class Health(BaseModel):
+class Health(Value):
     """An answer of the database."""
-
-    model_config = ConfigDict(frozen=True)
 
     database: str
     """For example ``SQLite 3.45.1``."""
     schema_revision: str
+    """Revision of the tables."""
     events: int
     """How far the log has come: the last position.
 

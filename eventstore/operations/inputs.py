@@ -9,9 +9,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, get_args
 
-import msgspec
 from msgspec import UNSET, UnsetType
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from eventstore.conversation.commands import Draft, OnBusy
 from eventstore.conversation.content import (
@@ -20,6 +19,7 @@ from eventstore.conversation.content import (
 )
 from eventstore.conversation.events import Usage
 from eventstore.conversation.rows import MessageStatus, Role
+from eventstore.conversation.values import TokenUsage
 from eventstore.core import codec, ids
 from eventstore.core.events import microseconds
 from eventstore.core.json_values import Limits, check_name, check_object, check_text
@@ -186,17 +186,24 @@ def checked_usage(usage: Any) -> Usage | None:  # noqa: ANN401 (a mapping or a m
     if usage is None:
         return None
     given = usage.model_dump(warnings=False) if isinstance(usage, BaseModel) else usage
-    try:
-        used = msgspec.convert(check_object(given, "usage", Limits()), Usage)
-    except msgspec.ValidationError as error:
-        raise InvalidInput(
-            "usage", str(error), "Give input_tokens, output_tokens and total_tokens as integers."
-        ) from None
+    counted = _counted(check_object(given, "usage", Limits()))
+    used = Usage(counted.input_tokens, counted.output_tokens, counted.total_tokens)
     for name in Usage.__struct_fields__:
         count = getattr(used, name)
         if not 0 <= count <= _TOKENS_MAX:
             raise InvalidInput(f"usage.{name}", f"{count} is no count", f"Give 0 to {_TOKENS_MAX}.")
     return used
+
+
+def _counted(given: dict[str, Any]) -> TokenUsage:
+    try:
+        return TokenUsage.model_validate(given, strict=True)
+    except ValidationError as error:
+        problem = error.errors(include_input=False, include_url=False)[0]["msg"]
+    # Raised out here, or pydantic's error with its input would be the context of ours.
+    raise InvalidInput(
+        "usage", problem, "Give input_tokens, output_tokens and total_tokens as integers."
+    )
 
 
 def checked_draft(

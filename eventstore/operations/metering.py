@@ -11,9 +11,8 @@ import threading
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias
 
-from pydantic import BaseModel, ConfigDict
-
 from eventstore.core.events import Position, StreamKey
+from eventstore.core.values import Value
 from eventstore.errors import ConversationStoreError, OutcomeUnknown, StoreBusy
 from eventstore.execution import forks
 from eventstore.storage.requests import Appended, AppendRequest, Failed, Outcome
@@ -24,23 +23,23 @@ _log = logging.getLogger("eventstore.hooks")
 
 
 class AppendNotice(NamedTuple):
-    """What ``on_append`` is told: where something was appended, never what."""
+    """Where something was appended, never what: the argument of ``on_append``."""
 
     tenant: str
+    """Tenant of the stream."""
     stream_id: str
+    """The stream."""
     version: int
-    """Of the stream, after the append."""
+    """Version of the stream after the append."""
     positions: tuple[Position, ...]
-    """Of the events just appended."""
+    """Positions of the events just appended."""
 
 
 OnAppend: TypeAlias = Callable[[AppendNotice], object]
 
 
-class Counters(BaseModel):
-    """What became of the writes of one open store, in this process, since it was opened."""
-
-    model_config = ConfigDict(frozen=True)
+class Counters(Value):
+    """Counts of the writes of one open store, in this process, since it was opened."""
 
     appends: int
     """Writes that added events."""

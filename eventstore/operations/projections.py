@@ -12,10 +12,9 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Final, Literal, NamedTuple, TypeVar
 
-from pydantic import BaseModel, ConfigDict
-
 from eventstore.core.events import Position, StreamKey, instant
 from eventstore.core.json_values import check_json, check_name, check_text
+from eventstore.core.values import Value
 from eventstore.errors import InvalidInput, ThreadNotFound
 from eventstore.operations.catch_up import changing
 from eventstore.operations.inputs import checked_sequence
@@ -42,22 +41,22 @@ from eventstore.storage.transaction import Transaction
 T = TypeVar("T")
 
 
-class RebuildReport(BaseModel):
-    """What a rebuild did."""
-
-    model_config = ConfigDict(frozen=True)
+class RebuildReport(Value):
+    """Result of a rebuild."""
 
     threads: int
+    """Threads whose events were folded again."""
     rows: int
+    """Rows that were written anew."""
 
 
-class CompareReport(BaseModel):
-    """What a comparison found; ``ok`` means the tables say what the events say."""
-
-    model_config = ConfigDict(frozen=True)
+class CompareReport(Value):
+    """Result of a comparison; ``ok`` means the tables say what the events say."""
 
     threads: int
+    """Threads that were compared."""
     findings: tuple[Finding, ...]
+    """Everything that differs."""
 
     @property
     def ok(self) -> bool:
@@ -208,26 +207,26 @@ def _each_thread(
 _NAME_MAX: Final = 255
 
 
-class FailedEvent(BaseModel):
+class FailedEvent(Value):
     """The event that a projection could not apply."""
 
-    model_config = ConfigDict(frozen=True)
-
     stream_id: str
+    """Stream of the event."""
     version: int
+    """Version of the event."""
     type: str
+    """Kind of event."""
 
 
-class ProjectionStatus(BaseModel):
+class ProjectionStatus(Value):
     """How one set of tables of a projection is doing."""
 
-    model_config = ConfigDict(frozen=True)
-
     name: str
+    """Name of the projection."""
     generation: int
     """Goes up with each rebuild, usually by one; 0 before the first tables are made."""
     version: int
-    """Of the rules that fill it."""
+    """Version of the rules that fill it."""
     active: bool
     """It is the one that is read; another one is being built beside it."""
     state: Literal["running", "idle", "failed"]
@@ -235,17 +234,19 @@ class ProjectionStatus(BaseModel):
     position: Position
     """Everything up to here is in the tables."""
     lag_events: int
+    """Events that are not in the tables yet."""
     lag_seconds: float
     """Age of the oldest event that is not in the tables."""
     holder: str | None
-    """Whoever works on it, as far as this process can tell. On SQLite it cannot tell at once that a
-    worker died: it has to see the lease stand still for as long as the worker asked for."""
+    """Worker that holds the lease, as far as this process can tell. On SQLite it cannot tell at
+    once that a worker died: it has to see the lease stand still for as long as the worker asked
+    for."""
     renewed_at: datetime | None
     """When the holder was last heard of; on SQLite by its own clock, which may be wrong."""
     failed: FailedEvent | None
     """It stands before this event, until ``retry()`` or a rebuild."""
     error: str | None
-    """What stopped it, also where it was no event: it could not make its tables."""
+    """Error that stopped it; also where it could not make its tables."""
 
 
 _PLAIN: Final = (str, int)

@@ -13,12 +13,11 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict
-
 from eventstore.conversation.decide.erasing import Copy, reach, taken
 from eventstore.conversation.decide.erasing import erase as decide_erasure
 from eventstore.core import ids
 from eventstore.core.events import Position, instant
+from eventstore.core.values import Value
 from eventstore.errors import BrokenChain
 from eventstore.privacy.concerned import in_every_thread
 from eventstore.privacy.remains import projections_behind
@@ -31,38 +30,42 @@ from eventstore.storage.transaction import Transaction
 __all__ = ["ContentCopy", "ErasedEvent", "Erasure", "Foreseen", "erase", "foresee"]
 
 
-class ErasedEvent(NamedTuple):
+class ErasedEvent(Value):
     """An event that lost its content."""
 
     stream_id: str
+    """Stream of the event."""
     version: int
+    """Version of the event."""
 
 
-class ContentCopy(NamedTuple):
-    """What may hold a copy of the words, and was not erased."""
+class ContentCopy(Value):
+    """Something that may hold a copy of the words, and was not erased."""
 
     kind: Literal["edit", "run"]
     """``"edit"``: a message made by editing or regenerating, or the one it was made from."""
     thread_id: str
+    """Thread that holds it."""
     id: str
+    """Id of the message or the run."""
 
 
-class Erasure(BaseModel):
+class Erasure(Value):
     """The certificate of an erasure: what is gone, and what is not.
 
     It is made from the log, so erasing again gives it again, as things stand then.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     thread_id: str
+    """Thread of the message."""
     message_id: str
+    """Message that was erased."""
     version: int
-    """Of the thread."""
+    """Version of the thread after the erasure."""
     erased_at: datetime
     """When content of the message was last erased."""
     actor: str | None
-    """Who asked for it."""
+    """Opaque id of whoever asked for it."""
     erased: tuple[ErasedEvent, ...]
     """Every event whose content is gone, in the thread and in its forks."""
     copies: tuple[ContentCopy, ...]
@@ -112,7 +115,7 @@ def foresee(tx: Transaction, log: Log, request: AppendRequest) -> Foreseen:
         traces = view.traces()
         found = reach(view, one.commands[0], traces)
         events += [
-            ErasedEvent(one.stream.text, trace.version)
+            ErasedEvent(stream_id=one.stream.text, version=trace.version)
             for trace in taken(traces, found)
             if trace.has_content
         ]
@@ -136,7 +139,7 @@ def _certificate(tx: Transaction, log: Log, requests: Sequence[AppendRequest]) -
             if trace.type == "ContentErased":
                 gone.update(dict.fromkeys(trace.data.versions, trace.version))
         lost = [trace.version for trace in taken(traces, found) if trace.version in gone]
-        erased += [ErasedEvent(stream.text, version) for version in lost]
+        erased += [ErasedEvent(stream_id=stream.text, version=version) for version in lost]
         copies += _shown_copies(found.left)
         if lost:
             last.append(read.event_at(tx, stream, max(gone[version] for version in lost)))
@@ -163,9 +166,9 @@ def _certificate(tx: Transaction, log: Log, requests: Sequence[AppendRequest]) -
 def _shown_copies(copies: Iterable[Copy]) -> list[ContentCopy]:
     return [
         ContentCopy(
-            copy.kind,
-            ids.show(ids.THREAD, copy.owner),
-            ids.show(ids.MESSAGE if copy.kind == "edit" else ids.RUN, copy.id),
+            kind=copy.kind,
+            thread_id=ids.show(ids.THREAD, copy.owner),
+            id=ids.show(ids.MESSAGE if copy.kind == "edit" else ids.RUN, copy.id),
         )
         for copy in copies
     ]

@@ -8,11 +8,12 @@ changed.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
 from eventstore.core.events import StreamKey
+from eventstore.core.values import Value
 from eventstore.projections.expected import expected_rows
 from eventstore.projections.indexes import ContentIndex, IndexEntry, stored_entries
 from eventstore.projections.kept_rows import ROW_TABLES
@@ -24,16 +25,18 @@ from eventstore.storage.transaction import Transaction
 __all__ = ["Finding", "compare_thread"]
 
 
-class Finding(NamedTuple):
+class Finding(Value):
     """One row that is not what the events say, or an event or large content that is missing."""
 
     stream_id: str
+    """Stream that it belongs to."""
     version: int
     """Version the thread is at, by its events; of an event or a blob, the version of the event."""
     kind: str
     """``"missing_row"``, ``"extra_row"`` or ``"different_row"``, which a rebuild mends;
     ``"missing_event"``, ``"missing_blob"`` or ``"extra_blob"``, which it does not."""
     message: str
+    """Sentence that says what differs."""
 
 
 def compare_thread(tx: Transaction, log: Log, stream: StreamKey) -> list[Finding]:
@@ -50,7 +53,10 @@ def compare_thread(tx: Transaction, log: Log, stream: StreamKey) -> list[Finding
         *_differences(expected.rows, actual),
         *_index_differences(index.entries(stream), stored_entries(tx, tenant, stream.id)),
     ]
-    return [Finding(stream.text, expected.version, kind, message) for kind, message in differences]
+    return [
+        Finding(stream_id=stream.text, version=expected.version, kind=kind, message=message)
+        for kind, message in differences
+    ]
 
 
 def _index_differences(

@@ -45,10 +45,10 @@ def losses_elsewhere(tx: Transaction, tenant: str) -> list[Finding]:
 def _of_gaps(found: Iterable[Gap]) -> list[Finding]:
     return [
         Finding(
-            one.stream.text,
-            one.first,
-            "missing_event",
-            f"events: version {one.first} is missing{_LOST}"
+            stream_id=one.stream.text,
+            version=one.first,
+            kind="missing_event",
+            message=f"events: version {one.first} is missing{_LOST}"
             if one.first == one.last
             else f"events: versions {one.first} to {one.last} are missing{_LOST}",
         )
@@ -58,9 +58,12 @@ def _of_gaps(found: Iterable[Gap]) -> list[Finding]:
 
 def _of_blobs(found: Iterable[Unpaired]) -> list[Finding]:
     return [
-        Finding(one.stream.text, one.version, "extra_blob", _EXTRA)
-        if one.is_blob
-        else Finding(one.stream.text, one.version, "missing_blob", _MISSING)
+        Finding(
+            stream_id=one.stream.text,
+            version=one.version,
+            kind="extra_blob" if one.is_blob else "missing_blob",
+            message=_EXTRA if one.is_blob else _MISSING,
+        )
         for one in found
     ]
 

@@ -2,6 +2,6 @@
 
 from eventstore.replay.moments import compare_moments
 from eventstore.replay.path import MessagePath
-from eventstore.replay.replayed import ReplayedThread, ReplayStep
+from eventstore.replay.replayed import ReplayedThread, ReplayStep, StepState
 
-__all__ = ["MessagePath", "ReplayStep", "ReplayedThread", "compare_moments"]
+__all__ = ["MessagePath", "ReplayStep", "ReplayedThread", "StepState", "compare_moments"]

@@ -62,7 +62,8 @@ class MessagePath(Sequence[Message]):
             return NotImplemented
         return len(self) == len(other) and all(a == b for a, b in zip(self, other, strict=True))
 
-    __hash__ = None  # type: ignore[assignment]  # messages have metadata, which has none
+    def __hash__(self) -> int:
+        return hash(tuple(self))
 
     def __repr__(self) -> str:
         return f"<path of {len(self)} messages>"

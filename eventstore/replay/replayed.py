@@ -8,17 +8,18 @@ n².
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from eventstore.conversation.present import message_value, run_value, thread_value
 from eventstore.conversation.state import FoldedThread
 from eventstore.conversation.values import Message, Run, Thread, ThreadState
 from eventstore.core import ids
 from eventstore.core.events import RecordedEvent
+from eventstore.core.values import Value
 from eventstore.projections import paths
 from eventstore.replay.path import MessagePath
 
-__all__ = ["ReplayStep", "ReplayedThread"]
+__all__ = ["ReplayStep", "ReplayedThread", "StepState"]
 
 
 class ReplayedThread:
@@ -28,6 +29,18 @@ class ReplayedThread:
 
     def __init__(self, state: FoldedThread) -> None:
         self._state = state
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, ReplayedThread):
+            return NotImplemented
+        return self._state is other._state or self.value() == other.value()
+
+    def __hash__(self) -> int:
+        return hash((self._state.thread_id, self._state.version))
+
+    def __repr__(self) -> str:
+        thread = ids.show(ids.THREAD, self._state.thread_id)
+        return f"<{thread} at version {self.version}: {len(self.messages)} messages>"
 
     @property
     def folded(self) -> FoldedThread:
@@ -92,9 +105,56 @@ class ReplayedThread:
             labels=self.labels,
         )
 
+    def model_dump(self, *, mode: Literal["python", "json"] = "python") -> dict[str, Any]:
+        """Return everything as a dict; see :class:`ThreadState` for its fields.
+
+        Args:
+            mode: ``"json"`` leaves only what JSON has.
+        """
+        return self.value().model_dump(mode=mode)
+
+    def model_dump_json(self, *, indent: int | None = None) -> str:
+        """Return everything as JSON; see :class:`ThreadState` for its fields.
+
+        Args:
+            indent: Blanks before each level; None writes one line.
+        """
+        return self.value().model_dump_json(indent=indent)
+
 
 class ReplayStep(NamedTuple):
     """One event, and the thread right after it."""
 
     event: RecordedEvent
+    """The event."""
     state: ReplayedThread
+    """The thread right after it."""
+
+    def value(self) -> StepState:
+        """Return the step as one frozen value, whose state is whole."""
+        return StepState(event=self.event, state=self.state.value())
+
+    def model_dump(self, *, mode: Literal["python", "json"] = "python") -> dict[str, Any]:
+        """Return event and state as a dict.
+
+        Args:
+            mode: ``"json"`` leaves only what JSON has.
+        """
+        return self.value().model_dump(mode=mode)
+
+    def model_dump_json(self, *, indent: int | None = None) -> str:
+        """Return event and state as JSON.
+
+        Args:
+            indent: Blanks before each level; None writes one line.
+        """
+        return self.value().model_dump_json(indent=indent)
+
+
+class StepState(Value):
+    """One event, and the whole thread right after it."""
+
+    event: RecordedEvent
+    """The event."""
+    state: ThreadState
+    """The thread right after it."""

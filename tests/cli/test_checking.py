@@ -40,7 +40,7 @@ def test_a_program_gets_the_findings_as_json(run, tampered):
     assert result.exit_code == 1
     report = json.loads(result.stdout)
     assert report["threads"] == 1
-    assert [finding[2] for finding in report["findings"]] == ["missing_row"]
+    assert [finding["kind"] for finding in report["findings"]] == ["missing_row"]
 
 
 def test_a_blob_that_was_left_behind_is_named_and_nothing_is_promised(run, talk):

@@ -98,8 +98,8 @@ def test_programs_get_the_certificate_and_the_tombstone_as_json(answer, talk, fo
     result = answer(None, "erase", talk.thread, talk.sea, "--yes", "--json", "--actor", "o_3")
     made = json.loads(result.stdout)
     assert (made["message_id"], made["actor"], made["pending"]) == (talk.sea, "o_3", False)
-    assert [thread for thread, _ in made["erased"]] == [talk.thread, talk.thread]
-    assert [kind for kind, *_ in made["copies"]] == ["edit"]
+    assert [one["stream_id"] for one in made["erased"]] == [talk.thread, talk.thread]
+    assert [one["kind"] for one in made["copies"]] == ["edit"]
     assert result.stderr == ""
     result = answer(None, "purge", talk.thread, "--forks", "purge", "--yes", "--json")
     made = json.loads(result.stdout)

@@ -4,9 +4,11 @@ Static tools read the files; users read ``help()``. Both must find each paramete
 real result, and a description of every argument.
 """
 
+import ast
 import inspect
 import pydoc
 import re
+import textwrap
 
 import pytest
 
@@ -40,6 +42,30 @@ def test_help_shows_every_parameter_described_and_the_real_result(face, name):
     described = set(re.findall(r"^    (\w+): \S", inspect.getdoc(method) or "", re.MULTILINE))
     missing = [one for one in signature.parameters if one not in described | {"self"}]
     assert not missing, inspect.getdoc(method)
+
+
+def fields_without_a_word(cls):
+    """Fields of a public value, those of its bases included, that no docstring follows."""
+    for base in cls.__mro__:
+        if not base.__module__.startswith("eventstore") or "[" in base.__name__:
+            continue
+        [node] = ast.parse(textwrap.dedent(inspect.getsource(base))).body
+        assert isinstance(node, ast.ClassDef)
+        for one, following in zip(node.body, [*node.body[1:], None], strict=True):
+            if isinstance(one, ast.AnnAssign) and isinstance(one.target, ast.Name):
+                said = isinstance(following, ast.Expr) and isinstance(following.value, ast.Constant)
+                if not said and not one.target.id.startswith("_"):
+                    yield f"{base.__name__}.{one.target.id}"
+
+
+def public_values():
+    exported = [getattr(eventstore, name) for name in eventstore.__all__]
+    return [one for one in exported if inspect.isclass(one) and not issubclass(one, Exception)]
+
+
+@pytest.mark.parametrize("cls", public_values(), ids=lambda cls: cls.__name__)
+def test_every_field_of_a_public_value_is_described(cls):
+    assert list(fields_without_a_word(cls)) == []
 
 
 @pytest.mark.parametrize("face", public_surface.FACES)

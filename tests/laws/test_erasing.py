@@ -84,8 +84,9 @@ def without(found, erased, runs):
 def reached(store, made):
     """The messages and runs whose events a certificate names."""
     events = {(e.stream_id, e.version): e for e in store.events.read_all()}
-    data = [events[place].data for place in made.erased]
-    assert all(events[place].content is None for place in made.erased)
+    gone = [events[one.stream_id, one.version] for one in made.erased]
+    assert all(event.content is None for event in gone)
+    data = [event.data for event in gone]
     messages = {one["message_id"] for one in data if "message_id" in one}
     return messages, {one["run_id"] for one in data if "message_id" not in one}
 

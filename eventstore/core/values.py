@@ -1,0 +1,28 @@
+"""What every value that a user gets can do: it is frozen, compares, and hashes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+__all__ = ["Value"]
+
+
+class Value(BaseModel):
+    """Base of the values that a user gets.
+
+    Equal values have equal hashes. JSON inside a value (metadata, tool arguments) cannot be hashed,
+    so only its size counts; two values that differ in nothing else still compare as different.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    def __hash__(self) -> int:
+        return hash((type(self).__name__, *map(_hashed, self.__dict__.values())))
+
+
+def _hashed(field: Any) -> Any:  # noqa: ANN401 (whatever a field holds)
+    if isinstance(field, (dict, list)):
+        return len(field)
+    return tuple(map(_hashed, field)) if isinstance(field, tuple) else field
