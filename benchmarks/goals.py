@@ -98,6 +98,10 @@ BYTES = {
     POSTGRES: Goal("bytes per message", 1_600, None, Better.LESS, "bytes"),
 }
 
+COST_RATIO = Goal("time on a long thread / on a short one, the worst", 1.3, 1.1, Better.LESS)
+COST_DEEP = Goal("time at fork depth 100 / at depth 1, the worst", 3.0, None, Better.LESS)
+COST_HELD = Goal("own time under the write lock, the longest", 20.0, 10.0, Better.LESS, "ms")
+
 LOAD = Goal("time to load, ours / plain", 1.5, 1.2, Better.LESS)
 LOAD_SHORT = Goal("time to load, ours / plain", None, None, Better.LESS)
 

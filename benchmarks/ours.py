@@ -68,6 +68,11 @@ class Ours:
     def open(self, place: Place) -> None:
         self._store = self._stack.enter_context(self._face.open(place.url("psycopg")))
 
+    @property
+    def store(self) -> Any:
+        """The store itself, for what no peer has."""
+        return self._store
+
     def new_thread(self) -> str:
         return str(self._store.threads.create().id)
 
