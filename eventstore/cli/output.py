@@ -106,9 +106,13 @@ def print_facts(console: Console, *facts: str) -> None:
 
 
 def print_json(lines: Iterable[str]) -> None:
-    """Print JSON texts, one a line."""
+    """Print JSON texts, one a line; what could steer a terminal is escaped, and reads the same."""
     for line in lines:
-        sys.stdout.write(line + "\n")
+        sys.stdout.write(_STEERING.sub(_escaped, line) + "\n")
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return f"\\u{ord(found[0]):04x}"
 
 
 def error_text(error: ConversationStoreError, said: str | None = None) -> Text:

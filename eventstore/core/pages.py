@@ -24,6 +24,8 @@ __all__ = [
     "decode_cursor",
     "encode_cursor",
     "listing_key",
+    "seal",
+    "unseal",
 ]
 
 EVERYTHING: Final = 2**62
@@ -116,6 +118,36 @@ def decode_cursor(listing: bytes, text: object, shape: type[T], field: str = "af
     if found != listing:
         raise refusal
     return place
+
+
+def seal(key: bytes, number: int) -> bytes:
+    """Return a number of 64 bits so that nothing can be told from it without the key.
+
+    A cursor that shows a place in the order of the whole store would tell a tenant how much others
+    write. Equal numbers give equal bytes, and nothing else can be compared.
+    """
+    left, right = divmod(number, _HALF)
+    for turn in range(_TURNS):
+        left, right = right, left ^ _mixed(key, turn, right)
+    return (left * _HALF + right).to_bytes(8, "big")
+
+
+def unseal(key: bytes, sealed: bytes) -> int:
+    """Return the number that was sealed; any, if the bytes were made by hand."""
+    left, right = divmod(int.from_bytes(sealed, "big"), _HALF)
+    for turn in reversed(range(_TURNS)):
+        left, right = right ^ _mixed(key, turn, left), left
+    return left * _HALF + right
+
+
+_HALF: Final = 2**32
+_TURNS: Final = 4
+"""Of a Feistel network: as many as keep also those from telling anything who choose cursors."""
+
+
+def _mixed(key: bytes, turn: int, half: int) -> int:
+    mixed = blake2b(half.to_bytes(4, "big"), digest_size=4, key=key, salt=bytes([turn]))
+    return int.from_bytes(mixed.digest(), "big")
 
 
 def check_limit(limit: object, page_size_max: int, field: str = "limit") -> int | None:

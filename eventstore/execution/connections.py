@@ -136,7 +136,7 @@ class Connections:
             _, driver, tx = self._begun()
             tx.begun()
             outcomes = self._perform(tx, requests, False)  # noqa: FBT003 (a callable)
-            self._commit(driver)
+            self._commit(driver, tx)
         except BaseException as error:
             self._abandon(closes=not isinstance(error, Exception))
             if isinstance(error, self._database.driver_errors):
@@ -158,7 +158,7 @@ class Connections:
             try:
                 self._database.recognise(tx)
                 outcomes = self._perform(tx, [request], True)  # noqa: FBT003
-                self._commit(driver)
+                self._commit(driver, tx)
             except BaseException as error:
                 self._try_to_roll_back(driver)  # else it does not go back
                 if isinstance(error, self._database.driver_errors):
@@ -196,12 +196,12 @@ class Connections:
             self._database.say(writing.driver, self._database.begin_write)
         return writing
 
-    def _commit(self, driver: Any) -> None:  # noqa: ANN401
+    def _commit(self, driver: Any, tx: Any) -> None:  # noqa: ANN401
         try:
             kept = self._database.commit(driver)
         except self._database.driver_errors as error:
-            open_still = self._database.in_transaction(driver)
-            raise self._database.translated_commit(error, rolled_back=open_still) from error
+            undone = self._database.in_transaction(driver) or self._database.is_undone(tx)
+            raise self._database.translated_commit(error, rolled_back=undone) from error
         if not kept:
             raise StoreUnavailable(
                 "driver",

@@ -67,6 +67,9 @@ class Database(Protocol):
     def check_driver(self, driver: Any) -> None:  # noqa: ANN401
         """Refuse a driver's connection that was just made, if its database cannot be used."""
 
+    def is_undone(self, tx: Any) -> bool:  # noqa: ANN401
+        """Tell whether a transaction whose COMMIT failed is known to have left nothing."""
+
     def in_transaction(self, driver: Any) -> bool:  # noqa: ANN401
         """Ask a driver's connection whether a transaction is open."""
 

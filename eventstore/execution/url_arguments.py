@@ -67,6 +67,13 @@ def check_arguments(url: URL) -> None:
     """
     if not url.query or _PLUGIN in url.query:
         return
+    file = url.database or "file:"
+    if _is_true(url.query.get("uri", "false")) and not file.startswith("file:"):
+        raise InvalidInput(
+            "url",
+            "says uri=true of a path that is no URI, so SQLite would pass over its arguments",
+            "Write file: before the path: sqlite:///file:chat.db?uri=true&mode=ro.",
+        )
     known = _KNOWN[url.drivername.partition("+")[2]](url.query)
     for name, value in url.query.items():
         if name not in known:

@@ -15,11 +15,8 @@ from eventstore.core.events import StreamKey
 from eventstore.core.json_values import Limits
 from eventstore.core.pages import (
     EVERYTHING,
-    Count,
     PageOf,
     check_limit,
-    decode_cursor,
-    encode_cursor,
     listing_key,
 )
 from eventstore.errors import AssistantNotFound, InvalidInput
@@ -33,6 +30,7 @@ from eventstore.operations.inputs import (
     unset_or,
 )
 from eventstore.operations.operation import NO_OPTIONS, Read, Scope, Write, WriteOptions, write
+from eventstore.operations.place_cursors import cursor_of_place, place_behind, place_cursor
 from eventstore.storage.interning import find_tenant
 from eventstore.storage.transaction import Transaction
 
@@ -245,18 +243,19 @@ def list_(
     """
     size = check_limit(limit, scope.log.limits.page_size_max)
     listing = listing_key("assistants", scope.tenant)
-    start = 0 if after is None else decode_cursor(listing, after, tuple[Count])[0]
+    cursor = None if after is None else place_cursor(listing, after)
 
     def look(tx: Transaction) -> PageOf[Assistant]:
         tenant = find_tenant(tx, scope.tenant)
         most = EVERYTHING if size is None else size + 1
+        start = 0 if cursor is None else place_behind(tx, listing, cursor)
         rows = [] if tenant is None else tx.all(_PAGE, (tenant, start, most))
         more = size is not None and len(rows) > size
         rows = rows[:size] if more else rows
         found = [assistant_history(tx, scope.log, scope.tenant, row[0])[-1] for row in rows]
         return _Assistants(
             data=tuple(found),
-            next_cursor=encode_cursor(listing, rows[-1][1]) if more else None,
+            next_cursor=cursor_of_place(tx, listing, rows[-1][1]) if more else None,
         )
 
     return Read(look)

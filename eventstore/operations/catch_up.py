@@ -138,7 +138,11 @@ class _Worker:
             if one.status == "retired":
                 busy |= yield from self._clear_away(one)
             elif one.version == definition.version and one.failure is None:
-                busy |= yield from self._serve(definition, one)
+                try:
+                    busy |= yield from self._serve(definition, one)
+                except StoreUnavailable as error:
+                    if error.reason != "restored" or one is known[-1]:
+                        raise  # else another set of tables is built, to take its place
         return busy
 
     def _begin(self, definition: Definition) -> Routine[None]:
@@ -276,6 +280,8 @@ def running(scope: Scope, names: Sequence[str] | None, terms: Terms) -> Routine[
                 try:
                     busy |= yield from worker.turn(definition)
                 except _PASSING as error:
+                    if isinstance(error, StoreUnavailable) and error.reason == "restored":
+                        raise
                     _log.warning("projection %s waits: %s", definition.name, error)
             stop = yield Wait(0 if busy else terms.poll_seconds)
             if stop:

@@ -12,7 +12,7 @@ from eventstore.operations.operation import Read
 from eventstore.storage.read import StoredEvent
 from eventstore.storage.whole_store import Filter
 from eventstore.subscriptions.course import Course, Found
-from eventstore.subscriptions.pages import Looked, look
+from eventstore.subscriptions.pages import Looked, Seen, look
 
 __all__ = ["TROUBLES", "Follow"]
 
@@ -40,8 +40,8 @@ class Follow(NamedTuple, Generic[T]):
 
     def page(self, course: Course) -> Read[Looked]:
         """Return the next page to be read. Nothing of it is held once it was."""
-        place = course.place
-        return Read(lambda tx: look(tx, self.only, place))
+        place, seen = course.place, course.seen
+        return Read(lambda tx: look(tx, self.only, place, seen))
 
     def heard(self, course: Course, page: Looked) -> Iterator[T]:
         """Yield what is on a page, an event decoded when it is asked for; then move on.
@@ -53,6 +53,10 @@ class Follow(NamedTuple, Generic[T]):
             yield self.shown(stored)
         if page.broken is not None:
             raise page.broken
+        if page.events:
+            course.seen = Seen(page.events[-1], page.known)
+        elif course.seen is not None:
+            course.seen = course.seen._replace(known=page.known)
         course.move(page.found, page.place)
 
     def failed(self, course: Course, error: StoreBusy | StoreUnavailable) -> None:

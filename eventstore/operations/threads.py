@@ -16,12 +16,9 @@ from eventstore.core.events import StreamKey
 from eventstore.core.json_values import check_object
 from eventstore.core.pages import (
     EVERYTHING,
-    Count,
     Order,
     PageOf,
     check_limit,
-    decode_cursor,
-    encode_cursor,
     listing_key,
 )
 from eventstore.errors import InvalidInput
@@ -46,6 +43,7 @@ from eventstore.operations.operation import (
     to_thread,
     write,
 )
+from eventstore.operations.place_cursors import cursor_of_place, place_behind, place_cursor
 from eventstore.projections.finding import Filter, Listing, find_threads
 from eventstore.projections.indexes import metadata_key, metadata_text
 from eventstore.projections.stored_thread import StoredThread
@@ -288,16 +286,16 @@ def list_(
     checked_flag(include_deleted, "include_deleted")
     filters = _filters(wanted)
     listing = listing_key("threads", scope.tenant, newest, wanted, archived, include_deleted)
-    start = None if after is None else decode_cursor(listing, after, tuple[Count])[0]
-    asked = Listing(
-        archived=archived,
-        include_deleted=include_deleted,
-        start=start,
-        newest_first=newest,
-        most=EVERYTHING if size is None else size + 1,
-    )
+    cursor = None if after is None else place_cursor(listing, after)
 
     def look(tx: Transaction) -> PageOf[Thread]:
+        asked = Listing(
+            archived=archived,
+            include_deleted=include_deleted,
+            start=None if cursor is None else place_behind(tx, listing, cursor),
+            newest_first=newest,
+            most=EVERYTHING if size is None else size + 1,
+        )
         tenant = find_tenant(tx, scope.tenant)
         found = [] if tenant is None else find_threads(tx, tenant, filters, asked)
         more = size is not None and len(found) > size
@@ -309,7 +307,7 @@ def list_(
         last = threads[-1][1].created_position if threads else 0
         return _Threads(
             data=tuple(thread_value(view, row) for view, row in threads),
-            next_cursor=encode_cursor(listing, last) if more else None,
+            next_cursor=cursor_of_place(tx, listing, last) if more else None,
         )
 
     return Read(look)

@@ -44,13 +44,30 @@ def folded_steps(
 def starting_state(
     tx: Transaction, log: Log, tenant: str, thread_id: bytes, first: Event
 ) -> FoldedThread:
-    """Return the state before a thread's first event: empty, or what a fork sees of its source."""
-    data = first.data
-    if first.type != "ThreadForked":
-        return FoldedThread(thread_id)
-    place = Place(data.hop, data.segment, data.depth)
-    fork = ForkPoint(data.source_id, data.message_id, place, data.source_version)
-    source = fold_thread(tx, log, tenant, data.source_id, until=data.source_version)
-    if source.version < data.source_version:
-        raise missing(StreamKey(tenant, ids.THREAD, data.source_id), source.version + 1)
-    return source.prefix_for(thread_id, fork)
+    """Return the state before a thread's first event: empty, or what a fork sees of its source.
+
+    A source may be a fork itself. Its sources are looked up first, and then folded one after the
+    other from the first of them down, so that no depth is too much.
+    """
+    forks: list[tuple[bytes, ForkPoint]] = []
+    while first.type == "ThreadForked":
+        data = first.data
+        place = Place(data.hop, data.segment, data.depth)
+        forks.append(
+            (thread_id, ForkPoint(data.source_id, data.message_id, place, data.source_version))
+        )
+        thread_id = data.source_id
+        source = StreamKey(tenant, ids.THREAD, thread_id)
+        begun = next(decoded_events(tx, log, source, until=1), None)
+        if begun is None:
+            raise missing(source, 1)
+        first = begun
+    state = FoldedThread(thread_id)
+    for fork_id, fork in reversed(forks):
+        source = StreamKey(tenant, ids.THREAD, fork.thread_id)
+        for event in decoded_events(tx, log, source, until=fork.version):
+            state = state.with_rows(evolve(state, event), event)
+        if state.version < fork.version:
+            raise missing(source, state.version + 1)
+        state = state.prefix_for(fork_id, fork)
+    return state

@@ -119,6 +119,10 @@ class PostgresDatabase:
 
     check_driver = staticmethod(check_encoding)
 
+    def is_undone(self, tx: Any) -> bool:  # noqa: ANN401, ARG002
+        """Ask nothing: a connection that lost its answer can tell nothing."""
+        return False
+
     def in_transaction(self, driver: Any) -> bool:  # noqa: ANN401
         """Tell whether a driver's connection has a transaction open."""
         if is_asyncpg(driver):

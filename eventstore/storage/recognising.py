@@ -23,7 +23,7 @@ from typing import Final
 from eventstore.core.events import Position
 from eventstore.storage.transaction import Interned, Landmark, Transaction
 
-__all__ = ["RESTORED", "recognise"]
+__all__ = ["RESTORED", "id_of_store", "recognise"]
 
 RESTORED: Final = (
     "the database was restored from a backup while the store had it open: what was written after"
@@ -38,6 +38,7 @@ _LOOK: Final = (
     " LEFT JOIN (SELECT epoch, xid, position, hash, tenant, stream FROM {{events}}"
     " ORDER BY {} LIMIT 1) e ON 1 = 1"
 )
+_ID: Final = "SELECT id FROM {store}"
 _PURGED: Final = "SELECT 1 FROM {tombstones} WHERE tenant = ? AND thread = ?"
 
 
@@ -59,6 +60,12 @@ def recognise(tx: Transaction, known: Interned) -> bool:
     if row is not None and row[2] is not None:
         known.see(Landmark(Position(*row[2:5]), bytes(row[5]), row[6], bytes(row[7])))
     return True
+
+
+def id_of_store(tx: Transaction) -> bytes:
+    """Return the random id of the database, which no tenant is ever shown."""
+    known = tx.interned.store_id
+    return known if known is not None else bytes(tx.one(_ID)[0])
 
 
 def _purged(tx: Transaction, found: bytes | None, landmark: Landmark) -> bool:

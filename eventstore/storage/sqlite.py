@@ -114,6 +114,7 @@ class _DriverTransaction:
         """Nothing waits."""
 
 
+_HASH: Final = "SELECT hash FROM {events} WHERE position = ?"
 _DATA_VERSION: Final = "PRAGMA data_version"
 _WATCH_SECONDS: Final = 0.01
 """How often it is asked for somebody who follows what other processes write; 5 µs each time."""
@@ -217,6 +218,21 @@ class SqliteDatabase:
 
     def check_driver(self, driver: Any) -> None:  # noqa: ANN401
         """A file keeps every text."""
+
+    def is_undone(self, tx: Any) -> bool:  # noqa: ANN401 (a Transaction)
+        """Tell whether a transaction that ended in an error is known to have left nothing.
+
+        A full disk ends it where the record of the commit was cut short, and then the event that it
+        appended last is not there.
+        """
+        last: Landmark | None = tx.newest
+        if last is None:
+            return False
+        try:
+            row = tx.one(_HASH, (last.position.sequence,))
+        except self.driver_errors:
+            return False
+        return row is None or bytes(row[0]) != last.hash
 
     def in_transaction(self, driver: Any) -> bool:  # noqa: ANN401 (sqlite3's or aiosqlite's)
         """Ask the driver: SQLAlchemy knows what it was told, and not every driver begins then."""

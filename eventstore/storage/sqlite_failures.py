@@ -111,7 +111,8 @@ def translated_commit(
 ) -> ConversationStoreError | BaseException:
     """Return what the caller gets when COMMIT itself failed.
 
-    ``rolled_back``: the transaction was still open afterwards and was rolled back, so nothing
+    ``rolled_back``: the transaction was still open afterwards and was rolled back, or SQLite did
+    that by itself, as it does on a full disk, and what was appended is not there. So nothing
     remains. A failing fsync is the other case: the commit may be in the log that recovery reads.
     """
     driver = driver_error(error)

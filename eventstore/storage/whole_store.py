@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple
 
 from eventstore.core.events import Position, StreamKey
-from eventstore.errors import BrokenChain
+from eventstore.errors import BrokenChain, StoreUnavailable
 from eventstore.storage.blobs import EventKey, page_of_events
 from eventstore.storage.gaps import missing
 from eventstore.storage.interning import category_name, find_category, find_tenant, tenant_name
@@ -27,7 +27,15 @@ from eventstore.storage.read import (
 )
 from eventstore.storage.transaction import Transaction
 
-__all__ = ["NAMES_MAX", "START", "Filter", "StoredPage", "read_all", "recorded_in_all"]
+__all__ = [
+    "NAMES_MAX",
+    "START",
+    "Filter",
+    "StoredPage",
+    "check_not_ahead",
+    "read_all",
+    "recorded_in_all",
+]
 
 _STORED: Final = COLUMNS.count(",") + 1
 
@@ -84,6 +92,26 @@ def read_all(
             return StoredPage(events, False, missing(stream, row[VERSION] - 1))  # noqa: FBT003
         events.append(stored_event(stream, row))
     return StoredPage(events, more)
+
+
+def check_not_ahead(tx: Transaction, place: Position, whose: str, remedy: str) -> None:
+    """Hold that a place somebody has come to is not beyond the end of the log.
+
+    The last event is never deleted: a purge appends its tombstone before.
+
+    Raises:
+        StoreUnavailable: ``"restored"``; the log went back behind the place.
+    """
+    backwards = ", ".join(f"{column} DESC" for column in tx.ordering.order.split(", "))
+    row = tx.one(f"SELECT epoch, xid, position FROM {{events}} ORDER BY {backwards} LIMIT 1")
+    end = START if row is None else Position(*row)
+    if place > end:
+        raise StoreUnavailable(
+            "restored",
+            f"{whose} has come to position {place}, and the log ends at {end}: an older backup was"
+            " restored, or the position is of another store",
+            remedy,
+        )
 
 
 _FOLLOWS: Final = (

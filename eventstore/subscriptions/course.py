@@ -25,7 +25,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import Enum
-from typing import Final
+from typing import Any, Final
 
 from eventstore.core.events import Position
 
@@ -74,6 +74,8 @@ class Course:
 
     def __init__(self, after: Position, poll_seconds: float) -> None:
         self.place = after
+        self.seen: Any = None
+        """The event that was delivered last, as whoever reads the pages keeps it."""
         self.state = State.CATCHING_UP
         self._poll_seconds = poll_seconds
         self._pause_seconds = 0.0

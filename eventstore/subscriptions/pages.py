@@ -5,15 +5,20 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from eventstore.core.events import Position
-from eventstore.errors import BrokenChain
+from eventstore.errors import BrokenChain, StoreUnavailable
 from eventstore.storage.read import StoredEvent
 from eventstore.storage.transaction import Transaction
-from eventstore.storage.whole_store import Filter, read_all
+from eventstore.storage.whole_store import Filter, check_not_ahead, read_all
 from eventstore.subscriptions.course import Found
 
-__all__ = ["Looked", "look"]
+__all__ = ["Looked", "Seen", "look"]
 
 _END: Final = "SELECT epoch, xid, position, {} FROM {{events}} ORDER BY {} LIMIT 1"
+_HASH: Final = "SELECT hash FROM {events} WHERE epoch = ? AND xid = ? AND position = ?"
+_REMEDY: Final = (
+    "Compare what you made of the events with the store, and subscribe again from a position that"
+    " both have, or from the start."
+)
 _END_SHOWN: Final = "SELECT epoch, xid, position FROM {{events}} WHERE {} ORDER BY {} LIMIT 1"
 
 
@@ -26,19 +31,50 @@ class Looked(NamedTuple):
     """Where to look next: nothing that is wanted lies between the last event and it."""
     broken: BrokenChain | None = None
     """Why it goes no further: an event is missing."""
+    known: object = None
+    """What the store knew of its database meanwhile."""
 
 
-def look(tx: Transaction, only: Filter, after: Position) -> Looked:
-    """Return the next page.
+class Seen(NamedTuple):
+    """An event that was delivered."""
+
+    event: StoredEvent
+    known: object
+    """What the store knew of its database then; it knows something else after it was restored."""
+
+
+def _check_seen(tx: Transaction, seen: Seen) -> None:
+    position = seen.event.position
+    row = tx.one(_HASH, position)
+    if row is None or bytes(row[0]) != seen.event.hash:
+        raise StoreUnavailable(
+            "restored",
+            f"the log has another event, or none, at position {position}, where the subscription"
+            " has come to: an older backup was restored",
+            _REMEDY,
+        )
+
+
+def look(tx: Transaction, only: Filter, after: Position, seen: Seen | None = None) -> Looked:
+    """Return the next page; ``seen`` is the event that was delivered last.
 
     Where a page is not full, the place is the end of what may be shown, so that a subscription to
     rare events does not go over all the others each time.
+
+    Raises:
+        StoreUnavailable: ``"restored"``; the log went back behind what was delivered.
     """
+    if seen is not None and seen.known is not tx.interned:  # the store forgot what it remembered
+        _check_seen(tx, seen)
     events, more, broken = read_all(tx, only, after=after)
     if more or broken is not None:
-        return Looked(Found.FULL, events, events[-1].position if events else after, broken)
+        place = events[-1].position if events else after
+        return Looked(Found.FULL, events, place, broken, tx.interned)
+    if not events:
+        check_not_ahead(tx, after, "the subscription", _REMEDY)
     end, held = _end(tx, after)
-    return Looked(Found.HELD if held else Found.SHORT, events, max(end, after))
+    found = Found.HELD if held else Found.SHORT
+    return Looked(found, events, max(end, after), known=tx.interned)
 
 
 def _end(tx: Transaction, after: Position) -> tuple[Position, bool]:

@@ -405,3 +405,26 @@ def test_what_has_no_option_is_said_to_be_pythons(run, tmp_path):
 def test_beside_who_said_it_the_time_is_quiet(terminal, talk):
     shown = terminal("show", talk.thread, EVENTSTORE_DB=talk.url)
     assert "\x1b[1;36muser\x1b[0m\x1b[2;39m  2" in shown, "neither bold nor in the role's colour"
+
+
+STEERING = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+def test_json_escapes_what_could_steer_a_terminal_and_reads_the_same(run, talk):
+    words = "a\x7fb\x85c\x9bd\u202ee\u2066f\u2069g\x1b[31m \u00e9"
+    with ConversationStore.open(talk.url) as store:
+        store.messages.create(talk.thread, role="user", content=words)
+    for command in ("show", "tree", "log", "replay"):
+        told = run(command, talk.thread, "--json", "--db", talk.url)
+        assert told.exit_code == 0
+        assert not re.search(
+            r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", told.stdout
+        )
+        lines = [json.loads(line) for line in told.stdout.splitlines()]
+        assert words in text_of(lines)
+
+
+def text_of(value):
+    if isinstance(value, dict):
+        return "".join(map(text_of, value.values()))
+    return "".join(map(text_of, value)) if isinstance(value, list) else str(value)

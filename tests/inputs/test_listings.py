@@ -2,6 +2,7 @@
 
 import base64
 import pickle
+from itertools import pairwise
 
 import msgspec
 import pytest
@@ -182,3 +183,27 @@ def test_a_page_is_kept_without_its_store_and_says_so_where_it_would_go_on(store
         with pytest.raises(InvalidInput, match="after=page"):
             list(kept.iter())
     assert list(pickle.loads(pickle.dumps(last)).iter()) == list(page.iter()) == list(last)
+
+
+@pytest.mark.parametrize("kind", ["threads", "assistants"])
+def test_a_cursor_tells_nothing_of_how_much_others_write(store, kind):
+    """The places of a tenant's things among everybody's are in no order that could be read off."""
+    mine, other = store.tenant("mine"), store.tenant("other")
+    made = []
+    for n in range(12):
+        made.append(getattr(mine, kind).create().id)
+        for _ in range(n % 3):
+            other.threads.create()
+    listing = getattr(mine, kind)
+    cursors, found, after = [], [], None
+    while True:
+        page = listing.list(limit=1, after=after)
+        found += [one.id for one in page]
+        if page.next_cursor is None:
+            break
+        after = page.next_cursor
+        cursors.append(base64.urlsafe_b64decode(after.removeprefix("c_") + "=="))
+    assert found == made
+    places = [int.from_bytes(one[-8:], "big") for one in cursors]
+    steps = [abs(b - a) for a, b in pairwise(places)]
+    assert min(steps) > 2**40

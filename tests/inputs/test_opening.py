@@ -291,6 +291,7 @@ def test_a_url_that_cannot_be_used_says_what_can(url, problem, tmp_path, monkeyp
         ("sqlite:///chat.db?uri=perhaps&mode=ro", "value .*, of uri", "Mend it"),
         ("sqlite:///chat.db?mode=ro", "argument .*: 'mode'", "file:chat.db?uri=true&mode=…"),
         ("sqlite:///chat.db?mode=memory", "argument .*: 'mode'", "?uri=true&mode=…"),
+        ("sqlite:////chat.db?mode=ro&uri=true", "a path that is no URI", "file:chat.db?uri=true"),
         ("sqlite:///file:chat.db?mdoe=ro&uri=true", "argument .*: 'mdoe'", "Did you mean mode?"),
         (
             "sqlite://?my%20heart=1",

@@ -1,5 +1,8 @@
 """Law 6 where it is narrow: a fork counts, turns and batches as if its path were its own."""
 
+import inspect
+import sys
+
 import pytest
 
 from eventstore import ConversationStore
@@ -74,3 +77,22 @@ def test_a_batch_that_touches_an_inherited_message_still_sees_what_follows_it(st
         batch.messages.restore(second)
         selected = batch.branches.select(second)
     assert selected.object.leaf_id == third
+
+
+def test_no_depth_of_forks_is_too_much_to_fold():
+    """Python's own limit would be met where each fork is folded inside the fold of the next."""
+    with ConversationStore.open("sqlite://") as store:
+        thread = store.threads.create().id
+        store.messages.create(thread, role="user", content="Why?")
+        for n in range(30):
+            thread = store.threads.fork(thread).id
+            store.messages.create(thread, role="user", content=str(n))
+        before = store.replay.state(thread).value()
+        limit, depth = sys.getrecursionlimit(), len(inspect.stack(0))
+        sys.setrecursionlimit(depth + 80)
+        try:
+            folded = store.replay.state(thread)
+        finally:
+            sys.setrecursionlimit(limit)
+        assert folded.value() == before
+        assert store.projections.compare(thread).ok

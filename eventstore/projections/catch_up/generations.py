@@ -157,8 +157,10 @@ _RETIRE: Final = (
     "UPDATE {projections} SET status = 'retired', holder = NULL, renewed_at = <now>, lease_us = ?,"
     " token = token + 1"
     " WHERE name = ? AND status = 'active' AND generation < ?"
-    " AND (epoch, xid, position) <= (?, ?, ?)"
+    " AND ((epoch, xid, position) <= (?, ?, ?) OR (epoch, xid, position) >"
+    " (SELECT epoch, xid, position FROM {events} ORDER BY <backwards> LIMIT 1))"
 )
+"""Also one that has come further than the log goes, since an older backup was restored."""
 _ACTIVATE: Final = f"UPDATE {{projections}} SET status = 'active' {_MINE}"
 _FORGET: Final = f"DELETE FROM {{projections}} {_ROW} AND status = ?"
 
@@ -170,8 +172,10 @@ def generations(tx: Transaction, name: str | None = None) -> list[Generation]:
 
 
 def _told(tx: Transaction, sql: str) -> str:
-    """Return SQL with what tells the time, and whether a lease ran out, where that can be told."""
+    """Return SQL with what tells the time, whether a lease ran out, and where the log ends."""
     ran_out = _RAN_OUT if tx.ordering.one_clock else "NULL"
+    backwards = ", ".join(f"{column} DESC" for column in tx.ordering.order.split(", "))
+    sql = sql.replace("<backwards>", backwards)
     return sql.replace("<ran out>", ran_out).replace("<now>", tx.ordering.clock)
 
 

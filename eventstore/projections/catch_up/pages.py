@@ -7,7 +7,7 @@ at, and the checkpoint may go there.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from eventstore.core.events import Position
 from eventstore.errors import BrokenChain
@@ -15,7 +15,7 @@ from eventstore.projections.catch_up.definition import Definition
 from eventstore.storage.interning import find_tenant
 from eventstore.storage.read import StoredEvent
 from eventstore.storage.transaction import Transaction
-from eventstore.storage.whole_store import START, Filter, read_all
+from eventstore.storage.whole_store import START, Filter, check_not_ahead, read_all
 
 __all__ = ["Lag", "Page", "lag", "last_position", "next_page"]
 
@@ -43,7 +43,15 @@ def next_page(tx: Transaction, definition: Definition, after: Position, limit: i
     found, more, broken = read_all(tx, wanted, after=after, limit=limit)
     if more or broken is not None:
         return Page(found, found[-1].position if found else after, broken)
+    if not found:
+        check_not_ahead(tx, after, f"the projection {definition.name}", _REMEDY)
     return Page(found, max(after, last_position(tx)))
+
+
+_REMEDY: Final = (
+    "Build its tables anew with store.projections.rebuild_projection(), and catch up: what they"
+    " hold may come from events that are gone."
+)
 
 
 def last_position(tx: Transaction) -> Position:
