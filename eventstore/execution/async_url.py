@@ -21,7 +21,12 @@ from eventstore.execution.async_queue import AsyncQueue
 from eventstore.execution.connections import Connections
 from eventstore.execution.database import POSTPONED, Database, Left
 from eventstore.execution.new_connections import check_new
-from eventstore.execution.retrying import ALONE_MAX, finished, too_many_wait
+from eventstore.execution.retrying import (
+    ALONE_MAX,
+    finished,
+    struck_while_committing,
+    too_many_wait,
+)
 from eventstore.execution.settings import Settings
 from eventstore.execution.signals import Signals, are_news
 from eventstore.execution.under_way import UnderWay
@@ -74,9 +79,15 @@ class _InLoop:
         await greenlet_spawn(self._connections.open)
 
     async def _write_batch(self, requests: Sequence[Any]) -> list[Any]:
-        outcomes = await greenlet_spawn(self._connections.write, requests)
-        if are_news(outcomes):
-            self._changed.tell()
+        outcomes = None
+        try:
+            outcomes = await greenlet_spawn(self._connections.write, requests)
+            if are_news(outcomes):
+                self._changed.tell()
+        except Exception as error:
+            if outcomes is not None:
+                raise struck_while_committing() from error
+            raise
         return outcomes
 
     async def write(self, request: Any) -> Any:  # noqa: ANN401

@@ -27,14 +27,18 @@ from sqlalchemy import Engine, event
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
-from eventstore.errors import StoreBusy, StoreUnavailable
+from eventstore.errors import OutcomeUnknown, StoreBusy, StoreUnavailable
 from eventstore.execution import inherited
 from eventstore.execution.database import Database, Left, not_wiped
-from eventstore.execution.retrying import tried_again
+from eventstore.execution.retrying import struck_while_committing, tried_again
 
 __all__ = ["Connections"]
 
 T = TypeVar("T")
+
+
+class _NotKept(Exception):
+    """The database said no to COMMIT, or did not answer; the argument is what the caller gets."""
 
 
 class _Writing(NamedTuple):
@@ -132,18 +136,19 @@ class Connections:
         if self._struck:
             self._abandon()
         self._struck = True
+        said = False
         try:
             _, driver, tx = self._begun()
             tx.begun()
             outcomes = self._perform(tx, requests, False)  # noqa: FBT003 (a callable)
+            said = True
             self._commit(driver, tx)
+            self._database.committed(tx)
+            self._struck = False
         except BaseException as error:
             self._abandon(closes=not isinstance(error, Exception))
-            if isinstance(error, self._database.driver_errors):
-                raise self._database.translated(error) from error
+            self._tell(error, said=said)
             raise
-        self._database.committed(tx)
-        self._struck = False
         return outcomes
 
     def write_alone(self, request: Any) -> Any:  # noqa: ANN401
@@ -155,16 +160,17 @@ class Connections:
         with self._pooled_to_write() as pooled:
             driver: Any = pooled.driver_connection
             tx = self._database.on_driver(driver)
+            said = False
             try:
                 self._database.recognise(tx)
                 outcomes = self._perform(tx, [request], True)  # noqa: FBT003
+                said = True
                 self._commit(driver, tx)
+                self._database.committed(tx)
             except BaseException as error:
                 self._try_to_roll_back(driver)  # else it does not go back
-                if isinstance(error, self._database.driver_errors):
-                    raise self._database.translated(error) from error
+                self._tell(error, said=said)
                 raise
-            self._database.committed(tx)
             return outcomes
 
     @contextmanager
@@ -201,14 +207,31 @@ class Connections:
             kept = self._database.commit(driver)
         except self._database.driver_errors as error:
             undone = self._database.in_transaction(driver) or self._database.is_undone(tx)
-            raise self._database.translated_commit(error, rolled_back=undone) from error
+            told = self._database.translated_commit(error, rolled_back=undone)
+            raise _NotKept(told) from error
         if not kept:
-            raise StoreUnavailable(
-                "driver",
-                "an error of the database was passed over inside the transaction, which the"
-                " database therefore rolled back",
-                "Let the error out; nothing was written.",
+            raise _NotKept(
+                StoreUnavailable(
+                    "driver",
+                    "an error of the database was passed over inside the transaction, which the"
+                    " database therefore rolled back",
+                    "Let the error out; nothing was written.",
+                )
             )
+
+    def _tell(self, error: BaseException, *, said: bool) -> None:
+        """Raise what the caller of a write gets for an error, if that is another one.
+
+        ``said``: COMMIT was said before it. Then what is neither the database's answer nor an
+        interrupt was raised by a signal handler, and must not pass for a failure: whoever tries
+        again after one would write twice.
+        """
+        if isinstance(error, _NotKept):
+            raise error.args[0] from error.__cause__
+        if isinstance(error, self._database.driver_errors):
+            raise self._database.translated(error) from error
+        if said and isinstance(error, Exception) and not isinstance(error, OutcomeUnknown):
+            raise struck_while_committing() from error
 
     def _abandon(self, *, closes: bool = True) -> None:
         """Leave nothing of a transaction; a connection that cannot roll back is closed, too."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, nullcontext, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -23,6 +23,7 @@ from sqlalchemy.pool import Pool, SingletonThreadPool, StaticPool
 
 from eventstore.errors import (
     InvalidInput,
+    OutcomeUnknown,
     StoreBusy,
     StoreClosed,
     StoreUnavailable,
@@ -30,9 +31,15 @@ from eventstore.errors import (
 from eventstore.execution import forks, inherited
 from eventstore.execution.async_queue import AsyncQueue
 from eventstore.execution.database import POSTPONED, Database, Left, not_wiped
+from eventstore.execution.doors import Mark, door, is_inside_twice, reading_door
 from eventstore.execution.new_connections import checking_new
 from eventstore.execution.passage import Passage
-from eventstore.execution.retrying import finished, tried_again, tried_again_async
+from eventstore.execution.retrying import (
+    finished,
+    struck_while_committing,
+    tried_again,
+    tried_again_async,
+)
 from eventstore.execution.settings import Settings
 from eventstore.execution.shared_writer import SharedWriter
 from eventstore.execution.signals import Signals, are_news
@@ -112,8 +119,7 @@ class _Owned:
             self._database.recognise(tx)
             outcomes = self._perform(tx, requests, patient)
         except BaseException as error:
-            with suppress(DBAPIError):  # then closing the connection does it
-                connection.rollback()
+            _roll_back(connection)
             if isinstance(error, self._database.driver_errors):
                 raise self._database.translated(error) from error
             raise
@@ -121,12 +127,15 @@ class _Owned:
         try:
             with self._database.committing(driver):
                 connection.commit()
+            self._database.committed(tx)
         except self._database.driver_errors as error:
             open_still = self._database.in_transaction(driver)
-            with suppress(DBAPIError):
-                connection.rollback()
+            _roll_back(connection)
             raise self._database.translated_commit(error, rolled_back=open_still) from error
-        self._database.committed(tx)
+        except OutcomeUnknown:
+            raise
+        except Exception as error:  # a signal handler raised it
+            raise struck_while_committing() from error
         return outcomes
 
     def _read_on(self, connection: Connection, look: Callable[[Any], T]) -> T:
@@ -139,8 +148,7 @@ class _Owned:
         except self._database.driver_errors as error:
             raise self._database.translated(error) from error
         finally:
-            with suppress(DBAPIError):
-                connection.rollback()
+            _roll_back(connection)
         self._database.committed(tx)
         return found
 
@@ -152,8 +160,7 @@ class _Owned:
         except self._database.driver_errors as error:
             raise self._database.translated(error) from error
         finally:
-            with suppress(DBAPIError):
-                connection.rollback()
+            _roll_back(connection)
 
     def _migrate_on(self, connection: Connection) -> None:
         try:
@@ -166,6 +173,14 @@ class _Owned:
             self._database.migrate(connection)
         except self._database.driver_errors as error:
             raise self._database.translated(error) from error
+
+
+def _roll_back(connection: Connection) -> None:
+    """Roll back; a connection that cannot, as a signal struck its driver, is closed instead."""
+    try:
+        connection.rollback()
+    except DBAPIError:
+        connection.invalidate()
 
 
 def _only_one_of(pool: Pool) -> Any:  # noqa: ANN401
@@ -196,6 +211,7 @@ class OwnedEngine(_Owned):
     ) -> None:
         super().__init__(engine, database, settings, perform)
         self._engine = engine
+        self.mark: Final = Mark()
         self._passage = Passage()
         self._mine = threading.local()
         """``lent``: the connections that the pool lent this thread, which are not given back."""
@@ -209,16 +225,24 @@ class OwnedEngine(_Owned):
         )
 
     def _write_batch(self, requests: Sequence[Any], *, patient: bool = False) -> list[Any]:
-        def attempt() -> list[Any]:
-            with self._connected() as connection:
-                return self._write_on(connection, requests, patient=patient)
+        outcomes: list[Any] = []
 
-        with self._passage.way(), self._single:
-            outcomes = tried_again(self._database, attempt, alone=len(requests) == 1)
-        if are_news(outcomes):
-            self.changed.tell()
+        def attempt() -> None:
+            with self._connected() as connection:
+                outcomes[:] = self._write_on(connection, requests, patient=patient)
+
+        try:
+            with self._passage.way(), self._single:
+                tried_again(self._database, attempt, alone=len(requests) == 1)
+            if are_news(outcomes):
+                self.changed.tell()
+        except Exception as error:
+            if outcomes:
+                raise struck_while_committing() from error
+            raise
         return outcomes
 
+    @door
     def write(self, request: Any) -> Any:  # noqa: ANN401
         """Perform a request in a transaction shared with whoever waits."""
         self._ready()
@@ -227,12 +251,14 @@ class OwnedEngine(_Owned):
             [outcome] = self._write_batch([request], patient=True)
         return outcome
 
+    @reading_door
     def read(self, look: Callable[[Any], T], *, snapshot: bool = True) -> T:  # noqa: ARG002
         """Run a function on one snapshot; an engine begins a transaction in any case."""
         self._ready()
         with self._passage.way(), self._single, self._connected() as connection:
             return self._read_on(connection, look)
 
+    @door
     def wipe(self) -> Sequence[Left]:
         """Leave nothing of what was overwritten in the files; return what is left."""
         self._ready()
@@ -246,6 +272,8 @@ class OwnedEngine(_Owned):
     def _connected(self) -> Iterator[Connection]:
         self._passage.check_open()
         outer = getattr(self._mine, "lent", None)  # a call from a function that reads: ours
+        if outer is not None and not is_inside_twice(self):  # an interrupt left it
+            outer = None
         if outer is None:
             self._check_free(_only_one_of(self._engine.pool))  # to give it back would roll back
         try:
@@ -268,15 +296,15 @@ class OwnedEngine(_Owned):
         for connection in getattr(self._mine, "lent", None) or ():
             inherited.strand_lent(connection)
 
+    @door
     def within(self, connection: Connection, act: Callable[[Any], T]) -> T:
         """Run a function inside a transaction that the application has open."""
         self._ready()
         return act_within(connection, self._database, act, self.changed)
 
+    @door
     def close(self) -> None:
         """Finish what waits; the engine stays the application's."""
-        if self._closed:
-            return
         self._closed = True
         self.changed.close()
         if self._forked:  # what waits is the parent's
@@ -328,15 +356,22 @@ class OwnedAsyncEngine(_Owned):
         return outcome
 
     async def _transact(self, requests: Sequence[Any], *, patient: bool = False) -> list[Any]:
-        async def attempt() -> list[Any]:
+        outcomes: list[Any] = []
+
+        async def attempt() -> None:
             async with self._connected() as connection:
                 write = partial(self._write_on, patient=patient)
-                return await connection.run_sync(write, requests)
+                outcomes[:] = await connection.run_sync(write, requests)
 
-        async with self._single:
-            outcomes = await tried_again_async(self._database, attempt, alone=len(requests) == 1)
-        if are_news(outcomes):
-            self.changed.tell()
+        try:
+            async with self._single:
+                await tried_again_async(self._database, attempt, alone=len(requests) == 1)
+            if are_news(outcomes):
+                self.changed.tell()
+        except Exception as error:
+            if outcomes:
+                raise struck_while_committing() from error
+            raise
         return outcomes
 
     async def read_async(self, look: Callable[[Any], T], *, snapshot: bool = True) -> T:  # noqa: ARG002

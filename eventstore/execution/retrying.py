@@ -12,7 +12,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, TypeVar
 
-from eventstore.errors import StoreBusy
+from eventstore.errors import OutcomeUnknown, StoreBusy
 from eventstore.execution.database import Database
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "VIOLATIONS_MAX",
     "finished",
     "halves",
+    "struck_while_committing",
     "too_many_wait",
     "tried_again",
     "tried_again_async",
@@ -108,6 +109,13 @@ async def finished(work: asyncio.Future[T]) -> T:
         if not work.cancelled():
             work.exception()  # heard
         raise
+
+
+def struck_while_committing() -> OutcomeUnknown:
+    """Return what is told where an exception came between COMMIT and its caller."""
+    return OutcomeUnknown(
+        "an exception was raised, as by a signal handler, while the database committed"
+    )
 
 
 def too_many_wait() -> StoreBusy:

@@ -18,6 +18,10 @@ What must stay true:
   heir was interrupted, the loop that was to wake the worker stands still) is passed on again;
 * a request that was withdrawn before it was taken is never performed; one that was taken is waited
   for;
+* only one leads at a time, and what is left by a thread that was interrupted, in whatever it did
+  about an interrupt before, is taken up by the next one, or by those who wait: the lead is a lock,
+  which is entered and left in C, where nothing strikes. All the rest says who leads next, and may
+  be wrong;
 * if the database itself refuses a batch before committing, each half of it is tried by itself, down
   to the requests that it refuses alone: only their callers hear of it;
 * after a commit whose outcome is unknown nothing is tried again.
@@ -32,10 +36,11 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from queue import SimpleQueue
+from threading import get_ident
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 from eventstore.errors import OutcomeUnknown, StoreBusy, StoreClosed
-from eventstore.execution.retrying import halves
+from eventstore.execution.retrying import halves, struck_while_committing
 
 __all__ = ["BATCH_MAX", "SharedWriter", "queue_is_full", "same_again"]
 
@@ -43,6 +48,8 @@ Q = TypeVar("Q")
 R = TypeVar("R")
 
 BATCH_MAX: Final = 1_000
+_LOOK_SECONDS: Final = 1.0
+"""How long anybody waits before looking whether the one who leads, or was to lead, is gone."""
 
 
 class _Ticket(Protocol):
@@ -58,11 +65,17 @@ class _Ticket(Protocol):
 class _ThreadTicket(Generic[Q, R]):
     """Held by a thread, which sleeps on a lock until it has its outcome or has to lead."""
 
-    __slots__ = ("_baton", "error", "outcome", "request", "settled", "successor")
+    __slots__ = (
+        *("_baton", "error", "outcome", "request", "settled"),
+        *("successor", "thread", "withdrawn"),
+    )
 
     def __init__(self, request: Q) -> None:
         self.request = request
         self.settled = False
+        self.withdrawn = False
+        """The holder was interrupted, and waits no more."""
+        self.thread = get_ident()
         self.successor: Any = None
         """Whom the holder, having led, appointed and may not have told yet."""
         self.outcome: R | None = None
@@ -84,9 +97,9 @@ class _ThreadTicket(Generic[Q, R]):
         except RuntimeError:
             return
 
-    def wait(self) -> None:
-        """Sleep until woken."""
-        self._baton.acquire()
+    def wait(self) -> bool:
+        """Sleep until woken; False after a while."""
+        return self._baton.acquire(timeout=_LOOK_SECONDS)
 
 
 class _Sleeper:
@@ -108,6 +121,9 @@ class _TaskTicket(_Sleeper, Generic[Q, R]):
     """Held by a task."""
 
     __slots__ = ("error", "outcome", "request", "settled")
+
+    withdrawn = False
+    """A task takes its request out of the queue itself."""
 
     def __init__(self, request: Q, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(loop)
@@ -134,7 +150,9 @@ class SharedWriter(Generic[Q, R]):
         self._perform = perform
         self._queue_max = queue_max
         self._patience_seconds = patience_seconds
-        self._mutex = threading.Lock()
+        self._mutex = threading.RLock()
+        self._leading = threading.Lock()
+        """Held by whoever performs a batch: the lead itself, whatever is said of it below."""
         self._changed = threading.Condition(self._mutex)
         self._queue: deque[_ThreadTicket[Q, R] | _TaskTicket[Q, R]] = deque()
         self._led = False
@@ -157,25 +175,36 @@ class SharedWriter(Generic[Q, R]):
             StoreBusy: the queue stayed full. StoreClosed: the store was closed.
         """
         ticket: _ThreadTicket[Q, R] = _ThreadTicket(request)
+        queued = False
         try:
             with self._mutex:
                 self._await_room()
                 self._queue.append(ticket)
-                leads = not self._led
+                queued = True
+                leads = not self._led or self._is_left_over()
                 if leads:
                     self._heir = ticket  # first, so that nobody takes a lead without an owner
                     self._led = True
                 self._hurry()
-            if not leads:
-                ticket.wait()
-            if not ticket.settled:
-                self._lead(ticket)
-        except BaseException:  # KeyboardInterrupt, wherever it struck
-            self._leave(ticket)
+            while not ticket.settled:
+                if not leads:
+                    ticket.wait()  # to be told, to be made to lead, or to look who does
+                if not ticket.settled:
+                    self._lead(ticket)
+                leads = False
+        except BaseException as error:  # KeyboardInterrupt, wherever it struck
+            ticket.withdrawn = True  # at once, whatever strikes next
+            taken = not self._leave(ticket) and queued
+            if taken and isinstance(error, StoreBusy) and not isinstance(ticket.error, StoreBusy):
+                raise struck_while_committing() from error  # from a call of a signal handler's own
             raise
         if ticket.error is not None:
             raise ticket.error
         return ticket.outcome  # type: ignore[return-value]
+
+    def _is_left_over(self) -> bool:
+        """Tell whether the lead is said to be this very thread's, which was struck and is here."""
+        return isinstance(self._heir, _ThreadTicket) and self._heir.thread == get_ident()
 
     def _await_room(self) -> None:
         if len(self._queue) >= self._queue_max:
@@ -186,14 +215,19 @@ class SharedWriter(Generic[Q, R]):
         if self._closed:
             raise StoreClosed
 
-    def _leave(self, ticket: _ThreadTicket[Q, R]) -> None:
-        """Withdraw the request of an interrupted thread; if it was to lead, another will."""
+    def _leave(self, ticket: _ThreadTicket[Q, R]) -> bool:
+        """Withdraw the request of an interrupted thread; if it was to lead, another will.
+
+        Returns whether nobody had taken it yet.
+        """
         with self._mutex:
-            if ticket in self._queue:
+            waits = ticket in self._queue
+            if waits:
                 self._queue.remove(ticket)
             if self._heir is ticket:
                 self._appoint(ticket)
         self._pass_lead(ticket.successor)
+        return waits
 
     # -- callers in event loops ----------------------------------------------------------------
 
@@ -225,13 +259,14 @@ class SharedWriter(Generic[Q, R]):
             if len(self._queue) >= self._queue_max:
                 return False
             self._start_worker()
-            self._queue.append(ticket)
             if self._led:
                 if self._waking is not ticket.loop:
                     self._hurry()
             else:
-                self._led, self._waking = True, ticket.loop
                 ticket.loop.call_soon(self._turn_ended, ticket.loop)
+                self._waking = ticket.loop
+                self._led = True
+            self._queue.append(ticket)
         return True
 
     def _turn_ended(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -293,13 +328,12 @@ class SharedWriter(Generic[Q, R]):
         """Perform one batch, pass the lead on, and tell the callers. The worker has no ticket."""
         batch: list[_ThreadTicket[Q, R] | _TaskTicket[Q, R]] = []
         try:
-            with self._mutex:
-                self._heir = ticket
-                for _ in range(min(len(self._queue), BATCH_MAX)):
-                    batch.append(self._queue.popleft())  # noqa: PERF401 (kept if interrupted)
-            self._serve(batch)
+            with self._leading:
+                if ticket is None or not ticket.settled:
+                    self._take(batch, ticket)
+                    self._serve(batch)
         except BaseException:
-            _settle_rest(batch, OutcomeUnknown("the thread that was writing was interrupted"))
+            _settle_rest(batch, _interrupted())
             raise
         finally:
             with self._mutex:
@@ -311,6 +345,21 @@ class SharedWriter(Generic[Q, R]):
             _wake_tasks(batch)
             if rooms:
                 _wake_tasks(rooms)
+
+    def _take(
+        self,
+        batch: list[_ThreadTicket[Q, R] | _TaskTicket[Q, R]],
+        ticket: _ThreadTicket[Q, R] | None,
+    ) -> None:
+        """Take what is to be performed; called by whoever has the lead."""
+        with self._mutex:
+            self._heir = ticket
+            for _ in range(min(len(self._queue), BATCH_MAX)):
+                one = self._queue.popleft()
+                if not one.withdrawn:
+                    batch.append(one)
+            if ticket is not None and ticket not in batch and ticket not in self._queue:
+                ticket.settle(None, _interrupted())  # it was taken by somebody who is gone
 
     def _appoint(
         self, by: _ThreadTicket[Q, R] | None
@@ -362,13 +411,24 @@ class SharedWriter(Generic[Q, R]):
             rooms, self._waiting_for_room = self._waiting_for_room, []
             self._hurry()
         _wake_tasks(rooms)
-        with self._mutex:
-            while self._queue or self._led:
-                self._changed.wait()
-            worker, self._worker = self._worker, None
+        while self._is_busy():
+            self._lead(None)
+        worker, self._worker = self._worker, None
         if worker is not None:
             self._wakes.put(None)
             worker.join()
+
+    def _is_busy(self) -> bool:
+        """Wait until nobody leads and nothing waits; True if whoever was to see to it is gone."""
+        with self._mutex:
+            while self._queue or self._led:
+                if self._is_left_over() or not self._changed.wait(_LOOK_SECONDS):
+                    return True
+        return False
+
+
+def _interrupted() -> OutcomeUnknown:
+    return OutcomeUnknown("the thread that was writing was interrupted")
 
 
 def queue_is_full(queue_max: int) -> StoreBusy:

@@ -47,7 +47,8 @@ class Signals:
         self.mark: object = object()
         """Another object after every ``tell``."""
         self._wanted = wanted
-        self._lock = threading.Lock()
+        # One that a signal handler may take again: it may write while its thread goes to wait.
+        self._lock = threading.RLock()
         self._waiting: dict[object, Callable[[], None]] = {}
         self._soon_until = 0.0
         self._closed = False
@@ -144,7 +145,7 @@ class Signals:
 
     def after_fork(self) -> None:
         """Forget whoever waits: those threads and loops are the parent's."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._waiting = {}
 
 

@@ -24,9 +24,15 @@ from eventstore.errors import StoreClosed, StoreUnavailable
 from eventstore.execution import forks, inherited
 from eventstore.execution.connections import Connections
 from eventstore.execution.database import POSTPONED, Database, Left
+from eventstore.execution.doors import Mark, door, reading_door
 from eventstore.execution.new_connections import check_new
 from eventstore.execution.passage import Passage
-from eventstore.execution.retrying import ALONE_MAX, finished, too_many_wait
+from eventstore.execution.retrying import (
+    ALONE_MAX,
+    finished,
+    struck_while_committing,
+    too_many_wait,
+)
 from eventstore.execution.settings import Settings
 from eventstore.execution.shared_writer import SharedWriter
 from eventstore.execution.signals import Signals, are_news
@@ -60,7 +66,8 @@ class UrlExecutor:
         self._settings = settings
         self._perform = perform
         self._in_memory = in_memory
-        self._closed = False
+        self.mark: Final = Mark()
+        self._closed = self._ended = False
         self._closing = threading.Lock()
         self._forked = False
         self._watcher = None if in_memory else Watcher(lambda: self._connections.engine, database)
@@ -156,6 +163,7 @@ class UrlExecutor:
 
     # -- writing -------------------------------------------------------------------------------
 
+    @door
     def write(self, request: Q) -> Any:  # noqa: ANN401
         """Perform a request in a transaction shared with whoever waits."""
         self._ready()
@@ -175,28 +183,40 @@ class UrlExecutor:
         return outcome
 
     def _write_batch(self, requests: Sequence[Any]) -> list[Any]:
-        with self._passage.way(), self._single:
-            self._passage.check_open()
-            outcomes = self._connections.write(requests)
-        if are_news(outcomes):
-            self.changed.tell()
+        outcomes = None
+        try:
+            with self._passage.way(), self._single:
+                self._passage.check_open()
+                outcomes = self._connections.write(requests)
+            if are_news(outcomes):
+                self.changed.tell()
+        except Exception as error:
+            if outcomes is not None:
+                raise struck_while_committing() from error
+            raise
         return outcomes
 
     def _write_alone(self, request: Any) -> Any:  # noqa: ANN401
         if not self._alone.acquire(timeout=self._settings.busy_timeout_seconds):
             raise too_many_wait()
+        outcome = None
         try:
             with self._passage.way(), self._single:
                 self._passage.check_open()
                 outcome = self._connections.write_alone(request)
+            if are_news([outcome]):
+                self.changed.tell()
+        except Exception as error:
+            if outcome is not None:
+                raise struck_while_committing() from error
+            raise
         finally:
             self._alone.release()
-        if are_news([outcome]):
-            self.changed.tell()
         return outcome
 
     # -- reading -------------------------------------------------------------------------------
 
+    @reading_door
     def read(self, look: Callable[[Any], T], *, snapshot: bool = True) -> T:
         """Run a function on one snapshot; or on one a statement."""
         self._ready()
@@ -231,6 +251,7 @@ class UrlExecutor:
         except RuntimeError:
             raise StoreClosed from None
 
+    @door
     def wipe(self) -> Sequence[Left]:
         """Leave nothing of what was overwritten in the files; return what is left."""
         self._ready()
@@ -248,6 +269,7 @@ class UrlExecutor:
 
     # -- on the application's own connection -----------------------------------------------------
 
+    @door
     def within(self, connection: Connection, act: Callable[[Any], T]) -> T:
         """Run a function inside a transaction that the application has open."""
         self._ready()
@@ -260,10 +282,11 @@ class UrlExecutor:
 
     # -- closing -------------------------------------------------------------------------------
 
+    @door
     def close(self) -> None:
         """Finish what waits, then close every connection. Idempotent."""
         with self._closing:
-            if self._closed:
+            if self._ended:
                 return
             self._closed = True
             if self._watcher is None:
@@ -278,6 +301,7 @@ class UrlExecutor:
             self._passage.close()
             with self._passage.way():  # no fork meanwhile
                 self._connections.close()
+            self._ended = True  # until then, whoever was interrupted may close it again
 
     async def close_async(self) -> None:
         """Do the same without blocking the event loop."""

@@ -156,7 +156,7 @@ class Watcher:
         """``engine`` is asked whenever a connection is to be made."""
         self._engine = engine
         self._database = database
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._halted = self._was_halted = False
         self._thread: _Thread | None = None
         self.changed = Signals(self._start)
@@ -195,7 +195,7 @@ class Watcher:
             self._start()
 
     def after_fork(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._halted = self._was_halted
 
 

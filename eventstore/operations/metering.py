@@ -70,7 +70,9 @@ class Meter:
 
     def __init__(self, on_append: OnAppend | None = None) -> None:
         self._on_append = on_append
-        self._lock = threading.Lock()
+        # One that a signal handler may take again, which runs in the middle of a call and may
+        # write; none is run between reading a number and setting it, where nothing is called.
+        self._lock = threading.RLock()
         self._appends = self._events = self._transactions = 0
         self._others = {"unchanged": 0, "refused": 0, "busy": 0, "unknown": 0, "failed": 0}
         forks.watch(self)
@@ -83,7 +85,7 @@ class Meter:
 
     def after_fork(self) -> None:
         """Let nobody wait for a thread of the parent's that was just counting."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     def counters(self) -> Counters:
         """Return the counts as they are."""
@@ -110,9 +112,10 @@ class Meter:
         if isinstance(outcome, Failed):
             self._count("refused")
         elif outcome.positions:
+            events = len(outcome.positions)
             with self._lock:
                 self._appends += 1
-                self._events += len(outcome.positions)
+                self._events += events
             if self._on_append is not None and committed:
                 self._tell(self._on_append, request.stream, outcome)
         elif isinstance(request, AppendRequest):

@@ -16,6 +16,7 @@ from eventstore.core.events import Position, StreamKey, instant
 from eventstore.core.json_values import check_json, check_name, check_text
 from eventstore.core.values import Value
 from eventstore.errors import InvalidInput, ThreadNotFound
+from eventstore.execution.doors import calling_out
 from eventstore.operations.catch_up import changing
 from eventstore.operations.inputs import checked_sequence
 from eventstore.operations.lookups import thread_key
@@ -272,7 +273,7 @@ def read(scope: Scope, name: str, look: Callable[[Tables], T]) -> Read[T]:
         )
 
     def looking(tx: Transaction) -> T:
-        return look(active(tx, name, scope.tenant))
+        return calling_out(look, active(tx, name, scope.tenant))
 
     return Read(looking)
 

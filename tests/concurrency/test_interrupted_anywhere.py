@@ -27,9 +27,9 @@ UNWINDING = "_leave"
 class Interrupting:
     """Raises at the n-th line of the writer that this thread comes to."""
 
-    def __init__(self, nth, mutex):
+    def __init__(self, nth, writer):
         self.left = nth
-        self.mutex = mutex
+        self.mutex, self.leading = writer._mutex, writer._leading
 
     def __enter__(self):
         sys.settrace(self.entered)
@@ -51,7 +51,7 @@ class Interrupting:
 
     def is_exit(self, frame):
         text = linecache.getline(FILE, frame.f_lineno).strip()
-        return text.startswith("with ") and self.mutex.locked()
+        return text.startswith("with ") and (self.mutex._is_owned() or self.leading.locked())
 
     def unwinds(self, frame):
         while frame is not None:
@@ -94,7 +94,7 @@ class Scene:
 
     def interrupted(self, nth, act=None):
         """Submit here, interrupted at the n-th line; return whether there were that many."""
-        with Interrupting(nth, self.writer._mutex) as interrupting:
+        with Interrupting(nth, self.writer) as interrupting:
             try:
                 self.writer.submit(("mine", act))
             except KeyboardInterrupt:
