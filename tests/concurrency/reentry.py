@@ -36,11 +36,8 @@ class Reentering:
 
     def moment(self, *_):
         self.moments += 1
-        if self.moments % self.every:
-            return
-        sys.setprofile(None)
-        self.outcomes.append(outcome(self.act))
-        sys.setprofile(self.moment)
+        if self.moments % self.every == 0:
+            self.outcomes.append(outcome(self.act))  # in here, nothing is profiled
 
 
 def hold_at_every_moment(store, act, enter, every=1):

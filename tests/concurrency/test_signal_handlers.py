@@ -72,7 +72,10 @@ def test_closing_inside_a_call_is_refused_and_can_be_done_later(store):
         say(store, thread_id, "three")
 
 
+@pytest.mark.parametrize("store", ["file", "memory", "engine"], indirect=True)
 def test_signals_at_random_moments_of_writes_harm_nothing(store):
+    """But for an engine of the application's in memory: SQLAlchemy's pool closes its only
+    connection, and with it the database, if an exception strikes as it is given back."""
     aside = store.threads.create().id
     say(store, aside, "one")
     hold_through_signals(store, 150, lambda: store.messages.list(aside))
