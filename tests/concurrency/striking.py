@@ -70,6 +70,10 @@ class Strikes:
         self.where: tuple[Any, ...] = ()
 
     def __enter__(self):
+        self.unraisable, sys.unraisablehook = (
+            sys.unraisablehook,
+            id,
+        )  # of finalizers that are struck
         sys.settrace(self._entered)
         if self.second != NEVER:
             sys.setprofile(self._profiled)
@@ -78,6 +82,7 @@ class Strikes:
     def __exit__(self, *_):
         sys.setprofile(None)
         sys.settrace(None)
+        sys.unraisablehook = self.unraisable
 
     def _entered(self, frame, *_):
         if not is_ours(frame.f_code):
