@@ -126,6 +126,8 @@ class AmendedContent(Note, frozen=True):
 
 class MessageUpdated(EventData, frozen=True):
     message_id: bytes
+    fields: tuple[str, ...] = ()
+    """Which of ``"metadata"`` and ``"name"`` are replaced: known also once they are erased."""
 
 
 class MessageDetails(Note, frozen=True):

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from eventstore.conversation import events as e
 from eventstore.conversation import tree
+from eventstore.conversation.history import saying
 from eventstore.conversation.rows import (
     ROOT,
     ForkPoint,
@@ -120,7 +121,7 @@ def _born(view: ThreadView, data: e.MessageAdded | e.MessageEdited, event: Event
     )
     if queued_version is not None:
         waiting = _message(view, data.message_id)
-        kept = {"changed": waiting.changed, "revision": waiting.revision}
+        kept = {"changed": waiting.changed, "revision": waiting.revision, "said": waiting.said}
         row = replace(row, replaces=waiting.replaces, **kept)
         thread = replace(thread, queued_messages=thread.queued_messages - 1)
     if data.run_id is not None:
@@ -161,15 +162,12 @@ def _queued(view: ThreadView, data: e.MessageQueued, event: Event) -> list[Row]:
 
 def _amended(view: ThreadView, data: e.MessageAmended, event: Event) -> list[Row]:
     row = _message(view, data.message_id)
-    return [
-        TouchRow(data.message_id, event.version),
-        replace(row, changed=event.version, revision=row.revision + 1),
-    ]
+    return [TouchRow(data.message_id, event.version), saying(row, event.version, "words")]
 
 
 def _message_updated(view: ThreadView, data: e.MessageUpdated, event: Event) -> list[Row]:
     row = _message(view, data.message_id)
-    return [TouchRow(data.message_id, event.version), replace(row, changed=event.version)]
+    return [TouchRow(data.message_id, event.version), saying(row, event.version, *data.fields)]
 
 
 def _removed(view: ThreadView, data: e.MessageRemoved, event: Event) -> list[Row]:

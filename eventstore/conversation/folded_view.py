@@ -6,15 +6,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
-from eventstore.conversation.history import told_born
+from msgspec.structs import replace
+
+from eventstore.conversation.inheritance import Inheritance, further
 from eventstore.conversation.rows import (
+    ROOT,
     BranchPointRow,
     LabelRow,
     MessageRow,
     Place,
+    Range,
     RunRow,
     SegmentRow,
     StepRow,
@@ -36,7 +40,9 @@ class FoldedView:
 
     thread_id: bytes
     thread: ThreadRow | None
-    source: FoldedView | None
+    inherited: Inheritance | None
+    ancestors: tuple[FoldedView, ...]
+    changing: tuple[int, ...]
     messages: Mapping[bytes, MessageRow]
     places: Mapping[Place, bytes]
     segments: Mapping[Stretch, SegmentRow]
@@ -59,36 +65,109 @@ class FoldedView:
         """Version of the last event folded in; 0 before the first."""
         return 0 if self.thread is None else self.thread.version
 
+    # -- rows, and places -----------------------------------------------------------------------
+
     def message(self, message_id: bytes) -> MessageRow | None:
-        return self.messages.get(message_id)
+        row = self.messages.get(message_id)
+        if row is not None or self.inherited is None:
+            return row
+        for hop, ancestor in enumerate(self.ancestors, 1):  # the nearest one knows it best
+            found = ancestor.messages.get(message_id)
+            if found is not None and found.place is not None:
+                place = further(found.place, hop)
+                if self.inherited.sees(place):
+                    return _inherited(found, place)
+        return None
 
     def message_at(self, place: Place) -> MessageRow | None:
-        message_id = self.places.get(place)
-        return None if message_id is None else self.messages[message_id]
+        if not place.hop:
+            message_id = self.places.get(place)
+            return None if message_id is None else self.messages[message_id]
+        if self.inherited is None or not self.inherited.sees(place):
+            return None
+        owner = self.ancestors[place.hop - 1]
+        message_id = owner.places[place._replace(hop=0)]
+        row = self.messages.get(message_id)
+        if row is not None:
+            return row
+        for hop in self._changing_below(place.hop):
+            row = self.ancestors[hop - 1].messages.get(message_id)
+            if row is not None:
+                return _inherited(row, place)
+        return _inherited(owner.messages[message_id], place)
+
+    def _changing_below(self, hop: int) -> list[int]:
+        """Return the hops of those between an ancestor and here that changed what they inherit.
+
+        The nearest one first.
+        """
+        return [one for one in self.changing if one < hop]
 
     def segment(self, hop: int, segment: int) -> SegmentRow | None:
-        return self.segments.get((hop, segment))
+        if not hop:
+            return self.segments.get((0, segment))
+        row = self.ancestors[hop - 1].segments.get((0, segment))
+        if row is None:
+            return None
+        return replace(row, hop=hop, parent=further(row.parent, hop), ordinal=0)
 
     def end_of(self, hop: int, segment: int) -> int:
+        if hop and self.inherited is not None:
+            return self.inherited.end_of(hop, segment)
         return self.ends.get((hop, segment), 0)
 
     def branch_point(self, place: Place) -> BranchPointRow | None:
-        return self.branch_points.get(place)
+        return self.branch_points.get(place) or self._turn(place)
+
+    def _turn(self, place: Place) -> BranchPointRow | None:
+        """Return the turn of the inherited path at a place."""
+        if self.inherited is None or not (place.hop or place == ROOT):
+            return None
+        return self.inherited.turn(place)
 
     def turns(self, hop: int, segment: int, start: int, end: int) -> Sequence[BranchPointRow]:
-        depths = self.bends.get((hop, segment), ())
-        points = [self.branch_points[Place(hop, segment, d)] for d in depths if start <= d <= end]
+        places = [Place(hop, segment, depth) for depth in self.branched(hop, segment, start, end)]
+        if hop:
+            last = Place(hop, segment, self.end_of(hop, segment))
+            if start <= last.depth <= end and last not in places:
+                places.append(last)  # nothing inherited is deeper
+        points = [point for place in places if (point := self.branch_point(place)) is not None]
         return [point for point in points if point.active is not None]
 
     def children(self, place: Place) -> Sequence[Place]:
         below = place.depth + 1
         next_place = place._replace(depth=below)
-        first = [next_place] if place.segment and next_place in self.places else []
+        first: list[Place] = []
+        if place.segment and self.message_at(next_place) is not None:
+            first = [next_place]
+        elif (turn := self._turn(place)) is not None and turn.active:
+            first = [Place(*turn.active, below)]
         return first + [Place(*stretch, below) for stretch in self.hanging.get(place, ())]
 
     def first_removed(self, hop: int, segment: int, start: int, end: int) -> int | None:
         depths = self.gone.get((hop, segment), ())
         return next((depth for depth in depths if start <= depth <= end), None)
+
+    def removed_children(self, place: Place) -> Sequence[Place]:
+        """Return the places of the children that are removed; each child is looked at."""
+        rows = [self.message_at(child) for child in self.children(place)]
+        return [row.place for row in rows if row and row.place and row.removed is not None]
+
+    def first_inherited_removed(self, start: int, end: int) -> int | None:
+        found = [self.first_removed(*key, start, end) for key in self.gone if key[0]]
+        return min((depth for depth in found if depth is not None), default=None)
+
+    def turns_off(self, start: int, end: int) -> Sequence[BranchPointRow]:
+        places = [
+            Place(hop, segment, depth)
+            for (hop, segment), depths in self.bends.items()
+            for depth in depths
+            if hop and start <= depth <= end
+        ]
+        points = [self.branch_points[place] for place in sorted(places, key=lambda p: p.depth)]
+        return [point for point in points if point.active is not None and not point.active[0]]
+
+    # -- what waits, what runs, what has a name ------------------------------------------------
 
     def queued_messages(self) -> Sequence[MessageRow]:
         rows = [self.messages[message_id] for message_id in self.waiting]
@@ -112,6 +191,8 @@ class FoldedView:
         row = self.labels.get(message_id)
         return None if row is None else row.label
 
+    # -- history -------------------------------------------------------------------------------
+
     def touches_of(self, subject_id: bytes) -> Sequence[int]:
         return self.touches.get(subject_id, ())
 
@@ -121,11 +202,57 @@ class FoldedView:
     def traces(self, after: int = 0) -> Sequence[Trace]:
         return [self.events[version].trace for version in range(after + 1, self.version + 1)]
 
+    def owner(self, hop: int) -> bytes:
+        return self._at_hop(hop).thread_id
+
+    def _at_hop(self, hop: int) -> FoldedView:
+        return self.ancestors[hop - 1] if hop else self
+
+    def born(self, row: MessageRow) -> Told:
+        owner = self._at_hop(0 if row.place is None else row.place.hop)
+        return Told(owner.thread_id, owner.event(row.content_version))
+
+    def _tellers(self, row: MessageRow) -> Iterator[FoldedView]:
+        """Yield the threads that may have said something about a message, its own first."""
+        hop = 0 if row.place is None else row.place.hop
+        yield self._at_hop(hop)
+        if hop:
+            yield from map(self._at_hop, reversed(self._changing_below(hop)))
+            yield self
+
+    def wordings(self, row: MessageRow) -> Sequence[Told]:
+        found = []
+        for told in self._tellers(row):
+            there = told.messages.get(row.message_id)
+            said = set() if there is None else {*(there.said or ())} - {None}
+            found += [Told(told.thread_id, told.event(version)) for version in sorted(said)]
+        return found
+
+    def changes(self, row: MessageRow) -> Sequence[Told]:
+        return [
+            Told(told.thread_id, told.event(version))
+            for told in self._tellers(row)
+            for version in told.touches.get(row.message_id, ())
+        ]
+
+    def renamings(self) -> Iterator[Told]:
+        for told in (self, *self.ancestors):
+            for version in reversed((1, *told.touches.get(told.thread_id, ()))):
+                yield Told(told.thread_id, told.event(version))
+
+    def prepare(self, _: Sequence[Range]) -> None:
+        """Everything is in memory."""
+
     def stretch(
         self, hop: int, segment: int, start: int, end: int
     ) -> Iterable[tuple[MessageRow, Told]]:
         rows = [self.message_at(Place(hop, segment, depth)) for depth in range(start, end + 1)]
-        return [(row, told_born(self, row, hop)) for row in rows if row is not None]
+        return [(row, self.born(row)) for row in rows if row is not None]
 
     def branched(self, hop: int, segment: int, start: int, end: int) -> Collection[int]:
         return [depth for depth in self.bends.get((hop, segment), ()) if start <= depth <= end]
+
+
+def _inherited(row: MessageRow, place: Place) -> MessageRow:
+    """Return a row of a source as a fork sees it, where nothing on the path is removed."""
+    return replace(row, place=place, removed=None, took_head=False, said=None)

@@ -59,12 +59,15 @@ def _keep_message(state: FoldedView, changes: dict[str, Any], row: MessageRow) -
             changes["waiting"] = tuple(key for key in waiting if key != row.message_id)
         return
     stretch = (row.place.hop, row.place.segment)
-    if before is None or before.place is None:
+    if row.place.hop:
+        changes["changes_inherited"] = True
+    elif before is None or before.place is None:
         _put(state, changes, "places", row.place, row.message_id)
         _put(state, changes, "ends", stretch, row.place.depth)
         if before is not None:
             changes["waiting"] = tuple(key for key in waiting if key != row.message_id)
-    elif (before.removed is None) != (row.removed is None):
+    was_removed = before is not None and before.place is not None and before.removed is not None
+    if was_removed != (row.removed is not None):
         gone = set(_has(state, changes, "gone", stretch) or ()) ^ {row.place.depth}
         _put(state, changes, "gone", stretch, tuple(sorted(gone)))
 

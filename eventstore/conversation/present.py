@@ -11,12 +11,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from msgspec import UNSET, to_builtins
+from msgspec import UNSET, UnsetType, to_builtins
 
 from eventstore.conversation import events as e
 from eventstore.conversation import tree
 from eventstore.conversation.content import from_stored, parts_and_text, text_of
-from eventstore.conversation.history import told_born, told_changes, told_details
 from eventstore.conversation.rows import MessageRow, RunRow, StepRow, ThreadRow
 from eventstore.conversation.run_lifecycle import TERMINAL
 from eventstore.conversation.values import Message, Origin, Revision, Run, RunStep, Thread
@@ -49,7 +48,7 @@ def _text(prefix: str, key: bytes | None) -> str | None:
 
 def thread_value(view: ThreadHistory, row: ThreadRow) -> Thread:
     """Return a thread as users see it."""
-    title, metadata = thread_details(view, row)
+    title, metadata = thread_details(view)
     fork = row.fork
     return Thread.model_validate(
         {
@@ -74,13 +73,18 @@ def thread_value(view: ThreadHistory, row: ThreadRow) -> Thread:
     )
 
 
-def thread_details(view: ThreadHistory, row: ThreadRow) -> tuple[str | None, dict[str, Any]]:
+def thread_details(view: ThreadHistory) -> tuple[str | None, dict[str, Any]]:
     """Return title and metadata; a fork has its source's until it gets its own."""
-    title, metadata = told_details(view, row)
-    return (
-        None if title is None else title.event.content.title,
-        {} if metadata is None else metadata.event.content.metadata,
-    )
+    title: str | UnsetType | None = UNSET
+    metadata: dict[str, Any] | UnsetType = UNSET
+    for one in view.renamings():
+        content = one.event.content
+        if isinstance(content, e.ThreadDetails):
+            title = content.title if title is UNSET else title
+            metadata = content.metadata if metadata is UNSET else metadata
+            if title is not UNSET and metadata is not UNSET:
+                break
+    return None if title is UNSET else title, {} if metadata is UNSET else metadata
 
 
 # -- messages --------------------------------------------------------------------------------------
@@ -88,8 +92,7 @@ def thread_details(view: ThreadHistory, row: ThreadRow) -> tuple[str | None, dic
 
 def message_value(view: ThreadHistory, row: MessageRow) -> Message:
     """Return a message as users see it."""
-    hop = 0 if row.place is None else row.place.hop
-    born = told_born(view, row, hop)
+    born = view.born(row)
     siblings = tree.sibling_position(view, row)
     return _message(view, row, born, siblings, ids.show(ids.THREAD, view.thread_id))
 
@@ -126,7 +129,7 @@ def _message(
     hop = 0 if place is None else place.hop
     content, erased = born.content, born.content is None
     if row.changed is not None:
-        content, erased = _wording(born, [one.event for one in told_changes(view, row, hop)])
+        content, erased = _wording(born, [one.event for one in view.wordings(row)])
     said = _NOTHING if content is None else content
     parts, text = parts_and_text(said.parts)
     original = born.data.original_created_at_us
@@ -186,9 +189,8 @@ def _wording(born: Event, changes: Sequence[Event]) -> tuple[e.MessageContent, b
 
 def revisions(view: ThreadHistory, row: MessageRow) -> list[Revision]:
     """Return every wording of a message, the first one first."""
-    hop = 0 if row.place is None else row.place.hop
-    born = told_born(view, row, hop)
-    changes = told_changes(view, row, hop) if row.changed is not None else []
+    born = view.born(row)
+    changes = view.changes(row) if row.changed is not None else []
     amended = [change for change in changes if change.event.type == "MessageAmended"]
     return [_revision(number, one.event) for number, one in enumerate([born, *amended])]
 

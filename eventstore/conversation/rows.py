@@ -18,10 +18,12 @@ __all__ = [
     "LabelRow",
     "MessageRow",
     "Place",
+    "Range",
     "Role",
     "Row",
     "RunRow",
     "RunStatus",
+    "Said",
     "SegmentRow",
     "StepRow",
     "ThreadRow",
@@ -59,6 +61,15 @@ class Place(NamedTuple):
     depth: int
 
 
+class Range(NamedTuple):
+    """Messages of one segment at depths start..end, both included."""
+
+    hop: int
+    segment: int
+    start: int
+    end: int
+
+
 PROJECTION_VERSION: Final = 1
 """Raised when the meaning of rows changes; a thread's rows of an older one are rebuilt before
 use."""
@@ -74,6 +85,18 @@ class ForkPoint(NamedTuple):
     message_id: bytes
     place: Place
     version: int
+
+
+class Said(NamedTuple):
+    """The later events of a message's own thread, by version, that hold what it says by now.
+
+    None: its words, metadata or name are as they were before, in the event that bore it or in what
+    a fork's source says.
+    """
+
+    words: int | None = None
+    metadata: int | None = None
+    name: int | None = None
 
 
 class ThreadRow(msgspec.Struct, frozen=True, gc=False):
@@ -123,6 +146,9 @@ class MessageRow(msgspec.Struct, frozen=True, gc=False):
     """Last version that touched it since it was added."""
     revision: int = 0
     """How often it was amended."""
+    said: Said | None = None
+    """Where its current wording is, so that one of a thousand amendments is read; None if the
+    thread has not changed it."""
 
     @property
     def content_version(self) -> int:

@@ -11,7 +11,7 @@ A fork is folded from a **prefix**: what it sees of its source (:meth:`FoldedThr
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import msgspec
 from msgspec.structs import replace
@@ -20,9 +20,9 @@ from rpds import HashTrieMap
 from eventstore.conversation import tree
 from eventstore.conversation.evolve import evolve
 from eventstore.conversation.folded_view import FoldedView, Stretch
+from eventstore.conversation.inheritance import Inheritance
 from eventstore.conversation.keeping import KEEPERS, told
 from eventstore.conversation.rows import (
-    ROOT,
     BranchPointRow,
     ForkPoint,
     LabelRow,
@@ -39,8 +39,8 @@ from eventstore.core.events import Event
 __all__ = ["FoldedThread", "fold"]
 
 
-def _empty() -> Any:  # noqa: ANN401 (each field names its own type)
-    return HashTrieMap()
+_EMPTY: Final[HashTrieMap[Any, Any]] = HashTrieMap()
+"""One for all states, since it never changes."""
 
 
 class FoldedThread(FoldedView, msgspec.Struct, frozen=True):
@@ -48,28 +48,36 @@ class FoldedThread(FoldedView, msgspec.Struct, frozen=True):
 
     thread_id: bytes
     thread: ThreadRow | None = None
-    messages: HashTrieMap[bytes, MessageRow] = msgspec.field(default_factory=_empty)
-    places: HashTrieMap[Place, bytes] = msgspec.field(default_factory=_empty)
-    segments: HashTrieMap[Stretch, SegmentRow] = msgspec.field(default_factory=_empty)
-    ends: HashTrieMap[Stretch, int] = msgspec.field(default_factory=_empty)
-    hanging: HashTrieMap[Place, tuple[Stretch, ...]] = msgspec.field(default_factory=_empty)
+    messages: HashTrieMap[bytes, MessageRow] = _EMPTY
+    places: HashTrieMap[Place, bytes] = _EMPTY
+    segments: HashTrieMap[Stretch, SegmentRow] = _EMPTY
+    ends: HashTrieMap[Stretch, int] = _EMPTY
+    hanging: HashTrieMap[Place, tuple[Stretch, ...]] = _EMPTY
     """Segments that hang from a place."""
-    branch_points: HashTrieMap[Place, BranchPointRow] = msgspec.field(default_factory=_empty)
-    bends: HashTrieMap[Stretch, tuple[int, ...]] = msgspec.field(default_factory=_empty)
+    branch_points: HashTrieMap[Place, BranchPointRow] = _EMPTY
+    bends: HashTrieMap[Stretch, tuple[int, ...]] = _EMPTY
     """Depths of a segment's branch points, sorted."""
-    gone: HashTrieMap[Stretch, tuple[int, ...]] = msgspec.field(default_factory=_empty)
+    gone: HashTrieMap[Stretch, tuple[int, ...]] = _EMPTY
     """Depths of a segment's removed messages, sorted."""
     waiting: tuple[bytes, ...] = ()
-    runs: HashTrieMap[bytes, RunRow] = msgspec.field(default_factory=_empty)
+    runs: HashTrieMap[bytes, RunRow] = _EMPTY
     active_runs: tuple[bytes, ...] = ()
-    steps: HashTrieMap[bytes, StepRow] = msgspec.field(default_factory=_empty)
-    labels: HashTrieMap[bytes, LabelRow] = msgspec.field(default_factory=_empty)
-    labelled: HashTrieMap[str, bytes] = msgspec.field(default_factory=_empty)
-    touches: HashTrieMap[bytes, tuple[int, ...]] = msgspec.field(default_factory=_empty)
-    events: HashTrieMap[int, Event] = msgspec.field(default_factory=_empty)
+    steps: HashTrieMap[bytes, StepRow] = _EMPTY
+    labels: HashTrieMap[bytes, LabelRow] = _EMPTY
+    labelled: HashTrieMap[str, bytes] = _EMPTY
+    touches: HashTrieMap[bytes, tuple[int, ...]] = _EMPTY
+    events: HashTrieMap[int, Event] = _EMPTY
     """The thread's own events, by version: where content is found."""
-    source: FoldedThread | None = None
-    """For a fork: the thread it came from, as of the version it was forked at."""
+    changes_inherited: bool = False
+    """For a fork: it said something itself about a message that it inherits."""
+    inherited: Inheritance | None = None
+    """For a fork: the path that it inherits."""
+    ancestors: tuple[FoldedThread, ...] = ()
+    """For a fork: its source, the source of that, and so on, each as of the version it was forked
+    at. Held side by side, so that a message of the hundredth costs no more than one of the first.
+    """
+    changing: tuple[int, ...] = ()
+    """Hops of the ancestors that changed what they inherit themselves, the nearest first."""
 
     # -- folding -------------------------------------------------------------------------------
 
@@ -87,47 +95,15 @@ class FoldedThread(FoldedView, msgspec.Struct, frozen=True):
     def prefix_for(self, fork_id: bytes, fork: ForkPoint) -> FoldedThread:
         """Return the state in which a fork begins: the path to the fork's message, one hop further.
 
-        ``self`` must be the source as of the fork's version.
+        ``self`` must be the source as of the fork's version. Nothing is copied: the ancestors are
+        asked, in the order of their hops.
         """
-        messages, places, segments, ends = {}, {}, {}, {}
-        points, bends, hanging = {}, {}, {}
-        below: Place | None = None
-        for stretch in tree.ranges(self, fork.place):
-            key = (stretch.hop + 1, stretch.segment)
-            ends[key] = stretch.end
-            row = self.segments[stretch.hop, stretch.segment]
-            parent = _rebased(row.parent)
-            segments[key] = replace(row, hop=key[0], parent=parent, ordinal=0)
-            if below is not None:
-                turn = Place(*key, stretch.end)
-                points[turn] = BranchPointRow(turn, children=1, active=(below.hop, below.segment))
-                bends[key] = (stretch.end,)
-                hanging[turn] = ((below.hop, below.segment),)
-            below = Place(*key, stretch.start)
-            for depth in range(stretch.start, stretch.end + 1):
-                message = self.message_at(Place(stretch.hop, stretch.segment, depth))
-                assert message is not None  # noqa: S101 (a range names only messages there are)
-                place = Place(*key, depth)
-                messages[message.message_id] = replace(message, place=place)
-                places[place] = message.message_id
-        if below is not None:
-            points[ROOT] = BranchPointRow(ROOT, children=1, active=(below.hop, below.segment))
-            hanging[ROOT] = ((below.hop, below.segment),)
         return FoldedThread(
             fork_id,
-            messages=HashTrieMap(messages),
-            places=HashTrieMap(places),
-            segments=HashTrieMap(segments),
-            ends=HashTrieMap(ends),
-            branch_points=HashTrieMap(points),
-            bends=HashTrieMap(bends),
-            hanging=HashTrieMap(hanging),
-            source=self,
+            inherited=tree.inherited_from(self, self.inherited, fork.place),
+            ancestors=(self, *self.ancestors),
+            changing=(*[1] * self.changes_inherited, *[hop + 1 for hop in self.changing]),
         )
-
-
-def _rebased(place: Place) -> Place:
-    return place._replace(hop=place.hop + 1) if place.segment else place
 
 
 def fold(start: FoldedThread, events: Iterable[Event]) -> FoldedThread:

@@ -16,15 +16,17 @@ tree. Places inherited by a fork (``hop`` above 0) are ancestors of everything i
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final, NamedTuple
+from typing import Final
 
 from msgspec.structs import replace
 
+from eventstore.conversation.inheritance import Inheritance
 from eventstore.conversation.rows import (
     ROOT,
     BranchPointRow,
     MessageRow,
     Place,
+    Range,
     Row,
     SegmentRow,
 )
@@ -34,6 +36,7 @@ __all__ = [
     "Range",
     "child_rows",
     "head_move_rows",
+    "inherited_from",
     "leaf_below",
     "meeting",
     "on_path",
@@ -47,15 +50,6 @@ __all__ = [
 _ABOVE_ALL: Final = (-(2**31), 0)
 
 
-class Range(NamedTuple):
-    """Messages of one segment at depths start..end, both included."""
-
-    hop: int
-    segment: int
-    start: int
-    end: int
-
-
 def ranges(view: ThreadView, place: Place) -> Iterator[Range]:
     """Yield the ranges of the path that ends at ``place``, from the end upwards."""
     while place != ROOT:
@@ -64,10 +58,25 @@ def ranges(view: ThreadView, place: Place) -> Iterator[Range]:
         place = parent
 
 
+def inherited_from(source: ThreadView, inherited: Inheritance | None, place: Place) -> Inheritance:
+    """Return what a fork inherits that is made at a place of a thread.
+
+    ``inherited`` is what the thread inherits itself.
+    """
+    own: list[Range] = []
+    for one in ranges(source, place):
+        if one.hop and inherited is not None:
+            return inherited.below(own, one.end)
+        own.append(one)
+    return (inherited or Inheritance.empty(0)).below(own, 0)
+
+
 def on_path(view: ThreadView, place: Place, end: Place) -> bool:
     """Tell whether ``place`` lies on the path from a root to ``end``."""
-    while end != ROOT and _order(end) > _order(place):
+    while end != ROOT and end.hop == 0 and _order(end) > _order(place):
         end = _segment(view, end).parent
+    if end.hop and place.hop:  # all that is inherited is one path
+        return place.depth <= end.depth
     return _order(end) == _order(place) and place.depth <= end.depth
 
 
@@ -76,7 +85,7 @@ def meeting(view: ThreadView, a: Place, b: Place) -> Place:
 
     What is above it is not looked at.
     """
-    while _order(a) != _order(b):
+    while _order(a) != _order(b) and not (a.hop and b.hop):  # what is inherited is one path
         if _order(a) > _order(b):
             a = _segment(view, a).parent
         else:
@@ -124,19 +133,32 @@ def _unbranched(view: ThreadView, place: Place) -> BranchPointRow:
 def leaf_below(view: ThreadView, place: Place) -> Place:
     """Return the leaf last active at or below ``place``, stopping above a removed message."""
     while True:
-        hop, segment, depth = place
-        end = view.end_of(hop, segment)
-        turn = next(iter(view.turns(hop, segment, depth, end)), None)
-        stop = turn.place.depth if turn else end
-        gone = view.first_removed(hop, segment, depth + 1, stop)
-        if gone is not None:
-            return Place(hop, segment, gone - 1)
-        if turn is None:
-            return Place(hop, segment, end)
-        child = Place(*(turn.active or (hop, segment)), turn.place.depth + 1)
+        stop, turn = _down_inherited(view, place) if place.hop else _down(view, place)
+        if turn is None or stop != turn.place or turn.active is None:
+            return stop
+        child = Place(*turn.active, stop.depth + 1)
         if view.first_removed(child.hop, child.segment, child.depth, child.depth) is not None:
             return turn.place
         place = child
+
+
+def _down(view: ThreadView, place: Place) -> tuple[Place, BranchPointRow | None]:
+    """Return where a segment is left or ends below a place, or a removed message follows."""
+    hop, segment, depth = place
+    end = view.end_of(hop, segment)
+    turn = next(iter(view.turns(hop, segment, depth, end)), None)
+    stop = Place(hop, segment, end) if turn is None else turn.place
+    gone = view.first_removed(hop, segment, depth + 1, stop.depth)
+    return (stop if gone is None else Place(hop, segment, gone - 1)), turn
+
+
+def _down_inherited(view: ThreadView, place: Place) -> tuple[Place, BranchPointRow | None]:
+    """Do the same for all that is inherited, which is one path of any number of segments."""
+    path = _inherited(view)
+    turn = next(iter(view.turns_off(place.depth, path.end.depth)), None)
+    stop = path.end if turn is None else turn.place
+    gone = view.first_inherited_removed(place.depth + 1, stop.depth)
+    return (stop if gone is None else path.at(gone - 1)), turn
 
 
 def head_move_rows(view: ThreadView, old: Place | None, new: Place) -> list[BranchPointRow]:
@@ -147,7 +169,7 @@ def head_move_rows(view: ThreadView, old: Place | None, new: Place) -> list[Bran
     """
     changed: list[BranchPointRow] = []
     here, other = new, old or ROOT
-    while _order(here) != _order(other):
+    while _order(here) != _order(other) and not (here.hop and (other.hop or other == ROOT)):
         if _order(here) > _order(other):
             parent = _segment(view, here).parent
             changed += _straightened(view, here, parent.depth + 1)
@@ -157,9 +179,22 @@ def head_move_rows(view: ThreadView, old: Place | None, new: Place) -> list[Bran
             here = parent
         else:
             other = _segment(view, other).parent
+    if here.hop:  # and so is the other: all that is inherited is one path
+        return changed + _kept_on(view, other, here.depth - 1)
     if here.depth > other.depth:
         changed += _straightened(view, here, other.depth)
     return changed
+
+
+def _kept_on(view: ThreadView, start: Place, end: int) -> list[BranchPointRow]:
+    """Point the branch points of the inherited path at depths start..end along it."""
+    path = _inherited(view)
+    points = [*view.turns_off(start.depth, end)]
+    root = view.branch_point(ROOT) if start == ROOT else None
+    if root is not None and (root.active is None or root.active[0] == 0):
+        points.append(root)
+    turns = [(point, path.turn(point.place)) for point in points]
+    return [replace(point, active=None if turn is None else turn.active) for point, turn in turns]
 
 
 def _straightened(view: ThreadView, place: Place, start: int) -> list[BranchPointRow]:
@@ -184,17 +219,20 @@ def sibling_position(view: ThreadView, row: MessageRow) -> tuple[int, int]:
     point = view.branch_point(parent)
     if point is None:
         return 0, 1
+    first = row.place.depth == _segment(view, row.place).parent.depth + 1
+    index = _segment(view, row.place).ordinal if first else 0
     if point.removed == 0:
-        first = row.place.depth == _segment(view, row.place).parent.depth + 1
-        return (_segment(view, row.place).ordinal if first else 0), point.children
-    visible = [sibling for sibling in view.children(parent) if _visible(view, sibling)]
-    index = visible.index(row.place) if row.place in visible else 0
-    return index, max(len(visible), 1)
+        return index, point.children
+    if row.removed is not None:
+        return 0, max(point.children - point.removed, 1)
+    before = sum(_order(one) < _order(row.place) for one in view.removed_children(parent))
+    return index - before, point.children - point.removed
 
 
-def _visible(view: ThreadView, place: Place) -> bool:
-    row = view.message_at(place)
-    return row is not None and row.removed is None
+def _inherited(view: ThreadView) -> Inheritance:
+    path = view.inherited
+    assert path is not None  # noqa: S101 (who has a place with a hop is a fork)
+    return path
 
 
 def _segment(view: ThreadView, place: Place) -> SegmentRow:

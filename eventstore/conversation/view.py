@@ -12,11 +12,13 @@ from typing import Protocol
 
 import msgspec
 
+from eventstore.conversation.inheritance import Inheritance
 from eventstore.conversation.rows import (
     BranchPointRow,
     LabelRow,
     MessageRow,
     Place,
+    Range,
     RunRow,
     SegmentRow,
     StepRow,
@@ -62,6 +64,19 @@ class ThreadView(Protocol):
     def first_removed(self, hop: int, segment: int, start: int, end: int) -> int | None:
         """Depth of the first removed message at depths start..end."""
 
+    def removed_children(self, place: Place) -> Sequence[Place]:
+        """Places of the children that are removed, in no order."""
+
+    @property
+    def inherited(self) -> Inheritance | None:
+        """For a fork: the path that it inherits. Its depths alone name its messages."""
+
+    def first_inherited_removed(self, start: int, end: int) -> int | None:
+        """Depth of the first removed message of the inherited path at depths start..end."""
+
+    def turns_off(self, start: int, end: int) -> Sequence[BranchPointRow]:
+        """Branch points at depths start..end of the inherited path that turn off it, in order."""
+
     def queued_messages(self) -> Sequence[MessageRow]:
         """Messages waiting for a run to end, in the order they were sent; removed ones left out."""
 
@@ -80,9 +95,8 @@ class ThreadView(Protocol):
     def label_of(self, message_id: bytes) -> str | None:
         """The label that a message bears."""
 
-    @property
-    def source(self) -> ThreadView | None:
-        """For a fork: its source, as of the version it was forked at."""
+    def owner(self, hop: int) -> bytes:
+        """The id of the thread so many forks up: 0 is this one, 1 its source."""
 
     def traces(self, after: int = 0) -> Sequence[Trace]:
         """Every event of this thread behind a version, in order, without content.
@@ -101,22 +115,33 @@ class Told(msgspec.Struct, frozen=True, gc=False):
 class ThreadHistory(ThreadView, Protocol):
     """A view that also finds events: what presenting needs, since content is in the log."""
 
-    @property
-    def source(self) -> ThreadHistory | None:
-        """For a fork: its source, as of the version it was forked at."""
-
     def touches_of(self, subject_id: bytes) -> Sequence[int]:
         """Versions of later events about a thread, message, run or step, in order."""
 
     def event(self, version: int) -> Event:
         """One event of this thread."""
 
+    def born(self, row: MessageRow) -> Told:
+        """The event that holds a message's words as first given."""
+
+    def wordings(self, row: MessageRow) -> Sequence[Told]:
+        """Those of the later events about a message of which something is left, in their order."""
+
+    def changes(self, row: MessageRow) -> Sequence[Told]:
+        """The later events about a message, the source's before the fork's own."""
+
+    def renamings(self) -> Iterable[Told]:
+        """The events that may say title or metadata, from the last one back through sources."""
+
+    def prepare(self, stretches: Sequence[Range]) -> None:
+        """Read stretches of one path, the oldest first, which are about to be asked for."""
+
     def stretch(
         self, hop: int, segment: int, start: int, end: int
     ) -> Iterable[tuple[MessageRow, Told]]:
         """The messages of a segment at depths start..end, each with the event that bore it.
 
-        ``message_at`` and ``history.told_born`` say the same, one by one.
+        ``message_at`` and ``born`` say the same, one by one.
         """
 
     def branched(self, hop: int, segment: int, start: int, end: int) -> Collection[int]:

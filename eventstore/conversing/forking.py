@@ -42,7 +42,7 @@ def decide_fork(
         )
     events = fork(view, source, message_id, version, _hash_at(tx, stream, version))
     if version == last:
-        view.will_inherit(now.as_it_stands())
+        view.will_inherit(now, message_id)
     return events
 
 

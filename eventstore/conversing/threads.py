@@ -80,12 +80,11 @@ class ThreadDeciding:
         return decider
 
     def _view(self, stream: StreamKey) -> StoredThread:
-        """Return what an earlier transaction kept of a thread, or look at it anew.
-
-        What was kept of a fork's source does not hold: words may have been erased there since.
-        """
+        """Return what an earlier transaction kept of a thread, or look at it anew."""
         view = self._views.get(stream)
-        if view is None or view.looks_elsewhere:
+        if view is not None:
+            view.close_books()
+        else:
             begun = taken_head(self.tx, stream) is not None
             view = StoredThread(self.tx, self.log, stream.tenant, stream.id, begun=begun)
             row = view.thread
@@ -139,7 +138,7 @@ class _ThreadDecider:
         if event.type == "ContentErased":
             self._erased += (event.data,)
         if event.type == "ThreadForked":
-            inherited = thread_details(view, thread)[1]
+            inherited = thread_details(view)[1]
             index.inherit(self._stream, inherited, thread.created_position)
 
     def result(self, command: c.Command, events: Sequence[Event]) -> Any:  # noqa: ANN401

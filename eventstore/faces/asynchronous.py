@@ -1408,6 +1408,8 @@ class AsyncBranches(AsyncResource):
     async def list(self, thread_id: str) -> builtins.list[Branch]:
         """Return every branch, named by its last message, in the order of the drawn tree.
 
+        It costs what there is of branches and of removed messages, however long the branches are.
+
         Args:
             thread_id: The thread.
 
@@ -2742,8 +2744,9 @@ class AsyncReplay(AsyncResource):
     ) -> ReplayedThread:
         """Return a thread at a version, at a time, or now, made from its events alone.
 
-        All of the thread is in memory then, and its events up to then are read. One page of a past
-        path costs less: ``messages.list(thread_id, at_version=…)``.
+        All of the thread is in memory then, and its events up to then are read; of a fork also
+        those of all threads that it comes from, as far as it sees them. One page of a past path
+        costs less: ``messages.list(thread_id, at_version=…)``.
 
         Args:
             thread_id: The thread.

@@ -83,6 +83,8 @@ def label(
 def list_(scope: Scope, thread_id: str) -> Read[list[Branch]]:
     """Return every branch, named by its last message, in the order of the drawn tree.
 
+    It costs what there is of branches and of removed messages, however long the branches are.
+
     Args:
         thread_id: The thread.
 
@@ -93,9 +95,9 @@ def list_(scope: Scope, thread_id: str) -> Read[list[Branch]]:
 
     def look(tx: Transaction) -> list[Branch]:
         view = whole_thread(tx, scope, key)
-        view.read_places()
+        ends = view.read_ends()
         labels = view.labels()
-        return [branch_value(view, row, labels.get(row.message_id)) for row in paths.leaves(view)]
+        return [branch_value(view, row, labels.get(row.message_id)) for row in ends]
 
     return Read(look)
 

@@ -92,13 +92,7 @@ def get(
 def _named(tx: Transaction, scope: Scope, view: StoredThread, external_id: str) -> list[bytes]:
     """Return the messages that bear an external id in a thread or, for a fork, in its sources."""
     tenant = find_tenant(tx, scope.tenant) or 0
-    found: list[bytes] = []
-    there: StoredThread | None = view
-    while there is not None:
-        named = find_external_id(tx, tenant, there.thread_id, external_id)
-        found += named
-        there = there.source
-    return found
+    return find_external_id(tx, tenant, [view.thread_id, *view.ancestors()], external_id)
 
 
 def _hidden(view: StoredThread, row: MessageRow) -> bool:

@@ -131,12 +131,7 @@ def _sources(view: StoredThread, hops: int) -> tuple[tuple[str, int], ...]:
     A context that is rebuilt for a step names none: what is erased of it is erased of that step,
     which stands in the fork itself.
     """
-    found: list[tuple[str, int]] = []
-    source = view.source
-    while len(found) < hops and source is not None and source.thread is not None:
-        found.append((ids.show(ids.THREAD, source.thread_id), source.thread.version))
-        source = source.source
-    return tuple(found)
+    return tuple((ids.show(ids.THREAD, one), version) for one, version in view.sources(hops))
 
 
 def _rebuilt(

@@ -66,7 +66,7 @@ class Expected:
         if event.content is not None:
             index.see(stream, event, thread.created_position)
         if event.type == "ThreadForked":
-            index.inherit(stream, thread_details(draft, thread)[1], thread.created_position)
+            index.inherit(stream, thread_details(draft)[1], thread.created_position)
         return changed
 
 

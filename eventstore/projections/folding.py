@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
+from itertools import chain
 
 from eventstore.conversation.evolve import evolve
 from eventstore.conversation.rows import ForkPoint, Place
-from eventstore.conversation.state import FoldedThread
+from eventstore.conversation.state import FoldedThread, fold
 from eventstore.core import ids
 from eventstore.core.events import Event, StreamKey
+from eventstore.projections.ancestral import AncestralEvents
 from eventstore.storage.folding_pages import decoded_events
 from eventstore.storage.gaps import missing
 from eventstore.storage.requests import Log
@@ -46,28 +48,32 @@ def starting_state(
 ) -> FoldedThread:
     """Return the state before a thread's first event: empty, or what a fork sees of its source.
 
-    A source may be a fork itself. Its sources are looked up first, and then folded one after the
-    other from the first of them down, so that no depth is too much.
+    This folds the lives of all ancestors, up to the versions at which they were forked.
     """
-    forks: list[tuple[bytes, ForkPoint]] = []
-    while first.type == "ThreadForked":
-        data = first.data
-        place = Place(data.hop, data.segment, data.depth)
-        forks.append(
-            (thread_id, ForkPoint(data.source_id, data.message_id, place, data.source_version))
-        )
-        thread_id = data.source_id
-        source = StreamKey(tenant, ids.THREAD, thread_id)
-        begun = next(decoded_events(tx, log, source, until=1), None)
-        if begun is None:
-            raise missing(source, 1)
-        first = begun
-    state = FoldedThread(thread_id)
-    for fork_id, fork in reversed(forks):
-        source = StreamKey(tenant, ids.THREAD, fork.thread_id)
-        for event in decoded_events(tx, log, source, until=fork.version):
-            state = state.with_rows(evolve(state, event), event)
+    if first.type != "ThreadForked":
+        return FoldedThread(thread_id)
+    forks = [(thread_id, _fork_point(first))]
+    source = StreamKey(tenant, ids.THREAD, first.data.source_id)
+    ancestral = AncestralEvents(tx, log, source, first.data.source_version)
+    lives: list[Iterator[Event]] = []
+    while True:  # upwards, and then down again: there may be more of them than calls can nest
+        _, fork = forks[-1]
+        events = iter(ancestral.of(fork.thread_id, fork.version))
+        begun = next(events, None)
+        lives.append(events if begun is None else chain([begun], events))
+        if begun is None or begun.type != "ThreadForked":
+            break
+        forks.append((fork.thread_id, _fork_point(begun)))
+    state = FoldedThread(forks[-1][1].thread_id)
+    for (fork_id, fork), events in zip(reversed(forks), reversed(lives), strict=True):
+        state = fold(state, events)
         if state.version < fork.version:
-            raise missing(source, state.version + 1)
+            raise missing(source._replace(id=fork.thread_id), state.version + 1)
         state = state.prefix_for(fork_id, fork)
     return state
+
+
+def _fork_point(event: Event) -> ForkPoint:
+    data = event.data
+    place = Place(data.hop, data.segment, data.depth)
+    return ForkPoint(data.source_id, data.message_id, place, data.source_version)

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
+from operator import itemgetter
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from eventstore.conversation import events as e
 from eventstore.core.events import Event, StreamKey
 from eventstore.projections.thread_table import ThreadKey, ThreadTable
+from eventstore.storage.among import among, in_few
 from eventstore.storage.interning import find_tenant
 from eventstore.storage.statements import Insert
 from eventstore.storage.transaction import Transaction
@@ -42,8 +44,7 @@ _FORGET_MESSAGE: Final = (
     "DELETE FROM {external_ids} WHERE tenant = ? AND thread = ? AND message = ?"
 )
 _FIND: Final = (
-    "SELECT message FROM {external_ids} WHERE tenant = ? AND thread = ? AND external_id = ?"
-    " ORDER BY message DESC"
+    "SELECT thread, message FROM {external_ids} WHERE tenant = ? AND external_id = ? AND thread"
 )
 
 
@@ -206,6 +207,18 @@ def forget_messages(tx: Transaction, tenant: int, thread: bytes, messages: Itera
         tx.run(_FORGET_MESSAGE, (tenant, thread, message_id))
 
 
-def find_external_id(tx: Transaction, tenant: int, thread: bytes, external_id: str) -> list[bytes]:
-    """Return the messages that were given an external id in a thread, the newest first."""
-    return [bytes(row[0]) for row in tx.all(_FIND, (tenant, thread, external_id))]
+def find_external_id(
+    tx: Transaction, tenant: int, threads: Sequence[bytes], external_id: str
+) -> list[bytes]:
+    """Return the messages that were given an external id in threads.
+
+    In the order in which the threads are named, the newest of each first.
+    """
+    found: list[tuple[int, bytes]] = []
+    orders = {thread: order for order, thread in enumerate(threads)}
+    for few in in_few(threads):
+        asked, names = among(few)
+        rows = tx.all(f"{_FIND} {asked}", (tenant, external_id, *names))
+        found += [(orders[bytes(thread)], bytes(message)) for thread, message in rows]
+    newest = sorted(found, key=itemgetter(1), reverse=True)
+    return [message for _, message in sorted(newest, key=itemgetter(0))]

@@ -1,99 +1,271 @@
-"""What a fork inherits: the path of its source down to the message it hangs from, one hop further.
+"""What a fork inherits: messages of other threads, as they were when it was forked from them.
 
-Asked by the fork's own view for whatever stands at a hop above 0. The source is a view of its own,
-as of the version it was forked at, and may be a fork itself: then it asks its source in turn.
+A message stands in the table of the thread that it was born in. Each fork between there and here
+may have said something about it: then it has a row of its own for the message, with all that was
+known of it there (a layer). So a message is its last layer on the way down, each as of the version
+at which the next thread was forked. The fork's own rows, which lie over that, its own view reads.
+
+No ancestor is asked after the other. A message's layers are found by its id; a page of the path is
+one statement for the messages, and one for the layers if any ancestor has some.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from functools import cached_property
-from typing import Final
+from typing import Any, Final
 
 from msgspec.structs import replace
 
-from eventstore.conversation import tree
-from eventstore.conversation.rows import (
-    ROOT,
-    BranchPointRow,
-    ForkPoint,
-    MessageRow,
-    Place,
-    SegmentRow,
-)
-from eventstore.conversation.view import ThreadHistory, Told
+from eventstore.conversation.history import changed_by, changes_message
+from eventstore.conversation.inheritance import Inheritance, further
+from eventstore.conversation.rows import ForkPoint, MessageRow, Place, Said
+from eventstore.conversation.view import Told
+from eventstore.core import ids
+from eventstore.core.events import Event, StreamKey
+from eventstore.projections.ancestry import Ancestor, Ancestry, find_ancestry
+from eventstore.projections.marks import TOUCHES
+from eventstore.projections.messages import MESSAGES
+from eventstore.projections.stretches import read_climbing
+from eventstore.storage import read
+from eventstore.storage.among import among, in_few
+from eventstore.storage.folding_pages import decoded_events_at
+from eventstore.storage.requests import Log
+from eventstore.storage.transaction import Transaction
 
 __all__ = ["Inherited"]
 
+_ROWS_MAX: Final = 16
+"""Rows of one message, in any thread, up to which they are read without naming the threads."""
+_ROWS: Final = f"SELECT {', '.join(MESSAGES.columns)} FROM {{messages}} WHERE"
+_BY_ID: Final = f"{_ROWS} message = ? AND +tenant = ? LIMIT {_ROWS_MAX + 1}"
+_OF_THREADS: Final = (
+    f"SELECT {', '.join(f'm.{column}' for column in MESSAGES.columns)} FROM {{threads}} t"
+    " CROSS JOIN {messages} m WHERE m.message = ? AND t.tenant = ? AND m.tenant = t.tenant"
+    " AND m.thread = t.thread AND t.thread"
+)
+_PAGE: Final = 1_000
+_UNSAID: Final = Said()
+
 
 class Inherited:
-    """The part of a source that one of its forks sees."""
+    """The part of other threads that one fork sees."""
 
-    def __init__(self, source: ThreadHistory, fork: ForkPoint) -> None:
-        self._source: Final = source
+    def __init__(
+        self,
+        tx: Transaction,
+        log: Log,
+        tenant: tuple[int, str],
+        fork: ForkPoint,
+        ancestry: Ancestry | None = None,
+    ) -> None:
+        """Look up from a fork; ``ancestry`` if it is known to whoever makes it."""
+        self._tx: Final = tx
+        self._log: Final = log
+        self._tenant, self._tenant_name = tenant
         self._fork: Final = fork
+        self._rows: Final[dict[bytes, MessageRow | None]] = {}
+        self._placed: Final[dict[Place, MessageRow | None]] = {}
+        self._said: Final[dict[bytes, dict[str, tuple[bytes, int]]]] = {}
+        """By message: the threads and versions of the events that hold what it says."""
+        self._books: Final[dict[bytes, dict[int, Event]]] = defaultdict(dict)
+        """Events that were read, by thread and version."""
+        if ancestry is not None:
+            self.ancestry = ancestry
 
     @cached_property
-    def ranges(self) -> dict[tuple[int, int], tree.Range]:
-        """The inherited path's ranges by hop and segment, the last one first."""
-        ranges = tree.ranges(self._source, self._fork.place)
-        return {(one.hop + 1, one.segment): one._replace(hop=one.hop + 1) for one in ranges}
+    def ancestry(self) -> Ancestry:
+        """The threads that it comes from."""
+        return find_ancestry(self._tx, self._tenant, self._fork)
 
-    def sees(self, place: Place) -> bool:
-        """Tell whether a place lies on the inherited path."""
-        stretch = self.ranges.get((place.hop, place.segment))
-        return stretch is not None and stretch.start <= place.depth <= stretch.end
+    @property
+    def path(self) -> Inheritance:
+        """The inherited path."""
+        return self.ancestry.inherited
 
-    def turn(self, place: Place) -> BranchPointRow | None:
-        """Return the turn of the inherited path at a place, as a branch point with one child.
+    def open_book(self, thread_id: bytes, events: dict[int, Event]) -> None:
+        """Look for events of a thread among those that its own view has read, and add to them."""
+        self._books[thread_id] = events
 
-        The first turn is above all messages: a fork begins with one root, the inherited one.
-        """
-        below: tree.Range | None = None
-        for stretch in self.ranges.values():
-            if (stretch.hop, stretch.segment, stretch.end) == place:
-                if below is None:
-                    return None
-                return BranchPointRow(place, children=1, active=(below.hop, below.segment))
-            below = stretch
-        if place != ROOT or below is None:
-            return None
-        return BranchPointRow(ROOT, children=1, active=(below.hop, below.segment))
+    def close_books(self) -> None:
+        """Read again what events say: it may have been erased since."""
+        self._books.clear()
 
-    def segment(self, hop: int, segment: int) -> SegmentRow | None:
-        """Return a segment of the source. Its first message has no siblings that a fork sees."""
-        row = self._source.segment(hop - 1, segment)
-        if row is None:
-            return None
-        return replace(row, hop=hop, parent=_further(row.parent), ordinal=0)
+    # -- messages ------------------------------------------------------------------------------
 
     def message(self, message_id: bytes) -> MessageRow | None:
-        """Return an inherited message by id."""
-        return self._seen(self._source.message(message_id))
+        """Return an inherited message by id, without what this fork says of it itself."""
+        if message_id not in self._rows:
+            layers = self._by_hop(self._layers(message_id))
+            self._rows[message_id] = self._laid(layers)
+        return self._rows[message_id]
+
+    def _layers(self, message_id: bytes) -> list[MessageRow]:
+        """Return the rows that threads have of a message: few, or those of the ancestors."""
+        key = (message_id, self._tenant)
+        found = self._tx.all(_BY_ID, key)
+        if len(found) > _ROWS_MAX:
+            found = []
+            for few in in_few([one.thread_id for one in self.ancestry.ancestors]):
+                threads, names = among(few)
+                found += self._tx.all(f"{_OF_THREADS} {threads}", (*key, *names))
+        return found
+
+    def _by_hop(self, found: Iterable[Any]) -> list[tuple[int, MessageRow]]:
+        """Return rows that ancestors have of messages on the path, from the farthest downwards."""
+        if not found:
+            return []
+        hops, path = self.ancestry.hops, self.path
+        rows = [(hops.get(bytes(columns[0]), 0), MESSAGES.decode(columns)) for columns in found]
+        layers = [
+            (hop, row)
+            for hop, row in rows
+            if hop and row.place is not None and path.sees(further(row.place, hop))
+        ]
+        return sorted(layers, key=lambda layer: -layer[0])
+
+    def _laid(self, layers: Iterable[tuple[int, MessageRow]]) -> MessageRow | None:
+        """Return a message as its layers leave it, the farthest one first."""
+        seen: MessageRow | None = None
+        said: dict[str, tuple[bytes, int]] = {}
+        for hop, row in layers:
+            ancestor = self.ancestry.at(hop)
+            assert row.place is not None  # noqa: S101 (asked by the caller)
+            then = self._as_it_was(ancestor, row, seen)
+            for field, version in (then.said or _UNSAID)._asdict().items():
+                if version is not None:
+                    said[field] = ancestor.thread_id, version
+            place = further(row.place, hop)
+            seen = replace(then, place=place, removed=None, took_head=False, said=None)
+            self._said[row.message_id] = said
+        return seen
+
+    def _as_it_was(
+        self, ancestor: Ancestor, row: MessageRow, beneath: MessageRow | None
+    ) -> MessageRow:
+        """Take back from a row what happened in its thread after the version that is seen.
+
+        This reads the earlier events about a message that was changed after the fork, all of them.
+        """
+        if row.changed is None or row.changed <= ancestor.version:
+            return row
+        if beneath is None:
+            beneath = replace(row, removed=None, changed=None, revision=0, said=None)
+        then = replace(beneath, place=row.place)
+        for told in self._told(ancestor, self._touches(ancestor, row.message_id)):
+            if changes_message(told.event, row.message_id):
+                then = changed_by(then, told.event)
+        return then
 
     def message_at(self, place: Place) -> MessageRow | None:
         """Return an inherited message by its place."""
-        if not self.sees(place):
+        if not self.path.sees(place):
             return None
-        return self._seen(self._source.message_at(place._replace(hop=place.hop - 1)))
+        if place not in self._placed:
+            owner = self.ancestry.at(place.hop).thread_id
+            where = f"{_ROWS} tenant = ? AND thread = ? AND hop = 0 AND segment = ? AND depth = ?"
+            found = self._tx.all(where, (self._tenant, owner, place.segment, place.depth))
+            found += self._changes_between(place.depth, place.depth)
+            self._placed[place] = self._laid(self._by_hop(found))
+        return self._placed[place]
 
-    def stretch(
-        self, hop: int, segment: int, start: int, end: int
-    ) -> Iterator[tuple[MessageRow, Told]]:
-        """Yield inherited messages that follow one another, each with its event."""
-        for row, born in self._source.stretch(hop - 1, segment, start, end):
-            seen = self._seen(row)
-            if seen is not None:
-                yield seen, born
+    def _changes_between(self, first: int, last: int) -> list[Any]:
+        """Return the rows that ancestors have of what they inherit at some depths.
 
-    def _seen(self, found: MessageRow | None) -> MessageRow | None:
-        if found is None or found.place is None:
-            return None
-        place = _further(found.place)
-        return (
-            replace(found, place=place, removed=None, took_head=False) if self.sees(place) else None
-        )
+        On an inherited path the depth alone names the message.
+        """
+        found: list[Any] = []
+        for few in in_few(self.ancestry.changing):
+            threads, names = among(few)
+            where = f"+tenant = ? AND thread {threads} AND hop > 0 AND depth BETWEEN ? AND ?"
+            found += self._tx.all(f"{_ROWS} {where}", (self._tenant, *names, first, last))
+        return found
 
+    def read(self, first: int, last: int) -> Iterator[MessageRow]:
+        """Yield the messages of the path at some depths, and know the events that bore them."""
+        for start in range(first, last + 1, _PAGE):
+            yield from self._page(start, min(start + _PAGE - 1, last))
 
-def _further(place: Place) -> Place:
-    return place._replace(hop=place.hop + 1) if place != ROOT else place
+    def _page(self, first: int, last: int) -> list[MessageRow]:
+        """Read a part of the path, from the range that it ends in upwards."""
+        end = next(one for one in self.path if one.start <= last <= one.end)
+        owner = self.ancestry.at(end.hop).thread_id
+        layers: dict[bytes, list[tuple[int, MessageRow]]] = {}
+        for up, born, event in read_climbing(
+            self._tx,
+            self._log,
+            StreamKey(self._tenant_name, ids.THREAD, owner),
+            (end.segment, first, last),
+        ):
+            hop = end.hop + up
+            layers[born.message_id] = [(hop, born)]
+            self._books[self.ancestry.at(hop).thread_id][event.version] = event
+        for hop, layer in self._by_hop(self._changes_between(first, last)):
+            layers[layer.message_id].append((hop, layer))
+        seen = [row for one in layers.values() if (row := self._laid(one)) is not None]
+        for row in seen:
+            self._rows[row.message_id] = row
+            assert row.place is not None  # noqa: S101 (it is on the path)
+            self._placed[row.place] = row
+        said = [self._said[row.message_id] for row in seen if row.changed is not None]
+        self._read_events({key for one in said for key in one.values()})
+        return seen
+
+    # -- events ----------------------------------------------------------------------------------
+
+    def _read_events(self, keys: Iterable[tuple[bytes, int]]) -> None:
+        """Read events of ancestors, each named by thread and version."""
+        unread = [key for key in keys if key[1] not in self._books[key[0]]]
+        stream = StreamKey(self._tenant_name, ids.THREAD, b"")
+        for thread_id, event in decoded_events_at(self._tx, self._log, stream, unread):
+            self._books[thread_id][event.version] = event
+
+    def event(self, thread_id: bytes, version: int) -> Event:
+        """Return one event of an ancestor."""
+        book = self._books[thread_id]
+        event = book.get(version)
+        if event is None:
+            stream = StreamKey(self._tenant_name, ids.THREAD, thread_id)
+            stored = read.event_at(self._tx, stream, version)
+            event = book[version] = read.as_event(self._log, stored)
+        return event
+
+    def _touches(self, ancestor: Ancestor, subject_id: bytes) -> list[int]:
+        """Return the versions of later events about something, as far as they are seen."""
+        where = "subject = ? AND version <= ? ORDER BY version"
+        key = (subject_id, ancestor.version)
+        rows = TOUCHES.find(self._tx, self._tenant, ancestor.thread_id, where, key)
+        return [row.version for row in rows]
+
+    def wordings(self, message_id: bytes) -> list[Told]:
+        """Return the events that hold what an inherited message says, if not the one it began with.
+
+        The farthest ancestor's first.
+        """
+        self.message(message_id)
+        keys = dict.fromkeys(self._said.get(message_id, {}).values())
+        told = [Told(thread, self.event(thread, version)) for thread, version in keys]
+        return sorted(told, key=lambda one: (-self.ancestry.hops[one.thread_id], one.event.version))
+
+    def changes(self, row: MessageRow) -> list[Told]:
+        """Return the later events about an inherited message, the farthest ancestor's first."""
+        told: list[Told] = []
+        for hop, layer in self._by_hop(self._layers(row.message_id)):
+            if layer.changed is not None:
+                ancestor = self.ancestry.at(hop)
+                told += self._told(ancestor, self._touches(ancestor, row.message_id))
+        return told
+
+    def renamings(self) -> Iterator[Told]:
+        """Yield the events that say title and metadata of the ancestors, the last one first."""
+        for ancestor in self.ancestry.ancestors:
+            if ancestor.renamed:
+                touches = self._touches(ancestor, ancestor.thread_id)
+                yield from self._told(ancestor, reversed(touches))
+        root = self.ancestry.ancestors[-1]
+        yield Told(root.thread_id, self.event(root.thread_id, 1))
+
+    def _told(self, ancestor: Ancestor, versions: Iterable[int]) -> Iterator[Told]:
+        book = ancestor.thread_id
+        return (Told(book, self.event(book, version)) for version in versions)

@@ -31,6 +31,7 @@ from eventstore.conversation.rows import (
 from eventstore.core.events import Event
 from eventstore.projections.marks import LABELS, TOUCHES
 from eventstore.projections.messages import MESSAGES
+from eventstore.projections.removed import REMOVED_MAX, Removed
 from eventstore.projections.row_table import RowTable
 from eventstore.projections.runs import RUNS, STEPS
 from eventstore.projections.shape import SEGMENTS_MAX, Shape
@@ -75,7 +76,7 @@ class KeptRows:
         as_of: int | None = None,
         begun: bool = True,
     ) -> None:
-        """Look at a thread; with ``as_of``, as a fork made at that version sees it.
+        """Look at a thread; ``as_of`` an earlier version, where the subclass knows how.
 
         ``begun`` False: it has no event yet, so there is no row of it to be read.
         """
@@ -95,6 +96,7 @@ class KeptRows:
         self._segments = 0
         """How many segments the table holds, counted up to one more than are read at once."""
         self._shape: Shape | None = None
+        self._gone: Removed | None = None
         self._forget()
         if not begun:
             self.thread = None
@@ -103,6 +105,7 @@ class KeptRows:
     def _forget(self) -> None:
         """Know nothing of what the database holds, only what was changed here."""
         self._shape = None
+        self._gone = None
         self._forget_rows()
 
     def _forget_rows(self) -> None:
@@ -121,6 +124,8 @@ class KeptRows:
         self._known[kind][key] = row
         if kind is MessageRow and row.place is not None:
             self._placed[row.place] = row
+            if self._gone is not None:
+                self._gone.keep(row)
         if self._shape is not None:
             self._shape.keep(row)
 
@@ -134,7 +139,7 @@ class KeptRows:
         self._stored = None if found is None else found.thread
         self._segments = 0 if found is None else found.segments
         if found is None or found.head is None or self._as_of is not None:
-            return self._stored  # the head of a source is not the one that a fork saw
+            return self._stored  # the head may have been another one then
         if found.head.message_id not in self._known[MessageRow]:
             self._keep(MessageRow, found.head.message_id, found.head)
         if found.segment is not None:
@@ -150,11 +155,13 @@ class KeptRows:
             row = known[key] = self._find_one(kind, where, parameters)
             return row
 
-    def _find(self, kind: type[Any], where: str, parameters: Sequence[Any]) -> list[Any]:
+    def _find(
+        self, kind: type[Any], where: str, parameters: Sequence[Any], *, few: bool = False
+    ) -> list[Any]:
         if self._tenant is None:
             return []
         table = ROW_TABLES[kind][0]
-        return table.find(self._tx, self._tenant, self.thread_id, where, parameters)
+        return table.find(self._tx, self._tenant, self.thread_id, where, parameters, few=few)
 
     def _find_one(self, kind: type[Any], where: str, parameters: Sequence[Any]) -> Any:  # noqa: ANN401
         if self._tenant is None:
@@ -232,6 +239,8 @@ class KeptRows:
         shape = self._shape
         if shape is not None and len(shape.segments) > 2 * SEGMENTS_MAX:
             self._shape, self._segments = None, len(shape.segments)
+        if thread.removed_messages > 2 * REMOVED_MAX:
+            self._gone = None
         self._events.clear()
         self._erased = _NONE_ERASED
         return rows

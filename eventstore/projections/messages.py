@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final, get_args
 
-from eventstore.conversation.rows import MessageRow, MessageStatus, Place, Role
+from eventstore.conversation.rows import MessageRow, MessageStatus, Place, Role, Said
 from eventstore.projections.row_table import RowTable, join_calls, split_calls
 
 __all__ = ["MESSAGES", "WAITS"]
@@ -19,6 +19,7 @@ _STATUSES: Final[tuple[MessageStatus, ...]] = get_args(MessageStatus)
 _ROLE_CODE: Final = {role: code for code, role in enumerate(_ROLES)}
 _STATUS_CODE: Final = {status: code for code, status in enumerate(_STATUSES)}
 
+_BETWEEN: Final = ","
 _WAITING: Final = -1
 """Instead of a hop: the message waits in the queue and has no place yet. Segment and depth are its
 version and how much earlier its place in the queue was taken."""
@@ -44,6 +45,7 @@ def _encode(row: MessageRow) -> tuple[Any, ...]:
         -row.removed if row.took_head and row.removed is not None else row.removed,
         row.changed,
         row.revision,
+        None if row.said is None else _BETWEEN.join([str(one or "") for one in row.said]),
     )
 
 
@@ -71,6 +73,7 @@ def _decode(columns: Sequence[Any]) -> MessageRow:
         removed,
         changed,
         revision,
+        said,
     ) = columns
     return MessageRow(
         message_id,
@@ -88,6 +91,9 @@ def _decode(columns: Sequence[Any]) -> MessageRow:
         removed is not None and removed < 0,
         changed,
         revision,
+        None
+        if said is None
+        else Said(*[int(one) if one else None for one in said.split(_BETWEEN)]),
     )
 
 
@@ -109,6 +115,7 @@ MESSAGES: Final = RowTable[MessageRow](
         "removed",
         "changed",
         "revision",
+        "said",
     ),
     encode=_encode,
     decode=_decode,

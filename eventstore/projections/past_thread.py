@@ -18,7 +18,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from eventstore.conversation.draft import ThreadDraft
-from eventstore.conversation.history import changes_message
+from eventstore.conversation.history import changed_by, changes_message
 from eventstore.conversation.rows import (
     ROOT,
     BranchPointRow,
@@ -33,7 +33,7 @@ from eventstore.conversation.rows import (
 from eventstore.conversation.run_lifecycle import TERMINAL
 from eventstore.conversation.state import FoldedThread
 from eventstore.core import ids
-from eventstore.core.events import Event, StreamKey, Trace
+from eventstore.core.events import StreamKey, Trace
 from eventstore.projections.folding import fold_thread
 from eventstore.projections.stored_thread import StoredThread
 from eventstore.storage import read
@@ -111,9 +111,11 @@ class PastThread(StoredThread):
         before = self._beneath(row.message_id) if row.place is not None and row.place.hop else None
         if before is None:
             before = row if row.place is not None else self._waiting(row)
-            before = replace(before, removed=None, took_head=False, changed=None, revision=0)
-        for version in self.touches_of(row.message_id):
-            before = _changed_by(self.event(version), before)
+            before = replace(before, removed=None, took_head=False, changed=None, said=None)
+            before = replace(before, revision=0)
+        for event in map(self.event, self.touches_of(row.message_id)):
+            if changes_message(event, row.message_id):
+                before = changed_by(before, event)
         return before
 
     def _waiting(self, row: MessageRow) -> MessageRow:
@@ -142,16 +144,20 @@ class PastThread(StoredThread):
         point = self._inherited_turn(place)
         if last is not None:
             point = BranchPointRow(place, children=last.ordinal + 1)
-        return None if point is None else replace(point, removed=self._removed_below(place))
+        return None if point is None else replace(point, removed=len(self._removed_below(place)))
 
-    def _removed_below(self, place: Place) -> int:
+    def _removed_below(self, place: Place) -> set[bytes]:
         above = None if place == ROOT else self.message_at(place)
         subject = self.thread_id if above is None else above.message_id
         removed: set[bytes] = set()
         for event in map(self.event, self.touches_of(subject)):
             if event.type in _MOVED_OUT and event.data.message_id != subject:
                 removed ^= {event.data.message_id}
-        return len(removed)
+        return removed
+
+    def removed_children(self, place: Place) -> Sequence[Place]:
+        rows = map(self.message, self._removed_below(place))
+        return [row.place for row in rows if row is not None and row.place is not None]
 
     def _hanging_from(self, place: Place) -> Iterable[tuple[int, int]]:
         return [one for one in super()._hanging_from(place) if one[1] <= self._as_of]
@@ -161,7 +167,19 @@ class PastThread(StoredThread):
             "hop = ? AND segment = ? AND depth BETWEEN ? AND ?"
             " AND (removed IS NOT NULL OR changed > ?) ORDER BY depth"
         )
-        for row in self._find(MessageRow, where, (hop, segment, start, end, self._as_of)):
+        return self._first_removed(where, (hop, segment, start, end, self._as_of))
+
+    def first_inherited_removed(self, start: int, end: int) -> int | None:
+        where = (
+            "hop > 0 AND depth BETWEEN ? AND ? AND (removed IS NOT NULL OR changed > ?)"
+            " ORDER BY depth"
+        )
+        return self._first_removed(where, (start, end, self._as_of), few=True)
+
+    def _first_removed(
+        self, where: str, parameters: Sequence[int], *, few: bool = False
+    ) -> int | None:
+        for row in self._find(MessageRow, where, parameters, few=few):
             was = self._as_it_was(row)
             if was is not None and was.place is not None and was.removed is not None:
                 return was.place.depth
@@ -248,6 +266,9 @@ class PastThread(StoredThread):
     def turns(self, hop: int, segment: int, start: int, end: int) -> Sequence[BranchPointRow]:
         return self._folded.turns(hop, segment, start, end)
 
+    def turns_off(self, start: int, end: int) -> Sequence[BranchPointRow]:
+        return self._folded.turns_off(start, end)
+
     def queued_messages(self) -> Sequence[MessageRow]:
         return self._folded.queued_messages()
 
@@ -276,19 +297,3 @@ def _head_after(trace: Trace) -> tuple[bool, bytes | None]:
     if trace.type == "ThreadForked":
         return True, data.message_id
     return trace.type == "BranchSelected", getattr(data, "head", None)
-
-
-def _changed_by(event: Event, row: MessageRow) -> MessageRow:
-    """Return a message's row after one more of the events that touch it."""
-    if not changes_message(event, row.message_id):
-        return row
-    row = replace(row, changed=event.version)
-    if event.type == "MessageAmended":
-        return replace(row, revision=row.revision + 1)
-    if event.type == "MessageRemoved":
-        return replace(row, removed=event.version, took_head=event.data.head_moved)
-    if event.type == "MessageRestored":
-        return replace(row, removed=None, took_head=False)
-    if event.type == "MessageQueued":
-        return replace(row, status="replaced", sent=None)
-    return row

@@ -16,7 +16,7 @@ from eventstore.conversation.state import FoldedThread
 from eventstore.conversation.values import Message
 from eventstore.projections.stored_thread import StoredThread
 
-__all__ = ["Window", "leaves", "message_values", "messages", "siblings", "visible_tree", "window"]
+__all__ = ["Window", "message_values", "messages", "siblings", "visible_tree", "window"]
 
 View = StoredThread | FoldedThread
 
@@ -39,7 +39,9 @@ class Window(NamedTuple):
 def messages(view: View, end: Place, depths: Window) -> tuple[Message, ...]:
     """Return the path down to ``end`` at the given depths as users see it, oldest first."""
     values: list[Message] = []
-    for stretch in _stretches(view, end, depths):
+    stretches = _stretches(view, end, depths)
+    view.prepare(stretches)
+    for stretch in stretches:
         values.extend(stretch_values(view, stretch))
     return tuple(values)
 
@@ -47,7 +49,9 @@ def messages(view: View, end: Place, depths: Window) -> tuple[Message, ...]:
 def window(view: View, end: Place, depths: Window) -> list[MessageRow]:
     """Return the rows of the path down to ``end`` at the given depths, oldest first."""
     rows: list[MessageRow] = []
-    for stretch in _stretches(view, end, depths):
+    stretches = _stretches(view, end, depths)
+    view.prepare(stretches)
+    for stretch in stretches:
         if isinstance(view, StoredThread):
             view.prefetch(stretch)
         places = (Place(*stretch[:2], depth) for depth in range(stretch.start, stretch.end + 1))
@@ -92,10 +96,3 @@ def visible_tree(view: View) -> list[MessageRow]:
         rows.append(row)
         waiting.extend(reversed(view.children(row.place)))
     return rows
-
-
-def leaves(view: View) -> list[MessageRow]:
-    """Return the last message of every branch: visible messages with no visible child."""
-    rows = visible_tree(view)
-    parents = {row.parent_id for row in rows}
-    return [row for row in rows if row.message_id not in parents]

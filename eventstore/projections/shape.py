@@ -74,6 +74,10 @@ class Shape:
         """Return hop and segment of the segments that hang from a place, in no order."""
         return self._hanging.get(place, ())
 
+    def hanging_places(self) -> Iterable[Place]:
+        """Return the places from which segments hang, in no order."""
+        return self._hanging.keys()
+
     @classmethod
     def of_rows(cls, rows: Iterable[Sequence[Any]]) -> Shape:
         """Return the shape that :data:`_SHAPE` tells of."""

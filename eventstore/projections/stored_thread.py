@@ -9,7 +9,8 @@ message at the head of a thread that is being written reads nothing. Of a small 
 known whole (:mod:`~eventstore.projections.shape`), so that selecting a branch there reads nothing
 either.
 
-A fork asks its source for what it inherits, one hop further, as of the version it was forked at.
+What a fork inherits is looked up in :mod:`~eventstore.projections.inherited`; rows of its own lie
+over that.
 
 Long because the protocol is: one class answers every question of ``ThreadView`` and its extensions,
 and each answer looks at the same rows.
@@ -18,14 +19,17 @@ and each answer looks at the same rows.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Final
 
 from msgspec.structs import replace
 
 from eventstore.conversation import tree
-from eventstore.conversation.history import changes_message
+from eventstore.conversation.inheritance import Inheritance
 from eventstore.conversation.rows import (
     ROOT,
     BranchPointRow,
+    ForkPoint,
     LabelRow,
     MessageRow,
     Place,
@@ -33,38 +37,43 @@ from eventstore.conversation.rows import (
     RunRow,
     SegmentRow,
     StepRow,
-    ThreadRow,
     TouchRow,
 )
 from eventstore.conversation.run_lifecycle import TERMINAL
 from eventstore.conversation.view import Told
 from eventstore.core import ids
 from eventstore.core.events import Event, StreamKey, Trace
+from eventstore.projections.ancestry import Ancestor, Ancestry, remember_ancestry
 from eventstore.projections.inherited import Inherited
 from eventstore.projections.kept_rows import KeptRows
 from eventstore.projections.messages import WAITS
+from eventstore.projections.removed import REMOVED, REMOVED_MAX, Removed
 from eventstore.projections.runs import OPEN_RUNS
 from eventstore.projections.shape import SEGMENTS_MAX, Shape, read_shape
 from eventstore.projections.stretches import read_stretch
 from eventstore.storage import read
+from eventstore.storage.folding_pages import decoded_events_at
 
 __all__ = ["StoredThread"]
+
+_PAGE: Final = 256
+"""Messages of which all wordings are read at a time."""
+_INHERITED_AT: Final = "hop > 0 AND depth BETWEEN ? AND ?"
+"""On an inherited path the depth alone names the message."""
 
 
 class StoredThread(KeptRows):
     """What is asked of one thread's rows; keeps the protocol ``ThreadView``."""
 
     def _forget_rows(self) -> None:
-        self._source: StoredThread | None = None
         self._inherited: Inherited | None = None
+        self._prepared: range = range(0)
+        """Depths of the inherited path of which it is known where this thread branches off."""
         super()._forget_rows()
 
     def take_changed(self) -> list[tuple[int, bytes, Row]]:
-        changed = self._moved is not None  # also if no row has to be written of it
-        rows = super().take_changed()
-        if changed and self._source is not None:
-            self._forget()
-        return rows
+        self.close_books()
+        return super().take_changed()
 
     # -- rows by key ---------------------------------------------------------------------------
 
@@ -72,15 +81,22 @@ class StoredThread(KeptRows):
         row: MessageRow | None = self._known[MessageRow].get(message_id)
         if row is None:
             row = self._row(MessageRow, message_id, "message = ?", message_id)
-        if row is None:
-            inherited = self._inheritance()
-            return None if inherited is None else inherited.message(message_id)
-        return row if self._as_of is None else self._as_it_was(row)
+        if row is None and (inherited := self._inheritance()) is not None:
+            return inherited.message(message_id)
+        return row if row is None or self._as_of is None else self._as_it_was(row)
+
+    def _as_it_was(self, row: MessageRow) -> MessageRow | None:
+        """Return an own row as of an earlier version; see ``PastThread``."""
+        return row
+
+    def _beneath(self, message_id: bytes) -> MessageRow | None:
+        """Return the row of an inherited message without what this thread did to it."""
+        inherited = self._inheritance()
+        return None if inherited is None else inherited.message(message_id)
 
     def segment(self, hop: int, segment: int) -> SegmentRow | None:
-        inherited = self._inheritance() if hop else None
-        if inherited is not None:
-            return inherited.segment(hop, segment)
+        if hop and (inherited := self._inheritance()) is not None:
+            return inherited.path.segment(hop, segment)
         key = (hop, segment)
         if self._shape is not None:
             return self._shape.segments.get(key)
@@ -125,7 +141,7 @@ class StoredThread(KeptRows):
 
     def end_of(self, hop: int, segment: int) -> int:
         if hop and (inherited := self._inheritance()) is not None:
-            return inherited.ranges[hop, segment].end
+            return inherited.path.end_of(hop, segment)
         if (shape := self._tree()) is not None:
             return shape.end_of(hop, segment)
         where = "hop = ? AND segment = ? ORDER BY depth DESC"
@@ -146,14 +162,26 @@ class StoredThread(KeptRows):
 
     def _inherited_turn(self, place: Place) -> BranchPointRow | None:
         inherited = self._inheritance() if place.hop or place == ROOT else None
-        return None if inherited is None else inherited.turn(place)
+        return None if inherited is None else inherited.path.turn(place)
 
     def turns(self, hop: int, segment: int, start: int, end: int) -> Sequence[BranchPointRow]:
         points = self._points_in(hop, segment, start, end)
-        turn = self._inherited_turn(Place(hop, segment, self.end_of(hop, segment))) if hop else None
-        if turn is not None and start <= turn.place.depth <= end:
-            points.setdefault(turn.place, turn)
         return [points[place] for place in sorted(points) if points[place].active is not None]
+
+    @property
+    def inherited(self) -> Inheritance | None:
+        inherited = self._inheritance()
+        return None if inherited is None else inherited.path
+
+    def turns_off(self, start: int, end: int) -> Sequence[BranchPointRow]:
+        if (shape := self._tree()) is not None:
+            found = list(shape.points.values())
+        else:
+            found = self._find(BranchPointRow, _INHERITED_AT, (start, end), few=True)
+            found += self._changed_of(BranchPointRow)
+        points = {row.place.depth: row for row in found if row.place.hop}
+        turned = [points[depth] for depth in sorted(points) if start <= depth <= end]
+        return [row for row in turned if row.active is not None and row.active[0] == 0]
 
     def _points_in(
         self, hop: int, segment: int, start: int, end: int
@@ -192,16 +220,48 @@ class StoredThread(KeptRows):
     def first_removed(self, hop: int, segment: int, start: int, end: int) -> int | None:
         if self.thread is None or not self.thread.removed_messages:
             return None
-        where = "hop = ? AND segment = ? AND depth BETWEEN ? AND ? AND removed IS NOT NULL"
-        found = self._find(MessageRow, where, (hop, segment, start, end))
-        rows = {row.message_id: row for row in found}
-        rows.update({row.message_id: row for row in self._changed_in(hop, segment)})
-        depths = [
-            row.place.depth
+        if (gone := self._removed()) is not None:
+            return gone.first(hop, segment, start, end)
+        where = "hop = ? AND segment = ? AND depth BETWEEN ? AND ?"
+        return self._first_of_removed(where, (hop, segment, start, end)).first(
+            hop, segment, start, end
+        )
+
+    def first_inherited_removed(self, start: int, end: int) -> int | None:
+        if self.thread is None or not self.thread.removed_messages:
+            return None
+        if (gone := self._removed()) is not None:
+            return gone.first_inherited(start, end)
+        found = self._first_of_removed(_INHERITED_AT, (start, end))
+        return found.first_inherited(start, end)
+
+    def _removed(self) -> Removed | None:
+        """Return what is removed if it is little enough to be known whole."""
+        if self._gone is None and self.thread is not None:
+            if self.thread.removed_messages > REMOVED_MAX:
+                return None
+            rows = self._find(MessageRow, REMOVED, (), few=True)
+            self._gone = Removed([*rows, *self._changed_of(MessageRow)])
+        return self._gone
+
+    def _first_of_removed(self, where: str, parameters: Sequence[int]) -> Removed:
+        """Return removed messages somewhere, at least the first as things stand."""
+        changed = self._changed_of(MessageRow)
+        some = f"{where} AND {REMOVED} ORDER BY depth LIMIT {len(changed) + 1}"
+        return Removed([*self._find(MessageRow, some, parameters, few=True), *changed])
+
+    def removed_children(self, place: Place) -> Sequence[Place]:
+        """Return the places of removed children, found by their parent: one step for each."""
+        above = None if place == ROOT else self.message_at(place)
+        parent = None if above is None else above.message_id
+        below, where = ("parent IS NULL", ()) if parent is None else ("parent = ?", (parent,))
+        found = self._find(MessageRow, f"{REMOVED} AND {below}", where, few=True)
+        rows = {row.message_id: row for row in [*found, *self._changed_of(MessageRow)]}
+        return [
+            row.place
             for row in rows.values()
-            if row.removed is not None and row.place is not None
+            if row.place and row.removed is not None and row.parent_id == parent
         ]
-        return min((depth for depth in depths if start <= depth <= end), default=None)
 
     # -- what waits, what runs, what has a name ------------------------------------------------
 
@@ -259,73 +319,133 @@ class StoredThread(KeptRows):
         erased = self._erased
         return [t._replace(has_content=False) if t.version in erased else t for t in found]
 
+    def born(self, row: MessageRow) -> Told:
+        hop = 0 if row.place is None else row.place.hop
+        if hop and (inherited := self._inheritance()) is not None:
+            owner = self.owner(hop)
+            return Told(owner, inherited.event(owner, row.content_version))
+        return Told(self.thread_id, self.event(row.content_version))
+
+    def wordings(self, row: MessageRow) -> Sequence[Told]:
+        before: list[Told] = []
+        if row.place is not None and row.place.hop and (above := self._inheritance()) is not None:
+            before = above.wordings(row.message_id)
+        said = {version for version in row.said or () if version is not None}
+        return before + list(self._told(sorted(said)))
+
+    def changes(self, row: MessageRow) -> Sequence[Told]:
+        before: list[Told] = []
+        if row.place is not None and row.place.hop and (above := self._inheritance()) is not None:
+            before = above.changes(row)
+        return before + list(self._told(self.touches_of(row.message_id)))
+
+    def _told(self, versions: Iterable[int]) -> Iterator[Told]:
+        return (Told(self.thread_id, self.event(version)) for version in versions)
+
+    def renamings(self) -> Iterator[Told]:
+        thread = self.thread
+        if thread is not None and thread.changed:
+            yield from self._told(reversed(self.touches_of(self.thread_id)))
+        inherited = self._inheritance()
+        yield from self._told([1]) if inherited is None else inherited.renamings()
+
     # -- what a fork inherits ------------------------------------------------------------------
 
-    @property
-    def source(self) -> StoredThread | None:
-        """For a fork: its source, as of the version it was forked at."""
-        thread = self.thread
-        if thread is None or thread.fork is None:
-            return None
-        if self._inherited is None:
-            fork = thread.fork
-            self._source = self._source or self._view_of(fork.thread_id, fork.version)
-            self._inherited = Inherited(self._source, fork)
-        return self._source
-
-    def _view_of(self, thread_id: bytes, version: int) -> StoredThread:
-        return StoredThread(self._tx, self._log, self.tenant_name, thread_id, as_of=version)
-
-    def will_inherit(self, source: StoredThread) -> None:
-        """Know the view of the source of a fork that is about to begin here."""
-        self._source = source
-
-    def as_it_stands(self) -> StoredThread:
-        """Return a view of this thread as of now that has read what this one has.
-
-        One of its own: a fork sees the thread like this even if the same transaction goes on to
-        change it. Only events, which do not change, are shared: the next fork need not read them.
-        """
-        row = self.thread
-        assert row is not None  # noqa: S101 (asked by the caller)
-        view = self._view_of(self.thread_id, row.version)
-        view.start_with(row, self._segments, self._events)
-        return view
-
-    def start_with(self, row: ThreadRow, segments: int, events: dict[int, Event]) -> None:
-        """Take a row, the number of segments and events as read."""
-        self.thread = row
-        self._segments = segments
-        self._events = events
-
     def _inheritance(self) -> Inherited | None:
-        return None if self.source is None else self._inherited
+        """Return what this thread inherits; None if it is no fork."""
+        if self._inherited is None and self.thread is not None and self.thread.fork is not None:
+            self._inherited = self._look_up(self.thread.fork)
+        return self._inherited
 
-    def _as_it_was(self, row: MessageRow) -> MessageRow | None:
-        """Take back from a row of this thread what happened to it after :attr:`_as_of`."""
-        if self._as_of is None or row.changed is None or row.changed <= self._as_of:
-            return row
-        touches = [self.event(version) for version in self.touches_of(row.message_id)]
-        changes = [event for event in touches if changes_message(event, row.message_id)]
-        beneath = self._beneath(row.message_id)
-        if beneath is not None and not changes:
-            return beneath
-        amended = sum(event.type == "MessageAmended" for event in changes)
-        before = 0 if beneath is None else beneath.revision
-        last = changes[-1].version if changes else None
-        return replace(row, changed=last, revision=before + amended)
+    def _look_up(self, fork: ForkPoint, ancestry: Ancestry | None = None) -> Inherited:
+        assert self._tenant is not None  # noqa: S101 (there is the source)
+        tenant = self._tenant, self.tenant_name
+        return Inherited(self._tx, self._log, tenant, fork, ancestry)
 
-    def _beneath(self, message_id: bytes) -> MessageRow | None:
-        """Return the row of an inherited message without what this thread did to it."""
-        inherited = self._inheritance()
-        return None if inherited is None else inherited.message(message_id)
+    def will_inherit(self, source: StoredThread, message_id: bytes) -> None:
+        """Know the source of a fork that is about to begin here, at one of its messages, as is."""
+        thread, message = source.thread, source.message(message_id)
+        assert thread is not None  # noqa: S101 (it was just decided to fork it)
+        assert message is not None  # noqa: S101
+        place = message.place or ROOT
+        fork = ForkPoint(source.thread_id, message_id, place, thread.version)
+        above = source.ancestry
+        one = Ancestor(
+            source.thread_id,
+            thread.version,
+            changes_inherited=above is not None and source.changes_inherited(),
+            renamed=thread.changed,
+        )
+        inherited = tree.inherited_from(source, above.inherited if above else None, place)
+        ancestry = Ancestry([one, *(above.ancestors if above else ())], inherited)
+        remember_ancestry(self._tx, source.tenant, fork, ancestry)
+        self._inherited = self._look_up(fork, ancestry)
+        source.share_book(self._inherited)
 
     @property
-    def looks_elsewhere(self) -> bool:
-        """Rows of other threads were read, which may have been erased from since."""
-        return self._source is not None
+    def ancestry(self) -> Ancestry | None:
+        """For a fork: where it comes from."""
+        inherited = self._inheritance()
+        return None if inherited is None else inherited.ancestry
+
+    @property
+    def tenant(self) -> int:
+        """The number of the tenant of a thread that exists."""
+        assert self._tenant is not None  # noqa: S101
+        return self._tenant
+
+    def changes_inherited(self) -> bool:
+        """Tell whether this fork has rows of its own about what it inherits."""
+        return self._find_one(MessageRow, "hop > 0 LIMIT 1", ()) is not None
+
+    def share_book(self, inherited: Inherited) -> None:
+        """Let a fork of this thread use the events that were read here, and add to them."""
+        inherited.open_book(self.thread_id, self._events)
+
+    def owner(self, hop: int) -> bytes:
+        inherited = self._inheritance() if hop else None
+        return self.thread_id if inherited is None else inherited.ancestry.at(hop).thread_id
+
+    def ancestors(self) -> list[bytes]:
+        """Return the threads that a fork comes from, the nearest first."""
+        ancestry = self.ancestry
+        return [] if ancestry is None else [one.thread_id for one in ancestry.ancestors]
+
+    def sources(self, hops: int) -> list[tuple[bytes, int]]:
+        """Return the threads up to so many hops above a fork, each with its version by now."""
+        above = self.ancestors()[:hops] if hops else []
+        versions = read.head_versions(self._tx, self.tenant_name, ids.THREAD, above)
+        return [(thread_id, versions[thread_id]) for thread_id in above]
+
+    def close_books(self) -> None:
+        """Read again what the events of other threads say: it may have been erased since."""
+        if self._inherited is not None:
+            self._inherited.close_books()
 
     # -- reading many at once: only for views that change nothing ------------------------------
+
+    def prepare(self, stretches: Sequence[tree.Range]) -> None:
+        """Read what a fork inherits of a path at once, and where it branches off it."""
+        depths = [one for stretch in stretches if stretch.hop for one in stretch[2:]]
+        inherited = self._inheritance() if depths else None
+        if inherited is None:
+            return
+        first, last = min(depths), max(depths)
+        found = self._find(MessageRow, _INHERITED_AT, (first, last), few=True)
+        own = [row for row in map(self._as_it_was, found) if row is not None]
+        self.read_wordings(own)
+        for row in own:
+            self._keep(MessageRow, row.message_id, row)
+        for row in inherited.read(first, last):
+            assert row.place is not None  # noqa: S101 (it is on the path)
+            self._placed.setdefault(row.place, row)
+        points = self._known[BranchPointRow]
+        self._prepared = range(first - 1, last + 1)
+        if not self._is_one_line:
+            found = self._find(BranchPointRow, _INHERITED_AT, (first - 1, last), few=True)
+            points.update({point.place: point for point in found})
+        for one in inherited.path:
+            points.setdefault(Place(one.hop, one.segment, one.end), None)
 
     def stretch(
         self, hop: int, segment: int, start: int, end: int
@@ -333,27 +453,38 @@ class StoredThread(KeptRows):
         """Return messages that follow one another, each with the event that holds its words."""
         if hop:
             return self._inherited_stretch(hop, segment, start, end)
+        return self._own_stretch(segment, start, end)
+
+    def _own_stretch(self, segment: int, start: int, end: int) -> Iterator[tuple[MessageRow, Told]]:
         stream = StreamKey(self.tenant_name, ids.THREAD, self.thread_id)
         found = read_stretch(self._tx, self._log, stream, (segment, start, end))
-        if self._as_of is not None:
-            found = ((self._as_it_was(row) or row, event) for row, event in found)
-        return ((row, Told(self.thread_id, event)) for row, event in found)
+        while some := [(self._as_it_was(row) or row, event) for row, event in islice(found, _PAGE)]:
+            self.read_wordings(row for row, _ in some)
+            for row, event in some:
+                yield row, Told(self.thread_id, event)
+
+    def read_wordings(self, rows: Iterable[MessageRow]) -> None:
+        """Read the events that hold what messages say here, if not those that bore them."""
+        said = {version for row in rows for version in row.said or () if version is not None}
+        keys = [(self.thread_id, version) for version in sorted(said - self._events.keys())]
+        stream = StreamKey(self.tenant_name, ids.THREAD, self.thread_id)
+        for _, event in decoded_events_at(self._tx, self._log, stream, keys):
+            self._events[event.version] = event
 
     def _inherited_stretch(
         self, hop: int, segment: int, start: int, end: int
     ) -> Iterator[tuple[MessageRow, Told]]:
-        """Yield what the source has there, under what happened to it in this thread."""
-        where = "hop = ? AND segment = ? AND depth BETWEEN ? AND ? ORDER BY depth"
-        found = self._find(MessageRow, where, (hop, segment, start, end))
-        own = {row.message_id: self._as_it_was(row) or row for row in found}
-        inherited = self._inheritance()
-        assert inherited is not None  # noqa: S101 (who has a place with a hop is a fork)
-        for row, born in inherited.stretch(hop, segment, start, end):
-            yield own.get(row.message_id) or row, born
+        for depth in range(start, end + 1):
+            row = self.message_at(Place(hop, segment, depth))
+            if row is not None:
+                yield row, self.born(row)
 
     def branched(self, hop: int, segment: int, start: int, end: int) -> Collection[int]:
         """Return the depths start..end of a segment from which other segments hang."""
         points = self._known[BranchPointRow]
+        if hop and start in self._prepared and end in self._prepared:
+            depths = range(start, end + 1)
+            return [one for one in depths if points.get(Place(hop, segment, one)) is not None]
         points.setdefault(Place(hop, segment, start), None)  # unless it is found now
         if self._is_one_line:
             return ()
@@ -370,11 +501,10 @@ class StoredThread(KeptRows):
 
     def prefetch(self, stretch: tree.Range) -> None:
         """Read a stretch whose messages will be asked for one by one, and all that hangs there."""
-        if stretch.hop:
-            return
-        for row, born in self.stretch(*stretch):
-            self._keep(MessageRow, row.message_id, row)
-            self._events[born.event.version] = born.event
+        if not stretch.hop:
+            for row, born in self.stretch(*stretch):
+                self._keep(MessageRow, row.message_id, row)
+                self._events[born.event.version] = born.event
         branched = self.branched(*stretch)
         points = self._known[BranchPointRow]
         for depth in range(stretch.start, stretch.end + 1):

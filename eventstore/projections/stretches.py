@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 from eventstore.conversation.rows import MessageRow, SegmentRow, ThreadRow
 from eventstore.core import ids
 from eventstore.core.events import Event, StreamKey
+from eventstore.projections.ancestry import climbing
 from eventstore.projections.messages import MESSAGES
 from eventstore.projections.shape import SEGMENTS_MAX
 from eventstore.projections.threads import DECODED, STANDING, THREADS
@@ -24,7 +25,7 @@ from eventstore.storage.interning import find_category, find_tenant
 from eventstore.storage.requests import Log
 from eventstore.storage.transaction import Transaction
 
-__all__ = ["Ending", "read_ending", "read_everything", "read_stretch"]
+__all__ = ["Ending", "read_climbing", "read_ending", "read_everything", "read_stretch"]
 
 
 def _columns(alias: str, columns: list[str]) -> str:
@@ -41,6 +42,22 @@ _STRETCH: Final = f"{_MESSAGES} AND m.segment = ? AND m.depth BETWEEN ? AND ? OR
 _EVERYTHING: Final = (
     f"{_MESSAGES} AND (m.segment, m.depth) > (?, ?) ORDER BY m.segment, m.depth LIMIT ?"
 )
+_CLIMBING: Final = (
+    climbing(
+        "SELECT 0, 0, t.thread, CAST(0 AS BIGINT), CAST(0 AS INTEGER), CAST(? AS BIGINT),"
+        " CAST(? AS BIGINT) FROM {threads} t WHERE t.tenant = ? AND t.thread = ?",
+        until=" AND u.depth >= ?",
+    )
+    + f" SELECT {_columns('m', MESSAGES.columns)}, {_columns('e', DECODED_COLUMNS)}, u.hop"
+    " FROM up u CROSS JOIN {segments} g CROSS JOIN {messages} m LEFT JOIN {events} e"
+    " ON e.tenant = m.tenant AND e.category = ? AND e.stream = m.thread"
+    " AND e.version = coalesce(m.queued_version, m.version)"
+    " WHERE u.forks = 0 AND u.depth >= ? AND g.tenant = ? AND g.thread = u.thread"
+    " AND g.hop = 0 AND g.segment = u.segment AND m.tenant = g.tenant AND m.thread = g.thread"
+    " AND m.hop = 0 AND m.segment = g.segment AND m.depth > g.parent_depth AND m.depth <= u.depth"
+    " AND m.depth >= ?"
+)
+"""SQLite joins in the order in which tables are named here; it cannot know how few rows climb."""
 _MESSAGE: Final = len(MESSAGES.columns)
 _VERSION: Final = _MESSAGE + DECODED_COLUMNS.index("version")
 _CONTENT: Final = _MESSAGE + DECODED_COLUMNS.index("content")
@@ -116,6 +133,42 @@ def _page(
         return tenant, category, stream.id, columns[_VERSION]
 
     return rows_of_events(tx, sql, (category, tenant, stream.id, *where), _CONTENT, key)
+
+
+def read_climbing(
+    tx: Transaction, log: Log, stream: StreamKey, stretch: tuple[int, int, int]
+) -> list[tuple[int, MessageRow, Event]]:
+    """Return the path from a place of a thread upwards, each message with its event, oldest first.
+
+    ``stretch`` is the place's segment, the depth to climb to, and its own depth. What the thread
+    inherits is climbed through; each message comes with how many forks up its thread is.
+
+    Raises:
+        BrokenChain: at a message whose event is missing.
+    """
+    tenant, category = find_tenant(tx, stream.tenant), find_category(tx, ids.THREAD)
+    if tenant is None or category is None:
+        return []
+    place = tenant, category
+    segment, first, last = stretch
+
+    def key(columns: Sequence[Any]) -> EventKey:
+        return *place, columns[0], columns[_VERSION]
+
+    start = (segment, last, tenant, stream.id, tenant, tenant, first)
+    where = (*start, category, first, tenant, first)
+    found = []
+    for columns in rows_of_events(tx, _CLIMBING, where, _CONTENT, key):
+        told, row = stream._replace(id=bytes(columns[0])), MESSAGES.decode(columns[:_MESSAGE])
+        if columns[_VERSION] is None:
+            raise missing(told, row.content_version)
+        found.append((columns[-1], row, event_decoder(log, told)(columns[_MESSAGE:-1])))
+    return sorted(found, key=_depth)
+
+
+def _depth(found: tuple[int, MessageRow, Event]) -> int:
+    place = found[1].place
+    return 0 if place is None else place.depth
 
 
 class Ending(NamedTuple):

@@ -10,14 +10,20 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 from eventstore.core.events import Event, StreamKey
-from eventstore.storage.blobs import page_of_events
+from eventstore.storage.blobs import page_of_events, rows_of_events
 from eventstore.storage.gaps import missing, unbroken_pages
 from eventstore.storage.interning import find_category, find_tenant
 from eventstore.storage.read import PAGE, actor_of, head_version, place_of
 from eventstore.storage.requests import Log
 from eventstore.storage.transaction import Transaction
 
-__all__ = ["DECODED_COLUMNS", "decoded_events", "decoded_in_streams", "event_decoder"]
+__all__ = [
+    "DECODED_COLUMNS",
+    "decoded_events",
+    "decoded_events_at",
+    "decoded_in_streams",
+    "event_decoder",
+]
 
 DECODED_COLUMNS: Final = [
     "version",
@@ -136,3 +142,37 @@ def decoded_in_streams(
             yield stream, decode(row[:-1])
         if len(page) < PAGE and not cut:
             return
+
+
+_AT: Final = "(tenant = ? AND category = ? AND stream = ? AND version = ?)"
+_AT_ONCE: Final = 32
+
+
+def decoded_events_at(
+    tx: Transaction, log: Log, stream: StreamKey, keys: Sequence[tuple[bytes, int]]
+) -> Iterator[tuple[bytes, Event]]:
+    """Yield events of streams like this one, each with its stream: those that are there.
+
+    ``keys`` are the id of a stream and a version each. Asked for in powers of two, the last one
+    again and again, there are few texts to prepare.
+
+    Raises:
+        UnknownEventType, UndecodableEvent: never skipped.
+    """
+    tenant, category = find_tenant(tx, stream.tenant), find_category(tx, stream.category)
+    if tenant is None or category is None:
+        return
+    place = tenant, category
+    for start in range(0, len(keys), _AT_ONCE):
+        some = keys[start : start + _AT_ONCE]
+        asked = [*some, *[some[-1]] * ((1 << (len(some) - 1).bit_length()) - len(some))]
+        where = " OR ".join([_AT] * len(asked))
+        for row in rows_of_events(
+            tx,
+            f"SELECT {_COLUMNS}, stream FROM {{events}} WHERE {where}",
+            [value for key in asked for value in (*place, *key)],
+            _CONTENT,
+            lambda row: (*place, row[-1], row[_VERSION]),
+        ):
+            found = bytes(row[-1])
+            yield found, event_decoder(log, stream._replace(id=found))(row[:-1])

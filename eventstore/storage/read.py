@@ -16,6 +16,7 @@ import msgspec
 from eventstore.core import codec
 from eventstore.core.events import Event, Position, StreamKey, Trace
 from eventstore.errors import BrokenChain
+from eventstore.storage.among import among, in_few
 from eventstore.storage.blobs import page_of_events
 from eventstore.storage.gaps import missing, unbroken_pages
 from eventstore.storage.interning import find_category, find_tenant
@@ -94,6 +95,7 @@ _TRACES_BACK = (
     " WHERE tenant = ? AND category = ? AND stream = ? AND version <= ?"
     " ORDER BY version DESC LIMIT ?"
 )
+_HEADS: Final = "SELECT stream, version FROM {streams} WHERE tenant = ? AND category = ? AND stream"
 _HEAD = "SELECT version FROM {streams} WHERE tenant = ? AND category = ? AND stream = ?"
 _HEAD_HASH = _HEAD.replace("SELECT version", "SELECT version, hash")
 _TIME = (
@@ -118,6 +120,19 @@ def head_version(tx: Transaction, stream: StreamKey) -> int:
     place = place_of(tx, stream)
     row = None if place is None else tx.one(_HEAD, place)
     return 0 if row is None else int(row[0])
+
+
+def head_versions(
+    tx: Transaction, tenant: str, category: str, streams: Sequence[bytes]
+) -> dict[bytes, int]:
+    """Return the versions of some streams of a tenant: of those that have events."""
+    place = find_tenant(tx, tenant), find_category(tx, category)
+    found: dict[bytes, int] = {}
+    for few in in_few(streams):
+        asked, names = among(few)
+        rows = tx.all(f"{_HEADS} {asked}", (*place, *names))
+        found.update({bytes(name): version for name, version in rows})
+    return found
 
 
 class StreamHead(NamedTuple):

@@ -81,7 +81,7 @@ class _DriverTransaction:
         self.naming = naming
         self.interned = interned
         self.committed = False
-        self.fresh: list[tuple[dict[str, int], str, int]] = []
+        self.fresh: list[tuple[dict[Any, Any], Any, Any]] = []
         self.newest: Landmark | None = None
         self.kept: dict[str, dict[Any, Any]] = {}
 

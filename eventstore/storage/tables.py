@@ -252,9 +252,36 @@ def _threads(metadata: MetaData, prefix: str) -> None:
         _maybe("removed", BigInteger),
         _maybe("changed", BigInteger),
         _given("revision", Integer),
+        _maybe("said", Text),
         # The id comes first: ids are made in the order of time, so the new entries of all threads
         # go to the same few pages. Tenant first would dirty a page for each thread that is written.
         Index(f"{prefix}messages_by_id", "message", "tenant", "thread", unique=True),
+        # A fork says little about what it inherits, where the depth alone names a message.
+        Index(
+            f"{prefix}messages_inherited",
+            "thread",
+            "depth",
+            sqlite_where=text("hop > 0"),
+            postgresql_where=text("hop > 0"),
+        ),
+        Index(
+            f"{prefix}messages_removed",
+            "thread",
+            "hop",
+            "segment",
+            "depth",
+            sqlite_where=text("removed IS NOT NULL"),
+            postgresql_where=text("removed IS NOT NULL"),
+        ),
+        Index(
+            f"{prefix}messages_removed_below",
+            "thread",
+            "parent",
+            "hop",
+            "segment",
+            sqlite_where=text("removed IS NOT NULL"),
+            postgresql_where=text("removed IS NOT NULL"),
+        ),
         sqlite_with_rowid=False,
     )
     Table(
@@ -291,6 +318,13 @@ def _threads(metadata: MetaData, prefix: str) -> None:
         _given("removed", Integer),
         _maybe("active_hop", Integer),
         _maybe("active_segment", BigInteger),
+        Index(
+            f"{prefix}branch_points_inherited",
+            "thread",
+            "depth",
+            sqlite_where=text("hop > 0"),
+            postgresql_where=text("hop > 0"),
+        ),
         sqlite_with_rowid=False,
     )
     Table(

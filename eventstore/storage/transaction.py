@@ -87,6 +87,24 @@ class Landmark(NamedTuple):
     stream: bytes
 
 
+class Remembered(dict[Any, Any]):
+    """Facts that never change, as many as fit: if they are too many, it starts afresh.
+
+    How much room a fact takes is its ``len``.
+    """
+
+    def __init__(self, room: int) -> None:
+        self._room: Final = room
+        self._taken = 0
+
+    def __setitem__(self, key: Any, value: Any) -> None:  # noqa: ANN401
+        if self._taken > self._room:
+            self.clear()
+            self._taken = 0
+        self._taken += len(value)
+        super().__setitem__(key, value)
+
+
 class Interned:
     """What one store knows of its database for good: names that are committed, their numbers.
 
@@ -101,6 +119,9 @@ class Interned:
         """The random id of the database; None until it was looked at."""
         self._landmarks: dict[Position, Landmark] = {}
         """The newest event that was seen, and for moments those before it."""
+        self.ancestries: Final = Remembered(20_000)
+        """By tenant and place: where its forks come from; see ``projections.ancestry``. A fork of
+        a hundredth fork takes some 20 kB."""
         self.whole = False
         """It was seen that all events stand in one order, on one node."""
         self.remade: Final = Remade() if remade is None else remade
@@ -140,7 +161,7 @@ class Transaction(Protocol):
     """Whether the last transaction here is known to have committed. It is not from the moment at
     which one begins, so an interrupt leaves nothing to be tidied up: what the writer remembers is
     forgotten by its next transaction, unless this says that it holds."""
-    fresh: list[tuple[dict[str, int], str, int]]
+    fresh: list[tuple[dict[Any, Any], Any, Any]]
     """Names interned by this transaction, remembered once it has committed."""
     newest: Landmark | None
     """The last event that this transaction appended, remembered once it has committed."""
@@ -194,7 +215,7 @@ class CoreTransaction:
         self.interned = interned
         self.ordering = ordering
         self.committed = False
-        self.fresh: list[tuple[dict[str, int], str, int]] = []
+        self.fresh: list[tuple[dict[Any, Any], Any, Any]] = []
         self.newest: Landmark | None = None
         self.kept: dict[str, dict[Any, Any]] = {}
 

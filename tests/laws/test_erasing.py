@@ -25,8 +25,10 @@ INCLUDE = st.sampled_from([(), (), ("edits",), ("run",), ("edits", "run")])
 def messages_of(store, thread):
     """Every message of a thread by id, hidden and queued ones too."""
     state = store.replay.state(thread)
-    shown = [ids.show(ids.MESSAGE, key) for key in dict(state.folded.messages)]
-    return {one: state.message(one) for one in shown}
+    folded = state.folded
+    inherited = [key for ancestor in folded.ancestors for key in dict(ancestor.messages)]
+    keys = {*dict(folded.messages), *[key for key in inherited if folded.message(key)]}
+    return {one: state.message(one) for one in (ids.show(ids.MESSAGE, key) for key in keys)}
 
 
 def revisions(store, thread, message):

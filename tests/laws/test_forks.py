@@ -96,3 +96,26 @@ def test_no_depth_of_forks_is_too_much_to_fold():
             sys.setrecursionlimit(limit)
         assert folded.value() == before
         assert store.projections.compare(thread).ok
+
+
+@pytest.mark.parametrize("hops", [1, 3])
+@pytest.mark.parametrize("edited", [0, 2])
+def test_the_path_goes_on_along_what_is_inherited_once_that_was_selected(store, hops, edited):
+    """Wherever the fork had turned off before: at the root, or at an inner message."""
+    thread, said = talk(store, "one", "two", "three", "four")
+    for hop in range(hops):
+        thread = store.threads.fork(thread).id
+        said.append(store.messages.create(thread, role="assistant", content=f"more {hop}").id)
+    fork = store.threads.fork(thread).id
+    other = store.messages.edit(fork, said[edited], content="otherwise").id
+    above = said[edited - 1] if edited else None
+    if above:
+        assert store.branches.select(fork, above).leaf_id == other
+    assert store.branches.select(fork, said[-1]).leaf_id == said[-1]
+    assert store.branches.select(fork, above or said[0]).leaf_id == said[-1]
+    assert store.branches.select(fork, other).leaf_id == other
+    if above:
+        assert store.branches.select(fork, above).leaf_id == other
+    store.messages.remove(fork, other)
+    assert store.projections.compare(fork).findings == ()
+    assert [branch.leaf_id for branch in store.branches.list(fork)] == [said[-1]]

@@ -71,13 +71,14 @@ def _steps(store, thread, tx):
 
 def _start(first):
     """The state before a thread's first event: a fork's is what it sees of its source."""
-    if first.source is None:
+    if not first.ancestors:
         return FoldedThread(first.thread_id)
-    return first.source.prefix_for(first.thread_id, first.thread.fork)
+    return first.ancestors[0].prefix_for(first.thread_id, first.thread.fork)
 
 
 def _fields(view):
     fields = {name: getattr(view, name) for name in FoldedThread.__struct_fields__}
+    fields["inherited"] = view.inherited and list(view.inherited)
     return {
         name: dict(value) if isinstance(value, Mapping) else value for name, value in fields.items()
     }

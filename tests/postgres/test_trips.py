@@ -5,6 +5,8 @@ transaction has, and without the two by which each new connection recognises its
 is added here later is a trip that somebody meant to add.
 """
 
+from typing import Any
+
 import pytest
 from msgspec import UNSET
 
@@ -115,6 +117,38 @@ def test_a_fork_asks_nothing_of_a_source_that_is_known(store, trips):
     again = [trips(store.threads.fork, thread, at_message=trunk[3]) for _ in range(2)]
     assert first <= APPEND + 3  # that the fork is not there yet, the message, title and metadata
     assert again == [APPEND + 1] * 2
+
+
+def test_a_fork_of_a_twentieth_fork_takes_as_many_trips_as_a_fork(store, trips):
+    def counted(depth):
+        thread, said = said_in(store)
+        for number in range(depth):
+            thread = store.threads.fork(thread).id
+            store.messages.create(thread, role="user", content=f"more {number}")
+            store.messages.amend(thread, said[number % 6], content=f"amended {number}")
+        first, second, third, *_ = said
+        acts: list[Any] = [
+            (store.messages.list, {"limit": 10, "order": "desc"}),
+            (store.messages.list, {"limit": 10}),
+            (store.messages.get, {"message_id": first}),
+            (store.threads.get, {}),
+            (store.branches.list, {}),
+            (store.branches.tree, {}),
+            (store.branches.siblings, {"message_id": second}),
+            (store.messages.amend, {"message_id": first, "content": "reworded"}),
+            (store.messages.edit, {"message_id": second, "content": "otherwise"}),
+            (store.branches.select, {"branch": third}),
+            (store.messages.remove, {"message_id": third}),
+            (store.messages.restore, {"message_id": third}),
+            (store.threads.fork, {}),
+            (store.replay.state, {}),
+            (store.projections.compare, {}),
+        ]
+        return [(act.__name__, trips(act, thread, **given)) for act, given in acts]
+
+    shallow, deep = counted(1), counted(20)
+    more = [(a, b) for a, b in zip(shallow, deep, strict=True) if b[1] > a[1] + 2]
+    assert not more
 
 
 def test_a_fork_sees_what_others_did_to_its_source_meanwhile(store, url):

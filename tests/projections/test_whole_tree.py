@@ -25,8 +25,11 @@ def by_key(store, thread):
 
     def look(tx):
         view = live_thread(tx, store.scope, thread_key(store.scope, thread))
-        found = [message_value(view, row) for row in paths.visible_tree(view)]
-        return found, [ids.show(ids.MESSAGE, row.message_id) for row in paths.leaves(view)]
+        rows = paths.visible_tree(view)
+        parents = {row.parent_id for row in rows}
+        leaves = [row.message_id for row in rows if row.message_id not in parents]
+        found = [message_value(view, row) for row in rows]
+        return found, [ids.show(ids.MESSAGE, leaf) for leaf in leaves]
 
     return store.perform(Read(look))
 

@@ -159,7 +159,12 @@ def hidden_above(view: ThreadView, place: Place) -> bool:
     thread = view.thread
     if thread is None or thread.removed_messages == 0:
         return False
-    return any(view.first_removed(*stretch) is not None for stretch in tree.ranges(view, place))
+    for stretch in tree.ranges(view, place):
+        if stretch.hop:  # all above is inherited, too
+            return view.first_inherited_removed(1, stretch.end) is not None
+        if view.first_removed(*stretch) is not None:
+            return True
+    return False
 
 
 def placed_message(view: ThreadView, message_id: bytes) -> tuple[MessageRow, Place]:

@@ -113,11 +113,7 @@ def _check_own(view: ThreadView, row: MessageRow) -> None:
 
 def _owner(view: ThreadView, row: MessageRow) -> bytes:
     """Return the thread whose events hold a message's words."""
-    for _ in range(0 if row.place is None else row.place.hop):
-        source = view.source
-        assert source is not None  # noqa: S101 (a message with a hop was inherited)
-        view = source
-    return view.thread_id
+    return view.owner(0 if row.place is None else row.place.hop)
 
 
 def about(traces: Iterable[Trace], subjects: Iterable[bytes]) -> list[Trace]:

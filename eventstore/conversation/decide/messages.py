@@ -254,7 +254,9 @@ def update(view: ThreadView, command: c.UpdateMessage, _: NewId) -> list[Decided
     """Decide new metadata or another name."""
     living_thread(view)
     changeable_message(view, command.target)
-    data = e.MessageUpdated(message_id=command.target)
+    given = {"metadata": command.metadata, "name": command.name}
+    fields = tuple(field for field, value in given.items() if value is not UNSET)
+    data = e.MessageUpdated(message_id=command.target, fields=fields)
     return [decided(data, e.MessageDetails(metadata=command.metadata, name=command.name))]
 
 

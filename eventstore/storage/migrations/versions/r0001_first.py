@@ -64,6 +64,19 @@ def _event() -> list[Column[Any]]:
     ]
 
 
+def _some(naming: Naming, name: str, table: str, columns: list[str], where: str) -> None:
+    """Create an index of some rows of a table."""
+    op.create_index(
+        naming.plain(name),
+        naming.plain(table),
+        columns,
+        unique=False,
+        schema=naming.schema,
+        sqlite_where=text(where),
+        postgresql_where=text(where),
+    )
+
+
 def _sqlite_log(naming: Naming) -> None:
     op.create_table(
         naming.plain("events"),
@@ -215,15 +228,7 @@ def upgrade(naming: Naming) -> None:
         unique=False,
         schema=naming.schema,
     )
-    op.create_index(
-        naming.plain("threads_by_source"),
-        naming.plain("threads"),
-        ["fork_thread"],
-        unique=False,
-        schema=naming.schema,
-        sqlite_where=text("fork_thread IS NOT NULL"),
-        postgresql_where=text("fork_thread IS NOT NULL"),
-    )
+    _some(naming, "threads_by_source", "threads", ["fork_thread"], "fork_thread IS NOT NULL")
     op.create_table(
         naming.plain("messages"),
         _key("tenant", Integer),
@@ -243,6 +248,7 @@ def upgrade(naming: Naming) -> None:
         _maybe("removed", BigInteger),
         _maybe("changed", BigInteger),
         _given("revision", Integer),
+        _maybe("said", Text),
         schema=naming.schema,
         sqlite_with_rowid=False,
     )
@@ -253,6 +259,12 @@ def upgrade(naming: Naming) -> None:
         unique=True,
         schema=naming.schema,
     )
+    inherited = ["thread", "depth"]
+    _some(naming, "messages_inherited", "messages", inherited, "hop > 0")
+    placed = ["thread", "hop", "segment", "depth"]
+    _some(naming, "messages_removed", "messages", placed, "removed IS NOT NULL")
+    below = ["thread", "parent", "hop", "segment"]
+    _some(naming, "messages_removed_below", "messages", below, "removed IS NOT NULL")
     op.create_table(
         naming.plain("segments"),
         _key("tenant", Integer),
@@ -287,6 +299,7 @@ def upgrade(naming: Naming) -> None:
         schema=naming.schema,
         sqlite_with_rowid=False,
     )
+    _some(naming, "branch_points_inherited", "branch_points", inherited, "hop > 0")
     op.create_table(
         naming.plain("labels"),
         _key("tenant", Integer),

@@ -1,0 +1,26 @@
+"""Asking for several keys in one statement, with few texts.
+
+A database and its driver keep what they prepared by its text. Asked for in powers of two, the last
+key again and again, any number of keys makes a handful of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+__all__ = ["among", "in_few"]
+
+_AT_ONCE: Final = 256
+
+
+def in_few(keys: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
+    """Yield the keys in parts that one statement takes."""
+    for start in range(0, len(keys), _AT_ONCE):
+        yield keys[start : start + _AT_ONCE]
+
+
+def among(keys: Sequence[bytes]) -> tuple[str, tuple[Any, ...]]:
+    """Return SQL that follows a column, and its parameters, for any of the keys (at least one)."""
+    count = 1 << (len(keys) - 1).bit_length()
+    return f"IN ({', '.join('?' * count)})", (*keys, *[keys[-1]] * (count - len(keys)))
