@@ -1,4 +1,4 @@
-"""Docs that run: every code block of the README and the guides is executed.
+"""Docs that run: every code block of the README and of docs/ is executed.
 
 The blocks of one page run in order, in one namespace and in an empty folder, as a reader would
 type them. Python blocks may `await` at the top. Of a console block the lines `$ eventstore …` are
@@ -17,7 +17,7 @@ import pytest
 from tests.guards.markdown import Block, blocks, commands, run_python
 from tests.guards.source import PROJECT
 
-PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs" / "guides").glob("*.md"))]
+PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").rglob("*.md"))]
 # Other names for the same languages; under them a block would go unrun and unnoticed.
 DODGES = {"py", "py3", "python3", "pycon", "python-repl", "sh", "bash", "shell", "zsh"}
 
