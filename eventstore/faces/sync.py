@@ -271,7 +271,8 @@ class Threads(Resource):
     ) -> Thread:
         """Create a thread that shares the path from the root to a message.
 
-        A fork costs the same at any length, in time and in bytes. Later writes on either side are
+        A fork costs the same at any length, in time and in bytes; only with ``at_version`` the path
+        is looked through for messages that were removed then. Later writes on either side are
         invisible to the other; an erasure in the source shows in every fork.
 
         Args:
