@@ -57,4 +57,6 @@ class Performer:
         if not requests:
             return []
         outcomes = append_many(tx, requests, self.log, patient=patient)
+        if patient or tx.ordering.alone:
+            return outcomes  # nobody was left waiting
         return [POSTPONED if isinstance(one, Postponed) else one for one in outcomes]

@@ -35,7 +35,7 @@ class AsyncRunner:
     def perform(self, operation: Write[T] | Read[T] | Wipe[T] | Gathered[T]) -> Awaitable[T]:
         """Run an operation: what every method does in the end."""
         if isinstance(operation, Write):
-            return self._write(operation)
+            return self.write(operation)
         if isinstance(operation, Read):
             return self.executor.read_async(operation.look, snapshot=operation.snapshot)
         if isinstance(operation, Wipe):
@@ -51,7 +51,8 @@ class AsyncRunner:
         """Told of every commit; whoever follows the log waits on it."""
         return self.executor.changed
 
-    async def _write(self, write: Write[T]) -> T:
+    async def write(self, write: Write[T]) -> T:
+        """Run a write: what :meth:`perform` does with one."""
         meter, request, within = self.scope.meter, write.request, write.connection
         try:
             if within is None:

@@ -122,7 +122,7 @@ class AsyncThreads(AsyncResource):
                 ``messages.create``.
             WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
-        return await self._perform(
+        return await self._write(
             _threads.create(
                 self._scope,
                 title=title,
@@ -241,7 +241,7 @@ class AsyncThreads(AsyncResource):
             Refused: the thread was deleted.
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
-        return await self._perform(
+        return await self._write(
             _threads.update(
                 self._scope,
                 thread_id,
@@ -306,7 +306,7 @@ class AsyncThreads(AsyncResource):
                 a thread with the id ``fork_id`` was purged.
             WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
-        return await self._perform(
+        return await self._write(
             _threads.fork(
                 self._scope,
                 thread_id,
@@ -360,7 +360,7 @@ class AsyncThreads(AsyncResource):
             Refused: the thread was deleted, or is busy.
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
-        return await self._perform(
+        return await self._write(
             _threads.archive(
                 self._scope,
                 thread_id,
@@ -411,7 +411,7 @@ class AsyncThreads(AsyncResource):
             Refused: the thread was deleted.
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
-        return await self._perform(
+        return await self._write(
             _threads.unarchive(
                 self._scope,
                 thread_id,
@@ -464,7 +464,7 @@ class AsyncThreads(AsyncResource):
             Refused: the thread is busy, or was deleted already.
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
-        return await self._perform(
+        return await self._write(
             _threads.delete(
                 self._scope,
                 thread_id,
@@ -514,7 +514,7 @@ class AsyncThreads(AsyncResource):
             ThreadNotFound: there never was one of this id.
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
-        return await self._perform(
+        return await self._write(
             _threads.restore(
                 self._scope,
                 thread_id,
@@ -654,7 +654,7 @@ class AsyncMessages(AsyncResource):
             Refused: the thread is busy, archived or deleted, or a tool result has no call.
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
-        return await self._perform(
+        return await self._write(
             _messages.create(
                 self._scope,
                 thread_id,
@@ -723,7 +723,7 @@ class AsyncMessages(AsyncResource):
             ThreadNotFound, MessageNotFound, RunNotFound, Refused: as in ``create``.
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
-        return await self._perform(
+        return await self._write(
             _messages.create_many(
                 self._scope,
                 thread_id,
@@ -892,7 +892,7 @@ class AsyncMessages(AsyncResource):
             Refused: it is removed or was replaced already; or see ``create``.
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
-        return await self._perform(
+        return await self._write(
             _messages.edit(
                 self._scope,
                 thread_id,
@@ -971,7 +971,7 @@ class AsyncMessages(AsyncResource):
             Refused: it is not an assistant's message; or see ``create``.
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
-        return await self._perform(
+        return await self._write(
             _messages.regenerate(
                 self._scope,
                 thread_id,
@@ -1036,7 +1036,7 @@ class AsyncMessages(AsyncResource):
             Refused: it is removed, or its tool calls would change.
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
-        return await self._perform(
+        return await self._write(
             _messages.amend(
                 self._scope,
                 thread_id,
@@ -1096,7 +1096,7 @@ class AsyncMessages(AsyncResource):
             Refused: it is removed.
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
-        return await self._perform(
+        return await self._write(
             _messages.update(
                 self._scope,
                 thread_id,
@@ -1167,7 +1167,7 @@ class AsyncMessages(AsyncResource):
             Refused: it is removed already.
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
-        return await self._perform(
+        return await self._write(
             _messages.remove(
                 self._scope,
                 thread_id,
@@ -1222,7 +1222,7 @@ class AsyncMessages(AsyncResource):
             ThreadNotFound, MessageNotFound: there is no such message.
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
-        return await self._perform(
+        return await self._write(
             _messages.restore(
                 self._scope,
                 thread_id,
@@ -1304,7 +1304,7 @@ class AsyncBranches(AsyncResource):
             Refused: the message is removed or queued.
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
-        return await self._perform(
+        return await self._write(
             _branches.select(
                 self._scope,
                 thread_id,
@@ -1361,7 +1361,7 @@ class AsyncBranches(AsyncResource):
             Refused: another message has the label.
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
-        return await self._perform(
+        return await self._write(
             _branches.label(
                 self._scope,
                 thread_id,
@@ -1470,7 +1470,7 @@ class AsyncRunSteps(AsyncResource):
             Refused: the run is not in progress; ``"context_erased"``, read the context again.
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
-        return await self._perform(
+        return await self._write(
             _run_steps.start(
                 self._scope,
                 thread_id,
@@ -1533,7 +1533,7 @@ class AsyncRunSteps(AsyncResource):
             Refused: there is no such step, it ended, or its run did.
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
-        return await self._perform(
+        return await self._write(
             _run_steps.complete(
                 self._scope,
                 thread_id,
@@ -1594,7 +1594,7 @@ class AsyncRunSteps(AsyncResource):
             Refused: there is no such step, it ended, or its run did.
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
-        return await self._perform(
+        return await self._write(
             _run_steps.fail(
                 self._scope,
                 thread_id,
@@ -1691,7 +1691,7 @@ class AsyncRuns(AsyncResource):
             Refused: the thread is archived, deleted, or busy with ``on_busy="reject"``.
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
-        return await self._perform(
+        return await self._write(
             _runs.create(
                 self._scope,
                 thread_id,
@@ -1760,7 +1760,7 @@ class AsyncRuns(AsyncResource):
             Refused: it is not its turn, or it ended.
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
-        return await self._perform(
+        return await self._write(
             _runs.start(
                 self._scope,
                 thread_id,
@@ -1818,7 +1818,7 @@ class AsyncRuns(AsyncResource):
             ThreadNotFound, RunNotFound: there is no such run.
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
-        return await self._perform(
+        return await self._write(
             _runs.update(
                 self._scope,
                 thread_id,
@@ -1875,7 +1875,7 @@ class AsyncRuns(AsyncResource):
             Refused: it is not in progress, or has no such open call.
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
-        return await self._perform(
+        return await self._write(
             _runs.require_action(
                 self._scope,
                 thread_id,
@@ -1937,7 +1937,7 @@ class AsyncRuns(AsyncResource):
             Refused: the run does not wait, or not for these calls.
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
-        return await self._perform(
+        return await self._write(
             _runs.submit_tool_outputs(
                 self._scope,
                 thread_id,
@@ -2000,7 +2000,7 @@ class AsyncRuns(AsyncResource):
             Refused: it ended already, or was never started.
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
-        return await self._perform(
+        return await self._write(
             _runs.complete(
                 self._scope,
                 thread_id,
@@ -2063,7 +2063,7 @@ class AsyncRuns(AsyncResource):
             Refused: it ended already, or waits for tool outputs: submit them, cancel or expire.
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
-        return await self._perform(
+        return await self._write(
             _runs.fail(
                 self._scope,
                 thread_id,
@@ -2123,7 +2123,7 @@ class AsyncRuns(AsyncResource):
             Refused: it ended already.
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
-        return await self._perform(
+        return await self._write(
             _runs.cancel(
                 self._scope,
                 thread_id,
@@ -2177,7 +2177,7 @@ class AsyncRuns(AsyncResource):
             Refused: it ended already.
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
-        return await self._perform(
+        return await self._write(
             _runs.expire(
                 self._scope,
                 thread_id,
@@ -2318,7 +2318,7 @@ class AsyncAssistants(AsyncResource):
             InvalidInput: a value is malformed, or the id is in use.
             WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
-        return await self._perform(
+        return await self._write(
             _assistants.create(
                 self._scope,
                 model=model,
@@ -2407,7 +2407,7 @@ class AsyncAssistants(AsyncResource):
             Refused: the assistant was deleted.
             WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
-        return await self._perform(
+        return await self._write(
             _assistants.update(
                 self._scope,
                 assistant_id,
@@ -2465,7 +2465,7 @@ class AsyncAssistants(AsyncResource):
             Refused: it was deleted already.
             WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
-        return await self._perform(
+        return await self._write(
             _assistants.delete(
                 self._scope,
                 assistant_id,
@@ -2544,7 +2544,7 @@ class AsyncEvents(AsyncResource):
             InvalidInput: a value is malformed, or the category belongs to the library.
             WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
-        return await self._perform(
+        return await self._write(
             _events.append(
                 self._scope,
                 stream_id,
@@ -2719,7 +2719,7 @@ class AsyncProjections(AsyncProjectionsBase):
         Args:
             name: Name of the projection.
         """
-        return await self._perform(_projections.retry(self._scope, name))
+        return await self._write(_projections.retry(self._scope, name))
 
     async def rebuild_projection(self, name: str) -> bool:
         """Begin to build a projection's tables anew, beside those that are read.
@@ -2734,7 +2734,7 @@ class AsyncProjections(AsyncProjectionsBase):
             InvalidInput: it is not registered in this process.
             Refused: its tables cannot be made; nothing was.
         """
-        return await self._perform(_projections.rebuild_projection(self._scope, name))
+        return await self._write(_projections.rebuild_projection(self._scope, name))
 
 
 class AsyncReplay(AsyncResource):

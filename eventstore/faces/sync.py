@@ -119,7 +119,7 @@ class Threads(Resource):
                 ``messages.create``.
             WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
-        return self._perform(
+        return self._write(
             _threads.create(
                 self._scope,
                 title=title,
@@ -236,7 +236,7 @@ class Threads(Resource):
             Refused: the thread was deleted.
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
-        return self._perform(
+        return self._write(
             _threads.update(
                 self._scope,
                 thread_id,
@@ -301,7 +301,7 @@ class Threads(Resource):
                 a thread with the id ``fork_id`` was purged.
             WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
-        return self._perform(
+        return self._write(
             _threads.fork(
                 self._scope,
                 thread_id,
@@ -355,7 +355,7 @@ class Threads(Resource):
             Refused: the thread was deleted, or is busy.
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
-        return self._perform(
+        return self._write(
             _threads.archive(
                 self._scope,
                 thread_id,
@@ -406,7 +406,7 @@ class Threads(Resource):
             Refused: the thread was deleted.
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
-        return self._perform(
+        return self._write(
             _threads.unarchive(
                 self._scope,
                 thread_id,
@@ -459,7 +459,7 @@ class Threads(Resource):
             Refused: the thread is busy, or was deleted already.
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
-        return self._perform(
+        return self._write(
             _threads.delete(
                 self._scope,
                 thread_id,
@@ -509,7 +509,7 @@ class Threads(Resource):
             ThreadNotFound: there never was one of this id.
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
-        return self._perform(
+        return self._write(
             _threads.restore(
                 self._scope,
                 thread_id,
@@ -649,7 +649,7 @@ class Messages(Resource):
             Refused: the thread is busy, archived or deleted, or a tool result has no call.
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
-        return self._perform(
+        return self._write(
             _messages.create(
                 self._scope,
                 thread_id,
@@ -718,7 +718,7 @@ class Messages(Resource):
             ThreadNotFound, MessageNotFound, RunNotFound, Refused: as in ``create``.
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
-        return self._perform(
+        return self._write(
             _messages.create_many(
                 self._scope,
                 thread_id,
@@ -887,7 +887,7 @@ class Messages(Resource):
             Refused: it is removed or was replaced already; or see ``create``.
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
-        return self._perform(
+        return self._write(
             _messages.edit(
                 self._scope,
                 thread_id,
@@ -966,7 +966,7 @@ class Messages(Resource):
             Refused: it is not an assistant's message; or see ``create``.
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
-        return self._perform(
+        return self._write(
             _messages.regenerate(
                 self._scope,
                 thread_id,
@@ -1031,7 +1031,7 @@ class Messages(Resource):
             Refused: it is removed, or its tool calls would change.
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
-        return self._perform(
+        return self._write(
             _messages.amend(
                 self._scope,
                 thread_id,
@@ -1091,7 +1091,7 @@ class Messages(Resource):
             Refused: it is removed.
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
-        return self._perform(
+        return self._write(
             _messages.update(
                 self._scope,
                 thread_id,
@@ -1162,7 +1162,7 @@ class Messages(Resource):
             Refused: it is removed already.
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
-        return self._perform(
+        return self._write(
             _messages.remove(
                 self._scope,
                 thread_id,
@@ -1217,7 +1217,7 @@ class Messages(Resource):
             ThreadNotFound, MessageNotFound: there is no such message.
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
-        return self._perform(
+        return self._write(
             _messages.restore(
                 self._scope,
                 thread_id,
@@ -1299,7 +1299,7 @@ class Branches(Resource):
             Refused: the message is removed or queued.
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
-        return self._perform(
+        return self._write(
             _branches.select(
                 self._scope,
                 thread_id,
@@ -1356,7 +1356,7 @@ class Branches(Resource):
             Refused: another message has the label.
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
-        return self._perform(
+        return self._write(
             _branches.label(
                 self._scope,
                 thread_id,
@@ -1465,7 +1465,7 @@ class RunSteps(Resource):
             Refused: the run is not in progress; ``"context_erased"``, read the context again.
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
-        return self._perform(
+        return self._write(
             _run_steps.start(
                 self._scope,
                 thread_id,
@@ -1528,7 +1528,7 @@ class RunSteps(Resource):
             Refused: there is no such step, it ended, or its run did.
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
-        return self._perform(
+        return self._write(
             _run_steps.complete(
                 self._scope,
                 thread_id,
@@ -1589,7 +1589,7 @@ class RunSteps(Resource):
             Refused: there is no such step, it ended, or its run did.
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
-        return self._perform(
+        return self._write(
             _run_steps.fail(
                 self._scope,
                 thread_id,
@@ -1686,7 +1686,7 @@ class Runs(Resource):
             Refused: the thread is archived, deleted, or busy with ``on_busy="reject"``.
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
-        return self._perform(
+        return self._write(
             _runs.create(
                 self._scope,
                 thread_id,
@@ -1755,7 +1755,7 @@ class Runs(Resource):
             Refused: it is not its turn, or it ended.
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
-        return self._perform(
+        return self._write(
             _runs.start(
                 self._scope,
                 thread_id,
@@ -1813,7 +1813,7 @@ class Runs(Resource):
             ThreadNotFound, RunNotFound: there is no such run.
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
-        return self._perform(
+        return self._write(
             _runs.update(
                 self._scope,
                 thread_id,
@@ -1870,7 +1870,7 @@ class Runs(Resource):
             Refused: it is not in progress, or has no such open call.
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
-        return self._perform(
+        return self._write(
             _runs.require_action(
                 self._scope,
                 thread_id,
@@ -1932,7 +1932,7 @@ class Runs(Resource):
             Refused: the run does not wait, or not for these calls.
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
-        return self._perform(
+        return self._write(
             _runs.submit_tool_outputs(
                 self._scope,
                 thread_id,
@@ -1995,7 +1995,7 @@ class Runs(Resource):
             Refused: it ended already, or was never started.
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
-        return self._perform(
+        return self._write(
             _runs.complete(
                 self._scope,
                 thread_id,
@@ -2058,7 +2058,7 @@ class Runs(Resource):
             Refused: it ended already, or waits for tool outputs: submit them, cancel or expire.
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
-        return self._perform(
+        return self._write(
             _runs.fail(
                 self._scope,
                 thread_id,
@@ -2118,7 +2118,7 @@ class Runs(Resource):
             Refused: it ended already.
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
-        return self._perform(
+        return self._write(
             _runs.cancel(
                 self._scope,
                 thread_id,
@@ -2172,7 +2172,7 @@ class Runs(Resource):
             Refused: it ended already.
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
-        return self._perform(
+        return self._write(
             _runs.expire(
                 self._scope,
                 thread_id,
@@ -2313,7 +2313,7 @@ class Assistants(Resource):
             InvalidInput: a value is malformed, or the id is in use.
             WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
-        return self._perform(
+        return self._write(
             _assistants.create(
                 self._scope,
                 model=model,
@@ -2402,7 +2402,7 @@ class Assistants(Resource):
             Refused: the assistant was deleted.
             WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
-        return self._perform(
+        return self._write(
             _assistants.update(
                 self._scope,
                 assistant_id,
@@ -2460,7 +2460,7 @@ class Assistants(Resource):
             Refused: it was deleted already.
             WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
-        return self._perform(
+        return self._write(
             _assistants.delete(
                 self._scope,
                 assistant_id,
@@ -2537,7 +2537,7 @@ class Events(Resource):
             InvalidInput: a value is malformed, or the category belongs to the library.
             WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
-        return self._perform(
+        return self._write(
             _events.append(
                 self._scope,
                 stream_id,
@@ -2710,7 +2710,7 @@ class Projections(ProjectionsBase):
         Args:
             name: Name of the projection.
         """
-        return self._perform(_projections.retry(self._scope, name))
+        return self._write(_projections.retry(self._scope, name))
 
     def rebuild_projection(self, name: str) -> bool:
         """Begin to build a projection's tables anew, beside those that are read.
@@ -2725,7 +2725,7 @@ class Projections(ProjectionsBase):
             InvalidInput: it is not registered in this process.
             Refused: its tables cannot be made; nothing was.
         """
-        return self._perform(_projections.rebuild_projection(self._scope, name))
+        return self._write(_projections.rebuild_projection(self._scope, name))
 
 
 class Replay(Resource):

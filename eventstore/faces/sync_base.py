@@ -26,6 +26,7 @@ class Resource:
         self._runner = runner
         self._scope = runner.scope
         self._perform = runner.perform
+        self._write = runner.write
         self._each = runner.each
 
     def _collecting(self, batch: Batch) -> AbstractContextManager[Batch]:

@@ -33,7 +33,7 @@ class SyncRunner:
     def perform(self, operation: Write[T] | Read[T] | Wipe[T] | Gathered[T]) -> T:
         """Run an operation: what every method does in the end."""
         if isinstance(operation, Write):
-            return self._write(operation)
+            return self.write(operation)
         if isinstance(operation, Read):
             look: Callable[[Transaction], T] = operation.look  # mypy loses T in the narrowing
             return self.executor.read(look, snapshot=operation.snapshot)
@@ -51,7 +51,8 @@ class SyncRunner:
         """Told of every commit; whoever follows the log waits on it."""
         return self.executor.changed
 
-    def _write(self, write: Write[T]) -> T:
+    def write(self, write: Write[T]) -> T:
+        """Run a write: what :meth:`perform` does with one."""
         meter, request, within = self.scope.meter, write.request, write.connection
         try:
             if within is None:

@@ -80,6 +80,8 @@ def check_updates(**given: object) -> None:
 
 def checked_role(role: str) -> Role:
     """Return a known role."""
+    if type(role) is str and role in _ROLES:  # the usual case
+        return role  # type: ignore[return-value]
     return _checked_choice(role, _ROLES, "role")  # type: ignore[return-value]
 
 
@@ -218,15 +220,17 @@ def checked_draft(
 ) -> Draft:
     """Return what somebody says, ready to be decided about."""
     parts, calls, answers = packed(content, limits.depth_max)
-    if role is not None:
+    if role is not None and (calls or answers or role == "tool"):
         check_role_of_tools(role, calls, answers)
     return Draft(
         parts=parts,
         calls=calls,
         answers=answers,
-        metadata=checked_metadata(metadata, limits),
-        name=optional_text(name, "name", _NAME_MAX),
-        external_id=optional_name(external_id, "external_id"),
+        metadata=None if metadata is None else checked_metadata(metadata, limits),
+        name=None if name is None else check_text(name, "name", _NAME_MAX),
+        external_id=None
+        if external_id is None
+        else check_name(external_id, "external_id", _NAME_MAX),
         original_created_at_us=None
         if original_created_at is None
         else microseconds(original_created_at, "original_created_at"),

@@ -120,6 +120,7 @@ def _create_command(
     status: GivenStatus = "completed",
     metadata: Mapping[str, Any] | None = None,
 ) -> c.CreateMessage:
+    # Every message comes this way, so nothing is called for what was left out.
     known_role = checked_role(role)
     return c.CreateMessage(
         draft=checked_draft(
@@ -132,14 +133,14 @@ def _create_command(
             metadata=metadata,
         ),
         role=known_role,
-        message_id=optional_id(ids.MESSAGE, message_id, "message_id"),
+        message_id=None if message_id is None else message_key(message_id),
         parent_id=parent_id
-        if parent_id is UNSET
-        else optional_id(ids.MESSAGE, parent_id, "parent_id"),
-        select=checked_flag(select, "select"),
-        status=checked_status(status),
-        run_id=optional_id(ids.RUN, run_id, "run_id"),
-        on_busy=checked_on_busy(on_busy),
+        if parent_id is UNSET or parent_id is None
+        else message_key(parent_id, "parent_id"),
+        select=select is True or checked_flag(select, "select"),
+        status="completed" if status == "completed" else checked_status(status),
+        run_id=None if run_id is None else ids.parse(ids.RUN, run_id, "run_id"),
+        on_busy="enqueue" if on_busy is None else checked_on_busy(on_busy),
     )
 
 

@@ -151,14 +151,12 @@ class _Batch:
         nor below those of the streams that it looks at."""
 
     def take_all(self, *, patient: bool) -> list[Outcome | Postponed]:
-        looked = [self._looked_at(request) for request in self._requests]
+        looked = list(map(self._looked_at, self._requests))
         held = self._take_heads(looked, patient=patient)
-        outcomes: list[Outcome | Postponed] = [
-            Postponed(waited)
-            if held and (waited := _waits_for(request, others, held)) is not None
-            else self._take(request, others)
-            for request, others in zip(self._requests, looked, strict=True)
-        ]
+        outcomes: list[Outcome | Postponed] = []
+        for request, others in zip(self._requests, looked, strict=True):
+            waited = _waits_for(request, others, held) if held else None
+            outcomes.append(self._take(request, others) if waited is None else Postponed(waited))
         if self._absent:
             self._confirm_absent()
         self._write()
@@ -172,16 +170,16 @@ class _Batch:
         stream, many = request.stream, len(request.commands) > 1
         head = self._heads[stream]
         if not self._tx.ordering.alone:
-            seen = [self._heads[key].row.order for key in (stream, *(looked or ()))]
-            self._order = max((self._placing.epoch, self._placing.xid), *seen)
+            self._order = self._order_behind(stream, *(looked or ()))
         before, rows = head.row, len(self._event_rows)
         decider = self._deciding(stream.category).decider(stream)
         mark = decider.mark() if many else None
         try:
             if request.key is not None and (kept := self._keys.find(request, head)) is not None:
                 return self._repeat(request, decider, kept)
-            expectations.check(request.expected, before.version, stream)
-            decider.check(request)
+            if request.options is not None or request.expected != expectations.ANY:
+                expectations.check(request.expected, before.version, stream)
+                decider.check(request)
             results, ends = [], []
             for command in request.commands:
                 results.append(self._perform(request, decider, head, command))
@@ -191,17 +189,26 @@ class _Batch:
                 raise  # it was folded in already, and only a rollback takes that back
             head.row = before
             del self._event_rows[rows:]
-            if many:
-                decider.back_to(mark)
-            return Failed(error)
+            return _refused(decider, mark, error)
         self._intern(head, rows)
-        if request.key is not None and head.tenant is not None:
-            salt = self._log.sources.chance(chain.SALT_BYTES)
-            self._keys.keep(request, head, KeptKey.of(request, salt, before.version + 1, ends))
+        if request.key is not None:
+            self._keep_key(request, head, before.version + 1, ends)
         positions = tuple([Position(*self._order, row[0]) for row in self._event_rows[rows:]])
         if positions:
             self._moved[stream] = head, decider
         return Appended(results if many else results[0], head.row.version, positions)
+
+    def _keep_key(
+        self, request: AppendRequest, head: _Head, first: int, ends: Sequence[int]
+    ) -> None:
+        if head.tenant is not None:
+            salt = self._log.sources.chance(chain.SALT_BYTES)
+            self._keys.keep(request, head, KeptKey.of(request, salt, first, ends))
+
+    def _order_behind(self, *streams: StreamKey) -> tuple[int, int]:
+        """Return an order key that is below neither the transaction's nor that of any stream."""
+        seen = [self._heads[key].row.order for key in streams]
+        return max((self._placing.epoch, self._placing.xid), *seen)
 
     def _perform(
         self,
@@ -211,9 +218,9 @@ class _Batch:
         command: Any,  # noqa: ANN401
     ) -> Any:  # noqa: ANN401
         """Decide, record, evolve: a refusal comes before anything of the command is folded in."""
-        events = [
-            self._record(request, head, decided) for decided in decider.decide(request, command)
-        ]
+        events: list[Event] = []
+        for decided in decider.decide(request, command):
+            events.append(self._record(request, head, decided))  # noqa: PERF401 (a frame fewer)
         for event in events:
             decider.evolve(event)
         return decider.result(command, events)
@@ -329,14 +336,14 @@ class _Batch:
         What was kept of a stream from an earlier transaction holds if its head has not moved.
         """
         tx, heads = self._tx, self._heads
-        keys = dict.fromkeys([request.stream for request in self._requests])
-        for others in looked:
-            if others:
-                keys.update(dict.fromkeys(others))
-        alone = tx.ordering.alone
-        wanted = {key: self._place(key) for key in keys if not alone or key not in heads}
-        places = [place for place in wanted.values() if place is not None]
-        events = sum([len(request.commands) for request in self._requests])
+        alone, events = tx.ordering.alone, 0
+        wanted: dict[StreamKey, Place | None] = {}
+        for request, others in zip(self._requests, looked, strict=True):
+            events += len(request.commands)
+            for key in (request.stream, *(others or ())):
+                if key not in wanted and not (alone and key in heads):
+                    wanted[key] = self._place(key)
+        places = [place for place in wanted.values() if place is not None] if wanted else []
         taken = tx.ordering.take(tx, places, events, patient=patient)
         if not alone:
             _forget_rows_made_again(tx)
@@ -400,6 +407,13 @@ class _Batch:
             for deciding in self._decidings.values():
                 deciding.write()
         self._keys.write()
+
+
+def _refused(decider: Decider, mark: object, error: ConversationStoreError) -> Failed:
+    """Take back what the first commands of a request changed, and return why it was refused."""
+    if mark is not None:
+        decider.back_to(mark)
+    return Failed(error)
 
 
 def _forget_rows_made_again(tx: Transaction) -> None:

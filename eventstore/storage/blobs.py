@@ -73,7 +73,10 @@ PAGE_BYTES_MAX: Final = 8 * 1024 * 1024
 def set_apart(tx: Transaction, columns: Sequence[str], rows: Sequence[Row]) -> Sequence[Row]:
     """Write the large contents among new rows of events; return the rows as they are inserted."""
     at = columns.index("content")
-    large = [n for n, row in enumerate(rows) if len(row[at] or b"") > IN_ROW_BYTES_MAX]
+    large = []
+    for n, row in enumerate(rows):
+        if len(row[at] or b"") > IN_ROW_BYTES_MAX:
+            large.append(n)
     if not large:
         return rows
     key = [columns.index(column) for column in _KEY]

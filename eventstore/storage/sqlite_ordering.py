@@ -64,10 +64,7 @@ def _in_few(moved: Sequence[Moved]) -> Iterator[tuple[str, Sequence[Any]]]:
     while left:
         count = 1 << min(left, _AT_ONCE).bit_length() - 1
         some = moved[start : start + count]
-        if count == 1:
-            yield _MOVE, _values(some[0])
-        else:
-            yield _move_many(count), [value for one in some for value in _values(one)]
+        yield _move_many(count), [value for one in some for value in _values(one)]
         start, left = start + count, left - count
 
 
@@ -98,13 +95,18 @@ class SqliteOrdering:
     one_clock = False
 
     def take(self, tx: Any, places: Sequence[Place], events: int, *, patient: bool) -> Heads:  # noqa: ANN401, ARG002 (nobody has to be waited for)
-        rows = {
-            place: HeadRow(*row) for place in places if (row := tx.one(_HEAD, place)) is not None
-        }
+        rows: dict[Place, HeadRow] = {}
+        for place in places:
+            if (row := tx.one(_HEAD, place)) is not None:
+                rows[place] = HeadRow(*row)
         return Heads(rows, _Counting(tx))
 
     def move(self, tx: Any, moved: Sequence[Moved]) -> None:  # noqa: ANN401
-        if sum([tx.run(sql, values) for sql, values in _in_few(moved)]) != len(moved):
+        if len(moved) == 1:
+            done = tx.run(_MOVE, _values(moved[0]))
+        else:
+            done = sum([tx.run(sql, values) for sql, values in _in_few(moved)])
+        if done != len(moved):
             raise HeadMoved("a stream does not end where this process remembers")
 
     def confirm_absent(self, tx: Any, places: Sequence[Place]) -> None:  # noqa: ANN401

@@ -6,7 +6,7 @@ engine the same statement goes to ``executemany`` (:class:`RowByRow`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cache
 from itertools import compress
 from types import NoneType
@@ -44,12 +44,13 @@ class RowByRow:
         return [tuple(row) for row in rows]
 
 
-def in_few(statement: Insert, rows: Sequence[Row]) -> Iterator[tuple[str, list[Any]]]:
-    """Yield SQL and parameters that write rows: 32, 16, 8 … at once.
+def in_few(statement: Insert, rows: Sequence[Row]) -> list[tuple[str, list[Any]]]:
+    """Return SQL and parameters that write rows: 32, 16, 8 … at once.
 
     By powers of two there are few texts, so they stay prepared. Rows go with those that have values
     of the same types: what has to be known of them is then looked up, not looked for.
     """
+    written: list[tuple[str, list[Any]]] = []
     alike: dict[tuple[type, ...], list[Row]] = {}
     for row in rows:
         alike.setdefault(tuple(map(type, row)), []).append(row)
@@ -63,8 +64,9 @@ def in_few(statement: Insert, rows: Sequence[Row]) -> Iterator[tuple[str, list[A
                 values += compress(row, layout.filled)
             for place in layout.blobs:
                 values[place] = bytearray(values[place])
-            yield layout.text, values
+            written.append((layout.text, values))
             start, left = start + count, left - count
+    return written
 
 
 class _Layout(NamedTuple):

@@ -297,7 +297,8 @@ def _body(name: str, kind: str, operation: Operation, face: Face) -> list[str]:
         )
         page = f"{awaits}self._perform({call})"
         return [f"        return {face.page}.of({page}, lambda cursor: self.{name}({again}))"]
-    return [f"        return {awaits}self._perform({call})"]
+    how = "_write" if kind == "Write" else "_perform"
+    return [f"        return {awaits}self.{how}({call})"]
 
 
 def _planned_class(file: _File, resource: Resource) -> list[str]:
