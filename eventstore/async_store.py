@@ -43,6 +43,7 @@ from eventstore.operations.operation import (
     Write,
 )
 from eventstore.operations.routine import PauseAsync, drive_async
+from eventstore.operations.wiping import finish_interrupted
 from eventstore.projections.catch_up.definition import Registry
 from eventstore.storage.migrations import Migrate
 
@@ -142,7 +143,10 @@ class AsyncConversationStore:
 
         async def opened() -> Self:
             executor, performer = await async_executor(target, options)
-            return cls(executor, Scope(performer.log, registry=Registry(), meter=performer.meter))
+            store = cls(executor, Scope(performer.log, registry=Registry(), meter=performer.meter))
+            pause = PauseAsync(executor.changed, None)
+            await drive_async(finish_interrupted(), store.perform, pause)
+            return store
 
         return Opening(opened)
 

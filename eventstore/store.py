@@ -41,6 +41,7 @@ from eventstore.operations.operation import (
     Write,
 )
 from eventstore.operations.routine import Pause, drive
+from eventstore.operations.wiping import finish_interrupted
 from eventstore.projections.catch_up.definition import Registry
 from eventstore.storage.migrations import Migrate
 
@@ -132,7 +133,9 @@ class ConversationStore:
             on_append=on_append,
         )
         executor, performer = sync_executor(target, options)
-        return cls(executor, Scope(performer.log, registry=Registry(), meter=performer.meter))
+        store = cls(executor, Scope(performer.log, registry=Registry(), meter=performer.meter))
+        drive(finish_interrupted(), store.perform, Pause(executor.changed, None))
+        return store
 
     @property
     def threads(self) -> Threads:

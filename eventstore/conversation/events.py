@@ -290,7 +290,7 @@ class StepBegun(StepContent, frozen=True):
 
 
 class ContentErased(EventData, frozen=True):
-    """Which content of this stream is gone for good; it goes in the same transaction."""
+    """Which content of this stream is gone for good: nobody reads it from then on."""
 
     message_id: bytes
     """The message it was asked for."""

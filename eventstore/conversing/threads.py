@@ -14,16 +14,18 @@ from msgspec.structs import replace
 from eventstore.conversation import commands as c
 from eventstore.conversation import events as e
 from eventstore.conversation.decide import check_expected_head, decide
+from eventstore.conversation.decide.erasing import erase_found
 from eventstore.conversation.decide.steps import check_nothing_erased
 from eventstore.conversation.evolve import evolve
 from eventstore.conversation.present import thread_details
 from eventstore.conversing import results
 from eventstore.conversing.assistants import assistant_for_run
+from eventstore.conversing.erasing import Erasing, find_erasing
 from eventstore.conversing.forking import decide_fork
 from eventstore.core import ids
 from eventstore.core.events import Decided, Event, StreamKey
 from eventstore.errors import IdempotencyConflict
-from eventstore.projections.indexes import ContentIndex, forget_messages
+from eventstore.projections.indexes import ContentIndex, forget_names
 from eventstore.projections.kept_rows import write_rows
 from eventstore.projections.past_thread import thread_at
 from eventstore.projections.rebuild import bring_up_to_date
@@ -31,7 +33,7 @@ from eventstore.projections.stored_thread import StoredThread
 from eventstore.projections.tombstones import refuse_purged
 from eventstore.storage import read
 from eventstore.storage.append import taken_head
-from eventstore.storage.erasing import erase_content
+from eventstore.storage.erasing import list_content
 from eventstore.storage.interning import find_tenant
 from eventstore.storage.requests import AppendRequest, Log
 from eventstore.storage.transaction import Transaction
@@ -44,6 +46,8 @@ class Guards(NamedTuple):
 
     expected_head: bytes | None = None
     reason: str | None = None
+    erasing: Erasing | None = None
+    """With an ``EraseContent``: what it takes, if that was found beforehand."""
 
 
 _NO_GUARDS = Guards()
@@ -106,13 +110,14 @@ class ThreadDeciding:
 class _ThreadDecider:
     """Keeps ``storage.requests.Decider`` for one thread."""
 
-    __slots__ = ("_deciding", "_erased", "_stream", "view")
+    __slots__ = ("_deciding", "_erased", "_erasing", "_stream", "view")
 
     def __init__(self, deciding: ThreadDeciding, stream: StreamKey, view: StoredThread) -> None:
         self.view: Final = view
         self._deciding = deciding
         self._stream = stream
-        self._erased: tuple[e.ContentErased, ...] = ()
+        self._erasing: Erasing | None = None
+        self._erased: Event | None = None
 
     def check(self, request: AppendRequest) -> None:
         if request.options is not None and request.options.expected_head is not None:
@@ -121,11 +126,15 @@ class _ThreadDecider:
     def decide(self, request: AppendRequest, command: c.Command) -> Sequence[Decided]:
         guards: Guards = request.options or _NO_GUARDS
         look = _LOOKS.get(type(command))
-        decided = (
-            decide(self.view, command, self._deciding.log.sources.new_id)
-            if look is None
-            else look(self._deciding, self._stream, self.view, command)
-        )
+        if isinstance(command, c.EraseContent):
+            self._erasing = guards.erasing or find_erasing(
+                self._deciding.tx, self.view, command, self.view.traces()
+            )
+            decided: Sequence[Decided] = erase_found(self.view, command, self._erasing.found)
+        elif look is None:
+            decided = decide(self.view, command, self._deciding.log.sources.new_id)
+        else:
+            decided = look(self._deciding, self._stream, self.view, command)
         return decided if guards.reason is None else _with_reason(decided, guards.reason)
 
     def evolve(self, event: Event) -> None:
@@ -136,7 +145,7 @@ class _ThreadDecider:
         if event.content is not None:
             index.see(self._stream, event, thread.created_position)
         if event.type == "ContentErased":
-            self._erased += (event.data,)
+            self._erased = event
         if event.type == "ThreadForked":
             inherited = thread_details(view)[1]
             index.inherit(self._stream, inherited, thread.created_position)
@@ -170,14 +179,15 @@ class _ThreadDecider:
         return None if thread is None else thread.head
 
     def erase(self) -> None:
-        """Do what events say, after they were written: no event says so and is wrong."""
-        tx, stream = self._deciding.tx, self._stream
-        for erased in self._erased:
-            erase_content(tx, stream, erased.versions)
-            tenant = find_tenant(tx, stream.tenant)
-            assert tenant is not None  # noqa: S101 (the event interned it)
-            forget_messages(tx, tenant, stream.id, (erased.message_id, *erased.also))
-        self._erased = ()
+        """Do what an event says, after it was written: nobody reads what it names from now on."""
+        erased, erasing, tx = self._erased, self._erasing, self._deciding.tx
+        if erased is None or erasing is None:
+            return
+        list_content(tx, self._stream, erased.version, erased.data.versions, erasing.keys)
+        tenant = find_tenant(tx, self._stream.tenant)
+        assert tenant is not None  # noqa: S101 (the event interned it)
+        forget_names(tx, tenant, self._stream.id, erasing.names)
+        self._erased = None
 
 
 def _create(

@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final, get_args
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Final, NamedTuple, get_args
+
+from msgspec.structs import replace
 
 from eventstore.conversation.commands import EraseContent, Included
 from eventstore.core.quoting import quoted
-from eventstore.errors import InvalidInput
+from eventstore.errors import ConversationStoreError, InvalidInput
 from eventstore.operations.inputs import checked_sequence, message_key
-from eventstore.operations.operation import NO_OPTIONS, Gathered, Scope, WriteOptions, to_thread
-from eventstore.operations.wiping import then_wipe
-from eventstore.privacy.erasure import Erasure
+from eventstore.operations.operation import (
+    NO_OPTIONS,
+    Gathered,
+    Maintenance,
+    Read,
+    Scope,
+    Walk,
+    Write,
+    WriteOptions,
+    to_thread,
+)
+from eventstore.operations.wiping import UNCOMMITTED, erase_listed, finishing, with_remains
+from eventstore.privacy.erasure import Erasure, certificate, erase_as_planned
 from eventstore.privacy.erasure import erase as erase_in
-from eventstore.storage.requests import AppendRequest
+from eventstore.privacy.planning import Planned, plan
+from eventstore.storage.requests import Appended, AppendRequest, Log
+from eventstore.storage.transaction import Transaction
 
 _INCLUDED: Final = get_args(Included)
 
@@ -49,9 +64,67 @@ def erase(
     """
     command = EraseContent(targets=(message_key(message_id),), include=_checked_include(include))
     planned = to_thread(scope, thread_id, command, options)
-    request = planned.request
+    request, connection = planned.request, planned.connection
     assert isinstance(request, AppendRequest)  # noqa: S101 (a command to a thread)
-    return then_wipe(lambda tx: erase_in(tx, scope.log, request), planned.connection)
+    pages = _Pages(scope.log, request, connection)
+
+    def report(found: list[Any]) -> Erasure:
+        return with_remains(
+            certificate(found[0]), found[1:] if connection is None else [UNCOMMITTED]
+        )
+
+    first = _Plan((), _ROUNDS) if connection is None else "at once"
+    return Gathered(Walk(first, pages), report)
+
+
+_ROUNDS: Final = 8
+"""How often it is planned while others go on writing; then they wait for it."""
+
+
+class _Plan(NamedTuple):
+    """What is to be planned again, and how often still."""
+
+    before: Sequence[Planned]
+    rounds: int
+
+
+class _Pages:
+    """What an erasure does one after the other: plans, writes that it goes, and lets it go."""
+
+    def __init__(self, log: Log, request: AppendRequest, connection: Any) -> None:  # noqa: ANN401
+        self._log = log
+        self._request = request
+        self._connection = connection
+
+    def __call__(self, place: Any) -> Any:  # noqa: ANN401 (a page of a walk)
+        if isinstance(place, _Plan):
+            return Read(partial(self._plan, before=place))
+        if isinstance(place, tuple) and isinstance(place[0], _Plan):
+            return self._write(partial(self._act, plan=place[0]))
+        return self._write(self._at_once) if place == "at once" else finishing(place)
+
+    def _write(self, act: Callable[[Transaction], Any]) -> Write[Any]:
+        stream = self._request.stream
+        return Write(Maintenance(act, alone=True, stream=stream), self._connection)
+
+    def _plan(self, tx: Transaction, before: _Plan) -> Any:  # noqa: ANN401
+        try:
+            made = plan(tx, self._log, self._request, before=before.before)
+        except ConversationStoreError:  # said, and counted, by who would write
+            return (), "at once"
+        return (), (_Plan(made, before.rounds - 1),)
+
+    def _act(self, tx: Transaction, plan: _Plan) -> Any:  # noqa: ANN401
+        made = erase_as_planned(tx, self._log, plan.before)
+        if made is None:
+            return (), plan if plan.rounds else "at once"
+        return replace(made, result=([made.result], "parts"))
+
+    def _at_once(self, tx: Transaction) -> Appended:
+        made = erase_in(tx, self._log, self._request)
+        if self._connection is not None:
+            erase_listed(tx)
+        return replace(made, result=([made.result], "parts" if self._connection is None else None))
 
 
 def _checked_include(include: Sequence[str]) -> tuple[Included, ...]:

@@ -116,7 +116,7 @@ class Meter:
             with self._lock:
                 self._appends += 1
                 self._events += events
-            if self._on_append is not None and committed:
+            if self._on_append is not None and committed and request.stream is not None:
                 self._tell(self._on_append, request.stream, outcome)
         elif isinstance(request, AppendRequest):
             self._count("unchanged")

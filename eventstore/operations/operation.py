@@ -123,6 +123,8 @@ class Maintenance(NamedTuple):
     """It changes no row that the writer may have kept from an earlier transaction."""
     alone: bool = False
     """It is performed by itself where appends would otherwise wait for it, or it for them."""
+    stream: StreamKey | None = None
+    """To which it appends, if it does, as ``on_append`` is told."""
 
 
 class Wipe(NamedTuple, Generic[T]):

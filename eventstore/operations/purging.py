@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from msgspec.structs import replace
 
@@ -13,10 +13,20 @@ from eventstore.core import expectations
 from eventstore.core.quoting import quoted
 from eventstore.errors import InvalidInput
 from eventstore.operations.lookups import thread_key
-from eventstore.operations.operation import NO_OPTIONS, Gathered, Scope, WriteOptions, write
-from eventstore.operations.wiping import then_wipe
+from eventstore.operations.operation import (
+    NO_OPTIONS,
+    Gathered,
+    Maintenance,
+    Scope,
+    Walk,
+    Write,
+    WriteOptions,
+    write,
+)
+from eventstore.operations.wiping import UNCOMMITTED, finishing, with_remains
 from eventstore.privacy.purge import purge as purge_in
-from eventstore.storage.requests import AppendRequest
+from eventstore.storage.requests import Appended, AppendRequest
+from eventstore.storage.transaction import Transaction
 
 _FORKS: Final = ("refuse", "purge")
 
@@ -66,4 +76,19 @@ def purge(
     request = made.request
     assert isinstance(request, AppendRequest)  # noqa: S101 (what write() makes)
 
-    return then_wipe(lambda tx: purge_in(tx, scope.log, request), made.connection)
+    connection = made.connection
+
+    def act(tx: Transaction) -> Appended:
+        purged = purge_in(tx, scope.log, request)
+        return replace(purged, result=([purged.result], "files" if connection is None else None))
+
+    def page(place: str) -> Any:  # noqa: ANN401 (a Write or a Wipe)
+        if place != "transaction":
+            return finishing(place)
+        return Write(Maintenance(act, alone=True, stream=request.stream), connection)
+
+    def report(found: list[Any]) -> Tombstone:
+        tombstone: Tombstone = found[0]
+        return with_remains(tombstone, found[1:] if connection is None else [UNCOMMITTED])
+
+    return Gathered(Walk("transaction", page), report)

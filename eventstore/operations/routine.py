@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from eventstore.errors import InvalidInput
 from eventstore.execution.signals import Signals
-from eventstore.operations.operation import Read, Write
+from eventstore.operations.operation import Read, Wipe, Write
 
 __all__ = ["Pause", "PauseAsync", "Routine", "Wait", "drive", "drive_async"]
 
@@ -31,7 +31,7 @@ class Wait(NamedTuple):
     seconds: float
 
 
-Step: TypeAlias = Read[Any] | Write[Any] | Wait
+Step: TypeAlias = Read[Any] | Write[Any] | Wipe[Any] | Wait
 Routine: TypeAlias = Generator[Step, Any, T]
 
 

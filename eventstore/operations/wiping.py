@@ -1,55 +1,71 @@
-"""What erasing and purging do once their transaction has committed: the files.
+"""What erasing and purging do once their transaction has committed: what is left of the bytes.
 
-What was overwritten or deleted still stands in a write-ahead log until that is cut off. So such an
-operation has two parts, and what it gives back says what remains of the bytes.
+Listed content is erased part by part, each in a transaction of its own. Then the files: what was
+overwritten or deleted still stands in a write-ahead log until that is cut off. What such an
+operation gives back says what remains.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Sequence
 from typing import Any, Final, TypeVar
 
-from msgspec.structs import replace
 from pydantic import BaseModel
-from sqlalchemy import Connection
-from sqlalchemy.ext.asyncio import AsyncConnection
 
-from eventstore.operations.operation import Gathered, Maintenance, Walk, Wipe, Write
-from eventstore.storage.requests import Appended
+from eventstore.errors import ConversationStoreError
+from eventstore.execution.database import Left
+from eventstore.operations.operation import Maintenance, Read, Wipe, Write
+from eventstore.operations.routine import Routine
+from eventstore.storage.erasing import erase_part, next_part
 from eventstore.storage.transaction import Transaction
 
-__all__ = ["then_wipe"]
+__all__ = ["UNCOMMITTED", "erase_listed", "finish_interrupted", "finishing", "with_remains"]
 
 R = TypeVar("R", bound=BaseModel)
 
-_UNCOMMITTED: Final = ("the database's files, until your transaction has committed", True)
+_log: Final = logging.getLogger("eventstore.erasing")
+
+UNCOMMITTED: Final[Left] = ("the database's files, until your transaction has committed", True)
 
 
-def then_wipe(
-    act: Callable[[Transaction], Appended], connection: Connection | AsyncConnection | None
-) -> Gathered[Any]:
-    """Perform a transaction whose result has ``remains`` and ``pending``, then wipe the files.
+def finishing(place: Any) -> Any:  # noqa: ANN401 (a page of a walk)
+    """Return the page of a walk from ``"parts"`` on, to the end: its items say what is left."""
+    if place == "parts":
+        return Read(lambda tx: ((), next_part(tx) or "files"))
+    if place == "files":
+        return Wipe(lambda left: (list(left), None))
 
-    Within an application's own transaction nothing can be wiped, and the result says so.
+    def act(tx: Transaction) -> Any:  # noqa: ANN401
+        erase_part(tx, place)
+        return (), "parts"
+
+    return Write(Maintenance(act, keeps_rows=True, alone=True))
+
+
+def finish_interrupted() -> Routine[None]:
+    """Finish what a process that died, or lost its database, has listed and left.
+
+    Nothing that is listed can be read, so who cannot finish it now leaves it to somebody else.
     """
+    try:
+        place = (yield Read(next_part)) and "parts"
+        while place is not None:
+            _, place = yield finishing(place)
+    except ConversationStoreError as error:
+        _log.warning("an interrupted erasure could not be finished: %s", error)
 
-    def do(tx: Transaction) -> Appended:
-        made = act(tx)
-        return replace(made, result=([made.result], None if connection is not None else "files"))
 
-    def page(place: str) -> Any:  # noqa: ANN401 (a Write or a Wipe)
-        if place == "files":
-            return Wipe(lambda left: (list(left), None))
-        return Write(Maintenance(do, alone=True), connection)
+def erase_listed(tx: Transaction) -> None:
+    """Erase all that is listed, in this transaction."""
+    while (part := next_part(tx)) is not None:
+        erase_part(tx, part)
 
-    def report(found: list[Any]) -> Any:  # noqa: ANN401 (the result)
-        made, *left = found
-        left = left if connection is None else [_UNCOMMITTED]
-        return made.model_copy(
-            update={
-                "remains": (*made.remains, *(where for where, _ in left)),
-                "pending": made.pending or any(again for _, again in left),
-            }
-        )
 
-    return Gathered(Walk("transaction", page), report)
+def with_remains(made: R, left: Sequence[Left]) -> R:
+    """Return a certificate or tombstone that says what is left in the files, too."""
+    said: dict[str, Any] = {
+        "remains": (*made.remains, *(where for where, _ in left)),  # type: ignore[attr-defined]
+        "pending": made.pending or any(again for _, again in left),  # type: ignore[attr-defined]
+    }
+    return made.model_copy(update=said)

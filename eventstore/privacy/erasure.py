@@ -1,10 +1,9 @@
-"""Erasing a message's content, in its thread and in the forks that inherit it, in one transaction.
+"""Erasing a message's content, in its thread and in the forks that inherit it.
 
-Called by ``operations/erasing.py`` with an open transaction. What goes is decided in
-``conversation/decide/erasing.py``, once for each thread; each thread gets one ``ContentErased``,
-and its content goes when that event is written (``conversing/threads.py``). The threads are
-found (``privacy/concerned.py``), and the **certificate** is made: from the log, so that asking
-again gives the same.
+Called by ``operations/erasing.py``. What goes is planned first (``privacy/planning.py``); then each
+thread gets one ``ContentErased``, all in one transaction, and from then on nobody reads what these
+name (``conversing/threads.py``). The **certificate** is made of the plan and the log, so that
+asking again gives the same.
 """
 
 from __future__ import annotations
@@ -13,21 +12,32 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Literal, NamedTuple
 
-from eventstore.conversation.decide.erasing import Copy, reach, taken
-from eventstore.conversation.decide.erasing import erase as decide_erasure
+from msgspec.structs import replace
+
+from eventstore.conversation.decide.erasing import Copy
+from eventstore.conversing.threads import Guards
 from eventstore.core import ids
 from eventstore.core.events import Position, instant
 from eventstore.core.values import Value
 from eventstore.errors import BrokenChain
-from eventstore.privacy.concerned import in_every_thread
+from eventstore.privacy.planning import Planned, confirmed, plan
 from eventstore.privacy.remains import projections_behind
-from eventstore.projections.stored_thread import StoredThread
 from eventstore.storage import read
 from eventstore.storage.append import append_many
 from eventstore.storage.requests import Appended, AppendRequest, Failed, Log
 from eventstore.storage.transaction import Transaction
 
-__all__ = ["ContentCopy", "ErasedEvent", "Erasure", "Foreseen", "erase", "foresee"]
+__all__ = [
+    "ContentCopy",
+    "Erased",
+    "ErasedEvent",
+    "Erasure",
+    "Foreseen",
+    "certificate",
+    "erase",
+    "erase_as_planned",
+    "foresee",
+]
 
 
 class ErasedEvent(Value):
@@ -76,21 +86,65 @@ class Erasure(Value):
     """Some of that goes by itself or with time: erase the same message again to finish it."""
 
 
+class Erased(NamedTuple):
+    """What an erasure did, and what its certificate is made of."""
+
+    planned: Sequence[Planned]
+    now: Sequence[bool]
+    """For each thread, whether an event was written for it now."""
+    said: Sequence[read.StoredEvent]
+    """The last event that says so, of each thread where anything went."""
+    version: int
+    """Of the message's own thread."""
+    behind: tuple[str, ...]
+    """Projections that may hold the words."""
+
+
 def erase(tx: Transaction, log: Log, request: AppendRequest) -> Appended:
-    """Perform the request for an ``EraseContent``, in its thread and in the forks.
+    """Plan and perform the request for an ``EraseContent`` in one transaction.
 
     Raises:
         ConversationStoreError: why it was turned away; then the transaction must be rolled back.
     """
-    requests = in_every_thread(tx, log, request)
+    return _erase(tx, log, plan(tx, log, request, holding=True))
+
+
+def erase_as_planned(tx: Transaction, log: Log, planned: Sequence[Planned]) -> Appended | None:
+    """Perform a request that was planned before; None if what happened since changes the plan.
+
+    Raises:
+        ConversationStoreError: as :func:`erase`.
+    """
+    return _erase(tx, log, planned) if confirmed(tx, log, planned) else None
+
+
+def _erase(tx: Transaction, log: Log, planned: Sequence[Planned]) -> Appended:
+    outcomes = append_many(tx, [_with_plan(one) for one in planned], log)
+    now: list[bool] = []
+    said: list[read.StoredEvent] = []
     positions: list[Position] = []
-    outcomes = append_many(tx, requests, log)
-    for outcome in outcomes:
+    for one, outcome in zip(planned, outcomes, strict=True):
         if isinstance(outcome, Failed):
             raise outcome.error
-        if isinstance(outcome, Appended):  # always: nobody was left waiting
-            positions += outcome.positions
-    return Appended(_certificate(tx, log, requests), 0, tuple(positions))
+        assert isinstance(outcome, Appended)  # noqa: S101 (nobody was left waiting)
+        now.append(bool(outcome.positions))
+        positions += outcome.positions
+        stream, gone = one.request.stream, one.erasing.found.gone
+        if outcome.positions or gone:
+            told = outcome.version if outcome.positions else max(gone.values())
+            said.append(read.event_at(tx, stream, told))
+    source = planned[0].request.stream
+    version = read.head_version(tx, source)
+    if not said:
+        raise BrokenChain(source.text, version, "content is missing that no event says is erased")
+    behind = projections_behind(tx, max(event.position for event in said))
+    done = Erased(planned, now, said, version, behind)
+    return Appended(done, version, tuple(positions))
+
+
+def _with_plan(planned: Planned) -> AppendRequest:
+    guards = planned.request.options or Guards()
+    return replace(planned.request, options=guards._replace(erasing=planned.erasing))
 
 
 class Foreseen(NamedTuple):
@@ -107,17 +161,12 @@ def foresee(tx: Transaction, log: Log, request: AppendRequest) -> Foreseen:
     Raises:
         ThreadNotFound, MessageNotFound, Refused: as an erasure would be refused.
     """
-    first = StoredThread(tx, log, request.stream.tenant, request.stream.id)
-    decide_erasure(first, request.commands[0], log.sources.new_id)
     events, copies = [], []
-    for one in in_every_thread(tx, log, request, holding=False):
-        view = StoredThread(tx, log, one.stream.tenant, one.stream.id)
-        traces = view.traces()
-        found = reach(view, one.commands[0], traces)
+    for one in plan(tx, log, request):
+        found = one.erasing.found
         events += [
-            ErasedEvent(stream_id=one.stream.text, version=trace.version)
-            for trace in taken(traces, found)
-            if trace.has_content
+            ErasedEvent(stream_id=one.request.stream.text, version=version)
+            for version in found.versions
         ]
         copies += _shown_copies(found.left)
     return Foreseen(tuple(events), tuple(dict.fromkeys(copies)))
@@ -126,40 +175,27 @@ def foresee(tx: Transaction, log: Log, request: AppendRequest) -> Foreseen:
 # -- the certificate -------------------------------------------------------------------------------
 
 
-def _certificate(tx: Transaction, log: Log, requests: Sequence[AppendRequest]) -> Erasure:
-    erased, copies, last = [], [], []
-    for request in requests:
-        stream, [command] = request.stream, request.commands
-        view = StoredThread(tx, log, stream.tenant, stream.id)
-        traces = view.traces()
-        found = reach(view, command, traces)
-        gone: dict[int, int] = {}
-        """By version of an event: the version of the one that says its content is gone."""
-        for trace in traces:
-            if trace.type == "ContentErased":
-                gone.update(dict.fromkeys(trace.data.versions, trace.version))
-        lost = [trace.version for trace in taken(traces, found) if trace.version in gone]
+def certificate(done: Erased) -> Erasure:
+    """Make the certificate of an erasure, of any length, once nobody waits."""
+    erased, copies = [], []
+    for one, now in zip(done.planned, done.now, strict=True):
+        stream, found = one.request.stream, one.erasing.found
+        lost = sorted({*found.gone, *(found.versions if now else ())})
         erased += [ErasedEvent(stream_id=stream.text, version=version) for version in lost]
         copies += _shown_copies(found.left)
-        if lost:
-            last.append(read.event_at(tx, stream, max(gone[version] for version in lost)))
-    source = requests[0].stream
-    if not last:
-        version = read.head_version(tx, source)
-        raise BrokenChain(source.text, version, "content is missing that no event says is erased")
-    newest = max(last, key=lambda event: event.position)
-    own = next((event for event in last if event.stream == source), newest)
-    behind = projections_behind(tx, newest.position)
+    first = done.planned[0].request
+    newest = max(done.said, key=lambda event: event.position)
+    own = next((event for event in done.said if event.stream == first.stream), newest)
     return Erasure(
-        thread_id=source.text,
-        message_id=ids.show(ids.MESSAGE, requests[0].commands[0].targets[0]),
-        version=read.head_version(tx, source),
+        thread_id=first.stream.text,
+        message_id=ids.show(ids.MESSAGE, first.commands[0].targets[0]),
+        version=done.version,
         erased_at=instant(own.recorded_at_us),
         actor=read.actor_of(own.metadata),
         erased=tuple(erased),
         copies=tuple(dict.fromkeys(copies)),
-        remains=behind,
-        pending=bool(behind),
+        remains=done.behind,
+        pending=bool(done.behind),
     )
 
 

@@ -13,7 +13,12 @@ from typing import Any, Final, NamedTuple
 from eventstore.core import ids
 from eventstore.core.events import Event, StreamKey
 from eventstore.storage.blobs import EventKey, rows_of_events
-from eventstore.storage.folding_pages import DECODED_COLUMNS, decoded_events, event_decoder
+from eventstore.storage.folding_pages import (
+    DECODED_COLUMNS,
+    decoded_columns,
+    decoded_events,
+    event_decoder,
+)
 from eventstore.storage.interning import find_category, find_tenant
 from eventstore.storage.requests import Log
 from eventstore.storage.transaction import Transaction
@@ -28,7 +33,7 @@ _UP: Final = (
 )
 _LINEAGE: Final = f"{_UP} SELECT thread, version FROM up ORDER BY hop"
 _EVENTS: Final = (
-    f"{_UP} SELECT {', '.join(f'e.{column}' for column in DECODED_COLUMNS)}, u.thread"
+    f"{_UP} SELECT {decoded_columns('e')}, u.thread"
     " FROM up u CROSS JOIN {events} e WHERE e.tenant = ? AND e.category = ?"
     " AND e.stream = u.thread AND e.version <= u.version"
 )

@@ -6,7 +6,7 @@ the external ids of messages. Both hold what can be personal, so erasure deletes
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from hashlib import sha256
 from operator import itemgetter
 from typing import Any, Final, NamedTuple, TypeAlias
@@ -16,16 +16,17 @@ from eventstore.core.events import Event, StreamKey
 from eventstore.projections.thread_table import ThreadKey, ThreadTable
 from eventstore.storage.among import among, in_few
 from eventstore.storage.interning import find_tenant
-from eventstore.storage.statements import Insert
+from eventstore.storage.statements import Delete, Insert
 from eventstore.storage.transaction import Transaction
 
 __all__ = [
     "ContentIndex",
     "clear_indexes",
     "find_external_id",
-    "forget_messages",
+    "forget_names",
     "metadata_key",
     "metadata_text",
+    "names_of",
     "stored_entries",
 ]
 
@@ -40,9 +41,7 @@ _METADATA: Final = (
 _NAMES: Final = "SELECT external_id, message FROM {external_ids} WHERE tenant = ? AND thread = ?"
 _NAMED: Final = ("tenant", "thread", "external_id", "message")
 _NAME: Final = Insert("external_ids", _NAMED, conflict=_NAMED)
-_FORGET_MESSAGE: Final = (
-    "DELETE FROM {external_ids} WHERE tenant = ? AND thread = ? AND message = ?"
-)
+_FORGET_NAME: Final = Delete("external_ids", ("tenant", "thread", "external_id", "message"))
 _FIND: Final = (
     "SELECT thread, message FROM {external_ids} WHERE tenant = ? AND external_id = ? AND thread"
 )
@@ -201,10 +200,19 @@ def clear_indexes(tx: Transaction, threads: Sequence[ThreadKey]) -> None:
     EXTERNAL_IDS.clear(tx, threads)
 
 
-def forget_messages(tx: Transaction, tenant: int, thread: bytes, messages: Iterable[bytes]) -> None:
-    """Delete what messages of a thread are found by: it was erased."""
-    for message_id in messages:
-        tx.run(_FORGET_MESSAGE, (tenant, thread, message_id))
+def names_of(
+    tx: Transaction, tenant: int, thread: bytes, messages: Collection[bytes]
+) -> list[tuple[str, bytes]]:
+    """Return the external ids of messages: it goes over all of the thread's."""
+    found = [(name, bytes(key)) for name, key in tx.all(_NAMES, (tenant, thread))]
+    return [one for one in found if one[1] in messages]
+
+
+def forget_names(
+    tx: Transaction, tenant: int, thread: bytes, names: Iterable[tuple[str, bytes]]
+) -> None:
+    """Delete what messages of a thread are found by: they were erased."""
+    tx.write(_FORGET_NAME, [(tenant, thread, *one) for one in names])
 
 
 def find_external_id(

@@ -19,7 +19,7 @@ from eventstore.projections.shape import SEGMENTS_MAX
 from eventstore.projections.threads import DECODED, STANDING, THREADS
 from eventstore.projections.tree_tables import SEGMENTS
 from eventstore.storage.blobs import EventKey, rows_of_events
-from eventstore.storage.folding_pages import DECODED_COLUMNS, event_decoder
+from eventstore.storage.folding_pages import DECODED_COLUMNS, decoded_columns, event_decoder
 from eventstore.storage.gaps import missing
 from eventstore.storage.interning import find_category, find_tenant
 from eventstore.storage.requests import Log
@@ -33,7 +33,7 @@ def _columns(alias: str, columns: list[str]) -> str:
 
 
 _MESSAGES: Final = (
-    f"SELECT {_columns('m', MESSAGES.columns)}, {_columns('e', DECODED_COLUMNS)}"
+    f"SELECT {_columns('m', MESSAGES.columns)}, {decoded_columns('e')}"
     " FROM {messages} m LEFT JOIN {events} e ON e.tenant = m.tenant AND e.category = ?"
     " AND e.stream = m.thread AND e.version = coalesce(m.queued_version, m.version)"
     " WHERE m.tenant = ? AND m.thread = ? AND m.hop = 0"
@@ -48,7 +48,7 @@ _CLIMBING: Final = (
         " CAST(? AS BIGINT) FROM {threads} t WHERE t.tenant = ? AND t.thread = ?",
         until=" AND u.depth >= ?",
     )
-    + f" SELECT {_columns('m', MESSAGES.columns)}, {_columns('e', DECODED_COLUMNS)}, u.hop"
+    + f" SELECT {_columns('m', MESSAGES.columns)}, {decoded_columns('e')}, u.hop"
     " FROM up u CROSS JOIN {segments} g CROSS JOIN {messages} m LEFT JOIN {events} e"
     " ON e.tenant = m.tenant AND e.category = ? AND e.stream = m.thread"
     " AND e.version = coalesce(m.queued_version, m.version)"

@@ -18,6 +18,7 @@ from typing import Any, Final, TypeAlias
 from eventstore.core.events import StreamKey
 from eventstore.errors import BrokenChain
 from eventstore.storage.interning import category_name, tenant_name
+from eventstore.storage.shown import NONE_LISTED, as_it_stands, hidden, shown, without_content
 from eventstore.storage.statements import Insert
 from eventstore.storage.transaction import Transaction
 
@@ -59,6 +60,9 @@ _FIND: Final = f"SELECT {', '.join(_KEY)}, content FROM {{blobs}} WHERE "
 _MEASURE: Final = _FIND.replace(", content", ", length(content)")
 """The database knows how long a content is without looking at it."""
 _DROP: Final = f"DELETE FROM {{blobs}} WHERE {_WHERE}"
+
+_SALTED: Final = f"{shown()}, salt, commitment"
+"""In the text of a statement that reads what the chain needs, too."""
 
 _WRITTEN_BYTES: Final = 4 * 1024 * 1024
 """About how much one statement writes: drivers copy what they are given."""
@@ -113,7 +117,8 @@ def rows_of_events(
 ) -> list[Any]:
     """Return rows that hold an event's content, wherever it stands: ``content_at`` is its column.
 
-    Rows whose content is in them are returned as they come, with nothing asked beyond ``sql``.
+    Rows whose content is in them are returned as they come, with nothing asked beyond ``sql``,
+    which selects content by :func:`~eventstore.storage.shown.shown`.
     Between two statements an event may be erased, or purged, by somebody else (a write on
     PostgreSQL reads what has been committed by then); so if a blob is missing, the rows are read
     again, and say so.
@@ -147,26 +152,43 @@ def _read(
     *,
     bytes_max: int | None,
 ) -> tuple[list[Any], bool]:
+    assert NONE_LISTED in sql  # noqa: S101 (or it would read what is being erased)
     missing: set[EventKey] = set()
+    gone: set[EventKey] = set()
+    stands = ""
     while True:
-        rows = tx.all(sql, parameters)
+        rows = tx.all(stands or sql, parameters)
         keys = {n: key_of(row) for n, row in enumerate(rows) if row[content_at] == ELSEWHERE}
-        if not keys:
+        if not keys and not stands:
             return rows, False
         whole = len(rows)
         if bytes_max is not None and len(keys) > 1:
             rows = rows[: _fitting(tx, keys, bytes_max, whole)]
             keys = {n: key for n, key in keys.items() if n < len(rows)}
-        found = _contents(tx, list(keys.values()))
+        found = _contents(tx, list(keys.values()), alone=not stands)
         lost = set(keys.values()) - found.keys()
         if not lost:
             for n, key in keys.items():
                 row = rows[n]
                 rows[n] = (*row[:content_at], found[key], *row[content_at + 1 :])
-            return rows, len(rows) < whole
+            break
+        if not stands:  # an erasure may be in the middle of it: then nothing shows by itself
+            gone = hidden(tx, keys.values())  # before they are read again, or some might be missed
+            stands = as_it_stands(sql)
+            continue
         for key in lost & missing:
             raise _broken(tx, key)
         missing |= lost
+    short = len(rows) < whole
+    if gone:
+        salted = _SALTED in sql
+        rows = [
+            without_content(row, content_at, salted=salted)
+            if row[content_at] is not None and key_of(row) in gone
+            else row
+            for row in rows
+        ]
+    return rows, short
 
 
 def _fitting(tx: Transaction, keys: Mapping[int, EventKey], bytes_max: int, whole: int) -> int:
@@ -188,14 +210,16 @@ def content_of(tx: Transaction, key: EventKey) -> bytes:
     Raises:
         BrokenChain: it is not there.
     """
-    found = _contents(tx, [key])
+    found = _contents(tx, [key], alone=False)
     if key not in found:
         raise _broken(tx, key)
     return found[key]
 
 
-def _contents(tx: Transaction, keys: Sequence[EventKey]) -> dict[EventKey, bytes]:
-    return {(row[0], row[1], row[2], row[3]): row[4] for row in _asked(tx, _FIND, keys)}
+def _contents(tx: Transaction, keys: Sequence[EventKey], *, alone: bool) -> dict[EventKey, bytes]:
+    """Return contents by key; none of them, if ``alone`` and an erasure is in the middle of it."""
+    find = f"{_FIND}{NONE_LISTED} AND " if alone else _FIND
+    return {(row[0], row[1], row[2], row[3]): row[4] for row in _asked(tx, find, keys)}
 
 
 def _asked(tx: Transaction, sql: str, keys: Sequence[EventKey]) -> Iterator[Row]:
@@ -205,7 +229,7 @@ def _asked(tx: Transaction, sql: str, keys: Sequence[EventKey]) -> Iterator[Row]
         # Asked for in powers of two, the last key again and again, there are few texts to prepare.
         asked = [*some, *[some[-1]] * ((1 << (len(some) - 1).bit_length()) - len(some))]
         where = " OR ".join([f"({_WHERE})"] * len(asked))
-        yield from tx.all(sql + where, [value for key in asked for value in key])
+        yield from tx.all(f"{sql}({where})", [value for key in asked for value in key])
 
 
 def _broken(tx: Transaction, key: EventKey) -> BrokenChain:

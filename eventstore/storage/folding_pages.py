@@ -15,10 +15,12 @@ from eventstore.storage.gaps import missing, unbroken_pages
 from eventstore.storage.interning import find_category, find_tenant
 from eventstore.storage.read import PAGE, actor_of, head_version, place_of
 from eventstore.storage.requests import Log
+from eventstore.storage.shown import shown
 from eventstore.storage.transaction import Transaction
 
 __all__ = [
     "DECODED_COLUMNS",
+    "decoded_columns",
     "decoded_events",
     "decoded_events_at",
     "decoded_in_streams",
@@ -37,6 +39,13 @@ DECODED_COLUMNS: Final = [
     "metadata",
 ]
 """What of an event it takes to decode it, in the order in which :func:`event_decoder` takes it."""
+
+
+def decoded_columns(alias: str = "") -> str:
+    """Return SQL that selects the ``DECODED_COLUMNS`` of a table of events."""
+    of = f"{alias}." if alias else ""
+    columns = [shown(f"{of}content") if one == "content" else of + one for one in DECODED_COLUMNS]
+    return ", ".join(columns)
 
 
 def event_decoder(log: Log, stream: StreamKey) -> Callable[[Sequence[Any]], Event]:
@@ -64,7 +73,7 @@ def event_decoder(log: Log, stream: StreamKey) -> Callable[[Sequence[Any]], Even
 _LAST: Final = 2**62
 _VERSION: Final = DECODED_COLUMNS.index("version")
 _CONTENT: Final = DECODED_COLUMNS.index("content")
-_COLUMNS: Final = ", ".join(DECODED_COLUMNS)
+_COLUMNS: Final = decoded_columns()
 _OF_STREAM: Final = (
     f"SELECT {_COLUMNS} FROM {{events}} WHERE tenant = ? AND category = ? AND stream = ?"
     " AND version > ? AND version <= ? ORDER BY version LIMIT ?"

@@ -21,6 +21,7 @@ _PURGED: Final = (
     f"DELETE FROM {{events}} {_OF}",
     f"DELETE FROM {{blobs}} {_OF}",
     f"DELETE FROM {{idempotency_keys}} {_OF}",
+    f"DELETE FROM {{erasing}} {_OF}",
     f"DELETE FROM {{streams}} {_OF}",
     f"DELETE FROM {{purging}} {_OF}",
 )

@@ -22,6 +22,7 @@ from eventstore.storage.gaps import missing, unbroken_pages
 from eventstore.storage.interning import find_category, find_tenant
 from eventstore.storage.ordering import Place
 from eventstore.storage.requests import Log
+from eventstore.storage.shown import shown
 from eventstore.storage.transaction import Transaction
 
 __all__ = [
@@ -73,11 +74,11 @@ class StoredEvent(msgspec.Struct, frozen=True, gc=False):
 
 COLUMNS: Final = (
     "epoch, xid, position, version, event_id, type, schema_version, recorded_at,"
-    " data, content, salt, commitment, subject, metadata, hash"
+    f" data, {shown()}, salt, commitment, subject, metadata, hash"
 )
 RECORDED_COLUMNS: Final = (
     "epoch, xid, position, version, event_id, type, schema_version, recorded_at,"
-    " data, content, subject, metadata, hash, category, stream"
+    f" data, {shown()}, subject, metadata, hash, category, stream"
 )
 """What of an event people see; each column that is not made into a value is time saved."""
 VERSION: Final = 3

@@ -37,6 +37,7 @@ TABLES: Final = (
     "blobs",
     "streams",
     "idempotency_keys",
+    "erasing",
     "purging",
     "threads",
     "messages",
@@ -189,6 +190,18 @@ def _log(metadata: MetaData, prefix: str) -> None:
         _given("first_version", BigInteger),
         _given("last_version", BigInteger),
         _maybe("ends", LargeBinary),
+        sqlite_with_rowid=False,
+    )
+    Table(
+        f"{prefix}erasing",
+        metadata,
+        _key("tenant"),
+        _key("category"),
+        _key("stream", LargeBinary),
+        _key("version", BigInteger),
+        _key("part"),
+        _given("versions", LargeBinary),
+        _given("keys", LargeBinary),
         sqlite_with_rowid=False,
     )
     Table(

@@ -1,7 +1,8 @@
 """The database fails, or the process dies, at each kind of call of an erasure: never half of it.
 
-Half would be an event that says content is gone while it is there, content that is gone while no
-event says so, or a fork that still says what its source has forgotten.
+Half would be an event that says content is gone while it can be read, content that is gone while no
+event says so, or a fork that still says what its source has forgotten. What is listed to go, and
+cannot be read, goes when the store is opened again, or with any later erasure.
 """
 
 import gc
@@ -37,26 +38,39 @@ def begun(tmp_path):
     return place, thread, said.id
 
 
-def is_done(path):
-    """Look with SQL alone whether an erasure happened as a whole; half of one fails."""
+def state_of(path):
+    """Look with SQL alone how far an erasure is: not "begun", "listed" or "done"; else it fails."""
     with closing(sqlite3.connect(path)) as file:
 
         def ask(sql, *parameters):
             return file.execute(sql, parameters).fetchall()
 
         told = ask("SELECT count(*) FROM events WHERE type = 'ContentErased' GROUP BY stream")
-        gone = ask("SELECT count(*) FROM events WHERE commitment IS NOT NULL GROUP BY stream")
-        left = ask("SELECT count(*) FROM events WHERE instr(content, ?) > 0", WORD)
-        apart = ask("SELECT count(*) FROM blobs WHERE instr(content, ?) > 0", WORD)
-        labels = ask("SELECT count(*) FROM labels WHERE label IS NOT NULL")
-        digests = ask("SELECT count(*) FROM idempotency_keys WHERE length(digest) > 0")
-    done = bool(told)
-    assert sorted(told) == ([(1,), (1,)] if done else [])
-    assert sorted(gone) == ([(1,), (3,)] if done else [])
-    assert (left, apart, labels, digests) == (
-        ([(0,)], [(0,)], [(0,)], [(0,)]) if done else ([(2,)], [(2,)], [(1,)], [(1,)])
-    )
-    return done
+        [(gone,)] = ask("SELECT count(*) FROM events WHERE commitment IS NOT NULL")
+        [(left,)] = ask("SELECT count(*) FROM events WHERE instr(content, ?) > 0", WORD)
+        [(apart,)] = ask("SELECT count(*) FROM blobs WHERE instr(content, ?) > 0", WORD)
+        [(labels,)] = ask("SELECT count(*) FROM labels WHERE label IS NOT NULL")
+        [(digests,)] = ask("SELECT count(*) FROM idempotency_keys WHERE length(digest) > 0")
+        [(listed,)] = ask("SELECT count(*) FROM erasing")
+    if not told:
+        assert (gone, left, apart, labels, digests, listed) == (0, 2, 2, 1, 1, 0)
+        return "begun"
+    assert told == [(1,), (1,)]
+    assert gone + left + apart == 4
+    assert labels == 0
+    if listed:
+        assert left + apart > 0
+        return "listed"
+    assert (left, apart, digests) == (0, 0, 0)
+    return "done"
+
+
+def can_be_read(store, thread):
+    """Whether anybody can still read the words, in the thread or in its fork."""
+    found = [event.content for event in store.events.read_all() if event.content]
+    past = [store.replay.state(thread, at_version=version).messages for version in (2, 3, 4)]
+    shown = [one.text for messages in past for one in messages]
+    return WORD in str(found) or WORD in str(shown)
 
 
 def certificate(store, thread, said):
@@ -74,8 +88,8 @@ def calls(begun, tmp_path):
     with ConversationStore.open(f"sqlite:///{path}", connect_args=faults.connect_args) as store:
         with faults.watched() as made:
             assert certificate(store, thread, said) is not None
-        assert is_done(path)
-    assert made.count("COMMIT") == 1
+        assert state_of(path) == "done"
+    assert made.count("COMMIT") == 3, "what goes is listed, then goes from either thread"
     return made
 
 
@@ -83,16 +97,22 @@ def calls(begun, tmp_path):
 def test_a_call_that_fails_leaves_no_half(tmp_path, begun, calls, when, code):
     place, thread, said = begun
     struck, commit = by_kind(calls), calls.index("COMMIT") + 1
+    last = len(calls) - calls[::-1].index("COMMIT")
     assert {commit - 1, commit, commit + 1} < set(struck)
-    for n in struck:
+    states = set()
+    for n in {*struck, last - 1, last, last + 1}:
         path, faults = tmp_path / f"{n}.db", Faults()
         shutil.copy(place, path)
         with ConversationStore.open(f"sqlite:///{path}", connect_args=faults.connect_args) as store:
             with faults.at(n, failing(code), when=when) as met:
                 made = certificate(store, thread, said)
             assert met[:n] == calls[:n]
-            assert is_done(path) is (n > commit or (n == commit and when == "after")), met[n - 1]
-            if n > commit:
+            state = state_of(path)
+            states.add(state)
+            assert (state != "begun") is (n > commit or (n == commit and when == "after")), met
+            assert store.messages.get(thread, said).erased is (state != "begun")
+            assert can_be_read(store, thread) is (state == "begun")
+            if n > last and calls[n - 1].startswith("PRAGMA"):
                 assert made is not None
                 assert made.pending, met[n - 1]
                 assert "write-ahead log" in made.remains[0]
@@ -100,11 +120,14 @@ def test_a_call_that_fails_leaves_no_half(tmp_path, begun, calls, when, code):
                 gc.collect()  # the statement that was struck, which would still read the log
             again = store.privacy.erase(thread, said)
             assert (again.pending, len(again.erased)) == (False, 4)
-            assert is_done(path)
+            assert state_of(path) == "done"
             assert store.projections.compare().findings == ()
+    assert states == {"begun", "listed", "done"}
 
 
-def test_killed_after_a_call_it_is_done_wholly_or_not_at_all(tmp_path, begun, calls):
+def test_killed_after_a_call_it_is_never_half_done_and_finished_when_opened_again(
+    tmp_path, begun, calls
+):
     """Killed before a call, the file is what it was after the call before it."""
     place, thread, said = begun
 
@@ -118,17 +141,22 @@ def test_killed_after_a_call_it_is_done_wholly_or_not_at_all(tmp_path, begun, ca
 
         return Child(act).wait() == -signal.SIGKILL
 
-    last, done = len(calls), {}
-    for n in [*by_trace(calls), last + 1]:
+    last, commit, found = len(calls), calls.index("COMMIT") + 1, {}
+    commits = [n for n, call in enumerate(calls, 1) if call == "COMMIT"]
+    for n in {*by_trace(calls), *commits, last + 1}:
         path = tmp_path / f"{n}.db"
         shutil.copy(place, path)
         assert dies(path, n) is (n <= last)
+        found[n] = state_of(path)
         with ConversationStore.open(f"sqlite:///{path}") as store:
-            done[n] = is_done(path)
+            assert state_of(path) == ("begun" if n < commit else "done")
             assert store.projections.compare().findings == ()
-            assert store.messages.get(thread, said).erased is done[n]
+            assert store.messages.get(thread, said).erased is (n >= commit)
+            assert WORD not in str(path.with_name(f"{path.name}-wal").read_bytes()) or n < commit
             store.privacy.erase(thread, said)
-            assert is_done(path)
-    commit = calls.index("COMMIT") + 1
-    assert {commit - 1, commit, commit + 1} < set(done)
-    assert done == {n: n >= commit for n in done}
+            assert state_of(path) == "done"
+    assert {commit, commit + 1} < set(found)
+    expected = {
+        n: "begun" if n < commit else "listed" if n < commits[-1] else "done" for n in found
+    }
+    assert found == expected

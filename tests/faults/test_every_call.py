@@ -196,7 +196,7 @@ def test_a_database_that_is_really_full_says_so_and_goes_on_once_there_is_room(s
     thread_id = store.threads.create().id
     kept: list[str] = []
     told: Any = None
-    writing = faults.connections[-1]
+    writing = faults.connections[0]
     with filled(writing):
         for n in range(2_000):
             told = outcome(partial(say, store, thread_id, f"{n} " + "x" * 500))

@@ -243,3 +243,68 @@ def until_waiting(server, database):
             if waiting:
                 return
     raise AssertionError("nobody waits")
+
+
+class Blocked:
+    """An erasure that has said so, and waits for somebody who holds a row of what goes."""
+
+    def __init__(self, admin, act):
+        admin.execute("SELECT 1 FROM events WHERE type = 'MessageAdded' FOR UPDATE")
+        self._thread = threading.Thread(target=act, daemon=True)
+        self._thread.start()
+        with psycopg.connect(admin.info.dsn, password=admin.info.password, autocommit=True) as one:
+            waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+            while one.execute(waits).fetchone() == (0,):
+                assert self._thread.is_alive()
+
+    def join(self):
+        self._thread.join(SECONDS)
+        assert not self._thread.is_alive()
+
+
+@pytest.mark.newest_postgres
+@pytest.mark.parametrize("way", ["psycopg", "asyncpg"])
+def test_what_goes_is_hidden_before_it_goes_and_nobody_waits_for_it(url, admin, way):
+    with open_at(url, way) as store, open_at(url, way) as other, admin.transaction():
+        thread = store.threads.create().id
+        message = said(store, thread)
+        fork = store.threads.fork(thread).id
+        other.messages.amend(fork, message.id, content=f"{WORD} in the fork")
+        erasing = Blocked(admin, lambda: store.privacy.erase(thread, message.id))
+        assert admin.execute("SELECT count(*) FROM erasing").fetchone() == (2,)
+        for one in (thread, fork):
+            assert other.messages.get(one, message.id).erased
+            assert [shown.text for shown in other.messages.list(one)] == [""]
+            told = [event.content for event in other.events.read(one)]
+            assert WORD not in str(told)
+        assert WORD not in str([event.content for event in other.events.read_all()])
+        assert other.projections.compare().findings == ()
+        said(other, thread, "others go on")
+        admin.execute("ROLLBACK")
+        erasing.join()
+        assert admin.execute("SELECT count(*) FROM erasing").fetchone() == (0,)
+        admin.execute("BEGIN")
+    [(left,)] = admin.execute(
+        "SELECT count(*) FROM events WHERE position(%s in content) > 0", [WORD.encode()]
+    ).fetchall()
+    assert left == 0
+
+
+@pytest.mark.newest_postgres
+def test_what_was_left_is_finished_when_the_store_is_opened(url, admin):
+    with ConversationStore.open(url, durability="as_is") as store:
+        thread = store.threads.create().id
+        message = said(store, thread)
+        store.privacy.erase(thread, message.id)
+        kept = said(store, thread, "not listed")
+        lost = said(store, thread)
+    versions = bytes([0x91, lost.version])  # as a process leaves it that died at once
+    admin.execute(
+        "INSERT INTO erasing SELECT tenant, category, stream, version, 0, %s, %s FROM events"
+        " WHERE type = 'ContentErased'",
+        [versions, b"\x90"],
+    )
+    with ConversationStore.open(url, durability="as_is") as store:
+        assert store.messages.get(thread, lost.id).erased
+        assert store.messages.get(thread, kept.id).text == "not listed"
+    assert admin.execute("SELECT count(*) FROM erasing").fetchone() == (0,)

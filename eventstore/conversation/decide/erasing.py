@@ -30,7 +30,7 @@ from eventstore.core import ids
 from eventstore.core.events import Decided, Trace
 from eventstore.errors import Refused
 
-__all__ = ["Copy", "Reach", "about", "erase", "holds", "reach", "taken"]
+__all__ = ["Copy", "Found", "concerns", "erase", "erase_found", "find"]
 
 _OF_MESSAGES: Final = (
     *("MessageAdded", "MessageQueued", "MessageEdited", "MessageRegenerated", "MessageAmended"),
@@ -57,15 +57,22 @@ class Copy(NamedTuple):
     id: bytes
 
 
-class Reach(NamedTuple):
-    """How far an erasure reaches in one thread."""
+class Found(NamedTuple):
+    """What an erasure takes in one thread, as of a version of it."""
 
+    version: int
     messages: tuple[bytes, ...]
     runs: tuple[bytes, ...]
-    steps: frozenset[int]
-    """Versions at which steps began that saw one of the messages."""
+    versions: tuple[int, ...]
+    """Of the events that lose their content."""
+    gone: dict[int, int]
+    """Of those that lost it before, each with the version of the event that says so."""
     left: tuple[Copy, ...]
     """What may hold copies and is not taken."""
+    near: frozenset[bytes]
+    """The messages and runs by which all of this was found."""
+    rows: tuple[MessageRow, ...]
+    """Of the messages whose words go."""
 
 
 def erase(view: ThreadView, command: c.EraseContent, _: NewId) -> list[Decided]:
@@ -78,25 +85,44 @@ def erase(view: ThreadView, command: c.EraseContent, _: NewId) -> list[Decided]:
         ThreadNotFound, MessageNotFound.
         Refused: ``"message_inherited"``: the words are in the source's events.
     """
+    check(view, command)
+    return erase_found(view, command, find(view, command, view.traces()))
+
+
+def check(view: ThreadView, command: c.EraseContent) -> None:
+    """Refuse to erase what is not there, or is a source's."""
     existing_thread(view)
     if command.source_id is None:
         for target in command.targets:
             _check_own(view, some_message(view, target))
-    traces = view.traces()
-    found = reach(view, command, traces)
-    versions = tuple(trace.version for trace in taken(traces, found) if trace.has_content)
-    if not versions:
+
+
+def erase_found(view: ThreadView, command: c.EraseContent, found: Found) -> list[Decided]:
+    """Decide it where what it takes was found before, and nothing :func:`concerns` it since."""
+    check(view, command)
+    if not found.versions:
         return []
     first, *others = dict.fromkeys((command.targets[0], *found.messages))
     data = e.ContentErased(
         message_id=first,
-        versions=versions,
+        versions=found.versions,
         also=tuple(others),
         run_ids=found.runs,
         unlabelled=tuple(key for key in found.messages if view.label_of(key) is not None),
         source_id=command.source_id,
     )
     return [decided(data)]
+
+
+def concerns(found: Found, trace: Trace) -> bool:
+    """Tell whether a later event may change what was found."""
+    data = trace.data
+    if trace.type == "RunStepStarted" and any(_saw(data, row) for row in found.rows):
+        return True
+    if trace.type == "ContentErased":
+        return not found.near.isdisjoint((data.message_id, *data.also, *data.run_ids))
+    about = getattr(data, _SUBJECT.get(trace.type, ""), None)
+    return about in found.near or getattr(data, "replaces", None) in found.near
 
 
 def _check_own(view: ThreadView, row: MessageRow) -> None:
@@ -116,28 +142,20 @@ def _owner(view: ThreadView, row: MessageRow) -> bytes:
     return view.owner(0 if row.place is None else row.place.hop)
 
 
-def about(traces: Iterable[Trace], subjects: Iterable[bytes]) -> list[Trace]:
-    """Return the events about messages and runs."""
-    wanted = frozenset(subjects)
-    return [trace for trace in traces if _is_about(trace, wanted)]
-
-
 def _is_about(trace: Trace, subjects: frozenset[bytes]) -> bool:
     field = _SUBJECT.get(trace.type)
     return field is not None and getattr(trace.data, field) in subjects
 
 
-def taken(traces: Iterable[Trace], found: Reach) -> list[Trace]:
-    """Return the events that lose their content, or lost it before, in order."""
-    subjects = frozenset((*found.messages, *found.runs))
-    return [trace for trace in traces if trace.version in found.steps or _is_about(trace, subjects)]
+def find(view: ThreadView, command: c.EraseContent, traces: Sequence[Trace]) -> Found:
+    """Find what an erasure takes in a thread, and what may hold copies; it goes over every event.
 
-
-def reach(view: ThreadView, command: c.EraseContent, traces: Sequence[Trace]) -> Reach:
-    """Return which messages and runs of a thread an erasure takes, and what may hold copies."""
+    ``traces`` are all of the thread's.
+    """
     rows = [row for target in command.targets if (row := view.message(target)) is not None]
     if command.source_id is not None:  # an own message of the same id is another one
         rows = [row for row in rows if row.place is not None and row.place.hop]
+    gone = _gone(traces)
     kin = _kin(view, rows, traces)
     own = [row for row in kin if _owner(view, row) == view.thread_id]
     along = own if "edits" in command.include else []
@@ -149,25 +167,53 @@ def reach(view: ThreadView, command: c.EraseContent, traces: Sequence[Trace]) ->
     ]
     steps = frozenset(trace.version for trace in saw)
     runs = _runs(messages, saw)
+    others = [one for one in traces if one.has_content and one.version not in gone]
+    worded = _worded(others, [*(row.message_id for row in own), *runs], steps)
     left = [
         Copy("edit", _owner(view, row), row.message_id)
         for row in kin
-        if row not in along and (row not in own or holds(row.message_id, traces))
+        if row not in along and (row not in own or row.message_id in worded)
     ]
-    if "run" not in command.include:
-        others = [trace for trace in traces if trace.version not in steps]
-        left += [Copy("run", view.thread_id, key) for key in runs if holds(key, others)]
-        runs = ()
-    return Reach(tuple(row.message_id for row in messages), runs, steps, tuple(left))
+    taken_runs = runs if "run" in command.include else ()
+    if not taken_runs:
+        left += [Copy("run", view.thread_id, key) for key in runs if key in worded]
+    subjects = frozenset((*(row.message_id for row in messages), *taken_runs))
+    taken = [one for one in traces if one.version in steps or _is_about(one, subjects)]
+    return Found(
+        version=traces[-1].version if traces else 0,
+        messages=tuple(row.message_id for row in messages),
+        runs=taken_runs,
+        versions=tuple(one.version for one in taken if one.has_content and one.version not in gone),
+        gone={one.version: gone[one.version] for one in taken if one.version in gone},
+        left=tuple(left),
+        near=frozenset((*(row.message_id for row in (*rows, *kin)), *runs)),
+        rows=tuple(messages),
+    )
+
+
+def _gone(traces: Iterable[Trace]) -> dict[int, int]:
+    """Return the events that lost their content, each with the one that says so last."""
+    gone: dict[int, int] = {}
+    for trace in traces:
+        if trace.type == "ContentErased":
+            gone.update(dict.fromkeys(trace.data.versions, trace.version))
+    return gone
+
+
+def _worded(
+    traces: Iterable[Trace], subjects: Iterable[bytes], without: frozenset[int]
+) -> set[bytes]:
+    """Return the messages and runs that events are about, but for some versions."""
+    wanted = frozenset(subjects)
+    return {
+        getattr(trace.data, _SUBJECT[trace.type])
+        for trace in traces
+        if trace.version not in without and _is_about(trace, wanted)
+    }
 
 
 def _is_own(row: MessageRow) -> bool:
     return row.place is None or row.place.hop == 0
-
-
-def holds(subject: bytes, traces: Iterable[Trace]) -> bool:
-    """Tell whether any content about a message or run is left."""
-    return any(trace.has_content for trace in about(traces, [subject]))
 
 
 def _kin(view: ThreadView, rows: Sequence[MessageRow], traces: Sequence[Trace]) -> list[MessageRow]:

@@ -52,6 +52,19 @@ INSERT INTO "categories" VALUES(1,'asst');
 INSERT INTO "categories" VALUES(2,'thread');
 INSERT INTO "categories" VALUES(3,'invoice');
 INSERT INTO "categories" VALUES(4,'store');
+CREATE TABLE erasing (
+	tenant INTEGER NOT NULL, 
+	category INTEGER NOT NULL, 
+	stream BLOB NOT NULL, 
+	version BIGINT NOT NULL, 
+	part INTEGER NOT NULL, 
+	versions BLOB NOT NULL, 
+	keys BLOB NOT NULL, 
+	PRIMARY KEY (tenant, category, stream, version, part)
+)
+ WITHOUT ROWID
+
+;
 CREATE TABLE events (
 	position INTEGER NOT NULL, 
 	epoch INTEGER NOT NULL, 

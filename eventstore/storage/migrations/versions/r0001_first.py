@@ -192,6 +192,18 @@ def upgrade(naming: Naming) -> None:
         sqlite_with_rowid=False,
     )
     op.create_table(
+        naming.plain("erasing"),
+        _key("tenant", Integer),
+        _key("category", Integer),
+        _key("stream", LargeBinary),
+        _key("version", BigInteger),
+        _key("part", Integer),
+        _given("versions", LargeBinary),
+        _given("keys", LargeBinary),
+        schema=naming.schema,
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         naming.plain("purging"),
         _key("tenant", Integer),
         _key("category", Integer),

@@ -1,0 +1,40 @@
+"""What an erasure takes in one thread, with what is kept of it beside the events."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from eventstore.conversation.commands import EraseContent
+from eventstore.conversation.decide.erasing import Found, find
+from eventstore.core import ids
+from eventstore.core.events import StreamKey, Trace
+from eventstore.projections.indexes import names_of
+from eventstore.projections.stored_thread import StoredThread
+from eventstore.storage.erasing import keys_of
+from eventstore.storage.interning import find_tenant
+from eventstore.storage.transaction import Transaction
+
+__all__ = ["Erasing", "find_erasing"]
+
+
+class Erasing(NamedTuple):
+    """What an erasure takes in one thread."""
+
+    found: Found
+    keys: Sequence[tuple[int, str]]
+    """Idempotency keys of commands that made what goes; see ``storage.erasing.keys_of``."""
+    names: Sequence[tuple[str, bytes]]
+    """External ids, each with its message."""
+
+
+def find_erasing(
+    tx: Transaction, view: StoredThread, command: EraseContent, traces: Sequence[Trace]
+) -> Erasing:
+    """Find it: this goes over all events (``traces``), keys and external ids of the thread."""
+    stream = StreamKey(view.tenant_name, ids.THREAD, view.thread_id)
+    tenant = find_tenant(tx, stream.tenant)
+    found = find(view, command, traces)
+    messages = frozenset(found.messages)
+    names = [] if tenant is None else names_of(tx, tenant, stream.id, messages)
+    return Erasing(found, keys_of(tx, stream, found.versions), names)

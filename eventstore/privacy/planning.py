@@ -1,0 +1,142 @@
+"""Planning an erasure: which threads it concerns, and what it takes in each.
+
+A thread's whole log has to be looked at, which takes long in a long thread. So it is done while
+nobody waits, and what happened since is looked at once the heads are held: if it changes the plan,
+that is made again, from where it was. Forks are found from the source downwards. Whoever makes a
+fork takes the source's head, so none can appear that was not seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from eventstore.conversation.commands import EraseContent
+from eventstore.conversation.decide.erasing import check, concerns
+from eventstore.conversing.erasing import Erasing, find_erasing
+from eventstore.conversing.threads import Guards
+from eventstore.core.events import StreamKey, Trace
+from eventstore.projections.forks import direct_forks
+from eventstore.projections.rebuild import bring_up_to_date
+from eventstore.projections.stored_thread import StoredThread
+from eventstore.storage.erasing import hold
+from eventstore.storage.interning import find_tenant
+from eventstore.storage.requests import AppendRequest, Log
+from eventstore.storage.transaction import Transaction
+
+__all__ = ["Planned", "confirmed", "plan"]
+
+
+class Planned(NamedTuple):
+    """What an erasure takes in one thread."""
+
+    request: AppendRequest
+    erasing: Erasing
+    traces: Sequence[Trace]
+    forks: frozenset[bytes]
+    """All that were made from the thread by then."""
+
+
+def plan(
+    tx: Transaction,
+    log: Log,
+    request: AppendRequest,
+    *,
+    before: Sequence[Planned] = (),
+    holding: bool = False,
+) -> list[Planned]:
+    """Plan for the message's own thread, and for each fork that inherits what it takes.
+
+    ``before`` is an earlier plan for the same. ``holding`` takes the heads of all these threads, so
+    that the plan holds until the transaction ends.
+
+    Raises:
+        ThreadNotFound, MessageNotFound, Refused: as deciding would refuse it.
+    """
+    traces = {one.request.stream: one.traces for one in before}
+    made: list[Planned] = []
+    waiting = [request]
+    while waiting:
+        one = waiting.pop(0)
+        if holding:
+            hold(tx, one.stream)
+        view = _view(tx, log, one.stream, holding=holding)
+        if one is request:
+            check(view, one.commands[0])
+        if view.thread is None:
+            continue  # purged since it was found, with all its forks
+        planned = _planned(tx, view, one, traces.get(one.stream, ()))
+        made.append(planned)
+        messages = planned.erasing.found.messages
+        for fork_id in direct_forks(tx, _tenant(tx, one.stream), one.stream.id):
+            fork = one.stream._replace(id=fork_id)
+            inherited = _inherited(_view(tx, log, fork, holding=holding), messages)
+            if inherited:
+                waiting.append(_to_fork(request, fork, inherited))
+    return made
+
+
+def confirmed(tx: Transaction, log: Log, planned: Sequence[Planned]) -> bool:
+    """Take the heads of the threads; tell whether the plan still says all that it takes.
+
+    Few events are looked at: those since it was made.
+    """
+    for one in planned:
+        stream, (found, _, __) = one.request.stream, one.erasing
+        hold(tx, stream)
+        view = _view(tx, log, stream, holding=True)
+        if view.thread is None:
+            return False
+        if any(concerns(found, trace) for trace in view.traces(after=found.version)):
+            return False
+        if not one.forks.issuperset(direct_forks(tx, _tenant(tx, stream), stream.id)):
+            return False
+    return True
+
+
+def _planned(
+    tx: Transaction, view: StoredThread, request: AppendRequest, before: Sequence[Trace]
+) -> Planned:
+    stream, [command] = request.stream, request.commands
+    traces = [*before, *view.traces(after=len(before))]
+    forks = direct_forks(tx, _tenant(tx, stream), stream.id)
+    erasing = find_erasing(tx, view, command, traces)
+    return Planned(request, erasing, traces, frozenset(forks))
+
+
+def _tenant(tx: Transaction, stream: StreamKey) -> int:
+    tenant = find_tenant(tx, stream.tenant)
+    assert tenant is not None  # noqa: S101 (there is such a thread)
+    return tenant
+
+
+def _inherited(view: StoredThread, messages: Iterable[bytes]) -> tuple[bytes, ...]:
+    return tuple(key for key in messages if _inherits(view, key))
+
+
+def _inherits(view: StoredThread, message_id: bytes) -> bool:
+    row = view.message(message_id)
+    return row is not None and row.place is not None and row.place.hop > 0
+
+
+def _to_fork(
+    request: AppendRequest, fork: StreamKey, inherited: tuple[bytes, ...]
+) -> AppendRequest:
+    [command] = request.commands
+    reason = None if request.options is None else request.options.reason
+    source = request.stream.id
+    return AppendRequest(
+        fork,
+        (EraseContent(targets=inherited, include=command.include, source_id=source),),
+        metadata=request.metadata,
+        actor=request.actor,
+        options=Guards(reason=reason),
+    )
+
+
+def _view(tx: Transaction, log: Log, stream: StreamKey, *, holding: bool) -> StoredThread:
+    view = StoredThread(tx, log, stream.tenant, stream.id)
+    row = view.thread if holding else None
+    if row is not None and bring_up_to_date(tx, log, stream, row):
+        view = StoredThread(tx, log, stream.tenant, stream.id)
+    return view

@@ -1,0 +1,64 @@
+"""Content as it is read: not what an erasure has listed, which is still there until its part goes.
+
+Every statement that reads content selects it through :func:`shown`. Nothing is listed but for
+moments, and then it costs nothing to say so: whether anything is, the database looks up once a
+statement. While there is, all content of a page comes without its bytes, as if it stood elsewhere,
+and :mod:`~eventstore.storage.blobs`, which finds out where, asks here what may be seen of it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+from eventstore.core import chain, codec
+from eventstore.storage.transaction import Transaction
+
+__all__ = ["NONE_LISTED", "as_it_stands", "hidden", "shown", "without_content"]
+
+NONE_LISTED: Final = "NOT EXISTS (SELECT 1 FROM {erasing})"
+"""SQL: no erasure is in the middle of it."""
+_LISTED: Final = "SELECT DISTINCT tenant, category, stream FROM {erasing}"
+_VERSIONS: Final = "SELECT versions FROM {erasing} WHERE tenant = ? AND category = ? AND stream = ?"
+
+
+def shown(column: str = "content") -> str:
+    """Return SQL for the content of an event; ``column`` names it.
+
+    An empty one stays as it is: SQLite's ``substr`` makes NULL of it.
+    """
+    whole = f"{NONE_LISTED} OR length({column}) = 0"
+    return f"CASE WHEN {whole} THEN {column} ELSE substr({column}, 1, 0) END"
+
+
+_SHOWN: Final = re.compile(
+    re.escape(shown("COLUMN")).replace("COLUMN", r"([\w.]+)", 1).replace("COLUMN", r"[\w.]+")
+)
+
+
+def as_it_stands(sql: str) -> str:
+    """Return a statement that reads content whatever is listed."""
+    return _SHOWN.sub(r"\1", sql)
+
+
+def hidden(
+    tx: Transaction, keys: Iterable[tuple[int, int, bytes, int]]
+) -> set[tuple[int, int, bytes, int]]:
+    """Return those of the events whose content nobody may see."""
+    listed = {(tenant, category, bytes(stream)) for tenant, category, stream in tx.all(_LISTED)}
+    wanted = set(keys)
+    found = set()
+    for place in listed & {key[:3] for key in wanted}:
+        for (versions,) in tx.all(_VERSIONS, place):
+            found |= {(*place, version) for version in codec.decode_any(versions)} & wanted
+    return found
+
+
+def without_content(row: Sequence[Any], content_at: int, *, salted: bool) -> tuple[Any, ...]:
+    """Return a row as it will be: with a commitment, if it has the columns, in place of content."""
+    if not salted:
+        return (*row[:content_at], None, *row[content_at + 1 :])
+    content, salt = row[content_at : content_at + 2]
+    commitment = chain.commitment(salt, content)
+    return (*row[:content_at], None, None, commitment, *row[content_at + 3 :])
