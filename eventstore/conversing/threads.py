@@ -18,6 +18,7 @@ from eventstore.conversation.decide.erasing import erase_found
 from eventstore.conversation.decide.steps import check_nothing_erased
 from eventstore.conversation.evolve import evolve
 from eventstore.conversation.present import thread_details
+from eventstore.conversation.rows import Row
 from eventstore.conversing import results
 from eventstore.conversing.assistants import assistant_for_run
 from eventstore.conversing.erasing import Erasing, find_erasing
@@ -99,7 +100,10 @@ class ThreadDeciding:
 
     def write(self) -> None:
         deciders = self._deciders.values()
-        write_rows(self.tx, [row for decider in deciders for row in decider.view.take_changed()])
+        rows: list[tuple[int, bytes, Row]] = []
+        for decider in deciders:
+            rows += decider.view.take_changed()
+        write_rows(self.tx, rows)
         self.index.write(self.tx)
         for decider in deciders:
             decider.erase()

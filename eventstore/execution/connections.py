@@ -21,6 +21,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any, Final, NamedTuple, TypeVar, cast
 
 from sqlalchemy import Engine, event
@@ -124,9 +125,8 @@ class Connections:
     def write(self, requests: Sequence[Any]) -> list[Any]:
         """Run one transaction on the connection that writes."""
         try:
-            return tried_again(
-                self._database, lambda: self._write_held(requests), alone=len(requests) == 1
-            )
+            attempt = partial(self._write_held, requests)
+            return tried_again(self._database, attempt, alone=len(requests) == 1)
         except BaseException:
             if self._struck:  # again, while the interrupt before it was dealt with
                 self._abandon()

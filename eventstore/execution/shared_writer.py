@@ -35,6 +35,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from operator import attrgetter
 from queue import SimpleQueue
 from threading import get_ident
 from typing import Any, Final, Generic, Protocol, TypeVar
@@ -154,6 +155,8 @@ class SharedWriter(Generic[Q, R]):
         self._leading = threading.Lock()
         """Held by whoever performs a batch: the lead itself, whatever is said of it below."""
         self._changed = threading.Condition(self._mutex)
+        self._watched = False
+        """Somebody waits for a change, or once did: to notify takes three calls for each append."""
         self._queue: deque[_ThreadTicket[Q, R] | _TaskTicket[Q, R]] = deque()
         self._led = False
         self._heir: object = None
@@ -178,14 +181,16 @@ class SharedWriter(Generic[Q, R]):
         queued = False
         try:
             with self._mutex:
-                self._await_room()
+                if self._closed or len(self._queue) >= self._queue_max:
+                    self._await_room()
                 self._queue.append(ticket)
                 queued = True
                 leads = not self._led or self._is_left_over()
                 if leads:
                     self._heir = ticket  # first, so that nobody takes a lead without an owner
                     self._led = True
-                self._hurry()
+                if self._waking is not None:
+                    self._hurry()
             while not ticket.settled:
                 if not leads:
                     ticket.wait()  # to be told, to be made to lead, or to look who does
@@ -209,6 +214,7 @@ class SharedWriter(Generic[Q, R]):
     def _await_room(self) -> None:
         if len(self._queue) >= self._queue_max:
             deadline = time.monotonic() + self._patience_seconds
+            self._watched = True
             while not self._closed and len(self._queue) >= self._queue_max:
                 if not self._changed.wait(deadline - time.monotonic()):
                     raise queue_is_full(self._queue_max)
@@ -339,10 +345,12 @@ class SharedWriter(Generic[Q, R]):
             with self._mutex:
                 heir = self._appoint(ticket)
                 rooms, self._waiting_for_room = self._waiting_for_room, []
-            self._pass_lead(heir)
+            if heir is not None:
+                self._pass_lead(heir)
             if ticket is not None:
                 ticket.successor = None
-            _wake_tasks(batch)
+            if batch != [ticket]:
+                _wake_tasks(batch)
             if rooms:
                 _wake_tasks(rooms)
 
@@ -369,7 +377,8 @@ class SharedWriter(Generic[Q, R]):
         It is not the turn of ``by`` any more from the last line on: interrupted before, it appoints
         again, and after it, it knows whom it has to tell.
         """
-        self._changed.notify_all()
+        if self._watched:
+            self._changed.notify_all()
         heir = self._queue[0] if self._queue else None
         if by is not None:
             by.successor = heir
@@ -388,7 +397,7 @@ class SharedWriter(Generic[Q, R]):
         if not batch:
             return
         try:
-            outcomes = self._perform([ticket.request for ticket in batch])
+            outcomes = self._perform(list(map(_request_of, batch)))
         except (StoreBusy, OutcomeUnknown) as error:
             _settle_rest(batch, error)
         except Exception as error:  # noqa: BLE001 (whatever it is belongs to one of the callers)
@@ -421,10 +430,14 @@ class SharedWriter(Generic[Q, R]):
     def _is_busy(self) -> bool:
         """Wait until nobody leads and nothing waits; True if whoever was to see to it is gone."""
         with self._mutex:
+            self._watched = True
             while self._queue or self._led:
                 if self._is_left_over() or not self._changed.wait(_LOOK_SECONDS):
                     return True
         return False
+
+
+_request_of: Final = attrgetter("request")
 
 
 def _interrupted() -> OutcomeUnknown:

@@ -228,8 +228,10 @@ class KeptRows:
             self._tenant = find_tenant(self._tx, self.tenant_name)
         tenant, thread_id = self._tenant, self.thread_id
         assert tenant is not None  # noqa: S101 (the event that changed a row interned it)
-        changed = self._changed.values()
-        rows = [(tenant, thread_id, row) for kind in changed for row in kind.values()]
+        rows: list[tuple[int, bytes, Row]] = []
+        for kind in self._changed.values():
+            for row in kind.values():
+                rows.append((tenant, thread_id, row))  # noqa: PERF401 (a frame fewer)
         if self._stored is None or not _only_head_moved(self._stored, thread):
             rows.append((tenant, thread_id, thread))  # else it is written with the stream's head
         self._stored = thread

@@ -48,7 +48,10 @@ class RowTable(ThreadTable, Generic[R]):
     def write(self, tx: Transaction, rows: Iterable[tuple[int, bytes, R]]) -> None:
         """Insert or replace rows, each with its tenant and thread."""
         encode = self.encode
-        tx.write(self._upsert, [(tenant, thread, *encode(row)) for tenant, thread, row in rows])
+        written = []
+        for tenant, thread, row in rows:
+            written.append((tenant, thread, *encode(row)))
+        tx.write(self._upsert, written)
 
     def find(
         self,

@@ -85,7 +85,9 @@ def writable_thread(view: ThreadView) -> ThreadRow:
     Raises:
         ThreadNotFound, Refused: ``"thread_deleted"``, ``"thread_archived"``.
     """
-    thread = living_thread(view)
+    thread = view.thread
+    if thread is None or thread.deleted:
+        thread = living_thread(view)
     if thread.archived:
         raise Refused(
             "thread_archived",
@@ -128,7 +130,7 @@ def visible_message(view: ThreadView, message_id: bytes) -> MessageRow:
     Raises:
         MessageNotFound, Refused: ``"message_removed"``.
     """
-    row = some_message(view, message_id)
+    row = view.message(message_id) or some_message(view, message_id)
     if row.removed is not None or (row.place is not None and hidden_above(view, row.place)):
         raise Refused(
             "message_removed",
