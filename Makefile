@@ -64,6 +64,7 @@ lint: setup ## Check style (ruff) and formatting
 types: setup ## Check types (mypy)
 	@echo "==> Checking types (mypy)"
 	@$(BIN)/mypy
+	@$(BIN)/mypy examples
 
 pytest: setup ## Run the tests alone; PYTEST="-k name" chooses
 	@echo "==> Running the tests (pytest)"
