@@ -2636,21 +2636,32 @@ class Events(Resource):
 class Projections(ProjectionsBase):
     """Run read models of your own behind the log, and check the tables of the store."""
 
-    def rebuild(self, thread_id: str | None = None) -> RebuildReport:
-        """Fold the events of one thread again, or of all, and mend its decision tables.
+    def rebuild(
+        self, thread_id: str | None = None, *, projection: str | None = None
+    ) -> RebuildReport:
+        """Make tables anew from the events: the store's own, or those of a projection.
 
+        ``rebuild()`` mends the decision tables of all threads, ``rebuild(thread_id)`` those of one.
         Threads are compared with their events while others write. Rows that differ are written
         anew, and only they, some hundred in a transaction. An append to a thread of which more is
         wrong makes it right first, by itself, and takes as long. An interrupted rebuild can simply
         be run again.
 
+        ``rebuild(projection="search")`` begins new tables for a projection, beside those that are
+        read. Whoever runs the projection, or ``catch_up("search")``, fills and swaps them. Until
+        then the old tables are read and kept current.
+
         Args:
-            thread_id: The thread; all of them if left out.
+            thread_id: Thread whose decision tables are mended; all of them if left out.
+            projection: Name of the projection whose tables are made anew, instead of decision
+                tables.
 
         Raises:
+            InvalidInput: both were given, or the projection is not registered in this process.
             ThreadNotFound: there is none.
+            Refused: the projection's tables cannot be made; nothing was.
         """
-        return self._perform(_projections.rebuild(self._scope, thread_id))
+        return self._perform(_projections.rebuild(self._scope, thread_id, projection=projection))
 
     def compare(self, thread_id: str | None = None) -> CompareReport:
         """Compare the decision tables of one thread, or of all, with the events. Writes nothing.
@@ -2711,21 +2722,6 @@ class Projections(ProjectionsBase):
             name: Name of the projection.
         """
         return self._write(_projections.retry(self._scope, name))
-
-    def rebuild_projection(self, name: str) -> bool:
-        """Begin to build a projection's tables anew, beside those that are read.
-
-        Whoever runs the projection, or ``catch_up(name)``, builds and swaps them. Until then the
-        old tables are read and kept current.
-
-        Args:
-            name: Name of the projection.
-
-        Raises:
-            InvalidInput: it is not registered in this process.
-            Refused: its tables cannot be made; nothing was.
-        """
-        return self._write(_projections.rebuild_projection(self._scope, name))
 
 
 class Replay(Resource):

@@ -49,6 +49,8 @@ class RebuildReport(Value):
     """Threads whose events were folded again."""
     rows: int
     """Rows that were written anew."""
+    begun: bool = False
+    """New tables of a projection were begun; False where somebody else had just begun them."""
 
 
 class CompareReport(Value):
@@ -65,21 +67,52 @@ class CompareReport(Value):
         return not self.findings
 
 
-def rebuild(scope: Scope, thread_id: str | None = None) -> Gathered[RebuildReport]:
-    """Fold the events of one thread again, or of all, and mend its decision tables.
+def rebuild(
+    scope: Scope, thread_id: str | None = None, *, projection: str | None = None
+) -> Gathered[RebuildReport]:
+    """Make tables anew from the events: the store's own, or those of a projection.
 
+    ``rebuild()`` mends the decision tables of all threads, ``rebuild(thread_id)`` those of one.
     Threads are compared with their events while others write. Rows that differ are written
     anew, and only they, some hundred in a transaction. An append to a thread of which more is
     wrong makes it right first, by itself, and takes as long. An interrupted rebuild can simply
     be run again.
 
+    ``rebuild(projection="search")`` begins new tables for a projection, beside those that are
+    read. Whoever runs the projection, or ``catch_up("search")``, fills and swaps them. Until
+    then the old tables are read and kept current.
+
     Args:
-        thread_id: The thread; all of them if left out.
+        thread_id: Thread whose decision tables are mended; all of them if left out.
+        projection: Name of the projection whose tables are made anew, instead of decision
+            tables.
 
     Raises:
+        InvalidInput: both were given, or the projection is not registered in this process.
         ThreadNotFound: there is none.
+        Refused: the projection's tables cannot be made; nothing was.
     """
-    only = None if thread_id is None else thread_key(scope, thread_id)
+    if projection is None:
+        return _mending(scope, None if thread_id is None else thread_key(scope, thread_id))
+    if thread_id is not None:
+        raise InvalidInput(
+            "projection",
+            "was given together with a thread_id",
+            "Give a thread_id to mend its decision tables, or a projection to build it anew.",
+        )
+    definition = scope.registry.get(projection)
+
+    def begun(tx: Transaction) -> tuple[list[bool], None]:
+        return [begin(tx, definition, anew=True)], None
+
+    return Gathered(
+        Walk(b"", lambda _: changing(begun)),
+        lambda told: RebuildReport(threads=0, rows=0, begun=any(told)),
+    )
+
+
+def _mending(scope: Scope, only: StreamKey | None) -> Gathered[RebuildReport]:
+    """Mend the decision tables of one thread, or of all."""
 
     def page(place: _Rebuilding) -> Any:  # noqa: ANN401 (a Read or a Write)
         if place.wrong:
@@ -362,20 +395,3 @@ def retry(scope: Scope, name: str) -> Write[int]:
     del scope
     check_name(name, "name", _NAME_MAX)
     return changing(partial(retry_failed, name=name))
-
-
-def rebuild_projection(scope: Scope, name: str) -> Write[bool]:
-    """Begin to build a projection's tables anew, beside those that are read.
-
-    Whoever runs the projection, or ``catch_up(name)``, builds and swaps them. Until then the
-    old tables are read and kept current.
-
-    Args:
-        name: Name of the projection.
-
-    Raises:
-        InvalidInput: it is not registered in this process.
-        Refused: its tables cannot be made; nothing was.
-    """
-    definition = scope.registry.get(name)
-    return changing(partial(begin, definition=definition, anew=True))

@@ -83,7 +83,7 @@ RESOURCES: Final = (
         "Run read models of your own behind the log, and check the tables of the store.",
         _of(
             "projections",
-            *("rebuild", "compare", "read", "query", "status", "retry", "rebuild_projection"),
+            *("rebuild", "compare", "read", "query", "status", "retry"),
         ),
         base="ProjectionsBase",
     ),

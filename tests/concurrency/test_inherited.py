@@ -19,7 +19,7 @@ from sqlalchemy.pool import NullPool
 from eventstore import AsyncConversationStore, ConversationStore, StoreUnavailable
 from eventstore.execution import forks
 from eventstore.execution.passage import Passage
-from eventstore.projections.catch_up import projection
+from eventstore.read_models import projection
 from tests.concurrency.schedules import SECONDS, Child, Gate, signals, thread
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")

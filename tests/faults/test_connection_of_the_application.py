@@ -19,7 +19,7 @@ from eventstore import (
     StoreBusy,
     StoreUnavailable,
 )
-from eventstore.projections.usage import Usage
+from eventstore.read_models import Usage
 from eventstore.testing.faults import Faults, failing
 from tests.concurrency.schedules import outcome
 

@@ -16,16 +16,22 @@ import re
 from collections.abc import Callable, Iterator
 from operator import attrgetter
 from pathlib import Path
+from types import ModuleType
 
 import eventstore
+from eventstore import read_models
 
 FILE = Path(__file__).with_name("public_surface.txt")
 FACES = ("ConversationStore", "AsyncConversationStore")
+MADE_BY_THE_STORE = (*FACES, "Projection", "Tables", "WritableTables")
 
 
 def surface() -> str:
     """The whole public surface as text."""
-    lines = [line for name in sorted(eventstore.__all__) for line in _exported(name)]
+    lines = [line for name in sorted(eventstore.__all__) for line in _exported(eventstore, name)]
+    lines += ["", "# eventstore.read_models"]
+    for name in sorted(read_models.__all__):
+        lines += [*_exported(read_models, name), *_methods_of_class(getattr(read_models, name))]
     for face in FACES:
         lines += ["", f"# {face}", *face_lines(face)]
     return "\n".join(["# eventstore", *lines, ""])
@@ -44,7 +50,11 @@ def face_methods(face: str) -> dict[str, Callable[..., object]]:
 
 def undocumented() -> list[str]:
     """Public classes, functions and methods of the stores that say nothing about themselves."""
-    exported = ((name, getattr(eventstore, name)) for name in sorted(eventstore.__all__))
+    exported = (
+        (name, getattr(module, name))
+        for module in (eventstore, read_models)
+        for name in sorted(module.__all__)
+    )
     things = [(name, thing) for name, thing in exported if _is_definition(thing)]
     methods = [(f"{face}.{name}", m) for face in FACES for name, m in face_methods(face).items()]
     return [name for name, thing in (*things, *methods) if not inspect.getdoc(thing)]
@@ -106,9 +116,9 @@ def _methods_of_store(store: object) -> Iterator[tuple[str, Callable[..., object
             )
 
 
-def _exported(name: str) -> Iterator[str]:
+def _exported(module: ModuleType, name: str) -> Iterator[str]:
     """The lines of one exported name: a class with its fields, a function with its signature."""
-    thing = getattr(eventstore, name)
+    thing = getattr(module, name)
     if inspect.isclass(thing):
         bases = ", ".join(base.__name__ for base in thing.__bases__)
         yield f"class {name}({bases.replace('[TypeVar]', '[~T]')})"  # as pydantic says on 3.13
@@ -127,11 +137,25 @@ def _fields(cls: type) -> Iterator[str]:
     elif dataclasses.is_dataclass(cls):
         for field in sorted(dataclasses.fields(cls), key=attrgetter("name")):
             yield f"{field.name}: {_type(field.type)}"
-    elif "__init__" in vars(cls) and cls.__name__ not in FACES:
+    elif hasattr(cls, "_fields"):  # of a named tuple
+        for name in cls._fields:
+            yield f"{name}: {_type(cls.__annotations__[name])}"
+    elif "__init__" in vars(cls) and cls.__name__ not in MADE_BY_THE_STORE:
         yield f"__init__{signature(vars(cls)['__init__'])}"
 
 
+def _methods_of_class(thing: object) -> Iterator[str]:
+    """What is called on a read model, or on the tables that its rule is given."""
+    if not inspect.isclass(thing) or hasattr(thing, "_fields"):
+        return
+    for name in _public(thing):
+        value = inspect.getattr_static(thing, name)
+        shown = signature(value) if inspect.isroutine(value) else ""
+        yield f"    {name}{shown}"
+
+
 def _type(annotation: object) -> str:
+    annotation = getattr(annotation, "__forward_arg__", annotation)
     return _stable(
         annotation if isinstance(annotation, str) else inspect.formatannotation(annotation)
     )

@@ -12,7 +12,7 @@ import textwrap
 
 import pytest
 
-import eventstore
+import eventstore.read_models
 from scripts.faces.__main__ import files
 from tests.guards import public_surface
 
@@ -59,7 +59,8 @@ def fields_without_a_word(cls):
 
 
 def public_values():
-    exported = [getattr(eventstore, name) for name in eventstore.__all__]
+    modules = (eventstore, eventstore.read_models)
+    exported = [getattr(module, name) for module in modules for name in module.__all__]
     return [one for one in exported if inspect.isclass(one) and not issubclass(one, Exception)]
 
 

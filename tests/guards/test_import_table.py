@@ -17,7 +17,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"core"}),
     frozenset({"execution", "storage", "encryption", "conversation"}),
     frozenset({"projections"}),
-    frozenset({"conversing"}),
+    frozenset({"conversing", "read_models"}),
     frozenset({"engine", "subscriptions", "replay", "audit", "privacy", "importers", "exporters"}),
     frozenset({"store", "async_store", "batches", "connect", "faces", "open_options"})
     | {"operations", "performing"},

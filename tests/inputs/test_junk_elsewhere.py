@@ -18,9 +18,7 @@ from eventstore import (
     InvalidInput,
     Position,
 )
-from eventstore.projections.catch_up import projection
-from eventstore.projections.search import MessageSearch, search
-from eventstore.projections.usage import Usage, usage
+from eventstore.read_models import MessageSearch, Usage, projection, search, usage
 from tests.inputs.test_junk import FINE, HEX, IDS, JUNK, arguments_of, method_of
 from tests.projections.counting import Counting
 

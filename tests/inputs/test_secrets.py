@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import create_engine, event
 
 from eventstore import ConversationStore, ConversationStoreError, Limits, NewEvent, TextPart
-from eventstore.projections.search import MessageSearch, search
+from eventstore.read_models import MessageSearch, search
 
 SECRET = "my heart is broken"
 SAID = [SECRET, "Cancer.", "hunter2", "hyphenated-and_dotted.words:" * 2]

@@ -3,8 +3,7 @@
 import pytest
 
 from eventstore import AsyncConversationStore, ConversationStore
-from eventstore.projections.catch_up import projection
-from eventstore.projections.usage import Usage
+from eventstore.read_models import Usage, projection
 
 
 @projection("broken", tables=("nothing",), create="CREATE TABLE {nothing} (x INTEGER)")

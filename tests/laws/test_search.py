@@ -6,7 +6,7 @@ it is led there.
 
 import pytest
 
-from eventstore.projections.search import search
+from eventstore.read_models import search
 from eventstore.testing.machine import ConversationMachine
 
 

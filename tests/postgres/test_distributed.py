@@ -34,7 +34,7 @@ NEEDS_AN_ORDER = {
     "catch_up": lambda store: store.projections.catch_up(),
     "run": lambda store: store.projections.run(),
     "status": lambda store: store.projections.status(),
-    "rebuild_projection": lambda store: store.projections.rebuild_projection("counting"),
+    "rebuild": lambda store: store.projections.rebuild(projection="counting"),
 }
 
 

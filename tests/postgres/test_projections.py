@@ -142,7 +142,7 @@ class TestSync(OnPostgres, Following, Killed):
         until(lambda: self.caught_up(store))
 
         def look(tables):
-            other.projections.rebuild_projection("counting")
+            other.projections.rebuild(projection="counting")
             for _ in range(2):  # the second would find what to drop
                 other.projections.catch_up()
             assert status_of(other).generation == 2

@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import create_engine, event
 
 from eventstore import ConversationStore
-from eventstore.projections.search import MessageSearch, search
+from eventstore.read_models import MessageSearch, search
 from eventstore.storage.blobs import IN_ROW_BYTES_MAX
 from tests.conformance.test_ways_of_running import engine_at
 from tests.storage.lives import ask
@@ -185,7 +185,7 @@ def test_search_forgets_it_and_it_is_pending_until_then(path):
         store.messages.amend(fork, said.id, content="new words")
         store.projections.catch_up()
         assert [hit.thread_id for hit in hits("new words")] == [fork]
-        store.projections.rebuild_projection("search")
+        store.projections.rebuild(projection="search")
         store.projections.catch_up()
         assert [hit.thread_id for hit in hits("new words")] == [fork]
         assert hits(WORDS) == []

@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from eventstore import InvalidInput, MessageNotFound, Refused, ThreadNotFound
-from eventstore.projections.search import MessageSearch
-from eventstore.projections.usage import Usage, usage
+from eventstore.read_models import MessageSearch, Usage, usage
 from tests.projections.shipped import expected_usage, having, hits, words_in
 
 PICKS = st.integers(0, 255)
@@ -211,7 +210,7 @@ class ReadModels(RuleBasedStateMachine):
 
     @rule(name=st.sampled_from(NAMES))
     def rebuild(self, name):
-        self.whole.projections.rebuild_projection(name)
+        self.whole.projections.rebuild(projection=name)
 
     def look(self):
         store, threads = self.store, self.threads

@@ -4,7 +4,7 @@ import sys
 import threading
 
 from eventstore import ConversationStore
-from eventstore.projections.catch_up import WritableTables
+from eventstore.read_models import WritableTables
 
 OPTIONS = {"poll_seconds": 0.05}
 

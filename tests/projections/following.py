@@ -21,7 +21,7 @@ from eventstore.operations import catch_up
 from eventstore.operations import recorded as recording
 from eventstore.operations.catch_up import changing
 from eventstore.operations.operation import Read
-from eventstore.projections.catch_up import leases, projection
+from eventstore.projections.catch_up import leases
 from eventstore.projections.catch_up.failing import Failure
 from eventstore.projections.catch_up.generations import (
     Generation,
@@ -33,6 +33,7 @@ from eventstore.projections.catch_up.generations import (
     take,
 )
 from eventstore.projections.catch_up.held import Held
+from eventstore.read_models import projection
 from tests.concurrency.schedules import SECONDS, Gate, thread
 from tests.concurrency.test_processes import Process
 from tests.projections.counting import OPTIONS, Counting, once_each, times, total, write
@@ -178,7 +179,7 @@ class Basics:
             store.projections.catch_up()
         assert followed(one, "x") == (1, [(first,)])
         assert followed(two, "a_x") == (2, [(second,)])
-        one.projections.rebuild_projection("x")
+        one.projections.rebuild(projection="x")
         until(lambda: one.projections.catch_up()[0].generation == 3)
         assert followed(one, "x") == (3, [(first,)])
         assert followed(two, "a_x") == (2, [(second,)])
@@ -193,7 +194,7 @@ class Basics:
             return before.pop() if before else generations(tx, name)
 
         monkeypatch.setattr("eventstore.projections.catch_up.generations.generations", look)
-        assert store.projections.rebuild_projection("counting") is False
+        assert store.projections.rebuild(projection="counting").begun is False
         assert before == []
         monkeypatch.undo()
         assert [one.generation for one in store.projections.status()] == [1]
@@ -700,7 +701,7 @@ class Following(Basics):
         assert status_of(store, active=False).error.startswith("ZeroDivisionError in ")
         assert times(store) == once_each(store)
         with pytest.raises(Refused, match="cannot make its tables: ZeroDivisionError") as caught:
-            store.projections.rebuild_projection("counting")
+            store.projections.rebuild(projection="counting")
         assert caught.value.reason == "projection_unmade"
         store.projections.register(Counting(version=3))  # another version tries by itself
         store.projections.catch_up()
@@ -712,7 +713,7 @@ class Following(Basics):
         write(store, 2)
         store.projections.catch_up()
         store.projections.register(Counting())
-        assert store.projections.rebuild_projection("counting") is True
+        assert store.projections.rebuild(projection="counting").begun is True
         store.projections.catch_up()
         assert times(store) == once_each(store)
         assert len(store.projections.status()) == 1
@@ -735,7 +736,7 @@ class Following(Basics):
         store = self.opened(Counting())
         write(store, 2)
         store.projections.catch_up()
-        store.projections.rebuild_projection("counting")
+        store.projections.rebuild(projection="counting")
         _, seen = self.looked(store)
         early = self.taken(store, seen, "early", lease_us=10)
         late = self.taken(store, early, "late", lease_us=10**12)
@@ -764,7 +765,7 @@ class Following(Basics):
             write(store, 3)
             store.projections.catch_up(batch_events_max=2)
         live = times(store)
-        assert store.projections.rebuild_projection("counting") is True
+        assert store.projections.rebuild(projection="counting").begun is True
         assert times(store) == live
         [status] = store.projections.catch_up(batch_events_max=5)
         assert (status.generation, status.active) == (2, True)
@@ -843,8 +844,8 @@ class Following(Basics):
         store = self.opened(Counting())
         write(store, 3)
         store.projections.catch_up()
-        store.projections.rebuild_projection("counting")
-        store.projections.rebuild_projection("counting")
+        store.projections.rebuild(projection="counting")
+        store.projections.rebuild(projection="counting")
         assert [one.generation for one in store.projections.status()] == [1, 3]
         store.projections.catch_up()
         assert [one.generation for one in store.projections.status()] == [3]
@@ -857,7 +858,7 @@ class Following(Basics):
         store.projections.catch_up()
         before = self.tables()
         assert {"counting__seen_g1", "counting__total_g1"} <= before
-        store.projections.rebuild_projection("counting")
+        store.projections.rebuild(projection="counting")
         store.projections.catch_up()
         assert "counting__seen_g2" in self.tables()
         passed(55)
@@ -876,7 +877,17 @@ class Following(Basics):
 
     def test_what_is_not_registered_cannot_be_rebuilt(self):
         with pytest.raises(InvalidInput, match="not registered in this process"):
-            self.opened().projections.rebuild_projection("counting")
+            self.opened().projections.rebuild(projection="counting")
+
+    def test_a_rebuild_is_of_decision_tables_or_of_a_projection(self):
+        store = self.opened(Counting())
+        thread = store.threads.create().id
+        told = store.projections.rebuild(thread)
+        assert (told.threads, told.begun) == (1, False)
+        told = store.projections.rebuild(projection="counting")
+        assert (told.threads, told.rows, told.begun) == (0, 0, True)
+        with pytest.raises(InvalidInput, match="together with a thread_id"):
+            store.projections.rebuild(thread, projection="counting")
 
     # -- beneath -----------------------------------------------------------------------------------
 

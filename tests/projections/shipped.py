@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 
 from eventstore import InvalidInput, MessageNotFound, Refused, ThreadNotFound
-from eventstore.projections.search import Hit, MessageSearch, search
-from eventstore.projections.usage import DayOfUse, Usage, usage
+from eventstore.read_models import DayOfUse, Hit, MessageSearch, Usage, search, usage
 from tests.laws.lives import go_on, live
 from tests.laws.purging import family, settle
 from tests.storage.lives import NOON
@@ -142,7 +141,7 @@ class Shipped:
                 self.look(store, threads)
                 # Rows that only help to know what is hidden may differ; what is found may not.
                 for name in ("search", "usage"):
-                    store.projections.rebuild_projection(name)
+                    store.projections.rebuild(projection=name)
                 self.look(store, threads)
         store.projections.catch_up()
         assert hits(store, "words") == set()
@@ -190,7 +189,7 @@ class Shipped:
 
         before = rows()
         for name in texts:
-            store.projections.rebuild_projection(name)
+            store.projections.rebuild(projection=name)
         statuses = store.projections.catch_up(batch_events_max=17)
         assert {one.generation for one in statuses} == {2}
         assert rows() == before
@@ -214,7 +213,7 @@ class Shipped:
             found = other.projections.read("search", search("unrelated"))
             assert [hit.message_id for hit in found] == [unrelated.id]
             assert hits(store, "secret") == set()
-            store.projections.rebuild_projection("search")
+            store.projections.rebuild(projection="search")
 
     # -- search, one by one ------------------------------------------------------------------------
 

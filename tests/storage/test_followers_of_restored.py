@@ -6,7 +6,7 @@ from contextlib import closing
 import pytest
 
 from eventstore import ConversationStore, StoreUnavailable
-from eventstore.projections.catch_up import projection
+from eventstore.read_models import projection
 from tests.storage.test_restored import back_up, restore, say
 
 
@@ -86,7 +86,7 @@ def test_a_projection_whose_checkpoint_lies_ahead_says_so_until_it_is_built_anew
             database.execute("UPDATE projections SET position = 99")
             database.commit()
         refused(store.projections.run if running else store.projections.catch_up)
-        store.projections.rebuild_projection("counting")
+        store.projections.rebuild(projection="counting")
         [status] = store.projections.catch_up()
         assert (status.state, status.generation, status.active) == ("idle", 2, True)
         assert len(store.projections.query("counting", "SELECT stream FROM {seen}")) == 2

@@ -22,7 +22,7 @@ from eventstore import BrokenChain, ConversationStore, ConversationStoreError
 from eventstore.core import ids
 from eventstore.faces import sync
 from eventstore.faces.sync_base import Resource
-from eventstore.projections.catch_up import projection
+from eventstore.read_models import projection
 from tests.storage.lives import full_life, sources
 
 TRIED = 3 if os.environ.get("LAWS") != "long" else None
@@ -164,7 +164,7 @@ WRITES = {
     *("Events.append", "Privacy.erase", "Privacy.purge", "Projections.rebuild"),
 }
 OF_READ_MODELS = {
-    *("read", "query", "status", "retry", "rebuild_projection", "register", "run", "catch_up"),
+    *("read", "query", "status", "retry", "register", "run", "catch_up"),
 }
 """Methods of ``projections`` that read tables of the application's, or follow the log to fill them:
 what following notices has a test of its own."""

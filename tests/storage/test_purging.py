@@ -6,7 +6,7 @@ from contextlib import closing
 import pytest
 
 from eventstore import ConversationStore
-from eventstore.projections.search import MessageSearch
+from eventstore.read_models import MessageSearch
 from tests.conformance.purging import talk
 from tests.storage.lives import ask, full_life
 from tests.storage.tables_of_threads import OF_THREADS

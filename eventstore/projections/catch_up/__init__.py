@@ -1,8 +1,7 @@
 """Read models that follow the log, each behind a checkpoint of its own.
 
-A projection of an application's own (:class:`Projection`, or :func:`projection` over a function)
-has tables and a rule that applies one event to them. What runs it is ``operations/catch_up.py``;
-here are the parts:
+A projection has tables and a rule that applies one event to them. Users meet it through
+``eventstore.read_models``; ``operations/catch_up.py`` runs it. The parts are here:
 
 ``definition``
     what an application registers, checked.
@@ -22,10 +21,3 @@ here are the parts:
 ``failing``
     whether an error is the rule's or the database's, and what is kept of it.
 """
-
-from __future__ import annotations
-
-from eventstore.projections.catch_up.definition import Projection, projection
-from eventstore.projections.catch_up.tables import Tables, WritableTables
-
-__all__ = ["Projection", "Tables", "WritableTables", "projection"]

@@ -124,7 +124,7 @@ def defined(given: Any) -> Definition:  # noqa: ANN401 (whatever the caller gave
     for needed in ("name", "tables", "create", "apply"):
         if not hasattr(given, needed):
             raise InvalidInput(
-                "projection", f"has no {needed!r}", "See eventstore.projections.catch_up."
+                "projection", f"has no {needed!r}", "See eventstore.read_models.Projection."
             )
     if not callable(given.create) or not callable(given.apply):
         raise InvalidInput("projection", "has rules that are no functions", "Give functions.")

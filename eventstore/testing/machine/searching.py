@@ -6,7 +6,7 @@ from typing import Any
 
 from hypothesis.stateful import precondition, rule
 
-from eventstore.projections.search import Hit, MessageSearch, search
+from eventstore.read_models import Hit, MessageSearch, search
 from eventstore.testing.machine.base import Machine
 from eventstore.testing.oracle.searching import found_by, words_in
 

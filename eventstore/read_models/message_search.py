@@ -156,7 +156,9 @@ class Hit(NamedTuple):
     """A message that was found."""
 
     thread_id: str
+    """Thread in which it was found."""
     message_id: str
+    """The message."""
     rank: float
     """Higher is better; comparable within one search."""
     snippet: str

@@ -65,14 +65,21 @@ class DayOfUse(NamedTuple):
     """What one thread used on one day."""
 
     thread_id: str
+    """The thread."""
     day: date
+    """The day, in UTC."""
     messages: Mapping[str, int]
     """Messages sent, by role."""
     characters: int
+    """Characters of their texts, and of those that amended others."""
     runs: int
+    """Runs that were asked for."""
     input_tokens: int
+    """Tokens that went into the runs that ended."""
     output_tokens: int
+    """Tokens that came out of them."""
     total_tokens: int
+    """All tokens of the runs that ended, as they were recorded."""
 
 
 def usage(
