@@ -16,8 +16,7 @@ from sqlalchemy import StaticPool, create_engine
 
 from eventstore import AsyncConversationStore, ConversationStore, StoreBusy, StoreClosed
 from eventstore.operations.operation import Read
-from eventstore.projections.catch_up import projection
-from eventstore.projections.usage import Usage
+from eventstore.read_models import Usage, projection
 from tests.concurrency.reentry import (
     INSIDE,
     hold_at_every_moment,
