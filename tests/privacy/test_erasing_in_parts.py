@@ -6,7 +6,7 @@ from contextlib import closing
 import pytest
 
 from eventstore import ConversationStore, OutcomeUnknown
-from eventstore.projections.search import MessageSearch, search
+from eventstore.read_models import MessageSearch, search
 from eventstore.storage import erasing
 from tests.effort import assert_flat
 
