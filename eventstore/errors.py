@@ -154,9 +154,18 @@ class NotFound(ConversationStoreError, LookupError):
 
 
 class ThreadNotFound(NotFound):
-    """No such thread in this tenant."""
+    """No such thread in this tenant, or not yet at that moment."""
 
     kind = "thread"
+
+    @classmethod
+    def not_yet(cls, thread_id: str, began: str) -> ThreadNotFound:
+        """Return the error for a moment before the thread began; ``began`` is when it did."""
+        error = cls(thread_id)
+        error.args = (
+            f"{thread_id} did not exist yet: it began at {began}. Give that time, or a later one.",
+        )
+        return error
 
 
 class MessageNotFound(NotFound):

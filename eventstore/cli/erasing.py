@@ -13,7 +13,7 @@ from typing import Annotated, Any, TypeAlias
 import typer
 from rich.text import Text
 
-from eventstore import ConversationStore, InvalidInput, MessageNotFound, ThreadNotFound
+from eventstore import ConversationStore, ThreadNotFound
 from eventstore.cli.certificates import (
     print_certificate,
     print_erasure_ahead,
@@ -21,7 +21,14 @@ from eventstore.cli.certificates import (
     print_tombstone,
 )
 from eventstore.cli.framework import AsJson, app, examples
-from eventstore.cli.opening import DEFAULT, Database, ThreadPrefix, existing, find_thread
+from eventstore.cli.opening import (
+    DEFAULT,
+    Database,
+    ThreadPrefix,
+    existing,
+    find_message,
+    find_thread,
+)
 from eventstore.cli.output import errors, print_json, screen
 from eventstore.conversation.commands import EraseContent, Included
 from eventstore.conversation.decide.purging import check_purge
@@ -94,7 +101,7 @@ def erase(
     """
     with existing(database) as store:
         thread_id = find_thread(store, thread)
-        message_id = _find_message(store, thread_id, message)
+        message_id = find_message(store, thread_id, message)
         wanted: tuple[Included, ...] = tuple(one.value for one in include or ())
         if not yes:
             key = ids.parse(ids.MESSAGE, message_id, "MESSAGE")
@@ -118,30 +125,6 @@ def _show_erasure_ahead(
     deleted = store.threads.get(thread_id, include_deleted=True).deleted
     shown = None if deleted else store.messages.get(thread_id, message_id, include_deleted=True)
     print_erasure_ahead(errors(), thread_id, shown, ahead)
-
-
-def _find_message(store: ConversationStore, thread_id: str, text: str) -> str:
-    """Return the id of the only message that begins or ends like this; a whole id as it is.
-
-    Raises:
-        MessageNotFound: there is none.
-        InvalidInput: there are several.
-    """
-    digits = text.removeprefix(f"{ids.MESSAGE}_").lower()
-    if len(digits) == _DIGITS:
-        return f"{ids.MESSAGE}_{digits}"
-    folded = store.replay.state(thread_id).folded
-    known = [ids.show(ids.MESSAGE, key) for key in dict(folded.messages)]
-    near = [one for one in known if one[4:].startswith(digits) or one.endswith(digits)]
-    if not near or not digits:
-        raise MessageNotFound(text, thread_id)
-    if len(near) > 1:
-        raise InvalidInput(
-            "MESSAGE",
-            f"{text!r} begins or ends the ids of {len(near)} messages",
-            "Give more of it: 'eventstore tree THREAD --ids' shows them whole.",
-        )
-    return near[0]
 
 
 @app.command(

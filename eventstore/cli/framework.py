@@ -6,11 +6,12 @@ What the library refuses is printed in a line or two and ends with status 1, wro
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib.metadata import version
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, TypeAlias, TypeVar
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from eventstore import ConversationStoreError
 from eventstore.cli.naming import as_typed, typed_names
@@ -19,8 +20,21 @@ from eventstore.cli.output import error_text, errors, tolerate_any_encoding
 __all__ = ["AsJson", "app", "examples"]
 
 
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+class _Command(TyperCommand):
+    """A command whose flags are shown without a type: they take no value."""
+
+    def get_params(self, ctx: Any) -> Any:  # noqa: ANN401
+        return _without_types(super().get_params(ctx))
+
+
 class _Commands(TyperGroup):
     """Turns errors of the library into a readable line and status 1."""
+
+    def get_params(self, ctx: Any) -> Any:  # noqa: ANN401
+        return _without_types(super().get_params(ctx))
 
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 (the framework's own context)
         tolerate_any_encoding()
@@ -33,7 +47,19 @@ class _Commands(TyperGroup):
             raise typer.Exit(1) from None
 
 
-app = typer.Typer(
+def _without_types(params: list[Any]) -> list[Any]:
+    for one in params:
+        if getattr(one, "is_flag", False):
+            one.metavar = ""
+    return params
+
+
+class _Program(typer.Typer):
+    def command(self, *args: Any, **options: Any) -> Callable[[_Function], _Function]:  # noqa: ANN401
+        return super().command(*args, **{"cls": _Command, **options})
+
+
+app = _Program(
     cls=_Commands,
     name="eventstore",
     help="Conversations kept as their history: their threads, branches and events, now and then.",

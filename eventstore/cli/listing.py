@@ -6,7 +6,8 @@ be read to its end: it may be long, and whoever pipes it into ``head`` wants onl
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import cache
 
 from rich.console import Console
 from rich.text import Text
@@ -15,8 +16,9 @@ from eventstore import ConversationStore, RecordedEvent, Thread
 from eventstore.cli.messages import event_summary, short_id, summary
 from eventstore.cli.opening import short
 from eventstore.cli.output import clipped, one_line, when
+from eventstore.core import ids
 
-__all__ = ["event_line", "print_events", "print_threads"]
+__all__ = ["event_line", "print_events", "print_threads", "stream_names"]
 
 
 def print_threads(console: Console, store: ConversationStore, threads: list[Thread]) -> None:
@@ -44,15 +46,17 @@ def _about(store: ConversationStore, thread: Thread) -> Text:
     return said.append(summary(first[0]) if len(first) else "(empty)", style="dim")
 
 
-def print_events(console: Console, events: Iterable[RecordedEvent], *, of_all: bool) -> None:
-    """Print events line by line; the day only where it changes. ``of_all`` names the stream too."""
+def print_events(
+    console: Console, events: Iterable[RecordedEvent], names: Callable[[str], str] | None = None
+) -> None:
+    """Print events line by line; the day only where it changes. ``names`` shows their streams."""
     day = ""
     for event in events:
         today = f"{event.recorded_at:%Y-%m-%d} (UTC)"
         if today != day:
             console.print(Text(today, style="dim"))
             day = today
-        stream = f"{short_id(event.stream_id):<14} " if of_all else ""
+        stream = f"{names(event.stream_id):<14} " if names is not None else ""
         line = Text().append(stream, style="dim")
         line.append(f"{event.version:>5} ", style="default")
         line.append(f"{event.recorded_at:%H:%M:%S.%f}"[:-3], style="dim")
@@ -60,9 +64,23 @@ def print_events(console: Console, events: Iterable[RecordedEvent], *, of_all: b
         console.print(clipped(line, console.width))
 
 
+def stream_names(store: ConversationStore) -> Callable[[str], str]:
+    """Return what names a stream so that it can be typed: a thread by the beginning of its id."""
+
+    @cache
+    def name(stream_id: str) -> str:
+        if stream_id.partition("_")[0] != ids.THREAD:
+            return short_id(stream_id)
+        return short(store, [stream_id])[stream_id]
+
+    return name
+
+
 def event_line(event: RecordedEvent, type_width: int = 20) -> Text:
     """Return type and summary of an event, in two columns."""
     line = Text().append(f"  {event.type:<{type_width}} ", style=_style(event.type))
+    if isinstance(actor := event.metadata.get("actor"), str):
+        line.append(f"by {one_line(actor, 40)}  ", style="dim")
     return line.append(event_summary(event))
 
 

@@ -12,9 +12,16 @@ from eventstore import ConversationStore, Position
 from eventstore.cli import checking
 from eventstore.cli.drawing import tree_lines
 from eventstore.cli.framework import AsJson, app, examples
-from eventstore.cli.listing import print_events, print_threads
+from eventstore.cli.listing import print_events, print_threads, stream_names
 from eventstore.cli.messages import print_message, print_waiting
-from eventstore.cli.opening import DEFAULT, Database, ThreadPrefix, existing, find_thread
+from eventstore.cli.opening import (
+    DEFAULT,
+    Database,
+    ThreadPrefix,
+    existing,
+    find_branch,
+    find_thread,
+)
 from eventstore.cli.output import errors, one_line, print_facts, print_json, screen, when
 from eventstore.cli.replaying import step_lines, steps_as_json
 
@@ -25,7 +32,9 @@ __all__ = ["check", "log", "replay", "show", "threads", "tree"]
 def threads(
     *,
     database: Database = DEFAULT,
-    limit: Annotated[int, typer.Option(min=1, max=10_000, help="Show the newest so many.")] = 50,
+    limit: Annotated[
+        int, typer.Option(metavar="N", min=1, max=10_000, help="Show the newest so many.")
+    ] = 50,
     as_json: AsJson = False,
 ) -> None:
     """List the threads, the newest first."""
@@ -45,10 +54,11 @@ def show(
     *,
     database: Database = DEFAULT,
     branch: Annotated[
-        str | None, typer.Option(help="Another path: a message's id, or a label.")
+        str | None,
+        typer.Option(help="Another path: a message's id, its beginning or end, or a label."),
     ] = None,
     last: Annotated[
-        int | None, typer.Option(min=1, max=10_000, help="Only the end of the path.")
+        int | None, typer.Option(metavar="N", min=1, max=10_000, help="Only the end of the path.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -58,6 +68,8 @@ def show(
     """
     with existing(database) as store:
         thread_id = find_thread(store, thread)
+        if branch is not None:
+            branch = find_branch(store, thread_id, branch)
         # Asked first: what joins the path meanwhile is in both then, and not in neither.
         queued = [] if branch is not None else store.messages.queued(thread_id)
         page = store.messages.list(thread_id, branch=branch, limit=last, order="desc")
@@ -119,7 +131,7 @@ def log(
         str | None,
         typer.Option(help="Begin after this version (with THREAD) or position (without)."),
     ] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="At most so many.")] = None,
+    limit: Annotated[int | None, typer.Option(metavar="N", min=1, help="At most so many.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Show the events: everything that ever happened, in order."""
@@ -133,7 +145,7 @@ def log(
         if as_json:
             print_json(event.model_dump_json() for event in events)
         else:
-            print_events(screen(), events, of_all=thread is None)
+            print_events(screen(), events, stream_names(store) if thread is None else None)
 
 
 def _version(text: str | None) -> int:

@@ -23,6 +23,7 @@ from eventstore import (
 )
 from eventstore.cli.output import one_line, print_indented, safe, when
 from eventstore.conversation.content import Part, parse
+from eventstore.core import ids
 
 __all__ = [
     "event_summary",
@@ -42,6 +43,7 @@ _ROLE_STYLES: Final[Mapping[str, str]] = {
     "system": "magenta",
 }
 _DEPTH_MAX: Final = 64
+_THREAD_DIGITS: Final = 16
 
 
 def role_style(role: str) -> str:
@@ -50,8 +52,15 @@ def role_style(role: str) -> str:
 
 
 def short_id(text: str | None) -> str:
-    """Return an id's kind and its last six digits, which are random: ``msg…3f2a9c``."""
-    return "" if text is None else f"{text.partition('_')[0]}…{text[-6:]}"
+    """Return an id as short as a command takes it: ``msg…3f2a9c``, ``019ab37c0f2e7d4c``.
+
+    The last digits of a message's id are random, so they tell the messages of a thread apart. A
+    thread is found by the beginning of its id.
+    """
+    if text is None:
+        return ""
+    kind, _, digits = text.partition("_")
+    return digits[:_THREAD_DIGITS] if kind == ids.THREAD else f"{kind}…{text[-6:]}"
 
 
 # -- messages --------------------------------------------------------------------------------------
@@ -169,9 +178,10 @@ def _parts(content: Mapping[str, Any]) -> str:
 
 
 def _born(data: Mapping[str, Any], content: Mapping[str, Any]) -> str:
+    said = f"{short_id(data['message_id'])} {data['role']}:"
     if "queued_version" in data:
-        return f"{data['role']}: leaves the queue (see version {data['queued_version']})"
-    return f"{data['role']}: {_parts(content)}"
+        return f"{said} leaves the queue (see version {data['queued_version']})"
+    return f"{said} {_parts(content)}"
 
 
 def _titled(_: Mapping[str, Any], content: Mapping[str, Any]) -> str:

@@ -14,13 +14,29 @@ import typer
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
-from eventstore import ConversationStore, InvalidInput, StoreUnavailable, ThreadNotFound
+from eventstore import (
+    ConversationStore,
+    InvalidInput,
+    MessageNotFound,
+    StoreUnavailable,
+    ThreadNotFound,
+)
 from eventstore.core import ids
 from eventstore.operations import Read
 from eventstore.projections.rebuild import next_thread
 from eventstore.storage.transaction import Transaction
 
-__all__ = ["Database", "ThreadPrefix", "count_threads", "existing", "find_thread", "made", "short"]
+__all__ = [
+    "Database",
+    "ThreadPrefix",
+    "count_threads",
+    "existing",
+    "find_branch",
+    "find_message",
+    "find_thread",
+    "made",
+    "short",
+]
 
 T = TypeVar("T")
 
@@ -125,6 +141,46 @@ def find_thread(store: ConversationStore, prefix: str) -> str:
             f"Give more of it: {', '.join(sorted(short(store, found).values()))}.",
         )
     return found[0]
+
+
+def find_message(store: ConversationStore, thread_id: str, text: str) -> str:
+    """Return the id of the only message that begins or ends like this; a whole id as it is.
+
+    ``msg…3f2a9c``, as other commands print it, is the end of one.
+
+    Raises:
+        MessageNotFound: there is none.
+        InvalidInput: there are several.
+    """
+    digits = text.removeprefix(f"{ids.MESSAGE}_").removeprefix(f"{ids.MESSAGE}…").lower()
+    if len(digits) == _DIGITS:
+        return f"{ids.MESSAGE}_{digits}"
+    folded = store.replay.state(thread_id).folded
+    known = [ids.show(ids.MESSAGE, key) for key in dict(folded.messages)]
+    near = [one for one in known if one[4:].startswith(digits) or one.endswith(digits)]
+    if not near or not digits:
+        raise MessageNotFound(text, thread_id)
+    if len(near) > 1:
+        raise InvalidInput(
+            "MESSAGE",
+            f"{text!r} begins or ends the ids of {len(near)} messages",
+            "Give more of it: 'eventstore tree THREAD --ids' shows them whole.",
+        )
+    return near[0]
+
+
+def find_branch(store: ConversationStore, thread_id: str, text: str) -> str:
+    """Return the id of the message that is meant; or the text itself, which may be a label.
+
+    Raises:
+        InvalidInput: several messages are.
+    """
+    if text in store.replay.state(thread_id).labels:
+        return text
+    try:
+        return find_message(store, thread_id, text)
+    except MessageNotFound:
+        return text
 
 
 def short(store: ConversationStore, thread_ids: list[str]) -> dict[str, str]:

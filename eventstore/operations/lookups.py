@@ -8,7 +8,7 @@ from typing import Any
 from eventstore.conversation.rows import RunRow, ThreadRow
 from eventstore.conversation.state import FoldedThread
 from eventstore.core import ids
-from eventstore.core.events import StreamKey, microseconds
+from eventstore.core.events import StreamKey, instant, microseconds
 from eventstore.errors import InvalidInput, RunNotFound, ThreadNotFound
 from eventstore.operations.inputs import checked_version
 from eventstore.operations.operation import Scope
@@ -114,8 +114,11 @@ class Moment:
         version = last if self._version is None else self._version
         if self._time_us is not None:
             version = read.version_at_time(tx, key, self._time_us)
-        if version == 0 or last == 0:
+        if last == 0:
             raise ThreadNotFound(key.text)
+        if version == 0:
+            began = instant(read.event_at(tx, key, 1).recorded_at_us)
+            raise ThreadNotFound.not_yet(key.text, began.isoformat())
         return version
 
 

@@ -242,6 +242,9 @@ def _output(scope: Scope, given: Any, index: int) -> c.ToolOutput:  # noqa: ANN4
     field = f"outputs[{index}]"
     if not isinstance(given, Mapping) or not set(given) <= {"call_id", "output", "status"}:
         raise InvalidInput(field, "is not an output", "Give call_id, output and maybe status.")
+    if "output" not in given:
+        remedy = "Give the tool's answer, any JSON value; None if it has none."
+        raise InvalidInput(f"{field}.output", "is missing", remedy)
     part = {"type": "tool_result", **given}
     try:
         return c.ToolOutput(draft=checked_draft("tool", [part], scope.log.limits))

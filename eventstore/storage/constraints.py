@@ -1,4 +1,4 @@
-"""The error for a write that a constraint of the database refuses, on every database.
+"""The error for what the schema of the database refuses, on every database.
 
 The store's own rules are checked before anything is written, so a constraint that still refuses a
 write is one that somebody added to the tables, or shows a bug of this library. Either way it is the
@@ -12,7 +12,7 @@ from typing import Final
 
 from eventstore.errors import StoreUnavailable
 
-__all__ = ["REASON", "Violated", "refused"]
+__all__ = ["REASON", "Violated", "refused", "refused_statement"]
 
 REASON: Final = "constraint"
 
@@ -30,3 +30,9 @@ def refused(constraint: str | None, table: str | None, *, unique: bool = False) 
         f"{what}{where} refuses what was to be written",
         "Drop it if somebody added it to the tables; otherwise report it as a bug of this library.",
     )
+
+
+def refused_statement(cause: str) -> StoreUnavailable:
+    """Return what the caller gets for a statement of an application's own; nothing was written."""
+    problem = f"the database refused the statement: {cause}"
+    return StoreUnavailable("driver", problem, "Mend the SQL of the projection or of the query.")

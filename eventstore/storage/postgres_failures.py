@@ -14,8 +14,9 @@ from typing import Final
 
 from sqlalchemy.exc import DBAPIError, EmulatedDBAPIException
 
+from eventstore.core.causes import cause_of
 from eventstore.errors import OutcomeUnknown, StoreBusy, StoreUnavailable
-from eventstore.storage.constraints import refused
+from eventstore.storage.constraints import refused, refused_statement
 
 __all__ = ["DRIVER_ERRORS", "Raced", "sqlstate", "translated", "translated_commit"]
 
@@ -141,6 +142,8 @@ def translated(error: BaseException, *, on_own_connection: bool = False) -> Base
     driver = _driver_error(error)
     if driver is None:
         return error
+    if (cause := cause_of(error)) is not None:  # a statement of somebody else's
+        return refused_statement(cause)
     code = sqlstate(error)
     if code is None:
         return _without_code(driver)

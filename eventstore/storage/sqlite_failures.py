@@ -12,8 +12,9 @@ import sqlite3
 
 from sqlalchemy.exc import DBAPIError
 
+from eventstore.core.causes import cause_of
 from eventstore.errors import ConversationStoreError, OutcomeUnknown, StoreBusy, StoreUnavailable
-from eventstore.storage.constraints import refused
+from eventstore.storage.constraints import refused, refused_statement
 
 __all__ = ["driver_error", "translated", "translated_commit"]
 
@@ -86,6 +87,13 @@ def translated(error: BaseException, *, on_own_connection: bool = False) -> Base
     driver = driver_error(error)
     if driver is None:
         return error
+    if (cause := cause_of(error)) is not None:  # a statement of somebody else's
+        return refused_statement(cause)
+    return _told(driver, on_own_connection=on_own_connection)
+
+
+def _told(driver: sqlite3.Error, *, on_own_connection: bool) -> StoreBusy | StoreUnavailable:
+    """Return what the caller gets for an error of the driver's."""
     code = _code(driver)
     if code == "SQLITE_ERROR" and str(driver).startswith(_NO_TABLE):
         return StoreUnavailable(*_NOT_MIGRATED)

@@ -879,6 +879,39 @@ class Following(Basics):
         with pytest.raises(InvalidInput, match="not registered in this process"):
             self.opened().projections.rebuild(projection="counting")
 
+    @pytest.mark.parametrize(
+        ("sql", "cause"),
+        [
+            ("INSERT INTO {seen} (nowhere) VALUES (1)", "nowhere"),
+            ("SELEC 1", "SELEC"),
+            ("SELECT 1 FROM nowhere", "nowhere"),
+        ],
+    )
+    def test_a_statement_that_is_refused_says_why(self, sql, cause):
+        @projection("wrong", tables=("seen",), create="CREATE TABLE {seen} (event TEXT)")
+        def wrong(tables, _):
+            tables.run(sql)
+
+        store = self.opened(wrong)
+        write(store, 1)
+        [status] = store.projections.catch_up()
+        assert status.state == "failed"
+        assert cause in status.error.partition(": ")[2]
+        with pytest.raises(StoreUnavailable, match=f"refused the statement: .*{cause}"):
+            store.projections.query("wrong", sql)
+
+    def test_the_cause_holds_no_value(self):
+        @projection("wrong", tables=("seen",), create="CREATE TABLE {seen} (event BIGINT)")
+        def wrong(tables, _):
+            tables.run("INSERT INTO {seen} VALUES (CAST(CAST(? AS TEXT) AS BIGINT) / 0)", ["words"])
+            tables.run("SELECT json(?)" if tables.dialect == "sqlite" else "SELECT 1", ["words"])
+
+        store = self.opened(wrong)
+        write(store, 1)
+        [status] = store.projections.catch_up()
+        assert status.state == "failed"
+        assert "words" not in status.error
+
     def test_a_rebuild_is_of_decision_tables_or_of_a_projection(self):
         store = self.opened(Counting())
         thread = store.threads.create().id

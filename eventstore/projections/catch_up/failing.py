@@ -16,6 +16,7 @@ from typing import Final, NamedTuple
 
 from sqlalchemy.exc import DBAPIError
 
+from eventstore.core.causes import cause_of
 from eventstore.errors import ConversationStoreError
 
 __all__ = ["Failure", "failure_at", "passes", "said"]
@@ -60,7 +61,7 @@ def failure_at(stream_id: str, version: int, event_type: str, error: Exception) 
 
 
 def said(error: Exception) -> str:
-    """Return an error's kind and its place in the rule, since its text may quote words."""
+    """Return an error's kind, its place in the rule and its cause, without anybody's words."""
     if isinstance(error, ConversationStoreError):
         return f"{type(error).__name__}: {error}"
     code = _code(error)
@@ -69,7 +70,8 @@ def said(error: Exception) -> str:
     if len(frames) > _OURS:  # the next is the rule that was called
         place = frames[_OURS]
         kind += f" in {place.name}, line {place.lineno} of {Path(place.filename).name}"
-    return kind
+    cause = cause_of(error)
+    return kind if cause is None else f"{kind}: {cause}"
 
 
 def _driver_error(error: BaseException) -> BaseException | None:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, Final
 
+from eventstore.core.causes import explain
 from eventstore.errors import InvalidInput
 from eventstore.projections.catch_up.failing import passes
 from eventstore.storage.sqlite_ordering import SqliteOrdering
@@ -57,12 +58,20 @@ class Tables:
 
     def one(self, sql: str, parameters: Sequence[Any] = ()) -> tuple[Any, ...] | None:
         """Return the first row, or None."""
-        row = self._tx.one(self._text(sql), parameters)
+        row = self._asked(self._tx.one, self._text(sql), parameters)
         return None if row is None else tuple(row)
 
     def all(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Return every row."""
-        return [tuple(row) for row in self._tx.all(self._text(sql), parameters)]
+        return [tuple(row) for row in self._asked(self._tx.all, self._text(sql), parameters)]
+
+    def _asked(self, execute: Callable[[str, Sequence[Any]], Any], sql: str, given: Any) -> Any:  # noqa: ANN401
+        """Execute a statement of somebody else's; an error of the database's says its cause."""
+        try:
+            return execute(sql, given)
+        except Exception as error:
+            explain(error, sql)
+            raise
 
     def _text(self, sql: str) -> str:
         """Return SQL with the names in place; braces would mean something else further down."""
@@ -107,9 +116,9 @@ class WritableTables(Tables):
         for row in rows:
             self._heard(self._tx.run, text, row)
 
-    def _heard(self, execute: Callable[[str, Sequence[Any]], Any], *said: Any) -> Any:  # noqa: ANN401
+    def _heard(self, execute: Callable[[str, Sequence[Any]], Any], sql: str, given: Any) -> Any:  # noqa: ANN401
         try:
-            return execute(*said)
+            return self._asked(execute, sql, given)
         except Exception as error:
             self._failed = self._failed or error
             raise
