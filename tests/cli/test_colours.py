@@ -39,7 +39,7 @@ def looks(console):
 def test_what_the_demo_and_its_log_show(console, database):
     show_demo(console, database)
     with ConversationStore.open(database) as store:
-        print_events(console, store.events.read_all(), of_all=True)
+        print_events(console, store.events.read_all(), str)
     used = frozenset().union(*looks(console))
     assert {"35", "94"} <= used, "strings and keywords are not set apart"
     assert not used & UNREADABLE

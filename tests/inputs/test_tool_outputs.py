@@ -2,7 +2,7 @@
 
 import pytest
 
-from eventstore import ConversationStore, InvalidInput
+from eventstore import ConversationStore, InvalidInput, ToolResultPart
 
 
 def test_an_output_without_output_is_refused():
@@ -19,4 +19,4 @@ def test_an_output_without_output_is_refused():
         assert store.runs.get(thread, run).status == "requires_action"
         store.runs.submit_tool_outputs(thread, run, [{"call_id": "c1", "output": None}])
         [_, answer] = store.messages.list(thread)
-        assert answer.content[0].output is None
+        assert answer.content == (ToolResultPart(call_id="c1", output=None),)
