@@ -30,7 +30,7 @@ from eventstore import (
     OutcomeUnknown,
     StoreBusy,
 )
-from eventstore.projections.search import MessageSearch, search
+from eventstore.read_models import MessageSearch, search
 
 DATABASE = os.environ.get("CHAT_DB", "sqlite:///chat.db")
 PAUSE_SECONDS = float(os.environ.get("CHAT_PAUSE", "0.04"))  # between two words of an answer
