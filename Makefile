@@ -24,7 +24,7 @@ COMPILE := pip compile --no-config --system-certs --quiet --universal --python-v
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long test-all lint types pytest torture format bench lock clean
+.PHONY: help setup demo test test-long test-all lint types pytest torture format bench docs lock clean
 
 help: ## List these commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1|\2/' \
@@ -84,6 +84,12 @@ bench: ## Run the benchmarks in an environment of their own, with the peers they
 	@echo "==> Running the benchmarks"
 	@.venv-bench/bin/python -m benchmarks $(BENCH)
 
+docs: ## Build the documentation into build/docs, in an environment of its own
+	@$(PYTHON) scripts/setup_venv.py .venv-docs requirements/docs.lock
+	@echo "==> Building the documentation"
+	@.venv-docs/bin/zensical build --strict --clean
+	@echo "==> Open build/docs/index.html"
+
 lock: $(BIN)/uv ## Write the locks anew from pyproject.toml; UPGRADE=1 takes newer versions
 	@echo "==> Locking requirements/dev.lock"
 	@$(UV) $(COMPILE) pyproject.toml --all-extras --group dev --output-file requirements/dev.lock >/dev/null
@@ -92,6 +98,8 @@ lock: $(BIN)/uv ## Write the locks anew from pyproject.toml; UPGRADE=1 takes new
 	  $(UV) $(COMPILE) pyproject.toml --all-extras --group build requirements/bench.in \
 	    --output-file requirements/bench.lock >/dev/null; \
 	fi
+	@echo "==> Locking requirements/docs.lock"
+	@$(UV) $(COMPILE) pyproject.toml --group build requirements/docs.in --output-file requirements/docs.lock >/dev/null
 
 # For a checkout whose lock is missing or broken: the one install that no lock can pin.
 $(BIN)/uv:

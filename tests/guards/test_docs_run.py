@@ -21,7 +21,9 @@ PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").rglob("*.md"))]
 # Other names for the same languages; under them a block would go unrun and unnoticed.
 DODGES = {"py", "py3", "python3", "pycon", "python-repl", "sh", "bash", "shell", "zsh"}
 
-every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+every_page = pytest.mark.parametrize(
+    "page", PAGES, ids=lambda page: page.relative_to(PROJECT).as_posix()
+)
 
 
 def blocks_to_run(page: Path, language: str) -> list[Block]:
