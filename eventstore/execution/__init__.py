@@ -1,8 +1,8 @@
-"""How a function over a transaction reaches a connection.
+"""Run functions over a transaction on a connection.
 
 Functions of ``storage`` and ``projections`` are sync and written once. ``url`` runs them on
-connections of our own, with commits shared among waiting writers (``shared_writer``), ``async_url``
-does with an async driver; ``owned`` runs them on an engine that the application has, ``within``
-inside a transaction of its own. Nothing here ever sees an event: a request goes in, an outcome
-comes out.
+connections that the store makes, and shares commits among waiting writers (``shared_writer``);
+``async_url`` does the same with an async driver. ``owned`` runs them on the application's engine,
+and ``within`` runs them inside the application's transaction. Nothing here ever sees an event: a
+request goes in, an outcome comes out.
 """

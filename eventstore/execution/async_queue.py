@@ -1,8 +1,8 @@
 """Commits shared among waiting tasks of one event loop, without a thread.
 
-One task serves the queue while there is anything in it: what queued during one transaction is the
-batch of the next, as in :class:`~eventstore.execution.shared_writer.SharedWriter`, and the same
-must stay true.
+One task serves the queue while it holds requests. Requests that queue during one transaction are
+the batch of the next, as in :class:`~eventstore.execution.shared_writer.SharedWriter`, and the same
+rules must stay true.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class AsyncQueue:
         queue_max: int,
         patience_seconds: float,
     ) -> None:
-        """``perform`` runs one transaction and returns outcomes in order, or raises for all."""
+        """Create it. ``perform`` runs one transaction and returns outcomes, or raises for all."""
         self._perform: Final = perform
         self._queue_max: Final = queue_max
         self._patience_seconds: Final = patience_seconds
@@ -53,10 +53,10 @@ class AsyncQueue:
         self._server: asyncio.Task[None] | None = None
 
     async def submit(self, request: Any) -> Any:  # noqa: ANN401
-        """Perform a request; returns its outcome or raises what befell its batch.
+        """Perform a request; return its outcome or raise the error of its batch.
 
-        A task cancelled while its request waits withdraws it; once it was taken, the outcome is
-        awaited first.
+        Cancelling a task while its request waits withdraws the request. Once a batch includes the
+        request, the task awaits the outcome first.
 
         Raises:
             StoreBusy: the queue stayed full. StoreClosed: the store was closed.
@@ -126,7 +126,7 @@ class AsyncQueue:
                 entry.future.set_result(outcome)
 
     async def close(self) -> None:
-        """Take no more requests and finish those that wait."""
+        """Accept no more requests and finish those that wait."""
         self._closed = True
         async with self._room:
             self._room.notify_all()
@@ -140,4 +140,4 @@ async def _settled(future: asyncio.Future[Any]) -> None:
             await asyncio.wait([future])
         except asyncio.CancelledError:
             continue
-    future.exception()  # heard
+    future.exception()  # marks the exception as retrieved

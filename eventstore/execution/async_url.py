@@ -1,9 +1,9 @@
-"""Running on connections of our own, with an async driver: ``postgresql+asyncpg://…``.
+"""Run transactions on the store's own connections with an async driver: ``postgresql+asyncpg://…``.
 
-An asyncpg connection belongs to the event loop that made it, so each loop that uses the store gets
-an engine, a queue and a writing connection of its own, made at its first call. What runs on them is
-the sync code of :class:`~eventstore.execution.connections.Connections`, inside a greenlet: no
-thread, and no second way of writing a transaction.
+An asyncpg connection belongs to the event loop that made it. So each loop that uses the store gets
+its own engine, queue and writing connection at its first call. They run the sync code of
+:class:`~eventstore.execution.connections.Connections` inside a greenlet: this needs no thread and
+no second implementation of a transaction.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ T = TypeVar("T")
 
 
 class _InLoop:
-    """What one event loop uses."""
+    """The engine, queue and connections of one event loop."""
 
     def __init__(
         self,
@@ -111,7 +111,7 @@ class _InLoop:
         return outcome
 
     async def read(self, look: Callable[[Any], T], *, snapshot: bool) -> T:
-        """Read to the end even if the caller is cancelled: a connection is not left in between."""
+        """Finish the read even if the caller is cancelled, so that its connection stays usable."""
 
         def reading(_: None) -> Awaitable[T]:
             return greenlet_spawn(self._connections.read, look, snapshot=snapshot)
@@ -119,7 +119,7 @@ class _InLoop:
         return await self._under_way.to_the_end(self._reading, reading)
 
     def listen(self) -> None:
-        """Hear what others commit, from now on."""
+        """Start to listen for commits of other processes."""
         if self._listening is None:
             work = listen(self._connections.engine, self.database, self._changed)
             self._listening = asyncio.create_task(work)
@@ -139,7 +139,7 @@ class AsyncUrlExecutor:
     """Keeps the async executor protocol, in whatever event loop it is called."""
 
     reads_ahead: Final = True
-    """A page can come in while a task looks at the one before: no thread waits for it."""
+    """The next page can arrive while a task handles this one: no thread waits for it."""
 
     def __init__(
         self,
@@ -148,20 +148,20 @@ class AsyncUrlExecutor:
         settings: Settings,
         perform: Callable[[Any, Sequence[Any], bool], list[Any]],
     ) -> None:
-        """``database`` is called for each event loop; nothing is opened yet."""
+        """Create the executor; open nothing yet. ``database`` is called for each event loop."""
         self._url = url
         self._database = database
         self._settings = settings
         self._perform = perform
         self._closed = False
         self._foreign: frozenset[asyncio.AbstractEventLoop] = frozenset()
-        """Loops of the parent, if this is a forked child: it shares what they wait on."""
+        """Loops of the parent, if this is a forked child: it shares their selectors."""
         self._loops: dict[asyncio.AbstractEventLoop, _InLoop] = {}
         self._guards: dict[asyncio.AbstractEventLoop, AsyncGenerator[None, None]] = {}
         self._opening: dict[asyncio.AbstractEventLoop, asyncio.Lock] = {}
         self._closing: dict[asyncio.AbstractEventLoop, asyncio.Future[None]] = {}
         self.changed = Signals(self._listen)
-        """Told of every commit; whoever follows the log waits on it."""
+        """Signals every commit; followers of the log wait on it."""
         forks.watch(self)
 
     async def open(self) -> None:
@@ -169,10 +169,10 @@ class AsyncUrlExecutor:
         await self._here()
 
     def before_fork(self, until: float) -> None:
-        """The connections stay the parent's."""
+        """Do nothing: the connections stay the parent's."""
 
     def after_fork_in_parent(self) -> None:
-        """Nothing was changed."""
+        """Do nothing: the fork changed nothing in the parent."""
 
     def after_fork(self) -> None:
         if self._loops:
@@ -202,7 +202,7 @@ class AsyncUrlExecutor:
                 await anext(self._guards[loop])
         try:
             self._check_open()
-        except StoreClosed:  # meanwhile, by another loop, which may have seen nothing of this one
+        except StoreClosed:  # closed meanwhile by another loop, which may not know this one
             await self._close_in(loop)
             raise
         return self._loops[loop]
@@ -214,35 +214,35 @@ class AsyncUrlExecutor:
     async def _until_it_ends(
         self, loop: asyncio.AbstractEventLoop, made: _InLoop
     ) -> AsyncGenerator[None, None]:
-        """Keep what a loop uses until the generator is closed.
+        """Keep the resources of a loop until the generator is closed.
 
-        A loop closes the asynchronous generators that are left when it ends (``asyncio.run`` does).
-        That is the last moment at which connections can be closed: a store may be left open by the
-        loop that opened it and be used in the next one.
+        A loop closes its remaining asynchronous generators when it ends (``asyncio.run`` does).
+        That is the last moment at which its connections can be closed. A store may be left open by
+        the loop that opened it and be used in the next one.
         """
         self._loops[loop] = made
         try:
             yield
         finally:
-            if self._loops.pop(loop, None) is made:  # or this is a forked child
+            if self._loops.pop(loop, None) is made:  # false in a forked child
                 del self._opening[loop]
                 self._guards.pop(loop, None)
                 await made.close()
 
     async def write_async(self, request: Any) -> Any:  # noqa: ANN401
-        """Perform a request in a transaction shared with the tasks of this loop that wait."""
+        """Perform a request in a transaction shared with the waiting tasks of this loop."""
         return await (await self._here()).write(request)
 
     async def read_async(self, look: Callable[[Any], T], *, snapshot: bool = True) -> T:
-        """Run a function on one snapshot; or on one a statement."""
+        """Run a function on one snapshot, or on one snapshot for each statement."""
         return await (await self._here()).read(look, snapshot=snapshot)
 
     async def wipe_async(self) -> Sequence[Left]:
-        """Return what is left of what was overwritten: no connection can help there."""
+        """Return the places that still hold overwritten bytes: no connection can wipe them."""
         return (await self._here()).database.wipe(lambda _: None)
 
     async def within_async(self, connection: Any, act: Callable[[Any], T]) -> T:  # noqa: ANN401
-        """Run a function inside a transaction that the application has open."""
+        """Run a function inside the application's open transaction."""
         here = await self._here()
         return await act_within_async(connection, here.database, act, self.changed)
 
@@ -252,9 +252,9 @@ class AsyncUrlExecutor:
             here.listen()
 
     async def close_async(self) -> None:
-        """Finish what waits and close the connections, in every loop that runs. Idempotent.
+        """Finish waiting requests and close the connections in every running loop. Idempotent.
 
-        A loop that stands still closes its own when it ends.
+        A loop that is not running closes its own connections when it ends.
         """
         self._closed = True
         self.changed.close()
@@ -262,7 +262,7 @@ class AsyncUrlExecutor:
         running = [loop for loop in list(self._guards) if loop is not here and loop.is_running()]
         elsewhere = [begun for loop in running if (begun := self._begun_in(loop)) is not None]
         await self._close_in(here)
-        if elsewhere:  # one that is busy, or ends at this moment, is not waited for without end
+        if elsewhere:  # a loop that is busy, or just ending, is not awaited for ever
             seconds = self._settings.busy_timeout_seconds
             closed, _ = await asyncio.wait(elsewhere, timeout=seconds)
             for one in closed:
@@ -270,7 +270,7 @@ class AsyncUrlExecutor:
                     one.result()
 
     def _begun_in(self, loop: asyncio.AbstractEventLoop) -> asyncio.Future[None] | None:
-        """Begin to close what another loop uses; None if it has ended since we looked."""
+        """Begin to close another loop's resources; return None if the loop has ended."""
         work = self._close_in(loop)
         try:
             return asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, loop))
@@ -279,7 +279,7 @@ class AsyncUrlExecutor:
             return None
 
     async def _close_in(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Close what a loop uses, in that loop; whoever is cancelled meanwhile may ask again."""
+        """Close the resources of a loop in that loop; a cancelled caller may call again."""
         guard = self._guards.pop(loop, None)
         if guard is not None:
             self._closing[loop] = asyncio.ensure_future(guard.aclose())

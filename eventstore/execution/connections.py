@@ -1,19 +1,19 @@
-"""Connections of our own: one that is held to write, a pool that reads; transactions on either.
+"""Run transactions on the store's own connections: one held to write, and a pool to read.
 
 Statements run on the driver's connection, because SQLAlchemy's own ``execute`` costs 40 µs and a
-driver's 2. The writing connection is held, because giving it back to the pool costs a trip to the
-server. Everything here is plain sync code: it runs in threads for sync drivers, and inside a
+driver's 2. The writing connection is held, because returning it to the pool costs a round trip to
+the server. Everything here is plain sync code: it runs in threads for sync drivers, and inside a
 greenlet for async ones, where a statement hands its await to the event loop.
 
-A connection that was lost while idle (the server was restarted) is made again before anything is
-said on it; a read is simply done again. A write is tried again only where the database says that
-another transaction won a race, and nothing was written.
+A connection that was lost while idle (the server was restarted) is replaced before it executes
+anything; a read is simply repeated. A write is retried only where the database reports that another
+transaction won a race and nothing was written.
 
-An interrupt (``KeyboardInterrupt``, ``SystemExit``) may strike anywhere, also while the one before
-it is dealt with, and a driver may be in the middle of a statement then. So nothing rests on tidying
-up: the writing connection counts as struck from before a transaction begins until its end is known,
-and is closed when the next one finds it so. It is closed at once where that is possible, so that
-it holds no lock meanwhile.
+An interrupt (``KeyboardInterrupt``, ``SystemExit``) may strike anywhere, also during the handling
+of an earlier one, and possibly in the middle of a driver's statement. So correctness does not
+depend on cleanup. The writing connection is marked as struck before a transaction begins and until
+its end is known; the next transaction closes a connection that is still marked. Where possible it
+is closed at once, so that it holds no lock meanwhile.
 """
 
 from __future__ import annotations
@@ -39,20 +39,20 @@ T = TypeVar("T")
 
 
 class _NotKept(Exception):
-    """The database said no to COMMIT, or did not answer; the argument is what the caller gets."""
+    """The database refused COMMIT or did not answer; the argument is the error for the caller."""
 
 
 class _Writing(NamedTuple):
-    """The connection that writes: one value, so that no interrupt leaves a part of it."""
+    """The writing connection as one value, so that no interrupt leaves a part of it."""
 
     pooled: PoolProxiedConnection
     driver: Any
     tx: Any
-    """Its transactions, one after another, with what they remember."""
+    """The transactions of the connection, one after another, and their caches."""
 
 
 class Connections:
-    """What an engine of ours is used for. One writes at a time, many may read."""
+    """Runs transactions on an engine of the store. One caller writes at a time, many may read."""
 
     def __init__(
         self,
@@ -63,7 +63,7 @@ class Connections:
         pool_size: int,
         single: bool = False,
     ) -> None:
-        """``single``: everything happens on one connection, which cannot be replaced."""
+        """Create them. ``single``: one connection does everything and cannot be replaced."""
         self._pool_size: Final = pool_size
         self.engine: Final = engine
         self._database: Final = database
@@ -71,12 +71,12 @@ class Connections:
         self._single: Final = single
         self._writing: _Writing | None = None
         self._struck = False
-        """A transaction has begun on it whose end is not known."""
+        """True while a transaction has begun on it whose end is not known."""
         self._made: Final[weakref.WeakSet[ConnectionPoolEntry]] = weakref.WeakSet()
         event.listen(engine, "connect", lambda _, made: self._made.add(made))
 
     def open(self) -> None:
-        """Bring the tables up to date and make the connection that writes."""
+        """Migrate the tables and make the writing connection."""
         try:
             with self.engine.connect() as connection:
                 self._database.migrate(connection)
@@ -97,7 +97,7 @@ class Connections:
         self.engine.dispose()
 
     def strand(self) -> None:
-        """Leave every connection that is open to the parent: this is a forked child."""
+        """Leave every open connection to the parent: this process is a forked child."""
         left = [one.dbapi_connection for one in self._made if one.dbapi_connection is not None]
         if left:
             inherited.keep(self, self.engine, self._writing)
@@ -105,7 +105,7 @@ class Connections:
                 inherited.strand(driver)
 
     def _connect(self) -> _Writing:
-        """Hold a connection to write: the first of the pool that is not lost."""
+        """Hold a connection for writing: the first of the pool that is not lost."""
         for again in range(self._pool_size, -1, -1):
             pooled = self.engine.raw_connection()
             driver = pooled.driver_connection
@@ -123,12 +123,12 @@ class Connections:
     # -- writing -------------------------------------------------------------------------------
 
     def write(self, requests: Sequence[Any]) -> list[Any]:
-        """Run one transaction on the connection that writes."""
+        """Run one transaction on the writing connection."""
         try:
             attempt = partial(self._write_held, requests)
             return tried_again(self._database, attempt, alone=len(requests) == 1)
         except BaseException:
-            if self._struck:  # again, while the interrupt before it was dealt with
+            if self._struck:  # a second interrupt struck while the first was handled
                 self._abandon()
             raise
 
@@ -152,7 +152,7 @@ class Connections:
         return outcomes
 
     def write_alone(self, request: Any) -> Any:  # noqa: ANN401
-        """Run one request's transaction on a connection of its own, and wait for what it needs."""
+        """Run one request's transaction on a separate connection and wait for its locks."""
         [outcome] = tried_again(self._database, lambda: self._write_pooled(request), alone=True)
         return outcome
 
@@ -168,14 +168,14 @@ class Connections:
                 self._commit(driver, tx)
                 self._database.committed(tx)
             except BaseException as error:
-                self._try_to_roll_back(driver)  # else it does not go back
+                self._try_to_roll_back(driver)  # otherwise the pool does not get it back
                 self._tell(error, said=said)
                 raise
             return outcomes
 
     @contextmanager
     def _pooled_to_write(self) -> Iterator[PoolProxiedConnection]:
-        """Lend a connection of the pool with a transaction open: the first that is not lost."""
+        """Lend a connection of the pool with an open transaction: the first that is not lost."""
         for again in range(self._pool_size, -1, -1):
             with self._pooled() as pooled:
                 driver: Any = pooled.driver_connection
@@ -189,10 +189,10 @@ class Connections:
                 return
 
     def _begun(self) -> _Writing:
-        """Return the writing connection with a transaction open, made anew if it was lost."""
+        """Return the writing connection with an open transaction; replace a lost one."""
         writing = self._writing or self._connect()
         try:
-            self._roll_back(writing.driver)  # what a failed rollback left open
+            self._roll_back(writing.driver)  # left open by a failed rollback
             self._database.say(writing.driver, self._database.begin_write)
         except self._database.driver_errors:
             if not self._database.is_lost(writing.driver):
@@ -220,11 +220,11 @@ class Connections:
             )
 
     def _tell(self, error: BaseException, *, said: bool) -> None:
-        """Raise what the caller of a write gets for an error, if that is another one.
+        """Raise the error that the caller of a write gets, if it differs from the original.
 
-        ``said``: COMMIT was said before it. Then what is neither the database's answer nor an
-        interrupt was raised by a signal handler, and must not pass for a failure: whoever tries
-        again after one would write twice.
+        ``said``: COMMIT was sent before the error. An error that comes neither from the database
+        nor from an interrupt was then raised by a signal handler. It must not pass for a failure,
+        because a caller that retries after one would write twice.
         """
         if isinstance(error, _NotKept):
             raise error.args[0] from error.__cause__
@@ -234,9 +234,9 @@ class Connections:
             raise struck_while_committing() from error
 
     def _abandon(self, *, closes: bool = True) -> None:
-        """Leave nothing of a transaction; a connection that cannot roll back is closed, too."""
+        """Roll back a transaction; close a connection that cannot roll back."""
         if self._writing is not None:
-            kept = self._try_to_roll_back(self._writing.driver)  # lets go of every lock at once
+            kept = self._try_to_roll_back(self._writing.driver)  # releases every lock at once
             if closes or not kept:
                 self._drop_writing()
         self._struck = False
@@ -247,12 +247,12 @@ class Connections:
             self._writing = None
 
     def _drop(self, pooled: PoolProxiedConnection) -> None:
-        """Close a connection, unless it is the only one, or an interrupted attempt has done it."""
+        """Close a connection, unless it is the only one or an interrupted attempt closed it."""
         if not self._single and pooled.dbapi_connection is not None:
             pooled.invalidate()
 
     def _try_to_roll_back(self, driver: Any) -> bool:  # noqa: ANN401
-        """Return whether a connection has no transaction open any more, and can be used again."""
+        """Return whether a connection has no open transaction any more and is usable again."""
         with suppress(*self._database.driver_errors):
             self._roll_back(driver)
             return not self._database.is_lost(driver)
@@ -265,10 +265,10 @@ class Connections:
     # -- reading -------------------------------------------------------------------------------
 
     def read(self, look: Callable[[Any], T], *, snapshot: bool = True) -> T:
-        """Run a function on one snapshot; or on one a statement."""
+        """Run a function on one snapshot, or on one snapshot for each statement."""
         if self._single:
             return self._look(self._only(), look, snapshot=snapshot)
-        for _ in range(self._pool_size):  # all that were idle in the pool may be lost
+        for _ in range(self._pool_size):  # all idle connections of the pool may be lost
             with self._pooled() as pooled:
                 driver = pooled.driver_connection
                 try:
@@ -281,7 +281,7 @@ class Connections:
 
     @contextmanager
     def _pooled(self) -> Iterator[PoolProxiedConnection]:
-        """Lend a connection of the pool; one that was lost or struck does not go back."""
+        """Lend a connection of the pool; a lost or struck connection is not returned to it."""
         try:
             pooled = self.engine.raw_connection()
         except PoolTimeout as error:
@@ -301,11 +301,11 @@ class Connections:
             pooled.close()
 
     def _only(self) -> Any:  # noqa: ANN401
-        """Return the one connection there is, where everything happens on one."""
+        """Return the only connection, where one connection does everything."""
         return (self._writing or self._connect()).driver
 
     def wipe(self) -> Sequence[Left]:
-        """Leave nothing of what was overwritten in the files; return what is left."""
+        """Wipe overwritten bytes from the files; return the places that still hold them."""
         try:
             if self._single:
                 return self._wiped(self._only())
@@ -316,7 +316,7 @@ class Connections:
 
     def _wiped(self, driver: Any) -> Sequence[Left]:  # noqa: ANN401
         try:
-            self._roll_back(driver)  # what an interrupted or failed rollback left open
+            self._roll_back(driver)  # left open by an interrupted or failed rollback
             return self._database.wipe(lambda sql: driver.execute(sql).fetchone())
         except self._database.driver_errors as error:
             raise self._database.translated(error) from error
@@ -324,7 +324,7 @@ class Connections:
     def _look(self, driver: Any, look: Callable[[Any], T], *, snapshot: bool) -> T:  # noqa: ANN401
         tx = self._database.on_driver(driver)  # before the snapshot, see storage.recognising
         try:
-            self._roll_back(driver)  # what an interrupted or failed rollback left open
+            self._roll_back(driver)  # left open by an interrupted or failed rollback
             if snapshot or self._database.reads_snapshots:
                 self._database.say(driver, self._database.begin_read)
             self._database.recognise(tx)

@@ -1,6 +1,7 @@
-"""What running needs to know of a database, handed in by whoever opens the store.
+"""The protocol through which execution uses a database; the opener of the store passes it in.
 
-Execution never imports the SQL: ``storage`` has one class a database that keeps this protocol.
+Execution never imports the SQL: ``storage`` has one class for each database that keeps this
+protocol.
 """
 
 from __future__ import annotations
@@ -16,106 +17,106 @@ from eventstore.errors import StoreBusy, StoreUnavailable
 __all__ = ["POSTPONED", "Database", "Left", "not_wiped"]
 
 POSTPONED: Final = object()
-"""The outcome of a request that was not looked at, because another transaction has its stream. It
-is performed alone, on a connection of its own, so that those behind it need not wait."""
+"""The outcome of a request that was skipped, because another transaction locks its stream. It is
+performed alone on a separate connection, so that the requests behind it need not wait."""
 
 
 Left: TypeAlias = tuple[str, bool]
-"""Where text that was overwritten may still stand, and whether trying again can help."""
+"""A place on disk that may still hold overwritten text, and whether a retry can help."""
 
 
 def not_wiped(error: StoreUnavailable | StoreBusy) -> list[Left]:
-    """Return what is left where wiping failed: told, not raised, for what it follows has happened.
+    """Return what is left after wiping failed; do not raise, for the transaction committed.
 
-    Its error would say that nothing was written.
+    An error would claim that nothing was written.
     """
     code = getattr(error, "reason", "busy")
     return [(f"the write-ahead log, which could not be cut off ({code})", True)]
 
 
 class Database(Protocol):
-    """How one kind of database is prepared, begun, migrated, and how it fails."""
+    """Prepares, begins, migrates and translates errors for one kind of database."""
 
     begin_write: str
     begin_read: str
     postpones: bool
-    """Whether a batch may leave requests :data:`POSTPONED`."""
+    """True if a batch may leave requests :data:`POSTPONED`."""
     reads_snapshots: bool
-    """Whether each reading transaction is one snapshot, since it is recognised there."""
+    """True if each reading transaction is one snapshot, since the database is recognised there."""
     driver_errors: tuple[type[BaseException], ...]
     retried: tuple[type[BaseException], ...]
-    """Translated errors after which the same transaction will succeed, since who won is done."""
+    """Translated errors after which the same transaction will succeed, since the winner is done."""
     violated: tuple[type[BaseException], ...]
-    """Translated errors that may be a lost race, or that one request will meet for ever."""
+    """Translated errors that mean a lost race, or a request that fails every time."""
 
     def prepare(self, connection: Any) -> None:  # noqa: ANN401 (a driver's connection)
-        """Set up a connection that we made."""
+        """Set up a new connection of the store."""
 
     def say(self, driver: Any, text: str) -> None:  # noqa: ANN401
         """Execute a statement that begins or ends a transaction."""
 
     def commit(self, driver: Any) -> bool:  # noqa: ANN401
-        """Commit; return whether that is what the database did."""
+        """Commit; return whether the database committed."""
 
     def committing(self, driver: Any) -> AbstractContextManager[None]:  # noqa: ANN401
-        """Listen to what the database says of a commit that happens inside the block.
+        """Collect the database's warnings about a commit that happens inside the block.
 
         Raises:
             OutcomeUnknown: it has committed, and warns that this may be lost.
         """
 
     def check_driver(self, driver: Any) -> None:  # noqa: ANN401
-        """Refuse a driver's connection that was just made, if its database cannot be used."""
+        """Refuse a driver's new connection if its database cannot be used."""
 
     def is_undone(self, tx: Any) -> bool:  # noqa: ANN401
-        """Tell whether a transaction whose COMMIT failed is known to have left nothing."""
+        """Return whether a transaction whose COMMIT failed is known to have left nothing."""
 
     def in_transaction(self, driver: Any) -> bool:  # noqa: ANN401
-        """Ask a driver's connection whether a transaction is open."""
+        """Return whether a driver's connection has an open transaction."""
 
     def is_taken(self, driver: Any) -> bool:  # noqa: ANN401
-        """Tell whether somebody began a transaction on a connection, as far as that tells."""
+        """Return whether a transaction was begun on a connection, as far as the driver knows."""
 
     def is_lost(self, driver: Any) -> bool:  # noqa: ANN401
-        """Tell whether a driver's connection can never be used again."""
+        """Return whether a driver's connection can never be used again."""
 
     def begin_on(self, connection: Connection, *, write: bool | None) -> None:
-        """Begin on a SQLAlchemy connection; with None the caller says how."""
+        """Begin on a SQLAlchemy connection; with None the application chose the mode."""
 
     def would_open(
         self, arguments: Sequence[Any], options: Mapping[str, Any]
     ) -> tuple[int, int] | None:
-        """Return the device and inode of what the driver's ``connect()`` would open, if known."""
+        """Return the device and inode that the driver's ``connect()`` would open, if known."""
 
     def identity(self, pooled: Any) -> tuple[int, int] | None:  # noqa: ANN401
-        """Return the device and inode of the file or socket under a connection of a pool."""
+        """Return the device and inode of the file or socket under a pool's connection."""
 
     def suits(self, connection: Connection) -> bool:
-        """Tell whether a connection of the application's is of this database, with this driver."""
+        """Return whether an application's connection has this database and this driver."""
 
     def begin_within(self, connection: Connection) -> None:
-        """Begin the application's own transaction, if it has not yet."""
+        """Begin the application's own transaction, if it has not begun yet."""
 
     def check(self, connection: Connection) -> None:
-        """Refuse a connection of the application's that is not safe."""
+        """Refuse an application's connection that is not safe."""
 
     def is_private(self, connection: Connection) -> bool:
-        """Tell whether nobody but this connection can see its database, which ends with it."""
+        """Return whether only this connection can see its database, which ends with it."""
 
     def migrate(self, connection: Connection) -> None:
-        """Bring the tables up to date."""
+        """Migrate the tables to the current schema."""
 
     def on_driver(self, driver: Any) -> Any:  # noqa: ANN401
-        """Return the transaction that is open on a driver's connection."""
+        """Return the open transaction of a driver's connection."""
 
     def on_writer(self, driver: Any) -> Any:  # noqa: ANN401
-        """Return the transactions of the writing connection, which are told that each has begun."""
+        """Return the writing connection's transactions; they are notified when each begins."""
 
     def on_connection(self, connection: Connection, *, remembers: bool = True) -> Any:  # noqa: ANN401
-        """Return the transaction that is open on a SQLAlchemy connection."""
+        """Return the open transaction of a SQLAlchemy connection."""
 
     def recognise(self, tx: Any) -> None:  # noqa: ANN401
-        """Look, before anything else is read, whether a database is the one that is remembered.
+        """Check, before anything else is read, that the database is the remembered one.
 
         Raises:
             StoreUnavailable: ``"restored"``.
@@ -126,29 +127,29 @@ class Database(Protocol):
         driver: Any,  # noqa: ANN401
         rest: Callable[[float | None, int | None], bool],
     ) -> Iterator[None]:
-        """Yield whenever another connection may have committed, on a connection for this alone.
+        """Yield whenever another connection may have committed, using a dedicated connection.
 
-        ``rest`` waits that long, or until a file can be read; it says False at the end. The first
-        thing is yielded at once: what was committed before is not known.
+        ``rest`` waits for the given time, or until a file is readable; it returns False at the end.
+        The first yield comes at once, because earlier commits are unknown.
         """
 
     async def listen(self, driver: Any, heard: Callable[[], None]) -> None:  # noqa: ANN401
-        """Do the same in a task, with an async driver; returns when the connection was lost."""
+        """Do the same in a task with an async driver; return when the connection is lost."""
 
     def wipe(self, ask: Callable[[str], Any]) -> Sequence[Left]:
-        """Leave nothing of what was overwritten and committed; return what is left, and where.
+        """Wipe bytes that were overwritten and committed; return the places that still hold some.
 
         ``ask`` executes a statement outside of any transaction and returns its first row.
         """
 
     def committed(self, tx: Any) -> None:  # noqa: ANN401
-        """Hear that a transaction has committed."""
+        """Note that a transaction has committed."""
 
     def forget(self) -> None:
-        """Drop what is remembered of the database: this is a forked child, or it went back."""
+        """Drop the caches of the database: this is a forked child, or the database was restored."""
 
     def translated(self, error: BaseException, *, on_own_connection: bool = False) -> BaseException:
-        """Return what the caller gets for an error before COMMIT was sent."""
+        """Return the error that the caller gets for an error before COMMIT was sent."""
 
     def translated_commit(self, error: BaseException, *, rolled_back: bool) -> BaseException:
-        """Return what the caller gets when COMMIT itself failed."""
+        """Return the error that the caller gets when COMMIT itself failed."""

@@ -1,16 +1,17 @@
-"""The doors of a store: every call that waits for something enters through one.
+"""The doors of a store: every call that may wait enters through one.
 
 A signal handler runs inside whatever its thread is doing. If that is a call of the store, a call
 from the handler would wait for locks that its own thread holds, or run its statements in the middle
-of another transaction. The same goes for a finalizer, and for every other function that a call runs
-into. So each thread has a mark while it is inside, and a second call that finds it is refused.
+of another transaction. The same goes for a finalizer, and for every other function that runs during
+a call. So each thread sets a mark while it is inside, and a second call that finds the mark is
+refused.
 
-An interrupt may strike before the mark is taken away. Nothing depends on that: the mark alone
-refuses nobody, it has the stack looked at, and a call that stands on the stack is a fact.
+An interrupt may strike before the mark is cleared. Nothing depends on that: the mark alone refuses
+no call. It only causes a look at the stack, which shows for certain whether a call is running.
 
-A function of the application's that reads, and is called by a read (``projections.read``), may read
-more: it is called through :func:`calling_out`. Whatever a thread does between two calls is not
-inside: an iterator that is suspended, a transaction of its own, another task of its event loop.
+An application's function that a read calls (``projections.read``) may read more: it is called
+through :func:`calling_out`. Between two calls a thread is not inside: an iterator that is
+suspended, a transaction of its own, another task of its event loop.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ T = TypeVar("T")
 
 
 class Mark(threading.local):
-    """Whether the running thread may be inside a call."""
+    """Marks whether the running thread may be inside a call."""
 
     inside = False
 
@@ -45,7 +46,7 @@ S = TypeVar("S", bound=_Store)
 
 
 def door(method: Callable[Concatenate[S, P], T]) -> Callable[Concatenate[S, P], T]:
-    """Let a method be called only by threads that are not inside a call of the same store.
+    """Refuse calls of a method from threads that are inside a call of the same store.
 
     Raises:
         StoreBusy: the thread is inside one.
@@ -54,7 +55,7 @@ def door(method: Callable[Concatenate[S, P], T]) -> Callable[Concatenate[S, P], 
 
 
 def reading_door(method: Callable[Concatenate[S, P], T]) -> Callable[Concatenate[S, P], T]:
-    """Do the same, but let a function that reads, called by a read, read more."""
+    """Do the same, but let a function that a read calls read more."""
     return _guarded(method, reads=True)
 
 
@@ -75,18 +76,18 @@ def _guarded(
 
 
 def calling_out(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Call a function of the application's that may call the store to read."""
+    """Call an application's function that may call the store to read."""
     return function(*args, **kwargs)
 
 
 _guarded_anything: Final[Any] = _guarded
 _INSIDE: Final[CodeType] = _guarded_anything(calling_out, reads=False).__code__
-"""Of every method that is a door: what differs between them is not in the code."""
+"""Shared by every door method: their differences are not in the code object."""
 _OUTSIDE: Final[CodeType] = calling_out.__code__
 
 
 def _may_enter(store: _Store, *, reads: bool) -> bool:
-    """Return whether the thread is inside a call all the same.
+    """Return whether the marked thread may enter all the same.
 
     Raises:
         StoreBusy: it is inside one that this one must wait for.
@@ -106,7 +107,7 @@ def _may_enter(store: _Store, *, reads: bool) -> bool:
 
 
 def is_inside_twice(store: _Store) -> bool:
-    """Tell whether the running call of a store was made from inside another one, by a function."""
+    """Return whether a function that a call of the store runs has called the store again."""
     frame: Any = sys._getframe(1)  # noqa: SLF001
     calls = 0
     while frame is not None and calls < 2:  # noqa: PLR2004

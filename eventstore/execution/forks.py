@@ -1,13 +1,13 @@
-"""What a store does when its process forks: preloading servers open it before they fork.
+"""Prepare stores for a fork of their process: preloading servers open stores before they fork.
 
-Locks and threads do not survive ``fork()``, and SQLite's locks are worse: the child's library
-remembers those of the parent as its own, so a connection that the child opens to the same file
-takes none, and whoever closes the file last elsewhere deletes the log under it, with what was
-acknowledged in it. So a store on a URL closes its connections before each fork, once no other
-thread is inside a transaction, and parent and child open theirs at the next use. It waits a second
-for that, for all stores together, and not at all for a transaction of the thread that forks. What
-was open all the same, here or in the application, :mod:`~eventstore.execution.inherited` finds in
-the child and refuses.
+Locks and threads do not survive ``fork()``, and SQLite's locks are worse. The child's library
+remembers the parent's locks as its own, so a connection that the child opens to the same file takes
+none. A process that closes the file last elsewhere then deletes the log under it, with acknowledged
+events in it. So a store on a URL closes its connections before each fork, once no other thread is
+inside a transaction, and parent and child open new ones at the next use. It waits one second for
+that, for all stores together, and not at all for a transaction of the forking thread.
+:mod:`~eventstore.execution.inherited` finds connections that stayed open, here or in the
+application, and refuses them in the child.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ _PATIENCE_SECONDS: Final = 1.0
 
 
 class Forkable(Protocol):
-    """Told of every fork, in the thread that forks."""
+    """Called before and after every fork, in the thread that forks."""
 
     def before_fork(self, until: float) -> None:
-        """Close what the child must not inherit; waits until then at most. In the parent."""
+        """Close connections that the child must not inherit; wait until then. In the parent."""
 
     def after_fork_in_parent(self) -> None:
-        """Go on."""
+        """Resume work."""
 
     def after_fork(self) -> None:
-        """Forget what is the parent's. In the child, where no other thread runs."""
+        """Forget the parent's state. In the child, where no other thread runs."""
 
 
 class _Hooks:
-    """What is held and told across a fork of this process.
+    """The locks held and the stores notified across a fork of this process.
 
     Its locks are reentrant, since a signal handler may fork while its thread opens a store.
     """
@@ -48,14 +48,14 @@ class _Hooks:
         self.watched: weakref.WeakSet[Any] = weakref.WeakSet()
         self.turn = threading.RLock()
         self.watching = threading.RLock()
-        """Held across a fork, too: by the end of it nobody may stand in the middle of a change."""
+        """Held across a fork, too: no thread may be in the middle of a change when it happens."""
         self._told: list[Forkable] = []
         self._held: list[threading.RLock] = []
 
     def before(self) -> None:
         until = monotonic() + _PATIENCE_SECONDS
         self._told, self._held = [], []
-        if self.turn.acquire(timeout=_PATIENCE_SECONDS):  # or a store is being opened for long
+        if self.turn.acquire(timeout=_PATIENCE_SECONDS):  # fails while a store takes long to open
             self._held.append(self.turn)
         self.watching.acquire()
         self._held.append(self.watching)
@@ -82,12 +82,12 @@ _hooks: Final = _Hooks()
 
 
 def no_fork() -> threading.RLock:
-    """Return what to hold while connections are opened: the process does not fork meanwhile."""
+    """Return a lock to hold while connections are opened: the process does not fork meanwhile."""
     return _hooks.turn
 
 
 def watch(store: Forkable) -> None:
-    """Have a store told of every fork."""
+    """Notify a store of every fork."""
     with _hooks.watching:
         _hooks.watched.add(store)
 

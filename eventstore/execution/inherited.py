@@ -1,17 +1,17 @@
-"""What a forked child has from its parent and must neither use nor close.
+"""Find files and sockets that a forked child inherited; it must neither use nor close them.
 
-SQLite keeps its locks by file and process. Whatever file had a descriptor open when a process was
-forked, SQLite's library may take for locked in the child, where nothing is: a connection that the
-child opens to it writes beside the others without a lock, and what it was told is kept can vanish.
-So the child looks at its descriptors once, before anything else happens, and refuses those files,
-by device and inode, as long as it lives; its own children do so, too. Sockets are noted as well: a
-connection to a server that two processes use is of no use to either.
+SQLite keeps its locks by file and process. If a file had an open descriptor when a process was
+forked, SQLite's library in the child may believe that it is locked, though it is not. A connection
+that the child opens to it writes beside the others without a lock, and acknowledged events can
+vanish. So the child looks at its descriptors once, before anything else happens, and refuses those
+files, by device and inode, as long as it lives; its own children do so, too. Sockets are noted as
+well, because two processes cannot share a connection to a server.
 
-Descriptors are listed by ``/proc/self/fd``, or ``/dev/fd`` (macOS). Where neither lists them, each
-number that may be one is asked, up to :data:`_ASKED_MAX`.
+``/proc/self/fd`` or ``/dev/fd`` (macOS) lists the descriptors. Where neither exists, each possible
+number is tested, up to :data:`_ASKED_MAX`.
 
-Inherited connections stay as they are until the child ends, and beyond the end of its interpreter:
-closing one would roll back, or delete the log, in files that the parent has open.
+Inherited connections stay open until the child ends, and beyond the end of its interpreter: closing
+one would roll back, or delete the log, in files that the parent has open.
 """
 
 from __future__ import annotations
@@ -50,32 +50,32 @@ _MAGIC: Final = b"SQLite format 3\0"
 
 
 class _Inheritance:
-    """Of this process; empty unless it was forked."""
+    """The inherited files and sockets of this process; empty unless it was forked."""
 
     def __init__(self) -> None:
         self.files: set[Identity] = set()
         self.sockets: set[Identity] = set()
         self.kept: Final[list[object]] = []
         self.looked: object = None
-        """Another object in each child: a connection that bears it was made or checked here."""
+        """A new object in each child: a connection that bears it was made or checked here."""
 
 
 _ours: Final = _Inheritance()
 
 
 def look() -> None:
-    """Note what is open. Called in a child before it does anything else."""
+    """Note the open descriptors. A child calls it before it does anything else."""
     _ours.looked = object()
     of_sqlite = False
     for number in _descriptors():
         try:
             found = os.fstat(number)
-        except OSError:  # the one that listed them
+        except OSError:  # the descriptor that listed the others
             continue
         identity = (found.st_dev, found.st_ino)
         if stat.S_ISSOCK(found.st_mode):
             _ours.sockets.add(identity)
-        elif stat.S_ISREG(found.st_mode) and found.st_nlink:  # one without a name is not opened
+        elif stat.S_ISREG(found.st_mode) and found.st_nlink:  # nameless: cannot be opened
             _ours.files.add(identity)
             of_sqlite = of_sqlite or _is_of_sqlite(number)
     if of_sqlite:
@@ -90,7 +90,7 @@ def _descriptors() -> Iterable[int]:
                 listed = {int(name) for name in os.listdir(itself)}  # noqa: PTH208
             finally:
                 os.close(itself)
-            if itself in listed:  # some systems list the first three alone
+            if itself in listed:  # some systems list only the first three
                 return listed - {itself}
     most = os.sysconf("SC_OPEN_MAX")
     return range(most if 0 < most < _ASKED_MAX else _ASKED_MAX)
@@ -104,12 +104,12 @@ def _is_of_sqlite(number: int) -> bool:
 
 
 def _connections() -> list[object]:
-    """Return all that can be found whose end would touch a file: also the application's.
+    """Return every object whose finalizer would touch a file, also the application's.
 
-    Walks through all objects, so it is done only where a file of SQLite's was inherited.
+    It walks through all objects, so it runs only if a SQLite file was inherited.
     """
     frozen = gc.get_freeze_count()
-    gc.unfreeze()  # what a server froze before it forks is not listed
+    gc.unfreeze()  # a server may freeze objects before it forks; frozen ones are not listed
     kinds = (sqlite3.Connection, PoolProxiedConnection)
     found = [one for one in gc.get_objects() if issubclass(type(one), kinds)]  # proxies run code
     if frozen:
@@ -118,7 +118,7 @@ def _connections() -> list[object]:
 
 
 def keep(*things: object) -> None:
-    """Let nothing of this be finalised in this child, not even when its interpreter ends."""
+    """Prevent finalizers of these objects in this child, even when its interpreter ends."""
     if not _ours.kept:
         with suppress(ImportError, AttributeError):  # an interpreter without reference counts
             import ctypes  # noqa: PLC0415 (in such a child alone)
@@ -128,7 +128,7 @@ def keep(*things: object) -> None:
 
 
 def refuse(identity: Identity | None) -> None:
-    """Refuse a file, or a socket, that was open when this process was forked.
+    """Refuse a file or socket that was open when this process was forked.
 
     Raises:
         StoreUnavailable: ``"forked"``.
@@ -147,7 +147,7 @@ def refuse(identity: Identity | None) -> None:
 
 
 def refuse_lent(connection: Connection, database: Database) -> None:
-    """Refuse what :func:`refuse_connection` does; it goes back to its pool as it came."""
+    """Refuse a lent connection like :func:`refuse_connection`; return it unchanged to its pool."""
     try:
         refuse_connection(connection, database)
     except StoreUnavailable:
@@ -156,9 +156,9 @@ def refuse_lent(connection: Connection, database: Database) -> None:
 
 
 def refuse_connection(connection: Connection, database: Database) -> None:
-    """Refuse an application's connection that was inherited, or stands on an inherited file.
+    """Refuse an application's connection that was inherited or uses an inherited file.
 
-    Each is looked at once in a child, and never in a process that was not forked.
+    Each connection is checked once in a child, and never in a process that was not forked.
 
     Raises:
         StoreUnavailable: ``"forked"``.
@@ -179,7 +179,7 @@ _LOOKED: Final = "eventstore.forks"
 
 
 def _lost_its_thread(driver: Any) -> bool:  # noqa: ANN401
-    """Tell whether it is one of aiosqlite's whose thread the parent has: it would never answer."""
+    """Return whether it is aiosqlite's, with its thread in the parent: it would never answer."""
     worker = getattr(driver, "_thread", driver)
     return isinstance(worker, Thread) and not worker.is_alive()
 
@@ -192,15 +192,16 @@ def _was_inherited() -> StoreUnavailable:
     )
 
 
-# -- what was in use when the process forked -------------------------------------------------------
+# -- connections in use when the process forked
+# -----------------------------------------------------
 
 
 def _nothing(*_: object, **__: object) -> None:
-    """Close nothing, roll nothing back."""
+    """Neither close nor roll back anything."""
 
 
 def _stranded(kind: type) -> type:
-    """Return a kind of connection that says what is wrong when it is used, and ends quietly."""
+    """Return a subclass of a connection that explains its state when used, and ends quietly."""
 
     def touched(self: object, name: str) -> Any:  # noqa: ANN401
         if name.startswith("__"):
@@ -213,14 +214,14 @@ def _stranded(kind: type) -> type:
 
 
 def strand(driver: Any) -> None:  # noqa: ANN401
-    """Make a connection of ours unusable in the child, whoever still holds it."""
+    """Make a connection of the store unusable in the child for everyone who still holds it."""
     keep(driver)
-    with suppress(TypeError):  # of a kind that connect_args= asked for, and that cannot be changed
+    with suppress(TypeError):  # connect_args= asked for a class that cannot be changed
         driver.__class__ = _stranded(type(driver))
 
 
 def strand_lent(connection: Connection) -> None:
-    """Do so with one that the application's pool lent us, and whose driver is of any kind."""
+    """Do so with a connection lent by the application's pool, whose driver is of any kind."""
     pooled = connection.connection
     keep(pooled, pooled.dbapi_connection)
     stand_in = _stranded(object)()

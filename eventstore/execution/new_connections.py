@@ -1,7 +1,7 @@
-"""Looking at a driver's connection as soon as it was made, before anybody says anything on it.
+"""Check a driver's connection as soon as it is made, before any statement runs on it.
 
 SQLAlchemy asks a new server for its version first, and fails with a ``TypeError`` where the server
-sends bytes for text. So a listener that comes before SQLAlchemy's own looks whether the database
+sends bytes for text. So a listener that runs before SQLAlchemy's own checks whether the database
 can be used at all.
 """
 
@@ -19,7 +19,7 @@ __all__ = ["check_new", "checking_new"]
 
 
 def check_new(engine: Engine, database: Database) -> Any:  # noqa: ANN401 (a listener)
-    """Check each connection that an engine makes from now on, and close one that is refused."""
+    """Check each new connection of an engine from now on, and close a refused one."""
 
     def look(made: Any, _: object) -> None:  # noqa: ANN401 (a driver's connection, or an adapter)
         try:
@@ -34,7 +34,7 @@ def check_new(engine: Engine, database: Database) -> Any:  # noqa: ANN401 (a lis
 
 @contextmanager
 def checking_new(engine: Engine, database: Database) -> Iterator[None]:
-    """Do the same on an engine of the application's, inside the block alone."""
+    """Do the same on an engine of the application's, only inside the block."""
     look = check_new(engine, database)
     try:
         yield

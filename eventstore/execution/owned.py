@@ -1,10 +1,10 @@
-"""Running on engines that the application owns.
+"""Run transactions on engines that the application owns.
 
-Everything goes through SQLAlchemy's ``Connection`` here, so any driver works; correctness is
-promised, speed is not. An async engine's connections are reached with ``run_sync``. Connections are
-checked for safe settings, since SQLite's pragmas are not stored in the file.
+Everything goes through SQLAlchemy's ``Connection``, so any driver works. Correctness is promised,
+speed is not. ``run_sync`` reaches the connections of an async engine. Connections are checked for
+safe settings, since SQLite's pragmas are not stored in the file.
 
-Long because there are two faces, and what they have in common stands above them.
+The module is long because it holds two faces, with their common part above them.
 """
 
 from __future__ import annotations
@@ -56,10 +56,10 @@ _Perform = Callable[[Any, Sequence[Any], bool], list[Any]]
 
 
 class _Owned:
-    """What running on an owned engine has in common, sync or async."""
+    """The common part of running on an owned engine, sync or async."""
 
     reads_ahead: Final = False
-    """Its pool is the application's, to be used no more than need be."""
+    """Never reads ahead: the application's pool is used no more than necessary."""
 
     def __init__(
         self, engine: object, database: Database, settings: Settings, perform: _Perform
@@ -71,14 +71,14 @@ class _Owned:
         self._closed = False
         self._forked = False
         self.changed = Signals()
-        """Told of every commit of this store; of others' nothing is heard."""
+        """Signals every commit of this store; it does not hear of commits by others."""
         forks.watch(self)
 
     def before_fork(self, until: float) -> None:
-        """The connections are the application's to close."""
+        """Do nothing: the application closes its connections."""
 
     def after_fork_in_parent(self) -> None:
-        """Nothing was changed."""
+        """Do nothing: the fork changed nothing in the parent."""
 
     def after_fork(self) -> None:
         self._forked = True
@@ -95,7 +95,7 @@ class _Owned:
             )
 
     def _check_free(self, driver: Any) -> None:  # noqa: ANN401
-        """Hold that nobody has a transaction open where ours would begin, and so end it.
+        """Check that no transaction is open where the store's would begin, and so end it.
 
         Raises:
             StoreBusy: the application has, on a connection that its pool hands out to everybody.
@@ -176,7 +176,7 @@ class _Owned:
 
 
 def _roll_back(connection: Connection) -> None:
-    """Roll back; a connection that cannot, as a signal struck its driver, is closed instead."""
+    """Roll back; close a connection that cannot, because a signal struck its driver."""
     try:
         connection.rollback()
     except DBAPIError:
@@ -184,8 +184,8 @@ def _roll_back(connection: Connection) -> None:
 
 
 def _only_one_of(pool: Pool) -> Any:  # noqa: ANN401
-    """Return the driver's connection that a pool hands out to everybody, if there is one by now."""
-    record = vars(pool).get("connection") if isinstance(pool, StaticPool) else None  # made if asked
+    """Return the one connection that a pool hands out to everybody, if it exists by now."""
+    record = vars(pool).get("connection") if isinstance(pool, StaticPool) else None  # lazy
     return None if record is None else record.driver_connection
 
 
@@ -204,7 +204,7 @@ def _check_shared(engine: Engine) -> None:
 
 
 class OwnedEngine(_Owned):
-    """On the application's ``Engine``."""
+    """Runs transactions on the application's ``Engine``."""
 
     def __init__(
         self, engine: Engine, database: Database, settings: Settings, perform: _Perform
@@ -214,7 +214,7 @@ class OwnedEngine(_Owned):
         self.mark: Final = Mark()
         self._passage = Passage()
         self._mine = threading.local()
-        """``lent``: the connections that the pool lent this thread, which are not given back."""
+        """``lent``: the connections that the pool lent this thread and has not got back."""
         self._single = threading.RLock() if isinstance(engine.pool, StaticPool) else nullcontext()
         with checking_new(engine, database), self._connected() as connection:
             self._migrate_on(connection)
@@ -244,7 +244,7 @@ class OwnedEngine(_Owned):
 
     @door
     def write(self, request: Any) -> Any:  # noqa: ANN401
-        """Perform a request in a transaction shared with whoever waits."""
+        """Perform a request in a transaction shared with other waiting callers."""
         self._ready()
         outcome = self._writer.submit(request)
         if outcome is POSTPONED:
@@ -260,7 +260,7 @@ class OwnedEngine(_Owned):
 
     @door
     def wipe(self) -> Sequence[Left]:
-        """Leave nothing of what was overwritten in the files; return what is left."""
+        """Wipe overwritten bytes from the files; return the places that still hold them."""
         self._ready()
         try:
             with self._passage.way(), self._single, self._connected() as connection:
@@ -271,11 +271,11 @@ class OwnedEngine(_Owned):
     @contextmanager
     def _connected(self) -> Iterator[Connection]:
         self._passage.check_open()
-        outer = getattr(self._mine, "lent", None)  # a call from a function that reads: ours
+        outer = getattr(self._mine, "lent", None)  # a function that reads has called the store
         if outer is not None and not is_inside_twice(self):  # an interrupt left it
             outer = None
         if outer is None:
-            self._check_free(_only_one_of(self._engine.pool))  # to give it back would roll back
+            self._check_free(_only_one_of(self._engine.pool))  # returning it rolls back
         try:
             connection = self._engine.connect()
         except self._database.driver_errors as error:
@@ -298,23 +298,23 @@ class OwnedEngine(_Owned):
 
     @door
     def within(self, connection: Connection, act: Callable[[Any], T]) -> T:
-        """Run a function inside a transaction that the application has open."""
+        """Run a function inside the application's open transaction."""
         self._ready()
         return act_within(connection, self._database, act, self.changed)
 
     @door
     def close(self) -> None:
-        """Finish what waits; the engine stays the application's."""
+        """Finish waiting requests; the engine stays the application's."""
         self._closed = True
         self.changed.close()
-        if self._forked:  # what waits is the parent's
+        if self._forked:  # waiting requests are the parent's
             return
         self._writer.close()
         self._passage.close()  # the engine may be disposed of afterwards
 
 
 class OwnedAsyncEngine(_Owned):
-    """On the application's ``AsyncEngine``, within the event loop that opened it."""
+    """Runs on the application's ``AsyncEngine``, within the event loop that opened it."""
 
     def __init__(
         self, engine: AsyncEngine, database: Database, settings: Settings, perform: _Perform
@@ -332,7 +332,7 @@ class OwnedAsyncEngine(_Owned):
         )
 
     async def open(self) -> None:
-        """Check the engine and bring its tables up to date."""
+        """Check the engine and migrate its tables."""
         with checking_new(self._engine.sync_engine, self._database):
             async with self._connected() as connection:
                 await connection.run_sync(self._migrate_on)
@@ -347,7 +347,7 @@ class OwnedAsyncEngine(_Owned):
             )
 
     async def write_async(self, request: Any) -> Any:  # noqa: ANN401
-        """Perform a request in a transaction shared with the tasks that wait."""
+        """Perform a request in a transaction shared with other waiting tasks."""
         self._ready_here()
         outcome = await self._queue.submit(request)
         if outcome is POSTPONED:
@@ -380,10 +380,10 @@ class OwnedAsyncEngine(_Owned):
         return await self._to_the_end(partial(self._read_on, look=look))
 
     async def _to_the_end(self, work: Callable[[Connection], T]) -> T:
-        """Finish what a connection was lent for, also if the caller is cancelled meanwhile.
+        """Finish the use of a lent connection, also if the caller is cancelled meanwhile.
 
-        SQLAlchemy closes a connection whose task is cancelled inside a statement. In memory that is
-        the whole database; elsewhere the next caller has to make another one.
+        SQLAlchemy closes a connection whose task is cancelled inside a statement. In memory that
+        deletes the whole database; elsewhere the next caller has to make another connection.
         """
         return await self._under_way.to_the_end(
             self._lent(), lambda connection: connection.run_sync(work)
@@ -395,7 +395,7 @@ class OwnedAsyncEngine(_Owned):
             yield connection
 
     async def wipe_async(self) -> Sequence[Left]:
-        """Leave nothing of what was overwritten in the files; return what is left."""
+        """Wipe overwritten bytes from the files; return the places that still hold them."""
         self._ready_here()
         try:
             return await self._to_the_end(self._wipe_on)
@@ -405,7 +405,7 @@ class OwnedAsyncEngine(_Owned):
     @asynccontextmanager
     async def _connected(self) -> AsyncIterator[AsyncConnection]:
         only = _only_one_of(self._engine.sync_engine.pool)
-        self._check_free(only)  # now: to give it back would roll back
+        self._check_free(only)  # checked first, because returning it to the pool would roll back
         async with AsyncExitStack() as stack:
             try:
                 connection = await stack.enter_async_context(self._engine.connect())
@@ -416,15 +416,15 @@ class OwnedAsyncEngine(_Owned):
             yield connection
 
     async def within_async(self, connection: AsyncConnection, act: Callable[[Any], T]) -> T:
-        """Run a function inside a transaction that the application has open."""
+        """Run a function inside the application's open transaction."""
         self._ready_here()
         return await act_within_async(connection, self._database, act, self.changed)
 
     async def close_async(self) -> None:
-        """Finish what waits; the engine stays the application's."""
+        """Finish waiting requests; the engine stays the application's."""
         self._closed = True
         self.changed.close()
-        if self._forked:  # what waits is the parent's
+        if self._forked:  # waiting requests are the parent's
             return
         await self._queue.close()
         await self._under_way.ended()  # the engine may be disposed of afterwards

@@ -1,4 +1,4 @@
-"""Where every transaction of a store passes through, so that one can wait until all are over."""
+"""Count the transactions of a store, so that a thread can wait until all of them are over."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ __all__ = ["Passage"]
 
 
 class Passage:
-    """Every transaction of a store passes through here, so that one can wait until all are over.
+    """Lets every transaction of a store pass, so that a thread can wait until all are over.
 
-    Each thread has a lock of its own, its way, and holds it while it is inside. A lock is entered
-    and left in C, where no signal handler runs, so an interrupt cannot leave a thread counted that
-    has left. Shutting the passage takes the ways of all threads. ::
+    Each thread has its own lock, its way, and holds it while it is inside. A lock is entered and
+    left in C, where no signal handler runs, so an interrupt cannot leave a thread counted that has
+    left. Shutting the passage takes the ways of all threads. ::
 
         with passage.way():
             passage.check_open()
@@ -26,7 +26,7 @@ class Passage:
     def __init__(self) -> None:
         self._mine = threading.local()
         self._ways: Final[weakref.WeakSet[Any]] = weakref.WeakSet()
-        """One for each thread that ever entered and still lives."""
+        """One for each thread that has entered and still lives."""
         self._adding: Final = threading.RLock()
         """Held while a way is added, and while the passage is shut."""
         self._shut = self._closed = False
@@ -46,7 +46,7 @@ class Passage:
         return way
 
     def check_open(self) -> None:
-        """Hold that the passage was not closed while the caller waited for its way.
+        """Check that the passage was not closed while the caller waited for its way.
 
         Raises:
             StoreClosed: it was.
@@ -55,13 +55,13 @@ class Passage:
             raise StoreClosed
 
     def is_inside(self) -> bool:
-        """Tell whether the calling thread is inside."""
+        """Return whether the calling thread is inside."""
         return _is_mine(self.way())
 
     def shut(self, until: float) -> bool:
-        """Let nobody in before :meth:`reopen`; return whether everybody left by ``until``.
+        """Stop admission until :meth:`reopen`; return whether every thread left by ``until``.
 
-        A thread that is inside itself is not waited for, and nothing is shut.
+        If the calling thread is inside, do not wait and shut nothing.
         """
         if self.is_inside():
             return False
@@ -70,7 +70,7 @@ class Passage:
         return all(way.acquire(timeout=max(0.0, until - monotonic())) for way in list(self._ways))
 
     def reopen(self) -> None:
-        """Let everybody in again; called by the thread that shut the passage."""
+        """Admit threads again; the thread that shut the passage calls it."""
         if not self._shut:
             return
         self._shut = False
@@ -80,7 +80,7 @@ class Passage:
         self._adding.release()
 
     def close(self) -> None:
-        """Wait until every other thread has left; whoever comes later gets StoreClosed."""
+        """Wait until every other thread has left; later callers get StoreClosed."""
         self._closed = True
         with self._adding:
             ways = list(self._ways)

@@ -1,9 +1,9 @@
-"""Two small rules of running: when a transaction is tried again, and when a task may leave.
+"""Two rules of running: when a transaction is retried, and when a task may leave.
 
-A transaction that lost a race is tried again as it is. One that a unique key refused may have lost
-a race, too, or hold a request whose rows never fit. Nothing tells whose they are where several
-share it, so then each half is tried by itself (:func:`halves`); a request that is refused again and
-again while it is alone has an error of its own, which nobody else hears of.
+A transaction that lost a race is retried unchanged. One that a unique key refused may have lost a
+race, too, or hold a request whose rows never fit. Where several requests share it, nothing shows
+which one is at fault, so each half is tried separately (:func:`halves`). A request that is refused
+repeatedly while alone gets its own error, and no other caller does.
 """
 
 from __future__ import annotations
@@ -30,26 +30,26 @@ __all__ = [
 T = TypeVar("T")
 
 ALONE_MAX: Final = 16
-"""Writes that wait at once, each on a connection of its own, for threads that others have locked.
-More of them wait without one, so that reading does not run out of connections."""
+"""Most writes that wait at once, each on a separate connection, for threads that others have
+locked. Further ones wait without a connection, so that reading does not run out of connections."""
 
 RACES_MAX: Final = 20
-"""Each lost race means that somebody else got ahead, so nobody loses many in a row."""
+"""Each lost race means that another transaction committed, so nobody loses many in a row."""
 
 
 VIOLATIONS_MAX: Final = 2
-"""A request that met a unique key sees what was in its way when it is tried again. Once more, for
-the case that it met another one; whatever refuses it then refuses it for ever."""
+"""A retry of a request that met a unique key sees the row in its way. One more retry covers a
+second row; a request that is refused after that is refused every time."""
 
 
 class _Tries:
-    """Counts what befell one transaction, and tells whether it is tried again."""
+    """Counts the failures of one transaction and decides whether to retry it."""
 
     def __init__(self, database: Database, *, alone: bool) -> None:
         self._left = {database.retried: RACES_MAX, database.violated: VIOLATIONS_MAX * alone}
 
     def after(self, error: BaseException) -> bool:
-        """Tell whether to go on after an error."""
+        """Return whether to retry after an error."""
         for kinds, left in self._left.items():
             if isinstance(error, kinds):
                 self._left[kinds] = left - 1
@@ -58,7 +58,7 @@ class _Tries:
 
 
 def tried_again(database: Database, attempt: Callable[[], T], *, alone: bool) -> T:
-    """Return what a transaction gives, tried again where it lost a race and nothing was written.
+    """Return a transaction's result; retry it where it lost a race and nothing was written.
 
     ``alone``: it performs a single request.
     """
@@ -87,17 +87,17 @@ async def tried_again_async(
 
 
 def halves(batch: Sequence[T]) -> tuple[Sequence[T], Sequence[T]]:
-    """Return the two halves of a batch that was refused as a whole.
+    """Return the two halves of a refused batch.
 
-    One request in a thousand that cannot be written costs twenty more transactions this way, and a
-    thousand if each were tried alone.
+    One unwritable request in a thousand costs twenty more transactions this way; trying each alone
+    would cost a thousand.
     """
     middle = len(batch) // 2
     return batch[:middle], batch[middle:]
 
 
 async def finished(work: asyncio.Future[T]) -> T:
-    """Await what cannot be stopped once it was begun; a cancellation is raised afterwards."""
+    """Await work that cannot be stopped; raise a cancellation afterwards."""
     try:
         return await asyncio.shield(work)
     except asyncio.CancelledError:
@@ -107,17 +107,17 @@ async def finished(work: asyncio.Future[T]) -> T:
             except asyncio.CancelledError:
                 continue
         if not work.cancelled():
-            work.exception()  # heard
+            work.exception()  # marks the exception as retrieved
         raise
 
 
 def struck_while_committing() -> OutcomeUnknown:
-    """Return what is told where an exception came between COMMIT and its caller."""
+    """Return the error for an exception between COMMIT and its caller."""
     return OutcomeUnknown(
         "an exception was raised, as by a signal handler, while the database committed"
     )
 
 
 def too_many_wait() -> StoreBusy:
-    """Return what is told to a write that waited in vain for its turn to wait."""
+    """Return the error for a write that found no free place among the waiting ones in time."""
     return StoreBusy("too many writes wait for threads that other transactions have locked")

@@ -1,4 +1,4 @@
-"""How a store runs: what ``open()`` was told about waiting and connecting."""
+"""The settings of ``open()`` about waiting and connecting."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ __all__ = ["Settings"]
 
 
 class Settings(NamedTuple):
-    """The choices of one store."""
+    """The settings of one store."""
 
     busy_timeout_seconds: float = 10.0
-    """How long to wait for another process's transaction, or for room in the queue of writes."""
+    """Longest wait for another process's transaction, or for room in the queue of writes."""
     queue_max: int = 10_000
     """Most writes that may wait at once."""
     readers: int = 4
-    """Connections, and threads under the async face, that read at once."""
+    """Connections, and threads under the async face, that may read at once."""
     connect_args: Mapping[str, Any] = {}
-    """Handed to the driver's ``connect()``."""
+    """Passed to the driver's ``connect()``."""

@@ -1,14 +1,13 @@
 """Commits shared among waiting writers.
 
-One transaction at a time writes to a database, and a durable commit waits for the disk. So whoever
-is first leads: it takes every request that waits, performs them in one transaction, and hands each
-caller its own outcome. Requests that arrive during that commit wait together for the next one: the
-batch is what queued meanwhile, and there is no timer.
+One transaction at a time writes to a database, and a durable commit waits for the disk. So the
+first caller leads: it takes every waiting request, performs them in one transaction, and hands each
+caller its own outcome. Requests that arrive during that commit wait together for the next one. The
+batch is thus whatever queued meanwhile, and there is no timer.
 
 A sync caller leads in its own thread, so a lone writer never changes threads; when it is done it
-passes the lead to the first caller still waiting. Requests from event loops are led by one worker
-thread, which is woken at the end of the loop's turn, when every task that was ready has queued its
-own.
+passes the lead to the first caller still waiting. One worker thread leads for requests from event
+loops. It is woken at the end of the loop's turn, when every task that was ready has queued its own.
 
 What must stay true:
 
@@ -50,21 +49,21 @@ R = TypeVar("R")
 
 BATCH_MAX: Final = 1_000
 _LOOK_SECONDS: Final = 1.0
-"""How long anybody waits before looking whether the one who leads, or was to lead, is gone."""
+"""Longest wait before a waiting caller checks whether the leader, or the heir, is gone."""
 
 
 class _Ticket(Protocol):
-    """A request with somebody who waits for it."""
+    """A request and its waiting caller."""
 
     request: Any
     settled: bool
 
     def settle(self, outcome: Any, error: BaseException | None) -> None:  # noqa: ANN401
-        """Hand over the outcome; called once, by the leader."""
+        """Set the outcome; the leader calls it once."""
 
 
 class _ThreadTicket(Generic[Q, R]):
-    """Held by a thread, which sleeps on a lock until it has its outcome or has to lead."""
+    """A thread's ticket: the thread sleeps on a lock until it has its outcome or has to lead."""
 
     __slots__ = (
         *("_baton", "error", "outcome", "request", "settled"),
@@ -75,10 +74,10 @@ class _ThreadTicket(Generic[Q, R]):
         self.request = request
         self.settled = False
         self.withdrawn = False
-        """The holder was interrupted, and waits no more."""
+        """True once the holder was interrupted and waits no more."""
         self.thread = get_ident()
         self.successor: Any = None
-        """Whom the holder, having led, appointed and may not have told yet."""
+        """The heir that the holder appointed after leading, and may not have woken yet."""
         self.outcome: R | None = None
         self.error: BaseException | None = None
         self._baton = threading.Lock()
@@ -89,9 +88,9 @@ class _ThreadTicket(Generic[Q, R]):
         self.wake()
 
     def wake(self) -> None:
-        """Let the holder find out that it is settled, or has to lead.
+        """Wake the holder: its ticket is settled, or it has to lead.
 
-        Said twice by whoever was interrupted as it said so; the holder sleeps no second time.
+        A leader that is interrupted during the call repeats it; the holder sleeps no second time.
         """
         try:  # suppress() would be three calls for each append
             self._baton.release()
@@ -104,7 +103,7 @@ class _ThreadTicket(Generic[Q, R]):
 
 
 class _Sleeper:
-    """A task that waits, to be resumed in its own event loop."""
+    """A waiting task, to be resumed in its own event loop."""
 
     __slots__ = ("future", "loop")
 
@@ -119,12 +118,12 @@ class _Sleeper:
 
 
 class _TaskTicket(_Sleeper, Generic[Q, R]):
-    """Held by a task."""
+    """A task's ticket."""
 
     __slots__ = ("error", "outcome", "request", "settled")
 
     withdrawn = False
-    """A task takes its request out of the queue itself."""
+    """False for good: a task removes its own request from the queue."""
 
     def __init__(self, request: Q, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(loop)
@@ -147,21 +146,23 @@ class SharedWriter(Generic[Q, R]):
         queue_max: int,
         patience_seconds: float,
     ) -> None:
-        """``perform`` runs one transaction and returns outcomes in order, or raises for all."""
+        """Create it. ``perform`` runs one transaction and returns outcomes, or raises for all."""
         self._perform = perform
         self._queue_max = queue_max
         self._patience_seconds = patience_seconds
         self._mutex = threading.RLock()
         self._leading = threading.Lock()
-        """Held by whoever performs a batch: the lead itself, whatever is said of it below."""
+        """The lead itself: the thread that performs a batch holds it, whatever the fields below
+        say."""
         self._changed = threading.Condition(self._mutex)
         self._watched = False
-        """Somebody waits for a change, or once did: to notify takes three calls for each append."""
+        """True once anybody has waited for a change: to notify takes three calls for each append.
+        """
         self._queue: deque[_ThreadTicket[Q, R] | _TaskTicket[Q, R]] = deque()
         self._led = False
         self._heir: object = None
-        """Whose turn it is to lead: a ticket. A thread's stays here until it has appointed another,
-        so that it can be told, if it was interrupted, whether it still had to."""
+        """The ticket whose turn it is to lead. A thread's ticket stays here until it has appointed
+        another, so that it can find out, if it was interrupted, whether it still had to lead."""
         self._closed = False
         self._worker: threading.Thread | None = None
         self._wakes: SimpleQueue[None] = SimpleQueue()  # in C; a Semaphore is 25 calls
@@ -172,7 +173,7 @@ class SharedWriter(Generic[Q, R]):
     # -- callers in threads --------------------------------------------------------------------
 
     def submit(self, request: Q) -> R:
-        """Perform a request; returns its outcome or raises what befell its batch.
+        """Perform a request; return its outcome or raise the error of its batch.
 
         Raises:
             StoreBusy: the queue stayed full. StoreClosed: the store was closed.
@@ -193,7 +194,7 @@ class SharedWriter(Generic[Q, R]):
                     self._hurry()
             while not ticket.settled:
                 if not leads:
-                    ticket.wait()  # to be told, to be made to lead, or to look who does
+                    ticket.wait()  # for an outcome, for the lead, or to check the leader
                 if not ticket.settled:
                     self._lead(ticket)
                 leads = False
@@ -201,14 +202,14 @@ class SharedWriter(Generic[Q, R]):
             ticket.withdrawn = True  # at once, whatever strikes next
             taken = not self._leave(ticket) and queued
             if taken and isinstance(error, StoreBusy) and not isinstance(ticket.error, StoreBusy):
-                raise struck_while_committing() from error  # from a call of a signal handler's own
+                raise struck_while_committing() from error  # raised by a signal handler's own call
             raise
         if ticket.error is not None:
             raise ticket.error
         return ticket.outcome  # type: ignore[return-value]
 
     def _is_left_over(self) -> bool:
-        """Tell whether the lead is said to be this very thread's, which was struck and is here."""
+        """Return whether this thread still appears as the leader after an interrupt."""
         return isinstance(self._heir, _ThreadTicket) and self._heir.thread == get_ident()
 
     def _await_room(self) -> None:
@@ -224,7 +225,7 @@ class SharedWriter(Generic[Q, R]):
     def _leave(self, ticket: _ThreadTicket[Q, R]) -> bool:
         """Withdraw the request of an interrupted thread; if it was to lead, another will.
 
-        Returns whether nobody had taken it yet.
+        Return whether no batch had taken it yet.
         """
         with self._mutex:
             waits = ticket in self._queue
@@ -240,8 +241,8 @@ class SharedWriter(Generic[Q, R]):
     async def submit_async(self, request: Q) -> R:
         """Perform a request for a task.
 
-        A task cancelled while its request waits withdraws it. Once the request was taken, its
-        transaction cannot be stopped: the outcome is awaited, then the cancellation is raised.
+        Cancelling a task while its request waits withdraws the request. Once a batch has taken it,
+        its transaction cannot be stopped: the outcome is awaited, then the cancellation is raised.
         """
         loop = asyncio.get_running_loop()
         ticket: _TaskTicket[Q, R] = _TaskTicket(request, loop)
@@ -258,7 +259,7 @@ class SharedWriter(Generic[Q, R]):
         return ticket.outcome  # type: ignore[return-value]
 
     def _queued(self, ticket: _TaskTicket[Q, R]) -> bool:
-        """Queue a task's request if there is room, and see to it that somebody leads."""
+        """Queue a task's request if there is room, and make sure that somebody leads."""
         with self._mutex:
             if self._closed:
                 raise StoreClosed
@@ -283,14 +284,14 @@ class SharedWriter(Generic[Q, R]):
     def _hurry(self) -> None:
         """Wake the worker now, if it was to be woken at the end of a loop's turn.
 
-        Whoever comes from elsewhere does it: that loop may have been stopped in this very turn.
+        Callers from elsewhere do this: that loop may have been stopped in this very turn.
         """
         if self._waking is not None:
             self._waking = None
             self._wakes.put(None)
 
     async def _queue_with_patience(self, ticket: _TaskTicket[Q, R]) -> None:
-        """Queue a request once there is room, without a thread that waits for it."""
+        """Queue a request once there is room, without occupying a thread."""
         deadline = time.monotonic() + self._patience_seconds
         while not self._queued(ticket):
             room = _Sleeper(ticket.loop)
@@ -305,7 +306,7 @@ class SharedWriter(Generic[Q, R]):
                 raise queue_is_full(self._queue_max) from None
 
     def _withdrawn(self, ticket: _TaskTicket[Q, R]) -> bool:
-        """Take back a request that nobody has taken yet."""
+        """Withdraw a request that no batch has taken yet."""
         with self._mutex:
             if ticket in self._queue:
                 self._queue.remove(ticket)
@@ -315,7 +316,7 @@ class SharedWriter(Generic[Q, R]):
     # -- leading -------------------------------------------------------------------------------
 
     def _start_worker(self) -> None:
-        """Make sure that tasks have somebody to lead for them. Called with the mutex held."""
+        """Start a worker to lead for tasks, if none runs. Called with the mutex held."""
         if self._worker is None:
             worker = threading.Thread(target=self._work, name="eventstore-writer", daemon=True)
             worker.start()
@@ -327,7 +328,7 @@ class SharedWriter(Generic[Q, R]):
             self._wakes.get()
             if self._worker is None:  # close() found nothing left to do; an empty queue may be led
                 return
-            with suppress(BaseException):  # its callers have heard of it; the others still wait
+            with suppress(BaseException):  # its callers got the error; the others still wait
                 self._lead(None)
 
     def _lead(self, ticket: _ThreadTicket[Q, R] | None) -> None:
@@ -359,7 +360,7 @@ class SharedWriter(Generic[Q, R]):
         batch: list[_ThreadTicket[Q, R] | _TaskTicket[Q, R]],
         ticket: _ThreadTicket[Q, R] | None,
     ) -> None:
-        """Take what is to be performed; called by whoever has the lead."""
+        """Take the requests of the next batch; the holder of the lead calls it."""
         with self._mutex:
             self._heir = ticket
             for _ in range(min(len(self._queue), BATCH_MAX)):
@@ -367,15 +368,15 @@ class SharedWriter(Generic[Q, R]):
                 if not one.withdrawn:
                     batch.append(one)
             if ticket is not None and ticket not in batch and ticket not in self._queue:
-                ticket.settle(None, _interrupted())  # it was taken by somebody who is gone
+                ticket.settle(None, _interrupted())  # taken by a thread that is gone
 
     def _appoint(
         self, by: _ThreadTicket[Q, R] | None
     ) -> _ThreadTicket[Q, R] | _TaskTicket[Q, R] | None:
-        """Choose who leads next: the first that waits. Called with the mutex held.
+        """Choose the next leader: the first ticket that waits. Called with the mutex held.
 
-        It is not the turn of ``by`` any more from the last line on: interrupted before, it appoints
-        again, and after it, it knows whom it has to tell.
+        The lead leaves ``by`` with the last line. If it is interrupted before, it appoints again;
+        if after, it knows whom to wake.
         """
         if self._watched:
             self._changed.notify_all()
@@ -413,7 +414,7 @@ class SharedWriter(Generic[Q, R]):
     # -- closing -------------------------------------------------------------------------------
 
     def close(self) -> None:
-        """Take no more requests, finish those that wait, and stop the worker. Idempotent."""
+        """Accept no more requests, finish those that wait, and stop the worker. Idempotent."""
         with self._mutex:
             self._closed = True
             self._changed.notify_all()
@@ -428,7 +429,7 @@ class SharedWriter(Generic[Q, R]):
             worker.join()
 
     def _is_busy(self) -> bool:
-        """Wait until nobody leads and nothing waits; True if whoever was to see to it is gone."""
+        """Wait until nobody leads and nothing waits; return True if the leader is gone."""
         with self._mutex:
             self._watched = True
             while self._queue or self._led:
@@ -445,28 +446,28 @@ def _interrupted() -> OutcomeUnknown:
 
 
 def queue_is_full(queue_max: int) -> StoreBusy:
-    """Return what is told to whoever waited in vain for room."""
+    """Return the error for a caller that waited in vain for room."""
     return StoreBusy(f"{queue_max} writes wait already and the database does not keep up")
 
 
 def same_again(error: StoreBusy | OutcomeUnknown) -> StoreBusy | OutcomeUnknown:
-    """Return the same error for another caller: one that is raised twice has both tracebacks."""
+    """Return an equal error for another caller: an error raised twice collects both tracebacks."""
     told = type(error)(error.problem)
     told.__cause__ = error.__cause__
     return told
 
 
 def _settle_rest(batch: Sequence[_Ticket], error: StoreBusy | OutcomeUnknown) -> None:
-    """Tell all who have not heard yet."""
+    """Settle every ticket of a batch that has no outcome yet."""
     for ticket in batch:
         if not ticket.settled:
             ticket.settle(None, same_again(error))
         elif isinstance(ticket, _ThreadTicket):
-            ticket.wake()  # whoever told it was interrupted, maybe before it was awake
+            ticket.wake()  # its leader was interrupted, maybe before waking it
 
 
 def _wake_tasks(waiting: Sequence[object]) -> None:
-    """Resume those who are tasks: one call into each event loop, however many they are."""
+    """Resume waiting tasks: one call into each event loop, however many tasks there are."""
     by_loop: dict[asyncio.AbstractEventLoop, list[_Sleeper]] = {}
     for one in waiting:
         if isinstance(one, _Sleeper):

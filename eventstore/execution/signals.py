@@ -1,6 +1,6 @@
-"""Wake-ups for whoever follows the log: hints that there may be something new, and nothing more.
+"""Wake-ups for followers of the log: hints that there may be something new, and nothing more.
 
-Every executor has one, ``changed``. What commits tells it, what follows waits on it::
+Every executor has one, ``changed``. A commit calls ``tell``; a follower waits on it::
 
     since = changed.mark            # before looking, so that a commit meanwhile is not missed
     found = look()
@@ -8,12 +8,12 @@ Every executor has one, ``changed``. What commits tells it, what follows waits o
         changed.wait(since, 1.0)    # or: await changed.wait_async(since, 1.0)
 
 ``tell`` is called after every commit of this process, so it costs next to nothing while nobody
-waits: one new mark, one look at an empty dict. The mark is an object of its own each time, because
-two threads that count up at once can bring a counter back to a number that was seen before.
+waits: one new mark, one look at an empty dict. Each mark is a new object, because two threads that
+increment a counter at once can bring it back to an earlier number.
 
-Nothing is lost between looking and waiting: the one who tells sets the mark and then looks for
-waiters, the one who waits makes itself known and then looks at the mark. A hint may still not
-come (a commit by hand, a connection that died), which is why every wait ends by itself.
+No commit between looking and waiting is lost: ``tell`` sets the mark and then looks for waiters; a
+waiter registers itself and then looks at the mark. A hint may still not come (a commit by hand, a
+connection that died), so every wait has a time limit.
 """
 
 from __future__ import annotations
@@ -31,23 +31,23 @@ from eventstore.execution import forks
 __all__ = ["Signals", "are_news"]
 
 _SOON_SECONDS: Final = 0.25
-"""How long after an application says COMMIT itself it is looked for often."""
+"""Followers look often for this long after the application's own COMMIT."""
 _OFTEN_SECONDS: Final = 0.01
 
 
 def _nothing() -> None:
-    """Nobody else has to be told."""
+    """Do nothing: there is no listener to start."""
 
 
 class Signals:
     """Wakes threads, and tasks of any event loop, when something may have been committed."""
 
     def __init__(self, wanted: Callable[[], None] = _nothing) -> None:
-        """``wanted`` is called before each wait, where it waits: it starts to listen elsewhere."""
+        """Create signals. ``wanted`` runs before each wait, in the waiter, to start a listener."""
         self.mark: object = object()
-        """Another object after every ``tell``."""
+        """A new object after every ``tell``."""
         self._wanted = wanted
-        # One that a signal handler may take again: it may write while its thread goes to wait.
+        # A reentrant lock: a signal handler may write while its thread is about to wait.
         self._lock = threading.RLock()
         self._waiting: dict[object, Callable[[], None]] = {}
         self._soon_until = 0.0
@@ -56,28 +56,28 @@ class Signals:
 
     @property
     def in_demand(self) -> bool:
-        """Whether anybody waits now."""
+        """True while anybody waits."""
         return bool(self._waiting)
 
     def tell(self) -> None:
-        """Say that something may be new. Called from any thread, by whoever committed."""
+        """Signal that something may be new. Any thread may call it after a commit."""
         self.mark = object()
         if self._waiting:
             self._wake()
 
     def tell_soon(self, *_: Any) -> None:  # noqa: ANN401 (SQLAlchemy's Connection)
-        """Say that an application is about to commit: a listener for the event "commit".
+        """Signal that an application is about to commit: a listener for the event "commit".
 
-        SQLAlchemy calls it before it commits and says nothing afterwards, so whoever follows looks
-        now and then often for a moment.
+        SQLAlchemy calls it before it commits and reports nothing afterwards, so followers look
+        often for a moment.
         """
         self._soon_until = time.monotonic() + _SOON_SECONDS
         self.tell()
 
     def wait(self, since: object, seconds: float) -> bool:
-        """Wait in a thread until there is another mark than ``since``, for that long at most.
+        """Wait in a thread until the mark differs from ``since``, at most that long.
 
-        Returns whether there is.
+        Return whether it differs.
 
         Raises:
             StoreClosed: the store was closed, before or meanwhile.
@@ -109,7 +109,7 @@ class Signals:
 
     @contextmanager
     def _waiter(self, wake: Callable[[], None]) -> Iterator[None]:
-        """Make a waiter known while it waits."""
+        """Register a waiter while it waits."""
         key = object()
         with self._lock:
             self._waiting[key] = wake
@@ -138,13 +138,13 @@ class Signals:
     # -- forking -------------------------------------------------------------------------------
 
     def before_fork(self, until: float) -> None:
-        """Nothing that is held hinders a fork."""
+        """Do nothing: no lock here hinders a fork."""
 
     def after_fork_in_parent(self) -> None:
-        """Nothing was changed."""
+        """Do nothing: the fork changed nothing in the parent."""
 
     def after_fork(self) -> None:
-        """Forget whoever waits: those threads and loops are the parent's."""
+        """Forget the waiters: those threads and loops are the parent's."""
         self._lock = threading.RLock()
         self._waiting = {}
 
@@ -155,7 +155,7 @@ def _settle(told: asyncio.Future[None]) -> None:
 
 
 def are_news(outcomes: Iterable[Any]) -> bool:
-    """Tell whether events were appended: a refusal, or work on tables, is no news to followers."""
+    """Return whether events were appended: refusals, and work on tables, are no news."""
     for outcome in outcomes:  # noqa: SIM110 (any() costs three times as much for one outcome)
         if getattr(outcome, "positions", ()):
             return True

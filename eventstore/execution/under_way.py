@@ -1,7 +1,7 @@
-"""What the tasks of one event loop have begun on connections, so that closing can wait for it.
+"""Track the connection work of one event loop's tasks, so that closing can wait for it.
 
-A connection that is made, or given back, after its engine was closed is nobody's: nothing closes it
-any more. So whoever waits for a connection counts from the moment at which it began to wait.
+Nothing closes a connection that is made, or returned, after its engine was closed. So a task that
+waits for a connection counts from the moment at which it begins to wait.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ C = TypeVar("C")
 
 
 class UnderWay:
-    """Work that is begun here is finished before :meth:`ended` returns."""
+    """Finishes all work that begins here before :meth:`ended` returns."""
 
     def __init__(self) -> None:
         self._begun: Final[set[asyncio.Future[Any]]] = set()
 
     def begin(self, work: Awaitable[T]) -> asyncio.Future[T]:
-        """Begin what is not to be left in between."""
+        """Begin work that must not stop halfway."""
         begun = asyncio.ensure_future(work)
         self._begun.add(begun)
         begun.add_done_callback(self._one_ended)
@@ -33,9 +33,9 @@ class UnderWay:
     async def to_the_end(
         self, lending: AbstractAsyncContextManager[C], work: Callable[[C], Awaitable[T]]
     ) -> T:
-        """Do something with what is lent, and finish it also if the caller is cancelled meanwhile.
+        """Use a lent resource, and finish the use even if the caller is cancelled meanwhile.
 
-        Whoever is cancelled while it waits for what is to be lent does not wait on.
+        A caller that is cancelled while it waits for the resource stops waiting.
         """
         lent: list[C] = []
 
@@ -55,9 +55,9 @@ class UnderWay:
     def _one_ended(self, begun: asyncio.Future[Any]) -> None:
         self._begun.discard(begun)
         if not begun.cancelled():
-            begun.exception()  # heard, if the caller was cancelled
+            begun.exception()  # marks the exception as retrieved, if the caller was cancelled
 
     async def ended(self) -> None:
-        """Wait for what was begun, and for what that lets begin."""
+        """Wait for all work that has begun, and for the work that this lets begin."""
         while self._begun:
             await asyncio.wait(self._begun)

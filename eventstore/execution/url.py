@@ -1,8 +1,8 @@
-"""Running on connections of our own, with a sync driver: one that writes, a pool that reads.
+"""Run transactions on the store's own connections with a sync driver: one writes, a pool reads.
 
-Used by both faces for ``sqlite:///…``, ``sqlite+aiosqlite:///…`` and ``postgresql+psycopg://…``.
-The writing connection belongs to whoever leads the
-:class:`~eventstore.execution.shared_writer.SharedWriter`. Reads see one snapshot each. In memory
+Both faces use it for ``sqlite:///…``, ``sqlite+aiosqlite:///…`` and ``postgresql+psycopg://…``. The
+writing connection belongs to the leader of the
+:class:`~eventstore.execution.shared_writer.SharedWriter`. Each read sees one snapshot. In memory
 (``sqlite://``) there is a single connection for everything, guarded by a lock: a second one would
 see an empty database.
 """
@@ -49,7 +49,7 @@ class UrlExecutor:
     """Owns the engine behind a URL; keeps both executor protocols, sync and async."""
 
     reads_ahead: Final = False
-    """A thread that read would wait for the one that looks to let go of the interpreter."""
+    """Never reads ahead: the reading thread would wait for the interpreter lock."""
 
     def __init__(
         self,
@@ -60,7 +60,7 @@ class UrlExecutor:
         *,
         in_memory: bool,
     ) -> None:
-        """Open the database and bring its tables up to date."""
+        """Open the database and migrate its tables."""
         self._url = url
         self._database = database
         self._settings = settings
@@ -72,7 +72,7 @@ class UrlExecutor:
         self._forked = False
         self._watcher = None if in_memory else Watcher(lambda: self._connections.engine, database)
         self.changed = Signals() if self._watcher is None else self._watcher.changed
-        """Told of every commit; whoever follows the log waits on it."""
+        """Signals every commit; followers of the log wait on it."""
         with forks.no_fork():
             self._open()
             forks.watch(self)
@@ -120,7 +120,7 @@ class UrlExecutor:
         arguments: Sequence[Any],
         options: dict[str, Any],
     ) -> None:
-        """Hear what the driver's ``connect()`` is about to be called with."""
+        """Note the arguments of the driver's ``connect()`` before the call."""
         if not self._in_memory:
             inherited.refuse(self._database.would_open(arguments, options))
 
@@ -165,7 +165,7 @@ class UrlExecutor:
 
     @door
     def write(self, request: Q) -> Any:  # noqa: ANN401
-        """Perform a request in a transaction shared with whoever waits."""
+        """Perform a request in a transaction shared with other waiting callers."""
         self._ready()
         outcome = self._writer.submit(request)
         return self._write_alone(request) if outcome is POSTPONED else outcome
@@ -218,7 +218,7 @@ class UrlExecutor:
 
     @reading_door
     def read(self, look: Callable[[Any], T], *, snapshot: bool = True) -> T:
-        """Run a function on one snapshot; or on one a statement."""
+        """Run a function on one snapshot, or on one snapshot for each statement."""
         self._ready()
         return self._read(look, snapshot=snapshot)
 
@@ -241,7 +241,7 @@ class UrlExecutor:
         act: Callable[..., T],
         *given: Any,  # noqa: ANN401
     ) -> asyncio.Future[T]:
-        """Begin something in a thread of a pool.
+        """Begin a call in a thread of a pool.
 
         Raises:
             StoreClosed: the pool was shut down since we looked.
@@ -253,7 +253,7 @@ class UrlExecutor:
 
     @door
     def wipe(self) -> Sequence[Left]:
-        """Leave nothing of what was overwritten in the files; return what is left."""
+        """Wipe overwritten bytes from the files; return the places that still hold them."""
         self._ready()
         return self._wipe()
 
@@ -271,7 +271,7 @@ class UrlExecutor:
 
     @door
     def within(self, connection: Connection, act: Callable[[Any], T]) -> T:
-        """Run a function inside a transaction that the application has open."""
+        """Run a function inside the application's open transaction."""
         self._ready()
         return act_within(connection, self._database, act, self.changed)
 
@@ -284,7 +284,7 @@ class UrlExecutor:
 
     @door
     def close(self) -> None:
-        """Finish what waits, then close every connection. Idempotent."""
+        """Finish waiting requests, then close every connection. Idempotent."""
         with self._closing:
             if self._ended:
                 return
@@ -301,7 +301,7 @@ class UrlExecutor:
             self._passage.close()
             with self._passage.way():  # no fork meanwhile
                 self._connections.close()
-            self._ended = True  # until then, whoever was interrupted may close it again
+            self._ended = True  # set last, so that an interrupted caller may close it again
 
     async def close_async(self) -> None:
         """Do the same without blocking the event loop."""

@@ -1,8 +1,8 @@
-"""What may stand behind the question mark of a database URL: what its driver takes, as text.
+"""Check the arguments behind the question mark of a database URL against those its driver accepts.
 
-A driver passes over what it does not know, or raises whatever Python raises for a call with a wrong
-argument. An argument that was mistyped may be the one that makes a connection safe, so it is told
-before anything is opened: which one it is, and what there is.
+A driver ignores unknown arguments, or raises any error that Python raises for a wrong call. A
+mistyped argument may be the one that makes a connection safe. So the check refuses it before
+anything is opened, and names the argument and the known ones.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from eventstore.errors import InvalidInput
 __all__ = ["check_arguments"]
 
 Arguments: TypeAlias = Mapping[str, Callable[[Any], object]]
-"""By name: what SQLAlchemy makes of the text, or the driver, which refuses it with ValueError."""
+"""A converter for each name, SQLAlchemy's or the driver's; it refuses text with ValueError."""
 
 _PYSQLITE: Final[Arguments] = {
     "cached_statements": int,
@@ -33,7 +33,7 @@ _PYSQLITE: Final[Arguments] = {
 _SQLITE: Final[Arguments] = dict.fromkeys(
     ("cache", "immutable", "mode", "nolock", "psow", "vfs"), str
 )
-"""SQLite's own, in the name of a file that is a URI."""
+"""SQLite's own arguments, in the name of a file that is a URI."""
 _TEXT_OF_ASYNCPG: Final = (
     "database",
     "gsslib",
@@ -52,15 +52,15 @@ _ASYNCPG: Final[Arguments] = {
     **dict.fromkeys(_TEXT_OF_ASYNCPG, str),
     "prepared_statement_cache_size": int,
 }
-"""What ``asyncpg.connect`` takes as text, and the one that SQLAlchemy makes a number of."""
+"""The text arguments of ``asyncpg.connect``, and the one that SQLAlchemy makes a number of."""
 _LISTED_MAX: Final = 20
 _LIBPQ: Final = "It takes the parameter key words of libpq, which PostgreSQL's documentation lists"
 _PLUGIN: Final = "plugin"
-"""A plugin of SQLAlchemy's takes its own arguments out of the URL."""
+"""A SQLAlchemy plugin takes its own arguments out of the URL."""
 
 
 def check_arguments(url: URL) -> None:
-    """Refuse an argument that the driver does not know, or a value that is none of its kind.
+    """Refuse an argument that the driver does not know, or a value of the wrong kind.
 
     Raises:
         InvalidInput: naming the argument.
@@ -103,7 +103,7 @@ def _remedy(name: str, known: Arguments) -> str:
 def _of_sqlite(given: Mapping[str, Any]) -> Arguments:
     if not _is_true(given.get("uri", "false")):
         return _PYSQLITE
-    # A file system of somebody's own has arguments of its own.
+    # A custom SQLite VFS has arguments of its own.
     others = dict.fromkeys(given, str) if "vfs" in given else {}
     return {**others, **_SQLITE, **_PYSQLITE}
 
@@ -120,7 +120,7 @@ def _of_asyncpg(_: Mapping[str, Any]) -> Arguments:
 
 
 def _of_psycopg(_: Mapping[str, Any]) -> Arguments:
-    """Return what the libpq that is there knows: newer ones know more."""
+    """Return the arguments of the installed libpq: newer versions know more."""
     from psycopg import pq  # noqa: PLC0415 (an extra)
 
     return {option.keyword.decode(): str for option in pq.Conninfo.get_defaults()}

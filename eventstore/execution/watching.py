@@ -1,11 +1,11 @@
-"""Hearing of commits that other processes made: one connection a store, beside those that work.
+"""Listen for commits of other processes on one dedicated connection for each store.
 
-It begins when the first subscriber waits and ends with the store. What it hears it passes on to
-:class:`~eventstore.execution.signals.Signals`, where every wait ends by itself, so it may fail: it
-says so once, goes on trying with growing pauses, and is silent until it has succeeded and failed
-again. How a database is watched, it says itself: ``Database.watch``.
+It begins when the first subscriber waits and ends with the store. It passes hints on to
+:class:`~eventstore.execution.signals.Signals`, where every wait has a time limit, so it may fail.
+It logs a failure once, retries with growing pauses, and logs again only after it has succeeded and
+failed again. ``Database.watch`` defines how to watch a database.
 
-:class:`Watcher` does it in a thread, for sync drivers; :func:`listen` in a task, for async ones.
+:class:`Watcher` listens in a thread, for sync drivers; :func:`listen` in a task, for async ones.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ __all__ = ["Watcher", "listen"]
 _PAUSE_LEAST_SECONDS: Final = 0.05
 _PAUSE_MOST_SECONDS: Final = 5.0
 _JOIN_SECONDS: Final = 2.0
-"""It ends at once, unless it is just connecting to a server that does not answer."""
+"""The thread ends at once, unless it is connecting to a server that does not answer."""
 
 _log = logging.getLogger("eventstore.subscriptions")
 
 
 class _Attempts:
-    """How long to pause before the next connection, and whether to say why."""
+    """Computes the pause before the next connection, and whether to log the failure."""
 
     def __init__(self) -> None:
         self._pause_seconds = _PAUSE_LEAST_SECONDS
@@ -48,7 +48,7 @@ class _Attempts:
         self._pause_seconds, self._said = _PAUSE_LEAST_SECONDS, False
 
     def failed(self, error: BaseException) -> float:
-        """Return how long to pause."""
+        """Return the pause in seconds."""
         if not self._said:
             self._said = True
             _log.warning(
@@ -62,7 +62,7 @@ class _Attempts:
 
 
 def _own_connection(engine: Engine) -> Any:  # noqa: ANN401 (a driver's connection)
-    """Return a connection made as the pool's are, which is none of them any more."""
+    """Return a connection made like the pool's, but detached from the pool."""
     pooled = engine.raw_connection()
     driver = pooled.driver_connection
     pooled.detach()
@@ -87,18 +87,18 @@ class _Thread(threading.Thread):
         self._selector.register(self._ear, selectors.EVENT_READ)
 
     def rouse(self) -> None:
-        """Let it look again, now that somebody waits."""
+        """Make it look again, now that somebody waits."""
         if self._parked:
             self._ring()
 
     def end(self, seconds: float) -> None:
-        """Have it close its connection and end; waits for that."""
+        """Make it close its connection and end; wait for that."""
         self._ended = True
         self._ring()
         self.join(seconds)
 
     def _ring(self) -> None:
-        with suppress(OSError):  # it has ended by itself, and closed its ends
+        with suppress(OSError):  # it has already ended and closed its pipe
             self._mouth.send(b".")
 
     def run(self) -> None:
@@ -122,13 +122,13 @@ class _Thread(threading.Thread):
             driver.close()
 
     def _rest(self, seconds: float | None, fileno: int | None) -> bool:
-        """Wait for a while, or until there is something to read; False at the end.
+        """Wait for a while, or until a file is readable; return False at the end.
 
-        A connection that has to be asked is not asked while nobody waits.
+        A connection that must be polled is not polled while nobody waits.
         """
         if fileno is None and not self._changed.in_demand:
             self._parked = True
-            if not self._changed.in_demand:  # who comes now, sees that it is parked
+            if not self._changed.in_demand:  # a new waiter sees that the thread is parked
                 self._select(None)
             self._parked = False
         else:
@@ -150,17 +150,17 @@ class _Thread(threading.Thread):
 
 
 class Watcher:
-    """A thread that watches, from the first wait on; it does not live across a fork."""
+    """Runs a watching thread from the first wait on; the thread does not live across a fork."""
 
     def __init__(self, engine: Callable[[], Engine], database: Database) -> None:
-        """``engine`` is asked whenever a connection is to be made."""
+        """Create it. ``engine`` is called whenever a connection is to be made."""
         self._engine = engine
         self._database = database
         self._lock = threading.RLock()
         self._halted = self._was_halted = False
         self._thread: _Thread | None = None
         self.changed = Signals(self._start)
-        """What is told of every commit, also by this process."""
+        """Signals every commit, also of this process."""
         forks.watch(self)
 
     def _start(self) -> None:
@@ -181,7 +181,7 @@ class Watcher:
             thread.end(seconds)
 
     def close(self) -> None:
-        """End every wait with StoreClosed, and the thread. Idempotent."""
+        """End every wait with StoreClosed, and end the thread. Idempotent."""
         self.changed.close()
         self._halt()
 
@@ -203,7 +203,7 @@ class Watcher:
 
 
 async def listen(engine: Engine, database: Database, changed: Signals) -> None:
-    """Listen until cancelled, on a connection of its own to an async driver's engine."""
+    """Listen until cancelled, on a dedicated connection of an async driver's engine."""
     attempts = _Attempts()
 
     def heard() -> None:
@@ -227,7 +227,7 @@ async def _listen_once(engine: Engine, database: Database, heard: Callable[[], N
         driver = await asyncio.shield(connecting)
         await database.listen(driver, heard)
     finally:
-        await asyncio.wait([connecting], timeout=_JOIN_SECONDS)  # or nobody would close it
+        await asyncio.wait([connecting], timeout=_JOIN_SECONDS)  # otherwise nobody would close it
         if not connecting.done():
             connecting.cancel()
         elif not connecting.cancelled() and connecting.exception() is None:

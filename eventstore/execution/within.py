@@ -1,7 +1,7 @@
-"""Running inside a transaction that the application has open, handed in as ``connection=``.
+"""Run inside the application's open transaction, passed as ``connection=``.
 
-Ours is a savepoint of the application's transaction: it commits or rolls back with it, and is never
-queued. Called by every executor, whatever the store itself runs on.
+The store's work is a savepoint of the application's transaction: it commits or rolls back with it,
+and is never queued. Every executor calls this module, whatever the store itself runs on.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ def act_within(
 ) -> T:
     """Run a function in a savepoint of the application's transaction.
 
-    What it interned is not remembered: the application may still roll back. Whoever follows hears
-    of it when the application commits.
+    Names that it interned are not remembered: the application may still roll back. Followers are
+    notified when the application commits.
 
     Raises:
         InvalidInput: ``connection`` is of another kind, of another database, or has no transaction.
@@ -73,12 +73,12 @@ def act_within(
         ) from error
     except database.driver_errors as error:
         raise database.translated(error, on_own_connection=True) from error
-    event.listen(connection, "commit", changed.tell_soon)  # once, however often it is said
+    event.listen(connection, "commit", changed.tell_soon)  # registered only once
     return outcome
 
 
 def _check_begun_or_begins(connection: Connection, database: Database) -> None:
-    """Hold that there is a transaction to belong to, or one begins with what is executed.
+    """Check that a transaction is open, or that executing a statement begins one.
 
     Raises:
         InvalidInput: whoever says no COMMIT afterwards would lose what was written.
@@ -97,10 +97,10 @@ def _check_begun_or_begins(connection: Connection, database: Database) -> None:
 
 @contextmanager
 def _savepoint(connection: Connection) -> Iterator[None]:
-    """Let what happens inside happen as a whole or not at all.
+    """Make everything inside happen as a whole or not at all.
 
-    SQLAlchemy's own savepoint does not go back if its release fails, and hides why the database
-    failed if that ended the whole transaction.
+    SQLAlchemy's own savepoint does not roll back if its release fails, and it hides the database's
+    error if that ended the whole transaction.
     """
     connection.exec_driver_sql("SAVEPOINT eventstore")
     try:
