@@ -28,10 +28,14 @@ from sqlalchemy import Engine, event
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
-from eventstore.errors import OutcomeUnknown, StoreBusy, StoreUnavailable
+from eventstore.errors import StoreBusy, StoreUnavailable
 from eventstore.execution import inherited
 from eventstore.execution.database import Database, Left, not_wiped
-from eventstore.execution.retrying import struck_while_committing, tried_again
+from eventstore.execution.retrying import (
+    says_what_became_of_it,
+    struck_while_committing,
+    tried_again,
+)
 
 __all__ = ["Connections"]
 
@@ -230,7 +234,7 @@ class Connections:
             raise error.args[0] from error.__cause__
         if isinstance(error, self._database.driver_errors):
             raise self._database.translated(error) from error
-        if said and isinstance(error, Exception) and not isinstance(error, OutcomeUnknown):
+        if said and isinstance(error, Exception) and not says_what_became_of_it(error):
             raise struck_while_committing() from error
 
     def _abandon(self, *, closes: bool = True) -> None:

@@ -23,7 +23,6 @@ from sqlalchemy.pool import Pool, SingletonThreadPool, StaticPool
 
 from eventstore.errors import (
     InvalidInput,
-    OutcomeUnknown,
     StoreBusy,
     StoreClosed,
     StoreUnavailable,
@@ -36,6 +35,7 @@ from eventstore.execution.new_connections import checking_new
 from eventstore.execution.passage import Passage
 from eventstore.execution.retrying import (
     finished,
+    says_what_became_of_it,
     struck_while_committing,
     tried_again,
     tried_again_async,
@@ -132,10 +132,10 @@ class _Owned:
             open_still = self._database.in_transaction(driver)
             _roll_back(connection)
             raise self._database.translated_commit(error, rolled_back=open_still) from error
-        except OutcomeUnknown:
-            raise
-        except Exception as error:  # a signal handler raised it
-            raise struck_while_committing() from error
+        except Exception as error:
+            if says_what_became_of_it(error):
+                raise
+            raise struck_while_committing() from error  # a signal handler raised it
         return outcomes
 
     def _read_on(self, connection: Connection, look: Callable[[Any], T]) -> T:

@@ -12,7 +12,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, TypeVar
 
-from eventstore.errors import OutcomeUnknown, StoreBusy
+from eventstore.errors import OutcomeUnknown, StoreBusy, StoreUnavailable
 from eventstore.execution.database import Database
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "VIOLATIONS_MAX",
     "finished",
     "halves",
+    "says_what_became_of_it",
     "struck_while_committing",
     "too_many_wait",
     "tried_again",
@@ -116,6 +117,15 @@ def struck_while_committing() -> OutcomeUnknown:
     return OutcomeUnknown(
         "an exception was raised, as by a signal handler, while the database committed"
     )
+
+
+def says_what_became_of_it(error: BaseException) -> bool:
+    """Return whether an error that came while the database committed is an answer of our own.
+
+    A child that was forked inside the transaction cannot commit it: the connection refuses.
+    """
+    forked = isinstance(error, StoreUnavailable) and error.reason == "forked"
+    return forked or isinstance(error, OutcomeUnknown)
 
 
 def too_many_wait() -> StoreBusy:

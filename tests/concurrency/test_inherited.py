@@ -322,7 +322,7 @@ def test_a_fork_does_not_wait_for_its_own_thread(url, path, monkeypatch):
         executor = store._executor  # noqa: SLF001 (a read in which a function of ours runs)
 
         def forking(_):
-            child = Child(lambda: refused(store.threads.get, thread_id))
+            child = Child(lambda: refused(ConversationStore.open, url))
             return child.wait()
 
         begun = monotonic()

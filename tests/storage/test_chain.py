@@ -137,6 +137,7 @@ def page_verifier():
     (block,) = [one for one in blocks(PAGE.read_text(encoding="utf-8")) if one.language == "python"]
     assert set(re.findall(r"^(?:import|from) (\w+)", block.code, re.MULTILINE)) == {
         "sqlite3",
+        "collections",
         "hashlib",
     }
     namespace: dict[str, Any] = {}
