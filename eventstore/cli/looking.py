@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Literal, TypeAlias
 
 import typer
 from rich.text import Text
@@ -28,24 +28,28 @@ from eventstore.cli.replaying import step_lines, steps_as_json
 __all__ = ["check", "log", "replay", "show", "threads", "tree"]
 
 
-@app.command(epilog=examples("threads", "threads --limit 5 --json"))
+_Sort: TypeAlias = Literal["created", "activity"]
+
+
+@app.command(epilog=examples("threads", "threads --sort activity --limit 5 --json"))
 def threads(
     *,
     database: Database = DEFAULT,
+    sort: Annotated[_Sort, typer.Option(help="The newest, or the last active first.")] = "created",
     limit: Annotated[
         int, typer.Option(metavar="N", min=1, max=10_000, help="Show the newest so many.")
     ] = 50,
     as_json: AsJson = False,
 ) -> None:
-    """List the threads, the newest first."""
+    """List the threads, the newest or the last active first."""
     with existing(database) as store:
-        page = store.threads.list(limit=limit, order="desc")
+        page = store.threads.list(limit=limit, sort=sort, order="desc")
         if as_json:
             print_json(thread.model_dump_json() for thread in page)
             return
         print_threads(screen(), store, list(page))
         if page.next_cursor is not None:
-            errors().print(Text(f"these are the newest {limit}; --limit shows more", style="dim"))
+            errors().print(Text(f"these are the first {limit}; --limit shows more", style="dim"))
 
 
 @app.command(epilog=examples("show 019ab3", "show 019ab3 --branch draft --last 4"))

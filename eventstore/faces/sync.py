@@ -50,6 +50,7 @@ from eventstore.operations import threads as _threads
 from eventstore.operations.events import Receipt
 from eventstore.operations.operation import AppendOptions, WriteOptions
 from eventstore.operations.projections import CompareReport, ProjectionStatus, RebuildReport
+from eventstore.operations.threads import ThreadSort
 from eventstore.privacy.erasure import Erasure
 from eventstore.projections.catch_up.tables import Tables
 from eventstore.replay import ReplayedThread, ReplayStep
@@ -158,9 +159,14 @@ class Threads(Resource):
         include_deleted: bool = False,
         after: str | None = None,
         limit: int | None = 100,
+        sort: ThreadSort = "created",
         order: Order = "asc",
     ) -> Page[Thread]:
-        """Return a page of threads in the order they were created.
+        """Return a page of threads, in the order they were created or last active.
+
+        A page goes on behind the last thread of the one before. A thread in which something happens
+        meanwhile moves to the newest end of the order of activity: with ``order="desc"`` later
+        pages leave it out, with ``order="asc"`` they show it again.
 
         Args:
             metadata: Top-level values that a thread's metadata must have: texts, numbers, booleans
@@ -169,6 +175,7 @@ class Threads(Resource):
             include_deleted: List deleted threads, too.
             after: A page's ``next_cursor``, to begin behind it.
             limit: Most threads on the page; None is all of them.
+            sort: ``"created"``, or ``"activity"``: by ``updated_at``, when something last happened.
             order: ``"asc"`` is oldest first, ``"desc"`` newest first.
 
         Raises:
@@ -183,6 +190,7 @@ class Threads(Resource):
                     include_deleted=include_deleted,
                     after=after,
                     limit=limit,
+                    sort=sort,
                     order=order,
                 )
             ),
@@ -192,6 +200,7 @@ class Threads(Resource):
                 include_deleted=include_deleted,
                 after=cursor,
                 limit=limit,
+                sort=sort,
                 order=order,
             ),
         )

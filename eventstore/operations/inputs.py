@@ -35,6 +35,7 @@ __all__ = [
     "checked_order",
     "checked_role",
     "checked_sequence",
+    "checked_sort",
     "checked_status",
     "checked_tools",
     "checked_usage",
@@ -52,6 +53,7 @@ _ROLES: Final = frozenset(get_args(Role))
 _STATUSES: Final = frozenset({"completed", "incomplete"})
 _ON_BUSY: Final = frozenset(get_args(OnBusy))
 _ORDERS: Final = frozenset({"asc", "desc"})
+_SORTS: Final = frozenset({"created", "activity"})
 _LAST: Final = 2**62
 """Above every version and position there can be, within 64 bits."""
 
@@ -100,6 +102,11 @@ def checked_on_busy(on_busy: str | None) -> OnBusy:
 def checked_order(order: str) -> bool:
     """Return whether the newest comes first."""
     return _checked_choice(order, _ORDERS, "order") == "desc"
+
+
+def checked_sort(sort: str) -> str:
+    """Return what threads are sorted by."""
+    return _checked_choice(sort, _SORTS, "sort")
 
 
 def _checked_choice(value: object, known: frozenset[str], field: str) -> str:

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, Literal, TypeAlias
 
 from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
 from eventstore.conversation import commands as c
 from eventstore.conversation.present import thread_value
+from eventstore.conversation.rows import ThreadRow
 from eventstore.conversation.values import Thread
 from eventstore.core import ids
 from eventstore.core.events import StreamKey
 from eventstore.core.json_values import check_object
 from eventstore.core.pages import (
     EVERYTHING,
+    Count,
     Order,
     PageOf,
     check_limit,
+    decode_cursor,
+    encode_cursor,
     listing_key,
 )
 from eventstore.errors import InvalidInput
@@ -27,6 +31,7 @@ from eventstore.operations.inputs import (
     checked_flag,
     checked_metadata,
     checked_order,
+    checked_sort,
     checked_version,
     optional_id,
     optional_text,
@@ -44,11 +49,14 @@ from eventstore.operations.operation import (
     write,
 )
 from eventstore.operations.place_cursors import cursor_of_place, place_behind, place_cursor
-from eventstore.projections.finding import Filter, Listing, find_threads
+from eventstore.projections.finding import Filter, Listing, Place, find_threads
 from eventstore.projections.indexes import metadata_key, metadata_text
 from eventstore.projections.stored_thread import StoredThread
 from eventstore.storage.interning import find_tenant
 from eventstore.storage.transaction import Transaction
+
+ThreadSort: TypeAlias = Literal["created", "activity"]
+"""Order of threads: when they were created, or when something last happened in them."""
 
 _TITLE_MAX: Final = 1_000
 _KEY_MAX: Final = 255
@@ -263,9 +271,14 @@ def list_(
     include_deleted: bool = False,
     after: str | None = None,
     limit: int | None = 100,
+    sort: ThreadSort = "created",
     order: Order = "asc",
 ) -> Read[PageOf[Thread]]:
-    """Return a page of threads in the order they were created.
+    """Return a page of threads, in the order they were created or last active.
+
+    A page goes on behind the last thread of the one before. A thread in which something happens
+    meanwhile moves to the newest end of the order of activity: with ``order="desc"`` later pages
+    leave it out, with ``order="asc"`` they show it again.
 
     Args:
         metadata: Top-level values that a thread's metadata must have: texts, numbers, booleans
@@ -274,6 +287,7 @@ def list_(
         include_deleted: List deleted threads, too.
         after: A page's ``next_cursor``, to begin behind it.
         limit: Most threads on the page; None is all of them.
+        sort: ``"created"``, or ``"activity"``: by ``updated_at``, when something last happened.
         order: ``"asc"`` is oldest first, ``"desc"`` newest first.
 
     Raises:
@@ -286,14 +300,18 @@ def list_(
         checked_flag(archived, "archived")
     checked_flag(include_deleted, "include_deleted")
     filters = _filters(wanted)
-    listing = listing_key("threads", scope.tenant, newest, wanted, archived, include_deleted)
-    cursor = None if after is None else place_cursor(listing, after)
+    active = checked_sort(sort) == "activity"
+    listing = listing_key(
+        "threads", scope.tenant, active, newest, wanted, archived, include_deleted
+    )
+    place = _place_of(listing, after, active=active)
 
     def look(tx: Transaction) -> PageOf[Thread]:
         asked = Listing(
             archived=archived,
             include_deleted=include_deleted,
-            start=None if cursor is None else place_behind(tx, listing, cursor),
+            by_activity=active,
+            start=None if place is None else place(tx),
             newest_first=newest,
             most=EVERYTHING if size is None else size + 1,
         )
@@ -305,13 +323,31 @@ def list_(
         for thread_id in shown:
             view = StoredThread(tx, scope.log, scope.tenant, thread_id)
             threads.append((view, thread_row(view)))
-        last = threads[-1][1].created_position if threads else 0
         return _Threads(
             data=tuple(thread_value(view, row) for view, row in threads),
-            next_cursor=cursor_of_place(tx, listing, last) if more else None,
+            next_cursor=_cursor(tx, listing, threads[-1][1], active=active) if more else None,
         )
 
     return Read(look)
+
+
+def _place_of(
+    listing: bytes, after: str | None, *, active: bool
+) -> Callable[[Transaction], Place] | None:
+    """Return how the place behind a cursor is read; a position in the log is sealed in it."""
+    if after is None:
+        return None
+    if active:
+        place = decode_cursor(listing, after, tuple[Count, bytes])
+        return lambda _: place
+    sealed = place_cursor(listing, after)
+    return lambda tx: (place_behind(tx, listing, sealed),)
+
+
+def _cursor(tx: Transaction, listing: bytes, last: ThreadRow, *, active: bool) -> str:
+    if active:
+        return encode_cursor(listing, last.updated_at_us, last.thread_id)
+    return cursor_of_place(tx, listing, last.created_position)
 
 
 def _filters(wanted: Mapping[str, Any]) -> list[Filter]:

@@ -1,8 +1,12 @@
-"""Which threads a tenant has: a page of them in the order of creation, all or by metadata.
+"""Which threads a tenant has: a page of them by creation or last activity, all or by metadata.
 
 The index of metadata holds each thread's place in that order, so a page of the threads with one
 value is a range of the index, however many threads there are and however many have the value. Of
 several values the rarest leads, and the others are looked up for each thread that has it.
+
+Last activity stands in the row of the thread's stream, and moves with each event. Few threads with
+a value are found by it and sorted; where there are many, the threads are gone through in the order
+of their activity, and those with the value are soon met.
 """
 
 from __future__ import annotations
@@ -10,12 +14,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple, TypeAlias
 
+from eventstore.core import ids
+from eventstore.storage.interning import find_category
 from eventstore.storage.transaction import Transaction
 
-__all__ = ["Filter", "Listing", "find_threads"]
+__all__ = ["Filter", "Listing", "Place", "find_threads"]
 
 Filter: TypeAlias = tuple[str, str]
 """A key of metadata and its value, as the index holds them."""
+
+
+Place: TypeAlias = tuple[int] | tuple[int, bytes]
+"""Where a thread stands: its position of creation; or when something last happened, and its id."""
 
 
 class Listing(NamedTuple):
@@ -23,7 +33,9 @@ class Listing(NamedTuple):
 
     archived: bool | None
     include_deleted: bool
-    start: int | None
+    by_activity: bool
+    """In the order of last activity, not of creation."""
+    start: Place | None
     """The place of the last thread of the page before."""
     newest_first: bool
     most: int
@@ -46,32 +58,84 @@ _AND_VALUE: Final = (
     " AND EXISTS (SELECT 1 FROM {thread_metadata} o WHERE o.tenant = m.tenant"
     " AND o.thread = m.thread AND o.key = ? AND o.value = ?)"
 )
+_ITS_STREAM: Final = (
+    " CROSS JOIN {streams} s WHERE s.tenant = m.tenant AND s.category = ?"
+    " AND s.stream = m.thread AND "
+)
+_ACTIVE: Final = (
+    "SELECT t.thread FROM {streams} s CROSS JOIN {threads} t"
+    " WHERE t.tenant = s.tenant AND t.thread = s.stream AND s.tenant = ? AND s.category = ?"
+)
+_AND_IT_HAS: Final = (
+    " AND EXISTS (SELECT 1 FROM {thread_metadata} o WHERE o.tenant = t.tenant"
+    " AND o.thread = t.thread AND o.key = ? AND o.value = ?)"
+)
 
 
 def find_threads(
     tx: Transaction, tenant: int, filters: Sequence[Filter], listing: Listing
 ) -> list[bytes]:
     """Return the ids of a page of threads that have every value of ``filters``."""
+    if listing.by_activity:
+        return _by_activity(tx, tenant, filters, listing)
     sql, place = _ALL, "t.created_position"
     parameters: list[Any] = [tenant]
     if filters:
         first, *others = _rarest_first(tx, tenant, filters)
         sql, place = _WITH_VALUE + _AND_VALUE * len(others), "m.created_position"
-        parameters += [*first, *(text for other in others for text in other)]
+        parameters += [*first, *_texts(others)]
+    return _page(tx, sql, parameters, (place,), listing)
+
+
+def _by_activity(
+    tx: Transaction, tenant: int, filters: Sequence[Filter], listing: Listing
+) -> list[bytes]:
+    category = find_category(tx, ids.THREAD)
+    if category is None:
+        return []
+    rarest = _counted(tx, tenant, filters)
+    if rarest and rarest[0][1] < _COUNTED[-1]:
+        first, *others = [one for one, _ in rarest]
+        sql = _WITH_VALUE.replace(" WHERE ", _ITS_STREAM, 1) + _AND_VALUE * len(others)
+        parameters: list[Any] = [category, tenant, *first, *_texts(others)]
+    else:
+        sql = _ACTIVE + _AND_IT_HAS * len(filters)
+        parameters = [tenant, category, *_texts(filters)]
+    return _page(tx, sql, parameters, ("s.recorded_at", "s.stream"), listing)
+
+
+def _texts(filters: Sequence[Filter]) -> list[str]:
+    return [text for one in filters for text in one]
+
+
+def _page(
+    tx: Transaction, sql: str, parameters: list[Any], place: tuple[str, ...], listing: Listing
+) -> list[bytes]:
+    """Return the threads behind a place, in order."""
     if listing.archived is not None:
         sql += f" AND t.archived = {int(listing.archived)}"
     if not listing.include_deleted:
         sql += " AND t.deleted = 0"
     if listing.start is not None:
-        sql += f" AND {place} {'<' if listing.newest_first else '>'} ?"
-        parameters.append(listing.start)
-    sql += f" ORDER BY {place} {'DESC' if listing.newest_first else 'ASC'} LIMIT ?"
+        beyond = "<" if listing.newest_first else ">"
+        marks = ", ".join("?" * len(place))
+        sql += f" AND ({', '.join(place)}) {beyond} ({marks})"
+        parameters = [*parameters, *listing.start]
+    way = "DESC" if listing.newest_first else "ASC"
+    sql += f" ORDER BY {', '.join(f'{column} {way}' for column in place)} LIMIT ?"
     return [bytes(row[0]) for row in tx.all(sql, (*parameters, listing.most))]
 
 
 def _rarest_first(tx: Transaction, tenant: int, filters: Sequence[Filter]) -> list[Filter]:
     if len(filters) == 1:
         return [*filters]
+    return [one for one, _ in _counted(tx, tenant, filters)]
+
+
+def _counted(tx: Transaction, tenant: int, filters: Sequence[Filter]) -> list[tuple[Filter, int]]:
+    """Return filters, the rarest first, each with how many threads have it, as far as counted."""
+    if not filters:
+        return []
     asked: list[Any] = [value for one in filters for value in (tenant, *one)]
     counts: dict[Filter, int] = {}
     for most in _COUNTED:
@@ -79,4 +143,4 @@ def _rarest_first(tx: Transaction, tenant: int, filters: Sequence[Filter]) -> li
         counts = dict(zip(filters, tx.one(f"SELECT {counted}", asked), strict=True))
         if min(counts.values()) < most:
             break
-    return sorted(filters, key=counts.__getitem__)
+    return sorted(counts.items(), key=lambda one: one[1])

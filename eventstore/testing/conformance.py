@@ -30,6 +30,7 @@ import pytest
 from eventstore.core import ids
 from eventstore.errors import (
     IdempotencyConflict,
+    InvalidInput,
     MessageNotFound,
     Refused,
     StoreClosed,
@@ -46,6 +47,16 @@ __all__ = ["ConformanceSuite", "blocking", "within"]
 
 
 _KINDS: Final = ("h:", "k:", "s:", "")
+
+
+def _by_pages(store: Any, **asked: Any) -> list[str]:  # noqa: ANN401
+    """Return the ids of threads, listed page by page."""
+    found, page = [], store.threads.list(**asked)
+    while True:
+        found += [one.id for one in page]
+        if page.next_cursor is None:
+            return found
+        page = store.threads.list(**asked, after=page.next_cursor)
 
 
 def _texts(store: Any, thread_id: str) -> list[str]:  # noqa: ANN401
@@ -138,6 +149,29 @@ class ConformanceSuite(ErasureSuite, LargeContentSuite, ProofSuite):
         for key, value in metadata.items():
             assert [one.id for one in store.threads.list(metadata={key: value})] == [thread.id]
             assert list(store.threads.list(metadata={key: "another"})) == []
+
+    def test_threads_are_listed_by_creation_or_last_activity(self, store: Any) -> None:  # noqa: ANN401
+        made = [store.threads.create(metadata={"odd": bool(n % 2)}).id for n in range(5)]
+        for place in (3, 0, 4, 1):
+            _say(store, made[place], "hello")
+        store.threads.archive(made[3])
+        active = [made[place] for place in (2, 0, 4, 1, 3)]
+        for order, asked in (("asc", active), ("desc", active[::-1])):
+            found = {"sort": "activity", "order": order}
+            assert [one.id for one in store.threads.list(**found)] == asked
+            assert _by_pages(store, **found, limit=2) == asked
+            odd = [one for one in asked if one in made[1::2]]
+            assert _by_pages(store, **found, metadata={"odd": True}, limit=1) == odd
+            archived = store.threads.list(**found, archived=True)
+            assert [one.id for one in archived] == [made[3]]
+        assert [one.id for one in store.threads.list(sort="created")] == made
+        page = store.threads.list(sort="activity", order="desc", limit=2)
+        _say(store, active[0], "meanwhile")  # it moves to the newest end
+        after = {"sort": "activity", "order": "desc", "after": page.next_cursor}
+        assert [one.id for one in store.threads.list(**after)] == active[2:0:-1]
+        for wrong in ({"sort": "created"}, {"order": "asc"}):
+            with pytest.raises(InvalidInput):
+                store.threads.list(**{**after, **wrong})
 
     def test_another_store_sees_it(self, tmp_path: Path) -> None:
         if not self.lasting:
