@@ -18,12 +18,13 @@ from __future__ import annotations
 
 from eventstore.projections.catch_up.definition import Projection, projection
 from eventstore.projections.catch_up.tables import Tables, WritableTables
-from eventstore.read_models.message_search import Hit, MessageSearch, search
+from eventstore.read_models.message_search import Hit, Hits, MessageSearch, search
 from eventstore.read_models.usage_by_day import DayOfUse, Usage, usage
 
 __all__ = [
     "DayOfUse",
     "Hit",
+    "Hits",
     "MessageSearch",
     "Projection",
     "Tables",

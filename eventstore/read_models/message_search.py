@@ -1,4 +1,4 @@
-"""Full-text search over messages, as a projection that follows the log.
+"""Full-text search over messages and titles, as a projection that follows the log.
 
 ::
 
@@ -11,13 +11,17 @@ reads now: amended ones by their last wording; removed ones, what hangs below th
 threads not until they are restored. A message that a fork inherits is found in its source; in the
 fork, too, once the fork has a wording of its own.
 
-Words are compared without regard to case; there is no stemming, in no language. What a word is
-differs at the edges: FTS5 splits at whatever is no letter or digit, PostgreSQL keeps addresses,
-paths and signed numbers together, leaves out markup, and folds the case of letters beyond ASCII as
-its locale does. The text parts of a message count, up to 100,000 characters (PostgreSQL takes no
-more than a megabyte of words). On PostgreSQL what has no blank for more than 255 characters is
-taken in pieces of that length: its parser goes over ``a_a_a_…`` and ``~/~/~/…`` again from each
-character, so that one message of 100,000 would keep the server busy for half an hour.
+A title is found in its thread, unless the thread is deleted. A fork shows its source's title, and
+is found by a title of its own once it has one.
+
+Words are compared without regard to case; ``sun*`` finds words that begin so. There is no stemming,
+in no language. What a word is differs at the edges: FTS5 splits at whatever is no letter or digit,
+PostgreSQL keeps addresses, paths and signed numbers together, leaves out markup, and folds the case
+of letters beyond ASCII as its locale does. The text parts of a message count, up to 100,000
+characters (PostgreSQL takes no more than a megabyte of words). On PostgreSQL what has no blank for
+more than 255 characters is taken in pieces of that length: its parser goes over ``a_a_a_…`` and
+``~/~/~/…`` again from each character, so that one message of 100,000 would keep the server busy for
+half an hour.
 
 **Erasure.** What was erased is not found any more once the projection has caught up. An index keeps
 words of texts that are gone until it is merged, so on SQLite an erasure merges it, which takes as
@@ -36,16 +40,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, NamedTuple, TypeAlias
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 from eventstore.core import ids
 from eventstore.core.events import RecordedEvent
 from eventstore.core.json_values import check_text
+from eventstore.core.pages import PageOf, decode_cursor, encode_cursor, listing_key
 from eventstore.core.quoting import quoted
 from eventstore.errors import InvalidInput
 from eventstore.projections.catch_up.tables import Tables, WritableTables
+from eventstore.storage.tables import Dialect
 
-__all__ = ["Hit", "MessageSearch", "search"]
+__all__ = ["Hit", "Hits", "MessageSearch", "search"]
 
 _CHARACTERS_MAX: Final = 100_000
 _RUN: Final = re.compile(r"(\S{255})(?=\S)")
@@ -135,30 +141,47 @@ _VISIBLE: Final = (
 )
 _SEARCH: Final = {
     "sqlite": (
-        "SELECT m.thread_id, m.message_id, -bm25({words}) AS rank,"
-        " snippet({words}, 0, '[', ']', '…', 12)"
+        "SELECT m.thread_id, m.message_id, substr(m.message_id, -32) AS made,"
+        " -bm25({words}) AS rank, snippet({words}, 0, '[', ']', '…', 12) AS snippet"
         " FROM {words} JOIN {messages} m ON m.number = {words}.rowid"
         f" WHERE {{words}} MATCH ? AND {_VISIBLE}"
     ),
     "postgresql": (
-        "SELECT m.thread_id, m.message_id, ts_rank(m.words, wanted) AS rank,"
-        " ts_headline('simple', m.text, wanted,"
-        " 'StartSel=[, StopSel=], MaxWords=12, MinWords=6, FragmentDelimiter=…')"
-        " FROM {messages} m, plainto_tsquery('simple', CAST(? AS text)) wanted"
-        f" WHERE m.words @@ wanted AND {_VISIBLE}"
+        "SELECT m.thread_id, m.message_id, right(m.message_id, 32) AS made,"
+        " CAST(ts_rank(m.words, w.wanted) AS double precision) AS rank,"
+        " ts_headline('simple', m.text, w.wanted,"
+        " 'StartSel=[, StopSel=], MaxWords=12, MinWords=6, FragmentDelimiter=…') AS snippet"
+        " FROM {messages} m, (SELECT WANTED AS wanted) w"
+        f" WHERE m.words @@ w.wanted AND {_VISIBLE}"
     ),
 }
 _IN_THREAD: Final = " AND m.thread_id = ?"
-_BEST_FIRST: Final = " ORDER BY rank DESC, m.message_id LIMIT ?"
+_PAGE: Final = "SELECT thread_id, message_id, rank, snippet FROM ({found}) AS found"
+_BEHIND: Final = {
+    "rank": (
+        " WHERE rank < CAST(? AS double precision) OR (rank = CAST(? AS double precision)"
+        " AND (made, thread_id) < (?, ?))"
+    ),
+    "newest": " WHERE (made, thread_id) < (?, ?)",
+}
+_ORDER: Final = {
+    "rank": " ORDER BY rank DESC, made DESC, thread_id DESC LIMIT ?",
+    "newest": " ORDER BY made DESC, thread_id DESC LIMIT ?",
+}
+_PLAIN: Final = "plainto_tsquery('simple', CAST(? AS text))"
+_PREFIX: Final = " && to_tsquery('simple', CAST(? AS text))"
+
+HitSort: TypeAlias = Literal["rank", "newest"]
+"""Order of hits: the best first, or the newest."""
 
 
 class Hit(NamedTuple):
-    """A message that was found."""
+    """A message or a title that was found."""
 
     thread_id: str
     """Thread in which it was found."""
-    message_id: str
-    """The message."""
+    message_id: str | None
+    """The message; None if it is the thread's title."""
     rank: float
     """Higher is better; comparable within one search."""
     snippet: str
@@ -169,10 +192,30 @@ class Hit(NamedTuple):
         return f"Hit({self.thread_id!r}, {self.message_id!r}, rank={self.rank!r})"
 
 
+class Hits(PageOf[Hit]):
+    """A page of what was found, in order; iterating it gives the hits."""
+
+
 def search(
-    text: str, thread_id: str | None = None, limit: int = 20
-) -> Callable[[Tables], list[Hit]]:
-    """Return what ``store.projections.read("search", …)`` calls: messages with all the words.
+    text: str,
+    thread_id: str | None = None,
+    limit: int = 20,
+    *,
+    sort: HitSort = "rank",
+    after: str | None = None,
+) -> Callable[[Tables], Hits]:
+    """Return what ``store.projections.read("search", …)`` looks up: all the words, in any order.
+
+    A page goes on behind the last hit of the one before. On SQLite a rank depends on all that is
+    searched, so hits may move while messages are added, and a later page may leave one out or
+    show it again. With ``sort="newest"`` each hit keeps its place.
+
+    Args:
+        text: Words that must all be found. ``sun*`` stands for words that begin with "sun".
+        thread_id: Search in this thread alone.
+        limit: Most hits on the page, up to 1,000.
+        sort: ``"rank"`` is the best first, ``"newest"`` the newest message or thread.
+        after: A page's ``next_cursor``, with the arguments that the page was searched with.
 
     Raises:
         InvalidInput: on an argument.
@@ -181,17 +224,41 @@ def search(
     if thread_id is not None:
         ids.parse(ids.THREAD, thread_id, "thread_id")
     most = _checked_limit(limit)
+    if sort not in _ORDER:
+        raise InvalidInput("sort", f"{quoted(sort)} is unknown", 'Use "rank" or "newest".')
+    listing = listing_key("search", wanted, thread_id, sort)
+    behind = () if after is None else _places(listing, after, sort)
 
-    def look(tables: Tables) -> list[Hit]:
-        words = _quoted(wanted) if tables.dialect == "sqlite" else _in_pieces(wanted)
-        if not words:
-            return []
-        sql, parameters = _SEARCH[tables.dialect], [words, tables.tenant]
+    def look(tables: Tables) -> Hits:
+        asked = _asked(tables.dialect, wanted)
+        if asked is None:
+            return Hits(data=())
+        sql, given = asked
+        parameters: list[Any] = [*given, tables.tenant]
         if thread_id is not None:
             sql, parameters = sql + _IN_THREAD, [*parameters, thread_id]
-        return [Hit(*row) for row in tables.all(sql + _BEST_FIRST, (*parameters, most))]
+        sql = _PAGE.replace("{found}", sql) + (_BEHIND[sort] if behind else "") + _ORDER[sort]
+        rows = tables.all(sql, (*parameters, *behind, most + 1))
+        hits = tuple(_hit(*row) for row in rows[:most])
+        more = len(rows) > most
+        return Hits(data=hits, next_cursor=_cursor(listing, rows[most - 1]) if more else None)
 
     return look
+
+
+def _places(listing: bytes, after: str, sort: HitSort) -> tuple[Any, ...]:
+    """Return where a hit stands: its rank, what its id is made of, and its thread."""
+    rank, made, thread_id = decode_cursor(listing, after, tuple[float, str, str])
+    return (rank, rank, made, thread_id) if sort == "rank" else (made, thread_id)
+
+
+def _cursor(listing: bytes, row: tuple[Any, ...]) -> str:
+    thread_id, message_id, rank, _ = row
+    return encode_cursor(listing, float(rank), message_id[-32:], thread_id)
+
+
+def _hit(thread_id: str, message_id: str, rank: float, snippet: str) -> Hit:
+    return Hit(thread_id, None if message_id == thread_id else message_id, rank, snippet)
 
 
 def _checked_limit(limit: object) -> int:
@@ -200,9 +267,25 @@ def _checked_limit(limit: object) -> int:
     return limit
 
 
-def _quoted(text: str) -> str:
-    """Return words as FTS5 takes them literally, whatever they mean in its language."""
-    return " ".join('"{}"'.format(word.replace('"', '""')) for word in text.split())
+def _asked(dialect: Dialect, text: str) -> tuple[str, list[str]] | None:
+    """Return the statement for words, and how each database takes them; None if there are none."""
+    words = (text if dialect == "sqlite" else _in_pieces(text)).split()
+    begun = [word.rstrip("*") for word in words if word.endswith("*") and word.rstrip("*")]
+    whole = [word for word in words if not word.endswith("*")]
+    if not begun and not whole:
+        return None
+    if dialect == "sqlite":
+        return _SEARCH[dialect], [
+            " ".join([*map(_phrase, whole), *(f"{_phrase(one)}*" for one in begun)])
+        ]
+    query = _PLAIN + _PREFIX * len(begun)
+    lexemes = ("'{}':*".format(one.replace("\\", "\\\\").replace("'", "''")) for one in begun)
+    return _SEARCH[dialect].replace("WANTED", query), [" ".join(whole), *lexemes]
+
+
+def _phrase(word: str) -> str:
+    """Return a word as FTS5 takes it literally, whatever it means in its language."""
+    return '"{}"'.format(word.replace('"', '""'))
 
 
 class MessageSearch:
@@ -247,6 +330,17 @@ class _Thread:
         else:
             self._tables.run(_INSERT, (*place, parent_id))
             self._say(place, text)
+
+    def name(self, title: str) -> None:
+        """Say what the thread is called: its own row is named like it."""
+        place = (*self.key, self.key[1])
+        if not self._has(self.key[1]):
+            if title:
+                self.add(self.key[1], None, title)
+            return
+        if self._tables.dialect == "sqlite":
+            self._tables.run(_UNSAY, place)
+        self._say(place, title)
 
     def join(self, message_id: str, parent_id: str | None) -> None:
         """Hang a message that was queued below another one."""
@@ -325,12 +419,20 @@ def _born(thread: _Thread, event: RecordedEvent) -> None:
         thread.join(data["message_id"], parent_id)
 
 
+def _named(thread: _Thread, event: RecordedEvent) -> None:
+    content = event.content or {}
+    if "title" in content:
+        thread.name(content["title"] or "")
+
+
 def _purged(thread: _Thread, event: RecordedEvent) -> None:
     thread.of(event.data["thread_id"]).forget()
 
 
 _Rule: TypeAlias = Callable[[_Thread, RecordedEvent], object]
 _RULES: Final[Mapping[str, _Rule]] = {
+    "ThreadCreated": _named,
+    "ThreadUpdated": _named,
     "MessageAdded": _born,
     "MessageEdited": _born,
     "MessageRegenerated": _born,

@@ -168,8 +168,7 @@ def test_search_forgets_it_and_it_is_pending_until_then(path):
         store.projections.catch_up()
 
         def hits(word):
-            look: Any = search(word)
-            return store.projections.read("search", look)
+            return list(store.projections.read("search", search(word)))
 
         assert len(hits(WORDS)) == 2
         made = store.privacy.erase(thread, said.id)

@@ -22,7 +22,24 @@ SEEDS = [1, 2, 3]
 
 def hits(store, text, thread_id=None, limit=1000):
     found = store.projections.read("search", search(text, thread_id, limit))
-    return {(hit.thread_id, hit.message_id) for hit in found}
+    return {(hit.thread_id, hit.message_id) for hit in found if hit.message_id is not None}
+
+
+def titles(store, text):
+    """The threads whose titles have the words."""
+    found = store.projections.read("search", search(text))
+    return {hit.thread_id for hit in found if hit.message_id is None}
+
+
+def by_pages(store, text, limit, **asked):
+    """What is found, page by page, as thread and message."""
+    found, after = [], None
+    while True:
+        page = store.projections.read("search", search(text, limit=limit, after=after, **asked))
+        found += [(hit.thread_id, hit.message_id) for hit in page]
+        after = page.next_cursor
+        if after is None:
+            return found
 
 
 def said_in(store, thread_id):
@@ -248,7 +265,68 @@ class Shipped:
         assert "[blue]" in found[1].snippet
         assert len(found[1].snippet) < 60
         assert isinstance(found[0], Hit)
-        assert store.projections.read("search", search("blue", limit=1)) == found[:1]
+        [best] = store.projections.read("search", search("blue", limit=1))
+        assert best == found[0]
+
+    def test_a_title_is_found_while_the_thread_has_it_and_is_there(self):
+        store = self.opened(MessageSearch())
+        thread = store.threads.create(title="Sunset dinner").id
+        said = store.messages.create(thread, role="user", content="Dinner for two").id
+        fork = store.threads.fork(thread).id
+        other = store.threads.create().id
+        store.projections.catch_up()
+        assert (titles(store, "dinner"), titles(store, "sunset two")) == ({thread}, set())
+        assert hits(store, "dinner") == {(thread, said)}
+        store.threads.update(thread, title="Breakfast")
+        store.threads.update(fork, title="Sunset again")
+        store.threads.update(other, metadata={"a": 1})
+        store.projections.catch_up()
+        assert (titles(store, "breakfast"), titles(store, "sunset")) == ({thread}, {fork})
+        store.threads.delete(fork)
+        store.threads.update(thread, title=None)
+        store.projections.catch_up()
+        assert titles(store, "sunset") == titles(store, "breakfast") == set()
+        store.threads.restore(fork)
+        store.projections.catch_up()
+        assert titles(store, "sunset") == {fork}
+        store.privacy.purge(thread, forks="purge")
+        store.projections.catch_up()
+        assert titles(store, "sunset") == hits(store, "dinner") == set()
+
+    def test_a_star_stands_for_the_rest_of_a_word(self):
+        store = self.opened(MessageSearch())
+        thread = store.threads.create(title="Sunset").id
+        sunny = store.messages.create(thread, role="user", content="sunny and blue").id
+        store.messages.create(thread, role="user", content="the sea is blue")
+        store.projections.catch_up()
+        assert hits(store, "sun*") == hits(store, "BLU* sunny") == {(thread, sunny)}
+        assert titles(store, "sun*") == {thread}
+        assert hits(store, "sun") == hits(store, "*") == hits(store, "unny*") == set()
+        assert hits(store, "'*") == hits(store, "a\\'b*") == hits(store, '"*') == set()
+
+    @pytest.mark.parametrize("sort", ["rank", "newest"])
+    def test_hits_come_in_pages(self, sort):
+        store = self.opened(MessageSearch())
+        threads = [store.threads.create(title="an owl").id for _ in range(2)]
+        made = [
+            (thread, store.messages.create(thread, role="user", content="owl " * (number + 1)).id)
+            for number in range(3)
+            for thread in threads
+        ]
+        store.projections.catch_up()
+        whole = by_pages(store, "owl", 1_000, sort=sort)
+        assert len(whole) == len({*whole}) == 8
+        assert all(by_pages(store, "owl", limit, sort=sort) == whole for limit in (1, 3, 8))
+        page = store.projections.read("search", search("owl", limit=4, sort=sort))
+        if sort == "newest":
+            assert whole[:6] == made[::-1]
+            store.messages.create(threads[0], role="user", content="late owl")
+            store.projections.catch_up()
+            behind = search("owl", limit=9, sort=sort, after=page.next_cursor)
+            rest = store.projections.read("search", behind)
+            assert [(hit.thread_id, hit.message_id) for hit in rest] == whole[4:]
+        with pytest.raises(InvalidInput, match="not a cursor of this listing"):
+            search("another", sort=sort, after=page.next_cursor)
 
     def test_an_amended_message_is_found_by_its_last_wording(self):
         store = self.opened(MessageSearch())
@@ -341,7 +419,14 @@ class Shipped:
 
     @pytest.mark.parametrize(
         "given",
-        [{"text": ""}, {"text": 5}, {"text": "x", "limit": 0}, {"text": "x", "thread_id": "y"}],
+        [
+            {"text": ""},
+            {"text": 5},
+            {"text": "x", "sort": "x"},
+            {"text": "x", "after": "y"},
+            {"text": "x", "limit": 0},
+            {"text": "x", "thread_id": "y"},
+        ],
     )
     def test_what_cannot_be_searched_is_refused(self, given):
         with pytest.raises(InvalidInput):

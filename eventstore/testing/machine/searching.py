@@ -6,7 +6,7 @@ from typing import Any
 
 from hypothesis.stateful import precondition, rule
 
-from eventstore.read_models import Hit, MessageSearch, search
+from eventstore.read_models import Hits, MessageSearch, search
 from eventstore.testing.machine.base import Machine
 from eventstore.testing.oracle.searching import found_by, words_in
 
@@ -37,19 +37,20 @@ class SearchRules(Machine):
             self.store.projections.register(MessageSearch())
             self._follows = True
         self.store.projections.catch_up("search")
-        shown = {
+        shown: dict[tuple[str, str | None], str] = {
             (thread.id, message.id): message.wordings[-1].shown
             for thread in self.threads
             for message in thread.messages.values()
         }
+        shown |= {(thread.id, None): thread.title or "" for thread in self.threads}
         known = {word for text in shown.values() for word in words_in(text) or ()}
         for word in sorted(known | {"nowhere"}):
             self._find(word, shown)
         self.tell("searching")
 
-    def _find(self, word: str, shown: dict[tuple[str, str], str]) -> None:
+    def _find(self, word: str, shown: dict[tuple[str, str | None], str]) -> None:
         looked: Any = self.store.projections.read  # typed for what comes in pages
-        hits: list[Hit] = looked("search", search(word, limit=1_000))
+        hits: Hits = looked("search", search(word, limit=1_000))
         found = {(hit.thread_id, hit.message_id) for hit in hits}
         doubted = {key for key in found if words_in(shown[key]) is None}
         assert found - doubted == found_by(self.threads, word), word

@@ -1,4 +1,4 @@
-"""Which messages a search for a word has to find: those that can be read, where their words stand.
+"""What a search for a word has to find: messages that can be read, and titles, where they stand.
 
 What a word is differs between databases, at its edges and beyond ASCII. So the oracle speaks only
 of texts in which nobody could doubt it: words of ASCII letters, a blank or the end behind each, and
@@ -27,9 +27,19 @@ def words_in(text: str) -> frozenset[str] | None:
     return frozenset(word.lower() for word in _WORD.findall(text))
 
 
-def found_by(threads: Iterable[OracleThread], word: str) -> set[tuple[str, str]]:
-    """Return thread and id of each message without doubt in which a search finds the word."""
-    return {
+def found_by(threads: Iterable[OracleThread], word: str) -> set[tuple[str, str | None]]:
+    """Return thread and id of each message without doubt in which a search finds the word.
+
+    A title has no id.
+    """
+    threads = list(threads)
+    titles: set[tuple[str, str | None]] = {
+        (thread.id, None)
+        for thread in threads
+        if not thread.deleted and (thread.source is None or "ThreadUpdated" in thread.events)
+        if word in (words_in(thread.title or "") or ())
+    }
+    return titles | {
         (thread.id, message.id)
         for thread in threads
         if not thread.deleted
