@@ -1,0 +1,72 @@
+"""Editors and documentation tools read source: they see what a user can type, and what it does.
+
+jedi completes in Jupyter, IPython and many editors; griffe is what documentation is generated with.
+"""
+
+from pathlib import Path
+
+import griffe
+import jedi
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+METHODS = {
+    "messages.create": ("thread_id role content parent_id idempotency_key connection", "Message"),
+    "threads.list": ("metadata archived after limit sort order", "Page[Thread]"),
+    "projections.rebuild": ("thread_id projection", "RebuildReport"),
+    "privacy.erase": ("thread_id message_id reason", "Erasure"),
+}
+FACES = {"ConversationStore": ("sync", ""), "AsyncConversationStore": ("asynchronous", "Async")}
+
+
+@pytest.fixture(scope="module")
+def package():
+    return griffe.load("eventstore", search_paths=[ROOT])
+
+
+def shown_by_griffe(package, face, method):
+    module, prefix = FACES[face]
+    resource, name = method.split(".")
+    found = package[f"faces.{module}.{prefix}{resource.capitalize()}.{name}"]
+    assert found.docstring is not None
+    sections = found.docstring.parse("google")
+    [described] = [one for one in sections if one.kind is griffe.DocstringSectionKind.parameters]
+    assert all(one.description for one in described.value)
+    names = {one.name for one in described.value}
+    return names, str(found.returns), sections[0].value
+
+
+def shown_by_jedi(face, method):
+    opened = f"from eventstore import {face}\nstore: {face} = ...\n"
+    script = jedi.Script(f"{opened}store.{method}(", project=jedi.Project(ROOT))
+    [signature] = script.get_signatures()
+    words = signature.docstring(raw=True)
+    [told] = {one.to_string().rpartition(" -> ")[2] for one in [signature]}
+    return {one.name for one in signature.params}, told, words
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("face", FACES)
+def test_parameters_result_and_docstring_are_seen(package, face, method):
+    parameters, result = METHODS[method]
+    if face.startswith("Async"):
+        result = result.replace("Page[", "AsyncPage[")
+    for names, told, words in (
+        shown_by_griffe(package, face, method),
+        shown_by_jedi(face, method),
+    ):
+        assert names >= set(parameters.split())
+        assert result in told
+        assert words.split("\n")[0].endswith(".") or len(words) > 40
+
+
+def test_jedi_knows_what_comes_of_a_call():
+    lines = [
+        "from eventstore import ConversationStore",
+        'store = ConversationStore.open("sqlite://")',
+        'made = store.messages.create("t", role="user", content="x")',
+        "made",
+    ]
+    script = jedi.Script("\n".join(lines), project=jedi.Project(ROOT))
+    assert [one.name for one in script.infer(4, 1)] == ["Message"]
