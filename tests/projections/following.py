@@ -901,10 +901,17 @@ class Following(Basics):
             store.projections.query("wrong", sql)
 
     def test_the_cause_holds_no_value(self):
-        @projection("wrong", tables=("seen",), create="CREATE TABLE {seen} (event BIGINT)")
+        """Databases quote values: what no integer is, or what a search names as a column."""
+        sqlite = "CREATE VIRTUAL TABLE {seen} USING fts5(event)"
+
+        def create(tables):
+            tables.run(sqlite if tables.dialect == "sqlite" else "CREATE TABLE {seen} (event TEXT)")
+
+        @projection("wrong", tables=("seen",), create=create)
         def wrong(tables, _):
-            tables.run("INSERT INTO {seen} VALUES (CAST(CAST(? AS TEXT) AS BIGINT) / 0)", ["words"])
-            tables.run("SELECT json(?)" if tables.dialect == "sqlite" else "SELECT 1", ["words"])
+            if tables.dialect == "sqlite":
+                tables.all("SELECT 1 FROM {seen} WHERE {seen} MATCH ?", ["words: x"])
+            tables.all("SELECT CAST(CAST(? AS TEXT) AS BIGINT)", ["words"])
 
         store = self.opened(wrong)
         write(store, 1)
