@@ -238,6 +238,7 @@ async def find(q: str, chat: TheChat) -> dict[str, Any]:
         "hits": [
             {"thread_id": hit.thread_id, "message_id": hit.message_id, "snippet": hit.snippet}
             for hit in hits
+            if hit.message_id is not None  # else it is a title
         ]
     }
 

@@ -146,7 +146,7 @@ def _fields(cls: type) -> Iterator[str]:
 
 def _methods_of_class(thing: object) -> Iterator[str]:
     """What is called on a read model, or on the tables that its rule is given."""
-    if not inspect.isclass(thing) or hasattr(thing, "_fields"):
+    if not inspect.isclass(thing) or hasattr(thing, "_fields") or hasattr(thing, "model_fields"):
         return
     for name in _public(thing):
         value = inspect.getattr_static(thing, name)

@@ -123,7 +123,7 @@ def test_all_of_it_is_hidden_from_everybody_before_the_first_part_goes(store, ot
         assert_silent(other, thread, fork, said)
         assert other.projections.compare(thread).ok
         other.projections.catch_up()
-        assert other.projections.read("search", search(WORD)) == []
+        assert other.projections.read("search", search(WORD)).data == ()
         other.messages.create(other.threads.create().id, role="user", content="I need not wait")
         seen.append(left_in(path))
 
