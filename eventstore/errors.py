@@ -26,7 +26,8 @@
     └── StoreClosed              the store was closed
 
 Each error keeps its facts as attributes, and none of them ever holds the text of a message. Errors
-of database drivers are translated in one place, ``storage/failures.py``.
+of database drivers are translated in ``storage/sqlite_failures.py`` and
+``storage/postgres_failures.py``.
 """
 
 from __future__ import annotations

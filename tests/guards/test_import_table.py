@@ -1,37 +1,21 @@
-"""Imports go down only: the table of rooms, and the test that holds it.
+"""Imports go down only: holds the library to the table in `rooms.py`.
 
-A room is a folder or a module right under the package. Each line of code belongs to one, and data
-passes through them in one direction. A new room is added here first, at the height where it
-belongs.
+A module imports rooms below its own, and none beside or above it. So data passes through the rooms
+in one direction, and a reader knows where to look for a line of code.
 """
 
 from collections.abc import Iterator
 
 import pytest
 
+from tests.guards import rooms
 from tests.guards.source import PACKAGE, Module, Reference, imports, modules, uses
 
-# From bottom to top. Rooms of one layer do not import each other, unless the layer is in FRIENDS.
-LAYERS: tuple[frozenset[str], ...] = (
-    frozenset({"errors"}),
-    frozenset({"core"}),
-    frozenset({"execution", "storage", "encryption", "conversation"}),
-    frozenset({"projections"}),
-    frozenset({"conversing", "read_models"}),
-    frozenset({"engine", "subscriptions", "replay", "audit", "privacy", "importers", "exporters"}),
-    frozenset({"store", "async_store", "batches", "connect", "faces", "open_options"})
-    | {"operations", "performing"},
-    frozenset({PACKAGE}),  # the package's own __init__: the public names
-    frozenset({"server", "cli"}),
-    frozenset({"testing"}),
-)
-# The sync face, the async face and what both are made of know each other.
-FRIENDS = (LAYERS[6],)
-# Time, ids and chance are arguments of these, and so is every connection.
+# Functions of these rooms take time, ids, chance and every connection as arguments.
 PURE = frozenset({"core", "conversation"})
 
-HEIGHT = {room: height for height, layer in enumerate(LAYERS) for room in layer}
-BESIDE = {room: layer for layer in FRIENDS for room in layer}
+HEIGHT = {room: height for height, layer in enumerate(rooms.LAYERS) for room in layer}
+BESIDE = {room: layer for layer in rooms.FRIENDS for room in layer}
 
 FORBIDDEN_IN_PURE_ROOMS = (
     *("aiosqlite", "alembic", "asyncio", "concurrent", "multiprocessing", "random", "secrets"),
@@ -62,7 +46,7 @@ def may_import(room: str, other: str) -> bool:
 def breaches_of_the_table(module: Module) -> Iterator[str]:
     room = room_of(module.name)
     if room not in HEIGHT:
-        yield f"{module.name}: {room!r} is no room of the table; add it to LAYERS in {__file__}"
+        yield f"{module.name}: {room!r} is no room; add it to LAYERS in {rooms.__file__}"
         return
     for found in imports(module):
         if not _is_ours(found):
@@ -98,6 +82,16 @@ def _rooms_present() -> frozenset[str]:
     return frozenset(room_of(module.name) for module in modules())
 
 
+@pytest.mark.parametrize("page", rooms.PAGES, ids=lambda page: page.name)
+def test_a_page_shows_the_table_of_rooms_as_it_is(page):
+    text = page.read_text(encoding="utf-8")
+    assert text == rooms.with_table(text), "python -m tests.guards.rooms"
+
+
+def test_every_room_of_the_table_exists():
+    assert set(HEIGHT) - _rooms_present() == set()
+
+
 def test_imports_go_down_only():
     assert [breach for module in modules() for breach in breaches_of_the_table(module)] == []
 
@@ -118,8 +112,8 @@ def test_pure_rooms_take_time_ids_and_chance_as_arguments():
         ("storage.append", "def late():\n    from ..projections import runner"),
         ("storage.append", "if TYPE_CHECKING:\n    from ..conversation import events"),
         ("storage.append", "import importlib\nimportlib.import_module('eventstore.projections')"),
-        ("replay.steps", "from ..audit import verify"),
-        ("store", "from eventstore.server import app"),
+        ("replay.path", "from ..privacy import purge"),
+        ("store", "from eventstore.cli import app"),
         ("cli.main", "from eventstore.testing import scenarios"),
         ("elsewhere", "x = 1"),
     ],

@@ -1,0 +1,96 @@
+"""The table of rooms, and the script that writes it into the pages that show it.
+
+    python -m tests.guards.rooms
+
+A room is a folder or a module right under the package. Every line of code belongs to one room.
+`test_import_table.py` holds the imports of the library to this table. A new room is added here
+first, at the height where it belongs.
+"""
+
+from pathlib import Path
+
+from tests.guards.source import PACKAGE, PROJECT
+
+# From bottom to top. Rooms of one layer do not import each other, unless the layer is in FRIENDS.
+LAYERS: tuple[dict[str, str], ...] = (
+    {"errors": "the error tree, drawn in its docstring"},
+    {
+        "core": "**pure.** ids, the event envelope, expected versions, the codec, the catalogue of "
+        "event types with upcasters, the hash chain, pages; knows nothing of conversations"
+    },
+    {
+        "conversation": "**pure.** the domain: content parts, events, commands, `decide/`, "
+        "`evolve`, rows, the message tree, the life of a run, presenting rows as values",
+        "storage": "the SQL of the log: the one append, reading, large content, interning, "
+        "migrations, triggers; `sqlite*.py` and `postgres*.py` hold what differs by database",
+        "execution": "how a function over a transaction reaches a connection: queues that share "
+        "commits, engines, forked processes, signals; never sees an event",
+    },
+    {
+        "projections": "the decision tables, one file a table; `StoredThread`, the view on their "
+        "rows; folding, comparing, rebuilding; `catch_up/` follows the log behind a checkpoint"
+    },
+    {
+        "conversing": "composes view, decide, append and project: one module for each category of "
+        "streams, and `purging.py`, which removes several threads",
+        "read_models": "**public.** search over messages, usage by day, and the means to write a "
+        "projection of your own",
+    },
+    {
+        "subscriptions": "following the log: the table of states, and reading the next page",
+        "replay": "folded states as values, and the difference of two moments",
+        "privacy": "erasing and purging for good, and the certificates of both",
+        "importers": "other people's data as drafts of messages",
+    },
+    {
+        "operations": "every method of a store, once: a function that checks its arguments and "
+        "returns a `Write`, `Read`, `Walk` or `Gathered`",
+        "faces": "the methods of both stores, written from the operations by `scripts/faces`, and "
+        "the runners that perform them",
+        "store": "`ConversationStore`",
+        "async_store": "`AsyncConversationStore`",
+        "batches": "`threads.batch`: several commands in one append",
+        "connect": "makes a store from a URL or an engine",
+        "open_options": "the options of `open()`",
+        "performing": "the work of one transaction for the requests that share it",
+    },
+    {PACKAGE: "the public names"},
+    {"cli": "the command line, an optional extra"},
+    {
+        "testing": "**public in part** (`eventstore.testing.__all__`). scenarios, histories, "
+        "schedules, faults, conformance suites, the oracle; may import anything"
+    },
+)
+# The sync store, the async store and the modules that both are made of import each other.
+FRIENDS = (LAYERS[6],)
+
+PAGES = (PROJECT / "ARCHITECTURE.md", PROJECT / "CONTRIBUTING.md")
+BEGIN = "<!-- rooms: written by python -m tests.guards.rooms -->"
+END = "<!-- /rooms -->"
+
+
+def table() -> str:
+    """Return the table of rooms in Markdown, the highest layer first."""
+    rows = ["| layer | room | what it holds |", "|---|---|---|"]
+    for height, layer in reversed(list(enumerate(LAYERS, start=1))):
+        rows += [f"| {height} | `{room}` | {text} |" for room, text in layer.items()]
+    return "\n".join(rows)
+
+
+def with_table(text: str) -> str:
+    """Return a page with the present table between its markers."""
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not (begin and end):
+        raise ValueError(f"the page has no table of rooms: put it between {BEGIN} and {END}")
+    return f"{before}{BEGIN}\n\n{table()}\n\n{END}{after}"
+
+
+def write(page: Path) -> None:
+    """Write the table into a page."""
+    page.write_text(with_table(page.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    for each in PAGES:
+        write(each)
