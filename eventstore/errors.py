@@ -2,27 +2,19 @@
 
 ::
 
-    ConversationStoreError
-    ├── InvalidInput             a value is malformed: which field, and what to do
-    ├── Refused                  well formed, but the domain says no: a reason code and a remedy
-    ├── WrongExpectedVersion     the stream is not at the version the writer believed
-    ├── WrongExpectedHead        the thread's head is not the message the writer believed
-    ├── IdempotencyConflict      the key was used before, with another command
-    ├── NotFound
-    │   ├── ThreadNotFound
-    │   ├── MessageNotFound
-    │   ├── RunNotFound
-    │   ├── AssistantNotFound
-    │   └── StreamNotFound
-    ├── UndecodableEvent         stored bytes do not decode: corruption, or a newer writer
-    │   └── UnknownEventType     no such type is registered
-    ├── BrokenChain              the hash chain of a stream does not hold
-    ├── LeaseLost                another holder took over
-    ├── StoreBusy                nothing was written: try again
-    ├── OutcomeUnknown           it may have been written: ask again with the same idempotency key
-    ├── StoreUnavailable         the database cannot be used as it is: a reason code
-    │   └── SchemaTooNew         a newer version of this library made it
-    ├── KeyUnavailable           content is sealed and its key cannot be had
+    ConversationStoreError ├── InvalidInput             a value is malformed: names the field and a
+    remedy ├── Refused                  well formed, but a rule forbids it: a reason code and a
+    remedy ├── WrongExpectedVersion     the stream is not at the version the writer believed ├──
+    WrongExpectedHead        the thread's head is not the message the writer believed ├──
+    IdempotencyConflict      the key was used before, with another command ├── NotFound │   ├──
+    ThreadNotFound │   ├── MessageNotFound │   ├── RunNotFound │   ├── AssistantNotFound │   └──
+    StreamNotFound ├── UndecodableEvent         stored bytes do not decode: corruption, or a newer
+    writer │   └── UnknownEventType     no such type is registered ├── BrokenChain              the
+    hash chain of a stream does not hold ├── LeaseLost                another holder took over ├──
+    StoreBusy                nothing was written: try again ├── OutcomeUnknown           it may have
+    been written: send it again with the same idempotency key ├── StoreUnavailable         the
+    database cannot be used as it is: a reason code │   └── SchemaTooNew         a newer version of
+    this library made it ├── KeyUnavailable           content is sealed and its key is not available
     └── StoreClosed              the store was closed
 
 Each error keeps its facts as attributes, and none of them ever holds the text of a message. Errors
@@ -70,7 +62,7 @@ def _revived(
 
 
 class ConversationStoreError(Exception):
-    """Base of every error raised on purpose by this library. Survives pickling, facts and all."""
+    """Base of every error that this library raises on purpose. Pickling keeps its attributes."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _revived, (type(self), self.args, self.__dict__)
@@ -87,7 +79,7 @@ class InvalidInput(ConversationStoreError, ValueError):
 
 
 class Refused(ConversationStoreError):
-    """The domain says no to a well-formed command. Nothing was written.
+    """A rule of the domain forbids a well-formed command. Nothing was written.
 
     ``reason`` is a stable code for programs, such as ``"thread_busy"``; ``remedy`` says what to do.
     """
@@ -105,7 +97,7 @@ class WrongExpectedVersion(ConversationStoreError):
     def __init__(self, stream_id: str, expected: int | str, actual: int) -> None:
         super().__init__(
             f"{stream_id} is at version {actual}, not {expected}. "
-            "Read it again, decide again, and append with the version you then saw."
+            "Read it again, decide again, and append with the version you then read."
         )
         self.stream_id = stream_id
         self.expected = expected
@@ -113,7 +105,7 @@ class WrongExpectedVersion(ConversationStoreError):
 
 
 class WrongExpectedHead(ConversationStoreError):
-    """Somebody wrote to the thread, or selected another branch, since the writer looked."""
+    """Another writer added to the thread, or selected another branch, since the writer read it."""
 
     def __init__(self, thread_id: str, expected: str | None, actual: str | None) -> None:
         """None stands for no head: the thread is empty."""
@@ -139,14 +131,14 @@ class IdempotencyConflict(ConversationStoreError):
 
 
 class NotFound(ConversationStoreError, LookupError):
-    """No such thing in this tenant."""
+    """No such object in this tenant."""
 
     kind = "object"
 
     def __init__(
         self, object_id: str | None, within: str | None = None, described: str = ""
     ) -> None:
-        """``described`` says what was looked for where there is no id; never in a user's words."""
+        """``described`` names the object if it has no id; it never holds a user's words."""
         place = f" in {within}" if within else ""
         wanted = described if object_id is None else repr(object_id)
         super().__init__(f"no {self.kind} {wanted}{place}. Check the id and the tenant.")
@@ -155,13 +147,13 @@ class NotFound(ConversationStoreError, LookupError):
 
 
 class ThreadNotFound(NotFound):
-    """No such thread in this tenant, or not yet at that moment."""
+    """No such thread in this tenant, or the thread began after that moment."""
 
     kind = "thread"
 
     @classmethod
     def not_yet(cls, thread_id: str, began: str) -> ThreadNotFound:
-        """Return the error for a moment before the thread began; ``began`` is when it did."""
+        """Return the error for a moment before ``began``, the time of the first event."""
         error = cls(thread_id)
         error.args = (
             f"{thread_id} did not exist yet: it began at {began}. Give that time, or a later one.",
@@ -208,7 +200,7 @@ class UndecodableEvent(ConversationStoreError):
 
 
 class UnknownEventType(UndecodableEvent):
-    """An event's type, or its schema version, is not known to this version of the library."""
+    """This version of the library does not know an event's type or its schema version."""
 
 
 class BrokenChain(ConversationStoreError):
@@ -225,7 +217,7 @@ class BrokenChain(ConversationStoreError):
 
 
 class LeaseLost(ConversationStoreError):
-    """The right to run one consumer or run went to another holder."""
+    """The lease on a consumer or a run went to another holder."""
 
     def __init__(self, name: str, holder: str | None) -> None:
         held = "was freed" if holder is None else f"is held by {holder!r} now"
@@ -235,10 +227,10 @@ class LeaseLost(ConversationStoreError):
 
 
 class StoreBusy(ConversationStoreError):
-    """The database or the queue of writes was occupied for too long. **Nothing** was written."""
+    """The database or the queue of writes stayed busy for too long. **Nothing** was written."""
 
     def __init__(self, problem: str) -> None:
-        super().__init__(f"{problem}. Nothing was written: try again.")
+        super().__init__(f"{problem}. Nothing was written. Try again.")
         self.problem = problem
 
 
@@ -247,8 +239,8 @@ class OutcomeUnknown(ConversationStoreError):
 
     def __init__(self, problem: str) -> None:
         super().__init__(
-            f"{problem}. The write may have been kept: send it again with its idempotency key, "
-            "or read the thread and look."
+            f"{problem}. The write may be committed: send it again with its idempotency key, "
+            "or read the thread to find out."
         )
         self.problem = problem
 

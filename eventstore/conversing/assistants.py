@@ -1,4 +1,4 @@
-"""Deciding and projecting for assistants: short streams, so reading one is folding it."""
+"""Decides and projects assistants. Their streams are short, so reading one folds all its events."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ _UPSERT: Final = (
 def assistant_history(
     tx: Transaction, log: Log, tenant: str, assistant_id: bytes
 ) -> list[Assistant]:
-    """Return an assistant's versions, the first one first; none if it does not exist."""
+    """Return an assistant's versions, oldest first; empty if it does not exist."""
     stream = StreamKey(tenant, ids.ASSISTANT, assistant_id)
     events = (read.as_event(log, stored) for stored in read.iterate_stream(tx, stream))
     return list(fold_assistant(assistant_id, events))
 
 
 def assistant_for_run(tx: Transaction, log: Log, tenant: str, command: c.CreateRun) -> c.CreateRun:
-    """Pin the version of the assistant that a run is for, and its model unless the run has its own.
+    """Return the command with the assistant's version, and its model unless the run names one.
 
     Raises:
         AssistantNotFound: there is none, or it was deleted.
@@ -54,10 +54,10 @@ def assistant_for_run(tx: Transaction, log: Log, tenant: str, command: c.CreateR
 
 
 class AssistantDeciding:
-    """Keeps ``storage.requests.Deciding`` for the category ``asst``."""
+    """Implements ``storage.requests.Deciding`` for the category ``asst``."""
 
     looks_elsewhere: frozenset[type[Any]] = frozenset()
-    """Only the assistant's own stream is read, and its new events are known here."""
+    """Empty: deciding reads only the assistant's own stream."""
 
     def __init__(self, tx: Transaction, log: Log) -> None:
         self._tx = tx
@@ -94,7 +94,7 @@ class AssistantDeciding:
 
 
 class _AssistantDecider:
-    """Keeps ``storage.requests.Decider`` for one assistant: all of its events."""
+    """Implements ``storage.requests.Decider`` for one assistant, from all of its events."""
 
     def __init__(self, stream: StreamKey, history: list[Event]) -> None:
         self.history = history
@@ -106,7 +106,7 @@ class _AssistantDecider:
         return versions[-1] if versions else None
 
     def check(self, request: AppendRequest) -> None:
-        """There are no guards but the expected version."""
+        """Check nothing: the expected version is the only guard."""
 
     def decide(self, request: AppendRequest, command: c.Command) -> Sequence[Decided]:
         decided = decide_assistant(self._current(), command, self._stream.text)
@@ -132,9 +132,9 @@ class _AssistantDecider:
         del self.history[mark:]
 
     def summary(self) -> None:
-        """Nothing is kept beside the head."""
+        """Return nothing: no summary is stored with the head."""
 
     def take_changed(self) -> bool:
-        """Return whether there is more than was written; from then on it counts as written."""
+        """Return whether there are unwritten changes, and mark them as written."""
         before, self._written = self._written, len(self.history)
         return self._written > before

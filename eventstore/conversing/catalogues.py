@@ -1,4 +1,4 @@
-"""Which events each built-in category knows, and who decides for it."""
+"""The event catalogues and deciders of the built-in categories."""
 
 from __future__ import annotations
 

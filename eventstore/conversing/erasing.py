@@ -1,4 +1,4 @@
-"""What an erasure takes in one thread, with what is kept of it beside the events."""
+"""Finds everything that an erasure removes in one thread: events, keys and external ids."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ __all__ = ["Erasing", "find_erasing"]
 
 
 class Erasing(NamedTuple):
-    """What an erasure takes in one thread."""
+    """Everything that an erasure removes in one thread."""
 
     found: Found
     keys: Sequence[tuple[int, str]]
-    """Idempotency keys of commands that made what goes; see ``storage.erasing.keys_of``."""
+    """Idempotency keys of commands whose events lose content; see ``storage.erasing.keys_of``."""
     names: Sequence[tuple[str, bytes]]
     """External ids, each with its message."""
 
@@ -31,7 +31,7 @@ class Erasing(NamedTuple):
 def find_erasing(
     tx: Transaction, view: StoredThread, command: EraseContent, traces: Sequence[Trace]
 ) -> Erasing:
-    """Find it: this goes over all events (``traces``), keys and external ids of the thread."""
+    """Find what an erasure removes: scans all events (``traces``), keys and external ids."""
     stream = StreamKey(view.tenant_name, ids.THREAD, view.thread_id)
     tenant = find_tenant(tx, stream.tenant)
     found = find(view, command, traces)

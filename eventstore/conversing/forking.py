@@ -1,4 +1,4 @@
-"""Deciding a fork: finds the message and version meant in the source, under the same lock."""
+"""Decides a fork: finds the message and the version in the source, under the same lock."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ __all__ = ["decide_fork"]
 def decide_fork(
     tx: Transaction, log: Log, view: StoredThread, now: StoredThread, command: c.ForkThread
 ) -> list[Decided]:
-    """Return the first event of a fork of the thread that ``now`` shows, whose head is taken.
+    """Return the first event of a fork of the thread ``now``, whose head is locked.
 
-    At the source's current version its rows say everything, in the same time at any length. At an
-    earlier one the path is looked through for messages that were removed then.
+    At the source's current version the rows suffice, and cost the same at any length. At an earlier
+    version the path is searched for messages that were removed then.
     """
     last = living_thread(now).version
     version = last if command.at_version is None else command.at_version

@@ -1,4 +1,4 @@
-"""Streams of the application's own categories: the events are what the caller says they are."""
+"""Decides for an application's own categories: appends the caller's events as they are."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ __all__ = ["PlainDeciding"]
 
 
 class PlainDeciding:
-    """Appends the events given, and projects nothing: decides for every stream alike."""
+    """Appends the given events to any stream, and projects nothing."""
 
     looks_elsewhere: frozenset[type[Any]] = frozenset()
 
     def __init__(self, tx: Transaction, log: Log) -> None:
-        """There is nothing to look up."""
+        """Take no arguments: nothing is read before deciding."""
 
     def looks_at(self, _: AppendRequest) -> Iterable[StreamKey]:
         return ()
@@ -27,16 +27,16 @@ class PlainDeciding:
         return self
 
     def check(self, request: AppendRequest) -> None:
-        """There are no guards but the expected version."""
+        """Check nothing: the expected version is the only guard."""
 
     def decide(self, _: AppendRequest, command: Sequence[Decided]) -> Sequence[Decided]:
         return command
 
     def evolve(self, event: Event) -> None:
-        """Nothing is folded."""
+        """Fold nothing."""
 
     def result(self, _: object, events: Sequence[Event]) -> int:
-        """Return how many events were appended."""
+        """Return the number of events appended."""
         return len(events)
 
     def repeated(self, _: AppendRequest, __: object, first: int, last: int) -> int:
@@ -46,10 +46,10 @@ class PlainDeciding:
         return None
 
     def back_to(self, mark: object) -> None:
-        """Nothing was folded."""
+        """Undo nothing: no state was folded."""
 
     def summary(self) -> None:
-        """Nothing is kept beside the head."""
+        """Return nothing: no summary is stored with the head."""
 
     def write(self) -> None:
-        """Nothing is projected."""
+        """Write nothing: no rows are projected."""

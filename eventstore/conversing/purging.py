@@ -1,13 +1,13 @@
-"""Deciding and projecting for a tenant's store stream: threads that are removed for good.
+"""Decides and projects a tenant's store stream: purges threads for good.
 
-A purge is one request to the store's stream, which gets a tombstone for each thread that goes: the
-thread's own, and before it those of its forks, leaves first, if they go along.
+A purge is one request to the store's stream. The stream gets a tombstone for each purged thread;
+with forks, the tombstones of the forks come first, leaves before their sources.
 
-What must stay true: **nobody reads from a thread that is gone.** Whoever appends to a fork reads
-its source without holding it. So a purge holds the heads of the thread and of all threads that go
-with it, and looks again once it has them: a fork that was made meanwhile is one whose head it does
-not hold, and then the purge is done again. Afterwards nobody can make another: that takes the head
-of the thread, which is not there any more.
+What must stay true: **no transaction reads from a purged thread.** An append to a fork reads the
+source without locking it. So a purge locks the heads of the thread and of all forks that it purges,
+and then looks for forks again. If it finds one whose head it has not locked, that fork is new, and
+the purge starts over. Afterwards no fork can be made: making one locks the head of the thread,
+which no longer exists.
 """
 
 from __future__ import annotations
@@ -41,23 +41,23 @@ __all__ = ["StoreDeciding", "purge_thread", "store_stream"]
 
 
 def store_stream(tenant: str) -> StreamKey:
-    """Return the one stream of a tenant for what belongs to no thread and no assistant."""
+    """Return a tenant's stream for events that belong to no thread and no assistant."""
     return StreamKey(tenant, ids.STORE, ids.derived(ids.STORE, tenant))
 
 
 class _Purge(NamedTuple):
-    """What the request to the store's stream says besides its command."""
+    """The arguments of the request to the store's stream, besides its command."""
 
     guards: Guards | None
     along: frozenset[bytes]
-    """Threads that go with it, as far as they were known before their heads were taken."""
+    """Forks to purge with the thread, as found before their heads were locked."""
 
 
 def purge_thread(tx: Transaction, log: Log, request: AppendRequest) -> Appended:
-    """Purge a thread: ``request`` is the one to the store's stream. Its result is a tombstone.
+    """Purge a thread; ``request`` goes to the store's stream, and its result is a tombstone.
 
     Raises:
-        Whatever a request is refused for; the transaction must then be rolled back.
+        Any error that refuses a request; the transaction must then be rolled back.
     """
     [command] = request.commands
     tenant = find_tenant(tx, request.stream.tenant)
@@ -68,12 +68,12 @@ def purge_thread(tx: Transaction, log: Log, request: AppendRequest) -> Appended:
     if isinstance(outcome, Failed):
         raise outcome.error
     assert isinstance(outcome, Appended)  # noqa: S101 (nobody was left waiting)
-    tx.kept.clear()  # rows and heads of what is gone
+    tx.kept.clear()  # forget rows and heads of the purged threads
     return outcome
 
 
 class StoreDeciding:
-    """Keeps ``storage.requests.Deciding`` for the category ``store``."""
+    """Implements ``storage.requests.Deciding`` for the category ``store``."""
 
     looks_elsewhere: frozenset[type[Any]] = frozenset({PurgeThread})
 
@@ -83,7 +83,7 @@ class StoreDeciding:
         self._deciders: dict[StreamKey, _StoreDecider] = {}
 
     def looks_at(self, request: AppendRequest) -> Iterable[StreamKey]:
-        """The thread and all that go with it; the same before and after they were taken."""
+        """Return the thread and the forks purged with it, the same before and after locking."""
         purge: _Purge = request.options
         for thread_id in (request.commands[0].thread_id, *purge.along):
             yield StreamKey(request.stream.tenant, ids.THREAD, thread_id)
@@ -99,7 +99,7 @@ class StoreDeciding:
 
 
 class _StoreDecider:
-    """Keeps ``storage.requests.Decider`` for one tenant's store stream."""
+    """Implements ``storage.requests.Decider`` for one tenant's store stream."""
 
     def __init__(self, tx: Transaction, log: Log, stream: StreamKey) -> None:
         self._tx = tx
@@ -108,7 +108,7 @@ class _StoreDecider:
         self._purged: list[Event] = []
 
     def check(self, request: AppendRequest) -> None:
-        """The guards are about the thread, and held where it is looked at."""
+        """Check nothing here: the guards concern the thread and are checked when it is read."""
 
     def decide(self, request: AppendRequest, command: PurgeThread) -> Sequence[Decided]:
         purge: _Purge = request.options
@@ -132,9 +132,9 @@ class _StoreDecider:
         return () if command.with_forks else direct_forks(self._tx, tenant, command.thread_id)
 
     def _along(self, command: PurgeThread, known: frozenset[bytes]) -> list[bytes]:
-        """Return the threads that go along, in the order in which they were forked.
+        """Return the forks to purge with the thread, in the order in which they were forked.
 
-        Begins again if there is one whose head was not taken: it was made meanwhile.
+        Starts over if the head of one is not locked: that fork was made meanwhile.
         """
         if not command.with_forks:
             return []
@@ -172,7 +172,7 @@ class _StoreDecider:
         self._purged.append(event)
 
     def result(self, command: PurgeThread, events: Sequence[Event]) -> Tombstone:
-        """Return the tombstone, also for a thread that was purged before."""
+        """Return the tombstone; a thread that was purged before has one already."""
         if events:
             return tombstone_value(events[-1])
         version = find_tombstone(self._tx, self._thread(command.thread_id))
@@ -193,10 +193,10 @@ class _StoreDecider:
         del self._purged[mark:]
 
     def summary(self) -> None:
-        """Nothing is kept beside the head."""
+        """Return nothing: no summary is stored with the head."""
 
     def write(self) -> None:
-        """Remove what was purged, and remember its id."""
+        """Delete the purged threads, and remember their ids."""
         purged, self._purged = self._purged, []
         rows = []
         for event in purged:

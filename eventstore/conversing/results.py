@@ -1,4 +1,4 @@
-"""What the caller of a write gets back, from the state right after it."""
+"""Builds the result of a write from the state right after it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _message(view: ThreadHistory, message_id: bytes) -> Message:
 
 
 def _born(view: ThreadHistory, _: object, events: Sequence[Event]) -> Message:
-    """The last message the command added: those that joined from the queue come before it."""
+    """Return the last message that the command added; those from the queue come before it."""
     last = events[-1]
     born = last if last.type in _BORN else next(e for e in reversed(events) if e.type in _BORN)
     return _message(view, born.data.message_id)
@@ -66,7 +66,7 @@ def _labelled(view: ThreadHistory, command: c.LabelBranch, _: object) -> Branch:
 
 
 def _branch(view: ThreadHistory, message_id: bytes) -> Branch:
-    """Return a branch with the label it has, which is not what a repeat says once it was erased."""
+    """Return a branch with its stored label: a repeat may name a label that was erased since."""
     row = view.message(message_id)
     assert row is not None  # noqa: S101 (decided)
     return branch_value(view, row, view.label_of(message_id))
@@ -158,22 +158,22 @@ _EVENT_OF: Final[Mapping[type[c.Command], tuple[set[str], str | None]]] = {
     c.FailStep: ({"RunStepFailed"}, "step_id"),
     c.EraseContent: ({"ContentErased"}, None),
 }
-"""The events that a command leads to, if to any, and the field that says what it was about."""
+"""The events that a command may lead to, and the field that names their target."""
 
 _ABOUT: Final[Mapping[str, str]] = {"message_id": "target", "replaces": "target"}
-"""What a command calls a field of its event, where that is not the same."""
+"""Names of command fields, by the event's name for them, where the two differ."""
 
 
 def may_come_of(command: c.Command, events: Sequence[Event]) -> bool:
-    """Tell whether events can be what a command led to, as far as their structure says.
+    """Return whether a command may have led to these events, judging by their structure.
 
-    All that can be compared once the words, and the digest made of them, were erased.
+    Nothing else can be compared once the words, and the digest of them, were erased.
     """
     if not events:
         return True
     types, field = _EVENT_OF[type(command)]
     if isinstance(command, c.CreateMessage):
-        events = events[-1:]  # others are there, too; and an edit may have queued one
+        events = events[-1:]  # other events are there, too, and an edit may have queued one
         return events[0].type in types and getattr(events[0].data, "replaces", None) is None
     found = [event.data for event in events if event.type in types]
     if field is None:

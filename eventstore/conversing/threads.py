@@ -1,7 +1,7 @@
-"""Deciding and projecting for threads, within one transaction.
+"""Decides and projects threads, within one transaction.
 
-One view a thread for the whole batch: the tenth command sees what the first nine did, and changed
-rows are written once at the end.
+Each thread has one view for the whole batch: the tenth command sees the changes of the first nine,
+and changed rows are written once at the end.
 """
 
 from __future__ import annotations
@@ -43,25 +43,25 @@ __all__ = ["Guards", "ThreadDeciding"]
 
 
 class Guards(NamedTuple):
-    """What a write says besides its commands."""
+    """The arguments of a write besides its commands."""
 
     expected_head: bytes | None = None
     reason: str | None = None
     erasing: Erasing | None = None
-    """With an ``EraseContent``: what it takes, if that was found beforehand."""
+    """For an ``EraseContent``: the content to erase, if it was found beforehand."""
 
 
 _NO_GUARDS = Guards()
 _KEPT = "views of threads"
 _VIEWS_KEPT = 4_096
-"""Threads whose rows the writer keeps from one transaction to the next, about 2 kB each."""
+"""Number of threads whose rows the writer keeps between transactions, about 2 kB each."""
 
 
 class ThreadDeciding:
-    """Keeps ``storage.requests.Deciding`` for the category ``thread``."""
+    """Implements ``storage.requests.Deciding`` for the category ``thread``."""
 
     looks_elsewhere: frozenset[type[Any]] = frozenset({c.ForkThread, c.CreateRun, c.EraseContent})
-    """A fork reads its source, a run its assistant, an erasure the log."""
+    """Commands that read more: a fork its source, a run its assistant, an erasure the log."""
 
     def __init__(self, tx: Transaction, log: Log) -> None:
         self.tx: Final = tx
@@ -85,7 +85,7 @@ class ThreadDeciding:
         return decider
 
     def _view(self, stream: StreamKey) -> StoredThread:
-        """Return what an earlier transaction kept of a thread, or look at it anew."""
+        """Return the view that an earlier transaction kept of a thread, or a new one."""
         view = self._views.get(stream)
         if view is not None:
             view.close_books()
@@ -112,7 +112,7 @@ class ThreadDeciding:
 
 
 class _ThreadDecider:
-    """Keeps ``storage.requests.Decider`` for one thread."""
+    """Implements ``storage.requests.Decider`` for one thread."""
 
     __slots__ = ("_deciding", "_erased", "_erasing", "_stream", "view")
 
@@ -158,10 +158,10 @@ class _ThreadDecider:
         return results.of(self.view, command, events)
 
     def repeated(self, request: AppendRequest, command: c.Command, first: int, last: int) -> Any:  # noqa: ANN401
-        """Rebuild what the caller got first, as of the version then; never a stored copy.
+        """Rebuild the first result from the events, as of its version; no copy of it is stored.
 
         Raises:
-            IdempotencyConflict: its digest was erased, and the events tell of another command.
+            IdempotencyConflict: its digest was erased, and the events belong to another command.
         """
         past = thread_at(self._deciding.tx, self._deciding.log, self._stream, last)
         events = [past.event(version) for version in range(first, last + 1)]
@@ -178,12 +178,12 @@ class _ThreadDecider:
         self._deciding.index.back_to(index)
 
     def summary(self) -> bytes | None:
-        """Return the thread's head: it moves with every message, as the stream's does."""
+        """Return the thread's head message, which is stored with the head of the stream."""
         thread = self.view.thread
         return None if thread is None else thread.head
 
     def erase(self) -> None:
-        """Do what an event says, after it was written: nobody reads what it names from now on."""
+        """Erase the content that an event names, after the event was written."""
         erased, erasing, tx = self._erased, self._erasing, self._deciding.tx
         if erased is None or erasing is None:
             return
@@ -222,10 +222,10 @@ def _run(
 def _step(
     deciding: ThreadDeciding, _: StreamKey, view: StoredThread, command: c.StartStep
 ) -> Sequence[Decided]:
-    """Decide that a step begins, and look where what it saw stands in other threads.
+    """Decide that a step begins, and check the other threads that hold messages it saw.
 
-    Their heads are not taken. Who erases there takes this thread's before it looks for steps, so
-    it finds this one, or this one finds it.
+    Their heads are not locked. An erasure there locks this thread's head before it looks for
+    steps, so either the erasure sees this step, or this step sees the erasure.
     """
     decided = decide(view, command, deciding.log.sources.new_id)
     for source_id, version in command.sources:
@@ -241,7 +241,7 @@ _LOOKS: Final[Mapping[type[c.Command], Callable[..., Sequence[Decided]]]] = {
     c.CreateRun: _run,
     c.StartStep: _step,
 }
-"""Commands for which more is looked at, or got ready, than the thread as it stands."""
+"""Commands that need more than the current state of the thread, each with its preparation."""
 
 
 def _with_reason(decided: Sequence[Decided], reason: str) -> list[Decided]:

@@ -2,8 +2,8 @@
 
 An event's type is the name of its data class. Each type carries a schema version; an **upcaster**
 turns the plain values of version n into those of version n + 1, after verification and before the
-class is built, so stored bytes never change. A type or version that is not in the catalogue is an
-error that names it: a reader that skips what it does not know loses history without noticing.
+class is built, so stored bytes never change. A type or version that is not in the catalogue raises
+an error that names it: a reader that skips unknown events loses history unnoticed.
 """
 
 from __future__ import annotations
@@ -22,11 +22,12 @@ __all__ = ["Catalogue", "EventKind", "Reader", "Upcaster"]
 Upcaster = Callable[
     [dict[str, Any], dict[str, Any] | None], tuple[dict[str, Any], dict[str, Any] | None]
 ]
-"""``(data, content)`` of one schema version to those of the next; content is None if erased."""
+"""Turns ``(data, content)`` of one schema version into those of the next; erased content is
+None."""
 
 
 Reader: TypeAlias = tuple[Callable[[bytes], Any], Callable[[bytes], Any] | None]
-"""What decodes data, and what decodes content if the type has any."""
+"""The decoder of the data, and the decoder of the content, or None for a type without content."""
 
 
 class EventKind(NamedTuple):
@@ -43,7 +44,7 @@ class EventKind(NamedTuple):
 
     @property
     def schema_version(self) -> int:
-        """The version that is written today."""
+        """The version that new events are written in."""
         return len(self.upcasters) + 1
 
 
@@ -83,10 +84,10 @@ class Catalogue:
 
     @property
     def readers(self) -> Mapping[tuple[str, int], Reader]:
-        """What decodes the types as they are written today, by type and schema version.
+        """The decoders of the current schema versions, by type and schema version.
 
-        For whoever decodes very many, and falls back on :meth:`decode` for what is not here, and
-        for its errors.
+        For callers that decode many events. They call :meth:`decode` for older versions and for
+        errors.
         """
         return self._readers
 

@@ -1,8 +1,8 @@
-"""Why a database refused a statement, told without the values that were given to it.
+"""Explains why a database refused a statement, without the values of its parameters.
 
-An error of a database says what is wrong in words that may quote values, and values may be
-anybody's words. So its words are kept only where they name nothing but what stands in the
-statement itself. They go with the error as a note, which a traceback shows, too.
+The text of a database error may quote values, and values may be a user's words. So the text is kept
+only if every name in it stands in the statement itself. It is added to the error as a note, which a
+traceback shows.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _SPEAKS_OF_THE_STATEMENT: Final = re.compile(
 
 
 def explain(error: BaseException, sql: str) -> None:
-    """Note on an error of a database why the statement was refused, where that may be told."""
+    """Add the reason to a database error as a note, if it quotes no values."""
     driver = getattr(error, "orig", None) or error  # what SQLAlchemy wraps
     lines = str(driver).splitlines()
     said = lines[0].partition("<class ")[2].partition(">: ")[2] or lines[0] if lines else ""
@@ -48,6 +48,6 @@ def _stands_in(sql: str, name: str) -> bool:
 
 
 def cause_of(error: BaseException) -> str | None:
-    """Return what was noted on an error."""
+    """Return the note that :func:`explain` added to an error."""
     notes = (note for note in getattr(error, "__notes__", ()) if note.startswith(_NOTE))
     return next((str(note.removeprefix(_NOTE)) for note in notes), None)

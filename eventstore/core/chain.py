@@ -1,8 +1,8 @@
 """The hash chain: each event's hash covers envelope, data, content and the hash before it.
 
-Content is covered through a salted commitment only, so that erasing it leaves the chain whole; with
-the salt gone as well, nobody can test guesses of the text against the commitment. Each field is
-length-prefixed behind a format tag, so no two events share an encoding. The layout is frozen:
+Content is covered only through a salted commitment, so erasing it leaves the chain whole. Erasing
+removes the salt as well, so nobody can test guesses of the text against the commitment. Each field
+is length-prefixed behind a format tag, so no two events share an encoding. The layout is frozen:
 ``docs/format.md`` describes it for readers in other languages.
 """
 

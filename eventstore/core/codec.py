@@ -1,7 +1,8 @@
-"""Bytes of events: MessagePack of the values, and how content passes on its way to the table.
+"""Encodes events as MessagePack, and transforms content before it is stored.
 
-Stored bytes are canonical: what is hashed is what is stored, and nothing re-encodes it. MessagePack
-rather than JSON because ids are 16 raw bytes; ``docs/format.md`` shows how to read it without us.
+Stored bytes are canonical: the store hashes the bytes that it stores, and nothing re-encodes them.
+MessagePack rather than JSON because ids are 16 raw bytes; ``docs/format.md`` shows how to read it
+without this library.
 """
 
 from __future__ import annotations
@@ -29,13 +30,13 @@ def decode_any(raw: bytes) -> Any:  # noqa: ANN401 (untyped by nature)
 
 
 class ContentCodec(Protocol):
-    """What happens to content between encoding and hashing; sealing goes here."""
+    """Transforms content between encoding and hashing, for example by encrypting it."""
 
     def seal(self, content: bytes, subject: bytes | None) -> bytes:
         """Return the bytes to store; the commitment is made over these."""
 
     def unseal(self, stored: bytes, subject: bytes | None) -> bytes:
-        """Return what :meth:`seal` was given."""
+        """Return the bytes that were passed to :meth:`seal`."""
 
 
 class _Plain:

@@ -1,8 +1,8 @@
-"""The shapes an event passes through: decided, happened, recorded.
+"""The three shapes of an event: decided, folded, recorded.
 
-A decider returns :class:`Decided` values; appending numbers, chains and encodes them; ``evolve`` is
-handed :class:`Event`, the typed value with its place in the stream; readers of the log get
-:class:`RecordedEvent`, everything that is stored, decoded for people.
+A decider returns :class:`Decided` values; appending numbers, chains and encodes them; ``evolve``
+takes :class:`Event`, the typed value with its place in the stream; readers of the log get
+:class:`RecordedEvent`, which holds everything that is stored, decoded for people.
 """
 
 from __future__ import annotations
@@ -77,11 +77,11 @@ class EventData(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 
 
 class EventContent(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
-    """Base of an event's ``content``: whatever can be personal. May be erased."""
+    """Base of an event's ``content``: everything that can be personal. May be erased."""
 
 
 class StreamKey(NamedTuple):
-    """Which stream: tenant's name, category, and the 16 bytes of the id."""
+    """Key of a stream: the tenant's name, the category, and the 16 bytes of the id."""
 
     tenant: str
     category: str
@@ -94,18 +94,18 @@ class StreamKey(NamedTuple):
 
 
 class Decided(msgspec.Struct, frozen=True, gc=False):
-    """One event as a decider returns it. ``data`` of a dict is an application's own event."""
+    """One event as a decider returns it; a dict as ``data`` is an application's own event."""
 
     type: str
     data: EventData | dict[str, Any]
     content: EventContent | dict[str, Any] | None = None
     event_id: bytes | None = None
     subject: bytes | None = None
-    """Whose data the content is; None means the stream's own subject."""
+    """Subject whose data the content is; None means the stream's own subject."""
 
 
 class Event(msgspec.Struct, frozen=True, gc=False):
-    """One event that has its place: what ``evolve`` folds."""
+    """One event with its place in the stream, as ``evolve`` folds it."""
 
     type: str
     version: int
@@ -115,16 +115,16 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     content: Any
     actor: str | None
     subject: bytes | None = None
-    """Whose data the content is; None means the stream's own subject."""
+    """Subject whose data the content is; None means the stream's own subject."""
 
     @property
     def trace(self) -> Trace:
-        """What is left of it without its content."""
+        """The event without its content."""
         return Trace(self.version, self.type, self.data, self.content is not None)
 
 
 class Trace(NamedTuple):
-    """One event without its content: what is left of it for ever."""
+    """One event without its content. An erasure leaves this much."""
 
     version: int
     type: str
@@ -140,7 +140,7 @@ class Position(NamedTuple):
     """
 
     epoch: int
-    """How often a dump was restored into another server; 0 on SQLite."""
+    """Number of times a dump was restored into another server; 0 on SQLite."""
     transaction: int
     """Order key of the transaction; 0 on SQLite."""
     sequence: int
@@ -193,16 +193,16 @@ class NewEvent(Value):
     content: Unshown[dict[str, Any] | None] = None
     """JSON object that can be erased."""
     metadata: Unshown[dict[str, Any] | None] = None
-    """Not given here: ``store.acting()`` says it once for the append."""
+    """Not accepted here: ``store.acting()`` sets it once for the append."""
     event_id: str | None = None
-    """Id of your own: ``event_`` and 32 lowercase hex digits."""
+    """Id chosen by the caller: ``event_`` and 32 lowercase hex digits."""
 
 
 class RecordedEvent(Value):
     """An event as the log holds it, decoded; ids inside ``data`` are text."""
 
     position: Position
-    """Place in the whole store: opaque, ordered, ``str()`` serialises it."""
+    """Place in the whole store: opaque and ordered; ``str()`` serialises it."""
     stream_id: str
     """Stream that it belongs to."""
     version: int

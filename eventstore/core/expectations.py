@@ -1,6 +1,6 @@
-"""What a writer believes about a stream before it appends.
+"""Expected versions: the version that a writer believes a stream has before it appends.
 
-There is no "no check" by default at this level: a low-level append always says what it expects.
+No default skips the check at this level: a low-level append always states an expectation.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def parse(value: object, field: str = "expected_version") -> Expectation:
 
 
 def check(expected: Expectation, actual: int, stream: StreamKey) -> None:
-    """Hold the belief against the stream's version.
+    """Compare the expectation with the stream's version.
 
     Raises:
         WrongExpectedVersion: when it does not hold.

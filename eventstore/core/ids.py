@@ -2,8 +2,8 @@
 
 Every id is a UUIDv7 (RFC 9562, section 5.7, with the sub-millisecond fraction of method 3 in
 ``rand_a``), so ids made by one process sort by time. Text ids cost 400 bytes a message more than
-packed ones, which is why tables and event data hold the 16 bytes; the prefix is known from the
-place. Time and chance are arguments.
+packed ones, so tables and event data hold the 16 bytes; the column or field implies the prefix.
+Time and randomness are arguments.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ STORE: Final = "store"
 _STREAM = re.compile(r"([a-z][a-z0-9]{0,31})_([0-9a-f]{32})\Z")
 
 RANDOM_BYTES: Final = 8
-"""How many random bytes :func:`uuid7` takes."""
+"""Number of random bytes that :func:`uuid7` takes."""
 
 
 def uuid7(now_us: int, random: bytes) -> bytes:
@@ -77,7 +77,7 @@ def parse(prefix: str, text: str, field: str) -> bytes:
     raise InvalidInput(
         field,
         f"{quoted(text)} is not an id of this kind",
-        f"Ids look like {prefix}_<32 lowercase hex digits>; other names go to external_id.",
+        f"Ids look like {prefix}_<32 lowercase hex digits>; put other names into external_id.",
     )
 
 
@@ -87,7 +87,7 @@ def _pattern(prefix: str) -> re.Pattern[str]:
 
 
 def _is_text(value: object) -> bool:
-    """Tell whether a caller who does not check types gave text."""
+    """Return whether a value is text, for callers without a type checker."""
     return isinstance(value, str)
 
 

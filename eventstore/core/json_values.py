@@ -1,7 +1,8 @@
-"""What counts as JSON here, and how large it may be.
+"""Accepted JSON values, and their limits.
 
-JSON without NaN, integers within 64 bits, string keys, no lone surrogates: exactly what every
-database, language and backup can carry unchanged. Checked at the door, before anything is decided.
+JSON without NaN, integers within 64 bits, string keys, no lone surrogates: exactly the values that
+every database, language and backup carries unchanged. Arguments are checked before anything is
+decided.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ _WORD: Final = re.compile(r"[A-Za-z0-9_.:-]{1,40}\Z")
 
 
 class Limits(NamedTuple):
-    """How large a caller's values may be; each can be given to ``open(limits=…)``."""
+    """Limits on a caller's values; each can be given to ``open(limits=…)``."""
 
     content_bytes_max: int = 16 * 1024 * 1024
     """Encoded content of one event."""
@@ -35,14 +36,14 @@ class Limits(NamedTuple):
 
 
 def check_name(value: object, field: str, characters_max: int) -> str:
-    """Return ``value`` if it can name something: text without NUL, which databases cannot compare.
+    """Return ``value`` if it is a name: text without NUL, which databases cannot compare.
 
     Raises:
         InvalidInput: naming ``field``.
     """
     name = check_text(value, field, characters_max)
     if "\0" in name:
-        raise InvalidInput(field, "holds the character NUL", "Leave it out: it is a name.")
+        raise InvalidInput(field, "holds the character NUL", "Leave it out: names cannot hold it.")
     return name
 
 
@@ -73,7 +74,7 @@ def check_text(value: object, field: str, characters_max: int | None = None) -> 
 
 
 def _lone_surrogate(text: str) -> int | None:
-    """Return where the first one is. The error that finds it holds the text, so it ends here."""
+    """Return the index of the first one. The codec error holds the text, so it is not passed on."""
     try:
         text.encode()
     except UnicodeEncodeError as error:
@@ -84,7 +85,7 @@ def _lone_surrogate(text: str) -> int | None:
 def check_json(value: object, field: str, depth_max: int) -> Any:  # noqa: ANN401 (a JSON value)
     """Return a copy of a JSON value in plain types; refuse everything else.
 
-    A copy, because what the caller goes on changing must not change while it waits to be written.
+    A copy, because the caller may change the value while it waits to be written.
 
     Raises:
         InvalidInput: naming the path to the value, for example ``metadata.tags[2]``.
@@ -138,7 +139,7 @@ def _checked_number(value: float, field: str) -> float:
 
 
 def _below(field: str, key: object) -> str:
-    """Return the path to a value: its key, unless that might be somebody's words."""
+    """Return the path to a value: its key, unless the key might be a user's words."""
     return f"{field}.{key if _WORD.match(str(key)) else '…'}"
 
 

@@ -1,4 +1,4 @@
-"""Pages and cursors: a listing is read by pages, a cursor says where the next one begins."""
+"""Pages and cursors: listings are read page by page; a cursor marks the next page."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 EVERYTHING: Final = 2**62
-"""A LIMIT that is none: PostgreSQL refuses SQLite's -1."""
+"""A LIMIT that limits nothing: PostgreSQL refuses SQLite's -1."""
 
 _MARK: Final = "c_"
 _CURSOR_MAX: Final = 1_000
@@ -38,20 +38,20 @@ Order: TypeAlias = Literal["asc", "desc"]
 """Order of a listing: oldest first, or newest first."""
 
 Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
-"""A version, position or depth inside a cursor: somebody may have made it by hand."""
+"""A version, position or depth inside a cursor; bounded because a caller may forge a cursor."""
 
 T = TypeVar("T")
 
 
 class PageOf(Value, Generic[T]):
-    """One page of a listing; iterating it gives its own items."""
+    """One page of a listing. Iterating over it yields the items of this page only."""
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
 
     data: tuple[T, ...]
     """Items of the page."""
     next_cursor: str | None = None
-    """Hand it back as ``after``; None at the end."""
+    """Pass it as ``after`` to get the next page; None at the end."""
 
     def __iter__(self) -> Iterator[T]:  # type: ignore[override]  # pydantic iterates over fields
         return iter(self.data)
@@ -71,13 +71,13 @@ class PageOf(Value, Generic[T]):
         return hash((self.data, self.next_cursor))
 
     def __getstate__(self) -> dict[Any, Any]:
-        """Leave the store behind that the next page would be read from."""
+        """Leave out the store from which the next page would be read."""
         state = super().__getstate__()
         kept = {name: value for name, value in state["__dict__"].items() if name != "_next"}
         return {**state, "__dict__": kept}
 
     def _alone(self) -> InvalidInput:
-        """Return what is told to who wants the next page of one that does not know its store."""
+        """Return the error for asking a page without a store for its next page."""
         return InvalidInput(
             "page",
             "was copied or made without a store, and there are pages after it",
@@ -86,7 +86,7 @@ class PageOf(Value, Generic[T]):
 
 
 def listing_key(*values: object) -> bytes:
-    """Return what tells one listing from another: its kind, whose it is, its filters, its order."""
+    """Return a digest that identifies a listing: its kind, tenant, filters and order."""
     return blake2b(codec.encode_canonical(values), digest_size=8).digest()
 
 
@@ -99,8 +99,8 @@ def encode_cursor(listing: bytes, *values: object) -> str:
 def decode_cursor(listing: bytes, text: object, shape: type[T], field: str = "after") -> T:
     """Return the place behind a cursor of this listing; ``shape`` is its type.
 
-    Raises:
-        InvalidInput: naming ``field``; also for another listing's, where it means another place.
+    Raises: InvalidInput: naming ``field``; also for a cursor of another listing, where it means
+    another place.
     """
     refusal = InvalidInput(
         field,
@@ -121,10 +121,10 @@ def decode_cursor(listing: bytes, text: object, shape: type[T], field: str = "af
 
 
 def seal(key: bytes, number: int) -> bytes:
-    """Return a number of 64 bits so that nothing can be told from it without the key.
+    """Encrypt a number of 64 bits, so that it says nothing without the key.
 
-    A cursor that shows a place in the order of the whole store would tell a tenant how much others
-    write. Equal numbers give equal bytes, and nothing else can be compared.
+    A cursor that shows a place in the order of the whole store would show a tenant how much other
+    tenants write. Equal numbers give equal bytes; their order stays hidden.
     """
     left, right = divmod(number, _HALF)
     for turn in range(_TURNS):
@@ -133,7 +133,7 @@ def seal(key: bytes, number: int) -> bytes:
 
 
 def unseal(key: bytes, sealed: bytes) -> int:
-    """Return the number that was sealed; any, if the bytes were made by hand."""
+    """Return the number that was sealed; for forged bytes, an arbitrary number."""
     left, right = divmod(int.from_bytes(sealed, "big"), _HALF)
     for turn in reversed(range(_TURNS)):
         left, right = right ^ _mixed(key, turn, left), left
@@ -142,7 +142,7 @@ def unseal(key: bytes, sealed: bytes) -> int:
 
 _HALF: Final = 2**32
 _TURNS: Final = 4
-"""Of a Feistel network: as many as keep also those from telling anything who choose cursors."""
+"""Rounds of the Feistel network. Four resist even an attacker who chooses the cursors."""
 
 
 def _mixed(key: bytes, turn: int, half: int) -> int:
@@ -151,7 +151,7 @@ def _mixed(key: bytes, turn: int, half: int) -> int:
 
 
 def check_limit(limit: object, page_size_max: int, field: str = "limit") -> int | None:
-    """Return ``limit`` if it is None (everything) or between 1 and the most that is allowed.
+    """Return ``limit`` if it is None (everything) or between 1 and ``page_size_max``.
 
     Raises:
         InvalidInput: naming ``field``.

@@ -1,11 +1,11 @@
-"""How an error shows a value that it refuses: never somebody's words.
+"""Shows refused values in errors without quoting a user's words.
 
-A caller who swaps two arguments hands the text of a message where an id or a keyword belongs, and
-errors end up in logs. One word can be all that somebody said, and a password is one. So of a text
-only this is shown: a whole id, since nobody says 32 hex digits behind a prefix, or what begins as
-models begin the ids of their tool calls; otherwise how long it is, and whether it begins as the ids
-of this library do, which is enough to see a digit too few or capitals. What the log keeps as a name
-already, such as the id of an open tool call, is shown by :func:`named`.
+A caller who swaps two arguments passes the text of a message where an id or a keyword belongs, and
+errors end up in logs. A single word can be a whole message, or a password. So an error quotes a
+text only if it is a whole id (a prefix and 32 hex digits) or looks like the id of a tool call. Of
+any other text it shows the length, and the prefix if that is one of this library: enough to see a
+missing digit or capitals. :func:`named` shows names that the log keeps anyway, such as the id of an
+open tool call.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ __all__ = ["named", "quoted"]
 _ID: Final = re.compile(r"[a-z][a-z0-9]{0,31}_[0-9a-f]{32}\Z")
 _BEGINNING: Final = re.compile(r"(thread|asst|msg|run|step|call|evt|store)_")
 _CALL: Final = re.compile(r"(call|toolu|tooluse|fc|chatcmpl-tool)[_-][A-Za-z0-9-]{1,80}\Z")
-"""As Anthropic, OpenAI, Bedrock and vLLM make them."""
+"""Ids of tool calls as Anthropic, OpenAI, Bedrock and vLLM make them."""
 _NAME: Final = re.compile(r"[A-Za-z0-9_.:+-]{1,80}\Z")
 _SHORT: Final = 10**18
 
 
 def quoted(value: object) -> str:
-    """Return what a caller gave as it may stand in an error."""
+    """Return a caller's value in a form that is safe in an error."""
     if isinstance(value, str):
         return repr(str(value)) if _ID.match(value) or _CALL.match(value) else _described(value)
     if value is None or isinstance(value, bool):
@@ -35,7 +35,7 @@ def quoted(value: object) -> str:
 
 
 def named(name: str) -> str:
-    """Return a name that is kept as one, by the log or in the program, as it may stand there."""
+    """Return a name that the log or the program keeps, in a form that is safe in an error."""
     return repr(name) if _NAME.match(name) else _described(name)
 
 

@@ -1,7 +1,6 @@
-"""Where time and chance come from: two functions, handed in.
+"""Sources of time and randomness: two functions, passed in.
 
-The pure rooms take them as arguments; ``connect.py`` supplies the system's own, tests supply
-theirs.
+Pure code takes them as arguments; ``connect.py`` supplies the system's, tests supply their own.
 """
 
 from __future__ import annotations
@@ -15,12 +14,12 @@ __all__ = ["Dice", "Sources"]
 
 
 class Sources(NamedTuple):
-    """The clock and the dice of one store."""
+    """The clock and the randomness of one store."""
 
     clock: Callable[[], int]
     """Microseconds since 1970, UTC."""
     chance: Callable[[int], bytes]
-    """That many unpredictable bytes."""
+    """Returns the given number of unpredictable bytes."""
 
     def new_id(self) -> bytes:
         """Return a fresh UUIDv7."""
@@ -28,11 +27,11 @@ class Sources(NamedTuple):
 
 
 class Dice:
-    """Unpredictable bytes for one batch of writes, asked of their source once.
+    """Unpredictable bytes for one batch of writes, read from their source at once.
 
-    A call into the operating system costs more than what is done with its answer. Made anew for
-    each batch and never kept: a forked child that inherited the rest would throw what its parent
-    throws.
+    A call into the operating system costs more than the use of its answer. Each batch makes a new
+    one and drops it: a forked child that inherited unused bytes would draw the same ones as its
+    parent.
     """
 
     def __init__(self, chance: Callable[[int], bytes], expected_bytes: int) -> None:
@@ -41,7 +40,7 @@ class Dice:
         self._used = 0
 
     def __call__(self, count: int) -> bytes:
-        """Return that many bytes that were not returned before."""
+        """Return ``count`` bytes that were not returned before."""
         start, self._used = self._used, self._used + count
         taken = self._bytes[start : self._used]
         return taken if len(taken) == count else self._chance(count)

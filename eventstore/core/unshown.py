@@ -1,7 +1,7 @@
-"""What people said, kept out of the ``repr`` of the values that hold it.
+"""Keeps the words of users out of the ``repr`` of the values that hold them.
 
-A value is logged, or shown beside a failing assertion, more easily than meant. So its ``repr`` says
-which message it is, and not what it says: ``.text``, ``.content`` and ``.model_dump()`` do.
+A value easily ends up in a log, or beside a failing assertion. So its ``repr`` identifies the
+message and leaves out its words; ``.text``, ``.content`` and ``.model_dump()`` give them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What every value that a user gets can do: it is frozen, compares, and hashes."""
+"""The base of all values that users get: frozen, comparable, hashable."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["Value"]
 
 
 class Value(BaseModel):
-    """Base of the values that a user gets.
+    """Base of the values that users get.
 
     Equal values have equal hashes. JSON inside a value (metadata, tool arguments) cannot be hashed,
     so only its size counts; two values that differ in nothing else still compare as different.
