@@ -79,15 +79,15 @@ def test_nul_is_text_like_any_other(store):
 
 def test_what_is_looked_up_by_name_holds_no_nul(store, thread):
     said = store.messages.create(thread.id, role="user", content="hi")
-    with refused(store, "external_id", "it is a name"):
+    with refused(store, "external_id", "names cannot hold it"):
         store.messages.create(thread.id, role="user", content="x", external_id="e\0")
-    with refused(store, "idempotency_key", "it is a name"):
+    with refused(store, "idempotency_key", "names cannot hold it"):
         store.messages.create(thread.id, role="user", content="x", idempotency_key="k\0")
-    with refused(store, "label", "it is a name"):
+    with refused(store, "label", "names cannot hold it"):
         store.branches.label(thread.id, said.id, "l\0")
-    with refused(store, "branch", "it is a name"):
+    with refused(store, "branch", "names cannot hold it"):
         store.messages.list(thread.id, branch="l\0")
-    with refused(store, "tenant", "it is a name"):
+    with refused(store, "tenant", "names cannot hold it"):
         store.tenant("t\0")
 
 
