@@ -6,7 +6,8 @@ was amended or has siblings, how deep forks of forks are; the two counts stand i
 Beside the time stands the longest own time that one transaction of it held the write lock, without
 COMMIT: CPU time of the thread, so that a busy machine does not count.
 
-What is called linear returns or reads all of the thread: its time may grow, its lock may not.
+What has no limit (``most=None``) returns or reads all of the thread, or, as an erasure, is planned
+outside of the lock: its time may grow, its lock may not.
 """
 
 from __future__ import annotations
@@ -349,7 +350,7 @@ OPERATIONS = (
     _Operation("get a message amended often", _amended, part=100),
     _Operation("threads.list(metadata), one hit", _metadata, part=10),
     _Operation("erase among many threads", _erase_a_fork, part=10),
-    _Operation("erase one message", _erase),
+    _Operation("erase one message", _erase, most=None),  # planned outside of the lock
     _Operation("read a fork of forks", _read_deep, most=_DEEP, part=1_000),
     _Operation("amend in a fork of forks", _amend_deep, most=_DEEP, part=1_000),
     _Operation("fork of an earlier version", _fork_of_the_past, most=None),

@@ -14,7 +14,7 @@ from tests.concurrency.schedules import Child, signals
 from tests.storage.tables_of_threads import OF_THREADS
 
 PROCESSES = 10
-OF_STREAMS = {"events", "blobs", "streams", "idempotency_keys", "purging"}
+OF_STREAMS = {"events", "blobs", "streams", "idempotency_keys", "purging", "erasing"}
 
 
 @pytest.fixture
