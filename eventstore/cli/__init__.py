@@ -1,4 +1,4 @@
-"""The command line, ``eventstore``: an optional extra, so this file imports nothing of it."""
+"""The command line, ``eventstore``. An optional extra: this file imports none of its libraries."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _EXTRA = {"typer", "rich"}
 
 
 def main() -> None:
-    """Run the command line; say how to install it where its libraries are missing."""
+    """Run the command line; if its libraries are missing, say how to install them."""
     try:
         from eventstore.cli.app import run  # noqa: PLC0415 (the extra may be missing)
     except ModuleNotFoundError as missing:

@@ -1,4 +1,4 @@
-"""How erasures and purges are printed: what would go, and what is gone."""
+"""Prints erasures and purges: the plan before, and the certificate after."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ _KINDS = {
     "run": "what a run recorded that wrote or saw it",
 }
 _TAKEN_BY = {"edit": "--include edits", "run": "--include run"}
-"""By kind of copy."""
+"""Options that erase a copy as well, by kind of copy."""
 
 
 def _print_done(
     console: Console, subject: str, done: str, moment: datetime, actor: str | None
 ) -> None:
-    """Print what happened to what, when, and who asked for it."""
+    """Print the change, its target, its time and its actor."""
     console.print(Text(subject, style="bold").append(f" {done}", style="not bold green"))
     asked = "" if actor is None else f" · asked for by {one_line(actor, 60)}"
     console.print(Text(f"{when(moment)}{asked}", style="dim"))
@@ -39,16 +39,16 @@ def _print_done(
 def print_erasure_ahead(
     console: Console, thread_id: str, message: Message | None, ahead: Foreseen
 ) -> None:
-    """Print what an erasure would take, and what it would leave."""
+    """Print the content that an erasure would remove, and the copies that it would leave."""
     if message is not None:
         console.print(clipped(message_line(message), console.width))
         console.print()
     if ahead.events:
-        console.print(Text("What it says goes for good, with its metadata, name and label:"))
+        console.print(Text("This erases for good its content, metadata, name and label:"))
         _print_events(console, ahead.events, thread_id)
     else:
-        console.print(Text("Nothing of it is left to erase; what is pending would be finished."))
-    _print_copies(console, ahead.copies, "These may hold the words, too, and stay:")
+        console.print(Text("Nothing of it is left to erase; this finishes any pending part."))
+    _print_copies(console, ahead.copies, "These may also hold the words, and stay:")
     if ahead.copies:
         options = dict.fromkeys(_TAKEN_BY[copy.kind] for copy in ahead.copies)
         take = "takes" if len(options) == 1 else "take"
@@ -60,9 +60,9 @@ def print_erasure_ahead(
 def print_certificate(console: Console, made: Erasure) -> None:
     """Print the certificate of an erasure."""
     _print_done(console, made.message_id, "is erased", made.erased_at, made.actor)
-    console.print(Text("\nGone is the content of"))
+    console.print(Text("\nErased is the content of"))
     _print_events(console, made.erased, made.thread_id)
-    _print_copies(console, made.copies, "\nNot erased, and may hold the words:")
+    _print_copies(console, made.copies, "\nThese are not erased, and may hold the words:")
     console.print()
     _print_bytes(console, made)
 
@@ -86,22 +86,22 @@ def _print_copies(console: Console, copies: Sequence[ContentCopy], heading: str)
 
 
 def _print_bytes(console: Console, made: Erasure | Tombstone) -> None:
-    """Say where the bytes may still stand, and what to do about it."""
+    """Print the places that may still hold the bytes, and how to clear them."""
     if not made.remains:
-        console.print(Text("The bytes are gone from the database's files.", style="green"))
+        console.print(Text("The database's files hold none of the bytes any more.", style="green"))
         return
-    console.print(Text("The bytes may still stand in", style="yellow"))
+    console.print(Text("These places may still hold the bytes:", style="yellow"))
     for where in made.remains:
         print_indented(console, Text(f"- {safe(where)}"), 2)
     console.print()
     if made.pending:
         said = (
-            "Pending: that goes once nobody is in the middle of reading or writing and every"
-            " projection has caught up (projections.catch_up()). Then run the same command again;"
-            " it appends nothing and finishes this."
+            "Pending: these clear once no read or write is in progress and every projection has"
+            " caught up (projections.catch_up()). Then run the same command again; it appends"
+            " nothing and finishes this."
         )
     else:
-        said = "Running the command again changes nothing there."
+        said = "Running the command again does not clear them."
     print_indented(console, Text(said), 0)
 
 
@@ -111,14 +111,16 @@ def _print_bytes(console: Console, made: Erasure | Tombstone) -> None:
 def print_purge_ahead(
     console: Console, store: ConversationStore, thread_id: str, events: int, forks: Sequence[str]
 ) -> None:
-    """Print what a purge would remove."""
+    """Print the data that a purge would remove."""
     thread = store.threads.get(thread_id, include_deleted=True)
     console.print(Text(thread_id, style="bold"))
     if thread.title:
         console.print(clipped(Text(f"  {one_line(thread.title)}"), console.width))
     counted = f"{events} event{'' if events == 1 else 's'}"
-    console.print(Text(f"All of it goes for good: {counted}, messages, runs, metadata, keys."))
-    _print_forks(console, "These forks read from it, and go with it:", forks)
+    console.print(
+        Text(f"This removes all of it for good: {counted}, messages, runs, metadata, keys.")
+    )
+    _print_forks(console, "These forks depend on it, and are purged with it:", forks)
     console.print()
 
 
@@ -129,7 +131,7 @@ def print_tombstone(console: Console, made: Tombstone) -> None:
         print_indented(console, Text(safe(made.reason)), 2)
     console.print(Text(f"\nIts last event had version {made.version} and the hash"))
     console.print(Text(f"  {made.hash}"), soft_wrap=True)  # in one piece, to be copied
-    _print_forks(console, "Purged along with it:", made.forks)
+    _print_forks(console, "Purged with it:", made.forks)
     console.print()
     _print_bytes(console, made)
 

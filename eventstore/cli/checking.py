@@ -1,4 +1,4 @@
-"""Rebuilding the tables from the events and comparing the two, a thread at a time: ``check``."""
+"""Rebuilds tables from events and compares the two, one thread at a time, for ``check``."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 def compare(store: ConversationStore, thread_id: str | None) -> CompareReport:
-    """Compare the tables of one thread, or of all, with what their events say."""
+    """Compare the tables of one thread, or of all, with their events."""
     return _watched(store, projections.compare(store.scope, thread_id), "comparing", thread_id)
 
 
@@ -29,7 +29,7 @@ def rebuild(store: ConversationStore, thread_id: str | None) -> RebuildReport:
 
 
 def _watched(store: ConversationStore, work: Gathered[T], doing: str, thread_id: str | None) -> T:
-    """Do what the store's own method does, with a bar that counts threads."""
+    """Run the method of the store, with a progress bar that counts threads."""
     done: list[Any] = []
     with progress() as bar:
         total = count_threads(store) if thread_id is None and not bar.disable else None
@@ -41,10 +41,10 @@ def _watched(store: ConversationStore, work: Gathered[T], doing: str, thread_id:
 
 
 def print_report(console: Console, report: CompareReport) -> None:
-    """Print what a comparison found."""
+    """Print the result of a comparison."""
     counted = f"{report.threads} thread{'' if report.threads == 1 else 's'}"
     if report.ok:
-        console.print(Text(f"{counted}: the tables say what the events say", style="green"))
+        console.print(Text(f"{counted}: the tables match the events", style="green"))
         return
     for finding in report.findings:
         line = Text(f"{finding.kind:<14} ", style="red").append(finding.stream_id, style="bold")

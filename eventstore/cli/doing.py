@@ -1,4 +1,4 @@
-"""The commands that fill a store: ``demo`` and ``import``. They make the database if need be."""
+"""The commands that fill a store: ``demo`` and ``import``. They make a missing database."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ def demo(
     *,
     database: Annotated[
         str | None,
-        typer.Option("--db", metavar="URL", help="Where to play; if left out, a temporary file."),
+        typer.Option(
+            "--db", metavar="URL", help="Database to play in; a temporary file if left out."
+        ),
     ] = None,
 ) -> None:
     """Play a conversation with branches, a fork and a run, and look at its history."""
@@ -38,7 +40,7 @@ def import_(
         Path,
         typer.Argument(
             metavar="FILE",
-            help="Open Assistant trees, one JSON object a line; may be .gz. - is standard input.",
+            help="Open Assistant trees, one JSON object per line; may be .gz. - is standard input.",
         ),
     ],
     *,
@@ -48,7 +50,7 @@ def import_(
 
     Importing a file twice adds nothing.
 
-    A malformed line ends the import: the trees before it stay.
+    A malformed line ends the import. The trees before it stay.
     """
     if file != STDIN and not file.is_file():
         raise typer.BadParameter(f"there is no file {str(file)!r}", param_hint="FILE")

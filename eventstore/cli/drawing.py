@@ -1,9 +1,8 @@
-"""A thread's tree, drawn.
+"""Draws a thread's tree.
 
-Messages that simply follow one another stand under one another; only where a conversation branches
-are the answers indented, by two columns. So a conversation of any length fits a narrow window, and
-its shape is that of its branches. The active path is marked twice, by colour and by filled dots, so
-that it is seen without colour too::
+Consecutive messages are aligned; answers are indented, by two columns, only at a branch. So a
+conversation of any length fits a narrow window, and indentation shows its branches. Colour and
+filled dots both mark the active path, so it is visible without colour, too::
 
     ● user  Why is the sky blue?
     ├─○ assistant  Because of scattering.                     1 of 2
@@ -43,7 +42,7 @@ _TYPED = _Strokes("|-", "`-", "| ", "*", "o", "@", "~")
 def tree_lines(
     tree: BranchTree, width: int, *, ascii_only: bool = False, with_ids: bool = False
 ) -> Iterator[Text]:
-    """Yield the drawn tree, a line a message."""
+    """Yield the drawn tree, one line per message."""
     strokes = _TYPED if ascii_only else _DRAWN
     for node, lead in _leads(tree, strokes):
         yield _line(node, lead, strokes, width, with_ids=with_ids)
@@ -52,8 +51,8 @@ def tree_lines(
 def _leads(tree: BranchTree, strokes: _Strokes) -> Iterator[tuple[TreeNode, str]]:
     """Yield each message with the strokes that lead to it.
 
-    Nodes come depth first, so whatever hangs from a message comes after it: one pass will do, and
-    no recursion, however deep the tree is.
+    Nodes come depth first, so all descendants follow their message: one pass suffices, without
+    recursion, at any depth.
     """
     known = {node.message.id for node in tree.nodes}
     parents = [
@@ -76,7 +75,7 @@ def _leads(tree: BranchTree, strokes: _Strokes) -> Iterator[tuple[TreeNode, str]
 
 def _line(node: TreeNode, lead: str, strokes: _Strokes, width: int, *, with_ids: bool) -> Text:
     message = node.message
-    if len(lead) > width // 2:  # a tree this deep is cut on its left, where it is all strokes
+    if len(lead) > width // 2:  # a tree this deep is cut on its left, which holds only strokes
         lead = strokes.cut + lead[-(width // 2) :]
     mark = strokes.head if node.head else strokes.active if node.active else strokes.other
     weight = "" if node.active else "dim "

@@ -1,7 +1,7 @@
-"""The commands that take something back for good: ``erase`` and ``purge``.
+"""The commands that remove data for good: ``erase`` and ``purge``.
 
-Both first show what would go, and ask. What they show goes to stderr with the question, so that
-stdout holds the certificate alone; where nobody can be asked they want ``--yes``.
+Both first show the data to remove, and ask. This output goes to stderr with the question, so that
+stdout holds only the certificate. Without a terminal to ask they require ``--yes``.
 """
 
 from __future__ import annotations
@@ -58,12 +58,12 @@ class _Forks(StrEnum):
 
 
 Reason: TypeAlias = Annotated[
-    str | None, typer.Option(metavar="TEXT", help="Why; kept in the log, so name nobody.")
+    str | None, typer.Option(metavar="TEXT", help="Reason; the log keeps it, so name no person.")
 ]
 Actor: TypeAlias = Annotated[
-    str | None, typer.Option(metavar="ID", help="Who asks for it: an opaque id.")
+    str | None, typer.Option(metavar="ID", help="Opaque id of the actor that requests it.")
 ]
-Yes: TypeAlias = Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")]
+Yes: TypeAlias = Annotated[bool, typer.Option("--yes", "-y", help="Skip the question.")]
 
 
 @app.command(
@@ -86,18 +86,18 @@ def erase(
     database: Database = DEFAULT,
     include: Annotated[
         list[_Include] | None,
-        typer.Option(help="Take along its edits, or what runs that wrote or saw it recorded."),
+        typer.Option(help="Also erase its edits, or the records of runs that wrote or saw it."),
     ] = None,
     reason: Reason = None,
     actor: Actor = None,
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
-    """Erase what a message says, for good, also from forks; print the certificate.
+    """Erase the content of a message for good, also in forks; print the certificate.
 
-    Nothing brings the words back; the message keeps its place, as erased.
+    Nothing brings the words back. The message keeps its place, marked as erased.
 
-    Erasing it again appends nothing, and finishes what was pending.
+    Erasing it again appends nothing, and finishes any pending part.
     """
     with existing(database) as store:
         thread_id = find_thread(store, thread)
@@ -140,16 +140,16 @@ def purge(
     database: Database = DEFAULT,
     forks: Annotated[
         _Forks,
-        typer.Option(help="If there are forks: refuse, or purge them and their forks along."),
+        typer.Option(help="If it has forks: refuse, or purge them and their forks, too."),
     ] = _Forks.REFUSE,
     reason: Reason = None,
     actor: Actor = None,
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
-    """Remove a thread for good, with everything kept of it; print its tombstone.
+    """Remove a thread and all of its data for good; print its tombstone.
 
-    Nothing brings it back, and its id stays refused.
+    Nothing brings it back. No new thread can take its id.
 
     Purging it again shows the same tombstone.
     """
@@ -170,7 +170,7 @@ def purge(
 
 
 def _thread_or_tombstone(store: ConversationStore, text: str) -> str:
-    """Return a thread's id; a whole one also where the thread is gone: it may have a tombstone."""
+    """Return a thread's id; a whole id need not exist, since a purged thread has a tombstone."""
     digits = text.removeprefix(f"{ids.THREAD}_").lower()
     try:
         return find_thread(store, text)
@@ -183,7 +183,7 @@ def _thread_or_tombstone(store: ConversationStore, text: str) -> str:
 def _foresee(
     tx: Transaction, store: ConversationStore, thread_id: str, forks: _Forks
 ) -> tuple[int, list[str]] | None:
-    """Return how many events of it would go and which forks, too; None if there is no thread.
+    """Return the number of events and the forks to purge; None if there is no thread.
 
     Raises:
         Refused: as the purge would be.
@@ -203,14 +203,14 @@ def _given(**options: str | None) -> Any:  # noqa: ANN401 (options of a write)
 
 
 def _ask(question: str) -> None:
-    """Go on if the answer is yes; end with status 1 if it is no.
+    """Continue if the answer is yes; end with status 1 if it is no.
 
     Raises:
-        BadParameter: there is nobody to answer.
+        BadParameter: there is no terminal to ask.
     """
     errors().print(Text(f"{question} [y/N] "), end="")  # a prompt of readline's goes to stdout
     answer = sys.stdin.readline()
-    if not answer or not sys.stdin.isatty():  # nobody typed the end of the question's line
+    if not answer or not sys.stdin.isatty():  # the user did not type the end of the question's line
         errors().print()
     if not answer:
         raise typer.BadParameter(

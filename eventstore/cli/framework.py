@@ -1,7 +1,7 @@
-"""What all commands share: the program they belong to, and how its errors end.
+"""The program that all commands belong to, and its handling of errors.
 
-What the library refuses is printed in a line or two and ends with status 1, wrong usage with 2
-(output that cannot be written: ``standard_output.py``); neither ever shows a message's text.
+A refusal by the library prints a line or two and ends with status 1; wrong usage ends with 2
+(``standard_output.py`` handles output that cannot be written). Neither shows a message's text.
 """
 
 from __future__ import annotations
@@ -62,20 +62,20 @@ class _Program(typer.Typer):
 app = _Program(
     cls=_Commands,
     name="eventstore",
-    help="Conversations kept as their history: their threads, branches and events, now and then.",
+    help="Read and manage a store of conversations: threads, branches, runs and their events.",
     epilog="Begin with: eventstore demo",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="rich",
-    pretty_exceptions_enable=False,  # its tracebacks show local variables, and those hold messages
+    pretty_exceptions_enable=False,  # its tracebacks show local variables, which hold messages
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")]
+AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON, one object per line.")]
 
 
 def examples(*lines: str) -> str:
-    """Return the end of a command's help."""
+    """Return the examples at the end of a command's help."""
     return "\n\n".join(["[bold]Examples[/bold]", *(f"$ eventstore {line}" for line in lines)])
 
 

@@ -1,7 +1,7 @@
-"""Feeding a file's conversations to the store, for ``import``.
+"""Imports the conversations of a file into the store, for ``import``.
 
-A tree is two appends, the thread and its messages. Both carry keys made of the tree's id, so what
-was cut off between them is finished by importing the file again, and what is there adds nothing.
+A tree takes two appends: the thread and its messages. Both carry keys made of the tree's id, so
+importing the file again finishes an interrupted tree, and adds nothing to a complete one.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ STDIN: Final = Path("-")
 
 
 class Imported(NamedTuple):
-    """What an import did."""
+    """The counts of an import."""
 
     threads: int
     messages: int
     known: int
-    """Threads of the file that were there already."""
+    """Threads of the file that existed already."""
 
 
 def import_file(store: ConversationStore, file: Path) -> Imported:
     """Import every tree of a file of the Open Assistant project, plain or gzipped.
 
     Raises:
-        InvalidInput: a malformed line; the trees before it stay, and of its own there is nothing.
+        InvalidInput: a malformed line; the trees before it stay, and its own tree is not imported.
     """
     threads = messages = known = 0
     with progress() as bar:
@@ -50,7 +50,7 @@ def import_file(store: ConversationStore, file: Path) -> Imported:
 
 
 def _add(store: ConversationStore, tree: ImportedTree) -> bool:
-    """Add one tree; return whether that was news."""
+    """Add one tree; return whether it was new."""
     try:
         made = store.threads.create(metadata=tree.metadata, idempotency_key=tree.idempotency_key)
         now = store.threads.get(made.id, include_deleted=True)
@@ -58,7 +58,7 @@ def _add(store: ConversationStore, tree: ImportedTree) -> bool:
     except IdempotencyConflict as conflict:
         raise InvalidInput(
             f"line {tree.line}, message_tree_id",
-            f"{conflict.stream_id} was made of a tree of this id with other content",
+            f"{conflict.stream_id} was imported from a tree with this id and other content",
             "Import the changed file into another database.",
         ) from None
     return now.version == made.version

@@ -1,7 +1,7 @@
-"""Tables of threads and of events, for ``threads`` and ``log``.
+"""Prints tables of threads and of events, for ``threads`` and ``log``.
 
-The log is printed line by line in columns of fixed width, not as a table that would first have to
-be read to its end: it may be long, and whoever pipes it into ``head`` wants only its beginning.
+The log is printed line by line in columns of fixed width. A table would first read the log to its
+end, which may be far, while ``head`` needs only its beginning.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ __all__ = ["event_line", "print_events", "print_threads", "stream_names"]
 
 
 def print_threads(console: Console, store: ConversationStore, threads: list[Thread]) -> None:
-    """Print threads, a line each: the id as short as it may be typed, title or first words."""
+    """Print threads, one per line: the shortest id that commands accept, title or first words."""
     names = short(store, [thread.id for thread in threads])
     name_width = max(map(len, (*names.values(), "thread")))
     about_width = max(console.width - name_width - len("  events    last changed        "), 10)
@@ -65,7 +65,7 @@ def print_events(
 
 
 def stream_names(store: ConversationStore) -> Callable[[str], str]:
-    """Return what names a stream so that it can be typed: a thread by the beginning of its id."""
+    """Return a function from stream ids to short names: the unique beginning of a thread's id."""
 
     @cache
     def name(stream_id: str) -> str:

@@ -1,4 +1,4 @@
-"""The commands that look at a store, now or in its past. None of them makes a database."""
+"""The commands that read a store, present or past. None of them makes a database."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def threads(
     database: Database = DEFAULT,
     sort: Annotated[_Sort, typer.Option(help="The newest, or the last active first.")] = "created",
     limit: Annotated[
-        int, typer.Option(metavar="N", min=1, max=10_000, help="Show the newest so many.")
+        int, typer.Option(metavar="N", min=1, max=10_000, help="Maximum number of threads to show.")
     ] = 50,
     as_json: AsJson = False,
 ) -> None:
@@ -59,22 +59,28 @@ def show(
     database: Database = DEFAULT,
     branch: Annotated[
         str | None,
-        typer.Option(help="Another path: a message's id, its beginning or end, or a label."),
+        typer.Option(help="Show another path: a message's id, its beginning or end, or a label."),
     ] = None,
     last: Annotated[
-        int | None, typer.Option(metavar="N", min=1, max=10_000, help="Only the end of the path.")
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            max=10_000,
+            help="Number of messages to show, from the end of the path.",
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Show the messages of the active path, or of another.
 
-    After the active path come those that wait until a run ends.
+    Messages that wait until a run ends come after the active path.
     """
     with existing(database) as store:
         thread_id = find_thread(store, thread)
         if branch is not None:
             branch = find_branch(store, thread_id, branch)
-        # Asked first: what joins the path meanwhile is in both then, and not in neither.
+        # Read first: a message that joins the path meanwhile then shows twice, instead of never.
         queued = [] if branch is not None else store.messages.queued(thread_id)
         page = store.messages.list(thread_id, branch=branch, limit=last, order="desc")
         messages = list(reversed(page.data))
@@ -127,7 +133,9 @@ def _print_title(store: ConversationStore, thread_id: str) -> None:
 def log(
     thread: Annotated[
         str | None,
-        typer.Argument(metavar="THREAD", help="Only this thread's; all events if left out."),
+        typer.Argument(
+            metavar="THREAD", help="Thread whose events to show; all events if left out."
+        ),
     ] = None,
     *,
     database: Database = DEFAULT,
@@ -135,10 +143,12 @@ def log(
         str | None,
         typer.Option(help="Begin after this version (with THREAD) or position (without)."),
     ] = None,
-    limit: Annotated[int | None, typer.Option(metavar="N", min=1, help="At most so many.")] = None,
+    limit: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Maximum number of events to show.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show the events: everything that ever happened, in order."""
+    """Show the events, in order."""
     with existing(database) as store:
         if thread is None:
             start = None if after is None else Position.parse(after)
@@ -172,19 +182,20 @@ def replay(
     *,
     database: Database = DEFAULT,
     at_version: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="As of this version.")
+        int | None, typer.Option(metavar="N", min=1, help="Show the thread at this version.")
     ] = None,
     at_time: Annotated[
-        str | None, typer.Option(metavar="TIME", help="As of then; UTC if it names no zone.")
+        str | None,
+        typer.Option(metavar="TIME", help="Show the thread at this time; UTC if it names no zone."),
     ] = None,
     steps: Annotated[
-        bool, typer.Option("--steps", help="Each event and the path after it.")
+        bool, typer.Option("--steps", help="Show each event and the path after it.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show a thread as it was at a version or a time, or live through it step by step.
+    """Show a thread at a version or a time, or step by step.
 
-    All of it is made from the events alone.
+    The replay reads only the events.
     """
     if steps + (at_version is not None) + (at_time is not None) > 1:
         raise typer.BadParameter("give one of --at-version, --at-time and --steps")
@@ -246,16 +257,17 @@ def _replay_moment(
 @app.command(epilog=examples("check", "check --rebuild", "check 019ab3 --json"))
 def check(
     thread: Annotated[
-        str | None, typer.Argument(metavar="THREAD", help="Only this one; all if left out.")
+        str | None,
+        typer.Argument(metavar="THREAD", help="Thread to check; all threads if left out."),
     ] = None,
     *,
     database: Database = DEFAULT,
     rebuild: Annotated[
-        bool, typer.Option("--rebuild", help="First make the tables anew from the events.")
+        bool, typer.Option("--rebuild", help="First rebuild the tables from the events.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Compare the tables with what the events say; status 1 if they differ."""
+    """Compare the tables with the events; end with status 1 if they differ."""
     with existing(database) as store:
         thread_id = None if thread is None else find_thread(store, thread)
         rebuilt = checking.rebuild(store, thread_id) if rebuild else None

@@ -1,4 +1,4 @@
-"""Messages and events in words: what the tree, the path, the log and the replay print of them."""
+"""Describes messages and events in words, for the tree, the path, the log and the replay."""
 
 from __future__ import annotations
 
@@ -47,15 +47,15 @@ _THREAD_DIGITS: Final = 16
 
 
 def role_style(role: str) -> str:
-    """Return the colour that a role's name has everywhere."""
+    """Return the colour of a role's name."""
     return _ROLE_STYLES.get(role, "default")
 
 
 def short_id(text: str | None) -> str:
-    """Return an id as short as a command takes it: ``msg…3f2a9c``, ``019ab37c0f2e7d4c``.
+    """Return an id in a short form that commands accept: ``msg…3f2a9c``, ``019ab37c0f2e7d4c``.
 
-    The last digits of a message's id are random, so they tell the messages of a thread apart. A
-    thread is found by the beginning of its id.
+    The last digits of a message's id are random, so they distinguish the messages of a thread. The
+    beginning of its id finds a thread.
     """
     if text is None:
         return ""
@@ -106,7 +106,7 @@ def _json(value: object) -> str:
 
 
 def message_line(message: Message) -> Text:
-    """Return a message as one line: who, what, and what is worth saying beside it."""
+    """Return a message as one line: role, text and notes."""
     line = Text(f"{message.role:<11}", style=role_style(message.role))
     line.append(summary(message), style="default")
     for note in notes(message):
@@ -115,7 +115,7 @@ def message_line(message: Message) -> Text:
 
 
 def print_message(console: Console, message: Message, label: str | None = None) -> None:
-    """Print a message whole: who, when, which of how many, and every part."""
+    """Print a whole message: role, time, place among siblings, and every part."""
     head = Text(message.role, style=f"bold {role_style(message.role)}")
     if message.name:
         head.append(f" {safe(message.name)}")
@@ -130,7 +130,7 @@ def print_message(console: Console, message: Message, label: str | None = None) 
 
 
 def print_waiting(console: Console, messages: Sequence[Message]) -> None:
-    """Print the messages that wait until a run ends, set apart from the path before them."""
+    """Print the messages that wait until a run ends, separate from the path before them."""
     if not messages:
         return
     console.print(Text("waiting until the run ends", style="yellow"))
@@ -140,7 +140,7 @@ def print_waiting(console: Console, messages: Sequence[Message]) -> None:
 
 
 def notes(message: Message, label: str | None = None) -> list[str]:
-    """Return what is worth saying about a message beside its text."""
+    """Return the notes about a message, such as its place among siblings."""
     found = []
     if message.sibling_count > 1:
         found.append(f"{message.sibling_index} of {message.sibling_count}")
@@ -159,7 +159,7 @@ def notes(message: Message, label: str | None = None) -> list[str]:
 
 
 def event_summary(event: RecordedEvent) -> str:
-    """Return what an event says, as one line."""
+    """Return the summary of an event, as one line."""
     say = _SAID.get(event.type)
     said = say(event.data, event.content or {}) if say else _other(event.data)
     reason = (event.content or {}).get("reason")

@@ -1,7 +1,7 @@
-"""Errors of the library in the words of the command line: ``forks="purge"`` is ``--forks purge``.
+"""Rewords errors of the library for the command line: ``forks="purge"`` is ``--forks purge``.
 
-The library names its arguments as Python has them. Which of them a command has, and how they are
-typed there, its own options say: so a new option is named rightly without a line here.
+The library uses the Python names of its arguments. The options of a command say which of them it
+has, and how they are typed, so a new option needs no line here.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from eventstore.errors import ConversationStoreError, InvalidInput
 __all__ = ["as_typed", "typed_names"]
 
 _OTHERWISE: Final[Mapping[str, str]] = {"url": "database"}
-"""By an argument's name in the library: the command's, where that is another."""
+"""Names of arguments in commands, by their name in the library, where the two differ."""
 _IN_PYTHON: Final = re.compile(r"(?:^|[ (])[a-z_]+=")
 _NO_OPTION: Final = "(That is an argument in Python, for which this command has no option.)"
 
 
 def typed_names(command: Any) -> dict[str, str]:  # noqa: ANN401 (a command of the framework)
-    """Return how a command's options are typed, by the names of the library's arguments."""
+    """Return a command's options as typed, by the names of the library's arguments."""
     typed = {
         one.name: max(one.opts, key=len) for one in command.params if one.opts[0].startswith("-")
     }
@@ -30,7 +30,7 @@ def typed_names(command: Any) -> dict[str, str]:  # noqa: ANN401 (a command of t
 
 
 def as_typed(error: ConversationStoreError, typed: Mapping[str, str]) -> str:
-    """Return what an error says, with options named as they are typed."""
+    """Return the text of an error, with options named as they are typed."""
     said = str(error)
     if isinstance(error, InvalidInput) and error.field in typed:
         said = typed[error.field] + said.removeprefix(error.field)
@@ -38,6 +38,6 @@ def as_typed(error: ConversationStoreError, typed: Mapping[str, str]) -> str:
         said = re.sub(rf"""\b{name}=(["'])(\w+)\1""", rf"{option} \2", said)
         said = re.sub(rf"\b{name}=", option, said)
     remedy = str(getattr(error, "remedy", ""))
-    if _IN_PYTHON.search(remedy) and said.endswith(remedy):  # nothing of it could be said otherwise
+    if _IN_PYTHON.search(remedy) and said.endswith(remedy):  # no option matches it
         said = f"{said} {_NO_OPTION}"
     return said

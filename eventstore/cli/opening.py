@@ -1,7 +1,7 @@
-"""From ``--db`` and THREAD, as they are typed, to an open store and a thread's whole id.
+"""Opens the store of ``--db``, and finds the whole ids of THREAD and MESSAGE.
 
-A command that reads must not leave a database behind where there was none, nor tables of ours in
-somebody else's file: it opens only what is there (:func:`existing`).
+A command that reads must not create a database, nor add tables to a file of another program: it
+opens only existing stores (:func:`existing`).
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ Database: TypeAlias = Annotated[
         metavar="URL",
         envvar="EVENTSTORE_DB",
         show_default=True,
-        help="The database: a URL, or a file's path.",
+        help="Database URL, or path of a file.",
     ),
 ]
 ThreadPrefix: TypeAlias = Annotated[
@@ -65,15 +65,15 @@ _SHORT_MIN: Final = 8
 
 
 def made(database: str) -> ConversationStore:
-    """Open a store to write to, made if it is not there."""
+    """Open a store for writing; make it if it does not exist."""
     return ConversationStore.open(_url(database))
 
 
 def existing(database: str) -> ConversationStore:
-    """Open a store that is there.
+    """Open a store that exists.
 
     Raises:
-        StoreUnavailable: it is not there, or is no conversation store.
+        StoreUnavailable: it does not exist, or is no conversation store.
     """
     url = _url(database)
     file = _sqlite_file(url)
@@ -92,12 +92,12 @@ def existing(database: str) -> ConversationStore:
 
 
 def _url(database: str) -> str:
-    """Return a URL; what is none is a file's path."""
+    """Return a URL; any other text is the path of a file."""
     return database if "://" in database or not database else f"sqlite:///{database}"
 
 
 def _sqlite_file(url: str) -> str | None:
-    """Return the file behind a URL of SQLite's; None for any other URL: ``open()`` judges those."""
+    """Return the file of an SQLite URL; None for any other URL, which ``open()`` checks."""
     try:
         parsed = make_url(url)
     except ArgumentError:
@@ -109,7 +109,7 @@ def _check_there(file: str) -> None:
     if file == _MEMORY:
         raise StoreUnavailable(
             "cannot_open",
-            "a database in memory has nothing to read yet",
+            "a new database in memory has nothing to read",
             "Name a file with --db or EVENTSTORE_DB.",
         )
     if not Path(file).is_file():
@@ -124,7 +124,7 @@ def _check_there(file: str) -> None:
 
 
 def find_thread(store: ConversationStore, prefix: str) -> str:
-    """Return the id of the only thread that begins like this.
+    """Return the id of the only thread whose id begins with ``prefix``.
 
     Raises:
         ThreadNotFound: there is none.
@@ -144,9 +144,9 @@ def find_thread(store: ConversationStore, prefix: str) -> str:
 
 
 def find_message(store: ConversationStore, thread_id: str, text: str) -> str:
-    """Return the id of the only message that begins or ends like this; a whole id as it is.
+    """Return the id of the only message whose id begins or ends with a text; a whole id as it is.
 
-    ``msg…3f2a9c``, as other commands print it, is the end of one.
+    Other commands print the end of an id as ``msg…3f2a9c``.
 
     Raises:
         MessageNotFound: there is none.
@@ -170,10 +170,10 @@ def find_message(store: ConversationStore, thread_id: str, text: str) -> str:
 
 
 def find_branch(store: ConversationStore, thread_id: str, text: str) -> str:
-    """Return the id of the message that is meant; or the text itself, which may be a label.
+    """Return the id of a message, or the text itself, which may be a label.
 
     Raises:
-        InvalidInput: several messages are.
+        InvalidInput: several messages match.
     """
     if text in store.replay.state(thread_id).labels:
         return text
@@ -184,7 +184,7 @@ def find_branch(store: ConversationStore, thread_id: str, text: str) -> str:
 
 
 def short(store: ConversationStore, thread_ids: list[str]) -> dict[str, str]:
-    """Return for each thread the shortest beginning of its id that :func:`find_thread` takes."""
+    """Return for each thread the shortest beginning of its id that :func:`find_thread` accepts."""
 
     def look(tx: Transaction) -> dict[str, str]:
         return {one: _shortest(tx, store.scope.tenant, one) for one in thread_ids}
@@ -216,7 +216,7 @@ def _beginning(tx: Transaction, tenant: str, digits: str) -> list[str]:
 
 
 def count_threads(store: ConversationStore) -> int:
-    """Return how many threads have events, for a progress bar."""
+    """Return the number of threads with events, for a progress bar."""
 
     def look(tx: Transaction) -> int:
         count, after = 0, next_thread(tx, store.scope.tenant, b"")

@@ -1,7 +1,7 @@
-"""How the commands print: for people on a terminal or in a pipe, for programs as JSON lines.
+"""Prints the output of commands: text for people, JSON lines for programs.
 
-Text of messages comes from anybody. What could steer a terminal is made visible before it is
-printed (:func:`safe`), and it is never read as markup: it goes into ``rich.text.Text``.
+Text of messages is untrusted. :func:`safe` makes control characters visible before text is printed,
+and ``rich.text.Text`` keeps it from being read as markup.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _STEERING: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-
 
 
 def screen() -> Console:
-    """Return the console for what was asked for."""
+    """Return the console for the requested output."""
     return _bounded(Console(highlight=False, emoji=False, markup=False))
 
 
@@ -59,14 +59,14 @@ def _bounded(console: Console) -> Console:
 
 
 def tolerate_any_encoding() -> None:
-    """Print what the terminal's encoding lacks as a question mark instead of failing."""
+    """Print characters that the terminal's encoding lacks as question marks, instead of failing."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
 
 
 def safe(text: str) -> str:
-    """Return text without characters that steer a terminal."""
+    """Return text without characters that control a terminal."""
     return _STEERING.sub("\N{REPLACEMENT CHARACTER}", text.replace("\r\n", "\n"))
 
 
@@ -94,7 +94,7 @@ def print_indented(console: Console, text: Text, columns: int) -> None:
 
 
 def print_facts(console: Console, *facts: str) -> None:
-    """Print short facts beside one another, none of them broken where they take several lines."""
+    """Print short facts side by side; break lines only between facts."""
     lines = [facts[0]]
     for fact in facts[1:]:
         longer = f"{lines[-1]} · {fact}"
@@ -106,7 +106,7 @@ def print_facts(console: Console, *facts: str) -> None:
 
 
 def print_json(lines: Iterable[str]) -> None:
-    """Print JSON texts, one a line; what could steer a terminal is escaped, and reads the same."""
+    """Print JSON texts, one per line; control characters are escaped, with the same meaning."""
     for line in lines:
         sys.stdout.write(_STEERING.sub(_escaped, line) + "\n")
 
@@ -116,7 +116,7 @@ def _escaped(found: re.Match[str]) -> str:
 
 
 def error_text(error: ConversationStoreError, said: str | None = None) -> Text:
-    """Return an error of the library in a line or two: what is wrong, and what to do."""
+    """Return an error of the library in a line or two: problem and remedy."""
     text = Text(f"{type(error).__name__}: ", style="bold red")
     return text.append(safe(said or str(error)), style="not bold default")
 

@@ -1,8 +1,8 @@
-"""A thread's life, step by step: each event beside the active path right after it.
+"""Prints a thread step by step: each event beside the active path right after it.
 
-Messages are numbered in the order in which they appear, so that a path is short to write and the
-eye sees it turn: ``1 2``, then ``1 3`` after a regeneration. Of a long path only the end is shown;
-making the whole of it at every step would cost n² for n steps.
+Messages are numbered in order of appearance, so a path is short and its turns are easy to see: ``1
+2``, then ``1 3`` after a regeneration. Only the end of a long path is shown; making the whole path
+at every step would cost n² for n steps.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _PATH_WIDTH: Final = 13
 
 
 def step_lines(steps: Iterable[ReplayStep], width: int) -> Iterator[Text]:
-    """Yield one line an event: version, the active path after it, the event."""
+    """Yield one line per event: version, the active path after it, the event."""
     numbers: dict[str, int] = {}
     yield Text(f"{'':>4}  {'active path':<{_PATH_WIDTH}}  event", style="dim")
     before = ""
@@ -59,7 +59,7 @@ def _path(state: ReplayedThread, numbers: dict[str, int]) -> str:
 
 
 def steps_as_json(steps: Iterable[ReplayStep]) -> Iterator[str]:
-    """Yield each step as JSON: the event, and where it left the thread."""
+    """Yield each step as JSON: the event, and the thread after it."""
     for event, state in steps:
         after = {
             "head_id": state.head_id,

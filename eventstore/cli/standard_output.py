@@ -1,8 +1,8 @@
-"""Standard output as it may be: its reader gone, its disk full, or closed from the start.
+"""Handles standard output that fails: its reader ended, its disk is full, or it is closed.
 
-Output is small and buffered, so that it cannot be written shows late, at a flush or at the very
-end, when the command has done its work. An ``OSError`` does not say which file it is about: so
-output that is no terminal goes through a file that tells its own failures from all others.
+Output is small and buffered, so a failure to write shows late: at a flush or at the very end, after
+the command has done its work. An ``OSError`` does not name its file, so output that is no terminal
+goes through a file object that marks its own failures.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 __all__ = ["ended_as_it_should"]
 
 _PIPE_CLOSED: Final = 141
-"""What a shell reports for a program that SIGPIPE ended."""
+"""Status that a shell reports for a program that SIGPIPE ended."""
 _NOT_WRITTEN: Final = 74
 """EX_IOERR of sysexits.h: neither refused (1) nor called wrongly (2)."""
 
 
 class _NotWritten(Exception):
-    """Standard output took no more: why. No ``OSError``, so that no library sees to it first."""
+    """Standard output failed. Not an ``OSError``, so that no library handles it first."""
 
     def __init__(self, why: OSError) -> None:
         super().__init__(why.strerror)
@@ -43,20 +43,20 @@ class _Output(io.FileIO):
 
 @contextmanager
 def ended_as_it_should() -> Generator[None]:
-    """End the program with a status, and at most a line, if its output is not taken."""
+    """End the program with a status, and at most a line, if its output cannot be written."""
     _prepare()
     try:
         try:
             yield
         finally:
-            sys.stdout.flush()  # here, and not when the interpreter ends, where nobody catches it
+            sys.stdout.flush()  # here, because nothing catches it when the interpreter ends
     except _NotWritten as failed:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is buffered
-        if isinstance(failed.why, BrokenPipeError):  # the reader, say `head`, has seen enough
+        if isinstance(failed.why, BrokenPipeError):  # the reader, for example `head`, has ended
             sys.exit(_PIPE_CLOSED)
         sys.stderr.write(
             f"The output could not be written: {failed}. Its end is missing;"
-            " what the command did in the store stays.\n"
+            " changes to the store stay.\n"
         )
         sys.exit(_NOT_WRITTEN)
 

@@ -1,4 +1,4 @@
-"""The command that looks after projections: how far each is, who works on it, and freeing it."""
+"""The command for projections: shows their progress and workers, and frees them."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ def projections(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="First free this one: from a worker that died, or where it stopped.",
+            help="First free this projection: from a dead worker, or after it stopped.",
         ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List the projections: how far behind each is, and which worker holds it.
+    """List the projections, with their lag and the worker that holds each.
 
-    A worker that is still there when its projection is freed writes nothing any more and stands by.
+    A worker that still runs when its projection is freed writes nothing more and stands by.
     """
     with existing(database) as store:
         freed = None if free is None else store.projections.retry(free)

@@ -1,4 +1,4 @@
-"""An assistant's rules: what a command leads to, and what its events add up to. Short and pure."""
+"""The rules of assistants: decides a command's events, and folds events into versions. Pure."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ _DECIDERS: Final[Mapping[type[c.Command], Callable[[Assistant | None, Any, str],
 
 
 def decide_assistant(current: Assistant | None, command: c.Command, assistant_id: str) -> Decided:
-    """Return the event that a command leads to for an assistant as it is, None if there is none.
+    """Return the event that a command leads to, None if it changes nothing.
 
     Raises:
         AssistantNotFound, InvalidInput, Refused.

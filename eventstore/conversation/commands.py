@@ -1,8 +1,8 @@
-"""What a caller can ask of a thread or an assistant: one frozen value each.
+"""Commands to a thread or an assistant: one frozen value each.
 
-A command holds packed ids and parsed parts; whoever builds it has checked its shape. An id that is
-None is made while deciding. The digest behind an idempotency key is taken over the command, so it
-holds nothing that differs between two tries of the same request.
+A command holds packed ids and parsed parts; its builder has checked its shape. An id of None is
+made while deciding. The digest behind an idempotency key covers the command, so a command holds
+nothing that differs between two tries of the same request.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ class CreateThread(Command, frozen=True):
     title: str | None = None
     metadata: dict[str, Any] | None = None
     named: bool = False
-    """The id was given or follows from a key, so it may be that of a purged thread."""
+    """The caller gave the id or a key that implies it, so it may be the id of a purged thread."""
 
 
 class ShowThread(Command, frozen=True):
-    """Changes nothing: gives the thread as the commands before it left it."""
+    """Changes nothing: returns the thread as the commands before it left it."""
 
 
 class ForkThread(Command, frozen=True):
@@ -67,7 +67,7 @@ class RestoreThread(Command, frozen=True):
 
 
 class Draft(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What somebody says: the content of a message to be."""
+    """The content of a message to add."""
 
     parts: list[StoredPart]
     calls: tuple[str, ...] = ()
@@ -207,7 +207,7 @@ class StartStep(Command, frozen=True):
     left_out: tuple[bytes, ...] = ()
     erased: tuple[bytes, ...] = ()
     sources: tuple[tuple[bytes, int], ...] = ()
-    """Other threads in which what it saw stands, and the version at which each was read."""
+    """Other threads that hold messages it saw, and the version at which each was read."""
     salt: bytes | None = None
     digest: bytes | None = None
 
@@ -226,10 +226,10 @@ class FailStep(Command, frozen=True):
 
 class EraseContent(Command, frozen=True):
     targets: tuple[bytes, ...]
-    """The message it is asked for; in a fork all that it inherits of what is erased."""
+    """The message to erase; in a fork, all erased messages that it inherits."""
     include: tuple[Included, ...] = ()
     source_id: bytes | None = None
-    """In a fork: the thread it was asked for in."""
+    """In a fork: the thread in which the erasure was requested."""
 
 
 class CreateAssistant(Command, frozen=True):

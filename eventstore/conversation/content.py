@@ -1,8 +1,8 @@
 """Content of a message: a list of typed parts.
 
-``content="…"`` is one text part. Parts are frozen pydantic models; :func:`packed` is the door
-through which callers' values come in, on their way to the log, and :func:`from_stored` is the way
-back. A part that is plain text is stored as a bare string, which is most of all parts.
+``content="…"`` is one text part. Parts are frozen pydantic models. :func:`packed` turns callers'
+values into their stored form, and :func:`from_stored` turns them back. A plain text part, the most
+frequent kind, is stored as a bare string.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ __all__ = [
 
 _CALLS_MAX: Final = 128
 _CALL_ID: Final = r"^[^\x00-\x1f\x7f]*$"
-"""No control characters: open calls stand in one column, with one of them in between."""
+"""No control characters: one column holds the open calls, separated by a control character."""
 
 
 class _Part(Value):
@@ -66,7 +66,7 @@ class ImagePart(_Part):
     file_id: Unshown[str | None] = None
     """The application's own id of the image."""
     detail: str | None = None
-    """How closely a model should look: for example ``"low"`` or ``"high"``."""
+    """Level of detail for the model: for example ``"low"`` or ``"high"``."""
 
     @model_validator(mode="after")
     def _one_source(self) -> ImagePart:
@@ -112,7 +112,7 @@ class ToolResultPart(_Part):
     output: Unshown[Any] = None
     """Any JSON value."""
     status: Literal["completed", "failed", "cancelled"] = "completed"
-    """How the call ended."""
+    """Outcome of the call."""
 
 
 class ReasoningPart(_Part):
@@ -185,7 +185,7 @@ Calls: TypeAlias = tuple[str, ...]
 
 
 def packed(content: object, depth_max: int) -> tuple[list[StoredPart], Calls, Calls]:
-    """Return a caller's content as it stands in the log, and the calls that it makes and answers.
+    """Return a caller's content in its stored form, and the ids of calls that it makes and answers.
 
     Raises:
         InvalidInput: as :func:`parse` does.
@@ -218,7 +218,7 @@ def parse(content: object, depth_max: int, field: str = "content") -> tuple[Part
     else:
         _check_call_ids(parts, field)
         return parts
-    raise refusal  # out here, or pydantic's error with its input would be the context of ours
+    raise refusal  # outside of except, to keep pydantic's error and its input out of the context
 
 
 def _plain(part: object, field: str, depth_max: int) -> dict[str, Any]:
@@ -234,7 +234,7 @@ def _plain(part: object, field: str, depth_max: int) -> dict[str, Any]:
 
 
 def _explained(error: ValidationError, field: str) -> InvalidInput:
-    """Name the part and the field within it, without the input: it may be somebody's words."""
+    """Return an error that names the part and its field, without the input: a user's words."""
     first = error.errors(include_input=False, include_url=False)[0]
     index, *rest = [str(step) for step in first["loc"]] or ["0"]
     inside = [step for step in rest[1:] if step in _FIELDS]  # others are the caller's own words
@@ -249,7 +249,7 @@ def _check_call_ids(parts: tuple[Part, ...], field: str) -> None:
     calls, answers = _calls_in(parts), _answers_in(parts)
     for found, what in ((calls, "tool call"), (answers, "tool result")):
         if len(set(found)) < len(found):
-            raise InvalidInput(field, f"the same {what} id stands twice", "Give each its own id.")
+            raise InvalidInput(field, f"the same {what} id occurs twice", "Give each its own id.")
     if len(calls) > _CALLS_MAX:
         raise InvalidInput(field, f"{len(calls)} tool calls", f"Give at most {_CALLS_MAX}.")
 
@@ -265,7 +265,7 @@ def _answers_in(parts: Sequence[Part]) -> Calls:
 
 
 def check_role_of_tools(role: str, calls: Sequence[str], answers: Sequence[str]) -> None:
-    """Hold that assistants call tools, and that tool messages, and only they, hold results.
+    """Check that only assistants call tools, and that tool messages, and no others, hold results.
 
     Raises:
         InvalidInput: on ``content``.
@@ -298,7 +298,7 @@ def _to_stored(parts: Sequence[Part]) -> list[StoredPart]:
 
 
 def parts_and_text(stored: Sequence[StoredPart]) -> tuple[tuple[Part, ...], str]:
-    """Return stored parts as typed parts, and what :func:`text_of` says of them."""
+    """Return stored parts as typed parts, and their :func:`text_of`."""
     if len(stored) == 1 and isinstance(text := stored[0], str):  # the usual case
         return (trusted(TextPart, {"type": "text", "text": text}),), text
     return from_stored(stored), "".join([part for part in stored if isinstance(part, str)])
@@ -306,7 +306,7 @@ def parts_and_text(stored: Sequence[StoredPart]) -> tuple[tuple[Part, ...], str]
 
 def from_stored(stored: Sequence[StoredPart]) -> tuple[Part, ...]:
     """Return stored parts as typed parts."""
-    if len(stored) == 1 and isinstance(text := stored[0], str):  # without validating again
+    if len(stored) == 1 and isinstance(text := stored[0], str):  # not validated again
         return (trusted(TextPart, {"type": "text", "text": text}),)
     return _PARTS.validate_python(
         [{"type": "text", "text": part} if isinstance(part, str) else part for part in stored]

@@ -1,9 +1,8 @@
 """The exact list of messages that a step of a run saw, as a salted digest.
 
-A step records head, thread version, path ranges and the ids that were left out, which is enough to
-rebuild the list; the digest proves that the rebuilt list is the one that was seen. It covers ids,
-revisions and contents in order, and its salt keeps anybody from testing guesses of the text against
-it.
+A step records head, thread version, path ranges and the ids that were left out: enough to rebuild
+the list. The digest proves that the rebuilt list equals the one that the step saw. It covers ids,
+revisions and contents in order. Without its salt, nobody can test guesses of the text against it.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ __all__ = ["context_digest"]
 
 
 def context_digest(salt: bytes, messages: Sequence[Message]) -> bytes:
-    """Return 32 bytes over what the messages say, in order."""
+    """Return a digest of 32 bytes over the contents of the messages, in order."""
     hasher = sha256(b"eventstore/context/1" + salt)
     for message in messages:
         parts = [part.model_dump(exclude_none=True) for part in message.content]

@@ -1,7 +1,7 @@
-"""An event's data as people read it: ids as text, hashes as hex.
+"""Describes an event's data for people: ids as text, hashes as hex.
 
-In the log ids are 16 bytes and their prefix is known from the field. This table is the one place
-that says which field holds the id of what.
+In the log ids are 16 bytes, and the field implies their prefix. Only this table maps fields to
+kinds of ids.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def described(value: Struct) -> dict[str, Any]:
     raw: dict[str, Any] = to_builtins(value, builtin_types=_AS_THEY_ARE)
     prefixes = _not_json(type(value))
     if prefixes:
-        for name, found in raw.items():  # fewer than the fields there may be
+        for name, found in raw.items():  # fewer than all possible fields
             kind = type(found)
             if kind is bytes:
                 raw[name] = prefixes[name] + found.hex()
@@ -57,9 +57,9 @@ _AS_THEY_ARE: Final = (bytes,)
 
 @cache
 def _not_json(kind: type[Struct]) -> dict[str, str]:
-    """Return the fields in which bytes or tuples may stand, and what their text begins with.
+    """Return the fields that may hold bytes or tuples, each with the prefix of its text.
 
-    Worked out once a class: to look at each value of each event costs more than to decode it.
+    Computed once for each class: inspecting each value of each event costs more than decoding it.
     """
     return {
         field.name: f"{_PREFIX[field.name]}_" if field.name in _PREFIX else ""

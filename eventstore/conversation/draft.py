@@ -1,8 +1,7 @@
-"""A thread while its events are folded one after the other, changed in place.
+"""Folds the events of a thread one after another, in place.
 
-It answers as :class:`~eventstore.conversation.state.FoldedThread` does, of which every state can be
-kept and looked at later. Whoever wants the last one alone, as a rebuild does, folds here in half
-the time.
+It answers the same questions as :class:`~eventstore.conversation.state.FoldedThread`, which keeps
+every state. A rebuild needs only the last state, and folds here in half the time.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ V = TypeVar("V")
 
 
 class _Map(dict[K, V]):
-    """A dictionary that takes what a persistent map takes, and is changed by it."""
+    """A mutable dictionary with the methods of a persistent map."""
 
     __slots__ = ()
 
@@ -39,16 +38,16 @@ class _Map(dict[K, V]):
 
 
 class ThreadDraft(FoldedView):
-    """Everything the events taken so far say about one thread."""
+    """The state of one thread after the events folded so far."""
 
     def __init__(self, start: FoldedThread) -> None:
-        """Begin with a state, which stays as it is."""
+        """Begin with a state, which is not changed."""
         for name in FoldedThread.__struct_fields__:
             value: Any = getattr(start, name)
             setattr(self, name, _Map(value) if isinstance(value, HashTrieMap) else value)
 
     def take(self, event: Event) -> list[Row]:
-        """Fold one more event in; return the rows it changed."""
+        """Fold one more event; return the rows that it changes."""
         rows = evolve(self, event)
         maps = self.__dict__
         for row in rows:

@@ -1,9 +1,9 @@
-"""What can happen to a thread's messages and branches, and to an assistant.
+"""The events of threads and of assistants.
 
-Each class is one event's ``data`` (structure: hashed, never erased) or ``content`` (whatever can be
-personal: erasable). A field may be added with a default; any other change needs a new schema
-version and an upcaster in :data:`THREAD_EVENTS`. Ids are 16 bytes. ``reason`` is the writer's own
-words for any event, so it is content.
+Each class is one event's ``data`` (structure: hashed, never erased) or ``content`` (everything that
+can be personal: erasable). A field may be added with a default; any other change needs a new schema
+version and an upcaster in :data:`THREAD_EVENTS`. Ids are 16 bytes. ``reason`` holds the writer's
+own words for any event, so it is content.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from eventstore.core.events import EventContent, EventData
 
 
 class Note(EventContent, frozen=True):
-    """Content of an event that has none of its own: just the reason, if one was given."""
+    """Content of an event without other content: the reason, if one was given."""
 
     reason: str | None = None
 
@@ -56,7 +56,7 @@ class ThreadRestored(EventData, frozen=True):
 
 
 class ThreadForked(EventData, frozen=True):
-    """First event of a fork: where it hangs, and the source's hash there."""
+    """First event of a fork: its place in the source, and the source's hash at that version."""
 
     source_id: bytes
     source_version: int
@@ -75,7 +75,7 @@ class MessageContent(Note, frozen=True):
 
 
 class MessageBorn(EventData, frozen=True):
-    """What the events that add a message share."""
+    """Fields that all events that add a message share."""
 
     message_id: bytes
     role: Role
@@ -93,7 +93,7 @@ class MessageBorn(EventData, frozen=True):
 
 class MessageAdded(MessageBorn, frozen=True):
     queued_version: int | None = None
-    """Version of the ``MessageQueued`` that holds its content, if it waited in the queue."""
+    """Version of the ``MessageQueued`` that holds its content, if it was queued."""
 
 
 class MessageEdited(MessageBorn, frozen=True):
@@ -111,9 +111,10 @@ class MessageQueued(EventData, frozen=True):
     answers: tuple[str, ...] = ()
     original_created_at_us: int | None = None
     replaces: bytes | None = None
-    """A message that was edited before its turn came: it leaves the queue."""
+    """Queued message that this one edits: it leaves the queue."""
     sent: int | None = None
-    """Version at which the first of those was queued: the place in the queue, which stays."""
+    """Version at which the first replaced message was queued: its place in the queue, which
+    stays."""
 
 
 class MessageAmended(EventData, frozen=True):
@@ -127,7 +128,7 @@ class AmendedContent(Note, frozen=True):
 class MessageUpdated(EventData, frozen=True):
     message_id: bytes
     fields: tuple[str, ...] = ()
-    """Which of ``"metadata"`` and ``"name"`` are replaced: known also once they are erased."""
+    """Those of ``"metadata"`` and ``"name"`` that are replaced; stays when they are erased."""
 
 
 class MessageDetails(Note, frozen=True):
@@ -148,7 +149,7 @@ class MessageRestored(EventData, frozen=True):
 
 
 class BranchSelected(EventData, frozen=True):
-    """``head`` is None only where a run that began on an empty thread was rolled back."""
+    """``head`` is None only after the rollback of a run that began on an empty thread."""
 
     requested: bytes | None
     head: bytes | None
@@ -195,7 +196,7 @@ class RunActionRequired(EventData, frozen=True):
 
 
 class ToolOutputsSubmitted(EventData, frozen=True):
-    """Which messages hold the outputs; the text stands once, in them."""
+    """The messages that hold the outputs; only they hold the text."""
 
     run_id: bytes
     message_ids: tuple[bytes, ...]
@@ -253,7 +254,7 @@ class RunDetails(Note, frozen=True):
 
 
 class RunStepStarted(EventData, frozen=True):
-    """What a step saw: enough to rebuild the exact list of messages and revisions."""
+    """The context of a step: enough to rebuild the exact list of messages and revisions."""
 
     run_id: bytes
     step_id: bytes
@@ -263,7 +264,7 @@ class RunStepStarted(EventData, frozen=True):
     ranges: tuple[tuple[int, int, int, int], ...] = ()
     left_out: tuple[bytes, ...] = ()
     erased: tuple[bytes, ...] = ()
-    """Messages among them that had no words any more, so that the digest holds none."""
+    """Messages that were erased already, so the digest covers no words of them."""
 
 
 class RunStepCompleted(EventData, frozen=True):
@@ -283,26 +284,26 @@ class StepContent(Note, frozen=True):
 
 
 class StepBegun(StepContent, frozen=True):
-    """Who has the salt can test guesses of the words, so it goes when what was seen is erased."""
+    """The salt allows testing guesses of the words, so an erasure of a seen message removes it."""
 
     salt: bytes | None = None
     digest: bytes | None = None
 
 
 class ContentErased(EventData, frozen=True):
-    """Which content of this stream is gone for good: nobody reads it from then on."""
+    """Content of this stream that is erased for good: no read returns it from then on."""
 
     message_id: bytes
-    """The message it was asked for."""
+    """Message to erase."""
     versions: tuple[int, ...]
     """Events of this stream that lost their content."""
     also: tuple[bytes, ...] = ()
-    """Other messages whose content went with it: its edits and regenerations."""
+    """Other messages erased with it: its edits and regenerations."""
     run_ids: tuple[bytes, ...] = ()
     unlabelled: tuple[bytes, ...] = ()
     """Messages that lost their label."""
     source_id: bytes | None = None
-    """In a fork: the thread it was asked for in. Here went what the fork said about it."""
+    """In a fork: thread of the erased message. The fork's own content about it is erased here."""
 
 
 class AssistantContent(Note, frozen=True):
@@ -361,11 +362,11 @@ THREAD_EVENTS: tuple[EventKind, ...] = (
     EventKind(RunStepFailed, ErrorContent),
     EventKind(ContentErased, Note),
 )
-"""Everything that can be in a thread's stream."""
+"""Every kind of event in a thread's stream."""
 
 ASSISTANT_EVENTS: tuple[EventKind, ...] = (
     EventKind(AssistantCreated, AssistantContent),
     EventKind(AssistantUpdated, AssistantContent),
     EventKind(AssistantDeleted, Note),
 )
-"""Everything that can be in an assistant's stream."""
+"""Every kind of event in an assistant's stream."""

@@ -1,8 +1,8 @@
-"""``evolve(view, event) -> rows``: which rows an event changes, and to what.
+"""``evolve(view, event) -> rows``: returns the rows that an event changes, with their new values.
 
-The only place that says what an event means for the state. The folded state and the decision tables
-both take the rows that come back, so they cannot drift apart. ``evolve`` copies what the event
-resolved (a head, a parent) and never decides again. Every function here is one row of
+Only this module defines the effect of events on the state. The folded state and the decision tables
+both store the rows that it returns, so they cannot drift apart. ``evolve`` copies the values that
+the event resolved (a head, a parent) and never decides again. Every function here is one entry of
 :data:`_EVOLVERS`.
 """
 
@@ -193,7 +193,7 @@ def _restored(view: ThreadView, data: e.MessageRestored, event: Event) -> list[R
 
 
 def _touches(view: ThreadView, row: MessageRow, event: Event) -> list[Row]:
-    """A message was removed or restored: its siblings are counted anew, below its parent."""
+    """Touch the parent of a removed or restored message: the counts of its siblings change."""
     touch: Row = TouchRow(row.message_id, event.version)
     if row.place is None:
         return [touch]
@@ -251,7 +251,9 @@ def _run_moved(view: ThreadView, data: Any, event: Event) -> list[Row]:  # noqa:
 def _run_started(view: ThreadView, data: e.RunStarted, event: Event) -> list[Row]:
     touch, moved, thread = _run_moved(view, data, event)
     before = _run(view, data.run_id)
-    if not before.started:  # what it started on is kept when it goes on after its tool outputs
+    if (
+        not before.started
+    ):  # a run that continues after its tool outputs keeps the head that it started on
         moved = replace(moved, started=True, started_head=data.head, last_message=data.head)
     return [touch, moved, thread]
 
@@ -295,7 +297,7 @@ def _step_ended(status: Any) -> _Evolver:  # noqa: ANN401 (a StepStatus)
 
 
 def _erased(_: ThreadView, data: e.ContentErased, __: Event) -> list[Row]:
-    """Words are in the events, which have lost them; of the rows only a label holds some."""
+    """Remove the labels: of all rows, only labels hold words. The events lost theirs already."""
     return [LabelRow(message_id, None) for message_id in data.unlabelled]
 
 

@@ -1,6 +1,6 @@
-"""The questions that a thread folded in memory answers, from maps of its rows.
+"""Answers the queries of a view for a thread folded in memory, from maps of its rows.
 
-:class:`~eventstore.conversation.state.FoldedThread` has maps that share what did not change,
+:class:`~eventstore.conversation.state.FoldedThread` has persistent maps,
 :class:`~eventstore.conversation.draft.ThreadDraft` has dictionaries; the answers are the same.
 """
 
@@ -34,7 +34,7 @@ Stretch: TypeAlias = tuple[int, int]
 
 
 class FoldedView:
-    """Keeps ``conversation.view.ThreadHistory``; whoever inherits it has the maps."""
+    """Implements ``conversation.view.ThreadHistory``; subclasses hold the maps."""
 
     __slots__ = ()
 
@@ -62,7 +62,7 @@ class FoldedView:
 
     @property
     def version(self) -> int:
-        """Version of the last event folded in; 0 before the first."""
+        """Version of the last event folded; 0 before the first."""
         return 0 if self.thread is None else self.thread.version
 
     # -- rows, and places -----------------------------------------------------------------------
@@ -71,7 +71,7 @@ class FoldedView:
         row = self.messages.get(message_id)
         if row is not None or self.inherited is None:
             return row
-        for hop, ancestor in enumerate(self.ancestors, 1):  # the nearest one knows it best
+        for hop, ancestor in enumerate(self.ancestors, 1):  # the nearest one has the latest state
             found = ancestor.messages.get(message_id)
             if found is not None and found.place is not None:
                 place = further(found.place, hop)
@@ -97,7 +97,7 @@ class FoldedView:
         return _inherited(owner.messages[message_id], place)
 
     def _changing_below(self, hop: int) -> list[int]:
-        """Return the hops of those between an ancestor and here that changed what they inherit.
+        """Return the hops of threads below an ancestor that changed messages that they inherit.
 
         The nearest one first.
         """
@@ -149,7 +149,7 @@ class FoldedView:
         return next((depth for depth in depths if start <= depth <= end), None)
 
     def removed_children(self, place: Place) -> Sequence[Place]:
-        """Return the places of the children that are removed; each child is looked at."""
+        """Return the places of the removed children; checks every child."""
         rows = [self.message_at(child) for child in self.children(place)]
         return [row.place for row in rows if row and row.place and row.removed is not None]
 
@@ -213,7 +213,7 @@ class FoldedView:
         return Told(owner.thread_id, owner.event(row.content_version))
 
     def _tellers(self, row: MessageRow) -> Iterator[FoldedView]:
-        """Yield the threads that may have said something about a message, its own first."""
+        """Yield the threads that may have events about a message, its own first."""
         hop = 0 if row.place is None else row.place.hop
         yield self._at_hop(hop)
         if hop:
@@ -241,7 +241,7 @@ class FoldedView:
                 yield Told(told.thread_id, told.event(version))
 
     def prepare(self, _: Sequence[Range]) -> None:
-        """Everything is in memory."""
+        """Do nothing: everything is in memory."""
 
     def stretch(
         self, hop: int, segment: int, start: int, end: int
@@ -254,5 +254,5 @@ class FoldedView:
 
 
 def _inherited(row: MessageRow, place: Place) -> MessageRow:
-    """Return a row of a source as a fork sees it, where nothing on the path is removed."""
+    """Return a row of a source as a fork sees it, if nothing on the path is removed."""
     return replace(row, place=place, removed=None, took_head=False, said=None)

@@ -1,4 +1,4 @@
-"""How the events that touch a message change its row."""
+"""Changes the row of a message for each event that touches it."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ _CHANGES: Final = {
 
 
 def changes_message(event: Event, message_id: bytes) -> bool:
-    """Tell whether an event that touches a message changes its row.
+    """Return whether an event that touches a message changes its row.
 
-    It may also name it, or remove what follows it. What is queued changes what it replaces.
+    Other events label it, or remove a message below it. A queued edit changes the message that it
+    replaces.
     """
     if event.type not in _CHANGES:
         return False
@@ -27,7 +28,7 @@ def changes_message(event: Event, message_id: bytes) -> bool:
 
 
 def saying(row: MessageRow, version: int, *fields: str) -> MessageRow:
-    """Return a message's row once an event gave it new words, metadata or another name."""
+    """Return a message's row after an event changed its words, metadata or name."""
     said = row.said or Said()
     return replace(
         row,
@@ -38,7 +39,7 @@ def saying(row: MessageRow, version: int, *fields: str) -> MessageRow:
 
 
 def changed_by(row: MessageRow, event: Event) -> MessageRow:
-    """Return a message's row after one of the events that change it."""
+    """Return a message's row after an event that changes it."""
     data, version = event.data, event.version
     if event.type == "MessageAmended":
         return saying(row, version, "words")

@@ -1,12 +1,12 @@
-"""The tree as a fork inherits it: one path, as ranges, each at the hop of the thread it is in.
+"""The path that a fork inherits, as ranges, each with the hop of its thread.
 
-A fork inherits the path from a root down to the message it was forked at. Of what else hangs from
-that path in its source it sees nothing, so the ranges say all there is to know of its shape: where
-a segment ends, which way the path turns, whether a message is on it. None of this ever changes.
+A fork inherits the path from a root down to the message it was forked at. It sees no other messages
+of its source, so the ranges describe the whole shape: where a segment ends, which way the path
+turns, whether a message is on it. The shape never changes.
 
-Hops are counted from below, so they differ in every fork of a chain. Kept are levels, counted from
-the thread that is no fork: then the path of a fork shares what its source inherited, and forking a
-hundredth fork takes what forking a thread does.
+Hops count upwards from the fork, so they differ in every fork of a chain. The path stores levels
+instead, which count down from the thread that is no fork. So a fork shares the inherited path of
+its source, and the hundredth fork in a chain costs as much as the first.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class _Stretch(NamedTuple):
 
 
 def further(place: Place, hops: int) -> Place:
-    """Return a place of a thread as a thread that was forked from it so many hops below sees it."""
+    """Return a place as a fork sees it that is ``hops`` further down the chain."""
     return place._replace(hop=place.hop + hops) if place != ROOT else place
 
 
@@ -53,27 +53,26 @@ class Inheritance:
         last: _Key | None,
     ) -> None:
         self.level = level
-        """How many forks there are from the thread that is none down to this one."""
+        """Number of forks from the root of the chain, which is no fork, down to this thread."""
         self._stretches = stretches
         self._top = top
         self._last = last
 
     @classmethod
     def empty(cls, level: int) -> Inheritance:
-        """Return that of a thread at a level that inherits nothing."""
+        """Return the empty path of a thread at a level that inherits nothing."""
         return cls(level, HashTrieMap(), None, None)
 
     @classmethod
     def of_path(cls, level: int, path: Sequence[Range]) -> Inheritance:
-        """Return the inheritance of a fork at a level, from its ranges, the last one first."""
+        """Return the path of a fork at a level, from its ranges, last one first."""
         whole = ((level - one.hop, one) for one in reversed(path))
         return cls.empty(level).longer(level, whole)
 
     def below(self, own: Sequence[Range], depth: int) -> Inheritance:
-        """Return what a fork of this thread inherits.
+        """Return the path that a fork of this thread inherits.
 
-        That is ranges of its ``own``, the last one first, and above them what it inherits itself
-        down to a depth.
+        The thread's ``own`` ranges, last one first, follow its inherited path, cut at a depth.
         """
         more = ((self.level, one) for one in reversed(own))
         return self.cut(depth).longer(self.level + 1, more)
@@ -100,7 +99,7 @@ class Inheritance:
         return Inheritance(level, stretches, top, last)
 
     def __len__(self) -> int:
-        """How many ranges there are."""
+        """Return the number of ranges."""
         return len(self._stretches)
 
     def __iter__(self) -> Iterator[Range]:
@@ -118,12 +117,12 @@ class Inheritance:
         return self.level - key[0], key[1]
 
     def sees(self, place: Place) -> bool:
-        """Tell whether a place lies on the path."""
+        """Return whether a place lies on the path."""
         one = self._at(place.hop, place.segment)
         return one is not None and one.start <= place.depth <= one.end
 
     def at(self, depth: int) -> Place:
-        """Return the place at a depth, for which the path is walked up from its end."""
+        """Return the place at a depth; walks up the path from its end."""
         one = next(one for one in self if one.start <= depth)
         return Place(one.hop, one.segment, depth)
 
@@ -151,7 +150,7 @@ class Inheritance:
     def turn(self, place: Place) -> BranchPointRow | None:
         """Return the turn of the path at a place, as a branch point with one child.
 
-        The first turn is above all messages: a fork begins with one root, the inherited one.
+        The first turn is above all messages: a fork begins with one root, which it inherits.
         """
         one = self._at(place.hop, place.segment)
         below = self._top if place == ROOT else None

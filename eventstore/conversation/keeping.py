@@ -1,7 +1,7 @@
-"""Laying a row into the maps of a folded thread: one function a kind of row.
+"""Stores a row in the maps of a folded thread: one function for each kind of row.
 
-``changes`` takes what becomes of the maps, by name; a map's ``insert`` gives the map to be kept.
-So the same functions serve maps that are never changed and those that are.
+``changes`` collects the new maps by name; a map's ``insert`` returns the map to keep. So the same
+functions serve persistent maps and mutable ones.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ __all__ = ["KEEPERS", "told"]
 
 
 def told(events: Any, event: Event) -> Any:  # noqa: ANN401 (a map with insert)
-    """Return the events with one more; what it says was erased is gone here, too."""
+    """Return the events with one more; content that it erases is dropped here, too."""
     if event.type == "ContentErased":
         for version in event.data.versions:
             events = events.insert(version, replace(events[version], content=None))

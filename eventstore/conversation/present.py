@@ -1,9 +1,8 @@
-"""From rows and events to the values a user gets: the one way up, for live tables and replay alike.
+"""Turns rows and events into the values that users get, for live tables and replay alike.
 
 Content is in the log, so presenting reads a :class:`~eventstore.conversation.view.ThreadHistory`:
-the row says where a message stands, the event that bore it holds its words, and later events that
-touched it are folded over them. For what a fork inherits, the source's events come first, as of the
-fork.
+the row holds the place of a message, the event that added it holds its words, and later events are
+folded over them. For inherited messages the source's events come first, as of the fork.
 """
 
 from __future__ import annotations
@@ -34,9 +33,9 @@ __all__ = [
 ]
 
 _ALONE: Final = (0, 1)
-"""Index and count among its siblings of a message that has none."""
+"""Index and count of a message without siblings."""
 _NOTHING: Final = e.MessageContent()
-"""What is left of a message whose content was erased."""
+"""Content of a message that was erased."""
 
 
 def _text(prefix: str, key: bytes | None) -> str | None:
@@ -74,7 +73,7 @@ def thread_value(view: ThreadHistory, row: ThreadRow) -> Thread:
 
 
 def thread_details(view: ThreadHistory) -> tuple[str | None, dict[str, Any]]:
-    """Return title and metadata; a fork has its source's until it gets its own."""
+    """Return title and metadata; a fork shows its source's until it sets its own."""
     title: str | UnsetType | None = UNSET
     metadata: dict[str, Any] | UnsetType = UNSET
     for one in view.renamings():
@@ -98,10 +97,10 @@ def message_value(view: ThreadHistory, row: MessageRow) -> Message:
 
 
 def stretch_values(view: ThreadHistory, stretch: tree.Range) -> list[Message]:
-    """Return messages that follow one another as users see them, oldest first.
+    """Return a run of consecutive messages as users see them, oldest first.
 
-    Only the first of them may hang from another segment, so each other one has siblings if there is
-    a branch point one deeper in this one: nothing is looked up for those that have none.
+    Only the first message may hang from another segment. So each later message has siblings only at
+    a branch point of this segment, and nothing is looked up for the rest.
     """
     hop, segment, start, end = stretch
     thread_id = ids.show(ids.THREAD, view.thread_id)
@@ -124,7 +123,7 @@ def stretch_values(view: ThreadHistory, stretch: tree.Range) -> list[Message]:
 def _message(
     view: ThreadHistory, row: MessageRow, told: Told, siblings: tuple[int, int], thread_id: str
 ) -> Message:
-    """Return a message, from the event that bore it and what the caller knows already."""
+    """Return a message, from the event that added it and values that the caller has read."""
     place, born = row.place, told.event
     hop = 0 if place is None else place.hop
     content, erased = born.content, born.content is None
@@ -170,7 +169,7 @@ def _origin(owner: bytes, row: MessageRow) -> Origin:
 def _wording(born: Event, changes: Sequence[Event]) -> tuple[e.MessageContent, bool]:
     """Return a message's content with later events folded over it, and whether it was erased.
 
-    What was erased may have been named since, or amended: then it has words again.
+    An erased message that is renamed or amended later has words again.
     """
     content: e.MessageContent = born.content or _NOTHING
     parts = None if born.content is None else content.parts
@@ -188,7 +187,7 @@ def _wording(born: Event, changes: Sequence[Event]) -> tuple[e.MessageContent, b
 
 
 def revisions(view: ThreadHistory, row: MessageRow) -> list[Revision]:
-    """Return every wording of a message, the first one first."""
+    """Return every wording of a message, oldest first."""
     born = view.born(row)
     changes = view.changes(row) if row.changed is not None else []
     amended = [change for change in changes if change.event.type == "MessageAmended"]
@@ -280,7 +279,7 @@ _STEP_OF_ENDED_RUN: Final = {
 
 
 def step_value(view: ThreadHistory, row: StepRow) -> RunStep:
-    """Return a step as users see it. A step left open by a run that ended, ended with it."""
+    """Return a step as users see it. A step that was open when its run ended has ended, too."""
     started = view.event(row.version)
     data, content = started.data, started.content
     run = view.run(row.run_id)

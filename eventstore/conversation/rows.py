@@ -1,4 +1,4 @@
-"""The rows that events change: what deciding reads, and what the decision tables hold.
+"""The rows that events change. Deciding reads them, and the decision tables hold them.
 
 ``evolve`` returns rows; the folded state keeps them in maps, ``projections`` writes them to tables.
 A row is a frozen value, so a state that shares rows with an older one shares them safely.
@@ -49,7 +49,7 @@ StepStatus: TypeAlias = Literal["in_progress", "completed", "failed", "cancelled
 
 
 class Place(NamedTuple):
-    """Where a message stands in its thread's tree.
+    """The place of a message in its thread's tree.
 
     ``hop`` is 0 in the thread itself, 1 in the thread it was forked from, 2 in that one's source.
     ``segment`` is the version of the event that began the segment, ``depth`` counts from 1 at a
@@ -71,15 +71,14 @@ class Range(NamedTuple):
 
 
 PROJECTION_VERSION: Final = 1
-"""Raised when the meaning of rows changes; a thread's rows of an older one are rebuilt before
-use."""
+"""Goes up when the meaning of rows changes; rows of an older version are rebuilt before use."""
 
 ROOT: Final = Place(0, 0, 0)
 """The place above every root."""
 
 
 class ForkPoint(NamedTuple):
-    """Where a fork hangs: a message of another thread, as of one of its versions."""
+    """The origin of a fork: a message of another thread, as of one of its versions."""
 
     thread_id: bytes
     message_id: bytes
@@ -88,10 +87,10 @@ class ForkPoint(NamedTuple):
 
 
 class Said(NamedTuple):
-    """The later events of a message's own thread, by version, that hold what it says by now.
+    """Versions of the later events, in a message's own thread, that hold its current wording.
 
-    None: its words, metadata or name are as they were before, in the event that bore it or in what
-    a fork's source says.
+    None means that words, metadata or name are unchanged since the event that added it, or since
+    the state that a fork inherited.
     """
 
     words: int | None = None
@@ -111,13 +110,13 @@ class ThreadRow(msgspec.Struct, frozen=True, gc=False):
     archived: bool = False
     deleted: bool = False
     changed: bool = False
-    """Title or metadata were updated: look for touches."""
+    """Title or metadata were updated; touches list the events."""
     open_runs: int = 0
     queued_messages: int = 0
     removed_messages: int = 0
     fork: ForkPoint | None = None
     projection_version: int = PROJECTION_VERSION
-    """Version of the meaning of rows that wrote it."""
+    """``PROJECTION_VERSION`` that wrote it."""
 
 
 class MessageRow(msgspec.Struct, frozen=True, gc=False):
@@ -127,13 +126,13 @@ class MessageRow(msgspec.Struct, frozen=True, gc=False):
     version: int
     role: Role
     place: Place | None
-    """None while it is queued, and of one that was replaced before its turn came."""
+    """None while it is queued, and for a message that was replaced in the queue."""
     parent_id: bytes | None = None
     status: MessageStatus = "completed"
     queued_version: int | None = None
     """Version of its ``MessageQueued``, which holds the content."""
     sent: int | None = None
-    """While it waits in the place of a message that it replaces: when that one was sent."""
+    """Version at which the message that it replaces was sent, while it waits in its place."""
     replaces: bytes | None = None
     run_id: bytes | None = None
     open_calls: tuple[str, ...] = ()
@@ -141,23 +140,23 @@ class MessageRow(msgspec.Struct, frozen=True, gc=False):
     removed: int | None = None
     """Version that removed it."""
     took_head: bool = False
-    """Its removal moved the head, so that restoring it may move it back."""
+    """Its removal moved the head, so restoring it may move the head back."""
     changed: int | None = None
     """Last version that touched it since it was added."""
     revision: int = 0
-    """How often it was amended."""
+    """Number of times it was amended."""
     said: Said | None = None
-    """Where its current wording is, so that one of a thousand amendments is read; None if the
+    """Events with its current wording, so that one of a thousand amendments is read; None if the
     thread has not changed it."""
 
     @property
     def content_version(self) -> int:
-        """Version of the event that holds the content as first given."""
+        """Version of the event that holds the first content."""
         return self.queued_version or self.version
 
     @property
     def waits_since(self) -> int:
-        """Its place in the queue: the version at which it, or what it replaces, was sent."""
+        """Its place in the queue: the version at which it, or the message it replaces, was sent."""
         return self.sent or self.version
 
 
@@ -169,11 +168,11 @@ class SegmentRow(msgspec.Struct, frozen=True, gc=False):
     parent: Place
     """The place it hangs from; its first message is one deeper."""
     ordinal: int = 0
-    """How many siblings its first message had when it was made."""
+    """Number of siblings of its first message when it was made."""
 
 
 class BranchPointRow(msgspec.Struct, frozen=True, gc=False):
-    """A place from which segments hang: how many children, and which was active last."""
+    """A place from which segments hang, with the number of children and the last active one."""
 
     place: Place
     children: int
@@ -187,16 +186,16 @@ class RunRow(msgspec.Struct, frozen=True, gc=False):
 
     run_id: bytes
     version: int
-    """Of its ``RunQueued``: its place in the queue."""
+    """Version of its ``RunQueued``: its place in the queue."""
     status: RunStatus
     changed: int
     assistant_id: bytes | None = None
     regenerates: bytes | None = None
     started: bool = False
-    """It was past queued once; after its tool outputs came in it keeps its place at the front."""
+    """It was past queued once; when its tool outputs are in, it is queued at the front."""
     started_head: bytes | None = None
     last_message: bytes | None = None
-    """Where its next message attaches."""
+    """Parent of its next message."""
     pending_calls: tuple[str, ...] = ()
     steps: int = 0
 
@@ -211,17 +210,17 @@ class StepRow(msgspec.Struct, frozen=True, gc=False):
 
 
 class LabelRow(msgspec.Struct, frozen=True, gc=False):
-    """A message's label; None once it was taken away."""
+    """A message's label; None once it was removed."""
 
     message_id: bytes
     label: str | None
 
 
 class TouchRow(msgspec.Struct, frozen=True, gc=False):
-    """An event, after the first, that says something about a thread, message, run or step.
+    """An event, after the first, that changes a thread, message, run or step.
 
-    What is removed or restored is said of its parent, too (of the thread, if it has none): by
-    these a past moment knows which siblings were visible then.
+    A removal or restoration also touches the parent (the thread, for a root), so that a past moment
+    can tell which siblings were visible.
     """
 
     subject_id: bytes

@@ -54,7 +54,7 @@ MOVES: Final[Mapping[RunStatus, Mapping[str, RunStatus]]] = {
     },
     "cancelling": {**_ENDS, "RunCancelled": "cancelled"},
 }
-"""From a status, by an event, to the next status. What is not here cannot happen."""
+"""The next status, by status and event. No other move can happen."""
 
 
 _DONE_BY: Final[Mapping[str, str]] = {
@@ -69,7 +69,7 @@ _DONE_BY: Final[Mapping[str, str]] = {
     "RunFailed": "runs.fail",
     "RunExpired": "runs.expire",
 }
-"""The method that leads to each event, for messages."""
+"""The method that leads to each event, for error messages."""
 
 
 def next_status(status: RunStatus, event: str, run_id: str) -> RunStatus:

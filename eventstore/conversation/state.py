@@ -1,11 +1,11 @@
 """A thread folded from its events, in memory, as an immutable value.
 
-Persistent maps share what did not change, so the states after each of n events together take the
-room of n changes, and looking at any of them later is safe: this is what replay walks through. The
-same class answers as a :class:`~eventstore.conversation.view.ThreadView`, so the deciders run on it
-in tests, and its rows are what the decision tables are compared with.
+Persistent maps share unchanged entries, so the states after each of n events together need the
+memory of n changes, and any of them can be read later: replay walks through them. The class
+implements :class:`~eventstore.conversation.view.ThreadView`, so the deciders run on it in tests,
+and the decision tables are compared with its rows.
 
-A fork is folded from a **prefix**: what it sees of its source (:meth:`FoldedThread.prefix_for`).
+A fork is folded from a **prefix**: the path that it inherits (:meth:`FoldedThread.prefix_for`).
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ __all__ = ["FoldedThread", "fold"]
 
 
 _EMPTY: Final[HashTrieMap[Any, Any]] = HashTrieMap()
-"""One for all states, since it never changes."""
+"""All states share it, since it never changes."""
 
 
 class FoldedThread(FoldedView, msgspec.Struct, frozen=True):
-    """Everything the events so far say about one thread."""
+    """The state of one thread after some of its events."""
 
     thread_id: bytes
     thread: ThreadRow | None = None
@@ -67,17 +67,18 @@ class FoldedThread(FoldedView, msgspec.Struct, frozen=True):
     labelled: HashTrieMap[str, bytes] = _EMPTY
     touches: HashTrieMap[bytes, tuple[int, ...]] = _EMPTY
     events: HashTrieMap[int, Event] = _EMPTY
-    """The thread's own events, by version: where content is found."""
+    """The thread's own events, by version; they hold the content."""
     changes_inherited: bool = False
-    """For a fork: it said something itself about a message that it inherits."""
+    """For a fork: whether it has events about a message that it inherits."""
     inherited: Inheritance | None = None
     """For a fork: the path that it inherits."""
     ancestors: tuple[FoldedThread, ...] = ()
     """For a fork: its source, the source of that, and so on, each as of the version it was forked
-    at. Held side by side, so that a message of the hundredth costs no more than one of the first.
+    at. A flat tuple, so that a message of the hundredth ancestor costs no more than one of the
+    first.
     """
     changing: tuple[int, ...] = ()
-    """Hops of the ancestors that changed what they inherit themselves, the nearest first."""
+    """Hops of the ancestors that changed messages that they inherit, nearest first."""
 
     # -- folding -------------------------------------------------------------------------------
 
@@ -95,8 +96,8 @@ class FoldedThread(FoldedView, msgspec.Struct, frozen=True):
     def prefix_for(self, fork_id: bytes, fork: ForkPoint) -> FoldedThread:
         """Return the state in which a fork begins: the path to the fork's message, one hop further.
 
-        ``self`` must be the source as of the fork's version. Nothing is copied: the ancestors are
-        asked, in the order of their hops.
+        ``self`` must be the source as of the fork's version. Nothing is copied: reads go to the
+        ancestors, in the order of their hops.
         """
         return FoldedThread(
             fork_id,

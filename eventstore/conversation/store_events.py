@@ -1,6 +1,7 @@
-"""What can happen to a tenant as a whole: events of its one stream of the category ``store``.
+"""The events of a tenant as a whole: its one stream of the category ``store``.
 
-As in :mod:`~eventstore.conversation.events`, a class is an event's ``data``; the reason is content.
+As in :mod:`~eventstore.conversation.events`, each class is an event's ``data``; the reason is
+content.
 """
 
 from __future__ import annotations
@@ -16,13 +17,13 @@ __all__ = ["STORE_EVENTS", "PurgeThread", "ThreadPurged"]
 
 
 class ThreadPurged(EventData, frozen=True):
-    """The tombstone of a thread: where its stream ended."""
+    """The tombstone of a thread: version and hash of its last event."""
 
     thread_id: bytes
     version: int
     hash: bytes
     forks: tuple[bytes, ...] = ()
-    """The forks of it, and forks of those, that went with it; each has a tombstone."""
+    """Its forks, and their forks, that were purged with it; each has a tombstone."""
 
 
 class PurgeThread(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -30,10 +31,10 @@ class PurgeThread(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     thread_id: bytes
     with_forks: bool = False
-    """Its forks, and their forks, go with it; else they are in the way."""
+    """Purge its forks, and their forks, too; without this, forks refuse the purge."""
     expected_version: Expectation = ANY
-    """Of the thread."""
+    """Expected version of the thread."""
 
 
 STORE_EVENTS: tuple[EventKind, ...] = (EventKind(ThreadPurged, Note),)
-"""Everything that can be in a tenant's stream of the category ``store``."""
+"""Every kind of event in a tenant's stream of the category ``store``."""

@@ -1,4 +1,4 @@
-"""What is left of a purged thread, as a user sees it."""
+"""The tombstone of a purged thread, as users get it."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ __all__ = ["Tombstone", "tombstone_value"]
 
 
 class Tombstone(Value):
-    """A thread that was purged: where its stream ended, and who did it."""
+    """A thread that was purged: version and hash of its last event, time and actor."""
 
     thread_id: str
     """Thread that was purged."""
     version: int
     """Version of its last event."""
     hash: str
-    """Hash of its last event, 64 hex digits: it vouches for a copy of the stream kept elsewhere."""
+    """Hash of its last event, 64 hex digits: it verifies a copy of the stream kept elsewhere."""
     forks: tuple[str, ...]
-    """The forks of it, and forks of those, that went with it; each has a tombstone."""
+    """Its forks, and their forks, that were purged with it; each has a tombstone."""
     purged_at: datetime
     """When it was purged."""
     actor: str | None
-    """Opaque id of whoever asked for it."""
+    """Opaque id of the actor that requested it."""
     reason: str | None
     """Reason that was given."""
     remains: tuple[str, ...] = ()
-    """Where on disk the bytes may still stand; empty: they are gone from the database's files."""
+    """Places on disk that may still hold the bytes; empty if the database's files hold none."""
     pending: bool = False
-    """Some of that goes by itself or with time: purge the same thread again to finish it."""
+    """Some of these clear with time; purge the same thread again to finish."""
 
 
 def tombstone_value(event: Event) -> Tombstone:

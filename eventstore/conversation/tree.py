@@ -2,15 +2,15 @@
 
 A segment is a stretch of messages that follow one another; a message's place is its segment and its
 depth. A path from a root to a message is then a short list of ranges (:func:`ranges`), so a page of
-a 10,000-message path, a branch switch and a fork cost the same at any length, where a walk up
-parent pointers would cost 15 ms. A child continues its parent's segment if it is the first there,
-else it begins a segment that hangs from the parent. Each branch point remembers its last active
-child, which is how selecting an inner message finds the leaf that was last active below it
-(:func:`leaf_below`).
+a 10,000-message path, a branch switch and a fork cost the same at any length, while a walk up
+parent pointers would cost 15 ms. A first child continues its parent's segment; any other child
+begins a segment that hangs from the parent. Each branch point remembers its last active child, so
+selecting an inner message finds the leaf that was last active below it (:func:`leaf_below`).
 
-Ids of segments are versions, so a descendant's segment always compares higher: ancestors of two
-places meet by climbing from the higher one (:func:`_order`), without looking at the rest of the
-tree. Places inherited by a fork (``hop`` above 0) are ancestors of everything in the fork itself.
+Ids of segments are versions, so a descendant's segment always compares higher: the common ancestor
+of two places is found by climbing from the higher one (:func:`_order`), without reading the rest of
+the tree. Places inherited by a fork (``hop`` above 0) are ancestors of everything in the fork
+itself.
 """
 
 from __future__ import annotations
@@ -59,9 +59,9 @@ def ranges(view: ThreadView, place: Place) -> Iterator[Range]:
 
 
 def inherited_from(source: ThreadView, inherited: Inheritance | None, place: Place) -> Inheritance:
-    """Return what a fork inherits that is made at a place of a thread.
+    """Return the path that a fork made at a place of a thread inherits.
 
-    ``inherited`` is what the thread inherits itself.
+    ``inherited`` is the path that the thread itself inherits.
     """
     own: list[Range] = []
     for one in ranges(source, place):
@@ -72,10 +72,10 @@ def inherited_from(source: ThreadView, inherited: Inheritance | None, place: Pla
 
 
 def on_path(view: ThreadView, place: Place, end: Place) -> bool:
-    """Tell whether ``place`` lies on the path from a root to ``end``."""
+    """Return whether ``place`` lies on the path from a root to ``end``."""
     while end != ROOT and end.hop == 0 and _order(end) > _order(place):
         end = _segment(view, end).parent
-    if end.hop and place.hop:  # all that is inherited is one path
+    if end.hop and place.hop:  # the inherited part is one path
         return place.depth <= end.depth
     return _order(end) == _order(place) and place.depth <= end.depth
 
@@ -83,9 +83,9 @@ def on_path(view: ThreadView, place: Place, end: Place) -> bool:
 def meeting(view: ThreadView, a: Place, b: Place) -> Place:
     """Return the last place on both paths; :data:`ROOT` if they share none.
 
-    What is above it is not looked at.
+    Reads nothing above it.
     """
-    while _order(a) != _order(b) and not (a.hop and b.hop):  # what is inherited is one path
+    while _order(a) != _order(b) and not (a.hop and b.hop):  # the inherited part is one path
         if _order(a) > _order(b):
             a = _segment(view, a).parent
         else:
@@ -103,10 +103,10 @@ def parent_place(view: ThreadView, place: Place) -> Place:
 def child_rows(
     view: ThreadView, parent: Place, version: int, *, active: bool
 ) -> tuple[Place, list[Row]]:
-    """Find the place of a new child, added by the event ``version``, and the rows this changes.
+    """Return the place of a new child, added by the event ``version``, and the changed rows.
 
-    With ``active`` the parent's branch point, if there is one, turns to the new child. So it does
-    to a first child: until another one is active, the path goes on there.
+    With ``active`` the parent's branch point, if there is one, turns to the new child. It also
+    turns to a first child: the path continues there until another child is active.
     """
     below = Place(parent.hop, parent.segment, parent.depth + 1)
     if parent.hop == 0 and parent.segment and view.message_at(below) is None:
@@ -121,7 +121,7 @@ def child_rows(
 
 
 def _unbranched(view: ThreadView, place: Place) -> BranchPointRow:
-    """Return the branch point that a place would have: at most the message after it as a child."""
+    """Return the branch point of an unbranched place: its child is the next message, if any."""
     below = view.message_at(place._replace(depth=place.depth + 1)) if place != ROOT else None
     return BranchPointRow(
         place=place,
@@ -143,7 +143,7 @@ def leaf_below(view: ThreadView, place: Place) -> Place:
 
 
 def _down(view: ThreadView, place: Place) -> tuple[Place, BranchPointRow | None]:
-    """Return where a segment is left or ends below a place, or a removed message follows."""
+    """Return the place where a segment ends or the path leaves it, or before a removed message."""
     hop, segment, depth = place
     end = view.end_of(hop, segment)
     turn = next(iter(view.turns(hop, segment, depth, end)), None)
@@ -153,7 +153,7 @@ def _down(view: ThreadView, place: Place) -> tuple[Place, BranchPointRow | None]
 
 
 def _down_inherited(view: ThreadView, place: Place) -> tuple[Place, BranchPointRow | None]:
-    """Do the same for all that is inherited, which is one path of any number of segments."""
+    """Do the same for the inherited path, which may have many segments."""
     path = _inherited(view)
     turn = next(iter(view.turns_off(place.depth, path.end.depth)), None)
     stop = path.end if turn is None else turn.place
@@ -164,8 +164,7 @@ def _down_inherited(view: ThreadView, place: Place) -> tuple[Place, BranchPointR
 def head_move_rows(view: ThreadView, old: Place | None, new: Place) -> list[BranchPointRow]:
     """Return the branch points that must point at ``new``'s path now that the head moves there.
 
-    Only what differs from the old head's path is looked at: everything above already points this
-    way.
+    Reads only the part that differs from the old head's path: all above points this way already.
     """
     changed: list[BranchPointRow] = []
     here, other = new, old or ROOT
@@ -179,7 +178,7 @@ def head_move_rows(view: ThreadView, old: Place | None, new: Place) -> list[Bran
             here = parent
         else:
             other = _segment(view, other).parent
-    if here.hop:  # and so is the other: all that is inherited is one path
+    if here.hop:  # and so is the other: the inherited part is one path
         return changed + _kept_on(view, other, here.depth - 1)
     if here.depth > other.depth:
         changed += _straightened(view, here, other.depth)

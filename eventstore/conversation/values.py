@@ -1,4 +1,4 @@
-"""What a user gets: frozen values with text ids, aware datetimes and typed parts."""
+"""The values that users get: frozen, with text ids, aware datetimes and typed parts."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ __all__ = [
 
 
 class ForkedFrom(Value):
-    """Where a fork hangs."""
+    """The origin of a fork."""
 
     thread_id: str
     """Thread that was forked."""
@@ -62,7 +62,7 @@ class Thread(Value):
     busy: bool
     """One of its runs has not ended."""
     forked_from: ForkedFrom | None
-    """Where it was forked; None for a thread that is no fork."""
+    """Origin of a fork; None for a thread that is no fork."""
     created_at: datetime
     """When it was created."""
     updated_at: datetime
@@ -72,7 +72,7 @@ class Thread(Value):
 
 
 class Origin(Value):
-    """Where a message that a fork inherited comes from."""
+    """The origin of a message that a fork inherited."""
 
     thread_id: str
     """Thread that the message was added to."""
@@ -90,7 +90,7 @@ class Message(Value):
     parent_id: str | None
     """Message above it; None for a root, and while it is queued."""
     role: Role
-    """Who speaks: ``"system"``, ``"user"``, ``"assistant"`` or ``"tool"``."""
+    """Role of the speaker: ``"system"``, ``"user"``, ``"assistant"`` or ``"tool"``."""
     content: Unshown[tuple[Part, ...]]
     """Typed parts; empty once the content was erased."""
     text: Unshown[str]
@@ -100,25 +100,25 @@ class Message(Value):
     status: MessageStatus
     """``"completed"``, ``"incomplete"``, ``"queued"`` until a run ends, or ``"replaced"``."""
     created_at: datetime
-    """When the store recorded it; ``version`` says the order."""
+    """Time at which the store recorded it; ``version`` gives the order."""
     original_created_at: datetime | None
-    """When it was said, for an imported message."""
+    """Time at which an imported message was written."""
     version: int
     """Version of the event that put it into the tree, or into the queue."""
     revision: int
-    """How often it was amended."""
+    """Number of times it was amended."""
     sibling_index: int
     """Place among the siblings that are not removed, in order of creation; the first is 1."""
     sibling_count: int
-    """How many siblings there are, this one included, without the removed ones."""
+    """Number of siblings, this one included, without the removed ones."""
     replaces: str | None
     """Message that this edit or regeneration replaces."""
     origin: Origin | None
-    """Where a fork inherited it from; None for a message of the thread itself."""
+    """Origin of an inherited message; None for a message of the thread itself."""
     run_id: str | None
     """Run that wrote it."""
     actor: str | None
-    """Opaque id of whoever added it."""
+    """Opaque id of the actor that added it."""
     external_id: str | None
     """Name of the message elsewhere."""
     metadata: Unshown[dict[str, Any]]
@@ -143,7 +143,7 @@ class Revision(Value):
     created_at: datetime
     """When it was recorded."""
     actor: str | None
-    """Opaque id of whoever wrote it."""
+    """Opaque id of the actor that wrote it."""
     erased: bool
     """Its content is gone for good."""
 
@@ -158,7 +158,7 @@ class Branch(Value):
     active: bool
     """It is the active path."""
     depth: int
-    """How many messages the path has."""
+    """Number of messages on the path."""
 
 
 class TreeNode(Value):
@@ -196,10 +196,10 @@ class BranchTree(Value):
 
 
 class BranchDiff(Value):
-    """Two paths, compared: how far they are the same, and the rest of each."""
+    """The difference of two paths: their common beginning, and the rest of each."""
 
     common: int
-    """How many messages both begin with."""
+    """Number of messages that both paths begin with."""
     parted_at: str | None
     """Last of these, which ``messages.list(thread_id, until=...)`` shows; None if there is none."""
     only_a: tuple[Message, ...]
@@ -211,7 +211,7 @@ class BranchDiff(Value):
 
 
 class TokenUsage(Value):
-    """Tokens, as the provider counted them. ``input`` and ``output`` are understood, too."""
+    """Tokens, as the provider counted them. ``input`` and ``output`` are accepted, too."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -328,7 +328,7 @@ class RunStep(Value):
 
 
 class RunContext(Value):
-    """The messages that a run, or one of its steps, works with. JSON of it has bytes as hex."""
+    """The messages that a run, or one of its steps, works with. In JSON, bytes are hex."""
 
     model_config = ConfigDict(ser_json_bytes="hex", val_json_bytes="hex")
 
@@ -345,18 +345,18 @@ class RunContext(Value):
     version: int
     """Version of the thread when they were read."""
     ranges: tuple[tuple[int, int, int, int], ...]
-    """Where the messages stand in the tree: hop, segment, first and last depth."""
+    """Places of the messages in the tree: hop, segment, first and last depth."""
     sources: tuple[tuple[str, int], ...] = ()
-    """Of a fork: each thread whose messages are among these, with its version when they were
-    read. A step that begins with them is refused if something was erased there since."""
+    """For a fork: each thread that holds some of these messages, with its version when they were
+    read. A step that begins with them is refused if content was erased there since."""
     salt: bytes | None = None
     """Salt of ``digest``."""
     digest: bytes | None = None
     """Digest over ids, revisions and contents in order; see ``conversation.context``."""
     verified: bool | None = None
-    """Rebuilt for a step: whether it equals what the step recorded. None if it recorded nothing, or
-    if ``salt`` and ``digest`` went with something it saw that was erased: then nothing can be
-    proven any more, and no guess of the words be tested."""
+    """Whether a context rebuilt for a step equals the one that the step recorded. None if it
+    recorded none, or if an erasure removed ``salt`` and ``digest``: then nothing can be proven any
+    more, and no guess of the words can be tested."""
 
 
 class Assistant(Value):
@@ -394,7 +394,7 @@ class ThreadState(Value):
     thread: Thread
     """The thread."""
     version: int
-    """How many events it has seen."""
+    """Version of the thread: the number of events folded."""
     messages: tuple[Message, ...]
     """The active path, oldest first."""
     queued: tuple[Message, ...]

@@ -1,8 +1,8 @@
-"""What deciding and evolving may look at: a thread's rows, by key.
+"""The view that deciding and evolving read: a thread's rows, by key.
 
-Two kinds of classes keep this protocol: ``state.FoldedThread`` and ``draft.ThreadDraft``, rows
-folded from the whole history in memory, and ``projections.stored_thread.StoredThread``, rows read
-by key in the append's own transaction. A law says that they give the same events.
+Two kinds of classes implement this protocol: ``state.FoldedThread`` and ``draft.ThreadDraft`` hold
+rows folded from the whole history in memory; ``projections.stored_thread.StoredThread`` reads rows
+by key in the append's own transaction. A test holds that both lead to the same events.
 """
 
 from __future__ import annotations
@@ -90,18 +90,18 @@ class ThreadView(Protocol):
         """A step of one of this thread's runs."""
 
     def label(self, label: str) -> LabelRow | None:
-        """The message that bears a label."""
+        """The message that has a label."""
 
     def label_of(self, message_id: bytes) -> str | None:
-        """The label that a message bears."""
+        """The label of a message."""
 
     def owner(self, hop: int) -> bytes:
-        """The id of the thread so many forks up: 0 is this one, 1 its source."""
+        """The id of the thread ``hop`` forks up: 0 is this one, 1 its source."""
 
     def traces(self, after: int = 0) -> Sequence[Trace]:
-        """Every event of this thread behind a version, in order, without content.
+        """Every event of this thread after a version, in order, without content.
 
-        From the beginning it is for erasing alone: all of it is read.
+        Only erasing reads from the beginning: that reads the whole stream.
         """
 
 
@@ -113,7 +113,7 @@ class Told(msgspec.Struct, frozen=True, gc=False):
 
 
 class ThreadHistory(ThreadView, Protocol):
-    """A view that also finds events: what presenting needs, since content is in the log."""
+    """A view that also reads events. Presenting needs it, since content is in the log."""
 
     def touches_of(self, subject_id: bytes) -> Sequence[int]:
         """Versions of later events about a thread, message, run or step, in order."""
@@ -122,26 +122,27 @@ class ThreadHistory(ThreadView, Protocol):
         """One event of this thread."""
 
     def born(self, row: MessageRow) -> Told:
-        """The event that holds a message's words as first given."""
+        """The event that holds a message's first content."""
 
     def wordings(self, row: MessageRow) -> Sequence[Told]:
-        """Those of the later events about a message of which something is left, in their order."""
+        """The later events about a message that still have content, in order."""
 
     def changes(self, row: MessageRow) -> Sequence[Told]:
         """The later events about a message, the source's before the fork's own."""
 
     def renamings(self) -> Iterable[Told]:
-        """The events that may say title or metadata, from the last one back through sources."""
+        """The events that may hold title or metadata, newest first, back through the sources."""
 
     def prepare(self, stretches: Sequence[Range]) -> None:
-        """Read stretches of one path, the oldest first, which are about to be asked for."""
+        """Read stretches of one path, oldest first, ahead of their use."""
 
     def stretch(
         self, hop: int, segment: int, start: int, end: int
     ) -> Iterable[tuple[MessageRow, Told]]:
-        """The messages of a segment at depths start..end, each with the event that bore it.
+        """The messages of a segment at depths start..end, each with the event that added it.
 
-        ``message_at`` and ``born`` say the same, one by one.
+        ``message_at`` and ``born`` return the same, one by one.
+
         """
 
     def branched(self, hop: int, segment: int, start: int, end: int) -> Collection[int]:

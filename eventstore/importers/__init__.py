@@ -1,1 +1,1 @@
-"""Conversations from elsewhere, read into what the store takes: one module a format."""
+"""Reads conversations of other projects into drafts for the store: one module for each format."""

@@ -1,14 +1,14 @@
-"""Conversation trees of the Open Assistant project, read into what the store takes.
+"""Reads conversation trees of the Open Assistant project into drafts for the store.
 
-The command line calls this; so may any application that has such a file. Pure: lines in, trees
-out. A line is checked to its last field before its tree is handed on, with the store's own checks,
-so a tree that comes out of here is one that ``threads.create`` and ``messages.create_many`` accept.
+The command line calls this, and any application with such a file may. Pure: lines in, trees out.
+Every field of a line is checked before its tree is returned, with the store's own checks, so
+``threads.create`` and ``messages.create_many`` accept every returned tree.
 
 Every id and idempotency key is derived from the ids in the file. So importing a file twice adds
-nothing, and an import that was cut off is finished by running it again.
+nothing, and running an interrupted import again finishes it.
 
-The path through the best-ranked answers becomes the active one: the tree opens where its readers'
-votes lead, instead of wherever its last message happens to stand.
+The path through the best-ranked answers becomes the active one: the head follows the readers'
+votes, not the last message of the file.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ __all__ = ["ImportedTree", "read_trees"]
 _SOURCE: Final = "openassistant"
 _ROLES: Final[Mapping[str, str]] = {"prompter": "user", "assistant": "assistant"}
 _ID_MAX: Final = 255 - len(_SOURCE) - len("::messages")
-"""So that keys made of a tree's id are no longer than keys may be."""
+"""Keeps keys made of a tree's id within the maximum length of keys."""
 _OWN_PLACE: Final = {"message_id", "parent_id", "role", "text", "created_date", "replies"}
 """Fields that have a place of their own in the store; every other one is kept as metadata."""
 
@@ -38,19 +38,19 @@ class ImportedTree(NamedTuple):
     """One conversation of the file."""
 
     line: int
-    """Where it stands, from 1."""
+    """Line number in the file, from 1."""
     idempotency_key: str
-    """For ``threads.create``; the thread's id follows from it."""
+    """Key for ``threads.create``; the thread's id is derived from it."""
     messages_key: str
-    """For ``messages.create_many``."""
+    """Key for ``messages.create_many``."""
     metadata: dict[str, Any]
-    """The thread's."""
+    """Metadata of the thread."""
     messages: list[dict[str, Any]]
     """Arguments of ``messages.create``: each after its parent, siblings in the file's order."""
 
 
 class _Found(NamedTuple):
-    """A message as it stands in the file: where, its object, and its parent's id there."""
+    """A message of the file: its path there, its object, and its parent's id."""
 
     place: str
     fields: Mapping[str, Any]
@@ -93,7 +93,7 @@ def _decoded(line: str | bytes) -> Mapping[str, Any]:
     except RecursionError:
         raise InvalidInput("", "is nested too deeply", "Leave the tree out.") from None
     except ValueError as error:
-        # The decoder's own message may quote the line; its place in it says enough.
+        # The decoder's own message may quote the line, so the error gives only the position.
         place = f" at character {error.pos + 1}" if isinstance(error, json.JSONDecodeError) else ""
         raise InvalidInput(
             "", f"is not JSON in UTF-8{place}", "Each line holds one tree as a JSON object."
@@ -110,7 +110,7 @@ def _flattened(prompt: Mapping[str, Any], limits: Limits) -> list[_Found]:
         one = waiting.pop()
         name = _text(one.fields, "message_id", one.place, _ID_MAX)
         if name in seen:
-            raise InvalidInput(f"{one.place}.message_id", "stands in the tree twice", _REMEDY)
+            raise InvalidInput(f"{one.place}.message_id", "is in the tree twice", _REMEDY)
         seen.add(name)
         made.append(one)
         waiting.extend(reversed(_replies(one, name)))
@@ -138,7 +138,7 @@ def _replies(above: _Found, name: str) -> list[_Found]:
 
 
 def _best(replies: Sequence[Mapping[str, Any]]) -> int | None:
-    """Return which of the replies the readers ranked first; the first one if they did not rank."""
+    """Return the reply that readers ranked first; the first reply if none is ranked."""
     ranked = [
         (rank, index)
         for index, reply in enumerate(replies)
@@ -151,7 +151,7 @@ def _message(tree_id: str, found: _Found, limits: Limits) -> dict[str, Any]:
     place, fields, parent = found.place, found.fields, found.parent
     name = _text(fields, "message_id", place, _ID_MAX)
     if fields.get("parent_id", parent) != parent:
-        raise InvalidInput(f"{place}.parent_id", "is not the message it stands under", _REMEDY)
+        raise InvalidInput(f"{place}.parent_id", "is not the id of the message above it", _REMEDY)
     rest = {key: value for key, value in fields.items() if key not in _OWN_PLACE}
     text, metadata = _text(fields, "text", place), _metadata(rest, place, limits)
     _check_size(MessageContent(parts=[text], metadata=metadata, external_id=name), place, limits)
@@ -231,7 +231,7 @@ def _object(value: object, field: str) -> Mapping[str, Any]:
 def _text(
     fields: Mapping[str, Any], name: str, place: str, characters_max: int | None = None
 ) -> str:
-    """Return what somebody said or, with ``characters_max``, a name as the store takes names."""
+    """Return checked text; with ``characters_max``, a checked name."""
     field = f"{place}.{name}" if place else name
     if fields.get(name) is None:
         raise InvalidInput(field, "is missing", _REMEDY)

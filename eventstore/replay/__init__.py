@@ -1,4 +1,4 @@
-"""Looking at the past: a thread at a version or a time, step by step, and what changed."""
+"""Replays the past: a thread at a version or a time, step by step, and changes between moments."""
 
 from eventstore.replay.moments import compare_moments
 from eventstore.replay.path import MessagePath

@@ -1,4 +1,4 @@
-"""What differs between two moments of one thread: where its active paths part, what was amended."""
+"""Compares two moments of a thread: where the active paths part, which messages were amended."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ __all__ = ["compare_moments"]
 def compare_moments(a: StoredThread, b: StoredThread, between: Iterable[Event]) -> BranchDiff:
     """Compare the active paths at two moments.
 
-    ``between`` are the events from one to the other, whichever is the earlier one. Only messages
-    that these touch are read, and those that one path has alone.
+    ``between`` holds the events from one moment to the other, in either direction. Only messages
+    that these events touch are read, and messages on only one of the paths.
     """
     end_a, end_b = _end(a), _end(b)
     parting = tree.meeting(b, end_a, end_b)
@@ -44,7 +44,7 @@ def _end(view: StoredThread) -> Place:
 def _reworded(
     a: StoredThread, b: StoredThread, parting: Place, amended: Iterable[bytes]
 ) -> tuple[str, ...]:
-    """Return which of the messages above the parting say something else, in their order."""
+    """Return the common messages whose wording differs, in order."""
     found: list[tuple[int, str]] = []
     for message_id in amended:
         old, new = a.message(message_id), b.message(message_id)

@@ -1,4 +1,4 @@
-"""The active path at a moment, whose messages are made when somebody looks at them."""
+"""The active path at a moment; messages are made on access."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from eventstore.projections import paths
 __all__ = ["MessagePath"]
 
 _PAGE: Final = 200
-"""Messages made at a time while somebody walks along."""
+"""Messages made at a time during iteration."""
 
 
 class MessagePath(Sequence[Message]):
-    """The messages of a path, oldest first. It compares as the tuple of its messages does.
+    """The messages of a path, oldest first. Compares like the tuple of its messages.
 
-    Its length and its last message cost the same at any length, so that walking through the n steps
-    of a thread and asking each for them costs n. Each message is made anew when it is asked for.
+    Its length and its last message cost the same at any length, so reading both at each of n steps
+    costs n. Each access makes the message anew.
     """
 
     __slots__ = ("_end", "_state")

@@ -1,9 +1,8 @@
-"""A replayed thread: the folded state, dressed as what a user gets.
+"""A replayed thread: the folded state, presented as the values that users get.
 
-A step shares everything that did not change with the step before, so walking n steps costs n.
-Values (messages, runs) are made when they are asked for: ``messages`` is a sequence that knows its
-length and makes each message when somebody looks at it. Making the whole path at each step costs
-n².
+A step shares all unchanged state with the step before, so walking n steps costs n. Values
+(messages, runs) are made on access: ``messages`` is a sequence that knows its length and makes each
+message on access. Making the whole path at each step costs n².
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ __all__ = ["ReplayStep", "ReplayedThread", "StepState"]
 
 
 class ReplayedThread:
-    """A thread at one of its versions, made from its events alone."""
+    """A thread at one of its versions, made only from its events."""
 
     __slots__ = ("_state",)
 
@@ -44,12 +43,12 @@ class ReplayedThread:
 
     @property
     def folded(self) -> FoldedThread:
-        """The rows behind it."""
+        """The rows of this version."""
         return self._state
 
     @property
     def version(self) -> int:
-        """How many events it has seen."""
+        """Version of the thread: the number of events folded."""
         return self._state.version
 
     @property
@@ -66,13 +65,13 @@ class ReplayedThread:
 
     @property
     def messages(self) -> MessagePath:
-        """The active path, oldest first. How many there are is known without making any."""
+        """The active path, oldest first. ``len()`` makes no message."""
         row = self._state.thread
         head = None if row is None or row.head is None else self._state.message(row.head)
         return MessagePath(self._state, None if head is None else head.place)
 
     def message(self, message_id: str) -> Message | None:
-        """A message by id, on the active path or not; None if it is not there yet."""
+        """A message by id, on the active path or not; None if it does not exist yet."""
         row = self._state.message(ids.parse(ids.MESSAGE, message_id, "message_id"))
         return None if row is None else message_value(self._state, row)
 

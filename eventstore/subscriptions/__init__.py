@@ -1,5 +1,5 @@
-"""Following the log: catch up from a position, then follow for ever.
+"""Follows the log: catches up from a position, then follows new events.
 
-``course`` says what a subscription does next, as a table of states; ``pages`` reads what comes
-after a place. Neither waits: that is the one thing that the sync and the async face do differently.
+``course`` is the state machine of a subscription; ``pages`` reads the events after a place. Neither
+waits: only in waiting do the sync and the async face differ.
 """

@@ -1,4 +1,4 @@
-"""What a subscription does next: a state machine that reads nothing and waits for nothing.
+"""The state machine of a subscription. It reads nothing and waits for nothing.
 
 ::
 
@@ -10,15 +10,15 @@
                      │                     │ trouble
                      └──── after a pause ──┴────────▶ in trouble  (growing pauses up to seconds)
 
-A subscription is a place and a state. The place moves only with a page that was read, to the last
-event of it, or further if nothing that is wanted lies between; whoever drives it hands out every
-event of a page before it asks for the next. So an event is delivered once, in the order in which
-pages give it, whatever the state.
+A subscription is a place and a state. The place moves only with a page that was read: to the last
+event of the page, or further if no matching event lies between. The driver delivers every event of
+a page before it reads the next page. So each event is delivered once, in the order of the pages, in
+any state.
 
-**Held back** is PostgreSQL's: an event is committed and seen, but a transaction that began earlier
-still runs and might yet commit something that belongs before it. Nobody tells when that one ends
-without having written, so it is looked for: soon at first, and never later than it has already
-taken.
+**Held back** occurs on PostgreSQL: an event is committed and visible, but a transaction that began
+earlier still runs and may commit events that belong before it. The server does not announce the end
+of a transaction that wrote nothing, so the subscription polls: soon at first, and never later than
+the wait so far.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ __all__ = ["MOVES", "Course", "Found", "State"]
 
 
 class State(Enum):
-    """Where a subscription is in its course."""
+    """The states of a subscription."""
 
     CATCHING_UP = "catching up"
     FOLLOWING = "following"
@@ -42,16 +42,16 @@ class State(Enum):
 
 
 class Found(Enum):
-    """What came of looking."""
+    """The result of reading a page."""
 
     FULL = "full"
-    """As much as a page holds: there may be more."""
+    """A full page: there may be more events."""
     SHORT = "short"
-    """Everything there is."""
+    """All remaining events."""
     HELD = "held"
-    """Everything that may be shown: there is more that may not yet."""
+    """All events that may be shown yet; more are held back."""
     TROUBLE = "trouble"
-    """The database did not answer, and will again."""
+    """The database did not answer; the subscription tries again."""
 
 
 MOVES: Final[Mapping[Found, State]] = {
@@ -60,13 +60,13 @@ MOVES: Final[Mapping[Found, State]] = {
     Found.HELD: State.HELD_BACK,
     Found.TROUBLE: State.IN_TROUBLE,
 }
-"""What was found decides alone, whatever the state was before."""
+"""The next state depends on the result alone, not on the state before."""
 
 _PAUSES: Final[Mapping[State, tuple[float, float]]] = {
     State.HELD_BACK: (0.005, 0.0),
     State.IN_TROUBLE: (0.05, 5.0),
 }
-"""The first pause, and the longest unless the interval is longer; each is twice the last."""
+"""The first pause, and the longest, unless the interval is longer; each pause doubles."""
 
 
 class Course:
@@ -75,13 +75,13 @@ class Course:
     def __init__(self, after: Position, poll_seconds: float) -> None:
         self.place = after
         self.seen: Any = None
-        """The event that was delivered last, as whoever reads the pages keeps it."""
+        """The last delivered event, in the form that :mod:`eventstore.subscriptions.pages` uses."""
         self.state = State.CATCHING_UP
         self._poll_seconds = poll_seconds
         self._pause_seconds = 0.0
 
     def move(self, found: Found, place: Position | None = None) -> bool:
-        """Hear what came of looking; returns whether the state is another than before."""
+        """Move on after reading a page; return whether the state changed."""
         before, self.state = self.state, MOVES[found]
         if place is not None:
             self.place = place
@@ -91,7 +91,7 @@ class Course:
 
     @property
     def rest_seconds(self) -> float | None:
-        """How long to wait, unless told of something, before looking again; None: not at all."""
+        """Seconds to wait for a notification before reading again; None reads at once."""
         if self.state is State.CATCHING_UP:
             return None
         if self.state is State.FOLLOWING:
@@ -99,7 +99,7 @@ class Course:
         return min(self._pause_seconds, self._most_seconds)
 
     def rested(self, *, told: bool) -> None:
-        """Hear how a wait ended: one that ended by itself makes the next one longer."""
+        """Record the end of a wait; a wait without a notification doubles the next one."""
         if not told and self._pause_seconds:
             self._pause_seconds = min(2 * self._pause_seconds, self._most_seconds)
 

@@ -1,4 +1,4 @@
-"""What comes after a place, and how far the log may be read: one snapshot of the database."""
+"""Reads the events after a place, and the end of the readable log, in one snapshot."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ _END_SHOWN: Final = "SELECT epoch, xid, position FROM {{events}} WHERE {} ORDER 
 
 
 class Looked(NamedTuple):
-    """What was found after a place."""
+    """The events found after a place."""
 
     found: Found
     events: list[StoredEvent]
     place: Position
-    """Where to look next: nothing that is wanted lies between the last event and it."""
+    """Place to read from next: no matching event lies between the last event and it."""
     broken: BrokenChain | None = None
-    """Why it goes no further: an event is missing."""
+    """Set if the page ends because an event is missing."""
     known: object = None
-    """What the store knew of its database meanwhile."""
+    """The store's cached knowledge of its database at that time."""
 
 
 class Seen(NamedTuple):
-    """An event that was delivered."""
+    """A delivered event."""
 
     event: StoredEvent
     known: object
-    """What the store knew of its database then; it knows something else after it was restored."""
+    """The store's cached knowledge of its database at that time; it changes with a restore."""
 
 
 def _check_seen(tx: Transaction, seen: Seen) -> None:
@@ -56,15 +56,15 @@ def _check_seen(tx: Transaction, seen: Seen) -> None:
 
 
 def look(tx: Transaction, only: Filter, after: Position, seen: Seen | None = None) -> Looked:
-    """Return the next page; ``seen`` is the event that was delivered last.
+    """Return the next page; ``seen`` is the last delivered event.
 
-    Where a page is not full, the place is the end of what may be shown, so that a subscription to
-    rare events does not go over all the others each time.
+    After a page that is not full, the place is the end of the readable log, so that a subscription
+    to rare events does not scan the others again.
 
     Raises:
-        StoreUnavailable: ``"restored"``; the log went back behind what was delivered.
+        StoreUnavailable: ``"restored"``; the log ends before the last delivered event.
     """
-    if seen is not None and seen.known is not tx.interned:  # the store forgot what it remembered
+    if seen is not None and seen.known is not tx.interned:  # the store dropped its cache
         _check_seen(tx, seen)
     events, more, broken = read_all(tx, only, after=after)
     if more or broken is not None:
@@ -78,7 +78,7 @@ def look(tx: Transaction, only: Filter, after: Position, seen: Seen | None = Non
 
 
 def _end(tx: Transaction, after: Position) -> tuple[Position, bool]:
-    """Return the last place that may be shown, and whether anything lies beyond it."""
+    """Return the last readable place, and whether events lie beyond it."""
     shown, parameters = tx.ordering.after(tx, after)
     backwards = ", ".join(f"{column} DESC" for column in tx.ordering.order.split(", "))
     last = tx.one(_END.format(shown, backwards), parameters)

@@ -18,7 +18,7 @@ def tampered(talk):
 def test_tables_that_agree_with_their_events_are_confirmed(run, talk):
     result = run("check", "--db", talk.url)
     assert result.exit_code == 0
-    assert result.stdout == "1 thread: the tables say what the events say\n"
+    assert result.stdout == "1 thread: the tables match the events\n"
 
 
 def test_a_row_that_is_missing_is_found_and_mended_by_rebuilding(run, tampered):

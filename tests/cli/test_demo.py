@@ -104,7 +104,7 @@ def test_the_commands_it_proposes_work_on_the_database_it_made(program, tmp_path
         assert done.returncode == 0, done.stderr
         shown += done.stdout
     assert "The sky" in shown
-    assert "the tables say what the events say" in shown
+    assert "the tables match the events" in shown
     by_itself = shell("\n".join([export, commands[0]]), tmp_path)
     assert by_itself.returncode == 0, by_itself.stderr
     assert by_itself.stdout in shown

@@ -1,7 +1,7 @@
-"""``eventstore demo``: a conversation that is really played, on a real database.
+"""``eventstore demo``: plays a conversation on a real database.
 
-``story`` is the play: Python, with a pause after each scene. ``stage`` performs it and shows at
-each pause the very lines that ran.
+``story`` is Python code with a pause after each scene. ``stage`` runs it, and shows at each pause
+the lines that ran.
 """
 
 from eventstore.cli.demo.stage import show_demo

@@ -1,7 +1,7 @@
-"""Performs the play: runs a scene, prints the lines that ran and what came of them.
+"""Runs the scenes of the story; prints the lines of each, and their result.
 
-The lines are cut out of the story's own source between one ``yield`` and the next, so they cannot
-differ from what was executed.
+The lines come from the story's own source, between one ``yield`` and the next, so they cannot
+differ from the executed code.
 """
 
 from __future__ import annotations
@@ -51,11 +51,11 @@ _COLOURS: Final = ANSISyntaxTheme(
         String: Style(color="magenta"),
     }
 )
-"""They can be read on a dark and on a light background; each of the usual themes is for one."""
+"""Readable on dark and on light backgrounds; each of the usual themes suits only one."""
 
 
 def show_demo(console: Console, database: str | None) -> None:
-    """Play the story on a database: the one given, or a new temporary file, which stays."""
+    """Play the story on the given database, or on a new temporary file, which stays."""
     place = database or f"sqlite:///{Path(tempfile.mkdtemp(prefix='eventstore-')) / 'demo.db'}"
     console.print(Text("A conversation is the history of what happened in it.", style="bold"))
     console.print(Text(f'store = ConversationStore.open("{place}")', style="dim"), soft_wrap=True)
@@ -134,7 +134,7 @@ def _say_what_next(console: Console, place: str, thread: str) -> None:
 
 
 def _program() -> str:
-    """Return what the reader has to type to get this program."""
+    """Return the command with which the reader can run this program."""
     called = Path(sys.argv[0])
     found = shutil.which("eventstore")
     if found is not None and Path(found).resolve() == called.resolve():

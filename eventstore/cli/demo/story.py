@@ -1,7 +1,7 @@
-"""The play: what happens in the demo, as the Python that does it.
+"""The story of the demo, as Python code.
 
-A ``yield`` ends a scene. The stage shows the lines since the last one, so what is read is what ran;
-what the audience should see besides (a title, a sentence, a picture) stands in the yield.
+A ``yield`` ends a scene. The stage shows the lines since the last one, so readers see the code that
+ran; the yield holds the rest of the scene: a title, a sentence, a picture.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ Picture: TypeAlias = (
 
 
 class Scene(NamedTuple):
-    """What is shown of the lines that just ran."""
+    """One scene: the title, text and picture shown with the lines that just ran."""
 
     title: str
     says: str
     picture: Picture = None
     result: str = ""
-    """What came of it, below the picture."""
+    """Result of the scene, shown below the picture."""
     follow: str = ""
-    """The thread that the audience may look at afterwards."""
+    """Thread that the reader may inspect afterwards."""
 
 
-# One function, though a long one: it is the script, and is read from top to bottom. Its lines are
+# One long function: it is the script, and is read from top to bottom. Its lines are
 # short enough for a window of 80 columns.
 def story(store: ConversationStore) -> Iterator[Scene]:
     """Play it."""

@@ -1,9 +1,8 @@
-"""``decide(view, command, new_id) -> events``: what a command means for a thread as it stands.
+"""``decide(view, command, new_id) -> events``: turns a command into events of a thread.
 
-Pure: everything looked at comes through the :class:`~eventstore.conversation.view.ThreadView`,
-fresh ids through ``new_id``. A refusal raises before anything is written. One file a noun:
-``threads``, ``messages``, ``branches``, ``runs``, ``queue`` (who waits while a run is busy),
-``erasing``.
+Pure: it reads through the :class:`~eventstore.conversation.view.ThreadView` and takes fresh ids
+from ``new_id``. A refusal raises before anything is written. Each noun has a file: ``threads``,
+``messages``, ``branches``, ``runs``, ``queue`` (messages that wait for a run), ``erasing``.
 """
 
 from __future__ import annotations
@@ -25,10 +24,8 @@ _Decider: TypeAlias = Callable[[ThreadView, Any, NewId], list[Decided]]
 def decide(view: ThreadView, command: c.Command, new_id: NewId) -> list[Decided]:
     """Return the events that ``command`` leads to; none if it changes nothing.
 
-    Raises:
-        Refused: the domain says no.
-        ThreadNotFound, MessageNotFound, RunNotFound: the command names what is not there.
-        InvalidInput: an id is in use.
+    Raises: Refused: a rule of the domain forbids the command. ThreadNotFound, MessageNotFound,
+    RunNotFound: the command names an object that does not exist. InvalidInput: an id is in use.
     """
     return _DECIDERS[type(command)](view, command, new_id)
 

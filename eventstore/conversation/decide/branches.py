@@ -1,4 +1,4 @@
-"""Deciding which branch is active, and what a message is called."""
+"""Decides which branch is active, and the labels of messages."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def named(view: ThreadView, branch: bytes | str) -> bytes:
     """Return the message id behind an id or a label.
 
     Raises:
-        MessageNotFound: nothing bears the label.
+        MessageNotFound: no message has the label.
     """
     if isinstance(branch, bytes):
         return branch
@@ -51,7 +51,7 @@ def named(view: ThreadView, branch: bytes | str) -> bytes:
 
 
 def select(view: ThreadView, command: c.SelectBranch, _: NewId) -> list[Decided]:
-    """Decide the new head, the leaf last active below the message; nothing if it is head."""
+    """Decide the new head: the leaf last active below the message; no event if it is the head."""
     thread = writable_thread(view)
     requested = named(view, command.branch)
     leaf = resolve(view, requested)
@@ -61,7 +61,7 @@ def select(view: ThreadView, command: c.SelectBranch, _: NewId) -> list[Decided]
 
 
 def label(view: ThreadView, command: c.LabelBranch, _: NewId) -> list[Decided]:
-    """Decide a message's label, or that it loses it."""
+    """Decide to set or remove a message's label."""
     living_thread(view)
     if command.label is None:  # also of a removed message, so that the name is free again
         some_message(view, command.target)
@@ -71,8 +71,8 @@ def label(view: ThreadView, command: c.LabelBranch, _: NewId) -> list[Decided]:
     if bearer is not None and bearer.message_id != command.target:
         raise Refused(
             "label_in_use",
-            f"the label is borne by {ids.show(ids.MESSAGE, bearer.message_id)}",
-            "Take it away there with label=None, or choose another.",
+            f"the label belongs to {ids.show(ids.MESSAGE, bearer.message_id)}",
+            "Remove it there with label=None, or choose another.",
         )
     content = e.LabelContent(label=command.label)
     return [decided(e.BranchLabelled(message_id=command.target), content)]

@@ -1,4 +1,4 @@
-"""What several deciders ask first: is the thread there, is the message visible, is the id new."""
+"""Checks that several deciders share: the thread exists, the message is visible, the id is new."""
 
 from __future__ import annotations
 
@@ -98,10 +98,10 @@ def writable_thread(view: ThreadView) -> ThreadRow:
 
 
 def check_expected_head(view: ThreadView, expected: bytes) -> None:
-    """Hold the caller's belief about the head against the thread; nothing stands for no head.
+    """Compare the caller's expected head with the thread's; empty bytes expect no head.
 
     Raises:
-        WrongExpectedHead: somebody wrote or selected since.
+        WrongExpectedHead: another writer added a message or selected a branch since.
     """
     actual = existing_thread(view).head
     if actual != (expected or None):
@@ -141,7 +141,7 @@ def visible_message(view: ThreadView, message_id: bytes) -> MessageRow:
 
 
 def changeable_message(view: ThreadView, message_id: bytes) -> MessageRow:
-    """Return the row of a visible message that was not replaced while it waited.
+    """Return the row of a visible message that was not replaced while it was queued.
 
     Raises:
         MessageNotFound, Refused: ``"message_removed"``, ``"message_replaced"``.
@@ -157,7 +157,7 @@ def changeable_message(view: ThreadView, message_id: bytes) -> MessageRow:
 
 
 def hidden_above(view: ThreadView, place: Place) -> bool:
-    """Tell whether a message on the path down to ``place`` was removed."""
+    """Return whether a message on the path down to ``place`` was removed."""
     thread = view.thread
     if thread is None or thread.removed_messages == 0:
         return False
@@ -170,7 +170,7 @@ def hidden_above(view: ThreadView, place: Place) -> bool:
 
 
 def placed_message(view: ThreadView, message_id: bytes) -> tuple[MessageRow, Place]:
-    """Return the row and place of a visible message that stands in the tree.
+    """Return the row and place of a visible message that is in the tree.
 
     Raises:
         MessageNotFound, Refused: ``"message_removed"``, ``"message_replaced"``,
@@ -187,7 +187,7 @@ def placed_message(view: ThreadView, message_id: bytes) -> tuple[MessageRow, Pla
 
 
 def check_new_message_id(view: ThreadView, message_id: bytes | None) -> None:
-    """Refuse a caller's own id that the thread, or what it inherits, already has.
+    """Refuse a caller's own id that exists in the thread or in the path that it inherits.
 
     Raises:
         InvalidInput: on ``message_id``.
@@ -196,14 +196,14 @@ def check_new_message_id(view: ThreadView, message_id: bytes | None) -> None:
         raise InvalidInput(
             "message_id",
             f"{ids.show(ids.MESSAGE, message_id)} is in use in {thread_text(view)}",
-            "Leave it out, or give a new UUID; put names of your own into external_id.",
+            "Leave it out, or give a new UUID; put your own names into external_id.",
         )
 
 
 def check_calls(
     parent: MessageRow | None, calls: tuple[str, ...], answers: tuple[str, ...]
 ) -> None:
-    """Pair tool results with the calls that are open where the message attaches.
+    """Check a message's tool calls and results against the open calls at its place.
 
     Raises:
         Refused: ``"call_not_open"`` or ``"call_already_open"``.

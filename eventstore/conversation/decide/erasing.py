@@ -1,13 +1,14 @@
-"""Deciding what an erasure takes, and finding what it leaves.
+"""Decides which content an erasure removes, and finds copies that it leaves.
 
-A message's words stand in every event **about** it: those that queued, added, amended, renamed or
-labelled it, and the reasons given for removing it. A step that saw it began with a digest of them
-and the salt to test a guess with: that goes, too. Copies of them may stand in its edits and
-regenerations, and in what the runs that wrote or saw it recorded; these go only if asked for.
+Every event **about** a message may hold its words: the events that queued, added, amended, renamed
+or labelled it, and the reasons given for removing it. A step that saw the message recorded a digest
+of its words, and the salt that allows testing guesses; the erasure removes both. Its edits and
+regenerations, and the records of runs that wrote or saw it, may hold copies; the erasure removes
+these only on request.
 
-A fork never holds the words of a message that it inherits, but what it said about it itself. So an
-erasure is decided in the message's own thread, and once more in each fork that inherits it, with
-``source_id`` set; :mod:`eventstore.privacy.erasure` finds those forks.
+A fork does not hold the words of a message that it inherits, but it holds its own events about the
+message. So an erasure is decided in the message's own thread, and again in each fork that inherits
+it, with ``source_id`` set; :mod:`eventstore.privacy.erasure` finds those forks.
 """
 
 from __future__ import annotations
@@ -45,40 +46,40 @@ _SUBJECT: Final[Mapping[str, str]] = {
     **dict.fromkeys(_OF_MESSAGES, "message_id"),
     **dict.fromkeys(_OF_RUNS, "run_id"),
 }
-"""By type of event: the field that says which message or run it is about."""
+"""The field that names the message or run of an event, by event type."""
 
 
 class Copy(NamedTuple):
-    """Where the words of an erased message may stand, too."""
+    """A place that may also hold the words of an erased message."""
 
     kind: Literal["edit", "run"]
     owner: bytes
-    """The thread whose events hold them."""
+    """Thread whose events hold them."""
     id: bytes
 
 
 class Found(NamedTuple):
-    """What an erasure takes in one thread, as of a version of it."""
+    """The content that an erasure removes in one thread, as of a version of the thread."""
 
     version: int
     messages: tuple[bytes, ...]
     runs: tuple[bytes, ...]
     versions: tuple[int, ...]
-    """Of the events that lose their content."""
+    """Versions of the events that lose their content."""
     gone: dict[int, int]
-    """Of those that lost it before, each with the version of the event that says so."""
+    """Events that lost it before, by version, each with the version of the erasing event."""
     left: tuple[Copy, ...]
-    """What may hold copies and is not taken."""
+    """Places that may hold copies and stay."""
     near: frozenset[bytes]
-    """The messages and runs by which all of this was found."""
+    """Messages and runs that led to these events."""
     rows: tuple[MessageRow, ...]
-    """Of the messages whose words go."""
+    """Rows of the messages that lose their words."""
 
 
 def erase(view: ThreadView, command: c.EraseContent, _: NewId) -> list[Decided]:
-    """Decide that content is gone for good; nothing if it is gone already.
+    """Decide that content is erased for good; no event if it is erased already.
 
-    The thread may be deleted or archived, the message removed or queued: an erasure is no use of
+    The thread may be deleted or archived, the message removed or queued: an erasure does not use
     the conversation.
 
     Raises:
@@ -90,7 +91,7 @@ def erase(view: ThreadView, command: c.EraseContent, _: NewId) -> list[Decided]:
 
 
 def check(view: ThreadView, command: c.EraseContent) -> None:
-    """Refuse to erase what is not there, or is a source's."""
+    """Refuse to erase a message that does not exist, or that belongs to the source."""
     existing_thread(view)
     if command.source_id is None:
         for target in command.targets:
@@ -98,7 +99,7 @@ def check(view: ThreadView, command: c.EraseContent) -> None:
 
 
 def erase_found(view: ThreadView, command: c.EraseContent, found: Found) -> list[Decided]:
-    """Decide it where what it takes was found before, and nothing :func:`concerns` it since."""
+    """Decide an erasure whose content was found before; no later event :func:`concerns` it."""
     check(view, command)
     if not found.versions:
         return []
@@ -115,7 +116,7 @@ def erase_found(view: ThreadView, command: c.EraseContent, found: Found) -> list
 
 
 def concerns(found: Found, trace: Trace) -> bool:
-    """Tell whether a later event may change what was found."""
+    """Return whether a later event may change the result of the search."""
     data = trace.data
     if trace.type == "RunStepStarted" and any(_saw(data, row) for row in found.rows):
         return True
@@ -148,9 +149,9 @@ def _is_about(trace: Trace, subjects: frozenset[bytes]) -> bool:
 
 
 def find(view: ThreadView, command: c.EraseContent, traces: Sequence[Trace]) -> Found:
-    """Find what an erasure takes in a thread, and what may hold copies; it goes over every event.
+    """Find the content to erase in a thread, and possible copies; scans every event.
 
-    ``traces`` are all of the thread's.
+    ``traces`` holds all events of the thread.
     """
     rows = [row for target in command.targets if (row := view.message(target)) is not None]
     if command.source_id is not None:  # an own message of the same id is another one
@@ -192,7 +193,7 @@ def find(view: ThreadView, command: c.EraseContent, traces: Sequence[Trace]) -> 
 
 
 def _gone(traces: Iterable[Trace]) -> dict[int, int]:
-    """Return the events that lost their content, each with the one that says so last."""
+    """Return the events that lost their content, each with the last event that erased it."""
     gone: dict[int, int] = {}
     for trace in traces:
         if trace.type == "ContentErased":
@@ -203,7 +204,7 @@ def _gone(traces: Iterable[Trace]) -> dict[int, int]:
 def _worded(
     traces: Iterable[Trace], subjects: Iterable[bytes], without: frozenset[int]
 ) -> set[bytes]:
-    """Return the messages and runs that events are about, but for some versions."""
+    """Return the messages and runs of the events, except those of some versions."""
     wanted = frozenset(subjects)
     return {
         getattr(trace.data, _SUBJECT[trace.type])
@@ -217,9 +218,9 @@ def _is_own(row: MessageRow) -> bool:
 
 
 def _kin(view: ThreadView, rows: Sequence[MessageRow], traces: Sequence[Trace]) -> list[MessageRow]:
-    """Return what came from messages by editing or regenerating, or they from it, at any remove.
+    """Return messages connected by edits or regenerations, directly or through others.
 
-    Siblings, or messages that were edited while they waited, which stand nowhere in the tree.
+    They are siblings, or messages that were edited while queued and are not in the tree.
     """
     linked: dict[bytes, list[bytes]] = {}
     for trace in traces:

@@ -1,4 +1,4 @@
-"""Deciding messages: create, edit, regenerate, amend, update, remove, restore.
+"""Decides messages: create, edit, regenerate, amend, update, remove, restore.
 
 Editing and regenerating add a **sibling** and change no message; amending corrects a message in
 place and keeps every earlier revision readable.
@@ -40,7 +40,7 @@ __all__ = ["amend", "create", "edit", "regenerate", "remove", "restore", "update
 def create(view: ThreadView, command: c.CreateMessage, new_id: NewId) -> list[Decided]:
     """Decide a message: under the parent it names, under its run's last message, or at the head.
 
-    At the head of a busy thread ``on_busy`` decides: wait, be refused, or make way.
+    At the head of a busy thread ``on_busy`` selects: queue it, refuse it, or end the run.
     """
     thread = writable_thread(view)
     check_new_message_id(view, command.message_id)
@@ -65,7 +65,7 @@ def _added(
     *,
     joined: bool,
 ) -> Decided:
-    """Decide the adding. ``joined``: the parent is decided in the same breath, not yet there."""
+    """Decide the event that adds it. ``joined``: the same decision adds the parent."""
     draft = command.draft
     if joined:
         _check_plain(draft, "interrupts a run")
@@ -115,7 +115,7 @@ def writing_run(view: ThreadView, run_id: bytes) -> RunRow:
     """Return a run that may still write messages.
 
     Raises:
-        RunNotFound, Refused: ``"run_not_in_progress"``; a late write of a run that ended.
+        RunNotFound, Refused: ``"run_not_in_progress"``; the run has ended.
     """
     run = view.run(run_id)
     if run is None:
@@ -145,8 +145,8 @@ def _check_waiting(view: ThreadView, draft: c.Draft, *, plain: bool) -> None:
     if not plain:
         raise Refused(
             "thread_busy",
-            f"{thread_text(view)} is busy, and a message that waits is complete and selected",
-            "Name a parent_id, or leave select and status as they are.",
+            f"{thread_text(view)} is busy, and a queued message must be completed and selected",
+            "Name a parent_id, or leave select and status at their defaults.",
         )
 
 
@@ -155,7 +155,7 @@ def _check_plain(draft: c.Draft, situation: str) -> None:
         raise Refused(
             "thread_busy",
             f"a message with tool calls or results {situation}",
-            "Give run_id= for a run's own message, parent_id= for a place of your own, "
+            "Give run_id= for a run's own message, parent_id= to choose a place, "
             "or hand results to runs.submit_tool_outputs().",
         )
 
@@ -163,7 +163,7 @@ def _check_plain(draft: c.Draft, situation: str) -> None:
 def edit(view: ThreadView, command: c.EditMessage, new_id: NewId) -> list[Decided]:
     """Decide "change the prompt and ask again": a new message, sibling of the one it replaces.
 
-    One that waits was not asked yet: the new message takes its place in the queue.
+    A queued message was not sent yet: the new message takes its place in the queue.
     """
     row = view.message(command.target)
     if row is not None and row.status == "queued":
@@ -205,7 +205,7 @@ def regenerate(view: ThreadView, command: c.RegenerateMessage, new_id: NewId) ->
 def _sibling(
     view: ThreadView, command: c.EditMessage | c.RegenerateMessage, new_id: NewId
 ) -> dict[str, Any]:
-    """Return what edited and regenerated messages share: same parent and role as their target."""
+    """Return a sibling with the same parent and role as its target, for edits and regenerations."""
     writable_thread(view)
     check_new_message_id(view, command.message_id)
     target, _ = placed_message(view, command.target)
@@ -246,7 +246,7 @@ def _pairing(parent: MessageRow | None, draft: c.Draft) -> tuple[str, ...]:
 
 
 def _unasked(parent: MessageRow | None, draft: c.Draft) -> bool:
-    """Tell whether a result answers a call that is not open there: the pairing shows no trace."""
+    """Return whether a result answers a call that is not open at its place."""
     return not set(draft.answers) <= set(() if parent is None else parent.open_calls)
 
 
@@ -261,7 +261,7 @@ def update(view: ThreadView, command: c.UpdateMessage, _: NewId) -> list[Decided
 
 
 def remove(view: ThreadView, command: c.RemoveMessage, _: NewId) -> list[Decided]:
-    """Decide that a message is hidden with what follows it; its parent becomes head if need be."""
+    """Decide to hide a message and all below it; if they hold the head, it moves to the parent."""
     thread = writable_thread(view)
     row = changeable_message(view, command.target)
     head = None if thread.head is None else some_message(view, thread.head).place
@@ -273,10 +273,10 @@ def remove(view: ThreadView, command: c.RemoveMessage, _: NewId) -> list[Decided
 
 
 def restore(view: ThreadView, command: c.RestoreMessage, _: NewId) -> list[Decided]:
-    """Decide that a removed message is back; nothing if it was not removed.
+    """Decide to restore a removed message; no event if it is not removed.
 
-    If the removal moved the head, it goes back to where it was below the message, unless something
-    else was selected since.
+    If the removal moved the head, the head returns to its old place below the message, unless
+    another branch was selected since.
     """
     thread = writable_thread(view)
     row = some_message(view, command.target)

@@ -1,4 +1,4 @@
-"""Deciding that a thread is removed for good."""
+"""Decides that a thread is purged."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _NAMED_MAX: Final = 10
 
 
 def check_purge(view: ThreadView, thread: ThreadRow, forks: Sequence[bytes]) -> None:
-    """Refuse to purge a thread that is at work, or that others read from.
+    """Refuse to purge a thread that is busy, or that has forks.
 
     Deleted and archived threads can be purged like any other.
 
@@ -34,5 +34,5 @@ def check_purge(view: ThreadView, thread: ThreadRow, forks: Sequence[bytes]) -> 
             "thread_has_forks",
             f"{thread_text(view)} has {counted} from it: {named}"
             + (f" and {more} more" if more > 0 else ""),
-            'Purge them first, or give forks="purge" to purge them, and their forks, along.',
+            'Purge them first, or give forks="purge" to purge them and their forks with it.',
         )

@@ -1,9 +1,9 @@
-"""Who waits while a thread is busy, and who goes next.
+"""Decides which messages wait while a thread is busy, and which join next.
 
-A thread is busy while one of its runs has not ended. Messages sent meanwhile wait; when a run ends,
-those sent before the next queued run join the tree, each under the head then, in the order they
-were sent. "The order they were sent" is the version of the event that queued them, never a clock;
-one that was edited while it waited keeps the place of what it replaces.
+A thread is busy while one of its runs has not ended. Messages sent meanwhile are queued. When a run
+ends, the messages sent before the next queued run join the tree, each under the current head, in
+the order they were sent. The version of the event that queued a message gives this order, never a
+clock; a message that was edited in the queue keeps its place.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ __all__ = ["drained", "let_in", "make_way"]
 
 
 def make_way(view: ThreadView, on_busy: c.OnBusy) -> tuple[list[Decided] | None, bytes | None]:
-    """Return the events that free a busy thread, and its head afterwards; None means: wait.
+    """Return the events that free a busy thread, and its head afterwards; None queues the message.
 
     Raises:
-        Refused: ``"thread_busy"``, when the caller asked for that.
+        Refused: ``"thread_busy"``, if the caller chose ``"reject"``.
     """
     runs = view.open_runs()
     if on_busy == "enqueue":
@@ -76,7 +76,7 @@ def cancelled(run: RunRow) -> list[Decided]:
 def drained(
     view: ThreadView, ended: Collection[bytes], head: bytes | None
 ) -> tuple[list[Decided], bytes | None]:
-    """Return how the messages join whose turn it is once ``ended`` runs are over, and the head."""
+    """Return the events that add the next messages once ``ended`` runs are over, and the head."""
     remaining = [run.version for run in view.open_runs() if run.run_id not in ended]
     until = min(remaining, default=None)
     events = []
@@ -89,9 +89,9 @@ def drained(
 
 
 def let_in(view: ThreadView, message: MessageRow) -> list[Decided]:
-    """Return how a message joins that was put back into the queue, if its turn was meanwhile.
+    """Return the event that adds a restored queued message, if its turn has passed.
 
-    Not while a run is under way: it would come between the run's own messages.
+    A run in progress prevents this: the message would come between the run's own messages.
     """
     runs = view.open_runs()
     if runs and (runs[0].started or runs[0].version < message.waits_since):

@@ -1,4 +1,4 @@
-"""Deciding the life of a run: which moves there are stands in ``run_lifecycle``."""
+"""Decides the life of a run; ``run_lifecycle`` holds the table of its moves."""
 
 from __future__ import annotations
 
@@ -52,20 +52,20 @@ def some_run(view: ThreadView, run_id: bytes) -> RunRow:
 
 
 def _moved(run: RunRow, data: EventData, content: EventContent | None = None) -> Decided:
-    """Decide one move of a run, if the table has it."""
+    """Decide one move of a run; refuse a move that the table does not have."""
     event = decided(data, content)
     next_status(run.status, event.type, ids.show(ids.RUN, run.run_id))
     return event
 
 
 def _ended(view: ThreadView, run: RunRow, last: Decided) -> list[Decided]:
-    """Decide the end of a run, and let in who waited for it."""
+    """Decide the end of a run, and add the messages that waited for it."""
     joined, _ = queue.drained(view, [run.run_id], living_thread(view).head)
     return [last, *joined]
 
 
 def create(view: ThreadView, command: c.CreateRun, new_id: NewId) -> list[Decided]:
-    """Decide a run: it is queued first, behind the runs and messages sent before it."""
+    """Decide a new run: it is queued behind the runs and messages sent before it."""
     thread = writable_thread(view)
     if command.run_id is not None and view.run(command.run_id) is not None:
         raise InvalidInput(
@@ -105,8 +105,8 @@ def _check_answer(view: ThreadView, message_id: bytes) -> None:
 def start(view: ThreadView, command: c.StartRun, new_id: NewId) -> list[Decided]:
     """Decide that a run begins, or goes on after its tool outputs are in.
 
-    Only the first of the queue may, when no other run is past queued. Calls that were never
-    answered on its path are closed with a "cancelled" result first.
+    Only the first run of the queue may start, and only if no other run is past queued. Unanswered
+    calls on its path are first closed with a "cancelled" result.
     """
     thread, run = writable_thread(view), some_run(view, command.run_id)
     if command.take_over and run.status == "in_progress":
@@ -127,7 +127,7 @@ def start(view: ThreadView, command: c.StartRun, new_id: NewId) -> list[Decided]
 
 
 def _check_turn(view: ThreadView, run: RunRow) -> None:
-    """Hold that runs are taken in the order they were sent, one at a time."""
+    """Check that runs start in the order they were created, one at a time."""
     first = view.open_runs()[0]
     if first.run_id == run.run_id:
         return
@@ -154,7 +154,7 @@ def _calls_closed(
 
 
 def require_action(view: ThreadView, command: c.RequireAction, _: NewId) -> list[Decided]:
-    """Decide that a run waits for tool outputs: of the calls named, or of all that are open."""
+    """Decide that a run waits for tool outputs: of the named calls, or of all open calls."""
     run = some_run(view, command.run_id)
     row = None if run.last_message is None else some_message(view, run.last_message)
     open_calls = () if row is None else row.open_calls
@@ -164,7 +164,7 @@ def require_action(view: ThreadView, command: c.RequireAction, _: NewId) -> list
     if missing or not calls:
         raise Refused(
             "no_open_call",
-            f"calls has one ({quoted(missing[0])}) that is not open where the run is"
+            f"calls has one ({quoted(missing[0])}) that is not open on the path of the run"
             if missing
             else "the run has no open tool call",
             "First record the assistant's message with its tool_call parts, with run_id=.",
@@ -238,8 +238,8 @@ def fail(view: ThreadView, command: c.FailRun, _: NewId) -> list[Decided]:
 def cancel(view: ThreadView, command: c.CancelRun, _: NewId) -> list[Decided]:
     """Decide a cancellation.
 
-    A run that waits ends at once. One in progress becomes ``cancelling``, so that its loop can keep
-    what it wrote, and ends with the second call.
+    A waiting run ends at once. A run in progress becomes ``cancelling``, so that its loop can
+    record its last output, and ends with the second call.
     """
     run = some_run(view, command.run_id)
     if run.status == "in_progress":

@@ -1,4 +1,4 @@
-"""Deciding the steps of a run: one model call or one round of tools each."""
+"""Decides the steps of a run: one model call or one round of tools each."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["check_nothing_erased", "complete", "fail", "start"]
 
 
 def start(view: ThreadView, command: c.StartStep, new_id: NewId) -> list[Decided]:
-    """Decide that a step begins, with what it saw."""
+    """Decide that a step begins, with the messages that it saw."""
     run = writing_run(view, command.run_id)
     _check_not_erased_since(view, command)
     if command.step_id is not None and view.step(command.step_id) is not None:
@@ -40,7 +40,7 @@ def start(view: ThreadView, command: c.StartStep, new_id: NewId) -> list[Decided
 
 
 def _check_not_erased_since(view: ThreadView, command: c.StartStep) -> None:
-    """Refuse a context from before an erasure: recorded now, its digest would outlive the words."""
+    """Refuse a context read before an erasure: its digest would outlive the words."""
     existing = existing_thread(view)
     seen = command.seen_version
     if seen is not None and seen < existing.version:
@@ -48,7 +48,7 @@ def _check_not_erased_since(view: ThreadView, command: c.StartStep) -> None:
 
 
 def check_nothing_erased(thread: str, traces: Iterable[Trace]) -> None:
-    """Refuse a context if what happened to a thread since it was read took words."""
+    """Refuse a context if content of a thread was erased since it was read."""
     for trace in traces:
         if trace.type == "ContentErased":
             raise Refused(

@@ -1,4 +1,4 @@
-"""Deciding the life of a thread."""
+"""Decides the life of a thread."""
 
 from __future__ import annotations
 
@@ -46,9 +46,9 @@ def show(view: ThreadView, _: c.ShowThread, __: NewId) -> list[Decided]:
 def fork(
     view: ThreadView, source: ThreadView, message_id: bytes, version: int, source_hash: bytes
 ) -> list[Decided]:
-    """Decide a thread that shares with ``source`` the path to ``message_id``, as of ``version``.
+    """Decide a fork that shares the path of ``source`` to ``message_id``, as of ``version``.
 
-    The caller has resolved which message and version are meant, and read the source's hash there.
+    The caller has resolved message and version, and read the source's hash at that version.
     """
     _check_new(view)
     living_thread(source)
@@ -87,25 +87,25 @@ def update(view: ThreadView, command: c.UpdateThread, _: NewId) -> list[Decided]
 
 
 def archive(view: ThreadView, _: c.ArchiveThread, __: NewId) -> list[Decided]:
-    """Decide that a thread rests; nothing if it does already."""
+    """Decide to archive a thread; no event if it is archived already."""
     thread = living_thread(view)
     check_idle(view, thread)
     return [] if thread.archived else [decided(e.ThreadArchived())]
 
 
 def unarchive(view: ThreadView, _: c.UnarchiveThread, __: NewId) -> list[Decided]:
-    """Decide that a thread goes on; nothing if it is not archived."""
+    """Decide to unarchive a thread; no event if it is not archived."""
     return [decided(e.ThreadUnarchived())] if living_thread(view).archived else []
 
 
 def delete(view: ThreadView, _: c.DeleteThread, __: NewId) -> list[Decided]:
-    """Decide that a thread is hidden; it can be restored."""
+    """Decide to delete a thread: it is hidden, and can be restored."""
     check_idle(view, living_thread(view))
     return [decided(e.ThreadDeleted())]
 
 
 def check_idle(view: ThreadView, thread: ThreadRow) -> None:
-    """Refuse while a run has not ended.
+    """Refuse a thread with a run that has not ended.
 
     Raises:
         Refused: ``"thread_busy"``.
@@ -119,5 +119,5 @@ def check_idle(view: ThreadView, thread: ThreadRow) -> None:
 
 
 def restore(view: ThreadView, _: c.RestoreThread, __: NewId) -> list[Decided]:
-    """Decide that a deleted thread is back; nothing if it was not deleted."""
+    """Decide to restore a deleted thread; no event if it is not deleted."""
     return [decided(e.ThreadRestored())] if existing_thread(view).deleted else []
