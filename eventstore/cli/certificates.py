@@ -88,7 +88,7 @@ def _print_copies(console: Console, copies: Sequence[ContentCopy], heading: str)
 def _print_bytes(console: Console, made: Erasure | Tombstone) -> None:
     """Print the places that may still hold the bytes, and how to clear them."""
     if not made.remains:
-        console.print(Text("The database's files hold none of the bytes any more.", style="green"))
+        console.print(Text("The bytes are gone from the database's files.", style="green"))
         return
     console.print(Text("These places may still hold the bytes:", style="yellow"))
     for where in made.remains:

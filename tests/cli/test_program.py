@@ -127,7 +127,7 @@ def test_what_was_erased_is_erased_though_its_certificate_could_not_be_written(t
     done = on_a_full_disk("erase", talk.thread, talk.sea, "--yes", "--db", talk.url)
     assert done.returncode == os.EX_IOERR
     assert done.stderr.count("\n") == 1
-    assert "what the command did in the store stays" in done.stderr
+    assert "changes to the store stay" in done.stderr
     with ConversationStore.open(talk.url) as store:
         assert store.messages.get(talk.thread, talk.sea).erased
 
