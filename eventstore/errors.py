@@ -2,19 +2,27 @@
 
 ::
 
-    ConversationStoreError ├── InvalidInput             a value is malformed: names the field and a
-    remedy ├── Refused                  well formed, but a rule forbids it: a reason code and a
-    remedy ├── WrongExpectedVersion     the stream is not at the version the writer believed ├──
-    WrongExpectedHead        the thread's head is not the message the writer believed ├──
-    IdempotencyConflict      the key was used before, with another command ├── NotFound │   ├──
-    ThreadNotFound │   ├── MessageNotFound │   ├── RunNotFound │   ├── AssistantNotFound │   └──
-    StreamNotFound ├── UndecodableEvent         stored bytes do not decode: corruption, or a newer
-    writer │   └── UnknownEventType     no such type is registered ├── BrokenChain              the
-    hash chain of a stream does not hold ├── LeaseLost                another holder took over ├──
-    StoreBusy                nothing was written: try again ├── OutcomeUnknown           it may have
-    been written: send it again with the same idempotency key ├── StoreUnavailable         the
-    database cannot be used as it is: a reason code │   └── SchemaTooNew         a newer version of
-    this library made it ├── KeyUnavailable           content is sealed and its key is not available
+    ConversationStoreError
+    ├── InvalidInput             a value is malformed: names the field and a remedy
+    ├── Refused                  well formed, but a rule forbids it: a reason code, a remedy
+    ├── WrongExpectedVersion     the stream is not at the version the writer believed
+    ├── WrongExpectedHead        the thread's head is not the message the writer believed
+    ├── IdempotencyConflict      the key was used before, with another command
+    ├── NotFound
+    │   ├── ThreadNotFound
+    │   ├── MessageNotFound
+    │   ├── RunNotFound
+    │   ├── AssistantNotFound
+    │   └── StreamNotFound
+    ├── UndecodableEvent         stored bytes do not decode: corruption, or a newer writer
+    │   └── UnknownEventType     no such type is registered
+    ├── BrokenChain              the hash chain of a stream does not hold
+    ├── LeaseLost                another holder took over
+    ├── StoreBusy                nothing was written: try again
+    ├── OutcomeUnknown           it may have been written: repeat it with the same idempotency key
+    ├── StoreUnavailable         the database cannot be used as it is: a reason code
+    │   └── SchemaTooNew         a newer version of this library made it
+    ├── KeyUnavailable           content is sealed and its key is not available
     └── StoreClosed              the store was closed
 
 Each error keeps its facts as attributes, and none of them ever holds the text of a message. Errors

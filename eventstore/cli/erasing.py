@@ -214,7 +214,7 @@ def _ask(question: str) -> None:
         errors().print()
     if not answer:
         raise typer.BadParameter(
-            "nobody is there to be asked: give --yes to do it", param_hint="--yes"
+            "there is no terminal to ask: give --yes to do it", param_hint="--yes"
         )
     if answer.strip().lower() not in {"y", "yes"}:
         errors().print("nothing was changed")

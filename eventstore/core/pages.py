@@ -99,8 +99,8 @@ def encode_cursor(listing: bytes, *values: object) -> str:
 def decode_cursor(listing: bytes, text: object, shape: type[T], field: str = "after") -> T:
     """Return the place behind a cursor of this listing; ``shape`` is its type.
 
-    Raises: InvalidInput: naming ``field``; also for a cursor of another listing, where it means
-    another place.
+    Raises:
+        InvalidInput: naming ``field``; also for a cursor of another listing.
     """
     refusal = InvalidInput(
         field,

@@ -24,8 +24,10 @@ _Decider: TypeAlias = Callable[[ThreadView, Any, NewId], list[Decided]]
 def decide(view: ThreadView, command: c.Command, new_id: NewId) -> list[Decided]:
     """Return the events that ``command`` leads to; none if it changes nothing.
 
-    Raises: Refused: a rule of the domain forbids the command. ThreadNotFound, MessageNotFound,
-    RunNotFound: the command names an object that does not exist. InvalidInput: an id is in use.
+    Raises:
+        Refused: a rule of the domain forbids the command.
+        ThreadNotFound, MessageNotFound, RunNotFound: the command names a missing object.
+        InvalidInput: an id is in use.
     """
     return _DECIDERS[type(command)](view, command, new_id)
 
