@@ -1,7 +1,7 @@
-"""Asking for several keys in one statement, with few texts.
+"""Query several keys in one statement, with few statement texts.
 
-A database and its driver keep what they prepared by its text. Asked for in powers of two, the last
-key again and again, any number of keys makes a handful of them.
+A database and its driver cache prepared statements by text. The number of keys is rounded up to a
+power of two by repeating the last key, so any number of keys needs only a handful of texts.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _AT_ONCE: Final = 256
 
 
 def in_few(keys: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
-    """Yield the keys in parts that one statement takes."""
+    """Yield the keys in parts that fit into one statement."""
     for start in range(0, len(keys), _AT_ONCE):
         yield keys[start : start + _AT_ONCE]
 

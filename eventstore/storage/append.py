@@ -1,12 +1,12 @@
-"""Appending: the only write of events.
+"""Append events: the only code that writes them.
 
 :func:`append_many` takes the requests of many waiting callers into one transaction. It reads each
 stream's head once, decides the requests in the order they were sent, and writes one statement per
-table for all of them. A request that is refused leaves before anything is written and disturbs
-nobody. What decides, and what projects, comes in as a ``Deciding`` per category (``requests.py``).
+table for all of them. A refused request leaves before anything is written and disturbs no other. A
+``Deciding`` per category (``requests.py``) decides and projects.
 
-Versions are numbered from the heads, which the transaction takes before it decides anything (see
-:mod:`~eventstore.storage.ordering`), so they have no gaps and no doubles. Where a head is
+Versions are numbered from the heads, which the transaction locks before it decides anything (see
+:mod:`~eventstore.storage.ordering`), so they have no gaps and no duplicates. Where a head is
 remembered instead of read, moving it compares it with the database's own. ``recorded_at`` is one
 reading of the clock per transaction, never below the stream's last.
 """
@@ -46,7 +46,7 @@ __all__ = ["append_many", "taken_head"]
 
 
 class _Head:
-    """A stream's end, as this transaction moves it."""
+    """A stream's head, as this transaction moves it."""
 
     __slots__ = ("category", "key", "prefix", "row", "stored", "tenant")
 
@@ -58,11 +58,11 @@ class _Head:
             self.tenant, self.category, _ = place
         self.prefix = chain.stream_prefix(key.tenant, key.text)
         self.stored = self.row = row or _NO_EVENTS
-        """As the database has it, and as it will be once what was decided is written."""
+        """The head in the database, and the head after the decided events are written."""
 
     @property
     def new(self) -> bool:
-        """The database does not have it yet."""
+        """True while the database does not have the stream yet."""
         return self.stored is _NO_EVENTS
 
 
@@ -70,7 +70,7 @@ _NO_EVENTS = HeadRow(0, 0, chain.GENESIS, 0, 0)
 
 
 _RANDOM_BYTES = 64
-"""What a message takes: its id, its event's id, and the salt of its content."""
+"""Random bytes of a message: its id, its event's id, and the salt of its content."""
 
 _KEPT = "heads of streams"
 _MADE = "rows were made"
@@ -106,32 +106,34 @@ _INSERT_HEAD = Insert("streams", (*_HEAD, "summary", *_KEY))
 def append_many(
     tx: Transaction, requests: Sequence[AppendRequest], log: Log, *, patient: bool = True
 ) -> list[Outcome | Postponed]:
-    """Append the events that many requests lead to; one outcome a request, in order.
+    """Append the events of many requests; return one outcome for each request, in order.
 
-    Requests to a stream that another transaction has are waited for, or come back as
+    Requests to a stream that another transaction has locked wait, or come back as
     :class:`Postponed` if not ``patient``.
 
-    What it raises, from the database or for a stream that cannot be read, belongs to no request
-    alone: then the whole transaction must be rolled back, and each request may be tried by itself.
+    An error that it raises, from the database or for an unreadable stream, belongs to no single
+    request. The whole transaction must then be rolled back, and each request may be tried
+    separately.
     """
     return _Batch(tx, log, requests).take_all(patient=patient)
 
 
 def taken_head(tx: Transaction, stream: StreamKey) -> HeadRow | None:
-    """Return where a stream ends whose head was taken; None if it has no event yet.
+    """Return the locked head of a stream; None if the stream has no event yet.
 
-    Only for the stream of a request and those it looks at: of others what is known may be old.
+    Valid only for the stream of a request and the streams it looks at: heads of other streams may
+    be outdated.
     """
     head: _Head | None = tx.kept[_KEPT].get(stream)
     return None if head is None or not head.row.version else head.row
 
 
 _Looked: TypeAlias = tuple[StreamKey, ...] | None
-"""The other streams that a request is decided by; None if its own is all that is looked at."""
+"""The other streams that a request is decided by; None if it is decided by its own alone."""
 
 
 class _Batch:
-    """The state of one :func:`append_many`: heads as they move, rows to be written."""
+    """The state of one :func:`append_many`: moving heads and rows to be written."""
 
     def __init__(self, tx: Transaction, log: Log, requests: Sequence[AppendRequest]) -> None:
         self._requests = requests
@@ -147,8 +149,8 @@ class _Batch:
         self._placing: Placing
         self._absent: list[StreamKey] = []
         self._order = (0, 0)
-        """Order key of the events of the request being taken: not below that of the transaction,
-        nor below those of the streams that it looks at."""
+        """Order key of the events of the current request: not below that of the transaction, nor
+        below those of the streams that it looks at."""
 
     def take_all(self, *, patient: bool) -> list[Outcome | Postponed]:
         looked = list(map(self._looked_at, self._requests))
@@ -166,7 +168,7 @@ class _Batch:
 
     def _take(self, request: AppendRequest, looked: _Looked) -> Outcome:
         if looked is not None:
-            self._write()  # what it reads may have been decided in this very batch
+            self._write()  # the request may read rows decided in this very batch
         stream, many = request.stream, len(request.commands) > 1
         head = self._heads[stream]
         if not self._tx.ordering.alone:
@@ -186,7 +188,7 @@ class _Batch:
                 ends.append(head.row.version)
         except ConversationStoreError as error:
             if len(self._event_rows) > rows and not many:
-                raise  # it was folded in already, and only a rollback takes that back
+                raise  # the event was folded already, and only a rollback undoes that
             head.row = before
             del self._event_rows[rows:]
             return _refused(decider, mark, error)
@@ -282,7 +284,7 @@ class _Batch:
                 data,
                 content,
                 salt,
-                None,  # the commitment is stored when the content goes; until then both give it
+                None,  # the commitment is stored on erasure; until then both give it
                 subject,
                 request.metadata,
                 hashed,
@@ -301,7 +303,7 @@ class _Batch:
         )
 
     def _intern(self, head: _Head, rows: int) -> None:
-        """Make the names of a tenant's first stream numbers, once its request was not refused."""
+        """Intern the names of a tenant's first stream, once its request was accepted."""
         if head.tenant is not None or len(self._event_rows) == rows:
             return
         head.tenant = intern_tenant(self._tx, head.key.tenant)
@@ -331,9 +333,9 @@ class _Batch:
         return deciding
 
     def _take_heads(self, looked: Sequence[_Looked], *, patient: bool) -> set[StreamKey]:
-        """Take every head of the batch before anything is decided; return those that are held.
+        """Lock every head of the batch before anything is decided; return those locked elsewhere.
 
-        What was kept of a stream from an earlier transaction holds if its head has not moved.
+        Facts kept of a stream from an earlier transaction hold if its head has not moved.
         """
         tx, heads = self._tx, self._heads
         alone, events = tx.ordering.alone, 0
@@ -359,10 +361,10 @@ class _Batch:
         return {key for key, place in wanted.items() if place in taken.held} if wanted else set()
 
     def _confirm_absent(self) -> None:
-        """Look again for streams that were not there to be taken and were not made here.
+        """Check again that missing streams which were not made here are still missing.
 
-        What does not exist cannot be locked: somebody may have made it since, and a request been
-        refused for what it saw of that. (A stream that is made here meets its own key.)
+        A missing row cannot be locked: another transaction may have made the stream since, after a
+        request was refused because of its absence. (A stream that is made here meets its own key.)
         """
         heads = self._heads
         doubtful = [key for key in self._absent if heads[key].new and key not in self._moved]
@@ -371,7 +373,7 @@ class _Batch:
             self._tx.ordering.confirm_absent(self._tx, places)
 
     def _looked_at(self, request: AppendRequest) -> _Looked:
-        """Return the other streams that a request is decided by; None if by its own alone."""
+        """Return the other streams that decide a request; None if only its own does."""
         deciding = self._deciding(request.stream.category)
         for command in request.commands:
             if type(command) in deciding.looks_elsewhere:
@@ -384,7 +386,7 @@ class _Batch:
         return None if tenant is None or category is None else (tenant, category, key.id)
 
     def _write(self) -> None:
-        """Write what was decided so far, one statement a table."""
+        """Write everything decided so far, one statement a table."""
         tx, rows = self._tx, self._event_rows
         if rows:
             begun: list[tuple[Any, ...]] = []
@@ -410,16 +412,17 @@ class _Batch:
 
 
 def _refused(decider: Decider, mark: object, error: ConversationStoreError) -> Failed:
-    """Take back what the first commands of a request changed, and return why it was refused."""
+    """Undo the changes of a request's first commands, and return why it was refused."""
     if mark is not None:
         decider.back_to(mark)
     return Failed(error)
 
 
 def _forget_rows_made_again(tx: Transaction) -> None:
-    """Keep nothing of any stream if rows were made again on another connection of this store.
+    """Drop everything kept of streams if another connection of this store rebuilt rows.
 
-    That moves no head. It is told before those heads are let go, so whoever has taken them knows.
+    A rebuild moves no head. It is announced before its heads are released, so a transaction that
+    has locked them sees it.
     """
     made: dict[None, object] = tx.kept.setdefault(_MADE, {})
     last = tx.interned.remade.last
@@ -436,5 +439,5 @@ def _head_row(head: _Head, decider: Decider) -> tuple[Any, ...]:
 
 
 def _waits_for(request: AppendRequest, looked: _Looked, held: set[StreamKey]) -> StreamKey | None:
-    """Return the stream for which a request has to wait, if there is one."""
+    """Return the locked stream for which a request has to wait, if there is one."""
     return next((key for key in (request.stream, *(looked or ())) if key in held), None)

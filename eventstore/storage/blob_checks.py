@@ -1,8 +1,8 @@
-"""Events and blobs that do not have each other, which only happens to who writes SQL by hand.
+"""Find events and blobs without their counterparts, which only manual SQL can cause.
 
-Triggers let a blob go only after its event's content, and let content go alone: so who erases by
-hand and forgets the blob leaves the words. Asked by ``projections/log_findings.py``. Neither
-statement reads a content: the database knows how long one is without looking at it.
+Triggers let a blob be deleted only after its event's content, and let content be erased alone: so a
+manual erasure that forgets the blob leaves the words. ``projections/log_findings.py`` calls it.
+Neither statement reads a content: the database knows its length without looking at it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ __all__ = ["Unpaired", "unpaired_elsewhere", "unpaired_in"]
 
 
 class Unpaired(NamedTuple):
-    """A blob that no event's content is in, or an event whose blob is missing."""
+    """A blob that no event refers to, or an event whose blob is missing."""
 
     stream: StreamKey
     version: int
@@ -51,7 +51,7 @@ _ELSEWHERE: Final = (
 
 
 def unpaired_in(tx: Transaction, stream: StreamKey) -> list[Unpaired]:
-    """Return the events and blobs of one stream that lack each other, in order."""
+    """Return the events and blobs of one stream without their counterparts, in order."""
     tenant, category = find_tenant(tx, stream.tenant), find_category(tx, stream.category)
     place = tenant, category, stream.id
     found = tx.all(_IN_STREAM, (*place, *place))
@@ -59,7 +59,7 @@ def unpaired_in(tx: Transaction, stream: StreamKey) -> list[Unpaired]:
 
 
 def unpaired_elsewhere(tx: Transaction, tenant: str) -> list[Unpaired]:
-    """Return those of a tenant in streams that are no threads, or are not there any more."""
+    """Return those of a tenant in streams that are no threads, or no longer exist."""
     number, threads = find_tenant(tx, tenant), find_category(tx, ids.THREAD) or 0
     found = tx.all(_ELSEWHERE, (number, threads, number, threads))
     return [

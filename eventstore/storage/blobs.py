@@ -1,13 +1,13 @@
-"""Large contents, beside the log: what is over 32 KiB stands in ``blobs``, by the event's own key.
+"""Keep contents over 32 KiB beside the log, in ``blobs``, under the event's own key.
 
-The event then says so with a content of no bytes, which is neither content (even an empty map has
-one byte) nor its absence. So "is there content" is asked of the event alone, and hash and
-commitment are what they would be if the bytes stood in its row: where they stand is not hashed.
+The event marks this with a content of no bytes, which is neither content (even an empty map has one
+byte) nor its absence. So the event alone shows whether there is content. Hash and commitment are
+the same as if the bytes stood in its row: the place of the bytes is not hashed.
 
-:func:`set_apart` is on the way in, :func:`rows_of_events` and :func:`page_of_events` on the way
-out. A blob goes in the transaction in which its event loses its content or is purged
-(``storage/erasing.py``, ``storage/purging.py``); triggers refuse that it goes earlier, or is ever
-changed.
+:func:`set_apart` writes them, :func:`rows_of_events` and :func:`page_of_events` read them. A blob
+is deleted in the transaction in which its event loses its content or is purged
+(``storage/erasing.py``, ``storage/purging.py``); triggers refuse an earlier deletion and any
+change.
 """
 
 from __future__ import annotations
@@ -34,22 +34,22 @@ __all__ = [
 ]
 
 IN_ROW_BYTES_MAX: Final = 32 * 1024
-"""Largest content, as it is stored, that stands in its event's row.
+"""Largest stored content that stands in its event's row.
 
-Measured on SQLite, µs of CPU a message, in its row / apart: a page of 50 messages costs 2 / 4 at
-1 KiB, 10 / 13 at 8, 16 / 21 at 16, 38 / 39 at 32, and the same from there on; writing costs the
-same at every size. So small content would lose by standing apart. Large content wins for whoever
-does not want it: the columns behind it, the hash among them, are found by walking through all its
-pages, 15 µs at 32 KiB and 270 at 1 MiB, where an event with its content apart takes 1. (``blobs``
-is a table with rowids: without, rows of this size would stand in its inner nodes, and reading 1 MiB
-took four times as long.)
+Measured on SQLite, µs of CPU a message, in its row / apart: a page of 50 messages costs 2 / 4 at 1
+KiB, 10 / 13 at 8, 16 / 21 at 16, 38 / 39 at 32, and the same from there on; writing costs the same
+at every size. So small content would lose by standing apart. Large content wins for readers that do
+not want it: the columns behind it, the hash among them, are found by walking through all its pages,
+15 µs at 32 KiB and 270 at 1 MiB, where an event with its content apart takes 1. (``blobs`` is a
+table with rowids: without, rows of this size would stand in its inner nodes, and reading 1 MiB took
+four times as long.)
 """
 
 ELSEWHERE: Final = b""
-"""What stands for a content that is in ``blobs``."""
+"""The mark in an event's row for a content that is in ``blobs``."""
 
 EventKey: TypeAlias = tuple[int, int, bytes, int]
-"""Tenant, category and stream as the tables have them, and the version."""
+"""Numbers of tenant and category, the stream's id, and the version."""
 
 Row: TypeAlias = Sequence[Any]
 
@@ -58,24 +58,24 @@ _INSERT: Final = Insert("blobs", (*_KEY, "content"))
 _WHERE: Final = " AND ".join(f"{column} = ?" for column in _KEY)
 _FIND: Final = f"SELECT {', '.join(_KEY)}, content FROM {{blobs}} WHERE "
 _MEASURE: Final = _FIND.replace(", content", ", length(content)")
-"""The database knows how long a content is without looking at it."""
+"""The database knows the length of a content without reading it."""
 _DROP: Final = f"DELETE FROM {{blobs}} WHERE {_WHERE}"
 
 _SALTED: Final = f"{shown()}, salt, commitment"
-"""In the text of a statement that reads what the chain needs, too."""
+"""Part of every statement that also reads the columns of the chain."""
 
 _WRITTEN_BYTES: Final = 4 * 1024 * 1024
-"""About how much one statement writes: drivers copy what they are given."""
+"""About how many bytes one statement writes: drivers copy their parameters."""
 _KEYS_AT_ONCE: Final = 32
 PAGE_BYTES_MAX: Final = 8 * 1024 * 1024
-"""About how much large content a page of the log holds, if it is more than one event's."""
+"""About how much large content a page of the log holds, if it has more than one event."""
 
 
 # -- writing ---------------------------------------------------------------------------------------
 
 
 def set_apart(tx: Transaction, columns: Sequence[str], rows: Sequence[Row]) -> Sequence[Row]:
-    """Write the large contents among new rows of events; return the rows as they are inserted."""
+    """Write the large contents among new rows of events; return the rows to insert."""
     at = columns.index("content")
     large = []
     for n, row in enumerate(rows):
@@ -115,13 +115,12 @@ def rows_of_events(
     content_at: int,
     key_of: Callable[[Row], EventKey],
 ) -> list[Any]:
-    """Return rows that hold an event's content, wherever it stands: ``content_at`` is its column.
+    """Return event rows with their content, wherever it stands: ``content_at`` is its column.
 
-    Rows whose content is in them are returned as they come, with nothing asked beyond ``sql``,
-    which selects content by :func:`~eventstore.storage.shown.shown`.
-    Between two statements an event may be erased, or purged, by somebody else (a write on
-    PostgreSQL reads what has been committed by then); so if a blob is missing, the rows are read
-    again, and say so.
+    Rows that hold their content are returned unchanged, with no query beyond ``sql``, which selects
+    content by :func:`~eventstore.storage.shown.shown`. Between two statements another transaction
+    may erase or purge an event (a write on PostgreSQL reads what has been committed by then). So if
+    a blob is missing, the rows are read again and show this.
 
     Raises:
         BrokenChain: an event says that its content is in ``blobs``, and it is not.
@@ -136,9 +135,9 @@ def page_of_events(
     content_at: int,
     key_of: Callable[[Row], EventKey],
 ) -> tuple[list[Any], bool]:
-    """Do the same for a page, and leave out the rows from where their large contents are too much.
+    """Do the same for a page, but end it where its large contents become too much.
 
-    Returns whether it did. One row is always returned, whatever its content weighs.
+    Return whether rows were left out. One row is always returned, whatever its content weighs.
     """
     return _read(tx, sql, parameters, content_at, key_of, bytes_max=PAGE_BYTES_MAX)
 
@@ -172,7 +171,7 @@ def _read(
                 row = rows[n]
                 rows[n] = (*row[:content_at], found[key], *row[content_at + 1 :])
             break
-        if not stands:  # an erasure may be in the middle of it: then nothing shows by itself
+        if not stands:  # an erasure may be half done: then content is not shown without a check
             gone = hidden(tx, keys.values())  # before they are read again, or some might be missed
             stands = as_it_stands(sql)
             continue
@@ -192,7 +191,7 @@ def _read(
 
 
 def _fitting(tx: Transaction, keys: Mapping[int, EventKey], bytes_max: int, whole: int) -> int:
-    """Return how many rows of a page to take, so that their large contents are not too much."""
+    """Return how many rows of a page fit before their large contents become too much."""
     asked = _asked(tx, _MEASURE, list(keys.values()))
     sizes = {(row[0], row[1], row[2], row[3]): row[4] for row in asked}
     first = next(iter(keys))
@@ -205,7 +204,7 @@ def _fitting(tx: Transaction, keys: Mapping[int, EventKey], bytes_max: int, whol
 
 
 def content_of(tx: Transaction, key: EventKey) -> bytes:
-    """Return the content of an event that says it is in ``blobs``; its stream's head is held.
+    """Return the content in ``blobs`` of an event; the caller holds its stream's head.
 
     Raises:
         BrokenChain: it is not there.
@@ -217,7 +216,7 @@ def content_of(tx: Transaction, key: EventKey) -> bytes:
 
 
 def _contents(tx: Transaction, keys: Sequence[EventKey], *, alone: bool) -> dict[EventKey, bytes]:
-    """Return contents by key; none of them, if ``alone`` and an erasure is in the middle of it."""
+    """Return contents by key; none of them if ``alone`` and an erasure is half done."""
     find = f"{_FIND}{NONE_LISTED} AND " if alone else _FIND
     return {(row[0], row[1], row[2], row[3]): row[4] for row in _asked(tx, find, keys)}
 
@@ -226,7 +225,7 @@ def _asked(tx: Transaction, sql: str, keys: Sequence[EventKey]) -> Iterator[Row]
     """Yield the rows of blobs with these keys, a few at a time."""
     for start in range(0, len(keys), _KEYS_AT_ONCE):
         some = keys[start : start + _KEYS_AT_ONCE]
-        # Asked for in powers of two, the last key again and again, there are few texts to prepare.
+        # The number of keys is a power of two, the last key repeated, so few texts are prepared.
         asked = [*some, *[some[-1]] * ((1 << (len(some) - 1).bit_length()) - len(some))]
         where = " OR ".join([f"({_WHERE})"] * len(asked))
         yield from tx.all(f"{sql}({where})", [value for key in asked for value in key])

@@ -1,9 +1,9 @@
-"""The error for what the schema of the database refuses, on every database.
+"""Errors for rows that a constraint of the schema refuses, on every database.
 
-The store's own rules are checked before anything is written, so a constraint that still refuses a
-write is one that somebody added to the tables, or shows a bug of this library. Either way it is the
-error of the one request whose rows it refuses. Names of constraints and tables come from the schema
-and hold nobody's words; the database's own message quotes the row, and is left out.
+The store checks its own rules before it writes. So a constraint that still refuses a write was
+added to the tables by others, or shows a bug of this library. Either way the error goes to the one
+request whose rows are refused. Names of constraints and tables come from the schema and hold no
+user's words; the database's own message quotes the row, and is left out.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Violated(StoreUnavailable):
 
 
 def refused(constraint: str | None, table: str | None, *, unique: bool = False) -> StoreUnavailable:
-    """Return what the caller gets when a constraint refuses the rows."""
+    """Return the error for rows that a constraint refuses."""
     what = f"the constraint {constraint}" if constraint else "a constraint"
     where = f" of the table {table}" if table else ""
     return (Violated if unique else StoreUnavailable)(
@@ -33,6 +33,6 @@ def refused(constraint: str | None, table: str | None, *, unique: bool = False) 
 
 
 def refused_statement(cause: str) -> StoreUnavailable:
-    """Return what the caller gets for a statement of an application's own; nothing was written."""
+    """Return the error for a failed statement of the application's; nothing was written."""
     problem = f"the database refused the statement: {cause}"
     return StoreUnavailable("driver", problem, "Mend the SQL of the projection or of the query.")

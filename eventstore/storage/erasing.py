@@ -1,15 +1,15 @@
-"""Erasing: the only change of an event, its content and salt to NULL.
+"""Erase events: set content and salt to NULL, the only change of an event.
 
-The commitment takes their place, so the chain verifies as before. A blob goes right after them: not
-before, while the event still says that it is there.
+The commitment replaces them, so the chain verifies as before. A blob is deleted right after them:
+not before, while the event still refers to it.
 
-What idempotency keys keep of a command is a salted digest of its words: salt and digest are
-together, so a guess of the words could be tested against them. They go with the content.
+An idempotency key keeps a salted digest of its command's words. Salt and digest stand together, so
+a guess of the words could be tested against them. They are erased with the content.
 
-One erasure may take the content of very many events: each step of a long thread saw its first
-message. So the transaction that writes down that it goes only lists it, in ``erasing``, and from
-then on nobody reads what is listed (:mod:`~eventstore.storage.blobs`). It goes in parts afterwards,
-each in a transaction of its own, so that other writers wait for a part and not for all. Whoever
+One erasure may concern the content of very many events: each step of a long thread saw its first
+message. So the transaction that records the erasure only lists the content, in ``erasing``, and
+from then on no reader sees it (:mod:`~eventstore.storage.blobs`). Afterwards it is erased in parts,
+each in its own transaction, so that other writers wait for a part and not for all. Any process that
 finds a part may erase it, whatever became of the process that listed it.
 """
 
@@ -56,26 +56,26 @@ _GO_ON: Final = f"UPDATE {{erasing}} SET versions = ?, keys = ? WHERE {_AS_FOUND
 
 
 class Part(NamedTuple):
-    """What is erased next."""
+    """The content to erase next."""
 
     place: Place
     found: tuple[Any, ...]
     """The row of ``erasing``, as it was found."""
     commitments: Sequence[tuple[int, bytes]]
-    """By version; those that have content."""
+    """By version; only versions that have content."""
     apart: Sequence[int]
     """Versions whose content is a blob."""
     keys: Sequence[str]
     left: Sequence[int]
-    """Versions of the same row that are not part of it."""
+    """Versions of the same row that are not in this part."""
 
 
 def hold(tx: Transaction, stream: StreamKey) -> None:
-    """Take a stream's head: until the transaction ends nobody writes to the stream, or forks it.
+    """Lock a stream's head: until the transaction ends nobody writes to the stream, or forks it.
 
-    Nor does afterwards who still sees what was before: an application's transaction at REPEATABLE
-    READ, to which a fork's head would not seem to have moved when words went from its source. The
-    row is written as it is, and whoever takes it in such a transaction is told that it changed.
+    It also stops transactions that still see the old state: an application's transaction at
+    REPEATABLE READ, to which a fork's head would not seem to have moved when content of its source
+    was erased. The row is written unchanged, and such a transaction fails when it locks the row.
     """
     place = place_of(tx, stream)
     if place is not None:
@@ -85,9 +85,9 @@ def hold(tx: Transaction, stream: StreamKey) -> None:
 
 
 def keys_of(tx: Transaction, stream: StreamKey, versions: Sequence[int]) -> list[tuple[int, str]]:
-    """Return the idempotency keys of commands that made events, each with the first of these.
+    """Return the idempotency keys of commands that made events, each with its first event.
 
-    It goes over all keys of the stream. The versions are in order.
+    It scans all keys of the stream. The versions are in order.
     """
     place = place_of(tx, stream)
     found = []
@@ -105,9 +105,9 @@ def list_content(
     versions: Sequence[int],
     keys: Iterable[tuple[int, str]],
 ) -> None:
-    """List content that goes; nobody reads it from then on, and :func:`erase_part` erases it.
+    """List content to erase; no reader sees it from then on, and :func:`erase_part` erases it.
 
-    ``version`` is that of the event that says so, which the caller has written.
+    ``version`` is that of the erasure's own event, which the caller has written.
     """
     place = place_of(tx, stream)
     assert place is not None  # noqa: S101 (the stream has events)
@@ -120,9 +120,9 @@ def list_content(
 
 
 def next_part(tx: Transaction) -> Part | None:
-    """Find what to erase next, whose erasure it ever was; None if nothing is listed.
+    """Find the content to erase next, of any erasure; None if nothing is listed.
 
-    The commitments are made here, so that nobody waits for it.
+    It computes the commitments here, so that no writer waits for them.
     """
     row = tx.one(_NEXT)
     if row is None:
@@ -158,7 +158,7 @@ def _contents(
 
 
 def erase_part(tx: Transaction, part: Part) -> None:
-    """Erase what was found, unless somebody else has done it since, or purged it."""
+    """Erase a part, unless another process has erased or purged it meanwhile."""
     if part.left:
         mine = tx.run(_GO_ON, (codec.encode(part.left), codec.encode([]), *part.found))
     else:

@@ -1,7 +1,7 @@
-"""Events as they are folded: decoded, with what folding looks at and no more.
+"""Read decoded events for folding, with only the columns that folding needs.
 
-Salt, commitment and hash, which only the chain needs, are not fetched. Nothing here keeps what it
-has yielded: a page is in memory at a time.
+Salt, commitment and hash, which only the chain needs, are not fetched. Nothing here keeps events
+after yielding them: one page is in memory at a time.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ DECODED_COLUMNS: Final = [
     "subject",
     "metadata",
 ]
-"""What of an event it takes to decode it, in the order in which :func:`event_decoder` takes it."""
+"""The columns needed to decode an event, in the order of :func:`event_decoder`."""
 
 
 def decoded_columns(alias: str = "") -> str:
@@ -51,7 +51,7 @@ def decoded_columns(alias: str = "") -> str:
 def event_decoder(log: Log, stream: StreamKey) -> Callable[[Sequence[Any]], Event]:
     """Return a function from the ``DECODED_COLUMNS`` of a stream's events to the events.
 
-    What it raises is what :func:`~eventstore.storage.read.as_event` raises.
+    It raises the errors of :func:`~eventstore.storage.read.as_event`.
     """
     decode = log.catalogues[stream.category].decode
     unseal = log.content_codec.unseal
@@ -119,10 +119,10 @@ def decoded_events(
 def decoded_in_streams(
     tx: Transaction, log: Log, first: StreamKey, last: StreamKey
 ) -> Iterator[tuple[StreamKey, Event]]:
-    """Yield the events of all streams from one to another by their ids, stream after stream.
+    """Yield the events of all streams in a range of ids, stream after stream.
 
-    Many short streams cost one statement, where :func:`decoded_events` asks for each. Whether one
-    goes on to where its head says is for the caller to see.
+    Many short streams cost one statement, where :func:`decoded_events` needs one for each. The
+    caller checks that each stream reaches the version of its head.
 
     Raises:
         UnknownEventType, UndecodableEvent: never skipped.
@@ -160,10 +160,10 @@ _AT_ONCE: Final = 32
 def decoded_events_at(
     tx: Transaction, log: Log, stream: StreamKey, keys: Sequence[tuple[bytes, int]]
 ) -> Iterator[tuple[bytes, Event]]:
-    """Yield events of streams like this one, each with its stream: those that are there.
+    """Yield the existing events of streams like this one, each with its stream.
 
-    ``keys`` are the id of a stream and a version each. Asked for in powers of two, the last one
-    again and again, there are few texts to prepare.
+    ``keys`` are the id of a stream and a version each. The number of keys is a power of two, the
+    last one repeated, so few texts are prepared.
 
     Raises:
         UnknownEventType, UndecodableEvent: never skipped.

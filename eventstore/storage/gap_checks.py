@@ -1,7 +1,7 @@
-"""Versions that a stream's head counts and that no event has: those of one stream, or of many.
+"""Find versions that a head counts but no event has, in one stream or in many.
 
-Triggers forbid deleting events, so this happens to who goes around them and to damaged files. Asked
-by ``projections/log_findings.py``; readers notice a gap by themselves, see ``gaps``.
+Triggers forbid deleting events, so a gap means that triggers were bypassed or a file is damaged.
+``projections/log_findings.py`` calls it; readers notice a gap themselves, see ``gaps``.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ __all__ = ["Gap", "gaps_elsewhere", "gaps_in"]
 
 
 class Gap(NamedTuple):
-    """Versions of a stream that are missing, from the first to the last."""
+    """Missing versions of a stream, from the first to the last."""
 
     stream: StreamKey
     first: int
@@ -49,7 +49,7 @@ def gaps_in(tx: Transaction, stream: StreamKey) -> Iterator[Gap]:
 
 
 def gaps_elsewhere(tx: Transaction, tenant: str) -> Iterator[Gap]:
-    """Yield those of a tenant's streams that are no threads."""
+    """Yield the gaps of a tenant's streams that are no threads."""
     number, threads = find_tenant(tx, tenant), find_category(tx, ids.THREAD) or 0
     for category, stream in tx.all(_SHORT, (number, threads)):
         yield from gaps_in(tx, StreamKey(tenant, category_name(tx, category), bytes(stream)))

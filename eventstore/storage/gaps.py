@@ -1,8 +1,8 @@
-"""Holding that the versions of a stream follow one another, from 1 to what its head says.
+"""Check that a stream's versions follow one another, from 1 to the version of its head.
 
-Triggers forbid deleting events, so a gap means that somebody went around them, or that the file was
-damaged. Whoever reads a stream is told at the gap, after the events before it: what follows it is
-never shown or folded as if nothing were missing.
+Triggers forbid deleting events, so a gap means that triggers were bypassed, or that the file was
+damaged. A reader of the stream gets the error at the gap, after the events before it: later events
+are never shown or folded as if nothing were missing.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Row: TypeAlias = Sequence[Any]
 
 
 def missing(stream: StreamKey, version: int) -> BrokenChain:
-    """Return the error for an event that is not where it has to be."""
+    """Return the error for a missing event."""
     return BrokenChain(stream.text, version, "the event is missing")
 
 
@@ -48,8 +48,8 @@ def unbroken_pages(
 ) -> Iterator[Sequence[Row]]:
     """Yield the rows of a stream with ``after < version <= until``, a page at a time.
 
-    ``read_page`` returns what follows a version, and whether there may be more; ``head`` the
-    version that the stream's head says.
+    ``read_page`` returns the rows after a version, and whether there may be more; ``head`` is the
+    version of the stream's head.
 
     Raises:
         BrokenChain: at the first event that is missing, also at the end.
@@ -67,4 +67,4 @@ def unbroken_pages(
             return
         if ended == after:
             raise missing(stream, after + 1)
-        ended = after  # somebody may have appended between the two statements: look again
+        ended = after  # others may have appended between the two statements: look again

@@ -1,8 +1,8 @@
-"""Idempotency keys: what is kept of a request so that its repeat is known, and not done again.
+"""Store idempotency keys, so that a repeated request is recognised and not performed again.
 
-Kept by key within a stream: a salted digest of what was asked, and at which version each of its
-commands ended, from which the answer is rebuilt. An erasure takes salt and digest, which together
-would confirm a guess of the words.
+A key is kept within its stream, with a salted digest of the request and the version at which each
+of its commands ended, from which the answer is rebuilt. An erasure deletes salt and digest, which
+together would confirm a guess of the words.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _INSERT: Final = Insert(
 
 
 class KeptKey(NamedTuple):
-    """What is kept of one request."""
+    """The stored record of one request."""
 
     salt: bytes
     digest: bytes
@@ -48,11 +48,11 @@ class KeptKey(NamedTuple):
 
     @classmethod
     def of(cls, request: AppendRequest, salt: bytes, first: int, ends: Sequence[int]) -> KeptKey:
-        """Return what to keep of a request that was just taken."""
+        """Return the record of a request that was just accepted."""
         return cls(salt, _digest(salt, request.digested), first, ends)
 
     def check(self, request: AppendRequest) -> None:
-        """Hold a repeat to be what was asked first; without a digest the decider looks for itself.
+        """Check that a repeat equals the first request; without a digest the decider compares.
 
         Raises:
             IdempotencyConflict: the key was used for something else.
@@ -63,7 +63,7 @@ class KeptKey(NamedTuple):
 
 
 class _Place(Protocol):
-    """Where a stream's rows are: its head, as the transaction has it."""
+    """The place of a stream's rows: its head, as the transaction has it."""
 
     tenant: int | None
     category: int | None
@@ -71,11 +71,11 @@ class _Place(Protocol):
 
     @property
     def new(self) -> bool:
-        """The database does not have it yet."""
+        """True while the database does not have the stream yet."""
 
 
 class IdempotencyKeys:
-    """The keys of one transaction: those of the tables, and those of requests just taken."""
+    """The keys of one transaction: those in the tables, and those just accepted."""
 
     def __init__(self, tx: Transaction) -> None:
         self._tx = tx
@@ -83,7 +83,7 @@ class IdempotencyKeys:
         self._rows: list[tuple[Any, ...]] = []
 
     def find(self, request: AppendRequest, place: _Place) -> KeptKey | None:
-        """Return what is kept of an earlier request with the same key to the same stream."""
+        """Return the record of an earlier request with the same key to the same stream."""
         assert request.key is not None  # noqa: S101 (asked by the caller)
         kept = self._kept.get((request.stream, request.key))
         if kept is not None or place.new:
@@ -96,7 +96,7 @@ class IdempotencyKeys:
         return KeptKey(salt, digest, first, [last] if ends is None else codec.decode_any(ends))
 
     def keep(self, request: AppendRequest, place: _Place, kept: KeptKey) -> None:
-        """Remember a request that was taken."""
+        """Remember a request that was accepted."""
         assert request.key is not None  # noqa: S101 (asked by the caller)
         self._kept[request.stream, request.key] = kept
         salt, digest, first, ends = kept
@@ -109,7 +109,7 @@ class IdempotencyKeys:
         )
 
     def write(self) -> None:
-        """Write what was remembered."""
+        """Write the remembered records."""
         if self._rows:
             self._tx.write(_INSERT, self._rows)
             self._rows = []
@@ -120,7 +120,7 @@ def _digest(salt: bytes, digested: bytes) -> bytes:
 
 
 def digested_command(commands: Sequence[Any], guards: Any) -> bytes:  # noqa: ANN401
-    """Return what is digested behind an idempotency key: named commands and their guards."""
+    """Return the bytes to digest for an idempotency key: named commands and their guards."""
     named = [
         [type(command).__name__, msgspec.to_builtins(command, builtin_types=(bytes,))]
         for command in commands

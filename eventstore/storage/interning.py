@@ -1,8 +1,8 @@
-"""Names of tenants and categories as integers.
+"""Store names of tenants and categories as integers.
 
-A name is interned by the first write that needs it and never by a read, so asking for a tenant that
-does not exist leaves nothing behind. What a transaction interned is remembered only after its
-commit; until then the transaction itself knows it, for it asks many times.
+The first write that needs a name interns it, and a read never does, so asking for a missing tenant
+leaves nothing behind. A store remembers names interned by a transaction only after its commit;
+until then the transaction itself knows them, because it needs them often.
 """
 
 from __future__ import annotations
@@ -36,22 +36,22 @@ def find_category(tx: Transaction, name: str) -> int | None:
 
 
 def intern_tenant(tx: Transaction, name: str) -> int:
-    """Return a tenant's number, made if need be."""
+    """Return a tenant's number, made if necessary."""
     return _intern(tx, "tenants", tx.interned.tenants, name)
 
 
 def intern_category(tx: Transaction, name: str) -> int:
-    """Return a category's number, made if need be."""
+    """Return a category's number, made if necessary."""
     return _intern(tx, "categories", tx.interned.categories, name)
 
 
 def tenant_name(tx: Transaction, number: int) -> str:
-    """Return the name behind a tenant's number."""
+    """Return the name of a tenant's number."""
     return _name(tx, "tenants", tx.interned.tenants, number)
 
 
 def category_name(tx: Transaction, number: int) -> str:
-    """Return the name behind a category's number."""
+    """Return the name of a category's number."""
     return _name(tx, "categories", tx.interned.categories, number)
 
 

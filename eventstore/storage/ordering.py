@@ -1,8 +1,8 @@
-"""What keeps the log in order while several writers append: one small protocol, one way a database.
+"""The protocol that keeps the log in order while several writers append, one way for each database.
 
-An append takes the heads of its streams, so that nobody else moves them meanwhile; only then it
-draws places in the order of the whole store. A reader that pages by place must never be shown an
-event that sorts before one it has seen: what that takes differs from database to database, see
+An append locks the heads of its streams, so that no other transaction moves them meanwhile; only
+then it draws positions in the order of the whole store. A reader that pages by position must never
+be shown an event that sorts before one it has seen. The means differ between databases, see
 ``sqlite_ordering`` and ``postgres_ordering``.
 """
 
@@ -19,15 +19,15 @@ from eventstore.errors import StoreBusy
 __all__ = ["HeadMoved", "HeadRow", "Heads", "Holder", "Moved", "Ordering", "Place", "Placing"]
 
 Place: TypeAlias = tuple[int, int, bytes]
-"""Numbers of tenant and category, and the stream's id: what a row of ``streams`` is found by."""
+"""Numbers of tenant and category, and the stream's id: the key of a row of ``streams``."""
 
 
 class HeadMoved(StoreBusy):
-    """A stream does not end where the writer remembers; done again, it reads where it does."""
+    """A stream does not end where the writer remembers; a retry reads its true head."""
 
 
 class HeadRow(msgspec.Struct, frozen=True, gc=False):
-    """A stream's end as stored."""
+    """A stream's head as stored."""
 
     version: int
     recorded_at_us: int
@@ -37,12 +37,12 @@ class HeadRow(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def order(self) -> tuple[int, int]:
-        """Where its last event stands among those of other transactions."""
+        """The order key of its last event among those of other transactions."""
         return self.epoch, self.xid
 
 
 class Moved(NamedTuple):
-    """A stream's end as this transaction leaves it, and as the database has it until then."""
+    """A stream's head as this transaction leaves it, and as the database has it until then."""
 
     before: HeadRow
     row: HeadRow
@@ -51,14 +51,14 @@ class Moved(NamedTuple):
 
 
 class Heads(NamedTuple):
-    """What taking heads gave."""
+    """The result of locking heads."""
 
     rows: dict[Place, HeadRow]
-    """Those that exist and are ours until the transaction ends."""
+    """Heads that exist and stay locked until the transaction ends."""
     placing: Placing
-    """Draws the places of the events to come, now that the heads are taken."""
+    """Draws the positions of the events to come, now that the heads are locked."""
     held: Collection[Place] = ()
-    """Those that another transaction has and that were not waited for."""
+    """Heads that another transaction has locked and that were not waited for."""
 
 
 class Holder(NamedTuple):
@@ -71,56 +71,56 @@ class Holder(NamedTuple):
     state: str | None
     application: str
     since_seconds: float | None
-    """When it began, in seconds since 1970; None where we may not see it."""
+    """Its begin, in seconds since 1970; None where the database user may not see it."""
     remedy: str
 
 
 class Placing(Protocol):
-    """Draws the places of one transaction's events."""
+    """Draws the positions of one transaction's events."""
 
     epoch: int
     xid: int
 
     def next(self) -> int:
-        """Return the sequence number of the next event, above all drawn for its stream before."""
+        """Return the sequence number of the next event, above all earlier ones of its stream."""
 
 
 class Ordering(Protocol):
-    """How one database keeps the order."""
+    """Keeps the order of events on one database."""
 
     alone: bool
-    """The transaction is the only one that writes, from its first statement: heads that were kept
-    from the one before still hold."""
+    """True if the transaction is the only one that writes, from its first statement: heads that
+    were kept from the one before still hold."""
 
     def take(self, tx: Any, places: Sequence[Place], events: int, *, patient: bool) -> Heads:  # noqa: ANN401 (a Transaction)
-        """Take the heads of streams, and draw places for about that many events.
+        """Lock the heads of streams, and draw positions for about that many events.
 
-        ``patient``: wait for heads that another transaction has.
+        ``patient``: wait for heads that another transaction has locked.
         """
 
     def move(self, tx: Any, moved: Sequence[Moved]) -> None:  # noqa: ANN401
-        """Write where streams end now, if they end in the database where they are moved from.
+        """Write where streams end now, if the database still has their earlier ends.
 
         Raises:
             HeadMoved: one does not; the transaction has to be done again on what the database says.
         """
 
     def confirm_absent(self, tx: Any, places: Sequence[Place]) -> None:  # noqa: ANN401
-        """Make sure that streams whose heads were not there are still not there.
+        """Check that streams whose heads were missing are still missing.
 
         Raises:
             StoreBusy: somebody made one meanwhile; the transaction has to be done again.
         """
 
     def confirm_whole(self, tx: Any) -> None:  # noqa: ANN401
-        """Make sure that the whole store has one order; asked of the database once.
+        """Check that the whole store has one order; the database is asked once.
 
         Raises:
             Refused: ``"distributed_schema"``.
         """
 
     def after(self, tx: Any, position: Position) -> tuple[str, tuple[Any, ...]]:  # noqa: ANN401
-        """Return what is safe to show after a position: SQL for WHERE, and its parameters.
+        """Return SQL for WHERE, with parameters: the events safe to show after a position.
 
         Raises:
             Refused: ``"distributed_schema"``.
@@ -133,13 +133,13 @@ class Ordering(Protocol):
     """SQL that names the database and its version."""
 
     clock: str
-    """SQL for the time in microseconds since 1970, by the clock that the database goes by."""
+    """SQL for the time in microseconds since 1970, by the database's clock."""
 
     one_clock: bool
-    """It is the same one for whoever uses the database, on any machine."""
+    """True if all users of the database share this clock, on any machine."""
 
     last: str
     """SQL that gives the sequence number of the last event, 0 if there is none."""
 
     def holder(self, tx: Any) -> Holder | None:  # noqa: ANN401
-        """Return who keeps readers from seeing the newest events, if anybody does."""
+        """Return the transaction that hides the newest events from readers, if there is one."""

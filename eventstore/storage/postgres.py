@@ -1,8 +1,8 @@
-"""What is PostgreSQL's own: how transactions begin, how tables are migrated, what is safe.
+"""Run transactions and migrations on PostgreSQL, and check that its settings are safe.
 
-Writes run at READ COMMITTED: every statement sees what was committed when it began, and what a
-stream's rows say is read after the stream's head was locked, so it is the latest. Reads run at
-REPEATABLE READ: one snapshot for the rows of a thread and the events behind them.
+Writes run at READ COMMITTED: every statement sees what was committed when it began. A stream's rows
+are read after the stream's head was locked, so they are the latest. Reads run at REPEATABLE READ:
+one snapshot for the rows of a thread and the events behind them.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _log = logging.getLogger("eventstore.postgres")
 
 
 class PostgresDatabase:
-    """One store's way of using PostgreSQL; keeps the protocol ``execution.database.Database``."""
+    """Uses PostgreSQL for one store; keeps the protocol ``execution.database.Database``."""
 
     begin_read = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
     postpones = True
@@ -63,25 +63,27 @@ class PostgresDatabase:
         check_settings: bool,
         ours: bool,
     ) -> None:
-        """Take the choices of one store.
+        """Create it with the settings of one store.
 
-        ``check_settings``: hold the server to durability. ``ours``: we make the connections.
+        ``check_settings``: require durable settings of the server. ``ours``: the store makes the
+        connections.
         """
         self._naming = naming
         self._migrate = migrate
         self._unsafe = {**_UNSAFE, **({} if ours else _DEAF)} if check_settings else {}
         self._interned = Interned()
         self._met: WeakSet[Any] = WeakSet()
-        """Connections on which the database was recognised; another one may lead elsewhere."""
+        """Connections on which the database was recognised; a new one may lead to another database.
+        """
         self._lock_timeout_ms = max(int(busy_timeout_seconds * 1000), 1)
         self._go_by(PLAIN)
 
     def _go_by(self, manner: Manner) -> None:
-        """Put statements this way from now on.
+        """Execute statements in this manner from now on.
 
-        What begins a write goes in one trip. LOCAL, because through PgBouncer the session is shared
-        with others. COMMIT may be answered with a warning, which a role's client_min_messages could
-        hold back.
+        The statements that begin a write go in one trip. LOCAL, because through PgBouncer the
+        session is shared with others. COMMIT may be answered with a warning, which a role's
+        client_min_messages could hide.
         """
         self._manner = manner
         self.begin_write = (
@@ -99,7 +101,7 @@ class PostgresDatabase:
             driver.execute(text)
 
     def commit(self, driver: Any) -> bool:  # noqa: ANN401
-        """Commit; a transaction in which a statement failed answers ROLLBACK, and no error.
+        """Commit; if a statement failed, the server answers ROLLBACK without an error.
 
         Raises:
             OutcomeUnknown: the server warns that the commit is on its own disk alone.
@@ -114,31 +116,31 @@ class PostgresDatabase:
     committing = staticmethod(committing)
 
     def prepare(self, connection: Any) -> None:  # noqa: ANN401
-        """Let BEGIN and COMMIT be said, not implied, on a connection of ours."""
+        """Use explicit BEGIN and COMMIT on a connection of the store."""
         connection.autocommit = True
 
     check_driver = staticmethod(check_encoding)
 
     def is_undone(self, tx: Any) -> bool:  # noqa: ANN401, ARG002
-        """Ask nothing: a connection that lost its answer can tell nothing."""
+        """Return False: a connection that lost its answer cannot know."""
         return False
 
     def in_transaction(self, driver: Any) -> bool:  # noqa: ANN401
-        """Tell whether a driver's connection has a transaction open."""
+        """Return whether a driver's connection has an open transaction."""
         if is_asyncpg(driver):
             return bool(driver.is_in_transaction())
         return not driver.closed and driver.info.transaction_status != _IDLE
 
     def is_taken(self, driver: Any) -> bool:  # noqa: ANN401
-        """Tell whether somebody began a transaction on a driver's connection."""
+        """Return whether a transaction was begun on a driver's connection."""
         return self.in_transaction(driver)
 
     def is_lost(self, driver: Any) -> bool:  # noqa: ANN401
-        """Tell whether the server is gone for a driver's connection."""
+        """Return whether a driver's connection has lost its server."""
         return bool(driver.is_closed() if is_asyncpg(driver) else driver.closed)
 
     def begin_on(self, connection: Connection, *, write: bool | None) -> None:
-        """Begin on a SQLAlchemy connection; ``write`` None: as the caller will say."""
+        """Begin on a SQLAlchemy connection; with ``write`` None the caller sets the mode."""
         if not connection.in_transaction():
             connection.begin()
         if write is not None:
@@ -150,7 +152,7 @@ class PostgresDatabase:
         arguments: Sequence[Any],  # noqa: ARG002
         options: Mapping[str, Any],  # noqa: ARG002
     ) -> tuple[int, int] | None:
-        """Return nothing: each connection has a socket of its own, which is not there yet."""
+        """Return None: each connection has its own socket, which does not exist yet."""
         return None
 
     def identity(self, pooled: Any) -> tuple[int, int] | None:  # noqa: ANN401
@@ -169,16 +171,16 @@ class PostgresDatabase:
         return found.st_dev, found.st_ino
 
     def suits(self, connection: Connection) -> bool:
-        """Take PostgreSQL's of the driver that the store has: each marks parameters its own way."""
+        """Accept PostgreSQL connections of the store's driver: parameter marks differ."""
         dialect = connection.dialect
         driver = dialect.driver.removesuffix("_async")
         return dialect.name == "postgresql" and driver == _DRIVERS.get(self._naming.marks)
 
     def begin_within(self, connection: Connection) -> None:
-        """Let the application's own transaction begin as its engine does it."""
+        """Do nothing: the application's engine begins its transactions."""
 
     def check(self, connection: Connection) -> None:
-        """Look whether a connection that the application made is safe.
+        """Check that a connection made by the application is safe.
 
         Raises:
             StoreUnavailable: ``"unsafe_settings"``.
@@ -191,14 +193,14 @@ class PostgresDatabase:
             )
 
     def is_private(self, connection: Connection) -> bool:  # noqa: ARG002 (never)
-        """A server's databases are everybody's."""
+        """Return False: everybody can see a server's databases."""
         return False
 
     def migrate(self, connection: Connection) -> None:
-        """Bring the tables up to date in one transaction, one process at a time.
+        """Migrate the tables in one transaction, one process at a time.
 
-        Each statement has to see what the one before waited for, whatever isolation the server, the
-        database or the role has as its default.
+        Each statement has to see the rows that the one before waited for, whatever default
+        isolation the server, the database or the role has.
 
         Raises:
             StoreUnavailable: ``"unsafe_settings"``, on a server that acknowledges too early, or
@@ -211,7 +213,7 @@ class PostgresDatabase:
         )
         connection.rollback()
         if getattr(driver, "autocommit", False) is True:
-            connection.exec_driver_sql(_BEGIN)  # psycopg, on a connection of ours
+            connection.exec_driver_sql(_BEGIN)  # psycopg, on a connection of the store
         else:
             self.begin_on(connection, write=True)
         if connection.exec_driver_sql(_CITUS).scalar() is not None:
@@ -224,15 +226,15 @@ class PostgresDatabase:
         connection.commit()
 
     def on_driver(self, driver: Any) -> Any:  # noqa: ANN401
-        """Return the transaction that is open on a driver's connection."""
+        """Return the open transaction of a driver's connection."""
         kind = AsyncpgTransaction if is_asyncpg(driver) else PsycopgTransaction
         return kind(driver, self._naming, self._interned, self._manner)
 
     def on_writer(self, driver: Any) -> Any:  # noqa: ANN401
         """Return the transactions of the writing connection, one after another.
 
-        The connection is new: behind the same address there may be another server by now, restored
-        from a dump. What was learned of the one before is not asked again.
+        The connection is new: the same address may now lead to another server, restored from a
+        dump. Facts learned of the earlier server must not be used without a check.
         """
         tx = self.on_driver(driver)
         self.say(driver, self.begin_write)
@@ -243,17 +245,17 @@ class PostgresDatabase:
         return tx
 
     def on_connection(self, connection: Connection, *, remembers: bool = True) -> Transaction:
-        """Return the transaction that is open on a SQLAlchemy connection."""
+        """Return the open transaction of a SQLAlchemy connection."""
         known = self._interned if remembers else Interned()
         return CoreTransaction(
             connection, self._naming, known, self._manner.ordering, self._manner.batching
         )
 
     def recognise(self, tx: Any) -> None:  # noqa: ANN401 (a Transaction)
-        """Look, on a connection's first transaction, whether it leads to the remembered database.
+        """Check, on a connection's first transaction, that it leads to the remembered database.
 
-        Behind the same address there may be another server by now, restored from a backup. Then
-        everything is forgotten, and the transaction goes on.
+        The same address may now lead to another server, restored from a backup. Then everything is
+        forgotten, and the transaction goes on.
         """
         if tx.driver in self._met:
             return
@@ -270,7 +272,7 @@ class PostgresDatabase:
         driver: Any,  # noqa: ANN401
         rest: Callable[[float | None, int | None], bool],
     ) -> Iterator[None]:
-        """Yield whenever an append was committed, on a connection of psycopg."""
+        """Yield after every committed append, on a connection of psycopg."""
         driver.execute(f'LISTEN "{self._naming.plain(CHANNEL)}"')
         yield
         while rest(None, driver.fileno()):
@@ -278,7 +280,7 @@ class PostgresDatabase:
                 yield
 
     async def listen(self, driver: Any, heard: Callable[[], None]) -> None:  # noqa: ANN401
-        """Call ``heard`` whenever an append was committed, on a connection of asyncpg."""
+        """Call ``heard`` after every committed append, on a connection of asyncpg."""
         lost = asyncio.Event()
         driver.add_termination_listener(lambda _: lost.set())
         await driver.add_listener(self._naming.plain(CHANNEL), lambda *_: heard())
@@ -286,18 +288,18 @@ class PostgresDatabase:
         await lost.wait()
 
     def wipe(self, ask: Callable[[str], Any]) -> Sequence[tuple[str, bool]]:  # noqa: ARG002 (nothing helps)
-        """Return what no client of the server wipes away by the way."""
+        """Return the places that no client of the server can wipe."""
         return (
             ("dead rows of the tables and their indexes: until VACUUM FULL", False),
             ("the server's WAL, replicas and backups: as long as they are kept", False),
         )
 
     def committed(self, tx: Transaction) -> None:
-        """Keep what a transaction interned, now that it is durable (or only read)."""
+        """Keep names interned by a transaction, now that it is durable (or only read)."""
         remember(tx)
 
     def forget(self) -> None:
-        """Take no name as known: this is a forked child, or the database went back."""
+        """Forget all names: this is a forked child, or the database was restored."""
         self._interned = self._interned.forgotten()
 
     translated = staticmethod(postgres_failures.translated)
@@ -305,10 +307,10 @@ class PostgresDatabase:
 
 
 def _names_hold(tx: Any) -> bool:  # noqa: ANN401 (a Transaction)
-    """Tell whether names that were remembered have the same numbers still.
+    """Return whether remembered names still have the same numbers.
 
-    Transactions commit in another order than that of their events, so a database may have gone back
-    behind one that made a name, and not behind the landmark.
+    Transactions commit in another order than that of their events, so a restored database may lack
+    a transaction that made a name, and still have the landmark.
     """
     known = [
         list(names.items())[-_NAMES_MAX:] for names in (tx.interned.tenants, tx.interned.categories)
@@ -325,7 +327,7 @@ _DRIVERS: Final = {"%s": "psycopg", "$1": "asyncpg"}
 _CITUS: Final = "SELECT 1 FROM pg_extension WHERE extname = 'citus'"
 _THERE: Final = "SELECT to_regclass(?::text)"
 _NAMES_MAX: Final = 1_000
-"""The names learned last: one that was learned before is older than the landmark, as a rule."""
+"""The names learned last: earlier ones are older than the landmark, as a rule."""
 _NAMES: Final = "SELECT {}".format(
     ", ".join(
         f"(SELECT count(*) FROM {{{table}}} JOIN unnest(?::int4[], ?::text[])"
@@ -339,13 +341,13 @@ _MIGRATION_LOCK: Final = 0x6576656E7473  # "events" in ASCII
 
 
 _UNSAFE: Final = {"fsync": "off", "synchronous_commit": "off"}
-"""Settings with which the server acknowledges what it has not written."""
+"""Settings with which the server acknowledges transactions that it has not written."""
 _DEAF: Final = {"client_min_messages": "error"}
-"""One with which it does not say that it did not wait for a standby; ours are set otherwise."""
+"""Hides that the server did not wait for a standby; the store's connections set it otherwise."""
 
 
 def _check_settings(unsafe: Mapping[str, str], show: Callable[[str], Any]) -> None:
-    """Hold the server to what an acknowledged write means.
+    """Check that the server's settings make an acknowledged write durable.
 
     Raises:
         StoreUnavailable: ``"unsafe_settings"``, naming what differs.

@@ -1,16 +1,16 @@
-"""What a driver's connection tells beside the answers to statements: encodings, and warnings.
+"""Read encodings and warnings, which a driver's connection reports beside query results.
 
-**Encodings.** The server says at once in which encoding it keeps text and in which it sends it.
-Another one than UTF8 cannot hold every text, and fails where somebody first says something in
-another script; SQL_ASCII makes drivers return bytes. So both are looked at before anything else.
+**Encodings.** The server reports at once in which encoding it stores text and in which it sends it.
+Any encoding but UTF8 cannot hold every text, and fails when a user first writes in another script;
+SQL_ASCII makes drivers return bytes. So both are checked before anything else.
 
-**Warnings at COMMIT.** A commit that waits for a synchronous standby cannot be taken back. Whoever
-cancels the waiting makes the server answer COMMIT with success, and with a warning that the
-transaction may not have reached the standby: a failover may lose it. The words of the warning are
-in the server's language, and its code (01000) is that of any warning. What marks it is that it
-comes from the server itself and not from a function: a trigger that is deferred to the commit may
-warn of anything, and the server names the function as the context. Nothing else that the server
-warns of while it commits says that all is well, so every warning without a context counts.
+**Warnings at COMMIT.** A commit that waits for a synchronous standby cannot be rolled back.
+Cancelling the wait makes the server answer COMMIT with success, and with a warning that the
+transaction may not have reached the standby: a failover may lose it. The warning's text is in the
+server's language, and its code (01000) is that of any warning. What marks it is that it comes from
+the server itself and not from a function: a trigger that is deferred to the commit may warn of
+anything, and the server names the function as the context. No other warning of the server during a
+commit means that all is well, so every warning without a context counts.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ _WARNING: Final = "WARNING"
 
 
 def is_asyncpg(driver: Any) -> bool:  # noqa: ANN401
-    """Tell a connection of asyncpg from one of psycopg."""
+    """Return whether a connection is asyncpg's and not psycopg's."""
     return hasattr(driver, "is_in_transaction")
 
 
 def check_encoding(driver: Any) -> None:  # noqa: ANN401
-    """Hold the database and a connection to it to an encoding that has every character.
+    """Check that the database and a connection to it use an encoding that has every character.
 
     Raises:
         StoreUnavailable: ``"encoding"``.
@@ -55,7 +55,7 @@ def check_encoding(driver: Any) -> None:  # noqa: ANN401
 
 
 def _encodings(driver: Any) -> tuple[str | None, str | None]:  # noqa: ANN401
-    """Return what the server reported; it does so unasked, when it lets the connection in."""
+    """Return the encodings that the server reported when it accepted the connection."""
     if is_asyncpg(driver):
         told = driver.get_settings()
         return (
@@ -68,7 +68,7 @@ def _encodings(driver: Any) -> tuple[str | None, str | None]:  # noqa: ANN401
 
 @contextmanager
 def committing(driver: Any) -> Iterator[None]:  # noqa: ANN401
-    """Listen to the server while it commits; whoever else listens does so, too.
+    """Collect the server's warnings while it commits; other listeners still get them, too.
 
     Raises:
         OutcomeUnknown: it warned of something.

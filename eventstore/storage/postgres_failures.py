@@ -1,4 +1,4 @@
-"""Errors of PostgreSQL's drivers, translated into ours: the one place that knows its codes.
+"""Translate errors of PostgreSQL's drivers: the one place that knows the server's codes.
 
 asyncpg and psycopg both carry the server's SQLSTATE; an error without one is a connection that
 could not be made or was lost. Before COMMIT was sent nothing was written, whatever happened. A
@@ -22,19 +22,19 @@ __all__ = ["DRIVER_ERRORS", "Raced", "sqlstate", "translated", "translated_commi
 
 
 class Raced(StoreBusy):
-    """Another transaction did the same at the same moment; tried again, this one will see it."""
+    """Another transaction did the same at the same moment; a retry will see it."""
 
 
 _KINDS: Final = {
     "psycopg": ["Error"],
-    # The last is what a statement meets that is sent after the server said that it goes down and
+    # The last one answers a statement that is sent after the server announced its shutdown and
     # before the socket is closed: "cannot switch to state 15; another operation is in progress".
     "asyncpg": ["PostgresError", "InterfaceError", "InternalClientError"],
 }
 
 
 def _driver_errors() -> tuple[type[BaseException], ...]:
-    """Return what the installed drivers raise. One that is not installed raises nothing."""
+    """Return the errors of the installed drivers. A missing driver raises nothing."""
     kinds: list[type[BaseException]] = [DBAPIError, EmulatedDBAPIException, OSError]
     for module, names in _KINDS.items():
         if find_spec(module) is not None:
@@ -49,7 +49,7 @@ _RACES: Final = {
     "40001": "the database could not serialize the transaction with another one",
 }
 _VIOLATIONS: Final = "23"
-"""The class of everything that a constraint refuses."""
+"""The class of every refusal by a constraint."""
 _UNIQUE: Final = "23505"
 _MADE_TWICE: Final = "another transaction made the same stream at the same moment"
 _BUSY: Final = {
@@ -102,7 +102,7 @@ _GONE: Final = (
     "Check that the server runs and can be reached; nothing was written.",
 )
 _MISUSED: Final = {"ProgrammingError", "DataError", "NotSupportedError"}
-"""Kinds of errors that come from the driver itself and say nothing of the connection."""
+"""Kinds of errors that the driver itself raises and that concern no connection."""
 _GONE_CLASSES: Final = ("08", "57P")
 
 
@@ -123,12 +123,12 @@ _REFUSED_TO_CONNECT: Final = {
     "remaining connection slots": "53300",
     "too many connections": "53300",
 }
-"""What libpq passes on of a refusal to connect is text alone; in another language than English the
-caller is told that the connection could not be made."""
+"""libpq passes on a refused connection as text alone; if the text is not English, the caller only
+learns that the connection could not be made."""
 
 
 def sqlstate(error: BaseException) -> str | None:
-    """Return the server's code for what went wrong, if it said one."""
+    """Return the server's code of an error, if it has one."""
     driver = _driver_error(error)
     code = getattr(driver, "sqlstate", None)
     if isinstance(code, str):
@@ -138,11 +138,11 @@ def sqlstate(error: BaseException) -> str | None:
 
 
 def translated(error: BaseException, *, on_own_connection: bool = False) -> BaseException:
-    """Return what the caller gets for an error before COMMIT was sent."""
+    """Return the error that the caller gets for an error before COMMIT was sent."""
     driver = _driver_error(error)
     if driver is None:
         return error
-    if (cause := cause_of(error)) is not None:  # a statement of somebody else's
+    if (cause := cause_of(error)) is not None:  # an application's statement failed
         return refused_statement(cause)
     code = sqlstate(error)
     if code is None:
@@ -155,7 +155,7 @@ def translated(error: BaseException, *, on_own_connection: bool = False) -> Base
 
 
 def _told(code: str) -> StoreBusy | StoreUnavailable:
-    """Return what the caller gets where the server's code says all."""
+    """Return the error that the caller gets where the server's code is enough."""
     if code.startswith(_GONE_CLASSES):
         return StoreUnavailable(*_GONE)
     if code in _BUSY:
@@ -167,11 +167,12 @@ def _told(code: str) -> StoreBusy | StoreUnavailable:
 def _violated(
     driver: BaseException, code: str, *, on_own_connection: bool
 ) -> StoreBusy | StoreUnavailable:
-    """Return what the caller gets when a constraint refuses the rows.
+    """Return the error for rows that a constraint refuses.
 
-    Two transactions that make the same stream meet at a unique key, and nothing is written of the
-    second. Where it can be done again, that tells a race from rows that never fit. In a transaction
-    of the application's it cannot; there the head of a stream, which is written first, tells.
+    Two transactions that make the same stream meet at a unique key, and nothing of the second is
+    written. Where it can be retried, the retry distinguishes a race from rows that never fit. In a
+    transaction of the application's it cannot; there the head of a stream, which is written first,
+    shows the race.
     """
     constraint = _said(driver, "constraint_name") or _said(driver, "column_name")
     table = _said(driver, "table_name")
@@ -181,9 +182,9 @@ def _violated(
 
 
 def _said(driver: BaseException, fact: str) -> str | None:
-    """Return a fact of the server's error: psycopg keeps them in ``diag``, asyncpg on the error.
+    """Return a detail of the server's error: psycopg keeps it in ``diag``, asyncpg on the error.
 
-    SQLAlchemy wraps those of asyncpg.
+    SQLAlchemy wraps the errors of asyncpg.
     """
     for one in (getattr(driver, "diag", None), driver, driver.__cause__):
         if isinstance(value := getattr(one, fact, None), str):
@@ -192,7 +193,7 @@ def _said(driver: BaseException, fact: str) -> str | None:
 
 
 def _without_code(driver: BaseException) -> StoreUnavailable:
-    """Return what the caller gets where no server said what was wrong."""
+    """Return the error that the caller gets where no server sent a code."""
     if _MISUSED & {kind.__name__ for kind in type(driver).__mro__}:
         refused = f"the driver refused the call with {type(driver).__name__}"
         return StoreUnavailable("driver", refused, "See __cause__.")
@@ -200,7 +201,7 @@ def _without_code(driver: BaseException) -> StoreUnavailable:
 
 
 def translated_commit(error: BaseException, *, rolled_back: bool) -> BaseException:
-    """Return what the caller gets when COMMIT itself failed.
+    """Return the error that the caller gets when COMMIT itself failed.
 
     The server answers a COMMIT it refuses with a code and has rolled back by then. Without an
     answer, or with one that ends the connection, the commit may have happened.

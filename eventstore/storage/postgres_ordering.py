@@ -1,4 +1,4 @@
-"""Order on PostgreSQL, where transactions commit in another order than they began.
+"""Order events on PostgreSQL, where transactions commit in another order than they began.
 
 The obvious ways lose or swap events. A reader that pages by a sequence number passes over a
 transaction that drew its number early and commits late. One that pages by transaction id below the
@@ -8,21 +8,21 @@ transaction may get a stream's lock after a younger one committed to it.
 So every event has an **order key**, kept in the stream's row, too: under that row's lock it is the
 greater of the transaction's own id and the stream's last key. Sequence numbers are drawn after all
 locks are held and decide between equal keys. Readers page by (key, sequence) below the horizon of
-running transactions. Within a stream keys never go down and numbers go up, so its events come in
-order of version; and no transaction can still commit a key below the horizon, so none is passed
+running transactions. Within a stream keys never decrease and numbers increase, so its events come
+in order of version; and no transaction can still commit a key below the horizon, so none is passed
 over.
 
-Heads are locked in the order of their ids, so two appends never wait for each other in a circle.
-Those that another transaction has are left out (SKIP LOCKED), to be waited for one by one: an
-application that keeps one thread locked holds up that thread alone.
+Heads are locked in the order of their ids, so two appends never deadlock. Heads that another
+transaction has locked are skipped (SKIP LOCKED) and waited for one by one: an application that
+keeps one thread locked delays that thread alone.
 
 A database restored from a dump counts transactions from the start again. The key therefore begins
 with an **epoch**, raised when stored ids are ahead of the server's; events of earlier epochs are
 below any horizon.
 
 Ids of different nodes do not compare. Where Citus has cut the table of events into shards, there is
-no order of the whole store, and who asks for it is refused; a thread's own order is by version. A
-schema that Citus places as a whole is on one node with all its tables, and has its order there.
+no order of the whole store, and reading it is refused; a thread's own order is by version. A schema
+that Citus places as a whole is on one node with all its tables, and has its order there.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from eventstore.storage.statements import Update
 __all__ = ["CHANNEL", "PostgresOrdering", "raise_epoch"]
 
 CHANNEL: Final = "eventstore"
-"""Where every append says that there is something new."""
+"""The channel on which every append notifies listeners."""
 
 _WANTED: Final = (
     "FROM unnest(?::int4[], ?::int4[], ?::bytea[]) AS wanted (tenant, category, stream)"
@@ -58,7 +58,7 @@ _DRAW: Final = (
 def _take_and_draw(take: str, draw: str) -> str:
     """Return a statement that locks heads, and draws once all are locked.
 
-    The second part has to count the first one's rows before it draws: that is what makes it wait.
+    The second part has to count the first one's rows before it draws: this makes it wait.
     """
     return (
         f"WITH taken AS MATERIALIZED ({take}), locked AS MATERIALIZED (SELECT count(*) FROM taken)"
@@ -79,7 +79,8 @@ _TAKING: Final = {
     (False, True): _TAKE,
     (False, False): f"{_TAKE} SKIP LOCKED",
 }
-"""By whether there is one head only, which costs the server half, and whether to wait."""
+"""One entry for a single head, which costs the server half, and one for more; each with and without
+waiting."""
 _TELLING: Final = f"{_DRAW}, pg_notify(?, '')::text"
 _SILENT: Final = f"{_DRAW}, ?::text"
 _MOVE: Final = Update(
@@ -104,7 +105,7 @@ _DISTRIBUTED: Final = (
     " WHERE logicalrelid = to_regclass(?::text)"
 )
 _WHOLE: Final = "n"
-"""How Citus writes that a table is not cut into shards: it stands on one node, or on each."""
+"""Citus's mark for a table that is not cut into shards: it stands on one node, or on each."""
 _SCHEMA_IS_SHARD: Final = (
     "SELECT 1 FROM pg_catalog.pg_dist_schema JOIN pg_catalog.pg_class ON relnamespace = schemaid"
     " WHERE pg_class.oid = to_regclass(?::text)"
@@ -126,7 +127,7 @@ _DRAWN_MAX: Final = 1_024
 
 
 class _Drawing:
-    """Hands out numbers of the sequence, drawn a handful at a time; those not used are gaps.
+    """Draws numbers of the sequence, a handful at a time; unused ones are gaps.
 
     The handful doubles, so that a command of thousands of events makes few trips.
     """
@@ -167,7 +168,7 @@ class PostgresOrdering:
     one_clock = True
 
     def __init__(self, *, tells: bool = True) -> None:
-        """``tells``: the transaction that appends notifies who listens; else they have to look."""
+        """Create it. ``tells``: appends notify listeners; otherwise listeners have to poll."""
         draw = _TELLING if tells else _SILENT
         self._draw = f"{draw} FROM generate_series(1, ?)"
         self._taking = {how: _take_and_draw(take, draw) for how, take in _TAKING.items()}
@@ -194,7 +195,7 @@ class PostgresOrdering:
         return Heads(rows, placing, {(row[0], row[1], bytes(row[2])) for row in present})
 
     def move(self, tx: Any, moved: Sequence[Moved]) -> None:  # noqa: ANN401
-        """Compare nothing: this transaction has read every head, and holds its lock."""
+        """Write without comparing: this transaction has read every head and holds its lock."""
         tx.write(
             _MOVE,
             [
@@ -237,7 +238,7 @@ _END_SESSION: Final = "SELECT pg_terminate_backend({}) ends it"
 
 
 def _ended(prepared: str, place: str) -> str:
-    """Return what ends a transaction that was prepared for a two-phase commit."""
+    """Return the statement that ends a transaction prepared for a two-phase commit."""
     name = "'" + prepared.replace("'", "''") + "'"
     return f"COMMIT PREPARED {name} or ROLLBACK PREPARED {name} ends it, in the database {place}"
 
@@ -248,7 +249,7 @@ def _columns(places: Sequence[Place]) -> tuple[list[Any], ...]:
 
 
 def _is_whole(tx: Any) -> bool:  # noqa: ANN401
-    """Tell whether all events stand on one node, beside everything that orders them."""
+    """Return whether all events stand on one node, beside everything that orders them."""
     events = (tx.naming.sql("{events}"),)
     shards, schemas = tx.one(_CITUS)
     if shards is None or (row := tx.one(_DISTRIBUTED, events)) is None:

@@ -1,10 +1,10 @@
-"""Transactions on a connection of psycopg or asyncpg, without SQLAlchemy between.
+"""Run transactions on a connection of psycopg or asyncpg, without SQLAlchemy.
 
-What costs on PostgreSQL is the trip to the server. So rows to be written wait until something is
+The trip to the server is the cost on PostgreSQL. So rows to be written wait until something is
 read, or the transaction is about to end, and then go in **one** statement: each table's insert or
-update is a data-modifying CTE of it. (All of them see the same snapshot. So where two of them
-would touch the same table in the same way, the first goes before the second comes.) An append is
-four trips, whatever it holds: begin, take the heads and draw places, write, commit.
+update is a data-modifying CTE of it. (All of them see the same snapshot. So where two of them would
+touch the same table in the same way, the first is executed before the second is added.) An append
+is four trips, whatever it holds: begin, lock the heads and draw positions, write, commit.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ __all__ = [
 Row: TypeAlias = Sequence[Any]
 
 _COPIED_MIN: Final = 64
-"""Rows below which a COPY, which is a trip of its own, is not worth it."""
+"""Below this number of rows, a COPY, which is a trip of its own, is not worth it."""
 _TYPES: Final[dict[type[Any], str]] = {
     Integer: "int4",
     BigInteger: "int8",
@@ -46,14 +46,14 @@ _TABLES: Final[dict[str, Table]] = {
 
 
 class _ColumnByColumn:
-    """Batching that hands over whole columns: one statement, however many rows.
+    """Batching that sends whole columns: one statement, however many rows.
 
-    A single row goes as plain values, which the server executes in half the time. So do a few, if
-    told to.
+    A single row goes as plain values, which the server executes in half the time. So do up to
+    ``few`` rows.
     """
 
     def __init__(self, *, few: int = 1) -> None:
-        """``few``: the most rows that go as plain values."""
+        """Create it. ``few``: the most rows that go as plain values."""
         self._few = few
         self._texts: dict[tuple[Statement, int], str] = {}
 
@@ -100,12 +100,12 @@ def _one_row(statement: Statement, kinds: Sequence[str]) -> str:
 
 
 def _columns(kinds: Sequence[str]) -> str:
-    """Return rows that are handed over column by column, as a table of FROM."""
+    """Return rows that are sent column by column, as a table of FROM."""
     return f"unnest({', '.join(f'?::{kind}[]' for kind in kinds)})"
 
 
 def _values(kinds: Sequence[str], count: int) -> str:
-    """Return so many rows, value by value, as a table of FROM."""
+    """Return that many rows, value by value, as a table of FROM."""
     row = f"({', '.join(f'?::{kind}' for kind in kinds)})"
     return f"(VALUES {', '.join([row] * count)})"
 
@@ -124,7 +124,7 @@ def _rows_from(statement: Statement, given: str) -> str:
 
 
 class Manner(NamedTuple):
-    """How statements are put to a server."""
+    """The way to execute statements on one kind of server."""
 
     plans: str
     """Value of ``plan_cache_mode`` for appends."""
@@ -133,15 +133,15 @@ class Manner(NamedTuple):
 
 
 PLAIN: Final = Manner("force_generic_plan", PostgresOrdering(), _ColumnByColumn())
-"""To plan an append anew would cost more than to run it, and the plan is always the same: each row
-by its key."""
+"""Planning each append anew would cost more than running it, and the plan is always the same: each
+row by its key."""
 ON_CITUS: Final = Manner(
     "force_custom_plan", PostgresOrdering(tells=False), _ColumnByColumn(few=16)
 )
-"""Where Citus passes statements on to the node that has the schema. It routes a statement by its
-values, so plans are made for them. A statement that writes rows from arrays into several tables
-makes the commit one of two phases; plain values do not, up to a few rows. A commit of two phases
-takes no NOTIFY, so there is none."""
+"""For Citus, which forwards statements to the node that has the schema. It routes a statement by
+its values, so plans are made for them. A statement that writes rows from arrays into several tables
+makes the commit two-phase; plain values do not, up to a few rows. A two-phase commit cannot
+NOTIFY, so nothing does."""
 
 _JOINED_MAX: Final = 1_000
 
@@ -161,15 +161,15 @@ class WaitingRows:
         return statement in self._rows
 
     def add(self, statement: Statement, rows: Sequence[Row]) -> None:
-        """Let rows wait."""
+        """Add rows to those that wait."""
         self._rows[statement] = rows
 
     def clear(self) -> None:
-        """Write none of them."""
+        """Drop the waiting rows."""
         self._rows.clear()
 
     def take(self) -> tuple[str, list[Any]]:
-        """Return SQL and parameters that write everything that waits."""
+        """Return SQL and parameters that write all waiting rows."""
         text, given = self._batching.text, self._batching.parameters
         texts = tuple([text(statement, rows) for statement, rows in self._rows.items()])
         parameters = [value for rows in self._rows.values() for value in given(rows)]
@@ -185,7 +185,7 @@ class WaitingRows:
 
 
 class _Deferring:
-    """What both drivers' transactions have in common."""
+    """The common part of both drivers' transactions."""
 
     def __init__(
         self,
@@ -237,10 +237,10 @@ class _Deferring:
             self._execute(self._sql(sql), parameters)
 
     def begun(self) -> None:
-        """Hear that a transaction has begun.
+        """Note that a transaction has begun.
 
-        What was learned of a stream (``kept``) holds from one transaction to the next as long as
-        the head of the stream, which every append locks and reads, is where it was.
+        Facts about a stream (``kept``) hold from one transaction to the next as long as the
+        stream's head, which every append locks and reads, has not moved.
         """
         if not self.committed:
             self._waiting.clear()
@@ -260,7 +260,7 @@ class _Deferring:
 
 
 class PsycopgTransaction(_Deferring):
-    """On a psycopg connection."""
+    """Runs on a psycopg connection."""
 
     def __init__(
         self,
@@ -288,7 +288,7 @@ class PsycopgTransaction(_Deferring):
 
 
 class AsyncpgTransaction(_Deferring):
-    """On an asyncpg connection, inside a greenlet that hands each await to the event loop."""
+    """Runs on an asyncpg connection, inside a greenlet that hands each await to the event loop."""
 
     def _fetch(self, sql: str, parameters: Row) -> list[Any]:
         rows: list[Any] = await_only(self.driver.fetch(sql, *parameters))

@@ -1,7 +1,7 @@
-"""Removing a stream for good: the only DELETE of events.
+"""Remove a stream for good: the only DELETE of events.
 
-The triggers let it pass for a stream that is listed in ``purging``. The entry goes in the same
-transaction, so nobody else ever sees one.
+The triggers allow it for a stream that is listed in ``purging``. The entry is deleted in the same
+transaction, so no other transaction ever sees one.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _PURGED: Final = (
 
 
 def purge_stream(tx: Transaction, place: Place) -> None:
-    """Delete a stream's events with their blobs, its keys and head. Its head must be held."""
+    """Delete a stream's events with their blobs, its keys and head. Its head must be locked."""
     tx.write(_PURGING, [place])
     for text in _PURGED:
         tx.run(text, place)

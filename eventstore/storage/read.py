@@ -1,9 +1,8 @@
-"""Reading one stream of the log, forwards or backwards; pages, never cursors.
+"""Read one stream of the log, forwards or backwards, in pages and without server cursors.
 
-What comes back is :class:`StoredEvent`, as the table holds it; :func:`as_event` decodes it into the
-typed value that ``evolve`` folds. Whoever folds much reads through
-:mod:`~eventstore.storage.folding_pages`; everything in order is read by
-:mod:`~eventstore.storage.whole_store`.
+It returns :class:`StoredEvent`, as the table holds it; :func:`as_event` decodes it into the typed
+value that ``evolve`` folds. Long folds read through :mod:`~eventstore.storage.folding_pages`;
+:mod:`~eventstore.storage.whole_store` reads everything in order.
 """
 
 from __future__ import annotations
@@ -80,10 +79,10 @@ RECORDED_COLUMNS: Final = (
     "epoch, xid, position, version, event_id, type, schema_version, recorded_at,"
     f" data, {shown()}, subject, metadata, hash, category, stream"
 )
-"""What of an event people see; each column that is not made into a value is time saved."""
+"""The public columns of an event; each column that is not decoded saves time."""
 VERSION: Final = 3
 CONTENT: Final = 9
-"""Where these stand among the columns, of either kind."""
+"""Indexes of columns, the same in both lists."""
 _OF_STREAM = f"SELECT {COLUMNS} FROM {{events}} WHERE tenant = ? AND category = ? AND stream = ?"
 _FORWARDS = f"{_OF_STREAM} AND version > ? AND version <= ? ORDER BY version LIMIT ?"
 _BACKWARDS = f"{_OF_STREAM} AND version > ? AND version <= ? ORDER BY version DESC LIMIT ?"
@@ -110,7 +109,7 @@ PAGE = 500
 
 
 def place_of(tx: Transaction, stream: StreamKey) -> Place | None:
-    """Return what a stream's rows are found by; None if its names are not known here."""
+    """Return the key of a stream's rows; None if the store does not know its names."""
     tenant = find_tenant(tx, stream.tenant)
     category = find_category(tx, stream.category)
     return None if tenant is None or category is None else (tenant, category, stream.id)
@@ -126,7 +125,7 @@ def head_version(tx: Transaction, stream: StreamKey) -> int:
 def head_versions(
     tx: Transaction, tenant: str, category: str, streams: Sequence[bytes]
 ) -> dict[bytes, int]:
-    """Return the versions of some streams of a tenant: of those that have events."""
+    """Return the versions of some streams of a tenant; streams without events are left out."""
     place = find_tenant(tx, tenant), find_category(tx, category)
     found: dict[bytes, int] = {}
     for few in in_few(streams):
@@ -137,14 +136,14 @@ def head_versions(
 
 
 class StreamHead(NamedTuple):
-    """Where a stream ends."""
+    """The end of a stream."""
 
     version: int
     hash: bytes
 
 
 def head_of(tx: Transaction, stream: StreamKey) -> StreamHead | None:
-    """Return where a stream ends; None if it has no events."""
+    """Return the end of a stream; None if it has no events."""
     place = place_of(tx, stream)
     row = None if place is None else tx.one(_HEAD_HASH, place)
     return None if row is None else StreamHead(int(row[0]), bytes(row[1]))
@@ -153,7 +152,7 @@ def head_of(tx: Transaction, stream: StreamKey) -> StreamHead | None:
 def read_page(
     tx: Transaction, stream: StreamKey, *, after: int = 0, until: int = _LAST
 ) -> list[StoredEvent]:
-    """Return the next events with ``after < version <= until``: none only if there are none.
+    """Return the next events with ``after < version <= until``; empty only if there are none.
 
     Raises:
         BrokenChain: the next event is missing.
@@ -163,7 +162,7 @@ def read_page(
 
 
 class RecordedPage(NamedTuple):
-    """Events of one tenant as people see them, not decoded yet."""
+    """Public columns of one tenant's events, not decoded yet."""
 
     tenant: str
     categories: Mapping[int, str]
@@ -171,15 +170,15 @@ class RecordedPage(NamedTuple):
     rows: Sequence[Sequence[Any]]
     """``RECORDED_COLUMNS`` of each."""
     more: bool = False
-    """There may be others right after them; said of the whole store only."""
+    """True if others may follow; set only for pages of the whole store."""
     broken: BrokenChain | None = None
-    """Why nothing is returned beyond them: the next event is missing."""
+    """The error that ends the page early: the next event is missing."""
 
 
 def recorded_in_stream(
     tx: Transaction, stream: StreamKey, *, after: int, limit: int
 ) -> RecordedPage:
-    """Return the next events after a version as people see them: none only if there are none.
+    """Return the public columns of the events after a version; empty only if there are none.
 
     Raises:
         BrokenChain: the next event is missing.
@@ -212,12 +211,12 @@ def _recorded(stream: StreamKey, rows: Sequence[Any]) -> RecordedPage:
 
 
 def position_of(columns: Sequence[Any]) -> Position:
-    """Return where an event stands, of ``RECORDED_COLUMNS`` or all."""
+    """Return the position of an event from ``RECORDED_COLUMNS`` or all columns."""
     return Position._make(columns[:3])
 
 
 def version_of(columns: Sequence[Any]) -> int:
-    """Return the version of an event, of ``RECORDED_COLUMNS`` or all."""
+    """Return the version of an event from ``RECORDED_COLUMNS`` or all columns."""
     return columns[VERSION]  # type: ignore[no-any-return]
 
 
@@ -242,7 +241,7 @@ def _pages(
 def _rows(
     tx: Transaction, sql: str, parameters: Sequence[Any], place: Place
 ) -> tuple[Sequence[Sequence[Any]], bool]:
-    """Return rows of one stream, their contents in them, and whether those were too much."""
+    """Return rows of one stream with their contents, and whether those were too much."""
     return page_of_events(tx, sql, parameters, CONTENT, lambda row: (*place, row[VERSION]))
 
 
@@ -263,7 +262,7 @@ def iterate_stream(tx: Transaction, stream: StreamKey) -> Iterator[StoredEvent]:
 
 
 def event_at(tx: Transaction, stream: StreamKey, version: int) -> StoredEvent:
-    """Return an event of a stream that there has to be.
+    """Return an event of a stream that must exist.
 
     Raises:
         BrokenChain: it is missing.
@@ -290,7 +289,7 @@ def traces(tx: Transaction, log: Log, stream: StreamKey, *, after: int = 0) -> l
 
 
 def traces_back(tx: Transaction, log: Log, stream: StreamKey, *, until: int) -> Iterator[Trace]:
-    """Yield the events of a stream from a version back, without content: few at first, then more.
+    """Yield the events of a stream backwards, without content: few at first, then more.
 
     Raises:
         UnknownEventType, UndecodableEvent: never skipped.
@@ -310,7 +309,7 @@ def traces_back(tx: Transaction, log: Log, stream: StreamKey, *, until: int) -> 
 
 
 _FIRST_BACK = 4
-"""Events that are read first by who looks back for something that is probably near."""
+"""Events that are read first when looking back for an event that is probably near."""
 
 
 def _trace(log: Log, stream: StreamKey, row: Sequence[Any]) -> Trace:
@@ -358,7 +357,7 @@ def version_at_time(tx: Transaction, stream: StreamKey, moment_us: int) -> int:
 
 
 def actor_of(metadata: bytes | None) -> str | None:
-    """Return who wrote an event, as its metadata says."""
+    """Return the writer of an event from its metadata."""
     if metadata is None:
         return None
     actor: str | None = codec.decode_any(metadata).get("actor")

@@ -1,17 +1,17 @@
-"""Noticing that a database was restored, or exchanged for another, while a store has it open.
+"""Notice that a database was restored or replaced while a store has it open.
 
 A store remembers numbers of tenants and categories, heads and positions. They hold for one database
-that only goes forwards. A backup restored under the store takes the database back, and it then
-gives the same numbers to other names. So a transaction looks before it uses anything remembered:
+that only moves forwards. A backup restored under the store takes the database back, and it then
+gives the same numbers to other names. So a transaction checks before it uses anything remembered:
 it compares the random id that the first migration gave the database, and the hash of the newest
 event that the store has seen, the **landmark**. Where either differs, or the event is missing, the
-database is not the one that was remembered.
+database is not the remembered one.
 
 Another process's commit never looks like that, except for a purge, which deletes events for good.
 It leaves a tombstone of their thread, so a landmark that is missing from a purged thread was not
 lost.
 
-A database that went back, but not behind the landmark, needs no notice: all that is remembered was
+A database that went back, but not behind the landmark, needs no notice: every remembered fact was
 true by then.
 """
 
@@ -43,7 +43,7 @@ _PURGED: Final = "SELECT 1 FROM {tombstones} WHERE tenant = ? AND thread = ?"
 
 
 def recognise(tx: Transaction, known: Interned) -> bool:
-    """Tell whether this is the database that ``known`` was learned from; learn where it ends now.
+    """Return whether this is the database that ``known`` was learned from; learn its end.
 
     This must be the first statement of the transaction's snapshot. A snapshot that is older than
     the landmark would look like a database that went back.
@@ -63,13 +63,13 @@ def recognise(tx: Transaction, known: Interned) -> bool:
 
 
 def id_of_store(tx: Transaction) -> bytes:
-    """Return the random id of the database, which no tenant is ever shown."""
+    """Return the random id of the database, which is never shown to a tenant."""
     known = tx.interned.store_id
     return known if known is not None else bytes(tx.one(_ID)[0])
 
 
 def _purged(tx: Transaction, found: bytes | None, landmark: Landmark) -> bool:
-    """Tell whether a landmark is missing because its thread was purged."""
+    """Return whether a landmark is missing because its thread was purged."""
     return found is None and tx.one(_PURGED, (landmark.tenant, landmark.stream)) is not None
 
 

@@ -1,8 +1,7 @@
-"""What is asked of the log, what comes of it, and who decides: the words of :mod:`append`.
+"""Requests to the log, their outcomes and their deciders: the types of :mod:`append`.
 
 A caller's write is an :class:`AppendRequest`. Each category of streams has a :class:`Deciding`,
-which gives each stream a :class:`Decider` for the length of one transaction; the rooms above bring
-them.
+which gives each stream a :class:`Decider` for one transaction; the rooms above provide them.
 """
 
 from __future__ import annotations
@@ -39,39 +38,39 @@ class AppendRequest(msgspec.Struct, frozen=True, gc=False):
 
     stream: StreamKey
     commands: Sequence[Any]
-    """What the category's :class:`Deciding` understands; decided one after another."""
+    """Commands for the category's :class:`Deciding`, decided one after another."""
     expected: Expectation = expectations.ANY
     key: str | None = None
     """Idempotency key."""
     digested: bytes = b""
-    """What must be equal for a repeated key; see :func:`_digest`."""
+    """Bytes that must be equal for a repeated key; see :func:`_digest`."""
     metadata: bytes | None = None
     actor: str | None = None
     subject: bytes | None = None
     options: Any = None
-    """Whatever else the category's decider wants to know, for example an expected head."""
+    """Further values for the category's decider, for example an expected head."""
 
 
 class Appended(msgspec.Struct, frozen=True, gc=False):
-    """A request that was taken."""
+    """An accepted request."""
 
     result: Any
     version: int
     positions: tuple[Position, ...]
-    """Empty for a repeat: nothing was added."""
+    """Empty for a repeat: nothing was appended."""
 
 
 class Failed(NamedTuple):
-    """A request that was turned away; nothing of it was written.
+    """A refused request; nothing of it was written.
 
-    The garbage collector has to know of it: the error's traceback comes to hold it in turn.
+    The garbage collector has to track it: the error's traceback comes to hold it in turn.
     """
 
     error: ConversationStoreError
 
 
 class Postponed(NamedTuple):
-    """A request that was not looked at: another transaction has the head of this stream."""
+    """A skipped request: another transaction has locked the head of this stream."""
 
     stream: StreamKey
 
@@ -83,52 +82,52 @@ class Decider(Protocol):
     """Decides and projects the requests to one stream, within one transaction."""
 
     def check(self, request: AppendRequest) -> None:
-        """Hold the request's own guards, once, before its first command is decided."""
+        """Check the request's own guards, once, before its first command is decided."""
 
     def decide(self, request: AppendRequest, command: Any) -> Sequence[Decided]:  # noqa: ANN401
         """Return the events a command leads to, or raise a refusal."""
 
     def evolve(self, event: Event) -> None:
-        """Fold one event into what later commands of the batch will see."""
+        """Fold one event into the state for later commands of the batch."""
 
     def result(self, command: Any, events: Sequence[Event]) -> Any:  # noqa: ANN401
-        """Return what the caller gets for a command."""
+        """Return the result of a command for the caller."""
 
     def repeated(self, request: AppendRequest, command: Any, first: int, last: int) -> Any:  # noqa: ANN401
-        """Return what the caller got when the command wrote the versions first..last.
+        """Return the result of a command that wrote the versions first..last earlier.
 
         Raises:
             IdempotencyConflict: it was another command that did.
         """
 
     def mark(self) -> Any:  # noqa: ANN401
-        """Remember what was folded so far."""
+        """Return a mark of the events folded so far."""
 
     def back_to(self, mark: Any) -> None:  # noqa: ANN401
-        """Forget what was folded since a mark."""
+        """Undo the events folded since a mark."""
 
     def summary(self) -> bytes | None:
-        """Return what is kept beside the stream's head, and so costs no row of its own."""
+        """Return bytes to store beside the stream's head, which cost no row of their own."""
 
 
 class Deciding(Protocol):
     """The streams of one category, within one transaction."""
 
     looks_elsewhere: frozenset[type[Any]]
-    """Commands whose deciding reads other streams, or the log itself."""
+    """Commands that need other streams, or the log itself, to be decided."""
 
     def looks_at(self, request: AppendRequest) -> Iterable[StreamKey]:
         """Return the other streams that must not move while the request is decided."""
 
     def decider(self, stream: StreamKey) -> Decider:
-        """Return who decides for a stream: the same for every request of the batch."""
+        """Return the decider of a stream: the same for every request of the batch."""
 
     def write(self) -> None:
         """Write the changed rows of the whole batch."""
 
 
 class Log(NamedTuple):
-    """What a store's log is made of."""
+    """The catalogues and deciders of a store's log."""
 
     sources: Sources
     limits: Limits

@@ -1,9 +1,9 @@
-"""Content as it is read: not what an erasure has listed, which is still there until its part goes.
+"""Hide content that an erasure has listed, which still exists until its part is erased.
 
-Every statement that reads content selects it through :func:`shown`. Nothing is listed but for
-moments, and then it costs nothing to say so: whether anything is, the database looks up once a
-statement. While there is, all content of a page comes without its bytes, as if it stood elsewhere,
-and :mod:`~eventstore.storage.blobs`, which finds out where, asks here what may be seen of it.
+Every statement that reads content selects it through :func:`shown`. Content is listed only for
+moments; otherwise the check costs nothing: the database looks once a statement whether anything is
+listed. While something is, all content of a page comes without its bytes, as if it stood elsewhere,
+and :mod:`~eventstore.storage.blobs`, which looks up the place, asks here which content may be seen.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from eventstore.storage.transaction import Transaction
 __all__ = ["NONE_LISTED", "as_it_stands", "hidden", "shown", "without_content"]
 
 NONE_LISTED: Final = "NOT EXISTS (SELECT 1 FROM {erasing})"
-"""SQL: no erasure is in the middle of it."""
+"""SQL: no erasure is half done."""
 _LISTED: Final = "SELECT DISTINCT tenant, category, stream FROM {erasing}"
 _VERSIONS: Final = "SELECT versions FROM {erasing} WHERE tenant = ? AND category = ? AND stream = ?"
 
@@ -26,7 +26,7 @@ _VERSIONS: Final = "SELECT versions FROM {erasing} WHERE tenant = ? AND category
 def shown(column: str = "content") -> str:
     """Return SQL for the content of an event; ``column`` names it.
 
-    An empty one stays as it is: SQLite's ``substr`` makes NULL of it.
+    Empty content stays unchanged: SQLite's ``substr`` makes NULL of it.
     """
     whole = f"{NONE_LISTED} OR length({column}) = 0"
     return f"CASE WHEN {whole} THEN {column} ELSE substr({column}, 1, 0) END"
@@ -38,14 +38,14 @@ _SHOWN: Final = re.compile(
 
 
 def as_it_stands(sql: str) -> str:
-    """Return a statement that reads content whatever is listed."""
+    """Return a statement that reads content even if an erasure has listed it."""
     return _SHOWN.sub(r"\1", sql)
 
 
 def hidden(
     tx: Transaction, keys: Iterable[tuple[int, int, bytes, int]]
 ) -> set[tuple[int, int, bytes, int]]:
-    """Return those of the events whose content nobody may see."""
+    """Return those of the events whose content must not be shown."""
     listed = {(tenant, category, bytes(stream)) for tenant, category, stream in tx.all(_LISTED)}
     wanted = set(keys)
     found = set()
@@ -56,7 +56,7 @@ def hidden(
 
 
 def without_content(row: Sequence[Any], content_at: int, *, salted: bool) -> tuple[Any, ...]:
-    """Return a row as it will be: with a commitment, if it has the columns, in place of content."""
+    """Return a row as it will be: with a commitment, if it has the column, in place of content."""
     if not salted:
         return (*row[:content_at], None, *row[content_at + 1 :])
     content, salt = row[content_at : content_at + 2]

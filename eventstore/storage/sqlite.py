@@ -1,7 +1,7 @@
-"""What is SQLite's own: settings of each connection, and how a transaction begins.
+"""Set up SQLite connections and begin SQLite's transactions.
 
 Settings are per connection and not stored in the file, ``secure_delete`` included, so they are set
-on every connection that we make and checked on every one that is lent to us:
+on every connection of the store and checked on every one of the application's:
 
 * ``journal_mode=WAL`` with ``synchronous=FULL``: a commit is on disk when it returns. With NORMAL
   it survives ``kill -9`` but not a power cut, which is why a test that only kills cannot tell the
@@ -9,8 +9,8 @@ on every connection that we make and checked on every one that is lent to us:
 * ``secure_delete=ON``: erased text is overwritten, not just unlinked.
 * ``busy_timeout``: how long to wait for another process's transaction.
 
-Writes begin with BEGIN IMMEDIATE. A deferred BEGIN that turns into a write meets SQLITE_BUSY at
-once, without waiting, when somebody wrote since its snapshot.
+Writes begin with BEGIN IMMEDIATE. A deferred BEGIN that turns into a write fails with SQLITE_BUSY
+at once, without waiting, when another connection wrote since its snapshot.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ _CHECKPOINT_PAGES: Final = 4_000
 Writers of many threads dirty the same pages again and again, and each copying costs two syncs."""
 
 _WIPE_PATIENCE_MS: Final = 1_000
-"""How long cutting off the log waits for readers, while it holds up writers."""
+"""Longest wait for readers when the log is truncated; writers are blocked meanwhile."""
 
 _log = logging.getLogger("eventstore.sqlite")
 
@@ -65,13 +65,13 @@ _BATCHING: Final = RowByRow()
 
 
 class SqliteConnection(sqlite3.Connection):
-    """One of our own: a class that can be exchanged for another, where a child has inherited it."""
+    """A connection of the store: its class can be exchanged where a child has inherited it."""
 
     __slots__ = ()
 
 
 class _DriverTransaction:
-    """On a plain ``sqlite3`` connection: a statement costs 2 µs here, 40 through SQLAlchemy."""
+    """Runs on a plain ``sqlite3`` connection: a statement costs 2 µs, through SQLAlchemy 40."""
 
     ordering: Ordering = _ORDERING
 
@@ -97,9 +97,9 @@ class _DriverTransaction:
     def write(self, statement: Statement, rows: Sequence[Row]) -> None:
         """Write many rows with few statements.
 
-        The driver gives up the GIL for each execution, and where threads wait to hand in their
-        next request, one of them takes it and keeps it for a while: 30 µs a message, when every
-        row was executed by itself.
+        The driver releases the GIL for each execution, and where threads wait to submit their next
+        request, one of them takes it and keeps it for a while: 30 µs a message, when every row was
+        executed separately.
         """
         if not isinstance(statement, Insert):
             self._driver.executemany(self._sql(_BATCHING.one(statement)), rows)
@@ -111,22 +111,21 @@ class _DriverTransaction:
         self.write(statement, rows)
 
     def flush(self) -> None:
-        """Nothing waits."""
+        """Do nothing: no rows wait."""
 
 
 _HASH: Final = "SELECT hash FROM {events} WHERE position = ?"
 _DATA_VERSION: Final = "PRAGMA data_version"
 _WATCH_SECONDS: Final = 0.01
-"""How often it is asked for somebody who follows what other processes write; 5 µs each time."""
+"""Time between two looks for commits of other processes, for followers; 5 µs each time."""
 
 
 class _WriterTransaction(_DriverTransaction):
-    """The transactions of the one connection that writes for a store, one after another.
+    """The transactions of a store's one writing connection, one after another.
 
-    What it learned stays in ``kept`` until another connection writes (SQLite says so in
-    ``data_version``), or a transaction of its own was not committed, as far as is known. In a
-    process that writes alone nothing is read twice; where several processes write one file, each
-    starts afresh after another's commit.
+    Learned facts stay in ``kept`` until another connection writes (``data_version`` shows this), or
+    its own transaction is not known to have committed. In a process that writes alone nothing is
+    read twice; where several processes write one file, each starts afresh after another's commit.
     """
 
     _seen: int | None = None
@@ -142,7 +141,7 @@ class _WriterTransaction(_DriverTransaction):
         self._database = database
 
     def begun(self) -> None:
-        """Hear that the write lock was taken: look whether somebody else wrote since."""
+        """Note that the write lock was taken: check whether another connection wrote since."""
         self._database.file.check()
         (version,) = self._driver.execute(_DATA_VERSION).fetchone()
         if version != self._seen or not self.committed:
@@ -160,11 +159,11 @@ _NETWORK_FILE_SYSTEMS = {
     *("fuse.sshfs", "fuse.glusterfs", "fuse.ceph", "fuse.rclone", "fuse.s3fs", "fuse.gcsfuse"),
 }
 _OCTAL = re.compile(r"\\(\d{3})")
-"""How a blank stands in a list of mounts."""
+"""Escape of a blank in a list of mounts."""
 
 
 class SqliteDatabase:
-    """One store's way of using SQLite; keeps the protocol ``execution.database.Database``."""
+    """Uses SQLite for one store; keeps the protocol ``execution.database.Database``."""
 
     begin_write = "BEGIN IMMEDIATE"
     begin_read = "BEGIN"
@@ -182,7 +181,7 @@ class SqliteDatabase:
         busy_timeout_seconds: float,
         check_connections: bool,
     ) -> None:
-        """Take the choices of one store; ``check_connections``: also check the application's."""
+        """Set one store's options; ``check_connections``: also check the application's."""
         self._naming = naming
         self._migrate = migrate
         self._busy_timeout_seconds = busy_timeout_seconds
@@ -191,11 +190,11 @@ class SqliteDatabase:
         self.file = OpenedFile()
 
     def prepare(self, connection: sqlite3.Connection) -> None:
-        """Set what every connection of ours needs; with explicit BEGIN and COMMIT from here on."""
+        """Set up a connection of the store, with explicit BEGIN and COMMIT from here on."""
         connection.isolation_level = None
         cursor = connection.cursor()
         cursor.execute(f"PRAGMA busy_timeout = {int(self._busy_timeout_seconds * 1000)}")
-        if self._migrate == "auto":  # it stays in the file, which is not ours if we only look
+        if self._migrate == "auto":  # it stays in the file: not if we only look
             cursor.execute("PRAGMA journal_mode = WAL")
         cursor.execute("PRAGMA synchronous = FULL")
         cursor.execute("PRAGMA secure_delete = ON")
@@ -208,22 +207,22 @@ class SqliteDatabase:
         driver.execute(text)
 
     def commit(self, driver: sqlite3.Connection) -> bool:
-        """Commit what is open; it is kept unless that raises."""
+        """Commit the open transaction; it is durable unless this raises."""
         driver.execute("COMMIT")
         return True
 
     def committing(self, driver: Any) -> AbstractContextManager[None]:  # noqa: ANN401, ARG002
-        """A commit that returns was made."""
+        """Do nothing: a commit that returns has happened."""
         return nullcontext()
 
     def check_driver(self, driver: Any) -> None:  # noqa: ANN401
-        """A file keeps every text."""
+        """Accept every connection: a file keeps every text."""
 
     def is_undone(self, tx: Any) -> bool:  # noqa: ANN401 (a Transaction)
-        """Tell whether a transaction that ended in an error is known to have left nothing.
+        """Return whether a transaction that ended in an error is known to have left nothing.
 
-        A full disk ends it where the record of the commit was cut short, and then the event that it
-        appended last is not there.
+        A full disk cuts the record of the commit short, and then the event that the transaction
+        appended last is missing.
         """
         last: Landmark | None = tx.newest
         if last is None:
@@ -235,21 +234,22 @@ class SqliteDatabase:
         return row is None or bytes(row[0]) != last.hash
 
     def in_transaction(self, driver: Any) -> bool:  # noqa: ANN401 (sqlite3's or aiosqlite's)
-        """Ask the driver: SQLAlchemy knows what it was told, and not every driver begins then."""
+        """Ask the driver: SQLAlchemy only records calls, and not every driver begins then."""
         return bool(driver.in_transaction)
 
     def is_taken(self, driver: Any) -> bool:  # noqa: ANN401
-        """Ask the driver, unless it is one that has a transaction open whatever happens."""
+        """Ask the driver, unless its connections always have a transaction open."""
         return self.in_transaction(driver) and getattr(driver, "autocommit", None) is not False
 
     def is_lost(self, driver: Any) -> bool:  # noqa: ANN401, ARG002
-        """A file is not lost: its connection may fail and go on."""
+        """Return False: a file is not lost, its connection may fail and go on."""
         return False
 
     def begin_on(self, connection: Connection, *, write: bool | None) -> None:
-        """Begin on a SQLAlchemy connection; ``write`` None: as the caller will say.
+        """Begin on a SQLAlchemy connection; with ``write`` None the caller sets the mode.
 
-        An application's listener for "begin" may have the driver begin its own way: that is ended.
+        An application's listener for "begin" may make the driver begin its own way: that
+        transaction is ended.
 
         Raises:
             StoreUnavailable: ``"unsafe_settings"``, where ``commit()`` does nothing.
@@ -272,7 +272,7 @@ class SqliteDatabase:
     def would_open(
         self, arguments: Sequence[Any], options: Mapping[str, Any]
     ) -> tuple[int, int] | None:
-        """Return the device and inode of the file that the driver would open, if it is there."""
+        """Return the device and inode of the file that the driver would open, if it exists."""
         return identity_of(to_be_opened(arguments, options))
 
     def identity(self, pooled: Any) -> tuple[int, int] | None:  # noqa: ANN401
@@ -280,16 +280,16 @@ class SqliteDatabase:
         return identity_of(under(pooled))
 
     def suits(self, connection: Connection) -> bool:
-        """Take SQLite's of every driver: they mark parameters alike."""
+        """Accept SQLite connections of every driver: they mark parameters alike."""
         return connection.dialect.name == "sqlite"
 
     def begin_within(self, connection: Connection) -> None:
-        """Begin the application's own transaction, unless its driver has: it will write."""
+        """Begin the application's own transaction as a write, unless its driver has begun."""
         if not self.in_transaction(connection.connection.driver_connection):
             self.begin_on(connection, write=True)
 
     def check(self, connection: Connection) -> None:
-        """Look whether a connection that the application made is safe.
+        """Check that a connection made by the application is safe.
 
         Raises:
             StoreUnavailable: ``"unsafe_settings"``.
@@ -298,12 +298,12 @@ class SqliteDatabase:
             check_settings(lambda name: connection.exec_driver_sql(f"PRAGMA {name}").scalar())
 
     def is_private(self, connection: Connection) -> bool:
-        """Ask the database where it stands: an engine may make connections its URL does not say."""
+        """Ask the database for its place: an engine's connections may differ from its URL."""
         files = connection.exec_driver_sql("PRAGMA database_list").fetchall()
         return not files[0][2] and connection.engine.url.query.get("cache") != "shared"
 
     def migrate(self, connection: Connection) -> None:
-        """Bring the tables up to date in one transaction, under the write lock if it may write."""
+        """Migrate the tables in one transaction, under the write lock if it may write."""
         auto = self._migrate == "auto"
         connection.exec_driver_sql(self.begin_write if auto else self.begin_read)
         ensure_schema(connection, self._naming, self._migrate)
@@ -311,31 +311,31 @@ class SqliteDatabase:
         self.file.note(connection)
 
     def on_driver(self, driver: sqlite3.Connection) -> Transaction:
-        """Return the transaction that is open on a driver's connection."""
+        """Return the open transaction of a driver's connection."""
         return _DriverTransaction(driver, self._naming, self._interned)
 
     def on_writer(self, driver: sqlite3.Connection) -> _WriterTransaction:
-        """Return the transactions of the one connection that writes, one after another."""
+        """Return the transactions of the one writing connection, one after another."""
         return _WriterTransaction(driver, self._naming, self._interned, self)
 
     def on_connection(self, connection: Connection, *, remembers: bool = True) -> Transaction:
-        """Return the transaction that is open on a SQLAlchemy connection.
+        """Return the open transaction of a SQLAlchemy connection.
 
-        ``remembers=False`` where the application may still roll back: then no name is taken as
-        known.
+        ``remembers=False`` where the application may still roll back: then no name is remembered.
         """
         known = self._interned if remembers else Interned()
         return CoreTransaction(connection, self._naming, known, _ORDERING, _BATCHING)
 
     def recognise(self, tx: Any) -> None:  # noqa: ANN401 (a Transaction)
-        """Look whether a transaction that begins is on the database that is remembered.
+        """Check that a transaction that begins is on the remembered database.
 
-        If a backup was restored into it, everything is forgotten, and the transaction goes on.
+        If a backup was restored into the file, everything is forgotten, and the transaction goes
+        on.
 
         Raises:
             StoreUnavailable: ``"restored"``; another file is in its place.
         """
-        if self.file.path is None:  # nobody else reaches what is in memory
+        if self.file.path is None:  # no other connection reaches a database in memory
             return
         self.file.check()
         if recognise(tx, tx.interned):
@@ -349,7 +349,7 @@ class SqliteDatabase:
     def watch(
         self, driver: sqlite3.Connection, rest: Callable[[float | None, int | None], bool]
     ) -> Iterator[None]:
-        """Yield whenever another connection has committed; also one of this process."""
+        """Yield whenever another connection has committed, also one of this process."""
         seen = None
         while True:
             (version,) = driver.execute(_DATA_VERSION).fetchone()
@@ -364,9 +364,9 @@ class SqliteDatabase:
         raise NotImplementedError
 
     def wipe(self, ask: Callable[[str], Any]) -> list[tuple[str, bool]]:
-        """Copy the write-ahead log into the database and cut it off: it holds older pages.
+        """Copy the write-ahead log into the database and truncate it: it holds older pages.
 
-        Whoever reads or writes meanwhile keeps it from that.
+        Readers and writers that are active meanwhile prevent it.
         """
         left = []
         (patience_ms,) = ask("PRAGMA busy_timeout")
@@ -382,11 +382,11 @@ class SqliteDatabase:
         return left
 
     def committed(self, tx: Transaction) -> None:
-        """Keep what a transaction interned, now that it is durable (or only read)."""
+        """Keep names interned by a transaction, now that it is durable (or only read)."""
         remember(tx)
 
     def forget(self) -> None:
-        """Take no name as known: this is a forked child, or the database went back."""
+        """Forget all names: this is a forked child, or the database was restored."""
         self._interned = self._interned.forgotten()
 
     translated = staticmethod(sqlite_failures.translated)
@@ -394,7 +394,7 @@ class SqliteDatabase:
 
 
 def check_settings(pragma: Callable[[str], Any]) -> None:
-    """Hold a connection that the application made to what durability and erasure need.
+    """Check that an application's connection has the settings for durability and erasure.
 
     Raises:
         StoreUnavailable: ``"unsafe_settings"``, naming what differs.
@@ -419,7 +419,7 @@ def check_settings(pragma: Callable[[str], Any]) -> None:
 def warn_about_network(path: str, mounts: Path = Path("/proc/mounts")) -> None:
     """Warn when a database stands on a network file system, where WAL does not work.
 
-    Silent where the system does not tell its mounts.
+    It is silent where the system does not list its mounts.
     """
     if not mounts.exists():
         return

@@ -83,17 +83,17 @@ def _named(driver: sqlite3.Error) -> str:
 
 
 def translated(error: BaseException, *, on_own_connection: bool = False) -> BaseException:
-    """Return what the caller gets for an error before COMMIT was sent."""
+    """Return the error that the caller gets for an error before COMMIT was sent."""
     driver = driver_error(error)
     if driver is None:
         return error
-    if (cause := cause_of(error)) is not None:  # a statement of somebody else's
+    if (cause := cause_of(error)) is not None:  # an application's statement failed
         return refused_statement(cause)
     return _told(driver, on_own_connection=on_own_connection)
 
 
 def _told(driver: sqlite3.Error, *, on_own_connection: bool) -> StoreBusy | StoreUnavailable:
-    """Return what the caller gets for an error of the driver's."""
+    """Return the error that the caller gets for an error of the driver's."""
     code = _code(driver)
     if code == "SQLITE_ERROR" and str(driver).startswith(_NO_TABLE):
         return StoreUnavailable(*_NOT_MIGRATED)
@@ -117,11 +117,11 @@ def _told(driver: sqlite3.Error, *, on_own_connection: bool) -> StoreBusy | Stor
 def translated_commit(
     error: BaseException, *, rolled_back: bool
 ) -> ConversationStoreError | BaseException:
-    """Return what the caller gets when COMMIT itself failed.
+    """Return the error that the caller gets when COMMIT itself failed.
 
-    ``rolled_back``: the transaction was still open afterwards and was rolled back, or SQLite did
-    that by itself, as it does on a full disk, and what was appended is not there. So nothing
-    remains. A failing fsync is the other case: the commit may be in the log that recovery reads.
+    ``rolled_back``: the transaction was still open afterwards and was rolled back, or SQLite rolled
+    it back, as it does on a full disk, and the appended events are missing. So nothing remains. A
+    failing fsync is the other case: the commit may be in the log that recovery reads.
     """
     driver = driver_error(error)
     if driver is None:

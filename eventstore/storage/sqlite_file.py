@@ -1,9 +1,9 @@
-"""The file behind a SQLite store: which one it is, and whether it still stands where it was opened.
+"""Identify the file behind a SQLite store, and check that it still stands where it was opened.
 
-Device and inode say which file it is, the same under each of its names.
+Device and inode identify the file under each of its names.
 
-A connection keeps the file that it opened, also when that is renamed or removed and another one is
-put in its place. Writes would then go to a file that nobody finds again. One ``stat`` costs 2 µs.
+A connection keeps the file that it opened, also when that is renamed or removed and another one
+replaces it. Writes would then go to a file that nobody finds again. One ``stat`` costs 2 µs.
 
 Bytes that are copied over the open file (``cp``) are not noticed here: it stays the same file.
 SQLite has no defence against that either.
@@ -26,22 +26,22 @@ __all__ = ["OpenedFile", "identity_of", "to_be_opened", "under"]
 
 
 class OpenedFile:
-    """Where one store's database stands, and which file that is."""
+    """The path and the identity of one store's database file."""
 
     def __init__(self) -> None:
-        """Know nothing yet."""
+        """Create it without a file."""
         self.path: str | None = None
         """None in memory."""
         self._identity: tuple[int, int] | None = None
 
     def note(self, connection: Connection) -> None:
-        """Take note of the file that a connection has just opened; there is none in memory."""
+        """Note the file that a connection has just opened; there is none in memory."""
         path: str = connection.exec_driver_sql("PRAGMA database_list").fetchall()[0][2]
         self.path = path or None
         self._identity = identity_of(path) if path else None
 
     def check(self) -> None:
-        """Hold that the file is still there.
+        """Check that the file is still there.
 
         Raises:
             StoreUnavailable: ``"restored"``.
@@ -70,13 +70,13 @@ def to_be_opened(arguments: Sequence[Any], options: Mapping[str, Any]) -> str:
     if not options.get("uri") or not name.startswith("file:"):
         return name
     path = re.split("[?#]", name.removeprefix("file:"), maxsplit=1)[0]
-    if path.startswith("//"):  # behind which a host may be named: this one
+    if path.startswith("//"):  # a host name may follow: this one
         path = "/" + path[2:].partition("/")[2]
     return unquote(path)
 
 
 def under(pooled: Any) -> str:  # noqa: ANN401 (a connection as its pool lends it)
-    """Return the path of the file that a connection has open; reads nothing of it."""
+    """Return the path of the file that a connection has open, without reading from it."""
     cursor = pooled.cursor()
     try:
         cursor.execute("PRAGMA database_list")

@@ -1,12 +1,12 @@
-"""Order on SQLite: one writer at a time, so the order of positions is the order of commits.
+"""Order events on SQLite: one writer at a time, so the order of positions is the order of commits.
 
 That holds because every write begins with BEGIN IMMEDIATE, and because no position is ever used
-again: a trigger refuses to delete the last event, so whoever purges a stream appends the tombstone
-first. AUTOINCREMENT would do the same with a counter that is one more page to write for every
-commit. ``epoch`` and ``xid`` are 0 for every event.
+again: a trigger refuses to delete the last event, so a purge appends the tombstone first.
+AUTOINCREMENT would do the same with a counter that is one more page to write for every commit.
+``epoch`` and ``xid`` are 0 for every event.
 
 Heads that the writer remembers are not read again, so each is compared when it is moved: the update
-names the version and the hash that it starts from, and has to find them.
+names the old version and hash, and has to match them.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def _move_many(count: int) -> str:
 
 
 def _values(one: Moved) -> tuple[Any, ...]:
-    """Return what a head is moved by; bytes as the driver takes them without an adapter."""
+    """Return the parameters that move a head; bytes in a form that needs no adapter."""
     before, row, summary, (tenant, category, stream) = one
     return (
         *(row.version, row.recorded_at_us, bytearray(row.hash), row.epoch, row.xid),
@@ -69,7 +69,7 @@ def _in_few(moved: Sequence[Moved]) -> Iterator[tuple[str, Sequence[Any]]]:
 
 
 class _Counting:
-    """Counts on from the last position, which nobody else moves meanwhile."""
+    """Counts on from the last position, which no other transaction moves meanwhile."""
 
     epoch = 0
     xid = 0
@@ -110,13 +110,13 @@ class SqliteOrdering:
             raise HeadMoved("a stream does not end where this process remembers")
 
     def confirm_absent(self, tx: Any, places: Sequence[Place]) -> None:  # noqa: ANN401
-        """Nobody else writes meanwhile."""
+        """Do nothing: nobody else writes meanwhile."""
 
     def confirm_whole(self, tx: Any) -> None:  # noqa: ANN401
-        """It is one file."""
+        """Do nothing: a store is one file."""
 
     def after(self, tx: Any, position: Position) -> tuple[str, tuple[Any, ...]]:  # noqa: ANN401, ARG002
         return "position > ?", (position.sequence,)
 
     def holder(self, tx: Any) -> None:  # noqa: ANN401
-        """Nobody can: what is committed is seen."""
+        """Return None: every committed event is visible."""

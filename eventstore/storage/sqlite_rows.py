@@ -1,7 +1,7 @@
-"""Many rows in few statements, for SQLite.
+"""Write many rows in few statements on SQLite.
 
-On our own connections an insert takes up to 32 rows at once (:func:`in_few`); on an application's
-engine the same statement goes to ``executemany`` (:class:`RowByRow`).
+On the store's own connections an insert takes up to 32 rows at once (:func:`in_few`); on an
+application's engine the same statement goes to ``executemany`` (:class:`RowByRow`).
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ class RowByRow:
 def in_few(statement: Insert, rows: Sequence[Row]) -> list[tuple[str, list[Any]]]:
     """Return SQL and parameters that write rows: 32, 16, 8 … at once.
 
-    By powers of two there are few texts, so they stay prepared. Rows go with those that have values
-    of the same types: what has to be known of them is then looked up, not looked for.
+    Powers of two need few texts, so they stay prepared. Rows are grouped by the types of their
+    values, so that their layout is looked up and not computed.
     """
     written: list[tuple[str, list[Any]]] = []
     alike: dict[tuple[type, ...], list[Row]] = {}
@@ -70,7 +70,7 @@ def in_few(statement: Insert, rows: Sequence[Row]) -> list[tuple[str, list[Any]]
 
 
 class _Layout(NamedTuple):
-    """How some rows whose values have the same types are written at once.
+    """The layout for writing rows whose values have the same types.
 
     Before it binds anything but an int, a float, a str or a bytearray, the driver looks for an
     adapter, which costs more than the binding: 0.4 µs for each value that is bytes or None. So
@@ -79,9 +79,9 @@ class _Layout(NamedTuple):
 
     text: str
     filled: tuple[bool, ...]
-    """Which columns have a value."""
+    """True for each column that has a value."""
     blobs: tuple[int, ...]
-    """Where bytes stand among the values of all rows."""
+    """Indexes of bytes among the values of all rows."""
 
 
 @cache

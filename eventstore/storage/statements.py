@@ -1,9 +1,9 @@
-"""Writing many rows at once, said in a way that each database can do in one statement.
+"""Describe writes of many rows, in a form that each database executes as one statement.
 
-SQLite executes one prepared text for many rows; PostgreSQL takes whole columns as arrays. What is
-written is the same, so a statement names its table and columns and each database makes the text.
-That text is looked up by the statement itself, not by what it says: to hash all those names for
-each write takes longer than to bind a row.
+SQLite executes one prepared text for many rows; PostgreSQL takes whole columns as arrays. The data
+is the same, so a statement names its table and columns and each database makes the text. The text
+is looked up by the identity of the statement, not by its contents: hashing all those names for each
+write takes longer than binding a row.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Update:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """What each row of parameters holds."""
+        """The columns of each row of parameters."""
         return (*self.values, *self.key)
 
 
@@ -59,7 +59,7 @@ class Delete:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """What each row of parameters holds."""
+        """The columns of each row of parameters."""
         return self.key
 
 

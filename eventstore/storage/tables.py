@@ -1,4 +1,4 @@
-"""The tables, as SQLAlchemy sees them: for tooling, and to hold the migrations to.
+"""The tables, as SQLAlchemy sees them: for tooling, and to check the migrations against.
 
 Every table that belongs to a thread has tenant and thread in its primary key and in every unique
 index, and no unique constraint spans threads, so the schema can be distributed or partitioned by
@@ -27,7 +27,7 @@ from sqlalchemy import (
 __all__ = ["POSTGRES_ALONE", "TABLES", "Dialect", "metadata_for"]
 
 Dialect: TypeAlias = Literal["sqlite", "postgresql"]
-"""The databases there are tables for, as SQLAlchemy calls them."""
+"""The supported databases, as SQLAlchemy calls them."""
 
 TABLES: Final = (
     "store",
@@ -268,10 +268,10 @@ def _threads(metadata: MetaData, prefix: str) -> None:
         _maybe("changed", BigInteger),
         _given("revision", Integer),
         _maybe("said", Text),
-        # The id comes first: ids are made in the order of time, so the new entries of all threads
-        # go to the same few pages. Tenant first would dirty a page for each thread that is written.
+        # The id comes first: ids increase with time, so the new entries of all threads go to the
+        # same few pages. Tenant first would dirty a page for each thread that is written.
         Index(f"{prefix}messages_by_id", "message", "tenant", "thread", unique=True),
-        # A fork says little about what it inherits, where the depth alone names a message.
+        # A fork's rows hold little about what it inherits, where the depth alone names a message.
         Index(
             f"{prefix}messages_inherited",
             "thread",
@@ -377,7 +377,7 @@ def _threads(metadata: MetaData, prefix: str) -> None:
         _key("key", Text),
         _given("value", Text),
         _given("created_position", BigInteger),
-        # Found in the order in which threads are listed, so that a page of many costs a page.
+        # In the order in which threads are listed, so that a page of many costs a page.
         Index(f"{prefix}thread_metadata_by_value", "tenant", "key", "value", "created_position"),
         sqlite_with_rowid=False,
     )

@@ -2,7 +2,7 @@
 
 SQL is text with ``?`` parameters and ``{table}`` names, so that one text runs on every database and
 every driver; :class:`Naming` turns it into a driver's own. Writes of many rows are
-:mod:`~eventstore.storage.statements`. Nothing here begins, commits or rolls back; who opened the
+:mod:`~eventstore.storage.statements`. Nothing here begins, commits or rolls back; the opener of the
 transaction does.
 """
 
@@ -32,11 +32,11 @@ __all__ = [
 ]
 
 Marks: TypeAlias = Literal["?", "%s", "$1"]
-"""How a driver writes parameters."""
+"""The parameter marks of a driver."""
 
 
 _BINARY: Final = re.compile(r"\?(::(?:bytea|text)\[\])")
-"""Arrays that psycopg is told to send as they are: as text, quoting 500 bytes takes it 0.6 ms."""
+"""Arrays that psycopg must send in binary form: as text, quoting 500 bytes takes it 0.6 ms."""
 
 
 class Naming:
@@ -51,7 +51,7 @@ class Naming:
         self._texts: dict[str, str] = {}
 
     def sql(self, text: str) -> str:
-        """Return ``text`` with this store's names in place; worked out once a text."""
+        """Return ``text`` with this store's names in place; computed once for each text."""
         known = self._texts.get(text)
         if known is None:
             known = self._texts[text] = self._marked(text.format_map(self._names))
@@ -71,11 +71,11 @@ class Naming:
 
 
 class Remade:
-    """Rows that one store made again, on whichever of its connections."""
+    """Marks that a store has rebuilt rows, on any of its connections."""
 
     def __init__(self) -> None:
         self.last: object = object()
-        """Another one each time: what was kept of any rows before does not hold."""
+        """A new object each time: facts kept of rows before it do not hold."""
 
 
 class Landmark(NamedTuple):
@@ -88,9 +88,9 @@ class Landmark(NamedTuple):
 
 
 class Remembered(dict[Any, Any]):
-    """Facts that never change, as many as fit: if they are too many, it starts afresh.
+    """A cache of facts that never change; it starts afresh when they exceed its size.
 
-    How much room a fact takes is its ``len``.
+    The ``len`` of a fact is its size.
     """
 
     def __init__(self, room: int) -> None:
@@ -106,24 +106,24 @@ class Remembered(dict[Any, Any]):
 
 
 class Interned:
-    """What one store knows of its database for good: names that are committed, their numbers.
+    """Permanent facts about one store's database: committed names and their numbers.
 
-    Good for one database that only goes forwards; :mod:`~eventstore.storage.recognising` looks
-    whether it is still that one.
+    They hold for one database that only moves forwards; :mod:`~eventstore.storage.recognising`
+    checks that it is still that one.
     """
 
     def __init__(self, remade: Remade | None = None) -> None:
         self.tenants: dict[str, int] = {}
         self.categories: dict[str, int] = {}
         self.store_id: bytes | None = None
-        """The random id of the database; None until it was looked at."""
+        """The random id of the database; None until it was read."""
         self._landmarks: dict[Position, Landmark] = {}
         """The newest event that was seen, and for moments those before it."""
         self.ancestries: Final = Remembered(20_000)
-        """By tenant and place: where its forks come from; see ``projections.ancestry``. A fork of
-        a hundredth fork takes some 20 kB."""
+        """By tenant and place: the sources of its forks; see ``projections.ancestry``. A fork of a
+        hundredth fork takes some 20 kB."""
         self.whole = False
-        """It was seen that all events stand in one order, on one node."""
+        """True once all events were seen to stand in one order, on one node."""
         self.remade: Final = Remade() if remade is None else remade
 
     @property
@@ -133,9 +133,9 @@ class Interned:
         return None if newest is None else self._landmarks.get(newest) or self.landmark
 
     def see(self, event: Landmark) -> None:
-        """Hear of a committed event. Threads may do this at once, without a lock.
+        """Note a committed event. Threads may do this at once, without a lock.
 
-        Each removes only what is older than something it has seen there, so the newest stays.
+        Each removes only events older than one it has seen there, so the newest stays.
         """
         self._landmarks[event.position] = event
         if len(self._landmarks) > 1:
@@ -144,29 +144,29 @@ class Interned:
                 self._landmarks.pop(position, None)
 
     def forgotten(self) -> Interned:
-        """Return what knows nothing yet of the same store's database.
+        """Return an empty object for the same store's database.
 
-        A transaction that began before may still make rows again, and is heard all the same.
+        A transaction that began before may still rebuild rows, and the new object notices it.
         """
         return Interned(self.remade)
 
 
 class Transaction(Protocol):
-    """What storage and projections may do with a database."""
+    """The access of storage and projections to a database."""
 
     interned: Interned
     naming: Naming
     ordering: Ordering
     committed: bool
-    """Whether the last transaction here is known to have committed. It is not from the moment at
-    which one begins, so an interrupt leaves nothing to be tidied up: what the writer remembers is
-    forgotten by its next transaction, unless this says that it holds."""
+    """True if the last transaction here is known to have committed. It is False from the moment at
+    which one begins, so an interrupt leaves nothing to clean up: the next transaction drops the
+    writer's facts unless this is True."""
     fresh: list[tuple[dict[Any, Any], Any, Any]]
     """Names interned by this transaction, remembered once it has committed."""
     newest: Landmark | None
     """The last event that this transaction appended, remembered once it has committed."""
     kept: dict[str, dict[Any, Any]]
-    """What was learned by earlier transactions and still holds; by stream within each name."""
+    """Facts learned by earlier transactions that still hold; by stream within each name."""
 
     def one(self, sql: str, parameters: Sequence[Any] = ()) -> Any:  # noqa: ANN401 (a row)
         """Return the first row, or None."""
@@ -181,24 +181,24 @@ class Transaction(Protocol):
         """Insert or update many rows, at the latest before anything is read."""
 
     def fill(self, statement: Insert, rows: Sequence[Sequence[Any]]) -> None:
-        """Insert very many rows, none of which is there, after whatever waits to be written."""
+        """Insert very many rows, none of which exists, after the rows that wait to be written."""
 
     def flush(self) -> None:
         """Write the rows that wait, if any do: the transaction is about to end."""
 
 
 class Batching(Protocol):
-    """How a database takes many rows: its text for a statement, and its parameters for rows."""
+    """Turns many rows into a statement's text and parameters for one database."""
 
     def text(self, statement: Statement, rows: Sequence[Sequence[Any]]) -> str:
         """Return the SQL for rows, with ``?`` and ``{table}``."""
 
     def parameters(self, rows: Sequence[Sequence[Any]]) -> Any:  # noqa: ANN401
-        """Return what is executed with it: a list of rows for ``executemany``, or one tuple."""
+        """Return the parameters for that text: a list of rows for ``executemany``, or one tuple."""
 
 
 class CoreTransaction:
-    """On a SQLAlchemy connection, sync or inside ``AsyncConnection.run_sync``: any driver."""
+    """Runs on a SQLAlchemy connection, sync or inside ``AsyncConnection.run_sync``: any driver."""
 
     def __init__(
         self,
@@ -243,11 +243,11 @@ class CoreTransaction:
         self.write(statement, rows)
 
     def flush(self) -> None:
-        """Nothing waits."""
+        """Do nothing: no rows wait."""
 
 
 def remember(transaction: Transaction) -> None:
-    """Keep what a transaction learned, now that it is known to have committed."""
+    """Keep the facts that a transaction learned, now that it is known to have committed."""
     if transaction.newest is not None:
         transaction.interned.see(transaction.newest)
         transaction.newest = None

@@ -1,7 +1,7 @@
-"""Reading the whole store in its order, or what of it was asked for; pages, never cursors.
+"""Read the whole store in its order, or a filtered part, in pages and without server cursors.
 
-What comes back is :class:`~eventstore.storage.read.StoredEvent` for whoever follows the log, or a
-:class:`~eventstore.storage.read.RecordedPage` for whoever shows it to people.
+It returns :class:`~eventstore.storage.read.StoredEvent` to followers of the log, or a
+:class:`~eventstore.storage.read.RecordedPage` to show to people.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ __all__ = [
 ]
 
 _STORED: Final = 15
-"""How many columns an event is made of."""
+"""Number of columns of an event."""
 
 NAMES_MAX = 1_000
 """Most types, and most categories, of one filter: each is a parameter, and no database or driver
@@ -46,7 +46,7 @@ takes fewer than 32,766 of them in a statement."""
 
 
 class Filter(NamedTuple):
-    """Which events of the whole store; None is all of them."""
+    """A filter on events of the whole store; None means all of them."""
 
     tenant: str | None = None
     categories: Sequence[str] | None = None
@@ -59,22 +59,22 @@ START = Position(0, 0, 0)
 
 
 class StoredPage(NamedTuple):
-    """Events in the order of the store, for whoever follows it."""
+    """Events in the order of the store, for followers of the log."""
 
     events: list[StoredEvent]
     more: bool
-    """There may be others right after them."""
+    """True if others may follow right after them."""
     broken: BrokenChain | None = None
-    """Why nothing is returned beyond them: the next one's predecessor is missing."""
+    """The error that ends the page early: the predecessor of the next event is missing."""
 
 
 def read_all(
     tx: Transaction, only: Filter, *, after: Position = START, limit: int = PAGE
 ) -> StoredPage:
-    """Return the events after a position, in the store's order: those that are safe to show.
+    """Return the events after a position, in the store's order, that are safe to show.
 
-    Each is held against the event before it in its stream, also one that the filter leaves out. The
-    last events of a stream may be missing, or all of them, without being noticed here.
+    Each event is checked against the one before it in its stream, also one that the filter leaves
+    out. Missing events at the end of a stream, or a whole missing stream, are not noticed here.
 
     On PostgreSQL events are held back while an older transaction still runs; see
     :mod:`~eventstore.storage.postgres_ordering`.
@@ -96,7 +96,7 @@ def read_all(
 
 
 def check_not_ahead(tx: Transaction, place: Position, whose: str, remedy: str) -> None:
-    """Hold that a place somebody has come to is not beyond the end of the log.
+    """Check that a follower's position is not beyond the end of the log.
 
     The last event is never deleted: a purge appends its tombstone before.
 
@@ -120,7 +120,7 @@ _FOLLOWS: Final = (
     " AND before.category = {events}.category AND before.stream = {events}.stream"
     " AND before.version = {events}.version - 1)"
 )
-"""Whether the event before it is there, in the same snapshot: a purge takes a stream as a whole."""
+"""SQL: the previous event exists, in the same snapshot; a purge deletes a stream as a whole."""
 
 
 def _key(row: Sequence[Any]) -> EventKey:
@@ -131,9 +131,9 @@ def _key(row: Sequence[Any]) -> EventKey:
 def recorded_in_all(
     tx: Transaction, tenant_name: str, *, after: Position, limit: int
 ) -> RecordedPage:
-    """Return a page of one tenant as :func:`read_all` does, as people see it.
+    """Return a page of one tenant like :func:`read_all`, with public columns.
 
-    Here an event is held against those of its stream on the same page, and that costs nothing.
+    An event is checked only against those of its stream on the same page, which costs nothing.
     """
     tenant = find_tenant(tx, tenant_name) or 0
 
@@ -161,7 +161,7 @@ def _rows(
     after: Position,
     limit: int,
 ) -> tuple[Sequence[Any], bool]:
-    """Return the events after a position: columns, as ``what`` names them and finds their keys."""
+    """Return the events after a position: columns as in ``what``, with their keys."""
     columns, key = what
     where, parameters = tx.ordering.after(tx, after)
     selected = _selected(tx, only)
@@ -180,14 +180,14 @@ def _named(
     stream: bytes,
     tenant: int,
 ) -> StreamKey:
-    """Return a stream's key, and remember it: many events of a page belong to one stream."""
+    """Return a stream's key, and cache it: many events of a page belong to one stream."""
     key = StreamKey(tenant_name(tx, tenant), category_name(tx, category), stream)
     streams[category, stream, tenant] = key
     return key
 
 
 def _selected(tx: Transaction, only: Filter) -> tuple[list[str], list[Any]] | None:
-    """Return conditions and their parameters; None if nothing can satisfy them."""
+    """Return conditions and their parameters; None if no event can satisfy them."""
     conditions: list[str] = []
     parameters: list[Any] = []
     if only.tenant is not None:
