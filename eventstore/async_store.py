@@ -72,7 +72,7 @@ class AsyncConversationStore:
         """Use :meth:`open`."""
         self._executor = executor
         self.scope = scope
-        """Tenant, actor and correlation that every call says."""
+        """Tenant, actor and correlation of every call."""
         runner = self._runner = AsyncRunner(executor, scope)
         self._threads = AsyncThreads(runner)
         self._messages = AsyncMessages(runner)
@@ -213,7 +213,7 @@ class AsyncConversationStore:
         correlation_id: str | None = None,
         causation_id: str | None = None,
     ) -> Self:
-        """Return this store bound to whoever acts; every event that it writes says so.
+        """Return this store bound to an actor; every event that it writes names the actor.
 
         Closing a bound store closes the store.
 
@@ -247,7 +247,7 @@ class AsyncConversationStore:
         return await self.perform(health(self.scope))
 
     def perform(self, operation: Write[T] | Read[T] | Wipe[T] | Gathered[T]) -> Awaitable[T]:
-        """Run an operation of ``eventstore.operations``: what every method does in the end.
+        """Run an operation of ``eventstore.operations``; every method ends here.
 
         Args:
             operation: What to read or to write.

@@ -1,8 +1,8 @@
 """``store.threads.batch(thread_id)``: commands that happen together or not at all.
 
-Inside the block calls give handles with ids fixed now; leaving it performs them in one append; an
-exception discards them all. A later call may refer to what an earlier one makes, by the handle's
-id.
+Inside the block calls return handles with ids fixed now. Leaving the block performs the commands in
+one append; an exception discards them all. A later call may refer to the result of an earlier one
+by the handle's id.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Batch:
         self.thread = BatchThread(self)
 
     def collect(self, one: Write[Any]) -> Handle[Any]:
-        """Take one call's command."""
+        """Add one call's command."""
         request = one.request
         assert isinstance(request, AppendRequest)  # noqa: S101 (made by an operation on a thread)
         most = self.scope.log.limits.batch_size_max
@@ -71,14 +71,14 @@ class Batch:
         return handle
 
     def _seed(self) -> tuple[str, ...] | None:
-        """With an idempotency key a repeated batch gives the ids that it gave first."""
+        """The seed of ids: with an idempotency key a repeated batch gives the same ids."""
         key = self._options.idempotency_key
         if key is None:
             return None
         return (self.scope.tenant, self.thread_id, key, str(len(self._commands)))
 
     def as_write(self) -> Write[Any] | None:
-        """Return the one write of everything collected; None if there is nothing."""
+        """Return the one write of all collected commands; None if there are none."""
         if not self._commands:
             return None
         made = write(self._acting, self._stream, self._given, self._options)
@@ -86,7 +86,7 @@ class Batch:
         return replace(made, request=replace(made.request, commands=self._commands))
 
     def settle(self, results: Any) -> None:  # noqa: ANN401 (one result, or a list)
-        """Tell every handle what its call made."""
+        """Give every handle the result of its call."""
         made = results if len(self._handles) > 1 else [results]
         for handle, result in zip(self._handles, made, strict=True):
             handle.settle(result)

@@ -1,4 +1,4 @@
-"""A URL, or an engine that the application has, becomes something a store can run on."""
+"""Turn a URL, or an engine of the application, into an executor for a store."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ _DRIVERS: Final[Mapping[str, Mapping[str, Marks]]] = {
     "sqlite": {"pysqlite": "?", "aiosqlite": "?"},
     "postgresql": {"psycopg": "%s", "asyncpg": "$1"},
 }
-"""By database: the drivers there are, and how each marks a parameter."""
+"""By database: the supported drivers, and their parameter marks."""
 _ASYNC: Final = {"aiosqlite": "sqlite", "asyncpg": "postgresql+psycopg"}
-"""Drivers that are async only, and what the sync face takes instead."""
+"""Drivers that are async only, and the sync face's driver to use instead."""
 
 
 def _log(options: OpenOptions) -> Log:
@@ -164,7 +164,7 @@ def _url_executor(url: URL, options: OpenOptions, performer: Performer) -> UrlEx
 
 @contextmanager
 def _query_of_url() -> Generator[None]:
-    """Translate what SQLAlchemy says while it reads a URL's query, and nothing says before."""
+    """Translate the errors and warnings of SQLAlchemy while it reads a URL's query."""
     try:
         yield
     except ConversationStoreError:
@@ -184,7 +184,7 @@ def _is_async(target: object) -> TypeIs[AsyncEngine]:
 def sync_executor(
     target: str | URL | Engine, options: OpenOptions
 ) -> tuple[UrlExecutor | OwnedEngine, Performer]:
-    """Open what a sync store runs on.
+    """Open the executor of a sync store.
 
     Raises:
         InvalidInput: the URL is malformed, or of an async driver.
@@ -213,7 +213,7 @@ def sync_executor(
 async def async_executor(
     target: str | URL | AsyncEngine, options: OpenOptions
 ) -> tuple[UrlExecutor | OwnedAsyncEngine | AsyncUrlExecutor, Performer]:
-    """Open what an async store runs on.
+    """Open the executor of an async store.
 
     Raises:
         InvalidInput: the URL is malformed, or an engine is sync.
@@ -246,10 +246,11 @@ async def async_executor(
 
 
 async def _opened_in_thread(url: URL, options: OpenOptions, performer: Performer) -> UrlExecutor:
-    """Open without blocking the event loop; whoever is cancelled meanwhile leaves nothing open.
+    """Open without blocking the event loop; a cancelled caller leaves nothing open.
 
-    The thread cannot be stopped. It looks whether it is still wanted once it has opened, and who is
-    cancelled looks whether it has: so one of them sees the other. Closing twice does no harm.
+    The thread cannot be stopped. It checks after opening whether the store is still wanted, and a
+    cancelled caller checks whether it has opened: so one of them sees the other. Closing twice does
+    no harm.
     """
     opened: list[UrlExecutor] = []
     unwanted = threading.Event()

@@ -1,4 +1,4 @@
-"""What ``open()`` takes besides a URL or an engine, and what each of it may be."""
+"""The options of ``open()`` besides a URL or an engine, and their allowed values."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _PREFIX: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,30}\Z|\Z")
 
 
 class OpenOptions(NamedTuple):
-    """What ``open()`` takes besides the URL or engine, which describes each of them."""
+    """The options of ``open()`` besides the URL or engine; ``open()`` describes each of them."""
 
     prefix: str
     schema: str | None
@@ -46,14 +46,14 @@ def system_sources() -> Sources:
 
 
 def settings_of(options: OpenOptions) -> Settings:
-    """Return those that are about connections and queues."""
+    """Return the settings about connections and queues."""
     return Settings(
         options.busy_timeout_seconds, options.queue_max, options.readers, options.connect_args
     )
 
 
 def check_options(options: OpenOptions) -> None:
-    """Hold every option to what it may be, before anything is opened.
+    """Check every option before anything is opened.
 
     Raises:
         InvalidInput: naming the option.
@@ -81,7 +81,7 @@ def _are_limits(value: Any) -> bool:  # noqa: ANN401
 
 _WAIT_MAX: Final = 86_400
 _DEPTH: Final = 128
-"""Deeper JSON meets the limits of Python's stack and of other readers of the log."""
+"""Deeper JSON exceeds the limits of Python's stack and of other readers of the log."""
 
 _OPTIONS: Final[Mapping[str, tuple[Callable[[Any], bool], str]]] = {
     "prefix": (_is_prefix, "Use up to 31 letters, digits and _, beginning with no digit."),

@@ -1,4 +1,4 @@
-"""What one transaction does for those who share it."""
+"""Perform one transaction for all requests that share it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Performer:
         requests: Sequence[Any],
         patient: bool = True,  # noqa: FBT001, FBT002 (called by position)
     ) -> list[Any]:
-        """Return an outcome a request; ``patient``: wait for threads that others have locked."""
+        """Return each request's outcome; ``patient``: wait for threads locked by others."""
         self.meter.begun()
         outcomes: list[Any] = []
         waiting: list[AppendRequest] = []
@@ -58,5 +58,5 @@ class Performer:
             return []
         outcomes = append_many(tx, requests, self.log, patient=patient)
         if patient or tx.ordering.alone:
-            return outcomes  # nobody was left waiting
+            return outcomes  # no request was postponed
         return [POSTPONED if isinstance(one, Postponed) else one for one in outcomes]

@@ -64,7 +64,7 @@ class ConversationStore:
         """Use :meth:`open`."""
         self._executor = executor
         self.scope = scope
-        """Tenant, actor and correlation that every call says."""
+        """Tenant, actor and correlation of every call."""
         runner = self._runner = SyncRunner(executor, scope)
         self._threads = Threads(runner)
         self._messages = Messages(runner)
@@ -200,7 +200,7 @@ class ConversationStore:
         correlation_id: str | None = None,
         causation_id: str | None = None,
     ) -> Self:
-        """Return this store bound to whoever acts; every event that it writes says so.
+        """Return this store bound to an actor; every event that it writes names the actor.
 
         Closing a bound store closes the store.
 
@@ -234,7 +234,7 @@ class ConversationStore:
         return self.perform(health(self.scope))
 
     def perform(self, operation: Write[T] | Read[T] | Wipe[T] | Gathered[T]) -> T:
-        """Run an operation of ``eventstore.operations``: what every method does in the end.
+        """Run an operation of ``eventstore.operations``; every method ends here.
 
         Args:
             operation: What to read or to write.

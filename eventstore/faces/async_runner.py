@@ -1,4 +1,4 @@
-"""How an operation is run on the async face: awaited."""
+"""Run operations on the async face: awaited."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ class AsyncRunner:
     ) -> None:
         self.executor: Final = executor
         self.scope: Final = scope
-        """Tenant, actor and correlation that every call says."""
+        """Tenant, actor and correlation of every call."""
         self._performer = Performer(scope.log, scope.meter)
 
     def perform(self, operation: Write[T] | Read[T] | Wipe[T] | Gathered[T]) -> Awaitable[T]:
-        """Run an operation: what every method does in the end."""
+        """Run an operation; every method ends here."""
         if isinstance(operation, Write):
             return self.write(operation)
         if isinstance(operation, Read):
@@ -48,11 +48,11 @@ class AsyncRunner:
 
     @property
     def changed(self) -> Signals:
-        """Told of every commit; whoever follows the log waits on it."""
+        """Signals every commit; followers of the log wait on it."""
         return self.executor.changed
 
     async def write(self, write: Write[T]) -> T:
-        """Run a write: what :meth:`perform` does with one."""
+        """Run a write for :meth:`perform`."""
         meter, request, within = self.scope.meter, write.request, write.connection
         try:
             if within is None:
@@ -86,10 +86,10 @@ class AsyncRunner:
                 yield item
 
     async def _follow(self, follow: Follow[T]) -> AsyncIterator[T]:
-        """Yield what there is and what will be; nothing is held while the consumer works."""
+        """Yield present and future events; nothing is held while the consumer works."""
         changed, course = self.executor.changed, follow.begin()
         while True:
-            since = changed.mark  # before looking, so that what comes meanwhile is not missed
+            since = changed.mark  # before looking, so that events appended meanwhile are not missed
             try:
                 page = await self.executor.read_async(follow.page(course).look)
             except TROUBLES as error:

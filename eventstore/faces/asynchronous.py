@@ -109,9 +109,9 @@ class AsyncThreads(AsyncResource):
                 it.
             idempotency_key: The same key with the same command returns the first result and adds
                 nothing.
-            actor: Opaque id of whoever acts, up to 255 characters; kept for ever. Overrides
-                ``acting()``.
-            reason: Why, in the writer's words; erasable.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
             subject: Opaque name of the person whose data the content is; the thread's own if left
                 out.
             connection: The application's own open transaction: the write commits or rolls back with
@@ -236,9 +236,9 @@ class AsyncThreads(AsyncResource):
                 it.
             idempotency_key: The same key with the same command returns the first result and adds
                 nothing.
-            actor: Opaque id of whoever acts, up to 255 characters; kept for ever. Overrides
-                ``acting()``.
-            reason: Why, in the writer's words; erasable.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
             subject: Opaque name of the person whose data the content is; the thread's own if left
                 out.
             connection: The application's own open transaction: the write commits or rolls back with
@@ -300,9 +300,9 @@ class AsyncThreads(AsyncResource):
                 it.
             idempotency_key: The same key with the same command returns the first result and adds
                 nothing.
-            actor: Opaque id of whoever acts, up to 255 characters; kept for ever. Overrides
-                ``acting()``.
-            reason: Why, in the writer's words; erasable.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
             subject: Opaque name of the person whose data the content is; the thread's own if left
                 out.
             connection: The application's own open transaction: the write commits or rolls back with
@@ -356,9 +356,9 @@ class AsyncThreads(AsyncResource):
                 it.
             idempotency_key: The same key with the same command returns the first result and adds
                 nothing.
-            actor: Opaque id of whoever acts, up to 255 characters; kept for ever. Overrides
-                ``acting()``.
-            reason: Why, in the writer's words; erasable.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
             subject: Opaque name of the person whose data the content is; the thread's own if left
                 out.
             connection: The application's own open transaction: the write commits or rolls back with
@@ -407,9 +407,9 @@ class AsyncThreads(AsyncResource):
                 it.
             idempotency_key: The same key with the same command returns the first result and adds
                 nothing.
-            actor: Opaque id of whoever acts, up to 255 characters; kept for ever. Overrides
-                ``acting()``.
-            reason: Why, in the writer's words; erasable.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
             subject: Opaque name of the person whose data the content is; the thread's own if left
                 out.
             connection: The application's own open transaction: the write commits or rolls back with
@@ -460,9 +460,9 @@ class AsyncThreads(AsyncResource):
                 it.
             idempotency_key: The same key with the same command returns the first result and adds
                 nothing.
-            actor: Opaque id of whoever acts, up to 255 characters; kept for ever. Overrides
-                ``acting()``.
-            reason: Why, in the writer's words; erasable.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
             subject: Opaque name of the person whose data the content is; the thread's own if left
                 out.
             connection: The application's own open transaction: the write commits or rolls back with
@@ -511,9 +511,9 @@ class AsyncThreads(AsyncResource):
                 it.
             idempotency_key: The same key with the same command returns the first result and adds
                 nothing.
-            actor: Opaque id of whoever acts, up to 255 characters; kept for ever. Overrides
-                ``acting()``.
-            reason: Why, in the writer's words; erasable.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
             subject: Opaque name of the person whose data the content is; the thread's own if left
                 out.
             connection: The application's own open transaction: the write commits or rolls back with
@@ -564,9 +564,9 @@ class AsyncThreads(AsyncResource):
                 it.
             idempotency_key: The same key with the same command returns the first result and adds
                 nothing.
-            actor: Opaque id of whoever acts, up to 255 characters; kept for ever. Overrides
-                ``acting()``.
-            reason: Why, in the writer's words; erasable.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
             subject: Opaque name of the person whose data the content is; the thread's own if left
                 out.
             connection: The application's own open transaction: the write commits or rolls back with
@@ -649,9 +649,9 @@ class AsyncMessages(AsyncResource):
                 it.
             idempotency_key: The same key with the same command returns the first result and adds
                 nothing.
-            actor: Opaque id of whoever acts, up to 255 characters; kept for ever. Overrides
-                ``acting()``.
-            reason: Why, in the writer's words; erasable.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
             subject: Opaque name of the person whose data the content is; the thread's own if left
                 out.
             connection: The application's own open transaction: the write commits or rolls back with
@@ -719,9 +719,9 @@ class AsyncMessages(AsyncResource):
                 it.
             idempotency_key: The same key with the same command returns the first result and adds
                 nothing.
-            actor: Opaque id of whoever acts, up to 255 characters; kept for ever. Overrides
-                ``acting()``.
-            reason: Why, in the writer's words; erasable.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
             subject: Opaque name of the person whose data the content is; the thread's own if left
                 out.
             connection: The application's own open transaction: the write commits or rolls back with
@@ -887,9 +887,9 @@ class AsyncMessages(AsyncResource):
                 it.
             idempotency_key: The same key with the same command returns the first result and adds
                 nothing.
-            actor: Opaque id of whoever acts, up to 255 characters; kept for ever. Overrides
-                ``acting()``.
-            reason: Why, in the writer's words; erasable.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
             subject: Opaque name of the person whose data the content is; the thread's own if left
                 out.
             connection: The application's own open transaction: the write commits or rolls back with
@@ -966,9 +966,9 @@ class AsyncMessages(AsyncResource):
                 it.
             idempotency_key: The same key with the same command returns the first result and adds
                 nothing.
-            actor: Opaque id of whoever acts, up to 255 characters; kept for ever. Overrides
-                ``acting()``.
-            reason: Why, in the writer's words; erasable.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
             subject: Opaque name of the person whose data the content is; the thread's own if left
                 out.
             connection: The application's own open transaction: the write commits or rolls back with
@@ -1031,9 +1031,9 @@ class AsyncMessages(AsyncResource):
                 it.
             idempotency_key: The same key with the same command returns the first result and adds
                 nothing.
-            actor: Opaque id of whoever acts, up to 255 characters; kept for ever. Overrides
-                ``acting()``.
-            reason: Why, in the writer's words; erasable.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
             subject: Opaque name of the person whose data the content is; the thread's own if left
                 out.
             connection: The application's own open transaction: the write commits or rolls back with
@@ -1091,9 +1091,9 @@ class AsyncMessages(AsyncResource):
                 it.
             idempotency_key: The same key with the same command returns the first result and adds
                 nothing.
-            actor: Opaque id of whoever acts, up to 255 characters; kept for ever. Overrides
-                ``acting()``.
-            reason: Why, in the writer's words; erasable.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
             subject: Opaque name of the person whose data the content is; the thread's own if left
                 out.
             connection: The application's own open transaction: the write commits or rolls back with
@@ -1163,9 +1163,9 @@ class AsyncMessages(AsyncResource):
                 it.
             idempotency_key: The same key with the same command returns the first result and adds
                 nothing.
-            actor: Opaque id of whoever acts, up to 255 characters; kept for ever. Overrides
-                ``acting()``.
-            reason: Why, in the writer's words; erasable.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
             subject: Opaque name of the person whose data the content is; the thread's own if left
                 out.
             connection: The application's own open transaction: the write commits or rolls back with
@@ -1219,9 +1219,9 @@ class AsyncMessages(AsyncResource):
                 it.
             idempotency_key: The same key with the same command returns the first result and adds
                 nothing.
-            actor: Opaque id of whoever acts, up to 255 characters; kept for ever. Overrides
-                ``acting()``.
-            reason: Why, in the writer's words; erasable.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
             subject: Opaque name of the person whose data the content is; the thread's own if left
                 out.
             connection: The application's own open transaction: the write commits or rolls back with
@@ -1300,9 +1300,9 @@ class AsyncBranches(AsyncResource):
                 it.
             idempotency_key: The same key with the same command returns the first result and adds
                 nothing.
-            actor: Opaque id of whoever acts, up to 255 characters; kept for ever. Overrides
-                ``acting()``.
-            reason: Why, in the writer's words; erasable.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
             subject: Opaque name of the person whose data the content is; the thread's own if left
                 out.
             connection: The application's own open transaction: the write commits or rolls back with
@@ -1356,9 +1356,9 @@ class AsyncBranches(AsyncResource):
                 it.
             idempotency_key: The same key with the same command returns the first result and adds
                 nothing.
-            actor: Opaque id of whoever acts, up to 255 characters; kept for ever. Overrides
-                ``acting()``.
-            reason: Why, in the writer's words; erasable.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
             subject: Opaque name of the person whose data the content is; the thread's own if left
                 out.
             connection: The application's own open transaction: the write commits or rolls back with
@@ -1465,9 +1465,9 @@ class AsyncRunSteps(AsyncResource):
                 it.
             idempotency_key: The same key with the same command returns the first result and adds
                 nothing.
-            actor: Opaque id of whoever acts, up to 255 characters; kept for ever. Overrides
-                ``acting()``.
-            reason: Why, in the writer's words; erasable.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
             subject: Opaque name of the person whose data the content is; the thread's own if left
                 out.
             connection: The application's own open transaction: the write commits or rolls back with
@@ -1528,9 +1528,9 @@ class AsyncRunSteps(AsyncResource):
                 it.
             idempotency_key: The same key with the same command returns the first result and adds
                 nothing.
-            actor: Opaque id of whoever acts, up to 255 characters; kept for ever. Overrides
-                ``acting()``.
-            reason: Why, in the writer's words; erasable.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
             subject: Opaque name of the person whose data the content is; the thread's own if left
                 out.
             connection: The application's own open transaction: the write commits or rolls back with
@@ -1589,9 +1589,9 @@ class AsyncRunSteps(AsyncResource):
                 it.
             idempotency_key: The same key with the same command returns the first result and adds
                 nothing.
-            actor: Opaque id of whoever acts, up to 255 characters; kept for ever. Overrides
-                ``acting()``.
-            reason: Why, in the writer's words; erasable.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
             subject: Opaque name of the person whose data the content is; the thread's own if left
                 out.
             connection: The application's own open transaction: the write commits or rolls back with
@@ -1685,9 +1685,9 @@ class AsyncRuns(AsyncResource):
                 it.
             idempotency_key: The same key with the same command returns the first result and adds
                 nothing.
-            actor: Opaque id of whoever acts, up to 255 characters; kept for ever. Overrides
-                ``acting()``.
-            reason: Why, in the writer's words; erasable.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
             subject: Opaque name of the person whose data the content is; the thread's own if left
                 out.
             connection: The application's own open transaction: the write commits or rolls back with
@@ -1756,9 +1756,9 @@ class AsyncRuns(AsyncResource):
                 it.
             idempotency_key: The same key with the same command returns the first result and adds
                 nothing.
-            actor: Opaque id of whoever acts, up to 255 characters; kept for ever. Overrides
-                ``acting()``.
-            reason: Why, in the writer's words; erasable.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
             subject: Opaque name of the person whose data the content is; the thread's own if left
                 out.
             connection: The application's own open transaction: the write commits or rolls back with
@@ -1814,9 +1814,9 @@ class AsyncRuns(AsyncResource):
                 it.
             idempotency_key: The same key with the same command returns the first result and adds
                 nothing.
-            actor: Opaque id of whoever acts, up to 255 characters; kept for ever. Overrides
-                ``acting()``.
-            reason: Why, in the writer's words; erasable.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
             subject: Opaque name of the person whose data the content is; the thread's own if left
                 out.
             connection: The application's own open transaction: the write commits or rolls back with
@@ -1871,9 +1871,9 @@ class AsyncRuns(AsyncResource):
                 it.
             idempotency_key: The same key with the same command returns the first result and adds
                 nothing.
-            actor: Opaque id of whoever acts, up to 255 characters; kept for ever. Overrides
-                ``acting()``.
-            reason: Why, in the writer's words; erasable.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
             subject: Opaque name of the person whose data the content is; the thread's own if left
                 out.
             connection: The application's own open transaction: the write commits or rolls back with
@@ -1932,9 +1932,9 @@ class AsyncRuns(AsyncResource):
                 it.
             idempotency_key: The same key with the same command returns the first result and adds
                 nothing.
-            actor: Opaque id of whoever acts, up to 255 characters; kept for ever. Overrides
-                ``acting()``.
-            reason: Why, in the writer's words; erasable.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
             subject: Opaque name of the person whose data the content is; the thread's own if left
                 out.
             connection: The application's own open transaction: the write commits or rolls back with
@@ -1995,9 +1995,9 @@ class AsyncRuns(AsyncResource):
                 it.
             idempotency_key: The same key with the same command returns the first result and adds
                 nothing.
-            actor: Opaque id of whoever acts, up to 255 characters; kept for ever. Overrides
-                ``acting()``.
-            reason: Why, in the writer's words; erasable.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
             subject: Opaque name of the person whose data the content is; the thread's own if left
                 out.
             connection: The application's own open transaction: the write commits or rolls back with
@@ -2058,9 +2058,9 @@ class AsyncRuns(AsyncResource):
                 it.
             idempotency_key: The same key with the same command returns the first result and adds
                 nothing.
-            actor: Opaque id of whoever acts, up to 255 characters; kept for ever. Overrides
-                ``acting()``.
-            reason: Why, in the writer's words; erasable.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
             subject: Opaque name of the person whose data the content is; the thread's own if left
                 out.
             connection: The application's own open transaction: the write commits or rolls back with
@@ -2119,9 +2119,9 @@ class AsyncRuns(AsyncResource):
                 it.
             idempotency_key: The same key with the same command returns the first result and adds
                 nothing.
-            actor: Opaque id of whoever acts, up to 255 characters; kept for ever. Overrides
-                ``acting()``.
-            reason: Why, in the writer's words; erasable.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
             subject: Opaque name of the person whose data the content is; the thread's own if left
                 out.
             connection: The application's own open transaction: the write commits or rolls back with
@@ -2173,9 +2173,9 @@ class AsyncRuns(AsyncResource):
                 it.
             idempotency_key: The same key with the same command returns the first result and adds
                 nothing.
-            actor: Opaque id of whoever acts, up to 255 characters; kept for ever. Overrides
-                ``acting()``.
-            reason: Why, in the writer's words; erasable.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
             subject: Opaque name of the person whose data the content is; the thread's own if left
                 out.
             connection: The application's own open transaction: the write commits or rolls back with
@@ -2315,9 +2315,9 @@ class AsyncAssistants(AsyncResource):
                 it.
             idempotency_key: The same key with the same command returns the first result and adds
                 nothing.
-            actor: Opaque id of whoever acts, up to 255 characters; kept for ever. Overrides
-                ``acting()``.
-            reason: Why, in the writer's words; erasable.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
             subject: Opaque name of the person whose data the content is; the thread's own if left
                 out.
             connection: The application's own open transaction: the write commits or rolls back with
@@ -2402,9 +2402,9 @@ class AsyncAssistants(AsyncResource):
                 it.
             idempotency_key: The same key with the same command returns the first result and adds
                 nothing.
-            actor: Opaque id of whoever acts, up to 255 characters; kept for ever. Overrides
-                ``acting()``.
-            reason: Why, in the writer's words; erasable.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
             subject: Opaque name of the person whose data the content is; the thread's own if left
                 out.
             connection: The application's own open transaction: the write commits or rolls back with
@@ -2461,9 +2461,9 @@ class AsyncAssistants(AsyncResource):
                 it.
             idempotency_key: The same key with the same command returns the first result and adds
                 nothing.
-            actor: Opaque id of whoever acts, up to 255 characters; kept for ever. Overrides
-                ``acting()``.
-            reason: Why, in the writer's words; erasable.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
             subject: Opaque name of the person whose data the content is; the thread's own if left
                 out.
             connection: The application's own open transaction: the write commits or rolls back with
@@ -2542,8 +2542,8 @@ class AsyncEvents(AsyncResource):
                 ``"stream_exists"``, or ``"any"``.
             idempotency_key: The same key with the same command returns the first result and adds
                 nothing.
-            actor: Opaque id of whoever acts, up to 255 characters; kept for ever. Overrides
-                ``acting()``.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
             subject: Opaque name of the person whose data the content is; the thread's own if left
                 out.
             connection: The application's own open transaction: the write commits or rolls back with
@@ -2843,9 +2843,9 @@ class AsyncPrivacy(AsyncResource):
                 it.
             idempotency_key: The same key with the same command returns the first result and adds
                 nothing.
-            actor: Opaque id of whoever acts, up to 255 characters; kept for ever. Overrides
-                ``acting()``.
-            reason: Why, in the writer's words; erasable.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
             subject: Opaque name of the person whose data the content is; the thread's own if left
                 out.
             connection: The application's own open transaction: the write commits or rolls back with
@@ -2909,9 +2909,9 @@ class AsyncPrivacy(AsyncResource):
                 it.
             idempotency_key: The same key with the same command returns the first result and adds
                 nothing.
-            actor: Opaque id of whoever acts, up to 255 characters; kept for ever. Overrides
-                ``acting()``.
-            reason: Why, in the writer's words; erasable.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
             subject: Opaque name of the person whose data the content is; the thread's own if left
                 out.
             connection: The application's own open transaction: the write commits or rolls back with

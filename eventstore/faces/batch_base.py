@@ -1,4 +1,4 @@
-"""What every part of a batch can do: collect a command."""
+"""The base of every part of a batch: it collects commands."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class _Batch(Protocol):
     thread_id: str
 
     def collect(self, one: Write[T]) -> Handle[T]:
-        """Take one call's command."""
+        """Add one call's command."""
 
 
 class BatchPart:

@@ -1,4 +1,4 @@
-"""What a call inside a batch gives, and the id that it fixes."""
+"""The results of calls inside a batch, and the ids that they fix."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ T = TypeVar("T")
 
 
 class Handle(Generic[T]):
-    """What a call inside a batch gives: its id now, its object once the batch is through."""
+    """The result of a call inside a batch: its id now, its object after the block."""
 
     def __init__(self, object_id: str | None) -> None:
         self.id = object_id
-        """Id of the message, run or step it will make; None if it makes none."""
+        """The id of the message, run or step that the call makes; None if it makes none."""
         self._made: list[T] = []
 
     @property
     def object(self) -> T:
-        """What the call made.
+        """The object that the call made.
 
         Raises:
             InvalidInput: the batch is not through yet.
@@ -39,7 +39,7 @@ class Handle(Generic[T]):
         return self._made[0]
 
     def settle(self, made: T) -> None:
-        """Hear what was made."""
+        """Set the object that the call made."""
         self._made.append(made)
 
 
@@ -55,9 +55,9 @@ _MINTED = {
 def with_fixed_id(
     command: c.Command, scope: Scope, seed: Sequence[str] | None
 ) -> tuple[c.Command, str | None]:
-    """Fix the id of what a command will make, if it was left open; return it as text.
+    """Fix the id of the object that a command will make, if it is open; return it as text.
 
-    With a ``seed`` the id depends on it alone.
+    With a ``seed`` the id depends on the seed alone.
     """
     field, prefix = _MINTED.get(type(command), (None, ""))
     if field is None:

@@ -1,4 +1,4 @@
-"""What the caller of a write gets of its outcome, on either face."""
+"""Turn a write's outcome into the caller's result, on either face."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 def value_of(write: Write[T], outcome: Outcome) -> T:
-    """Return what the caller of a write gets, or raise why it was turned away."""
+    """Return the caller's result of a write, or raise the error that refused it."""
     if isinstance(outcome, Failed):
         raise outcome.error
     if write.receipt:

@@ -1,4 +1,4 @@
-"""Pages that know how to read the one after them, for either face."""
+"""Pages that can read the next page, for either face."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Page(PageOf[T], Generic[T]):
 
     @classmethod
     def of(cls, found: PageOf[T], following: Callable[[str], Page[T]]) -> Page[T]:
-        """Return what was found as a page that can read the one behind its cursor.
+        """Return the found items as a page that can read the next one.
 
         Args:
             found: Items and cursor.
@@ -53,7 +53,7 @@ class AsyncPage(PageOf[T], Generic[T]):
     def of(
         cls, found: PageOf[T], following: Callable[[str], Awaitable[AsyncPage[T]]]
     ) -> AsyncPage[T]:
-        """Return what was found as a page that can read the one behind its cursor.
+        """Return the found items as a page that can read the next one.
 
         Args:
             found: Items and cursor.

@@ -106,9 +106,9 @@ class Threads(Resource):
                 it.
             idempotency_key: The same key with the same command returns the first result and adds
                 nothing.
-            actor: Opaque id of whoever acts, up to 255 characters; kept for ever. Overrides
-                ``acting()``.
-            reason: Why, in the writer's words; erasable.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
             subject: Opaque name of the person whose data the content is; the thread's own if left
                 out.
             connection: The application's own open transaction: the write commits or rolls back with
@@ -231,9 +231,9 @@ class Threads(Resource):
                 it.
             idempotency_key: The same key with the same command returns the first result and adds
                 nothing.
-            actor: Opaque id of whoever acts, up to 255 characters; kept for ever. Overrides
-                ``acting()``.
-            reason: Why, in the writer's words; erasable.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
             subject: Opaque name of the person whose data the content is; the thread's own if left
                 out.
             connection: The application's own open transaction: the write commits or rolls back with
@@ -295,9 +295,9 @@ class Threads(Resource):
                 it.
             idempotency_key: The same key with the same command returns the first result and adds
                 nothing.
-            actor: Opaque id of whoever acts, up to 255 characters; kept for ever. Overrides
-                ``acting()``.
-            reason: Why, in the writer's words; erasable.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
             subject: Opaque name of the person whose data the content is; the thread's own if left
                 out.
             connection: The application's own open transaction: the write commits or rolls back with
@@ -351,9 +351,9 @@ class Threads(Resource):
                 it.
             idempotency_key: The same key with the same command returns the first result and adds
                 nothing.
-            actor: Opaque id of whoever acts, up to 255 characters; kept for ever. Overrides
-                ``acting()``.
-            reason: Why, in the writer's words; erasable.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
             subject: Opaque name of the person whose data the content is; the thread's own if left
                 out.
             connection: The application's own open transaction: the write commits or rolls back with
@@ -402,9 +402,9 @@ class Threads(Resource):
                 it.
             idempotency_key: The same key with the same command returns the first result and adds
                 nothing.
-            actor: Opaque id of whoever acts, up to 255 characters; kept for ever. Overrides
-                ``acting()``.
-            reason: Why, in the writer's words; erasable.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
             subject: Opaque name of the person whose data the content is; the thread's own if left
                 out.
             connection: The application's own open transaction: the write commits or rolls back with
@@ -455,9 +455,9 @@ class Threads(Resource):
                 it.
             idempotency_key: The same key with the same command returns the first result and adds
                 nothing.
-            actor: Opaque id of whoever acts, up to 255 characters; kept for ever. Overrides
-                ``acting()``.
-            reason: Why, in the writer's words; erasable.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
             subject: Opaque name of the person whose data the content is; the thread's own if left
                 out.
             connection: The application's own open transaction: the write commits or rolls back with
@@ -506,9 +506,9 @@ class Threads(Resource):
                 it.
             idempotency_key: The same key with the same command returns the first result and adds
                 nothing.
-            actor: Opaque id of whoever acts, up to 255 characters; kept for ever. Overrides
-                ``acting()``.
-            reason: Why, in the writer's words; erasable.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
             subject: Opaque name of the person whose data the content is; the thread's own if left
                 out.
             connection: The application's own open transaction: the write commits or rolls back with
@@ -559,9 +559,9 @@ class Threads(Resource):
                 it.
             idempotency_key: The same key with the same command returns the first result and adds
                 nothing.
-            actor: Opaque id of whoever acts, up to 255 characters; kept for ever. Overrides
-                ``acting()``.
-            reason: Why, in the writer's words; erasable.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
             subject: Opaque name of the person whose data the content is; the thread's own if left
                 out.
             connection: The application's own open transaction: the write commits or rolls back with
@@ -644,9 +644,9 @@ class Messages(Resource):
                 it.
             idempotency_key: The same key with the same command returns the first result and adds
                 nothing.
-            actor: Opaque id of whoever acts, up to 255 characters; kept for ever. Overrides
-                ``acting()``.
-            reason: Why, in the writer's words; erasable.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
             subject: Opaque name of the person whose data the content is; the thread's own if left
                 out.
             connection: The application's own open transaction: the write commits or rolls back with
@@ -714,9 +714,9 @@ class Messages(Resource):
                 it.
             idempotency_key: The same key with the same command returns the first result and adds
                 nothing.
-            actor: Opaque id of whoever acts, up to 255 characters; kept for ever. Overrides
-                ``acting()``.
-            reason: Why, in the writer's words; erasable.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
             subject: Opaque name of the person whose data the content is; the thread's own if left
                 out.
             connection: The application's own open transaction: the write commits or rolls back with
@@ -882,9 +882,9 @@ class Messages(Resource):
                 it.
             idempotency_key: The same key with the same command returns the first result and adds
                 nothing.
-            actor: Opaque id of whoever acts, up to 255 characters; kept for ever. Overrides
-                ``acting()``.
-            reason: Why, in the writer's words; erasable.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
             subject: Opaque name of the person whose data the content is; the thread's own if left
                 out.
             connection: The application's own open transaction: the write commits or rolls back with
@@ -961,9 +961,9 @@ class Messages(Resource):
                 it.
             idempotency_key: The same key with the same command returns the first result and adds
                 nothing.
-            actor: Opaque id of whoever acts, up to 255 characters; kept for ever. Overrides
-                ``acting()``.
-            reason: Why, in the writer's words; erasable.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
             subject: Opaque name of the person whose data the content is; the thread's own if left
                 out.
             connection: The application's own open transaction: the write commits or rolls back with
@@ -1026,9 +1026,9 @@ class Messages(Resource):
                 it.
             idempotency_key: The same key with the same command returns the first result and adds
                 nothing.
-            actor: Opaque id of whoever acts, up to 255 characters; kept for ever. Overrides
-                ``acting()``.
-            reason: Why, in the writer's words; erasable.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
             subject: Opaque name of the person whose data the content is; the thread's own if left
                 out.
             connection: The application's own open transaction: the write commits or rolls back with
@@ -1086,9 +1086,9 @@ class Messages(Resource):
                 it.
             idempotency_key: The same key with the same command returns the first result and adds
                 nothing.
-            actor: Opaque id of whoever acts, up to 255 characters; kept for ever. Overrides
-                ``acting()``.
-            reason: Why, in the writer's words; erasable.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
             subject: Opaque name of the person whose data the content is; the thread's own if left
                 out.
             connection: The application's own open transaction: the write commits or rolls back with
@@ -1158,9 +1158,9 @@ class Messages(Resource):
                 it.
             idempotency_key: The same key with the same command returns the first result and adds
                 nothing.
-            actor: Opaque id of whoever acts, up to 255 characters; kept for ever. Overrides
-                ``acting()``.
-            reason: Why, in the writer's words; erasable.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
             subject: Opaque name of the person whose data the content is; the thread's own if left
                 out.
             connection: The application's own open transaction: the write commits or rolls back with
@@ -1214,9 +1214,9 @@ class Messages(Resource):
                 it.
             idempotency_key: The same key with the same command returns the first result and adds
                 nothing.
-            actor: Opaque id of whoever acts, up to 255 characters; kept for ever. Overrides
-                ``acting()``.
-            reason: Why, in the writer's words; erasable.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
             subject: Opaque name of the person whose data the content is; the thread's own if left
                 out.
             connection: The application's own open transaction: the write commits or rolls back with
@@ -1295,9 +1295,9 @@ class Branches(Resource):
                 it.
             idempotency_key: The same key with the same command returns the first result and adds
                 nothing.
-            actor: Opaque id of whoever acts, up to 255 characters; kept for ever. Overrides
-                ``acting()``.
-            reason: Why, in the writer's words; erasable.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
             subject: Opaque name of the person whose data the content is; the thread's own if left
                 out.
             connection: The application's own open transaction: the write commits or rolls back with
@@ -1351,9 +1351,9 @@ class Branches(Resource):
                 it.
             idempotency_key: The same key with the same command returns the first result and adds
                 nothing.
-            actor: Opaque id of whoever acts, up to 255 characters; kept for ever. Overrides
-                ``acting()``.
-            reason: Why, in the writer's words; erasable.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
             subject: Opaque name of the person whose data the content is; the thread's own if left
                 out.
             connection: The application's own open transaction: the write commits or rolls back with
@@ -1460,9 +1460,9 @@ class RunSteps(Resource):
                 it.
             idempotency_key: The same key with the same command returns the first result and adds
                 nothing.
-            actor: Opaque id of whoever acts, up to 255 characters; kept for ever. Overrides
-                ``acting()``.
-            reason: Why, in the writer's words; erasable.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
             subject: Opaque name of the person whose data the content is; the thread's own if left
                 out.
             connection: The application's own open transaction: the write commits or rolls back with
@@ -1523,9 +1523,9 @@ class RunSteps(Resource):
                 it.
             idempotency_key: The same key with the same command returns the first result and adds
                 nothing.
-            actor: Opaque id of whoever acts, up to 255 characters; kept for ever. Overrides
-                ``acting()``.
-            reason: Why, in the writer's words; erasable.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
             subject: Opaque name of the person whose data the content is; the thread's own if left
                 out.
             connection: The application's own open transaction: the write commits or rolls back with
@@ -1584,9 +1584,9 @@ class RunSteps(Resource):
                 it.
             idempotency_key: The same key with the same command returns the first result and adds
                 nothing.
-            actor: Opaque id of whoever acts, up to 255 characters; kept for ever. Overrides
-                ``acting()``.
-            reason: Why, in the writer's words; erasable.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
             subject: Opaque name of the person whose data the content is; the thread's own if left
                 out.
             connection: The application's own open transaction: the write commits or rolls back with
@@ -1680,9 +1680,9 @@ class Runs(Resource):
                 it.
             idempotency_key: The same key with the same command returns the first result and adds
                 nothing.
-            actor: Opaque id of whoever acts, up to 255 characters; kept for ever. Overrides
-                ``acting()``.
-            reason: Why, in the writer's words; erasable.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
             subject: Opaque name of the person whose data the content is; the thread's own if left
                 out.
             connection: The application's own open transaction: the write commits or rolls back with
@@ -1751,9 +1751,9 @@ class Runs(Resource):
                 it.
             idempotency_key: The same key with the same command returns the first result and adds
                 nothing.
-            actor: Opaque id of whoever acts, up to 255 characters; kept for ever. Overrides
-                ``acting()``.
-            reason: Why, in the writer's words; erasable.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
             subject: Opaque name of the person whose data the content is; the thread's own if left
                 out.
             connection: The application's own open transaction: the write commits or rolls back with
@@ -1809,9 +1809,9 @@ class Runs(Resource):
                 it.
             idempotency_key: The same key with the same command returns the first result and adds
                 nothing.
-            actor: Opaque id of whoever acts, up to 255 characters; kept for ever. Overrides
-                ``acting()``.
-            reason: Why, in the writer's words; erasable.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
             subject: Opaque name of the person whose data the content is; the thread's own if left
                 out.
             connection: The application's own open transaction: the write commits or rolls back with
@@ -1866,9 +1866,9 @@ class Runs(Resource):
                 it.
             idempotency_key: The same key with the same command returns the first result and adds
                 nothing.
-            actor: Opaque id of whoever acts, up to 255 characters; kept for ever. Overrides
-                ``acting()``.
-            reason: Why, in the writer's words; erasable.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
             subject: Opaque name of the person whose data the content is; the thread's own if left
                 out.
             connection: The application's own open transaction: the write commits or rolls back with
@@ -1927,9 +1927,9 @@ class Runs(Resource):
                 it.
             idempotency_key: The same key with the same command returns the first result and adds
                 nothing.
-            actor: Opaque id of whoever acts, up to 255 characters; kept for ever. Overrides
-                ``acting()``.
-            reason: Why, in the writer's words; erasable.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
             subject: Opaque name of the person whose data the content is; the thread's own if left
                 out.
             connection: The application's own open transaction: the write commits or rolls back with
@@ -1990,9 +1990,9 @@ class Runs(Resource):
                 it.
             idempotency_key: The same key with the same command returns the first result and adds
                 nothing.
-            actor: Opaque id of whoever acts, up to 255 characters; kept for ever. Overrides
-                ``acting()``.
-            reason: Why, in the writer's words; erasable.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
             subject: Opaque name of the person whose data the content is; the thread's own if left
                 out.
             connection: The application's own open transaction: the write commits or rolls back with
@@ -2053,9 +2053,9 @@ class Runs(Resource):
                 it.
             idempotency_key: The same key with the same command returns the first result and adds
                 nothing.
-            actor: Opaque id of whoever acts, up to 255 characters; kept for ever. Overrides
-                ``acting()``.
-            reason: Why, in the writer's words; erasable.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
             subject: Opaque name of the person whose data the content is; the thread's own if left
                 out.
             connection: The application's own open transaction: the write commits or rolls back with
@@ -2114,9 +2114,9 @@ class Runs(Resource):
                 it.
             idempotency_key: The same key with the same command returns the first result and adds
                 nothing.
-            actor: Opaque id of whoever acts, up to 255 characters; kept for ever. Overrides
-                ``acting()``.
-            reason: Why, in the writer's words; erasable.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
             subject: Opaque name of the person whose data the content is; the thread's own if left
                 out.
             connection: The application's own open transaction: the write commits or rolls back with
@@ -2168,9 +2168,9 @@ class Runs(Resource):
                 it.
             idempotency_key: The same key with the same command returns the first result and adds
                 nothing.
-            actor: Opaque id of whoever acts, up to 255 characters; kept for ever. Overrides
-                ``acting()``.
-            reason: Why, in the writer's words; erasable.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
             subject: Opaque name of the person whose data the content is; the thread's own if left
                 out.
             connection: The application's own open transaction: the write commits or rolls back with
@@ -2310,9 +2310,9 @@ class Assistants(Resource):
                 it.
             idempotency_key: The same key with the same command returns the first result and adds
                 nothing.
-            actor: Opaque id of whoever acts, up to 255 characters; kept for ever. Overrides
-                ``acting()``.
-            reason: Why, in the writer's words; erasable.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
             subject: Opaque name of the person whose data the content is; the thread's own if left
                 out.
             connection: The application's own open transaction: the write commits or rolls back with
@@ -2397,9 +2397,9 @@ class Assistants(Resource):
                 it.
             idempotency_key: The same key with the same command returns the first result and adds
                 nothing.
-            actor: Opaque id of whoever acts, up to 255 characters; kept for ever. Overrides
-                ``acting()``.
-            reason: Why, in the writer's words; erasable.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
             subject: Opaque name of the person whose data the content is; the thread's own if left
                 out.
             connection: The application's own open transaction: the write commits or rolls back with
@@ -2456,9 +2456,9 @@ class Assistants(Resource):
                 it.
             idempotency_key: The same key with the same command returns the first result and adds
                 nothing.
-            actor: Opaque id of whoever acts, up to 255 characters; kept for ever. Overrides
-                ``acting()``.
-            reason: Why, in the writer's words; erasable.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
             subject: Opaque name of the person whose data the content is; the thread's own if left
                 out.
             connection: The application's own open transaction: the write commits or rolls back with
@@ -2535,8 +2535,8 @@ class Events(Resource):
                 ``"stream_exists"``, or ``"any"``.
             idempotency_key: The same key with the same command returns the first result and adds
                 nothing.
-            actor: Opaque id of whoever acts, up to 255 characters; kept for ever. Overrides
-                ``acting()``.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
             subject: Opaque name of the person whose data the content is; the thread's own if left
                 out.
             connection: The application's own open transaction: the write commits or rolls back with
@@ -2832,9 +2832,9 @@ class Privacy(Resource):
                 it.
             idempotency_key: The same key with the same command returns the first result and adds
                 nothing.
-            actor: Opaque id of whoever acts, up to 255 characters; kept for ever. Overrides
-                ``acting()``.
-            reason: Why, in the writer's words; erasable.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
             subject: Opaque name of the person whose data the content is; the thread's own if left
                 out.
             connection: The application's own open transaction: the write commits or rolls back with
@@ -2898,9 +2898,9 @@ class Privacy(Resource):
                 it.
             idempotency_key: The same key with the same command returns the first result and adds
                 nothing.
-            actor: Opaque id of whoever acts, up to 255 characters; kept for ever. Overrides
-                ``acting()``.
-            reason: Why, in the writer's words; erasable.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
             subject: Opaque name of the person whose data the content is; the thread's own if left
                 out.
             connection: The application's own open transaction: the write commits or rolls back with

@@ -1,4 +1,4 @@
-"""What every resource of the sync face can do: run an operation."""
+"""The base of every resource of the sync face: it runs operations."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Resource:
 
 
 class ProjectionsBase(Resource):
-    """What runs for as long as the caller wants, or keeps something in this process."""
+    """Methods that run until stopped, or that keep something in this process."""
 
     def register(self, projection: Projection) -> None:
         """Make a projection known to this store, and to those bound to it.

@@ -190,7 +190,7 @@ def diff(scope: Scope, thread_id: str, a: str, b: str) -> Read[BranchDiff]:
 
 
 def compared(view: paths.View, a: Place, b: Place) -> BranchDiff:
-    """Return how far two paths are the same, and what each has alone."""
+    """Return how far two paths are the same, and the rest of each."""
     parting = tree_rules.meeting(view, a, b)
     last = None if parting == ROOT else view.message_at(parting)
 

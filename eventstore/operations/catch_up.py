@@ -1,20 +1,20 @@
-"""Running projections: catching up with the log, following it, building anew and swapping.
+"""Run projections: catch up with the log, follow it, rebuild and swap.
 
-One step reads the checkpoint and the events behind it, on a reader's snapshot; the next writes the
-rows and the checkpoint, in one short transaction. Reading and decoding thus hold no lock, and the
-checkpoint is compared in the write, so it does not matter what happened in between.
+One step reads the checkpoint and the events after it, on a reader's snapshot; the next writes the
+rows and the checkpoint, in one short transaction. Reading and decoding thus hold no lock. The write
+compares the checkpoint, so events in between do no harm.
 
-**Where a batch is written.** On SQLite there is one writer at a time whatever one does, so a batch
-goes through the store's own writer and shares a transaction with the appends that wait; it is kept
-small. On PostgreSQL it is performed alone on a connection of its own (``Maintenance.alone``): it
-waits for the row of its projection and for nothing else, and appends neither wait for it nor share
-its fate. Its transaction does hold back what readers of the whole log are shown, as any transaction
-that writes does, which is the other reason to keep it small.
+**Where a batch is written.** SQLite always has one writer at a time, so a batch goes through the
+store's own writer and shares a transaction with the appends that wait; it is kept small. On
+PostgreSQL it is performed alone on a separate connection (``Maintenance.alone``): it waits for the
+row of its projection and for nothing else, and appends neither wait for it nor share its fate. Like
+every writing transaction, it holds back events from readers of the whole log, which is the other
+reason to keep it small.
 
-**Who works.** A worker takes the lease of a generation when nobody has it or when whoever had it
-let it run out (``projections/catch_up/leases.py`` judges that), renews it while it works or waits,
-by a clock of its own that is never set, and gives it back at the end, also when the store is closed
-under it. What refuses a late write is the token; see ``projections/catch_up/generations.py``.
+**Who works.** A worker takes the lease of a generation when nobody has it or when its holder let it
+run out (``projections/catch_up/leases.py`` judges that). It renews the lease while it works or
+waits, by a clock of its own that is never set, and gives it back at the end, also when the store is
+closed under it. The token refuses a late write; see ``projections/catch_up/generations.py``.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ _log = logging.getLogger("eventstore.projections")
 
 
 class Terms(NamedTuple):
-    """How a worker works."""
+    """The settings of a worker."""
 
     lease_seconds: float = 30.0
     batch_events_max: int = 200
@@ -82,7 +82,7 @@ _MOST: Final = 86_400
 def checked_terms(
     lease_seconds: float, batch_events_max: int, poll_seconds: float, holder: str | None
 ) -> Terms:
-    """Return how a worker is to work.
+    """Return the settings of a worker.
 
     Raises:
         InvalidInput: an option is not possible.
@@ -101,20 +101,20 @@ def checked_terms(
 
 
 _PASSING: Final = (StoreBusy, OutcomeUnknown, StoreUnavailable, ConnectionError, TimeoutError)
-"""What a worker that follows waits out."""
+"""Errors that a following worker waits out."""
 
 
 def changing(act: Callable[[Transaction], Any]) -> Write[Any]:
-    """Return the write of something that changes none of the store's own rows."""
+    """Return the write of a function that changes none of the store's own rows."""
     return Write(Maintenance(act, keeps_rows=True, alone=True))
 
 
 _MISSING: Final = "missing"
-"""What stands for the type of an event that is not there."""
+"""The recorded type of a missing event."""
 
 
 class _Worker:
-    """What one worker holds, and its next move."""
+    """The leases of one worker, and its next step."""
 
     def __init__(self, scope: Scope, terms: Terms) -> None:
         self._scope = scope
@@ -125,10 +125,10 @@ class _Worker:
         """Tokens, by generation."""
         self._lease_us = int(terms.lease_seconds * 1_000_000)
         self._renewed: dict[tuple[str, int], float] = {}
-        """When each lease was last renewed, at the latest."""
+        """The time when each lease was last renewed, at the latest."""
 
     def turn(self, definition: Definition) -> Routine[bool]:
-        """Do one batch, at most, for each generation; return whether there was anything to do."""
+        """Do at most one batch for each generation; return whether there was anything to do."""
         known: list[Generation] = yield Read(partial(generations, name=definition.name))
         if needs_beginning(known, definition):
             yield from self._begin(definition)
@@ -142,7 +142,7 @@ class _Worker:
                     busy |= yield from self._serve(definition, one)
                 except StoreUnavailable as error:
                     if error.reason != "restored" or one is known[-1]:
-                        raise  # else another set of tables is built, to take its place
+                        raise  # else another set of tables is built, to replace it
         return busy
 
     def _begin(self, definition: Definition) -> Routine[None]:
@@ -159,7 +159,7 @@ class _Worker:
         return dropped
 
     def _serve(self, definition: Definition, one: Generation) -> Routine[bool]:
-        """Hold the lease and do the next batch, if there is one."""
+        """Hold the lease and apply the next batch, if there is one."""
         if self._held.get(one.key) != one.token:
             if self._held.pop(one.key, None) is not None:
                 _log.warning("%s went on to another worker: %s", one.name, one.holder)
@@ -190,14 +190,14 @@ class _Worker:
         return taken
 
     def _noted(self, taken: Generation | None) -> Generation | None:
-        """Write a lease down before it is committed: whoever ends this worker may be in between."""
+        """Record a lease before it is committed: this worker may be ended in between."""
         if taken is not None:
             self._held[taken.key] = taken.token
             self._scope.registry.held.add((*taken.key, taken.token))
         return taken
 
     def _at_the_end(self, one: Generation) -> Routine[bool]:
-        """There is nothing to apply: become the active generation, or keep the lease."""
+        """At the end of the log, make the generation active, or keep the lease."""
         if one.status == "building":
             swapped: bool = yield changing(partial(swap, one=one))
             return swapped
@@ -210,7 +210,7 @@ class _Worker:
     # -- a batch -------------------------------------------------------------------------------
 
     def _apply(self, definition: Definition, one: Generation, page: Page) -> Routine[None]:
-        """Apply a page; up to an event that cannot be applied, if there is one, and stop there."""
+        """Apply a page; stop at an event that cannot be applied, if there is one."""
         events, failure = self._decoded(page.events)
         if failure is None and (gap := page.broken) is not None:
             failure = failure_at(gap.stream_id, gap.version, _MISSING, gap)
@@ -249,7 +249,7 @@ class _Worker:
         self._held.pop(one.key, None)
 
     def leave(self) -> Routine[None]:
-        """Give back every lease, so that others need not wait for them to run out."""
+        """Give back every lease, so that other workers need not wait for them to run out."""
         held, self._held = self._held, {}
         if not self._scope.registry.held.closed:
             yield from _giving_back([(*key, token) for key, token in held.items()])
@@ -260,18 +260,18 @@ def _giving_back(leases: Sequence[Lease]) -> Routine[None]:
         return
     try:
         yield changing(partial(release, leases=leases))
-    except ConversationStoreError as error:  # they run out by themselves
+    except ConversationStoreError as error:  # they run out in time
         names = ", ".join(name for name, _, __ in leases)
         _log.info("the lease on %s was not given back: %s", names, error)
 
 
 def closing(scope: Scope) -> Routine[None]:
-    """Give back what the workers of a store hold that is about to be closed under them."""
+    """Give back the leases of a store's workers before the store is closed."""
     yield from _giving_back(scope.registry.held.close())
 
 
 def running(scope: Scope, names: Sequence[str] | None, terms: Terms) -> Routine[None]:
-    """Follow the log until told to stop."""
+    """Follow the log until stopped."""
     worker = _Worker(scope, terms)
     try:
         while True:
@@ -291,7 +291,7 @@ def running(scope: Scope, names: Sequence[str] | None, terms: Terms) -> Routine[
 
 
 def catching_up(scope: Scope, names: Sequence[str] | None, terms: Terms) -> Routine[None]:
-    """Apply everything that is there now, and finish what is being built."""
+    """Apply every present event, and finish generations that are being built."""
     worker = _Worker(scope, terms)
     target: Position = yield Read(last_position)
     try:
@@ -308,7 +308,7 @@ def catching_up(scope: Scope, names: Sequence[str] | None, terms: Terms) -> Rout
 
 
 def _arrived(known: Sequence[Generation], definition: Definition, target: Position) -> bool:
-    """Tell whether nothing is left to do up to a position, or nothing can be done."""
+    """Return whether a projection has reached a position, or cannot proceed."""
     ours = [one for one in known if one.version == definition.version and one.failure is None]
     behind = [one for one in ours if one.status == "active" and one.position < target]
     return not behind and all(one.status != "building" for one in ours)

@@ -1,4 +1,4 @@
-"""``store.privacy.erase``: content that has to be gone for good."""
+"""``store.privacy.erase``: erase content for good."""
 
 from __future__ import annotations
 
@@ -78,18 +78,18 @@ def erase(
 
 
 _ROUNDS: Final = 8
-"""How often it is planned while others go on writing; then they wait for it."""
+"""How many times it is planned while others write; then they wait for it."""
 
 
 class _Plan(NamedTuple):
-    """What is to be planned again, and how often still."""
+    """An erasure to plan again, and the number of tries left."""
 
     before: Sequence[Planned]
     rounds: int
 
 
 class _Pages:
-    """What an erasure does one after the other: plans, writes that it goes, and lets it go."""
+    """The steps of an erasure: plan, record, and erase the content."""
 
     def __init__(self, log: Log, request: AppendRequest, connection: Any) -> None:  # noqa: ANN401
         self._log = log
@@ -110,7 +110,7 @@ class _Pages:
     def _plan(self, tx: Transaction, before: _Plan) -> Any:  # noqa: ANN401
         try:
             made = plan(tx, self._log, self._request, before=before.before)
-        except ConversationStoreError:  # said, and counted, by who would write
+        except ConversationStoreError:  # the write itself reports and counts it
             return (), "at once"
         return (), (_Plan(made, before.rounds - 1),)
 

@@ -49,7 +49,7 @@ _FIELDS: Final = frozenset(NewEvent.model_fields)
 
 
 class Receipt(NamedTuple):
-    """Where events of the application's own were appended."""
+    """The place of appended events of the application's own."""
 
     stream_id: str
     """Stream that they belong to."""
@@ -93,7 +93,7 @@ def append(
     if not 0 < len(given) <= scope.log.limits.batch_size_max:
         most = scope.log.limits.batch_size_max
         raise InvalidInput("events", f"has {len(given)} items", f"Give 1 to {most} NewEvents.")
-    expected = expectations.parse(expected_version)  # None too: it is always said
+    expected = expectations.parse(expected_version)  # None too: it is always given
     decided = [_decided(scope.log, one, index) for index, one in enumerate(given)]
     stream = StreamKey(scope.tenant, category, key)
     guarded = WriteOptions(expected_version=expected, **msgspec.structs.asdict(options))

@@ -1,4 +1,4 @@
-"""What following the log takes: everything but the waiting, which the two faces do."""
+"""Follow the log: everything but the waiting, which the two faces do."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ __all__ = ["TROUBLES", "Follow"]
 T = TypeVar("T")
 
 TROUBLES: Final = (StoreBusy, StoreUnavailable)
-"""What reading may fail with and, for some reasons, succeed again."""
+"""Errors of reading that may, for some reasons, pass."""
 _PASSING: Final = frozenset({"connection_lost", "disk_full", "io_error", "out_of_memory"})
-"""Reasons for being unavailable that somebody is at work on; others are told to the consumer."""
+"""Reasons for being unavailable that may pass; the consumer gets errors of other reasons."""
 
 _log = logging.getLogger("eventstore.subscriptions")
 
 
 class Follow(NamedTuple, Generic[T]):
-    """Everything after a place, and whatever is appended later: an iterator that does not end."""
+    """Everything after a place, and later events: an iterator that does not end."""
 
     only: Filter
     after: Position
@@ -35,16 +35,16 @@ class Follow(NamedTuple, Generic[T]):
     shown: Callable[[StoredEvent], T]
 
     def begin(self) -> Course:
-        """Return where one subscription stands at first."""
+        """Return the first place of a subscription."""
         return Course(self.after, self.poll_seconds)
 
     def page(self, course: Course) -> Read[Looked]:
-        """Return the next page to be read. Nothing of it is held once it was."""
+        """Return the read of the next page. Nothing of it is held afterwards."""
         place, seen = course.place, course.seen
         return Read(lambda tx: look(tx, self.only, place, seen))
 
     def heard(self, course: Course, page: Looked) -> Iterator[T]:
-        """Yield what is on a page, an event decoded when it is asked for; then move on.
+        """Yield the events of a page, decoded on demand; then move on.
 
         Raises:
             BrokenChain: an event is missing, and those before it were yielded.
@@ -60,7 +60,7 @@ class Follow(NamedTuple, Generic[T]):
         course.move(page.found, page.place)
 
     def failed(self, course: Course, error: StoreBusy | StoreUnavailable) -> None:
-        """Hear that a page could not be read.
+        """Handle the error of reading a page.
 
         Raises:
             StoreUnavailable: ``error`` itself, if waiting will not mend it.

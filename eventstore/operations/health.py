@@ -1,4 +1,4 @@
-"""``store.health()``: does the database answer, what is it, and who holds readers back."""
+"""``store.health()``: whether the database answers, its version, and what holds readers back."""
 
 from __future__ import annotations
 
@@ -21,31 +21,31 @@ class HorizonHolder(Value):
     prepared: str | None
     """The name (gid) of a transaction that was prepared for a two-phase commit and not ended."""
     transaction: str
-    """Id of the transaction."""
+    """The id of the transaction."""
     state: str | None
-    """``idle in transaction``: somebody began and left it open. ``prepared``: see there."""
+    """``idle in transaction``: a client began it and left it open. ``prepared``: see there."""
     application: str
     """``application_name`` of the connection."""
     since: datetime | None
-    """When it began; None where the database user may not see what others do."""
+    """The time when it began; None where the database user may not see it."""
     remedy: str
     """The SQL that ends it."""
 
 
 class Health(Value):
-    """An answer of the database."""
+    """The answer of the database."""
 
     database: str
     """For example ``SQLite 3.45.1``."""
     schema_revision: str
     """Revision of the tables."""
     events: int
-    """How far the log has come: the last position.
+    """The end of the log: the last position.
 
-    Where a store is asked that is bound to a tenant: how many events of the tenant's there are.
+    For a store that is bound to a tenant: the number of the tenant's events.
     """
     held_back_by: HorizonHolder | None = None
-    """PostgreSQL: whose open transaction ``read_all`` and subscriptions wait for now."""
+    """PostgreSQL: the open transaction that ``read_all`` and subscriptions wait for now."""
 
 
 def health(scope: Scope) -> Read[Health]:
@@ -77,7 +77,7 @@ def _asked(tx: Transaction, scope: Scope) -> Health:
 
 
 def _events_of(tx: Transaction, tenant: str) -> int:
-    """Return how many events a tenant has: versions have no gaps, so its heads say so."""
+    """Return the number of a tenant's events: versions have no gaps, so its heads give it."""
     number = find_tenant(tx, tenant)
     if number is None:
         return 0

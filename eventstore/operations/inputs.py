@@ -1,4 +1,4 @@
-"""Callers' values on their way in: checked once, at the door, then packed.
+"""Check callers' values once, on entry, and pack them.
 
 Every refusal names the field and the remedy, and happens before anything is decided.
 """
@@ -48,7 +48,7 @@ __all__ = [
 
 _NAME_MAX: Final = 255
 _TOKENS_MAX: Final = 10**12
-"""Of one run or step: nine million of them still add up to what a database can count."""
+"""Of one run or step: nine million of them still add up to a number that a database can hold."""
 _ROLES: Final = frozenset(get_args(Role))
 _STATUSES: Final = frozenset({"completed", "incomplete"})
 _ON_BUSY: Final = frozenset(get_args(OnBusy))
@@ -69,7 +69,7 @@ def optional_id(prefix: str, text: str | None, field: str) -> bytes | None:
 
 
 def check_updates(**given: object) -> None:
-    """Refuse an update that says nothing: it would be one more version without a difference.
+    """Refuse an update without changes: it would add a version without a difference.
 
     Raises:
         InvalidInput: on the first of the fields.
@@ -93,7 +93,7 @@ def checked_status(status: str) -> MessageStatus:
 
 
 def checked_on_busy(on_busy: str | None) -> OnBusy:
-    """Return what to do when a thread is busy; ``enqueue`` unless told."""
+    """Return the behaviour for a busy thread; ``enqueue`` by default."""
     if on_busy is None:
         return "enqueue"
     return _checked_choice(on_busy, _ON_BUSY, "on_busy")  # type: ignore[return-value]
@@ -105,7 +105,7 @@ def checked_order(order: str) -> bool:
 
 
 def checked_sort(sort: str) -> str:
-    """Return what threads are sorted by."""
+    """Return the sort order of threads."""
     return _checked_choice(sort, _SORTS, "sort")
 
 
@@ -117,7 +117,7 @@ def _checked_choice(value: object, known: frozenset[str], field: str) -> str:
 
 
 def checked_flag(value: object, field: str) -> bool:
-    """Return True or False; nothing else stands for them, since it would be kept for ever."""
+    """Return True or False; refuse other values, since they would be kept for ever."""
     if not isinstance(value, bool):
         raise InvalidInput(field, f"{quoted(value)} is not a bool", "Give True or False.")
     return value
@@ -129,7 +129,7 @@ def checked_version(value: object, field: str, least: int = 1) -> int:
 
 
 def checked_count(value: object, field: str) -> int:
-    """Return how many events are wanted."""
+    """Return a number of events."""
     return _checked_number(value, field, 1, "possible")
 
 
@@ -159,7 +159,7 @@ def optional_text(value: str | None, field: str, characters_max: int | None = No
 def checked_metadata(
     value: Mapping[str, Any] | None, limits: Limits, field: str = "metadata"
 ) -> dict[str, Any] | None:
-    """Return a JSON object of a bearable size, or None."""
+    """Return a JSON object of allowed size, or None."""
     if value is None:
         return None
     checked = check_object(value, field, limits)
@@ -225,7 +225,7 @@ def checked_draft(
     original_created_at: datetime | None = None,
     metadata: Mapping[str, Any] | None = None,
 ) -> Draft:
-    """Return what somebody says, ready to be decided about."""
+    """Return a checked message, ready to be decided."""
     parts, calls, answers = packed(content, limits.depth_max)
     if role is not None and (calls or answers or role == "tool"):
         check_role_of_tools(role, calls, answers)

@@ -1,4 +1,4 @@
-"""What reading operations look for first."""
+"""Look up threads, runs and past moments for reading operations."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def thread_key(scope: Scope, thread_id: str) -> StreamKey:
 def live_thread(
     tx: Transaction, scope: Scope, key: StreamKey, *, include_deleted: bool = False
 ) -> StoredThread:
-    """Return the view of a thread as it stands.
+    """Return the present view of a thread.
 
     Raises:
         ThreadNotFound: there is none in this tenant, or it was deleted.
@@ -50,7 +50,7 @@ def live_thread(
 
 
 def whole_thread(tx: Transaction, scope: Scope, key: StreamKey) -> WholeTree:
-    """Return the view of a thread as it stands, of which everything will be read.
+    """Return the present view of a thread of which everything will be read.
 
     Raises:
         ThreadNotFound: as :func:`live_thread`.
@@ -85,10 +85,10 @@ def existing_run(view: StoredThread, run_id: bytes) -> RunRow:
 
 
 class Moment:
-    """A past moment of a thread, named by version or by time; or none, which is now."""
+    """A past moment of a thread, given by version or by time; or none, which is now."""
 
     def __init__(self, at_version: Any, at_time: datetime | None) -> None:  # noqa: ANN401 (checked)
-        """Check what the caller gave."""
+        """Check the caller's values."""
         if at_version is not None and at_time is not None:
             raise InvalidInput("at_time", "given together with at_version", "Give one of them.")
         self._version = None if at_version is None else checked_version(at_version, "at_version")
@@ -100,7 +100,7 @@ class Moment:
         return self._version is None and self._time_us is None
 
     def version(self, tx: Transaction, key: StreamKey) -> int:
-        """Return the version that is meant.
+        """Return the version of the moment.
 
         Raises:
             ThreadNotFound: the moment lies before the thread was created.

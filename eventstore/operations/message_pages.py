@@ -1,8 +1,8 @@
 """``store.messages``, reading: one message, a page of a path, the wordings of an amended one.
 
-A listing asks for a part of a path (:class:`_Bounds`): which path, between which messages, in which
-order. Its cursor pins the path's last message, so one listing is one path whatever is selected
-meanwhile.
+A listing selects a part of a path (:class:`_Bounds`): the path, the messages at its bounds, and the
+order. Its cursor pins the path's last message, so one listing is one path even if another is
+selected meanwhile.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ def get(
 
 
 def _named(tx: Transaction, scope: Scope, view: StoredThread, external_id: str) -> list[bytes]:
-    """Return the messages that bear an external id in a thread or, for a fork, in its sources."""
+    """Return the messages with an external id in a thread or, for a fork, in its sources."""
     tenant = find_tenant(tx, scope.tenant) or 0
     return find_external_id(tx, tenant, [view.thread_id, *view.ancestors()], external_id)
 
@@ -165,7 +165,7 @@ def _branch_key(branch: str | None) -> bytes | str | None:
 
 
 class _Bounds:
-    """Which part of which path a listing asks for."""
+    """The part of a path that a listing selects."""
 
     def __init__(
         self,
@@ -210,7 +210,7 @@ class _Bounds:
         return row
 
     def depths(self, view: paths.View, end: Place) -> paths.Window:
-        """Return the depths of the path that are asked for."""
+        """Return the selected depths of the path."""
         first, last = 1, end.depth
         lower, upper = self._after, self._before
         if self.newest_first:
@@ -234,7 +234,7 @@ class _Bounds:
         return place.depth
 
     def cursor(self, end: MessageRow, depth: int, version: int | None) -> str:
-        """Return where the next page begins."""
+        """Return the cursor of the next page."""
         return encode_cursor(self._listing, end.message_id, depth, version)
 
 

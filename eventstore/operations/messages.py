@@ -1,4 +1,4 @@
-"""``store.messages``, writing: saying things, and changing them without losing any."""
+"""``store.messages``, writing: add messages, and change them without losing any."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def _create_command(
     status: GivenStatus = "completed",
     metadata: Mapping[str, Any] | None = None,
 ) -> c.CreateMessage:
-    # Every message comes this way, so nothing is called for what was left out.
+    # Every message comes this way, so omitted arguments cost no call.
     known_role = checked_role(role)
     return c.CreateMessage(
         draft=checked_draft(
@@ -191,7 +191,7 @@ def commands_of(
 
 
 def _as_list(made: Write[Any]) -> Write[list[Any]]:
-    """Let a list of one come back as a list."""
+    """Return a list also for a single command."""
     return replace(made, alone_in_list=True)
 
 

@@ -1,7 +1,7 @@
-"""Counting what becomes of writes, and telling who asked of what was appended.
+"""Count the outcomes of writes, and call the hook for appended events.
 
 Both happen where a write's outcome reaches its caller, so they are the same for every database and
-both faces, and hold nothing up: nothing is locked any more. Nothing here ever holds content.
+both faces. They block nobody, because no lock is held any more. Nothing here ever holds content.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _log = logging.getLogger("eventstore.hooks")
 
 
 class AppendNotice(NamedTuple):
-    """Where something was appended, never what: the argument of ``on_append``."""
+    """The place of an append, without its content: the argument of ``on_append``."""
 
     tenant: str
     """Tenant of the stream."""
@@ -46,18 +46,18 @@ class Counters(Value):
     events: int
     """Events that they added."""
     unchanged: int
-    """Writes that had nothing to add: a repeated key, a state that was there already."""
+    """Writes without a change: a repeated key, or a state that existed already."""
     refused: int
-    """Writes that the domain, or one of their guards, turned away."""
+    """Writes that a domain rule, or one of their guards, refused."""
     busy: int
     """Writes that ended in StoreBusy."""
     unknown: int
     """Writes that ended in OutcomeUnknown."""
     failed: int
-    """Writes that ended in another error of the store's, such as StoreUnavailable."""
+    """Writes that ended in another error of the store, such as StoreUnavailable."""
     transactions: int
-    """Transactions begun to write, those that were done again included: fewer than writes where
-    writers share commits."""
+    """Transactions begun to write, retries included: fewer than writes where writers share commits.
+    """
 
 
 class Meter:
@@ -70,25 +70,25 @@ class Meter:
 
     def __init__(self, on_append: OnAppend | None = None) -> None:
         self._on_append = on_append
-        # One that a signal handler may take again, which runs in the middle of a call and may
-        # write; none is run between reading a number and setting it, where nothing is called.
+        # A reentrant lock: a signal handler may run in the middle of a call and write. None runs
+        # between reading a number and setting it, where nothing is called.
         self._lock = threading.RLock()
         self._appends = self._events = self._transactions = 0
         self._others = {"unchanged": 0, "refused": 0, "busy": 0, "unknown": 0, "failed": 0}
         forks.watch(self)
 
     def before_fork(self, until: float) -> None:
-        """Nothing that is held hinders a fork."""
+        """Do nothing: no lock here hinders a fork."""
 
     def after_fork_in_parent(self) -> None:
-        """Nothing was changed."""
+        """Do nothing: the fork changed nothing in the parent."""
 
     def after_fork(self) -> None:
-        """Let nobody wait for a thread of the parent's that was just counting."""
+        """Replace the lock: a thread of the parent may have held it."""
         self._lock = threading.RLock()
 
     def counters(self) -> Counters:
-        """Return the counts as they are."""
+        """Return the present counts."""
         with self._lock:
             return Counters(
                 appends=self._appends,
@@ -103,12 +103,12 @@ class Meter:
             self._transactions += 1
 
     def failed(self, error: ConversationStoreError) -> None:
-        """Count a write that has no outcome, by the error that its caller gets."""
+        """Count a write without an outcome, by the error that its caller gets."""
         busy, unknown = isinstance(error, StoreBusy), isinstance(error, OutcomeUnknown)
         self._count("busy" if busy else "unknown" if unknown else "failed")
 
     def heard(self, request: Any, outcome: Outcome, *, committed: bool = True) -> Outcome:  # noqa: ANN401 (maintenance is not counted)
-        """Count a write's outcome, tell of it if it was committed, and return it."""
+        """Count a write's outcome, call the hook if it was committed, and return it."""
         if isinstance(outcome, Failed):
             self._count("refused")
         elif outcome.positions:
@@ -127,7 +127,7 @@ class Meter:
             self._others[name] += 1
 
     def _tell(self, on_append: OnAppend, stream: StreamKey, appended: Appended) -> None:
-        """Call the hook. What it raises is logged: the write was kept, and must not look lost."""
+        """Call the hook. Its errors are logged: the write is committed, and must not look lost."""
         notice = AppendNotice(stream.tenant, stream.text, appended.version, appended.positions)
         try:
             on_append(notice)

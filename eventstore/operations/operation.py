@@ -1,4 +1,4 @@
-"""What an operation returns, and what every write may say besides its command."""
+"""The results of operations, and the options of every write."""
 
 from __future__ import annotations
 
@@ -45,18 +45,19 @@ __all__ = [
 T = TypeVar("T")
 
 EMPTY: Final = "empty"
-"""``expected_head`` of a thread in which nothing stands: no message yet, or all are removed."""
+"""``expected_head`` of an empty thread: it has no message yet, or all are removed."""
 
 _NAME_CHARACTERS_MAX: Final = 255
 
 
 class AppendOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """What even a low-level append takes besides its own arguments."""
+    """The options of a low-level append."""
 
     idempotency_key: str | None = None
     """The same key with the same command returns the first result and adds nothing."""
     actor: str | None = None
-    """Opaque id of whoever acts, up to 255 characters; kept for ever. Overrides ``acting()``."""
+    """Opaque id of the user or service that acts, up to 255 characters; kept for ever. Overrides
+    ``acting()``."""
     subject: str | None = None
     """Opaque name of the person whose data the content is; the thread's own if left out."""
     connection: Connection | AsyncConnection | None = None
@@ -64,7 +65,7 @@ class AppendOptions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WriteOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """What every write takes besides its own arguments."""
+    """The options of every write."""
 
     expected_head: str | None = None
     """Id of the message that the caller believes is the head; ``EMPTY`` for none."""
@@ -73,9 +74,10 @@ class WriteOptions(msgspec.Struct, frozen=True, kw_only=True):
     idempotency_key: str | None = None
     """The same key with the same command returns the first result and adds nothing."""
     actor: str | None = None
-    """Opaque id of whoever acts, up to 255 characters; kept for ever. Overrides ``acting()``."""
+    """Opaque id of the user or service that acts, up to 255 characters; kept for ever. Overrides
+    ``acting()``."""
     reason: str | None = None
-    """Why, in the writer's words; erasable."""
+    """The reason, in the writer's words; erasable."""
     subject: str | None = None
     """Opaque name of the person whose data the content is; the thread's own if left out."""
     connection: Connection | AsyncConnection | None = None
@@ -86,7 +88,7 @@ NO_OPTIONS: Final = WriteOptions()
 
 
 class Scope(NamedTuple):
-    """What a store, or one bound by ``acting`` or ``tenant``, says on every call."""
+    """The values that a store, or one bound by ``acting`` or ``tenant``, adds to every call."""
 
     log: Log
     tenant: str = ""
@@ -94,16 +96,16 @@ class Scope(NamedTuple):
     correlation_id: str | None = None
     causation_id: str | None = None
     registry: Registry = Registry()
-    """The projections that were registered; ``open()`` gives each store one of its own."""
+    """The registered projections; ``open()`` gives each store its own registry."""
     meter: Meter = Meter()
-    """Counts what becomes of writes; likewise one a store."""
+    """Counts the outcomes of writes; each store has its own."""
 
     @property
     def is_tenants(self) -> bool:
-        """It is bound to one of the tenants that share the store, and must not learn of others.
+        """True if it is bound to one of several tenants, and must not learn of others.
 
-        The store as it was opened, of the default tenant, is the application's: what it asks about
-        the whole store it is told.
+        The store as it was opened, of the default tenant, is the application's: its queries may
+        concern the whole store.
         """
         return self.tenant != ""
 
@@ -114,24 +116,24 @@ _NOBODY: Final = (None, None, None)
 class Maintenance(NamedTuple):
     """A function over the transaction, for the writer: work on tables, or on several streams.
 
-    If it appends it returns an ``Appended``.
+    If it appends, it returns an ``Appended``.
     """
 
     act: Callable[[Transaction], Any]
-    """Returns what the caller gets; or an ``Appended``, if it appended events."""
+    """Returns the caller's result; or an ``Appended``, if it appended events."""
     keeps_rows: bool = False
-    """It changes no row that the writer may have kept from an earlier transaction."""
+    """True if it changes no row that the writer may have kept from an earlier transaction."""
     alone: bool = False
-    """It is performed by itself where appends would otherwise wait for it, or it for them."""
+    """True if it is performed alone where it and appends would otherwise wait for each other."""
     stream: StreamKey | None = None
-    """To which it appends, if it does, as ``on_append`` is told."""
+    """The stream that it appends to, if it does, for ``on_append``."""
 
 
 class Wipe(NamedTuple, Generic[T]):
-    """Outside of any transaction: leave nothing in the files of what was overwritten."""
+    """Wipes overwritten bytes from the files, outside of any transaction."""
 
     told: Callable[[Sequence[Left]], T]
-    """What to make of what is left all the same."""
+    """Makes the result from the places that still hold some."""
 
 
 class Write(msgspec.Struct, Generic[T], frozen=True):
@@ -152,25 +154,25 @@ class Read(NamedTuple, Generic[T]):
 
     look: Callable[[Transaction], T]
     snapshot: bool = True
-    """False where it asks for all it shows in one statement, and each may see what is there by
-    then: to begin and end a transaction on PostgreSQL are two trips to the server more."""
+    """False where one statement reads everything, and each may see the state of its own time:
+    beginning and ending a transaction on PostgreSQL costs two more trips to the server."""
 
 
 class Walk(NamedTuple, Generic[T]):
-    """Something read or done a page at a time."""
+    """A read or a piece of work done a page at a time."""
 
     first: Any
-    """Where it starts."""
+    """The first place."""
     page: Callable[
         [Any],
         Read[tuple[Iterable[T], Any]]
         | Write[tuple[Iterable[T], Any]]
         | Wipe[tuple[Iterable[T], Any]],
     ]
-    """From a place to what gives its items and the next place, None at the end. Items may be made
-    as they are asked for, once the page was read."""
+    """Returns the items of a place and the next place, None at the end. Items may be made on
+    demand, once the page was read."""
     ahead: bool = False
-    """A page may be read while the items of the one before are looked at."""
+    """True if the next page may be read while the items of this one are consumed."""
 
 
 class Gathered(NamedTuple, Generic[T]):
@@ -220,7 +222,7 @@ def write(
 
 
 def _believed_head(head: str) -> bytes:
-    """Return the packed id of the head; nothing for a thread without one."""
+    """Return the packed id of the expected head; empty for a thread without one."""
     if head == EMPTY:
         return b""
     try:

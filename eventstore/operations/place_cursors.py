@@ -1,7 +1,7 @@
-"""Cursors of listings that stand in the order of the whole store, of which they show nothing.
+"""Cursors of listings in the order of the whole store, which hide positions.
 
-Threads and assistants are listed in the order of their creation, and that is a position of the
-whole store: a tenant could tell from two of them how much others wrote in between. So it is sealed
+Threads and assistants are listed in the order of their creation, which is a position of the whole
+store: two of them would show a tenant how much others wrote in between. So the position is sealed
 with the random id of the database.
 """
 
@@ -28,7 +28,7 @@ def cursor_of_place(tx: Transaction, listing: bytes, position: int) -> str:
 
 
 def place_cursor(listing: bytes, text: object) -> bytes:
-    """Return what is sealed in a cursor of this listing.
+    """Return the sealed position in a cursor of this listing.
 
     Raises:
         InvalidInput: it is none.

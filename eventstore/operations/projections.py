@@ -123,7 +123,7 @@ def _mending(scope: Scope, only: StreamKey | None) -> Gathered[RebuildReport]:
 
     def mended(tx: Transaction, place: _Rebuilding) -> tuple[list[int], _Rebuilding | None]:
         done, left, again = mend_slice(tx, scope.log, place.wrong)
-        tx.interned.remade.last = object()  # while the heads are held; see storage.append
+        tx.interned.remade.last = object()  # while the heads are locked; see storage.append
         return done, _next(place.after, left, (*place.again, *again))
 
     def rebuilt(tx: Transaction, place: _Rebuilding) -> tuple[list[int], _Rebuilding | None]:
@@ -139,24 +139,24 @@ def _mending(scope: Scope, only: StreamKey | None) -> Gathered[RebuildReport]:
 
 
 class _Rebuilding(NamedTuple):
-    """Where a rebuild is."""
+    """The progress of a rebuild."""
 
     after: bytes | None
-    """The last thread that was looked over; None once all were."""
+    """The last thread that was compared; None once all were."""
     wrong: Sequence[Mending] = ()
-    """Threads to be set right before others are looked over."""
+    """Threads to mend before others are compared."""
     again: Sequence[Again] = ()
 
 
 _TRIES_MAX: Final = 4
-"""How often a thread is looked over that is appended to all the time; then it is rebuilt at once,
-and appends wait."""
+"""How many times a thread is compared while others append to it; then it is rebuilt at once, and
+appends wait."""
 
 
 def _looked(
     tx: Transaction, scope: Scope, only: StreamKey | None, place: _Rebuilding
 ) -> tuple[list[int], _Rebuilding | None]:
-    """Look over the next threads, or one once more; return what is right, and how it goes on."""
+    """Compare the next threads, or one again; return the right rows and the progress."""
     after, others, tries = place.after, place.again[1:], 0
     if place.again:
         streams, tries = [place.again[0].stream], place.again[0].tries
@@ -215,7 +215,7 @@ def _each_thread(
     act: Callable[[Transaction, Sequence[StreamKey]], list[Any]],
     at_last: Callable[[Transaction], list[Any]],
 ) -> Walk[Any]:
-    """Walk over one thread or all: find the next few and look at them, in one transaction.
+    """Walk over one thread or all: find the next few and process them, in one transaction.
 
     ``at_last`` follows once, after all.
     """
@@ -253,7 +253,7 @@ class FailedEvent(Value):
 
 
 class ProjectionStatus(Value):
-    """How one set of tables of a projection is doing."""
+    """The state of one set of tables of a projection."""
 
     name: str
     """Name of the projection."""
@@ -276,7 +276,7 @@ class ProjectionStatus(Value):
     once that a worker died: it has to see the lease stand still for as long as the worker asked
     for."""
     renewed_at: datetime | None
-    """When the holder was last heard of; on SQLite by its own clock, which may be wrong."""
+    """The last sign of life of the holder; on SQLite by its own clock, which may be wrong."""
     failed: FailedEvent | None
     """It stands before this event, until ``retry()`` or a rebuild."""
     error: str | None
@@ -284,7 +284,7 @@ class ProjectionStatus(Value):
 
 
 _PLAIN: Final = (str, int)
-"""What a driver refuses in Python's words where a database has no such value."""
+"""Parameter types that cause a driver's own Python errors on some databases."""
 
 
 def read(scope: Scope, name: str, look: Callable[[Tables], T]) -> Read[T]:

@@ -1,9 +1,9 @@
-"""Events of the log as people read them: ids as text, data and content as JSON values.
+"""Present events of the log: ids as text, data and content as JSON values.
 
 Whole stores are read through here, so :func:`recorded_each` is one loop, from the columns of a row
-straight to the value: what is looked up for each event, or made on the way to it, costs more than
-decoding it does. Each is made when it is asked for: 500 events made at once leave the processor's
-caches before anybody looks at the first, which is a quarter of the time of reading.
+straight to the value: lookups and intermediate values for each event would cost more than decoding
+it does. Each event is made on demand: 500 events made at once leave the processor's caches before
+the first is used, which is a quarter of the time of reading.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _new: Final = tuple.__new__
 
 
 def recorded(log: Log, stored: StoredEvent) -> RecordedEvent:
-    """Return a stored event as people read it, upcast to the current shape.
+    """Return a stored event in its public form, upcast to the current shape.
 
     Raises:
         UnknownEventType, UndecodableEvent: never skipped.
@@ -55,10 +55,10 @@ def recorded(log: Log, stored: StoredEvent) -> RecordedEvent:
 
 
 def recorded_each(log: Log, page: RecordedPage) -> Iterator[RecordedEvent]:
-    """Yield the events of a page as people read them.
+    """Yield the events of a page in their public form.
 
-    What it raises is what :func:`recorded` raises, at the event concerned; and BrokenChain at an
-    event that is missing.
+    It raises the errors of :func:`recorded`, at the event concerned; and BrokenChain at a missing
+    event.
     """
     catalogues, unseal = log.catalogues, log.content_codec.unseal
     at = category = None
@@ -119,7 +119,7 @@ def recorded_each(log: Log, page: RecordedPage) -> Iterator[RecordedEvent]:
 def _decoded(
     catalogue: Catalogue | None, stream: StreamKey, columns: Sequence[Any], content: bytes | None
 ) -> tuple[Any, Any]:
-    """Return data and content of an event that today's readers do not know."""
+    """Return data and content of an event that this version cannot decode."""
     version, kind, schema_version, data = columns[3], columns[5], columns[6], columns[8]
     if catalogue is not None:
         facts, said = catalogue.decode(

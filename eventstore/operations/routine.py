@@ -1,11 +1,11 @@
 """Work of many steps that is written once for both faces.
 
-A routine is a generator. It yields what is to be read or written next, or how long to wait, and is
-sent what came of it; an error is raised in it where it yielded. :func:`drive` runs one for the sync
-face, :func:`drive_async` for the other.
+A routine is a generator. It yields the next read or write, or a time to wait, and is sent the
+result; an error is raised in it where it yielded. :func:`drive` runs one for the sync face,
+:func:`drive_async` for the other.
 
-A routine may tidy up while an error or a cancellation goes through it: what it yields then is done,
-too, before the error goes on.
+A routine may clean up while an error or a cancellation passes through it: work that it yields then
+is done, too, before the error goes on.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 
 class Wait(NamedTuple):
-    """Wait until there may be something new, for that long at most; gives whether to stop."""
+    """Wait for possible news, for that long at most; the result is whether to stop."""
 
     seconds: float
 
@@ -72,9 +72,9 @@ async def drive_async(
 
 
 class Pause:
-    """Waits for a hint that something was committed, and hears whether to stop.
+    """Waits for a hint of a commit, and reports whether to stop.
 
-    A hint that came since the last wait counts, so nothing is missed between looking and waiting.
+    A hint since the last wait counts, so nothing is missed between looking and waiting.
     """
 
     def __init__(self, changed: Signals, stop: threading.Event | None) -> None:
@@ -115,7 +115,7 @@ class PauseAsync:
 
 
 def _check_stop(stop: object) -> None:
-    """Let any event stop a routine, of a thread, a task or a process."""
+    """Accept any event to stop a routine, of a thread, a task or a process."""
     if stop is not None and not callable(getattr(stop, "is_set", None)):
         raise InvalidInput(
             "stop",

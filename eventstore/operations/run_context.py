@@ -84,7 +84,7 @@ _NO_PROOF: Final = StepBegun()
 
 
 class _Selection(NamedTuple):
-    """Which messages of a path a context takes."""
+    """The messages of a path that a context includes."""
 
     skipped: frozenset[bytes]
     last_messages: int | None
@@ -126,9 +126,9 @@ def _context(
 
 
 def _sources(view: StoredThread, hops: int) -> tuple[tuple[str, int], ...]:
-    """Return the threads up to so many hops above a fork, each with its version as of now.
+    """Return the threads up to that many hops above a fork, each with its present version.
 
-    A context that is rebuilt for a step names none: what is erased of it is erased of that step,
+    A context that is rebuilt for a step names none: erasing its content is an erasure of that step,
     which stands in the fork itself.
     """
     return tuple((ids.show(ids.THREAD, one), version) for one, version in view.sources(hops))
@@ -137,7 +137,7 @@ def _sources(view: StoredThread, hops: int) -> tuple[tuple[str, int], ...]:
 def _rebuilt(
     tx: Transaction, scope: Scope, view: StoredThread, run: RunRow, step_id: bytes
 ) -> RunContext:
-    """Rebuild what a step saw from the thread as of the version it saw."""
+    """Rebuild the context of a step from the thread as of the version it saw."""
     step = view.step(step_id)
     if step is None or step.run_id != run.run_id:
         raise InvalidInput("step_id", "is not a step of this run", "See runs.steps.list().")

@@ -28,7 +28,7 @@ _NAME_MAX: Final = 255
 
 
 def _is_of(context: object, thread_id: str, run_id: str) -> bool:
-    """Tell whether a context is what ``runs.context`` returned for this run."""
+    """Return whether ``runs.context`` returned this context for this run."""
     if not isinstance(context, RunContext):
         return False
     return (context.thread_id, context.run_id) == (thread_id, run_id)

@@ -1,4 +1,4 @@
-"""``store.threads``: creating, finding, forking, archiving and deleting conversations."""
+"""``store.threads``: create, find, fork, archive and delete conversations."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def _new_stream(
 
 
 def _is_named(thread_id: str | None, options: WriteOptions) -> bool:
-    """Tell whether the id of a new thread may have been used before."""
+    """Return whether the id of a new thread may have been used before."""
     return thread_id is not None or options.idempotency_key is not None
 
 
@@ -334,7 +334,7 @@ def list_(
 def _place_of(
     listing: bytes, after: str | None, *, active: bool
 ) -> Callable[[Transaction], Place] | None:
-    """Return how the place behind a cursor is read; a position in the log is sealed in it."""
+    """Return a function that reads the place of a cursor, in which a log position is sealed."""
     if after is None:
         return None
     if active:

@@ -1,7 +1,7 @@
-"""Walking through pages where the next one can come in while this one is looked at.
+"""Walk through pages, and fetch the next page while this one is consumed.
 
-That is so with a driver that needs no thread to wait for its server. Its event loop has to get a
-turn now and then for it, also where whoever looks at the items never waits for anything.
+This works with a driver that needs no thread to wait for its server. Its event loop needs regular
+turns for it, also where the consumer of the items never waits for anything.
 """
 
 from __future__ import annotations
@@ -15,15 +15,16 @@ from eventstore.operations.operation import Walk
 __all__ = ["walk_ahead"]
 
 _FIRST: Final = 4
-"""Items with a turn each, in which the next page is asked for: not before anybody goes on."""
+"""The first items, with a turn each, in which the next page is requested: not before the consumer
+continues."""
 _EACH: Final = 32
-"""Of the others one in so many has one: about a quarter of a millisecond."""
+"""Of later items every 32nd gets a turn: about a quarter of a millisecond."""
 
 
 async def walk_ahead(
     walk: Walk[Any], perform: Callable[[Any], Awaitable[Any]]
 ) -> AsyncIterator[Any]:
-    """Yield the items of a walk, in order; what a page raises is raised where it begins."""
+    """Yield the items of a walk, in order; raise the error of a page where the page begins."""
     place, coming = walk.first, None
     try:
         while place is not None:
@@ -36,4 +37,4 @@ async def walk_ahead(
                 yield item
     finally:
         if coming is not None:
-            coming.cancel()  # which also takes note of an error that nobody will hear of
+            coming.cancel()  # it also retrieves an error that nobody will see

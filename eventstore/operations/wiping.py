@@ -1,8 +1,8 @@
-"""What erasing and purging do once their transaction has committed: what is left of the bytes.
+"""Erase listed content and wipe the files after the transaction of an erasure or a purge.
 
-Listed content is erased part by part, each in a transaction of its own. Then the files: what was
-overwritten or deleted still stands in a write-ahead log until that is cut off. What such an
-operation gives back says what remains.
+Listed content is erased part by part, each in its own transaction. After that the files are wiped:
+overwritten or deleted bytes still stand in a write-ahead log until it is truncated. The result of
+the operation names what remains.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ UNCOMMITTED: Final[Left] = ("the database's files, until your transaction has co
 
 
 def finishing(place: Any) -> Any:  # noqa: ANN401 (a page of a walk)
-    """Return the page of a walk from ``"parts"`` on, to the end: its items say what is left."""
+    """Return the page of a walk from ``"parts"`` on, to the end: its items name what is left."""
     if place == "parts":
         return Read(lambda tx: ((), next_part(tx) or "files"))
     if place == "files":
@@ -44,7 +44,7 @@ def finishing(place: Any) -> Any:  # noqa: ANN401 (a page of a walk)
 
 
 def finish_interrupted() -> Routine[None]:
-    """Finish what a process that died, or lost its database, has listed and left.
+    """Finish the listed erasures of a process that died or lost its database.
 
     Nothing that is listed can be read, so who cannot finish it now leaves it to somebody else.
     """
@@ -57,13 +57,13 @@ def finish_interrupted() -> Routine[None]:
 
 
 def erase_listed(tx: Transaction) -> None:
-    """Erase all that is listed, in this transaction."""
+    """Erase all listed content in this transaction."""
     while (part := next_part(tx)) is not None:
         erase_part(tx, part)
 
 
 def with_remains(made: R, left: Sequence[Left]) -> R:
-    """Return a certificate or tombstone that says what is left in the files, too."""
+    """Return a certificate or tombstone that also names what is left in the files."""
     said: dict[str, Any] = {
         "remains": (*made.remains, *(where for where, _ in left)),  # type: ignore[attr-defined]
         "pending": made.pending or any(again for _, again in left),  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""What is done to history for reasons outside the conversation: erasing content for good."""
+"""Change history for reasons outside the conversation: erase content and purge threads for good."""
 
 from eventstore.privacy.erasure import ContentCopy, ErasedEvent, Erasure
 

@@ -1,9 +1,9 @@
-"""Erasing a message's content, in its thread and in the forks that inherit it.
+"""Erase a message's content, in its thread and in the forks that inherit it.
 
-Called by ``operations/erasing.py``. What goes is planned first (``privacy/planning.py``); then each
-thread gets one ``ContentErased``, all in one transaction, and from then on nobody reads what these
-name (``conversing/threads.py``). The **certificate** is made of the plan and the log, so that
-asking again gives the same.
+``operations/erasing.py`` calls it. ``privacy/planning.py`` first plans the content to erase. Then
+each thread gets one ``ContentErased``, all in one transaction, and from then on no reader sees the
+content they name (``conversing/threads.py``). The **certificate** is made of the plan and the log,
+so a repeated erasure gives the same one.
 """
 
 from __future__ import annotations
@@ -44,60 +44,60 @@ class ErasedEvent(Value):
     """An event that lost its content."""
 
     stream_id: str
-    """Stream of the event."""
+    """The stream of the event."""
     version: int
-    """Version of the event."""
+    """The version of the event."""
 
 
 class ContentCopy(Value):
-    """Something that may hold a copy of the words, and was not erased."""
+    """An object that may hold a copy of the words, and was not erased."""
 
     kind: Literal["edit", "run"]
     """``"edit"``: a message made by editing or regenerating, or the one it was made from."""
     thread_id: str
-    """Thread that holds it."""
+    """The thread that holds it."""
     id: str
-    """Id of the message or the run."""
+    """The id of the message or the run."""
 
 
 class Erasure(Value):
-    """The certificate of an erasure: what is gone, and what is not.
+    """The certificate of an erasure: what is erased, and what may remain.
 
-    It is made from the log, so erasing again gives it again, as things stand then.
+    It is made from the log, so erasing again returns it again, with the state of that moment.
     """
 
     thread_id: str
-    """Thread of the message."""
+    """The thread of the message."""
     message_id: str
-    """Message that was erased."""
+    """The erased message."""
     version: int
-    """Version of the thread after the erasure."""
+    """The version of the thread after the erasure."""
     erased_at: datetime
-    """When content of the message was last erased."""
+    """The time when content of the message was last erased."""
     actor: str | None
-    """Opaque id of whoever asked for it."""
+    """Opaque id of the user or service that asked for it."""
     erased: tuple[ErasedEvent, ...]
-    """Every event whose content is gone, in the thread and in its forks."""
+    """Every event whose content is erased, in the thread and in its forks."""
     copies: tuple[ContentCopy, ...]
-    """What may hold the words, too: ``include=`` takes it along."""
+    """Objects that may also hold the words; ``include=`` erases them, too."""
     remains: tuple[str, ...] = ()
-    """Where on disk the bytes may still stand; empty: they are gone from the database's files."""
+    """Places on disk that may still hold the bytes; empty: the database's files hold none."""
     pending: bool = False
-    """Some of that goes by itself or with time: erase the same message again to finish it."""
+    """True if something still has to be erased: erase the same message again to finish it."""
 
 
 class Erased(NamedTuple):
-    """What an erasure did, and what its certificate is made of."""
+    """The result of an erasure, from which its certificate is made."""
 
     planned: Sequence[Planned]
     now: Sequence[bool]
-    """For each thread, whether an event was written for it now."""
+    """For each thread, whether this erasure wrote an event for it."""
     said: Sequence[read.StoredEvent]
-    """The last event that says so, of each thread where anything went."""
+    """The last ``ContentErased`` of each thread in which anything was erased."""
     version: int
-    """Of the message's own thread."""
+    """The version of the message's own thread."""
     behind: tuple[str, ...]
-    """Projections that may hold the words."""
+    """Projections that may still hold the words."""
 
 
 def erase(tx: Transaction, log: Log, request: AppendRequest) -> Appended:
@@ -110,7 +110,7 @@ def erase(tx: Transaction, log: Log, request: AppendRequest) -> Appended:
 
 
 def erase_as_planned(tx: Transaction, log: Log, planned: Sequence[Planned]) -> Appended | None:
-    """Perform a request that was planned before; None if what happened since changes the plan.
+    """Perform a request that was planned before; None if later events change the plan.
 
     Raises:
         ConversationStoreError: as :func:`erase`.
@@ -148,15 +148,15 @@ def _with_plan(planned: Planned) -> AppendRequest:
 
 
 class Foreseen(NamedTuple):
-    """What an erasure would do, as things stand."""
+    """The effects that an erasure would have now."""
 
     events: tuple[ErasedEvent, ...]
-    """Those that would lose their content."""
+    """Events that would lose their content."""
     copies: tuple[ContentCopy, ...]
 
 
 def foresee(tx: Transaction, log: Log, request: AppendRequest) -> Foreseen:
-    """Return what :func:`erase` would do, without doing it.
+    """Return the effects of :func:`erase` without performing it.
 
     Raises:
         ThreadNotFound, MessageNotFound, Refused: as an erasure would be refused.
@@ -176,7 +176,7 @@ def foresee(tx: Transaction, log: Log, request: AppendRequest) -> Foreseen:
 
 
 def certificate(done: Erased) -> Erasure:
-    """Make the certificate of an erasure, of any length, once nobody waits."""
+    """Make the certificate of an erasure, of any length, after the locks are released."""
     erased, copies = [], []
     for one, now in zip(done.planned, done.now, strict=True):
         stream, found = one.request.stream, one.erasing.found

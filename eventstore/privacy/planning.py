@@ -1,9 +1,9 @@
-"""Planning an erasure: which threads it concerns, and what it takes in each.
+"""Plan an erasure: the threads it concerns, and the content to erase in each.
 
-A thread's whole log has to be looked at, which takes long in a long thread. So it is done while
-nobody waits, and what happened since is looked at once the heads are held: if it changes the plan,
-that is made again, from where it was. Forks are found from the source downwards. Whoever makes a
-fork takes the source's head, so none can appear that was not seen.
+A plan needs a thread's whole log, which takes long in a long thread. So it is made without locks,
+and later events are examined once the heads are locked: if they change the plan, planning continues
+from there. Forks are found from the source downwards. Making a fork locks the source's head, so no
+fork can appear unseen.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ __all__ = ["Planned", "confirmed", "plan"]
 
 
 class Planned(NamedTuple):
-    """What an erasure takes in one thread."""
+    """The content to erase in one thread."""
 
     request: AppendRequest
     erasing: Erasing
     traces: Sequence[Trace]
     forks: frozenset[bytes]
-    """All that were made from the thread by then."""
+    """All forks that were made from the thread by then."""
 
 
 def plan(
@@ -45,10 +45,10 @@ def plan(
     before: Sequence[Planned] = (),
     holding: bool = False,
 ) -> list[Planned]:
-    """Plan for the message's own thread, and for each fork that inherits what it takes.
+    """Plan for the message's own thread, and for each fork that inherits erased content.
 
-    ``before`` is an earlier plan for the same. ``holding`` takes the heads of all these threads, so
-    that the plan holds until the transaction ends.
+    ``before`` is an earlier plan for the same message. ``holding`` locks the heads of all these
+    threads, so that the plan holds until the transaction ends.
 
     Raises:
         ThreadNotFound, MessageNotFound, Refused: as deciding would refuse it.
@@ -77,9 +77,9 @@ def plan(
 
 
 def confirmed(tx: Transaction, log: Log, planned: Sequence[Planned]) -> bool:
-    """Take the heads of the threads; tell whether the plan still says all that it takes.
+    """Lock the heads of the threads; return whether the plan is still complete.
 
-    Few events are looked at: those since it was made.
+    It reads only the few events written since the plan was made.
     """
     for one in planned:
         stream, (found, _, __) = one.request.stream, one.erasing

@@ -1,4 +1,4 @@
-"""Purging a thread, and saying in its tombstone what remains of it."""
+"""Purge a thread, and record in its tombstone what remains of it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["purge"]
 
 
 def purge(tx: Transaction, log: Log, request: AppendRequest) -> Appended:
-    """Perform the request for a ``PurgeThread``, which is one to the store's stream.
+    """Perform the request for a ``PurgeThread``, which goes to the store's stream.
 
     Raises:
         ConversationStoreError: why it was turned away; then the transaction must be rolled back.

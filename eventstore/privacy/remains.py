@@ -1,4 +1,4 @@
-"""Where what was erased or purged may still stand: told in certificates and tombstones."""
+"""Name the places that may still hold erased or purged content, for certificates and tombstones."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["projections_behind"]
 
 
 def projections_behind(tx: Transaction, position: Position) -> tuple[str, ...]:
-    """Name the projections that have not read as far as a position: they may hold the words."""
+    """Return the projections that have not read as far as a position: they may hold the words."""
     names = [
         one.name for one in generations(tx) if one.status != "retired" and one.position < position
     ]

@@ -1,8 +1,8 @@
-"""The events of all threads that a fork comes from, many short lives in one statement.
+"""Read the events of all ancestors of a fork, many short lives in one statement.
 
-Which threads those are, the live tables tell: they are asked so that a fork of a hundredth fork is
-folded in a handful of trips. They decide nothing, though. Whoever folds takes the next thread from
-the events of the one below it, and reads by itself what was not found here.
+The live tables name the ancestors, so that a fork of a hundredth fork is folded in a handful of
+trips. They decide nothing, though. The folding code takes the next thread from the events of the
+one below it, and reads events that are missing here separately.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ class AncestralEvents:
             found[thread].append(decoders[thread](row[:-1]))
         for one in lives:
             events = sorted(found[one.thread_id], key=_version)
-            if len(events) == one.version:  # else whoever reads it alone says what is missing
+            if len(events) == one.version:  # else the separate read reports what is missing
                 self._read[one] = events
 
     def of(self, thread_id: bytes, version: int) -> Iterable[Event]:
@@ -105,7 +105,7 @@ class AncestralEvents:
 def _together(lineage: Sequence[_Life]) -> Iterator[list[_Life]]:
     """Yield lives that follow one another in a lineage, as many as are read at once.
 
-    Those that are too long stand between them and are left out.
+    Lives that are too long separate them and are left out.
     """
     few: list[_Life] = []
     events = 0

@@ -1,12 +1,12 @@
-"""The threads that a fork comes from, however many, and the path that it inherits, in one trip.
+"""Find the ancestors of a fork, however many, and the path that it inherits, in one trip.
 
-A fork's place refers to its source by hop, and the source may be a fork itself. Asking each of them
-in turn made a fork of a hundredth fork a hundred times as slow; so one statement climbs: from a
-thread to its source, and within a thread from a segment to the one it hangs from.
+A fork's place refers to its source by hop, and the source may be a fork itself. One query for each
+ancestor made a fork of a hundredth fork a hundred times as slow. So one statement climbs: from a
+thread to its source, and within a thread from a segment to its parent.
 
-None of what it finds ever changes. A thread's first event says where it was forked, segments stay
-where they hang, and a fork sees its source as of one version. So a store remembers it for good, as
-it does the numbers of tenants, and a fork of any depth is read like one of the first.
+None of these facts ever changes. A thread's first event names its source, segments stay where they
+hang, and a fork sees its source as of one version. So a store caches them for good, like the
+numbers of tenants, and a fork of any depth is read like one of the first.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ class Ancestor(NamedTuple):
 
     thread_id: bytes
     version: int
-    """As of which the fork sees it."""
+    """The version as of which the fork sees it."""
     changes_inherited: bool = False
-    """It has rows of its own about messages that it inherits: by now, if not by that version."""
+    """True if it has its own rows about inherited messages: by now, perhaps not at that version."""
     renamed: bool = True
-    """Title or metadata were updated: by now, if not by that version. Of the last one it is not
-    asked: maybe they were."""
+    """True if title or metadata were updated: by now, perhaps not at that version. For the last
+    ancestor it is not looked up and stays True."""
 
 
 class Ancestry:
-    """All threads that a fork comes from, the nearest first, and what it inherits through them."""
+    """All ancestors of a fork, the nearest first, and the path that it inherits through them."""
 
     __slots__ = ("ancestors", "changing", "hops", "inherited")
 
@@ -46,23 +46,23 @@ class Ancestry:
         self.changing: Final = [one.thread_id for one in ancestors if one.changes_inherited]
 
     def at(self, hop: int) -> Ancestor:
-        """Return the thread so many forks up."""
+        """Return the ancestor that many forks up."""
         return self.ancestors[hop - 1]
 
     def __len__(self) -> int:
-        """How much is remembered."""
+        """Return the size of the cached fact."""
         return len(self.ancestors) + len(self.inherited)
 
 
 def climbing(start: str, *, until: str = "", told: str = "", telling: str = "") -> str:
-    """Return SQL of a table ``up``: a place, where it hangs from, and so on.
+    """Return SQL of a table ``up``: a place, the place it hangs from, and so on.
 
-    ``up.forks`` says how many forks are left to climb until the thread that has the segment; at 0
-    the row is the end of a range, ``segment`` and ``depth`` being this thread's own. ``start`` is
-    the SELECT of the first row; with ``until`` nothing above some place is climbed. ``told`` and
-    ``telling`` name and select more of the threads that are left behind.
+    ``up.forks`` counts the forks left to climb until the thread that has the segment; at 0 the row
+    is the end of a range, and ``segment`` and ``depth`` are this thread's own. ``start`` is the
+    SELECT of the first row; with ``until`` the climb stops at some place. ``told`` and ``telling``
+    name and select more columns of the threads that are left behind.
 
-    Its parameters behind those of ``start`` are the tenant, twice, and then those of ``until``.
+    The parameters after those of ``start`` are the tenant, twice, and then those of ``until``.
     """
     leaves = "(g.segment IS NULL OR g.parent_hop > 0)"
     return (
@@ -97,7 +97,7 @@ _ANCESTRY: Final = (
 
 
 def find_ancestry(tx: Transaction, tenant: int, fork: ForkPoint) -> Ancestry:
-    """Return where a fork comes from, remembered or read now."""
+    """Return the ancestors of a fork, cached or read now."""
     found = tx.interned.ancestries.get(_key(tx, tenant, fork))
     if found is None:
         found = _read(tx, tenant, fork)
@@ -106,14 +106,14 @@ def find_ancestry(tx: Transaction, tenant: int, fork: ForkPoint) -> Ancestry:
 
 
 def remember_ancestry(tx: Transaction, tenant: int, fork: ForkPoint, ancestry: Ancestry) -> None:
-    """Remember where a fork comes from, once what this transaction wrote is committed."""
+    """Cache the ancestors of a fork, once this transaction has committed."""
     tx.fresh.append((tx.interned.ancestries, _key(tx, tenant, fork), ancestry))
 
 
 def _key(tx: Transaction, tenant: int, fork: ForkPoint) -> tuple[Any, ...]:
-    """Return all that decides what a fork inherits: forks made at one place share it.
+    """Return the key of what a fork inherits: forks made at one place share it.
 
-    Where rows were made again, they had been wrong, and so may be what was remembered of them.
+    Rebuilt rows had been wrong, and so may be facts cached from them.
     """
     return tx.interned.remade.last, tenant, fork.thread_id, fork.place, fork.version
 
@@ -130,7 +130,7 @@ def _ancestors(rows: Sequence[Sequence[Any]]) -> list[Ancestor]:
     found: list[Ancestor] = []
     for hop, thread, version, _, __, ___, renamed, changing in rows:
         if hop > len(found):
-            if found:  # what a thread did is known where it is left behind
+            if found:  # a thread's own changes are found when the climb leaves it
                 found[-1] = found[-1]._replace(
                     changes_inherited=bool(changing), renamed=bool(renamed)
                 )

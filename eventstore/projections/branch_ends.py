@@ -1,8 +1,7 @@
-"""Where the branches of a thread end, from the shape of its tree and what is removed.
+"""Find the ends of a thread's branches from the shape of its tree and its removed messages.
 
-A branch ends where a segment does, or above a removed message; messages in between say nothing of
-it. So listing branches costs what there is of segments and removed messages, however many messages
-there are.
+A branch ends where a segment does, or above a removed message; messages in between do not matter.
+So the cost of listing branches depends on segments and removed messages, not on messages.
 """
 
 from __future__ import annotations
@@ -20,7 +19,8 @@ __all__ = ["branch_ends"]
 def branch_ends(shape: Shape, removed: Removed, inherited: Inheritance | None) -> list[Place]:
     """Return the place of the last visible message of every branch, in the order of the drawn tree.
 
-    That is depth first, siblings in the order of their creation; what is inherited comes first.
+    The order is depth first, siblings in the order of their creation; inherited branches come
+    first.
     """
     tree = _Lines(shape, removed, inherited)
     found: list[Place] = []
@@ -55,7 +55,7 @@ class _Lines:
         self._removed = removed
         self._inherited = inherited
         self._turns: dict[int, list[tuple[int, Place]]] = defaultdict(list)
-        """By segment, 0 for the inherited path: the depths and places from which others hang."""
+        """By segment, 0 for the inherited path: the depths and places from which segments hang."""
         for place in shape.hanging_places():
             if place != ROOT:
                 self._turns[0 if place.hop else place.segment].append((place.depth, place))
@@ -65,12 +65,12 @@ class _Lines:
         return sorted((segment for _, segment in self._shape.hanging_from(place)), reverse=True)
 
     def turns(self, line: Place, end: int) -> list[tuple[int, Place]]:
-        """Return where others hang from a line that begins at a place, from the top to its end."""
+        """Return the places where segments hang from a line, from the top to its end."""
         found = self._turns.get(0 if line.hop else line.segment, ())
         return sorted([one for one in found if line.depth <= one[0] <= end])
 
     def visible_end(self, line: Place) -> Place | None:
-        """Return where a line that begins at a place ends; None if it is removed from the start."""
+        """Return the visible end of a line that begins at a place; None if its start is removed."""
         if line.hop and self._inherited is not None:
             end = self._inherited.end
             gone = self._removed.first_inherited(line.depth, end.depth)

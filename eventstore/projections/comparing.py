@@ -1,8 +1,7 @@
-"""Comparing a thread's rows with its events.
+"""Compare a thread's rows with its events.
 
-Rows kept live and rows folded again come from the same ``evolve``, so finding nothing is a law,
-tested after every kind of write; finding something means the tables were changed by hand or a rule
-changed.
+Rows kept live and rows folded again come from the same ``evolve``, so no finding is a law, tested
+after every kind of write. A finding means that the tables were changed by hand or a rule changed.
 """
 
 from __future__ import annotations
@@ -26,21 +25,21 @@ __all__ = ["Finding", "compare_thread"]
 
 
 class Finding(Value):
-    """One row that is not what the events say, or an event or large content that is missing."""
+    """One row that differs from the events, or an event or large content that is missing."""
 
     stream_id: str
-    """Stream that it belongs to."""
+    """The stream that it belongs to."""
     version: int
-    """Version the thread is at, by its events; of an event or a blob, the version of the event."""
+    """The thread's version by its events; for an event or a blob, the version of the event."""
     kind: str
     """``"missing_row"``, ``"extra_row"`` or ``"different_row"``, which a rebuild mends;
     ``"missing_event"``, ``"missing_blob"`` or ``"extra_blob"``, which it does not."""
     message: str
-    """Sentence that says what differs."""
+    """A sentence that describes the difference."""
 
 
 def compare_thread(tx: Transaction, log: Log, stream: StreamKey) -> list[Finding]:
-    """Return every row of a thread that differs from what its events say."""
+    """Return every row of a thread that differs from its events."""
     tenant = find_tenant(tx, stream.tenant) or 0
     index = ContentIndex()
     expected = expected_rows(tx, log, stream, decoded_events(tx, log, stream), index)
@@ -62,7 +61,7 @@ def compare_thread(tx: Transaction, log: Log, stream: StreamKey) -> list[Finding
 def _index_differences(
     expected: set[IndexEntry], actual: set[IndexEntry]
 ) -> Iterator[tuple[str, str]]:
-    """Compare what threads and messages are found by, without showing it: it may be personal."""
+    """Compare index entries without showing them: they may be personal."""
     for table, *_ in sorted(expected - actual):
         yield "missing_row", f"{table}: a row is missing, or has another value"
     for table, *_ in sorted(actual - expected):

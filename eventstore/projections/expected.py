@@ -1,4 +1,4 @@
-"""The rows that a thread's events leave: what its tables have to hold."""
+"""Fold a thread's events into the rows that its tables have to hold."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ __all__ = ["Expected", "expected_of_each", "expected_rows"]
 _KEYS: Final = {kind: key for kind, (_, key) in ROW_TABLES.items()}
 
 Rows: TypeAlias = dict[tuple[type[Any], Any], Any]
-"""Rows by their kind, and what identifies them within their thread."""
+"""Rows by their kind, and their key within their thread."""
 
 
 class Expected:
-    """What the events of one thread leave, as far as they were taken."""
+    """The rows of one thread's events, as far as they were folded."""
 
     def __init__(self, stream: StreamKey, index: ContentIndex) -> None:
         self.rows: Final[Rows] = {}
         self.stream: Final = stream
         self.index: Final = index
-        """Sees every event that is taken."""
+        """Receives every folded event."""
         self._draft: ThreadDraft | None = None
 
     @property
@@ -43,12 +43,12 @@ class Expected:
 
     @property
     def version(self) -> int:
-        """Of the last event."""
+        """The version of the last event."""
         return 0 if self.thread is None else self.thread.version
 
     @property
     def thread(self) -> ThreadRow | None:
-        """How the thread stands; None without events."""
+        """The thread's own row; None without events."""
         return None if self._draft is None else self._draft.thread
 
     def take(self, tx: Transaction, log: Log, event: Event) -> list[Row]:
@@ -73,7 +73,7 @@ class Expected:
 def expected_rows(
     tx: Transaction, log: Log, stream: StreamKey, events: Iterable[Event], index: ContentIndex
 ) -> Expected:
-    """Fold a thread's events, all of them, and let ``index`` see them."""
+    """Fold all events of a thread, and pass each to ``index``."""
     expected = Expected(stream, index)
     for event in events:
         expected.take(tx, log, event)
@@ -83,7 +83,7 @@ def expected_rows(
 def expected_of_each(
     tx: Transaction, log: Log, first: StreamKey, last: StreamKey
 ) -> Iterator[Expected]:
-    """Do the same for every thread of a tenant from one to another, by their ids."""
+    """Do the same for every thread of a tenant in a range of ids."""
     events = decoded_in_streams(tx, log, first, last)
     for stream, told in groupby(events, itemgetter(0)):
         yield expected_rows(tx, log, stream, (event for _, event in told), ContentIndex())

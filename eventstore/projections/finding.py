@@ -1,12 +1,12 @@
-"""Which threads a tenant has: a page of them by creation or last activity, all or by metadata.
+"""List a tenant's threads: a page by creation or last activity, all or by metadata.
 
-The index of metadata holds each thread's place in that order, so a page of the threads with one
-value is a range of the index, however many threads there are and however many have the value. Of
-several values the rarest leads, and the others are looked up for each thread that has it.
+The index of metadata holds each thread's place in that order. So a page of the threads with one
+value is a range of the index, however many threads there are and however many have the value. With
+several values, the rarest leads, and the others are looked up for each thread that has it.
 
-Last activity stands in the row of the thread's stream, and moves with each event. Few threads with
-a value are found by it and sorted; where there are many, the threads are gone through in the order
-of their activity, and those with the value are soon met.
+The last activity stands in the row of the thread's stream and moves with each event. Few threads
+with a value are found by it and sorted; where there are many, the threads are gone through in the
+order of their activity, and those with the value are soon met.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Place: TypeAlias = tuple[int] | tuple[int, bytes]
 
 
 class Listing(NamedTuple):
-    """Which page of threads is asked for."""
+    """The page of threads to list."""
 
     archived: bool | None
     include_deleted: bool
@@ -42,7 +42,7 @@ class Listing(NamedTuple):
 
 
 _COUNTED: Final = (16, 256, 4_096)
-"""Up to how many threads with a value are counted, one after the other until a value has fewer."""
+"""Limits up to which threads with a value are counted, in turn until a value has fewer."""
 _COUNT: Final = (
     "(SELECT count(*) FROM (SELECT 1 FROM {{thread_metadata}}"
     " WHERE tenant = ? AND key = ? AND value = ? LIMIT {most}) AS few)"

@@ -1,4 +1,4 @@
-"""A thread folded from the log: the source's prefix first, if it is a fork, then its own events."""
+"""Fold a thread from the log: a fork's source up to its version, then its own events."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def folded_steps(
 def starting_state(
     tx: Transaction, log: Log, tenant: str, thread_id: bytes, first: Event
 ) -> FoldedThread:
-    """Return the state before a thread's first event: empty, or what a fork sees of its source.
+    """Return the state before a thread's first event: empty, or the source as a fork sees it.
 
     This folds the lives of all ancestors, up to the versions at which they were forked.
     """
@@ -56,7 +56,7 @@ def starting_state(
     source = StreamKey(tenant, ids.THREAD, first.data.source_id)
     ancestral = AncestralEvents(tx, log, source, first.data.source_version)
     lives: list[Iterator[Event]] = []
-    while True:  # upwards, and then down again: there may be more of them than calls can nest
+    while True:  # upwards, and then down again: ancestors may exceed the depth to which calls nest
         _, fork = forks[-1]
         events = iter(ancestral.of(fork.thread_id, fork.version))
         begun = next(events, None)

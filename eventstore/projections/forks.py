@@ -1,6 +1,6 @@
-"""Which threads were forked from a thread.
+"""List the threads that were forked from a thread.
 
-Whoever wants the answer to last holds the head of the thread: making a fork takes it, too.
+A caller that needs a lasting answer locks the head of the thread: making a fork locks it, too.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _BELOW: Final = (
     " SELECT created, thread FROM below"
 )
 """SQLite would rather go through all of a tenant's threads: for the order, so they are sorted here,
-or since few threads may be of that tenant, so that it is hidden behind a plus."""
+or since few threads may be of that tenant, so a plus hides that condition."""
 
 
 def direct_forks(tx: Transaction, tenant: int, thread_id: bytes) -> list[bytes]:

@@ -1,7 +1,7 @@
 """The tables ``thread_metadata`` and ``external_ids``: finding threads and messages.
 
-Read models of content, kept inline: top-level scalars of a thread's metadata, for equality, and
-the external ids of messages. Both hold what can be personal, so erasure deletes from them.
+Read models of content, kept inline: top-level scalars of a thread's metadata, for equality, and the
+external ids of messages. Both may hold personal data, so erasure deletes from them.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _FIND: Final = (
 
 
 def metadata_text(value: object) -> str | None:
-    """Return a scalar as the index holds it, with its kind; None for what is not indexed."""
+    """Return a scalar as the index holds it, with its kind; None if it is not indexed."""
     text = _with_kind(value)
     return None if text is None else _indexed(text)
 
@@ -56,16 +56,15 @@ def metadata_text(value: object) -> str | None:
 def metadata_key(key: str) -> str:
     """Return a key as the index holds it.
 
-    Its kind comes first, as with values: so no key can be written that equals the digest of
-    another one.
+    Its kind comes first, as with values, so no key equals the digest of another one.
     """
     return _indexed(f"k:{key}")
 
 
 def _indexed(text: str) -> str:
-    """Return text for an index: a digest of what is long, or what a database cannot compare.
+    """Return text for an index: a digest if it is long, or if a database cannot compare it.
 
-    The text begins with its kind, and none is called ``h``. Only equality is asked for, and an
+    The text begins with its kind, and no kind is called ``h``. Only equality is queried, and an
     entry of PostgreSQL's index has room for 2,700 bytes: key and value together, of up to four
     bytes a character.
     """
@@ -99,16 +98,16 @@ class _Metadata(NamedTuple):
 
 
 class ContentIndex:
-    """What one transaction adds to the indexes, and the writing of it."""
+    """The index entries that one transaction adds; it also writes them."""
 
     def __init__(self) -> None:
         self._metadata: dict[StreamKey, _Metadata] = {}
         self._names: list[tuple[StreamKey, str, bytes]] = []
         self._begun: set[StreamKey] = set()
-        """Threads that begin here: nothing of theirs has to be cleared, which would be a trip."""
+        """Threads that begin here: they have no entries to clear, which would be a trip."""
 
     def see(self, thread: StreamKey, event: Event, created_position: int) -> None:
-        """Take from an event what is indexed; ``created_position`` is that of the thread."""
+        """Add an event's index entries; ``created_position`` is that of the thread."""
         content = event.content
         if isinstance(content, e.MessageContent):
             if content.external_id is not None:
@@ -119,12 +118,12 @@ class ContentIndex:
                 self._begun.add(thread)
 
     def inherit(self, fork: StreamKey, metadata: Mapping[str, Any], created_position: int) -> None:
-        """Let a fork, which begins here, be found by its source's metadata until it has its own."""
+        """Index a new fork under its source's metadata until it has its own."""
         self._metadata.setdefault(fork, _Metadata(created_position, metadata))
         self._begun.add(fork)
 
     def entries(self, thread: StreamKey) -> set[IndexEntry]:
-        """Return what is indexed of a thread, as :func:`stored_entries` returns what is stored."""
+        """Return a thread's index entries, in the form of :func:`stored_entries`."""
         rows = _metadata_rows(0, b"", self._metadata.get(thread, _NO_METADATA))
         found = {("thread_metadata", *row[2:]) for row in rows}
         return found | {
@@ -134,7 +133,7 @@ class ContentIndex:
         }
 
     def rows(self, tenant: int) -> list[tuple[ThreadTable, list[tuple[Any, ...]]]]:
-        """Return what the tables should hold of threads of one tenant that were seen whole."""
+        """Return the rows for completely folded threads of one tenant."""
         metadata = [
             row
             for thread, found in self._metadata.items()
@@ -144,16 +143,16 @@ class ContentIndex:
         return [(THREAD_METADATA, metadata), (EXTERNAL_IDS, list(names))]
 
     def mark(self) -> Any:  # noqa: ANN401 (opaque)
-        """Remember what was taken so far."""
+        """Return a mark of the entries so far."""
         return dict(self._metadata), len(self._names)
 
     def back_to(self, mark: Any) -> None:  # noqa: ANN401
-        """Forget what was taken since a mark: its events were refused."""
+        """Drop the entries since a mark: their events were refused."""
         self._metadata, names = mark
         del self._names[names:]
 
     def write(self, tx: Transaction) -> None:
-        """Write it."""
+        """Write the entries."""
         for thread, metadata in self._metadata.items():
             tenant = find_tenant(tx, thread.tenant)
             assert tenant is not None  # noqa: S101 (the event interned it)
@@ -188,14 +187,14 @@ def _metadata_rows(
 
 
 def stored_entries(tx: Transaction, tenant: int, thread: bytes) -> set[IndexEntry]:
-    """Return what the tables hold for a thread: table, what is looked for, what is found."""
+    """Return a thread's stored entries: table, indexed value, found object."""
     metadata = {("thread_metadata", *row) for row in tx.all(_METADATA, (tenant, thread))}
     names = tx.all(_NAMES, (tenant, thread))
     return metadata | {("external_ids", name, bytes(key).hex()) for name, key in names}
 
 
 def clear_indexes(tx: Transaction, threads: Sequence[ThreadKey]) -> None:
-    """Delete what is indexed of threads, each named by tenant and id."""
+    """Delete the index entries of threads, each named by tenant and id."""
     THREAD_METADATA.clear(tx, threads)
     EXTERNAL_IDS.clear(tx, threads)
 
@@ -203,7 +202,7 @@ def clear_indexes(tx: Transaction, threads: Sequence[ThreadKey]) -> None:
 def names_of(
     tx: Transaction, tenant: int, thread: bytes, messages: Collection[bytes]
 ) -> list[tuple[str, bytes]]:
-    """Return the external ids of messages: it goes over all of the thread's."""
+    """Return the external ids of messages; it scans all of the thread's."""
     found = [(name, bytes(key)) for name, key in tx.all(_NAMES, (tenant, thread))]
     return [one for one in found if one[1] in messages]
 
@@ -211,16 +210,16 @@ def names_of(
 def forget_names(
     tx: Transaction, tenant: int, thread: bytes, names: Iterable[tuple[str, bytes]]
 ) -> None:
-    """Delete what messages of a thread are found by: they were erased."""
+    """Delete the index entries of erased messages of a thread."""
     tx.write(_FORGET_NAME, [(tenant, thread, *one) for one in names])
 
 
 def find_external_id(
     tx: Transaction, tenant: int, threads: Sequence[bytes], external_id: str
 ) -> list[bytes]:
-    """Return the messages that were given an external id in threads.
+    """Return the messages of threads that have an external id.
 
-    In the order in which the threads are named, the newest of each first.
+    In the order of the threads, the newest of each first.
     """
     found: list[tuple[int, bytes]] = []
     orders = {thread: order for order, thread in enumerate(threads)}

@@ -1,12 +1,12 @@
-"""What a fork inherits: messages of other threads, as they were when it was forked from them.
+"""Read what a fork inherits: messages of other threads, as they were when it was forked.
 
-A message stands in the table of the thread that it was born in. Each fork between there and here
-may have said something about it: then it has a row of its own for the message, with all that was
-known of it there (a layer). So a message is its last layer on the way down, each as of the version
-at which the next thread was forked. The fork's own rows, which lie over that, its own view reads.
+A message stands in the table of the thread that it was created in. Each fork between that thread
+and this one may have changed it: then the fork has its own row for the message with the complete
+state there (a layer). So a message is its last layer on the way down, each as of the version at
+which the next thread was forked. The fork's own rows lie over that; its own view reads them.
 
-No ancestor is asked after the other. A message's layers are found by its id; a page of the path is
-one statement for the messages, and one for the layers if any ancestor has some.
+Ancestors are not queried one after another. A message's layers are found by its id; a page of the
+path is one statement for the messages, and one for the layers if any ancestor has some.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Inherited:
         fork: ForkPoint,
         ancestry: Ancestry | None = None,
     ) -> None:
-        """Look up from a fork; ``ancestry`` if it is known to whoever makes it."""
+        """Create it for a fork; pass ``ancestry`` if it is known already."""
         self._tx: Final = tx
         self._log: Final = log
         self._tenant, self._tenant_name = tenant
@@ -68,7 +68,7 @@ class Inherited:
         self._rows: Final[dict[bytes, MessageRow | None]] = {}
         self._placed: Final[dict[Place, MessageRow | None]] = {}
         self._said: Final[dict[bytes, dict[str, tuple[bytes, int]]]] = {}
-        """By message: the threads and versions of the events that hold what it says."""
+        """By message: the threads and versions of the events that hold its wordings."""
         self._books: Final[dict[bytes, dict[int, Event]]] = defaultdict(dict)
         """Events that were read, by thread and version."""
         if ancestry is not None:
@@ -76,7 +76,7 @@ class Inherited:
 
     @cached_property
     def ancestry(self) -> Ancestry:
-        """The threads that it comes from."""
+        """The ancestors of the fork."""
         return find_ancestry(self._tx, self._tenant, self._fork)
 
     @property
@@ -85,24 +85,24 @@ class Inherited:
         return self.ancestry.inherited
 
     def open_book(self, thread_id: bytes, events: dict[int, Event]) -> None:
-        """Look for events of a thread among those that its own view has read, and add to them."""
+        """Share the events that a thread's own view has read, and add to them."""
         self._books[thread_id] = events
 
     def close_books(self) -> None:
-        """Read again what events say: it may have been erased since."""
+        """Drop the events that were read: they may have been erased since."""
         self._books.clear()
 
     # -- messages ------------------------------------------------------------------------------
 
     def message(self, message_id: bytes) -> MessageRow | None:
-        """Return an inherited message by id, without what this fork says of it itself."""
+        """Return an inherited message by id, without this fork's own changes."""
         if message_id not in self._rows:
             layers = self._by_hop(self._layers(message_id))
             self._rows[message_id] = self._laid(layers)
         return self._rows[message_id]
 
     def _layers(self, message_id: bytes) -> list[MessageRow]:
-        """Return the rows that threads have of a message: few, or those of the ancestors."""
+        """Return the rows of a message in any thread if they are few, or in the ancestors."""
         key = (message_id, self._tenant)
         found = self._tx.all(_BY_ID, key)
         if len(found) > _ROWS_MAX:
@@ -113,7 +113,7 @@ class Inherited:
         return found
 
     def _by_hop(self, found: Iterable[Any]) -> list[tuple[int, MessageRow]]:
-        """Return rows that ancestors have of messages on the path, from the farthest downwards."""
+        """Return the ancestors' rows of messages on the path, from the farthest downwards."""
         if not found:
             return []
         hops, path = self.ancestry.hops, self.path
@@ -126,7 +126,7 @@ class Inherited:
         return sorted(layers, key=lambda layer: -layer[0])
 
     def _laid(self, layers: Iterable[tuple[int, MessageRow]]) -> MessageRow | None:
-        """Return a message as its layers leave it, the farthest one first."""
+        """Return a message after all of its layers, the farthest one first."""
         seen: MessageRow | None = None
         said: dict[str, tuple[bytes, int]] = {}
         for hop, row in layers:
@@ -144,9 +144,9 @@ class Inherited:
     def _as_it_was(
         self, ancestor: Ancestor, row: MessageRow, beneath: MessageRow | None
     ) -> MessageRow:
-        """Take back from a row what happened in its thread after the version that is seen.
+        """Undo in a row what happened in its thread after the visible version.
 
-        This reads the earlier events about a message that was changed after the fork, all of them.
+        For a message that was changed after the fork, this reads all of its earlier events.
         """
         if row.changed is None or row.changed <= ancestor.version:
             return row
@@ -171,7 +171,7 @@ class Inherited:
         return self._placed[place]
 
     def _changes_between(self, first: int, last: int) -> list[Any]:
-        """Return the rows that ancestors have of what they inherit at some depths.
+        """Return the ancestors' rows of inherited messages at some depths.
 
         On an inherited path the depth alone names the message.
         """
@@ -183,12 +183,12 @@ class Inherited:
         return found
 
     def read(self, first: int, last: int) -> Iterator[MessageRow]:
-        """Yield the messages of the path at some depths, and know the events that bore them."""
+        """Yield the messages of the path at some depths, and cache the events that created them."""
         for start in range(first, last + 1, _PAGE):
             yield from self._page(start, min(start + _PAGE - 1, last))
 
     def _page(self, first: int, last: int) -> list[MessageRow]:
-        """Read a part of the path, from the range that it ends in upwards."""
+        """Read a part of the path, upwards from the range that contains its end."""
         end = next(one for one in self.path if one.start <= last <= one.end)
         owner = self.ancestry.at(end.hop).thread_id
         layers: dict[bytes, list[tuple[int, MessageRow]]] = {}
@@ -232,16 +232,16 @@ class Inherited:
         return event
 
     def _touches(self, ancestor: Ancestor, subject_id: bytes) -> list[int]:
-        """Return the versions of later events about something, as far as they are seen."""
+        """Return the versions of later events about a subject, as far as they are visible."""
         where = "subject = ? AND version <= ? ORDER BY version"
         key = (subject_id, ancestor.version)
         rows = TOUCHES.find(self._tx, self._tenant, ancestor.thread_id, where, key)
         return [row.version for row in rows]
 
     def wordings(self, message_id: bytes) -> list[Told]:
-        """Return the events that hold what an inherited message says, if not the one it began with.
+        """Return the events with the wordings of an inherited message, except its first.
 
-        The farthest ancestor's first.
+        They begin with the farthest ancestor's.
         """
         self.message(message_id)
         keys = dict.fromkeys(self._said.get(message_id, {}).values())
@@ -258,7 +258,7 @@ class Inherited:
         return told
 
     def renamings(self) -> Iterator[Told]:
-        """Yield the events that say title and metadata of the ancestors, the last one first."""
+        """Yield the events that set title and metadata of the ancestors, the last one first."""
         for ancestor in self.ancestry.ancestors:
             if ancestor.renamed:
                 touches = self._touches(ancestor, ancestor.thread_id)

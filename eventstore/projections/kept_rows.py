@@ -1,9 +1,9 @@
-"""The rows of one thread, as the database holds them and as this transaction changed them.
+"""Hold the rows of one thread: those of the database, and those that this transaction changed.
 
-Rows are read by key when they are asked for and kept; rows that events changed lie over them until
+Rows are read by key on demand and kept. Rows that events changed lie over them until
 :func:`write_rows` writes them, once, at the end of the batch. The writer keeps all of it between
-its transactions for as long as nobody else wrote (see ``Transaction.kept``). The questions that are
-asked of them are in :mod:`~eventstore.projections.stored_thread`.
+its transactions as long as no other connection wrote (see ``Transaction.kept``). The queries on
+them are in :mod:`~eventstore.projections.stored_thread`.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ ROW_TABLES: Final[Mapping[type[Any], tuple[RowTable[Any], Callable[[Any], Any]]]
     LabelRow: (LABELS, attrgetter("message_id")),
     TouchRow: (TOUCHES, lambda row: row),
 }
-"""By kind of row: its table, and what identifies it within its thread."""
+"""By kind of row: its table, and its key within its thread."""
 
 R = TypeVar("R")
 
@@ -64,7 +64,7 @@ _KEPT_MESSAGES: Final = 64
 
 
 class KeptRows:
-    """What is known of one thread's rows, and what was changed of them."""
+    """The cached rows of one thread and the changes to them."""
 
     def __init__(
         self,
@@ -76,9 +76,9 @@ class KeptRows:
         as_of: int | None = None,
         begun: bool = True,
     ) -> None:
-        """Look at a thread; ``as_of`` an earlier version, where the subclass knows how.
+        """Open a thread's rows; ``as_of`` is an earlier version, if the subclass supports one.
 
-        ``begun`` False: it has no event yet, so there is no row of it to be read.
+        ``begun`` False: it has no event yet, so it has no row to read.
         """
         self._tx = tx
         self._log = log
@@ -87,14 +87,14 @@ class KeptRows:
         self._as_of = as_of
         self.thread_id = thread_id
         self._changed: dict[type[Any], dict[Any, Any]] = defaultdict(dict)
-        """By kind and key, but for the thread's own row."""
+        """By kind and key, except the thread's own row."""
         self._moved: ThreadRow | None = None
         """The thread's own row, which every event changes; None while nothing was changed."""
         self._stored: ThreadRow | None = None
         self._erased: frozenset[int] = _NONE_ERASED
-        """Versions whose content goes when what was changed here is written."""
+        """Versions whose content is erased when the changes here are written."""
         self._segments = 0
-        """How many segments the table holds, counted up to one more than are read at once."""
+        """Number of segments in the table, counted up to one more than are read at once."""
         self._shape: Shape | None = None
         self._gone: Removed | None = None
         self._forget()
@@ -103,13 +103,13 @@ class KeptRows:
             self._shape = Shape()
 
     def _forget(self) -> None:
-        """Know nothing of what the database holds, only what was changed here."""
+        """Drop everything read from the database; keep only the changes made here."""
         self._shape = None
         self._gone = None
         self._forget_rows()
 
     def _forget_rows(self) -> None:
-        """Know nothing but the shape of the tree, which does not grow with each message."""
+        """Drop everything but the shape of the tree, which does not grow with each message."""
         self._known: dict[type[Any], dict[Any, Any]] = {kind: {} for kind in ROW_TABLES}
         self._placed: dict[Place, MessageRow | None] = {}
         self._events: dict[int, Event] = {}
@@ -133,7 +133,7 @@ class KeptRows:
 
     @cached_property
     def thread(self) -> ThreadRow | None:
-        """The thread's own row, and with it the head: whoever reads the one asks for the other."""
+        """The thread's own row, read together with the head: callers need both."""
         tenant = self._tenant
         found = None if tenant is None else read_ending(self._tx, tenant, self.thread_id)
         self._stored = None if found is None else found.thread
@@ -147,7 +147,7 @@ class KeptRows:
         return self._stored
 
     def _row(self, kind: type[Any], key: object, where: str, *parameters: object) -> Any:  # noqa: ANN401
-        """Return a row that is known, or read it now."""
+        """Return a cached row, or read it now."""
         known = self._known[kind]
         try:
             return known[key]
@@ -179,7 +179,7 @@ class KeptRows:
     # -- changing ------------------------------------------------------------------------------
 
     def put(self, event: Event, rows: Iterable[Any]) -> None:
-        """Lay the rows (each a ``Row``) that an event changed over what was read."""
+        """Lay the rows (each a ``Row``) that an event changed over the rows that were read."""
         self._events[event.version] = event
         if event.type == "ContentErased":
             self._erased |= {*event.data.versions}
@@ -198,28 +198,28 @@ class KeptRows:
             self._keep(kind, key, row)
 
     def _expect_nothing_below(self, place: Place | None) -> None:
-        """Know, without looking, that nothing follows a message that was added just now."""
+        """Note, without a query, that nothing follows a message that was added just now."""
         if place is not None and place.hop == 0:  # inherited rows bear the source's versions
-            if self._shape is None:  # which says where a segment ends
+            if self._shape is None:  # the shape knows where a segment ends
                 self._placed[Place(0, place.segment, place.depth + 1)] = None
             self._known[BranchPointRow].setdefault(place, None)
 
     def mark(self) -> Any:  # noqa: ANN401 (opaque)
-        """Remember what was changed so far."""
+        """Return a mark of the changes so far."""
         return _copied(self._changed), self._moved, dict(self._events), self._erased
 
     def back_to(self, mark: Any) -> None:  # noqa: ANN401
-        """Forget what was changed since a mark."""
+        """Undo the changes since a mark."""
         changed, self._moved, events, self._erased = mark
         self._changed = _copied(changed)
         self._forget()
         self._events = dict(events)  # those of this batch are not in the log yet
 
     def take_changed(self) -> list[tuple[int, bytes, Row]]:
-        """Return every row that differs from the database, with tenant and thread, to be written.
+        """Return every row that differs from the database, with tenant and thread, for writing.
 
         From then on they count as read: a view that is kept for the next transaction starts with
-        the rows at the head of the thread, or with the shape of its tree alone once it has grown.
+        the rows at the head of the thread, or, once it has grown, with the shape of its tree alone.
         """
         thread, self._moved = self._moved, None
         if thread is None:
@@ -262,7 +262,7 @@ def _copied(changed: Mapping[type[Any], Mapping[Any, Any]]) -> dict[type[Any], d
 
 
 def _only_head_moved(before: ThreadRow, after: ThreadRow) -> bool:
-    """Tell whether a thread's row changed as it does with every message, and in nothing else."""
+    """Return whether a thread's row changed only as every message changes it."""
     moved = replace(
         before, version=after.version, updated_at_us=after.updated_at_us, head=after.head
     )

@@ -1,6 +1,6 @@
-"""Comparing with the log itself in mind: events that are missing, and large contents.
+"""Compare a thread also with the log itself: missing events, and large contents.
 
-Neither follows from other events, so no rebuild mends it, and the finding says what does.
+Neither follows from other events, so no rebuild mends it; the finding names the remedy.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ __all__ = ["compare_with_log", "losses_elsewhere"]
 
 
 def compare_with_log(tx: Transaction, log: Log, stream: StreamKey) -> list[Finding]:
-    """Return what of a thread is not what its events say, and what its log lacks.
+    """Return a thread's differences from its events, and the gaps in its log.
 
-    Without all its events and contents, and those of its source, a thread cannot be folded: then
-    what is missing is all that is found.
+    A thread cannot be folded without all its events and contents, and those of its source: then the
+    missing ones are the only findings.
     """
     blobs = _of_blobs(unpaired_in(tx, stream))
     try:
@@ -38,7 +38,7 @@ def compare_with_log(tx: Transaction, log: Log, stream: StreamKey) -> list[Findi
 
 
 def losses_elsewhere(tx: Transaction, tenant: str) -> list[Finding]:
-    """Return what a tenant's streams lack that are no threads, and blobs of no stream."""
+    """Return gaps in a tenant's streams that are no threads, and blobs without a stream."""
     return [*_of_blobs(unpaired_elsewhere(tx, tenant)), *_of_gaps(gaps_elsewhere(tx, tenant))]
 
 

@@ -1,4 +1,4 @@
-"""The tables ``labels`` and ``touches``: names of messages, and which events say more of what.
+"""The tables ``labels`` and ``touches``: names of messages, and later events about a subject.
 
 A touch is a later event about a thread, message, run or step.
 """

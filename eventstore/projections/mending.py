@@ -1,12 +1,12 @@
-"""Setting right the rows of threads beside everybody's work.
+"""Mend the rows of threads while other transactions go on.
 
-To read the events of a thread, fold them and compare its rows is nearly all of a rebuild. It is
-done on a snapshot, where it holds up nobody (:func:`look_over`). Only what differs is written under
-the lock of an append, a slice a transaction (:func:`mend_slice`). If the thread was appended to
-since it was looked at, the few events are folded under the lock, and it is looked over once more
-afterwards: who appended decided on rows that were wrong.
+Reading a thread's events, folding them and comparing its rows is nearly all of a rebuild. It is
+done on a snapshot, where it blocks no writer (:func:`look_over`). Only differences are written
+under the lock of an append, a slice a transaction (:func:`mend_slice`). If the thread was appended
+to meanwhile, the few new events are folded under the lock, and the thread is compared once more
+afterwards, because those appends were decided on wrong rows.
 
-Nobody may decide on rows of which only some were set right. So a thread that takes more than one
+No append may be decided on rows of which only some are mended. So a thread that takes more than one
 slice is marked first, as if an older version of the library had written its rows: an append to it
 rebuilds it whole in its own transaction, and the slices end, because its head has moved.
 """
@@ -43,49 +43,49 @@ Change: TypeAlias = tuple[ThreadTable, Row]
 _SLICE: Final = 500
 """Rows that are dropped and written in one transaction: some milliseconds."""
 _BEHIND_MAX: Final = 100
-"""Events that are folded under the lock; with more, a thread is looked over again."""
+"""Events that are folded under the lock; with more, a thread is compared again."""
 _UNFINISHED: Final = 0
-"""Stands for the version of the meaning of rows while only some of them are right."""
+"""Replaces the version of the rows' meaning while only some of them are right."""
 
 
 class Again(NamedTuple):
-    """A thread that is to be looked over again, since somebody appended to it."""
+    """A thread to compare again, because it was appended to."""
 
     stream: StreamKey
     tries: int
-    """How often it was looked over."""
+    """How many times it was compared."""
 
 
 class Looked(NamedTuple):
-    """What looking over some threads found."""
+    """The result of comparing some threads."""
 
     right: list[int]
-    """How many rows each thread has that is as its events say."""
+    """The number of rows of each thread that has no differences."""
     wrong: list[Mending]
 
 
 class Mended(NamedTuple):
-    """What one transaction did."""
+    """The result of one transaction."""
 
     done: list[int]
-    """How many rows each thread has that is right now."""
+    """The number of rows of each thread that is right now."""
     left: list[Mending]
     again: list[Again]
 
 
 class Mending:
-    """One thread whose rows differ from its events, while they are set right."""
+    """One thread whose rows differ from its events, while they are mended."""
 
     def __init__(
         self, expected: Expected, thread: ThreadKey, found: Iterable[Difference], tries: int
     ) -> None:
-        """Take what was found; it was looked over ``tries`` times."""
+        """Create it from the differences found; the thread was compared ``tries`` times."""
         self.again: Final = Again(expected.stream, tries)
         self.stream: Final = expected.stream
         self.thread: Final = thread
         self.done = False
         self.followed = False
-        """It was appended to before it was right."""
+        """True if it was appended to before it was right."""
         self._expected = expected
         self._marked = False
         self._seen = expected.version
@@ -97,35 +97,35 @@ class Mending:
 
     @property
     def size(self) -> int:
-        """How many rows are to be dropped or written."""
+        """The number of rows to drop or write."""
         return len(self._gone) + len(self._missing)
 
     @property
     def head(self) -> bytes | None:
-        """The head that the events leave."""
+        """The head after the events."""
         return self._expected.head
 
     @property
     def rows(self) -> int:
-        """How many rows the thread should have."""
+        """The number of rows that the thread should have."""
         return len(self._expected.rows)
 
     def still_holds(self, tx: Transaction, log: Log, version: int) -> bool:
-        """Tell whether what was found holds at the version that the thread has under the lock."""
+        """Return whether the differences hold at the version that the thread has under the lock."""
         if self._marked:
             row = THREADS.row(tx, self.thread)
             return version == self._seen and row is not None and row[-1] == _UNFINISHED
         return version == self._seen or self._follow(tx, log, version)
 
     def _follow(self, tx: Transaction, log: Log, version: int) -> bool:
-        """Fold what was appended since, and look again at the rows that are in question."""
+        """Fold the events appended since, and compare the affected rows again."""
         if not self._seen < version <= self._seen + _BEHIND_MAX:
             return False
         index = self._expected.index
         mark, changed = index.mark(), list[StateRow]()
         for event in decoded_events(tx, log, self.stream, after=self._seen, until=version):
             if event.type == "ContentErased":
-                return False  # it takes words from events that were folded already
+                return False  # it erases words of events that were folded already
             changed += self._expected.take(tx, log, event)
         if index.mark() != mark:
             return False
@@ -142,9 +142,9 @@ class Mending:
         return True
 
     def next_slice(self) -> tuple[list[Change], list[Change]]:
-        """Return what goes and what comes in the transaction at hand; at last :attr:`done` is true.
+        """Return the rows to drop and to write now; at the end :attr:`done` is true.
 
-        What comes goes first: somebody else may have written the row meanwhile.
+        Rows to write are dropped first: another transaction may have written them meanwhile.
         """
         if not self._marked and self.size > _SLICE:
             self._marked = True
@@ -166,7 +166,7 @@ class Mending:
 
 
 def look_over(tx: Transaction, log: Log, streams: Sequence[StreamKey], tries: int = 1) -> Looked:
-    """Compare the rows of threads with their events; return what is right and what is not.
+    """Compare the rows of threads with their events; return which are right and which differ.
 
     The threads are of one tenant, one after the other in the order of their ids.
 
@@ -197,7 +197,7 @@ def look_over(tx: Transaction, log: Log, streams: Sequence[StreamKey], tries: in
 def rows_by_table(
     tenant: int, expected: dict[ThreadKey, Expected]
 ) -> list[tuple[ThreadTable, list[Row]]]:
-    """Return the rows that threads of a tenant should have, by table; of every table there is."""
+    """Return the rows that threads of a tenant should have, by table; every table is included."""
     rows: dict[type[Any], list[Row]] = {kind: [] for kind in ROW_TABLES}
     indexed: dict[ThreadTable, list[Row]] = {}
     for thread, one in expected.items():
@@ -214,9 +214,9 @@ def _in_table(thread: ThreadKey, row: StateRow) -> Change:
 
 
 def mend_slice(tx: Transaction, log: Log, waiting: Sequence[Mending]) -> Mended:
-    """Write the next rows of threads that wait to be set right; ``waiting`` is in order.
+    """Write the next rows of threads that wait to be mended; ``waiting`` is in order.
 
-    Their heads are taken first, as an append takes them.
+    Their heads are locked first, as an append locks them.
     """
     taken, left = _first_few(waiting)
     category = find_category(tx, ids.THREAD) or 0
@@ -239,7 +239,7 @@ def mend_slice(tx: Transaction, log: Log, waiting: Sequence[Mending]) -> Mended:
 
 
 def _first_few(waiting: Sequence[Mending]) -> tuple[list[Mending], list[Mending]]:
-    """Return as many threads as one transaction sets right, or the first, and the others."""
+    """Return as many threads as one transaction mends, or the first, and the others."""
     size, count = 0, 0
     for one in waiting:
         size += one.size

@@ -22,12 +22,12 @@ _STATUS_CODE: Final = {status: code for code, status in enumerate(_STATUSES)}
 _BETWEEN: Final = ","
 _WAITING: Final = -1
 """Instead of a hop: the message waits in the queue and has no place yet. Segment and depth are its
-version and how much earlier its place in the queue was taken."""
+version and the distance to the version at which its place in the queue was taken."""
 _REPLACED: Final = -2
 """Instead of a hop: it was replaced while it waited, and will never have a place."""
 
 WAITS: Final = f"hop = {_WAITING}"
-"""SQL for what is in the queue, removed or not."""
+"""SQL for the messages in the queue, removed or not."""
 
 
 def _encode(row: MessageRow) -> tuple[Any, ...]:

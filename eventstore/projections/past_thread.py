@@ -1,12 +1,12 @@
-"""A thread as it stood at one of its versions, told from its rows and the events that touched them.
+"""Read a thread at one of its earlier versions, from its rows and the events that touched them.
 
-A row says how something stands now, and since which event; touches name the later events about it.
-So the row of a message, run or step as of a version follows from a few events, found by key, and
-costs the same however long the thread is. The head is where the last event that moved it put it:
-the walk back to that one is short, unless much was written since that moved no head.
+A row holds the present state, and the event that set it; touches name the later events about it. So
+the row of a message, run or step as of a version follows from a few events, found by key, and costs
+the same however long the thread is. The last event that moved the head defines it: the walk back to
+that event is short, unless many later events moved no head.
 
-Rows do not hold which child of a branch point was active, who bore a label, or what waited in the
-queue. Whoever asks for one of these has the thread folded from its beginning.
+Rows do not record which child of a branch point was active, which message bore a label, or which
+messages waited in the queue. For these the thread is folded from its beginning.
 """
 
 from __future__ import annotations
@@ -45,11 +45,11 @@ __all__ = ["PastThread", "thread_at"]
 _BORN: Final = frozenset({"MessageAdded", "MessageEdited", "MessageRegenerated"})
 _MOVED_OUT: Final = frozenset({"MessageRemoved", "MessageRestored"})
 _RUNS: Final = 8
-"""Runs that are read at a time, to see whether one was open."""
+"""Runs that are read at a time, to check whether one was open."""
 
 
 def thread_at(tx: Transaction, log: Log, stream: StreamKey, version: int) -> StoredThread:
-    """Return the view of a thread at a version that it has or had."""
+    """Return the view of a thread at its present or an earlier version."""
     now = StoredThread(tx, log, stream.tenant, stream.id)
     if now.thread is not None and now.thread.version == version:
         return now
@@ -57,10 +57,10 @@ def thread_at(tx: Transaction, log: Log, stream: StreamKey, version: int) -> Sto
 
 
 class PastThread(StoredThread):
-    """What is asked of a thread's rows, as of a version that is not its last.
+    """Reads one thread's rows as of a version that is not its last.
 
-    Of its own row ``open_runs`` and ``removed_messages`` tell whether there may be any, and
-    ``queued_messages`` nothing; of a run's row ``steps`` tells nothing.
+    In its own row ``open_runs`` and ``removed_messages`` only show whether there may be any, and
+    ``queued_messages`` shows nothing; in a run's row ``steps`` shows nothing.
     """
 
     _as_of: int
@@ -135,7 +135,7 @@ class PastThread(StoredThread):
     # -- the tree ------------------------------------------------------------------------------
 
     def branch_point(self, place: Place) -> BranchPointRow | None:
-        """Return how many children there were. Which one was active only :meth:`turns` knows."""
+        """Return the number of children then. Only :meth:`turns` knows which one was active."""
         where = (
             "hop = 0 AND parent_hop = ? AND parent_segment = ? AND parent_depth = ?"
             " AND segment <= ? ORDER BY segment DESC LIMIT 1"
@@ -188,10 +188,10 @@ class PastThread(StoredThread):
     # -- runs ----------------------------------------------------------------------------------
 
     def _was_busy(self) -> bool:
-        """Tell whether a run was open, from the last one that was created back.
+        """Return whether a run was open, going back from the last one created.
 
-        Runs start in the order in which they were created, so what was created before one that
-        started and ended had ended, too.
+        Runs start in the order of their creation, so runs created before one that started and ended
+        had ended, too.
         """
         before = self._as_of + 1
         while before:
@@ -216,7 +216,7 @@ class PastThread(StoredThread):
         return replace(run, last_message=self._last_message_of(run))
 
     def _run_as_it_was(self, row: RunRow) -> RunRow:
-        """Return a run's row but for its last message, which no touch tells of."""
+        """Return a run's earlier row, except its last message, which no touch records."""
         if row.changed <= self._as_of:
             return row
         alone = ThreadRow(self.thread_id, 0, 0, 0, 0)
@@ -226,7 +226,7 @@ class PastThread(StoredThread):
         return draft.runs[row.run_id]
 
     def _last_message_of(self, run: RunRow) -> bytes | None:
-        """Return the last message that a run had written, or what it had started on."""
+        """Return the last message that a run had written, or the message it had started on."""
         if not run.started:
             return None
         for trace in self._back():
@@ -253,7 +253,8 @@ class PastThread(StoredThread):
                 return None if said is None else said.label
         return None
 
-    # -- what rows do not tell -----------------------------------------------------------------
+    # -- facts that rows do not record
+    # --------------------------------------------------------------
 
     @cached_property
     def _folded(self) -> FoldedThread:
@@ -283,12 +284,12 @@ class PastThread(StoredThread):
 
 
 def _last_of(touches: Sequence[str], sets: str, clears: str) -> bool:
-    """Tell whether the last of two kinds of events is the one that sets."""
+    """Return whether the last of two kinds of events is the one that sets."""
     return next((kind == sets for kind in reversed(touches) if kind in {sets, clears}), False)
 
 
 def _head_after(trace: Trace) -> tuple[bool, bytes | None]:
-    """Tell whether an event moved the head, and where to."""
+    """Return whether an event moved the head, and its new place."""
     data = trace.data
     if trace.type in _BORN:
         return data.select, data.message_id

@@ -1,4 +1,4 @@
-"""Reading messages back: a window of a path, siblings, the whole tree.
+"""Read messages: a window of a path, siblings, the whole tree.
 
 :func:`messages` is the one way from a path to messages, live or folded: ranges from the end upwards
 until the window is covered, so the last 50 of 10,000 messages cost the same as the last 50 of 60.
@@ -60,7 +60,7 @@ def window(view: View, end: Place, depths: Window) -> list[MessageRow]:
 
 
 def _stretches(view: View, end: Place, depths: Window) -> list[tree.Range]:
-    """Return what the window shows of each range of a path, the oldest first."""
+    """Return the window's part of each range of a path, the oldest first."""
     seen: list[tree.Range] = []
     for stretch in tree.ranges(view, end):
         if stretch.start > depths.last:

@@ -1,9 +1,9 @@
-"""Making the rows of threads what their events say.
+"""Rebuild the rows of threads from their events.
 
-The events are folded again, and what the tables hold otherwise is written anew. A rebuild that
-somebody asked for looks beside everybody's work and writes under the lock of appends, a slice at a
-time (:mod:`~eventstore.projections.mending`). A thread whose rows are of an older meaning is
-rebuilt at once by whoever appends to it first, and holds up others for as long.
+The events are folded again, and rows that differ are written anew. A requested rebuild compares
+while other transactions go on and writes under the lock of appends, a slice at a time
+(:mod:`~eventstore.projections.mending`). A thread whose rows have an older meaning is rebuilt at
+once by the first append to it, and blocks other writers meanwhile.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ __all__ = ["bring_up_to_date", "next_thread", "next_threads", "rebuild_thread"]
 def rebuild_thread(tx: Transaction, log: Log, stream: StreamKey) -> int:
     """Fold all events of a thread again and mend its rows at once; return how many it has.
 
-    Its head is taken first, as an append takes it: on PostgreSQL somebody might otherwise add to
-    the thread between reading its events and mending its rows. Whoever waits for it, waits for as
-    long as reading and folding take.
+    It locks the head first, as an append does: on PostgreSQL another transaction might otherwise
+    append between the reading of the events and the mending of the rows. Other writers wait while
+    it reads and folds.
 
     Raises:
         BrokenChain: an event is missing, and nothing can be said of what the rows have to be.
@@ -44,7 +44,7 @@ def rebuild_thread(tx: Transaction, log: Log, stream: StreamKey) -> int:
     mend(tx, differences(tx, [thread], rows_by_table(tenant, {thread: expected})))
     if expected.thread is not None:
         mend_heads(tx, [thread], {thread: expected.thread.head})
-    tx.flush()  # an append that goes on in this transaction must not meet what waits
+    tx.flush()  # an append that goes on in this transaction must not meet waiting rows
     return len(expected.rows)
 
 
@@ -69,7 +69,7 @@ def next_threads(tx: Transaction, tenant_name: str, after: bytes) -> list[Stream
 
 _THREADS_MAX: Final = 50
 _EVENTS_MAX: Final = 2_000
-"""What is looked over at a time: enough to ask for together, little enough to have in memory."""
+"""Events compared at a time: enough for one query, few enough for memory."""
 
 _NEXT: Final = (
     "SELECT stream, version FROM {streams} WHERE tenant = ?"
@@ -81,7 +81,7 @@ _NEXT: Final = (
 def bring_up_to_date(tx: Transaction, log: Log, stream: StreamKey, row: ThreadRow) -> bool:
     """Rebuild a thread whose rows were written by an older version of the rules, before it is used.
 
-    Returns whether it did. ``row`` is the thread's row as read in this transaction.
+    Return whether it did. ``row`` is the thread's row as read in this transaction.
 
     Raises:
         SchemaTooNew: a newer version of the library keeps this thread's rows.

@@ -1,4 +1,4 @@
-"""Removing a thread for good: every row that is kept of it, then its stream."""
+"""Remove a thread for good: all of its rows, then its stream."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["remove_thread"]
 
 
 def remove_thread(tx: Transaction, place: Place) -> None:
-    """Delete a thread's decision tables, what it is found by, and its events."""
+    """Delete a thread's decision tables, index entries and events."""
     tenant, _, thread_id = place
     for table, _ in ROW_TABLES.values():
         table.clear(tx, [(tenant, thread_id)])

@@ -1,8 +1,8 @@
-"""Which messages a thread has removed, known whole while they are few.
+"""Know a thread's removed messages, all of them while they are few.
 
-Every append asks whether the place it goes to is hidden. By key that is a statement for each range
-of the path above, and a trip to the server; most threads have removed a handful of messages, which
-are read at once and kept with the view.
+Every append checks whether its place is hidden. By key that is a statement for each range of the
+path above, and a trip to the server. Most threads have removed a handful of messages, which are
+read at once and kept with the view.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from eventstore.conversation.rows import MessageRow
 __all__ = ["REMOVED", "REMOVED_MAX", "Removed"]
 
 REMOVED_MAX: Final = 64
-"""Removed messages up to which they are known whole."""
+"""Largest number of removed messages that are all known."""
 
 REMOVED: Final = "removed IS NOT NULL AND hop >= 0"
 """SQL that selects them; there is an index of them alone."""
 
 
 class Removed:
-    """Where the messages stood that a thread has removed, those that it inherits among them."""
+    """The places of a thread's removed messages, inherited ones included."""
 
     def __init__(self, rows: Iterable[MessageRow]) -> None:
         self._depths: Final[dict[tuple[int, int], set[int]]] = defaultdict(set)
@@ -31,7 +31,7 @@ class Removed:
             self.keep(row)
 
     def keep(self, row: MessageRow) -> None:
-        """Hear of a message that was removed, restored or neither."""
+        """Note a message that was removed, restored or neither."""
         if row.place is None:
             return
         depths = self._depths[row.place[:2]]

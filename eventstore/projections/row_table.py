@@ -1,4 +1,4 @@
-"""One kind of row in one table: how it is written, and how it is read back."""
+"""One kind of row in one table: writing it and reading it back."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ class RowTable(ThreadTable, Generic[R]):
         decode: Callable[[Sequence[Any]], R],
         select: str | None = None,
     ) -> None:
-        """``encode`` returns key and values in order, ``decode`` takes them back, thread first.
+        """Create it. ``encode`` returns key and values, ``decode`` reads them, thread first.
 
-        ``select`` reads what ``decode`` takes where that is more than the table's own columns.
+        ``select`` reads the columns for ``decode`` if it needs more than the table's own.
         """
         super().__init__(name, (*key, *values), len(key))
         self.encode = encode
@@ -65,8 +65,8 @@ class RowTable(ThreadTable, Generic[R]):
     ) -> list[R]:
         """Return the rows of a thread that satisfy ``where`` (SQL that follows ``AND``).
 
-        ``few``: there is an index of some rows, led by the thread, that has them. Without the plus
-        SQLite goes through all of a thread by the primary key instead.
+        ``few``: an index of some rows, led by the thread, contains them. Without the plus SQLite
+        goes through all of a thread by the primary key instead.
         """
         select = self._select.replace(" tenant = ", " +tenant = ") if few else self._select
         found = tx.all(f"{select} AND {where}", (tenant, thread, *parameters))
@@ -90,7 +90,7 @@ class RowTable(ThreadTable, Generic[R]):
 
 
 _BETWEEN: Final = "\x1f"
-"""Between call ids, which hold no control characters. NUL would end the text in a dump."""
+"""Separates call ids, which hold no control characters. NUL would end the text in a dump."""
 
 
 def join_calls(calls: tuple[str, ...]) -> str | None:

@@ -1,11 +1,11 @@
-"""The shape of a thread's tree, known whole: its segments, where they end, where they branch.
+"""Know the whole shape of a thread's tree: its segments, their ends, and their branch points.
 
-Deciding asks many small questions of a tree: where does this segment end, what hangs here, which
-way did the path turn. By key each is a trip to the server, so that selecting a branch took eight
-times as long as appending. A conversation has few branches, though: up to :data:`SEGMENTS_MAX`
-segments all of them are read as one statement, and every question is answered from here, also in
-the next transaction: what events change is laid over it. Larger trees are asked by key as before,
-which costs the same for any number of branches.
+Deciding asks many small questions about a tree: the end of a segment, the segments that hang from a
+place, the turns of the path. By key each is a trip to the server, so that selecting a branch took
+eight times as long as appending. But a conversation has few branches: up to :data:`SEGMENTS_MAX`
+segments, one statement reads all of them, and the shape answers every question, also in the next
+transaction, because events' changes are laid over it. Larger trees are read by key as before, which
+costs the same for any number of branches.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from eventstore.storage.transaction import Transaction
 __all__ = ["SEGMENTS_MAX", "Shape", "read_shape"]
 
 SEGMENTS_MAX: Final = 64
-"""Segments up to which a tree is read whole; each takes 200 bytes of a view that is kept."""
+"""Segments up to which a tree is read whole; each takes 200 bytes of a kept view."""
 
 _SHAPE: Final = (
     "SELECT 0, g.hop, g.segment, g.parent_hop, g.parent_segment, g.parent_depth, g.ordinal,"
@@ -37,7 +37,7 @@ _SHAPE: Final = (
 
 
 class Shape:
-    """A thread's own part of its tree; what a fork inherits is not in it."""
+    """A thread's own part of its tree, without what a fork inherits."""
 
     def __init__(self) -> None:
         self.segments: Final[dict[tuple[int, int], SegmentRow]] = {}
@@ -46,7 +46,7 @@ class Shape:
         self._hanging: dict[Place, set[tuple[int, int]]] = {}
 
     def keep(self, row: object) -> None:
-        """Lay a row over what is known; rows that say nothing of the shape are passed over."""
+        """Apply a changed row; rows that do not concern the shape are ignored."""
         if isinstance(row, MessageRow):
             if row.place is not None:
                 self._reach(row.place[:2], row.place.depth)
@@ -80,7 +80,7 @@ class Shape:
 
     @classmethod
     def of_rows(cls, rows: Iterable[Sequence[Any]]) -> Shape:
-        """Return the shape that :data:`_SHAPE` tells of."""
+        """Return the shape from rows of :data:`_SHAPE`."""
         shape = cls()
         for kind, hop, segment, *rest in rows:
             if kind:
@@ -96,5 +96,5 @@ class Shape:
 
 
 def read_shape(tx: Transaction, tenant: int, thread_id: bytes) -> Shape:
-    """Return the shape of a thread's tree as the tables hold it, in one trip."""
+    """Return the stored shape of a thread's tree, in one trip."""
     return Shape.of_rows(tx.all(_SHAPE, (tenant, thread_id, tenant, thread_id)))

@@ -1,19 +1,18 @@
-"""A thread as its rows in the database say: the view that deciding reads inside a transaction.
+"""Read a thread through its rows in the database: the view for deciding inside a transaction.
 
-Its rows, read and changed, are in :mod:`~eventstore.projections.kept_rows`; here are the questions.
-One that spans several rows merges what was read with what was changed, so the tenth command of a
-batch sees what the first nine did.
+Its rows, read and changed, are in :mod:`~eventstore.projections.kept_rows`; the queries are here. A
+query that spans several rows merges rows that were read with changed ones, so the tenth command of
+a batch sees the changes of the first nine.
 
-The writer keeps views between its transactions for as long as nobody else wrote, which is why a
-message at the head of a thread that is being written reads nothing. Of a small tree the shape is
-known whole (:mod:`~eventstore.projections.shape`), so that selecting a branch there reads nothing
-either.
+The writer keeps views between its transactions as long as no other connection wrote. So a message
+at the head of a thread that is being written reads nothing. The shape of a small tree is known
+whole (:mod:`~eventstore.projections.shape`), so selecting a branch there reads nothing either.
 
-What a fork inherits is looked up in :mod:`~eventstore.projections.inherited`; rows of its own lie
-over that.
+Inherited messages are looked up in :mod:`~eventstore.projections.inherited`; the fork's own rows
+lie over them.
 
-Long because the protocol is: one class answers every question of ``ThreadView`` and its extensions,
-and each answer looks at the same rows.
+The module is long because the protocol is: one class answers every query of ``ThreadView`` and its
+extensions, on the same rows.
 """
 
 from __future__ import annotations
@@ -57,18 +56,18 @@ from eventstore.storage.folding_pages import decoded_events_at
 __all__ = ["StoredThread"]
 
 _PAGE: Final = 256
-"""Messages of which all wordings are read at a time."""
+"""Messages whose wordings are read together."""
 _INHERITED_AT: Final = "hop > 0 AND depth BETWEEN ? AND ?"
 """On an inherited path the depth alone names the message."""
 
 
 class StoredThread(KeptRows):
-    """What is asked of one thread's rows; keeps the protocol ``ThreadView``."""
+    """Answers queries on one thread's rows; keeps the protocol ``ThreadView``."""
 
     def _forget_rows(self) -> None:
         self._inherited: Inherited | None = None
         self._prepared: range = range(0)
-        """Depths of the inherited path of which it is known where this thread branches off."""
+        """Depths of the inherited path at which this thread's branches were already read."""
         super()._forget_rows()
 
     def take_changed(self) -> list[tuple[int, bytes, Row]]:
@@ -90,7 +89,7 @@ class StoredThread(KeptRows):
         return row
 
     def _beneath(self, message_id: bytes) -> MessageRow | None:
-        """Return the row of an inherited message without what this thread did to it."""
+        """Return the row of an inherited message without this thread's own changes."""
         inherited = self._inheritance()
         return None if inherited is None else inherited.message(message_id)
 
@@ -206,7 +205,7 @@ class StoredThread(KeptRows):
         elif (turn := self._inherited_turn(place)) is not None and turn.active:
             first = [Place(*turn.active, below)]
         begun = sorted(self._hanging_from(place), key=lambda one: (-one[0], one[1]))
-        return first + [Place(*one, below) for one in begun]  # what was inherited comes first
+        return first + [Place(*one, below) for one in begun]  # inherited places come first
 
     def _hanging_from(self, place: Place) -> Iterable[tuple[int, int]]:
         """Return hop and segment of this thread's own segments that hang from a place."""
@@ -236,7 +235,7 @@ class StoredThread(KeptRows):
         return found.first_inherited(start, end)
 
     def _removed(self) -> Removed | None:
-        """Return what is removed if it is little enough to be known whole."""
+        """Return the removed messages if they are few enough to be known whole."""
         if self._gone is None and self.thread is not None:
             if self.thread.removed_messages > REMOVED_MAX:
                 return None
@@ -245,7 +244,7 @@ class StoredThread(KeptRows):
         return self._gone
 
     def _first_of_removed(self, where: str, parameters: Sequence[int]) -> Removed:
-        """Return removed messages somewhere, at least the first as things stand."""
+        """Return removed messages in a range: at least the present first one."""
         changed = self._changed_of(MessageRow)
         some = f"{where} AND {REMOVED} ORDER BY depth LIMIT {len(changed) + 1}"
         return Removed([*self._find(MessageRow, some, parameters, few=True), *changed])
@@ -263,7 +262,7 @@ class StoredThread(KeptRows):
             if row.place and row.removed is not None and row.parent_id == parent
         ]
 
-    # -- what waits, what runs, what has a name ------------------------------------------------
+    # -- queue, runs and labels --------------------------------------------------------------------
 
     def queued_messages(self) -> Sequence[MessageRow]:
         found = self._find(MessageRow, WAITS, ())
@@ -349,10 +348,10 @@ class StoredThread(KeptRows):
         inherited = self._inheritance()
         yield from self._told([1]) if inherited is None else inherited.renamings()
 
-    # -- what a fork inherits ------------------------------------------------------------------
+    # -- inherited by a fork ----------------------------------------------------------------------
 
     def _inheritance(self) -> Inherited | None:
-        """Return what this thread inherits; None if it is no fork."""
+        """Return the inherited part of this thread; None if it is no fork."""
         if self._inherited is None and self.thread is not None and self.thread.fork is not None:
             self._inherited = self._look_up(self.thread.fork)
         return self._inherited
@@ -363,7 +362,7 @@ class StoredThread(KeptRows):
         return Inherited(self._tx, self._log, tenant, fork, ancestry)
 
     def will_inherit(self, source: StoredThread, message_id: bytes) -> None:
-        """Know the source of a fork that is about to begin here, at one of its messages, as is."""
+        """Prepare the inheritance of a fork that is about to begin at a message of its source."""
         thread, message = source.thread, source.message(message_id)
         assert thread is not None  # noqa: S101 (it was just decided to fork it)
         assert message is not None  # noqa: S101
@@ -384,7 +383,7 @@ class StoredThread(KeptRows):
 
     @property
     def ancestry(self) -> Ancestry | None:
-        """For a fork: where it comes from."""
+        """The ancestors, if this is a fork."""
         inherited = self._inheritance()
         return None if inherited is None else inherited.ancestry
 
@@ -395,11 +394,11 @@ class StoredThread(KeptRows):
         return self._tenant
 
     def changes_inherited(self) -> bool:
-        """Tell whether this fork has rows of its own about what it inherits."""
+        """Return whether this fork has its own rows about inherited messages."""
         return self._find_one(MessageRow, "hop > 0 LIMIT 1", ()) is not None
 
     def share_book(self, inherited: Inherited) -> None:
-        """Let a fork of this thread use the events that were read here, and add to them."""
+        """Share the events that were read here with a fork of this thread, which adds to them."""
         inherited.open_book(self.thread_id, self._events)
 
     def owner(self, hop: int) -> bytes:
@@ -407,25 +406,25 @@ class StoredThread(KeptRows):
         return self.thread_id if inherited is None else inherited.ancestry.at(hop).thread_id
 
     def ancestors(self) -> list[bytes]:
-        """Return the threads that a fork comes from, the nearest first."""
+        """Return the ancestors of a fork, the nearest first."""
         ancestry = self.ancestry
         return [] if ancestry is None else [one.thread_id for one in ancestry.ancestors]
 
     def sources(self, hops: int) -> list[tuple[bytes, int]]:
-        """Return the threads up to so many hops above a fork, each with its version by now."""
+        """Return the threads up to that many hops above a fork, each with its present version."""
         above = self.ancestors()[:hops] if hops else []
         versions = read.head_versions(self._tx, self.tenant_name, ids.THREAD, above)
         return [(thread_id, versions[thread_id]) for thread_id in above]
 
     def close_books(self) -> None:
-        """Read again what the events of other threads say: it may have been erased since."""
+        """Drop the events of other threads: they may have been erased since."""
         if self._inherited is not None:
             self._inherited.close_books()
 
     # -- reading many at once: only for views that change nothing ------------------------------
 
     def prepare(self, stretches: Sequence[tree.Range]) -> None:
-        """Read what a fork inherits of a path at once, and where it branches off it."""
+        """Read the inherited part of a path at once, and this fork's branches on it."""
         depths = [one for stretch in stretches if stretch.hop for one in stretch[2:]]
         inherited = self._inheritance() if depths else None
         if inherited is None:
@@ -464,7 +463,7 @@ class StoredThread(KeptRows):
                 yield row, Told(self.thread_id, event)
 
     def read_wordings(self, rows: Iterable[MessageRow]) -> None:
-        """Read the events that hold what messages say here, if not those that bore them."""
+        """Read the events with the present wordings of messages, unless the first event has it."""
         said = {version for row in rows for version in row.said or () if version is not None}
         keys = [(self.thread_id, version) for version in sorted(said - self._events.keys())]
         stream = StreamKey(self.tenant_name, ids.THREAD, self.thread_id)
@@ -495,12 +494,12 @@ class StoredThread(KeptRows):
 
     @property
     def _is_one_line(self) -> bool:
-        """Nothing of this thread branches: its segment hangs from the root, a fork has none."""
+        """True if nothing branches here: the segment hangs from the root, a fork has none."""
         thread = self.thread
         return thread is not None and self._segments <= (0 if thread.fork is not None else 1)
 
     def prefetch(self, stretch: tree.Range) -> None:
-        """Read a stretch whose messages will be asked for one by one, and all that hangs there."""
+        """Read a stretch whose messages will be read one by one, and all that hangs there."""
         if not stretch.hop:
             for row, born in self.stretch(*stretch):
                 self._keep(MessageRow, row.message_id, row)

@@ -1,8 +1,8 @@
-"""Reading much of a thread at once: a stretch of messages with their events, a thread with its end.
+"""Read much of a thread at once: a stretch of messages with events, or a thread with its end.
 
-Everything else is read by key, a row at a time, which is what deciding needs. Here each function is
-one statement, because a trip to a server costs more than what it brings, and it asks for no column
-that nobody looks at, because making a Python value of each is most of what reading costs.
+Everything else is read by key, a row at a time, which is enough for deciding. Here each function is
+one statement, because a trip to a server costs more than the data it brings. It selects only needed
+columns, because making a Python value of each is most of the cost of reading.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ _MESSAGE: Final = len(MESSAGES.columns)
 _VERSION: Final = _MESSAGE + DECODED_COLUMNS.index("version")
 _CONTENT: Final = _MESSAGE + DECODED_COLUMNS.index("content")
 _PAGE: Final = 1_000
-"""Messages read at a time: what 10,000 rows hold leaves the processor's caches before its turn."""
+"""Messages read at a time: 10,000 rows leave the processor's caches before they are used."""
 
 _ENDING: Final = (
     f"SELECT {', '.join(DECODED)}, {_columns('m', MESSAGES.columns)},"
@@ -124,7 +124,7 @@ def read_everything(
 def _page(
     tx: Transaction, stream: StreamKey, sql: str, where: tuple[int, ...]
 ) -> Sequence[Sequence[Any]]:
-    """Return rows of messages with the columns of their events, wherever the contents stand."""
+    """Return rows of messages with their events' columns and contents, wherever these stand."""
     tenant, category = find_tenant(tx, stream.tenant), find_category(tx, ids.THREAD)
     if tenant is None or category is None:
         return ()
@@ -140,8 +140,9 @@ def read_climbing(
 ) -> list[tuple[int, MessageRow, Event]]:
     """Return the path from a place of a thread upwards, each message with its event, oldest first.
 
-    ``stretch`` is the place's segment, the depth to climb to, and its own depth. What the thread
-    inherits is climbed through; each message comes with how many forks up its thread is.
+    ``stretch`` is the place's segment, the depth to climb to, and its own depth. The climb
+    continues through inherited messages; each message comes with the number of forks up to its
+    thread.
 
     Raises:
         BrokenChain: at a message whose event is missing.
@@ -172,17 +173,17 @@ def _depth(found: tuple[int, MessageRow, Event]) -> int:
 
 
 class Ending(NamedTuple):
-    """A thread's row, and where it ends if that is a message of its own."""
+    """A thread's row, and its end if that is one of its own messages."""
 
     thread: ThreadRow
     head: MessageRow | None
     segment: SegmentRow | None
     segments: int
-    """How many segments it has, counted up to ``SEGMENTS_MAX + 1``."""
+    """Number of segments, counted up to ``SEGMENTS_MAX + 1``."""
 
 
 def read_ending(tx: Transaction, tenant: int, thread_id: bytes) -> Ending | None:
-    """Return a thread with its head and the segment of that, in one trip."""
+    """Return a thread with its head and the head's segment, in one trip."""
     columns = tx.one(_ENDING, (tenant, thread_id))
     if columns is None:
         return None

@@ -1,4 +1,4 @@
-"""A table of rows that belong to threads, all of one thread's at a time: compared, dropped, filled.
+"""Tables of rows that belong to threads: compare, drop and fill all rows of a thread at a time.
 
 The rows here are tuples as the table has them: tenant and thread first, then the columns. Kinds of
 rows with a class of their own are a :class:`~eventstore.projections.row_table.RowTable`.
@@ -18,14 +18,14 @@ ThreadKey: TypeAlias = tuple[int, bytes]
 """Number of the tenant, and the thread's id."""
 Row: TypeAlias = tuple[Any, ...]
 Wanted: TypeAlias = "tuple[ThreadTable, Sequence[Row]]"
-"""A table, and the rows it should have of some threads."""
+"""A table, and the rows it should have for some threads."""
 
 
 class ThreadTable:
     """A table whose key begins with ``tenant`` and ``thread``."""
 
     def __init__(self, name: str, columns: Sequence[str], key: int) -> None:
-        """``columns`` are those behind tenant and thread; the first ``key`` of them tell a row."""
+        """``columns`` follow tenant and thread; the first ``key`` of them identify a row."""
         every = ("tenant", "thread", *columns)
         self.name: Final = name
         self.some_between: Final = (
@@ -34,7 +34,7 @@ class ThreadTable:
         """SQL that follows SELECT, for the rows of every thread of a tenant from id to id."""
         self._between = f"SELECT {', '.join(every)} {self.some_between}"
         self.key: Final = 2 + key
-        """How many columns tell a row from all others: tenant and thread are the first two."""
+        """Number of key columns, tenant and thread included."""
         one = " AND ".join(f"{column} = ?" for column in every[: self.key])
         self._one = f"SELECT {', '.join(every)} FROM {{{name}}} WHERE {one}"
         self._delete = Delete(name, ("tenant", "thread"))
@@ -59,36 +59,36 @@ class ThreadTable:
         tx.write(self._delete, threads)
 
     def fill(self, tx: Transaction, rows: Sequence[Row]) -> None:
-        """Insert rows, none of which is there."""
+        """Insert rows, none of which exists."""
         tx.fill(self._insert, rows)
 
 
 class Difference(NamedTuple):
-    """What a table holds otherwise than it should, of one thread or several."""
+    """The differences between a table and its expected rows, for one thread or several."""
 
     table: ThreadTable
     gone: Sequence[Row]
-    """Rows that should not be there, at least not like this."""
+    """Rows to delete, because they are superfluous or wrong."""
     missing: Sequence[Row]
 
 
 def differences(
     tx: Transaction, threads: Sequence[ThreadKey], wanted: Sequence[Wanted]
 ) -> list[Difference]:
-    """Compare tables with what they should hold of threads, which are of one tenant and in order.
+    """Compare tables with their expected rows for threads of one tenant, in order.
 
-    To read a row and see that it is right costs the databases a fifth of dropping and writing it,
-    and leaves no dead row behind.
+    Reading a row and finding it right costs the databases a fifth of dropping and writing it, and
+    leaves no dead row behind.
     """
     looked_at = _without_empty(tx, threads, wanted)
     return [one for table, rows in looked_at if (one := _difference(tx, table, threads, rows))]
 
 
 def mend(tx: Transaction, found: Sequence[Difference]) -> None:
-    """Write what differs, and only that."""
+    """Write the differences, and only those."""
     for one in found:
         one.table.drop(tx, one.gone)
-    tx.flush()  # what is written below must not meet in one statement what goes
+    tx.flush()  # rows written below must not meet deleted ones in one statement
     for one in found:
         one.table.fill(tx, one.missing)
 
@@ -98,7 +98,7 @@ def _without_empty(
     threads: Sequence[ThreadKey],
     wanted: Sequence[Wanted],
 ) -> list[Wanted]:
-    """Leave out tables that should hold nothing and do: most of them, asked of all at once."""
+    """Leave out tables that should be empty and are: most of them, with one query for all."""
     empty = [table for table, rows in wanted if not rows]
     if not empty:
         return list(wanted)

@@ -1,4 +1,4 @@
-"""The table ``threads``: one row a thread, as deciding needs it."""
+"""The table ``threads``: one row a thread, with what deciding needs."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _encode(row: ThreadRow) -> tuple[Any, ...]:
 
 
 def _decode(columns: Sequence[Any]) -> ThreadRow:
-    """Decode; the thread's id and what stands in ``streams`` come first."""
+    """Decode a row; the thread's id and the columns of ``streams`` come first."""
     fork = None
     if columns[12] is not None:
         source, message, hop, segment, depth, version = columns[12:18]
@@ -87,7 +87,7 @@ DECODED: Final = (
     "s.summary",
     *[f"t.{name}" for name in _VALUES],
 )
-"""What ``THREADS.decode`` takes, selected from :data:`STANDING`."""
+"""Columns for ``THREADS.decode``, selected from :data:`STANDING`."""
 STANDING: Final = (
     "{threads} t JOIN {streams} s"
     f" ON s.tenant = t.tenant AND s.category = {_CATEGORY} AND s.stream = t.thread"
@@ -111,14 +111,14 @@ _STANDING: Final = (
 
 
 class Ends(NamedTuple):
-    """Where threads end, as their streams say."""
+    """The ends of threads according to their streams."""
 
     versions: dict[ThreadKey, int]
     heads: dict[ThreadKey, bytes | None]
 
 
 def ends_of(tx: Transaction, threads: Sequence[ThreadKey]) -> Ends:
-    """Return where threads end that are of one tenant and in order."""
+    """Return the ends of threads of one tenant, in order."""
     tenant, first = threads[0]
     category = find_category(tx, ids.THREAD)
     found = tx.all(_STANDING, (tenant, category, first, threads[-1][1]))
@@ -131,9 +131,9 @@ def ends_of(tx: Transaction, threads: Sequence[ThreadKey]) -> Ends:
 def mend_heads(
     tx: Transaction, threads: Sequence[ThreadKey], heads: Mapping[ThreadKey, bytes | None]
 ) -> None:
-    """Let threads have the heads that their events leave; an append writes one with the stream's.
+    """Set the heads of threads to those of their events; an append writes one with the stream's.
 
-    The threads are of one tenant and in order, each held by this transaction.
+    The threads are of one tenant and in order, each locked by this transaction.
     """
     category, standing = find_category(tx, ids.THREAD), ends_of(tx, threads).heads
     moved = [thread for thread in heads if heads[thread] != standing.get(thread)]

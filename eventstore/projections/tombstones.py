@@ -1,7 +1,7 @@
-"""The table ``tombstones``: which threads were purged, and where the store's stream says so.
+"""The table ``tombstones``: purged threads, and their tombstones' versions in the store's stream.
 
-The decision table of the category ``store``. It keeps the ids of purged threads from being used
-again, and finds the tombstone when a purge is asked for a second time.
+This is the decision table of the category ``store``. It prevents a second use of the ids of purged
+threads, and finds the tombstone when a purge is repeated.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _INSERT: Final = Insert("tombstones", ("tenant", "thread", "version"))
 
 
 def find_tombstone(tx: Transaction, thread: StreamKey) -> int | None:
-    """Return the version of the store's stream that says a thread was purged; None if none does."""
+    """Return the version of a thread's tombstone in the store's stream; None if not purged."""
     tenant = find_tenant(tx, thread.tenant)
     row = None if tenant is None else tx.one(_FIND, (tenant, thread.id))
     return None if row is None else int(row[0])

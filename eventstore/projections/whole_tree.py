@@ -1,12 +1,11 @@
-"""A thread of which everything will be shown: read in a handful of statements, however large it is.
+"""Read a whole thread in a handful of statements, however large it is.
 
-``StoredThread`` reads by key, a row when it is asked for, which is what deciding needs. Whoever
-draws the tree asks for every row there is: own messages come as one statement a thousand, the shape
-of the tree as one, the path that a fork inherits as one a thousand, and wordings that came later as
-one for some dozens. Then nothing is asked of the database any more but what an amendment after the
-fork has changed.
+``StoredThread`` reads by key, a row on demand, which is enough for deciding. Drawing the tree needs
+every row there is: own messages come as one statement a thousand, the shape of the tree as one, the
+path that a fork inherits as one a thousand, and later wordings as one for some dozens. After that
+only changes of inherited messages after the fork are read from the database.
 
-Only for views that change nothing.
+Use it only for views that change nothing.
 """
 
 from __future__ import annotations
@@ -33,13 +32,13 @@ _PLACES: Final = 32
 
 
 class WholeTree(StoredThread):
-    """What is asked of a thread's rows, once all of them were read."""
+    """Answers queries on one thread's rows after all of them were read."""
 
     def prepare(self, stretches: Sequence[tree.Range]) -> None:
-        """Read nothing: all of it was."""
+        """Do nothing: everything was read."""
 
     def prefetch(self, stretch: tree.Range) -> None:
-        """Read nothing: all of it was."""
+        """Do nothing: everything was read."""
 
     def read_ends(self) -> list[MessageRow]:
         """Return the last visible message of every branch, in the order of the drawn tree."""
@@ -60,7 +59,7 @@ class WholeTree(StoredThread):
         return [row for row in map(self.message_at, ends) if row is not None]
 
     def read_contents(self) -> None:
-        """Read every message with the events that tell what it says."""
+        """Read every message with the events that hold its words."""
         stream = StreamKey(self.tenant_name, ids.THREAD, self.thread_id)
         rows = self._rows_about_inherited()
         for row, born in read_everything(self._tx, self._log, stream):
@@ -87,7 +86,7 @@ class WholeTree(StoredThread):
             self._placed.setdefault(row.place, row)
 
     def _end_reading(self) -> None:
-        """Know that nothing follows what was read, and the shape of the tree, of any size."""
+        """Note that all rows were read, and the shape of the tree, of any size."""
         for hop, segment, depth in list(self._placed):
             if hop:
                 self._placed.setdefault(Place(hop, segment, depth + 1), None)

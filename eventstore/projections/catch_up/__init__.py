@@ -1,7 +1,7 @@
-"""Read models that follow the log, each behind a checkpoint of its own.
+"""Read models that follow the log, each with its own checkpoint.
 
-A projection has tables and a rule that applies one event to them. Users meet it through
-``eventstore.read_models``; ``operations/catch_up.py`` runs it. The parts are here:
+A projection has tables and a rule that applies one event to them. Users reach it through
+``eventstore.read_models``; ``operations/catch_up.py`` runs it. Its modules are:
 
 ``definition``
     what an application registers, checked.

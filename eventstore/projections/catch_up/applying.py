@@ -1,8 +1,7 @@
-"""One batch: the checkpoint moves and the events are applied, in one transaction or not at all.
+"""Apply one batch: move the checkpoint and apply the events, in one transaction or not at all.
 
-An event that cannot be applied stops the projection there, until somebody has mended its rule; a
-database that cannot be written to passes, and the batch is tried again. ``failing`` tells them
-apart.
+An event that cannot be applied stops the projection there, until its rule is mended. A failure of
+the database is temporary, and the batch is retried. ``failing`` distinguishes them.
 """
 
 from __future__ import annotations
@@ -49,7 +48,7 @@ class Batch:
         self._lease_us = lease_us
 
     def __call__(self, tx: Transaction) -> None:
-        """Move the checkpoint, then apply.
+        """Move the checkpoint, then apply the events.
 
         Raises:
             LeaseLost: somebody else took over.

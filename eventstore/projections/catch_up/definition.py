@@ -1,4 +1,4 @@
-"""What an application registers: a projection as an object, or a function with a decorator."""
+"""Check projections that an application registers: an object, or a function with a decorator."""
 
 from __future__ import annotations
 
@@ -27,33 +27,33 @@ Create: TypeAlias = Callable[[WritableTables], object]
 
 
 class Projection(Protocol):
-    """A read model of an application's own, that follows the log.
+    """A read model of the application that follows the log.
 
     It may also have ``version`` (an integer, 1 if there is none: a higher one means that the tables
     are built anew), ``categories`` and ``types`` (only events of those are applied).
 
     ``apply`` is a plain function in both faces. It runs inside the transaction that moves the
-    checkpoint, is repeated if that is rolled back, and so does nothing but change its tables; it
-    must not call the store.
+    checkpoint and is repeated if that is rolled back. So it must do nothing but change its tables;
+    it must not call the store.
     """
 
     @property
     def name(self) -> str:
-        """What it is called in the store."""
+        """Its name in the store."""
 
     @property
     def tables(self) -> Sequence[str]:
         """Short names of its tables, used in SQL in braces."""
 
     def create(self, tables: WritableTables, /) -> object:
-        """Make the tables, and their indexes."""
+        """Create the tables and their indexes."""
 
     def apply(self, tables: WritableTables, event: RecordedEvent, /) -> object:
-        """Change the tables as one event says."""
+        """Change the tables for one event."""
 
 
 class Definition(NamedTuple):
-    """A projection that was checked."""
+    """A checked projection."""
 
     name: str
     tables: tuple[str, ...]
@@ -87,7 +87,7 @@ def projection(
 ) -> Callable[[Apply], Projection]:
     """Make a projection of a function that applies one event; ``create`` may be SQL.
 
-    What else is malformed is said when it is registered.
+    Other mistakes are reported when it is registered.
 
     Raises:
         InvalidInput: ``create`` is neither a function nor SQL.
@@ -116,7 +116,7 @@ def _running(statements: object) -> Create:
 
 
 def defined(given: Any) -> Definition:  # noqa: ANN401 (whatever the caller gave)
-    """Return what a projection says of itself.
+    """Return the checked definition of a projection.
 
     Raises:
         InvalidInput: naming what is missing or malformed.
@@ -171,12 +171,12 @@ class Registry:
     def __init__(self) -> None:
         self._known: dict[str, Definition] = {}
         self.held = Held()
-        """The leases of those that are being run."""
+        """The leases of the projections that run."""
         self.watched = Watched()
-        """What was seen of the leases of others."""
+        """The leases of other workers, as this process has seen them."""
 
     def add(self, given: Projection) -> None:
-        """Take a projection; one of the same name takes the other's place.
+        """Add a projection; it replaces one of the same name.
 
         Raises:
             InvalidInput: it is malformed.

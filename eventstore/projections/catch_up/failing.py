@@ -1,10 +1,9 @@
-"""Whose fault it is: of a projection's rule, or of a database that will do again.
+"""Distinguish failures of a projection's rule from temporary failures of the database.
 
-A rule that cannot be followed must be told from a database that cannot be written to. The first
-stops the projection, until somebody has mended its rule; the second passes, and the work is tried
-again. An error of a driver that speaks of the statement or of its values (a constraint, a type, a
-missing column) belongs to the rule, one that speaks of locks, disks and connections does not.
-Whatever else the rule raises is its own.
+A broken rule stops the projection until the rule is mended; a failure of the database is temporary,
+and the work is retried. A driver's error about the statement or its values (a constraint, a type, a
+missing column) belongs to the rule, one about locks, disks and connections does not. Every other
+error that the rule raises belongs to the rule.
 """
 
 from __future__ import annotations
@@ -23,18 +22,18 @@ __all__ = ["Failure", "failure_at", "passes", "said"]
 
 
 class Failure(NamedTuple):
-    """What stopped a projection: an event that it could not apply, or its own beginning."""
+    """The cause that stopped a projection: an event that it could not apply, or its creation."""
 
     stream_id: str
     version: int
-    """0: no event, it could not make its tables."""
+    """0 without an event: it could not create its tables."""
     type: str
     error: str
-    """What happened, without anybody's words."""
+    """A description without any user's words."""
 
 
 _OF_THE_STATEMENT: Final = ("21", "22", "23", "42", "0A", "54")
-"""Classes of SQLSTATE that speak of what was said, not of how the server is."""
+"""Classes of SQLSTATE about the statement, not about the state of the server."""
 _SQLITE_OF_THE_STATEMENT: Final = {
     "SQLITE_ERROR",
     "SQLITE_CONSTRAINT",
@@ -48,20 +47,20 @@ _KINDS_OF_THE_STATEMENT: Final = {
     "NotSupportedError",
     "ProgrammingError",
 }
-"""The same, raised by a driver before the database was asked; the names are those of PEP 249."""
+"""The same for errors that a driver raises before it asks the database; PEP 249 names them."""
 
 
 _OURS: Final = 2
-"""Frames of an error's traceback from where it is heard to the call of the rule, by ``follow``."""
+"""Frames of an error's traceback between its handler and the call of the rule, by ``follow``."""
 
 
 def failure_at(stream_id: str, version: int, event_type: str, error: Exception) -> Failure:
-    """Return what is kept of an error that one event's rule raised."""
+    """Return the record of an error that the rule raised for one event."""
     return Failure(stream_id, version, event_type, said(error))
 
 
 def said(error: Exception) -> str:
-    """Return an error's kind, its place in the rule and its cause, without anybody's words."""
+    """Return an error's kind, its place in the rule and its cause, without any user's words."""
     if isinstance(error, ConversationStoreError):
         return f"{type(error).__name__}: {error}"
     code = _code(error)
@@ -90,7 +89,7 @@ def _code(error: BaseException) -> str:
 
 
 def passes(error: BaseException) -> bool:
-    """Tell whether the same may succeed later, if nothing but the weather changes."""
+    """Return whether a retry may succeed later without any change to the rule."""
     driver = _driver_error(error)
     if driver is None:
         return isinstance(error, (ConnectionError, TimeoutError))

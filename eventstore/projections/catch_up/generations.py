@@ -21,10 +21,10 @@ PostgreSQL a table that was dropped is gone at once, also for a reader that has 
 generation is the active one; there the old tables wait a minute. Nobody reads them any more by
 then, so dropping them waits for nobody either.
 
-A set of tables that could not be made has a row all the same, that says why: version 0 stands
-there for the event, and its status is building, since it is not to be read.
+A set of tables that could not be created still has a row, which records the reason: its event has
+version 0, and its status is building, since it cannot be read.
 
-Clocks decide only who tries to work (see ``leases``); the token decides who may write.
+Clocks only decide which worker tries (see ``leases``); the token decides which one may write.
 """
 
 from __future__ import annotations
@@ -64,43 +64,44 @@ __all__ = [
 Status: TypeAlias = Literal["active", "building", "retired"]
 
 GRACE_US: Final = 60_000_000
-"""How long the tables of a retired generation stay, where readers may still look for them."""
+"""Lifetime of a retired generation's tables, in which readers may still look for them."""
 
 
 class Generation(NamedTuple):
-    """One row."""
+    """One row of the table."""
 
     name: str
     generation: int
     version: int
-    """Of the projection's rules, that fill these tables."""
+    """The version of the projection's rules that fill these tables."""
     status: Status
     tables: tuple[str, ...]
     position: Position
-    """Everything up to here is in the tables."""
+    """The tables contain every event up to this position."""
     holder: str | None
     renewed_at_us: int
-    """To be shown; on SQLite by the clock of whoever held the lease."""
+    """For display; on SQLite by the clock of the holder."""
     lease_us: int
     token: int
     renewals: int
     failure: Failure | None
     ran_out: bool | None
-    """Whether the lease has, by the database's clock; None where each process has its own."""
+    """True if the lease has run out by the database's clock; None where each process has its own.
+    """
 
     @property
     def key(self) -> tuple[str, int]:
-        """What the row is found by."""
+        """The key of the row."""
         return self.name, self.generation
 
     @property
     def is_made(self) -> bool:
-        """Its tables are there."""
+        """True if its tables exist."""
         return self.failure is None or self.failure.version > 0
 
 
 class Unmade(Refused):
-    """The tables of a projection cannot be made; nothing of them was."""
+    """The tables of a projection cannot be created; none of them was."""
 
     def __init__(self, name: str, error: str) -> None:
         super().__init__(
@@ -147,7 +148,7 @@ _RETRY: Final = (
 )
 _FORGET_UNMADE: Final = "DELETE FROM {projections} WHERE name = ? AND failed_version = 0"
 _AWAIT: Final = f"UPDATE {{projections}} SET holder = holder {_ROW}"
-"""It waits for a transaction that is just taking the lease: its token is not to be seen before."""
+"""It waits for a transaction that is just taking the lease: its token is not visible before."""
 _RELEASE: Final = f"UPDATE {{projections}} SET holder = NULL {_MINE}"
 _FREE: Final = (
     "UPDATE {projections} SET holder = NULL, token = token + 1"
@@ -160,7 +161,7 @@ _RETIRE: Final = (
     " AND ((epoch, xid, position) <= (?, ?, ?) OR (epoch, xid, position) >"
     " (SELECT epoch, xid, position FROM {events} ORDER BY <backwards> LIMIT 1))"
 )
-"""Also one that has come further than the log goes, since an older backup was restored."""
+"""Also a generation that is ahead of the log, since an older backup was restored."""
 _ACTIVATE: Final = f"UPDATE {{projections}} SET status = 'active' {_MINE}"
 _FORGET: Final = f"DELETE FROM {{projections}} {_ROW} AND status = ?"
 
@@ -172,7 +173,7 @@ def generations(tx: Transaction, name: str | None = None) -> list[Generation]:
 
 
 def _told(tx: Transaction, sql: str) -> str:
-    """Return SQL with what tells the time, whether a lease ran out, and where the log ends."""
+    """Return SQL with the columns for the time, the expiry of the lease and the end of the log."""
     ran_out = _RAN_OUT if tx.ordering.one_clock else "NULL"
     backwards = ", ".join(f"{column} DESC" for column in tx.ordering.order.split(", "))
     sql = sql.replace("<backwards>", backwards)
@@ -201,7 +202,7 @@ def _generation(row: Sequence[Any]) -> Generation:
 
 
 def active(tx: Transaction, name: str, tenant: str) -> Tables:
-    """Return the tables that are to be read.
+    """Return the tables to read.
 
     Raises:
         InvalidInput: the projection was never run on this store.
@@ -217,7 +218,7 @@ def active(tx: Transaction, name: str, tenant: str) -> Tables:
 
 
 def unbegun(definition: Definition) -> Generation:
-    """Return what stands for a projection that has no tables yet."""
+    """Return a placeholder for a projection that has no tables yet."""
     nobody = (None, 0, 0, 0, 0, None, None)
     return Generation(
         definition.name, 0, definition.version, "active", definition.tables, START, *nobody
@@ -225,17 +226,18 @@ def unbegun(definition: Definition) -> Generation:
 
 
 def needs_beginning(known: Sequence[Generation], definition: Definition) -> bool:
-    """Tell whether a projection has no tables yet, or none of its present version."""
+    """Return whether a projection has no tables yet, or none of its present version."""
     return definition.version > max((one.version for one in known), default=0)
 
 
 def begin(tx: Transaction, definition: Definition, *, anew: bool) -> bool:
-    """Make a new set of tables: the active one if there was none, else one to be built beside it.
+    """Create a new set of tables: the active one if there was none, else one to build beside it.
 
-    One that is being built already is dropped for it. Returns False, and does nothing, if there
-    are tables of this version and not ``anew``, or if somebody else began at the same moment.
+    A set that is being built already is dropped for it. Return False, and do nothing, if there are
+    tables of this version and not ``anew``, or if another worker began at the same moment.
 
-    A number is passed over if its tables would have the names of others, which another store made.
+    A number is skipped if its tables would have the names of existing ones, which another store
+    made.
 
     Raises:
         Unmade: they cannot be made.
@@ -250,7 +252,7 @@ def begin(tx: Transaction, definition: Definition, *, anew: bool) -> bool:
         number += 1
         if _keys(generations(tx, definition.name)) != _keys(
             known
-        ):  # they are this very projection's
+        ):  # they belong to this very projection
             return False
     status: Status = "building" if any(one.is_made for one in known) else "active"
     if tx.run(_BEGIN, (*_place_of(definition, number, status), *_FINE)) == 0:
@@ -269,7 +271,7 @@ def begin(tx: Transaction, definition: Definition, *, anew: bool) -> bool:
 
 
 def cannot_begin(tx: Transaction, definition: Definition, error: str) -> None:
-    """Keep that the tables cannot be made, unless they were meanwhile, by mended rules."""
+    """Record that the tables cannot be created, unless mended rules created them meanwhile."""
     known = generations(tx, definition.name)
     if needs_beginning(known, definition):
         place = _place_of(definition, _next_number(known), "building")
@@ -290,7 +292,7 @@ def _place_of(definition: Definition, number: int, status: Status) -> tuple[Any,
 
 
 def _drop(tx: Transaction, one: Generation) -> bool:
-    """Drop a generation, unless it became another's business since it was seen."""
+    """Drop a generation, unless it has changed since it was read."""
     if tx.run(_FORGET, (*one.key, one.status)) == 0:
         return False
     if one.is_made:
@@ -302,7 +304,7 @@ def _drop(tx: Transaction, one: Generation) -> bool:
 
 
 def take(tx: Transaction, one: Generation, holder: str, lease_us: int) -> Generation | None:
-    """Take the lease of a generation as it was seen; None if it was taken or renewed since."""
+    """Take the lease of a generation as it was read; None if it was taken or renewed since."""
     seen = (*one.key, one.token, one.renewals)
     if tx.run(_told(tx, _TAKE), (holder, lease_us, *seen)) == 0:
         return None
@@ -310,7 +312,7 @@ def take(tx: Transaction, one: Generation, holder: str, lease_us: int) -> Genera
 
 
 def renew(tx: Transaction, one: Generation, lease_us: int) -> None:
-    """Hold the lease for longer.
+    """Extend the lease.
 
     Raises:
         LeaseLost: somebody else has it.
@@ -320,14 +322,14 @@ def renew(tx: Transaction, one: Generation, lease_us: int) -> None:
 
 
 def release(tx: Transaction, leases: Iterable[Lease]) -> None:
-    """Give leases back, those that still are ours."""
+    """Give back those leases that this worker still holds."""
     for name, generation, token in leases:
         tx.run(_AWAIT, (name, generation))
         tx.run(_RELEASE, (name, generation, token))
 
 
 def advance(tx: Transaction, one: Generation, end: Position, lease_us: int) -> None:
-    """Move the checkpoint from where it was seen; nobody else can until the transaction ends.
+    """Move the checkpoint from its known position; no other worker can until the transaction ends.
 
     Raises:
         LeaseLost: somebody else took over; nothing may be written any more.
@@ -357,16 +359,16 @@ def fail(tx: Transaction, one: Generation, failure: Failure) -> None:
 
 
 def retry(tx: Transaction, name: str) -> int:
-    """Let what stopped go on, and free what is held; return how many generations that were.
+    """Resume stopped generations and free held ones; return how many there were.
 
-    A holder that is still there finds another token at its next write, and stands by.
+    A holder that is still alive finds another token at its next write, and stands by.
     """
     stopped = tx.run(_RETRY, (name,)) + tx.run(_FORGET_UNMADE, (name,))
     return stopped + tx.run(_FREE, (name,))
 
 
 def swap(tx: Transaction, one: Generation) -> bool:
-    """Make a generation the active one if it has come as far as that; return whether it had.
+    """Make a generation the active one if it has come as far; return whether it has.
 
     Raises:
         LeaseLost: somebody else has it.

@@ -1,7 +1,7 @@
-"""Judging whether whoever holds a lease is still there, without trusting another machine's clock.
+"""Judge whether the holder of a lease is still alive, without trusting another machine's clock.
 
-A holder renews its lease while it works or waits, and each renewal counts one up. A lease that is
-not renewed for as long as its holder asked for has run out.
+A holder renews its lease while it works or waits, and each renewal increments a count. A lease has
+run out if it was not renewed for the time that its holder asked for.
 
 * **On PostgreSQL** the database's clock stamps the renewals and judges them, in the statement that
   reads the row (``Generation.ran_out``). Processes on all machines share that clock.
@@ -12,8 +12,8 @@ not renewed for as long as its holder asked for has run out.
   that long for a holder that died; a stamp from long ago does not shorten it, since a clock that is
   behind writes such stamps, too. Nobody waits for a holder that was closed: it gave the lease back.
 
-Judging decides only who tries to work. ``take`` names the count that was judged, so a holder that
-renews at the same moment keeps its lease, and the token decides who may write.
+The judgement only decides which worker tries. ``take`` names the count that was judged, so a holder
+that renews at the same moment keeps its lease, and the token decides which worker may write.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ __all__ = ["Watched"]
 
 
 class Watched:
-    """What one process has seen of the leases of others. Used from many threads."""
+    """The leases of other workers, as one process has seen them. Used from many threads."""
 
     def __init__(self) -> None:
         self._seen: dict[tuple[str, int], tuple[tuple[int, int], float]] = {}
-        """Token and count, and when they were first seen, by generation."""
+        """Token and count, and the time when they were first seen, by generation."""
 
     def is_free(self, one: Generation) -> bool:
-        """Tell whether nobody holds a generation, or whoever did is silent for too long."""
+        """Return whether a generation has no holder, or its holder has been silent for too long."""
         if one.holder is None:
             return True
         if one.ran_out is not None:

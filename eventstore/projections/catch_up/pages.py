@@ -1,8 +1,8 @@
-"""What comes after a checkpoint: the next events for a projection, and how far behind it is.
+"""Read the events after a checkpoint, and measure how far behind a projection is.
 
-A projection that takes only some types or categories moves its checkpoint over the others, too. If
-fewer events than a page were found, everything up to the last one of the same snapshot was looked
-at, and the checkpoint may go there.
+A projection that wants only some types or categories moves its checkpoint over the others, too. If
+a page is not full, every event of the snapshot was examined, and the checkpoint may move to the
+last one.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ __all__ = ["Lag", "Page", "lag", "last_position", "next_page"]
 
 
 class Page(NamedTuple):
-    """Events to be applied, and where the checkpoint is once they are."""
+    """Events to apply, and the checkpoint after them."""
 
     events: list[StoredEvent]
     end: Position
     broken: BrokenChain | None = None
-    """Why it goes no further: an event is missing."""
+    """The error that ends the page early: an event is missing."""
 
 
 class Lag(NamedTuple):
-    """How much is missing from a projection's tables."""
+    """The events that are not yet in a projection's tables."""
 
     events: int
     since_us: int | None
-    """When the first of them was recorded."""
+    """The time when the first of them was recorded."""
 
 
 def next_page(tx: Transaction, definition: Definition, after: Position, limit: int) -> Page:
@@ -66,7 +66,7 @@ def last_position(tx: Transaction) -> Position:
 
 
 def lag(tx: Transaction, after: Position, tenant: str | None) -> Lag:
-    """Return how many events come after a checkpoint, of whatever kind; of one tenant, or of all.
+    """Return the number of events after a checkpoint, of every kind; of one tenant, or of all.
 
     Raises:
         Refused: the schema is distributed over nodes, so there is no such order.

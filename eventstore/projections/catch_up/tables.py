@@ -1,9 +1,8 @@
-"""How a projection reaches its own tables: SQL that runs on every database and every driver.
+"""Give a projection access to its own tables, with SQL for every database and driver.
 
-Text has ``?`` for parameters and ``{name}`` for a table of the projection, which stands for that
-table of the generation that is written, or read. So the same rule fills a new generation beside the
-old one without knowing of it. A ``?`` or a brace that is meant as itself cannot be in the text:
-give it as a parameter.
+Text has ``?`` for parameters and ``{name}`` for a table of the projection, which becomes the table
+of the generation that is written, or read. So the same rule fills a new generation beside the old
+one without any change. A literal ``?`` or brace cannot be in the text: pass it as a parameter.
 """
 
 from __future__ import annotations
@@ -26,13 +25,13 @@ _THERE: Final[Mapping[Dialect, str]] = {
     "postgresql": "SELECT 1 FROM pg_class WHERE relname = ? AND relnamespace = (SELECT oid"
     " FROM pg_namespace WHERE nspname = coalesce(?::text, current_schema()))",
 }
-"""Asks whether a name is taken, in a schema or the one where tables are made by default."""
+"""Checks whether a name is in use, in a schema or the default place for tables."""
 _NAME_MAX: Final = 54
 """PostgreSQL cuts names at 63 bytes, and an index's name is 9 longer than its table's."""
 
 
 class Tables:
-    """The tables of one generation, to be read."""
+    """The tables of one generation, for reading."""
 
     def __init__(
         self, tx: Transaction, projection: str, generation: int, names: Sequence[str], tenant: str
@@ -49,11 +48,11 @@ class Tables:
         }
         self._texts: dict[str, str] = {}
         self.tenant = tenant
-        """Whose event is being applied; in a reader, who reads."""
+        """The tenant of the event that is applied; in a reader, the reader's."""
 
     @property
     def dialect(self) -> Dialect:
-        """Which database it is, for the few statements that differ."""
+        """The kind of database, for the few statements that differ."""
         return "sqlite" if isinstance(self._tx.ordering, SqliteOrdering) else "postgresql"
 
     def one(self, sql: str, parameters: Sequence[Any] = ()) -> tuple[Any, ...] | None:
@@ -66,7 +65,7 @@ class Tables:
         return [tuple(row) for row in self._asked(self._tx.all, self._text(sql), parameters)]
 
     def _asked(self, execute: Callable[[str, Sequence[Any]], Any], sql: str, given: Any) -> Any:  # noqa: ANN401
-        """Execute a statement of somebody else's; an error of the database's says its cause."""
+        """Execute an application's statement; an error of the database's names its cause."""
         try:
             return execute(sql, given)
         except Exception as error:
@@ -74,7 +73,7 @@ class Tables:
             raise
 
     def _text(self, sql: str) -> str:
-        """Return SQL with the names in place; braces would mean something else further down."""
+        """Return SQL with the names in place; leftover braces would be misread later."""
         known = self._texts.get(sql)
         if known is None:
             known = self._texts[sql] = self._named(sql)
@@ -95,7 +94,7 @@ class WritableTables(Tables):
     """The tables of one generation, inside the transaction that moves its checkpoint."""
 
     _failed: Exception | None = None
-    """The first error of the database's that a rule was given, and may have caught."""
+    """The first database error that a rule was given, and may have caught."""
 
     def one(self, sql: str, parameters: Sequence[Any] = ()) -> tuple[Any, ...] | None:
         """Return the first row, or None."""
@@ -124,10 +123,11 @@ class WritableTables(Tables):
             raise
 
     def ruined_by(self) -> Exception | None:
-        """Return the error that a rule caught, if the transaction takes nothing any more since.
+        """Return the error that a rule caught, if it has made the transaction unusable.
 
-        So it is on PostgreSQL, which otherwise says so to whoever comes next, or commits nothing.
-        After what passes (a full disk) SQLite may have ended it, and would keep what follows.
+        This happens on PostgreSQL, which otherwise fails at the next statement, or commits nothing.
+        After a temporary failure (a full disk) SQLite may have ended the transaction, and would
+        keep later statements.
         """
         failed, self._failed = self._failed, None
         if failed is not None and passes(failed):
@@ -140,7 +140,7 @@ class WritableTables(Tables):
         return None
 
     def index(self, table: str, *columns: str, unique: bool = False) -> None:
-        """Make an index; its name is made up, so that each generation has one of its own."""
+        """Create an index; its name is generated, so that each generation has its own."""
         given = ", ".join(columns)
         digest = blake2b(given.encode(), digest_size=4).hexdigest()
         name = f"{self._physical[table]}_{digest}"
@@ -148,7 +148,7 @@ class WritableTables(Tables):
         self._tx.run(f'CREATE {kind} "{name}" ON {self._names[table]} ({given})')
 
     def are_free(self) -> bool:
-        """Tell whether nothing has their names yet.
+        """Return whether no other tables have these names.
 
         A name does not show where the prefix ends: that of projection ``x`` in a store with the
         prefix ``a_`` may be that of ``a_x`` in a store without one, in the same database.
@@ -165,7 +165,7 @@ class WritableTables(Tables):
 
 
 def follow(rule: Callable[..., object], tables: WritableTables, *given: object) -> None:
-    """Follow a rule, and raise what it caught if that was the end of the transaction."""
+    """Run a rule, and raise the error that it caught if that ended the transaction."""
     try:
         rule(tables, *given)
     except Exception as error:
