@@ -187,7 +187,7 @@ class AsyncUrlExecutor:
             raise StoreUnavailable(
                 "forked",
                 "this event loop was made before this process was forked",
-                "Use another in the child: asyncio.run() makes one.",
+                "Use a new loop in the child: asyncio.run() makes one.",
             )
         known = self._loops.get(loop)
         if known is not None:

@@ -217,9 +217,9 @@ class Connections:
             raise _NotKept(
                 StoreUnavailable(
                     "driver",
-                    "an error of the database was passed over inside the transaction, which the"
+                    "a database error was ignored inside the transaction, which the"
                     " database therefore rolled back",
-                    "Let the error out; nothing was written.",
+                    "Let the error propagate; nothing was written.",
                 )
             )
 

@@ -140,7 +140,7 @@ def refuse(identity: Identity | None) -> None:
             "forked",
             "the database file was open when this process was forked, so SQLite would take no"
             " lock on it here",
-            "Close what is open on it before you fork: dispose of engines, and end transactions;"
+            "Close its connections before you fork: dispose of engines, and end transactions;"
             " a store on a URL closes its own connections. Or start this process with spawn"
             " instead of fork.",
         )

@@ -90,7 +90,7 @@ class _Owned:
         if self._forked:
             raise StoreUnavailable(
                 "forked",
-                "the store stands on an engine that was made before this process was forked",
+                "the store runs on an engine that was made before this process was forked",
                 "Make engine and store in the child, and dispose of the engine before you fork.",
             )
 

@@ -71,7 +71,7 @@ def check_arguments(url: URL) -> None:
     if _is_true(url.query.get("uri", "false")) and not file.startswith("file:"):
         raise InvalidInput(
             "url",
-            "says uri=true of a path that is no URI, so SQLite would pass over its arguments",
+            "has uri=true and a path that is no URI, so SQLite would ignore its arguments",
             "Write file: before the path: sqlite:///file:chat.db?uri=true&mode=ro.",
         )
     known = _KNOWN[url.drivername.partition("+")[2]](url.query)
@@ -86,7 +86,7 @@ def check_arguments(url: URL) -> None:
             known[name](value)
         except (ValueError, TypeError):
             raise InvalidInput(
-                "url", f"has a value that the driver does not take, of {name}", "Mend it."
+                "url", f"has a value that the driver does not take, of {name}", "Correct it."
             ) from None
 
 

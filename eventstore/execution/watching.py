@@ -52,8 +52,8 @@ class _Attempts:
         if not self._said:
             self._said = True
             _log.warning(
-                "commits of other processes are not heard for now (%s): subscriptions go on by"
-                " looking at intervals, and listening is tried again",
+                "cannot listen for commits of other processes for now (%s): subscriptions poll at"
+                " intervals, and listening is retried",
                 type(error).__name__,
             )
         pause = self._pause_seconds

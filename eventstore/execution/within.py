@@ -90,7 +90,7 @@ def _check_begun_or_begins(connection: Connection, database: Database) -> None:
     if level == "AUTOCOMMIT" and not database.in_transaction(driver):
         raise InvalidInput(
             "connection",
-            "is in AUTOCOMMIT, where there is no transaction to belong to",
+            "is in AUTOCOMMIT, which has no transaction to join",
             "Begin one, or leave connection= out.",
         )
 

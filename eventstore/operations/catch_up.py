@@ -162,7 +162,7 @@ class _Worker:
         """Hold the lease and apply the next batch, if there is one."""
         if self._held.get(one.key) != one.token:
             if self._held.pop(one.key, None) is not None:
-                _log.warning("%s went on to another worker: %s", one.name, one.holder)
+                _log.warning("the lease on %s went to another worker: %s", one.name, one.holder)
             taken = yield from self._taken(one)
             if taken is None:
                 return False

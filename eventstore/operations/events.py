@@ -117,7 +117,7 @@ def _decided(log: Log, given: NewEvent | Mapping[str, Any], index: int) -> Decid
     event = _event(given, field)
     if event.metadata:
         raise InvalidInput(
-            f"{field}.metadata", "is said once for the append", "Use store.acting() or actor=."
+            f"{field}.metadata", "is given once for the append", "Use store.acting() or actor=."
         )
     limits = log.limits._replace(metadata_bytes_max=log.limits.content_bytes_max)
     return Decided(

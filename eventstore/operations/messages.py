@@ -200,7 +200,7 @@ def _nth_command(scope: Scope, index: int, given: Any) -> c.CreateMessage:  # no
         raise InvalidInput(
             f"messages[{index}]",
             "does not have the arguments of create()",
-            "Give a dict with role and content, and what else create() takes for one message.",
+            "Give a dict with role and content, and other arguments of create() for one message.",
         )
     try:
         return _create_command(scope, **given)

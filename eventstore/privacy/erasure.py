@@ -136,7 +136,7 @@ def _erase(tx: Transaction, log: Log, planned: Sequence[Planned]) -> Appended:
     source = planned[0].request.stream
     version = read.head_version(tx, source)
     if not said:
-        raise BrokenChain(source.text, version, "content is missing that no event says is erased")
+        raise BrokenChain(source.text, version, "its content is missing, but no event erased it")
     behind = projections_behind(tx, max(event.position for event in said))
     done = Erased(planned, now, said, version, behind)
     return Appended(done, version, tuple(positions))

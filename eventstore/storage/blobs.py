@@ -234,7 +234,7 @@ def _asked(tx: Transaction, sql: str, keys: Sequence[EventKey]) -> Iterator[Row]
 def _broken(tx: Transaction, key: EventKey) -> BrokenChain:
     tenant, category, stream, version = key
     text = StreamKey(tenant_name(tx, tenant), category_name(tx, category), stream).text
-    return BrokenChain(text, version, "its content should be among the blobs, and is not")
+    return BrokenChain(text, version, "its content is not among the blobs")
 
 
 # -- erasing ---------------------------------------------------------------------------------------

@@ -356,6 +356,6 @@ def _check_settings(unsafe: Mapping[str, str], show: Callable[[str], Any]) -> No
     if wrong:
         raise StoreUnavailable(
             "unsafe_settings",
-            f"acknowledged writes could be lost without a word: {'; '.join(wrong)}",
-            "Set it otherwise, or open the store with durability='as_is' to accept it.",
+            f"acknowledged writes could be lost without notice: {'; '.join(wrong)}",
+            "Change the setting, or open the store with durability='as_is' to accept it.",
         )

@@ -410,7 +410,7 @@ def check_settings(pragma: Callable[[str], Any]) -> None:
     if wrong:
         raise StoreUnavailable(
             "unsafe_settings",
-            f"the engine's connections are not safe to keep conversations: {'; '.join(wrong)}",
+            f"the engine's connections are not safe for conversations: {'; '.join(wrong)}",
             "Set these pragmas in a connect listener of the engine, or open the store with "
             "durability='as_is' to accept them.",
         )

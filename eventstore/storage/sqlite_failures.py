@@ -103,7 +103,7 @@ def _told(driver: sqlite3.Error, *, on_own_connection: bool) -> StoreBusy | Stor
             " wrote since it began; begin it with BEGIN IMMEDIATE"
             if on_own_connection
             else "another connection holds the database's write lock; a transaction that was opened"
-            " for connection= and left open does that"
+            " for connection= and left open holds it, too"
         )
     if code in _UNAVAILABLE:
         return StoreUnavailable(*_UNAVAILABLE[code])

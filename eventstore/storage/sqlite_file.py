@@ -49,8 +49,7 @@ class OpenedFile:
         if self.path is not None and identity_of(self.path) != self._identity:
             raise StoreUnavailable(
                 "restored",
-                "the database file was removed or exchanged for another while the store had it"
-                " open",
+                "the database file was removed or replaced while the store had it open",
                 "Close the store and open it again, once the right file is in place.",
             )
 

@@ -287,8 +287,8 @@ def test_a_url_that_cannot_be_used_says_what_can(url, problem, tmp_path, monkeyp
     ("url", "problem", "remedy"),
     [
         ("sqlite:///chat.db?tiemout=3", "argument .*: 'tiemout'", "Did you mean timeout?"),
-        ("sqlite:///chat.db?timeout=soon", "value .*, of timeout", "Mend it"),
-        ("sqlite:///chat.db?uri=perhaps&mode=ro", "value .*, of uri", "Mend it"),
+        ("sqlite:///chat.db?timeout=soon", "value .*, of timeout", "Correct it"),
+        ("sqlite:///chat.db?uri=perhaps&mode=ro", "value .*, of uri", "Correct it"),
         ("sqlite:///chat.db?mode=ro", "argument .*: 'mode'", "file:chat.db?uri=true&mode=…"),
         ("sqlite:///chat.db?mode=memory", "argument .*: 'mode'", "?uri=true&mode=…"),
         ("sqlite:////chat.db?mode=ro&uri=true", "a path that is no URI", "file:chat.db?uri=true"),
