@@ -1,8 +1,8 @@
 # The project's commands. `make` alone lists them.
 #
-# They need make and a Python of 3.11 or newer, nothing else: everything more comes out of the hashed
-# locks in requirements/ into a virtual environment of the project's own. Another Python is chosen
-# with PYTHON=, another environment with VENV=:
+# They need make and Python 3.11 or newer, nothing else: everything more is installed from the hashed
+# locks in requirements/ into a virtual environment of the project. PYTHON= chooses another Python,
+# VENV= another environment:
 #
 #     make test PYTHON=python3.13 VENV=.venv-3.13
 
@@ -14,13 +14,13 @@ TORTURE  ?= 1000000
 WORKERS  ?= 3 # processes that run tests beside each other; for two cores, as tests also wait
 PYTEST   ?= # more arguments for pytest: make test PYTEST="-k fork -x"
 
-# uv reads its index from a file or the environment of whoever runs it; a lock must not depend on either.
+# uv reads its index from a file or from the environment of its user; a lock must not depend on either.
 UV := env -u UV_INDEX -u UV_INDEX_URL -u UV_DEFAULT_INDEX -u UV_EXTRA_INDEX_URL -u UV_FIND_LINKS \
       -u UV_CONSTRAINT -u UV_OVERRIDE -u UV_EXCLUDE_NEWER $(BIN)/uv
 COMPILE := pip compile --no-config --system-certs --quiet --universal --python-version 3.11 --generate-hashes \
       --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
 
-# Tests start the library in some hundred processes, each of which would compile all of it again.
+# Tests start the library in some hundred processes. Each would compile all of it again.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help

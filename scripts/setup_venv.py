@@ -1,14 +1,14 @@
-"""Make a virtual environment hold exactly what a lock says; called by the Makefile.
+"""Install exactly the packages of a lock into a virtual environment; called by the Makefile.
 
     python scripts/setup_venv.py .venv requirements/dev.lock
 
-The environment is built again when the lock or the Python changes, and the editable install of the
-library is made again when `pyproject.toml` changes. What was built is written into a stamp inside
-the environment. The stamp holds digests and not times, because a checkout changes the times of
-files whose contents stay the same.
+The script builds the environment again when the lock or the Python changes, and repeats the
+editable install of the library when `pyproject.toml` changes. A stamp inside the environment
+records the lock, the Python and the project it was built from. The stamp holds digests and not
+times, because a checkout changes the times of files whose contents stay the same.
 
-Only the standard library is used: this runs before anything is installed. pip stays silent unless
-it fails; then all it said is shown.
+Only the standard library is used: this runs before anything is installed. pip's output is shown
+only if it fails.
 """
 
 import hashlib
@@ -24,9 +24,9 @@ from pathlib import Path
 PYTHON_OLDEST = (3, 11)
 PROJECT = Path(__file__).resolve().parent.parent
 
-# Hashes are demanded for every file. Wheels alone are not: some platforms have to build a few. The
-# lock names everything, so nothing is resolved again: older pips look past the lock for a package
-# that another one asks for with an extra, and then refuse what they find because it has no hash.
+# Every file needs a hash, but not every package a wheel: some platforms have to build a few. The
+# lock names everything, so pip resolves nothing (--no-deps): older versions look past the lock for
+# a package that another one requires with an extra, and then refuse it because it has no hash.
 PIP_LOCKED = ("install", "--require-hashes", "--no-deps", "--requirement")
 # The build backend comes out of the lock, so that no build reaches for an unpinned one.
 PIP_EDITABLE = ("install", "--no-deps", "--no-build-isolation", "--editable", str(PROJECT))

@@ -7,7 +7,7 @@
     thread = both.threads[at]
     both.do(at, lambda o: store.threads.archive(thread.id, **o), lambda o, _: o.archive())
 
-After everything that is done, whatever can be read is compared with what the oracle has: the tree,
+After each step, everything that can be read is compared with the oracle: the tree,
 the active path, the queue, the runs, and the decision tables with the events they are made from.
 """
 
@@ -27,16 +27,16 @@ _BORN: Final = frozenset({"MessageAdded", "MessageEdited", "MessageRegenerated",
 
 
 class Done(NamedTuple):
-    """A write that was taken under an idempotency key."""
+    """A write that was accepted under an idempotency key."""
 
     thread_id: str
     key: str
     again: Callable[[], Any]
     result: Any
     versions: range
-    """Of the events that it led to."""
+    """The versions of the events that it led to."""
     digested: bool = True
-    """The digest of the command is still kept, so that another one is told from it."""
+    """Whether the digest of the command is still kept, so that another command is a conflict."""
 
 
 class Fresh:
@@ -50,19 +50,19 @@ class Fresh:
 
 
 class Comparison:
-    """Threads of one store, and the oracle's idea of each."""
+    """The threads of one store, and the oracle's model of each."""
 
     def __init__(self, store: ConversationStore) -> None:
         self.store = store
         self.threads: list[OracleThread] = []
         self.past: dict[tuple[str, int], OracleThread] = {}
-        """The oracle's idea of a thread at versions that it was looked at."""
+        """The oracle's model of a thread, at each version that was read."""
         self.seen: dict[tuple[str, int], ThreadState] = {}
-        """What reading gave live, by thread and version."""
+        """Results of live reads, by thread and version."""
         self.done: list[Done] = []
-        """Writes that were taken under an idempotency key."""
+        """Writes that were accepted under an idempotency key."""
         self.sound = True
-        """Nothing has failed so far, so that looking once more at the end makes sense."""
+        """Whether nothing has failed so far, so that a last comparison makes sense."""
         self._recorded_at: dict[str, Any] = {}
         self._made = 0
         self._turn = 0
@@ -84,7 +84,7 @@ class Comparison:
         return f"{prefix}_{self._made:032x}"
 
     def look_back(self) -> None:
-        """Look at everything once more, the past included."""
+        """Compare everything once more, the past included."""
         for thread in self.threads:
             self._check(thread)
             self._check_replay(thread)
@@ -101,7 +101,7 @@ class Comparison:
         *,
         keyed: bool = False,
     ) -> Any:  # noqa: ANN401 (whatever the store's method returns)
-        """Do something to the store and say it to the oracle: both take it, or both refuse it."""
+        """Do one thing in the store and in the oracle: both accept it, or both refuse it."""
         self.sound = False
         before = self.threads[at]
         thread = before.copy()
@@ -133,10 +133,10 @@ class Comparison:
             self.done.append(Done(before.id, key, lambda: act(options), result, versions))
         return result
 
-    # -- what must hold after everything -------------------------------------------------------
+    # -- laws that must hold after each step ---------------------------------------------------
 
     def look_at(self, thread: OracleThread, after: int) -> None:
-        """Check the thread that was changed, and one of the others: they must not have changed."""
+        """Compare the thread that was changed, and another one, which must not have changed."""
         self.sound = False
         self._check_versions(thread, after)
         self._check(thread)
@@ -183,7 +183,7 @@ class Comparison:
             )
 
     def _check_tree(self, thread: OracleThread) -> None:
-        """Every visible message is found where the oracle has it, in the same order."""
+        """Compare the visible messages: their places and their order."""
         tree = self.store.branches.tree(thread.id)
         assert tree.head_id == thread.head
         assert [node.message.id for node in tree.nodes] == thread.visible_tree()
@@ -229,9 +229,9 @@ class Comparison:
         assert origin == expected.origin
 
     def _check_path(self, thread: OracleThread) -> tuple[tuple[Message, ...], tuple[Message, ...]]:
-        """The active path, one path to a leaf, one way down from a message, one set of siblings.
+        """Compare the active path, one path to a leaf, one way down, one set of siblings.
 
-        Returns the path, and what waits.
+        Returns the path, and the messages that wait.
         """
         path = tuple(self.store.messages.list(thread.id))
         assert [message.id for message in path] == thread.path(thread.head)
@@ -255,7 +255,7 @@ class Comparison:
         return path, waiting
 
     def _check_runs(self, thread: OracleThread) -> tuple[Run, ...]:
-        """Law 9: statuses as the oracle moved them, one run past queued, the order of the queue."""
+        """Check law 9: the statuses of runs, one run past queued, the order of the queue."""
         runs = self.store.runs.list(thread.id, limit=None).data
         assert [run.id for run in runs] == list(thread.runs)
         for run in runs:
@@ -271,12 +271,12 @@ class Comparison:
         return runs
 
     def _keep_sight(self, live: ThreadState) -> None:
-        """Remember what live reading gives at this version; it must give the same next time."""
+        """Remember the results of live reads at this version; later reads must give the same."""
         before = self.seen.setdefault((live.thread.id, live.version), live)
         assert live == before, "the thread looks different at the same version"
 
     def _check_replay(self, thread: OracleThread) -> None:
-        """Law 5: what was seen at a version is what replay makes of the events up to it."""
+        """Check law 5: replay of the events up to a version gives what was read at it."""
         for step in self.store.replay.steps(thread.id):
             live = self.seen.get((thread.id, step.event.version))
             assert live is None or step.state.value() == live
@@ -286,21 +286,21 @@ class Comparison:
             assert state.value() == self.seen[thread.id, version]
 
     def _check_said(self, thread: OracleThread) -> None:
-        """There is content where the oracle says so: of messages and runs, not of the thread."""
+        """Check which events of messages and runs have content."""
         for event in self.store.events.read(thread.id):
             if event.data.keys() & {"message_id", "run_id"} and event.type != "ContentErased":
                 there = event.content is not None
                 assert there == (event.version in thread.said), (event.version, event.type)
 
     def _check_sights(self, thread: OracleThread) -> None:
-        """What a step saw is proven as long as no word of it was erased, and never afterwards."""
+        """Check that a step proves the messages it saw until one of them is erased."""
         for step, sight in thread.sights.items():
             seen = self.store.runs.context(thread.id, sight.run, step_id=step)
             assert seen.verified == (True if sight.version in thread.said else None)
             assert (seen.salt is None) == (seen.verified is None)
 
     def _check_lists(self) -> None:
-        """Threads are found by their metadata, forks by what they inherited of it."""
+        """Check that metadata finds threads, and forks by the metadata they inherited."""
         for user in ("u_1", "u_2"):
             found = self.store.threads.list(metadata={"user": user}, limit=None)
             expected = [t.id for t in self.threads if t.metadata["user"] == user and not t.deleted]

@@ -1,8 +1,8 @@
-"""Erasing and purging, in a store and in the oracle: what concerns several threads at once.
+"""Erasing and purging in a store and in the oracle, which may concern several threads at once.
 
-An erasure reaches back: what was seen of the past, and what earlier writes returned, must now be
-without the words and otherwise the same. So what a :class:`Comparison` remembers is changed in the
-same way, and then held against the store like everything else.
+An erasure reaches back: reads of the past, and repeats of earlier writes, must now lack the words
+and be the same otherwise. So the results that a :class:`Comparison` remembers are changed in the
+same way, and then compared with the store like all others.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _WORDLESS: Final[Mapping[str, Any]] = {
 
 
 def _outcome(act: Callable[[], Any]) -> tuple[Any, str | None]:
-    """Return what a call gives, or the code of its refusal."""
+    """Return the result of a call, or the code of its refusal."""
     try:
         return act(), None
     except ConversationStoreError as error:
@@ -42,7 +42,7 @@ def _outcome(act: Callable[[], Any]) -> tuple[Any, str | None]:
 def erase_in_both(
     both: Comparison, thread_id: str, message_id: str, include: Sequence[str]
 ) -> Gone | None:
-    """Erase a message in the store and in the oracle; return what went, None if it was refused."""
+    """Erase a message in both; return the oracle's account of it, None if it was refused."""
     both.sound = False
     threads = {thread.id: thread.copy() for thread in both.threads}
     before = {thread.id: thread.version for thread in both.threads}
@@ -69,7 +69,7 @@ def _check_certificate(both: Comparison, made: Erasure, gone: Gone) -> None:
 
 
 def _forget(both: Comparison, gone: Gone) -> None:
-    """Take the words from everything that was remembered."""
+    """Remove the words from all remembered results."""
     for (thread_id, _), past in both.past.items():
         forget(past, gone.messages.get(thread_id, ()))
     for key, state in both.seen.items():
@@ -80,8 +80,8 @@ def _forget(both: Comparison, gone: Gone) -> None:
         both.done[at] = done._replace(result=result, digested=done.digested and not lost)
 
 
-def _without(value: Any, thread_id: str, gone: Gone) -> Any:  # noqa: ANN401 (whatever was returned)
-    """Return a value of a thread as it is once the words are gone."""
+def _without(value: Any, thread_id: str, gone: Gone) -> Any:  # noqa: ANN401 (any result)
+    """Return a value of a thread without the erased words."""
     erased = gone.messages.get(thread_id, frozenset())
     if isinstance(value, Message):
         return value.model_copy(update=_WORDLESS) if value.id in erased else value
@@ -106,7 +106,7 @@ def _without(value: Any, thread_id: str, gone: Gone) -> Any:  # noqa: ANN401 (wh
 
 
 def purge_in_both(both: Comparison, thread_id: str, *, along: bool) -> list[str] | None:
-    """Purge a thread in both; return the forks that went with it, None if it was refused."""
+    """Purge a thread in both; return the forks purged with it, None if it was refused."""
     both.sound = False
     store = both.store
     threads = {thread.id: thread.copy() for thread in both.threads}
@@ -133,7 +133,7 @@ def purge_in_both(both: Comparison, thread_id: str, *, along: bool) -> list[str]
 
 
 def _check_gone(both: Comparison, thread_id: str, last: int) -> None:
-    """Nothing is left of a thread but its tombstone, and its id is refused."""
+    """Check that only the tombstone of a thread is left, and that its id is refused."""
     store = both.store
     tombstone = store.privacy.purge(thread_id)
     assert (tombstone.thread_id, tombstone.version) == (thread_id, last)

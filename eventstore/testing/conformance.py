@@ -1,4 +1,4 @@
-"""What every way of running a store has to keep: a class of tests to subclass.
+"""The promises that every way of running a store must keep, as a class of tests to subclass.
 
 ::
 
@@ -8,8 +8,8 @@
             with ConversationStore.open(make_engine(place / "chat.db")) as store:
                 yield store
 
-``opened`` gives a store on the database in the folder ``place``; asked again with the same
-folder, it gives another store on the same database. The tests of a class share one store, each with
+``opened`` opens a store on the database in the folder ``place``. Called again with the same folder,
+it opens another store on the same database. The tests of a class share one store, each with
 a tenant of its own. An async store goes through :func:`blocking`, so that the same tests, threads
 included, hold both faces. :func:`within` sends each write through ``connection=``.
 """

@@ -29,7 +29,7 @@ def _say(store: Any, thread_id: str, text: object, **options: Any) -> Any:  # no
 
 
 def _everything(store: Any, thread_id: str) -> str:  # noqa: ANN401
-    """All that a store tells about a thread, as one text to search."""
+    """Return everything that a store returns about a thread, as one text to search."""
     told = [
         store.threads.get(thread_id, include_deleted=True),
         *store.events.read(thread_id),

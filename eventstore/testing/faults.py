@@ -10,9 +10,9 @@
             with faults.at(n, failing("SQLITE_IOERR")):
                 ...
 
-Every statement, on every connection made with ``connect_args``, is one call; with ``before`` the
-fault strikes instead of it, with ``after`` once the database has done it and nobody has heard.
-Errors carry the codes that SQLite's own carry, because those codes decide what a caller is told.
+Every statement, on every connection made with ``connect_args``, is one call. With ``before`` the
+fault strikes instead of it; with ``after`` the database has done it and has not answered. Errors
+carry the codes that SQLite's own carry, because those codes decide which error a caller gets.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from typing import Any, Final, Literal, NoReturn, TypeAlias
 __all__ = ["Fault", "Faults", "die", "failing", "filled", "sqlite_error"]
 
 Fault: TypeAlias = Callable[[], object]
-"""What strikes: it raises, kills, or waits for something."""
+"""A function that strikes: it raises, kills, or waits for something."""
 When: TypeAlias = Literal["before", "after"]
 
 _MESSAGES: Final = {
@@ -53,7 +53,7 @@ _KINDS: Final[dict[str, type[sqlite3.Error]]] = {
 
 
 def sqlite_error(name: str) -> sqlite3.Error:
-    """Return what Python's sqlite3 raises for a result code, ``"SQLITE_BUSY"`` for example."""
+    """Return the error that sqlite3 raises for a result code, ``"SQLITE_BUSY"`` for example."""
     error = _KINDS.get(name, sqlite3.OperationalError)(_MESSAGES[name])
     error.sqlite_errorname = name
     error.sqlite_errorcode = int(getattr(sqlite3, name))
@@ -66,7 +66,7 @@ def failing(name: str) -> Fault:
     Args:
         name: the result code: ``"SQLITE_BUSY"``, ``"SQLITE_FULL"``, ``"SQLITE_IOERR"`` and so on.
     """
-    sqlite_error(name)  # a name that is none is told here and not in the middle of a test
+    sqlite_error(name)  # an unknown name fails here and not in the middle of a test
 
     def strike() -> NoReturn:
         raise sqlite_error(name)
@@ -136,7 +136,7 @@ class Faults:
             call: the number of the call, from here; the first is 1.
             fault: what strikes: :func:`failing`, :func:`die`, or a function of your own.
             when: ``"before"`` strikes instead of the call, ``"after"`` once the database has done
-                it and nobody has heard.
+                it and has not answered.
         """
         with self._planned(lambda number, _: number == call, fault, when) as calls:
             yield calls
@@ -148,7 +148,7 @@ class Faults:
         """Have a fault strike again and again, and collect the statements sent from here on.
 
         Args:
-            chosen: is given a statement, and tells whether the fault strikes there.
+            chosen: takes a statement, and returns whether the fault strikes there.
             fault: what strikes, as for :meth:`at`.
             when: before or after the call, as for :meth:`at`.
         """

@@ -1,4 +1,4 @@
-"""A store with a history, for Hypothesis: threads in which people did all that they can do.
+"""A store with a history, for Hypothesis: threads in which users did everything they can do.
 
 ::
 
@@ -6,16 +6,16 @@
     def test_my_projection(store):
         store.projections.register(my_projection)
         store.projections.catch_up()
-        ...                                     # compare its tables with what the store says
+        ...                                     # compare its tables with the store
 
     @given(histories())
     def test_on_my_database(history):
         history.play(my_empty_store)
 
-A history is a list of steps, data alone: which action, on which thread, on which message. Numbers
-count what is there by then, round and round, so that each step means something in any history, and
-one that has lost steps while Hypothesis shrinks it is a history as well. What the store refuses is
-left out.
+A history is a list of steps, which are plain data: an action, a thread, a message. Numbers are
+taken modulo the number of things that exist by then. So each step means something in any history,
+and a history that loses steps while Hypothesis shrinks it is still one. Steps that the store
+refuses are left out.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from eventstore.testing.sources import jumping_sources
 __all__ = ["History", "Played", "Step", "histories", "stores_with_history"]
 
 Store: TypeAlias = Any
-"""A store of either face: what a call returns is then the result, or to be awaited."""
+"""A store of either face; an async one returns awaitables."""
 Call: TypeAlias = Callable[[Store], Any]
 Calls: TypeAlias = Generator[Call, Any, None]
 """Yields calls of the store, and is sent their results."""
@@ -51,10 +51,10 @@ class Step:
     message: int = 0
     """The number of the message, among those of the thread."""
     text: str = ""
-    """The words, where the action says some."""
+    """The words, for actions that have some."""
 
     def __repr__(self) -> str:
-        """As a call, with what the action looks at."""
+        """Show the step as a call, with the arguments that its action uses."""
         looked_at = _LOOKED_AT[self.action]
         given = ", ".join(f"{name}={getattr(self, name)!r}" for name in looked_at)
         return f"{self.action}({given})"
@@ -71,7 +71,7 @@ class Played:
     runs: dict[str, str] = field(default_factory=dict)
     """The last run of each thread that had one."""
     refused: int = 0
-    """How many steps the store refused."""
+    """The number of steps that the store refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +135,7 @@ class History:
             yield _ACTIONS[step.action](played, step)
 
 
-# -- what people do --------------------------------------------------------------------------------
+# -- actions ---------------------------------------------------------------------------------------
 
 
 def _begin(played: Played, step: Step) -> Calls:
@@ -150,7 +150,7 @@ def _say(played: Played, step: Step) -> Calls:
 
 
 def _answer(played: Played, step: Step) -> Calls:
-    """Answer, in the run that goes on, if one does."""
+    """Answer, in the current run if there is one."""
     thread = _thread(played, step)
     run = played.runs.get(thread)
     made = yield lambda store: store.messages.create(
@@ -216,7 +216,7 @@ def _begin_run(played: Played, step: Step) -> Calls:
 
 
 def _call_tool(played: Played, step: Step) -> Calls:
-    """Call a tool in the run that goes on, and answer the call."""
+    """Call a tool in the current run, and answer the call."""
     thread = _thread(played, step)
     run = played.runs.get(thread)
     if run is None:
@@ -262,7 +262,7 @@ _ACTIONS: Final[dict[str, Action]] = {
     "restore_thread": _on_thread("restore"),
     "erase": _erase,
 }
-"""In the order of how simple they are: Hypothesis shrinks towards the first."""
+"""Actions, the simplest first: Hypothesis shrinks towards the first."""
 
 _SAYS: Final = frozenset({"say", "answer", "begin", "retitle", "call_tool"})
 _LOOKED_AT: Final = {

@@ -1,7 +1,7 @@
 """The part of the conformance suite that is about large content; see ``testing.conformance``.
 
-Where content stands apart from its event is nothing that a caller sees: what is read back is what
-was written, in every way of reading, at every size around the threshold.
+Callers cannot see whether content stands apart from its event. Every way of reading returns the
+content that was written, at every size around the threshold.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def _texts(messages: Any) -> list[str]:  # noqa: ANN401
 
 
 def _parts(events: Any) -> list[str]:  # noqa: ANN401
-    """Return the texts that events tell."""
+    """Return the texts in the content of events."""
     contents = [event.content or {} for event in events]
     return [content["parts"][0] for content in contents if content.get("parts")]
 

@@ -1,4 +1,4 @@
-"""A store shown in another manner, so that one suite of tests holds every way of using it.
+"""A store behind another interface, so that one suite of tests covers every way of using it.
 
 :func:`blocking` shows an async store as a sync one; :func:`within` sends each write through
 ``connection=``. See ``testing.conformance``.
@@ -23,7 +23,7 @@ _BINDS: Final = frozenset({"tenant", "acting"})
 
 
 class _Seen:
-    """A store, or a resource of one, whose methods are called in another manner."""
+    """A store, or one of its resources, whose methods are called in another way."""
 
     def __init__(self, inner: Any, manner: Callable[[Callable[..., Any]], Any]) -> None:  # noqa: ANN401
         self._inner = inner

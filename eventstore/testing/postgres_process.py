@@ -9,7 +9,8 @@ the process.
 **Not as root.** PostgreSQL refuses to run as root, so for root everything runs as another user,
 and programs which that user cannot reach are copied into the folder first.
 
-One file, though a long one: whatever starts something here has its counterpart that ends it.
+This is one long file, because each function that starts something stands beside the one that ends
+it.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ __all__ = ["ADDRESS", "PASSWORD_USER", "ServerProcess"]
 
 ADDRESS: Final = "127.0.0.1"
 PASSWORD_USER: Final = "asked_for_password"  # noqa: S105 (a name)
-"""A role that has to show its password; everybody else is trusted."""
+"""A role that needs its password; all other roles are trusted."""
 
 _Stream: TypeAlias = IO[bytes] | int
 
@@ -67,7 +68,7 @@ rm -rf "$2"
 
 
 class _Untouched(NamedTuple):
-    """What ``initdb`` made, in the folder of a server that runs: it goes when that server does."""
+    """The data that ``initdb`` made, in the folder of a running server; it goes with that."""
 
     data: Path
     user: str
@@ -106,7 +107,7 @@ class ServerProcess:
             raise
 
     def start(self) -> URL:
-        """Start it on a port that is free, and say where it listens."""
+        """Start it on a free port, and set the address."""
         try:
             self._start_somewhere()
         except BaseException:
@@ -117,7 +118,7 @@ class ServerProcess:
         )
 
     def restart(self) -> None:
-        """Start it again on its port, which may still be held by what was killed a moment ago."""
+        """Start it again on its port, which a process killed a moment ago may still hold."""
         self._end(signal.SIGINT)
         deadline = time.monotonic() + _START_SECONDS
         while (problem := self._try_to_start()) is not None:
@@ -147,7 +148,7 @@ class ServerProcess:
         self._server = None
 
     def remove(self) -> None:
-        """Stop it without ceremony and take the folder away; a second time does nothing."""
+        """Stop it at once and remove the folder; a second call does nothing."""
         if os.getpid() != self._process_id or self._guardian.returncode is not None:
             return  # a forked child must not stop the server of its parent
         atexit.unregister(self.remove)
@@ -170,7 +171,7 @@ class ServerProcess:
         self._server = None
 
     def _try_to_start(self) -> str | None:
-        """Start it and wait until it answers; or say why it did not."""
+        """Start it and wait until it answers; raise the reason if it does not."""
         self._log.unlink(missing_ok=True)
         with self._log.open("wb") as log:
             server = self._server = self._popen(
@@ -230,7 +231,7 @@ class ServerProcess:
             settings.write(lines)
 
     def _reachable(self, binaries: Binaries) -> Binaries:
-        """The same programs where their user can run them, which a folder of root's is not."""
+        """Return the programs where their user can run them, unlike a folder of root's."""
         with suppress(PermissionError, NoPostgres):
             self._call([binaries.folder / "initdb", "--version"])
             return binaries
@@ -265,7 +266,7 @@ class ServerProcess:
         return started
 
     def _manner(self) -> dict[str, Any]:
-        """As whom, where and with which variables: none of ours may tell PostgreSQL anything."""
+        """Return user, folder and environment; no variable of ours reaches PostgreSQL."""
         variables = {name: os.environ[name] for name in ("PATH", "TMPDIR") if name in os.environ}
         manner: dict[str, Any] = {"cwd": self._folder, "env": {**variables, "LC_ALL": "C"}}
         if self._owner is None:
@@ -275,7 +276,7 @@ class ServerProcess:
 
 
 def _owner() -> pwd.struct_passwd | None:
-    """Whose server it is: ours, unless we are root."""
+    """Return the user that runs the server: this one, unless it is root."""
     if os.geteuid() != 0:
         return None
     for name in _USERS_FOR_ROOT:
@@ -293,9 +294,9 @@ def _free_port() -> int:
 
 
 def _children(parent: int) -> list[int]:
-    """The processes of a postmaster, each in a group of its own.
+    """Return the processes of a postmaster, each in a group of its own.
 
-    Where there is no /proc, none are found; they then end by themselves when they see it gone.
+    Without /proc none are found. They end when they notice that the postmaster is gone.
     """
     return [
         int(stat.parent.name)
@@ -309,7 +310,7 @@ def _is_alive(process: int) -> bool:
 
 
 def _fields(stat: Path) -> list[str]:
-    """State, parent, …: what follows the name, which may hold spaces and brackets."""
+    """Return state, parent, …: the fields after the name, which may hold spaces and brackets."""
     try:
         return stat.read_text(encoding="utf-8").rpartition(")")[2].split()
     except OSError:  # it has ended meanwhile

@@ -1,4 +1,4 @@
-"""Conformance: what steps of runs can prove of what they saw, before and after erasing."""
+"""Conformance: the proofs of steps about the messages they saw, before and after erasing."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class ProofSuite:
         whole, part = run.step(run.see()), run.step(run.see(leave_out=[asked]))
         before = run.proof(whole)
         assert before.verified
-        assert context_digest(before.salt, before.messages) == before.digest  # whoever guesses
+        assert context_digest(before.salt, before.messages) == before.digest  # anyone who guesses
         made = store.privacy.erase(thread, asked)
         after = run.proof(whole)
         assert (after.verified, after.salt, after.digest) == (None, None, None)

@@ -187,11 +187,11 @@ def _evolve_thread(
 
 
 def _decide_thread(state: FoldedThread, command: Command) -> list[Any]:
-    """Return the data of the events alone: what was said is in the command for all to see."""
+    """Return the data of the events without their content, which repeats the command."""
     return [decided.data for decided in decide(state, command, counting_ids())]
 
 
 thread: Final[Scenario[FoldedThread, Command, Any]] = Scenario(
     _decide_thread, _evolve_thread, lambda: FoldedThread(THREAD_ID)
 )
-"""Threads. History is told as event data, alone or with its content; outcomes are event data."""
+"""The scenario of threads: history is event data, with or without content; so are outcomes."""

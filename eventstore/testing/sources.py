@@ -1,4 +1,4 @@
-"""Clocks and dice for tests: the same every time, and as nasty as the real ones.
+"""Clocks and random sources for tests: the same every time, and as irregular as real ones.
 
 Hand one to ``ConversationStore.open(..., sources=...)``.
 """
@@ -26,7 +26,7 @@ def _dice(seed: int) -> Iterator[bytes]:
 
 
 class _Chance:
-    """Bytes as a stream's digest gives them; may be asked from several threads."""
+    """Random bytes from the digest of a stream; many threads may ask for them."""
 
     def __init__(self, seed: int) -> None:
         self._rolls = _dice(seed)

@@ -1,4 +1,4 @@
-"""Hypothesis strategies: what people say, what they attach, and what they do to a thread.
+"""Hypothesis strategies for messages, for what is attached to them, and for commands to a thread.
 
 Sequences of commands are drawn without a store: ids come from a small numbered universe
 (:func:`message_id`, :func:`run_id`, :func:`step_id`), so that later commands can name what earlier
@@ -64,7 +64,7 @@ def step_id(number: int) -> bytes:
     return _numbered(3, number)
 
 
-# -- what people say and attach --------------------------------------------------------------------
+# -- messages and attachments ----------------------------------------------------------------------
 
 
 @cache
@@ -128,7 +128,7 @@ def contents() -> st.SearchStrategy[str | list[dict[str, Any]]]:
 
 @cache
 def words(role: str | None = None) -> st.SearchStrategy[Words]:
-    """What a message of a role says, in the oracle's terms."""
+    """The content of a message of a role, in the oracle's terms."""
     calls = st.sampled_from(CALLS)
     said = texts()
     if role == "tool":
@@ -143,7 +143,7 @@ def words(role: str | None = None) -> st.SearchStrategy[Words]:
 
 @cache
 def drafts(role: str = "user") -> st.SearchStrategy[c.Draft]:
-    """What a message of a role says, as commands hold it."""
+    """The content of a message of a role, as commands hold it."""
     return words(role).map(_draft)
 
 
@@ -162,11 +162,11 @@ def _draft(said: Words) -> c.Draft:
     )
 
 
-# -- what they do to a thread ----------------------------------------------------------------------
+# -- commands to a thread --------------------------------------------------------------------------
 
 
 class _Drawing:
-    """Draws one command after another, and remembers which ids were given out."""
+    """Draws commands one after another, and remembers the ids it used."""
 
     def __init__(self, draw: Callable[[st.SearchStrategy[Any]], Any], first: int) -> None:
         self.draw = draw
@@ -180,7 +180,7 @@ class _Drawing:
         return chosen
 
     def _given(self, make: Callable[[int], bytes], count: int) -> bytes:
-        """Name something that was given out; once in a while something that never was."""
+        """Name an id that was used, or sometimes one that never was."""
         number = self.draw(st.integers(self.first, self.first + max(count, 1)))
         return make(number)
 
@@ -341,9 +341,9 @@ _WEIGHTS: Final[Mapping[str, int]] = {
 def command_sequences(
     min_size: int = 1, max_size: int = 30, *, first: int = 0, erasing: bool = False
 ) -> st.SearchStrategy[list[c.Command]]:
-    """Commands to one thread that exists, in order; numbers of ids start at ``first``.
+    """Return commands to one existing thread, in order; numbers of ids start at ``first``.
 
-    With ``erasing`` some of them erase what was said.
+    With ``erasing`` some of them erase messages.
     """
     weights = {**_WEIGHTS, "erase": 2 * erasing}
     kinds = [kind for kind, weight in weights.items() for _ in range(weight)]

@@ -6,8 +6,8 @@ its real parameters, its real result and its whole docstring. The text comes fro
 
     def create(self, thread_id, *, role, ..., expected_head=None, ...) -> Message
 
-and the same as a coroutine. No line of it decides anything. ``tests/guards/test_faces.py`` holds
-the files equal to what this writes; run it after changing an operation:
+and the same as a coroutine. No line of them decides anything. ``tests/guards/test_faces.py``
+holds the files equal to the output of this script. Run it after changing an operation:
 
     python -m scripts.faces
 """

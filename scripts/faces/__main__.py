@@ -14,7 +14,7 @@ OUT: Final = ROOT / "eventstore" / "faces"
 
 
 def _formatted(text: str) -> str:
-    """Sort the imports and lay the code out as everything else in the project is."""
+    """Sort the imports and format the code like the rest of the project."""
     ruff = Path(sys.executable).with_name("ruff")
     for words in (["check", "--quiet", "--fix-only", "--select=I001,F401"], ["format", "--quiet"]):
         text = subprocess.run(
@@ -29,7 +29,7 @@ def _formatted(text: str) -> str:
 
 
 def files() -> dict[Path, str]:
-    """Return every file and what it holds."""
+    """Return every file with its content."""
     return {
         OUT / SYNC.file: _formatted(face_text(SYNC)),
         OUT / ASYNC.file: _formatted(face_text(ASYNC)),

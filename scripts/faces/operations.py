@@ -13,7 +13,7 @@ from typing import Final
 ROOT: Final = Path(__file__).parents[2]
 
 SHARED: Final = "eventstore.operations.operation"
-"""Where the options are declared that many operations share."""
+"""The module that declares the options that many operations share."""
 
 
 @cache
@@ -59,7 +59,7 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Docstring:
-    """A docstring in parts: what it says, its arguments, and the sections behind them."""
+    """A docstring in parts: its text, its arguments, and the sections behind them."""
 
     text: str
     arguments: dict[str, str]
@@ -68,7 +68,7 @@ class Docstring:
 
 @dataclass(frozen=True)
 class Operation:
-    """What the text of an operation says about it."""
+    """The parts of an operation's source."""
 
     module: str
     function: str
@@ -76,7 +76,7 @@ class Operation:
     variadic: Parameter | None
     keyword: tuple[Parameter, ...]
     options: str | None
-    """Class of the shared options, None for an operation without."""
+    """The class of the shared options, None for an operation without."""
     returns: str
     doc: Docstring
 

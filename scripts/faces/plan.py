@@ -1,4 +1,4 @@
-"""What the stores and the batch offer: resources, their methods, and the operation behind each."""
+"""The resources of the stores and the batch, their methods, and the operation behind each."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Final
 
 @dataclass(frozen=True)
 class Resource:
-    """One attribute of a store: its class, what it is for, and its methods."""
+    """One attribute of a store: its class, its purpose, and its methods."""
 
     name: str
     purpose: str
     methods: Mapping[str, str]
-    """Name of the method to `module.function` of its operation."""
+    """The `module.function` of the operation, by name of the method."""
     base: str = "Resource"
     parts: Mapping[str, str] = field(default_factory=dict)
     """Attributes that are resources themselves."""

@@ -26,7 +26,7 @@ LINE: Final = 100
 
 @dataclass(frozen=True)
 class Face:
-    """How methods are written on one face."""
+    """The way to write methods on one face."""
 
     file: str
     about: str
@@ -255,7 +255,7 @@ def _doc_lines(operation: Operation, shared: tuple[Parameter, ...]) -> list[str]
 
 
 def _wrapped(text: str) -> list[str]:
-    """Lay paragraphs out for their new indentation; what is indented is code, and stays."""
+    """Wrap paragraphs for their new indentation; indented lines are code, and stay."""
     lines: list[str] = []
     for paragraph in text.split("\n\n"):
         lines += [] if not lines else [""]

@@ -12,7 +12,7 @@ SECOND_US = 1_000_000
 
 
 def same_each_time() -> Sources:
-    """Return a clock that moves on a second with each look, and repeatable dice."""
+    """Return a clock that moves on a second with each read, and repeatable random bytes."""
     seconds, rolls = itertools.count(), itertools.count()
 
     def chance(count: int) -> bytes:

@@ -1,4 +1,4 @@
-"""The way of a write, a read and a replay through the store."""
+"""The path of a write, a read and a replay through the store."""
 
 from __future__ import annotations
 

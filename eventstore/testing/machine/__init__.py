@@ -8,13 +8,12 @@ Run it over a store of your own by saying how to open one::
         def open_store(self, sources):
             return ConversationStore.open(my_engine(), sources=sources)
 
-Each rule is something that people do. It is done to the store, and said to a copy of the oracle:
-both must take it, with the same events, or both must refuse it for the same reason. What is there
-must then be found by every reading method, live and replayed (see ``comparison``).
+Each rule is an action of a user. It runs in the store and in a copy of the oracle: both must accept
+it, with the same events, or both must refuse it for the same reason. Every reading method, live and
+replayed, must then give what the oracle has (see ``comparison``).
 
-The rules stand by resource, a file each, and no rule knows another: ``messages``, ``threads`` (and
-their branches), ``runs``, ``erasing`` (and purging), ``repeating``, ``searching``. ``base`` is what
-they share.
+Each resource has a file of rules, and no rule knows another: ``messages``, ``threads`` (and their
+branches), ``runs``, ``erasing`` (and purging), ``repeating``, ``searching``. They share ``base``.
 """
 
 from eventstore.testing.machine.base import GUARDS

@@ -1,4 +1,4 @@
-"""What the machine's rules share: a store, what to choose from, and how things are chosen."""
+"""The part that the machine's rules share: a store, and ways to choose among its things."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from eventstore.testing.strategies import ON_BUSY, words
 __all__ = ["ANSWERED", "BUSY", "GUARDS", "MOSTLY", "PICKS", "SAID", "Machine"]
 
 PICKS: Final = st.integers(0, 255)
-"""Chooses among what there is: the number is taken modulo how many there are."""
+"""A choice among existing things: the number is taken modulo how many there are."""
 
 GUARDS: Final = ("head", "version", "another head", "another version")
-"""What the writer believes: rightly, or mistaken."""
+"""The writer's expectation, right or wrong."""
 
 MOSTLY: Final = st.sampled_from([True, True, True, False])
 BUSY: Final = st.sampled_from(ON_BUSY)
@@ -32,10 +32,10 @@ ANSWERED: Final = words("assistant")
 
 
 class Machine(RuleBasedStateMachine):
-    """A store that is open, and no rules yet."""
+    """An open store without rules."""
 
     threads_max: int = 4
-    """Forks above that are not made: each costs a comparison after each rule."""
+    """The most forks: each costs a comparison after each rule."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -52,7 +52,7 @@ class Machine(RuleBasedStateMachine):
 
     @initialize(seed=st.integers(0, 2**16))
     def open(self, seed: int) -> None:
-        """Open a store, and have a short talk in its first thread."""
+        """Open a store, and write a short conversation into its first thread."""
         self.store = self.exits.enter_context(self.open_store(jumping_sources(seed)))
         self.both = Comparison(self.store)
         first = self.both.begin()
@@ -60,7 +60,7 @@ class Machine(RuleBasedStateMachine):
             self.ask(first, text)
 
     def teardown(self) -> None:
-        """Look at everything once more, and close."""
+        """Compare everything once more, and close."""
         try:
             if hasattr(self, "both") and self.both.sound:
                 self.both.look_back()
@@ -73,7 +73,7 @@ class Machine(RuleBasedStateMachine):
         return self.both.threads
 
     def tell(self, what: str) -> None:
-        """Count something that came to pass, among Hypothesis's statistics."""
+        """Count an event among Hypothesis's statistics."""
         if currently_in_test_context():
             event(what)
 
@@ -84,24 +84,24 @@ class Machine(RuleBasedStateMachine):
         return pick % len(self.threads)
 
     def one_of(self, pick: int, options: Sequence[str], prefix: str = "msg") -> str:
-        """Return one of the options; an id that is not there if there are none."""
+        """Return one of the options; an unknown id if there are none."""
         return options[-(pick % len(options)) - 1] if options else f"{prefix}_{'f' * 32}"
 
     def a_message(self, pick: int, thread: OracleThread) -> str:
-        """Return a message: mostly a visible one, sometimes any, and now and then one not there."""
+        """Return a message: mostly a visible one, sometimes a hidden or an unknown one."""
         if pick % 8:
             return self.one_of(pick, thread.visible_tree())
         return self.one_of(pick, list(thread.messages) if pick % 16 else [])
 
     def a_run(self, pick: int, thread: OracleThread) -> str:
-        """Return a run; mostly the one whose turn it is."""
+        """Return a run; mostly the current one."""
         waiting = [run.id for run in thread.open_runs()]
         if waiting and pick % 4:
             return waiting[0]
         return self.one_of(pick, list(thread.runs), "run")
 
     def ask(self, at: int, text: str) -> None:
-        """Say something at the head, and nothing else about it."""
+        """Add a message at the head, without further arguments."""
         thread, new = self.threads[at], self.both.new_id()
         self.both.do(
             at,

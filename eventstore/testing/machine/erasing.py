@@ -1,4 +1,4 @@
-"""The machine takes back what was said, for good: a message, with its copies, or a thread."""
+"""Rules of the machine that erase a message, with its copies, or purge a thread."""
 
 # ruff: noqa: FBT001 (rules take what Hypothesis draws for them, by name)
 
@@ -17,7 +17,7 @@ from eventstore.testing.oracle.erasing import family
 __all__ = ["ErasingRules"]
 
 INCLUDED: Final = st.sampled_from([(), (), ("edits",), ("run",), ("edits", "run")])
-"""What is taken along."""
+"""The copies that are erased, too."""
 
 
 class ErasingRules(Machine):
@@ -25,7 +25,7 @@ class ErasingRules(Machine):
 
     @rule(at=PICKS, pick=PICKS, include=INCLUDED)
     def erase(self, at: int, pick: int, include: tuple[str, ...]) -> None:
-        """Law 11: erase what a message says, shown or hidden, mostly where it was written."""
+        """Check law 11: erase a message, shown or hidden, mostly where it was written."""
         thread = self.threads[self.a_thread(at)]
         own = [one.id for one in thread.messages.values() if one.home == thread.id]
         worded = [one for one in own if not thread.messages[one].wordings[-1].erased]
@@ -42,7 +42,7 @@ class ErasingRules(Machine):
     @rule(at=PICKS, along=MOSTLY)
     @precondition(lambda self: len(self.threads) > 1)
     def purge(self, at: int, along: bool) -> None:
-        """Remove a thread for good; its forks, if it has any, are in the way or go with it."""
+        """Purge a thread; its forks, if it has any, prevent that or go with it."""
         thread = self.threads[self.a_thread(at)]
         below = family({one.id: one for one in self.threads}, thread)
         if len(below) == len(self.threads):
@@ -56,7 +56,7 @@ class ErasingRules(Machine):
     @rule(at=PICKS, pick=PICKS, deeper=st.booleans(), include=INCLUDED)
     @precondition(lambda self: len(self.threads) < self.threads_max)
     def erase_under_forks(self, at: int, pick: int, deeper: bool, include: tuple[str, ...]) -> None:
-        """Erase a message of which a fork, or a fork of one, said something."""
+        """Erase a message that a fork, or a fork of one, changed."""
         at = self.a_thread(at)
         thread = self.threads[at]
         shown = [one for one in thread.up_from(thread.head) if one.home == thread.id]

@@ -1,4 +1,4 @@
-"""The machine says things: new messages, siblings, corrections, removals, several at once."""
+"""Rules of the machine that add, correct and remove messages, one or several at once."""
 
 # ruff: noqa: FBT001 (rules take what Hypothesis draws for them, by name)
 
@@ -48,7 +48,7 @@ class MessageRules(Machine):
         guard: str | None,
         keyed: bool,
     ) -> None:
-        """Say something: at the head, under a message, or as a new root; believing this or that."""
+        """Add a message at the head, under a message, or as a new root, with some expectation."""
         at = self.a_thread(at)
         thread, new = self.threads[at], self.both.new_id()
         above = {"head": HEAD, "root": None, "message": self.a_message(pick, thread)}[parent]
@@ -96,7 +96,7 @@ class MessageRules(Machine):
         alone: bool,
         keyed: bool,
     ) -> None:
-        """Put a sibling beside a message. Law 4: every other branch's path stays as it is."""
+        """Add a sibling of a message. Law 4: every other branch's path stays as it is."""
         at = self.a_thread(at)
         thread, new = self.threads[at], self.both.new_id()
         target = self.a_message(pick, thread)
@@ -131,7 +131,7 @@ class MessageRules(Machine):
         assert [self._branch(thread, leaf) for leaf in others] == before
 
     def _branch(self, thread: OracleThread, leaf: str) -> list[Message]:
-        """Return a path as it is whatever siblings its messages have."""
+        """Return a path without the numbers of its messages' siblings."""
         path = self.store.messages.list(thread.id, until=leaf)
         return [message.model_copy(update=_CHANGES_WITH_SIBLINGS) for message in path]
 
@@ -170,7 +170,7 @@ class MessageRules(Machine):
 
     @rule(at=PICKS, pick=PICKS, back=st.booleans(), keyed=st.booleans())
     def remove_or_restore(self, at: int, pick: int, back: bool, keyed: bool) -> None:
-        """Hide a message and what follows it, or bring one back."""
+        """Remove a message with those below it, or restore one."""
         at = self.a_thread(at)
         thread = self.threads[at]
         gone = [message.id for message in thread.messages.values() if message.removed]
@@ -206,7 +206,7 @@ class MessageRules(Machine):
         guarded: bool,
         keyed: bool,
     ) -> None:
-        """Say several things at once; if one has an id that is in use, none is said."""
+        """Add several messages at once; if one has an id that is in use, none is added."""
         at = self.a_thread(at)
         thread = self.threads[at]
         guards: dict[str, Any] = {"expected_head": thread.head} if guarded and thread.head else {}
@@ -231,7 +231,7 @@ class MessageRules(Machine):
 
     @rule(at=PICKS, pick=PICKS, said=SAID, keyed=st.booleans())
     def batch(self, at: int, pick: int, said: Words, keyed: bool) -> None:
-        """Do several things that belong together: ask, answer, label it, go back, plan a run."""
+        """Batch several commands: ask, answer, label it, go back, plan a run."""
         at = self.a_thread(at)
         thread = self.threads[at]
         back, asked, answered = self.a_message(pick, thread), self.both.new_id(), self.both.new_id()

@@ -1,4 +1,4 @@
-"""The machine says again what it said, and makes tables again from what was said."""
+"""Rules of the machine that repeat writes, and rebuild tables."""
 
 # ruff: noqa: FBT001 (rules take what Hypothesis draws for them, by name)
 
@@ -20,7 +20,7 @@ class RepeatingRules(Machine):
     @rule(pick=PICKS, same=MOSTLY)
     @precondition(lambda self: self.both.done)
     def use_a_key_again(self, pick: int, same: bool) -> None:
-        """Law 7: with the same command, the first result and nothing added; else a conflict."""
+        """Check law 7: the same command gives the first result again; another one conflicts."""
         done = self.both.done[-(pick % len(self.both.done)) - 1]
         before = self.store.threads.get(done.thread_id, include_deleted=True)
         if same:
@@ -35,7 +35,7 @@ class RepeatingRules(Machine):
 
     @rule(at=PICKS)
     def rebuild(self, at: int) -> None:
-        """Law 2: drop the tables of a thread and fold its events; nothing looks different."""
+        """Check law 2: drop a thread's tables and fold its events; nothing looks different."""
         at = self.a_thread(at)
         self.store.projections.rebuild(self.threads[at].id)
         self.both.look_at(self.threads[at], self.threads[at].version)

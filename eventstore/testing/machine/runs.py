@@ -1,4 +1,4 @@
-"""The machine runs an assistant: what makes sense for a run, and sometimes anything."""
+"""Rules of the machine about runs: mostly moves that fit a run, sometimes any move."""
 
 # ruff: noqa: FBT001 (rules take what Hypothesis draws for them, by name)
 
@@ -76,7 +76,7 @@ class RunRules(Machine):
         calls: list[str],
         keyed: bool,
     ) -> None:
-        """Let a run do something: mostly what makes sense for it, sometimes anything."""
+        """Move a run: mostly as fits it, sometimes in any way."""
         having = [number for number, thread in enumerate(self.threads) if thread.runs]
         at = having[at % len(having)]
         thread = self.threads[at]
@@ -140,7 +140,7 @@ class RunRules(Machine):
         )
 
     def _submit(self, at: int, run: str, calls: list[str], *, keyed: bool) -> None:
-        """Hand in the outputs of the calls named, or of all that the run waits for."""
+        """Submit the outputs of the named calls, or of all calls that the run waits for."""
         thread = self.threads[at]
         if not calls and run in thread.runs:
             calls = list(thread.runs[run].pending)
@@ -171,7 +171,7 @@ class RunRules(Machine):
         )
 
     def _step(self, at: int, run: str, what: str, pick: int) -> None:
-        """Begin a step with what the run sees, or end one; what it saw can be rebuilt."""
+        """Begin a step with the run's context, or end one; its context can be rebuilt."""
         thread = self.threads[at]
         steps = self.store.runs.steps
         known = [step for one in thread.runs.values() for step in one.steps]

@@ -1,4 +1,4 @@
-"""The machine searches, once the projection that finds words has read what happened."""
+"""Rules of the machine that search, once the search projection has caught up."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ class SearchRules(Machine):
     """Rules about projections that follow the log."""
 
     searches: bool = True
-    """Whether to search; not where tables are distributed, since nothing follows the log there."""
+    """Whether to search; not on distributed tables, where nothing follows the log."""
 
     _follows = False
 
     def teardown(self) -> None:
-        """Search once more, whatever was done since, and then as always."""
+        """Search once more, then close as always."""
         try:
             if self.searches and hasattr(self, "both") and self.both.sound:
                 self.find()

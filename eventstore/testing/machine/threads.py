@@ -1,4 +1,4 @@
-"""The machine moves between branches, forks threads, and lets them live."""
+"""Rules of the machine about branches, forks, and the life of threads."""
 
 # ruff: noqa: FBT001 (rules take what Hypothesis draws for them, by name)
 
@@ -36,7 +36,7 @@ class ThreadRules(Machine):
 
     @rule(at=PICKS, one=PICKS, two=PICKS)
     def there_and_back(self, at: int, one: int, two: int) -> None:
-        """Law 4: select A, then B, then A gives A's path again."""
+        """Check law 4: selecting A, then B, then A gives A's path again."""
         at = self.a_thread(at)
         thread = self.threads[at]
         leaves = thread.leaves()
@@ -59,7 +59,7 @@ class ThreadRules(Machine):
     @rule(at=PICKS, pick=PICKS, where=st.sampled_from(["head", "message", "past"]))
     @precondition(lambda self: len(self.threads) < self.threads_max)
     def fork(self, at: int, pick: int, where: str) -> None:
-        """Law 6: fork a thread, at its head, at a message, or at a version of its past."""
+        """Check law 6: fork a thread, at its head, at a message, or at a version of its past."""
         at = self.a_thread(at)
         source = self.threads[at]
         message = None if where == "head" else self.a_message(pick, source)
@@ -86,7 +86,7 @@ class ThreadRules(Machine):
 
     @rule(at=PICKS, what=st.sampled_from(["update", "archive", "delete"]), back=MOSTLY)
     def live(self, at: int, what: str, back: bool) -> None:
-        """Give a thread another title; or put it to rest or delete it, and mostly take it back."""
+        """Change a thread's title; or archive or delete it, and mostly restore it."""
         at = self.a_thread(at)
         thread = self.threads[at]
         threads = self.store.threads

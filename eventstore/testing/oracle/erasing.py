@@ -1,8 +1,8 @@
-"""Erasing and purging: what goes, and from which threads.
+"""Erasing and purging: the content that goes, and the threads that it goes from.
 
-The oracle knows whose words each event holds (``said``), so erasing is a search: every event about
-the message, in its own thread and wherever it was inherited. The threads of a store are a
-dictionary by id; :func:`erase` and :func:`purge` change those it concerns.
+The oracle knows which message or run each event is about (``said``), so erasing is a search: every
+event about the message, in its own thread and in forks that inherit it. The threads of a store are
+a dictionary by id; :func:`erase` and :func:`purge` change the threads concerned.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ __all__ = ["Gone", "erase", "family", "forget", "forks_of", "purge"]
 
 
 class Gone(NamedTuple):
-    """What an erasure took, and what it left."""
+    """The result of an erasure."""
 
     messages: Mapping[str, frozenset[str]]
     """By thread that shows them: the messages without words."""
@@ -30,7 +30,7 @@ class Gone(NamedTuple):
 
 
 class _Reach(NamedTuple):
-    """How far an erasure reaches in one thread."""
+    """The reach of an erasure in one thread."""
 
     messages: tuple[str, ...]
     runs: frozenset[str]
@@ -60,7 +60,7 @@ def family(threads: Mapping[str, OracleThread], thread: OracleThread) -> list[Or
 def erase(
     threads: Mapping[str, OracleThread], thread_id: str, message_id: str, include: Collection[str]
 ) -> Gone:
-    """Say that what a message says is gone; whatever became of the thread and the message."""
+    """Erase a message, whatever the status of the thread and the message."""
     thread = threads[thread_id]
     if message_id not in thread.messages:
         raise Refusal("MessageNotFound")
@@ -98,7 +98,7 @@ def _lose(thread: OracleThread, versions: Iterable[int]) -> None:
 
 
 def forget(thread: OracleThread, messages: Iterable[str]) -> None:
-    """Say of messages that nothing is known of them but where they stand."""
+    """Erase messages; only their places remain."""
     for message_id in messages:
         message = thread.messages.get(message_id)
         if message is not None:  # else: it came later than this past of the thread
@@ -114,7 +114,7 @@ def _concerned(
     message_id: str,
     include: Collection[str],
 ) -> dict[str, list[str]]:
-    """Return the threads that show what goes, with the messages asked for in each."""
+    """Return the threads that show erased messages, with the ids of those in each."""
     asked = {first.id: [message_id]}
     waiting = [first]
     for one in waiting:  # grows meanwhile
@@ -159,7 +159,7 @@ def _reach(thread: OracleThread, targets: Iterable[str], include: Collection[str
 
 
 def _kin(thread: OracleThread, targets: Collection[str]) -> list[str]:
-    """Return what came from messages by editing or regenerating, or they from it, at any remove."""
+    """Return the messages connected with these by editing or regenerating, at any distance."""
     links = [
         {one.id, one.replaces}
         for one in thread.messages.values()
@@ -176,7 +176,7 @@ def _kin(thread: OracleThread, targets: Collection[str]) -> list[str]:
 
 
 def purge(threads: MutableMapping[str, OracleThread], thread_id: str, *, along: bool) -> list[str]:
-    """Say that a thread is gone, with its forks and theirs if they go along; return those."""
+    """Purge a thread, and its forks and theirs if asked to; return those forks."""
     thread = threads[thread_id]
     if thread.open_runs():
         raise Refusal("thread_busy")

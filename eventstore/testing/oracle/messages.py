@@ -1,4 +1,4 @@
-"""What is said in a thread: new messages, siblings, corrections, and what is hidden."""
+"""Messages of a thread: new ones, siblings, corrections, removals."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["OracleMessages"]
 
 
 class OracleMessages(OracleRuns):
-    """A thread in which something is said."""
+    """A thread with messages."""
 
     def create(
         self,
@@ -25,7 +25,7 @@ class OracleMessages(OracleRuns):
         run_id: str | None = None,
         on_busy: str = "enqueue",
     ) -> None:
-        """Say that a message is added, or has to wait."""
+        """Add a message, or let it wait."""
         self._writable()
         self._unused(message_id)
         if run_id is not None:
@@ -63,7 +63,7 @@ class OracleMessages(OracleRuns):
         )
 
     def edit(self, message_id: str, target: str, words: Words, *, select: bool = True) -> None:
-        """Say that a sibling stands beside a message, or another takes its place in the queue."""
+        """Add a sibling of a message, or put a new one in its place in the queue."""
         self._writable()
         self._unused(message_id)
         old = self._changeable(target)
@@ -90,7 +90,7 @@ class OracleMessages(OracleRuns):
         select: bool = True,
         run_id: str | None = None,
     ) -> None:
-        """Say that there is another answer."""
+        """Add another answer."""
         if run_id is not None:
             self._writing(run_id)
         kind = "MessageRegenerated"
@@ -119,7 +119,7 @@ class OracleMessages(OracleRuns):
         self.messages[message_id].replaces = target
 
     def amend(self, target: str, words: Words) -> None:
-        """Say that a message's wording is corrected."""
+        """Correct a message."""
         self._writable()
         message = self._changeable(target)
         first = message.wordings[0]
@@ -128,14 +128,14 @@ class OracleMessages(OracleRuns):
         self._event("MessageAmended", target)
 
     def update_message(self, target: str, metadata: dict[str, Any], name: str | None) -> None:
-        """Say that a message's metadata and name are replaced."""
+        """Replace a message's metadata and name."""
         self.check_living()
         message = self._changeable(target)
         message.metadata, message.name = metadata, name
         self._event("MessageUpdated", target)
 
     def remove(self, target: str) -> None:
-        """Say that a message is hidden with what follows."""
+        """Remove a message with those below it."""
         self._writable()
         message = self._changeable(target)
         message.took_head = message.queued is None and target in self.path(self.head)
@@ -145,7 +145,7 @@ class OracleMessages(OracleRuns):
         self._event("MessageRemoved")
 
     def restore(self, target: str) -> None:
-        """Say that a message is back, and the head with it if it was there."""
+        """Restore a message, and move the head back to it if it was there."""
         self._writable()
         message = self._some(target)
         if not message.removed:

@@ -56,7 +56,7 @@ class OracleRuns(OracleTree):
     # -- runs ----------------------------------------------------------------------------------
 
     def create_run(self, run_id: str, regenerates: str | None, on_busy: str) -> None:
-        """Say that a run is queued."""
+        """Queue a run."""
         self._writable()
         self._require(run_id not in self.runs, "InvalidInput")
         if regenerates is not None:
@@ -68,7 +68,7 @@ class OracleRuns(OracleTree):
         self.runs[run_id] = OracleRun(run_id, self.version, regenerates)
 
     def start_run(self, run_id: str, fresh: Callable[[], str], *, take_over: bool = False) -> None:
-        """Say that a run begins or goes on; ``fresh`` gives ids of results that close calls."""
+        """Start a run or continue it; ``fresh`` gives ids of results that close calls."""
         self._writable()
         run = self._run(run_id)
         if take_over and run.status == "in_progress":
@@ -90,7 +90,7 @@ class OracleRuns(OracleTree):
         self._event("RunStarted")
 
     def require_action(self, run_id: str, calls: Sequence[str] | None) -> None:
-        """Say that a run waits for tool outputs."""
+        """Let a run wait for tool outputs."""
         run = self._run(run_id)
         there = self.open_calls(run.last_message)
         wanted = tuple(there if calls is None else calls)
@@ -100,7 +100,7 @@ class OracleRuns(OracleTree):
         self._event("RunActionRequired")
 
     def submit(self, run_id: str, outputs: Sequence[Words], fresh: Callable[[], str]) -> None:
-        """Say that tool outputs come in."""
+        """Submit tool outputs."""
         run = self._run(run_id)
         self._check_move(run, "queued")
         given = [words.answer for words in outputs]
@@ -118,14 +118,14 @@ class OracleRuns(OracleTree):
         self._event("ToolOutputsSubmitted")
 
     def end_run(self, run_id: str, status: str) -> None:
-        """Say that a run completed, failed, expired or stayed incomplete."""
+        """End a run: completed, failed, expired or incomplete."""
         run = self._run(run_id)
         self._check_move(run, status)
         self._end(run, status)
         self._let_in(self.queue())
 
     def cancel_run(self, run_id: str) -> None:
-        """Say that a run is to end: at once, or once its loop has kept what it wrote."""
+        """Cancel a run: at once, or once its loop has kept what it wrote."""
         run = self._run(run_id)
         if run.status == "in_progress":
             run.status = "cancelling"
@@ -139,12 +139,12 @@ class OracleRuns(OracleTree):
         self._let_in(self.queue())
 
     def update_run(self, run_id: str) -> None:
-        """Say that a run's metadata is replaced."""
+        """Replace a run's metadata."""
         self._run(run_id)
         self._event("RunUpdated", run_id)
 
     def start_step(self, run_id: str, step_id: str) -> None:
-        """Say that a step begins."""
+        """Start a step."""
         run = self._writing(run_id)
         run.steps[step_id] = "in_progress"
         self._event("RunStepStarted", run_id)
@@ -152,7 +152,7 @@ class OracleRuns(OracleTree):
         self.sights[step_id] = OracleSight(run_id, self.version, frozenset(worded))
 
     def end_step(self, step_id: str, status: str) -> None:
-        """Say that a step ended."""
+        """End a step."""
         run = next((run for run in self.runs.values() if step_id in run.steps), None)
         if run is None:
             raise Refusal("unknown_step")
@@ -170,7 +170,7 @@ class OracleRuns(OracleTree):
         self._event(_EVENT_OF_END[status], run.id if status == "failed" else None)
 
     def _make_way(self, on_busy: str) -> None:
-        """Cancel every run; with ``rollback`` go back to where the one under way began."""
+        """Cancel every run; with ``rollback`` go back to where the current one began."""
         runs = self.open_runs()
         for run in runs:
             if run.status not in {"queued", "cancelling"}:
@@ -188,7 +188,7 @@ class OracleRuns(OracleTree):
         return next((one for one in above if self.is_visible(one)), None)
 
     def _let_in(self, waiting: Iterable[str]) -> None:
-        """Let the messages join that were sent before the first run that has not ended."""
+        """Add the waiting messages that were sent before the first run that has not ended."""
         first = min((run.version for run in self.open_runs()), default=None)
         for message_id in waiting:
             message = self.messages[message_id]

@@ -1,8 +1,8 @@
-"""What a search for a word has to find: messages that can be read, and titles, where they stand.
+"""The results that a search for a word must have: readable messages, and titles, in their threads.
 
-What a word is differs between databases, at its edges and beyond ASCII. So the oracle speaks only
-of texts in which nobody could doubt it: words of ASCII letters, a blank or the end behind each, and
-at most one mark before that.
+Databases split words differently at their edges and beyond ASCII. So the oracle covers only texts
+that all of them split alike: words of ASCII letters, a blank or the end behind each, and at most
+one mark before that.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ _WORD: Final = re.compile(r"[A-Za-z]+")
 
 
 def words_in(text: str) -> frozenset[str] | None:
-    """Return the words of a text, in lower case; None if what they are could be doubted."""
+    """Return the words of a text, in lower case; None if databases split it differently."""
     if _UNDOUBTED.fullmatch(text) is None:
         return None
     return frozenset(word.lower() for word in _WORD.findall(text))
 
 
 def found_by(threads: Iterable[OracleThread], word: str) -> set[tuple[str, str | None]]:
-    """Return thread and id of each message without doubt in which a search finds the word.
+    """Return thread and id of each message in which every database finds the word.
 
     A title has no id.
     """
@@ -50,9 +50,9 @@ def found_by(threads: Iterable[OracleThread], word: str) -> set[tuple[str, str |
 
 
 def _tells(thread: OracleThread, message: OracleMessage) -> bool:
-    """Tell whether a thread has words of a message itself: its own, a copy, or another wording.
+    """Return whether a thread itself has words of a message: its own, a copy, or another wording.
 
-    What it only inherits is found in its source.
+    A message that it only inherits is found in its source.
     """
     about = {**thread.said, **thread.lost}
     return message.home == thread.id or any(

@@ -14,13 +14,13 @@ class OracleThread(OracleMessages):
     """One thread."""
 
     def update(self, title: str | None, metadata: dict[str, Any]) -> None:
-        """Say that title and metadata are replaced."""
+        """Replace title and metadata."""
         self.check_living()
         self.title, self.metadata = title, metadata
         self.events.append("ThreadUpdated")
 
     def archive(self) -> None:
-        """Say that the thread rests."""
+        """Archive the thread."""
         self.check_living()
         self._require(not self.open_runs(), "thread_busy")
         if not self.archived:
@@ -28,14 +28,14 @@ class OracleThread(OracleMessages):
             self.events.append("ThreadArchived")
 
     def unarchive(self) -> None:
-        """Say that it goes on."""
+        """Unarchive it."""
         self.check_living()
         if self.archived:
             self.archived = False
             self.events.append("ThreadUnarchived")
 
     def delete(self) -> None:
-        """Say that it is hidden."""
+        """Delete it."""
         self.check_living()
         if self.open_runs():
             raise Refusal("thread_busy")
@@ -43,7 +43,7 @@ class OracleThread(OracleMessages):
         self.events.append("ThreadDeleted")
 
     def restore_thread(self) -> None:
-        """Say that it is back."""
+        """Restore it."""
         if self.deleted:
             self.deleted = False
             self.events.append("ThreadRestored")
@@ -68,7 +68,7 @@ class OracleThread(OracleMessages):
     # -- branches ------------------------------------------------------------------------------
 
     def select(self, branch: str) -> None:
-        """Say that the path through a message, named by id or label, becomes the active one."""
+        """Select the path through a message, named by id or label."""
         self._writable()
         if not branch.startswith("msg_"):
             self._require(branch in self.labels, "MessageNotFound")
@@ -79,7 +79,7 @@ class OracleThread(OracleMessages):
             self._event("BranchSelected")
 
     def label(self, target: str, label: str | None) -> None:
-        """Say that a message has a label, or loses it."""
+        """Label a message, or remove its label."""
         self.check_living()
         self._some(target)
         if label is not None:

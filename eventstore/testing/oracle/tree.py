@@ -1,4 +1,4 @@
-"""Where messages stand: parents, children, the head, and what is asked about them."""
+"""The places of messages: parents, children, the head, and questions about them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["OracleTree", "dressed"]
 
 @dataclass
 class OracleTree:
-    """The messages of one thread, where they stand, and what may be said of them."""
+    """The messages of one thread and their places, with the checks of commands."""
 
     id: str
     title: str | None = None
@@ -30,7 +30,7 @@ class OracleTree:
     messages: dict[str, OracleMessage] = field(default_factory=dict)
     children: dict[str | None, list[str]] = field(default_factory=dict)
     active: dict[str | None, str] = field(default_factory=dict)
-    """The child through which the head went last, by parent."""
+    """The child through which the head went last, for each parent."""
     head: str | None = None
     labels: dict[str, str] = field(default_factory=dict)
     runs: dict[str, OracleRun] = field(default_factory=dict)
@@ -39,17 +39,17 @@ class OracleTree:
     source: str | None = None
     """For a fork: the thread it reads from."""
     said: dict[int, str] = field(default_factory=dict)
-    """By version of an event whose content is there: the message or run that it is about."""
+    """The message or run that an event with content is about, by version."""
     lost: dict[int, str] = field(default_factory=dict)
-    """The same of those whose content was erased."""
+    """The same for events whose content was erased."""
     sights: dict[str, OracleSight] = field(default_factory=dict)
-    """By step: what it saw."""
+    """The messages that each step saw."""
 
     # -- questions -----------------------------------------------------------------------------
 
     @property
     def version(self) -> int:
-        """How many events there must be."""
+        """The number of events that there must be."""
         return len(self.events)
 
     def copy(self) -> Self:
@@ -68,7 +68,7 @@ class OracleTree:
         return [message.id for message in self.up_from(message_id)][::-1]
 
     def is_visible(self, message_id: str) -> bool:
-        """Tell whether neither the message nor one above it was removed."""
+        """Return whether neither the message nor one above it was removed."""
         return not any(message.removed for message in self.up_from(message_id))
 
     def siblings(self, message_id: str) -> list[str]:
@@ -85,7 +85,7 @@ class OracleTree:
         return self.active.get(message_id, children[0]) if children else None
 
     def leaf_below(self, message_id: str) -> str:
-        """Return where selecting a message leads."""
+        """Return the leaf that selecting a message leads to."""
         below = self.next_below(message_id)
         while below is not None and not self.messages[below].removed:
             message_id, below = below, self.next_below(below)
@@ -117,7 +117,7 @@ class OracleTree:
     # -- checks --------------------------------------------------------------------------------
 
     def check_living(self) -> None:
-        """Hold that the thread was not deleted."""
+        """Check that the thread was not deleted."""
         if self.deleted:
             raise Refusal("thread_deleted")
 
@@ -161,12 +161,12 @@ class OracleTree:
             raise Refusal("call_already_open")
 
     def check_head(self, expected: str) -> None:
-        """Hold ``expected_head`` against the head."""
+        """Check ``expected_head`` against the head."""
         if self.head != (None if expected == EMPTY else expected):
             raise Refusal("WrongExpectedHead")
 
     def check_version(self, expected: int) -> None:
-        """Hold ``expected_version`` against the version."""
+        """Check ``expected_version`` against the version."""
         if self.version != expected:
             raise Refusal("WrongExpectedVersion")
 
@@ -199,7 +199,7 @@ class OracleTree:
             self.active[message.parent] = message.id
 
     def _event(self, kind: str, about: str | None = None) -> None:
-        """Say that an event comes; one that holds something about a message or run names it."""
+        """Note an event; one with content about a message or run names it."""
         self.events.append(kind)
         if about is not None:
             self.said[self.version] = about
@@ -210,7 +210,7 @@ class OracleTree:
 
 
 def dressed(message: OracleMessage) -> OracleMessage:
-    """Return a message with the name and metadata it was said with."""
+    """Return a message with the name and metadata that it was created with."""
     words = message.wordings[0]
     message.metadata, message.name = dict(words.metadata), words.name
     return message

@@ -1,4 +1,4 @@
-"""What the oracle's threads are made of, and how refusals are compared."""
+"""The values that the oracle's threads are made of, and the codes of refusals."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ LEGAL_MOVES: Final = frozenset(
         ("cancelling", "expired"),
     }
 )
-"""Every move of a run, as pairs of statuses; a change of holder is not one."""
+"""Every move of a run, as pairs of statuses; another holder is no move."""
 
 TERMINAL: Final = frozenset({"completed", "incomplete", "failed", "cancelled", "expired"})
 
 
 class Refusal(Exception):
-    """The oracle says that the store must say no, and why."""
+    """The oracle's refusal, with the code that the store's refusal must have."""
 
     def __init__(self, code: str) -> None:
         super().__init__(code)
@@ -61,13 +61,13 @@ class Refusal(Exception):
 
 
 def code_of(error: ConversationStoreError) -> str:
-    """Return the code by which the store's refusals and the oracle's are compared."""
+    """Return the code by which refusals of store and oracle are compared."""
     return error.reason if isinstance(error, Refused) else type(error).__name__
 
 
 @dataclass(frozen=True)
 class Words:
-    """What a message says: text, or one tool call, or one tool's result."""
+    """The content of a message: text, or one tool call, or one tool's result."""
 
     text: str = ""
     call: str | None = None
@@ -77,12 +77,12 @@ class Words:
     erased: bool = False
 
     def without_text(self) -> Words:
-        """Return what is left of them: that there was a call, or a result."""
+        """Return the remains of erased parts: that there was a call, or a result."""
         return Words(call=self.call, answer=self.answer, erased=True)
 
     @property
-    def content(self) -> Any:  # noqa: ANN401 (what a caller would give)
-        """The content as a caller gives it to the store."""
+    def content(self) -> Any:  # noqa: ANN401 (a caller's content)
+        """Return the content as a caller gives it to the store."""
         if self.answer is not None:
             return [{"type": "tool_result", "call_id": self.answer, "output": self.text}]
         if self.call is not None:
@@ -92,7 +92,7 @@ class Words:
 
     @property
     def shown(self) -> str:
-        """The text that the message shows."""
+        """Return the text that the message shows."""
         return "" if self.answer is not None else self.text
 
 
@@ -111,24 +111,24 @@ class OracleMessage:
     replaces: str | None = None
     run_id: str | None = None
     queued: int | None = None
-    """Version at which it, or what it replaces, was queued, while it waits."""
+    """The version at which it, or the message it replaces, was queued, while it waits."""
     removed: bool = False
     took_head: bool = False
-    """Its removal moved the head."""
+    """Whether its removal moved the head."""
     origin: tuple[str, int] | None = None
-    """In a fork: the thread that it was written in, and the version there."""
+    """In a fork: the thread where it was written, and the version there."""
     home: str = ""
     """The thread whose events hold its words."""
 
 
 @dataclass(frozen=True)
 class OracleSight:
-    """What a step of a run saw, as it began."""
+    """The messages that a step of a run saw as it began."""
 
     run: str
     version: int
     messages: frozenset[str]
-    """Those that had words."""
+    """The ids of those with content."""
 
 
 @dataclass
@@ -147,7 +147,7 @@ class OracleRun:
 
 
 def copied(value: T) -> T:
-    """Return an independent copy of what an oracle is made of; what is frozen is shared.
+    """Return an independent copy of an oracle's values; frozen ones are shared.
 
     The standard library's ``deepcopy`` does the same, in ten times as long.
     """
@@ -163,4 +163,4 @@ def copied(value: T) -> T:
 
 
 _SHARED: Final = frozenset({str, int, float, bool, type(None), tuple, Words, OracleSight})
-"""What never changes, and has nothing in it that does."""
+"""Types that never change and contain nothing that does."""

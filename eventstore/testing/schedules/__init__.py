@@ -1,4 +1,4 @@
-"""Concurrent schedules: many writers against many readers, on any event store, and what came of it.
+"""Concurrent schedules: many writers against many readers on any event store, and a report.
 
 ::
 
@@ -8,8 +8,8 @@
 Writers append in threads, of this process or of several others; some connections, some whole
 processes and the server itself are killed while they do, if the schedule says so. Every
 acknowledgement is written down before the next append. Readers page through everything meanwhile,
-or subscribe to it. At the end the report compares what each reader was told with what each writer
-was promised:
+or subscribe to it. At the end the report compares the events that each
+reader received with the acknowledgements that each writer received:
 
 * **lost**: acknowledged, or stored, and never delivered to a reader that came to the end;
 * **doubled**: delivered twice to one reader, or stored twice;
@@ -19,12 +19,12 @@ was promised:
 * **gaps**: a version is missing in a stream;
 * **phantoms**: delivered although their transaction was rolled back or refused.
 
-For the first finding of each kind it shows who wrote what when.
+For the first finding of each kind it shows which writer wrote what and when.
 
-``adapter`` asks three methods of a store under test, and ``protocol`` says all that one may do.
-``ours`` does it for ``ConversationStore``, ``naive`` for three ways of ordering events in
-PostgreSQL, two of which are wrong: they are the test of this test. What each writer does is drawn
-from the seed; who comes first is up to the machine.
+``adapter`` asks a store under test for three methods, and ``protocol`` has everything that one may
+implement. ``ours`` implements it for ``ConversationStore``, ``naive`` for three ways of ordering
+events in PostgreSQL, two of which are wrong: they test this test. The seed decides the actions of
+each writer; the machine decides their order.
 
 ``python -m eventstore.testing.schedules APPENDS`` runs one by hand. A million appends take no more
 memory than some bytes each: names are numbers in a table (``names``), and ledgers are read as they

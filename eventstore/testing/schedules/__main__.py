@@ -1,9 +1,9 @@
-"""The schedules by hand, for as many appends as one has time for; ``make torture``.
+"""Run the schedules by hand, with any number of appends; ``make torture`` does.
 
     python -m eventstore.testing.schedules 1000000                    # SQLite, then PostgreSQL
     python -m eventstore.testing.schedules 20000 --only postgres --seed 7
 
-One line shows how far it is; the counts stand at the end, and the status is 1 if one is not zero.
+One line shows the progress. The counts come at the end; the status is 1 if one is not zero.
 """
 
 from __future__ import annotations

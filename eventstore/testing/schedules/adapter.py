@@ -1,4 +1,4 @@
-"""The least that an event store has to say of itself to be run through the schedules.
+"""The adapter with the fewest methods that runs an event store through the schedules.
 
 ::
 
@@ -80,7 +80,7 @@ class EventStoreAdapter(ABC, Generic[C]):
             limit: how many events to return at most.
         """
 
-    # -- what the schedules ask for ------------------------------------------------------------
+    # -- methods that the schedules call ---------------------------------------------------------
 
     def prepare(self, streams: int) -> Sequence[str]:
         """Create the store; return the names of its streams.

@@ -1,4 +1,4 @@
-"""A connection that is opened again when it was lost: for ``writing`` and ``reading``."""
+"""A connection that opens again when it was lost, for ``writing`` and ``reading``."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _RETRY_SECONDS: Final = 0.05
 
 
 class Lasting(Generic[T]):
-    """A reader or a writer, opened when it is needed, and again after it was lost."""
+    """A reader or a writer that opens when it is needed, and again after it was lost."""
 
     def __init__(self, make: Callable[[], AbstractContextManager[T]]) -> None:
         self._make = make
@@ -26,7 +26,7 @@ class Lasting(Generic[T]):
         self._now: T | None = None
 
     def get(self) -> T:
-        """Open it if it is not; patiently, for the server may be starting again."""
+        """Open it if it is not open; try again while the server may be starting."""
         deadline = time.monotonic() + _PATIENCE_SECONDS
         while self._now is None:
             try:
@@ -34,7 +34,7 @@ class Lasting(Generic[T]):
             except LostConnection:
                 if time.monotonic() > deadline:
                     raise
-                time.sleep(_RETRY_SECONDS)  # a server that starts tells nobody
+                time.sleep(_RETRY_SECONDS)  # a server sends no signal when it has started
         return self._now
 
     def close(self) -> None:

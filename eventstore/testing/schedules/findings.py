@@ -1,4 +1,4 @@
-"""One thing that went wrong: its kind, the events it is about, and a sentence that says it."""
+"""A finding: its kind, the events it is about, and a sentence that describes it."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
-"""A process that has imported what writers need, and forks them: ``nursery`` asks it to.
+"""A process that has imported everything that writers need, and forks them for ``nursery``.
 
-It has no threads, for a fork beside threads may never wake up. A line is answered with a line:
+It has no threads, since a fork beside threads may deadlock. It answers a line with a line:
 
     begin <work> <log> <errors>     the id of a process that writes
     look <id>                       how it ended, or ``-`` while it goes on
 
-Until it is looked at an ended process keeps its id, so that whoever kills it hits no other.
+An ended process keeps its id until it is looked at, so that a kill cannot hit another process.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _GOES_ON: Final = "-"
 
 
 def main(asked: IO[str], told: IO[str]) -> None:
-    """Do what is asked until nobody asks any more: Ctrl-C is for who asks, and for writers."""
+    """Serve requests until the pipe closes. Ctrl-C is for the requester and for writers."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     for line in asked:
         what, *words = line.rstrip("\n").split("\t")
@@ -38,7 +38,7 @@ def main(asked: IO[str], told: IO[str]) -> None:
 
 def _begun(files: Sequence[str]) -> int:
     work, log, errors = files
-    todo: Work = pickle.loads(Path(work).read_bytes())  # noqa: S301 (from who started us)
+    todo: Work = pickle.loads(Path(work).read_bytes())  # noqa: S301 (from the process that started this one)
     gc.freeze()
     process = os.fork()
     if process == 0:
@@ -47,7 +47,7 @@ def _begun(files: Sequence[str]) -> int:
 
 
 def _write(work: Work, log: str, errors: str) -> NoReturn:
-    """Be a process of writers, with files for its output, and end as an interpreter does."""
+    """Run as a process of writers, with files for its output, and end as an interpreter does."""
     code = 1
     try:
         signal.signal(signal.SIGINT, signal.default_int_handler)

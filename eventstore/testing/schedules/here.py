@@ -1,4 +1,4 @@
-"""Writers in threads of the process that runs the schedule: nothing is pickled, nobody is killed.
+"""Writers in threads of the process that runs the schedule: nothing is pickled or killed.
 
 So the class of the store may stand anywhere, in a notebook or in the program itself.
 """
@@ -24,7 +24,7 @@ _LAST_TRANSACTION_SECONDS: Final = 30.0
 
 
 class WritersHere:
-    """All writers of one life, each in a thread; they stop at the end of the block."""
+    """All writers of one process, each in a thread; they stop at the end of the block."""
 
     def __init__(self, work: Work, ledger: Path) -> None:
         self._work = work
@@ -58,7 +58,7 @@ class WritersHere:
         self._opened.close()
 
     def go_on(self, seconds: float) -> bool:
-        """Wait a moment, and tell whether some of them still write.
+        """Wait a moment, and return whether some of them still write.
 
         Raises:
             RuntimeError: one of them failed.
@@ -84,7 +84,7 @@ class WritersHere:
 
 
 class _Stopped(Exception):
-    """The others were told to stop, as one of them failed or time is over."""
+    """Raised in writers that must stop, as another failed or the time is over."""
 
 
 class _Begun:

@@ -1,4 +1,4 @@
-"""The journal of a reader: when it was told of which event. ``timeline`` looks things up in it.
+"""The journal of a reader: the time of each event that it received, for ``timeline``.
 
 A line for each event, in a file without a name, since a long schedule delivers millions of them.
 """
@@ -26,7 +26,7 @@ def now() -> int:
 
 
 class Told(NamedTuple):
-    """One event that a reader was told of."""
+    """One event that a reader received."""
 
     moment: int
     stream: str
@@ -35,7 +35,7 @@ class Told(NamedTuple):
 
 
 class Journal:
-    """What one reader was told, in that order."""
+    """The events that one reader received, in order."""
 
     def __init__(self) -> None:
         self._file = tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES, "w+", encoding="utf-8")  # noqa: SIM115 (closed with the journal)

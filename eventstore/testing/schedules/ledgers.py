@@ -1,8 +1,8 @@
-"""What writers wrote down: ``writing`` writes it, ``writers`` reads it meanwhile.
+"""The ledgers of writers: ``writing`` writes them, and ``writers`` reads them meanwhile.
 
 A line for each transaction that has ended: its outcome, when it began and ended, and the names of
 its events by stream. A line is written at once and as a whole before the next transaction begins,
-so what a killed process was told stands there.
+so the ledger of a killed process has every answer that it received.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ __all__ = ["Entry", "Ledger", "Ledgers", "Outcome", "Pen"]
 
 
 class Outcome(StrEnum):
-    """What a writer knows of a transaction that has ended."""
+    """The outcome of a transaction that has ended, as its writer knows it."""
 
     ACKNOWLEDGED = "acknowledged"
     ROLLED_BACK = "rolled back"
@@ -43,7 +43,7 @@ class Entry(NamedTuple):
 
     outcome: Outcome
     began: int
-    """In microseconds, as ``journals.now`` gives them."""
+    """Microseconds, as ``journals.now`` gives them."""
     ended: int
     appends: tuple[Append, ...]
 
@@ -69,15 +69,15 @@ class Pen:
 
 
 class Ledgers:
-    """The sum of what all of them wrote down."""
+    """The sum of all ledgers."""
 
     def __init__(self, streams: Sequence[str]) -> None:
         self.ended = 0
-        """Transactions."""
+        """All transactions."""
         self.transactions = 0
-        """Those that were acknowledged."""
+        """Acknowledged transactions."""
         self.events = Names()
-        """The events of those."""
+        """The events of acknowledged transactions."""
         self.refused = Names()
         """The events of transactions that the store refused."""
         self.refusals = 0
@@ -121,7 +121,7 @@ class Ledgers:
 
 
 class Ledger:
-    """One process's, read on from where it was read before."""
+    """The ledger of one process, read on from where the last read ended."""
 
     def __init__(self, path: Path, sum_of_all: Ledgers) -> None:
         self._path = path
@@ -129,7 +129,7 @@ class Ledger:
         self._read = 0
 
     def read_on(self) -> None:
-        """Add what was written since."""
+        """Add the lines written since the last read."""
         with self._path.open("rb") as file:
             file.seek(self._read)
             more = file.read()

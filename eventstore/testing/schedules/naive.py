@@ -1,6 +1,6 @@
 """Three ways of ordering events in PostgreSQL: two that are wrong, and one that is right.
 
-The wrong ones are what people write first. The schedules have to find what is wrong with them:
+Most people write a wrong one first. The schedules must find its bug:
 
 * ``"position"``: a sequence. Positions are drawn before commits, so a reader passes over one whose
   transaction is still open, and **loses** it.
@@ -8,8 +8,8 @@ The wrong ones are what people write first. The schedules have to find what is w
   Nothing is lost, but an older transaction that gets the stream's lock later **reorders** it.
 * ``"key"``: under the stream's lock the key is the greater of the transaction's id and the key of
   the stream's last event. It never falls within a stream, and never below the writer's own id, so
-  that the horizon holds back whatever may still come before it. The position is drawn under the
-  lock too, and a transaction locks its streams in one order.
+  that the horizon holds back every event that an earlier one may still precede. The position is
+  drawn under the lock too, and a transaction locks its streams in one order.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ class PostgresStore:
 
     @contextmanager
     def connect(self) -> Iterator[PostgresStore]:
-        """Nothing is shared by the connections of a process."""
+        """The connections of a process share nothing."""
         yield self
 
     @contextmanager
@@ -110,7 +110,7 @@ class PostgresStore:
             yield _Reader(connection, _BY_POSITION if self.order == "position" else _BY_KEY)
 
     def subscriber(self) -> AbstractContextManager[_Reader]:
-        """Nobody is told of anything here: who subscribes has to ask."""
+        """This store notifies nobody, so a subscriber has to ask."""
         return self.reader()
 
 

@@ -12,7 +12,7 @@ __all__ = ["Names"]
 
 
 class Names:
-    """What a reader was told of, or a writer was promised."""
+    """The names that a reader received, or that a writer got acknowledged."""
 
     def __init__(self, names: Iterable[str] = ()) -> None:
         self._numbered: dict[str, bytearray] = {}
@@ -22,7 +22,7 @@ class Names:
             self.add(name)
 
     def add(self, name: str) -> bool:
-        """Add a name; returns whether it is new."""
+        """Add a name; return whether it is new."""
         writer, _, digits = name.rpartition(".")
         if not (writer and digits.isdecimal()):
             new = name not in self._others
@@ -52,11 +52,11 @@ class Names:
             yield from (f"{writer}.{number}" for number, there in enumerate(row) if there)
 
     def without(self, others: Names) -> Iterator[str]:
-        """Those that are not among the others."""
+        """Return the names that are not among the others."""
         yield from sorted(self._others - others._others)
         for writer, row in self._numbered.items():
             theirs = others._numbered.get(writer, bytearray()).ljust(len(row), b"\0")
-            if row != theirs:  # millions are compared in a moment; looked at one by one only here
+            if row != theirs:  # millions compare quickly; only here are they looked at one by one
                 for number, (there, with_them) in enumerate(zip(row, theirs, strict=False)):
                     if there and not with_them:
                         yield f"{writer}.{number}"

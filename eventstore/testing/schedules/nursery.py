@@ -1,6 +1,6 @@
-"""Where the writers of a schedule come from: one process that imports all there is, and forks them.
+"""The process that imports everything once, and forks the writers of a schedule.
 
-An interpreter that imports the library computes for longer than many a writer lives.
+Importing the library takes an interpreter longer than many writers live.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _COMMAND: Final = (sys.executable, "-m", "eventstore.testing.schedules.forking")
 
 
 class Nursery:
-    """The process that ``forking`` is, seen from outside; it ends with the block."""
+    """The process that runs ``forking``, seen from outside; it ends with the block."""
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(  # noqa: S603 (a module of ours)
@@ -39,9 +39,9 @@ class Nursery:
         return int(self._ask("begin", work, log, errors))
 
     def look(self, process: int) -> int | None:
-        """Return how a process ended, as ``subprocess`` says it; None while it goes on.
+        """Return the status of a process, as ``subprocess`` gives it; None while it goes on.
 
-        Once this was told, its id may be another's.
+        Once this returned a status, the id may belong to another process.
         """
         told = self._ask("look", process)
         return None if told == "-" else int(told)

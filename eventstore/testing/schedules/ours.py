@@ -1,8 +1,8 @@
 """``ConversationStore`` under test, over its public names only, on SQLite and on PostgreSQL.
 
 Half of the streams are threads, half are the application's own. A transaction of one append is a
-call of the store. One with an idempotency key is sent again while its outcome is unknown: it may be
-there once, never twice. A larger one is a transaction of the application's, with ``connection=``.
+call of the store. One with an idempotency key is sent again while its outcome is unknown: it may
+exist once, never twice. A larger one is a transaction of the application's, with ``connection=``.
 
 A process has one store, whose requests share commits, and an engine of the application's beside it.
 On SQLite, where one transaction writes at a time, that engine has one connection, so that threads
@@ -69,7 +69,7 @@ class OurStore:
     url: str
     durability: Literal["full", "as_is"] = "full"
     room: int = 500
-    """Events that wait for a subscriber at most."""
+    """The most events that wait for a subscriber."""
 
     @property
     def several_streams(self) -> bool:
@@ -77,7 +77,7 @@ class OurStore:
 
     @property
     def endings(self) -> Sequence[Ending]:
-        """Nobody can end one connection of SQLite's and leave the process alive."""
+        """SQLite cannot end one connection and leave the process alive."""
         on_a_server = make_url(self.url).get_backend_name() == "postgresql"
         return tuple(Ending) if on_a_server else (Ending.COMMIT, Ending.ROLLBACK)
 
@@ -94,7 +94,7 @@ class OurStore:
             yield _Connected(store, engine, other, self.room)
 
     def _opened(self) -> ConversationStore:
-        """Open it, also while others end connections at random, or the server itself."""
+        """Open it, even while others end connections at random, or the server itself."""
         return _patiently(
             lambda: ConversationStore.open(
                 self.url, busy_timeout_seconds=_BUSY_SECONDS, durability=self.durability
@@ -103,7 +103,7 @@ class OurStore:
 
 
 def _patiently(act: Callable[[], T]) -> T:
-    """Do something once the store can be reached: a server that starts tells nobody."""
+    """Call a function until the store can be reached: a server sends no signal when it starts."""
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while True:
         try:
@@ -141,7 +141,7 @@ class _Connected:
     store: ConversationStore
     engine: Engine
     other: Engine
-    """For ending connections of the first one, all of which may be in use."""
+    """Another engine, to end connections of the first, all of which may be in use."""
     room: int
     asking: threading.Lock = field(default_factory=threading.Lock)
 
@@ -164,7 +164,7 @@ class _Connected:
     # -- writing -----------------------------------------------------------------------------------
 
     def write(self, transaction: Transaction) -> None:
-        """Leave one append to the store; put more into a transaction of the application's."""
+        """Append through the store; put several appends into the application's transaction."""
         alone = len(transaction.appends) == 1 and not transaction.writes_first
         if alone and transaction.ending is Ending.COMMIT:
             self._send(transaction)
@@ -185,7 +185,7 @@ class _Connected:
             raise LostConnection from error
 
     def _persist(self, transaction: Transaction) -> None:
-        """Send it until it is known to be there, as the key allows."""
+        """Send it, with its key, until it is known to be stored."""
         for _ in range(_TRIES):
             with suppress(*_TROUBLE):
                 self._append(transaction.appends[0], idempotency_key=transaction.id)
@@ -257,7 +257,7 @@ class _Connected:
         raise LostConnection
 
     def _end_anybody(self) -> None:
-        """End a connection that is at work, whosever it is: one of the store's, mostly."""
+        """End a connection that is at work: mostly one of the store's."""
         self._end(_END_ANY)
 
     def _end(self, statement: Any, **values: object) -> None:  # noqa: ANN401
@@ -287,7 +287,7 @@ def _delivered(one: RecordedEvent) -> Delivered:
 
 
 def _name(recorded: RecordedEvent) -> str:
-    """The name that the schedule gave it, or the event's own if it is another."""
+    """Return the name that the schedule gave it, or the event's own if it is another."""
     if recorded.type == _TYPE:
         return str(recorded.data["name"])
     parts = (recorded.content or {}).get("parts")

@@ -1,6 +1,6 @@
 """A call that pauses for a moment at a line drawn at random, so that others come between.
 
-Threads seldom change places right between two lines that need to be one. So a writer pauses there,
+Threads seldom switch right between two lines that need to be atomic. So a writer pauses there,
 once in a call. Lines of Python's own library and of installed packages do not count. Where a
 debugger or a measure of coverage traces the thread already, nothing pauses.
 """
@@ -36,7 +36,7 @@ class Pausing:
     def __init__(self, seed: object) -> None:
         self._chance = Random(f"{seed}")  # noqa: S311 (a seed is the point)
         self._lines = _FIRST_GUESS
-        """How many lines a call has run lately."""
+        """The number of lines that a call ran lately."""
         self._left = 0
 
     def call(self, act: Callable[[], object]) -> None:

@@ -1,4 +1,4 @@
-"""What each writer is going to do: drawn from the seed, and from nothing else."""
+"""The plan of each writer: drawn from the seed, and from nothing else."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = [
 ]
 
 END: Final = "end.0"
-"""The event after all others: who was told of it has come to the end."""
+"""The last event: a reader that receives it has come to the end."""
 
 _TAKEN_BACK: Final = "!"
 """Ends the names of events whose transaction is rolled back."""
@@ -34,12 +34,12 @@ _STREAMS_MAX: Final = 3
 
 _MANY: Final = 100_000
 _SECONDS_AN_APPEND: Final = 0.02
-"""More than it takes anywhere: a schedule that takes longer has stopped."""
+"""More than any machine takes: a schedule that takes longer has stopped."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
-    """How much is done, by how many, and for how long at most.
+    """The number of appends, the number of writers, and the time they may take.
 
     Writers are threads of this process, unless ``processes`` says otherwise. Processes can be
     killed, and find what a lock within one process hides; the store is pickled into them.
@@ -48,7 +48,7 @@ class Schedule:
     appends: int
     """Number of transactions, of all writers together."""
     seed: int = 0
-    """Seed of everything that the writers do. Who comes first is up to the machine."""
+    """Seed of everything that the writers do. The machine decides their order."""
     streams: int = 8
     """Number of streams; all writers append to all of them."""
     processes: int = 0
@@ -58,7 +58,7 @@ class Schedule:
     kills: int = 0
     """Number of processes that are killed by SIGKILL while they write; another follows each."""
     server_kills: int = 0
-    """How often the server is killed and started again while writers write."""
+    """The number of times the server is killed and started again while writers write."""
     readers: int = 2
     """Number of readers that ask for page after page."""
     subscribers: int = 0
@@ -78,11 +78,11 @@ class Schedule:
     page: int = 50
     """Most events that a reader asks for at once."""
     poll_seconds: float = 0.001
-    """How long a reader waits after a page that was not full."""
+    """The time a reader waits after a page that was not full."""
     settle_seconds: float = 10.0
-    """How long readers may take to reach the end after the last writer has ended."""
+    """The time readers may take to reach the end after the last writer has ended."""
     seconds: float = 60.0
-    """How long the writers may take."""
+    """The time the writers may take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +93,11 @@ class Life:
     appends: tuple[int, ...]
     """By each of its writers."""
     dies_at: int | None = None
-    """Killed a moment after its writers, taken together, have begun so many transactions."""
+    """The number of transactions its writers begin together before they are killed."""
 
 
 class Work(NamedTuple):
-    """All that a process of writers is told."""
+    """Everything that a process of writers gets."""
 
     schedule: Schedule
     store: StoreUnderTest
@@ -141,12 +141,12 @@ def long_schedule(appends: int, *, seed: int = 0, server_kills: int = 0) -> Sche
 
 
 def life_here(schedule: Schedule) -> Life:
-    """Return what writers do that are threads of this process."""
+    """Return the work of writers that are threads of this process."""
     return Life("w", tuple(_shares(schedule, schedule.threads)))
 
 
 def lives(schedule: Schedule) -> list[list[Life]]:
-    """For each process, the lives it has one after another."""
+    """Return the lives of each process, one after another."""
     shares = _shares(schedule, schedule.processes * schedule.threads)
     return [
         _lives_of(process, schedule, tuple(shares[process :: schedule.processes]))
@@ -159,7 +159,7 @@ def _shares(schedule: Schedule, writers: int) -> list[int]:
 
 
 def _lives_of(process: int, schedule: Schedule, shares: tuple[int, ...]) -> list[Life]:
-    """A life that is to be killed is so when it has almost done its share: the rest is not done."""
+    """A life that will be killed gets almost its share before that; the rest is not done."""
     kills = (schedule.kills + schedule.processes - 1 - process) // schedule.processes
     planned = []
     for number in range(kills + 1):
@@ -172,7 +172,7 @@ def _lives_of(process: int, schedule: Schedule, shares: tuple[int, ...]) -> list
 def transactions(
     schedule: Schedule, life: Life, thread: int, store: StoreUnderTest, streams: Sequence[str]
 ) -> Iterator[Transaction]:
-    """What one writer does in its life. Its events are numbered, from 0."""
+    """Yield the transactions of one writer in its life, with events numbered from 0."""
     writer = f"{life.name}.{thread}"
     chance = Random(f"{schedule.seed}/{writer}")  # noqa: S311 (a seed is the point)
     events = 0
@@ -219,5 +219,5 @@ def _ending(schedule: Schedule, chance: Random, store: StoreUnderTest) -> Ending
 
 
 def is_phantom(event_id: str) -> bool:
-    """Whether an event was taken back, so that nobody may ever be told of it."""
+    """Return whether an event was rolled back, so that no reader may receive it."""
     return event_id.endswith(_TAKEN_BACK)

@@ -1,4 +1,4 @@
-"""What an event store has to do to be run through the schedules: its adapter is these few methods.
+"""The methods by which the schedules use an event store.
 
 A ``StoreUnderTest`` is only a description, an address for example. Where the schedule has processes
 it is pickled into them, and each process connects for itself; so its class then stands in a module
@@ -29,7 +29,7 @@ __all__ = [
 
 
 class LostConnection(Exception):
-    """The connection is gone. Of a write, nobody knows the outcome. The schedule opens another."""
+    """The connection is lost, and the outcome of a write unknown. The schedule opens another."""
 
 
 class NotWritten(Exception):
@@ -37,7 +37,7 @@ class NotWritten(Exception):
 
 
 class Ending(StrEnum):
-    """How a transaction ends."""
+    """The ways in which a transaction ends."""
 
     COMMIT = "commit"
     ROLLBACK = "rollback"
@@ -69,7 +69,7 @@ class Transaction:
     """Write something else before anything is locked: its transaction id is then older than that
     of others who come to the stream first."""
     ending: Ending = Ending.COMMIT
-    """How it is to end."""
+    """The way it must end."""
     keyed: bool = True
     """May be sent again while its outcome is unknown, if the store knows it by its id then."""
 
@@ -80,7 +80,7 @@ class Transaction:
 
 
 class Delivered(NamedTuple):
-    """One event as a reader is told of it."""
+    """One event as a reader receives it."""
 
     cursor: Any
     """Where it stands in the order of the store: the next page begins after it."""

@@ -1,4 +1,4 @@
-"""A reader: is told of everything while others write, and looks at what it is told."""
+"""A reader: receives every event while others write, and checks them."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ __all__ = ["Reading"]
 
 _PAGES_A_CONNECTION: Final = 500
 _FINDINGS_MAX: Final = 10_000
-"""A reader that has as many is told the same again and again, and would never come to an end."""
+"""The most findings of a reader: with more it gets the same events again and again."""
 _OTHERS_LOOKED_UP: Final = 20
-"""To look one up is to read the whole journal."""
+"""The most that are looked up: each reads the whole journal."""
 
 
 class Reading(threading.Thread):
-    """One reader in a thread of its own; it ends when it has come to the end, or has to give up."""
+    """One reader in a thread of its own; it ends when it has read everything, or must give up."""
 
     def __init__(
         self, name: str, make: Callable[[], AbstractContextManager[Reader]], schedule: Schedule
@@ -34,9 +34,9 @@ class Reading(threading.Thread):
         self.seen: Final = Names()
         self.journal: Final = Journal()
         self.findings: Final[list[Finding]] = []
-        """What is wrong with what it was told."""
+        """The findings about the events it received."""
         self.versions: Final[dict[str, bytearray]] = {}
-        """By stream, 1 at each version that it was told of."""
+        """A byte a version for each stream: 1 if the reader received it."""
         self.stalled = False
         self.error: BaseException | None = None
         self._connection = Lasting(make)
@@ -46,11 +46,11 @@ class Reading(threading.Thread):
         self._given_up = threading.Event()
 
     def give_up(self) -> None:
-        """Tell it that its time is over; it has stalled, unless it had come to the end."""
+        """End its time; it has stalled, unless it had come to the end."""
         self._given_up.set()
 
     def run(self) -> None:
-        """Read to the end. An error is kept for whoever started the thread."""
+        """Read to the end. An error is kept for the thread that started this one."""
         try:
             self._read()
         except BaseException as error:  # noqa: BLE001 (raised again by the run)
@@ -104,7 +104,7 @@ class Reading(threading.Thread):
         told[one.version] = 1
 
     def _find_duplicate(self, one: Delivered) -> None:
-        """Name the other event of this version, too, while there are few such findings."""
+        """Add the name of the other event of this version, while there are few such findings."""
         names = [one.event_id]
         if len(self.findings) < _OTHERS_LOOKED_UP:
             names += filter(None, [self.journal.first_at(one.stream, one.version)])

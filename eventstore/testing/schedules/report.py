@@ -1,4 +1,4 @@
-"""What came of a schedule: each reader's account against the promises, counted and named."""
+"""The report of a schedule: events received compared with events acknowledged."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ _TIMED: Final = ("duplicated", "phantoms", "lost", "doubled", "reordered")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """What came of a schedule: counts, findings, and a timeline of the first one of each kind.
+    """The outcome of a schedule: counts, findings, and a timeline of the first one of each kind.
 
     ``str(report)`` is meant to be read; ``assert report.ok, str(report)`` is a test.
     """
 
     schedule: Schedule
-    """What was run."""
+    """The schedule that ran."""
     transactions: int
     """Transactions that were acknowledged."""
     acknowledged: int
-    """Events of theirs."""
+    """The events of acknowledged transactions."""
     stored: int
-    """Events that a reader finds who comes after all others."""
+    """Events that a reader finds after all writers have ended."""
     killed: int
     """Processes of writers that were killed."""
     servers_killed: int
-    """How often the server was killed."""
+    """The number of times the server was killed."""
     seconds: float
-    """Of writing."""
+    """The time of writing."""
     lost: tuple[Finding, ...]
     """Acknowledged, or stored, and never delivered to a reader that came to the end."""
     doubled: tuple[Finding, ...]
@@ -56,13 +56,13 @@ class Report:
     phantoms: tuple[Finding, ...]
     """Delivered although the transaction was rolled back or refused."""
     refused: int = 0
-    """Transactions that the store refused; that is no fault of it."""
+    """Transactions that the store refused; a refusal is no fault."""
     timelines: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """By kind, the lines of who wrote what when around its first finding."""
+    """The timeline of the first finding of each kind, line by line."""
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many findings there are of each kind."""
+        """The number of findings of each kind."""
         return {kind: len(getattr(self, kind)) for kind in KINDS}
 
     @property
@@ -105,7 +105,7 @@ def report_of(
     began: int,
     seconds: float,
 ) -> Report:
-    """Hold what each reader was told against what was promised, and against what is stored."""
+    """Compare the events that each reader received with the acknowledged and the stored ones."""
     everybody = [*readings, late]
     found = dict.fromkeys(_findings(everybody, late, ledgers))
     by_kind = {kind: tuple(one for one in found if one.kind == kind) for kind in KINDS}

@@ -31,7 +31,7 @@ _TELL_SECONDS: Final = 0.5
 
 
 class Server(Protocol):
-    """What a schedule kills; a ``PostgresServer`` of its own, for example."""
+    """A server that a schedule kills; a ``PostgresServer`` of its own, for example."""
 
     def kill(self) -> None:
         """End it at once, as if the power had gone."""
@@ -41,7 +41,7 @@ class Server(Protocol):
 
 
 class Progress(NamedTuple):
-    """How far a schedule is."""
+    """The progress of a schedule."""
 
     ended: int
     """Transactions, acknowledged or not."""
@@ -56,7 +56,7 @@ class Progress(NamedTuple):
 
 
 OnProgress: TypeAlias = Callable[[Progress], object]
-"""Called now and then, in the thread that runs the schedule."""
+"""Called at intervals, in the thread that runs the schedule."""
 
 
 def run(
@@ -72,7 +72,7 @@ def run(
         schedule: how much is done, and by how many.
         store: the store under test, which nobody else uses: an ``EventStoreAdapter``, or whatever
             does what ``StoreUnderTest`` says.
-        progress: called now and then with a ``Progress``.
+        progress: called at intervals with a ``Progress``.
         server: the server to be killed, if the schedule has ``server_kills``.
 
     Raises:
@@ -139,7 +139,7 @@ def _check(schedule: Schedule, store: StoreUnderTest, server: Server | None) -> 
 
 
 class _Meanwhile:
-    """What is done while the writers write: the server is killed, and somebody told how it goes."""
+    """The work beside the writers: the server is killed, and progress reported."""
 
     def __init__(
         self,
@@ -172,7 +172,7 @@ class _Meanwhile:
         self._progress(Progress(ended, of, delivered, seconds, late is not None))
 
     def _kill_when_it_is_time(self) -> None:
-        """Kill the server at even distances: once at the half, twice at the thirds."""
+        """Kill the server at even intervals: once at the half, twice at the thirds."""
         kills, ended = self._schedule.server_kills, self._writers.ledgers.ended
         due = self._schedule.appends * (self.servers_killed + 1) // (kills + 1)
         if self._server is not None and self.servers_killed < kills and ended > due:
@@ -182,7 +182,7 @@ class _Meanwhile:
 
 
 def _append_the_end(connected: Connected, stream: str) -> None:
-    """Append the event by which readers know that they are done."""
+    """Append the event by which readers know that they have everything."""
     writer = Lasting(connected.writer)
     deadline = time.monotonic() + _GIVE_UP_SECONDS
     try:
@@ -192,7 +192,7 @@ def _append_the_end(connected: Connected, stream: str) -> None:
             except NotWritten:
                 if time.monotonic() > deadline:
                     raise RuntimeError("the store refused the event after all others") from None
-                time.sleep(_RETRY_SECONDS)  # a reader may be in the way, and tells nobody
+                time.sleep(_RETRY_SECONDS)  # a reader may hold a lock, and sends no signal
             else:
                 return
     except LostConnection as error:
@@ -202,7 +202,7 @@ def _append_the_end(connected: Connected, stream: str) -> None:
 
 
 def _settle(readings: Sequence[Reading], seconds: float, tell: Callable[[], None]) -> None:
-    """Let readers come to the end, or tell them to give up."""
+    """Wait for readers to come to the end, or end their time."""
     deadline = time.monotonic() + seconds
     for reading in readings:
         while reading.is_alive() and (left := deadline - time.monotonic()) > 0:

@@ -1,4 +1,4 @@
-"""A subscription of ``ConversationStore`` as a reader: it is told, and asks for nothing."""
+"""A subscription of ``ConversationStore`` as a reader: it receives events and never polls."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from eventstore.testing.schedules.protocol import Delivered
 __all__ = ["Subscribed"]
 
 _SEEN_BY_CHANCE_SECONDS: Final = 3600.0
-"""Between two looks without being told: a subscription that is not told stalls."""
+"""The interval of polling; so long that a subscription without signals stalls."""
 _WAIT_SECONDS: Final = 0.05
 _END_SECONDS: Final = 0.1
 
 
 class Subscribed:
-    """Takes what a subscription delivers, and holds it up while ``room`` events wait."""
+    """Buffers the events of a subscription, and blocks it while ``room`` events wait."""
 
     def __init__(
         self, store: ConversationStore, delivered: Callable[[RecordedEvent], Delivered], room: int
@@ -33,7 +33,7 @@ class Subscribed:
         self._after: Position | None = None
 
     def read_after(self, cursor: Any | None, limit: int) -> Sequence[Delivered]:  # noqa: ANN401
-        """Return what was delivered meanwhile; the first cursor says where to begin."""
+        """Return the events delivered meanwhile; the first cursor says where to begin."""
         if self._follower is None:
             self._after = cursor
             self._follower = threading.Thread(target=self._follow, daemon=True)
@@ -48,7 +48,7 @@ class Subscribed:
         return [self._delivered(one) for one in found]
 
     def end(self) -> None:
-        """Take nothing more; the follower ends with the next event, or with its store."""
+        """Accept nothing more; the follower ends with the next event, or with its store."""
         self._ended.set()
 
     def _taken(self, limit: int) -> list[RecordedEvent]:
@@ -70,7 +70,7 @@ class Subscribed:
                     return
         except StoreClosed:
             self._ended.set()
-        except Exception as error:  # noqa: BLE001 (told to the reader)
+        except Exception as error:  # noqa: BLE001 (raised in the reader)
             self._error = error
 
     def _handed_over(self, event: RecordedEvent) -> bool:

@@ -1,4 +1,4 @@
-"""How far a long schedule is, for whoever waits for it: one line on a terminal, a few elsewhere."""
+"""The progress of a long schedule: one line on a terminal, a few lines elsewhere."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ __all__ = ["ProgressLine"]
 
 _BAR_WIDTH: Final = 24
 _LINE_SECONDS: Final = 60.0
-"""Between two lines where they cannot be written over."""
+"""The interval between two lines that cannot be overwritten."""
 _RATE_SECONDS: Final = 20.0
-"""Rates are taken over about as long: the first seconds of processes are slow."""
+"""The time over which rates are taken: the first seconds of processes are slow."""
 
 
 class ProgressLine:
-    """Shows the share that is done, the rate of late, and the time that this rate would still take.
+    """Shows the share that is done, the recent rate, and the time left at this rate.
 
     Called with a ``Progress`` again and again; ``done`` ends the line.
     """
@@ -38,7 +38,7 @@ class ProgressLine:
             self._out.flush()
 
     def done(self) -> None:
-        """Leave the line to what comes next."""
+        """End the line, so that other output can follow."""
         if self._over:
             self._out.write("\r\x1b[K")
             self._out.flush()
@@ -57,7 +57,7 @@ class ProgressLine:
         )
 
     def _rate(self, progress: Progress) -> float:
-        """Appends a second since the mark before the last one."""
+        """Return the appends per second since the mark before the last one."""
         if progress.seconds - self._before.seconds > _RATE_SECONDS:
             self._since, self._before = self._before, progress
         seconds = progress.seconds - self._since.seconds

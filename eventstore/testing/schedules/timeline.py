@@ -1,4 +1,4 @@
-"""A short timeline of who wrote what when around a finding, from ledgers and a reader's journal.
+"""A short timeline of the writes around a finding, from ledgers and a reader's journal.
 
 ::
 
@@ -22,9 +22,9 @@ from eventstore.testing.schedules.ledgers import Ledgers
 __all__ = ["Line", "drawn", "timeline"]
 
 _OTHERS_MAX: Final = 3
-"""Writes shown that the finding is not about."""
+"""The number of other writes that are shown."""
 _BEFORE: Final = 2
-"""Deliveries shown before the one that the finding is about; one is shown after it."""
+"""The number of deliveries shown before the finding's own; one is shown after it."""
 _NEAR_US: Final = 50_000
 _MS: Final = 1000
 
@@ -34,30 +34,30 @@ class Line(NamedTuple):
 
     ended: int
     began: int
-    """In microseconds, as ``journals.now`` gives them. A delivery takes no time."""
+    """Microseconds, as ``journals.now`` gives them. A delivery takes no time."""
     who: str
     event_ids: tuple[str, ...]
     stream: str
     version: int | None
-    """Of the first event; of a write it is looked up in what is stored."""
+    """The version of the first event; for a write it is looked up in the store."""
     outcome: str | None
-    """Of a write, how it ended; None for a delivery."""
+    """The outcome of a write; None for a delivery."""
 
 
 def timeline(
     finding: Finding, ledgers: Ledgers, told: Journal | None, stored: Journal
 ) -> tuple[Line, ...]:
-    """Return what writers and a reader did around a finding, in the order in which it ended.
+    """Return the acts of writers and a reader around a finding, in the order of their ends.
 
     Args:
-        finding: what went wrong.
-        ledgers: what writers wrote down.
+        finding: the finding.
+        ledgers: the ledgers of the writers.
         told: the journal of the reader that the finding is about; None if it is about the store.
         stored: the journal of the late reader, which says as which version an event is stored.
     """
     about = frozenset(finding.events)
     writes = [line for line in _writes(ledgers) if about & {*line.event_ids}]
-    if finding.kind == "lost":  # whoever passed over an event was told of those around it
+    if finding.kind == "lost":  # a reader that missed an event received those around it
         writes += _nearest(_writes(ledgers), writes)
         names = {line.event_ids[0] for line in writes}
         tellings = [line for line in _tellings(told, finding) if names & {*line.event_ids}]

@@ -21,7 +21,7 @@ _LOOK_SECONDS: Final = 0.02
 
 
 class Writers:
-    """All writers of a schedule, and what they wrote down."""
+    """All writers of a schedule, and their ledgers."""
 
     def __init__(self, work: Work, folder: Path) -> None:
         self._schedule = work.schedule
@@ -31,7 +31,7 @@ class Writers:
         self.ledgers = Ledgers(work.streams)
 
     def run(self, meanwhile: Callable[[float], object]) -> float:
-        """Run all of them to their ends, and call again and again with the seconds they took.
+        """Run all of them to their ends, and report the seconds they took at intervals.
 
         Raises:
             RuntimeError: one failed, or all of them took longer than they may.
@@ -94,7 +94,7 @@ class Writers:
 
 
 class _Process:
-    """One life."""
+    """One process of writers."""
 
     def __init__(self, nursery: Nursery, work: Work, log: Path) -> None:
         self.was_killed = False

@@ -1,4 +1,4 @@
-"""A process of writers: ``forking`` begins it, and ``ledgers`` says what it writes down."""
+"""A process of writers: ``forking`` begins it, and it writes its ``ledgers``."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _STANDARD_OUTPUT: Final = 1
 
 
 def perform(work: Work, connected: Connected, thread: int, begun: Iterator[int], pen: Pen) -> None:
-    """Perform what one writer has to, and write down what came of it."""
+    """Perform the transactions of one writer, and record their outcomes."""
     connection = Lasting(connected.writer)
     try:
         for transaction in _until_death(work, thread, begun):
@@ -62,8 +62,8 @@ def _until_death(work: Work, thread: int, begun: Iterator[int]) -> Iterator[Tran
 
 
 def main(work: Work) -> None:
-    """Do all of one life's work, or as much as it comes to."""
-    begun = count()  # by all of them, whichever is quick and whichever is not
+    """Do all the work of one life, or as much as it can."""
+    begun = count()  # counted over all of them, quick or slow
     pen = Pen(_STANDARD_OUTPUT, work.streams)
     with work.store.connect() as connected, ThreadPoolExecutor(len(work.life.appends)) as pool:
         performed = [
@@ -73,4 +73,4 @@ def main(work: Work) -> None:
         for one in performed:
             one.result()
         if work.life.dies_at is not None:
-            threading.Event().wait()  # the last were quicker than death, which comes all the same
+            threading.Event().wait()  # finished early; the kill comes all the same
