@@ -152,7 +152,7 @@ def _plan(
     contenders: list[Contender],
     missing: list[Missing],
 ) -> Iterator[Plan]:
-    """How the run goes about it, with a server if one is needed."""
+    """The plan of the run, with a server if one is needed."""
     with tempfile.TemporaryDirectory(prefix="bench-") as folder, _server(database) as server:
         yield Plan(
             scratch=Path(folder),

@@ -1,4 +1,4 @@
-"""What a store has to do to be measured, and how one enters.
+"""The protocol of a measured store, and the registration of contenders.
 
 A contender is ours, a limit (the plain driver, which no library can beat by much) or a peer. It
 answers a few calls, in a sync or an async form; `drivers` times either form in the same words.
@@ -24,7 +24,7 @@ class Kind(StrEnum):
 
 
 class Face(StrEnum):
-    """How its calls are made. Sync is compared with sync, async with async."""
+    """The kind of its calls. Sync is compared with sync, async with async."""
 
     SYNC = "sync"
     ASYNC = "async"
@@ -89,13 +89,13 @@ class Contender:
     make: Callable[[], Store] | Callable[[], AsyncStore]
     database: Database = Database.SQLITE
     writers: Literal["one", "many", "any"] = "any"
-    """Whether it is made for one writer at a time, for many, or for either."""
+    """The writers it is made for: one at a time, many, or either."""
     writes: bool = True
-    """Whether messages can be appended to it."""
+    """True if messages can be appended to it."""
     distribution: str | None = None
-    """Whose version is recorded."""
+    """The package whose version is recorded."""
     pragmas: bool = True
-    """Whether its durability is that of SQLite connections in this process."""
+    """True if its durability is that of SQLite connections in this process."""
     length_max: int = 100_000
     """The longest thread that it is worth building with it."""
 

@@ -87,7 +87,7 @@ class Driver(Protocol):
         """The last `page` messages."""
 
     def ask(self, act: Callable[[Any], Any]) -> Any:
-        """What `act` makes of the store; an awaitable is awaited."""
+        """Return the result of `act` on the store; an awaitable is awaited."""
 
     def repeat(
         self, act: Callable[[Any], Any], *, seconds: float, count: int = _UNBOUNDED

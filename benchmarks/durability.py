@@ -38,7 +38,7 @@ class NotDurableError(Exception):
 
 @dataclass(slots=True)
 class Watch:
-    """What was read on the connections to the files below one folder."""
+    """The pragmas read on the connections to the files below one folder."""
 
     folder: Path
     force: bool

@@ -30,7 +30,7 @@ DATABASE_FILE = "chat.db"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """How a run goes about it."""
+    """The plan of a run."""
 
     scratch: Path
     contenders: Sequence[Contender]

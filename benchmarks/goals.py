@@ -1,4 +1,4 @@
-"""What each work has to reach, and the comparison of a measurement with it.
+"""The goals of each work, and the comparison of a measurement with them.
 
 A goal has a must, below which a change is not released, and an aim. Most goals are ratios of two
 things measured in the same rounds; a few are plain figures, such as bytes, which do not depend on
@@ -19,7 +19,7 @@ SQLITE, POSTGRES = Database
 
 
 class Better(StrEnum):
-    """Which way is good."""
+    """The better direction."""
 
     MORE = "more"
     LESS = "less"
@@ -51,7 +51,7 @@ class Comparison:
 
     @property
     def verdict(self) -> str:
-        """How the measurement stands to the goal, in a word or two."""
+        """The comparison of the measurement with the goal, in a word or two."""
         if self.value is None:
             return "not measured"
         if self.goal.must is None and self.goal.aim is None:

@@ -189,7 +189,7 @@ def _moved_on(connection: psycopg.Connection[Any], thread: str, by: int) -> int:
 
 
 class _Rows:
-    """What the two kinds of rows have in common: a store with one thread, which is only read."""
+    """The common part of the two kinds of rows: a store with one thread, which is only read."""
 
     def __init__(self, originals: Sequence[BaseModel], length: int) -> None:
         self._validate = type(originals[0]).model_validate_json

@@ -1,4 +1,4 @@
-"""Where a figure was taken: what is needed to judge it, and nothing that names a host."""
+"""The machine on which a figure was taken: the facts needed to judge it, and no host name."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def machine(folder: Path, server: str | None) -> dict[str, Any]:
 
 
 def _call_ns() -> float:
-    """What a call of a function costs: builds of one version differ by half, machines by more."""
+    """The cost of a function call: builds of one version differ by half, machines by more."""
     times = timeit.Timer("act()", "def act(): pass").repeat(9, _CALLS)
     return min(times) / _CALLS * 1e9
 

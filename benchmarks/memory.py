@@ -1,4 +1,4 @@
-"""How much memory a piece of work takes at its peak, above what the process held before."""
+"""Measure the peak memory of a piece of work, above the memory that the process held before."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where contenders keep their data: SQLite in a file, PostgreSQL in a database, each its own."""
+"""The places of contenders' data: each has its own SQLite file or PostgreSQL database."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 
 class Database(StrEnum):
-    """What a work is measured on."""
+    """The database for a work's measurement."""
 
     SQLITE = "sqlite"
     POSTGRES = "postgres"

@@ -1,8 +1,8 @@
-"""Where our own time goes: W1 and W2 of ours under cProfile, instead of being timed.
+"""Profile our own store: W1 and W2 under cProfile, instead of being timed.
 
-A profiler is kept for each thread, since the work is shared out between the caller's and the one
-that owns the connection, and what they saw is added up. A profiler slows small calls down most, so
-shares tell more than seconds do; what waits for the disk, a lock or the server shows as such.
+Each thread has a profiler, since the caller's thread and the one that owns the connection share the
+work, and their figures are added up. A profiler slows small calls down most, so
+shares are more reliable than seconds; waits for the disk, a lock or the server show as such.
 """
 
 from __future__ import annotations

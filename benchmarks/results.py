@@ -1,4 +1,4 @@
-"""What a work found, as values that go into a JSON file and into tables."""
+"""The results of a work, as values for a JSON file and for tables."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What one contender did."""
+    """The result of one contender."""
 
     name: str
     kind: Kind

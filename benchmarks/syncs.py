@@ -35,7 +35,7 @@ class NoStraceError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """How often one contender synced."""
+    """The number of one contender's syncs."""
 
     name: str
     kind: Kind
@@ -45,7 +45,7 @@ class Count:
 
     @property
     def durable(self) -> bool:
-        """Whether each message had at least one sync of its own."""
+        """True if each message had at least one sync of its own."""
         return not self.failure and self.syncs >= self.messages
 
 
@@ -57,7 +57,7 @@ def count(contenders: list[Contender], messages: int, scratch: Path) -> list[Cou
 
 
 def append_between_marks(contender: Contender, messages: int, folder: Path) -> None:
-    """What the child does."""
+    """Run the child's work."""
     folder.mkdir(parents=True, exist_ok=True)
     watched = durability.watch(folder, force=contender.kind is not Kind.OURS)
     store = driver(contender)

@@ -162,12 +162,12 @@ class AsyncConversationStore:
 
     @property
     def branches(self) -> AsyncBranches:
-        """Look at the tree of a thread, and choose which of its paths is active."""
+        """Show the tree of a thread, and choose which of its paths is active."""
         return self._branches
 
     @property
     def runs(self) -> AsyncRuns:
-        """Record executions of an assistant: what starts, waits, ends, and in which order."""
+        """Record executions of an assistant: their starts, waits, ends and order."""
         return self._runs
 
     @property
@@ -255,7 +255,7 @@ class AsyncConversationStore:
         return self._runner.perform(operation)
 
     async def close(self) -> None:
-        """Finish what waits and close. Stores bound to this one are closed with it. Idempotent."""
+        """Finish waiting requests and close, also stores bound to this one. Idempotent."""
         try:
             pause = PauseAsync(self._executor.changed, None)
             await drive_async(closing(self.scope), self.perform, pause)

@@ -149,12 +149,12 @@ class ConversationStore:
 
     @property
     def branches(self) -> Branches:
-        """Look at the tree of a thread, and choose which of its paths is active."""
+        """Show the tree of a thread, and choose which of its paths is active."""
         return self._branches
 
     @property
     def runs(self) -> Runs:
-        """Record executions of an assistant: what starts, waits, ends, and in which order."""
+        """Record executions of an assistant: their starts, waits, ends and order."""
         return self._runs
 
     @property
@@ -242,7 +242,7 @@ class ConversationStore:
         return self._runner.perform(operation)
 
     def close(self) -> None:
-        """Finish what waits and close. Stores bound to this one are closed with it. Idempotent."""
+        """Finish waiting requests and close, also stores bound to this one. Idempotent."""
         try:
             drive(closing(self.scope), self.perform, Pause(self._executor.changed, None))
         finally:

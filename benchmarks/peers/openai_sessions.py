@@ -20,7 +20,7 @@ from benchmarks.work import WorkMessage
 
 
 class _Sessions:
-    """What both kinds of session have in common. `open` says how one begins."""
+    """The common part of both kinds of session. `open` begins one."""
 
     _begin: Callable[[str], Any]
 

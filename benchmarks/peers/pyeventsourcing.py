@@ -72,7 +72,7 @@ POOL: dict[str, Any] = {"pool_size": 5, "max_overflow": 59, "connect_timeout": 3
 
 
 def _server(place: Place) -> dict[str, Any]:
-    """Who and where the server is, in the words of the library."""
+    """The server's address and user, in the terms of the library."""
     given = conninfo_to_dict(place.dsn)
     known = {key: given.get(key, "") for key in ("dbname", "host", "port", "user")}
     return {**known, "password": given.get("password", "")}

@@ -1,4 +1,4 @@
-"""What the two works that append as fast as they can have in common: rows and comparisons."""
+"""The common part of the two works that append as fast as they can: rows and comparisons."""
 
 from __future__ import annotations
 

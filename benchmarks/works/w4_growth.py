@@ -1,4 +1,4 @@
-"""W4: what the n-th message of a thread costs, in time and in bytes.
+"""W4: the cost of the n-th message of a thread, in time and in bytes.
 
 Threads of all lengths are built in one store beforehand, in batches, and then every round appends
 a few messages to each of them: lengths are compared within a round, like contenders elsewhere. A

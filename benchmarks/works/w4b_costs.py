@@ -1,4 +1,4 @@
-"""W4b: what grows with the thread, and for how long others wait meanwhile.
+"""W4b: the operations whose cost grows with the thread, and the time that others wait meanwhile.
 
 Every operation of the table is measured on a short thread and on a long one, round by round, and
 the ratio is printed. Some grow with something else: how many threads there are, how often a message
@@ -6,8 +6,8 @@ was amended or has siblings, how deep forks of forks are; the two counts stand i
 Beside the time stands the longest own time that one transaction of it held the write lock, without
 COMMIT: CPU time of the thread, so that a busy machine does not count.
 
-What has no limit (``most=None``) returns or reads all of the thread, or, as an erasure, is planned
-outside of the lock: its time may grow, its lock may not.
+An operation without a limit (``most=None``) returns or reads the whole thread or, like an erasure,
+is planned outside of the lock: its time may grow, its lock may not.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ class _Operation:
     name: str
     prepare: Callable[[_Talk], Act]
     most: float | None = 1.3
-    """What the ratio may be; None for what is linear."""
+    """The largest allowed ratio; None for a linear operation."""
     part: int = 1
     """It grows with a count that is this part of the size."""
 

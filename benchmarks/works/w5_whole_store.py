@@ -35,7 +35,7 @@ COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class _Size:
-    """How many threads, and how many events each has: its beginning and its messages."""
+    """The number of threads, and of each one's events: its beginning and its messages."""
 
     threads: int
     events: int

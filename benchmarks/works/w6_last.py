@@ -29,7 +29,7 @@ COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class _Size:
-    """How long the long thread is, and how the branched one looks."""
+    """The length of the long thread, and the shape of the branched one."""
 
     length: int
     branched_length: int

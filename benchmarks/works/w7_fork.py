@@ -1,6 +1,6 @@
 """W7: forking a thread at its 10,000th message, 1,000 times, and selecting a branch.
 
-What both are compared with is our own append to a short thread, in the same round. Bytes are what
+Both are compared with our own append to a short thread, in the same round. Bytes are what
 all the forks of a round added to the file or the tables, shared out among them. The branched thread
 has two branches that part from each other far above their ends, and each is selected in turn.
 """
@@ -33,7 +33,7 @@ _SECONDS_MAX = 60.0
 
 @dataclass(frozen=True, slots=True)
 class _Size:
-    """How long the thread is, and how often it is forked in a round."""
+    """The length of the thread, and the number of its forks in a round."""
 
     length: int
     forks: int

@@ -1,4 +1,4 @@
-"""W8: how long it takes from an append to its delivery, at 100 appends a second.
+"""W8: the time from an append to its delivery, at 100 appends a second.
 
 Each append says when it began; the subscriber looks at the same clock when it is handed the event.
 So the time includes the append itself, down to the disk. The second pair of figures begins when
@@ -47,7 +47,7 @@ Times = dict[int, float]
 
 @dataclass(slots=True)
 class _Delivery:
-    """When each append began, was answered, and arrived."""
+    """The times at which each append began, was answered, and arrived."""
 
     sent: Times
     answered: Times

@@ -136,7 +136,7 @@ class _InLoop:
 
 
 class AsyncUrlExecutor:
-    """Keeps the async executor protocol, in whatever event loop it is called."""
+    """Keeps the async executor protocol, in each event loop that calls it."""
 
     reads_ahead: Final = True
     """The next page can arrive while a task handles this one: no thread waits for it."""

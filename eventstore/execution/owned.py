@@ -71,7 +71,7 @@ class _Owned:
         self._closed = False
         self._forked = False
         self.changed = Signals()
-        """Signals every commit of this store; it does not hear of commits by others."""
+        """Signals every commit of this store, but no commits by others."""
         forks.watch(self)
 
     def before_fork(self, until: float) -> None:

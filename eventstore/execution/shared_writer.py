@@ -11,19 +11,18 @@ loops. It is woken at the end of the loop's turn, when every task that was ready
 
 What must stay true:
 
-* a request is performed at most once, and its caller hears exactly one outcome, also if the
-  thread that performs it is interrupted;
-* somebody leads while anything waits: a lead that was taken or passed on and not taken up (its
-  heir was interrupted, the loop that was to wake the worker stands still) is passed on again;
-* a request that was withdrawn before it was taken is never performed; one that was taken is waited
-  for;
-* only one leads at a time, and what is left by a thread that was interrupted, in whatever it did
-  about an interrupt before, is taken up by the next one, or by those who wait: the lead is a lock,
-  which is entered and left in C, where nothing strikes. All the rest says who leads next, and may
-  be wrong;
-* if the database itself refuses a batch before committing, each half of it is tried by itself, down
-  to the requests that it refuses alone: only their callers hear of it;
-* after a commit whose outcome is unknown nothing is tried again.
+* a request is performed at most once, and its caller gets exactly one outcome, also if the thread
+  that performs it is interrupted;
+* a thread leads while any request waits: a lead whose heir does not take it up (the heir was
+  interrupted, or the loop that was to wake the worker stands still) is passed on again;
+* a request that is withdrawn before a batch takes it is never performed; a taken one is awaited;
+* only one thread leads at a time. If it is interrupted, even while it handles an earlier interrupt,
+  the next leader or a waiting caller takes up its work: the lead is a lock, which is entered and
+  left in C, where no interrupt strikes. All other fields only name the next leader, and may be
+  wrong;
+* if the database refuses a batch before committing, each half of it is tried separately, down to
+  the requests that it refuses alone: only their callers get the error;
+* after a commit whose outcome is unknown nothing is retried.
 """
 
 from __future__ import annotations
@@ -332,7 +331,7 @@ class SharedWriter(Generic[Q, R]):
                 self._lead(None)
 
     def _lead(self, ticket: _ThreadTicket[Q, R] | None) -> None:
-        """Perform one batch, pass the lead on, and tell the callers. The worker has no ticket."""
+        """Perform one batch, pass the lead on, and wake the callers. The worker has no ticket."""
         batch: list[_ThreadTicket[Q, R] | _TaskTicket[Q, R]] = []
         try:
             with self._leading:

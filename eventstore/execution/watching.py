@@ -73,7 +73,7 @@ def _own_connection(engine: Engine) -> Any:  # noqa: ANN401 (a driver's connecti
 
 
 class _Thread(threading.Thread):
-    """Watches until it is told to end."""
+    """Watches until it is stopped."""
 
     def __init__(self, engine: Callable[[], Engine], database: Database, changed: Signals) -> None:
         super().__init__(name="eventstore-watcher", daemon=True)

@@ -81,7 +81,7 @@ def _check_begun_or_begins(connection: Connection, database: Database) -> None:
     """Check that a transaction is open, or that executing a statement begins one.
 
     Raises:
-        InvalidInput: whoever says no COMMIT afterwards would lose what was written.
+        InvalidInput: there is none, so the write would be lost without a COMMIT.
     """
     level = connection.get_execution_options().get("isolation_level") or getattr(
         connection.dialect, "_on_connect_isolation_level", None

@@ -68,7 +68,7 @@ class BatchMessages(BatchPart):
                 and goes back to where it started.
             message_id: Id of your own: ``msg_`` and 32 lowercase hex digits, new to the thread.
             external_id: Name of the message elsewhere, up to 255 characters, unique in the thread.
-            original_created_at: When it was said, for imported messages; with a time zone.
+            original_created_at: When it was written, for imported messages; with a time zone.
             status: ``"incomplete"`` for an answer that was cut off.
             metadata: JSON object of your own; erasable.
 
@@ -606,8 +606,8 @@ class BatchRuns(BatchPart):
     def cancel(self, run_id: str) -> Handle[Run]:
         """Cancel a run.
 
-        One in progress becomes ``cancelling``, so that its loop can keep what it wrote and call
-        this once more. Any other run ends at once.
+        A run in progress becomes ``cancelling``, so that its loop can keep its output and call this
+        once more. Any other run ends at once.
 
         Args:
             run_id: The run.

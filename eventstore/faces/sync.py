@@ -164,7 +164,7 @@ class Threads(Resource):
     ) -> Page[Thread]:
         """Return a page of threads, in the order they were created or last active.
 
-        A page goes on behind the last thread of the one before. A thread in which something happens
+        A page continues after the last thread of the one before. A thread that becomes active
         meanwhile moves to the newest end of the order of activity: with ``order="desc"`` later
         pages leave it out, with ``order="asc"`` they show it again.
 
@@ -635,7 +635,7 @@ class Messages(Resource):
                 and goes back to where it started.
             message_id: Id of your own: ``msg_`` and 32 lowercase hex digits, new to the thread.
             external_id: Name of the message elsewhere, up to 255 characters, unique in the thread.
-            original_created_at: When it was said, for imported messages; with a time zone.
+            original_created_at: When it was written, for imported messages; with a time zone.
             status: ``"incomplete"`` for an answer that was cut off.
             metadata: JSON object of your own; erasable.
             expected_head: Id of the message that the caller believes is the head; ``EMPTY`` for
@@ -1413,7 +1413,7 @@ class Branches(Resource):
     def list(self, thread_id: str) -> builtins.list[Branch]:
         """Return every branch, named by its last message, in the order of the drawn tree.
 
-        It costs what there is of branches and of removed messages, however long the branches are.
+        Its cost depends on branches and removed messages, not on the length of the branches.
 
         Args:
             thread_id: The thread.
@@ -2102,8 +2102,8 @@ class Runs(Resource):
     ) -> Run:
         """Cancel a run.
 
-        One in progress becomes ``cancelling``, so that its loop can keep what it wrote and call
-        this once more. Any other run ends at once.
+        A run in progress becomes ``cancelling``, so that its loop can keep its output and call this
+        once more. Any other run ends at once.
 
         Args:
             thread_id: The thread.
@@ -2240,10 +2240,10 @@ class Runs(Resource):
     ) -> RunContext:
         """Return the messages that a run works with: the path to its last one. Writes nothing.
 
-        Hand the context to ``runs.steps.start`` to record what a step saw. With ``step_id`` the
-        list that a recorded step saw is rebuilt from the events. Its ``verified`` then says whether
-        it equals what was recorded; None if nothing was recorded, or if something that it saw was
-        erased since.
+        Pass the context to ``runs.steps.start`` to record what a step saw. With ``step_id`` the
+        list that a recorded step saw is rebuilt from the events. ``verified`` then shows whether it
+        equals the recorded list; None if nothing was recorded, or if something in it was erased
+        since.
 
         Args:
             thread_id: The thread.
@@ -2627,7 +2627,7 @@ class Events(Resource):
             StoreClosed: the store was closed, also while waiting.
             UndecodableEvent, UnknownEventType: the next event cannot be read; none is ever skipped.
             BrokenChain: the event before the next one in its stream is missing.
-            StoreUnavailable: the database fails for a reason that does not pass by itself.
+            StoreUnavailable: the database fails for a reason that does not pass with time.
             Refused: the tables are distributed over several nodes, which have no common order.
         """
         return self._each(
@@ -2651,14 +2651,13 @@ class Projections(ProjectionsBase):
         """Make tables anew from the events: the store's own, or those of a projection.
 
         ``rebuild()`` mends the decision tables of all threads, ``rebuild(thread_id)`` those of one.
-        Threads are compared with their events while others write. Rows that differ are written
-        anew, and only they, some hundred in a transaction. An append to a thread of which more is
-        wrong makes it right first, by itself, and takes as long. An interrupted rebuild can simply
-        be run again.
+        Threads are compared with their events while others write. Only rows that differ are written
+        anew, some hundred in a transaction. An append to a thread with more differences rebuilds it
+        first, and takes as long. An interrupted rebuild can simply be run again.
 
         ``rebuild(projection="search")`` begins new tables for a projection, beside those that are
-        read. Whoever runs the projection, or ``catch_up("search")``, fills and swaps them. Until
-        then the old tables are read and kept current.
+        read. The worker that runs the projection, or ``catch_up("search")``, fills and swaps them.
+        Until then the old tables are read and kept current.
 
         Args:
             thread_id: Thread whose decision tables are mended; all of them if left out.
@@ -2675,8 +2674,8 @@ class Projections(ProjectionsBase):
     def compare(self, thread_id: str | None = None) -> CompareReport:
         """Compare the decision tables of one thread, or of all, with the events. Writes nothing.
 
-        It also finds events that are missing, and large contents that are missing or that somebody
-        who erased by hand left behind.
+        It also finds missing events, missing large contents, and large contents that a manual
+        erasure left behind.
 
         Args:
             thread_id: The thread; all of them if left out.
@@ -2713,7 +2712,7 @@ class Projections(ProjectionsBase):
         return self._perform(_projections.query(self._scope, name, sql, parameters))
 
     def status(self) -> list[ProjectionStatus]:
-        """Return how each projection is doing: registered here, or run by anybody on this store.
+        """Return the state of each projection that is registered here or ran on this store.
 
         A store that is bound to a tenant learns how many of the tenant's own events are missing,
         and whether a projection stopped, but not where: that may be at another tenant's event.
@@ -2723,9 +2722,10 @@ class Projections(ProjectionsBase):
     def retry(self, name: str) -> int:
         """Let a projection go on that stopped, or is held; return how many sets of tables do.
 
-        Nothing happens to the event where it stopped, if there is one: whoever runs the projection
-        tries it again, or to make the tables. A worker that holds a lease and is still there loses
-        it, writes nothing any more, and stands by; one that died need not be waited for.
+        The event where it stopped, if there is one, stays unchanged: the worker that runs the
+        projection applies it again, or creates the tables again. A worker that is alive and holds a
+        lease loses it, writes nothing any more, and stands by; nobody has to wait for one that
+        died.
 
         Args:
             name: Name of the projection.
@@ -2761,7 +2761,7 @@ class Replay(Resource):
     def steps(self, thread_id: str, *, after: int = 0) -> Iterator[ReplayStep]:
         """Yield every event of a thread with the state right after it.
 
-        n steps cost n, also where each is asked for the length of its path or for its last message.
+        n steps cost n, also where the length of the path or the last message is read at each.
         Events up to ``after`` are read all the same.
 
         Args:
@@ -2777,9 +2777,10 @@ class Replay(Resource):
     def diff(
         self, thread_id: str, *, from_version: int, to_version: int | None = None
     ) -> BranchDiff:
-        """Compare the active paths at two versions: what each has alone, and what was amended.
+        """Compare the active paths at two versions: the messages of only one, and amended ones.
 
-        It costs what lies between the two and what it returns, however long the thread is.
+        Its cost depends on the events between the two and on the result, not on the length of the
+        thread.
 
         Args:
             thread_id: The thread.
@@ -2883,9 +2884,9 @@ class Privacy(Resource):
         ``ThreadPurged`` stays in the tenant's stream of the category ``store``. Nothing brings the
         thread back, and its id stays refused.
 
-        The tombstone says where bytes may still stand on disk. Purging again returns the same
-        tombstone, and finishes what was ``pending``. ``expected_version`` and ``expected_head`` are
-        about the thread.
+        The tombstone names places where bytes may still stand on disk. Purging again returns the
+        same tombstone, and finishes what was ``pending``. ``expected_version`` and
+        ``expected_head`` are about the thread.
 
         Args:
             thread_id: Thread to remove; it may be archived or deleted.

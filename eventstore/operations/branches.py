@@ -83,7 +83,7 @@ def label(
 def list_(scope: Scope, thread_id: str) -> Read[list[Branch]]:
     """Return every branch, named by its last message, in the order of the drawn tree.
 
-    It costs what there is of branches and of removed messages, however long the branches are.
+    Its cost depends on branches and removed messages, not on the length of the branches.
 
     Args:
         thread_id: The thread.

@@ -258,7 +258,7 @@ def subscribe(
         StoreClosed: the store was closed, also while waiting.
         UndecodableEvent, UnknownEventType: the next event cannot be read; none is ever skipped.
         BrokenChain: the event before the next one in its stream is missing.
-        StoreUnavailable: the database fails for a reason that does not pass by itself.
+        StoreUnavailable: the database fails for a reason that does not pass with time.
         Refused: the tables are distributed over several nodes, which have no common order.
     """
     only = whole_store.Filter(

@@ -76,7 +76,7 @@ def create(
             and goes back to where it started.
         message_id: Id of your own: ``msg_`` and 32 lowercase hex digits, new to the thread.
         external_id: Name of the message elsewhere, up to 255 characters, unique in the thread.
-        original_created_at: When it was said, for imported messages; with a time zone.
+        original_created_at: When it was written, for imported messages; with a time zone.
         status: ``"incomplete"`` for an answer that was cut off.
         metadata: JSON object of your own; erasable.
 

@@ -50,11 +50,12 @@ class RebuildReport(Value):
     rows: int
     """Rows that were written anew."""
     begun: bool = False
-    """New tables of a projection were begun; False where somebody else had just begun them."""
+    """True if new tables of a projection were begun; False where another process had just begun
+    them."""
 
 
 class CompareReport(Value):
-    """Result of a comparison; ``ok`` means the tables say what the events say."""
+    """Result of a comparison; ``ok`` means that the tables match the events."""
 
     threads: int
     """Threads that were compared."""
@@ -73,14 +74,13 @@ def rebuild(
     """Make tables anew from the events: the store's own, or those of a projection.
 
     ``rebuild()`` mends the decision tables of all threads, ``rebuild(thread_id)`` those of one.
-    Threads are compared with their events while others write. Rows that differ are written
-    anew, and only they, some hundred in a transaction. An append to a thread of which more is
-    wrong makes it right first, by itself, and takes as long. An interrupted rebuild can simply
-    be run again.
+    Threads are compared with their events while others write. Only rows that differ are written
+    anew, some hundred in a transaction. An append to a thread with more differences rebuilds it
+    first, and takes as long. An interrupted rebuild can simply be run again.
 
-    ``rebuild(projection="search")`` begins new tables for a projection, beside those that are
-    read. Whoever runs the projection, or ``catch_up("search")``, fills and swaps them. Until
-    then the old tables are read and kept current.
+    ``rebuild(projection="search")`` begins new tables for a projection, beside those that are read.
+    The worker that runs the projection, or ``catch_up("search")``, fills and swaps them. Until then
+    the old tables are read and kept current.
 
     Args:
         thread_id: Thread whose decision tables are mended; all of them if left out.
@@ -181,8 +181,8 @@ def _next(
 def compare(scope: Scope, thread_id: str | None = None) -> Gathered[CompareReport]:
     """Compare the decision tables of one thread, or of all, with the events. Writes nothing.
 
-    It also finds events that are missing, and large contents that are missing or that somebody
-    who erased by hand left behind.
+    It also finds missing events, missing large contents, and large contents that a manual erasure
+    left behind.
 
     Args:
         thread_id: The thread; all of them if left out.
@@ -272,9 +272,8 @@ class ProjectionStatus(Value):
     lag_seconds: float
     """Age of the oldest event that is not in the tables."""
     holder: str | None
-    """Worker that holds the lease, as far as this process can tell. On SQLite it cannot tell at
-    once that a worker died: it has to see the lease stand still for as long as the worker asked
-    for."""
+    """Worker that holds the lease, as far as this process knows. On SQLite it does not know at once
+    that a worker died: the lease has to stand still for as long as the worker asked for."""
     renewed_at: datetime | None
     """The last sign of life of the holder; on SQLite by its own clock, which may be wrong."""
     failed: FailedEvent | None
@@ -338,7 +337,7 @@ _UNTOLD: Final = Failure("", 0, "", "ask the store that is not bound to a tenant
 
 
 def status(scope: Scope) -> Read[list[ProjectionStatus]]:
-    """Return how each projection is doing: registered here, or run by anybody on this store.
+    """Return the state of each projection that is registered here or ran on this store.
 
     A store that is bound to a tenant learns how many of the tenant's own events are missing,
     and whether a projection stopped, but not where: that may be at another tenant's event.
@@ -385,9 +384,9 @@ def _status(tx: Transaction, scope: Scope, one: Generation, now_us: int) -> Proj
 def retry(scope: Scope, name: str) -> Write[int]:
     """Let a projection go on that stopped, or is held; return how many sets of tables do.
 
-    Nothing happens to the event where it stopped, if there is one: whoever runs the projection
-    tries it again, or to make the tables. A worker that holds a lease and is still there loses it,
-    writes nothing any more, and stands by; one that died need not be waited for.
+    The event where it stopped, if there is one, stays unchanged: the worker that runs the
+    projection applies it again, or creates the tables again. A worker that is alive and holds a
+    lease loses it, writes nothing any more, and stands by; nobody has to wait for one that died.
 
     Args:
         name: Name of the projection.

@@ -44,7 +44,7 @@ def purge(
     ``ThreadPurged`` stays in the tenant's stream of the category ``store``. Nothing brings the
     thread back, and its id stays refused.
 
-    The tombstone says where bytes may still stand on disk. Purging again returns the same
+    The tombstone names places where bytes may still stand on disk. Purging again returns the same
     tombstone, and finishes what was ``pending``. ``expected_version`` and ``expected_head`` are
     about the thread.
 

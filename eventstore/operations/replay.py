@@ -1,4 +1,4 @@
-"""``store.replay``: a thread at a past moment, step by step, and what changed between two."""
+"""``store.replay``: a thread at a past moment, step by step, and the differences of two moments."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ def state(
 def steps(scope: Scope, thread_id: str, *, after: int = 0) -> Walk[ReplayStep]:
     """Yield every event of a thread with the state right after it.
 
-    n steps cost n, also where each is asked for the length of its path or for its last message.
-    Events up to ``after`` are read all the same.
+    n steps cost n, also where the length of the path or the last message is read at each. Events up
+    to ``after`` are read all the same.
 
     Args:
         thread_id: The thread.
@@ -87,9 +87,10 @@ def steps(scope: Scope, thread_id: str, *, after: int = 0) -> Walk[ReplayStep]:
 def diff(
     scope: Scope, thread_id: str, *, from_version: int, to_version: int | None = None
 ) -> Read[BranchDiff]:
-    """Compare the active paths at two versions: what each has alone, and what was amended.
+    """Compare the active paths at two versions: the messages of only one, and amended ones.
 
-    It costs what lies between the two and what it returns, however long the thread is.
+    Its cost depends on the events between the two and on the result, not on the length of the
+    thread.
 
     Args:
         thread_id: The thread.

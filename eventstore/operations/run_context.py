@@ -41,10 +41,9 @@ def context(
 ) -> Read[RunContext]:
     """Return the messages that a run works with: the path to its last one. Writes nothing.
 
-    Hand the context to ``runs.steps.start`` to record what a step saw. With ``step_id`` the
-    list that a recorded step saw is rebuilt from the events. Its ``verified`` then says whether
-    it equals what was recorded; None if nothing was recorded, or if something that it saw was
-    erased since.
+    Pass the context to ``runs.steps.start`` to record what a step saw. With ``step_id`` the list
+    that a recorded step saw is rebuilt from the events. ``verified`` then shows whether it equals
+    the recorded list; None if nothing was recorded, or if something in it was erased since.
 
     Args:
         thread_id: The thread.

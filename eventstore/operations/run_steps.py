@@ -1,4 +1,4 @@
-"""``store.runs.steps``: one model call or one round of tools each, with what it saw."""
+"""``store.runs.steps``: one model call or one round of tools each, with its context."""
 
 from __future__ import annotations
 

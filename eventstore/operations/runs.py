@@ -1,8 +1,8 @@
-"""``store.runs``: recording what an agent loop does, and reading it back.
+"""``store.runs``: record the work of an agent loop, and read it back.
 
 The store records; the application's own loop executes. A run is created (queued), started, writes
-its messages with ``run_id=``, may wait for tool outputs, and ends. ``on_busy`` says what happens
-when one is under way.
+its messages with ``run_id=``, may wait for tool outputs, and ends. ``on_busy`` chooses the
+behaviour while another run is open.
 """
 
 from __future__ import annotations
@@ -326,8 +326,8 @@ def cancel(
 ) -> Write[Run]:
     """Cancel a run.
 
-    One in progress becomes ``cancelling``, so that its loop can keep what it wrote and call
-    this once more. Any other run ends at once.
+    A run in progress becomes ``cancelling``, so that its loop can keep its output and call this
+    once more. Any other run ends at once.
 
     Args:
         thread_id: The thread.

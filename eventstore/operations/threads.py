@@ -276,9 +276,9 @@ def list_(
 ) -> Read[PageOf[Thread]]:
     """Return a page of threads, in the order they were created or last active.
 
-    A page goes on behind the last thread of the one before. A thread in which something happens
-    meanwhile moves to the newest end of the order of activity: with ``order="desc"`` later pages
-    leave it out, with ``order="asc"`` they show it again.
+    A page continues after the last thread of the one before. A thread that becomes active meanwhile
+    moves to the newest end of the order of activity: with ``order="desc"`` later pages leave it
+    out, with ``order="asc"`` they show it again.
 
     Args:
         metadata: Top-level values that a thread's metadata must have: texts, numbers, booleans

@@ -46,7 +46,7 @@ def finishing(place: Any) -> Any:  # noqa: ANN401 (a page of a walk)
 def finish_interrupted() -> Routine[None]:
     """Finish the listed erasures of a process that died or lost its database.
 
-    Nothing that is listed can be read, so who cannot finish it now leaves it to somebody else.
+    Listed content cannot be read, so a process that cannot finish now may leave it to another.
     """
     try:
         place = (yield Read(next_part)) and "parts"

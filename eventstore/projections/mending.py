@@ -171,7 +171,7 @@ def look_over(tx: Transaction, log: Log, streams: Sequence[StreamKey], tries: in
     The threads are of one tenant, one after the other in the order of their ids.
 
     Raises:
-        BrokenChain: an event is missing, and nothing can be said of what the rows have to be.
+        BrokenChain: an event is missing, so the right rows are unknown.
     """
     if not streams:
         return Looked([], [])

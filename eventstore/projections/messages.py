@@ -1,7 +1,7 @@
 """The table ``messages``: each one's place in the tree and its state, not its content.
 
-A hop below 0 stands for a state in which there is no place. ``removed`` is the version that removed
-the message, below 0 if the head moved with it.
+A hop below 0 marks a state in which there is no place. ``removed`` is the version that removed the
+message, below 0 if the head moved with it.
 """
 
 from __future__ import annotations

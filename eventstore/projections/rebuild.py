@@ -35,7 +35,7 @@ def rebuild_thread(tx: Transaction, log: Log, stream: StreamKey) -> int:
     it reads and folds.
 
     Raises:
-        BrokenChain: an event is missing, and nothing can be said of what the rows have to be.
+        BrokenChain: an event is missing, so the right rows are unknown.
     """
     tenant = find_tenant(tx, stream.tenant) or 0
     thread = (tenant, stream.id)

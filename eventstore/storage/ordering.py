@@ -102,14 +102,14 @@ class Ordering(Protocol):
         """Write where streams end now, if the database still has their earlier ends.
 
         Raises:
-            HeadMoved: one does not; the transaction has to be done again on what the database says.
+            HeadMoved: one differs; the transaction has to be repeated with the database's heads.
         """
 
     def confirm_absent(self, tx: Any, places: Sequence[Place]) -> None:  # noqa: ANN401
         """Check that streams whose heads were missing are still missing.
 
         Raises:
-            StoreBusy: somebody made one meanwhile; the transaction has to be done again.
+            StoreBusy: another writer made one meanwhile; the transaction has to be repeated.
         """
 
     def confirm_whole(self, tx: Any) -> None:  # noqa: ANN401

@@ -4,20 +4,20 @@ A projection has tables and a rule that applies one event to them. Users reach i
 ``eventstore.read_models``; ``operations/catch_up.py`` runs it. Its modules are:
 
 ``definition``
-    what an application registers, checked.
+    the checked projections that an application registers.
 ``tables``
     SQL with ``{names}`` of the projection's own tables, on any database and driver.
 ``generations``
     the table ``projections``: a row for each set of tables that a projection has, with its
-    checkpoint, its lease and its fencing token. The essay on what must stay true is there.
+    checkpoint, its lease and its fencing token. It states the rules that must stay true.
 ``leases``
-    whether whoever holds one is still there, as another process can judge it.
+    whether the holder of a lease is still alive, as another process can judge it.
 ``held``
     the leases of one store's workers, to be given back when it is closed.
 ``pages``
-    what comes after a checkpoint, and how much that is.
+    the events after a checkpoint, and their number.
 ``applying``
     one batch: the checkpoint and the rows, in one transaction.
 ``failing``
-    whether an error is the rule's or the database's, and what is kept of it.
+    whether an error is the rule's or the database's, and the record of it.
 """

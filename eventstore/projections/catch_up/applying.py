@@ -51,7 +51,7 @@ class Batch:
         """Move the checkpoint, then apply the events.
 
         Raises:
-            LeaseLost: somebody else took over.
+            LeaseLost: another worker took over.
             Poisoned: an event cannot be applied.
         """
         held = self._held

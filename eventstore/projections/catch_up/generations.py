@@ -9,17 +9,17 @@ What must stay true:
 * *Exactly once.* The row's position and the rows of the projection's tables change in one
   transaction, and that transaction begins with :func:`advance`. It holds the row from then on, so
   two batches of one generation never run side by side.
-* *One at a time, and no late write.* Whoever works on a generation holds a lease: its name, for how
-  long, and a **token** that goes up whenever the lease changes hands. ``advance`` names the token
-  that the worker was given. A worker that slept past its lease finds another there and has written
-  nothing. A lease that ran out and that nobody took is still good: nobody else wrote.
-* *Readers go back in time never.* The swap happens only where the new generation has come at least
+* *One at a time, and no late write.* The worker on a generation holds a lease: its name, a
+  duration, and a **token** that increases whenever the lease changes hands. ``advance`` names the
+  token that the worker was given. A worker that slept past its lease finds another token and has
+  written nothing. A lease that ran out and that nobody took is still good: nobody else wrote.
+* *Readers never go back in time.* The swap happens only where the new generation has come at least
   as far as the old one.
 
 On SQLite a reader's snapshot holds the old tables, too, so they are dropped in the swap. On
-PostgreSQL a table that was dropped is gone at once, also for a reader that has just looked up which
-generation is the active one; there the old tables wait a minute. Nobody reads them any more by
-then, so dropping them waits for nobody either.
+PostgreSQL a dropped table disappears at once, also for a reader that has just looked up the active
+generation; there the old tables stay for a minute. By then nobody reads them any more, so dropping
+them waits for no lock.
 
 A set of tables that could not be created still has a row, which records the reason: its event has
 version 0, and its status is building, since it cannot be read.
@@ -315,7 +315,7 @@ def renew(tx: Transaction, one: Generation, lease_us: int) -> None:
     """Extend the lease.
 
     Raises:
-        LeaseLost: somebody else has it.
+        LeaseLost: another worker has it.
     """
     if tx.run(_told(tx, _RENEW), (lease_us, *one.key, one.token)) == 0:
         raise _lost(tx, one)
@@ -332,7 +332,7 @@ def advance(tx: Transaction, one: Generation, end: Position, lease_us: int) -> N
     """Move the checkpoint from its known position; no other worker can until the transaction ends.
 
     Raises:
-        LeaseLost: somebody else took over; nothing may be written any more.
+        LeaseLost: another worker took over; nothing may be written any more.
     """
     place = (*one.key, one.token, *one.position)
     if tx.run(_told(tx, _ADVANCE), (*end, lease_us, *place)) == 0:
@@ -352,7 +352,7 @@ def fail(tx: Transaction, one: Generation, failure: Failure) -> None:
     """Stop a generation at an event, and give the lease back.
 
     Raises:
-        LeaseLost: somebody else has it.
+        LeaseLost: another worker has it.
     """
     if tx.run(_FAIL, (*failure, *one.key, one.token)) == 0:
         raise _lost(tx, one)
@@ -371,7 +371,7 @@ def swap(tx: Transaction, one: Generation) -> bool:
     """Make a generation the active one if it has come as far; return whether it has.
 
     Raises:
-        LeaseLost: somebody else has it.
+        LeaseLost: another worker has it.
     """
     grace = 0 if tx.ordering.alone else GRACE_US
     if tx.run(_told(tx, _RETIRE), (grace, one.name, one.generation, *one.position)) == 0:

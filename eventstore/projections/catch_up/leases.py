@@ -6,8 +6,8 @@ run out if it was not renewed for the time that its holder asked for.
 * **On PostgreSQL** the database's clock stamps the renewals and judges them, in the statement that
   reads the row (``Generation.ran_out``). Processes on all machines share that clock.
 * **On SQLite** there is no such clock: a stamp comes from the process that wrote it, whose clock
-  may be a year ahead. So an observer goes by what it saw itself. It notes when it first saw the
-  present count, on a clock of its own that is never set, and takes the lease to have run out once
+  may be a year ahead. So an observer relies on its own observations. It notes when it first saw
+  the present count, on its own clock that is never set, and judges that the lease has run out once
   the count stood still for the length of the lease. A process that has just started therefore waits
   that long for a holder that died; a stamp from long ago does not shorten it, since a clock that is
   behind writes such stamps, too. Nobody waits for a holder that was closed: it gave the lease back.

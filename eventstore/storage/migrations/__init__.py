@@ -1,8 +1,8 @@
-"""Bringing a database to the schema this version knows, with Alembic, from inside ``open()``.
+"""Migrate a database to the schema of this version, with Alembic, from inside ``open()``.
 
 A database that is up to date costs one SELECT. Otherwise the revisions run in one transaction that
-holds the write lock from its first statement, so ten processes may start at once: the first
-migrates, the others find it done. Event rows are never updated by a migration.
+holds the write lock from its first statement. So ten processes may start at once: the first
+migrates, the others find a current schema. A migration never updates event rows.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def _version_table(naming: Naming) -> str:
 
 
 def current_revision(connection: Connection, naming: Naming) -> str | None:
-    """Return the revision a database is at; None if it has no tables of ours."""
+    """Return the revision of a database; None if it has no tables of this library."""
     table = _version_table(naming)
     if not inspect(connection).has_table(table, schema=naming.schema):
         return None
@@ -41,10 +41,10 @@ def current_revision(connection: Connection, naming: Naming) -> str | None:
 
 
 def ensure_schema(connection: Connection, naming: Naming, migrate: Migrate) -> None:
-    """Migrate, or just look, inside the caller's transaction.
+    """Migrate, or only check, inside the caller's transaction.
 
     Raises:
-        SchemaTooNew: a newer version of the library was here.
+        SchemaTooNew: a newer version of the library migrated the tables.
         StoreUnavailable: ``"not_migrated"``, when only asked to look.
     """
     if migrate == "off":
@@ -68,7 +68,7 @@ def ensure_schema(connection: Connection, naming: Naming, migrate: Migrate) -> N
 
 
 def _check_names(connection: Connection, naming: Naming) -> None:
-    """Refuse to make tables beside others of the same names, which are somebody else's."""
+    """Refuse to create tables where tables of the same names belong to other software."""
     present = set(inspect(connection).get_table_names(schema=naming.schema))
     taken = sorted(present & {naming.plain(table) for table in TABLES})
     if taken:

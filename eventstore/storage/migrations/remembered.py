@@ -1,12 +1,12 @@
-"""Giving a second empty database its tables without working out again what that takes.
+"""Create the tables of a second empty database without computing the SQL again.
 
 Alembic and SQLAlchemy take some fifty milliseconds to turn the revisions into SQL, which for an
 empty database is the same SQL each time. A process that opens many of them (one for each test, one
-for each customer) keeps what was run on the first, and runs that.
+for each customer) keeps the statements of the first, and repeats them.
 
-What must stay true: the statements are kept only when all of them went well, and are run only where
-the same would be: on an empty database of the same kind and version, with the same names. Revisions
-write single rows to an empty database, if any.
+What must stay true: the statements are kept only when all of them succeeded, and are repeated only
+where the revisions would give the same: on an empty database of the same kind and version, with the
+same names. Revisions write single rows to an empty database, if any.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ __all__ = ["remembering"]
 _Key: TypeAlias = tuple[object, ...]
 
 _ran: Final[dict[_Key, list[tuple[str, Any]]]] = {}
-"""Statements with their parameters, by what they depend on."""
+"""Statements with their parameters, by everything that they depend on."""
 
 
 def remembering(
     connection: Connection, naming: Naming, upgrade: Callable[[Connection, Naming], None]
 ) -> None:
-    """Do what ``upgrade`` does to an empty database, by running it or what it ran before."""
+    """Do what ``upgrade`` does to an empty database: run it, or repeat its earlier statements."""
     dialect = connection.dialect
     key = (dialect.name, dialect.driver, dialect.server_version_info, naming.prefix, naming.schema)
     known = _ran.get(key)

@@ -8,11 +8,11 @@
   for the last event of all, so that no position is given twice: the tombstone comes first.
 * TRUNCATE, which PostgreSQL has, never passes.
 
-Contents that stand apart, in ``blobs``, are kept the same way: no INSERT over one, no UPDATE, no
-TRUNCATE, and DELETE only once the event has no content any more, erased or purged.
+Contents in ``blobs`` are protected the same way: no INSERT over one, no UPDATE, no TRUNCATE, and
+DELETE only once the event has no content any more, erased or purged.
 
-A migration that copies the table must make them again; a test tries each way around them after
-every migration.
+A migration that copies the table must create them again; after every migration a test tries each
+way around them.
 """
 
 from __future__ import annotations
@@ -152,7 +152,7 @@ _BY_DIALECT: Final = {"sqlite": (_SQLITE, "IS NOT"), "postgresql": (_POSTGRES, "
 
 
 def create_triggers(connection: Connection, naming: Naming) -> None:
-    """Make the triggers; they must not exist."""
+    """Create the triggers; they must not exist."""
     templates, differs = _BY_DIALECT[connection.dialect.name]
     changed = " OR ".join(f"NEW.{column} {differs} OLD.{column}" for column in _KEPT)
     dot = f'"{naming.schema}".' if naming.schema else ""
