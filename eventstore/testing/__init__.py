@@ -2,13 +2,13 @@
 
 A decider of your own
     :class:`Scenario`: given events, when a command, then events or a refusal.
-A projection of your own, or whatever reads a store
-    :func:`stores_with_history`, :func:`histories`: Hypothesis strategies of stores in which people
-    did all that they can do. :func:`texts`, :func:`contents`, :func:`metadata`,
+A projection of your own, or anything else that reads a store
+    :func:`stores_with_history`, :func:`histories`: Hypothesis strategies of stores in which users
+    did everything they can do. :func:`texts`, :func:`contents`, :func:`metadata`,
     :func:`json_values`: values for messages and metadata.
 An event store of your own
     :class:`EventStoreAdapter`, :class:`Schedule`, :func:`run_schedule`: many writers against many
-    readers, and a :class:`Report` of what was lost, doubled, reordered or duplicated.
+    readers, and a :class:`Report` of events lost, doubled, reordered or duplicated.
 An engine or a URL of your own, under this library
     :class:`ConformanceSuite`, :class:`ConversationMachine`, :func:`blocking`, :func:`within`.
 Bad days
@@ -101,5 +101,5 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401 (whatever has that name)
 
 
 def __dir__() -> list[str]:
-    """Name what is public."""
+    """List the public names."""
     return __all__

@@ -168,7 +168,7 @@ class Faults:
             self._calls = self._fault = None
 
     def call(self, statement: str, act: Callable[[], Any]) -> Any:  # noqa: ANN401
-        """Make one call of the database, with what was planned for it: connections call this.
+        """Make one call of the database, with the faults planned for it: connections call this.
 
         Args:
             statement: the text of it.

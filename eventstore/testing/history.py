@@ -62,7 +62,7 @@ class Step:
 
 @dataclass(slots=True)
 class Played:
-    """The ids that a store gave to what a history made."""
+    """The ids of the things that a history made."""
 
     threads: list[str] = field(default_factory=list)
     """Every thread, forks and deleted ones included, in the order in which they were made."""

@@ -8,13 +8,13 @@
         server.kill()                                     # as if the power had gone
         server.restart()                                  # the same data, the same port
 
-It listens on a free port of 127.0.0.1 alone, with its data in a private temporary folder. Whoever
-is on this machine may connect: it is for tests. ``$EVENTSTORE_TEST_POSTGRES_URL`` names a server
+It listens on a free port of 127.0.0.1 alone, with its data in a private temporary folder. Every
+user of this machine may connect: it is for tests. ``$EVENTSTORE_TEST_POSTGRES_URL`` names a server
 that already runs, to be used instead; nothing is started then, and nothing can be killed.
 
 **Durable by default.** ``durable=False`` turns fsync off. That is faster, and still loses nothing
-when the server is killed, because the kernel holds what was written; only a machine that falls
-would.
+when the server is killed, because the kernel holds the written data; only a crash of the machine
+loses it.
 
 Nothing is left behind, whatever happens to the test: see ``postgres_process``. Needs the extras
 ``conversation-eventstore[postgres,testing]``.
@@ -203,7 +203,7 @@ class PostgresServer:
         return name
 
     def drop_database(self, name: str) -> None:
-        """Drop a database, and whoever is still connected to it.
+        """Drop a database, and end the connections to it.
 
         Args:
             name: its name.

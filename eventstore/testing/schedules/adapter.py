@@ -39,7 +39,7 @@ C = TypeVar("C")
 class EventStoreAdapter(ABC, Generic[C]):
     """An event store under test: subclass it and say how to open, append and read.
 
-    ``C`` is the type of whatever :meth:`open` returns.
+    ``C`` is the type that :meth:`open` returns.
     """
 
     several_streams: ClassVar[bool] = False
@@ -52,7 +52,7 @@ class EventStoreAdapter(ABC, Generic[C]):
     read just now. The schedule counts them and goes on; any other error ends it."""
 
     def create(self) -> None:
-        """Make the tables, or whatever has to be there before anybody writes."""
+        """Make the tables, or anything else that must exist before the first write."""
 
     @abstractmethod
     def open(self) -> C:

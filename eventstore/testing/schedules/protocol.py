@@ -116,7 +116,7 @@ class Reader(Protocol):
         """Return the next events in the order of the store; none if there are none yet.
 
         Args:
-            cursor: of the last event that this reader was told of; None at the beginning.
+            cursor: of the last event that this reader received; None at the beginning.
             limit: how many events to return at most.
 
         Raises:

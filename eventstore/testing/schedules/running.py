@@ -66,12 +66,12 @@ def run(
     *,
     server: Server | None = None,
 ) -> Report:
-    """Run a schedule to its end, and compare what readers were told with what was promised.
+    """Run a schedule to its end, and compare received events with acknowledged ones.
 
     Args:
         schedule: how much is done, and by how many.
-        store: the store under test, which nobody else uses: an ``EventStoreAdapter``, or whatever
-            does what ``StoreUnderTest`` says.
+        store: the store under test, which nobody else uses: an ``EventStoreAdapter``, or an
+            implementation of ``StoreUnderTest``.
         progress: called at intervals with a ``Progress``.
         server: the server to be killed, if the schedule has ``server_kills``.
 
