@@ -26,7 +26,7 @@ Left: TypeAlias = tuple[str, bool]
 
 
 def not_wiped(error: StoreUnavailable | StoreBusy) -> list[Left]:
-    """Return what is left after wiping failed; do not raise, for the transaction committed.
+    """Return the remaining places after wiping failed; do not raise: the write committed.
 
     An error would claim that nothing was written.
     """

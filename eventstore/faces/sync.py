@@ -789,12 +789,11 @@ class Messages(Resource):
     ) -> Page[Message]:
         """Return messages of a path, oldest first: the active path, or that of ``branch``.
 
-        A cursor pins the path, so one listing shows one path even if somebody selects another
-        meanwhile. Messages are shown as they are when their page is read; one that was removed
-        since has ``removed`` set. ``at_version`` and ``at_time`` read the past, and all pages of
-        such a listing show one version. A page of the past costs what it shows, unless a message is
-        named: then the path above it is looked through, and ``branch`` replays the thread up to
-        then.
+        A cursor pins the path, so one listing shows one path even if another is selected meanwhile.
+        Messages are shown as they are when their page is read; one that was removed since has
+        ``removed`` set. ``at_version`` and ``at_time`` read the past, and all pages of such a
+        listing show one version. The cost of a past page depends on its size, unless a message is
+        named: then the path above it is scanned, and ``branch`` replays the thread up to then.
 
         Args:
             thread_id: The thread.

@@ -78,7 +78,7 @@ def erase(
 
 
 _ROUNDS: Final = 8
-"""How many times it is planned while others write; then they wait for it."""
+"""Number of plans made while others write; after that they wait for it."""
 
 
 class _Plan(NamedTuple):

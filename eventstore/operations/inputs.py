@@ -48,7 +48,7 @@ __all__ = [
 
 _NAME_MAX: Final = 255
 _TOKENS_MAX: Final = 10**12
-"""Of one run or step: nine million of them still add up to a number that a database can hold."""
+"""Limit of one run or step: nine million of them add up to a number that a database holds."""
 _ROLES: Final = frozenset(get_args(Role))
 _STATUSES: Final = frozenset({"completed", "incomplete"})
 _ON_BUSY: Final = frozenset(get_args(OnBusy))

@@ -149,7 +149,7 @@ class _Rebuilding(NamedTuple):
 
 
 _TRIES_MAX: Final = 4
-"""How many times a thread is compared while others append to it; then it is rebuilt at once, and
+"""Number of times a thread is compared while others append to it; then it is rebuilt at once, and
 appends wait."""
 
 

@@ -18,7 +18,7 @@ _FIRST: Final = 4
 """The first items, with a turn each, in which the next page is requested: not before the consumer
 continues."""
 _EACH: Final = 32
-"""Of later items every 32nd gets a turn: about a quarter of a millisecond."""
+"""Every 32nd of the later items gets a turn: about a quarter of a millisecond."""
 
 
 async def walk_ahead(

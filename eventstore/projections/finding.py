@@ -25,7 +25,7 @@ Filter: TypeAlias = tuple[str, str]
 
 
 Place: TypeAlias = tuple[int] | tuple[int, bytes]
-"""Where a thread stands: its position of creation; or when something last happened, and its id."""
+"""A thread's place: its position of creation; or the time of its last activity, and its id."""
 
 
 class Listing(NamedTuple):

@@ -53,7 +53,7 @@ class Again(NamedTuple):
 
     stream: StreamKey
     tries: int
-    """How many times it was compared."""
+    """Number of times that it was compared."""
 
 
 class Looked(NamedTuple):
