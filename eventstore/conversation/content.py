@@ -290,7 +290,7 @@ def text_of(parts: Sequence[Part]) -> str:
 
 
 def _to_stored(parts: Sequence[Part]) -> list[StoredPart]:
-    """Return parts as they stand in the log."""
+    """Return parts in their stored form."""
     return [
         part.text if type(part) is TextPart else part.model_dump(exclude_none=True)
         for part in parts

@@ -251,9 +251,7 @@ def _run_moved(view: ThreadView, data: Any, event: Event) -> list[Row]:  # noqa:
 def _run_started(view: ThreadView, data: e.RunStarted, event: Event) -> list[Row]:
     touch, moved, thread = _run_moved(view, data, event)
     before = _run(view, data.run_id)
-    if (
-        not before.started
-    ):  # a run that continues after its tool outputs keeps the head that it started on
+    if not before.started:  # a run that resumes keeps the head that it started on
         moved = replace(moved, started=True, started_head=data.head, last_message=data.head)
     return [touch, moved, thread]
 

@@ -99,7 +99,7 @@ class Said(NamedTuple):
 
 
 class ThreadRow(msgspec.Struct, frozen=True, gc=False):
-    """A thread as it stands."""
+    """The current state of a thread."""
 
     thread_id: bytes
     version: int
@@ -182,7 +182,7 @@ class BranchPointRow(msgspec.Struct, frozen=True, gc=False):
 
 
 class RunRow(msgspec.Struct, frozen=True, gc=False):
-    """A run as it stands."""
+    """The current state of a run."""
 
     run_id: bytes
     version: int

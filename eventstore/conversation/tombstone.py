@@ -24,7 +24,7 @@ class Tombstone(Value):
     forks: tuple[str, ...]
     """Its forks, and their forks, that were purged with it; each has a tombstone."""
     purged_at: datetime
-    """When it was purged."""
+    """Time at which it was purged."""
     actor: str | None
     """Opaque id of the actor that requested it."""
     reason: str | None

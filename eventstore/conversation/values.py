@@ -64,9 +64,9 @@ class Thread(Value):
     forked_from: ForkedFrom | None
     """Origin of a fork; None for a thread that is no fork."""
     created_at: datetime
-    """When it was created."""
+    """Time at which it was created."""
     updated_at: datetime
-    """When its last event was recorded."""
+    """Time at which its last event was recorded."""
     version: int
     """Version of its last event."""
 
@@ -141,7 +141,7 @@ class Revision(Value):
     version: int
     """Version of the event that holds it."""
     created_at: datetime
-    """When it was recorded."""
+    """Time at which it was recorded."""
     actor: str | None
     """Opaque id of the actor that wrote it."""
     erased: bool
@@ -239,7 +239,7 @@ _COUNTS: Final = {"input": "input_tokens", "output": "output_tokens", "total": "
 
 
 class RunError(Value):
-    """Why a run or a step failed."""
+    """The reason that a run or a step failed."""
 
     code: str
     """Kind of failure."""
@@ -259,7 +259,7 @@ class Run(Value):
     assistant_version: int | None
     """Version of the assistant that the run was created for."""
     status: RunStatus
-    """Where it stands in its life."""
+    """Status in its life cycle."""
     model: str | None
     """Model that answers."""
     instructions: Unshown[str | None]
@@ -279,17 +279,17 @@ class Run(Value):
     required_calls: tuple[str, ...]
     """Tool calls whose outputs it waits for."""
     incomplete_reason: str | None
-    """Why the answer was cut off."""
+    """Reason for which the answer was cut off."""
     error: RunError | None
-    """Why it failed."""
+    """Error, if it failed."""
     usage: TokenUsage | None
     """Tokens that it took."""
     created_at: datetime
-    """When it was queued."""
+    """Time at which it was queued."""
     started_at: datetime | None
-    """When it first started."""
+    """Time at which it first started."""
     ended_at: datetime | None
-    """When it ended."""
+    """Time at which it ended."""
     version: int
     """Version of the last event that changed it."""
 
@@ -306,7 +306,7 @@ class RunStep(Value):
     type: str
     """Kind of step."""
     status: StepStatus
-    """Where it stands in its life."""
+    """Status in its life cycle."""
     details: Unshown[dict[str, Any]]
     """JSON object of the application."""
     head_id: str | None
@@ -316,13 +316,13 @@ class RunStep(Value):
     left_out: tuple[str, ...]
     """Messages that it did not see although they were on the path."""
     error: RunError | None
-    """Why it failed."""
+    """Error, if it failed."""
     usage: TokenUsage | None
     """Tokens that it took."""
     created_at: datetime
-    """When it began."""
+    """Time at which it began."""
     ended_at: datetime | None
-    """When it ended."""
+    """Time at which it ended."""
     version: int
     """Version of the event that began it."""
 
@@ -383,9 +383,9 @@ class Assistant(Value):
     deleted: bool
     """Takes no new runs."""
     created_at: datetime
-    """When it was created."""
+    """Time at which it was created."""
     updated_at: datetime
-    """When this version was made."""
+    """Time at which this version was made."""
 
 
 class ThreadState(Value):

@@ -67,7 +67,7 @@ def purge_thread(tx: Transaction, log: Log, request: AppendRequest) -> Appended:
     [outcome] = append_many(tx, [replace(request, options=_Purge(request.options, along))], log)
     if isinstance(outcome, Failed):
         raise outcome.error
-    assert isinstance(outcome, Appended)  # noqa: S101 (nobody was left waiting)
+    assert isinstance(outcome, Appended)  # noqa: S101 (it never waits)
     tx.kept.clear()  # forget rows and heads of the purged threads
     return outcome
 

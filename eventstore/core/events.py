@@ -67,7 +67,7 @@ def microseconds(moment: datetime, field: str) -> int:
         raise InvalidInput(
             field,
             "the datetime lies outside of the years 1 to 9999 in UTC",
-            "Give one that can be written in UTC, too.",
+            "Give a datetime within these years in UTC.",
         )
     return us
 
@@ -220,6 +220,6 @@ class RecordedEvent(Value):
     metadata: Unshown[dict[str, Any]]
     """``actor``, ``correlation_id`` and ``causation_id``, where they were given."""
     recorded_at: datetime
-    """When it was recorded."""
+    """Time at which it was recorded."""
     hash: str
     """Hash over it and everything before it in the stream: 64 hex digits."""

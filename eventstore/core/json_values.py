@@ -70,7 +70,7 @@ def check_text(value: object, field: str, characters_max: int | None = None) -> 
             f"holds a lone surrogate at character {surrogate}",
             "Decode the text properly, or encode it with errors='replace' first.",
         )
-    return str.__str__(value)  # plain, also where it was a subclass
+    return str.__str__(value)  # a plain str, even if it was a subclass
 
 
 def _lone_surrogate(text: str) -> int | None:

@@ -4,7 +4,7 @@
 
                      ┌─────── full ────────┐
                      ▼                     │ short
-    catching up ── look ──▶ what was found ┼────────▶ following   (until told, or the interval)
+    catching up ── look ──▶ what was found ┼────────▶ following   (until notified, or the interval)
                      ▲                     │ held
                      │                     ├────────▶ held back   (growing pauses up to it)
                      │                     │ trouble
@@ -17,8 +17,8 @@ any state.
 
 **Held back** occurs on PostgreSQL: an event is committed and visible, but a transaction that began
 earlier still runs and may commit events that belong before it. The server does not announce the end
-of a transaction that wrote nothing, so the subscription polls: soon at first, and never later than
-the wait so far.
+of a transaction that wrote nothing, so the subscription polls: soon at first, and each pause is at
+most as long as the wait so far.
 """
 
 from __future__ import annotations

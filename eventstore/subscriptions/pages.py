@@ -49,8 +49,8 @@ def _check_seen(tx: Transaction, seen: Seen) -> None:
     if row is None or bytes(row[0]) != seen.event.hash:
         raise StoreUnavailable(
             "restored",
-            f"the log has another event, or none, at position {position}, where the subscription"
-            " has come to: an older backup was restored",
+            f"the log has another event, or none, at position {position}, which the"
+            " subscription has reached: an older backup was restored",
             _REMEDY,
         )
 
@@ -62,7 +62,7 @@ def look(tx: Transaction, only: Filter, after: Position, seen: Seen | None = Non
     to rare events does not scan the others again.
 
     Raises:
-        StoreUnavailable: ``"restored"``; the log ends before the last delivered event.
+        StoreUnavailable: ``"restored"``; the log no longer holds the last delivered event.
     """
     if seen is not None and seen.known is not tx.interned:  # the store dropped its cache
         _check_seen(tx, seen)

@@ -150,7 +150,7 @@ def changeable_message(view: ThreadView, message_id: bytes) -> MessageRow:
     if row.status == "replaced":
         raise Refused(
             "message_replaced",
-            f"{ids.show(ids.MESSAGE, message_id)} was edited before its turn came",
+            f"{ids.show(ids.MESSAGE, message_id)} was edited while it was queued",
             "Name the message that replaces it.",
         )
     return row
@@ -215,7 +215,7 @@ def check_calls(
         if answer not in open_calls:
             raise Refused(
                 "call_not_open",
-                f"call_id ({quoted(answer)}) is of no tool call that is open on this path: "
+                f"call_id ({quoted(answer)}) names no open tool call on this path: "
                 "it was never made there, or it has its result already",
                 f"Open here: {', '.join(map(named, open_calls)) or 'none'}. "
                 "Attach the result with parent_id= to a message after its call.",

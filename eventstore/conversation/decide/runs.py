@@ -164,7 +164,7 @@ def require_action(view: ThreadView, command: c.RequireAction, _: NewId) -> list
     if missing or not calls:
         raise Refused(
             "no_open_call",
-            f"calls has one ({quoted(missing[0])}) that is not open on the path of the run"
+            f"calls holds {quoted(missing[0])}, which is not open on the path of the run"
             if missing
             else "the run has no open tool call",
             "First record the assistant's message with its tool_call parts, with run_id=.",
