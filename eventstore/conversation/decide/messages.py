@@ -205,7 +205,7 @@ def regenerate(view: ThreadView, command: c.RegenerateMessage, new_id: NewId) ->
 def _sibling(
     view: ThreadView, command: c.EditMessage | c.RegenerateMessage, new_id: NewId
 ) -> dict[str, Any]:
-    """Return a sibling with the same parent and role as its target, for edits and regenerations."""
+    """Return the fields of an edit or a regeneration: parent and role are those of its target."""
     writable_thread(view)
     check_new_message_id(view, command.message_id)
     target, _ = placed_message(view, command.target)
