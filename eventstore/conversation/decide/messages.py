@@ -246,7 +246,7 @@ def _pairing(parent: MessageRow | None, draft: c.Draft) -> tuple[str, ...]:
 
 
 def _unasked(parent: MessageRow | None, draft: c.Draft) -> bool:
-    """Return whether a result answers a call that is not open at its place."""
+    """Return whether a result answers no open call, which :func:`_pairing` does not show."""
     return not set(draft.answers) <= set(() if parent is None else parent.open_calls)
 
 
