@@ -55,7 +55,7 @@ __all__ = ["Hit", "Hits", "MessageSearch", "search"]
 
 _CHARACTERS_MAX: Final = 100_000
 _RUN: Final = re.compile(r"(\S{255})(?=\S)")
-"""What PostgreSQL's parser is given at once, if more without a blank follows."""
+"""The longest run without a blank that PostgreSQL's parser gets at once."""
 _HITS_MAX: Final = 1_000
 _SEARCHED_MAX: Final = 10_000
 
@@ -204,7 +204,7 @@ def search(
     sort: HitSort = "rank",
     after: str | None = None,
 ) -> Callable[[Tables], Hits]:
-    """Return what ``store.projections.read("search", …)`` looks up: all the words, in any order.
+    """Return the query of ``store.projections.read("search", …)``: all words, in any order.
 
     A page goes on behind the last hit of the one before. On SQLite a rank depends on all that is
     searched, so hits may move while messages are added, and a later page may leave one out or

@@ -1,4 +1,4 @@
-"""What each thread used on each day, as a projection that follows the log.
+"""Usage of each thread on each day, as a projection that follows the log.
 
 ::
 
@@ -62,7 +62,7 @@ _TOKENS: Final = ("input_tokens", "output_tokens", "total_tokens")
 
 
 class DayOfUse(NamedTuple):
-    """What one thread used on one day."""
+    """Usage of one thread on one day."""
 
     thread_id: str
     """The thread."""
@@ -85,7 +85,7 @@ class DayOfUse(NamedTuple):
 def usage(
     thread_id: str | None = None, since: date | None = None, until: date | None = None
 ) -> Callable[[Tables], list[DayOfUse]]:
-    """Return what ``store.projections.read("usage", …)`` calls: days in order, both ends included.
+    """Return the query of ``store.projections.read("usage", …)``: days in order, ends included.
 
     Raises:
         InvalidInput: on an argument.
