@@ -199,7 +199,8 @@ class UndecodableEvent(ConversationStoreError):
     def __init__(self, stream_id: str, version: int, event_type: str, problem: str) -> None:
         super().__init__(
             f"event {version} of {stream_id} ({event_type}) does not decode: {problem}. "
-            "Verify the store, or open it with the version of the library that wrote it."
+            "Open the store with the version of the library that wrote the event. If that fails "
+            "too, run the verifier in docs/format.md or restore a backup."
         )
         self.stream_id = stream_id
         self.version = version
@@ -260,7 +261,8 @@ class StoreUnavailable(ConversationStoreError):
     ``"io_error"``, ``"corrupt"``, ``"not_migrated"``, ``"names_taken"``, ``"schema_too_new"``,
     ``"unsafe_settings"``, ``"constraint"``, ``"forked"``, ``"restored"``, ``"driver"``; of a server
     also ``"connection_lost"``, ``"password"``, ``"authorization"``, ``"no_permission"``,
-    ``"no_such_database"``, ``"no_such_schema"``, ``"encoding"``, ``"out_of_memory"``.
+    ``"no_such_database"``, ``"no_such_schema"``, ``"transaction_failed"``, ``"encoding"``,
+    ``"out_of_memory"``.
     """
 
     def __init__(self, reason: str, problem: str, remedy: str) -> None:

@@ -41,7 +41,7 @@ def print_erasure_ahead(
 ) -> None:
     """Print the content that an erasure would remove, and the copies that it would leave."""
     if message is not None:
-        console.print(clipped(message_line(message), console.width))
+        console.print(message_line(message, console.width))
         console.print()
     if ahead.events:
         console.print(Text("This erases for good its content, metadata, name and label:"))

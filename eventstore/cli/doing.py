@@ -23,11 +23,11 @@ def demo(
     database: Annotated[
         str | None,
         typer.Option(
-            "--db", metavar="URL", help="Database to play in; a temporary file if left out."
+            "--db", metavar="URL", help="The database to use; a temporary file if omitted."
         ),
     ] = None,
 ) -> None:
-    """Play a conversation with branches, a fork and a run, and look at its history."""
+    """Play a sample conversation with branches, a fork and a run, and look at its history."""
     show_demo(screen(), database)
 
 
@@ -40,7 +40,8 @@ def import_(
         Path,
         typer.Argument(
             metavar="FILE",
-            help="Open Assistant trees, one JSON object per line; may be .gz. - is standard input.",
+            help="Open Assistant trees, one JSON object per line, optionally gzipped (.gz)."
+            " Use - for standard input.",
         ),
     ],
     *,

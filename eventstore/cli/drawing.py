@@ -15,12 +15,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from rich.cells import cell_len
 from rich.text import Text
 
 from eventstore import BranchTree, TreeNode
 from eventstore.cli.messages import notes, role_style, summary
-from eventstore.cli.output import clipped
+from eventstore.cli.output import with_remark
 
 __all__ = ["tree_lines"]
 
@@ -85,9 +84,4 @@ def _line(node: TreeNode, lead: str, strokes: _Strokes, width: int, *, with_ids:
     line.append(f"  {summary(message)}", style=f"{weight}default")
     said = notes(message, node.label) + (["head"] if node.head else [])
     said += [message.id] if with_ids else []
-    remark = " · ".join(said)
-    if not remark:
-        return clipped(line, width)
-    clipped(line, width - cell_len(remark) - 2)
-    line.append(" " * (width - line.cell_len - cell_len(remark)))
-    return line.append(remark, style="dim" if not node.head else "default")
+    return with_remark(line, " · ".join(said), width, "default" if node.head else "dim")

@@ -58,17 +58,17 @@ class _Forks(StrEnum):
 
 
 Reason: TypeAlias = Annotated[
-    str | None, typer.Option(metavar="TEXT", help="Reason; the log keeps it, so name no person.")
+    str | None, typer.Option(metavar="TEXT", help="Why. Kept in the log, so do not name anyone.")
 ]
 Actor: TypeAlias = Annotated[
-    str | None, typer.Option(metavar="ID", help="Opaque id of the actor that requests it.")
+    str | None, typer.Option(metavar="ID", help="Who asked for it: an opaque id.")
 ]
 Yes: TypeAlias = Annotated[bool, typer.Option("--yes", "-y", help="Skip the question.")]
 
 
 @app.command(
     epilog=examples(
-        'erase 019ab3 msg_019ab37c0f2e7d4c9f1e2a3b4c5d6e7f --reason "request 17"',
+        'erase 019ab3 5d6e7f --reason "request 17"',
         "erase 019ab3 5d6e7f --include edits --include run",
         "erase 019ab3 5d6e7f --yes --json > certificate.json",
     )
@@ -79,25 +79,27 @@ def erase(
         str,
         typer.Argument(
             metavar="MESSAGE",
-            help="Id of the message, or as much of its beginning or end as is unique.",
+            help="The message's id, or a unique prefix or suffix of it.",
         ),
     ],
     *,
     database: Database = DEFAULT,
     include: Annotated[
         list[_Include] | None,
-        typer.Option(help="Also erase its edits, or the records of runs that wrote or saw it."),
+        typer.Option(
+            help="Also erase its edits, or what was recorded by runs that wrote or saw it."
+        ),
     ] = None,
     reason: Reason = None,
     actor: Actor = None,
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
-    """Erase the content of a message for good, also in forks; print the certificate.
+    """Permanently erase a message's words, in forks too, and print a certificate.
 
-    Nothing brings the words back. The message keeps its place, marked as erased.
+    The words cannot be recovered; the message keeps its place, marked as erased.
 
-    Erasing it again appends nothing, and finishes any pending part.
+    Erasing it again adds no event, but finishes anything still pending.
     """
     with existing(database) as store:
         thread_id = find_thread(store, thread)
@@ -140,16 +142,16 @@ def purge(
     database: Database = DEFAULT,
     forks: Annotated[
         _Forks,
-        typer.Option(help="If it has forks: refuse, or purge them and their forks, too."),
+        typer.Option(help="If there are forks: refuse, or purge them and their forks as well."),
     ] = _Forks.REFUSE,
     reason: Reason = None,
     actor: Actor = None,
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
-    """Remove a thread and all of its data for good; print its tombstone.
+    """Permanently remove a thread and everything stored about it, and print its tombstone.
 
-    Nothing brings it back. No new thread can take its id.
+    It cannot be recovered, and its id can never be used again.
 
     Purging it again shows the same tombstone.
     """
@@ -214,7 +216,8 @@ def _ask(question: str) -> None:
         errors().print()
     if not answer:
         raise typer.BadParameter(
-            "there is no terminal to ask: give --yes to do it", param_hint="--yes"
+            "Cannot ask for confirmation without a terminal. Give --yes to go ahead.",
+            param_hint="--yes",
         )
     if answer.strip().lower() not in {"y", "yes"}:
         errors().print("nothing was changed")

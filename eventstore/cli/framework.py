@@ -62,7 +62,8 @@ class _Program(typer.Typer):
 app = _Program(
     cls=_Commands,
     name="eventstore",
-    help="Read and manage a store of conversations: threads, branches, runs and their events.",
+    help="Look at stored conversations: their threads, branches and events, as they are now"
+    " and as they were.",
     epilog="Begin with: eventstore demo",
     no_args_is_help=True,
     add_completion=False,

@@ -35,13 +35,15 @@ _Sort: TypeAlias = Literal["created", "activity"]
 def threads(
     *,
     database: Database = DEFAULT,
-    sort: Annotated[_Sort, typer.Option(help="The newest, or the last active first.")] = "created",
+    sort: Annotated[
+        _Sort, typer.Option(help="Newest first, or most recently active first.")
+    ] = "created",
     limit: Annotated[
-        int, typer.Option(metavar="N", min=1, max=10_000, help="Maximum number of threads to show.")
+        int, typer.Option(metavar="N", min=1, max=10_000, help="Show at most N threads.")
     ] = 50,
     as_json: AsJson = False,
 ) -> None:
-    """List the threads, the newest or the last active first."""
+    """List the threads, newest or most recently active first."""
     with existing(database) as store:
         page = store.threads.list(limit=limit, sort=sort, order="desc")
         if as_json:
@@ -59,7 +61,10 @@ def show(
     database: Database = DEFAULT,
     branch: Annotated[
         str | None,
-        typer.Option(help="Show another path: a message's id, its beginning or end, or a label."),
+        typer.Option(
+            help="Another path, named by a label or by a message's id (a unique prefix or suffix"
+            " will do)."
+        ),
     ] = None,
     last: Annotated[
         int | None,
@@ -67,14 +72,14 @@ def show(
             metavar="N",
             min=1,
             max=10_000,
-            help="Number of messages to show, from the end of the path.",
+            help="Only the last N messages of the path.",
         ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Show the messages of the active path, or of another.
 
-    Messages that wait until a run ends come after the active path.
+    Messages waiting for a run to end follow the active path.
     """
     with existing(database) as store:
         thread_id = find_thread(store, thread)
@@ -134,7 +139,7 @@ def log(
     thread: Annotated[
         str | None,
         typer.Argument(
-            metavar="THREAD", help="Thread whose events to show; all events if left out."
+            metavar="THREAD", help="Only the events of this thread; all events if omitted."
         ),
     ] = None,
     *,
@@ -144,7 +149,7 @@ def log(
         typer.Option(help="Begin after this version (with THREAD) or position (without)."),
     ] = None,
     limit: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="Maximum number of events to show.")
+        int | None, typer.Option(metavar="N", min=1, help="Show at most N events.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -165,7 +170,7 @@ def log(
 def _version(text: str | None) -> int:
     if text is not None and not text.isdecimal():
         raise typer.BadParameter(
-            "with THREAD it is a version: a whole number", param_hint="--after"
+            "With THREAD, --after takes a version: a whole number.", param_hint="--after"
         )
     return int(text or 0)
 
@@ -182,20 +187,20 @@ def replay(
     *,
     database: Database = DEFAULT,
     at_version: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="Show the thread at this version.")
+        int | None, typer.Option(metavar="N", min=1, help="As of this version.")
     ] = None,
     at_time: Annotated[
         str | None,
-        typer.Option(metavar="TIME", help="Show the thread at this time; UTC if it names no zone."),
+        typer.Option(metavar="TIME", help="As of this time; UTC unless it names a zone."),
     ] = None,
     steps: Annotated[
         bool, typer.Option("--steps", help="Show each event and the path after it.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show a thread at a version or a time, or step by step.
+    """Show a thread at a version or a time, or step through its history.
 
-    The replay reads only the events.
+    Everything shown is rebuilt from the events alone. Without options: the thread as it is now.
     """
     if steps + (at_version is not None) + (at_time is not None) > 1:
         raise typer.BadParameter("give one of --at-version, --at-time and --steps")
@@ -258,7 +263,7 @@ def _replay_moment(
 def check(
     thread: Annotated[
         str | None,
-        typer.Argument(metavar="THREAD", help="Thread to check; all threads if left out."),
+        typer.Argument(metavar="THREAD", help="Only this thread; all threads if omitted."),
     ] = None,
     *,
     database: Database = DEFAULT,
@@ -267,7 +272,7 @@ def check(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Compare the tables with the events; end with status 1 if they differ."""
+    """Compare the tables with the events; exit with status 1 if they differ."""
     with existing(database) as store:
         thread_id = None if thread is None else find_thread(store, thread)
         rebuilt = checking.rebuild(store, thread_id) if rebuild else None

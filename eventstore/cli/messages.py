@@ -21,7 +21,7 @@ from eventstore import (
     ToolCallPart,
     ToolResultPart,
 )
-from eventstore.cli.output import one_line, print_indented, safe, when
+from eventstore.cli.output import one_line, print_indented, safe, when, with_remark
 from eventstore.conversation.content import Part, parse
 from eventstore.core import ids
 
@@ -105,13 +105,12 @@ def _json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def message_line(message: Message) -> Text:
-    """Return a message as one line: role, text and notes."""
+def message_line(message: Message, width: int) -> Text:
+    """Return a message as one line: role and text, with notes at its right end."""
     line = Text(f"{message.role:<11}", style=role_style(message.role))
     line.append(summary(message), style="default")
-    for note in notes(message):
-        line.append(f"  {note}", style="dim default")  # a dim colour is faint on white
-    return line
+    remark = " · ".join(notes(message))
+    return with_remark(line, remark, width, "dim default")  # a dim colour is faint on white
 
 
 def print_message(console: Console, message: Message, label: str | None = None) -> None:

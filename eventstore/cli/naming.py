@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from eventstore.errors import ConversationStoreError, InvalidInput
+from eventstore.errors import ConversationStoreError, InvalidInput, NotFound, ThreadNotFound
 
 __all__ = ["as_typed", "typed_names"]
 
@@ -37,6 +37,10 @@ def as_typed(error: ConversationStoreError, typed: Mapping[str, str]) -> str:
     for name, option in typed.items():
         said = re.sub(rf"""\b{name}=(["'])(\w+)\1""", rf"{option} \2", said)
         said = re.sub(rf"\b{name}=", option, said)
+    if isinstance(error, NotFound):  # commands take no tenant; only labels stand for an id
+        named = "the id" if error.id is not None else "the label"
+        found = "; 'eventstore threads' lists them" if isinstance(error, ThreadNotFound) else ""
+        said = said.replace("the id and the tenant", f"{named}{found}")
     remedy = str(getattr(error, "remedy", ""))
     if _IN_PYTHON.search(remedy) and said.endswith(remedy):  # no option matches it
         said = f"{said} {_NO_OPTION}"

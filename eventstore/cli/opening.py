@@ -54,9 +54,7 @@ Database: TypeAlias = Annotated[
 ]
 ThreadPrefix: TypeAlias = Annotated[
     str,
-    typer.Argument(
-        metavar="THREAD", help="Id of the thread, or as much of its beginning as is unique."
-    ),
+    typer.Argument(metavar="THREAD", help="The thread's id, or a unique prefix of it."),
 ]
 
 _MEMORY: Final = ":memory:"

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Final
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
@@ -32,6 +33,7 @@ __all__ = [
     "screen",
     "tolerate_any_encoding",
     "when",
+    "with_remark",
 ]
 
 WIDTH_MAX: Final = 100
@@ -79,6 +81,15 @@ def clipped(text: Text, width: int) -> Text:
     """Return a line cut to a width, with an ellipsis if something is missing."""
     text.truncate(max(width, 1), overflow="ellipsis")
     return text
+
+
+def with_remark(line: Text, remark: str, width: int, style: str = "dim") -> Text:
+    """Return a line with a remark at its right end; the line is cut to leave room for it."""
+    if not remark:
+        return clipped(line, width)
+    clipped(line, width - cell_len(remark) - 2)
+    line.append(" " * (width - line.cell_len - cell_len(remark)))
+    return line.append(remark, style=style)
 
 
 def when(moment: datetime) -> str:

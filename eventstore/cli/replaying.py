@@ -26,7 +26,8 @@ _PATH_WIDTH: Final = 13
 def step_lines(steps: Iterable[ReplayStep], width: int) -> Iterator[Text]:
     """Yield one line per event: version, the active path after it, the event."""
     numbers: dict[str, int] = {}
-    yield Text(f"{'':>4}  {'active path':<{_PATH_WIDTH}}  event", style="dim")
+    heading = f"{'':>4}  {'active path':<{_PATH_WIDTH}}  event  (path: messages, in the order sent)"
+    yield clipped(Text(heading, style="dim"), width)
     before = ""
     for event, state in steps:
         for message_id in _appearing(event.type, event.data, state):

@@ -26,14 +26,15 @@ def projections(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="First free this projection: from a dead worker, or after it stopped.",
+            help="First release this projection from a worker that died, or let it go on after it"
+            " stopped on an error.",
         ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
     """List the projections, with their lag and the worker that holds each.
 
-    A worker that still runs when its projection is freed writes nothing more and stands by.
+    With --free: if the old worker is still running, it stops writing and goes on standby.
     """
     with existing(database) as store:
         freed = None if free is None else store.projections.retry(free)

@@ -61,7 +61,7 @@ def test_nothing_happens_without_a_yes(answer, talk, command, said):
     result = answer(said, command, talk.thread, *named)
     assert result.exit_code == (1 if said else 2)
     assert result.stdout == ""
-    assert ("nothing was changed" if said else "give --yes") in result.stderr
+    assert ("nothing was changed" if said else "Give --yes") in result.stderr
     assert "[y/N] \n" in result.stderr, "what follows begins a line of its own"
     assert text_of(talk, talk.question) == "Why is the sky blue?"
 

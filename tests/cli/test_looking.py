@@ -103,6 +103,13 @@ def test_a_thread_that_is_not_there_is_said_to_be_not_there(run, talk, typed):
     result = run("show", typed, "--db", talk.url)
     assert result.exit_code == 1
     assert "no thread" in result.stderr or "several threads" in result.stderr
+    assert "tenant" not in result.stderr
+
+
+def test_a_label_that_is_not_there_is_to_be_checked(run, talk):
+    result = run("show", talk.thread, "--branch", "none such", "--db", talk.url)
+    assert result.exit_code == 1
+    assert "Check the label." in result.stderr
 
 
 def test_a_beginning_that_several_share_is_answered_with_longer_ones(run, talk):

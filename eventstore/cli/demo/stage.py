@@ -36,7 +36,7 @@ from eventstore.cli.demo.story import Picture, Scene, story
 from eventstore.cli.drawing import tree_lines
 from eventstore.cli.messages import message_line
 from eventstore.cli.opening import made, short
-from eventstore.cli.output import clipped, error_text, print_indented
+from eventstore.cli.output import error_text, print_indented
 from eventstore.cli.replaying import step_lines
 
 __all__ = ["scripts", "show_demo"]
@@ -111,7 +111,7 @@ def _lines(console: Console, picture: Picture) -> Iterator[Text]:
     elif isinstance(picture, list):
         yield from step_lines(picture, width)
     else:
-        yield from (clipped(message_line(message), width) for message in picture or ())
+        yield from (message_line(message, width) for message in picture or ())
 
 
 # -- what next -------------------------------------------------------------------------------------
@@ -121,7 +121,7 @@ def _say_what_next(console: Console, place: str, thread: str) -> None:
     program = _program()
     console.print()
     _print_title(console, "Look around")
-    print_indented(console, Text("The database is yours to look at. Type:\n"), _INDENT)
+    print_indented(console, Text("Explore the database yourself:\n"), _INDENT)
     for line in (
         f"export EVENTSTORE_DB={shlex.quote(place)}",
         f"{program} threads",

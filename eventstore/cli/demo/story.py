@@ -48,7 +48,7 @@ def story(store: ConversationStore) -> Iterator[Scene]:
     sea = store.messages.create(sky, role="assistant", content="It is the sea.")
     yield Scene(
         "Talk",
-        "Each call appends an event. Nothing that was said is ever overwritten.",
+        "Each call appends an event. Edits and retries never overwrite.",
         follow=sky,
     )
 
@@ -56,7 +56,7 @@ def story(store: ConversationStore) -> Iterator[Scene]:
     red = store.messages.edit(sky, why.id, content="Why are sunsets red?")
     store.messages.create(sky, role="assistant", content="The blue gets lost.")
     yield Scene(
-        "Answer again, ask again",
+        "Another answer, another question",
         "Another answer stands beside the first; an edited question begins a branch.",
         store.branches.tree(sky),
     )
@@ -64,7 +64,7 @@ def story(store: ConversationStore) -> Iterator[Scene]:
     store.branches.label(sky, red.id, "sunsets")
     store.branches.select(sky, air.id)
     path = store.messages.list(sky)
-    yield Scene("Go back", "The other branch stays as it is, under a name if you like.", path.data)
+    yield Scene("Go back", "The other branch stays as it is; you can give it a name.", path.data)
 
     store.messages.create(sky, role="user", content="When is sunset in Lisbon?")
     run = store.runs.create(sky, model="any-model").id
@@ -75,9 +75,9 @@ def story(store: ConversationStore) -> Iterator[Scene]:
     later = store.messages.create(sky, role="user", content="And in Oslo?")
     yield Scene(
         "Record an agent at work",
-        "Your loop calls the model and the tools; the store keeps what they did.\n"
-        "While the run waits for its tool, somebody types:",
-        result=f"later.status is {later.status!r}: it takes its turn when the run is over.",
+        "Your loop calls the model and the tools; the store records what they did.\n"
+        "The last line is a user typing while the run waits for its tool.",
+        result=f"later.status is {later.status!r}: it joins the conversation when the run ends.",
     )
 
     outputs = [{"call_id": "call_1", "output": "18:24"}]
@@ -95,7 +95,7 @@ def story(store: ConversationStore) -> Iterator[Scene]:
     store.messages.create(fork, role="user", content="Explain it to a child.")
     yield Scene(
         "Fork",
-        "A new thread that shares the path so far: one event, whatever its length.",
+        "A new thread that shares the path so far.\nIt costs one event, however long the path.",
         store.messages.list(fork).data,
     )
 
@@ -103,7 +103,8 @@ def story(store: ConversationStore) -> Iterator[Scene]:
     past = store.replay.state(sky, at_version=3)
     yield Scene(
         "Replay",
-        "The events are the truth. Walk through them and watch the path turn:",
+        "The events are the truth. Watch the active path change; messages are numbered\n"
+        "as they were sent (8 had to wait).",
         steps,
         f'At version {past.version} the last word was "{past.messages[-1].text}"',
     )
@@ -111,8 +112,8 @@ def story(store: ConversationStore) -> Iterator[Scene]:
     rebuilt = store.projections.rebuild(sky)
     report = store.projections.compare(sky)
     yield Scene(
-        "Throw the tables away",
-        "Tables are made from events: drop this thread's, fold them again, compare.",
+        "Rebuild the tables",
+        "Tables are derived from events: rebuild this thread's and compare.",
         result=f"{rebuilt.rows} rows rebuilt, {len(report.findings)} differences.",
     )
 
