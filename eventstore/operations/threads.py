@@ -278,7 +278,9 @@ def list_(
 
     A page continues after the last thread of the one before. A thread that becomes active meanwhile
     moves to the newest end of the order of activity: with ``order="desc"`` later pages leave it
-    out, with ``order="asc"`` they show it again.
+    out, with ``order="asc"`` they show it again. By creation a page costs the same among any number
+    of threads; by activity all threads that match are sorted, so filter by ``metadata`` where a
+    tenant has very many.
 
     Args:
         metadata: Top-level values that a thread's metadata must have: texts, numbers, booleans

@@ -4,9 +4,8 @@ The index of metadata holds each thread's place in that order. So a page of the 
 value is a range of the index, however many threads there are and however many have the value. With
 several values, the rarest leads, and the others are looked up for each thread that has it.
 
-The last activity stands in the row of the thread's stream and moves with each event. Few threads
-with a value are found by it and sorted; where there are many, the threads are gone through in the
-order of their activity, and those with the value are soon met.
+The last activity stands in the row of the thread's stream and moves with each event, so no index
+holds it: every append would move an entry of it. The threads that match are sorted.
 """
 
 from __future__ import annotations
@@ -66,10 +65,6 @@ _ACTIVE: Final = (
     "SELECT t.thread FROM {streams} s CROSS JOIN {threads} t"
     " WHERE t.tenant = s.tenant AND t.thread = s.stream AND s.tenant = ? AND s.category = ?"
 )
-_AND_IT_HAS: Final = (
-    " AND EXISTS (SELECT 1 FROM {thread_metadata} o WHERE o.tenant = t.tenant"
-    " AND o.thread = t.thread AND o.key = ? AND o.value = ?)"
-)
 
 
 def find_threads(
@@ -93,14 +88,12 @@ def _by_activity(
     category = find_category(tx, ids.THREAD)
     if category is None:
         return []
-    rarest = _counted(tx, tenant, filters)
-    if rarest and rarest[0][1] < _COUNTED[-1]:
-        first, *others = [one for one, _ in rarest]
+    sql = _ACTIVE
+    parameters: list[Any] = [tenant, category]
+    if filters:
+        first, *others = _rarest_first(tx, tenant, filters)
         sql = _WITH_VALUE.replace(" WHERE ", _ITS_STREAM, 1) + _AND_VALUE * len(others)
-        parameters: list[Any] = [category, tenant, *first, *_texts(others)]
-    else:
-        sql = _ACTIVE + _AND_IT_HAS * len(filters)
-        parameters = [tenant, category, *_texts(filters)]
+        parameters = [category, tenant, *first, *_texts(others)]
     return _page(tx, sql, parameters, ("s.recorded_at", "s.stream"), listing)
 
 
@@ -129,13 +122,6 @@ def _page(
 def _rarest_first(tx: Transaction, tenant: int, filters: Sequence[Filter]) -> list[Filter]:
     if len(filters) == 1:
         return [*filters]
-    return [one for one, _ in _counted(tx, tenant, filters)]
-
-
-def _counted(tx: Transaction, tenant: int, filters: Sequence[Filter]) -> list[tuple[Filter, int]]:
-    """Return filters, the rarest first, each with how many threads have it, as far as counted."""
-    if not filters:
-        return []
     asked: list[Any] = [value for one in filters for value in (tenant, *one)]
     counts: dict[Filter, int] = {}
     for most in _COUNTED:
@@ -143,4 +129,4 @@ def _counted(tx: Transaction, tenant: int, filters: Sequence[Filter]) -> list[tu
         counts = dict(zip(filters, tx.one(f"SELECT {counted}", asked), strict=True))
         if min(counts.values()) < most:
             break
-    return sorted(counts.items(), key=lambda one: one[1])
+    return sorted(filters, key=counts.__getitem__)

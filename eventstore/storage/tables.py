@@ -176,8 +176,6 @@ def _log(metadata: MetaData, prefix: str) -> None:
         _given("epoch", Integer),
         _given("xid", BigInteger),
         _maybe("summary", LargeBinary),
-        # The one entry that each append moves: threads are listed by it.
-        Index(f"{prefix}streams_by_activity", "tenant", "category", "recorded_at", "stream"),
         sqlite_with_rowid=False,
     )
     Table(

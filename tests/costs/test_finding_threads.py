@@ -1,14 +1,8 @@
 """Looking for threads by metadata costs what it finds, however many threads there are."""
 
-from typing import Any
-
 import pytest
 
 from eventstore import ConversationStore
-from eventstore.operations.operation import Read
-from eventstore.projections import finding
-from eventstore.projections.indexes import metadata_key
-from eventstore.storage.interning import find_tenant
 from tests.effort import assert_flat
 
 FEW, MANY = 30, 300
@@ -41,9 +35,6 @@ def found(store, **asked):
         {"metadata": {"app": "web"}, "limit": 10},
         {"metadata": {"app": "web"}, "limit": 10, "order": "desc"},
         {"metadata": {"app": "mail"}},
-        {"limit": 10, "sort": "activity"},
-        {"limit": 10, "sort": "activity", "order": "desc"},
-        {"limit": 10, "sort": "activity", "order": "desc", "archived": False},
         {"metadata": {"number": 7}, "sort": "activity"},
     ],
 )
@@ -55,51 +46,6 @@ def test_it_takes_the_same_among_few_threads_and_among_many(store, effort, asked
         counts.append(effort(there.threads.list, **asked))
     by_activity = asked.get("sort") == "activity"
     assert_flat(*counts, searches=max(len(asked.get("metadata", ())) - 1 + by_activity, 0))
-
-
-class Explained:
-    """A transaction that explains what it is asked for, instead of answering, once it lists."""
-
-    def __init__(self, tx):
-        self.tx, self.plan = tx, []
-
-    def one(self, sql, parameters=()):
-        return self.tx.one(sql, parameters)
-
-    def all(self, sql, parameters=()):
-        self.plan += self.tx.all(f"EXPLAIN QUERY PLAN {sql}", parameters)
-        return []
-
-
-@pytest.mark.parametrize("count", [0, 1, 2])
-def test_threads_are_gone_through_in_the_order_of_activity_without_sorting(
-    store, count, monkeypatch
-):
-    """Also where a value is too frequent for its threads to be sorted."""
-    monkeypatch.setattr(finding, "_COUNTED", (2,))
-    crowded(store, 8, more="x")
-    filters = [(metadata_key("app"), "s:web"), (metadata_key("more"), "s:x")][:count]
-    listing = finding.Listing(
-        archived=False,
-        include_deleted=False,
-        by_activity=True,
-        start=(5, b"x"),
-        newest_first=True,
-        most=3,
-    )
-
-    def look(tx: Any):
-        tenant: Any
-        explained: Any
-        tenant, explained = find_tenant(tx, store.scope.tenant), Explained(tx)
-        explained.interned = tx.interned
-        finding.find_threads(explained, tenant, filters, listing)
-        return "\n".join(row[3] for row in explained.plan)
-
-    told = store.perform(Read(look))
-    assert "streams_by_activity" in told
-    assert "SCAN" not in told
-    assert "TEMP B-TREE" not in told
 
 
 def test_the_threads_of_other_tenants_are_not_looked_at(store, effort):

@@ -462,7 +462,6 @@ INSERT INTO "touches" VALUES(1,X'BEA09A9211718D18A2C058EFB38C5B67',X'BEA09A92117
 INSERT INTO "touches" VALUES(1,X'BEA09A9211718D18A2C058EFB38C5B67',X'BEA09A9211718D18A2C058EFB38C5B67',48);
 INSERT INTO "touches" VALUES(1,X'BEA09A9211718D18A2C058EFB38C5B67',X'BEA09A9211718D18A2C058EFB38C5B67',49);
 CREATE UNIQUE INDEX events_by_version ON events (tenant, category, stream, version);
-CREATE INDEX streams_by_activity ON streams (tenant, category, recorded_at, stream);
 CREATE INDEX threads_by_creation ON threads (tenant, created_position, thread);
 CREATE INDEX threads_by_source ON threads (fork_thread) WHERE fork_thread IS NOT NULL;
 CREATE UNIQUE INDEX messages_by_id ON messages (message, tenant, thread);

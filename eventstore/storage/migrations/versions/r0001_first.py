@@ -177,13 +177,6 @@ def upgrade(naming: Naming) -> None:
         schema=naming.schema,
         sqlite_with_rowid=False,
     )
-    op.create_index(
-        naming.plain("streams_by_activity"),
-        naming.plain("streams"),
-        ["tenant", "category", "recorded_at", "stream"],
-        unique=False,
-        schema=naming.schema,
-    )
     op.create_table(
         naming.plain("idempotency_keys"),
         _key("tenant", Integer),
