@@ -61,7 +61,7 @@ def _database(
 ) -> Database:
     schema = options.schema
     if dialect == "sqlite" and schema not in {None, "main"}:
-        raise InvalidInput("schema", "SQLite has none", "Use prefix=.")
+        raise InvalidInput("schema", "SQLite has no schemas", "Use prefix=.")
     naming = Naming(options.prefix, schema, _DRIVERS[dialect][driver])
     migrate = options.migrate
     safe = options.durability == "full"
@@ -92,7 +92,7 @@ def _parsed(url: str | URL) -> URL:
     if dialect not in _DRIVERS:
         raise InvalidInput("url", f"{dialect} is not supported by this version", _EXAMPLE)
     if dialect == "sqlite" and parsed.host is not None:
-        raise InvalidInput("url", "names a host, but SQLite is a file", _EXAMPLE)
+        raise InvalidInput("url", "names a host, but a SQLite database is a file", _EXAMPLE)
     if "+" not in parsed.drivername:
         parsed = parsed.set(drivername=f"{dialect}+{next(iter(_DRIVERS[dialect]))}")
     driver = parsed.drivername.partition("+")[2]
@@ -170,7 +170,9 @@ def _query_of_url() -> Generator[None]:
     except ConversationStoreError:
         raise
     except (ArgumentError, ValueError) as error:
-        raise InvalidInput("url", "has a query that the driver does not take", _EXAMPLE) from error
+        raise InvalidInput(
+            "url", "has a query that the driver does not accept", _EXAMPLE
+        ) from error
 
 
 def _is_async(target: object) -> TypeIs[AsyncEngine]:

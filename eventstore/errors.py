@@ -103,9 +103,10 @@ class WrongExpectedVersion(ConversationStoreError):
     """The stream is at another version than the writer believed. Nothing was written."""
 
     def __init__(self, stream_id: str, expected: int | str, actual: int) -> None:
+        wanted = f"version {expected}" if isinstance(expected, int) else repr(expected)
         super().__init__(
-            f"{stream_id} is at version {actual}, not {expected}. "
-            "Read it again, decide again, and append with the version you then read."
+            f"{stream_id} is at version {actual}, but {wanted} was expected. "
+            "Read it again, decide again, and append with the version you find."
         )
         self.stream_id = stream_id
         self.expected = expected
@@ -117,10 +118,13 @@ class WrongExpectedHead(ConversationStoreError):
 
     def __init__(self, thread_id: str, expected: str | None, actual: str | None) -> None:
         """None stands for no head: the thread is empty."""
-        super().__init__(
-            f"the head of {thread_id} is {actual or 'no message'}, not {expected or 'none'}. "
-            "List the thread again and decide whether the write still makes sense."
-        )
+        if actual is None:
+            problem = f"{thread_id} is empty, but its head was expected to be {expected}"
+        else:
+            wanted = "an empty thread" if expected is None else expected
+            problem = f"the head of {thread_id} is {actual}, but {wanted} was expected"
+        remedy = "List the thread again and decide whether the write still makes sense."
+        super().__init__(f"{problem}. {remedy}")
         self.thread_id = thread_id
         self.expected = expected
         self.actual = actual

@@ -60,7 +60,7 @@ def check_options(options: OpenOptions) -> None:
     """
     for (name, (fits, remedy)), value in zip(_OPTIONS.items(), options, strict=True):
         if not fits(value):
-            raise InvalidInput(name, f"{quoted(value)} is not possible", remedy)
+            raise InvalidInput(name, f"{quoted(value)} is not allowed", remedy)
 
 
 def _is_prefix(value: Any) -> bool:  # noqa: ANN401 (whatever the caller gave)
@@ -84,10 +84,10 @@ _DEPTH: Final = 128
 """Deeper JSON exceeds the limits of Python's stack and of other readers of the log."""
 
 _OPTIONS: Final[Mapping[str, tuple[Callable[[Any], bool], str]]] = {
-    "prefix": (_is_prefix, "Use up to 31 letters, digits and _, beginning with no digit."),
+    "prefix": (_is_prefix, "Use up to 31 letters, digits and _, not beginning with a digit."),
     "schema": (
         lambda value: value is None or (isinstance(value, str) and _NAME.match(value) is not None),
-        "Use up to 63 letters, digits and _, beginning with no digit.",
+        "Use up to 63 letters, digits and _, not beginning with a digit.",
     ),
     "migrate": (lambda value: value in ("auto", "check", "off"), "Use 'auto', 'check' or 'off'."),
     "durability": (lambda value: value in ("full", "as_is"), "Use 'full' or 'as_is'."),

@@ -58,7 +58,7 @@ def _add(store: ConversationStore, tree: ImportedTree) -> bool:
     except IdempotencyConflict as conflict:
         raise InvalidInput(
             f"line {tree.line}, message_tree_id",
-            f"{conflict.stream_id} was imported from a tree with this id and other content",
+            f"{conflict.stream_id} was imported from a tree with the same id but different content",
             "Import the changed file into another database.",
         ) from None
     return now.version == made.version

@@ -249,7 +249,7 @@ def _check_call_ids(parts: tuple[Part, ...], field: str) -> None:
     calls, answers = _calls_in(parts), _answers_in(parts)
     for found, what in ((calls, "tool call"), (answers, "tool result")):
         if len(set(found)) < len(found):
-            raise InvalidInput(field, f"the same {what} id occurs twice", "Give each its own id.")
+            raise InvalidInput(field, f"a {what} id appears twice", "Give each its own id.")
     if len(calls) > _CALLS_MAX:
         raise InvalidInput(field, f"{len(calls)} tool calls", f"Give at most {_CALLS_MAX}.")
 

@@ -86,7 +86,7 @@ def next_status(status: RunStatus, event: str, run_id: str) -> RunStatus:
     if event not in moves:
         raise Refused(
             "illegal_transition",
-            f"{run_id} is {status}, and {_DONE_BY[event]} cannot follow",
-            f"From here: {', '.join(sorted({_DONE_BY[move] for move in moves}))}.",
+            f"{run_id} is {status}, so {_DONE_BY[event]} is not allowed",
+            f"Allowed now: {', '.join(sorted({_DONE_BY[move] for move in moves}))}.",
         )
     return moves[event]

@@ -57,7 +57,11 @@ def microseconds(moment: datetime, field: str) -> int:
         hosts, and one that a zone's offset takes out of the calendar could not be shown again.
     """
     if not isinstance(moment, datetime):
-        raise InvalidInput(field, f"expected a datetime, got {type(moment).__name__}", "Give one.")
+        raise InvalidInput(
+            field,
+            f"expected a datetime, got {type(moment).__name__}",
+            "Give a datetime with a time zone.",
+        )
     if moment.utcoffset() is None:
         raise InvalidInput(
             field, "the datetime has no time zone", "Use datetime.now(UTC) or add tzinfo."
@@ -66,8 +70,8 @@ def microseconds(moment: datetime, field: str) -> int:
     if not _FIRST_US <= us <= _LAST_US:
         raise InvalidInput(
             field,
-            "the datetime lies outside of the years 1 to 9999 in UTC",
-            "Give a datetime within these years in UTC.",
+            "the datetime falls outside the years 1 to 9999 in UTC",
+            "Give one that stays within them when converted to UTC.",
         )
     return us
 

@@ -80,7 +80,7 @@ class PageOf(Value, Generic[T]):
         """Return the error for asking a page without a store for its next page."""
         return InvalidInput(
             "page",
-            "was copied or made without a store, and there are pages after it",
+            "was copied, or made without a store, so it cannot fetch the pages after it",
             "List again with the same arguments and after=page.next_cursor.",
         )
 

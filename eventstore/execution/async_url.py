@@ -186,8 +186,8 @@ class AsyncUrlExecutor:
         if loop in self._foreign:
             raise StoreUnavailable(
                 "forked",
-                "this event loop was made before this process was forked",
-                "Use a new loop in the child: asyncio.run() makes one.",
+                "this event loop was created before this process was forked",
+                "Use a new event loop in the child: asyncio.run() makes one.",
             )
         known = self._loops.get(loop)
         if known is not None:

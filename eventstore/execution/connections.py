@@ -217,8 +217,8 @@ class Connections:
             raise _NotKept(
                 StoreUnavailable(
                     "driver",
-                    "a database error was ignored inside the transaction, which the"
-                    " database therefore rolled back",
+                    "a database error was swallowed inside the transaction, so the database"
+                    " rolled it back",
                     "Let the error propagate; nothing was written.",
                 )
             )

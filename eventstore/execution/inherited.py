@@ -138,8 +138,8 @@ def refuse(identity: Identity | None) -> None:
     if identity in _ours.files:
         raise StoreUnavailable(
             "forked",
-            "the database file was open when this process was forked, so SQLite would take no"
-            " lock on it here",
+            "the database file was open when this process was forked, so SQLite could not lock"
+            " it here",
             "Close its connections before you fork: dispose of engines, and end transactions;"
             " a store on a URL closes its own connections. Or start this process with spawn"
             " instead of fork.",
@@ -188,7 +188,7 @@ def _was_inherited() -> StoreUnavailable:
     return StoreUnavailable(
         "forked",
         "the connection was made before this process was forked",
-        "Make engine and store in the child, and dispose of the engine before you fork.",
+        "Create engine and store in the child, and dispose of the engine before you fork.",
     )
 
 

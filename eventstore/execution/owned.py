@@ -90,8 +90,8 @@ class _Owned:
         if self._forked:
             raise StoreUnavailable(
                 "forked",
-                "the store runs on an engine that was made before this process was forked",
-                "Make engine and store in the child, and dispose of the engine before you fork.",
+                "the store uses an engine created before this process was forked",
+                "Create engine and store in the child, and dispose of the engine before you fork.",
             )
 
     def _check_free(self, driver: Any) -> None:  # noqa: ANN401

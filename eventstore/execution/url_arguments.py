@@ -71,7 +71,7 @@ def check_arguments(url: URL) -> None:
     if _is_true(url.query.get("uri", "false")) and not file.startswith("file:"):
         raise InvalidInput(
             "url",
-            "has uri=true and a path that is no URI, so SQLite would ignore its arguments",
+            "has uri=true and a path that is not a URI, so SQLite would ignore its arguments",
             "Write file: before the path: sqlite:///file:chat.db?uri=true&mode=ro.",
         )
     known = _KNOWN[url.drivername.partition("+")[2]](url.query)
@@ -79,14 +79,14 @@ def check_arguments(url: URL) -> None:
         if name not in known:
             raise InvalidInput(
                 "url",
-                f"has an argument that the driver does not take: {named(name)}",
+                f"has an argument that the driver does not accept: {named(name)}",
                 _remedy(name, known),
             )
         try:
             known[name](value)
         except (ValueError, TypeError):
             raise InvalidInput(
-                "url", f"has a value that the driver does not take, of {name}", "Correct it."
+                "url", f"the value of {name} is not one the driver accepts", "Correct it."
             ) from None
 
 
@@ -97,7 +97,7 @@ def _remedy(name: str, known: Arguments) -> str:
     if near:
         return f"Did you mean {' or '.join(near)}?"
     listed = f"It takes {', '.join(sorted(known))}" if len(known) <= _LISTED_MAX else _LIBPQ
-    return f"{listed}; connect_args= takes what is no text, and what is Python's own."
+    return f"{listed}; connect_args= takes values that are not text, such as Python objects."
 
 
 def _of_sqlite(given: Mapping[str, Any]) -> Arguments:

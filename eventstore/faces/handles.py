@@ -34,7 +34,7 @@ class Handle(Generic[T]):
         """
         if not self._made:
             raise InvalidInput(
-                "handle", "its batch has not ended yet", "Leave the with block first."
+                "handle", "its batch has not finished", "Leave the with block first."
             )
         return self._made[0]
 

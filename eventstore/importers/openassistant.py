@@ -110,7 +110,7 @@ def _flattened(prompt: Mapping[str, Any], limits: Limits) -> list[_Found]:
         one = waiting.pop()
         name = _text(one.fields, "message_id", one.place, _ID_MAX)
         if name in seen:
-            raise InvalidInput(f"{one.place}.message_id", "is in the tree twice", _REMEDY)
+            raise InvalidInput(f"{one.place}.message_id", "appears twice in the tree", _REMEDY)
         seen.add(name)
         made.append(one)
         waiting.extend(reversed(_replies(one, name)))

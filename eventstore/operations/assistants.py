@@ -203,7 +203,9 @@ def get(scope: Scope, assistant_id: str, *, version: int | None = None) -> Read[
         if version is None:
             return known[-1]
         if not 1 <= version <= len(known):
-            raise InvalidInput("version", f"{version} is not there", f"Give 1 to {len(known)}.")
+            raise InvalidInput(
+                "version", f"there is no version {version}", f"Give 1 to {len(known)}."
+            )
         return known[version - 1]
 
     return Read(look)

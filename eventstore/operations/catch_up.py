@@ -85,7 +85,7 @@ def checked_terms(
     """Return the settings of a worker.
 
     Raises:
-        InvalidInput: an option is not possible.
+        InvalidInput: an option is not allowed.
     """
     terms = Terms(lease_seconds, batch_events_max, poll_seconds, holder or "")
     for name, kinds in (
@@ -95,7 +95,7 @@ def checked_terms(
     ):
         value = getattr(terms, name)
         if not isinstance(value, kinds) or not 0 < value <= _MOST:
-            raise InvalidInput(name, "is not possible", f"Give more than 0, up to {_MOST}.")
+            raise InvalidInput(name, "is not allowed", f"Give more than 0, up to {_MOST}.")
     check_name(terms.holder or "?", "holder", 255)
     return terms
 

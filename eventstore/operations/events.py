@@ -117,7 +117,9 @@ def _decided(log: Log, given: NewEvent | Mapping[str, Any], index: int) -> Decid
     event = _event(given, field)
     if event.metadata:
         raise InvalidInput(
-            f"{field}.metadata", "is given once for the append", "Use store.acting() or actor=."
+            f"{field}.metadata",
+            "belongs to the whole append, not to one event",
+            "Use store.acting() or actor=.",
         )
     limits = log.limits._replace(metadata_bytes_max=log.limits.content_bytes_max)
     return Decided(
@@ -276,7 +278,7 @@ def _checked_seconds(value: object) -> float:
     if not isinstance(value, (int, float)) or not 0 < value <= _POLL_SECONDS_MAX:
         raise InvalidInput(
             "poll_seconds",
-            f"{quoted(value)} is not possible",
+            f"{quoted(value)} is not allowed",
             f"Give more than 0 and up to {_POLL_SECONDS_MAX:,.0f} seconds.",
         )
     return float(value)

@@ -200,7 +200,9 @@ def checked_usage(usage: Any) -> Usage | None:  # noqa: ANN401 (a mapping or a m
     for name in Usage.__struct_fields__:
         count = getattr(used, name)
         if not 0 <= count <= _TOKENS_MAX:
-            raise InvalidInput(f"usage.{name}", f"{count} is no count", f"Give 0 to {_TOKENS_MAX}.")
+            raise InvalidInput(
+                f"usage.{name}", f"{count} is not a token count", f"Give 0 to {_TOKENS_MAX}."
+            )
     return used
 
 

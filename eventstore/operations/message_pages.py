@@ -73,7 +73,11 @@ def get(
     """
     key = thread_key(scope, thread_id)
     if (message_id is None) == (external_id is None):
-        raise InvalidInput("message_id", "give either it or external_id", "Give exactly one.")
+        raise InvalidInput(
+            "message_id",
+            "neither or both of message_id and external_id were given",
+            "Give exactly one.",
+        )
     given = None if message_id is None else message_key(message_id)
     optional_name(external_id, "external_id")
     checked_flag(include_deleted, "include_deleted")

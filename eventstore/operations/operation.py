@@ -228,7 +228,7 @@ def _believed_head(head: str) -> bytes:
     try:
         return ids.parse(ids.MESSAGE, head, "expected_head")
     except InvalidInput as error:
-        remedy = f"{error.remedy.removesuffix('.')}; EMPTY says that the thread has none."
+        remedy = f"{error.remedy.removesuffix('.')}; EMPTY stands for an empty thread."
         raise InvalidInput(error.field, error.problem, remedy) from None
 
 

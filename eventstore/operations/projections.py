@@ -98,7 +98,7 @@ def rebuild(
         raise InvalidInput(
             "projection",
             "was given together with a thread_id",
-            "Give a thread_id to mend its decision tables, or a projection to build it anew.",
+            "Give thread_id to rebuild its decision tables, or projection to rebuild its tables.",
         )
     definition = scope.registry.get(projection)
 

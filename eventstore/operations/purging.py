@@ -63,7 +63,7 @@ def purge(
     """
     thread = thread_key(scope, thread_id)
     if forks not in _FORKS:
-        raise InvalidInput("forks", f"{quoted(forks)} is not possible", "Use 'refuse' or 'purge'.")
+        raise InvalidInput("forks", f"{quoted(forks)} is not allowed", "Use 'refuse' or 'purge'.")
     version = options.expected_version
     command = PurgeThread(
         thread_id=thread.id,

@@ -66,7 +66,7 @@ def start(
     if context is not None:
         if not _is_of(context, thread_id, run_id):
             raise InvalidInput(
-                "context", "is not what this run works with", "Give what runs.context() returned."
+                "context", "is not a context of this run", "Give what runs.context() returned."
             )
         seen = {
             "head": None if context.head_id is None else message_key(context.head_id),

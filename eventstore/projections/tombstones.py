@@ -42,6 +42,6 @@ def refuse_purged(tx: Transaction, thread: StreamKey) -> None:
     if find_tombstone(tx, thread) is not None:
         raise Refused(
             "thread_purged",
-            f"{thread.text} was purged, and ids of purged threads stay refused",
+            f"{thread.text} was purged, and the id of a purged thread cannot be used again",
             "Leave the id out, give a new UUID, or use a new idempotency key.",
         )

@@ -263,7 +263,7 @@ def _hit(thread_id: str, message_id: str, rank: float, snippet: str) -> Hit:
 
 def _checked_limit(limit: object) -> int:
     if not isinstance(limit, int) or isinstance(limit, bool) or not 0 < limit <= _HITS_MAX:
-        raise InvalidInput("limit", f"{quoted(limit)} is not possible", f"Give 1 to {_HITS_MAX}.")
+        raise InvalidInput("limit", f"{quoted(limit)} is not allowed", f"Give 1 to {_HITS_MAX}.")
     return limit
 
 

@@ -35,4 +35,4 @@ def refused(constraint: str | None, table: str | None, *, unique: bool = False) 
 def refused_statement(cause: str) -> StoreUnavailable:
     """Return the error for a failed statement of the application's; nothing was written."""
     problem = f"the database refused the statement: {cause}"
-    return StoreUnavailable("driver", problem, "Mend the SQL of the projection or of the query.")
+    return StoreUnavailable("driver", problem, "Correct the SQL of the projection or query.")

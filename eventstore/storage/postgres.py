@@ -188,7 +188,7 @@ class PostgresDatabase:
         if connection.get_isolation_level() == "AUTOCOMMIT":
             raise StoreUnavailable(
                 "unsafe_settings",
-                "the engine's connections are in AUTOCOMMIT, where nothing is written as a whole",
+                "the engine's connections are in AUTOCOMMIT, where writes are not atomic",
                 "Give an engine without isolation_level='AUTOCOMMIT'.",
             )
 
@@ -356,6 +356,6 @@ def _check_settings(unsafe: Mapping[str, str], show: Callable[[str], Any]) -> No
     if wrong:
         raise StoreUnavailable(
             "unsafe_settings",
-            f"acknowledged writes could be lost without notice: {'; '.join(wrong)}",
+            f"acknowledged writes could be silently lost: {'; '.join(wrong)}",
             "Change the setting, or open the store with durability='as_is' to accept it.",
         )

@@ -54,8 +54,8 @@ _UNIQUE: Final = "23505"
 _MADE_TWICE: Final = "another transaction made the same stream at the same moment"
 _BUSY: Final = {
     "55P03": (
-        "another transaction holds this thread; one that was opened for connection= and left open"
-        " does that"
+        "another transaction holds this thread; a transaction opened for connection= and left open"
+        " has this effect"
     ),
     "57014": "the database cancelled the statement, for example because of statement_timeout",
     "53300": "the server allows no more connections",
@@ -81,12 +81,12 @@ _UNAVAILABLE: Final = {
     ),
     "25006": (
         "read_only",
-        "the server only reads, as a standby does",
+        "the server is read-only, like a standby",
         "Connect to the primary server.",
     ),
     "25P02": (
         "transaction_failed",
-        "a statement failed earlier in the transaction, which takes no others",
+        "a statement failed earlier in the transaction, so it accepts no more",
         "Roll it back, to a savepoint at least; begin_nested() makes one.",
     ),
     "53100": (

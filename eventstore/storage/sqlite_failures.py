@@ -102,8 +102,8 @@ def _told(driver: sqlite3.Error, *, on_own_connection: bool) -> StoreBusy | Stor
             "the transaction handed in as connection= could not write, because another connection"
             " wrote since it began; begin it with BEGIN IMMEDIATE"
             if on_own_connection
-            else "another connection holds the database's write lock; a transaction that was opened"
-            " for connection= and left open holds it, too"
+            else "another connection holds the database's write lock; a transaction opened for"
+            " connection= and left open has this effect"
         )
     if code in _UNAVAILABLE:
         return StoreUnavailable(*_UNAVAILABLE[code])

@@ -109,8 +109,8 @@ def check_not_ahead(tx: Transaction, place: Position, whose: str, remedy: str) -
     if place > end:
         raise StoreUnavailable(
             "restored",
-            f"{whose} has come to position {place}, and the log ends at {end}: an older backup was"
-            " restored, or the position is of another store",
+            f"{whose} had reached position {place}, but the log ends at {end}: an older backup was"
+            " restored, or the position belongs to another store",
             remedy,
         )
 

@@ -49,8 +49,8 @@ def _check_seen(tx: Transaction, seen: Seen) -> None:
     if row is None or bytes(row[0]) != seen.event.hash:
         raise StoreUnavailable(
             "restored",
-            f"the log has another event, or none, at position {position}, which the"
-            " subscription has reached: an older backup was restored",
+            f"the subscription had reached position {position}, but the log now has a different"
+            " event there, or none: an older backup was restored",
             _REMEDY,
         )
 

@@ -139,9 +139,9 @@ def test_that_a_thread_is_empty_can_be_expected(store, thread):
     with untouched(store), pytest.raises(WrongExpectedHead) as caught:
         store.messages.create(thread.id, role="user", content="y", expected_head=EMPTY)
     assert (caught.value.expected, caught.value.actual) == (None, first.id)
-    assert f"is {first.id}, not none" in str(caught.value)
+    assert f"is {first.id}, but an empty thread was expected" in str(caught.value)
     store.messages.remove(thread.id, first.id)
-    with untouched(store), pytest.raises(WrongExpectedHead, match="is no message, not msg_"):
+    with untouched(store), pytest.raises(WrongExpectedHead, match="is empty, but its head was exp"):
         store.messages.create(thread.id, role="user", content="y", expected_head=first.id)
     with store.threads.batch(thread.id, expected_head=EMPTY) as batch:
         batch.messages.create(role="user", content="again")
@@ -158,5 +158,5 @@ def test_of_two_who_expect_an_empty_thread_one_is_first(store, thread):
 def test_a_thread_that_is_not_there_is_not_empty(store):
     with untouched(store), pytest.raises(ThreadNotFound):
         store.messages.create(f"thread_{UNKNOWN}", role="user", content="x", expected_head=EMPTY)
-    with pytest.raises(InvalidInput, match="EMPTY says that the thread has none"):
+    with pytest.raises(InvalidInput, match="EMPTY stands for an empty thread"):
         store.messages.create(f"thread_{UNKNOWN}", role="user", content="x", expected_head="")

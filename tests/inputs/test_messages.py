@@ -240,9 +240,9 @@ LATE = datetime.max.replace(tzinfo=timezone(timedelta(hours=-14)))
 
 @pytest.mark.parametrize("moment", [EARLY, LATE])
 def test_a_moment_lies_in_a_year_that_can_be_shown(store, thread, moment):
-    with refused(store, "original_created_at", "years in UTC"):
+    with refused(store, "original_created_at", "converted to UTC"):
         store.messages.create(thread.id, role="user", content="x", original_created_at=moment)
-    with refused(store, "at_time", "years in UTC"):
+    with refused(store, "at_time", "converted to UTC"):
         store.messages.list(thread.id, at_time=moment)
 
 

@@ -185,7 +185,7 @@ def test_an_error_that_is_passed_over_inside_a_transaction_is_told_of(url, way):
             with suppress(Exception):
                 tx.run("SELECT 1 / 0")
 
-        with pytest.raises(StoreUnavailable, match="was ignored"):
+        with pytest.raises(StoreUnavailable, match="was swallowed"):
             store.perform(Write(Maintenance(passing_over)))
         store.threads.create()
 

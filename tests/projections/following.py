@@ -700,7 +700,7 @@ class Following(Basics):
         store.projections.catch_up()
         assert status_of(store, active=False).error.startswith("ZeroDivisionError in ")
         assert times(store) == once_each(store)
-        with pytest.raises(Refused, match="cannot make its tables: ZeroDivisionError") as caught:
+        with pytest.raises(Refused, match="cannot create its tables: ZeroDivisionError") as caught:
             store.projections.rebuild(projection="counting")
         assert caught.value.reason == "projection_unmade"
         store.projections.register(Counting(version=3))  # another version tries by itself

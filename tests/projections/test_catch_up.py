@@ -93,7 +93,7 @@ def test_a_name_that_a_database_would_cut_is_refused(tmp_path):
     counting.name = "c" * 60
     with ConversationStore.open(f"sqlite:///{tmp_path}/chat.db") as store:
         store.projections.register(counting)
-        with pytest.raises(InvalidInput, match="54 are possible"):
+        with pytest.raises(InvalidInput, match="54 are allowed"):
             store.projections.catch_up()
 
 

@@ -71,7 +71,7 @@ def label(view: ThreadView, command: c.LabelBranch, _: NewId) -> list[Decided]:
     if bearer is not None and bearer.message_id != command.target:
         raise Refused(
             "label_in_use",
-            f"the label belongs to {ids.show(ids.MESSAGE, bearer.message_id)}",
+            f"{ids.show(ids.MESSAGE, bearer.message_id)} already has this label",
             "Remove it there with label=None, or choose another.",
         )
     content = e.LabelContent(label=command.label)

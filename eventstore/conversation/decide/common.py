@@ -92,7 +92,7 @@ def writable_thread(view: ThreadView) -> ThreadRow:
         raise Refused(
             "thread_archived",
             f"{thread_text(view)} is archived",
-            "Take it out with threads.unarchive().",
+            "Unarchive it with threads.unarchive().",
         )
     return thread
 
@@ -215,10 +215,10 @@ def check_calls(
         if answer not in open_calls:
             raise Refused(
                 "call_not_open",
-                f"call_id ({quoted(answer)}) names no open tool call on this path: "
-                "it was never made there, or it has its result already",
-                f"Open here: {', '.join(map(named, open_calls)) or 'none'}. "
-                "Attach the result with parent_id= to a message after its call.",
+                f"call_id ({quoted(answer)}) matches no open tool call on this path: "
+                "the call was never made here, or it already has its result",
+                f"Open calls: {', '.join(map(named, open_calls)) or 'none'}. "
+                "Use parent_id= to attach the result to a message that follows its call.",
             )
     for call in calls:
         if call in open_calls:

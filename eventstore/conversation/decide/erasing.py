@@ -132,8 +132,8 @@ def _check_own(view: ThreadView, row: MessageRow) -> None:
     owner = ids.show(ids.THREAD, _owner(view, row))
     raise Refused(
         "message_inherited",
-        f"{ids.show(ids.MESSAGE, row.message_id)} is inherited: its words are in {owner}, from"
-        f" which {thread_text(view)} comes",
+        f"{ids.show(ids.MESSAGE, row.message_id)} is inherited: its content is stored in"
+        f" {owner}, from which {thread_text(view)} was forked",
         f"Erase it in {owner}: every fork shows it as erased.",
     )
 

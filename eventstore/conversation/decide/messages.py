@@ -145,8 +145,9 @@ def _check_waiting(view: ThreadView, draft: c.Draft, *, plain: bool) -> None:
     if not plain:
         raise Refused(
             "thread_busy",
-            f"{thread_text(view)} is busy, and a queued message must be completed and selected",
-            "Name a parent_id, or leave select and status at their defaults.",
+            f"{thread_text(view)} is busy, so this message would have to wait, and a waiting"
+            " message must be complete and selected",
+            "Give parent_id=, or leave select and status at their defaults.",
         )
 
 

@@ -164,10 +164,10 @@ def require_action(view: ThreadView, command: c.RequireAction, _: NewId) -> list
     if missing or not calls:
         raise Refused(
             "no_open_call",
-            f"calls holds {quoted(missing[0])}, which is not open on the path of the run"
+            f"calls names {quoted(missing[0])}, which is not an open tool call of this run"
             if missing
             else "the run has no open tool call",
-            "First record the assistant's message with its tool_call parts, with run_id=.",
+            "First record the assistant message with its tool_call parts, giving run_id=.",
         )
     return [_moved(run, e.RunActionRequired(run_id=run.run_id, calls=calls))]
 

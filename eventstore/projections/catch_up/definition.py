@@ -104,7 +104,7 @@ def _running(statements: object) -> Create:
     given = [statements] if isinstance(statements, str) else statements
     if not isinstance(given, Sequence) or not all(isinstance(text, str) for text in given):
         raise InvalidInput(
-            "create", "is no SQL", "Give a statement, a list of them, or a function."
+            "create", "is not SQL", "Give a statement, a list of them, or a function."
         )
     texts = tuple(given)
 
@@ -127,14 +127,16 @@ def defined(given: Any) -> Definition:  # noqa: ANN401 (whatever the caller gave
                 "projection", f"has no {needed!r}", "See eventstore.read_models.Projection."
             )
     if not callable(given.create) or not callable(given.apply):
-        raise InvalidInput("projection", "has rules that are no functions", "Give functions.")
+        raise InvalidInput("projection", "create or apply is not a function", "Give functions.")
     tables = _names(given.tables, "tables") or ()
     for name in (given.name, *tables):
         if not isinstance(name, str) or _NAME.match(name) is None:
-            raise InvalidInput("projection", f"{name!r} is not possible as a name", _NAME_REMEDY)
+            raise InvalidInput("projection", f"{name!r} is not allowed as a name", _NAME_REMEDY)
     version = getattr(given, "version", 1)
     if not isinstance(version, int) or not 0 < version <= _VERSION_MAX:
-        raise InvalidInput("projection", "has a version that is no number", "Use 1, 2, 3 …")
+        raise InvalidInput(
+            "projection", "has a version that is not a positive whole number", "Use 1, 2, 3 …"
+        )
     return Definition(
         given.name,
         tables,
@@ -155,7 +157,9 @@ def _names(given: Any, field: str) -> tuple[str, ...] | None:  # noqa: ANN401
         or not given
         or not all(isinstance(name, str) for name in given)
     ):
-        raise InvalidInput("projection", f"has {field} that are no names", "Give a tuple of them.")
+        raise InvalidInput(
+            "projection", f"{field} is not a tuple of names", "Give at least one name, as text."
+        )
     if len(given) > NAMES_MAX:
         raise InvalidInput(
             "projection",

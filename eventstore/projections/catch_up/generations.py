@@ -106,8 +106,8 @@ class Unmade(Refused):
     def __init__(self, name: str, error: str) -> None:
         super().__init__(
             "projection_unmade",
-            f"projection {name} cannot make its tables: {error.removesuffix('.')}",
-            "Mend what makes them, start the process again and call projections.retry()",
+            f"projection {name} cannot create its tables: {error.removesuffix('.')}",
+            "Correct the projection's create, start the process again and call projections.retry()",
         )
         self.error = error
 

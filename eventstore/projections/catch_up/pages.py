@@ -49,7 +49,7 @@ def next_page(tx: Transaction, definition: Definition, after: Position, limit: i
 
 
 _REMEDY: Final = (
-    "Build its tables anew with store.projections.rebuild(projection=…), and catch up: what they"
+    "Rebuild its tables with store.projections.rebuild(projection=…), and catch up: what they"
     " hold may come from events that are gone."
 )
 

@@ -85,7 +85,7 @@ class Tables:
         except (KeyError, ValueError, IndexError) as error:
             raise InvalidInput(
                 "sql",
-                f"has a brace that is no table of the projection ({error})",
+                f"has a {{placeholder}} that names no table of the projection ({error})",
                 f"Its tables are {', '.join(self._names) or 'none'}.",
             ) from None
 
@@ -187,7 +187,7 @@ def physical_name(naming: Naming, projection: str, generation: int, table: str) 
     if len(name) > _NAME_MAX:
         raise InvalidInput(
             "tables",
-            f"{name} has {len(name)} characters, {_NAME_MAX} are possible",
+            f"{name} has {len(name)} characters, {_NAME_MAX} are allowed",
             "Shorten the projection's name, the table's, or the store's prefix.",
         )
     return name

@@ -74,7 +74,7 @@ def _check_names(connection: Connection, naming: Naming) -> None:
     if taken:
         raise StoreUnavailable(
             "names_taken",
-            f"the database has tables of other software: {', '.join(taken)}",
+            f"the database already has tables that this library did not create: {', '.join(taken)}",
             "Give prefix=, for example prefix='eventstore_', or another database.",
         )
 
