@@ -130,7 +130,7 @@ def checked_version(value: object, field: str, least: int = 1) -> int:
 
 def checked_count(value: object, field: str) -> int:
     """Return a number of events."""
-    return _checked_number(value, field, 1, "possible")
+    return _checked_number(value, field, 1, "allowed")
 
 
 def _checked_number(value: object, field: str, least: int, meant: str) -> int:
