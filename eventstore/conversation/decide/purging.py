@@ -34,5 +34,5 @@ def check_purge(view: ThreadView, thread: ThreadRow, forks: Sequence[bytes]) -> 
             "thread_has_forks",
             f"{thread_text(view)} has {counted} from it: {named}"
             + (f" and {more} more" if more > 0 else ""),
-            'Purge them first, or give forks="purge" to purge them and their forks with it.',
+            'Purge its forks first, or give forks="purge" to purge them, and their own forks, too.',
         )
