@@ -23,7 +23,8 @@ from eventstore.errors import OutcomeUnknown, StoreUnavailable
 
 __all__ = ["check_encoding", "committing", "is_asyncpg"]
 
-_UTF8: Final = "UTF8"
+_UTF8: Final = frozenset({"UTF8", "UNICODE"})
+"""The server's name of UTF-8, and the one it had before."""
 _WARNING: Final = "WARNING"
 
 
@@ -39,19 +40,30 @@ def check_encoding(driver: Any) -> None:  # noqa: ANN401
         StoreUnavailable: ``"encoding"``.
     """
     server, client = _encodings(driver)
-    if server not in {None, _UTF8}:
+    if not _is_utf8(server):
         raise StoreUnavailable(
             "encoding",
             f"the database keeps text in the encoding {server}, which lacks most scripts",
             "Use one that was made with CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0.",
         )
-    if client not in {None, _UTF8}:
+    if not _is_utf8(client):
         raise StoreUnavailable(
             "encoding",
             f"the connection sends text in the encoding {client}, which lacks most scripts",
             "Leave client_encoding out of the URL, the engine, PGCLIENTENCODING and the role, or"
             " set it to UTF8.",
         )
+
+
+def _is_utf8(encoding: str | None) -> bool:
+    """Return whether an encoding is UTF-8, as far as it was reported.
+
+    The server names it ``UTF8``. A pooler reports what the client asked for, as it spelt it:
+    asyncpg's ``'utf-8'``, quotes included.
+    """
+    if encoding is None:
+        return True
+    return encoding.strip("'\"").upper().replace("-", "") in _UTF8
 
 
 def _encodings(driver: Any) -> tuple[str | None, str | None]:  # noqa: ANN401
