@@ -103,9 +103,10 @@ class WrongExpectedVersion(ConversationStoreError):
     """The stream is at another version than the writer believed. Nothing was written."""
 
     def __init__(self, stream_id: str, expected: int | str, actual: int) -> None:
-        wanted = f"version {expected}" if isinstance(expected, int) else repr(expected)
+        wanted = {"no_stream": "it was expected not to exist", "stream_exists": "it must exist"}
+        believed = wanted.get(str(expected), f"version {expected} was expected")
         super().__init__(
-            f"{stream_id} is at version {actual}, but {wanted} was expected. "
+            f"{stream_id} is at version {actual}, but {believed}. "
             "Read it again, decide again, and append with the version you find."
         )
         self.stream_id = stream_id
@@ -135,8 +136,8 @@ class IdempotencyConflict(ConversationStoreError):
 
     def __init__(self, stream_id: str, key: str) -> None:
         super().__init__(
-            f"the idempotency key was used in {stream_id} for another command. "
-            "Send the same command again, or use a new key for a new one."
+            f"the idempotency key was already used in {stream_id} for a different command. "
+            "Repeat that command unchanged, or use a new key for this one."
         )
         self.stream_id = stream_id
         self.key = key
@@ -153,13 +154,14 @@ class NotFound(ConversationStoreError, LookupError):
         """``described`` names the object if it has no id; it never holds a user's words."""
         place = f" in {within}" if within else ""
         wanted = described if object_id is None else repr(object_id)
-        super().__init__(f"no {self.kind} {wanted}{place}. Check the id and the tenant.")
+        doubtful = "the spelling" if object_id is None else "the id"
+        super().__init__(f"no {self.kind} {wanted}{place}. Check {doubtful} and the tenant.")
         self.id = object_id
         self.within = within
 
 
 class ThreadNotFound(NotFound):
-    """No such thread in this tenant, or the thread began after that moment."""
+    """No such thread in this tenant, or it did not exist yet at the moment asked for."""
 
     kind = "thread"
 
@@ -222,7 +224,7 @@ class BrokenChain(ConversationStoreError):
     def __init__(self, stream_id: str, version: int, problem: str) -> None:
         super().__init__(
             f"the hash chain of {stream_id} breaks at version {version}: {problem}. "
-            "Compare the database with a backup or a tree head kept elsewhere."
+            "Compare the database with a backup, or with a copy of a hash that you kept elsewhere."
         )
         self.stream_id = stream_id
         self.version = version
@@ -230,7 +232,7 @@ class BrokenChain(ConversationStoreError):
 
 
 class LeaseLost(ConversationStoreError):
-    """The lease on a consumer or a run went to another holder."""
+    """The lease on a projection was freed, or went to another worker."""
 
     def __init__(self, name: str, holder: str | None) -> None:
         held = "was freed" if holder is None else f"is held by {holder!r} now"
@@ -252,8 +254,8 @@ class OutcomeUnknown(ConversationStoreError):
 
     def __init__(self, problem: str) -> None:
         super().__init__(
-            f"{problem}. The write may be committed: send it again with its idempotency key, "
-            "or read the thread to find out."
+            f"{problem}. The write may have been committed. Send it again with the same "
+            "idempotency key, or read the thread to find out."
         )
         self.problem = problem
 
@@ -263,10 +265,10 @@ class StoreUnavailable(ConversationStoreError):
 
     ``reason`` is one of ``"not_a_database"``, ``"read_only"``, ``"disk_full"``, ``"cannot_open"``,
     ``"io_error"``, ``"corrupt"``, ``"not_migrated"``, ``"names_taken"``, ``"schema_too_new"``,
-    ``"unsafe_settings"``, ``"constraint"``, ``"forked"``, ``"restored"``, ``"driver"``; of a server
-    also ``"connection_lost"``, ``"password"``, ``"authorization"``, ``"no_permission"``,
-    ``"no_such_database"``, ``"no_such_schema"``, ``"transaction_failed"``, ``"encoding"``,
-    ``"out_of_memory"``.
+    ``"unsafe_settings"``, ``"constraint"``, ``"forked"``, ``"restored"``, ``"driver"``; with a
+    database server, also ``"connection_lost"``, ``"password"``, ``"authorization"``,
+    ``"no_permission"``, ``"no_such_database"``, ``"no_such_schema"``, ``"transaction_failed"``,
+    ``"encoding"``, ``"out_of_memory"``.
     """
 
     def __init__(self, reason: str, problem: str, remedy: str) -> None:
@@ -282,8 +284,9 @@ class SchemaTooNew(StoreUnavailable):
     def __init__(self, found: str, known: str) -> None:
         super().__init__(
             "schema_too_new",
-            f"the database has schema revision {found!r}, this version knows {known!r}",
-            "Upgrade conversation-eventstore to the version that migrated it.",
+            f"the database has schema revision {found!r}, but this version of the library knows"
+            f" only up to {known!r}",
+            "Upgrade conversation-eventstore to the version that migrated the database.",
         )
         self.found = found
         self.known = known

@@ -47,11 +47,11 @@ def import_(
     *,
     database: Database = DEFAULT,
 ) -> None:
-    """Import conversation trees of the Open Assistant project.
+    """Import conversation trees from the Open Assistant project.
 
     Importing a file twice adds nothing.
 
-    A malformed line ends the import. The trees before it stay.
+    The import stops at a malformed line; the trees before it stay imported.
     """
     if file != STDIN and not file.is_file():
         raise typer.BadParameter(f"there is no file {str(file)!r}", param_hint="FILE")

@@ -63,7 +63,7 @@ Reason: TypeAlias = Annotated[
 Actor: TypeAlias = Annotated[
     str | None, typer.Option(metavar="ID", help="Who asked for it: an opaque id.")
 ]
-Yes: TypeAlias = Annotated[bool, typer.Option("--yes", "-y", help="Skip the question.")]
+Yes: TypeAlias = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
 
 
 @app.command(
@@ -87,7 +87,8 @@ def erase(
     include: Annotated[
         list[_Include] | None,
         typer.Option(
-            help="Also erase its edits, or what was recorded by runs that wrote or saw it."
+            help="Also erase its edits (edits), or what runs that wrote or saw it recorded (run)."
+            " Repeat for both."
         ),
     ] = None,
     reason: Reason = None,
@@ -153,7 +154,7 @@ def purge(
 
     It cannot be recovered, and its id can never be used again.
 
-    Purging it again shows the same tombstone.
+    Purging it again, by its whole id, prints the same tombstone.
     """
     with existing(database) as store:
         thread_id = _thread_or_tombstone(store, thread)

@@ -62,8 +62,8 @@ class _Program(typer.Typer):
 app = _Program(
     cls=_Commands,
     name="eventstore",
-    help="Look at stored conversations: their threads, branches and events, as they are now"
-    " and as they were.",
+    help="Inspect stored conversations: their threads, branches and events, as they are now"
+    " and as they were. Import, erase and purge them, and check their tables.",
     epilog="Begin with: eventstore demo",
     no_args_is_help=True,
     add_completion=False,

@@ -79,7 +79,7 @@ def show(
 ) -> None:
     """Show the messages of the active path, or of another.
 
-    Messages waiting for a run to end follow the active path.
+    Messages that wait for a run to end are listed after the active path.
     """
     with existing(database) as store:
         thread_id = find_thread(store, thread)

@@ -38,9 +38,9 @@ def as_typed(error: ConversationStoreError, typed: Mapping[str, str]) -> str:
         said = re.sub(rf"""\b{name}=(["'])(\w+)\1""", rf"{option} \2", said)
         said = re.sub(rf"\b{name}=", option, said)
     if isinstance(error, NotFound):  # commands take no tenant; only labels stand for an id
-        named = "the id" if error.id is not None else "the label"
         found = "; 'eventstore threads' lists them" if isinstance(error, ThreadNotFound) else ""
-        said = said.replace("the id and the tenant", f"{named}{found}")
+        said = said.replace("the id and the tenant", f"the id{found}")
+        said = said.replace("the spelling and the tenant", "the label")
     remedy = str(getattr(error, "remedy", ""))
     if _IN_PYTHON.search(remedy) and said.endswith(remedy):  # no option matches it
         said = f"{said} {_NO_OPTION}"

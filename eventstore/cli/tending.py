@@ -26,15 +26,15 @@ def projections(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="First release this projection from a worker that died, or let it go on after it"
-            " stopped on an error.",
+            help="Before listing, free this projection from a worker that died, or let it resume"
+            " after an error.",
         ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
     """List the projections, with their lag and the worker that holds each.
 
-    With --free: if the old worker is still running, it stops writing and goes on standby.
+    --free is safe if the old worker is still running: it stops writing and stands by.
     """
     with existing(database) as store:
         freed = None if free is None else store.projections.retry(free)

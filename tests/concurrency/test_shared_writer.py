@@ -204,6 +204,8 @@ def test_a_thread_interrupted_as_it_was_to_lead_passes_the_lead_on(writer, monke
         late.start()
         until_queued(writer, 2)
         leader = writer._heir
+        with writer._changed:
+            writer._watched = True
         gate.open()
         with writer._changed:
             assert writer._changed.wait_for(lambda: writer._heir is not leader, SECONDS)

@@ -48,7 +48,7 @@ def story(store: ConversationStore) -> Iterator[Scene]:
     sea = store.messages.create(sky, role="assistant", content="It is the sea.")
     yield Scene(
         "Talk",
-        "Each call appends an event. Edits and retries never overwrite.",
+        "Each call appends an event. Edits and new answers never overwrite.",
         follow=sky,
     )
 
@@ -64,7 +64,7 @@ def story(store: ConversationStore) -> Iterator[Scene]:
     store.branches.label(sky, red.id, "sunsets")
     store.branches.select(sky, air.id)
     path = store.messages.list(sky)
-    yield Scene("Go back", "The other branch stays as it is; you can give it a name.", path.data)
+    yield Scene("Go back", 'The other branch stays as it is, here named "sunsets".', path.data)
 
     store.messages.create(sky, role="user", content="When is sunset in Lisbon?")
     run = store.runs.create(sky, model="any-model").id
@@ -103,7 +103,7 @@ def story(store: ConversationStore) -> Iterator[Scene]:
     past = store.replay.state(sky, at_version=3)
     yield Scene(
         "Replay",
-        "The events are the truth. Watch the active path change; messages are numbered\n"
+        "The events are the source of truth. Watch the active path change; messages are numbered\n"
         "as they were sent (8 had to wait).",
         steps,
         f'At version {past.version} the last word was "{past.messages[-1].text}"',
