@@ -23,6 +23,15 @@ METHODS = {
 FACES = {"ConversationStore": ("sync", ""), "AsyncConversationStore": ("asynchronous", "Async")}
 
 
+@pytest.fixture(scope="module", autouse=True)
+def own_cache(tmp_path_factory):
+    """Keep jedi's cache apart: it reads what another process is still writing, and fails."""
+    patch = pytest.MonkeyPatch()
+    patch.setattr(jedi.settings, "cache_directory", str(tmp_path_factory.mktemp("jedi")))
+    yield
+    patch.undo()
+
+
 @pytest.fixture(scope="module")
 def package():
     return griffe.load("eventstore", search_paths=[ROOT])
