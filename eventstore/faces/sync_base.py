@@ -77,7 +77,7 @@ class ProjectionsBase(Resource):
             holder: Name of this worker in ``status()``; made up if left out.
 
         Raises:
-            InvalidInput: an option is not possible, or a projection is not registered.
+            InvalidInput: an option is not allowed, or a projection is not registered.
         """
         terms = checked_terms(lease_seconds, batch_events_max, poll_seconds, holder)
         self._drive(running(self._scope, names or None, terms), stop)
@@ -105,7 +105,7 @@ class ProjectionsBase(Resource):
             The status of every projection.
 
         Raises:
-            InvalidInput: an option is not possible, or a projection is not registered.
+            InvalidInput: an option is not allowed, or a projection is not registered.
         """
         terms = checked_terms(lease_seconds, batch_events_max, poll_seconds, holder)
         self._drive(catching_up(self._scope, names or None, terms), None)
