@@ -10,8 +10,15 @@
         store.messages.edit(thread.id, question.id, content="Why are sunsets red?")
 """
 
-from eventstore.async_store import AsyncConversationStore
-from eventstore.batches import Batch
+from eventstore.api.async_store import AsyncConversationStore
+from eventstore.api.batches import Batch
+from eventstore.api.faces.handles import Handle
+from eventstore.api.faces.pages import AsyncPage, Page
+from eventstore.api.operations.events import Receipt
+from eventstore.api.operations.metering import AppendNotice, Counters
+from eventstore.api.operations.operation import EMPTY, UNSET
+from eventstore.api.operations.projections import CompareReport, RebuildReport
+from eventstore.api.store import ConversationStore
 from eventstore.conversation.content import (
     DataPart,
     FilePart,
@@ -65,15 +72,8 @@ from eventstore.errors import (
     WrongExpectedHead,
     WrongExpectedVersion,
 )
-from eventstore.faces.handles import Handle
-from eventstore.faces.pages import AsyncPage, Page
-from eventstore.operations.events import Receipt
-from eventstore.operations.metering import AppendNotice, Counters
-from eventstore.operations.operation import EMPTY, UNSET
-from eventstore.operations.projections import CompareReport, RebuildReport
 from eventstore.privacy import ContentCopy, ErasedEvent, Erasure
 from eventstore.replay import MessagePath, ReplayedThread, ReplayStep, StepState
-from eventstore.store import ConversationStore
 
 __all__ = [
     "EMPTY",

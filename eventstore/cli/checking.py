@@ -8,10 +8,10 @@ from rich.console import Console
 from rich.text import Text
 
 from eventstore import CompareReport, ConversationStore, RebuildReport
+from eventstore.api.operations import projections
+from eventstore.api.operations.operation import Gathered
 from eventstore.cli.opening import count_threads
 from eventstore.cli.output import progress
-from eventstore.operations import projections
-from eventstore.operations.operation import Gathered
 
 __all__ = ["compare", "print_report", "rebuild"]
 

@@ -14,6 +14,8 @@ import typer
 from rich.text import Text
 
 from eventstore import ConversationStore, ThreadNotFound
+from eventstore.api.operations import Read
+from eventstore.api.operations.lookups import thread_key
 from eventstore.cli.certificates import (
     print_certificate,
     print_erasure_ahead,
@@ -33,14 +35,12 @@ from eventstore.cli.output import errors, print_json, screen
 from eventstore.conversation.commands import EraseContent, Included
 from eventstore.conversation.decide.purging import check_purge
 from eventstore.core import ids
-from eventstore.operations import Read
-from eventstore.operations.lookups import thread_key
 from eventstore.privacy.erasure import foresee
-from eventstore.projections.forks import direct_forks, forks_below
-from eventstore.projections.stored_thread import StoredThread
 from eventstore.storage.interning import find_tenant
 from eventstore.storage.requests import AppendRequest
 from eventstore.storage.transaction import Transaction
+from eventstore.threads.forks import direct_forks, forks_below
+from eventstore.threads.stored_thread import StoredThread
 
 __all__ = ["erase", "purge"]
 

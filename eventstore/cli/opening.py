@@ -21,10 +21,10 @@ from eventstore import (
     StoreUnavailable,
     ThreadNotFound,
 )
+from eventstore.api.operations import Read
 from eventstore.core import ids
-from eventstore.operations import Read
-from eventstore.projections.rebuild import next_thread
 from eventstore.storage.transaction import Transaction
+from eventstore.threads.rebuild import next_thread
 
 __all__ = [
     "Database",

@@ -8,10 +8,10 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from eventstore.api.operations.projections import ProjectionStatus
 from eventstore.cli.framework import AsJson, app, examples
 from eventstore.cli.opening import DEFAULT, Database, existing
 from eventstore.cli.output import clipped, errors, one_line, print_json, screen, when
-from eventstore.operations.projections import ProjectionStatus
 
 __all__ = ["projections"]
 

@@ -1,6 +1,6 @@
 """The rows that events change. Deciding reads them, and the decision tables hold them.
 
-``evolve`` returns rows; the folded state keeps them in maps, ``projections`` writes them to tables.
+``evolve`` returns rows; the folded state keeps them in maps, ``threads`` writes them to tables.
 A row is a frozen value, so a state that shares rows with an older one shares them safely.
 """
 

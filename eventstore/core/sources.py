@@ -1,6 +1,6 @@
 """Sources of time and randomness: two functions, passed in.
 
-Pure code takes them as arguments; ``connect.py`` supplies the system's, tests supply their own.
+Pure code takes them as arguments; ``api/connect.py`` supplies the system's, tests supply their own.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Erase a message's content, in its thread and in the forks that inherit it.
 
-``operations/erasing.py`` calls it. ``privacy/planning.py`` first plans the content to erase. Then
-each thread gets one ``ContentErased``, all in one transaction, and from then on no reader sees the
-content they name (``conversing/threads.py``). The **certificate** is made of the plan and the log,
-so a repeated erasure gives the same one.
+``api/operations/erasing.py`` calls it. ``privacy/planning.py`` first plans the content to erase.
+Then each thread gets one ``ContentErased``, all in one transaction, and from then on no reader sees
+the content they name (``write_path/thread_streams.py``). The **certificate** is made of the plan
+and the log, so a repeated erasure gives the same one.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from typing import Literal, NamedTuple
 from msgspec.structs import replace
 
 from eventstore.conversation.decide.erasing import Copy
-from eventstore.conversing.threads import Guards
 from eventstore.core import ids
 from eventstore.core.events import Position, instant
 from eventstore.core.values import Value
@@ -26,6 +25,7 @@ from eventstore.storage import read
 from eventstore.storage.append import append_many
 from eventstore.storage.requests import Appended, AppendRequest, Failed, Log
 from eventstore.storage.transaction import Transaction
+from eventstore.write_path.thread_streams import Guards
 
 __all__ = [
     "ContentCopy",

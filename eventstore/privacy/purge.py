@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from eventstore.conversing.purging import purge_thread
 from eventstore.core import ids
 from eventstore.core.events import StreamKey
 from eventstore.privacy.remains import projections_behind
-from eventstore.projections.tombstones import find_tombstone
 from eventstore.storage import read
 from eventstore.storage.requests import Appended, AppendRequest, Log
 from eventstore.storage.transaction import Transaction
+from eventstore.threads.tombstones import find_tombstone
+from eventstore.write_path.store_streams import purge_thread
 
 __all__ = ["purge"]
 

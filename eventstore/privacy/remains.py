@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from eventstore.core.events import Position
-from eventstore.projections.catch_up.generations import generations
+from eventstore.read_models.catch_up.generations import generations
 from eventstore.storage.transaction import Transaction
 
 __all__ = ["projections_behind"]

@@ -16,8 +16,8 @@ given are ``WritableTables``; what a reader is given are ``Tables``.
 
 from __future__ import annotations
 
-from eventstore.projections.catch_up.definition import Projection, projection
-from eventstore.projections.catch_up.tables import Tables, WritableTables
+from eventstore.read_models.catch_up.definition import Projection, projection
+from eventstore.read_models.catch_up.tables import Tables, WritableTables
 from eventstore.read_models.message_search import Hit, Hits, MessageSearch, search
 from eventstore.read_models.usage_by_day import DayOfUse, Usage, usage
 

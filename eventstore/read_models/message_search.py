@@ -48,7 +48,7 @@ from eventstore.core.json_values import check_text
 from eventstore.core.pages import PageOf, decode_cursor, encode_cursor, listing_key
 from eventstore.core.quoting import quoted
 from eventstore.errors import InvalidInput
-from eventstore.projections.catch_up.tables import Tables, WritableTables
+from eventstore.read_models.catch_up.tables import Tables, WritableTables
 from eventstore.storage.tables import Dialect
 
 __all__ = ["Hit", "Hits", "MessageSearch", "search"]

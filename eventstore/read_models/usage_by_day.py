@@ -24,7 +24,7 @@ from typing import Any, Final, NamedTuple
 from eventstore.core import ids
 from eventstore.core.events import RecordedEvent
 from eventstore.errors import InvalidInput
-from eventstore.projections.catch_up.tables import Tables, WritableTables
+from eventstore.read_models.catch_up.tables import Tables, WritableTables
 
 __all__ = ["DayOfUse", "Usage", "usage"]
 

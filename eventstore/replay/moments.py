@@ -10,8 +10,8 @@ from eventstore.conversation.rows import ROOT, Place
 from eventstore.conversation.values import BranchDiff
 from eventstore.core import ids
 from eventstore.core.events import Event
-from eventstore.projections import paths
-from eventstore.projections.stored_thread import StoredThread
+from eventstore.threads import paths
+from eventstore.threads.stored_thread import StoredThread
 
 __all__ = ["compare_moments"]
 

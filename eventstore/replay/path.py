@@ -8,7 +8,7 @@ from typing import Final, overload
 from eventstore.conversation.rows import Place
 from eventstore.conversation.state import FoldedThread
 from eventstore.conversation.values import Message
-from eventstore.projections import paths
+from eventstore.threads import paths
 
 __all__ = ["MessagePath"]
 

@@ -15,8 +15,8 @@ from eventstore.conversation.values import Message, Run, Thread, ThreadState
 from eventstore.core import ids
 from eventstore.core.events import RecordedEvent
 from eventstore.core.values import Value
-from eventstore.projections import paths
 from eventstore.replay.path import MessagePath
+from eventstore.threads import paths
 
 __all__ = ["ReplayStep", "ReplayedThread", "StepState"]
 

@@ -1,7 +1,7 @@
 """Find events and blobs without their counterparts, which only manual SQL can cause.
 
 Triggers let a blob be deleted only after its event's content, and let content be erased alone: so a
-manual erasure that forgets the blob leaves the words. ``projections/log_findings.py`` calls it.
+manual erasure that forgets the blob leaves the words. ``threads/log_findings.py`` calls it.
 Neither statement reads a content: the database knows its length without looking at it.
 """
 

@@ -1,7 +1,7 @@
 """Find versions that a head counts but no event has, in one stream or in many.
 
 Triggers forbid deleting events, so a gap means that triggers were bypassed or a file is damaged.
-``projections/log_findings.py`` calls it; readers notice a gap themselves, see ``gaps``.
+``threads/log_findings.py`` calls it; readers notice a gap themselves, see ``gaps``.
 """
 
 from __future__ import annotations

@@ -16,9 +16,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple
 
+from eventstore.api.store import ConversationStore
 from eventstore.conversation.values import Message, Run, ThreadState, TreeNode
 from eventstore.errors import ConversationStoreError
-from eventstore.store import ConversationStore
 from eventstore.testing.oracle import OracleThread, Refusal, code_of
 
 __all__ = ["Comparison", "Done", "Fresh"]

@@ -10,7 +10,7 @@ from typing import Final
 from scripts.faces.operations import ROOT
 from scripts.faces.writing import ASYNC, SYNC, face_text, planned_text
 
-OUT: Final = ROOT / "eventstore" / "faces"
+OUT: Final = ROOT / "eventstore" / "api" / "faces"
 
 
 def _formatted(text: str) -> str:

@@ -21,8 +21,8 @@ class Resource:
 
 
 def _of(module: str, *names: str, **others: str) -> dict[str, str]:
-    return {name: f"eventstore.operations.{module}.{name}" for name in names} | {
-        name: f"eventstore.operations.{target}" for name, target in others.items()
+    return {name: f"eventstore.api.operations.{module}.{name}" for name in names} | {
+        name: f"eventstore.api.operations.{target}" for name, target in others.items()
     }
 
 
@@ -33,7 +33,7 @@ RESOURCES: Final = (
         {
             **_of("threads", "create", "get", list="threads.list_"),
             **_of("threads", "update", "fork", "archive", "unarchive", "delete", "restore"),
-            "batch": "eventstore.batches.batch",
+            "batch": "eventstore.api.batches.batch",
         },
     ),
     Resource(

@@ -43,7 +43,7 @@ SYNC: Final = Face(
     "sync.py",
     "The resources of the sync face, written from the operations by `python -m scripts.faces`.",
     "",
-    "eventstore.faces.sync_base",
+    "eventstore.api.faces.sync_base",
     "Connection",
     "Page",
     "Iterator",
@@ -54,7 +54,7 @@ ASYNC: Final = Face(
     "asynchronous.py",
     "The resources of the async face, written from the operations by `python -m scripts.faces`.",
     "Async",
-    "eventstore.faces.async_base",
+    "eventstore.api.faces.async_base",
     "AsyncConnection",
     "AsyncPage",
     "AsyncIterator",
@@ -68,10 +68,10 @@ _ORIGINS: Final = {
     "AsyncIterator": "from collections.abc import AsyncIterator",
     "AbstractContextManager": "from contextlib import AbstractContextManager",
     "AbstractAsyncContextManager": "from contextlib import AbstractAsyncContextManager",
-    "Page": "from eventstore.faces.pages import Page",
-    "AsyncPage": "from eventstore.faces.pages import AsyncPage",
-    "Handle": "from eventstore.faces.handles import Handle",
-    "Batch": "from eventstore.batches import Batch",
+    "Page": "from eventstore.api.faces.pages import Page",
+    "AsyncPage": "from eventstore.api.faces.pages import AsyncPage",
+    "Handle": "from eventstore.api.faces.handles import Handle",
+    "Batch": "from eventstore.api.batches import Batch",
     "Connection": "from sqlalchemy import Connection",
     "builtins": "import builtins",
 }
@@ -136,8 +136,8 @@ def planned_text() -> str:
     file = _File()
     for resource in PLANNED:
         file.lines += _planned_class(file, resource)
-    file.imports.add("from eventstore.faces.batch_base import BatchPart")
-    file.imports.add("from eventstore.faces.handles import Handle")
+    file.imports.add("from eventstore.api.faces.batch_base import BatchPart")
+    file.imports.add("from eventstore.api.faces.handles import Handle")
     about = "The methods of a batch, written from the operations by `python -m scripts.faces`."
     return _whole(file, about, [one.name for one in PLANNED], with_async=False)
 

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from eventstore import ConversationStore
-from eventstore.faces.sync import Messages
+from eventstore.api.faces.sync import Messages
 
 READING = [
     ["threads"],

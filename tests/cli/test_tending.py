@@ -3,9 +3,9 @@
 import pytest
 
 from eventstore import ConversationStore
-from eventstore.operations.catch_up import changing
-from eventstore.operations.operation import Read
-from eventstore.projections.catch_up.generations import generations, take
+from eventstore.api.operations.catch_up import changing
+from eventstore.api.operations.operation import Read
+from eventstore.read_models.catch_up.generations import generations, take
 from tests.cli.test_looking import lines, objects
 from tests.projections.counting import Counting
 

@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import StaticPool, create_engine
 
 from eventstore import AsyncConversationStore, ConversationStore, StoreBusy, StoreClosed
-from eventstore.operations.operation import Read
+from eventstore.api.operations.operation import Read
 from eventstore.read_models import Usage, projection
 from tests.concurrency.reentry import (
     INSIDE,

@@ -19,9 +19,9 @@ from eventstore import (
     WrongExpectedHead,
     WrongExpectedVersion,
 )
+from eventstore.api.operations.operation import Maintenance, Wipe
 from eventstore.execution.owned import OwnedAsyncEngine
 from eventstore.execution.url import UrlExecutor
-from eventstore.operations.operation import Maintenance, Wipe
 from tests.concurrency.schedules import SECONDS, Gate, at_once, outcome, thread
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from eventstore import ConversationStore
-from eventstore.projections.removed import REMOVED_MAX
+from eventstore.threads.removed import REMOVED_MAX
 from tests.effort import assert_flat
 
 FEW, MANY = 150, 600

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import pytest
 
 from eventstore import StoreUnavailable
-from eventstore.performing import Performer
+from eventstore.api.performing import Performer
 from tests.concurrency.schedules import SECONDS
 
 WRITERS = 8

@@ -21,7 +21,7 @@ from eventstore import (
     StoreBusy,
     StoreUnavailable,
 )
-from eventstore.operations.operation import Maintenance
+from eventstore.api.operations.operation import Maintenance
 from eventstore.testing.faults import Faults, die, failing, filled
 from tests.concurrency.schedules import SECONDS, Child, Gate, outcome, thread, until_queued
 

@@ -10,7 +10,7 @@ from functools import partial
 import pytest
 
 from eventstore import ConversationStore, OutcomeUnknown, Refused, StoreUnavailable, ThreadNotFound
-from eventstore.operations.operation import Maintenance
+from eventstore.api.operations.operation import Maintenance
 from eventstore.testing.faults import Faults, die, failing
 from tests.concurrency.schedules import SECONDS, Child, Gate, outcome, thread, until_queued
 from tests.conformance.purging import talk, texts

@@ -109,7 +109,7 @@ def _methods_of_store(store: object) -> Iterator[tuple[str, Callable[..., object
         value = getattr(store, name)
         if inspect.isroutine(value):
             yield name, value
-        elif type(value).__module__.startswith("eventstore.faces"):
+        elif type(value).__module__.startswith("eventstore.api.faces"):
             methods = ((method, getattr(value, method)) for method in _public(value))
             yield from (
                 (f"{name}.{m}", method) for m, method in methods if inspect.isroutine(method)

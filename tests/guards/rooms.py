@@ -27,14 +27,14 @@ LAYERS: tuple[dict[str, str], ...] = (
         "commits, engines, forked processes, signals; never sees an event",
     },
     {
-        "projections": "the decision tables, one file a table; `StoredThread`, the view on their "
-        "rows; folding, comparing, rebuilding; `catch_up/` follows the log behind a checkpoint"
+        "threads": "the decision tables, one file a table; `StoredThread`, the view on their rows; "
+        "reading the tree; folding, comparing, rebuilding",
+        "read_models": "**public.** read models that follow the log behind a checkpoint: search "
+        "over messages, usage by day, and your own; `catch_up/` runs them",
     },
     {
-        "conversing": "composes view, decide, append and project: one module for each category of "
-        "streams, and `purging.py`, which removes several threads",
-        "read_models": "**public.** search over messages, usage by day, and the means to write a "
-        "projection of your own",
+        "write_path": "a write from its command to its result: one module for each category of "
+        "streams, which views, decides, evolves and answers",
     },
     {
         "subscriptions": "following the log: the table of states, and reading the next page",
@@ -43,16 +43,9 @@ LAYERS: tuple[dict[str, str], ...] = (
         "importers": "other people's data as drafts of messages",
     },
     {
-        "operations": "every method of a store, once: a function that checks its arguments and "
-        "returns a `Write`, `Read`, `Walk` or `Gathered`",
-        "faces": "the methods of both stores, written from the operations by `scripts/faces`, and "
-        "the runners that perform them",
-        "store": "`ConversationStore`",
-        "async_store": "`AsyncConversationStore`",
-        "batches": "`threads.batch`: several commands in one append",
-        "connect": "makes a store from a URL or an engine",
-        "open_options": "the options of `open()`",
-        "performing": "the work of one transaction for the requests that share it",
+        "api": "the two stores: `operations/`, every method once, which checks its arguments and "
+        "returns a `Write`, `Read`, `Walk` or `Gathered`; `faces/`, the methods of both stores, "
+        "written from the operations by `scripts/faces`; `connect`, `batches`, options",
     },
     {PACKAGE: "the public names"},
     {"cli": "the command line, an optional extra"},
@@ -61,8 +54,8 @@ LAYERS: tuple[dict[str, str], ...] = (
         "schedules, faults, conformance suites, the oracle; may import anything"
     },
 )
-# The sync store, the async store and the modules that both are made of import each other.
-FRIENDS = (LAYERS[6],)
+# Layers whose rooms import each other. There is none.
+FRIENDS: tuple[dict[str, str], ...] = ()
 
 PAGES = (PROJECT / "ARCHITECTURE.md", PROJECT / "CONTRIBUTING.md")
 BEGIN = "<!-- rooms: written by python -m tests.guards.rooms -->"

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eventstore import ConversationStore, ConversationStoreError, TextPart
-from eventstore.open_options import OpenOptions
+from eventstore.api.open_options import OpenOptions
 from tests.guards.public_surface import face_methods
 from tests.inputs.untouched import counted
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pytest
 
 from eventstore import ConversationStore, InvalidInput
-from eventstore.operations.operation import Read
+from eventstore.api.operations.operation import Read
 from eventstore.storage.tables import TABLES
 
 

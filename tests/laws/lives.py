@@ -3,10 +3,10 @@
 import random
 
 from eventstore import InvalidInput, MessageNotFound, Refused, RunNotFound
+from eventstore.api.operations.lookups import thread_key, whole_thread
+from eventstore.api.operations.operation import Read
 from eventstore.core import ids
-from eventstore.operations.lookups import thread_key, whole_thread
-from eventstore.operations.operation import Read
-from eventstore.projections import paths
+from eventstore.threads import paths
 
 SNAPSHOTS = "messages"
 

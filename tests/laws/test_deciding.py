@@ -14,17 +14,24 @@ import pytest
 from hypothesis import given
 
 from eventstore import ConversationStore, ConversationStoreError
+from eventstore.api.operations.lookups import thread_key
+from eventstore.api.operations.operation import (
+    NO_OPTIONS,
+    Maintenance,
+    Read,
+    Write,
+    to_thread,
+    write,
+)
 from eventstore.conversation.decide import decide
-from eventstore.operations.lookups import thread_key
-from eventstore.operations.operation import NO_OPTIONS, Maintenance, Read, Write, to_thread, write
-from eventstore.projections.folding import fold_thread
-from eventstore.projections.shape import SEGMENTS_MAX
-from eventstore.projections.stored_thread import StoredThread
 from eventstore.storage.append import append_many
 from eventstore.storage.requests import AppendRequest, Failed
 from eventstore.testing.oracle import code_of
 from eventstore.testing.sources import counting_ids, fixed_sources
 from eventstore.testing.strategies import command_sequences, message_id
+from eventstore.threads.folding import fold_thread
+from eventstore.threads.shape import SEGMENTS_MAX
+from eventstore.threads.stored_thread import StoredThread
 from tests.laws.examples import of_a_law
 
 MINTED = re.compile(f"msg_(?!{message_id(0).hex()[:16]})[0-9a-f]{{32}}")
@@ -78,7 +85,7 @@ def decided_twice(store, thread, commands):
 def assert_decided_alike(store, thread, commands):
     """Hold that rows and fold decide alike, whether a tree's shape is read whole or by key."""
     for segments_max in (SEGMENTS_MAX, -1):
-        with patch("eventstore.projections.stored_thread.SEGMENTS_MAX", segments_max):
+        with patch("eventstore.threads.stored_thread.SEGMENTS_MAX", segments_max):
             over_rows, over_the_fold = decided_twice(store, thread, commands)
         assert over_rows == over_the_fold
 

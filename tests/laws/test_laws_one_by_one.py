@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eventstore import ConversationStore, IdempotencyConflict, Refused
+from eventstore.api.operations.lookups import thread_key
+from eventstore.api.operations.operation import Read
 from eventstore.conversation.draft import ThreadDraft
 from eventstore.conversation.state import FoldedThread
-from eventstore.operations.lookups import thread_key
-from eventstore.operations.operation import Read
-from eventstore.projections.folding import folded_steps
 from eventstore.testing.sources import fixed_sources, jumping_sources
+from eventstore.threads.folding import folded_steps
 from tests.laws.examples import LONG, of_a_law
 from tests.laws.lives import live
 

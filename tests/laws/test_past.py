@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from eventstore import ConversationStore, ConversationStoreError
+from eventstore.api.operations.lookups import thread_key
+from eventstore.api.operations.operation import Read
 from eventstore.conversation import tree
 from eventstore.conversation.present import (
     message_value,
@@ -18,12 +20,10 @@ from eventstore.conversation.present import (
     thread_value,
 )
 from eventstore.conversation.rows import ROOT
-from eventstore.operations.lookups import thread_key
-from eventstore.operations.operation import Read
-from eventstore.projections import paths
-from eventstore.projections.folding import folded_steps
-from eventstore.projections.past_thread import PastThread
 from eventstore.testing.sources import jumping_sources
+from eventstore.threads import paths
+from eventstore.threads.folding import folded_steps
+from eventstore.threads.past_thread import PastThread
 from tests.laws.examples import of_a_law_of_lives
 from tests.laws.lives import live
 

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from eventstore import AsyncConversationStore, StoreClosed
-from eventstore.operations.operation import Read
+from eventstore.api.operations.operation import Read
 from tests.concurrency.schedules import SECONDS
 from tests.subscriptions.ways import until
 

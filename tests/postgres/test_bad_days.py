@@ -21,7 +21,7 @@ from eventstore import (
     StoreBusy,
     StoreUnavailable,
 )
-from eventstore.operations.operation import Maintenance, Write
+from eventstore.api.operations.operation import Maintenance, Write
 from eventstore.testing.postgres_server import PostgresServer
 from tests.postgres.bad_days import open_at, say, texts, unavailable
 from tests.postgres.proxy import Proxy

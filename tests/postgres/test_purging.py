@@ -12,7 +12,7 @@ import pytest
 from psycopg import sql
 
 from eventstore import AsyncConversationStore, ConversationStore, ThreadNotFound
-from eventstore.operations.operation import Read
+from eventstore.api.operations.operation import Read
 from eventstore.testing.conformance import blocking
 from tests.concurrency.purging import everybody_at_once
 from tests.concurrency.schedules import SECONDS, outcome

@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import make_url
 
 from eventstore import Refused, StoreBusy
-from eventstore.operations import messages, projections
-from eventstore.operations.operation import Maintenance, Write
+from eventstore.api.operations import messages, projections
+from eventstore.api.operations.operation import Maintenance, Write
 from eventstore.storage.requests import Appended
 from tests.postgres.bad_days import open_at, say
 

@@ -194,7 +194,7 @@ def test_a_transaction_that_holds_the_horizon_back_delays_and_loses_nothing(
         looked.append(real(*args))
         return looked[-1]
 
-    monkeypatch.setattr("eventstore.operations.following.look", look)
+    monkeypatch.setattr("eventstore.api.operations.following.look", look)
     with opening() as store:
         follower = store.follow(poll_seconds=FOREVER)
         until(lambda: listeners(admin))

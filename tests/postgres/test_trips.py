@@ -11,16 +11,16 @@ import pytest
 from msgspec import UNSET
 
 from eventstore import ConversationStore
+from eventstore.api.operations.inputs import message_key
+from eventstore.api.operations.lookups import thread_key
+from eventstore.api.operations.operation import Maintenance, Write
 from eventstore.conversation import commands as c
 from eventstore.core import ids
-from eventstore.operations.inputs import message_key
-from eventstore.operations.lookups import thread_key
-from eventstore.operations.operation import Maintenance, Write
-from eventstore.projections.shape import SEGMENTS_MAX
 from eventstore.storage.append import append_many
 from eventstore.storage.postgres import PostgresDatabase
 from eventstore.storage.postgres_transaction import PsycopgTransaction
 from eventstore.storage.requests import AppendRequest
+from eventstore.threads.shape import SEGMENTS_MAX
 
 APPEND = 2
 """Taking the head, and writing."""

@@ -17,13 +17,14 @@ from eventstore import (
     StoreUnavailable,
     UndecodableEvent,
 )
-from eventstore.operations import catch_up
-from eventstore.operations import recorded as recording
-from eventstore.operations.catch_up import changing
-from eventstore.operations.operation import Read
-from eventstore.projections.catch_up import leases
-from eventstore.projections.catch_up.failing import Failure
-from eventstore.projections.catch_up.generations import (
+from eventstore.api.operations import catch_up
+from eventstore.api.operations import recorded as recording
+from eventstore.api.operations.catch_up import changing
+from eventstore.api.operations.operation import Read
+from eventstore.read_models import projection
+from eventstore.read_models.catch_up import leases
+from eventstore.read_models.catch_up.failing import Failure
+from eventstore.read_models.catch_up.generations import (
     Generation,
     advance,
     fail,
@@ -32,8 +33,7 @@ from eventstore.projections.catch_up.generations import (
     swap,
     take,
 )
-from eventstore.projections.catch_up.held import Held
-from eventstore.read_models import projection
+from eventstore.read_models.catch_up.held import Held
 from tests.concurrency.schedules import SECONDS, Gate, thread
 from tests.concurrency.test_processes import Process
 from tests.projections.counting import OPTIONS, Counting, once_each, times, total, write
@@ -193,7 +193,7 @@ class Basics:
         def look(tx, name):
             return before.pop() if before else generations(tx, name)
 
-        monkeypatch.setattr("eventstore.projections.catch_up.generations.generations", look)
+        monkeypatch.setattr("eventstore.read_models.catch_up.generations.generations", look)
         assert store.projections.rebuild(projection="counting").begun is False
         assert before == []
         monkeypatch.undo()

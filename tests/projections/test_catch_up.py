@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import create_engine
 
 from eventstore import AsyncConversationStore, ConversationStore, InvalidInput
-from eventstore.open_options import system_sources
-from eventstore.projections.catch_up.definition import Registry
+from eventstore.api.open_options import system_sources
+from eventstore.read_models.catch_up.definition import Registry
 from eventstore.testing.conformance import blocking
 from tests.concurrency.schedules import SECONDS
 from tests.projections.counting import Counting

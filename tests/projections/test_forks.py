@@ -3,8 +3,8 @@
 import pytest
 
 from eventstore import ConversationStore
-from eventstore.operations.operation import Read
-from eventstore.projections import forks
+from eventstore.api.operations.operation import Read
+from eventstore.threads import forks
 
 LOOKUPS = {
     "direct": (forks._FORKS, 2),  # noqa: SLF001 (the very statements)

@@ -5,7 +5,7 @@ from contextlib import suppress
 import pytest
 
 from eventstore import ConversationStore, ConversationStoreError
-from eventstore.operations import projections
+from eventstore.api.operations import projections
 from tests.projections.vandals import TABLES, contents, vandal
 
 LONG = 700

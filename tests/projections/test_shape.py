@@ -4,7 +4,7 @@ import pytest
 
 from eventstore import ConversationStore
 from eventstore.conversation.rows import BranchPointRow, MessageRow, Place, SegmentRow
-from eventstore.projections.shape import SEGMENTS_MAX, Shape
+from eventstore.threads.shape import SEGMENTS_MAX, Shape
 
 
 @pytest.fixture

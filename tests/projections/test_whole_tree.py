@@ -5,11 +5,11 @@ import random
 import pytest
 
 from eventstore import ConversationStore
+from eventstore.api.operations.lookups import live_thread, thread_key
+from eventstore.api.operations.operation import Read
 from eventstore.conversation.present import message_value
 from eventstore.core import ids
-from eventstore.operations.lookups import live_thread, thread_key
-from eventstore.operations.operation import Read
-from eventstore.projections import paths
+from eventstore.threads import paths
 from tests.concurrency.schedules import outcome
 from tests.laws.lives import go_on, live
 

@@ -19,9 +19,9 @@ import pytest
 from pydantic import BaseModel
 
 from eventstore import BrokenChain, ConversationStore, ConversationStoreError
+from eventstore.api.faces import sync
+from eventstore.api.faces.sync_base import Resource
 from eventstore.core import ids
-from eventstore.faces import sync
-from eventstore.faces.sync_base import Resource
 from eventstore.read_models import projection
 from tests.storage.lives import full_life, sources
 

@@ -12,8 +12,8 @@ from eventstore import (
     StreamNotFound,
     WrongExpectedVersion,
 )
+from eventstore.api.operations.operation import Read
 from eventstore.core.events import instant
-from eventstore.operations.operation import Read
 from tests.storage.lives import INVOICE, NOON, sources
 
 OTHER = INVOICE[:-1] + "2"

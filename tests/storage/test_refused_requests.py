@@ -3,10 +3,10 @@
 import pytest
 
 from eventstore import ConversationStore, InvalidInput, MessageNotFound, NewEvent
-from eventstore.batches import Batch
-from eventstore.operations import messages, threads
-from eventstore.operations.operation import NO_OPTIONS, Maintenance, WriteOptions
-from eventstore.performing import Performer
+from eventstore.api.batches import Batch
+from eventstore.api.operations import messages, threads
+from eventstore.api.operations.operation import NO_OPTIONS, Maintenance, WriteOptions
+from eventstore.api.performing import Performer
 from eventstore.storage.requests import Appended, Failed
 
 UNKNOWN = "msg_" + "0" * 32

@@ -12,7 +12,7 @@ import pytest
 from msgspec.structs import replace
 
 from eventstore import ConversationStore
-from eventstore.operations import messages
+from eventstore.api.operations import messages
 from eventstore.storage import sqlite_ordering
 from eventstore.storage.ordering import HeadMoved, HeadRow, Moved
 from eventstore.storage.sqlite_ordering import SqliteOrdering

@@ -4,11 +4,11 @@ import msgspec
 import pytest
 
 from eventstore import ConversationStore, UndecodableEvent, UnknownEventType
-from eventstore.conversing import CATALOGUES
+from eventstore.api.operations.operation import Read
 from eventstore.core.catalogue import Catalogue, EventKind
 from eventstore.core.events import EventContent, EventData, StreamKey
-from eventstore.operations.operation import Read
 from eventstore.storage import read, whole_store
+from eventstore.write_path import CATALOGUES
 from tests.storage.lives import ask
 from tests.storage.test_chain import tampered
 

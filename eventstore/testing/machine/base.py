@@ -10,8 +10,8 @@ from hypothesis import currently_in_test_context, event
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize
 
+from eventstore.api.store import ConversationStore
 from eventstore.core.sources import Sources
-from eventstore.store import ConversationStore
 from eventstore.testing.comparison import Comparison
 from eventstore.testing.oracle import OracleThread, Words
 from eventstore.testing.sources import jumping_sources

@@ -10,10 +10,10 @@ from typing import Any, Final
 from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
+from eventstore.api.faces.handles import Handle
+from eventstore.api.operations.operation import EMPTY, UNSET
 from eventstore.conversation.commands import OnBusy
 from eventstore.conversation.values import Message
-from eventstore.faces.handles import Handle
-from eventstore.operations.operation import EMPTY, UNSET
 from eventstore.testing.comparison import Fresh
 from eventstore.testing.machine.base import ANSWERED, BUSY, GUARDS, MOSTLY, PICKS, SAID, Machine
 from eventstore.testing.oracle import HEAD, OracleThread, Words

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from eventstore.operations.operation import EMPTY
+from eventstore.api.operations.operation import EMPTY
 from eventstore.testing.oracle.values import (
     OracleMessage,
     OracleRun,

@@ -1,0 +1,102 @@
+"""Run operations on the async face: awaited."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable
+from typing import Final, TypeVar
+
+from eventstore.api.faces.outcomes import value_of
+from eventstore.api.operations.following import TROUBLES, Follow
+from eventstore.api.operations.operation import Gathered, Read, Scope, Walk, Wipe, Write
+from eventstore.api.operations.walking import walk_ahead
+from eventstore.api.performing import Performer
+from eventstore.errors import ConversationStoreError
+from eventstore.execution.async_url import AsyncUrlExecutor
+from eventstore.execution.owned import OwnedAsyncEngine
+from eventstore.execution.signals import Signals
+from eventstore.execution.url import UrlExecutor
+
+__all__ = ["AsyncRunner"]
+
+T = TypeVar("T")
+
+
+class AsyncRunner:
+    """Runs the operations of one store, and of those bound to it."""
+
+    def __init__(
+        self, executor: UrlExecutor | OwnedAsyncEngine | AsyncUrlExecutor, scope: Scope
+    ) -> None:
+        self.executor: Final = executor
+        self.scope: Final = scope
+        """Tenant, actor and correlation of every call."""
+        self._performer = Performer(scope.log, scope.meter)
+
+    def perform(self, operation: Write[T] | Read[T] | Wipe[T] | Gathered[T]) -> Awaitable[T]:
+        """Run an operation; every method ends here."""
+        if isinstance(operation, Write):
+            return self.write(operation)
+        if isinstance(operation, Read):
+            return self.executor.read_async(operation.look, snapshot=operation.snapshot)
+        if isinstance(operation, Wipe):
+            return self._wipe(operation)
+        return self._gather(operation)
+
+    def each(self, walk: Walk[T] | Follow[T]) -> AsyncIterator[T]:
+        """Run an operation that yields."""
+        return self._follow(walk) if isinstance(walk, Follow) else self._walk(walk)
+
+    @property
+    def changed(self) -> Signals:
+        """Signals every commit; followers of the log wait on it."""
+        return self.executor.changed
+
+    async def write(self, write: Write[T]) -> T:
+        """Run a write for :meth:`perform`."""
+        meter, request, within = self.scope.meter, write.request, write.connection
+        try:
+            if within is None:
+                outcome = await self.executor.write_async(request)
+            else:
+                [outcome] = await self.executor.within_async(
+                    within, lambda tx: self._performer(tx, [request])
+                )
+        except ConversationStoreError as error:
+            meter.failed(error)
+            raise
+        return value_of(write, meter.heard(request, outcome, committed=within is None))
+
+    async def _wipe(self, wipe: Wipe[T]) -> T:
+        return wipe.told(await self.executor.wipe_async())
+
+    async def _gather(self, gathered: Gathered[T]) -> T:
+        return gathered.report([item async for item in self._walk(gathered.walk)])
+
+    def _walk(self, walk: Walk[T]) -> AsyncIterator[T]:
+        if walk.ahead and self.executor.reads_ahead:
+            return walk_ahead(walk, self.perform)
+        return self._page_by_page(walk)
+
+    async def _page_by_page(self, walk: Walk[T]) -> AsyncIterator[T]:
+        """Yield the items of a walk, a page in memory at a time."""
+        place = walk.first
+        while place is not None:
+            items, place = await self.perform(walk.page(place))
+            for item in items:
+                yield item
+
+    async def _follow(self, follow: Follow[T]) -> AsyncIterator[T]:
+        """Yield present and future events; nothing is held while the consumer works."""
+        changed, course = self.executor.changed, follow.begin()
+        while True:
+            since = changed.mark  # before looking, so that events appended meanwhile are not missed
+            try:
+                page = await self.executor.read_async(follow.page(course).look)
+            except TROUBLES as error:
+                follow.failed(course, error)
+            else:
+                for event in follow.heard(course, page):
+                    yield event
+            if course.rest_seconds is not None:
+                told = await changed.wait_async(since, course.rest_seconds)
+                course.rested(told=told)

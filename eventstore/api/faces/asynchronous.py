@@ -1,0 +1,2944 @@
+"""The resources of the async face, written from the operations by `python -m scripts.faces`."""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+from msgspec import UNSET, UnsetType
+
+from eventstore.api import batches as _batches
+from eventstore.api.batches import Batch
+from eventstore.api.faces.async_base import AsyncProjectionsBase, AsyncResource
+from eventstore.api.faces.pages import AsyncPage
+from eventstore.api.operations import assistants as _assistants
+from eventstore.api.operations import branches as _branches
+from eventstore.api.operations import erasing as _erasing
+from eventstore.api.operations import events as _events
+from eventstore.api.operations import message_pages as _message_pages
+from eventstore.api.operations import messages as _messages
+from eventstore.api.operations import projections as _projections
+from eventstore.api.operations import purging as _purging
+from eventstore.api.operations import replay as _replay
+from eventstore.api.operations import run_context as _run_context
+from eventstore.api.operations import run_steps as _run_steps
+from eventstore.api.operations import runs as _runs
+from eventstore.api.operations import threads as _threads
+from eventstore.api.operations.events import Receipt
+from eventstore.api.operations.operation import AppendOptions, WriteOptions
+from eventstore.api.operations.projections import CompareReport, ProjectionStatus, RebuildReport
+from eventstore.api.operations.threads import ThreadSort
+from eventstore.conversation.commands import OnBusy
+from eventstore.conversation.content import Content
+from eventstore.conversation.rows import GivenStatus, Role
+from eventstore.conversation.tombstone import Tombstone
+from eventstore.conversation.values import (
+    Assistant,
+    Branch,
+    BranchDiff,
+    BranchTree,
+    Message,
+    Revision,
+    Run,
+    RunContext,
+    RunStep,
+    Thread,
+    TokenUsage,
+)
+from eventstore.core.events import NewEvent, Position, RecordedEvent
+from eventstore.core.pages import Order
+from eventstore.privacy.erasure import Erasure
+from eventstore.read_models.catch_up.tables import Tables
+from eventstore.replay import ReplayedThread, ReplayStep
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+
+__all__ = [
+    "AsyncAssistants",
+    "AsyncBranches",
+    "AsyncEvents",
+    "AsyncMessages",
+    "AsyncPrivacy",
+    "AsyncProjections",
+    "AsyncReplay",
+    "AsyncRunSteps",
+    "AsyncRuns",
+    "AsyncThreads",
+]
+
+T = TypeVar("T")
+
+
+class AsyncThreads(AsyncResource):
+    """Create, find, fork, archive and delete conversations."""
+
+    async def create(
+        self,
+        *,
+        title: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        messages: Sequence[Mapping[str, Any]] | None = None,
+        thread_id: str | None = None,
+        expected_head: str | None = None,
+        expected_version: int | Literal["no_stream", "stream_exists", "any"] | None = None,
+        idempotency_key: str | None = None,
+        actor: str | None = None,
+        reason: str | None = None,
+        subject: str | None = None,
+        connection: AsyncConnection | None = None,
+    ) -> Thread:
+        """Create a thread, and its first messages with it: all of it happens, or nothing.
+
+        With an ``idempotency_key`` and no ``thread_id`` the id is derived from tenant and key, so
+        that a second try finds the first thread.
+
+        Args:
+            title: Title, up to 1,000 characters; erasable.
+            metadata: JSON object of your own; erasable. ``list`` filters by its top-level values.
+            messages: Dicts of the arguments of ``messages.create``. One without ``parent_id``
+                follows the one before it, unless that one has ``select=False``.
+            thread_id: Id of your own: ``thread_`` and 32 lowercase hex digits.
+            expected_head: Id of the message that the caller believes is the head; ``EMPTY`` for
+                none.
+            expected_version: Version that the caller believes the stream is at; None does not check
+                it.
+            idempotency_key: The same key with the same command returns the first result and adds
+                nothing.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
+            subject: Opaque name of the person whose data the content is; the thread's own if left
+                out.
+            connection: The application's own open transaction: the write commits or rolls back with
+                it.
+
+        Raises:
+            InvalidInput: a value is malformed, or the id is in use.
+            Refused: ``"thread_purged"``, a thread of this id was purged; or see
+                ``messages.create``.
+            WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
+        """
+        return await self._write(
+            _threads.create(
+                self._scope,
+                title=title,
+                metadata=metadata,
+                messages=messages,
+                thread_id=thread_id,
+                options=WriteOptions(
+                    expected_head=expected_head,
+                    expected_version=expected_version,
+                    idempotency_key=idempotency_key,
+                    actor=actor,
+                    reason=reason,
+                    subject=subject,
+                    connection=connection,
+                ),
+            )
+        )
+
+    async def get(self, thread_id: str, *, include_deleted: bool = False) -> Thread:
+        """Return a thread.
+
+        Args:
+            thread_id: The thread.
+            include_deleted: Return it even if it was deleted.
+
+        Raises:
+            ThreadNotFound: there is none, or it was deleted.
+        """
+        return await self._perform(
+            _threads.get(self._scope, thread_id, include_deleted=include_deleted)
+        )
+
+    async def list(
+        self,
+        *,
+        metadata: Mapping[str, object] | None = None,
+        archived: bool | None = None,
+        include_deleted: bool = False,
+        after: str | None = None,
+        limit: int | None = 100,
+        sort: ThreadSort = "created",
+        order: Order = "asc",
+    ) -> AsyncPage[Thread]:
+        """Return a page of threads, in the order they were created or last active.
+
+        A page continues after the last thread of the one before. A thread that becomes active
+        meanwhile moves to the newest end of the order of activity: with ``order="desc"`` later
+        pages leave it out, with ``order="asc"`` they show it again. By creation a page costs the
+        same among any number of threads; by activity all threads that match are sorted, so filter
+        by ``metadata`` where a tenant has very many.
+
+        Args:
+            metadata: Top-level values that a thread's metadata must have: texts, numbers, booleans
+                or None.
+            archived: True for archived threads alone, False for the others alone, None for both.
+            include_deleted: List deleted threads, too.
+            after: A page's ``next_cursor``, to begin behind it.
+            limit: Most threads on the page; None is all of them.
+            sort: ``"created"``, or ``"activity"``: by ``updated_at``, when something last happened.
+            order: ``"asc"`` is oldest first, ``"desc"`` newest first.
+
+        Raises:
+            InvalidInput: a value is malformed, or the cursor belongs to another listing.
+        """
+        return AsyncPage.of(
+            await self._perform(
+                _threads.list_(
+                    self._scope,
+                    metadata=metadata,
+                    archived=archived,
+                    include_deleted=include_deleted,
+                    after=after,
+                    limit=limit,
+                    sort=sort,
+                    order=order,
+                )
+            ),
+            lambda cursor: self.list(
+                metadata=metadata,
+                archived=archived,
+                include_deleted=include_deleted,
+                after=cursor,
+                limit=limit,
+                sort=sort,
+                order=order,
+            ),
+        )
+
+    async def update(
+        self,
+        thread_id: str,
+        *,
+        title: str | UnsetType | None = UNSET,
+        metadata: Mapping[str, Any] | UnsetType | None = UNSET,
+        expected_head: str | None = None,
+        expected_version: int | Literal["no_stream", "stream_exists", "any"] | None = None,
+        idempotency_key: str | None = None,
+        actor: str | None = None,
+        reason: str | None = None,
+        subject: str | None = None,
+        connection: AsyncConnection | None = None,
+    ) -> Thread:
+        """Replace a thread's title or metadata. An argument that is left out changes nothing.
+
+        Args:
+            thread_id: The thread.
+            title: Title, up to 1,000 characters; None takes it away.
+            metadata: JSON object that takes the place of the old one; None takes it away.
+            expected_head: Id of the message that the caller believes is the head; ``EMPTY`` for
+                none.
+            expected_version: Version that the caller believes the stream is at; None does not check
+                it.
+            idempotency_key: The same key with the same command returns the first result and adds
+                nothing.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
+            subject: Opaque name of the person whose data the content is; the thread's own if left
+                out.
+            connection: The application's own open transaction: the write commits or rolls back with
+                it.
+
+        Raises:
+            InvalidInput: a value is malformed, or none was given.
+            ThreadNotFound: there is none.
+            Refused: the thread was deleted.
+            WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
+        """
+        return await self._write(
+            _threads.update(
+                self._scope,
+                thread_id,
+                title=title,
+                metadata=metadata,
+                options=WriteOptions(
+                    expected_head=expected_head,
+                    expected_version=expected_version,
+                    idempotency_key=idempotency_key,
+                    actor=actor,
+                    reason=reason,
+                    subject=subject,
+                    connection=connection,
+                ),
+            )
+        )
+
+    async def fork(
+        self,
+        thread_id: str,
+        *,
+        at_message: str | None = None,
+        at_version: int | None = None,
+        fork_id: str | None = None,
+        expected_head: str | None = None,
+        expected_version: int | Literal["no_stream", "stream_exists", "any"] | None = None,
+        idempotency_key: str | None = None,
+        actor: str | None = None,
+        reason: str | None = None,
+        subject: str | None = None,
+        connection: AsyncConnection | None = None,
+    ) -> Thread:
+        """Create a thread that shares the path from the root to a message.
+
+        A fork costs the same at any length, in time and in bytes; only with ``at_version`` the path
+        is looked through for messages that were removed then. Later writes on either side are
+        invisible to the other; an erasure in the source shows in every fork.
+
+        Args:
+            thread_id: Thread to fork.
+            at_message: Last message that is shared; the head if left out.
+            at_version: Share the messages as they were at this version; now if left out.
+            fork_id: Id of your own for the fork: ``thread_`` and 32 lowercase hex digits.
+            expected_head: Id of the message that the caller believes is the head; ``EMPTY`` for
+                none.
+            expected_version: Version that the caller believes the stream is at; None does not check
+                it.
+            idempotency_key: The same key with the same command returns the first result and adds
+                nothing.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
+            subject: Opaque name of the person whose data the content is; the thread's own if left
+                out.
+            connection: The application's own open transaction: the write commits or rolls back with
+                it.
+
+        Raises:
+            InvalidInput: a value is malformed, or the id is in use.
+            ThreadNotFound, MessageNotFound: there is no such thread or message.
+            Refused: the message is removed or queued, the thread has none, or ``"thread_purged"``:
+                a thread with the id ``fork_id`` was purged.
+            WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
+        """
+        return await self._write(
+            _threads.fork(
+                self._scope,
+                thread_id,
+                at_message=at_message,
+                at_version=at_version,
+                fork_id=fork_id,
+                options=WriteOptions(
+                    expected_head=expected_head,
+                    expected_version=expected_version,
+                    idempotency_key=idempotency_key,
+                    actor=actor,
+                    reason=reason,
+                    subject=subject,
+                    connection=connection,
+                ),
+            )
+        )
+
+    async def archive(
+        self,
+        thread_id: str,
+        *,
+        expected_head: str | None = None,
+        expected_version: int | Literal["no_stream", "stream_exists", "any"] | None = None,
+        idempotency_key: str | None = None,
+        actor: str | None = None,
+        reason: str | None = None,
+        subject: str | None = None,
+        connection: AsyncConnection | None = None,
+    ) -> Thread:
+        """Put a thread to rest: it takes no messages and no runs until it is unarchived.
+
+        Args:
+            thread_id: The thread.
+            expected_head: Id of the message that the caller believes is the head; ``EMPTY`` for
+                none.
+            expected_version: Version that the caller believes the stream is at; None does not check
+                it.
+            idempotency_key: The same key with the same command returns the first result and adds
+                nothing.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
+            subject: Opaque name of the person whose data the content is; the thread's own if left
+                out.
+            connection: The application's own open transaction: the write commits or rolls back with
+                it.
+
+        Raises:
+            ThreadNotFound: there is none.
+            Refused: the thread was deleted, or is busy.
+            WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
+        """
+        return await self._write(
+            _threads.archive(
+                self._scope,
+                thread_id,
+                options=WriteOptions(
+                    expected_head=expected_head,
+                    expected_version=expected_version,
+                    idempotency_key=idempotency_key,
+                    actor=actor,
+                    reason=reason,
+                    subject=subject,
+                    connection=connection,
+                ),
+            )
+        )
+
+    async def unarchive(
+        self,
+        thread_id: str,
+        *,
+        expected_head: str | None = None,
+        expected_version: int | Literal["no_stream", "stream_exists", "any"] | None = None,
+        idempotency_key: str | None = None,
+        actor: str | None = None,
+        reason: str | None = None,
+        subject: str | None = None,
+        connection: AsyncConnection | None = None,
+    ) -> Thread:
+        """Let an archived thread take messages and runs again.
+
+        Args:
+            thread_id: The thread.
+            expected_head: Id of the message that the caller believes is the head; ``EMPTY`` for
+                none.
+            expected_version: Version that the caller believes the stream is at; None does not check
+                it.
+            idempotency_key: The same key with the same command returns the first result and adds
+                nothing.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
+            subject: Opaque name of the person whose data the content is; the thread's own if left
+                out.
+            connection: The application's own open transaction: the write commits or rolls back with
+                it.
+
+        Raises:
+            ThreadNotFound: there is none.
+            Refused: the thread was deleted.
+            WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
+        """
+        return await self._write(
+            _threads.unarchive(
+                self._scope,
+                thread_id,
+                options=WriteOptions(
+                    expected_head=expected_head,
+                    expected_version=expected_version,
+                    idempotency_key=idempotency_key,
+                    actor=actor,
+                    reason=reason,
+                    subject=subject,
+                    connection=connection,
+                ),
+            )
+        )
+
+    async def delete(
+        self,
+        thread_id: str,
+        *,
+        expected_head: str | None = None,
+        expected_version: int | Literal["no_stream", "stream_exists", "any"] | None = None,
+        idempotency_key: str | None = None,
+        actor: str | None = None,
+        reason: str | None = None,
+        subject: str | None = None,
+        connection: AsyncConnection | None = None,
+    ) -> Thread:
+        """Hide a thread. Its events stay, and ``restore`` brings it back.
+
+        ``privacy.purge`` removes a thread for good.
+
+        Args:
+            thread_id: The thread.
+            expected_head: Id of the message that the caller believes is the head; ``EMPTY`` for
+                none.
+            expected_version: Version that the caller believes the stream is at; None does not check
+                it.
+            idempotency_key: The same key with the same command returns the first result and adds
+                nothing.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
+            subject: Opaque name of the person whose data the content is; the thread's own if left
+                out.
+            connection: The application's own open transaction: the write commits or rolls back with
+                it.
+
+        Raises:
+            ThreadNotFound: there is none.
+            Refused: the thread is busy, or was deleted already.
+            WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
+        """
+        return await self._write(
+            _threads.delete(
+                self._scope,
+                thread_id,
+                options=WriteOptions(
+                    expected_head=expected_head,
+                    expected_version=expected_version,
+                    idempotency_key=idempotency_key,
+                    actor=actor,
+                    reason=reason,
+                    subject=subject,
+                    connection=connection,
+                ),
+            )
+        )
+
+    async def restore(
+        self,
+        thread_id: str,
+        *,
+        expected_head: str | None = None,
+        expected_version: int | Literal["no_stream", "stream_exists", "any"] | None = None,
+        idempotency_key: str | None = None,
+        actor: str | None = None,
+        reason: str | None = None,
+        subject: str | None = None,
+        connection: AsyncConnection | None = None,
+    ) -> Thread:
+        """Bring a deleted thread back.
+
+        Args:
+            thread_id: The thread.
+            expected_head: Id of the message that the caller believes is the head; ``EMPTY`` for
+                none.
+            expected_version: Version that the caller believes the stream is at; None does not check
+                it.
+            idempotency_key: The same key with the same command returns the first result and adds
+                nothing.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
+            subject: Opaque name of the person whose data the content is; the thread's own if left
+                out.
+            connection: The application's own open transaction: the write commits or rolls back with
+                it.
+
+        Raises:
+            ThreadNotFound: there never was one of this id.
+            WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
+        """
+        return await self._write(
+            _threads.restore(
+                self._scope,
+                thread_id,
+                options=WriteOptions(
+                    expected_head=expected_head,
+                    expected_version=expected_version,
+                    idempotency_key=idempotency_key,
+                    actor=actor,
+                    reason=reason,
+                    subject=subject,
+                    connection=connection,
+                ),
+            )
+        )
+
+    def batch(
+        self,
+        thread_id: str,
+        *,
+        expected_head: str | None = None,
+        expected_version: int | Literal["no_stream", "stream_exists", "any"] | None = None,
+        idempotency_key: str | None = None,
+        actor: str | None = None,
+        reason: str | None = None,
+        subject: str | None = None,
+        connection: AsyncConnection | None = None,
+    ) -> AbstractAsyncContextManager[Batch]:
+        """Collect commands to a thread, and perform them together when the ``with`` block ends.
+
+        All of them happen, or none. Calls on the batch return handles: an id is fixed at once, the
+        object is there after the block. An exception inside the block discards everything.
+
+        Args:
+            thread_id: The thread.
+            expected_head: Id of the message that the caller believes is the head; ``EMPTY`` for
+                none.
+            expected_version: Version that the caller believes the stream is at; None does not check
+                it.
+            idempotency_key: The same key with the same command returns the first result and adds
+                nothing.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
+            subject: Opaque name of the person whose data the content is; the thread's own if left
+                out.
+            connection: The application's own open transaction: the write commits or rolls back with
+                it.
+
+        Raises:
+            InvalidInput: a value is malformed, or the batch is too large.
+            Refused: one of the commands is refused; then none of them happened.
+            WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
+        """
+        return self._collecting(
+            _batches.batch(
+                self._scope,
+                thread_id,
+                options=WriteOptions(
+                    expected_head=expected_head,
+                    expected_version=expected_version,
+                    idempotency_key=idempotency_key,
+                    actor=actor,
+                    reason=reason,
+                    subject=subject,
+                    connection=connection,
+                ),
+            )
+        )
+
+
+class AsyncMessages(AsyncResource):
+    """Add messages, edit and regenerate them, and read the history of a thread."""
+
+    async def create(
+        self,
+        thread_id: str,
+        *,
+        role: Role,
+        content: Content,
+        parent_id: str | UnsetType | None = UNSET,
+        select: bool = True,
+        name: str | None = None,
+        run_id: str | None = None,
+        on_busy: OnBusy | None = None,
+        message_id: str | None = None,
+        external_id: str | None = None,
+        original_created_at: datetime | None = None,
+        status: GivenStatus = "completed",
+        metadata: Mapping[str, Any] | None = None,
+        expected_head: str | None = None,
+        expected_version: int | Literal["no_stream", "stream_exists", "any"] | None = None,
+        idempotency_key: str | None = None,
+        actor: str | None = None,
+        reason: str | None = None,
+        subject: str | None = None,
+        connection: AsyncConnection | None = None,
+    ) -> Message:
+        """Add a message to a thread.
+
+        It goes under the head, and becomes the head. A run's own message (``run_id``) goes under
+        the last message of that run instead. On a busy thread a message without ``parent_id``
+        follows ``on_busy``.
+
+        Args:
+            thread_id: The thread.
+            role: Who speaks.
+            content: Text, a part, or a list of texts and parts.
+            parent_id: Message to put it under; the head if left out, a new root if None.
+            select: Make it the head. False leaves the head where it is.
+            name: Name of the speaker, up to 255 characters; erasable.
+            run_id: Run that writes it.
+            on_busy: ``"enqueue"`` (the default) waits for the run to end, ``"reject"`` refuses,
+                ``"interrupt"`` cancels the run and keeps what it wrote, ``"rollback"`` cancels it
+                and goes back to where it started.
+            message_id: Id of your own: ``msg_`` and 32 lowercase hex digits, new to the thread.
+            external_id: Name of the message elsewhere, up to 255 characters, unique in the thread.
+            original_created_at: When it was written, for imported messages; with a time zone.
+            status: ``"incomplete"`` for an answer that was cut off.
+            metadata: JSON object of your own; erasable.
+            expected_head: Id of the message that the caller believes is the head; ``EMPTY`` for
+                none.
+            expected_version: Version that the caller believes the stream is at; None does not check
+                it.
+            idempotency_key: The same key with the same command returns the first result and adds
+                nothing.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
+            subject: Opaque name of the person whose data the content is; the thread's own if left
+                out.
+            connection: The application's own open transaction: the write commits or rolls back with
+                it.
+
+        Raises:
+            InvalidInput: a value is malformed, or an id is in use.
+            ThreadNotFound, MessageNotFound, RunNotFound: something that it names does not exist.
+            Refused: the thread is busy, archived or deleted, or a tool result has no call.
+            WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
+        """
+        return await self._write(
+            _messages.create(
+                self._scope,
+                thread_id,
+                role=role,
+                content=content,
+                parent_id=parent_id,
+                select=select,
+                name=name,
+                run_id=run_id,
+                on_busy=on_busy,
+                message_id=message_id,
+                external_id=external_id,
+                original_created_at=original_created_at,
+                status=status,
+                metadata=metadata,
+                options=WriteOptions(
+                    expected_head=expected_head,
+                    expected_version=expected_version,
+                    idempotency_key=idempotency_key,
+                    actor=actor,
+                    reason=reason,
+                    subject=subject,
+                    connection=connection,
+                ),
+            )
+        )
+
+    async def create_many(
+        self,
+        thread_id: str,
+        messages: Sequence[Mapping[str, Any]],
+        *,
+        expected_head: str | None = None,
+        expected_version: int | Literal["no_stream", "stream_exists", "any"] | None = None,
+        idempotency_key: str | None = None,
+        actor: str | None = None,
+        reason: str | None = None,
+        subject: str | None = None,
+        connection: AsyncConnection | None = None,
+    ) -> builtins.list[Message]:
+        """Add several messages, all or none.
+
+        A message without ``parent_id`` goes under the head, as in ``create``: it follows the one
+        before it, unless that one has ``select=False``. A message with a ``message_id`` of its own
+        can be the parent of later ones, so a whole tree goes in at once.
+
+        Args:
+            thread_id: The thread.
+            messages: Dicts of the arguments of ``create``; at most ``Limits.batch_size_max``.
+            expected_head: Id of the message that the caller believes is the head; ``EMPTY`` for
+                none.
+            expected_version: Version that the caller believes the stream is at; None does not check
+                it.
+            idempotency_key: The same key with the same command returns the first result and adds
+                nothing.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
+            subject: Opaque name of the person whose data the content is; the thread's own if left
+                out.
+            connection: The application's own open transaction: the write commits or rolls back with
+                it.
+
+        Raises:
+            InvalidInput: a message is malformed; its index is named.
+            ThreadNotFound, MessageNotFound, RunNotFound, Refused: as in ``create``.
+            WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
+        """
+        return await self._write(
+            _messages.create_many(
+                self._scope,
+                thread_id,
+                messages,
+                options=WriteOptions(
+                    expected_head=expected_head,
+                    expected_version=expected_version,
+                    idempotency_key=idempotency_key,
+                    actor=actor,
+                    reason=reason,
+                    subject=subject,
+                    connection=connection,
+                ),
+            )
+        )
+
+    async def get(
+        self,
+        thread_id: str,
+        message_id: str | None = None,
+        *,
+        external_id: str | None = None,
+        include_deleted: bool = False,
+    ) -> Message:
+        """Return one message, by its id or by its external id.
+
+        Args:
+            thread_id: The thread.
+            message_id: The message.
+            external_id: External id of the message, in place of ``message_id``.
+            include_deleted: Also find a removed message, or one of a deleted thread.
+
+        Raises:
+            InvalidInput: both ids were given, or neither.
+            ThreadNotFound, MessageNotFound: there is no such message, or it is removed.
+        """
+        return await self._perform(
+            _message_pages.get(
+                self._scope,
+                thread_id,
+                message_id,
+                external_id=external_id,
+                include_deleted=include_deleted,
+            )
+        )
+
+    async def list(
+        self,
+        thread_id: str,
+        *,
+        branch: str | None = None,
+        until: str | None = None,
+        at_version: int | None = None,
+        at_time: datetime | None = None,
+        after: str | None = None,
+        before: str | None = None,
+        limit: int | None = None,
+        order: Order = "asc",
+    ) -> AsyncPage[Message]:
+        """Return messages of a path, oldest first: the active path, or that of ``branch``.
+
+        A cursor pins the path, so one listing shows one path even if another is selected meanwhile.
+        Messages are shown as they are when their page is read; one that was removed since has
+        ``removed`` set. ``at_version`` and ``at_time`` read the past, and all pages of such a
+        listing show one version. The cost of a past page depends on its size, unless a message is
+        named: then the path above it is scanned, and ``branch`` replays the thread up to then.
+
+        Args:
+            thread_id: The thread.
+            branch: Message id or label that the path leads through; it goes on to the last message
+                below.
+            until: Message where the path stops. Without ``branch``, the path that ends there.
+            at_version: Read the thread as it was at this version.
+            at_time: Read the thread as it was at this time; with a time zone.
+            after: Message id, or a page's ``next_cursor``, to begin behind.
+            before: Message id to stop in front of.
+            limit: Most messages on the page; None is all of them.
+            order: ``"asc"`` is oldest first, ``"desc"`` newest first.
+
+        Raises:
+            InvalidInput: a value is malformed, or a cursor belongs to another listing.
+            ThreadNotFound: there is no such thread, or not yet at that time.
+            MessageNotFound: ``branch``, ``until``, ``after`` or ``before`` is not on the path.
+        """
+        return AsyncPage.of(
+            await self._perform(
+                _message_pages.list_(
+                    self._scope,
+                    thread_id,
+                    branch=branch,
+                    until=until,
+                    at_version=at_version,
+                    at_time=at_time,
+                    after=after,
+                    before=before,
+                    limit=limit,
+                    order=order,
+                )
+            ),
+            lambda cursor: self.list(
+                thread_id,
+                branch=branch,
+                until=until,
+                at_version=at_version,
+                at_time=at_time,
+                after=cursor,
+                before=before,
+                limit=limit,
+                order=order,
+            ),
+        )
+
+    async def edit(
+        self,
+        thread_id: str,
+        message_id: str,
+        *,
+        content: Content,
+        select: bool = True,
+        name: str | None = None,
+        new_message_id: str | None = None,
+        external_id: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        expected_head: str | None = None,
+        expected_version: int | Literal["no_stream", "stream_exists", "any"] | None = None,
+        idempotency_key: str | None = None,
+        actor: str | None = None,
+        reason: str | None = None,
+        subject: str | None = None,
+        connection: AsyncConnection | None = None,
+    ) -> Message:
+        """Change the prompt and ask again: add a new message beside the one that it replaces.
+
+        The old message and everything below it stay as they are; ``branches.select`` goes back to
+        them. A message that still waits in the queue leaves it, and the new one takes its place
+        there.
+
+        Args:
+            thread_id: The thread.
+            message_id: Message to replace.
+            content: Text, a part, or a list of texts and parts.
+            select: Make the new message the head.
+            name: Name of the speaker, up to 255 characters; erasable.
+            new_message_id: Id of your own for the new message: ``msg_`` and 32 lowercase hex
+                digits.
+            external_id: Name of the new message elsewhere, unique in the thread.
+            metadata: JSON object of your own; erasable.
+            expected_head: Id of the message that the caller believes is the head; ``EMPTY`` for
+                none.
+            expected_version: Version that the caller believes the stream is at; None does not check
+                it.
+            idempotency_key: The same key with the same command returns the first result and adds
+                nothing.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
+            subject: Opaque name of the person whose data the content is; the thread's own if left
+                out.
+            connection: The application's own open transaction: the write commits or rolls back with
+                it.
+
+        Raises:
+            InvalidInput: a value is malformed, or an id is in use.
+            ThreadNotFound, MessageNotFound: there is no such message.
+            Refused: it is removed or was replaced already; or see ``create``.
+            WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
+        """
+        return await self._write(
+            _messages.edit(
+                self._scope,
+                thread_id,
+                message_id,
+                content=content,
+                select=select,
+                name=name,
+                new_message_id=new_message_id,
+                external_id=external_id,
+                metadata=metadata,
+                options=WriteOptions(
+                    expected_head=expected_head,
+                    expected_version=expected_version,
+                    idempotency_key=idempotency_key,
+                    actor=actor,
+                    reason=reason,
+                    subject=subject,
+                    connection=connection,
+                ),
+            )
+        )
+
+    async def regenerate(
+        self,
+        thread_id: str,
+        message_id: str,
+        *,
+        content: Content,
+        select: bool = True,
+        name: str | None = None,
+        run_id: str | None = None,
+        new_message_id: str | None = None,
+        external_id: str | None = None,
+        status: GivenStatus = "completed",
+        metadata: Mapping[str, Any] | None = None,
+        expected_head: str | None = None,
+        expected_version: int | Literal["no_stream", "stream_exists", "any"] | None = None,
+        idempotency_key: str | None = None,
+        actor: str | None = None,
+        reason: str | None = None,
+        subject: str | None = None,
+        connection: AsyncConnection | None = None,
+    ) -> Message:
+        """Add another answer beside an assistant's message.
+
+        The old answer stays as it is; ``branches.select`` goes back to it.
+
+        Args:
+            thread_id: The thread.
+            message_id: Answer to put another one beside.
+            content: Text, a part, or a list of texts and parts.
+            select: Make the new answer the head.
+            name: Name of the speaker, up to 255 characters; erasable.
+            run_id: Run that writes it.
+            new_message_id: Id of your own for the new answer: ``msg_`` and 32 lowercase hex digits.
+            external_id: Name of the new answer elsewhere, unique in the thread.
+            status: ``"incomplete"`` for an answer that was cut off.
+            metadata: JSON object of your own; erasable.
+            expected_head: Id of the message that the caller believes is the head; ``EMPTY`` for
+                none.
+            expected_version: Version that the caller believes the stream is at; None does not check
+                it.
+            idempotency_key: The same key with the same command returns the first result and adds
+                nothing.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
+            subject: Opaque name of the person whose data the content is; the thread's own if left
+                out.
+            connection: The application's own open transaction: the write commits or rolls back with
+                it.
+
+        Raises:
+            InvalidInput: a value is malformed, or an id is in use.
+            ThreadNotFound, MessageNotFound, RunNotFound: something that it names does not exist.
+            Refused: it is not an assistant's message; or see ``create``.
+            WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
+        """
+        return await self._write(
+            _messages.regenerate(
+                self._scope,
+                thread_id,
+                message_id,
+                content=content,
+                select=select,
+                name=name,
+                run_id=run_id,
+                new_message_id=new_message_id,
+                external_id=external_id,
+                status=status,
+                metadata=metadata,
+                options=WriteOptions(
+                    expected_head=expected_head,
+                    expected_version=expected_version,
+                    idempotency_key=idempotency_key,
+                    actor=actor,
+                    reason=reason,
+                    subject=subject,
+                    connection=connection,
+                ),
+            )
+        )
+
+    async def amend(
+        self,
+        thread_id: str,
+        message_id: str,
+        *,
+        content: Content,
+        expected_head: str | None = None,
+        expected_version: int | Literal["no_stream", "stream_exists", "any"] | None = None,
+        idempotency_key: str | None = None,
+        actor: str | None = None,
+        reason: str | None = None,
+        subject: str | None = None,
+        connection: AsyncConnection | None = None,
+    ) -> Message:
+        """Correct the content of a message in place; ``revisions`` keeps every earlier wording.
+
+        Args:
+            thread_id: The thread.
+            message_id: Message to correct.
+            content: Text, a part, or a list of texts and parts.
+            expected_head: Id of the message that the caller believes is the head; ``EMPTY`` for
+                none.
+            expected_version: Version that the caller believes the stream is at; None does not check
+                it.
+            idempotency_key: The same key with the same command returns the first result and adds
+                nothing.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
+            subject: Opaque name of the person whose data the content is; the thread's own if left
+                out.
+            connection: The application's own open transaction: the write commits or rolls back with
+                it.
+
+        Raises:
+            InvalidInput: the content is malformed.
+            ThreadNotFound, MessageNotFound: there is no such message.
+            Refused: it is removed, or its tool calls would change.
+            WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
+        """
+        return await self._write(
+            _messages.amend(
+                self._scope,
+                thread_id,
+                message_id,
+                content=content,
+                options=WriteOptions(
+                    expected_head=expected_head,
+                    expected_version=expected_version,
+                    idempotency_key=idempotency_key,
+                    actor=actor,
+                    reason=reason,
+                    subject=subject,
+                    connection=connection,
+                ),
+            )
+        )
+
+    async def update(
+        self,
+        thread_id: str,
+        message_id: str,
+        *,
+        metadata: Mapping[str, Any] | UnsetType | None = UNSET,
+        name: str | UnsetType | None = UNSET,
+        expected_head: str | None = None,
+        expected_version: int | Literal["no_stream", "stream_exists", "any"] | None = None,
+        idempotency_key: str | None = None,
+        actor: str | None = None,
+        reason: str | None = None,
+        subject: str | None = None,
+        connection: AsyncConnection | None = None,
+    ) -> Message:
+        """Replace a message's metadata or name. An argument that is left out changes nothing.
+
+        Args:
+            thread_id: The thread.
+            message_id: Message to update.
+            metadata: JSON object that takes the place of the old one; None takes it away.
+            name: Name of the speaker; None takes it away.
+            expected_head: Id of the message that the caller believes is the head; ``EMPTY`` for
+                none.
+            expected_version: Version that the caller believes the stream is at; None does not check
+                it.
+            idempotency_key: The same key with the same command returns the first result and adds
+                nothing.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
+            subject: Opaque name of the person whose data the content is; the thread's own if left
+                out.
+            connection: The application's own open transaction: the write commits or rolls back with
+                it.
+
+        Raises:
+            InvalidInput: a value is malformed, or none was given.
+            ThreadNotFound, MessageNotFound: there is no such message.
+            Refused: it is removed.
+            WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
+        """
+        return await self._write(
+            _messages.update(
+                self._scope,
+                thread_id,
+                message_id,
+                metadata=metadata,
+                name=name,
+                options=WriteOptions(
+                    expected_head=expected_head,
+                    expected_version=expected_version,
+                    idempotency_key=idempotency_key,
+                    actor=actor,
+                    reason=reason,
+                    subject=subject,
+                    connection=connection,
+                ),
+            )
+        )
+
+    async def revisions(self, thread_id: str, message_id: str) -> builtins.list[Revision]:
+        """Return every wording of a message, the first one first.
+
+        Args:
+            thread_id: The thread.
+            message_id: The message.
+
+        Raises:
+            ThreadNotFound, MessageNotFound: there is no such message.
+        """
+        return await self._perform(_message_pages.revisions(self._scope, thread_id, message_id))
+
+    async def remove(
+        self,
+        thread_id: str,
+        message_id: str,
+        *,
+        expected_head: str | None = None,
+        expected_version: int | Literal["no_stream", "stream_exists", "any"] | None = None,
+        idempotency_key: str | None = None,
+        actor: str | None = None,
+        reason: str | None = None,
+        subject: str | None = None,
+        connection: AsyncConnection | None = None,
+    ) -> Message:
+        """Hide a message and everything below it; ``restore`` brings it back.
+
+        Its parent becomes the head if the message was on the active path. The words stay in the
+        log: ``privacy.erase`` removes them for good.
+
+        Args:
+            thread_id: The thread.
+            message_id: Message to hide.
+            expected_head: Id of the message that the caller believes is the head; ``EMPTY`` for
+                none.
+            expected_version: Version that the caller believes the stream is at; None does not check
+                it.
+            idempotency_key: The same key with the same command returns the first result and adds
+                nothing.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
+            subject: Opaque name of the person whose data the content is; the thread's own if left
+                out.
+            connection: The application's own open transaction: the write commits or rolls back with
+                it.
+
+        Raises:
+            ThreadNotFound, MessageNotFound: there is no such message.
+            Refused: it is removed already.
+            WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
+        """
+        return await self._write(
+            _messages.remove(
+                self._scope,
+                thread_id,
+                message_id,
+                options=WriteOptions(
+                    expected_head=expected_head,
+                    expected_version=expected_version,
+                    idempotency_key=idempotency_key,
+                    actor=actor,
+                    reason=reason,
+                    subject=subject,
+                    connection=connection,
+                ),
+            )
+        )
+
+    async def restore(
+        self,
+        thread_id: str,
+        message_id: str,
+        *,
+        expected_head: str | None = None,
+        expected_version: int | Literal["no_stream", "stream_exists", "any"] | None = None,
+        idempotency_key: str | None = None,
+        actor: str | None = None,
+        reason: str | None = None,
+        subject: str | None = None,
+        connection: AsyncConnection | None = None,
+    ) -> Message:
+        """Bring a removed message back.
+
+        The head goes back, too, if removing the message moved it and nothing was selected since.
+
+        Args:
+            thread_id: The thread.
+            message_id: Message to bring back.
+            expected_head: Id of the message that the caller believes is the head; ``EMPTY`` for
+                none.
+            expected_version: Version that the caller believes the stream is at; None does not check
+                it.
+            idempotency_key: The same key with the same command returns the first result and adds
+                nothing.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
+            subject: Opaque name of the person whose data the content is; the thread's own if left
+                out.
+            connection: The application's own open transaction: the write commits or rolls back with
+                it.
+
+        Raises:
+            ThreadNotFound, MessageNotFound: there is no such message.
+            WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
+        """
+        return await self._write(
+            _messages.restore(
+                self._scope,
+                thread_id,
+                message_id,
+                options=WriteOptions(
+                    expected_head=expected_head,
+                    expected_version=expected_version,
+                    idempotency_key=idempotency_key,
+                    actor=actor,
+                    reason=reason,
+                    subject=subject,
+                    connection=connection,
+                ),
+            )
+        )
+
+    async def queued(self, thread_id: str) -> builtins.list[Message]:
+        """Return the messages that wait for a run to end, in the order they were sent.
+
+        Args:
+            thread_id: The thread.
+
+        Raises:
+            ThreadNotFound: there is none, or it was deleted.
+        """
+        return await self._perform(_message_pages.queued(self._scope, thread_id))
+
+
+class AsyncBranches(AsyncResource):
+    """Look at the tree of a thread, and choose which of its paths is active."""
+
+    async def tree(self, thread_id: str) -> BranchTree:
+        """Return every visible message with its place in the tree, depth first.
+
+        Args:
+            thread_id: The thread.
+
+        Raises:
+            ThreadNotFound: there is none, or it was deleted.
+        """
+        return await self._perform(_branches.tree(self._scope, thread_id))
+
+    async def select(
+        self,
+        thread_id: str,
+        branch: str,
+        *,
+        expected_head: str | None = None,
+        expected_version: int | Literal["no_stream", "stream_exists", "any"] | None = None,
+        idempotency_key: str | None = None,
+        actor: str | None = None,
+        reason: str | None = None,
+        subject: str | None = None,
+        connection: AsyncConnection | None = None,
+    ) -> Branch:
+        """Make the path through a message the active one.
+
+        If messages follow it, the head becomes the one that was last active below it.
+
+        Args:
+            thread_id: The thread.
+            branch: Message id, or a label.
+            expected_head: Id of the message that the caller believes is the head; ``EMPTY`` for
+                none.
+            expected_version: Version that the caller believes the stream is at; None does not check
+                it.
+            idempotency_key: The same key with the same command returns the first result and adds
+                nothing.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
+            subject: Opaque name of the person whose data the content is; the thread's own if left
+                out.
+            connection: The application's own open transaction: the write commits or rolls back with
+                it.
+
+        Raises:
+            ThreadNotFound, MessageNotFound: there is no such message or label.
+            Refused: the message is removed or queued.
+            WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
+        """
+        return await self._write(
+            _branches.select(
+                self._scope,
+                thread_id,
+                branch,
+                options=WriteOptions(
+                    expected_head=expected_head,
+                    expected_version=expected_version,
+                    idempotency_key=idempotency_key,
+                    actor=actor,
+                    reason=reason,
+                    subject=subject,
+                    connection=connection,
+                ),
+            )
+        )
+
+    async def label(
+        self,
+        thread_id: str,
+        message_id: str,
+        label: str | None,
+        *,
+        expected_head: str | None = None,
+        expected_version: int | Literal["no_stream", "stream_exists", "any"] | None = None,
+        idempotency_key: str | None = None,
+        actor: str | None = None,
+        reason: str | None = None,
+        subject: str | None = None,
+        connection: AsyncConnection | None = None,
+    ) -> Branch:
+        """Give a message a label that ``select`` and ``messages.list`` understand.
+
+        Args:
+            thread_id: The thread.
+            message_id: The message.
+            label: Up to 255 characters, unique in the thread; None takes the label away.
+            expected_head: Id of the message that the caller believes is the head; ``EMPTY`` for
+                none.
+            expected_version: Version that the caller believes the stream is at; None does not check
+                it.
+            idempotency_key: The same key with the same command returns the first result and adds
+                nothing.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
+            subject: Opaque name of the person whose data the content is; the thread's own if left
+                out.
+            connection: The application's own open transaction: the write commits or rolls back with
+                it.
+
+        Raises:
+            InvalidInput: the label looks like a message's id.
+            ThreadNotFound, MessageNotFound: there is no such message.
+            Refused: another message has the label.
+            WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
+        """
+        return await self._write(
+            _branches.label(
+                self._scope,
+                thread_id,
+                message_id,
+                label,
+                options=WriteOptions(
+                    expected_head=expected_head,
+                    expected_version=expected_version,
+                    idempotency_key=idempotency_key,
+                    actor=actor,
+                    reason=reason,
+                    subject=subject,
+                    connection=connection,
+                ),
+            )
+        )
+
+    async def siblings(self, thread_id: str, message_id: str) -> builtins.list[Message]:
+        """Return a message and the other children of its parent, in order of creation.
+
+        Args:
+            thread_id: The thread.
+            message_id: The message.
+
+        Raises:
+            ThreadNotFound, MessageNotFound: there is no such message.
+            Refused: it is removed.
+        """
+        return await self._perform(_branches.siblings(self._scope, thread_id, message_id))
+
+    async def diff(self, thread_id: str, a: str, b: str) -> BranchDiff:
+        """Compare the paths of two branches: how far they are the same, and the rest of each.
+
+        Args:
+            thread_id: The thread.
+            a: Message id or label of one branch.
+            b: Message id or label of the other.
+
+        Raises:
+            ThreadNotFound, MessageNotFound: there is no such message or label.
+            Refused: a message is removed or queued.
+        """
+        return await self._perform(_branches.diff(self._scope, thread_id, a, b))
+
+    async def list(self, thread_id: str) -> builtins.list[Branch]:
+        """Return every branch, named by its last message, in the order of the drawn tree.
+
+        Its cost depends on branches and removed messages, not on the length of the branches.
+
+        Args:
+            thread_id: The thread.
+
+        Raises:
+            ThreadNotFound: there is none, or it was deleted.
+        """
+        return await self._perform(_branches.list_(self._scope, thread_id))
+
+
+class AsyncRunSteps(AsyncResource):
+    """Record the steps of a run: each model call, and the messages that it saw."""
+
+    async def start(
+        self,
+        thread_id: str,
+        run_id: str,
+        *,
+        type: str = "message_creation",
+        context: RunContext | None = None,
+        details: Mapping[str, Any] | None = None,
+        step_id: str | None = None,
+        expected_head: str | None = None,
+        expected_version: int | Literal["no_stream", "stream_exists", "any"] | None = None,
+        idempotency_key: str | None = None,
+        actor: str | None = None,
+        reason: str | None = None,
+        subject: str | None = None,
+        connection: AsyncConnection | None = None,
+    ) -> RunStep:
+        """Record that a step of a run begins.
+
+        Args:
+            thread_id: The thread.
+            run_id: The run.
+            type: Kind of step, up to 255 characters.
+            context: Context that the step saw, from ``runs.context``; it can then be rebuilt
+                exactly.
+            details: JSON object of your own; erasable.
+            step_id: Id of your own: ``step_`` and 32 lowercase hex digits.
+            expected_head: Id of the message that the caller believes is the head; ``EMPTY`` for
+                none.
+            expected_version: Version that the caller believes the stream is at; None does not check
+                it.
+            idempotency_key: The same key with the same command returns the first result and adds
+                nothing.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
+            subject: Opaque name of the person whose data the content is; the thread's own if left
+                out.
+            connection: The application's own open transaction: the write commits or rolls back with
+                it.
+
+        Raises:
+            InvalidInput: a value is malformed, or the id is in use.
+            ThreadNotFound, RunNotFound: there is no such run.
+            Refused: the run is not in progress; ``"context_erased"``, read the context again.
+            WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
+        """
+        return await self._write(
+            _run_steps.start(
+                self._scope,
+                thread_id,
+                run_id,
+                type=type,
+                context=context,
+                details=details,
+                step_id=step_id,
+                options=WriteOptions(
+                    expected_head=expected_head,
+                    expected_version=expected_version,
+                    idempotency_key=idempotency_key,
+                    actor=actor,
+                    reason=reason,
+                    subject=subject,
+                    connection=connection,
+                ),
+            )
+        )
+
+    async def complete(
+        self,
+        thread_id: str,
+        step_id: str,
+        *,
+        details: Mapping[str, Any] | None = None,
+        usage: TokenUsage | Mapping[str, Any] | None = None,
+        expected_head: str | None = None,
+        expected_version: int | Literal["no_stream", "stream_exists", "any"] | None = None,
+        idempotency_key: str | None = None,
+        actor: str | None = None,
+        reason: str | None = None,
+        subject: str | None = None,
+        connection: AsyncConnection | None = None,
+    ) -> RunStep:
+        """Record that a step ended well.
+
+        Args:
+            thread_id: The thread.
+            step_id: The step.
+            details: JSON object that is added to the details that the step began with; erasable.
+            usage: Tokens that it took: a ``TokenUsage``, or a dict of its fields.
+            expected_head: Id of the message that the caller believes is the head; ``EMPTY`` for
+                none.
+            expected_version: Version that the caller believes the stream is at; None does not check
+                it.
+            idempotency_key: The same key with the same command returns the first result and adds
+                nothing.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
+            subject: Opaque name of the person whose data the content is; the thread's own if left
+                out.
+            connection: The application's own open transaction: the write commits or rolls back with
+                it.
+
+        Raises:
+            InvalidInput: a value is malformed.
+            ThreadNotFound: there is none.
+            Refused: there is no such step, it ended, or its run did.
+            WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
+        """
+        return await self._write(
+            _run_steps.complete(
+                self._scope,
+                thread_id,
+                step_id,
+                details=details,
+                usage=usage,
+                options=WriteOptions(
+                    expected_head=expected_head,
+                    expected_version=expected_version,
+                    idempotency_key=idempotency_key,
+                    actor=actor,
+                    reason=reason,
+                    subject=subject,
+                    connection=connection,
+                ),
+            )
+        )
+
+    async def fail(
+        self,
+        thread_id: str,
+        step_id: str,
+        *,
+        code: str = "server_error",
+        message: str | None = None,
+        expected_head: str | None = None,
+        expected_version: int | Literal["no_stream", "stream_exists", "any"] | None = None,
+        idempotency_key: str | None = None,
+        actor: str | None = None,
+        reason: str | None = None,
+        subject: str | None = None,
+        connection: AsyncConnection | None = None,
+    ) -> RunStep:
+        """Record that a step failed.
+
+        Args:
+            thread_id: The thread.
+            step_id: The step.
+            code: Kind of failure, up to 255 characters.
+            message: Words for people; erasable.
+            expected_head: Id of the message that the caller believes is the head; ``EMPTY`` for
+                none.
+            expected_version: Version that the caller believes the stream is at; None does not check
+                it.
+            idempotency_key: The same key with the same command returns the first result and adds
+                nothing.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
+            subject: Opaque name of the person whose data the content is; the thread's own if left
+                out.
+            connection: The application's own open transaction: the write commits or rolls back with
+                it.
+
+        Raises:
+            InvalidInput: a value is malformed.
+            ThreadNotFound: there is none.
+            Refused: there is no such step, it ended, or its run did.
+            WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
+        """
+        return await self._write(
+            _run_steps.fail(
+                self._scope,
+                thread_id,
+                step_id,
+                code=code,
+                message=message,
+                options=WriteOptions(
+                    expected_head=expected_head,
+                    expected_version=expected_version,
+                    idempotency_key=idempotency_key,
+                    actor=actor,
+                    reason=reason,
+                    subject=subject,
+                    connection=connection,
+                ),
+            )
+        )
+
+    async def list(self, thread_id: str, run_id: str) -> builtins.list[RunStep]:
+        """Return the steps of a run, in order.
+
+        Args:
+            thread_id: The thread.
+            run_id: The run.
+
+        Raises:
+            ThreadNotFound, RunNotFound: there is no such run.
+        """
+        return await self._perform(_run_steps.list_(self._scope, thread_id, run_id))
+
+
+class AsyncRuns(AsyncResource):
+    """Record executions of an assistant: what starts, waits, ends, and in which order."""
+
+    @property
+    def steps(self) -> AsyncRunSteps:
+        """Record the steps of a run: each model call, and the messages that it saw."""
+        return AsyncRunSteps(self._runner)
+
+    async def create(
+        self,
+        thread_id: str,
+        *,
+        assistant_id: str | None = None,
+        model: str | None = None,
+        instructions: str | None = None,
+        tools: Sequence[Mapping[str, Any]] | None = None,
+        settings: Mapping[str, Any] | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        regenerates: str | None = None,
+        run_id: str | None = None,
+        on_busy: OnBusy | None = None,
+        expected_head: str | None = None,
+        expected_version: int | Literal["no_stream", "stream_exists", "any"] | None = None,
+        idempotency_key: str | None = None,
+        actor: str | None = None,
+        reason: str | None = None,
+        subject: str | None = None,
+        connection: AsyncConnection | None = None,
+    ) -> Run:
+        """Queue a run behind the runs and messages that were sent before it.
+
+        Args:
+            thread_id: The thread.
+            assistant_id: Assistant that answers; the run keeps the version that it has now.
+            model: Model, in place of the assistant's.
+            instructions: Instructions, in place of the assistant's; erasable.
+            tools: Tool definitions as JSON objects, in place of the assistant's.
+            settings: JSON object of whatever the model takes: temperature, limits.
+            metadata: JSON object of your own; erasable.
+            regenerates: Assistant's message to make another answer to.
+            run_id: Id of your own: ``run_`` and 32 lowercase hex digits.
+            on_busy: ``"enqueue"`` (the default) waits for its turn, ``"reject"`` refuses,
+                ``"interrupt"`` cancels the other run and keeps what it wrote, ``"rollback"``
+                cancels it and goes back to where it started.
+            expected_head: Id of the message that the caller believes is the head; ``EMPTY`` for
+                none.
+            expected_version: Version that the caller believes the stream is at; None does not check
+                it.
+            idempotency_key: The same key with the same command returns the first result and adds
+                nothing.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
+            subject: Opaque name of the person whose data the content is; the thread's own if left
+                out.
+            connection: The application's own open transaction: the write commits or rolls back with
+                it.
+
+        Raises:
+            InvalidInput: a value is malformed, or an id is in use.
+            ThreadNotFound, AssistantNotFound, MessageNotFound: something that it names does not
+                exist.
+            Refused: the thread is archived, deleted, or busy with ``on_busy="reject"``.
+            WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
+        """
+        return await self._write(
+            _runs.create(
+                self._scope,
+                thread_id,
+                assistant_id=assistant_id,
+                model=model,
+                instructions=instructions,
+                tools=tools,
+                settings=settings,
+                metadata=metadata,
+                regenerates=regenerates,
+                run_id=run_id,
+                on_busy=on_busy,
+                options=WriteOptions(
+                    expected_head=expected_head,
+                    expected_version=expected_version,
+                    idempotency_key=idempotency_key,
+                    actor=actor,
+                    reason=reason,
+                    subject=subject,
+                    connection=connection,
+                ),
+            )
+        )
+
+    async def start(
+        self,
+        thread_id: str,
+        run_id: str,
+        *,
+        holder: str | None = None,
+        take_over: bool = False,
+        expected_head: str | None = None,
+        expected_version: int | Literal["no_stream", "stream_exists", "any"] | None = None,
+        idempotency_key: str | None = None,
+        actor: str | None = None,
+        reason: str | None = None,
+        subject: str | None = None,
+        connection: AsyncConnection | None = None,
+    ) -> Run:
+        """Begin a run, or go on with it once its tool outputs are in.
+
+        Only the first run of the queue may start. Tool calls on its path that were never answered
+        are closed with a "cancelled" result first.
+
+        Args:
+            thread_id: The thread.
+            run_id: The run.
+            holder: Name of the worker that executes it, up to 255 characters.
+            take_over: Take a run in progress away from another ``holder``.
+            expected_head: Id of the message that the caller believes is the head; ``EMPTY`` for
+                none.
+            expected_version: Version that the caller believes the stream is at; None does not check
+                it.
+            idempotency_key: The same key with the same command returns the first result and adds
+                nothing.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
+            subject: Opaque name of the person whose data the content is; the thread's own if left
+                out.
+            connection: The application's own open transaction: the write commits or rolls back with
+                it.
+
+        Raises:
+            ThreadNotFound, RunNotFound: there is no such run.
+            Refused: it is not its turn, or it ended.
+            WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
+        """
+        return await self._write(
+            _runs.start(
+                self._scope,
+                thread_id,
+                run_id,
+                holder=holder,
+                take_over=take_over,
+                options=WriteOptions(
+                    expected_head=expected_head,
+                    expected_version=expected_version,
+                    idempotency_key=idempotency_key,
+                    actor=actor,
+                    reason=reason,
+                    subject=subject,
+                    connection=connection,
+                ),
+            )
+        )
+
+    async def update(
+        self,
+        thread_id: str,
+        run_id: str,
+        *,
+        metadata: Mapping[str, Any] | UnsetType | None = UNSET,
+        expected_head: str | None = None,
+        expected_version: int | Literal["no_stream", "stream_exists", "any"] | None = None,
+        idempotency_key: str | None = None,
+        actor: str | None = None,
+        reason: str | None = None,
+        subject: str | None = None,
+        connection: AsyncConnection | None = None,
+    ) -> Run:
+        """Replace a run's metadata, at any time of its life.
+
+        Args:
+            thread_id: The thread.
+            run_id: The run.
+            metadata: JSON object that takes the place of the old one; None takes it away.
+            expected_head: Id of the message that the caller believes is the head; ``EMPTY`` for
+                none.
+            expected_version: Version that the caller believes the stream is at; None does not check
+                it.
+            idempotency_key: The same key with the same command returns the first result and adds
+                nothing.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
+            subject: Opaque name of the person whose data the content is; the thread's own if left
+                out.
+            connection: The application's own open transaction: the write commits or rolls back with
+                it.
+
+        Raises:
+            InvalidInput: the metadata is malformed, or was not given.
+            ThreadNotFound, RunNotFound: there is no such run.
+            WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
+        """
+        return await self._write(
+            _runs.update(
+                self._scope,
+                thread_id,
+                run_id,
+                metadata=metadata,
+                options=WriteOptions(
+                    expected_head=expected_head,
+                    expected_version=expected_version,
+                    idempotency_key=idempotency_key,
+                    actor=actor,
+                    reason=reason,
+                    subject=subject,
+                    connection=connection,
+                ),
+            )
+        )
+
+    async def require_action(
+        self,
+        thread_id: str,
+        run_id: str,
+        *,
+        calls: Sequence[str] | None = None,
+        expected_head: str | None = None,
+        expected_version: int | Literal["no_stream", "stream_exists", "any"] | None = None,
+        idempotency_key: str | None = None,
+        actor: str | None = None,
+        reason: str | None = None,
+        subject: str | None = None,
+        connection: AsyncConnection | None = None,
+    ) -> Run:
+        """Let a run wait for the outputs of tool calls.
+
+        Args:
+            thread_id: The thread.
+            run_id: The run.
+            calls: Ids of the calls to wait for; all that are open if left out.
+            expected_head: Id of the message that the caller believes is the head; ``EMPTY`` for
+                none.
+            expected_version: Version that the caller believes the stream is at; None does not check
+                it.
+            idempotency_key: The same key with the same command returns the first result and adds
+                nothing.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
+            subject: Opaque name of the person whose data the content is; the thread's own if left
+                out.
+            connection: The application's own open transaction: the write commits or rolls back with
+                it.
+
+        Raises:
+            ThreadNotFound, RunNotFound: there is no such run.
+            Refused: it is not in progress, or has no such open call.
+            WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
+        """
+        return await self._write(
+            _runs.require_action(
+                self._scope,
+                thread_id,
+                run_id,
+                calls=calls,
+                options=WriteOptions(
+                    expected_head=expected_head,
+                    expected_version=expected_version,
+                    idempotency_key=idempotency_key,
+                    actor=actor,
+                    reason=reason,
+                    subject=subject,
+                    connection=connection,
+                ),
+            )
+        )
+
+    async def submit_tool_outputs(
+        self,
+        thread_id: str,
+        run_id: str,
+        outputs: Sequence[Mapping[str, Any]],
+        *,
+        expected_head: str | None = None,
+        expected_version: int | Literal["no_stream", "stream_exists", "any"] | None = None,
+        idempotency_key: str | None = None,
+        actor: str | None = None,
+        reason: str | None = None,
+        subject: str | None = None,
+        connection: AsyncConnection | None = None,
+    ) -> Run:
+        """Hand in outputs of tool calls that a run waits for.
+
+        Each becomes a tool message of the run. When the last one is in, the run is queued at the
+        front.
+
+        Args:
+            thread_id: The thread.
+            run_id: The run.
+            outputs: Dicts of ``call_id``, ``output`` (any JSON value) and perhaps
+                ``status="failed"``.
+            expected_head: Id of the message that the caller believes is the head; ``EMPTY`` for
+                none.
+            expected_version: Version that the caller believes the stream is at; None does not check
+                it.
+            idempotency_key: The same key with the same command returns the first result and adds
+                nothing.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
+            subject: Opaque name of the person whose data the content is; the thread's own if left
+                out.
+            connection: The application's own open transaction: the write commits or rolls back with
+                it.
+
+        Raises:
+            InvalidInput: an output is malformed.
+            ThreadNotFound, RunNotFound: there is no such run.
+            Refused: the run does not wait, or not for these calls.
+            WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
+        """
+        return await self._write(
+            _runs.submit_tool_outputs(
+                self._scope,
+                thread_id,
+                run_id,
+                outputs,
+                options=WriteOptions(
+                    expected_head=expected_head,
+                    expected_version=expected_version,
+                    idempotency_key=idempotency_key,
+                    actor=actor,
+                    reason=reason,
+                    subject=subject,
+                    connection=connection,
+                ),
+            )
+        )
+
+    async def complete(
+        self,
+        thread_id: str,
+        run_id: str,
+        *,
+        usage: TokenUsage | Mapping[str, Any] | None = None,
+        incomplete_reason: str | None = None,
+        expected_head: str | None = None,
+        expected_version: int | Literal["no_stream", "stream_exists", "any"] | None = None,
+        idempotency_key: str | None = None,
+        actor: str | None = None,
+        reason: str | None = None,
+        subject: str | None = None,
+        connection: AsyncConnection | None = None,
+    ) -> Run:
+        """End a run well; with ``incomplete_reason`` it ends ``incomplete``.
+
+        Messages that waited for it join the tree in the order they were sent, up to the next queued
+        run.
+
+        Args:
+            thread_id: The thread.
+            run_id: The run.
+            usage: Tokens that it took: a ``TokenUsage``, or a dict of its fields.
+            incomplete_reason: Why the answer was cut off, for example ``"max_tokens"``.
+            expected_head: Id of the message that the caller believes is the head; ``EMPTY`` for
+                none.
+            expected_version: Version that the caller believes the stream is at; None does not check
+                it.
+            idempotency_key: The same key with the same command returns the first result and adds
+                nothing.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
+            subject: Opaque name of the person whose data the content is; the thread's own if left
+                out.
+            connection: The application's own open transaction: the write commits or rolls back with
+                it.
+
+        Raises:
+            InvalidInput: a value is malformed.
+            ThreadNotFound, RunNotFound: there is no such run.
+            Refused: it ended already, or was never started.
+            WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
+        """
+        return await self._write(
+            _runs.complete(
+                self._scope,
+                thread_id,
+                run_id,
+                usage=usage,
+                incomplete_reason=incomplete_reason,
+                options=WriteOptions(
+                    expected_head=expected_head,
+                    expected_version=expected_version,
+                    idempotency_key=idempotency_key,
+                    actor=actor,
+                    reason=reason,
+                    subject=subject,
+                    connection=connection,
+                ),
+            )
+        )
+
+    async def fail(
+        self,
+        thread_id: str,
+        run_id: str,
+        *,
+        code: str = "server_error",
+        message: str | None = None,
+        usage: TokenUsage | Mapping[str, Any] | None = None,
+        expected_head: str | None = None,
+        expected_version: int | Literal["no_stream", "stream_exists", "any"] | None = None,
+        idempotency_key: str | None = None,
+        actor: str | None = None,
+        reason: str | None = None,
+        subject: str | None = None,
+        connection: AsyncConnection | None = None,
+    ) -> Run:
+        """End a run that failed.
+
+        Args:
+            thread_id: The thread.
+            run_id: The run.
+            code: Kind of failure, up to 255 characters, for example ``"rate_limit_exceeded"``.
+            message: Words for people; erasable.
+            usage: Tokens that it took: a ``TokenUsage``, or a dict of its fields.
+            expected_head: Id of the message that the caller believes is the head; ``EMPTY`` for
+                none.
+            expected_version: Version that the caller believes the stream is at; None does not check
+                it.
+            idempotency_key: The same key with the same command returns the first result and adds
+                nothing.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
+            subject: Opaque name of the person whose data the content is; the thread's own if left
+                out.
+            connection: The application's own open transaction: the write commits or rolls back with
+                it.
+
+        Raises:
+            InvalidInput: a value is malformed.
+            ThreadNotFound, RunNotFound: there is no such run.
+            Refused: it ended already, or waits for tool outputs: submit them, cancel or expire.
+            WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
+        """
+        return await self._write(
+            _runs.fail(
+                self._scope,
+                thread_id,
+                run_id,
+                code=code,
+                message=message,
+                usage=usage,
+                options=WriteOptions(
+                    expected_head=expected_head,
+                    expected_version=expected_version,
+                    idempotency_key=idempotency_key,
+                    actor=actor,
+                    reason=reason,
+                    subject=subject,
+                    connection=connection,
+                ),
+            )
+        )
+
+    async def cancel(
+        self,
+        thread_id: str,
+        run_id: str,
+        *,
+        expected_head: str | None = None,
+        expected_version: int | Literal["no_stream", "stream_exists", "any"] | None = None,
+        idempotency_key: str | None = None,
+        actor: str | None = None,
+        reason: str | None = None,
+        subject: str | None = None,
+        connection: AsyncConnection | None = None,
+    ) -> Run:
+        """Cancel a run.
+
+        A run in progress becomes ``cancelling``, so that its loop can keep its output and call this
+        once more. Any other run ends at once.
+
+        Args:
+            thread_id: The thread.
+            run_id: The run.
+            expected_head: Id of the message that the caller believes is the head; ``EMPTY`` for
+                none.
+            expected_version: Version that the caller believes the stream is at; None does not check
+                it.
+            idempotency_key: The same key with the same command returns the first result and adds
+                nothing.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
+            subject: Opaque name of the person whose data the content is; the thread's own if left
+                out.
+            connection: The application's own open transaction: the write commits or rolls back with
+                it.
+
+        Raises:
+            ThreadNotFound, RunNotFound: there is no such run.
+            Refused: it ended already.
+            WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
+        """
+        return await self._write(
+            _runs.cancel(
+                self._scope,
+                thread_id,
+                run_id,
+                options=WriteOptions(
+                    expected_head=expected_head,
+                    expected_version=expected_version,
+                    idempotency_key=idempotency_key,
+                    actor=actor,
+                    reason=reason,
+                    subject=subject,
+                    connection=connection,
+                ),
+            )
+        )
+
+    async def expire(
+        self,
+        thread_id: str,
+        run_id: str,
+        *,
+        expected_head: str | None = None,
+        expected_version: int | Literal["no_stream", "stream_exists", "any"] | None = None,
+        idempotency_key: str | None = None,
+        actor: str | None = None,
+        reason: str | None = None,
+        subject: str | None = None,
+        connection: AsyncConnection | None = None,
+    ) -> Run:
+        """End a run that took too long.
+
+        Args:
+            thread_id: The thread.
+            run_id: The run.
+            expected_head: Id of the message that the caller believes is the head; ``EMPTY`` for
+                none.
+            expected_version: Version that the caller believes the stream is at; None does not check
+                it.
+            idempotency_key: The same key with the same command returns the first result and adds
+                nothing.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
+            subject: Opaque name of the person whose data the content is; the thread's own if left
+                out.
+            connection: The application's own open transaction: the write commits or rolls back with
+                it.
+
+        Raises:
+            ThreadNotFound, RunNotFound: there is no such run.
+            Refused: it ended already.
+            WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
+        """
+        return await self._write(
+            _runs.expire(
+                self._scope,
+                thread_id,
+                run_id,
+                options=WriteOptions(
+                    expected_head=expected_head,
+                    expected_version=expected_version,
+                    idempotency_key=idempotency_key,
+                    actor=actor,
+                    reason=reason,
+                    subject=subject,
+                    connection=connection,
+                ),
+            )
+        )
+
+    async def get(self, thread_id: str, run_id: str) -> Run:
+        """Return a run.
+
+        Args:
+            thread_id: The thread.
+            run_id: The run.
+
+        Raises:
+            ThreadNotFound, RunNotFound: there is no such run.
+        """
+        return await self._perform(_runs.get(self._scope, thread_id, run_id))
+
+    async def list(
+        self, thread_id: str, *, after: str | None = None, limit: int | None = 100
+    ) -> AsyncPage[Run]:
+        """Return a page of a thread's runs, in the order they were created.
+
+        Args:
+            thread_id: The thread.
+            after: A page's ``next_cursor``, to begin behind it.
+            limit: Most runs on the page; None is all of them.
+
+        Raises:
+            InvalidInput: a value is malformed, or the cursor belongs to another listing.
+            ThreadNotFound: there is none, or it was deleted.
+        """
+        return AsyncPage.of(
+            await self._perform(_runs.list_(self._scope, thread_id, after=after, limit=limit)),
+            lambda cursor: self.list(thread_id, after=cursor, limit=limit),
+        )
+
+    async def context(
+        self,
+        thread_id: str,
+        run_id: str,
+        *,
+        step_id: str | None = None,
+        last_messages: int | None = None,
+        leave_out: Sequence[str] = (),
+    ) -> RunContext:
+        """Return the messages that a run works with: the path to its last one. Writes nothing.
+
+        Pass the context to ``runs.steps.start`` to record what a step saw. With ``step_id`` the
+        list that a recorded step saw is rebuilt from the events. ``verified`` then shows whether it
+        equals the recorded list; None if nothing was recorded, or if something in it was erased
+        since.
+
+        Args:
+            thread_id: The thread.
+            run_id: The run.
+            step_id: Recorded step to rebuild the context of.
+            last_messages: Keep only so many of the newest messages.
+            leave_out: Ids of messages to skip.
+
+        Raises:
+            InvalidInput: a value is malformed.
+            ThreadNotFound, RunNotFound: there is no such run.
+        """
+        return await self._perform(
+            _run_context.context(
+                self._scope,
+                thread_id,
+                run_id,
+                step_id=step_id,
+                last_messages=last_messages,
+                leave_out=leave_out,
+            )
+        )
+
+
+class AsyncAssistants(AsyncResource):
+    """Keep assistants: a model, instructions and tools, each change a version."""
+
+    async def create(
+        self,
+        *,
+        model: str | None = None,
+        name: str | None = None,
+        description: str | None = None,
+        instructions: str | None = None,
+        tools: Sequence[Mapping[str, Any]] | None = None,
+        settings: Mapping[str, Any] | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        assistant_id: str | None = None,
+        expected_head: str | None = None,
+        expected_version: int | Literal["no_stream", "stream_exists", "any"] | None = None,
+        idempotency_key: str | None = None,
+        actor: str | None = None,
+        reason: str | None = None,
+        subject: str | None = None,
+        connection: AsyncConnection | None = None,
+    ) -> Assistant:
+        """Create an assistant at version 1.
+
+        With an ``idempotency_key`` and no ``assistant_id`` the id is derived from tenant and key,
+        so that a second try finds the first assistant.
+
+        Args:
+            model: Model that it answers with.
+            name: Name, up to 255 characters; erasable.
+            description: Description for people; erasable.
+            instructions: System prompt; erasable.
+            tools: Tool definitions as JSON objects.
+            settings: JSON object of whatever the model takes: temperature, limits.
+            metadata: JSON object of your own; erasable.
+            assistant_id: Id of your own: ``asst_`` and 32 lowercase hex digits.
+            expected_head: Id of the message that the caller believes is the head; ``EMPTY`` for
+                none.
+            expected_version: Version that the caller believes the stream is at; None does not check
+                it.
+            idempotency_key: The same key with the same command returns the first result and adds
+                nothing.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
+            subject: Opaque name of the person whose data the content is; the thread's own if left
+                out.
+            connection: The application's own open transaction: the write commits or rolls back with
+                it.
+
+        Raises:
+            InvalidInput: a value is malformed, or the id is in use.
+            WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
+        """
+        return await self._write(
+            _assistants.create(
+                self._scope,
+                model=model,
+                name=name,
+                description=description,
+                instructions=instructions,
+                tools=tools,
+                settings=settings,
+                metadata=metadata,
+                assistant_id=assistant_id,
+                options=WriteOptions(
+                    expected_head=expected_head,
+                    expected_version=expected_version,
+                    idempotency_key=idempotency_key,
+                    actor=actor,
+                    reason=reason,
+                    subject=subject,
+                    connection=connection,
+                ),
+            )
+        )
+
+    async def get(self, assistant_id: str, *, version: int | None = None) -> Assistant:
+        """Return an assistant as it is, or as it was at a version.
+
+        Args:
+            assistant_id: The assistant.
+            version: Version to read; the latest if left out.
+
+        Raises:
+            InvalidInput: it has no such version.
+            AssistantNotFound: there is none, or it was deleted and no version was asked for.
+        """
+        return await self._perform(_assistants.get(self._scope, assistant_id, version=version))
+
+    async def update(
+        self,
+        assistant_id: str,
+        *,
+        model: str | UnsetType | None = UNSET,
+        name: str | UnsetType | None = UNSET,
+        description: str | UnsetType | None = UNSET,
+        instructions: str | UnsetType | None = UNSET,
+        tools: Sequence[Mapping[str, Any]] | UnsetType = UNSET,
+        settings: Mapping[str, Any] | UnsetType = UNSET,
+        metadata: Mapping[str, Any] | UnsetType = UNSET,
+        expected_head: str | None = None,
+        expected_version: int | Literal["no_stream", "stream_exists", "any"] | None = None,
+        idempotency_key: str | None = None,
+        actor: str | None = None,
+        reason: str | None = None,
+        subject: str | None = None,
+        connection: AsyncConnection | None = None,
+    ) -> Assistant:
+        """Change an assistant, which makes its next version.
+
+        An argument that is left out changes nothing. Runs keep the version that they were created
+        for.
+
+        Args:
+            assistant_id: The assistant.
+            model: Model that it answers with; None takes it away.
+            name: Name, up to 255 characters; None takes it away.
+            description: Description for people; None takes it away.
+            instructions: System prompt; None takes it away.
+            tools: Tool definitions that take the place of the old ones.
+            settings: JSON object that takes the place of the old one.
+            metadata: JSON object that takes the place of the old one.
+            expected_head: Id of the message that the caller believes is the head; ``EMPTY`` for
+                none.
+            expected_version: Version that the caller believes the stream is at; None does not check
+                it.
+            idempotency_key: The same key with the same command returns the first result and adds
+                nothing.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
+            subject: Opaque name of the person whose data the content is; the thread's own if left
+                out.
+            connection: The application's own open transaction: the write commits or rolls back with
+                it.
+
+        Raises:
+            InvalidInput: a value is malformed, or none was given.
+            AssistantNotFound: there is none.
+            Refused: the assistant was deleted.
+            WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
+        """
+        return await self._write(
+            _assistants.update(
+                self._scope,
+                assistant_id,
+                model=model,
+                name=name,
+                description=description,
+                instructions=instructions,
+                tools=tools,
+                settings=settings,
+                metadata=metadata,
+                options=WriteOptions(
+                    expected_head=expected_head,
+                    expected_version=expected_version,
+                    idempotency_key=idempotency_key,
+                    actor=actor,
+                    reason=reason,
+                    subject=subject,
+                    connection=connection,
+                ),
+            )
+        )
+
+    async def delete(
+        self,
+        assistant_id: str,
+        *,
+        expected_head: str | None = None,
+        expected_version: int | Literal["no_stream", "stream_exists", "any"] | None = None,
+        idempotency_key: str | None = None,
+        actor: str | None = None,
+        reason: str | None = None,
+        subject: str | None = None,
+        connection: AsyncConnection | None = None,
+    ) -> Assistant:
+        """Delete an assistant: it takes no new runs, and its versions stay readable.
+
+        Args:
+            assistant_id: The assistant.
+            expected_head: Id of the message that the caller believes is the head; ``EMPTY`` for
+                none.
+            expected_version: Version that the caller believes the stream is at; None does not check
+                it.
+            idempotency_key: The same key with the same command returns the first result and adds
+                nothing.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
+            subject: Opaque name of the person whose data the content is; the thread's own if left
+                out.
+            connection: The application's own open transaction: the write commits or rolls back with
+                it.
+
+        Raises:
+            AssistantNotFound: there is none.
+            Refused: it was deleted already.
+            WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
+        """
+        return await self._write(
+            _assistants.delete(
+                self._scope,
+                assistant_id,
+                options=WriteOptions(
+                    expected_head=expected_head,
+                    expected_version=expected_version,
+                    idempotency_key=idempotency_key,
+                    actor=actor,
+                    reason=reason,
+                    subject=subject,
+                    connection=connection,
+                ),
+            )
+        )
+
+    async def versions(self, assistant_id: str) -> builtins.list[Assistant]:
+        """Return every version of an assistant, the first one first.
+
+        Args:
+            assistant_id: The assistant.
+
+        Raises:
+            AssistantNotFound: there is none.
+        """
+        return await self._perform(_assistants.versions(self._scope, assistant_id))
+
+    async def list(
+        self, *, after: str | None = None, limit: int | None = 100
+    ) -> AsyncPage[Assistant]:
+        """Return a page of assistants in the order they were created, without the deleted ones.
+
+        Args:
+            after: A page's ``next_cursor``, to begin behind it.
+            limit: Most assistants on the page; None is all of them.
+
+        Raises:
+            InvalidInput: a value is malformed, or the cursor belongs to another listing.
+        """
+        return AsyncPage.of(
+            await self._perform(_assistants.list_(self._scope, after=after, limit=limit)),
+            lambda cursor: self.list(after=cursor, limit=limit),
+        )
+
+
+class AsyncEvents(AsyncResource):
+    """Read and follow the log itself, and append to streams of your own."""
+
+    async def append(
+        self,
+        stream_id: str,
+        events: Sequence[NewEvent | Mapping[str, Any]],
+        *,
+        expected_version: int | Literal["no_stream", "stream_exists", "any"],
+        idempotency_key: str | None = None,
+        actor: str | None = None,
+        subject: str | None = None,
+        connection: AsyncConnection | None = None,
+    ) -> Receipt:
+        """Append events of your own to a stream of your own, all or none.
+
+        Args:
+            stream_id: Category and 32 lowercase hex digits, for example ``invoice_…``.
+            events: NewEvents, or dicts of their fields.
+            expected_version: Version that the stream must be at, ``"no_stream"``,
+                ``"stream_exists"``, or ``"any"``.
+            idempotency_key: The same key with the same command returns the first result and adds
+                nothing.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            subject: Opaque name of the person whose data the content is; the thread's own if left
+                out.
+            connection: The application's own open transaction: the write commits or rolls back with
+                it.
+
+        Raises:
+            InvalidInput: a value is malformed, or the category belongs to the library.
+            WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
+        """
+        return await self._write(
+            _events.append(
+                self._scope,
+                stream_id,
+                events,
+                expected_version=expected_version,
+                options=AppendOptions(
+                    idempotency_key=idempotency_key,
+                    actor=actor,
+                    subject=subject,
+                    connection=connection,
+                ),
+            )
+        )
+
+    def read(
+        self, stream_id: str, *, after: int = 0, limit: int | None = None, backwards: bool = False
+    ) -> AsyncIterator[RecordedEvent]:
+        """Yield the events of a stream.
+
+        Args:
+            stream_id: Id of a thread, an assistant, or a stream of your own.
+            after: Version to begin behind; backwards, the version to stop in front of.
+            limit: Most events to yield; None is all of them.
+            backwards: Begin with the last event.
+
+        Raises:
+            InvalidInput: a value is malformed.
+            StreamNotFound: the stream has no events in this tenant.
+            BrokenChain: the next event is missing.
+        """
+        return self._each(
+            _events.read(self._scope, stream_id, after=after, limit=limit, backwards=backwards)
+        )
+
+    def read_all(
+        self, *, after: Position | str | None = None, limit: int | None = None
+    ) -> AsyncIterator[RecordedEvent]:
+        """Yield every event of the tenant, in the order of the store.
+
+        Args:
+            after: ``position`` of an event to begin behind, or the text of one.
+            limit: Most events to yield; None is all of them.
+
+        Raises:
+            InvalidInput: a value is malformed.
+            BrokenChain: an event is missing between two of its stream that were read together.
+                ``projections.compare()`` finds every one that is missing.
+            Refused: the tables are distributed over several nodes, which have no common order.
+        """
+        return self._each(_events.read_all(self._scope, after=after, limit=limit))
+
+    def subscribe(
+        self,
+        *,
+        after: Position | str | None = None,
+        categories: Sequence[str] | None = None,
+        stream_id: str | None = None,
+        types: Sequence[str] | None = None,
+        poll_seconds: float = 1.0,
+    ) -> AsyncIterator[RecordedEvent]:
+        """Yield the events of the tenant after a position, then each new one, without end.
+
+        Every event is delivered once, and the events of each stream in order of version, whatever
+        writers do meanwhile. Keep the ``position`` of the last event that you are done with, and
+        begin behind it next time. While the database cannot be reached, the subscription waits for
+        it.
+
+        Args:
+            after: ``position`` of an event to begin behind, or the text of one.
+            categories: Deliver only streams of these categories, for example ``["thread"]``.
+            stream_id: Deliver only this stream.
+            types: Deliver only events of these types; up to 1,000.
+            poll_seconds: How long a new event may take where no hint of a commit arrives: after a
+                lost connection, through a pooler, or beside an engine of your own.
+
+        Raises:
+            InvalidInput: a value is malformed.
+            StoreClosed: the store was closed, also while waiting.
+            UndecodableEvent, UnknownEventType: the next event cannot be read; none is ever skipped.
+            BrokenChain: the event before the next one in its stream is missing.
+            StoreUnavailable: the database fails for a reason that does not pass with time.
+            Refused: the tables are distributed over several nodes, which have no common order.
+        """
+        return self._each(
+            _events.subscribe(
+                self._scope,
+                after=after,
+                categories=categories,
+                stream_id=stream_id,
+                types=types,
+                poll_seconds=poll_seconds,
+            )
+        )
+
+
+class AsyncProjections(AsyncProjectionsBase):
+    """Run read models of your own behind the log, and check the tables of the store."""
+
+    async def rebuild(
+        self, thread_id: str | None = None, *, projection: str | None = None
+    ) -> RebuildReport:
+        """Make tables anew from the events: the store's own, or those of a projection.
+
+        ``rebuild()`` mends the decision tables of all threads, ``rebuild(thread_id)`` those of one.
+        Threads are compared with their events while others write. Only rows that differ are written
+        anew, some hundred in a transaction. An append to a thread with more differences rebuilds it
+        first, and takes as long. An interrupted rebuild can simply be run again.
+
+        ``rebuild(projection="search")`` begins new tables for a projection, beside those that are
+        read. The worker that runs the projection, or ``catch_up("search")``, fills and swaps them.
+        Until then the old tables are read and kept current.
+
+        Args:
+            thread_id: Thread whose decision tables are mended; all of them if left out.
+            projection: Name of the projection whose tables are made anew, instead of decision
+                tables.
+
+        Raises:
+            InvalidInput: both were given, or the projection is not registered in this process.
+            ThreadNotFound: there is none.
+            Refused: the projection's tables cannot be made; nothing was.
+        """
+        return await self._perform(
+            _projections.rebuild(self._scope, thread_id, projection=projection)
+        )
+
+    async def compare(self, thread_id: str | None = None) -> CompareReport:
+        """Compare the decision tables of one thread, or of all, with the events. Writes nothing.
+
+        It also finds missing events, missing large contents, and large contents that a manual
+        erasure left behind.
+
+        Args:
+            thread_id: The thread; all of them if left out.
+
+        Raises:
+            ThreadNotFound: there is none.
+        """
+        return await self._perform(_projections.compare(self._scope, thread_id))
+
+    async def read(self, name: str, look: Callable[[Tables], T]) -> T:
+        """Call a function with the tables of a projection, on one snapshot.
+
+        Args:
+            name: Name of the projection, or the projection itself.
+            look: Takes the tables; its result is returned.
+
+        Raises:
+            InvalidInput: the projection has no tables yet.
+        """
+        return await self._perform(_projections.read(self._scope, name, look))
+
+    async def query(
+        self, name: str, sql: str, parameters: Sequence[Any] = ()
+    ) -> list[tuple[Any, ...]]:
+        """Return the rows of a SELECT over a projection's tables.
+
+        Args:
+            name: Name of the projection.
+            sql: SELECT in which a table stands as ``{table}`` and a parameter as ``?``.
+            parameters: Values of the parameters.
+
+        Raises:
+            InvalidInput: the projection has no tables yet, or no table of that name.
+            StoreUnavailable: the database does not take the statement, or a parameter.
+        """
+        return await self._perform(_projections.query(self._scope, name, sql, parameters))
+
+    async def status(self) -> list[ProjectionStatus]:
+        """Return the state of each projection that is registered here or ran on this store.
+
+        A store that is bound to a tenant learns how many of the tenant's own events are missing,
+        and whether a projection stopped, but not where: that may be at another tenant's event.
+        """
+        return await self._perform(_projections.status(self._scope))
+
+    async def retry(self, name: str) -> int:
+        """Let a projection go on that stopped, or is held; return how many sets of tables do.
+
+        The event where it stopped, if there is one, stays unchanged: the worker that runs the
+        projection applies it again, or creates the tables again. A worker that is alive and holds a
+        lease loses it, writes nothing any more, and stands by; nobody has to wait for one that
+        died.
+
+        Args:
+            name: Name of the projection.
+        """
+        return await self._write(_projections.retry(self._scope, name))
+
+
+class AsyncReplay(AsyncResource):
+    """Rebuild any moment of a thread from its events alone."""
+
+    async def state(
+        self, thread_id: str, *, at_version: int | None = None, at_time: datetime | None = None
+    ) -> ReplayedThread:
+        """Return a thread at a version, at a time, or now, made from its events alone.
+
+        All of the thread is in memory then, and its events up to then are read; of a fork also
+        those of all threads that it comes from, as far as it sees them. One page of a past path
+        costs less: ``messages.list(thread_id, at_version=…)``.
+
+        Args:
+            thread_id: The thread.
+            at_version: Version to stop at.
+            at_time: Time to stop at, with a time zone: the last version that was recorded by then.
+
+        Raises:
+            InvalidInput: there is no such version, or the time has no zone.
+            ThreadNotFound: there is none, or not yet at that time.
+        """
+        return await self._perform(
+            _replay.state(self._scope, thread_id, at_version=at_version, at_time=at_time)
+        )
+
+    def steps(self, thread_id: str, *, after: int = 0) -> AsyncIterator[ReplayStep]:
+        """Yield every event of a thread with the state right after it.
+
+        n steps cost n, also where the length of the path or the last message is read at each.
+        Events up to ``after`` are read all the same.
+
+        Args:
+            thread_id: The thread.
+            after: Version to begin behind; earlier steps are skipped.
+
+        Raises:
+            InvalidInput: ``after`` is not a version.
+            ThreadNotFound: there is none.
+        """
+        return self._each(_replay.steps(self._scope, thread_id, after=after))
+
+    async def diff(
+        self, thread_id: str, *, from_version: int, to_version: int | None = None
+    ) -> BranchDiff:
+        """Compare the active paths at two versions: the messages of only one, and amended ones.
+
+        Its cost depends on the events between the two and on the result, not on the length of the
+        thread.
+
+        Args:
+            thread_id: The thread.
+            from_version: The earlier version.
+            to_version: The later version; the latest if left out.
+
+        Raises:
+            InvalidInput: there is no such version.
+            ThreadNotFound: there is none.
+        """
+        return await self._perform(
+            _replay.diff(self._scope, thread_id, from_version=from_version, to_version=to_version)
+        )
+
+
+class AsyncPrivacy(AsyncResource):
+    """Remove content or whole threads for good."""
+
+    async def erase(
+        self,
+        thread_id: str,
+        message_id: str,
+        *,
+        include: Sequence[str] = (),
+        expected_head: str | None = None,
+        expected_version: int | Literal["no_stream", "stream_exists", "any"] | None = None,
+        idempotency_key: str | None = None,
+        actor: str | None = None,
+        reason: str | None = None,
+        subject: str | None = None,
+        connection: AsyncConnection | None = None,
+    ) -> Erasure:
+        """Erase the content of a message for good, and return a certificate of it.
+
+        Its wordings, metadata, name, label, external id, tool text and the reasons given for its
+        changes are gone, also from forks. Its place, author, role and times stay, and the hash
+        chain holds. It reads as ``erased``, in the past, too. Erasing again appends nothing and
+        finishes what was ``pending``.
+
+        Args:
+            thread_id: The thread.
+            message_id: Message to erase.
+            include: Copies to take along: ``"edits"`` are the messages that came from it by editing
+                or regenerating, or it from them; ``"run"`` is what the runs that wrote or saw it
+                recorded (instructions, tools, settings, metadata, steps, errors; not their
+                messages).
+            expected_head: Id of the message that the caller believes is the head; ``EMPTY`` for
+                none.
+            expected_version: Version that the caller believes the stream is at; None does not check
+                it.
+            idempotency_key: The same key with the same command returns the first result and adds
+                nothing.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
+            subject: Opaque name of the person whose data the content is; the thread's own if left
+                out.
+            connection: The application's own open transaction: the write commits or rolls back with
+                it.
+
+        Raises:
+            InvalidInput: a value is malformed.
+            ThreadNotFound, MessageNotFound: there is no such message.
+            Refused: ``"message_inherited"``, erase it in its source.
+            WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
+        """
+        return await self._perform(
+            _erasing.erase(
+                self._scope,
+                thread_id,
+                message_id,
+                include=include,
+                options=WriteOptions(
+                    expected_head=expected_head,
+                    expected_version=expected_version,
+                    idempotency_key=idempotency_key,
+                    actor=actor,
+                    reason=reason,
+                    subject=subject,
+                    connection=connection,
+                ),
+            )
+        )
+
+    async def purge(
+        self,
+        thread_id: str,
+        *,
+        forks: Literal["refuse", "purge"] = "refuse",
+        expected_head: str | None = None,
+        expected_version: int | Literal["no_stream", "stream_exists", "any"] | None = None,
+        idempotency_key: str | None = None,
+        actor: str | None = None,
+        reason: str | None = None,
+        subject: str | None = None,
+        connection: AsyncConnection | None = None,
+    ) -> Tombstone:
+        """Remove a thread for good, with everything that is kept of it, and return its tombstone.
+
+        Events, messages, runs, metadata and idempotency keys go in one transaction. A
+        ``ThreadPurged`` stays in the tenant's stream of the category ``store``. Nothing brings the
+        thread back, and its id stays refused.
+
+        The tombstone names places where bytes may still stand on disk. Purging again returns the
+        same tombstone, and finishes what was ``pending``. ``expected_version`` and
+        ``expected_head`` are about the thread.
+
+        Args:
+            thread_id: Thread to remove; it may be archived or deleted.
+            forks: ``"refuse"`` refuses while forks of it exist, and lists them. ``"purge"`` takes
+                them and their forks along, each with a tombstone of its own: all of them go, or
+                none.
+            expected_head: Id of the message that the caller believes is the head; ``EMPTY`` for
+                none.
+            expected_version: Version that the caller believes the stream is at; None does not check
+                it.
+            idempotency_key: The same key with the same command returns the first result and adds
+                nothing.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
+            subject: Opaque name of the person whose data the content is; the thread's own if left
+                out.
+            connection: The application's own open transaction: the write commits or rolls back with
+                it.
+
+        Raises:
+            InvalidInput: a value is malformed.
+            ThreadNotFound: there never was one of this id.
+            Refused: ``"thread_busy"``, a run has not ended: cancel it first;
+                ``"thread_has_forks"``.
+            WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
+        """
+        return await self._perform(
+            _purging.purge(
+                self._scope,
+                thread_id,
+                forks=forks,
+                options=WriteOptions(
+                    expected_head=expected_head,
+                    expected_version=expected_version,
+                    idempotency_key=idempotency_key,
+                    actor=actor,
+                    reason=reason,
+                    subject=subject,
+                    connection=connection,
+                ),
+            )
+        )

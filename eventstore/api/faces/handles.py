@@ -1,0 +1,67 @@
+"""The results of calls inside a batch, and the ids that they fix."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Generic, TypeVar
+
+import msgspec
+
+from eventstore.api.operations.operation import Scope
+from eventstore.conversation import commands as c
+from eventstore.core import ids
+from eventstore.errors import InvalidInput
+
+__all__ = ["Handle", "with_fixed_id"]
+
+T = TypeVar("T")
+
+
+class Handle(Generic[T]):
+    """The result of a call inside a batch: its id now, its object after the block."""
+
+    def __init__(self, object_id: str | None) -> None:
+        self.id = object_id
+        """The id of the message, run or step that the call makes; None if it makes none."""
+        self._made: list[T] = []
+
+    @property
+    def object(self) -> T:
+        """The object that the call made.
+
+        Raises:
+            InvalidInput: the batch is not through yet.
+        """
+        if not self._made:
+            raise InvalidInput(
+                "handle", "its batch has not finished", "Leave the with block first."
+            )
+        return self._made[0]
+
+    def settle(self, made: T) -> None:
+        """Set the object that the call made."""
+        self._made.append(made)
+
+
+_MINTED = {
+    c.CreateMessage: ("message_id", ids.MESSAGE),
+    c.EditMessage: ("message_id", ids.MESSAGE),
+    c.RegenerateMessage: ("message_id", ids.MESSAGE),
+    c.CreateRun: ("run_id", ids.RUN),
+    c.StartStep: ("step_id", ids.STEP),
+}
+
+
+def with_fixed_id(
+    command: c.Command, scope: Scope, seed: Sequence[str] | None
+) -> tuple[c.Command, str | None]:
+    """Fix the id of the object that a command will make, if it is open; return it as text.
+
+    With a ``seed`` the id depends on the seed alone.
+    """
+    field, prefix = _MINTED.get(type(command), (None, ""))
+    if field is None:
+        return command, None
+    made = scope.log.sources.new_id() if seed is None else ids.derived(prefix, *seed)
+    key: bytes = getattr(command, field) or made
+    return msgspec.structs.replace(command, **{field: key}), ids.show(prefix, key)

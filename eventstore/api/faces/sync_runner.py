@@ -1,0 +1,85 @@
+"""Run operations on the sync face: in the calling thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final, TypeVar
+
+from eventstore.api.faces.outcomes import value_of
+from eventstore.api.operations.following import TROUBLES, Follow
+from eventstore.api.operations.operation import Gathered, Read, Scope, Walk, Wipe, Write
+from eventstore.api.performing import Performer
+from eventstore.errors import ConversationStoreError
+from eventstore.execution.database import Left
+from eventstore.execution.owned import OwnedEngine
+from eventstore.execution.signals import Signals
+from eventstore.execution.url import UrlExecutor
+from eventstore.storage.transaction import Transaction
+
+__all__ = ["SyncRunner"]
+
+T = TypeVar("T")
+
+
+class SyncRunner:
+    """Runs the operations of one store, and of those bound to it."""
+
+    def __init__(self, executor: UrlExecutor | OwnedEngine, scope: Scope) -> None:
+        self.executor: Final = executor
+        self.scope: Final = scope
+        """Tenant, actor and correlation of every call."""
+        self._performer = Performer(scope.log, scope.meter)
+
+    def perform(self, operation: Write[T] | Read[T] | Wipe[T] | Gathered[T]) -> T:
+        """Run an operation; every method ends here."""
+        if isinstance(operation, Write):
+            return self.write(operation)
+        if isinstance(operation, Read):
+            look: Callable[[Transaction], T] = operation.look  # mypy loses T in the narrowing
+            return self.executor.read(look, snapshot=operation.snapshot)
+        if isinstance(operation, Wipe):
+            told: Callable[[Sequence[Left]], T] = operation.told
+            return told(self.executor.wipe())
+        return operation.report(list(self._walk(operation.walk)))
+
+    def each(self, walk: Walk[T] | Follow[T]) -> Iterator[T]:
+        """Run an operation that yields."""
+        return self._follow(walk) if isinstance(walk, Follow) else self._walk(walk)
+
+    @property
+    def changed(self) -> Signals:
+        """Signals every commit; followers of the log wait on it."""
+        return self.executor.changed
+
+    def write(self, write: Write[T]) -> T:
+        """Run a write for :meth:`perform`."""
+        meter, request, within = self.scope.meter, write.request, write.connection
+        try:
+            if within is None:
+                outcome = self.executor.write(request)
+            else:
+                [outcome] = self.executor.within(within, lambda tx: self._performer(tx, [request]))
+        except ConversationStoreError as error:
+            meter.failed(error)
+            raise
+        return value_of(write, meter.heard(request, outcome, committed=within is None))
+
+    def _walk(self, walk: Walk[T]) -> Iterator[T]:
+        place = walk.first
+        while place is not None:
+            items, place = self.perform(walk.page(place))
+            yield from items
+
+    def _follow(self, follow: Follow[T]) -> Iterator[T]:
+        """Yield present and future events; nothing is held while the consumer works."""
+        changed, course = self.executor.changed, follow.begin()
+        while True:
+            since = changed.mark  # before looking, so that events appended meanwhile are not missed
+            try:
+                page = self.executor.read(follow.page(course).look)
+            except TROUBLES as error:
+                follow.failed(course, error)
+            else:
+                yield from follow.heard(course, page)
+            if course.rest_seconds is not None:
+                course.rested(told=changed.wait(since, course.rest_seconds))

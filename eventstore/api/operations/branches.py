@@ -1,0 +1,212 @@
+"""``store.branches``: the tree of a thread, and which path of it is active."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from eventstore.api.operations.inputs import message_key
+from eventstore.api.operations.lookups import live_thread, thread_key, thread_row, whole_thread
+from eventstore.api.operations.operation import (
+    NO_OPTIONS,
+    Read,
+    Scope,
+    Write,
+    WriteOptions,
+    to_thread,
+)
+from eventstore.conversation import commands as c
+from eventstore.conversation import tree as tree_rules
+from eventstore.conversation.decide import branches as branch_rules
+from eventstore.conversation.decide.common import visible_message
+from eventstore.conversation.present import message_value
+from eventstore.conversation.rows import ROOT, MessageRow, Place
+from eventstore.conversation.values import Branch, BranchDiff, BranchTree, Message, TreeNode
+from eventstore.core import ids
+from eventstore.core.json_values import check_name
+from eventstore.errors import InvalidInput
+from eventstore.storage.transaction import Transaction
+from eventstore.threads import paths
+from eventstore.threads.stored_thread import StoredThread
+from eventstore.threads.whole_tree import WholeTree
+from eventstore.write_path.results import branch_value
+
+_LABEL_MAX: Final = 255
+
+
+def _named(branch: object, field: str) -> bytes | str:
+    if isinstance(branch, str) and branch.startswith(f"{ids.MESSAGE}_"):
+        return message_key(branch, field)
+    return check_name(branch, field, _LABEL_MAX)
+
+
+def select(
+    scope: Scope, thread_id: str, branch: str, *, options: WriteOptions = NO_OPTIONS
+) -> Write[Branch]:
+    """Make the path through a message the active one.
+
+    If messages follow it, the head becomes the one that was last active below it.
+
+    Args:
+        thread_id: The thread.
+        branch: Message id, or a label.
+
+    Raises:
+        ThreadNotFound, MessageNotFound: there is no such message or label.
+        Refused: the message is removed or queued.
+        WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
+    """
+    command = c.SelectBranch(branch=_named(branch, "branch"))
+    return to_thread(scope, thread_id, command, options)
+
+
+def label(
+    scope: Scope,
+    thread_id: str,
+    message_id: str,
+    label: str | None,
+    *,
+    options: WriteOptions = NO_OPTIONS,
+) -> Write[Branch]:
+    """Give a message a label that ``select`` and ``messages.list`` understand.
+
+    Args:
+        thread_id: The thread.
+        message_id: The message.
+        label: Up to 255 characters, unique in the thread; None takes the label away.
+
+    Raises:
+        InvalidInput: the label looks like a message's id.
+        ThreadNotFound, MessageNotFound: there is no such message.
+        Refused: another message has the label.
+        WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
+    """
+    text = None if label is None else check_name(label, "label", _LABEL_MAX)
+    if text is not None and text.startswith(f"{ids.MESSAGE}_"):
+        raise InvalidInput("label", "looks like a message's id", "Begin it with another word.")
+    command = c.LabelBranch(target=message_key(message_id), label=text)
+    return to_thread(scope, thread_id, command, options)
+
+
+def list_(scope: Scope, thread_id: str) -> Read[list[Branch]]:
+    """Return every branch, named by its last message, in the order of the drawn tree.
+
+    Its cost depends on branches and removed messages, not on the length of the branches.
+
+    Args:
+        thread_id: The thread.
+
+    Raises:
+        ThreadNotFound: there is none, or it was deleted.
+    """
+    key = thread_key(scope, thread_id)
+
+    def look(tx: Transaction) -> list[Branch]:
+        view = whole_thread(tx, scope, key)
+        ends = view.read_ends()
+        labels = view.labels()
+        return [branch_value(view, row, labels.get(row.message_id)) for row in ends]
+
+    return Read(look)
+
+
+def tree(scope: Scope, thread_id: str) -> Read[BranchTree]:
+    """Return every visible message with its place in the tree, depth first.
+
+    Args:
+        thread_id: The thread.
+
+    Raises:
+        ThreadNotFound: there is none, or it was deleted.
+    """
+    key = thread_key(scope, thread_id)
+    return Read(lambda tx: _tree(whole_thread(tx, scope, key)))
+
+
+def _tree(view: WholeTree) -> BranchTree:
+    view.read_contents()
+    head = thread_row(view).head
+    end = None if head is None else view.message(head)
+    active = _path_ids(view, end)
+    labels = view.labels()
+    nodes = [
+        TreeNode(
+            message=message_value(view, row),
+            depth=row.place.depth if row.place is not None else 0,
+            active=row.message_id in active,
+            head=row.message_id == head,
+            label=labels.get(row.message_id),
+        )
+        for row in paths.visible_tree(view)
+    ]
+    return BranchTree(
+        thread_id=ids.show(ids.THREAD, view.thread_id),
+        head_id=ids.show_or_none(ids.MESSAGE, head),
+        nodes=tuple(nodes),
+    )
+
+
+def _path_ids(view: StoredThread, end: MessageRow | None) -> set[bytes]:
+    if end is None or end.place is None:
+        return set()
+    rows = paths.window(view, end.place, paths.Window(1, end.place.depth))
+    return {row.message_id for row in rows}
+
+
+def siblings(scope: Scope, thread_id: str, message_id: str) -> Read[list[Message]]:
+    """Return a message and the other children of its parent, in order of creation.
+
+    Args:
+        thread_id: The thread.
+        message_id: The message.
+
+    Raises:
+        ThreadNotFound, MessageNotFound: there is no such message.
+        Refused: it is removed.
+    """
+    key, wanted = thread_key(scope, thread_id), message_key(message_id)
+
+    def look(tx: Transaction) -> list[Message]:
+        view = live_thread(tx, scope, key)
+        row = visible_message(view, wanted)
+        return list(paths.message_values(view, paths.siblings(view, row)))
+
+    return Read(look)
+
+
+def diff(scope: Scope, thread_id: str, a: str, b: str) -> Read[BranchDiff]:
+    """Compare the paths of two branches: how far they are the same, and the rest of each.
+
+    Args:
+        thread_id: The thread.
+        a: Message id or label of one branch.
+        b: Message id or label of the other.
+
+    Raises:
+        ThreadNotFound, MessageNotFound: there is no such message or label.
+        Refused: a message is removed or queued.
+    """
+    key = thread_key(scope, thread_id)
+    first, second = _named(a, "a"), _named(b, "b")
+
+    def look(tx: Transaction) -> BranchDiff:
+        view = live_thread(tx, scope, key)
+        ends = [branch_rules.resolve(view, named).place for named in (first, second)]
+        return compared(view, *(end or ROOT for end in ends))
+
+    return Read(look)
+
+
+def compared(view: paths.View, a: Place, b: Place) -> BranchDiff:
+    """Return how far two paths are the same, and the rest of each."""
+    parting = tree_rules.meeting(view, a, b)
+    last = None if parting == ROOT else view.message_at(parting)
+
+    def alone(end: Place) -> tuple[Message, ...]:
+        return paths.messages(view, end, paths.Window(parting.depth + 1, end.depth))
+
+    return BranchDiff(
+        common=parting.depth,
+        parted_at=None if last is None else ids.show(ids.MESSAGE, last.message_id),
+        only_a=alone(a),
+        only_b=alone(b),
+    )

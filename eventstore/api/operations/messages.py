@@ -1,0 +1,418 @@
+"""``store.messages``, writing: add messages, and change them without losing any."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from msgspec import UNSET, UnsetType
+from msgspec.structs import replace
+
+from eventstore.api.operations.inputs import (
+    check_updates,
+    checked_draft,
+    checked_flag,
+    checked_metadata,
+    checked_on_busy,
+    checked_role,
+    checked_sequence,
+    checked_status,
+    message_key,
+    optional_id,
+    optional_text,
+    unset_or,
+)
+from eventstore.api.operations.lookups import (
+    thread_key,
+)
+from eventstore.api.operations.operation import (
+    NO_OPTIONS,
+    Scope,
+    Write,
+    WriteOptions,
+    to_thread,
+    write,
+)
+from eventstore.conversation import commands as c
+from eventstore.conversation.commands import OnBusy
+from eventstore.conversation.content import Content
+from eventstore.conversation.rows import GivenStatus, Role
+from eventstore.conversation.values import Message
+from eventstore.core import ids
+from eventstore.errors import InvalidInput
+
+_NAME_MAX: Final = 255
+
+
+def create(
+    scope: Scope,
+    thread_id: str,
+    *,
+    role: Role,
+    content: Content,
+    parent_id: str | UnsetType | None = UNSET,
+    select: bool = True,
+    name: str | None = None,
+    run_id: str | None = None,
+    on_busy: OnBusy | None = None,
+    message_id: str | None = None,
+    external_id: str | None = None,
+    original_created_at: datetime | None = None,
+    status: GivenStatus = "completed",
+    metadata: Mapping[str, Any] | None = None,
+    options: WriteOptions = NO_OPTIONS,
+) -> Write[Message]:
+    """Add a message to a thread.
+
+    It goes under the head, and becomes the head. A run's own message (``run_id``) goes under
+    the last message of that run instead. On a busy thread a message without ``parent_id``
+    follows ``on_busy``.
+
+    Args:
+        thread_id: The thread.
+        role: Who speaks.
+        content: Text, a part, or a list of texts and parts.
+        parent_id: Message to put it under; the head if left out, a new root if None.
+        select: Make it the head. False leaves the head where it is.
+        name: Name of the speaker, up to 255 characters; erasable.
+        run_id: Run that writes it.
+        on_busy: ``"enqueue"`` (the default) waits for the run to end, ``"reject"`` refuses,
+            ``"interrupt"`` cancels the run and keeps what it wrote, ``"rollback"`` cancels it
+            and goes back to where it started.
+        message_id: Id of your own: ``msg_`` and 32 lowercase hex digits, new to the thread.
+        external_id: Name of the message elsewhere, up to 255 characters, unique in the thread.
+        original_created_at: When it was written, for imported messages; with a time zone.
+        status: ``"incomplete"`` for an answer that was cut off.
+        metadata: JSON object of your own; erasable.
+
+    Raises:
+        InvalidInput: a value is malformed, or an id is in use.
+        ThreadNotFound, MessageNotFound, RunNotFound: something that it names does not exist.
+        Refused: the thread is busy, archived or deleted, or a tool result has no call.
+        WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
+    """
+    command = _create_command(
+        scope,
+        role=role,
+        content=content,
+        parent_id=parent_id,
+        select=select,
+        name=name,
+        run_id=run_id,
+        on_busy=on_busy,
+        message_id=message_id,
+        external_id=external_id,
+        original_created_at=original_created_at,
+        status=status,
+        metadata=metadata,
+    )
+    return to_thread(scope, thread_id, command, options)
+
+
+def _create_command(
+    scope: Scope,
+    *,
+    role: Role,
+    content: Content,
+    parent_id: str | UnsetType | None = UNSET,
+    select: bool = True,
+    name: str | None = None,
+    run_id: str | None = None,
+    on_busy: OnBusy | None = None,
+    message_id: str | None = None,
+    external_id: str | None = None,
+    original_created_at: datetime | None = None,
+    status: GivenStatus = "completed",
+    metadata: Mapping[str, Any] | None = None,
+) -> c.CreateMessage:
+    # Every message comes this way, so omitted arguments cost no call.
+    known_role = checked_role(role)
+    return c.CreateMessage(
+        draft=checked_draft(
+            known_role,
+            content,
+            scope.log.limits,
+            name=name,
+            external_id=external_id,
+            original_created_at=original_created_at,
+            metadata=metadata,
+        ),
+        role=known_role,
+        message_id=None if message_id is None else message_key(message_id),
+        parent_id=parent_id
+        if parent_id is UNSET or parent_id is None
+        else message_key(parent_id, "parent_id"),
+        select=select is True or checked_flag(select, "select"),
+        status="completed" if status == "completed" else checked_status(status),
+        run_id=None if run_id is None else ids.parse(ids.RUN, run_id, "run_id"),
+        on_busy="enqueue" if on_busy is None else checked_on_busy(on_busy),
+    )
+
+
+_ARGUMENTS: Final = frozenset(inspect.signature(_create_command).parameters) - {"scope"}
+
+
+def create_many(
+    scope: Scope,
+    thread_id: str,
+    messages: Sequence[Mapping[str, Any]],
+    *,
+    options: WriteOptions = NO_OPTIONS,
+) -> Write[list[Message]]:
+    """Add several messages, all or none.
+
+    A message without ``parent_id`` goes under the head, as in ``create``: it follows the one
+    before it, unless that one has ``select=False``. A message with a ``message_id`` of its own
+    can be the parent of later ones, so a whole tree goes in at once.
+
+    Args:
+        thread_id: The thread.
+        messages: Dicts of the arguments of ``create``; at most ``Limits.batch_size_max``.
+
+    Raises:
+        InvalidInput: a message is malformed; its index is named.
+        ThreadNotFound, MessageNotFound, RunNotFound, Refused: as in ``create``.
+        WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
+    """
+    commands = commands_of(scope, messages)
+    made = write(scope, thread_key(scope, thread_id), commands, options)
+    return made if len(commands) > 1 else _as_list(made)
+
+
+def commands_of(
+    scope: Scope, messages: Sequence[Mapping[str, Any]], least: int = 1
+) -> list[c.CreateMessage]:
+    """Return the commands of several messages, each a dict of the arguments of :func:`create`.
+
+    Raises:
+        InvalidInput: naming the message by its index.
+    """
+    most = scope.log.limits.batch_size_max
+    remedy = "Give dicts of the arguments of messages.create()."
+    listed = checked_sequence(messages, "messages", remedy)
+    if not least <= len(listed) <= most:
+        raise InvalidInput("messages", f"has {len(listed)} items", f"Give {least} to {most}.")
+    return [_nth_command(scope, index, given) for index, given in enumerate(listed)]
+
+
+def _as_list(made: Write[Any]) -> Write[list[Any]]:
+    """Return a list also for a single command."""
+    return replace(made, alone_in_list=True)
+
+
+def _nth_command(scope: Scope, index: int, given: Any) -> c.CreateMessage:  # noqa: ANN401 (checked)
+    if not isinstance(given, Mapping) or not {"role", "content"} <= set(given) <= _ARGUMENTS:
+        raise InvalidInput(
+            f"messages[{index}]",
+            "does not have the arguments of create()",
+            "Give a dict with role and content, and other arguments of create() for one message.",
+        )
+    try:
+        return _create_command(scope, **given)
+    except InvalidInput as error:
+        raise InvalidInput(
+            f"messages[{index}].{error.field}", error.problem, error.remedy
+        ) from None
+
+
+def edit(
+    scope: Scope,
+    thread_id: str,
+    message_id: str,
+    *,
+    content: Content,
+    select: bool = True,
+    name: str | None = None,
+    new_message_id: str | None = None,
+    external_id: str | None = None,
+    metadata: Mapping[str, Any] | None = None,
+    options: WriteOptions = NO_OPTIONS,
+) -> Write[Message]:
+    """Change the prompt and ask again: add a new message beside the one that it replaces.
+
+    The old message and everything below it stay as they are; ``branches.select`` goes back to
+    them. A message that still waits in the queue leaves it, and the new one takes its place
+    there.
+
+    Args:
+        thread_id: The thread.
+        message_id: Message to replace.
+        content: Text, a part, or a list of texts and parts.
+        select: Make the new message the head.
+        name: Name of the speaker, up to 255 characters; erasable.
+        new_message_id: Id of your own for the new message: ``msg_`` and 32 lowercase hex
+            digits.
+        external_id: Name of the new message elsewhere, unique in the thread.
+        metadata: JSON object of your own; erasable.
+
+    Raises:
+        InvalidInput: a value is malformed, or an id is in use.
+        ThreadNotFound, MessageNotFound: there is no such message.
+        Refused: it is removed or was replaced already; or see ``create``.
+        WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
+    """
+    command = c.EditMessage(
+        target=message_key(message_id),
+        draft=checked_draft(
+            None, content, scope.log.limits, name=name, external_id=external_id, metadata=metadata
+        ),
+        message_id=optional_id(ids.MESSAGE, new_message_id, "new_message_id"),
+        select=checked_flag(select, "select"),
+    )
+    return to_thread(scope, thread_id, command, options)
+
+
+def regenerate(
+    scope: Scope,
+    thread_id: str,
+    message_id: str,
+    *,
+    content: Content,
+    select: bool = True,
+    name: str | None = None,
+    run_id: str | None = None,
+    new_message_id: str | None = None,
+    external_id: str | None = None,
+    status: GivenStatus = "completed",
+    metadata: Mapping[str, Any] | None = None,
+    options: WriteOptions = NO_OPTIONS,
+) -> Write[Message]:
+    """Add another answer beside an assistant's message.
+
+    The old answer stays as it is; ``branches.select`` goes back to it.
+
+    Args:
+        thread_id: The thread.
+        message_id: Answer to put another one beside.
+        content: Text, a part, or a list of texts and parts.
+        select: Make the new answer the head.
+        name: Name of the speaker, up to 255 characters; erasable.
+        run_id: Run that writes it.
+        new_message_id: Id of your own for the new answer: ``msg_`` and 32 lowercase hex digits.
+        external_id: Name of the new answer elsewhere, unique in the thread.
+        status: ``"incomplete"`` for an answer that was cut off.
+        metadata: JSON object of your own; erasable.
+
+    Raises:
+        InvalidInput: a value is malformed, or an id is in use.
+        ThreadNotFound, MessageNotFound, RunNotFound: something that it names does not exist.
+        Refused: it is not an assistant's message; or see ``create``.
+        WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
+    """
+    command = c.RegenerateMessage(
+        target=message_key(message_id),
+        draft=checked_draft(
+            "assistant",
+            content,
+            scope.log.limits,
+            name=name,
+            external_id=external_id,
+            metadata=metadata,
+        ),
+        message_id=optional_id(ids.MESSAGE, new_message_id, "new_message_id"),
+        select=checked_flag(select, "select"),
+        status=checked_status(status),
+        run_id=optional_id(ids.RUN, run_id, "run_id"),
+    )
+    return to_thread(scope, thread_id, command, options)
+
+
+def amend(
+    scope: Scope,
+    thread_id: str,
+    message_id: str,
+    *,
+    content: Content,
+    options: WriteOptions = NO_OPTIONS,
+) -> Write[Message]:
+    """Correct the content of a message in place; ``revisions`` keeps every earlier wording.
+
+    Args:
+        thread_id: The thread.
+        message_id: Message to correct.
+        content: Text, a part, or a list of texts and parts.
+
+    Raises:
+        InvalidInput: the content is malformed.
+        ThreadNotFound, MessageNotFound: there is no such message.
+        Refused: it is removed, or its tool calls would change.
+        WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
+    """
+    command = c.AmendMessage(
+        target=message_key(message_id), draft=checked_draft(None, content, scope.log.limits)
+    )
+    return to_thread(scope, thread_id, command, options)
+
+
+def update(
+    scope: Scope,
+    thread_id: str,
+    message_id: str,
+    *,
+    metadata: Mapping[str, Any] | UnsetType | None = UNSET,
+    name: str | UnsetType | None = UNSET,
+    options: WriteOptions = NO_OPTIONS,
+) -> Write[Message]:
+    """Replace a message's metadata or name. An argument that is left out changes nothing.
+
+    Args:
+        thread_id: The thread.
+        message_id: Message to update.
+        metadata: JSON object that takes the place of the old one; None takes it away.
+        name: Name of the speaker; None takes it away.
+
+    Raises:
+        InvalidInput: a value is malformed, or none was given.
+        ThreadNotFound, MessageNotFound: there is no such message.
+        Refused: it is removed.
+        WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
+    """
+    check_updates(metadata=metadata, name=name)
+    command = c.UpdateMessage(
+        target=message_key(message_id),
+        metadata=unset_or(metadata, lambda value: checked_metadata(value, scope.log.limits)),
+        name=unset_or(name, lambda value: optional_text(value, "name", _NAME_MAX)),
+    )
+    return to_thread(scope, thread_id, command, options)
+
+
+def remove(
+    scope: Scope, thread_id: str, message_id: str, *, options: WriteOptions = NO_OPTIONS
+) -> Write[Message]:
+    """Hide a message and everything below it; ``restore`` brings it back.
+
+    Its parent becomes the head if the message was on the active path. The words stay in the
+    log: ``privacy.erase`` removes them for good.
+
+    Args:
+        thread_id: The thread.
+        message_id: Message to hide.
+
+    Raises:
+        ThreadNotFound, MessageNotFound: there is no such message.
+        Refused: it is removed already.
+        WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
+    """
+    command = c.RemoveMessage(target=message_key(message_id))
+    return to_thread(scope, thread_id, command, options)
+
+
+def restore(
+    scope: Scope, thread_id: str, message_id: str, *, options: WriteOptions = NO_OPTIONS
+) -> Write[Message]:
+    """Bring a removed message back.
+
+    The head goes back, too, if removing the message moved it and nothing was selected since.
+
+    Args:
+        thread_id: The thread.
+        message_id: Message to bring back.
+
+    Raises:
+        ThreadNotFound, MessageNotFound: there is no such message.
+        WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
+    """
+    command = c.RestoreMessage(target=message_key(message_id))
+    return to_thread(scope, thread_id, command, options)

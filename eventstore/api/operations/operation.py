@@ -1,0 +1,244 @@
+"""The results of operations, and the options of every write."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Final, Generic, Literal, NamedTuple, TypeVar
+
+import msgspec
+from msgspec import UNSET
+from sqlalchemy import Connection
+
+from eventstore.api.operations.metering import Meter
+from eventstore.conversation import commands as c
+from eventstore.core import codec, expectations, ids
+from eventstore.core.events import StreamKey
+from eventstore.core.json_values import check_name, check_text
+from eventstore.errors import InvalidInput
+from eventstore.execution.database import Left
+from eventstore.read_models.catch_up.definition import Registry
+from eventstore.storage.idempotency import digested_command
+from eventstore.storage.requests import AppendRequest, Log
+from eventstore.storage.transaction import Transaction
+from eventstore.write_path.thread_streams import Guards
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection  # loads the ORM: see `connect`
+
+__all__ = [
+    "EMPTY",
+    "NO_OPTIONS",
+    "UNSET",
+    "AppendOptions",
+    "Gathered",
+    "Maintenance",
+    "Read",
+    "Scope",
+    "Walk",
+    "Wipe",
+    "Write",
+    "WriteOptions",
+    "to_thread",
+    "write",
+]
+
+T = TypeVar("T")
+
+EMPTY: Final = "empty"
+"""``expected_head`` of an empty thread: it has no message yet, or all are removed."""
+
+_NAME_CHARACTERS_MAX: Final = 255
+
+
+class AppendOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """The options of a low-level append."""
+
+    idempotency_key: str | None = None
+    """The same key with the same command returns the first result and adds nothing."""
+    actor: str | None = None
+    """Opaque id of the user or service that acts, up to 255 characters; kept for ever. Overrides
+    ``acting()``."""
+    subject: str | None = None
+    """Opaque name of the person whose data the content is; the thread's own if left out."""
+    connection: Connection | AsyncConnection | None = None
+    """The application's own open transaction: the write commits or rolls back with it."""
+
+
+class WriteOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """The options of every write."""
+
+    expected_head: str | None = None
+    """Id of the message that the caller believes is the head; ``EMPTY`` for none."""
+    expected_version: int | Literal["no_stream", "stream_exists", "any"] | None = None
+    """Version that the caller believes the stream is at; None does not check it."""
+    idempotency_key: str | None = None
+    """The same key with the same command returns the first result and adds nothing."""
+    actor: str | None = None
+    """Opaque id of the user or service that acts, up to 255 characters; kept for ever. Overrides
+    ``acting()``."""
+    reason: str | None = None
+    """The reason, in the writer's words; erasable."""
+    subject: str | None = None
+    """Opaque name of the person whose data the content is; the thread's own if left out."""
+    connection: Connection | AsyncConnection | None = None
+    """The application's own open transaction: the write commits or rolls back with it."""
+
+
+NO_OPTIONS: Final = WriteOptions()
+
+
+class Scope(NamedTuple):
+    """The values that a store, or one bound by ``acting`` or ``tenant``, adds to every call."""
+
+    log: Log
+    tenant: str = ""
+    actor: str | None = None
+    correlation_id: str | None = None
+    causation_id: str | None = None
+    registry: Registry = Registry()
+    """The registered projections; ``open()`` gives each store its own registry."""
+    meter: Meter = Meter()
+    """Counts the outcomes of writes; each store has its own."""
+
+    @property
+    def is_tenants(self) -> bool:
+        """True if it is bound to one of several tenants, and must not learn of others.
+
+        The store as it was opened, of the default tenant, is the application's: its queries may
+        concern the whole store.
+        """
+        return self.tenant != ""
+
+
+_NOBODY: Final = (None, None, None)
+
+
+class Maintenance(NamedTuple):
+    """A function over the transaction, for the writer: work on tables, or on several streams.
+
+    If it appends, it returns an ``Appended``.
+    """
+
+    act: Callable[[Transaction], Any]
+    """Returns the caller's result; or an ``Appended``, if it appended events."""
+    keeps_rows: bool = False
+    """True if it changes no row that the writer may have kept from an earlier transaction."""
+    alone: bool = False
+    """True if it is performed alone where it and appends would otherwise wait for each other."""
+    stream: StreamKey | None = None
+    """The stream that it appends to, if it does, for ``on_append``."""
+
+
+class Wipe(NamedTuple, Generic[T]):
+    """Wipes overwritten bytes from the files, outside of any transaction."""
+
+    told: Callable[[Sequence[Left]], T]
+    """Makes the result from the places that still hold some."""
+
+
+class Write(msgspec.Struct, Generic[T], frozen=True):
+    """A request to append, and where."""
+
+    request: AppendRequest | Maintenance
+    connection: Any = None
+    alone_in_list: bool = False
+    """The result of the only command is returned as a list of one."""
+    last_of_list: bool = False
+    """The result of the last command is returned alone."""
+    receipt: bool = False
+    """The caller gets a receipt instead of the result."""
+
+
+class Read(NamedTuple, Generic[T]):
+    """A function to run on one snapshot."""
+
+    look: Callable[[Transaction], T]
+    snapshot: bool = True
+    """False where one statement reads everything, and each may see the state of its own time:
+    beginning and ending a transaction on PostgreSQL costs two more trips to the server."""
+
+
+class Walk(NamedTuple, Generic[T]):
+    """A read or a piece of work done a page at a time."""
+
+    first: Any
+    """The first place."""
+    page: Callable[
+        [Any],
+        Read[tuple[Iterable[T], Any]]
+        | Write[tuple[Iterable[T], Any]]
+        | Wipe[tuple[Iterable[T], Any]],
+    ]
+    """Returns the items of a place and the next place, None at the end. Items may be made on
+    demand, once the page was read."""
+    ahead: bool = False
+    """True if the next page may be read while the items of this one are consumed."""
+
+
+class Gathered(NamedTuple, Generic[T]):
+    """A walk whose items become one report."""
+
+    walk: Walk[Any]
+    report: Callable[[list[Any]], T]
+
+
+def write(
+    scope: Scope, stream: StreamKey, commands: Sequence[Any], options: WriteOptions
+) -> Write[Any]:
+    """Return the write of commands to a stream, all or nothing.
+
+    Raises:
+        InvalidInput: on an option.
+    """
+    if options == NO_OPTIONS and scope[2:5] == _NOBODY:  # the usual case
+        return Write(AppendRequest(stream, commands))
+    head, version, reason = options.expected_head, options.expected_version, options.reason
+    expected = expectations.ANY if version is None else expectations.parse(version)
+    key = _short(options.idempotency_key, "idempotency_key")
+    guards = Guards(
+        None if head is None else _believed_head(head),
+        None if reason is None else check_text(reason, "reason"),
+    )
+    actor = _short(options.actor, "actor") or scope.actor
+    subject = _short(options.subject, "subject")
+    named = {
+        "actor": actor,
+        "correlation_id": scope.correlation_id,
+        "causation_id": scope.causation_id,
+    }
+    metadata = {name: value for name, value in named.items() if value is not None}
+    request = AppendRequest(
+        stream,
+        commands,
+        expected,
+        key,
+        b"" if key is None else digested_command(commands, [guards.expected_head, expected]),
+        codec.encode(metadata) if metadata else None,
+        actor,
+        None if subject is None else ids.derived("subject", scope.tenant, subject),
+        guards,
+    )
+    return Write(request, options.connection)
+
+
+def _believed_head(head: str) -> bytes:
+    """Return the packed id of the expected head; empty for a thread without one."""
+    if head == EMPTY:
+        return b""
+    try:
+        return ids.parse(ids.MESSAGE, head, "expected_head")
+    except InvalidInput as error:
+        remedy = f"{error.remedy.removesuffix('.')}; EMPTY stands for an empty thread."
+        raise InvalidInput(error.field, error.problem, remedy) from None
+
+
+def _short(value: str | None, name: str) -> str | None:
+    return None if value is None else check_name(value, name, _NAME_CHARACTERS_MAX)
+
+
+def to_thread(
+    scope: Scope, thread_id: str, command: c.Command, options: WriteOptions
+) -> Write[Any]:
+    """Return the write of one command to a thread."""
+    key = StreamKey(scope.tenant, ids.THREAD, ids.parse(ids.THREAD, thread_id, "thread_id"))
+    return write(scope, key, (command,), options)

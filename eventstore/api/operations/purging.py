@@ -1,0 +1,94 @@
+"""``store.privacy.purge``: removing a thread for good."""
+
+from __future__ import annotations
+
+from typing import Any, Final, Literal
+
+from msgspec.structs import replace
+
+from eventstore.api.operations.lookups import thread_key
+from eventstore.api.operations.operation import (
+    NO_OPTIONS,
+    Gathered,
+    Maintenance,
+    Scope,
+    Walk,
+    Write,
+    WriteOptions,
+    write,
+)
+from eventstore.api.operations.wiping import UNCOMMITTED, finishing, with_remains
+from eventstore.conversation.store_events import PurgeThread
+from eventstore.conversation.tombstone import Tombstone
+from eventstore.core import expectations
+from eventstore.core.quoting import quoted
+from eventstore.errors import InvalidInput
+from eventstore.privacy.purge import purge as purge_in
+from eventstore.storage.requests import Appended, AppendRequest
+from eventstore.storage.transaction import Transaction
+from eventstore.write_path.store_streams import store_stream
+
+_FORKS: Final = ("refuse", "purge")
+
+
+def purge(
+    scope: Scope,
+    thread_id: str,
+    *,
+    forks: Literal["refuse", "purge"] = "refuse",
+    options: WriteOptions = NO_OPTIONS,
+) -> Gathered[Tombstone]:
+    """Remove a thread for good, with everything that is kept of it, and return its tombstone.
+
+    Events, messages, runs, metadata and idempotency keys go in one transaction. A
+    ``ThreadPurged`` stays in the tenant's stream of the category ``store``. Nothing brings the
+    thread back, and its id stays refused.
+
+    The tombstone names places where bytes may still stand on disk. Purging again returns the same
+    tombstone, and finishes what was ``pending``. ``expected_version`` and ``expected_head`` are
+    about the thread.
+
+    Args:
+        thread_id: Thread to remove; it may be archived or deleted.
+        forks: ``"refuse"`` refuses while forks of it exist, and lists them. ``"purge"`` takes
+            them and their forks along, each with a tombstone of its own: all of them go, or
+            none.
+
+    Raises:
+        InvalidInput: a value is malformed.
+        ThreadNotFound: there never was one of this id.
+        Refused: ``"thread_busy"``, a run has not ended: cancel it first;
+            ``"thread_has_forks"``.
+        WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
+    """
+    thread = thread_key(scope, thread_id)
+    if forks not in _FORKS:
+        raise InvalidInput("forks", f"{quoted(forks)} is not allowed", "Use 'refuse' or 'purge'.")
+    version = options.expected_version
+    command = PurgeThread(
+        thread_id=thread.id,
+        with_forks=forks == "purge",
+        expected_version=expectations.ANY if version is None else expectations.parse(version),
+    )
+    made = write(
+        scope, store_stream(scope.tenant), (command,), replace(options, expected_version=None)
+    )
+    request = made.request
+    assert isinstance(request, AppendRequest)  # noqa: S101 (what write() makes)
+
+    connection = made.connection
+
+    def act(tx: Transaction) -> Appended:
+        purged = purge_in(tx, scope.log, request)
+        return replace(purged, result=([purged.result], "files" if connection is None else None))
+
+    def page(place: str) -> Any:  # noqa: ANN401 (a Write or a Wipe)
+        if place != "transaction":
+            return finishing(place)
+        return Write(Maintenance(act, alone=True, stream=request.stream), connection)
+
+    def report(found: list[Any]) -> Tombstone:
+        tombstone: Tombstone = found[0]
+        return with_remains(tombstone, found[1:] if connection is None else [UNCOMMITTED])
+
+    return Gathered(Walk("transaction", page), report)

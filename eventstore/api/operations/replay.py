@@ -1,0 +1,115 @@
+"""``store.replay``: a thread at a past moment, step by step, and the differences of two moments."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from eventstore.api.operations.inputs import checked_version
+from eventstore.api.operations.lookups import Moment, folded_at, thread_key
+from eventstore.api.operations.operation import Read, Scope, Walk
+from eventstore.api.operations.recorded import recorded
+from eventstore.conversation.evolve import evolve
+from eventstore.conversation.state import FoldedThread
+from eventstore.conversation.values import BranchDiff
+from eventstore.errors import ThreadNotFound
+from eventstore.replay import ReplayedThread, ReplayStep, compare_moments
+from eventstore.storage import read as log_reading
+from eventstore.storage.folding_pages import decoded_events
+from eventstore.storage.transaction import Transaction
+from eventstore.threads.folding import starting_state
+from eventstore.threads.past_thread import thread_at
+
+
+def state(
+    scope: Scope,
+    thread_id: str,
+    *,
+    at_version: int | None = None,
+    at_time: datetime | None = None,
+) -> Read[ReplayedThread]:
+    """Return a thread at a version, at a time, or now, made from its events alone.
+
+    All of the thread is in memory then, and its events up to then are read; of a fork also those
+    of all threads that it comes from, as far as it sees them. One page of a past path costs
+    less: ``messages.list(thread_id, at_version=…)``.
+
+    Args:
+        thread_id: The thread.
+        at_version: Version to stop at.
+        at_time: Time to stop at, with a time zone: the last version that was recorded by then.
+
+    Raises:
+        InvalidInput: there is no such version, or the time has no zone.
+        ThreadNotFound: there is none, or not yet at that time.
+    """
+    key, moment = thread_key(scope, thread_id), Moment(at_version, at_time)
+    return Read(lambda tx: ReplayedThread(folded_at(tx, scope, key, moment)))
+
+
+def steps(scope: Scope, thread_id: str, *, after: int = 0) -> Walk[ReplayStep]:
+    """Yield every event of a thread with the state right after it.
+
+    n steps cost n, also where the length of the path or the last message is read at each. Events up
+    to ``after`` are read all the same.
+
+    Args:
+        thread_id: The thread.
+        after: Version to begin behind; earlier steps are skipped.
+
+    Raises:
+        InvalidInput: ``after`` is not a version.
+        ThreadNotFound: there is none.
+    """
+    key, after = thread_key(scope, thread_id), checked_version(after, "after", 0)
+
+    def page(place: tuple[FoldedThread | None, int]) -> Read[Any]:
+        return Read(lambda tx: look(tx, *place))
+
+    def look(tx: Transaction, before: FoldedThread | None, version: int) -> tuple[list[Any], Any]:
+        found = log_reading.read_page(tx, key, after=version)
+        if not found and before is None:
+            raise ThreadNotFound(thread_id)
+        made = []
+        for stored in found:
+            event = log_reading.as_event(scope.log, stored)
+            if before is None:
+                before = starting_state(tx, scope.log, key.tenant, key.id, event)
+            before = before.with_rows(evolve(before, event), event)
+            if event.version > after:
+                made.append(ReplayStep(recorded(scope.log, stored), ReplayedThread(before)))
+        done = not found or found[-1].version >= log_reading.head_version(tx, key)
+        return made, None if done else (before, found[-1].version)
+
+    return Walk((None, 0), page)
+
+
+def diff(
+    scope: Scope, thread_id: str, *, from_version: int, to_version: int | None = None
+) -> Read[BranchDiff]:
+    """Compare the active paths at two versions: the messages of only one, and amended ones.
+
+    Its cost depends on the events between the two and on the result, not on the length of the
+    thread.
+
+    Args:
+        thread_id: The thread.
+        from_version: The earlier version.
+        to_version: The later version; the latest if left out.
+
+    Raises:
+        InvalidInput: there is no such version.
+        ThreadNotFound: there is none.
+    """
+    key = thread_key(scope, thread_id)
+    first = checked_version(from_version, "from_version")
+    last = None if to_version is None else checked_version(to_version, "to_version")
+    moments = Moment(first, None), Moment(last, None)
+
+    def look(tx: Transaction) -> BranchDiff:
+        one, two = (moment.version(tx, key) for moment in moments)
+        a, b = (thread_at(tx, scope.log, key, version) for version in (one, two))
+        between = decoded_events(tx, scope.log, key, after=min(one, two), until=max(one, two))
+        return compare_moments(a, b, between)
+
+    return Read(look)

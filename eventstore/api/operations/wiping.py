@@ -1,0 +1,71 @@
+"""Erase listed content and wipe the files after the transaction of an erasure or a purge.
+
+Listed content is erased part by part, each in its own transaction. After that the files are wiped:
+overwritten or deleted bytes still stand in a write-ahead log until it is truncated. The result of
+the operation names what remains.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Any, Final, TypeVar
+
+from pydantic import BaseModel
+
+from eventstore.api.operations.operation import Maintenance, Read, Wipe, Write
+from eventstore.api.operations.routine import Routine
+from eventstore.errors import ConversationStoreError
+from eventstore.execution.database import Left
+from eventstore.storage.erasing import erase_part, next_part
+from eventstore.storage.transaction import Transaction
+
+__all__ = ["UNCOMMITTED", "erase_listed", "finish_interrupted", "finishing", "with_remains"]
+
+R = TypeVar("R", bound=BaseModel)
+
+_log: Final = logging.getLogger("eventstore.erasing")
+
+UNCOMMITTED: Final[Left] = ("the database's files, until your transaction has committed", True)
+
+
+def finishing(place: Any) -> Any:  # noqa: ANN401 (a page of a walk)
+    """Return the page of a walk from ``"parts"`` on, to the end: its items name what is left."""
+    if place == "parts":
+        return Read(lambda tx: ((), next_part(tx) or "files"))
+    if place == "files":
+        return Wipe(lambda left: (list(left), None))
+
+    def act(tx: Transaction) -> Any:  # noqa: ANN401
+        erase_part(tx, place)
+        return (), "parts"
+
+    return Write(Maintenance(act, keeps_rows=True, alone=True))
+
+
+def finish_interrupted() -> Routine[None]:
+    """Finish the listed erasures of a process that died or lost its database.
+
+    Listed content cannot be read, so a process that cannot finish now may leave it to another.
+    """
+    try:
+        place = (yield Read(next_part)) and "parts"
+        while place is not None:
+            _, place = yield finishing(place)
+    except ConversationStoreError as error:
+        _log.warning("an interrupted erasure could not be finished: %s", error)
+
+
+def erase_listed(tx: Transaction) -> None:
+    """Erase all listed content in this transaction."""
+    while (part := next_part(tx)) is not None:
+        erase_part(tx, part)
+
+
+def with_remains(made: R, left: Sequence[Left]) -> R:
+    """Return a certificate or tombstone that also names what is left in the files."""
+    said: dict[str, Any] = {
+        "remains": (*made.remains, *(where for where, _ in left)),  # type: ignore[attr-defined]
+        "pending": made.pending or any(again for _, again in left),  # type: ignore[attr-defined]
+    }
+    return made.model_copy(update=said)

@@ -1,0 +1,93 @@
+"""Compare a thread's rows with its events.
+
+Rows kept live and rows folded again come from the same ``evolve``, so no finding is a law, tested
+after every kind of write. A finding means that the tables were changed by hand or a rule changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from eventstore.core.events import StreamKey
+from eventstore.core.values import Value
+from eventstore.storage.folding_pages import decoded_events
+from eventstore.storage.interning import find_tenant
+from eventstore.storage.requests import Log
+from eventstore.storage.transaction import Transaction
+from eventstore.threads.expected import expected_rows
+from eventstore.threads.indexes import ContentIndex, IndexEntry, stored_entries
+from eventstore.threads.kept_rows import ROW_TABLES
+
+__all__ = ["Finding", "compare_thread"]
+
+
+class Finding(Value):
+    """One row that differs from the events, or an event or large content that is missing."""
+
+    stream_id: str
+    """The stream that it belongs to."""
+    version: int
+    """The thread's version by its events; for an event or a blob, the version of the event."""
+    kind: str
+    """``"missing_row"``, ``"extra_row"`` or ``"different_row"``, which a rebuild mends;
+    ``"missing_event"``, ``"missing_blob"`` or ``"extra_blob"``, which it does not."""
+    message: str
+    """A sentence that describes the difference."""
+
+
+def compare_thread(tx: Transaction, log: Log, stream: StreamKey) -> list[Finding]:
+    """Return every row of a thread that differs from its events."""
+    tenant = find_tenant(tx, stream.tenant) or 0
+    index = ContentIndex()
+    expected = expected_rows(tx, log, stream, decoded_events(tx, log, stream), index)
+    actual = {
+        (kind, key(row)): row
+        for kind, (table, key) in ROW_TABLES.items()
+        for row in table.all(tx, tenant, stream.id)
+    }
+    differences = [
+        *_differences(expected.rows, actual),
+        *_index_differences(index.entries(stream), stored_entries(tx, tenant, stream.id)),
+    ]
+    return [
+        Finding(stream_id=stream.text, version=expected.version, kind=kind, message=message)
+        for kind, message in differences
+    ]
+
+
+def _index_differences(
+    expected: set[IndexEntry], actual: set[IndexEntry]
+) -> Iterator[tuple[str, str]]:
+    """Compare index entries without showing them: they may be personal."""
+    for table, *_ in sorted(expected - actual):
+        yield "missing_row", f"{table}: a row is missing, or has another value"
+    for table, *_ in sorted(actual - expected):
+        yield "extra_row", f"{table}: a row that no event made"
+
+
+def _differences(
+    expected: dict[tuple[type[Any], Any], Any], actual: dict[tuple[type[Any], Any], Any]
+) -> Iterator[tuple[str, str]]:
+    for place in expected.keys() | actual.keys():
+        name = ROW_TABLES[place[0]][0].name
+        wanted, found = expected.get(place), actual.get(place)
+        if found is None:
+            yield "missing_row", f"{name}: no row for {_shown(place[1])}"
+        elif wanted is None:
+            yield "extra_row", f"{name}: a row for {_shown(place[1])} that no event made"
+        elif wanted != found:
+            fields = [
+                f"{field}: {_shown(getattr(found, field))}, not {_shown(getattr(wanted, field))}"
+                for field in wanted.__struct_fields__
+                if getattr(wanted, field) != getattr(found, field)
+            ]
+            yield "different_row", f"{name} {_shown(place[1])}: {'; '.join(fields)}"
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, bytes):
+        return value.hex()
+    return str(msgspec.to_builtins(value)) if isinstance(value, msgspec.Struct) else str(value)

@@ -1,0 +1,269 @@
+"""Hold the rows of one thread: those of the database, and those that this transaction changed.
+
+Rows are read by key on demand and kept. Rows that events changed lie over them until
+:func:`write_rows` writes them, once, at the end of the batch. The writer keeps all of it between
+its transactions as long as no other connection wrote (see ``Transaction.kept``). The queries on
+them are in :mod:`~eventstore.threads.stored_thread`.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
+from operator import attrgetter
+from typing import Any, Final, TypeVar
+
+from msgspec.structs import replace
+
+from eventstore.conversation.rows import (
+    BranchPointRow,
+    LabelRow,
+    MessageRow,
+    Place,
+    Row,
+    RunRow,
+    SegmentRow,
+    StepRow,
+    ThreadRow,
+    TouchRow,
+)
+from eventstore.core.events import Event
+from eventstore.storage.interning import find_tenant
+from eventstore.storage.requests import Log
+from eventstore.storage.transaction import Transaction
+from eventstore.threads.marks import LABELS, TOUCHES
+from eventstore.threads.message_rows import MESSAGES
+from eventstore.threads.removed import REMOVED_MAX, Removed
+from eventstore.threads.row_table import RowTable
+from eventstore.threads.run_rows import RUNS, STEPS
+from eventstore.threads.shape import SEGMENTS_MAX, Shape
+from eventstore.threads.stretches import read_ending
+from eventstore.threads.thread_rows import THREADS
+from eventstore.threads.tree_tables import BRANCH_POINTS, SEGMENTS
+
+__all__ = ["ROW_TABLES", "KeptRows", "write_rows"]
+
+ROW_TABLES: Final[Mapping[type[Any], tuple[RowTable[Any], Callable[[Any], Any]]]] = {
+    ThreadRow: (THREADS, lambda _: None),
+    MessageRow: (MESSAGES, attrgetter("message_id")),
+    SegmentRow: (SEGMENTS, attrgetter("hop", "segment")),
+    BranchPointRow: (BRANCH_POINTS, attrgetter("place")),
+    RunRow: (RUNS, attrgetter("run_id")),
+    StepRow: (STEPS, attrgetter("step_id")),
+    LabelRow: (LABELS, attrgetter("message_id")),
+    TouchRow: (TOUCHES, lambda row: row),
+}
+"""By kind of row: its table, and its key within its thread."""
+
+R = TypeVar("R")
+
+_NONE_ERASED: Final[frozenset[int]] = frozenset()
+_KEPT_MESSAGES: Final = 64
+"""Rows of messages above which a kept view starts afresh."""
+
+
+class KeptRows:
+    """The cached rows of one thread and the changes to them."""
+
+    def __init__(
+        self,
+        tx: Transaction,
+        log: Log,
+        tenant_name: str,
+        thread_id: bytes,
+        *,
+        as_of: int | None = None,
+        begun: bool = True,
+    ) -> None:
+        """Open a thread's rows; ``as_of`` is an earlier version, if the subclass supports one.
+
+        ``begun`` False: it has no event yet, so it has no row to read.
+        """
+        self._tx = tx
+        self._log = log
+        self.tenant_name: Final = tenant_name
+        self._tenant = find_tenant(tx, tenant_name)
+        self._as_of = as_of
+        self.thread_id = thread_id
+        self._changed: dict[type[Any], dict[Any, Any]] = defaultdict(dict)
+        """By kind and key, except the thread's own row."""
+        self._moved: ThreadRow | None = None
+        """The thread's own row, which every event changes; None while nothing was changed."""
+        self._stored: ThreadRow | None = None
+        self._erased: frozenset[int] = _NONE_ERASED
+        """Versions whose content is erased when the changes here are written."""
+        self._segments = 0
+        """Number of segments in the table, counted up to one more than are read at once."""
+        self._shape: Shape | None = None
+        self._gone: Removed | None = None
+        self._forget()
+        if not begun:
+            self.thread = None
+            self._shape = Shape()
+
+    def _forget(self) -> None:
+        """Drop everything read from the database; keep only the changes made here."""
+        self._shape = None
+        self._gone = None
+        self._forget_rows()
+
+    def _forget_rows(self) -> None:
+        """Drop everything but the shape of the tree, which does not grow with each message."""
+        self._known: dict[type[Any], dict[Any, Any]] = {kind: {} for kind in ROW_TABLES}
+        self._placed: dict[Place, MessageRow | None] = {}
+        self._events: dict[int, Event] = {}
+        self.__dict__.pop("thread", None)
+        if self._moved is not None:
+            self.thread = self._moved
+        for kind, rows in self._changed.items():
+            for key, row in rows.items():
+                self._keep(kind, key, row)
+
+    def _keep(self, kind: type[Any], key: object, row: Any) -> None:  # noqa: ANN401 (a row)
+        self._known[kind][key] = row
+        if kind is MessageRow and row.place is not None:
+            self._placed[row.place] = row
+            if self._gone is not None:
+                self._gone.keep(row)
+        if self._shape is not None:
+            self._shape.keep(row)
+
+    # -- reading -------------------------------------------------------------------------------
+
+    @cached_property
+    def thread(self) -> ThreadRow | None:
+        """The thread's own row, read together with the head: callers need both."""
+        tenant = self._tenant
+        found = None if tenant is None else read_ending(self._tx, tenant, self.thread_id)
+        self._stored = None if found is None else found.thread
+        self._segments = 0 if found is None else found.segments
+        if found is None or found.head is None or self._as_of is not None:
+            return self._stored  # the head may have been another one then
+        if found.head.message_id not in self._known[MessageRow]:
+            self._keep(MessageRow, found.head.message_id, found.head)
+        if found.segment is not None:
+            self._known[SegmentRow].setdefault((0, found.segment.segment), found.segment)
+        return self._stored
+
+    def _row(self, kind: type[Any], key: object, where: str, *parameters: object) -> Any:  # noqa: ANN401
+        """Return a cached row, or read it now."""
+        known = self._known[kind]
+        try:
+            return known[key]
+        except KeyError:
+            row = known[key] = self._find_one(kind, where, parameters)
+            return row
+
+    def _find(
+        self, kind: type[Any], where: str, parameters: Sequence[Any], *, few: bool = False
+    ) -> list[Any]:
+        if self._tenant is None:
+            return []
+        table = ROW_TABLES[kind][0]
+        return table.find(self._tx, self._tenant, self.thread_id, where, parameters, few=few)
+
+    def _find_one(self, kind: type[Any], where: str, parameters: Sequence[Any]) -> Any:  # noqa: ANN401
+        if self._tenant is None:
+            return None
+        table = ROW_TABLES[kind][0]
+        return table.get(self._tx, self._tenant, self.thread_id, where, parameters)
+
+    def _changed_of(self, kind: type[R]) -> list[R]:
+        return list(self._changed.get(kind, {}).values())
+
+    def _changed_in(self, hop: int, segment: int) -> list[MessageRow]:
+        rows = self._changed_of(MessageRow)
+        return [row for row in rows if row.place is not None and row.place[:2] == (hop, segment)]
+
+    # -- changing ------------------------------------------------------------------------------
+
+    def put(self, event: Event, rows: Iterable[Any]) -> None:
+        """Lay the rows (each a ``Row``) that an event changed over the rows that were read."""
+        self._events[event.version] = event
+        if event.type == "ContentErased":
+            self._erased |= {*event.data.versions}
+        for row in rows:
+            kind = type(row)
+            if kind is ThreadRow:
+                self.thread = self._moved = row
+                continue
+            key = ROW_TABLES[kind][1](row)
+            changed = self._changed[kind]
+            if kind is MessageRow and row.version == event.version:
+                self._expect_nothing_below(row.place)
+            elif kind is SegmentRow and key not in changed:
+                self._segments += 1
+            changed[key] = row
+            self._keep(kind, key, row)
+
+    def _expect_nothing_below(self, place: Place | None) -> None:
+        """Note, without a query, that nothing follows a message that was added just now."""
+        if place is not None and place.hop == 0:  # inherited rows bear the source's versions
+            if self._shape is None:  # the shape knows where a segment ends
+                self._placed[Place(0, place.segment, place.depth + 1)] = None
+            self._known[BranchPointRow].setdefault(place, None)
+
+    def mark(self) -> Any:  # noqa: ANN401 (opaque)
+        """Return a mark of the changes so far."""
+        return _copied(self._changed), self._moved, dict(self._events), self._erased
+
+    def back_to(self, mark: Any) -> None:  # noqa: ANN401
+        """Undo the changes since a mark."""
+        changed, self._moved, events, self._erased = mark
+        self._changed = _copied(changed)
+        self._forget()
+        self._events = dict(events)  # those of this batch are not in the log yet
+
+    def take_changed(self) -> list[tuple[int, bytes, Row]]:
+        """Return every row that differs from the database, with tenant and thread, for writing.
+
+        From then on they count as read: a view that is kept for the next transaction starts with
+        the rows at the head of the thread, or, once it has grown, with the shape of its tree alone.
+        """
+        thread, self._moved = self._moved, None
+        if thread is None:
+            return []
+        if self._tenant is None:
+            self._tenant = find_tenant(self._tx, self.tenant_name)
+        tenant, thread_id = self._tenant, self.thread_id
+        assert tenant is not None  # noqa: S101 (the event that changed a row interned it)
+        rows: list[tuple[int, bytes, Row]] = []
+        for kind in self._changed.values():
+            for row in kind.values():
+                rows.append((tenant, thread_id, row))  # noqa: PERF401 (a frame fewer)
+        if self._stored is None or not _only_head_moved(self._stored, thread):
+            rows.append((tenant, thread_id, thread))  # else it is written with the stream's head
+        self._stored = thread
+        self._changed.clear()
+        if len(self._known[MessageRow]) > _KEPT_MESSAGES:
+            self._forget_rows()
+        shape = self._shape
+        if shape is not None and len(shape.segments) > 2 * SEGMENTS_MAX:
+            self._shape, self._segments = None, len(shape.segments)
+        if thread.removed_messages > 2 * REMOVED_MAX:
+            self._gone = None
+        self._events.clear()
+        self._erased = _NONE_ERASED
+        return rows
+
+
+def write_rows(tx: Transaction, rows: Iterable[tuple[int, bytes, Row]]) -> None:
+    """Write rows of many threads, one statement a table."""
+    by_kind: dict[type[Any], list[tuple[int, bytes, Any]]] = {}
+    for entry in rows:
+        by_kind.setdefault(type(entry[2]), []).append(entry)
+    for kind, entries in by_kind.items():
+        ROW_TABLES[kind][0].write(tx, entries)
+
+
+def _copied(changed: Mapping[type[Any], Mapping[Any, Any]]) -> dict[type[Any], dict[Any, Any]]:
+    return defaultdict(dict, {kind: dict(rows) for kind, rows in changed.items()})
+
+
+def _only_head_moved(before: ThreadRow, after: ThreadRow) -> bool:
+    """Return whether a thread's row changed only as every message changes it."""
+    moved = replace(
+        before, version=after.version, updated_at_us=after.updated_at_us, head=after.head
+    )
+    return moved == after

@@ -1,0 +1,300 @@
+"""Read a thread at one of its earlier versions, from its rows and the events that touched them.
+
+A row holds the present state, and the event that set it; touches name the later events about it. So
+the row of a message, run or step as of a version follows from a few events, found by key, and costs
+the same however long the thread is. The last event that moved the head defines it: the walk back to
+that event is short, unless many later events moved no head.
+
+Rows do not record which child of a branch point was active, which message bore a label, or which
+messages waited in the queue. For these the thread is folded from its beginning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
+from typing import Final
+
+from msgspec.structs import replace
+
+from eventstore.conversation.draft import ThreadDraft
+from eventstore.conversation.history import changed_by, changes_message
+from eventstore.conversation.rows import (
+    ROOT,
+    BranchPointRow,
+    LabelRow,
+    MessageRow,
+    Place,
+    RunRow,
+    SegmentRow,
+    StepRow,
+    ThreadRow,
+)
+from eventstore.conversation.run_lifecycle import TERMINAL
+from eventstore.conversation.state import FoldedThread
+from eventstore.core import ids
+from eventstore.core.events import StreamKey, Trace
+from eventstore.storage import read
+from eventstore.storage.requests import Log
+from eventstore.storage.transaction import Transaction
+from eventstore.threads.folding import fold_thread
+from eventstore.threads.stored_thread import StoredThread
+
+__all__ = ["PastThread", "thread_at"]
+
+_BORN: Final = frozenset({"MessageAdded", "MessageEdited", "MessageRegenerated"})
+_MOVED_OUT: Final = frozenset({"MessageRemoved", "MessageRestored"})
+_RUNS: Final = 8
+"""Runs that are read at a time, to check whether one was open."""
+
+
+def thread_at(tx: Transaction, log: Log, stream: StreamKey, version: int) -> StoredThread:
+    """Return the view of a thread at its present or an earlier version."""
+    now = StoredThread(tx, log, stream.tenant, stream.id)
+    if now.thread is not None and now.thread.version == version:
+        return now
+    return PastThread(tx, log, stream.tenant, stream.id, as_of=version)
+
+
+class PastThread(StoredThread):
+    """Reads one thread's rows as of a version that is not its last.
+
+    In its own row ``open_runs`` and ``removed_messages`` only show whether there may be any, and
+    ``queued_messages`` shows nothing; in a run's row ``steps`` shows nothing.
+    """
+
+    _as_of: int
+
+    @cached_property
+    def thread(self) -> ThreadRow | None:
+        now = super().thread
+        if now is None:
+            return None
+        touches = [self.event(version).type for version in self.touches_of(self.thread_id)]
+        return replace(
+            now,
+            version=self._as_of,
+            updated_at_us=self.event(self._as_of).recorded_at_us,
+            head=self._head(),
+            archived=_last_of(touches, "ThreadArchived", "ThreadUnarchived"),
+            deleted=_last_of(touches, "ThreadDeleted", "ThreadRestored"),
+            changed="ThreadUpdated" in touches,
+            open_runs=int(self._was_busy()),
+            queued_messages=0,
+            removed_messages=1,
+        )
+
+    def _back(self) -> Iterator[Trace]:
+        stream = StreamKey(self.tenant_name, ids.THREAD, self.thread_id)
+        return read.traces_back(self._tx, self._log, stream, until=self._as_of)
+
+    def _head(self) -> bytes | None:
+        for trace in self._back():
+            moved, head = _head_after(trace)
+            if moved:
+                return head
+        return None
+
+    # -- messages ------------------------------------------------------------------------------
+
+    def message_at(self, place: Place) -> MessageRow | None:
+        row = super().message_at(place)
+        return None if row is None or row.place is None else row  # it may have waited then
+
+    def _as_it_was(self, row: MessageRow) -> MessageRow | None:
+        if (row.place is None or row.place.hop == 0) and row.version > self._as_of:
+            if row.queued_version is None or row.queued_version > self._as_of:
+                return None
+            row = self._waiting(row)
+        if row.changed is None or row.changed <= self._as_of:
+            return row
+        before = self._beneath(row.message_id) if row.place is not None and row.place.hop else None
+        if before is None:
+            before = row if row.place is not None else self._waiting(row)
+            before = replace(before, removed=None, took_head=False, changed=None, said=None)
+            before = replace(before, revision=0)
+        for event in map(self.event, self.touches_of(row.message_id)):
+            if changes_message(event, row.message_id):
+                before = changed_by(before, event)
+        return before
+
+    def _waiting(self, row: MessageRow) -> MessageRow:
+        """Return the row of a message as it was while it waited in the queue."""
+        queued = row.queued_version or row.version
+        return replace(
+            row,
+            version=queued,
+            place=None,
+            parent_id=None,
+            status="queued",
+            sent=self.event(queued).data.sent,
+            run_id=None,
+            open_calls=(),
+        )
+
+    # -- the tree ------------------------------------------------------------------------------
+
+    def branch_point(self, place: Place) -> BranchPointRow | None:
+        """Return the number of children then. Only :meth:`turns` knows which one was active."""
+        where = (
+            "hop = 0 AND parent_hop = ? AND parent_segment = ? AND parent_depth = ?"
+            " AND segment <= ? ORDER BY segment DESC LIMIT 1"
+        )
+        last: SegmentRow | None = self._find_one(SegmentRow, where, (*place, self._as_of))
+        point = self._inherited_turn(place)
+        if last is not None:
+            point = BranchPointRow(place, children=last.ordinal + 1)
+        return None if point is None else replace(point, removed=len(self._removed_below(place)))
+
+    def _removed_below(self, place: Place) -> set[bytes]:
+        above = None if place == ROOT else self.message_at(place)
+        subject = self.thread_id if above is None else above.message_id
+        removed: set[bytes] = set()
+        for event in map(self.event, self.touches_of(subject)):
+            if event.type in _MOVED_OUT and event.data.message_id != subject:
+                removed ^= {event.data.message_id}
+        return removed
+
+    def removed_children(self, place: Place) -> Sequence[Place]:
+        rows = map(self.message, self._removed_below(place))
+        return [row.place for row in rows if row is not None and row.place is not None]
+
+    def _hanging_from(self, place: Place) -> Iterable[tuple[int, int]]:
+        return [one for one in super()._hanging_from(place) if one[1] <= self._as_of]
+
+    def first_removed(self, hop: int, segment: int, start: int, end: int) -> int | None:
+        where = (
+            "hop = ? AND segment = ? AND depth BETWEEN ? AND ?"
+            " AND (removed IS NOT NULL OR changed > ?) ORDER BY depth"
+        )
+        return self._first_removed(where, (hop, segment, start, end, self._as_of))
+
+    def first_inherited_removed(self, start: int, end: int) -> int | None:
+        where = (
+            "hop > 0 AND depth BETWEEN ? AND ? AND (removed IS NOT NULL OR changed > ?)"
+            " ORDER BY depth"
+        )
+        return self._first_removed(where, (start, end, self._as_of), few=True)
+
+    def _first_removed(
+        self, where: str, parameters: Sequence[int], *, few: bool = False
+    ) -> int | None:
+        for row in self._find(MessageRow, where, parameters, few=few):
+            was = self._as_it_was(row)
+            if was is not None and was.place is not None and was.removed is not None:
+                return was.place.depth
+        return None
+
+    # -- runs ----------------------------------------------------------------------------------
+
+    def _was_busy(self) -> bool:
+        """Return whether a run was open, going back from the last one created.
+
+        Runs start in the order of their creation, so runs created before one that started and ended
+        had ended, too.
+        """
+        before = self._as_of + 1
+        while before:
+            where = f"version < ? ORDER BY version DESC LIMIT {_RUNS}"
+            found: list[RunRow] = self._find(RunRow, where, (before,))
+            for row in found:
+                run = self._run_as_it_was(row)
+                if run.status not in TERMINAL:
+                    return True
+                if run.started:
+                    return False
+            before = found[-1].version if len(found) == _RUNS else 0
+        return False
+
+    def run(self, run_id: bytes) -> RunRow | None:
+        row = super().run(run_id)
+        if row is None or row.version > self._as_of:
+            return None
+        run = self._run_as_it_was(row)
+        if row.last_message is None or self.message(row.last_message) is not None:
+            return replace(run, last_message=row.last_message if run.started else None)
+        return replace(run, last_message=self._last_message_of(run))
+
+    def _run_as_it_was(self, row: RunRow) -> RunRow:
+        """Return a run's earlier row, except its last message, which no touch records."""
+        if row.changed <= self._as_of:
+            return row
+        alone = ThreadRow(self.thread_id, 0, 0, 0, 0)
+        draft = ThreadDraft(FoldedThread(self.thread_id, alone))
+        for version in (row.version, *self.touches_of(row.run_id)):
+            draft.take(self.event(version))
+        return draft.runs[row.run_id]
+
+    def _last_message_of(self, run: RunRow) -> bytes | None:
+        """Return the last message that a run had written, or the message it had started on."""
+        if not run.started:
+            return None
+        for trace in self._back():
+            if trace.version <= run.version:
+                break
+            if trace.type in _BORN and trace.data.run_id == run.run_id:
+                message_id: bytes = trace.data.message_id
+                return message_id
+        return run.started_head
+
+    def step(self, step_id: bytes) -> StepRow | None:
+        row = super().step(step_id)
+        if row is None or row.version > self._as_of:
+            return None
+        return row if self.touches_of(step_id) else replace(row, status="in_progress")
+
+    # -- names ---------------------------------------------------------------------------------
+
+    def label_of(self, message_id: bytes) -> str | None:
+        for version in reversed(self.touches_of(message_id)):
+            event = self.event(version)
+            if event.type == "BranchLabelled":
+                said = None if event.data.cleared else event.content
+                return None if said is None else said.label
+        return None
+
+    # -- facts that rows do not record
+    # --------------------------------------------------------------
+
+    @cached_property
+    def _folded(self) -> FoldedThread:
+        tenant, thread = self.tenant_name, self.thread_id
+        return fold_thread(self._tx, self._log, tenant, thread, until=self._as_of)
+
+    def end_of(self, hop: int, segment: int) -> int:
+        return super().end_of(hop, segment) if hop else self._folded.end_of(hop, segment)
+
+    def turns(self, hop: int, segment: int, start: int, end: int) -> Sequence[BranchPointRow]:
+        return self._folded.turns(hop, segment, start, end)
+
+    def turns_off(self, start: int, end: int) -> Sequence[BranchPointRow]:
+        return self._folded.turns_off(start, end)
+
+    def queued_messages(self) -> Sequence[MessageRow]:
+        return self._folded.queued_messages()
+
+    def open_runs(self) -> Sequence[RunRow]:
+        return self._folded.open_runs()
+
+    def label(self, label: str) -> LabelRow | None:
+        return self._folded.label(label)
+
+    def labels(self) -> dict[bytes, str]:
+        return {message_id: label for label, message_id in self._folded.labelled.items()}
+
+
+def _last_of(touches: Sequence[str], sets: str, clears: str) -> bool:
+    """Return whether the last of two kinds of events is the one that sets."""
+    return next((kind == sets for kind in reversed(touches) if kind in {sets, clears}), False)
+
+
+def _head_after(trace: Trace) -> tuple[bool, bytes | None]:
+    """Return whether an event moved the head, and its new place."""
+    data = trace.data
+    if trace.type in _BORN:
+        return data.select, data.message_id
+    if trace.type in _MOVED_OUT:
+        return data.head_moved, data.head
+    if trace.type == "ThreadForked":
+        return True, data.message_id
+    return trace.type == "BranchSelected", getattr(data, "head", None)

@@ -1,0 +1,20 @@
+"""Remove a thread for good: all of its rows, then its stream."""
+
+from __future__ import annotations
+
+from eventstore.storage.ordering import Place
+from eventstore.storage.purging import purge_stream
+from eventstore.storage.transaction import Transaction
+from eventstore.threads.indexes import clear_indexes
+from eventstore.threads.kept_rows import ROW_TABLES
+
+__all__ = ["remove_thread"]
+
+
+def remove_thread(tx: Transaction, place: Place) -> None:
+    """Delete a thread's decision tables, index entries and events."""
+    tenant, _, thread_id = place
+    for table, _ in ROW_TABLES.values():
+        table.clear(tx, [(tenant, thread_id)])
+    clear_indexes(tx, [(tenant, thread_id)])
+    purge_stream(tx, place)

@@ -1,0 +1,95 @@
+"""The tables ``runs`` and ``steps``: the state of each run, for deciding."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final, get_args
+
+from eventstore.conversation.rows import RunRow, RunStatus, StepRow, StepStatus
+from eventstore.conversation.run_lifecycle import TERMINAL
+from eventstore.threads.row_table import RowTable, join_calls, split_calls
+
+__all__ = ["OPEN_RUNS", "RUNS", "STEPS"]
+
+_RUN_STATUSES: Final[tuple[RunStatus, ...]] = get_args(RunStatus)
+_STEP_STATUSES: Final[tuple[StepStatus, ...]] = get_args(StepStatus)
+
+_OPEN_CODES: Final = [
+    str(code) for code, status in enumerate(_RUN_STATUSES) if status not in TERMINAL
+]
+OPEN_RUNS: Final = f"status IN ({', '.join(_OPEN_CODES)}) ORDER BY version"
+"""SQL that selects the runs that have not ended, in the order they were created."""
+
+
+def _encode_run(row: RunRow) -> tuple[Any, ...]:
+    return (
+        row.run_id,
+        row.version,
+        _RUN_STATUSES.index(row.status),
+        row.changed,
+        row.assistant_id,
+        row.regenerates,
+        int(row.started),
+        row.started_head,
+        row.last_message,
+        join_calls(row.pending_calls),
+        row.steps,
+    )
+
+
+def _decode_run(columns: Sequence[Any]) -> RunRow:
+    (
+        _,
+        run_id,
+        version,
+        status,
+        changed,
+        assistant,
+        regenerates,
+        started,
+        head,
+        last,
+        calls,
+        steps,
+    ) = columns
+    return RunRow(
+        run_id,
+        version,
+        _RUN_STATUSES[status],
+        changed,
+        assistant,
+        regenerates,
+        bool(started),
+        head,
+        last,
+        split_calls(calls),
+        steps,
+    )
+
+
+RUNS: Final = RowTable[RunRow](
+    "runs",
+    key=("run",),
+    values=(
+        "version",
+        "status",
+        "changed",
+        "assistant",
+        "regenerates",
+        "started",
+        "started_head",
+        "last_message",
+        "pending_calls",
+        "steps",
+    ),
+    encode=_encode_run,
+    decode=_decode_run,
+)
+
+STEPS: Final = RowTable[StepRow](
+    "steps",
+    key=("step",),
+    values=("run", "version", "status"),
+    encode=lambda row: (row.step_id, row.run_id, row.version, _STEP_STATUSES.index(row.status)),
+    decode=lambda columns: StepRow(columns[1], columns[2], columns[3], _STEP_STATUSES[columns[4]]),
+)

@@ -1,0 +1,33 @@
+"""The event catalogues and deciders of the built-in categories."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from eventstore.conversation.events import ASSISTANT_EVENTS, THREAD_EVENTS
+from eventstore.conversation.store_events import STORE_EVENTS
+from eventstore.core import ids
+from eventstore.core.catalogue import Catalogue
+from eventstore.storage.requests import Deciding, Log
+from eventstore.storage.transaction import Transaction
+from eventstore.write_path.assistant_streams import AssistantDeciding
+from eventstore.write_path.plain_streams import PlainDeciding
+from eventstore.write_path.store_streams import StoreDeciding
+from eventstore.write_path.thread_streams import ThreadDeciding
+
+__all__ = ["CATALOGUES", "DECIDINGS"]
+
+CATALOGUES: Final[Mapping[str, Catalogue]] = {
+    ids.THREAD: Catalogue(THREAD_EVENTS),
+    ids.ASSISTANT: Catalogue(ASSISTANT_EVENTS),
+    ids.STORE: Catalogue(STORE_EVENTS),
+}
+"""Built-in categories; an application's own events may not use them."""
+
+DECIDINGS: Final[Mapping[str, Callable[[Transaction, Log], Deciding]]] = {
+    ids.THREAD: ThreadDeciding,
+    ids.ASSISTANT: AssistantDeciding,
+    ids.STORE: StoreDeciding,
+    "": PlainDeciding,
+}

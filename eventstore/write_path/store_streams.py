@@ -1,0 +1,206 @@
+"""Decides and projects a tenant's store stream: purges threads for good.
+
+A purge is one request to the store's stream. The stream gets a tombstone for each purged thread;
+with forks, the tombstones of the forks come first, leaves before their sources.
+
+What must stay true: **no transaction reads from a purged thread.** An append to a fork reads the
+source without locking it. So a purge locks the heads of the thread and of all forks that it purges,
+and then looks for forks again. If it finds one whose head it has not locked, that fork is new, and
+the purge starts over. Afterwards no fork can be made: making one locks the head of the thread,
+which no longer exists.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from msgspec.structs import replace
+
+from eventstore.conversation import events as e
+from eventstore.conversation.decide.common import check_expected_head, decided
+from eventstore.conversation.decide.purging import check_purge
+from eventstore.conversation.store_events import PurgeThread, ThreadPurged
+from eventstore.conversation.tombstone import Tombstone, tombstone_value
+from eventstore.core import expectations, ids
+from eventstore.core.events import Decided, Event, StreamKey
+from eventstore.errors import ThreadNotFound
+from eventstore.storage import read
+from eventstore.storage.append import append_many
+from eventstore.storage.interning import find_category, find_tenant
+from eventstore.storage.ordering import Place
+from eventstore.storage.requests import Appended, AppendRequest, Decider, Failed, Log
+from eventstore.storage.transaction import Transaction
+from eventstore.threads.forks import direct_forks, forks_below
+from eventstore.threads.removal import remove_thread
+from eventstore.threads.stored_thread import StoredThread
+from eventstore.threads.tombstones import add_tombstones, find_tombstone
+from eventstore.write_path.thread_streams import Guards
+
+__all__ = ["StoreDeciding", "purge_thread", "store_stream"]
+
+
+def store_stream(tenant: str) -> StreamKey:
+    """Return a tenant's stream for events that belong to no thread and no assistant."""
+    return StreamKey(tenant, ids.STORE, ids.derived(ids.STORE, tenant))
+
+
+class _Purge(NamedTuple):
+    """The arguments of the request to the store's stream, besides its command."""
+
+    guards: Guards | None
+    along: frozenset[bytes]
+    """Forks to purge with the thread, as found before their heads were locked."""
+
+
+def purge_thread(tx: Transaction, log: Log, request: AppendRequest) -> Appended:
+    """Purge a thread; ``request`` goes to the store's stream, and its result is a tombstone.
+
+    Raises:
+        Any error that refuses a request; the transaction must then be rolled back.
+    """
+    [command] = request.commands
+    tenant = find_tenant(tx, request.stream.tenant)
+    along: frozenset[bytes] = frozenset()
+    if tenant is not None and command.with_forks:
+        along = frozenset(forks_below(tx, tenant, command.thread_id))
+    [outcome] = append_many(tx, [replace(request, options=_Purge(request.options, along))], log)
+    if isinstance(outcome, Failed):
+        raise outcome.error
+    assert isinstance(outcome, Appended)  # noqa: S101 (it never waits)
+    tx.kept.clear()  # forget rows and heads of the purged threads
+    return outcome
+
+
+class StoreDeciding:
+    """Implements ``storage.requests.Deciding`` for the category ``store``."""
+
+    looks_elsewhere: frozenset[type[Any]] = frozenset({PurgeThread})
+
+    def __init__(self, tx: Transaction, log: Log) -> None:
+        self._tx = tx
+        self._log = log
+        self._deciders: dict[StreamKey, _StoreDecider] = {}
+
+    def looks_at(self, request: AppendRequest) -> Iterable[StreamKey]:
+        """Return the thread and the forks purged with it, the same before and after locking."""
+        purge: _Purge = request.options
+        for thread_id in (request.commands[0].thread_id, *purge.along):
+            yield StreamKey(request.stream.tenant, ids.THREAD, thread_id)
+
+    def decider(self, stream: StreamKey) -> Decider:
+        if stream not in self._deciders:
+            self._deciders[stream] = _StoreDecider(self._tx, self._log, stream)
+        return self._deciders[stream]
+
+    def write(self) -> None:
+        for decider in self._deciders.values():
+            decider.write()
+
+
+class _StoreDecider:
+    """Implements ``storage.requests.Decider`` for one tenant's store stream."""
+
+    def __init__(self, tx: Transaction, log: Log, stream: StreamKey) -> None:
+        self._tx = tx
+        self._log = log
+        self._stream = stream
+        self._purged: list[Event] = []
+
+    def check(self, request: AppendRequest) -> None:
+        """Check nothing here: the guards concern the thread and are checked when it is read."""
+
+    def decide(self, request: AppendRequest, command: PurgeThread) -> Sequence[Decided]:
+        purge: _Purge = request.options
+        thread = self._thread(command.thread_id)
+        view = StoredThread(self._tx, self._log, thread.tenant, thread.id)
+        head = read.head_of(self._tx, thread)
+        if view.thread is None or head is None:
+            if find_tombstone(self._tx, thread) is None:
+                raise ThreadNotFound(thread.text)
+            return []
+        expectations.check(command.expected_version, head.version, thread)
+        if purge.guards is not None and purge.guards.expected_head is not None:
+            check_expected_head(view, purge.guards.expected_head)
+        check_purge(view, view.thread, self._in_the_way(command))
+        along = self._along(command, purge.along)
+        events = [self._decided(thread._replace(id=fork), request) for fork in reversed(along)]
+        return [*events, self._decided(thread, request, tuple(along))]
+
+    def _in_the_way(self, command: PurgeThread) -> Sequence[bytes]:
+        tenant = self._place(self._thread(command.thread_id))[0]
+        return () if command.with_forks else direct_forks(self._tx, tenant, command.thread_id)
+
+    def _along(self, command: PurgeThread, known: frozenset[bytes]) -> list[bytes]:
+        """Return the forks to purge with the thread, in the order in which they were forked.
+
+        Starts over if the head of one is not locked: that fork was made meanwhile.
+        """
+        if not command.with_forks:
+            return []
+        tenant = self._place(self._thread(command.thread_id))[0]
+        along = forks_below(self._tx, tenant, command.thread_id)
+        new = [self._place(self._thread(one)) for one in along if one not in known]
+        if new:
+            self._tx.ordering.confirm_absent(self._tx, new)
+        return along
+
+    def _decided(
+        self, thread: StreamKey, request: AppendRequest, along: tuple[bytes, ...] = ()
+    ) -> Decided:
+        view = StoredThread(self._tx, self._log, thread.tenant, thread.id)
+        head = read.head_of(self._tx, thread)
+        assert view.thread is not None  # noqa: S101 (its row was just found)
+        assert head is not None  # noqa: S101
+        check_purge(view, view.thread, ())
+        guards = request.options.guards
+        reason = None if guards is None else guards.reason
+        data = ThreadPurged(thread.id, head.version, head.hash, along)
+        return decided(data, None if reason is None else e.Note(reason=reason))
+
+    def _thread(self, thread_id: bytes) -> StreamKey:
+        return StreamKey(self._stream.tenant, ids.THREAD, thread_id)
+
+    def _place(self, thread: StreamKey) -> Place:
+        tenant = find_tenant(self._tx, thread.tenant)
+        category = find_category(self._tx, thread.category)
+        assert tenant is not None  # noqa: S101 (the thread exists)
+        assert category is not None  # noqa: S101
+        return tenant, category, thread.id
+
+    def evolve(self, event: Event) -> None:
+        self._purged.append(event)
+
+    def result(self, command: PurgeThread, events: Sequence[Event]) -> Tombstone:
+        """Return the tombstone; a thread that was purged before has one already."""
+        if events:
+            return tombstone_value(events[-1])
+        version = find_tombstone(self._tx, self._thread(command.thread_id))
+        assert version is not None  # noqa: S101 (decided)
+        return self._tombstone(version)
+
+    def repeated(self, _: AppendRequest, __: object, ___: int, last: int) -> Tombstone:
+        return self._tombstone(last)
+
+    def _tombstone(self, version: int) -> Tombstone:
+        stored = read.event_at(self._tx, self._stream, version)
+        return tombstone_value(read.as_event(self._log, stored))
+
+    def mark(self) -> int:
+        return len(self._purged)
+
+    def back_to(self, mark: int) -> None:
+        del self._purged[mark:]
+
+    def summary(self) -> None:
+        """Return nothing: no summary is stored with the head."""
+
+    def write(self) -> None:
+        """Delete the purged threads, and remember their ids."""
+        purged, self._purged = self._purged, []
+        rows = []
+        for event in purged:
+            place = self._place(self._thread(event.data.thread_id))
+            remove_thread(self._tx, place)
+            rows.append((place[0], place[2], event.version))
+        add_tombstones(self._tx, rows)

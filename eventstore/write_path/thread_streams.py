@@ -1,0 +1,252 @@
+"""Decides and projects threads, within one transaction.
+
+Each thread has one view for the whole batch: the tenth command sees the changes of the first nine,
+and changed rows are written once at the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+from msgspec.structs import replace
+
+from eventstore.conversation import commands as c
+from eventstore.conversation import events as e
+from eventstore.conversation.decide import check_expected_head, decide
+from eventstore.conversation.decide.erasing import erase_found
+from eventstore.conversation.decide.steps import check_nothing_erased
+from eventstore.conversation.evolve import evolve
+from eventstore.conversation.present import thread_details
+from eventstore.conversation.rows import Row
+from eventstore.core import ids
+from eventstore.core.events import Decided, Event, StreamKey
+from eventstore.errors import IdempotencyConflict
+from eventstore.storage import read
+from eventstore.storage.append import taken_head
+from eventstore.storage.erasing import list_content
+from eventstore.storage.interning import find_tenant
+from eventstore.storage.requests import AppendRequest, Log
+from eventstore.storage.transaction import Transaction
+from eventstore.threads.indexes import ContentIndex, forget_names
+from eventstore.threads.kept_rows import write_rows
+from eventstore.threads.past_thread import thread_at
+from eventstore.threads.rebuild import bring_up_to_date
+from eventstore.threads.stored_thread import StoredThread
+from eventstore.threads.tombstones import refuse_purged
+from eventstore.write_path import results
+from eventstore.write_path.assistant_streams import assistant_for_run
+from eventstore.write_path.erasure_scope import Erasing, find_erasing
+from eventstore.write_path.forking import decide_fork
+
+__all__ = ["Guards", "ThreadDeciding"]
+
+
+class Guards(NamedTuple):
+    """The arguments of a write besides its commands."""
+
+    expected_head: bytes | None = None
+    reason: str | None = None
+    erasing: Erasing | None = None
+    """For an ``EraseContent``: the content to erase, if it was found beforehand."""
+
+
+_NO_GUARDS = Guards()
+_KEPT = "views of threads"
+_VIEWS_KEPT = 4_096
+"""Number of threads whose rows the writer keeps between transactions, about 2 kB each."""
+
+
+class ThreadDeciding:
+    """Implements ``storage.requests.Deciding`` for the category ``thread``."""
+
+    looks_elsewhere: frozenset[type[Any]] = frozenset({c.ForkThread, c.CreateRun, c.EraseContent})
+    """Commands that read more: a fork its source, a run its assistant, an erasure the log."""
+
+    def __init__(self, tx: Transaction, log: Log) -> None:
+        self.tx: Final = tx
+        self.log: Final = log
+        self.index: Final = ContentIndex()
+        self._views: dict[StreamKey, StoredThread] = tx.kept.setdefault(_KEPT, {})
+        self._deciders: dict[StreamKey, _ThreadDecider] = {}
+
+    def looks_at(self, request: AppendRequest) -> Iterable[StreamKey]:
+        tenant = request.stream.tenant
+        for command in request.commands:
+            if isinstance(command, c.ForkThread):
+                yield StreamKey(tenant, ids.THREAD, command.source_id)
+            elif isinstance(command, c.CreateRun) and command.assistant_id is not None:
+                yield StreamKey(tenant, ids.ASSISTANT, command.assistant_id)
+
+    def decider(self, stream: StreamKey) -> _ThreadDecider:
+        decider = self._deciders.get(stream)
+        if decider is None:
+            decider = self._deciders[stream] = _ThreadDecider(self, stream, self._view(stream))
+        return decider
+
+    def _view(self, stream: StreamKey) -> StoredThread:
+        """Return the view that an earlier transaction kept of a thread, or a new one."""
+        view = self._views.get(stream)
+        if view is not None:
+            view.close_books()
+        else:
+            begun = taken_head(self.tx, stream) is not None
+            view = StoredThread(self.tx, self.log, stream.tenant, stream.id, begun=begun)
+            row = view.thread
+            if row is not None and bring_up_to_date(self.tx, self.log, stream, row):
+                view = StoredThread(self.tx, self.log, stream.tenant, stream.id)
+            self._views[stream] = view
+        return view
+
+    def write(self) -> None:
+        deciders = self._deciders.values()
+        rows: list[tuple[int, bytes, Row]] = []
+        for decider in deciders:
+            rows += decider.view.take_changed()
+        write_rows(self.tx, rows)
+        self.index.write(self.tx)
+        for decider in deciders:
+            decider.erase()
+        if len(self._views) > _VIEWS_KEPT:
+            self._views.clear()
+
+
+class _ThreadDecider:
+    """Implements ``storage.requests.Decider`` for one thread."""
+
+    __slots__ = ("_deciding", "_erased", "_erasing", "_stream", "view")
+
+    def __init__(self, deciding: ThreadDeciding, stream: StreamKey, view: StoredThread) -> None:
+        self.view: Final = view
+        self._deciding = deciding
+        self._stream = stream
+        self._erasing: Erasing | None = None
+        self._erased: Event | None = None
+
+    def check(self, request: AppendRequest) -> None:
+        if request.options is not None and request.options.expected_head is not None:
+            check_expected_head(self.view, request.options.expected_head)
+
+    def decide(self, request: AppendRequest, command: c.Command) -> Sequence[Decided]:
+        guards: Guards = request.options or _NO_GUARDS
+        look = _LOOKS.get(type(command))
+        if isinstance(command, c.EraseContent):
+            self._erasing = guards.erasing or find_erasing(
+                self._deciding.tx, self.view, command, self.view.traces()
+            )
+            decided: Sequence[Decided] = erase_found(self.view, command, self._erasing.found)
+        elif look is None:
+            decided = decide(self.view, command, self._deciding.log.sources.new_id)
+        else:
+            decided = look(self._deciding, self._stream, self.view, command)
+        return decided if guards.reason is None else _with_reason(decided, guards.reason)
+
+    def evolve(self, event: Event) -> None:
+        view, index = self.view, self._deciding.index
+        view.put(event, evolve(view, event))
+        thread = view.thread
+        assert thread is not None  # noqa: S101 (its first event made it)
+        if event.content is not None:
+            index.see(self._stream, event, thread.created_position)
+        if event.type == "ContentErased":
+            self._erased = event
+        if event.type == "ThreadForked":
+            inherited = thread_details(view)[1]
+            index.inherit(self._stream, inherited, thread.created_position)
+
+    def result(self, command: c.Command, events: Sequence[Event]) -> Any:  # noqa: ANN401
+        return results.of(self.view, command, events)
+
+    def repeated(self, request: AppendRequest, command: c.Command, first: int, last: int) -> Any:  # noqa: ANN401
+        """Rebuild the first result from the events, as of its version; no copy of it is stored.
+
+        Raises:
+            IdempotencyConflict: its digest was erased, and the events belong to another command.
+        """
+        past = thread_at(self._deciding.tx, self._deciding.log, self._stream, last)
+        events = [past.event(version) for version in range(first, last + 1)]
+        if not results.may_come_of(command, events):
+            raise IdempotencyConflict(self._stream.text, request.key or "")
+        return results.of(past, command, events)
+
+    def mark(self) -> Any:  # noqa: ANN401
+        return self.view.mark(), self._deciding.index.mark(), self._erased
+
+    def back_to(self, mark: Any) -> None:  # noqa: ANN401
+        view, index, self._erased = mark
+        self.view.back_to(view)
+        self._deciding.index.back_to(index)
+
+    def summary(self) -> bytes | None:
+        """Return the thread's head message, which is stored with the head of the stream."""
+        thread = self.view.thread
+        return None if thread is None else thread.head
+
+    def erase(self) -> None:
+        """Erase the content that an event names, after the event was written."""
+        erased, erasing, tx = self._erased, self._erasing, self._deciding.tx
+        if erased is None or erasing is None:
+            return
+        list_content(tx, self._stream, erased.version, erased.data.versions, erasing.keys)
+        tenant = find_tenant(tx, self._stream.tenant)
+        assert tenant is not None  # noqa: S101 (the event interned it)
+        forget_names(tx, tenant, self._stream.id, erasing.names)
+        self._erased = None
+
+
+def _create(
+    deciding: ThreadDeciding, stream: StreamKey, view: StoredThread, command: c.CreateThread
+) -> Sequence[Decided]:
+    if command.named:
+        refuse_purged(deciding.tx, stream)
+    return decide(view, command, deciding.log.sources.new_id)
+
+
+def _fork(
+    deciding: ThreadDeciding, stream: StreamKey, view: StoredThread, command: c.ForkThread
+) -> Sequence[Decided]:
+    if command.named:
+        refuse_purged(deciding.tx, stream)
+    source = deciding.decider(stream._replace(id=command.source_id)).view
+    return decide_fork(deciding.tx, deciding.log, view, source, command)
+
+
+def _run(
+    deciding: ThreadDeciding, stream: StreamKey, view: StoredThread, command: c.CreateRun
+) -> Sequence[Decided]:
+    if command.assistant_id is not None:
+        command = assistant_for_run(deciding.tx, deciding.log, stream.tenant, command)
+    return decide(view, command, deciding.log.sources.new_id)
+
+
+def _step(
+    deciding: ThreadDeciding, _: StreamKey, view: StoredThread, command: c.StartStep
+) -> Sequence[Decided]:
+    """Decide that a step begins, and check the other threads that hold messages it saw.
+
+    Their heads are not locked. An erasure there locks this thread's head before it looks for
+    steps, so either the erasure sees this step, or this step sees the erasure.
+    """
+    decided = decide(view, command, deciding.log.sources.new_id)
+    for source_id, version in command.sources:
+        source = StreamKey(view.tenant_name, ids.THREAD, source_id)
+        traces = read.traces(deciding.tx, deciding.log, source, after=version)
+        check_nothing_erased(source.text, traces)
+    return decided
+
+
+_LOOKS: Final[Mapping[type[c.Command], Callable[..., Sequence[Decided]]]] = {
+    c.CreateThread: _create,
+    c.ForkThread: _fork,
+    c.CreateRun: _run,
+    c.StartStep: _step,
+}
+"""Commands that need more than the current state of the thread, each with its preparation."""
+
+
+def _with_reason(decided: Sequence[Decided], reason: str) -> list[Decided]:
+    """Put the writer's reason into the content of each event."""
+    return [
+        replace(event, content=replace(event.content or e.Note(), reason=reason))  # type: ignore[type-var]
+        for event in decided
+    ]
