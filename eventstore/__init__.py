@@ -29,6 +29,7 @@ from eventstore.conversation.content import (
     ToolCallPart,
     ToolResultPart,
 )
+from eventstore.conversation.provider_form import ProviderForm
 from eventstore.conversation.tombstone import Tombstone
 from eventstore.conversation.values import (
     Assistant,
@@ -57,6 +58,7 @@ from eventstore.errors import (
     KeyUnavailable,
     LeaseLost,
     MessageNotFound,
+    ModelError,
     NotFound,
     OutcomeUnknown,
     Refused,
@@ -107,11 +109,13 @@ __all__ = [
     "Message",
     "MessageNotFound",
     "MessagePath",
+    "ModelError",
     "NewEvent",
     "NotFound",
     "OutcomeUnknown",
     "Page",
     "Position",
+    "ProviderForm",
     "ReasoningPart",
     "RebuildReport",
     "Receipt",

@@ -18,6 +18,7 @@
     │   └── UnknownEventType     no such type is registered
     ├── BrokenChain              the hash chain of a stream does not hold
     ├── LeaseLost                another holder took over
+    ├── ModelError               a model could not be asked, or broke off: a code
     ├── StoreBusy                nothing was written: try again
     ├── OutcomeUnknown           it may have been written: repeat it with the same idempotency key
     ├── StoreUnavailable         the database cannot be used as it is: a reason code
@@ -43,6 +44,7 @@ __all__ = [
     "KeyUnavailable",
     "LeaseLost",
     "MessageNotFound",
+    "ModelError",
     "NotFound",
     "OutcomeUnknown",
     "Refused",
@@ -239,6 +241,34 @@ class LeaseLost(ConversationStoreError):
         super().__init__(f"the lease on {name} {held}. Stop this worker.")
         self.name = name
         self.holder = holder
+
+
+class ModelError(ConversationStoreError):
+    """A model could not be asked, or its answer broke off.
+
+    ``code`` is one of ``"invalid_api_key"``, ``"permission_denied"``, ``"model_not_found"``,
+    ``"unknown_model"``, ``"rate_limit_exceeded"``, ``"server_error"``, ``"unreachable"``,
+    ``"timeout"``, ``"stream_broken"``, ``"context_length_exceeded"``, ``"unsupported_content"``,
+    ``"bad_request"``, ``"bad_response"``, ``"script_ended"``, ``"missing_dependency"``. The words
+    of a provider are never part of it, as they may repeat a message or a key.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        problem: str,
+        remedy: str,
+        *,
+        retryable: bool = False,
+        retry_after_seconds: float | None = None,
+    ) -> None:
+        """``retryable``: the same request may succeed later, as after an overload."""
+        super().__init__(f"{problem}. {remedy}")
+        self.code = code
+        self.problem = problem
+        self.remedy = remedy
+        self.retryable = retryable
+        self.retry_after_seconds = retry_after_seconds
 
 
 class StoreBusy(ConversationStoreError):

@@ -48,6 +48,10 @@ LAYERS: tuple[dict[str, str], ...] = (
         "written from the operations by `scripts/faces`; `connect`, `batches`, options",
     },
     {PACKAGE: "the public names"},
+    {
+        "engine": "**public.** assistants that answer: executes runs over the public names of the "
+        "store; `models/` is how a model is asked, an optional extra"
+    },
     {"cli": "the command line, an optional extra"},
     {
         "testing": "**public in part** (`eventstore.testing.__all__`). scenarios, histories, "
