@@ -14,6 +14,7 @@ from msgspec import UNSET, UnsetType
 
 from eventstore.conversation.content import StoredPart
 from eventstore.conversation.events import Usage
+from eventstore.conversation.provider_form import StoredForm
 from eventstore.conversation.rows import MessageStatus, Role
 
 # ruff: noqa: D101 (each command is explained by the method of the store that makes it)
@@ -76,6 +77,7 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     name: str | None = None
     external_id: str | None = None
     original_created_at_us: int | None = None
+    provider: StoredForm | None = None
 
 
 class CreateMessage(Command, frozen=True):

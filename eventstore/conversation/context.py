@@ -2,7 +2,8 @@
 
 A step records head, thread version, path ranges and the ids that were left out: enough to rebuild
 the list. The digest proves that the rebuilt list equals the one that the step saw. It covers ids,
-revisions and contents in order. Without its salt, nobody can test guesses of the text against it.
+revisions and contents in order, with the providers' own forms. Without its salt, nobody can test
+guesses of the text against it.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ def context_digest(salt: bytes, messages: Sequence[Message]) -> bytes:
     hasher = sha256(b"eventstore/context/1" + salt)
     for message in messages:
         parts = [part.model_dump(exclude_none=True) for part in message.content]
-        raw = codec.encode_canonical([message.id, message.revision, message.role, parts])
+        seen = [message.id, message.revision, message.role, parts]
+        if message.provider is not None:
+            seen += [message.provider.format, message.provider.data]
+        raw = codec.encode_canonical(seen)
         hasher.update(len(raw).to_bytes(8, "big") + raw)
     return hasher.digest()

@@ -70,6 +70,8 @@ def _not_json(kind: type[Struct]) -> dict[str, str]:
 
 def _may_not_be_json(annotation: Any) -> bool:  # noqa: ANN401 (a type)
     inside = get_args(annotation)
+    if isinstance(annotation, type) and issubclass(annotation, Struct):
+        return bool(_not_json(annotation))
     return (
         annotation is bytes or get_origin(annotation) is tuple or any(map(_may_not_be_json, inside))
     )
@@ -80,4 +82,6 @@ def _readable(prefix: str, value: Any) -> Any:  # noqa: ANN401 (JSON values)
         return prefix + value.hex()
     if isinstance(value, (list, tuple)):
         return [item if type(item) is str else _readable(prefix, item) for item in value]
+    if isinstance(value, dict):
+        return {name: _readable(prefix, item) for name, item in value.items()}
     return value

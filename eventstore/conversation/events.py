@@ -13,6 +13,7 @@ from typing import Any
 from msgspec import UNSET, UnsetType, field
 
 from eventstore.conversation.content import StoredPart
+from eventstore.conversation.provider_form import StoredForm
 from eventstore.conversation.rows import MessageStatus, Role
 from eventstore.core.catalogue import EventKind
 from eventstore.core.events import EventContent, EventData
@@ -72,6 +73,7 @@ class MessageContent(Note, frozen=True):
     metadata: dict[str, Any] | None = None
     name: str | None = None
     external_id: str | None = None
+    provider: StoredForm | None = None
 
 
 class MessageBorn(EventData, frozen=True):
@@ -123,6 +125,7 @@ class MessageAmended(EventData, frozen=True):
 
 class AmendedContent(Note, frozen=True):
     parts: list[StoredPart] = field(default_factory=list)
+    provider: StoredForm | None = None
 
 
 class MessageUpdated(EventData, frozen=True):

@@ -15,6 +15,7 @@ from msgspec import UNSET, UnsetType, to_builtins
 from eventstore.conversation import events as e
 from eventstore.conversation import tree
 from eventstore.conversation.content import from_stored, parts_and_text, text_of
+from eventstore.conversation.provider_form import form_from_stored
 from eventstore.conversation.rows import MessageRow, RunRow, StepRow, ThreadRow
 from eventstore.conversation.run_lifecycle import TERMINAL
 from eventstore.conversation.values import Message, Origin, Revision, Run, RunStep, Thread
@@ -142,6 +143,7 @@ def _message(
             "role": row.role,
             "content": parts,
             "text": text,
+            "provider": None if said.provider is None else form_from_stored(said.provider),
             "name": said.name,
             "status": row.status,
             "created_at": instant(born.recorded_at_us),
@@ -171,19 +173,24 @@ def _wording(born: Event, changes: Sequence[Event]) -> tuple[e.MessageContent, b
 
     An erased message that is renamed or amended later has words again.
     """
-    content: e.MessageContent = born.content or _NOTHING
-    parts = None if born.content is None else content.parts
-    metadata, name = content.metadata, content.name
+    first: e.MessageContent = born.content or _NOTHING
+    words: e.MessageContent | e.AmendedContent | None = born.content
+    metadata, name = first.metadata, first.name
     for change in changes:
         if change.type == "MessageAmended":
-            parts = None if change.content is None else change.content.parts
+            words = change.content
         elif isinstance(change.content, e.MessageDetails):
             metadata = metadata if change.content.metadata is UNSET else change.content.metadata
             name = name if change.content.name is UNSET else change.content.name
+    latest = _NOTHING if words is None else words
     said = e.MessageContent(
-        parts=parts or [], metadata=metadata, name=name, external_id=content.external_id
+        parts=latest.parts,
+        provider=latest.provider,
+        metadata=metadata,
+        name=name,
+        external_id=first.external_id,
     )
-    return said, parts is None
+    return said, words is None
 
 
 def revisions(view: ThreadHistory, row: MessageRow) -> list[Revision]:
@@ -195,12 +202,13 @@ def revisions(view: ThreadHistory, row: MessageRow) -> list[Revision]:
 
 
 def _revision(number: int, event: Event) -> Revision:
-    parts = () if event.content is None else from_stored(event.content.parts)
+    said = _NOTHING if event.content is None else event.content
     value = Revision.model_validate(
         {
             "revision": number,
-            "content": parts,
+            "content": from_stored(said.parts) if said.parts else (),
             "text": "",
+            "provider": form_from_stored(said.provider),
             "version": event.version,
             "created_at": instant(event.recorded_at_us),
             "actor": event.actor,

@@ -9,6 +9,7 @@ from typing import Any, Final
 from pydantic import ConfigDict, model_validator
 
 from eventstore.conversation.content import Part
+from eventstore.conversation.provider_form import ProviderForm
 from eventstore.conversation.rows import MessageStatus, Role, RunStatus, StepStatus
 from eventstore.core.unshown import Unshown
 from eventstore.core.values import Value
@@ -95,6 +96,8 @@ class Message(Value):
     """Typed parts; empty once the content was erased."""
     text: Unshown[str]
     """The text parts, joined."""
+    provider: ProviderForm | None
+    """The provider's own form of it, byte for byte; None if none was given, or if it was erased."""
     name: Unshown[str | None]
     """Name of the speaker."""
     status: MessageStatus
@@ -138,6 +141,8 @@ class Revision(Value):
     """Typed parts; empty once the content was erased."""
     text: Unshown[str]
     """The text parts, joined."""
+    provider: ProviderForm | None
+    """The provider's own form of this wording; None if none was given, or if it was erased."""
     version: int
     """Version of the event that holds it."""
     created_at: datetime

@@ -221,6 +221,7 @@ class Comparison:
         assert found.revision == len(expected.wordings) - 1
         assert found.metadata == expected.metadata
         assert found.name == expected.name
+        assert found.provider == expected.wordings[-1].provider
         assert found.version == expected.version
         assert found.status == expected.status
         assert found.replaces == expected.replaces
@@ -249,8 +250,9 @@ class Comparison:
             ids = [one.id for one in self.store.branches.siblings(thread.id, chosen)]
             assert ids == thread.siblings(chosen)
             revisions = self.store.messages.revisions(thread.id, chosen)
-            wordings = [(one.text, one.erased) for one in revisions]
-            expected = [(one.shown, one.erased) for one in thread.messages[chosen].wordings]
+            wordings = [(one.text, one.provider, one.erased) for one in revisions]
+            said = thread.messages[chosen].wordings
+            expected = [(one.shown, one.provider, one.erased) for one in said]
             assert wordings == expected
         return path, waiting
 

@@ -22,6 +22,7 @@ __all__ = ["erase_in_both", "purge_in_both"]
 _WORDLESS: Final[Mapping[str, Any]] = {
     "content": (),
     "text": "",
+    "provider": None,
     "metadata": {},
     "name": None,
     "external_id": None,

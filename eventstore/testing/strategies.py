@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from msgspec import UNSET
 
 from eventstore.conversation import commands as c
+from eventstore.conversation.provider_form import ProviderForm, packed_form
 from eventstore.conversation.rows import Role
 from eventstore.core import ids
 from eventstore.testing.oracle import Words
@@ -127,6 +128,13 @@ def contents() -> st.SearchStrategy[str | list[dict[str, Any]]]:
 
 
 @cache
+def provider_forms() -> st.SearchStrategy[ProviderForm]:
+    """Return messages in the form of some provider, which may be any bytes."""
+    formats = st.sampled_from(["openai.chat", "anthropic.messages"])
+    return st.builds(ProviderForm, format=formats, data=st.binary(max_size=12))
+
+
+@cache
 def words(role: str | None = None) -> st.SearchStrategy[Words]:
     """The content of a message of a role, in the oracle's terms."""
     calls = st.sampled_from(CALLS)
@@ -137,7 +145,8 @@ def words(role: str | None = None) -> st.SearchStrategy[Words]:
     tagged = st.sampled_from([(), (("mood", "calm"),), (("tags", 3), ("ok", True))])
     plain = st.builds(Words, text=said, name=named, metadata=tagged)
     if role == "assistant":
-        return plain | st.builds(Words, text=said, call=calls)
+        forms = st.none() | provider_forms()
+        return plain | st.builds(Words, text=said, call=st.none() | calls, provider=forms)
     return plain
 
 
@@ -159,6 +168,7 @@ def _draft(said: Words) -> c.Draft:
         answers=() if said.answer is None else (said.answer,),
         metadata=dict(said.metadata) or None,
         name=said.name,
+        provider=None if said.provider is None else packed_form(said.provider),
     )
 
 

@@ -8,11 +8,13 @@ steps as long as it fails at the same place, and told as calls of the machine's 
 import random
 import traceback
 
+from eventstore import ProviderForm
 from eventstore.testing.machine import GUARDS, ConversationMachine
 from eventstore.testing.oracle import Words
 from eventstore.testing.strategies import CALLS, NAMES, ON_BUSY
 
 START = "open"
+FORMS = (None, ProviderForm(format="openai.chat", data=b"{}\xff"))
 
 
 def pick(dice):
@@ -35,7 +37,7 @@ def said(kinds):
     def choose(dice):
         kind, text = dice.choice(kinds), dice.choice(["x", "y", "\0", "שלום"])
         if kind == "call":
-            return Words(text, call=dice.choice(CALLS))
+            return Words(text, call=dice.choice(CALLS), provider=dice.choice(FORMS))
         if kind == "answer":
             return Words(text, answer=dice.choice(CALLS))
         return Words(text, metadata=dice.choice([(), (("mood", "calm"),)]), name=dice.choice(NAMES))

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from sqlalchemy import create_engine, event
 
-from eventstore import ConversationStore
+from eventstore import ConversationStore, ProviderForm
 from eventstore.read_models import MessageSearch, search
 from eventstore.storage.blobs import IN_ROW_BYTES_MAX
 from tests.conformance.test_ways_of_running import engine_at
@@ -28,6 +28,7 @@ CONTENT: dict[str, Any] = {
     "name": WORDS,
     "external_id": WORDS,
     "metadata": {"said": WORDS},
+    "provider": ProviderForm(format="openai.chat", data=b"\0" + WORDS.encode()),
 }
 
 

@@ -5,7 +5,7 @@ import sqlite3
 from collections.abc import Iterable
 from contextlib import closing
 
-from eventstore import ConversationStore, Sources
+from eventstore import ConversationStore, ProviderForm, Sources
 
 INVOICE = "invoice_" + "0" * 31 + "1"
 NOON = 1_767_225_600_000_000
@@ -50,7 +50,8 @@ def full_life(store: ConversationStore) -> list[str]:  # noqa: PLR0915 (a life i
     one = thread.id
     question = messages.create(one, role="user", content="Why is the sky blue?", name="Ann")
     answer = messages.create(one, role="assistant", content="Scattering.", external_id="x-1")
-    other = messages.regenerate(one, answer.id, content="Rayleigh scattering.")
+    form = ProviderForm(format="openai.chat", data=b'{"content": "\xff"}')
+    other = messages.regenerate(one, answer.id, content="Rayleigh scattering.", provider=form)
     messages.edit(one, question.id, content="Why are sunsets red?", metadata={"try": 2})
     branches.select(one, other.id, reason="the first question was better")
     branches.label(one, answer.id, "short")

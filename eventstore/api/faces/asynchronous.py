@@ -33,6 +33,7 @@ from eventstore.api.operations.projections import CompareReport, ProjectionStatu
 from eventstore.api.operations.threads import ThreadSort
 from eventstore.conversation.commands import OnBusy
 from eventstore.conversation.content import Content
+from eventstore.conversation.provider_form import ProviderForm
 from eventstore.conversation.rows import GivenStatus, Role
 from eventstore.conversation.tombstone import Tombstone
 from eventstore.conversation.values import (
@@ -615,6 +616,7 @@ class AsyncMessages(AsyncResource):
         original_created_at: datetime | None = None,
         status: GivenStatus = "completed",
         metadata: Mapping[str, Any] | None = None,
+        provider: ProviderForm | None = None,
         expected_head: str | None = None,
         expected_version: int | Literal["no_stream", "stream_exists", "any"] | None = None,
         idempotency_key: str | None = None,
@@ -645,6 +647,7 @@ class AsyncMessages(AsyncResource):
             original_created_at: When it was written, for imported messages; with a time zone.
             status: ``"incomplete"`` for an answer that was cut off.
             metadata: JSON object of your own; erasable.
+            provider: The provider's own form of it, returned byte for byte; erasable.
             expected_head: Id of the message that the caller believes is the head; ``EMPTY`` for
                 none.
             expected_version: Version that the caller believes the stream is at; None does not check
@@ -681,6 +684,7 @@ class AsyncMessages(AsyncResource):
                 original_created_at=original_created_at,
                 status=status,
                 metadata=metadata,
+                provider=provider,
                 options=WriteOptions(
                     expected_head=expected_head,
                     expected_version=expected_version,
@@ -858,6 +862,7 @@ class AsyncMessages(AsyncResource):
         new_message_id: str | None = None,
         external_id: str | None = None,
         metadata: Mapping[str, Any] | None = None,
+        provider: ProviderForm | None = None,
         expected_head: str | None = None,
         expected_version: int | Literal["no_stream", "stream_exists", "any"] | None = None,
         idempotency_key: str | None = None,
@@ -882,6 +887,7 @@ class AsyncMessages(AsyncResource):
                 digits.
             external_id: Name of the new message elsewhere, unique in the thread.
             metadata: JSON object of your own; erasable.
+            provider: The provider's own form of it, returned byte for byte; erasable.
             expected_head: Id of the message that the caller believes is the head; ``EMPTY`` for
                 none.
             expected_version: Version that the caller believes the stream is at; None does not check
@@ -913,6 +919,7 @@ class AsyncMessages(AsyncResource):
                 new_message_id=new_message_id,
                 external_id=external_id,
                 metadata=metadata,
+                provider=provider,
                 options=WriteOptions(
                     expected_head=expected_head,
                     expected_version=expected_version,
@@ -938,6 +945,7 @@ class AsyncMessages(AsyncResource):
         external_id: str | None = None,
         status: GivenStatus = "completed",
         metadata: Mapping[str, Any] | None = None,
+        provider: ProviderForm | None = None,
         expected_head: str | None = None,
         expected_version: int | Literal["no_stream", "stream_exists", "any"] | None = None,
         idempotency_key: str | None = None,
@@ -961,6 +969,7 @@ class AsyncMessages(AsyncResource):
             external_id: Name of the new answer elsewhere, unique in the thread.
             status: ``"incomplete"`` for an answer that was cut off.
             metadata: JSON object of your own; erasable.
+            provider: The provider's own form of it, returned byte for byte; erasable.
             expected_head: Id of the message that the caller believes is the head; ``EMPTY`` for
                 none.
             expected_version: Version that the caller believes the stream is at; None does not check
@@ -994,6 +1003,7 @@ class AsyncMessages(AsyncResource):
                 external_id=external_id,
                 status=status,
                 metadata=metadata,
+                provider=provider,
                 options=WriteOptions(
                     expected_head=expected_head,
                     expected_version=expected_version,
@@ -1012,6 +1022,7 @@ class AsyncMessages(AsyncResource):
         message_id: str,
         *,
         content: Content,
+        provider: ProviderForm | None = None,
         expected_head: str | None = None,
         expected_version: int | Literal["no_stream", "stream_exists", "any"] | None = None,
         idempotency_key: str | None = None,
@@ -1026,6 +1037,8 @@ class AsyncMessages(AsyncResource):
             thread_id: The thread.
             message_id: Message to correct.
             content: Text, a part, or a list of texts and parts.
+            provider: The provider's own form of the new wording; the old form goes with the old
+                one.
             expected_head: Id of the message that the caller believes is the head; ``EMPTY`` for
                 none.
             expected_version: Version that the caller believes the stream is at; None does not check
@@ -1052,6 +1065,7 @@ class AsyncMessages(AsyncResource):
                 thread_id,
                 message_id,
                 content=content,
+                provider=provider,
                 options=WriteOptions(
                     expected_head=expected_head,
                     expected_version=expected_version,

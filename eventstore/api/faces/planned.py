@@ -17,6 +17,7 @@ from eventstore.api.operations import runs as _runs
 from eventstore.api.operations import threads as _threads
 from eventstore.conversation.commands import OnBusy
 from eventstore.conversation.content import Content
+from eventstore.conversation.provider_form import ProviderForm
 from eventstore.conversation.rows import GivenStatus, Role
 from eventstore.conversation.values import (
     Branch,
@@ -49,6 +50,7 @@ class BatchMessages(BatchPart):
         original_created_at: datetime | None = None,
         status: GivenStatus = "completed",
         metadata: Mapping[str, Any] | None = None,
+        provider: ProviderForm | None = None,
     ) -> Handle[Message]:
         """Add a message to a thread.
 
@@ -71,6 +73,7 @@ class BatchMessages(BatchPart):
             original_created_at: When it was written, for imported messages; with a time zone.
             status: ``"incomplete"`` for an answer that was cut off.
             metadata: JSON object of your own; erasable.
+            provider: The provider's own form of it, returned byte for byte; erasable.
 
         Raises:
             InvalidInput: a value is malformed, or an id is in use.
@@ -94,6 +97,7 @@ class BatchMessages(BatchPart):
                 original_created_at=original_created_at,
                 status=status,
                 metadata=metadata,
+                provider=provider,
             )
         )
 
@@ -107,6 +111,7 @@ class BatchMessages(BatchPart):
         new_message_id: str | None = None,
         external_id: str | None = None,
         metadata: Mapping[str, Any] | None = None,
+        provider: ProviderForm | None = None,
     ) -> Handle[Message]:
         """Change the prompt and ask again: add a new message beside the one that it replaces.
 
@@ -123,6 +128,7 @@ class BatchMessages(BatchPart):
                 digits.
             external_id: Name of the new message elsewhere, unique in the thread.
             metadata: JSON object of your own; erasable.
+            provider: The provider's own form of it, returned byte for byte; erasable.
 
         Raises:
             InvalidInput: a value is malformed, or an id is in use.
@@ -141,6 +147,7 @@ class BatchMessages(BatchPart):
                 new_message_id=new_message_id,
                 external_id=external_id,
                 metadata=metadata,
+                provider=provider,
             )
         )
 
@@ -156,6 +163,7 @@ class BatchMessages(BatchPart):
         external_id: str | None = None,
         status: GivenStatus = "completed",
         metadata: Mapping[str, Any] | None = None,
+        provider: ProviderForm | None = None,
     ) -> Handle[Message]:
         """Add another answer beside an assistant's message.
 
@@ -171,6 +179,7 @@ class BatchMessages(BatchPart):
             external_id: Name of the new answer elsewhere, unique in the thread.
             status: ``"incomplete"`` for an answer that was cut off.
             metadata: JSON object of your own; erasable.
+            provider: The provider's own form of it, returned byte for byte; erasable.
 
         Raises:
             InvalidInput: a value is malformed, or an id is in use.
@@ -191,15 +200,20 @@ class BatchMessages(BatchPart):
                 external_id=external_id,
                 status=status,
                 metadata=metadata,
+                provider=provider,
             )
         )
 
-    def amend(self, message_id: str, *, content: Content) -> Handle[Message]:
+    def amend(
+        self, message_id: str, *, content: Content, provider: ProviderForm | None = None
+    ) -> Handle[Message]:
         """Correct the content of a message in place; ``revisions`` keeps every earlier wording.
 
         Args:
             message_id: Message to correct.
             content: Text, a part, or a list of texts and parts.
+            provider: The provider's own form of the new wording; the old form goes with the old
+                one.
 
         Raises:
             InvalidInput: the content is malformed.
@@ -208,7 +222,13 @@ class BatchMessages(BatchPart):
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
         return self._batch.collect(
-            _messages.amend(self._batch.scope, self._batch.thread_id, message_id, content=content)
+            _messages.amend(
+                self._batch.scope,
+                self._batch.thread_id,
+                message_id,
+                content=content,
+                provider=provider,
+            )
         )
 
     def update(

@@ -34,6 +34,7 @@ from eventstore.api.operations.projections import CompareReport, ProjectionStatu
 from eventstore.api.operations.threads import ThreadSort
 from eventstore.conversation.commands import OnBusy
 from eventstore.conversation.content import Content
+from eventstore.conversation.provider_form import ProviderForm
 from eventstore.conversation.rows import GivenStatus, Role
 from eventstore.conversation.tombstone import Tombstone
 from eventstore.conversation.values import (
@@ -610,6 +611,7 @@ class Messages(Resource):
         original_created_at: datetime | None = None,
         status: GivenStatus = "completed",
         metadata: Mapping[str, Any] | None = None,
+        provider: ProviderForm | None = None,
         expected_head: str | None = None,
         expected_version: int | Literal["no_stream", "stream_exists", "any"] | None = None,
         idempotency_key: str | None = None,
@@ -640,6 +642,7 @@ class Messages(Resource):
             original_created_at: When it was written, for imported messages; with a time zone.
             status: ``"incomplete"`` for an answer that was cut off.
             metadata: JSON object of your own; erasable.
+            provider: The provider's own form of it, returned byte for byte; erasable.
             expected_head: Id of the message that the caller believes is the head; ``EMPTY`` for
                 none.
             expected_version: Version that the caller believes the stream is at; None does not check
@@ -676,6 +679,7 @@ class Messages(Resource):
                 original_created_at=original_created_at,
                 status=status,
                 metadata=metadata,
+                provider=provider,
                 options=WriteOptions(
                     expected_head=expected_head,
                     expected_version=expected_version,
@@ -853,6 +857,7 @@ class Messages(Resource):
         new_message_id: str | None = None,
         external_id: str | None = None,
         metadata: Mapping[str, Any] | None = None,
+        provider: ProviderForm | None = None,
         expected_head: str | None = None,
         expected_version: int | Literal["no_stream", "stream_exists", "any"] | None = None,
         idempotency_key: str | None = None,
@@ -877,6 +882,7 @@ class Messages(Resource):
                 digits.
             external_id: Name of the new message elsewhere, unique in the thread.
             metadata: JSON object of your own; erasable.
+            provider: The provider's own form of it, returned byte for byte; erasable.
             expected_head: Id of the message that the caller believes is the head; ``EMPTY`` for
                 none.
             expected_version: Version that the caller believes the stream is at; None does not check
@@ -908,6 +914,7 @@ class Messages(Resource):
                 new_message_id=new_message_id,
                 external_id=external_id,
                 metadata=metadata,
+                provider=provider,
                 options=WriteOptions(
                     expected_head=expected_head,
                     expected_version=expected_version,
@@ -933,6 +940,7 @@ class Messages(Resource):
         external_id: str | None = None,
         status: GivenStatus = "completed",
         metadata: Mapping[str, Any] | None = None,
+        provider: ProviderForm | None = None,
         expected_head: str | None = None,
         expected_version: int | Literal["no_stream", "stream_exists", "any"] | None = None,
         idempotency_key: str | None = None,
@@ -956,6 +964,7 @@ class Messages(Resource):
             external_id: Name of the new answer elsewhere, unique in the thread.
             status: ``"incomplete"`` for an answer that was cut off.
             metadata: JSON object of your own; erasable.
+            provider: The provider's own form of it, returned byte for byte; erasable.
             expected_head: Id of the message that the caller believes is the head; ``EMPTY`` for
                 none.
             expected_version: Version that the caller believes the stream is at; None does not check
@@ -989,6 +998,7 @@ class Messages(Resource):
                 external_id=external_id,
                 status=status,
                 metadata=metadata,
+                provider=provider,
                 options=WriteOptions(
                     expected_head=expected_head,
                     expected_version=expected_version,
@@ -1007,6 +1017,7 @@ class Messages(Resource):
         message_id: str,
         *,
         content: Content,
+        provider: ProviderForm | None = None,
         expected_head: str | None = None,
         expected_version: int | Literal["no_stream", "stream_exists", "any"] | None = None,
         idempotency_key: str | None = None,
@@ -1021,6 +1032,8 @@ class Messages(Resource):
             thread_id: The thread.
             message_id: Message to correct.
             content: Text, a part, or a list of texts and parts.
+            provider: The provider's own form of the new wording; the old form goes with the old
+                one.
             expected_head: Id of the message that the caller believes is the head; ``EMPTY`` for
                 none.
             expected_version: Version that the caller believes the stream is at; None does not check
@@ -1047,6 +1060,7 @@ class Messages(Resource):
                 thread_id,
                 message_id,
                 content=content,
+                provider=provider,
                 options=WriteOptions(
                     expected_head=expected_head,
                     expected_version=expected_version,

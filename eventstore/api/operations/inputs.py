@@ -18,6 +18,7 @@ from eventstore.conversation.content import (
     packed,
 )
 from eventstore.conversation.events import Usage
+from eventstore.conversation.provider_form import ProviderForm, packed_form
 from eventstore.conversation.rows import MessageStatus, Role
 from eventstore.conversation.values import TokenUsage
 from eventstore.core import codec, ids
@@ -226,6 +227,7 @@ def checked_draft(
     external_id: str | None = None,
     original_created_at: datetime | None = None,
     metadata: Mapping[str, Any] | None = None,
+    provider: ProviderForm | None = None,
 ) -> Draft:
     """Return a checked message, ready to be decided."""
     parts, calls, answers = packed(content, limits.depth_max)
@@ -243,6 +245,7 @@ def checked_draft(
         original_created_at_us=None
         if original_created_at is None
         else microseconds(original_created_at, "original_created_at"),
+        provider=None if provider is None else packed_form(provider),
     )
 
 

@@ -38,6 +38,7 @@ from eventstore.api.operations.operation import (
 from eventstore.conversation import commands as c
 from eventstore.conversation.commands import OnBusy
 from eventstore.conversation.content import Content
+from eventstore.conversation.provider_form import ProviderForm
 from eventstore.conversation.rows import GivenStatus, Role
 from eventstore.conversation.values import Message
 from eventstore.core import ids
@@ -62,6 +63,7 @@ def create(
     original_created_at: datetime | None = None,
     status: GivenStatus = "completed",
     metadata: Mapping[str, Any] | None = None,
+    provider: ProviderForm | None = None,
     options: WriteOptions = NO_OPTIONS,
 ) -> Write[Message]:
     """Add a message to a thread.
@@ -86,6 +88,7 @@ def create(
         original_created_at: When it was written, for imported messages; with a time zone.
         status: ``"incomplete"`` for an answer that was cut off.
         metadata: JSON object of your own; erasable.
+        provider: The provider's own form of it, returned byte for byte; erasable.
 
     Raises:
         InvalidInput: a value is malformed, or an id is in use.
@@ -107,6 +110,7 @@ def create(
         original_created_at=original_created_at,
         status=status,
         metadata=metadata,
+        provider=provider,
     )
     return to_thread(scope, thread_id, command, options)
 
@@ -126,6 +130,7 @@ def _create_command(
     original_created_at: datetime | None = None,
     status: GivenStatus = "completed",
     metadata: Mapping[str, Any] | None = None,
+    provider: ProviderForm | None = None,
 ) -> c.CreateMessage:
     # Every message comes this way, so omitted arguments cost no call.
     known_role = checked_role(role)
@@ -138,6 +143,7 @@ def _create_command(
             external_id=external_id,
             original_created_at=original_created_at,
             metadata=metadata,
+            provider=provider,
         ),
         role=known_role,
         message_id=None if message_id is None else message_key(message_id),
@@ -228,6 +234,7 @@ def edit(
     new_message_id: str | None = None,
     external_id: str | None = None,
     metadata: Mapping[str, Any] | None = None,
+    provider: ProviderForm | None = None,
     options: WriteOptions = NO_OPTIONS,
 ) -> Write[Message]:
     """Change the prompt and ask again: add a new message beside the one that it replaces.
@@ -246,6 +253,7 @@ def edit(
             digits.
         external_id: Name of the new message elsewhere, unique in the thread.
         metadata: JSON object of your own; erasable.
+        provider: The provider's own form of it, returned byte for byte; erasable.
 
     Raises:
         InvalidInput: a value is malformed, or an id is in use.
@@ -256,7 +264,13 @@ def edit(
     command = c.EditMessage(
         target=message_key(message_id),
         draft=checked_draft(
-            None, content, scope.log.limits, name=name, external_id=external_id, metadata=metadata
+            None,
+            content,
+            scope.log.limits,
+            name=name,
+            external_id=external_id,
+            metadata=metadata,
+            provider=provider,
         ),
         message_id=optional_id(ids.MESSAGE, new_message_id, "new_message_id"),
         select=checked_flag(select, "select"),
@@ -277,6 +291,7 @@ def regenerate(
     external_id: str | None = None,
     status: GivenStatus = "completed",
     metadata: Mapping[str, Any] | None = None,
+    provider: ProviderForm | None = None,
     options: WriteOptions = NO_OPTIONS,
 ) -> Write[Message]:
     """Add another answer beside an assistant's message.
@@ -294,6 +309,7 @@ def regenerate(
         external_id: Name of the new answer elsewhere, unique in the thread.
         status: ``"incomplete"`` for an answer that was cut off.
         metadata: JSON object of your own; erasable.
+        provider: The provider's own form of it, returned byte for byte; erasable.
 
     Raises:
         InvalidInput: a value is malformed, or an id is in use.
@@ -310,6 +326,7 @@ def regenerate(
             name=name,
             external_id=external_id,
             metadata=metadata,
+            provider=provider,
         ),
         message_id=optional_id(ids.MESSAGE, new_message_id, "new_message_id"),
         select=checked_flag(select, "select"),
@@ -325,6 +342,7 @@ def amend(
     message_id: str,
     *,
     content: Content,
+    provider: ProviderForm | None = None,
     options: WriteOptions = NO_OPTIONS,
 ) -> Write[Message]:
     """Correct the content of a message in place; ``revisions`` keeps every earlier wording.
@@ -333,6 +351,7 @@ def amend(
         thread_id: The thread.
         message_id: Message to correct.
         content: Text, a part, or a list of texts and parts.
+        provider: The provider's own form of the new wording; the old form goes with the old one.
 
     Raises:
         InvalidInput: the content is malformed.
@@ -341,7 +360,8 @@ def amend(
         WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
     """
     command = c.AmendMessage(
-        target=message_key(message_id), draft=checked_draft(None, content, scope.log.limits)
+        target=message_key(message_id),
+        draft=checked_draft(None, content, scope.log.limits, provider=provider),
     )
     return to_thread(scope, thread_id, command, options)
 

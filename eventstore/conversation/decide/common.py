@@ -233,5 +233,9 @@ def draft_content(draft: Draft) -> MessageContent:
     """Return the content event of a draft."""
     parts: list[StoredPart] = draft.parts
     return MessageContent(
-        parts=parts, metadata=draft.metadata or None, name=draft.name, external_id=draft.external_id
+        parts=parts,
+        metadata=draft.metadata or None,
+        name=draft.name,
+        external_id=draft.external_id,
+        provider=draft.provider,
     )

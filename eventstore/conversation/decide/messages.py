@@ -238,7 +238,8 @@ def amend(view: ThreadView, command: c.AmendMessage, _: NewId) -> list[Decided]:
             "Edit or regenerate the message instead: that makes a sibling.",
         )
     data = e.MessageAmended(message_id=command.target)
-    return [decided(data, e.AmendedContent(parts=command.draft.parts))]
+    content = e.AmendedContent(parts=command.draft.parts, provider=command.draft.provider)
+    return [decided(data, content)]
 
 
 def _pairing(parent: MessageRow | None, draft: c.Draft) -> tuple[str, ...]:

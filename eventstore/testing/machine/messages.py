@@ -68,6 +68,7 @@ class MessageRules(Machine):
             "on_busy": on_busy,
             "name": said.name,
             "metadata": dict(said.metadata) or None,
+            "provider": said.provider,
             **believed,
         }
 
@@ -109,6 +110,7 @@ class MessageRules(Machine):
             "select": select,
             "name": said.name,
             "metadata": dict(said.metadata) or None,
+            "provider": said.provider,
         }
         others = [] if thread.deleted else thread.leaves()
         before = [self._branch(thread, leaf) for leaf in others]
@@ -151,12 +153,14 @@ class MessageRules(Machine):
         label = name if what == "label" else None
         first = thread.messages[target].wordings[0] if target in thread.messages else said
         if pick % 4:
-            said = Words(said.text, first.call, first.answer)
+            said = Words(said.text, first.call, first.answer, provider=said.provider)
         messages, branches = self.store.messages, self.store.branches
         act: Callable[[dict[str, Any]], Any]
         say: Callable[[OracleThread, Fresh], Any]
         if what == "amend":
-            act = lambda o: messages.amend(thread.id, target, content=said.content, **o)  # noqa: E731
+            act = lambda o: messages.amend(  # noqa: E731
+                thread.id, target, content=said.content, provider=said.provider, **o
+            )
             say = lambda o, _: o.amend(target, said)  # noqa: E731
         elif what == "update":
             act = lambda o: messages.update(  # noqa: E731

@@ -111,6 +111,7 @@ class RunRules(Machine):
                 content=said.content,
                 name=said.name,
                 metadata=dict(said.metadata) or None,
+                provider=said.provider,
                 message_id=new,
                 run_id=run,
                 select=select,

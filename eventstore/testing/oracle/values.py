@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
+from eventstore.conversation.provider_form import ProviderForm
 from eventstore.errors import ConversationStoreError, Refused
 
 __all__ = [
@@ -74,6 +75,7 @@ class Words:
     answer: str | None = None
     metadata: tuple[tuple[str, Any], ...] = ()
     name: str | None = None
+    provider: ProviderForm | None = None
     erased: bool = False
 
     def without_text(self) -> Words:
