@@ -15,7 +15,7 @@ from eventstore.api.batches import Batch
 from eventstore.api.faces.handles import Handle
 from eventstore.api.faces.pages import AsyncPage, Page
 from eventstore.api.operations.events import Receipt
-from eventstore.api.operations.metering import AppendNotice, Counters
+from eventstore.api.operations.metrics import AppendNotice, Counters
 from eventstore.api.operations.operation import EMPTY, UNSET
 from eventstore.api.operations.projections import CompareReport, RebuildReport
 from eventstore.api.store import ConversationStore
@@ -46,9 +46,9 @@ from eventstore.conversation.values import (
     TokenUsage,
     TreeNode,
 )
+from eventstore.core.environment import Environment
 from eventstore.core.events import NewEvent, Position, RecordedEvent
 from eventstore.core.json_values import Limits
-from eventstore.core.sources import Sources
 from eventstore.errors import (
     AssistantNotFound,
     BrokenChain,
@@ -96,6 +96,7 @@ __all__ = [
     "ConversationStoreError",
     "Counters",
     "DataPart",
+    "Environment",
     "ErasedEvent",
     "Erasure",
     "FilePart",
@@ -130,7 +131,6 @@ __all__ = [
     "RunNotFound",
     "RunStep",
     "SchemaTooNew",
-    "Sources",
     "StepState",
     "StoreBusy",
     "StoreClosed",

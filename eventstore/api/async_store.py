@@ -26,12 +26,12 @@ from eventstore.api.faces.asynchronous import (
     AsyncRuns,
     AsyncThreads,
 )
-from eventstore.api.open_options import Durability, OpenOptions, system_sources
+from eventstore.api.open_options import Durability, OpenOptions, system_environment
 from eventstore.api.operations.catch_up import closing
 from eventstore.api.operations.health import Health, health
-from eventstore.api.operations.metering import Counters, OnAppend
+from eventstore.api.operations.metrics import Counters, OnAppend
 from eventstore.api.operations.operation import (
-    Gathered,
+    Collected,
     Read,
     Scope,
     Wipe,
@@ -39,8 +39,8 @@ from eventstore.api.operations.operation import (
 )
 from eventstore.api.operations.routine import PauseAsync, drive_async
 from eventstore.api.operations.wiping import finish_interrupted
+from eventstore.core.environment import Environment
 from eventstore.core.json_values import Limits, check_name, check_text
-from eventstore.core.sources import Sources
 from eventstore.execution.async_url import AsyncUrlExecutor
 from eventstore.execution.owned import OwnedAsyncEngine
 from eventstore.execution.url import UrlExecutor
@@ -98,7 +98,7 @@ class AsyncConversationStore:
         queue_max: int = 10_000,
         readers: int = 4,
         connect_args: Mapping[str, Any] | None = None,
-        sources: Sources | None = None,
+        environment: Environment | None = None,
         on_append: OnAppend | None = None,
     ) -> Opening[Self]:
         """Open a store, making or migrating its tables: ``async with`` it, or ``await`` it.
@@ -119,7 +119,7 @@ class AsyncConversationStore:
             queue_max: Most writes that may wait at once.
             readers: Connections that read at once.
             connect_args: Arguments for the driver's ``connect()``.
-            sources: Clock and randomness, for tests.
+            environment: Clock and randomness, for tests.
             on_append: Called with an ``AppendNotice`` after each append of this store.
 
         Raises:
@@ -137,13 +137,13 @@ class AsyncConversationStore:
             queue_max=queue_max,
             readers=readers,
             connect_args={} if connect_args is None else connect_args,
-            sources=system_sources() if sources is None else sources,
+            environment=system_environment() if environment is None else environment,
             on_append=on_append,
         )
 
         async def opened() -> Self:
-            executor, performer = await async_executor(target, options)
-            store = cls(executor, Scope(performer.log, registry=Registry(), meter=performer.meter))
+            executor, runner = await async_executor(target, options)
+            store = cls(executor, Scope(runner.log, registry=Registry(), metrics=runner.metrics))
             pause = PauseAsync(executor.changed, None)
             await drive_async(finish_interrupted(), store.perform, pause)
             return store
@@ -236,7 +236,7 @@ class AsyncConversationStore:
 
     def counters(self) -> Counters:
         """Return counts of the writes of this store so far, in this process."""
-        return self.scope.meter.counters()
+        return self.scope.metrics.counters()
 
     async def health(self) -> Health:
         """Ask the database whether it answers, and return how it is doing.
@@ -246,7 +246,7 @@ class AsyncConversationStore:
         """
         return await self.perform(health(self.scope))
 
-    def perform(self, operation: Write[T] | Read[T] | Wipe[T] | Gathered[T]) -> Awaitable[T]:
+    def perform(self, operation: Write[T] | Read[T] | Wipe[T] | Collected[T]) -> Awaitable[T]:
         """Run an operation of ``eventstore.api.operations``; every method ends here.
 
         Args:

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from eventstore.api.faces.handles import Handle, with_fixed_id
 from eventstore.api.faces.planned import BatchBranches, BatchMessages, BatchRuns, BatchThread
-from eventstore.api.operations.lookups import thread_key
+from eventstore.api.operations.loaders import thread_key
 from eventstore.api.operations.operation import NO_OPTIONS, Scope, Write, WriteOptions, write
 from eventstore.core.events import StreamKey
 from eventstore.errors import InvalidInput

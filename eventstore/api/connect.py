@@ -13,8 +13,8 @@ from sqlalchemy import URL, Engine, make_url
 from sqlalchemy.exc import ArgumentError
 
 from eventstore.api.open_options import OpenOptions, check_options, settings_of
-from eventstore.api.operations.metering import Meter
-from eventstore.api.performing import Performer
+from eventstore.api.operations.metrics import Metrics
+from eventstore.api.transaction_runner import TransactionRunner
 from eventstore.core.codec import PLAIN
 from eventstore.errors import ConversationStoreError, InvalidInput
 from eventstore.execution.async_url import AsyncUrlExecutor
@@ -26,7 +26,7 @@ from eventstore.execution.url_arguments import check_arguments
 from eventstore.storage.requests import Log
 from eventstore.storage.sqlite import MEMORY, SqliteConnection, SqliteDatabase, warn_about_network
 from eventstore.storage.transaction import Marks, Naming
-from eventstore.write_path import CATALOGUES, DECIDINGS
+from eventstore.write_path import CATALOGUES, CATEGORY_HANDLERS
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine  # loads the ORM: a sixth of the whole import
@@ -48,11 +48,11 @@ _ASYNC: Final = {"aiosqlite": "sqlite", "asyncpg": "postgresql+psycopg"}
 
 def _log(options: OpenOptions) -> Log:
     return Log(
-        options.sources,
+        options.environment,
         options.limits,
         PLAIN,
         CATALOGUES,
-        DECIDINGS,
+        CATEGORY_HANDLERS,
     )
 
 
@@ -137,7 +137,7 @@ def _driver_of(engine: Engine | AsyncEngine) -> tuple[str, str]:
     return dialect, driver
 
 
-def _url_executor(url: URL, options: OpenOptions, performer: Performer) -> UrlExecutor:
+def _url_executor(url: URL, options: OpenOptions, runner: TransactionRunner) -> UrlExecutor:
     settings = settings_of(options)
     in_memory = False
     dialect, driver = url.drivername.split("+")
@@ -157,7 +157,7 @@ def _url_executor(url: URL, options: OpenOptions, performer: Performer) -> UrlEx
             url,
             _database(dialect, driver, options, settings, ours=True),
             settings,
-            performer,
+            runner,
             in_memory=in_memory,
         )
 
@@ -185,7 +185,7 @@ def _is_async(target: object) -> TypeIs[AsyncEngine]:
 
 def sync_executor(
     target: str | URL | Engine, options: OpenOptions
-) -> tuple[UrlExecutor | OwnedEngine, Performer]:
+) -> tuple[UrlExecutor | OwnedEngine, TransactionRunner]:
     """Open the executor of a sync store.
 
     Raises:
@@ -193,11 +193,11 @@ def sync_executor(
         StoreUnavailable: the database cannot be used as it is.
     """
     check_options(options)
-    performer = Performer(_log(options), Meter(options.on_append))
+    runner = TransactionRunner(_log(options), Metrics(options.on_append))
     if isinstance(target, Engine):
         settings = settings_of(options)
         database = _database(*_driver_of(target), options, settings, ours=False)
-        return OwnedEngine(target, database, settings, performer), performer
+        return OwnedEngine(target, database, settings, runner), runner
     if _is_async(target):
         raise InvalidInput(
             "engine", "is an AsyncEngine", "Give an Engine, or open an AsyncConversationStore."
@@ -209,12 +209,12 @@ def sync_executor(
         raise InvalidInput(
             "url", "names an async driver", f"Use {right} here, or open an AsyncConversationStore."
         )
-    return _url_executor(url, options, performer), performer
+    return _url_executor(url, options, runner), runner
 
 
 async def async_executor(
     target: str | URL | AsyncEngine, options: OpenOptions
-) -> tuple[UrlExecutor | OwnedAsyncEngine | AsyncUrlExecutor, Performer]:
+) -> tuple[UrlExecutor | OwnedAsyncEngine | AsyncUrlExecutor, TransactionRunner]:
     """Open the executor of an async store.
 
     Raises:
@@ -222,13 +222,13 @@ async def async_executor(
         StoreUnavailable: the database cannot be used as it is.
     """
     check_options(options)
-    performer = Performer(_log(options), Meter(options.on_append))
+    runner = TransactionRunner(_log(options), Metrics(options.on_append))
     settings = settings_of(options)
     if _is_async(target):
         database = _database(*_driver_of(target), options, settings, ours=False)
-        owned = OwnedAsyncEngine(target, database, settings, performer)
+        owned = OwnedAsyncEngine(target, database, settings, runner)
         await owned.open()
-        return owned, performer
+        return owned, runner
     if isinstance(target, Engine):
         raise InvalidInput(
             "engine", "is a sync Engine", "Give an AsyncEngine, or open a ConversationStore."
@@ -239,15 +239,17 @@ async def async_executor(
             url,
             lambda: _database("postgresql", "asyncpg", options, settings, ours=True),
             settings,
-            performer,
+            runner,
         )
         with _query_of_url():
             await made.open()
-        return made, performer
-    return await _opened_in_thread(url, options, performer), performer
+        return made, runner
+    return await _opened_in_thread(url, options, runner), runner
 
 
-async def _opened_in_thread(url: URL, options: OpenOptions, performer: Performer) -> UrlExecutor:
+async def _opened_in_thread(
+    url: URL, options: OpenOptions, runner: TransactionRunner
+) -> UrlExecutor:
     """Open without blocking the event loop; a cancelled caller leaves nothing open.
 
     The thread cannot be stopped. It checks after opening whether the store is still wanted, and a
@@ -258,7 +260,7 @@ async def _opened_in_thread(url: URL, options: OpenOptions, performer: Performer
     unwanted = threading.Event()
 
     def open_it() -> None:
-        opened.append(_url_executor(url, options, performer))
+        opened.append(_url_executor(url, options, runner))
         if unwanted.is_set():
             opened[0].close()
 

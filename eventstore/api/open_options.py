@@ -8,15 +8,15 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
-from eventstore.api.operations.metering import OnAppend
+from eventstore.api.operations.metrics import OnAppend
+from eventstore.core.environment import Environment
 from eventstore.core.json_values import Limits
 from eventstore.core.quoting import quoted
-from eventstore.core.sources import Sources
 from eventstore.errors import InvalidInput
 from eventstore.execution.settings import Settings
 from eventstore.storage.migrations import Migrate
 
-__all__ = ["Durability", "OpenOptions", "check_options", "settings_of", "system_sources"]
+__all__ = ["Durability", "OpenOptions", "check_options", "settings_of", "system_environment"]
 
 Durability: TypeAlias = Literal["full", "as_is"]
 
@@ -36,13 +36,13 @@ class OpenOptions(NamedTuple):
     queue_max: int
     readers: int
     connect_args: Mapping[str, Any]
-    sources: Sources
+    environment: Environment
     on_append: OnAppend | None
 
 
-def system_sources() -> Sources:
+def system_environment() -> Environment:
     """Return the system's clock and randomness."""
-    return Sources(lambda: time.time_ns() // 1000, os.urandom)
+    return Environment(lambda: time.time_ns() // 1000, os.urandom)
 
 
 def settings_of(options: OpenOptions) -> Settings:
@@ -96,7 +96,10 @@ _OPTIONS: Final[Mapping[str, tuple[Callable[[Any], bool], str]]] = {
     "queue_max": (_is_count, "Give 1 or more."),
     "readers": (_is_count, "Give 1 or more."),
     "connect_args": (lambda value: isinstance(value, Mapping), "Give a dict."),
-    "sources": (lambda value: isinstance(value, Sources), "Give Sources(clock, chance)."),
+    "environment": (
+        lambda value: isinstance(value, Environment),
+        "Give Environment(clock, random_bytes).",
+    ),
     "on_append": (
         lambda value: value is None or callable(value),
         "Give a function that takes an AppendNotice.",

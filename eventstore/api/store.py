@@ -25,12 +25,12 @@ from eventstore.api.faces.sync import (
     Threads,
 )
 from eventstore.api.faces.sync_runner import SyncRunner
-from eventstore.api.open_options import Durability, OpenOptions, system_sources
+from eventstore.api.open_options import Durability, OpenOptions, system_environment
 from eventstore.api.operations.catch_up import closing
 from eventstore.api.operations.health import Health, health
-from eventstore.api.operations.metering import Counters, OnAppend
+from eventstore.api.operations.metrics import Counters, OnAppend
 from eventstore.api.operations.operation import (
-    Gathered,
+    Collected,
     Read,
     Scope,
     Wipe,
@@ -38,8 +38,8 @@ from eventstore.api.operations.operation import (
 )
 from eventstore.api.operations.routine import Pause, drive
 from eventstore.api.operations.wiping import finish_interrupted
+from eventstore.core.environment import Environment
 from eventstore.core.json_values import Limits, check_name, check_text
-from eventstore.core.sources import Sources
 from eventstore.execution.owned import OwnedEngine
 from eventstore.execution.url import UrlExecutor
 from eventstore.read_models.catch_up.definition import Registry
@@ -90,7 +90,7 @@ class ConversationStore:
         queue_max: int = 10_000,
         readers: int = 4,
         connect_args: Mapping[str, Any] | None = None,
-        sources: Sources | None = None,
+        environment: Environment | None = None,
         on_append: OnAppend | None = None,
     ) -> Self:
         """Open a store, making or migrating its tables.
@@ -111,7 +111,7 @@ class ConversationStore:
             queue_max: Most writes that may wait at once.
             readers: Connections that read at once.
             connect_args: Arguments for the driver's ``connect()``.
-            sources: Clock and randomness, for tests.
+            environment: Clock and randomness, for tests.
             on_append: Called with an ``AppendNotice`` after each append of this store.
 
         Raises:
@@ -129,11 +129,11 @@ class ConversationStore:
             queue_max=queue_max,
             readers=readers,
             connect_args={} if connect_args is None else connect_args,
-            sources=system_sources() if sources is None else sources,
+            environment=system_environment() if environment is None else environment,
             on_append=on_append,
         )
-        executor, performer = sync_executor(target, options)
-        store = cls(executor, Scope(performer.log, registry=Registry(), meter=performer.meter))
+        executor, runner = sync_executor(target, options)
+        store = cls(executor, Scope(runner.log, registry=Registry(), metrics=runner.metrics))
         drive(finish_interrupted(), store.perform, Pause(executor.changed, None))
         return store
 
@@ -223,7 +223,7 @@ class ConversationStore:
 
     def counters(self) -> Counters:
         """Return counts of the writes of this store so far, in this process."""
-        return self.scope.meter.counters()
+        return self.scope.metrics.counters()
 
     def health(self) -> Health:
         """Ask the database whether it answers, and return how it is doing.
@@ -233,7 +233,7 @@ class ConversationStore:
         """
         return self.perform(health(self.scope))
 
-    def perform(self, operation: Write[T] | Read[T] | Wipe[T] | Gathered[T]) -> T:
+    def perform(self, operation: Write[T] | Read[T] | Wipe[T] | Collected[T]) -> T:
         """Run an operation of ``eventstore.api.operations``; every method ends here.
 
         Args:

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from eventstore import CompareReport, ConversationStore, RebuildReport
 from eventstore.api.operations import projections
-from eventstore.api.operations.operation import Gathered
+from eventstore.api.operations.operation import Collected
 from eventstore.cli.opening import count_threads
 from eventstore.cli.output import progress
 
@@ -28,7 +28,7 @@ def rebuild(store: ConversationStore, thread_id: str | None) -> RebuildReport:
     return _watched(store, projections.rebuild(store.scope, thread_id), "rebuilding", thread_id)
 
 
-def _watched(store: ConversationStore, work: Gathered[T], doing: str, thread_id: str | None) -> T:
+def _watched(store: ConversationStore, work: Collected[T], doing: str, thread_id: str | None) -> T:
     """Run the method of the store, with a progress bar that counts threads."""
     done: list[Any] = []
     with progress() as bar:

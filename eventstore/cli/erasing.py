@@ -15,7 +15,7 @@ from rich.text import Text
 
 from eventstore import ConversationStore, ThreadNotFound
 from eventstore.api.operations import Read
-from eventstore.api.operations.lookups import thread_key
+from eventstore.api.operations.loaders import thread_key
 from eventstore.cli.certificates import (
     print_certificate,
     print_erasure_ahead,

@@ -12,7 +12,7 @@ from rpds import HashTrieMap
 
 from eventstore.conversation.evolve import evolve
 from eventstore.conversation.folded_view import FoldedView
-from eventstore.conversation.keeping import KEEPERS, told
+from eventstore.conversation.keeping import KEEPERS, with_event
 from eventstore.conversation.rows import Row
 from eventstore.conversation.state import FoldedThread
 from eventstore.core.events import Event
@@ -52,5 +52,5 @@ class ThreadDraft(FoldedView):
         maps = self.__dict__
         for row in rows:
             KEEPERS[type(row)](self, maps, row)
-        maps["events"] = told(maps["events"], event)
+        maps["events"] = with_event(maps["events"], event)
         return rows

@@ -24,7 +24,7 @@ from eventstore.conversation.rows import (
     StepRow,
     ThreadRow,
 )
-from eventstore.conversation.view import Told
+from eventstore.conversation.view import SourcedEvent
 from eventstore.core.events import Event, Trace
 
 __all__ = ["FoldedView", "Stretch"]
@@ -208,9 +208,9 @@ class FoldedView:
     def _at_hop(self, hop: int) -> FoldedView:
         return self.ancestors[hop - 1] if hop else self
 
-    def born(self, row: MessageRow) -> Told:
+    def born(self, row: MessageRow) -> SourcedEvent:
         owner = self._at_hop(0 if row.place is None else row.place.hop)
-        return Told(owner.thread_id, owner.event(row.content_version))
+        return SourcedEvent(owner.thread_id, owner.event(row.content_version))
 
     def _tellers(self, row: MessageRow) -> Iterator[FoldedView]:
         """Yield the threads that may have events about a message, its own first."""
@@ -220,32 +220,32 @@ class FoldedView:
             yield from map(self._at_hop, reversed(self._changing_below(hop)))
             yield self
 
-    def wordings(self, row: MessageRow) -> Sequence[Told]:
+    def wordings(self, row: MessageRow) -> Sequence[SourcedEvent]:
         found = []
         for told in self._tellers(row):
             there = told.messages.get(row.message_id)
             said = set() if there is None else {*(there.said or ())} - {None}
-            found += [Told(told.thread_id, told.event(version)) for version in sorted(said)]
+            found += [SourcedEvent(told.thread_id, told.event(version)) for version in sorted(said)]
         return found
 
-    def changes(self, row: MessageRow) -> Sequence[Told]:
+    def changes(self, row: MessageRow) -> Sequence[SourcedEvent]:
         return [
-            Told(told.thread_id, told.event(version))
+            SourcedEvent(told.thread_id, told.event(version))
             for told in self._tellers(row)
             for version in told.touches.get(row.message_id, ())
         ]
 
-    def renamings(self) -> Iterator[Told]:
+    def renamings(self) -> Iterator[SourcedEvent]:
         for told in (self, *self.ancestors):
             for version in reversed((1, *told.touches.get(told.thread_id, ()))):
-                yield Told(told.thread_id, told.event(version))
+                yield SourcedEvent(told.thread_id, told.event(version))
 
     def prepare(self, _: Sequence[Range]) -> None:
         """Do nothing: everything is in memory."""
 
     def stretch(
         self, hop: int, segment: int, start: int, end: int
-    ) -> Iterable[tuple[MessageRow, Told]]:
+    ) -> Iterable[tuple[MessageRow, SourcedEvent]]:
         rows = [self.message_at(Place(hop, segment, depth)) for depth in range(start, end + 1)]
         return [(row, self.born(row)) for row in rows if row is not None]
 

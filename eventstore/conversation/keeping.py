@@ -25,10 +25,10 @@ from eventstore.conversation.rows import (
 from eventstore.conversation.run_lifecycle import TERMINAL
 from eventstore.core.events import Event
 
-__all__ = ["KEEPERS", "told"]
+__all__ = ["KEEPERS", "with_event"]
 
 
-def told(events: Any, event: Event) -> Any:  # noqa: ANN401 (a map with insert)
+def with_event(events: Any, event: Event) -> Any:  # noqa: ANN401 (a map with insert)
     """Return the events with one more; content that it erases is dropped here, too."""
     if event.type == "ContentErased":
         for version in event.data.versions:

@@ -19,7 +19,7 @@ from eventstore.conversation.provider_form import form_from_stored
 from eventstore.conversation.rows import MessageRow, RunRow, StepRow, ThreadRow
 from eventstore.conversation.run_lifecycle import TERMINAL
 from eventstore.conversation.values import Message, Origin, Revision, Run, RunStep, Thread
-from eventstore.conversation.view import ThreadHistory, Told
+from eventstore.conversation.view import SourcedEvent, ThreadHistory
 from eventstore.core import ids
 from eventstore.core.events import Event, instant
 from eventstore.core.trusted import trusted
@@ -122,7 +122,11 @@ def stretch_values(view: ThreadHistory, stretch: tree.Range) -> list[Message]:
 
 
 def _message(
-    view: ThreadHistory, row: MessageRow, told: Told, siblings: tuple[int, int], thread_id: str
+    view: ThreadHistory,
+    row: MessageRow,
+    told: SourcedEvent,
+    siblings: tuple[int, int],
+    thread_id: str,
 ) -> Message:
     """Return a message, from the event that added it and values that the caller has read."""
     place, born = row.place, told.event

@@ -21,7 +21,7 @@ from eventstore.conversation import tree
 from eventstore.conversation.evolve import evolve
 from eventstore.conversation.folded_view import FoldedView, Stretch
 from eventstore.conversation.inheritance import Inheritance
-from eventstore.conversation.keeping import KEEPERS, told
+from eventstore.conversation.keeping import KEEPERS, with_event
 from eventstore.conversation.rows import (
     BranchPointRow,
     ForkPoint,
@@ -91,7 +91,7 @@ class FoldedThread(FoldedView, msgspec.Struct, frozen=True):
         changes: dict[str, Any] = {}
         for row in rows:
             KEEPERS[type(row)](self, changes, row)
-        return replace(self, events=told(self.events, event), **changes)
+        return replace(self, events=with_event(self.events, event), **changes)
 
     def prefix_for(self, fork_id: bytes, fork: ForkPoint) -> FoldedThread:
         """Return the state in which a fork begins: the path to the fork's message, one hop further.

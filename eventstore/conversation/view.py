@@ -26,7 +26,7 @@ from eventstore.conversation.rows import (
 )
 from eventstore.core.events import Event, Trace
 
-__all__ = ["ThreadHistory", "ThreadView", "Told"]
+__all__ = ["SourcedEvent", "ThreadHistory", "ThreadView"]
 
 
 class ThreadView(Protocol):
@@ -105,7 +105,7 @@ class ThreadView(Protocol):
         """
 
 
-class Told(msgspec.Struct, frozen=True, gc=False):
+class SourcedEvent(msgspec.Struct, frozen=True, gc=False):
     """An event, and the thread it was recorded in."""
 
     thread_id: bytes
@@ -121,16 +121,16 @@ class ThreadHistory(ThreadView, Protocol):
     def event(self, version: int) -> Event:
         """One event of this thread."""
 
-    def born(self, row: MessageRow) -> Told:
+    def born(self, row: MessageRow) -> SourcedEvent:
         """The event that holds a message's first content."""
 
-    def wordings(self, row: MessageRow) -> Sequence[Told]:
+    def wordings(self, row: MessageRow) -> Sequence[SourcedEvent]:
         """The later events about a message that still have content, in order."""
 
-    def changes(self, row: MessageRow) -> Sequence[Told]:
+    def changes(self, row: MessageRow) -> Sequence[SourcedEvent]:
         """The later events about a message, the source's before the fork's own."""
 
-    def renamings(self) -> Iterable[Told]:
+    def renamings(self) -> Iterable[SourcedEvent]:
         """The events that may hold title or metadata, newest first, back through the sources."""
 
     def prepare(self, stretches: Sequence[Range]) -> None:
@@ -138,7 +138,7 @@ class ThreadHistory(ThreadView, Protocol):
 
     def stretch(
         self, hop: int, segment: int, start: int, end: int
-    ) -> Iterable[tuple[MessageRow, Told]]:
+    ) -> Iterable[tuple[MessageRow, SourcedEvent]]:
         """The messages of a segment at depths start..end, each with the event that added it.
 
         ``message_at`` and ``born`` return the same, one by one.

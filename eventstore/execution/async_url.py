@@ -20,6 +20,7 @@ from eventstore.execution import forks, inherited
 from eventstore.execution.async_queue import AsyncQueue
 from eventstore.execution.connections import Connections
 from eventstore.execution.database import POSTPONED, Database, Left
+from eventstore.execution.host_transaction import run_in_host_transaction_async
 from eventstore.execution.new_connections import check_new
 from eventstore.execution.retrying import (
     ALONE_MAX,
@@ -31,7 +32,6 @@ from eventstore.execution.settings import Settings
 from eventstore.execution.signals import Signals, are_news
 from eventstore.execution.under_way import UnderWay
 from eventstore.execution.watching import listen
-from eventstore.execution.within import act_within_async
 
 __all__ = ["AsyncUrlExecutor"]
 
@@ -241,10 +241,10 @@ class AsyncUrlExecutor:
         """Return the places that still hold overwritten bytes: no connection can wipe them."""
         return (await self._here()).database.wipe(lambda _: None)
 
-    async def within_async(self, connection: Any, act: Callable[[Any], T]) -> T:  # noqa: ANN401
+    async def in_host_transaction_async(self, connection: Any, act: Callable[[Any], T]) -> T:  # noqa: ANN401
         """Run a function inside the application's open transaction."""
         here = await self._here()
-        return await act_within_async(connection, here.database, act, self.changed)
+        return await run_in_host_transaction_async(connection, here.database, act, self.changed)
 
     def _listen(self) -> None:
         here = self._loops.get(asyncio.get_running_loop())

@@ -31,8 +31,11 @@ from eventstore.execution import forks, inherited
 from eventstore.execution.async_queue import AsyncQueue
 from eventstore.execution.database import POSTPONED, Database, Left, not_wiped
 from eventstore.execution.doors import Mark, door, is_inside_twice, reading_door
+from eventstore.execution.host_transaction import (
+    run_in_host_transaction,
+    run_in_host_transaction_async,
+)
 from eventstore.execution.new_connections import checking_new
-from eventstore.execution.passage import Passage
 from eventstore.execution.retrying import (
     finished,
     says_what_became_of_it,
@@ -43,8 +46,8 @@ from eventstore.execution.retrying import (
 from eventstore.execution.settings import Settings
 from eventstore.execution.shared_writer import SharedWriter
 from eventstore.execution.signals import Signals, are_news
+from eventstore.execution.transaction_gate import TransactionGate
 from eventstore.execution.under_way import UnderWay
-from eventstore.execution.within import act_within, act_within_async
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine  # loads the ORM: see `connect`
@@ -212,7 +215,7 @@ class OwnedEngine(_Owned):
         super().__init__(engine, database, settings, perform)
         self._engine = engine
         self.mark: Final = Mark()
-        self._passage = Passage()
+        self._gate = TransactionGate()
         self._mine = threading.local()
         """``lent``: the connections that the pool lent this thread and has not got back."""
         self._single = threading.RLock() if isinstance(engine.pool, StaticPool) else nullcontext()
@@ -232,7 +235,7 @@ class OwnedEngine(_Owned):
                 outcomes[:] = self._write_on(connection, requests, patient=patient)
 
         try:
-            with self._passage.way(), self._single:
+            with self._gate.way(), self._single:
                 tried_again(self._database, attempt, alone=len(requests) == 1)
             if are_news(outcomes):
                 self.changed.tell()
@@ -255,7 +258,7 @@ class OwnedEngine(_Owned):
     def read(self, look: Callable[[Any], T], *, snapshot: bool = True) -> T:  # noqa: ARG002
         """Run a function on one snapshot; an engine begins a transaction in any case."""
         self._ready()
-        with self._passage.way(), self._single, self._connected() as connection:
+        with self._gate.way(), self._single, self._connected() as connection:
             return self._read_on(connection, look)
 
     @door
@@ -263,14 +266,14 @@ class OwnedEngine(_Owned):
         """Wipe overwritten bytes from the files; return the places that still hold them."""
         self._ready()
         try:
-            with self._passage.way(), self._single, self._connected() as connection:
+            with self._gate.way(), self._single, self._connected() as connection:
                 return self._wipe_on(connection)
         except (StoreUnavailable, StoreBusy) as error:
             return not_wiped(error)
 
     @contextmanager
     def _connected(self) -> Iterator[Connection]:
-        self._passage.check_open()
+        self._gate.check_open()
         outer = getattr(self._mine, "lent", None)  # a function that reads has called the store
         if outer is not None and not is_inside_twice(self):  # an interrupt left it
             outer = None
@@ -297,10 +300,10 @@ class OwnedEngine(_Owned):
             inherited.strand_lent(connection)
 
     @door
-    def within(self, connection: Connection, act: Callable[[Any], T]) -> T:
+    def in_host_transaction(self, connection: Connection, act: Callable[[Any], T]) -> T:
         """Run a function inside the application's open transaction."""
         self._ready()
-        return act_within(connection, self._database, act, self.changed)
+        return run_in_host_transaction(connection, self._database, act, self.changed)
 
     @door
     def close(self) -> None:
@@ -310,7 +313,7 @@ class OwnedEngine(_Owned):
         if self._forked:  # waiting requests are the parent's
             return
         self._writer.close()
-        self._passage.close()  # the engine may be disposed of afterwards
+        self._gate.close()  # the engine may be disposed of afterwards
 
 
 class OwnedAsyncEngine(_Owned):
@@ -415,10 +418,12 @@ class OwnedAsyncEngine(_Owned):
                 raise StoreBusy("every connection of the engine's pool is in use") from error
             yield connection
 
-    async def within_async(self, connection: AsyncConnection, act: Callable[[Any], T]) -> T:
+    async def in_host_transaction_async(
+        self, connection: AsyncConnection, act: Callable[[Any], T]
+    ) -> T:
         """Run a function inside the application's open transaction."""
         self._ready_here()
-        return await act_within_async(connection, self._database, act, self.changed)
+        return await run_in_host_transaction_async(connection, self._database, act, self.changed)
 
     async def close_async(self) -> None:
         """Finish waiting requests; the engine stays the application's."""

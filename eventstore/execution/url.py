@@ -25,8 +25,11 @@ from eventstore.execution import forks, inherited
 from eventstore.execution.connections import Connections
 from eventstore.execution.database import POSTPONED, Database, Left
 from eventstore.execution.doors import Mark, door, reading_door
+from eventstore.execution.host_transaction import (
+    run_in_host_transaction,
+    run_in_host_transaction_async,
+)
 from eventstore.execution.new_connections import check_new
-from eventstore.execution.passage import Passage
 from eventstore.execution.retrying import (
     ALONE_MAX,
     finished,
@@ -36,8 +39,8 @@ from eventstore.execution.retrying import (
 from eventstore.execution.settings import Settings
 from eventstore.execution.shared_writer import SharedWriter
 from eventstore.execution.signals import Signals, are_news
+from eventstore.execution.transaction_gate import TransactionGate
 from eventstore.execution.watching import Watcher
-from eventstore.execution.within import act_within, act_within_async
 
 __all__ = ["UrlExecutor"]
 
@@ -79,7 +82,7 @@ class UrlExecutor:
 
     def _open(self) -> None:
         self._single = threading.RLock() if self._in_memory else nullcontext()
-        self._passage = Passage()
+        self._gate = TransactionGate()
         self._connections = Connections(
             self._made_engine(),
             self._database,
@@ -129,16 +132,16 @@ class UrlExecutor:
     def before_fork(self, until: float) -> None:
         if self._forked or self._in_memory:
             return
-        if self._passage.shut(until):
+        if self._gate.shut(until):
             self._connections.close()
 
     def after_fork_in_parent(self) -> None:
-        self._passage.reopen()
+        self._gate.reopen()
 
     def after_fork(self) -> None:
         if not self._forked:
             self._connections.strand()
-        self._passage = Passage()
+        self._gate = TransactionGate()
         self._closing = threading.Lock()
         self._forked = True
 
@@ -185,8 +188,8 @@ class UrlExecutor:
     def _write_batch(self, requests: Sequence[Any]) -> list[Any]:
         outcomes = None
         try:
-            with self._passage.way(), self._single:
-                self._passage.check_open()
+            with self._gate.way(), self._single:
+                self._gate.check_open()
                 outcomes = self._connections.write(requests)
             if are_news(outcomes):
                 self.changed.tell()
@@ -201,8 +204,8 @@ class UrlExecutor:
             raise too_many_wait()
         outcome = None
         try:
-            with self._passage.way(), self._single:
-                self._passage.check_open()
+            with self._gate.way(), self._single:
+                self._gate.check_open()
                 outcome = self._connections.write_alone(request)
             if are_news([outcome]):
                 self.changed.tell()
@@ -223,8 +226,8 @@ class UrlExecutor:
         return self._read(look, snapshot=snapshot)
 
     def _read(self, look: Callable[[Any], T], *, snapshot: bool) -> T:
-        with self._passage.way(), self._single:
-            self._passage.check_open()
+        with self._gate.way(), self._single:
+            self._gate.check_open()
             return self._connections.read(look, snapshot=snapshot)
 
     async def read_async(self, look: Callable[[Any], T], *, snapshot: bool = True) -> T:
@@ -258,8 +261,8 @@ class UrlExecutor:
         return self._wipe()
 
     def _wipe(self) -> Sequence[Left]:
-        with self._passage.way(), self._single:
-            self._passage.check_open()
+        with self._gate.way(), self._single:
+            self._gate.check_open()
             return self._connections.wipe()
 
     async def wipe_async(self) -> Sequence[Left]:
@@ -270,15 +273,15 @@ class UrlExecutor:
     # -- on the application's own connection -----------------------------------------------------
 
     @door
-    def within(self, connection: Connection, act: Callable[[Any], T]) -> T:
+    def in_host_transaction(self, connection: Connection, act: Callable[[Any], T]) -> T:
         """Run a function inside the application's open transaction."""
         self._ready()
-        return act_within(connection, self._database, act, self.changed)
+        return run_in_host_transaction(connection, self._database, act, self.changed)
 
-    async def within_async(self, connection: Any, act: Callable[[Any], T]) -> T:  # noqa: ANN401
+    async def in_host_transaction_async(self, connection: Any, act: Callable[[Any], T]) -> T:  # noqa: ANN401
         """Do the same on an ``AsyncConnection``."""
         self._ready()
-        return await act_within_async(connection, self._database, act, self.changed)
+        return await run_in_host_transaction_async(connection, self._database, act, self.changed)
 
     # -- closing -------------------------------------------------------------------------------
 
@@ -298,8 +301,8 @@ class UrlExecutor:
             self._writer.close()
             self._patient.shutdown()
             self._readers.shutdown()
-            self._passage.close()
-            with self._passage.way():  # no fork meanwhile
+            self._gate.close()
+            with self._gate.way():  # no fork meanwhile
                 self._connections.close()
             self._ended = True  # set last, so that an interrupted caller may close it again
 

@@ -3,7 +3,7 @@
 :func:`append_many` takes the requests of many waiting callers into one transaction. It reads each
 stream's head once, decides the requests in the order they were sent, and writes one statement per
 table for all of them. A refused request leaves before anything is written and disturbs no other. A
-``Deciding`` per category (``requests.py``) decides and projects.
+``CategoryHandler`` per category (``requests.py``) decides and projects.
 
 Versions are numbered from the heads, which the transaction locks before it decides anything (see
 :mod:`~eventstore.storage.ordering`), so they have no gaps and no duplicates. Where a head is
@@ -17,8 +17,8 @@ from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 from eventstore.core import chain, codec, expectations, ids
+from eventstore.core.environment import Environment, RandomBuffer
 from eventstore.core.events import Decided, Event, Position, StreamKey
-from eventstore.core.sources import Dice, Sources
 from eventstore.errors import ConversationStoreError, InvalidInput
 from eventstore.storage import blobs
 from eventstore.storage.idempotency import IdempotencyKeys, KeptKey
@@ -32,12 +32,12 @@ from eventstore.storage.ordering import HeadRow, Moved, Place, Placing
 from eventstore.storage.requests import (
     Appended,
     AppendRequest,
-    Decider,
-    Deciding,
+    CategoryHandler,
     Failed,
     Log,
     Outcome,
     Postponed,
+    StreamSession,
 )
 from eventstore.storage.statements import Insert
 from eventstore.storage.transaction import Landmark, Transaction
@@ -124,7 +124,7 @@ def taken_head(tx: Transaction, stream: StreamKey) -> HeadRow | None:
     Valid only for the stream of a request and the streams it looks at: heads of other streams may
     be outdated.
     """
-    head: _Head | None = tx.kept[_KEPT].get(stream)
+    head: _Head | None = tx.cache[_KEPT].get(stream)
     return None if head is None or not head.row.version else head.row
 
 
@@ -138,12 +138,12 @@ class _Batch:
     def __init__(self, tx: Transaction, log: Log, requests: Sequence[AppendRequest]) -> None:
         self._requests = requests
         self._tx = tx
-        self._now = now = log.sources.clock()
-        dice = Dice(log.sources.chance, _RANDOM_BYTES * len(requests))
-        self._log = Log(Sources(lambda: now, dice), *log[1:])
-        self._heads: dict[StreamKey, _Head] = tx.kept.setdefault(_KEPT, {})
-        self._moved: dict[StreamKey, tuple[_Head, Decider]] = {}
-        self._decidings: dict[str, Deciding] = {}
+        self._now = now = log.environment.clock()
+        dice = RandomBuffer(log.environment.random_bytes, _RANDOM_BYTES * len(requests))
+        self._log = Log(Environment(lambda: now, dice), *log[1:])
+        self._heads: dict[StreamKey, _Head] = tx.cache.setdefault(_KEPT, {})
+        self._moved: dict[StreamKey, tuple[_Head, StreamSession]] = {}
+        self._handlers: dict[str, CategoryHandler] = {}
         self._event_rows: list[tuple[Any, ...]] = []
         self._keys = IdempotencyKeys(tx)
         self._placing: Placing
@@ -171,10 +171,10 @@ class _Batch:
             self._write()  # the request may read rows decided in this very batch
         stream, many = request.stream, len(request.commands) > 1
         head = self._heads[stream]
-        if not self._tx.ordering.alone:
+        if not self._tx.ordering.single_writer:
             self._order = self._order_behind(stream, *(looked or ()))
         before, rows = head.row, len(self._event_rows)
-        decider = self._deciding(stream.category).decider(stream)
+        decider = self._deciding(stream.category).session(stream)
         mark = decider.mark() if many else None
         try:
             if request.key is not None and (kept := self._keys.find(request, head)) is not None:
@@ -204,7 +204,7 @@ class _Batch:
         self, request: AppendRequest, head: _Head, first: int, ends: Sequence[int]
     ) -> None:
         if head.tenant is not None:
-            salt = self._log.sources.chance(chain.SALT_BYTES)
+            salt = self._log.environment.random_bytes(chain.SALT_BYTES)
             self._keys.keep(request, head, KeptKey.of(request, salt, first, ends))
 
     def _order_behind(self, *streams: StreamKey) -> tuple[int, int]:
@@ -215,7 +215,7 @@ class _Batch:
     def _perform(
         self,
         request: AppendRequest,
-        decider: Decider,
+        decider: StreamSession,
         head: _Head,
         command: Any,  # noqa: ANN401
     ) -> Any:  # noqa: ANN401
@@ -238,7 +238,7 @@ class _Batch:
         subject = decided.subject or request.subject
         data = codec.encode(decided.data)
         content = salt = promise = None
-        random = log.sources.chance(chain.SALT_BYTES + ids.RANDOM_BYTES)
+        random = log.environment.random_bytes(chain.SALT_BYTES + ids.RANDOM_BYTES)
         if decided.content is not None:
             plain = codec.encode(decided.content)
             limit = log.limits.content_bytes_max
@@ -313,7 +313,7 @@ class _Batch:
 
     # -- repeats -------------------------------------------------------------------------------
 
-    def _repeat(self, request: AppendRequest, decider: Decider, kept: KeptKey) -> Outcome:
+    def _repeat(self, request: AppendRequest, decider: StreamSession, kept: KeptKey) -> Outcome:
         kept.check(request)
         self._write()  # the first try may be in this very batch, and is read back
         results, first = [], kept.first
@@ -324,12 +324,12 @@ class _Batch:
 
     # -- reading and writing -------------------------------------------------------------------
 
-    def _deciding(self, category: str) -> Deciding:
-        deciding = self._decidings.get(category)
+    def _deciding(self, category: str) -> CategoryHandler:
+        deciding = self._handlers.get(category)
         if deciding is None:
-            factories = self._log.decidings
+            factories = self._log.handlers
             factory = factories.get(category) or factories[""]
-            deciding = self._decidings[category] = factory(self._tx, self._log)
+            deciding = self._handlers[category] = factory(self._tx, self._log)
         return deciding
 
     def _take_heads(self, looked: Sequence[_Looked], *, patient: bool) -> set[StreamKey]:
@@ -338,7 +338,7 @@ class _Batch:
         Facts kept of a stream from an earlier transaction hold if its head has not moved.
         """
         tx, heads = self._tx, self._heads
-        alone, events = tx.ordering.alone, 0
+        alone, events = tx.ordering.single_writer, 0
         wanted: dict[StreamKey, Place | None] = {}
         for request, others in zip(self._requests, looked, strict=True):
             events += len(request.commands)
@@ -353,7 +353,7 @@ class _Batch:
         for key, place in wanted.items():
             row = None if place is None else taken.rows.get(place)
             if key not in heads or heads[key].row != (row or _NO_EVENTS):
-                for known in tx.kept.values():
+                for known in tx.cache.values():
                     known.pop(key, None)
                 heads[key] = _Head(key, place, row)
             if row is None and not alone and place not in taken.held:
@@ -406,15 +406,15 @@ class _Batch:
             epoch, xid, tenant, _, stream = rows[-1][1:6]
             tx.newest = Landmark(Position(epoch, xid, rows[-1][0]), rows[-1][-1], tenant, stream)
             self._event_rows, self._moved = [], {}
-            for deciding in self._decidings.values():
+            for deciding in self._handlers.values():
                 deciding.write()
         self._keys.write()
 
 
-def _refused(decider: Decider, mark: object, error: ConversationStoreError) -> Failed:
+def _refused(decider: StreamSession, mark: object, error: ConversationStoreError) -> Failed:
     """Undo the changes of a request's first commands, and return why it was refused."""
     if mark is not None:
-        decider.back_to(mark)
+        decider.rollback_to(mark)
     return Failed(error)
 
 
@@ -424,15 +424,15 @@ def _forget_rows_made_again(tx: Transaction) -> None:
     A rebuild moves no head. It is announced before its heads are released, so a transaction that
     has locked them sees it.
     """
-    made: dict[None, object] = tx.kept.setdefault(_MADE, {})
+    made: dict[None, object] = tx.cache.setdefault(_MADE, {})
     last = tx.interned.remade.last
     if made.get(None) is not last:
-        for known in tx.kept.values():
+        for known in tx.cache.values():
             known.clear()
         made[None] = last
 
 
-def _head_row(head: _Head, decider: Decider) -> tuple[Any, ...]:
+def _head_row(head: _Head, decider: StreamSession) -> tuple[Any, ...]:
     row, key = head.row, head.key
     moved = row.version, row.recorded_at_us, row.hash, row.epoch, row.xid
     return (*moved, decider.summary(), head.tenant, head.category, key.id)

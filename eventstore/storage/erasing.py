@@ -80,7 +80,7 @@ def hold(tx: Transaction, stream: StreamKey) -> None:
     place = place_of(tx, stream)
     if place is not None:
         tx.ordering.take(tx, [place], 1, patient=True)
-        if not tx.ordering.alone:
+        if not tx.ordering.single_writer:
             tx.run(_TOUCH, place)
 
 

@@ -88,7 +88,7 @@ class Placing(Protocol):
 class Ordering(Protocol):
     """Keeps the order of events on one database."""
 
-    alone: bool
+    single_writer: bool
     """True if the transaction is the only one that writes, from its first statement: heads that
     were kept from the one before still hold."""
 

@@ -157,7 +157,7 @@ def _drawn(tx: Any, draw: str, count: int) -> list[tuple[int, int, int]]:  # noq
 class PostgresOrdering:
     """Keeps the protocol ``Ordering``."""
 
-    alone = False
+    single_writer = False
     order = "epoch, xid, position"
     last = (
         "SELECT coalesce((SELECT position FROM {events}"

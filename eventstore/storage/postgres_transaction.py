@@ -203,7 +203,7 @@ class _Deferring:
         self.committed = False
         self.fresh: list[tuple[dict[Any, Any], Any, Any]] = []
         self.newest: Landmark | None = None
-        self.kept: dict[str, dict[Any, Any]] = {}
+        self.cache: dict[str, dict[Any, Any]] = {}
 
     def one(self, sql: str, parameters: Row = ()) -> Any:  # noqa: ANN401
         return next(iter(self.all(sql, parameters)), None)
@@ -244,7 +244,7 @@ class _Deferring:
         """
         if not self.committed:
             self._waiting.clear()
-            self.kept.clear()
+            self.cache.clear()
             self.fresh.clear()
             self.newest = None
         self.committed = False

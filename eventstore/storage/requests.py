@@ -1,7 +1,8 @@
 """Requests to the log, their outcomes and their deciders: the types of :mod:`append`.
 
-A caller's write is an :class:`AppendRequest`. Each category of streams has a :class:`Deciding`,
-which gives each stream a :class:`Decider` for one transaction; the rooms above provide them.
+A caller's write is an :class:`AppendRequest`. Each category of streams has a
+:class:`CategoryHandler`, which gives each stream a :class:`StreamSession` for one transaction; the
+rooms above provide them.
 """
 
 from __future__ import annotations
@@ -14,22 +15,22 @@ import msgspec
 from eventstore.core import expectations
 from eventstore.core.catalogue import Catalogue
 from eventstore.core.codec import ContentCodec
+from eventstore.core.environment import Environment
 from eventstore.core.events import Decided, Event, Position, StreamKey
 from eventstore.core.expectations import Expectation
 from eventstore.core.json_values import Limits
-from eventstore.core.sources import Sources
 from eventstore.errors import ConversationStoreError
 from eventstore.storage.transaction import Transaction
 
 __all__ = [
     "AppendRequest",
     "Appended",
-    "Decider",
-    "Deciding",
+    "CategoryHandler",
     "Failed",
     "Log",
     "Outcome",
     "Postponed",
+    "StreamSession",
 ]
 
 
@@ -38,7 +39,7 @@ class AppendRequest(msgspec.Struct, frozen=True, gc=False):
 
     stream: StreamKey
     commands: Sequence[Any]
-    """Commands for the category's :class:`Deciding`, decided one after another."""
+    """Commands for the category's :class:`CategoryHandler`, decided one after another."""
     expected: Expectation = expectations.ANY
     key: str | None = None
     """Idempotency key."""
@@ -78,7 +79,7 @@ class Postponed(NamedTuple):
 Outcome: TypeAlias = Appended | Failed
 
 
-class Decider(Protocol):
+class StreamSession(Protocol):
     """Decides and projects the requests to one stream, within one transaction."""
 
     def check(self, request: AppendRequest) -> None:
@@ -103,14 +104,14 @@ class Decider(Protocol):
     def mark(self) -> Any:  # noqa: ANN401
         """Return a mark of the events folded so far."""
 
-    def back_to(self, mark: Any) -> None:  # noqa: ANN401
+    def rollback_to(self, mark: Any) -> None:  # noqa: ANN401
         """Undo the events folded since a mark."""
 
     def summary(self) -> bytes | None:
         """Return bytes to store beside the stream's head, which cost no row of their own."""
 
 
-class Deciding(Protocol):
+class CategoryHandler(Protocol):
     """The streams of one category, within one transaction."""
 
     looks_elsewhere: frozenset[type[Any]]
@@ -119,7 +120,7 @@ class Deciding(Protocol):
     def looks_at(self, request: AppendRequest) -> Iterable[StreamKey]:
         """Return the other streams that must not move while the request is decided."""
 
-    def decider(self, stream: StreamKey) -> Decider:
+    def session(self, stream: StreamKey) -> StreamSession:
         """Return the decider of a stream: the same for every request of the batch."""
 
     def write(self) -> None:
@@ -129,10 +130,10 @@ class Deciding(Protocol):
 class Log(NamedTuple):
     """The catalogues and deciders of a store's log."""
 
-    sources: Sources
+    environment: Environment
     limits: Limits
     content_codec: ContentCodec
     catalogues: Mapping[str, Catalogue]
     """By category; categories without one hold the application's own events."""
-    decidings: Mapping[str, Callable[[Transaction, Log], Deciding]]
+    handlers: Mapping[str, Callable[[Transaction, Log], CategoryHandler]]
     """By category; ``""`` is for the application's own."""

@@ -83,7 +83,7 @@ class _DriverTransaction:
         self.committed = False
         self.fresh: list[tuple[dict[Any, Any], Any, Any]] = []
         self.newest: Landmark | None = None
-        self.kept: dict[str, dict[Any, Any]] = {}
+        self.cache: dict[str, dict[Any, Any]] = {}
 
     def one(self, sql: str, parameters: Row = ()) -> Any:  # noqa: ANN401
         return self._driver.execute(self._sql(sql), parameters).fetchone()
@@ -145,7 +145,7 @@ class _WriterTransaction(_DriverTransaction):
         self._database.file.check()
         (version,) = self._driver.execute(_DATA_VERSION).fetchone()
         if version != self._seen or not self.committed:
-            self.kept.clear()
+            self.cache.clear()
             self.fresh.clear()
             self.newest = None
             self._seen = None

@@ -75,7 +75,7 @@ class _Counting:
     xid = 0
 
     def __init__(self, tx: Any) -> None:  # noqa: ANN401 (a Transaction)
-        self._last: dict[None, int] = tx.kept.setdefault(_KEPT, {})
+        self._last: dict[None, int] = tx.cache.setdefault(_KEPT, {})
         if None not in self._last:
             self._last[None] = int(tx.one(_LAST)[0])
 
@@ -87,7 +87,7 @@ class _Counting:
 class SqliteOrdering:
     """Keeps the protocol ``Ordering``."""
 
-    alone = True
+    single_writer = True
     order = "position"
     last = _LAST
     version = "SELECT 'SQLite ' || sqlite_version()"

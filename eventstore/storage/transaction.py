@@ -165,7 +165,7 @@ class Transaction(Protocol):
     """Names interned by this transaction, remembered once it has committed."""
     newest: Landmark | None
     """The last event that this transaction appended, remembered once it has committed."""
-    kept: dict[str, dict[Any, Any]]
+    cache: dict[str, dict[Any, Any]]
     """Facts learned by earlier transactions that still hold; by stream within each name."""
 
     def one(self, sql: str, parameters: Sequence[Any] = ()) -> Any:  # noqa: ANN401 (a row)
@@ -217,7 +217,7 @@ class CoreTransaction:
         self.committed = False
         self.fresh: list[tuple[dict[Any, Any], Any, Any]] = []
         self.newest: Landmark | None = None
-        self.kept: dict[str, dict[Any, Any]] = {}
+        self.cache: dict[str, dict[Any, Any]] = {}
 
     @property
     def driver(self) -> Any:  # noqa: ANN401

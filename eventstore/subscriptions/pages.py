@@ -9,9 +9,9 @@ from eventstore.errors import BrokenChain, StoreUnavailable
 from eventstore.storage.read import StoredEvent
 from eventstore.storage.transaction import Transaction
 from eventstore.storage.whole_store import Filter, check_not_ahead, read_all
-from eventstore.subscriptions.course import Found
+from eventstore.subscriptions.subscription_state import PageOutcome
 
-__all__ = ["Looked", "Seen", "look"]
+__all__ = ["Seen", "StreamPage", "look"]
 
 _END: Final = "SELECT epoch, xid, position, {} FROM {{events}} ORDER BY {} LIMIT 1"
 _HASH: Final = "SELECT hash FROM {events} WHERE epoch = ? AND xid = ? AND position = ?"
@@ -22,10 +22,10 @@ _REMEDY: Final = (
 _END_SHOWN: Final = "SELECT epoch, xid, position FROM {{events}} WHERE {} ORDER BY {} LIMIT 1"
 
 
-class Looked(NamedTuple):
+class StreamPage(NamedTuple):
     """The events found after a place."""
 
-    found: Found
+    found: PageOutcome
     events: list[StoredEvent]
     place: Position
     """Place to read from next: no matching event lies between the last event and it."""
@@ -55,7 +55,7 @@ def _check_seen(tx: Transaction, seen: Seen) -> None:
         )
 
 
-def look(tx: Transaction, only: Filter, after: Position, seen: Seen | None = None) -> Looked:
+def look(tx: Transaction, only: Filter, after: Position, seen: Seen | None = None) -> StreamPage:
     """Return the next page; ``seen`` is the last delivered event.
 
     After a page that is not full, the place is the end of the readable log, so that a subscription
@@ -69,12 +69,12 @@ def look(tx: Transaction, only: Filter, after: Position, seen: Seen | None = Non
     events, more, broken = read_all(tx, only, after=after)
     if more or broken is not None:
         place = events[-1].position if events else after
-        return Looked(Found.FULL, events, place, broken, tx.interned)
+        return StreamPage(PageOutcome.FULL, events, place, broken, tx.interned)
     if not events:
         check_not_ahead(tx, after, "the subscription", _REMEDY)
     end, held = _end(tx, after)
-    found = Found.HELD if held else Found.SHORT
-    return Looked(found, events, max(end, after), known=tx.interned)
+    found = PageOutcome.HELD if held else PageOutcome.SHORT
+    return StreamPage(found, events, max(end, after), known=tx.interned)
 
 
 def _end(tx: Transaction, after: Position) -> tuple[Position, bool]:

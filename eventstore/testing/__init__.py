@@ -13,7 +13,7 @@ An engine or a URL of your own, under this library
     :class:`ConformanceSuite`, :class:`ConversationMachine`, :func:`blocking`, :func:`within`.
 Bad days
     :class:`Faults`, :func:`failing`, :func:`die`: a database call fails, or the process dies.
-    :func:`jumping_sources`, :func:`fixed_sources`: clocks and dice.
+    :func:`jumping_environment`, :func:`fixed_environment`: clocks and dice.
     :class:`PostgresServer`: a real server, started, killed and restarted.
 
 The plug-in for pytest gives tests the fixtures ``store``, ``async_store`` and ``postgres_url``
@@ -31,15 +31,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from eventstore.testing.conformance import ConformanceSuite
+    from eventstore.testing.environments import fixed_environment, jumping_environment
     from eventstore.testing.faults import Faults, die, failing
     from eventstore.testing.history import History, Played, Step, histories, stores_with_history
     from eventstore.testing.machine import ConversationMachine
-    from eventstore.testing.manners import blocking, within
     from eventstore.testing.postgres_server import NoPostgres, PostgresServer
     from eventstore.testing.scenarios import Given, Outcome, Scenario
     from eventstore.testing.schedules import Delivered, EventStoreAdapter, Finding, Report, Schedule
     from eventstore.testing.schedules import run as run_schedule
-    from eventstore.testing.sources import fixed_sources, jumping_sources
+    from eventstore.testing.store_wrappers import blocking, within
     from eventstore.testing.strategies import contents, json_values, metadata, texts
 
 __all__ = [
@@ -63,10 +63,10 @@ __all__ = [
     "contents",
     "die",
     "failing",
-    "fixed_sources",
+    "fixed_environment",
     "histories",
     "json_values",
-    "jumping_sources",
+    "jumping_environment",
     "metadata",
     "run_schedule",
     "stores_with_history",
@@ -79,11 +79,11 @@ _HOMES: Final = {
     "faults": ("Faults", "die", "failing"),
     "history": ("History", "Played", "Step", "histories", "stores_with_history"),
     "machine": ("ConversationMachine",),
-    "manners": ("blocking", "within"),
+    "store_wrappers": ("blocking", "within"),
     "postgres_server": ("NoPostgres", "PostgresServer"),
     "scenarios": ("Given", "Outcome", "Scenario"),
     "schedules": ("Delivered", "EventStoreAdapter", "Finding", "Report", "Schedule"),
-    "sources": ("fixed_sources", "jumping_sources"),
+    "environments": ("fixed_environment", "jumping_environment"),
     "strategies": ("contents", "json_values", "metadata", "texts"),
 }
 _PLACES: Final = {name: (home, name) for home, names in _HOMES.items() for name in names} | {

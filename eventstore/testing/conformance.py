@@ -40,8 +40,8 @@ from eventstore.errors import (
 )
 from eventstore.testing.erasure_conformance import ErasureSuite
 from eventstore.testing.large_conformance import LargeContentSuite
-from eventstore.testing.manners import blocking, within
 from eventstore.testing.proof_conformance import ProofSuite
+from eventstore.testing.store_wrappers import blocking, within
 
 __all__ = ["ConformanceSuite", "blocking", "within"]
 

@@ -28,8 +28,8 @@ from hypothesis import strategies as st
 from hypothesis.control import cleanup
 
 from eventstore import AsyncConversationStore, ConversationStore, NotFound, Refused
-from eventstore.core.sources import Sources
-from eventstore.testing.sources import jumping_sources
+from eventstore.core.environment import Environment
+from eventstore.testing.environments import jumping_environment
 
 __all__ = ["History", "Played", "Step", "histories", "stores_with_history"]
 
@@ -335,7 +335,7 @@ def stores_with_history(
     max_steps: int = 20,
     text: st.SearchStrategy[str] | None = None,
     without: Sequence[str] = (),
-    sources: Callable[[], Sources] | None = None,
+    environment: Callable[[], Environment] | None = None,
 ) -> st.SearchStrategy[ConversationStore]:
     """Return a strategy of open stores in memory, in each of which a history was played.
 
@@ -347,13 +347,15 @@ def stores_with_history(
         text: what people say and call things; by default a few characters, some of them rare.
             ``texts()`` gives all that a store takes.
         without: actions to leave out, as in :func:`histories`.
-        sources: makes the clock and the dice of each store; ``jumping_sources`` by default, whose
-            clock jumps back and forth, the same way in each run.
+        environment: makes the clock and the randomness of each store; ``jumping_environment`` by
+            default, whose clock jumps back and forth, the same way in each run.
     """
     drawn = histories(max_steps=max_steps, text=text, without=without)
 
     def opened(history: History) -> ConversationStore:
-        store = ConversationStore.open("sqlite://", sources=(sources or jumping_sources)())
+        store = ConversationStore.open(
+            "sqlite://", environment=(environment or jumping_environment)()
+        )
         cleanup(store.close)
         history.play(store)
         return store

@@ -28,7 +28,7 @@ from eventstore.conversation.decide import decide
 from eventstore.conversation.state import FoldedThread
 from eventstore.core.events import Decided, Event, EventContent, EventData
 from eventstore.errors import ConversationStoreError, Refused
-from eventstore.testing.sources import counting_ids
+from eventstore.testing.environments import counting_ids
 
 __all__ = ["THREAD_ID", "Given", "Outcome", "Scenario", "fold_decided", "thread"]
 

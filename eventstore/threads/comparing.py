@@ -17,9 +17,9 @@ from eventstore.storage.folding_pages import decoded_events
 from eventstore.storage.interning import find_tenant
 from eventstore.storage.requests import Log
 from eventstore.storage.transaction import Transaction
+from eventstore.threads.cached_rows import ROW_TABLES
 from eventstore.threads.expected import expected_rows
 from eventstore.threads.indexes import ContentIndex, IndexEntry, stored_entries
-from eventstore.threads.kept_rows import ROW_TABLES
 
 __all__ = ["Finding", "compare_thread"]
 

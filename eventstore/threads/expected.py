@@ -14,9 +14,9 @@ from eventstore.core.events import Event, StreamKey
 from eventstore.storage.folding_pages import decoded_in_streams
 from eventstore.storage.requests import Log
 from eventstore.storage.transaction import Transaction
+from eventstore.threads.cached_rows import ROW_TABLES
 from eventstore.threads.folding import starting_state
 from eventstore.threads.indexes import ContentIndex
-from eventstore.threads.kept_rows import ROW_TABLES
 
 __all__ = ["Expected", "expected_of_each", "expected_rows"]
 

@@ -146,7 +146,7 @@ class ContentIndex:
         """Return a mark of the entries so far."""
         return dict(self._metadata), len(self._names)
 
-    def back_to(self, mark: Any) -> None:  # noqa: ANN401
+    def rollback_to(self, mark: Any) -> None:  # noqa: ANN401
         """Drop the entries since a mark: their events were refused."""
         self._metadata, names = mark
         del self._names[names:]

@@ -21,7 +21,7 @@ from msgspec.structs import replace
 from eventstore.conversation.history import changed_by, changes_message
 from eventstore.conversation.inheritance import Inheritance, further
 from eventstore.conversation.rows import ForkPoint, MessageRow, Place, Said
-from eventstore.conversation.view import Told
+from eventstore.conversation.view import SourcedEvent
 from eventstore.core import ids
 from eventstore.core.events import Event, StreamKey
 from eventstore.storage import read
@@ -238,34 +238,34 @@ class Inherited:
         rows = TOUCHES.find(self._tx, self._tenant, ancestor.thread_id, where, key)
         return [row.version for row in rows]
 
-    def wordings(self, message_id: bytes) -> list[Told]:
+    def wordings(self, message_id: bytes) -> list[SourcedEvent]:
         """Return the events with the wordings of an inherited message, except its first.
 
         They begin with the farthest ancestor's.
         """
         self.message(message_id)
         keys = dict.fromkeys(self._said.get(message_id, {}).values())
-        told = [Told(thread, self.event(thread, version)) for thread, version in keys]
+        told = [SourcedEvent(thread, self.event(thread, version)) for thread, version in keys]
         return sorted(told, key=lambda one: (-self.ancestry.hops[one.thread_id], one.event.version))
 
-    def changes(self, row: MessageRow) -> list[Told]:
+    def changes(self, row: MessageRow) -> list[SourcedEvent]:
         """Return the later events about an inherited message, the farthest ancestor's first."""
-        told: list[Told] = []
+        told: list[SourcedEvent] = []
         for hop, layer in self._by_hop(self._layers(row.message_id)):
             if layer.changed is not None:
                 ancestor = self.ancestry.at(hop)
                 told += self._told(ancestor, self._touches(ancestor, row.message_id))
         return told
 
-    def renamings(self) -> Iterator[Told]:
+    def renamings(self) -> Iterator[SourcedEvent]:
         """Yield the events that set title and metadata of the ancestors, the last one first."""
         for ancestor in self.ancestry.ancestors:
             if ancestor.renamed:
                 touches = self._touches(ancestor, ancestor.thread_id)
                 yield from self._told(ancestor, reversed(touches))
         root = self.ancestry.ancestors[-1]
-        yield Told(root.thread_id, self.event(root.thread_id, 1))
+        yield SourcedEvent(root.thread_id, self.event(root.thread_id, 1))
 
-    def _told(self, ancestor: Ancestor, versions: Iterable[int]) -> Iterator[Told]:
+    def _told(self, ancestor: Ancestor, versions: Iterable[int]) -> Iterator[SourcedEvent]:
         book = ancestor.thread_id
-        return (Told(book, self.event(book, version)) for version in versions)
+        return (SourcedEvent(book, self.event(book, version)) for version in versions)

@@ -24,8 +24,8 @@ from eventstore.storage.folding_pages import decoded_events
 from eventstore.storage.interning import find_category, find_tenant
 from eventstore.storage.requests import Log
 from eventstore.storage.transaction import Transaction
+from eventstore.threads.cached_rows import ROW_TABLES
 from eventstore.threads.expected import Expected, expected_of_each
-from eventstore.threads.kept_rows import ROW_TABLES
 from eventstore.threads.thread_rows import THREADS, ends_of, mend_heads
 from eventstore.threads.thread_table import (
     Difference,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from eventstore.storage.ordering import Place
 from eventstore.storage.purging import purge_stream
 from eventstore.storage.transaction import Transaction
+from eventstore.threads.cached_rows import ROW_TABLES
 from eventstore.threads.indexes import clear_indexes
-from eventstore.threads.kept_rows import ROW_TABLES
 
 __all__ = ["remove_thread"]
 

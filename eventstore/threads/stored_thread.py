@@ -1,6 +1,6 @@
 """Read a thread through its rows in the database: the view for deciding inside a transaction.
 
-Its rows, read and changed, are in :mod:`~eventstore.threads.kept_rows`; the queries are here. A
+Its rows, read and changed, are in :mod:`~eventstore.threads.cached_rows`; the queries are here. A
 query that spans several rows merges rows that were read with changed ones, so the tenth command of
 a batch sees the changes of the first nine.
 
@@ -39,14 +39,14 @@ from eventstore.conversation.rows import (
     TouchRow,
 )
 from eventstore.conversation.run_lifecycle import TERMINAL
-from eventstore.conversation.view import Told
+from eventstore.conversation.view import SourcedEvent
 from eventstore.core import ids
 from eventstore.core.events import Event, StreamKey, Trace
 from eventstore.storage import read
 from eventstore.storage.folding_pages import decoded_events_at
 from eventstore.threads.ancestry import Ancestor, Ancestry, remember_ancestry
+from eventstore.threads.cached_rows import CachedRows
 from eventstore.threads.inherited import Inherited
-from eventstore.threads.kept_rows import KeptRows
 from eventstore.threads.message_rows import WAITS
 from eventstore.threads.removed import REMOVED, REMOVED_MAX, Removed
 from eventstore.threads.run_rows import OPEN_RUNS
@@ -61,7 +61,7 @@ _INHERITED_AT: Final = "hop > 0 AND depth BETWEEN ? AND ?"
 """On an inherited path the depth alone names the message."""
 
 
-class StoredThread(KeptRows):
+class StoredThread(CachedRows):
     """Answers queries on one thread's rows; keeps the protocol ``ThreadView``."""
 
     def _forget_rows(self) -> None:
@@ -318,30 +318,30 @@ class StoredThread(KeptRows):
         erased = self._erased
         return [t._replace(has_content=False) if t.version in erased else t for t in found]
 
-    def born(self, row: MessageRow) -> Told:
+    def born(self, row: MessageRow) -> SourcedEvent:
         hop = 0 if row.place is None else row.place.hop
         if hop and (inherited := self._inheritance()) is not None:
             owner = self.owner(hop)
-            return Told(owner, inherited.event(owner, row.content_version))
-        return Told(self.thread_id, self.event(row.content_version))
+            return SourcedEvent(owner, inherited.event(owner, row.content_version))
+        return SourcedEvent(self.thread_id, self.event(row.content_version))
 
-    def wordings(self, row: MessageRow) -> Sequence[Told]:
-        before: list[Told] = []
+    def wordings(self, row: MessageRow) -> Sequence[SourcedEvent]:
+        before: list[SourcedEvent] = []
         if row.place is not None and row.place.hop and (above := self._inheritance()) is not None:
             before = above.wordings(row.message_id)
         said = {version for version in row.said or () if version is not None}
         return before + list(self._told(sorted(said)))
 
-    def changes(self, row: MessageRow) -> Sequence[Told]:
-        before: list[Told] = []
+    def changes(self, row: MessageRow) -> Sequence[SourcedEvent]:
+        before: list[SourcedEvent] = []
         if row.place is not None and row.place.hop and (above := self._inheritance()) is not None:
             before = above.changes(row)
         return before + list(self._told(self.touches_of(row.message_id)))
 
-    def _told(self, versions: Iterable[int]) -> Iterator[Told]:
-        return (Told(self.thread_id, self.event(version)) for version in versions)
+    def _told(self, versions: Iterable[int]) -> Iterator[SourcedEvent]:
+        return (SourcedEvent(self.thread_id, self.event(version)) for version in versions)
 
-    def renamings(self) -> Iterator[Told]:
+    def renamings(self) -> Iterator[SourcedEvent]:
         thread = self.thread
         if thread is not None and thread.changed:
             yield from self._told(reversed(self.touches_of(self.thread_id)))
@@ -448,19 +448,21 @@ class StoredThread(KeptRows):
 
     def stretch(
         self, hop: int, segment: int, start: int, end: int
-    ) -> Iterator[tuple[MessageRow, Told]]:
+    ) -> Iterator[tuple[MessageRow, SourcedEvent]]:
         """Return messages that follow one another, each with the event that holds its words."""
         if hop:
             return self._inherited_stretch(hop, segment, start, end)
         return self._own_stretch(segment, start, end)
 
-    def _own_stretch(self, segment: int, start: int, end: int) -> Iterator[tuple[MessageRow, Told]]:
+    def _own_stretch(
+        self, segment: int, start: int, end: int
+    ) -> Iterator[tuple[MessageRow, SourcedEvent]]:
         stream = StreamKey(self.tenant_name, ids.THREAD, self.thread_id)
         found = read_stretch(self._tx, self._log, stream, (segment, start, end))
         while some := [(self._as_it_was(row) or row, event) for row, event in islice(found, _PAGE)]:
             self.read_wordings(row for row, _ in some)
             for row, event in some:
-                yield row, Told(self.thread_id, event)
+                yield row, SourcedEvent(self.thread_id, event)
 
     def read_wordings(self, rows: Iterable[MessageRow]) -> None:
         """Read the events with the present wordings of messages, unless the first event has it."""
@@ -472,7 +474,7 @@ class StoredThread(KeptRows):
 
     def _inherited_stretch(
         self, hop: int, segment: int, start: int, end: int
-    ) -> Iterator[tuple[MessageRow, Told]]:
+    ) -> Iterator[tuple[MessageRow, SourcedEvent]]:
         for depth in range(start, end + 1):
             row = self.message_at(Place(hop, segment, depth))
             if row is not None:

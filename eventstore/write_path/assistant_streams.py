@@ -16,10 +16,10 @@ from eventstore.core.events import Decided, Event, StreamKey
 from eventstore.errors import AssistantNotFound
 from eventstore.storage import read
 from eventstore.storage.interning import find_tenant
-from eventstore.storage.requests import AppendRequest, Decider, Log
+from eventstore.storage.requests import AppendRequest, Log, StreamSession
 from eventstore.storage.transaction import Transaction
 
-__all__ = ["AssistantDeciding", "assistant_for_run", "assistant_history"]
+__all__ = ["AssistantCategory", "assistant_for_run", "assistant_history"]
 
 _UPSERT: Final = (
     "INSERT INTO {assistants}"
@@ -53,8 +53,8 @@ def assistant_for_run(tx: Transaction, log: Log, tenant: str, command: c.CreateR
     return replace(command, assistant_version=current.version, model=command.model or current.model)
 
 
-class AssistantDeciding:
-    """Implements ``storage.requests.Deciding`` for the category ``asst``."""
+class AssistantCategory:
+    """Implements ``storage.requests.CategoryHandler`` for the category ``asst``."""
 
     looks_elsewhere: frozenset[type[Any]] = frozenset()
     """Empty: deciding reads only the assistant's own stream."""
@@ -67,7 +67,7 @@ class AssistantDeciding:
     def looks_at(self, _: AppendRequest) -> Iterable[StreamKey]:
         return ()
 
-    def decider(self, stream: StreamKey) -> Decider:
+    def session(self, stream: StreamKey) -> StreamSession:
         decider = self._deciders.get(stream)
         if decider is None:
             stored = read.iterate_stream(self._tx, stream)
@@ -94,7 +94,7 @@ class AssistantDeciding:
 
 
 class _AssistantDecider:
-    """Implements ``storage.requests.Decider`` for one assistant, from all of its events."""
+    """Implements ``storage.requests.StreamSession`` for one assistant, from all of its events."""
 
     def __init__(self, stream: StreamKey, history: list[Event]) -> None:
         self.history = history
@@ -128,7 +128,7 @@ class _AssistantDecider:
     def mark(self) -> int:
         return len(self.history)
 
-    def back_to(self, mark: int) -> None:
+    def rollback_to(self, mark: int) -> None:
         del self.history[mark:]
 
     def summary(self) -> None:

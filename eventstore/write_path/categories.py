@@ -9,14 +9,14 @@ from eventstore.conversation.events import ASSISTANT_EVENTS, THREAD_EVENTS
 from eventstore.conversation.store_events import STORE_EVENTS
 from eventstore.core import ids
 from eventstore.core.catalogue import Catalogue
-from eventstore.storage.requests import Deciding, Log
+from eventstore.storage.requests import CategoryHandler, Log
 from eventstore.storage.transaction import Transaction
-from eventstore.write_path.assistant_streams import AssistantDeciding
-from eventstore.write_path.plain_streams import PlainDeciding
-from eventstore.write_path.store_streams import StoreDeciding
-from eventstore.write_path.thread_streams import ThreadDeciding
+from eventstore.write_path.assistant_streams import AssistantCategory
+from eventstore.write_path.plain_streams import PlainCategory
+from eventstore.write_path.store_streams import StoreCategory
+from eventstore.write_path.thread_streams import ThreadCategory
 
-__all__ = ["CATALOGUES", "DECIDINGS"]
+__all__ = ["CATALOGUES", "CATEGORY_HANDLERS"]
 
 CATALOGUES: Final[Mapping[str, Catalogue]] = {
     ids.THREAD: Catalogue(THREAD_EVENTS),
@@ -25,9 +25,9 @@ CATALOGUES: Final[Mapping[str, Catalogue]] = {
 }
 """Built-in categories; an application's own events may not use them."""
 
-DECIDINGS: Final[Mapping[str, Callable[[Transaction, Log], Deciding]]] = {
-    ids.THREAD: ThreadDeciding,
-    ids.ASSISTANT: AssistantDeciding,
-    ids.STORE: StoreDeciding,
-    "": PlainDeciding,
+CATEGORY_HANDLERS: Final[Mapping[str, Callable[[Transaction, Log], CategoryHandler]]] = {
+    ids.THREAD: ThreadCategory,
+    ids.ASSISTANT: AssistantCategory,
+    ids.STORE: StoreCategory,
+    "": PlainCategory,
 }

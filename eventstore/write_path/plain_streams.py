@@ -6,13 +6,13 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from eventstore.core.events import Decided, Event, StreamKey
-from eventstore.storage.requests import AppendRequest, Decider, Log
+from eventstore.storage.requests import AppendRequest, Log, StreamSession
 from eventstore.storage.transaction import Transaction
 
-__all__ = ["PlainDeciding"]
+__all__ = ["PlainCategory"]
 
 
-class PlainDeciding:
+class PlainCategory:
     """Appends the given events to any stream, and projects nothing."""
 
     looks_elsewhere: frozenset[type[Any]] = frozenset()
@@ -23,7 +23,7 @@ class PlainDeciding:
     def looks_at(self, _: AppendRequest) -> Iterable[StreamKey]:
         return ()
 
-    def decider(self, _: StreamKey) -> Decider:
+    def session(self, _: StreamKey) -> StreamSession:
         return self
 
     def check(self, request: AppendRequest) -> None:
@@ -45,7 +45,7 @@ class PlainDeciding:
     def mark(self) -> Any:  # noqa: ANN401 (opaque)
         return None
 
-    def back_to(self, mark: object) -> None:
+    def rollback_to(self, mark: object) -> None:
         """Undo nothing: no state was folded."""
 
     def summary(self) -> None:

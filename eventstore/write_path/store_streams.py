@@ -29,7 +29,7 @@ from eventstore.storage import read
 from eventstore.storage.append import append_many
 from eventstore.storage.interning import find_category, find_tenant
 from eventstore.storage.ordering import Place
-from eventstore.storage.requests import Appended, AppendRequest, Decider, Failed, Log
+from eventstore.storage.requests import Appended, AppendRequest, Failed, Log, StreamSession
 from eventstore.storage.transaction import Transaction
 from eventstore.threads.forks import direct_forks, forks_below
 from eventstore.threads.removal import remove_thread
@@ -37,7 +37,7 @@ from eventstore.threads.stored_thread import StoredThread
 from eventstore.threads.tombstones import add_tombstones, find_tombstone
 from eventstore.write_path.thread_streams import Guards
 
-__all__ = ["StoreDeciding", "purge_thread", "store_stream"]
+__all__ = ["StoreCategory", "purge_thread", "store_stream"]
 
 
 def store_stream(tenant: str) -> StreamKey:
@@ -68,12 +68,12 @@ def purge_thread(tx: Transaction, log: Log, request: AppendRequest) -> Appended:
     if isinstance(outcome, Failed):
         raise outcome.error
     assert isinstance(outcome, Appended)  # noqa: S101 (it never waits)
-    tx.kept.clear()  # forget rows and heads of the purged threads
+    tx.cache.clear()  # forget rows and heads of the purged threads
     return outcome
 
 
-class StoreDeciding:
-    """Implements ``storage.requests.Deciding`` for the category ``store``."""
+class StoreCategory:
+    """Implements ``storage.requests.CategoryHandler`` for the category ``store``."""
 
     looks_elsewhere: frozenset[type[Any]] = frozenset({PurgeThread})
 
@@ -88,7 +88,7 @@ class StoreDeciding:
         for thread_id in (request.commands[0].thread_id, *purge.along):
             yield StreamKey(request.stream.tenant, ids.THREAD, thread_id)
 
-    def decider(self, stream: StreamKey) -> Decider:
+    def session(self, stream: StreamKey) -> StreamSession:
         if stream not in self._deciders:
             self._deciders[stream] = _StoreDecider(self._tx, self._log, stream)
         return self._deciders[stream]
@@ -99,7 +99,7 @@ class StoreDeciding:
 
 
 class _StoreDecider:
-    """Implements ``storage.requests.Decider`` for one tenant's store stream."""
+    """Implements ``storage.requests.StreamSession`` for one tenant's store stream."""
 
     def __init__(self, tx: Transaction, log: Log, stream: StreamKey) -> None:
         self._tx = tx
@@ -189,7 +189,7 @@ class _StoreDecider:
     def mark(self) -> int:
         return len(self._purged)
 
-    def back_to(self, mark: int) -> None:
+    def rollback_to(self, mark: int) -> None:
         del self._purged[mark:]
 
     def summary(self) -> None:

@@ -28,8 +28,8 @@ from eventstore.storage.erasing import list_content
 from eventstore.storage.interning import find_tenant
 from eventstore.storage.requests import AppendRequest, Log
 from eventstore.storage.transaction import Transaction
+from eventstore.threads.cached_rows import write_rows
 from eventstore.threads.indexes import ContentIndex, forget_names
-from eventstore.threads.kept_rows import write_rows
 from eventstore.threads.past_thread import thread_at
 from eventstore.threads.rebuild import bring_up_to_date
 from eventstore.threads.stored_thread import StoredThread
@@ -39,7 +39,7 @@ from eventstore.write_path.assistant_streams import assistant_for_run
 from eventstore.write_path.erasure_scope import Erasing, find_erasing
 from eventstore.write_path.forking import decide_fork
 
-__all__ = ["Guards", "ThreadDeciding"]
+__all__ = ["Guards", "ThreadCategory"]
 
 
 class Guards(NamedTuple):
@@ -57,8 +57,8 @@ _VIEWS_KEPT = 4_096
 """Number of threads whose rows the writer keeps between transactions, about 2 kB each."""
 
 
-class ThreadDeciding:
-    """Implements ``storage.requests.Deciding`` for the category ``thread``."""
+class ThreadCategory:
+    """Implements ``storage.requests.CategoryHandler`` for the category ``thread``."""
 
     looks_elsewhere: frozenset[type[Any]] = frozenset({c.ForkThread, c.CreateRun, c.EraseContent})
     """Commands that read more: a fork its source, a run its assistant, an erasure the log."""
@@ -67,7 +67,7 @@ class ThreadDeciding:
         self.tx: Final = tx
         self.log: Final = log
         self.index: Final = ContentIndex()
-        self._views: dict[StreamKey, StoredThread] = tx.kept.setdefault(_KEPT, {})
+        self._views: dict[StreamKey, StoredThread] = tx.cache.setdefault(_KEPT, {})
         self._deciders: dict[StreamKey, _ThreadDecider] = {}
 
     def looks_at(self, request: AppendRequest) -> Iterable[StreamKey]:
@@ -78,7 +78,7 @@ class ThreadDeciding:
             elif isinstance(command, c.CreateRun) and command.assistant_id is not None:
                 yield StreamKey(tenant, ids.ASSISTANT, command.assistant_id)
 
-    def decider(self, stream: StreamKey) -> _ThreadDecider:
+    def session(self, stream: StreamKey) -> _ThreadDecider:
         decider = self._deciders.get(stream)
         if decider is None:
             decider = self._deciders[stream] = _ThreadDecider(self, stream, self._view(stream))
@@ -112,11 +112,11 @@ class ThreadDeciding:
 
 
 class _ThreadDecider:
-    """Implements ``storage.requests.Decider`` for one thread."""
+    """Implements ``storage.requests.StreamSession`` for one thread."""
 
     __slots__ = ("_deciding", "_erased", "_erasing", "_stream", "view")
 
-    def __init__(self, deciding: ThreadDeciding, stream: StreamKey, view: StoredThread) -> None:
+    def __init__(self, deciding: ThreadCategory, stream: StreamKey, view: StoredThread) -> None:
         self.view: Final = view
         self._deciding = deciding
         self._stream = stream
@@ -136,7 +136,7 @@ class _ThreadDecider:
             )
             decided: Sequence[Decided] = erase_found(self.view, command, self._erasing.found)
         elif look is None:
-            decided = decide(self.view, command, self._deciding.log.sources.new_id)
+            decided = decide(self.view, command, self._deciding.log.environment.new_id)
         else:
             decided = look(self._deciding, self._stream, self.view, command)
         return decided if guards.reason is None else _with_reason(decided, guards.reason)
@@ -172,10 +172,10 @@ class _ThreadDecider:
     def mark(self) -> Any:  # noqa: ANN401
         return self.view.mark(), self._deciding.index.mark(), self._erased
 
-    def back_to(self, mark: Any) -> None:  # noqa: ANN401
+    def rollback_to(self, mark: Any) -> None:  # noqa: ANN401
         view, index, self._erased = mark
-        self.view.back_to(view)
-        self._deciding.index.back_to(index)
+        self.view.rollback_to(view)
+        self._deciding.index.rollback_to(index)
 
     def summary(self) -> bytes | None:
         """Return the thread's head message, which is stored with the head of the stream."""
@@ -195,39 +195,39 @@ class _ThreadDecider:
 
 
 def _create(
-    deciding: ThreadDeciding, stream: StreamKey, view: StoredThread, command: c.CreateThread
+    deciding: ThreadCategory, stream: StreamKey, view: StoredThread, command: c.CreateThread
 ) -> Sequence[Decided]:
     if command.named:
         refuse_purged(deciding.tx, stream)
-    return decide(view, command, deciding.log.sources.new_id)
+    return decide(view, command, deciding.log.environment.new_id)
 
 
 def _fork(
-    deciding: ThreadDeciding, stream: StreamKey, view: StoredThread, command: c.ForkThread
+    deciding: ThreadCategory, stream: StreamKey, view: StoredThread, command: c.ForkThread
 ) -> Sequence[Decided]:
     if command.named:
         refuse_purged(deciding.tx, stream)
-    source = deciding.decider(stream._replace(id=command.source_id)).view
+    source = deciding.session(stream._replace(id=command.source_id)).view
     return decide_fork(deciding.tx, deciding.log, view, source, command)
 
 
 def _run(
-    deciding: ThreadDeciding, stream: StreamKey, view: StoredThread, command: c.CreateRun
+    deciding: ThreadCategory, stream: StreamKey, view: StoredThread, command: c.CreateRun
 ) -> Sequence[Decided]:
     if command.assistant_id is not None:
         command = assistant_for_run(deciding.tx, deciding.log, stream.tenant, command)
-    return decide(view, command, deciding.log.sources.new_id)
+    return decide(view, command, deciding.log.environment.new_id)
 
 
 def _step(
-    deciding: ThreadDeciding, _: StreamKey, view: StoredThread, command: c.StartStep
+    deciding: ThreadCategory, _: StreamKey, view: StoredThread, command: c.StartStep
 ) -> Sequence[Decided]:
     """Decide that a step begins, and check the other threads that hold messages it saw.
 
     Their heads are not locked. An erasure there locks this thread's head before it looks for
     steps, so either the erasure sees this step, or this step sees the erasure.
     """
-    decided = decide(view, command, deciding.log.sources.new_id)
+    decided = decide(view, command, deciding.log.environment.new_id)
     for source_id, version in command.sources:
         source = StreamKey(view.tenant_name, ids.THREAD, source_id)
         traces = read.traces(deciding.tx, deciding.log, source, after=version)

@@ -62,7 +62,7 @@ ASYNC: Final = Face(
     coroutine=True,
 )
 
-_RETURNS: Final = re.compile(r"(Write|Read|Gathered|Walk|Follow)\[(.*)\]\Z", re.DOTALL)
+_RETURNS: Final = re.compile(r"(Write|Read|Collected|Paged|Subscribe)\[(.*)\]\Z", re.DOTALL)
 _ORIGINS: Final = {
     "Iterator": "from collections.abc import Iterator",
     "AsyncIterator": "from collections.abc import AsyncIterator",
@@ -180,7 +180,7 @@ def _method(
     shown = _unhidden(result) if hides_list else result
     if "builtins." in shown:
         file.imports.add("import builtins")
-    awaits = face.coroutine and kind not in {"Walk", "Follow", "Batch"}
+    awaits = face.coroutine and kind not in {"Paged", "Subscribe", "Batch"}
     lines = [f"    {'async ' if awaits else ''}def {name}({parameters}) -> {shown}:"]
     lines += _doc_lines(operation, shared)
     room, _, module = operation.module.rpartition(".")
@@ -196,7 +196,7 @@ def _result(operation: Operation, face: Face) -> tuple[str, str]:
     matched = _RETURNS.match(operation.returns)
     assert matched is not None, f"{operation.function} returns {operation.returns}"
     kind, made = matched.groups()
-    if kind in {"Walk", "Follow"}:
+    if kind in {"Paged", "Subscribe"}:
         return kind, f"{face.iterator}[{made}]"
     if kind == "Read" and made.startswith("PageOf["):
         return "Page", f"{face.page}[{made.removeprefix('PageOf[')}"
@@ -285,7 +285,7 @@ def _body(name: str, kind: str, operation: Operation, face: Face) -> list[str]:
     awaits = "await " if face.coroutine else ""
     if kind == "Batch":
         return [f"        return self._collecting({call})"]
-    if kind in {"Walk", "Follow"}:
+    if kind in {"Paged", "Subscribe"}:
         return [f"        return self._each({call})"]
     if kind == "Page":
         again = ", ".join(

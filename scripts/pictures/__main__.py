@@ -15,7 +15,7 @@ IMAGES = Path(__file__).resolve().parents[2] / "docs" / "images"
 
 def pictures() -> dict[str, str]:
     """Return the pictures by the names of their files."""
-    with ConversationStore.open("sqlite://", sources=same_each_time()) as store:
+    with ConversationStore.open("sqlite://", environment=same_each_time()) as store:
         thread_id = play(store)
         return {
             "tree.svg": tree_picture(store.branches.tree(thread_id)),

@@ -5,20 +5,20 @@ from __future__ import annotations
 import hashlib
 import itertools
 
-from eventstore import ConversationStore, Sources
+from eventstore import ConversationStore, Environment
 
 START_US = 1_767_261_600_000_000  # 1 January 2026, 10:00 UTC
 SECOND_US = 1_000_000
 
 
-def same_each_time() -> Sources:
+def same_each_time() -> Environment:
     """Return a clock that moves on a second with each read, and repeatable random bytes."""
     seconds, rolls = itertools.count(), itertools.count()
 
     def chance(count: int) -> bytes:
         return hashlib.shake_256(str(next(rolls)).encode()).digest(count)
 
-    return Sources(lambda: START_US + next(seconds) * SECOND_US, chance)
+    return Environment(lambda: START_US + next(seconds) * SECOND_US, chance)
 
 
 def play(store: ConversationStore) -> str:

@@ -144,7 +144,7 @@ def test_forking_waits_for_transactions_of_other_threads(url, tmp_path):
 def test_a_child_does_not_wait_for_a_thread_that_was_counting(url):
     with ConversationStore.open(url) as store:
         thread_id = store.threads.create().id
-        with store.scope.meter._lock:  # noqa: SLF001 (held by a thread that is not in the child)
+        with store.scope.metrics._lock:  # noqa: SLF001 (held by a thread that is not in the child)
             child = Child(lambda: (say(store, thread_id, "child"), store.counters()))
         assert child.wait() == 0
         assert texts(store, thread_id) == ["child"]

@@ -18,7 +18,7 @@ from sqlalchemy.pool import NullPool
 
 from eventstore import AsyncConversationStore, ConversationStore, StoreUnavailable
 from eventstore.execution import forks
-from eventstore.execution.passage import Passage
+from eventstore.execution.transaction_gate import TransactionGate
 from eventstore.read_models import projection
 from tests.concurrency.schedules import SECONDS, Child, Gate, signals, thread
 
@@ -335,13 +335,13 @@ def test_a_fork_does_not_wait_for_its_own_thread(url, path, monkeypatch):
 def test_all_stores_together_are_waited_for_once(tmp_path, monkeypatch):
     """Two that are busy are given the same second."""
     ends: list[float] = []
-    shut = Passage.shut
+    shut = TransactionGate.shut
 
     def noted(passage, until):
         ends.append(until)
         return shut(passage, until)
 
-    monkeypatch.setattr(Passage, "shut", noted)
+    monkeypatch.setattr(TransactionGate, "shut", noted)
     monkeypatch.setattr(forks, "_PATIENCE_SECONDS", 0.05)
     with ExitStack() as stack:
         for name in ("a.db", "b.db"):

@@ -4,8 +4,8 @@ from eventstore.conversation import commands as c
 from eventstore.conversation import events as e
 from eventstore.conversation.decide import decide
 from eventstore.conversation.events import AmendedContent, LabelContent, MessageContent
+from eventstore.testing.environments import counting_ids
 from eventstore.testing.scenarios import fold_decided, thread
-from eventstore.testing.sources import counting_ids
 
 ONE, TWO, THREE, RUN = (bytes(15) + bytes([number]) for number in (1, 2, 3, 4))
 CREATED = e.ThreadCreated()

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import pytest
 
 from eventstore import StoreUnavailable
-from eventstore.api.performing import Performer
+from eventstore.api.transaction_runner import TransactionRunner
 from tests.concurrency.schedules import SECONDS
 
 WRITERS = 8
@@ -40,13 +40,13 @@ class Refusing:
     def batches(self, monkeypatch):
         """The tenants of the requests of each transaction that was begun."""
         begun = []
-        perform = Performer.__call__
+        perform = TransactionRunner.__call__
 
-        def performing(performer, tx, requests, patient=True):  # noqa: FBT002
+        def performing(runner, tx, requests, patient=True):  # noqa: FBT002
             begun.append([one.stream.tenant for one in requests])
-            return perform(performer, tx, requests, patient)
+            return perform(runner, tx, requests, patient)
 
-        monkeypatch.setattr(Performer, "__call__", performing)
+        monkeypatch.setattr(TransactionRunner, "__call__", performing)
         return begun
 
     @pytest.mark.parametrize("kind", ["unique", "check"])

@@ -44,7 +44,7 @@ LAYERS: tuple[dict[str, str], ...] = (
     },
     {
         "api": "the two stores: `operations/`, every method once, which checks its arguments and "
-        "returns a `Write`, `Read`, `Walk` or `Gathered`; `faces/`, the methods of both stores, "
+        "returns a `Write`, `Read`, `Paged` or `Collected`; `faces/`, the methods of both stores, "
         "written from the operations by `scripts/faces`; `connect`, `batches`, options",
     },
     {PACKAGE: "the public names"},

@@ -474,7 +474,7 @@ def test_a_connection_is_the_applications_own_and_open(tmp_path):
         ("readers", 0),
         ("readers", True),
         ("connect_args", 5),
-        ("sources", 5),
+        ("environment", 5),
     ],
     ids=repr,
 )

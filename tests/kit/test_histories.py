@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eventstore import AsyncConversationStore, ConversationStore, StoreClosed
+from eventstore.testing.environments import fixed_environment, jumping_environment
 from eventstore.testing.history import History, Step, histories, stores_with_history
-from eventstore.testing.sources import fixed_sources, jumping_sources
 
 EVERYTHING = History(
     (
@@ -43,7 +43,7 @@ def told(store):
 
 @pytest.fixture
 def empty():
-    with ConversationStore.open("sqlite://", sources=jumping_sources()) as store:
+    with ConversationStore.open("sqlite://", environment=jumping_environment()) as store:
         yield store
 
 
@@ -60,7 +60,7 @@ def test_every_action_is_something_that_a_store_takes(empty):
 
 async def test_both_faces_play_the_same(empty):
     played = EVERYTHING.play(empty)
-    async with AsyncConversationStore.open("sqlite://", sources=jumping_sources()) as other:
+    async with AsyncConversationStore.open("sqlite://", environment=jumping_environment()) as other:
         assert await EVERYTHING.play_async(other) == played
         assert [event async for event in other.events.read_all()] == list(empty.events.read_all())
 
@@ -114,7 +114,7 @@ def test_what_is_shown_of_a_failing_test_is_the_shortest_history():
 
 def test_the_clock_is_the_one_that_was_asked_for():
     @settings(max_examples=5)
-    @given(stores_with_history(sources=fixed_sources))
+    @given(stores_with_history(environment=fixed_environment))
     def time_stands_still(store):
         assert len({event.recorded_at for event in store.events.read_all()}) == 1
 

@@ -3,7 +3,7 @@
 import random
 
 from eventstore import InvalidInput, MessageNotFound, Refused, RunNotFound
-from eventstore.api.operations.lookups import thread_key, whole_thread
+from eventstore.api.operations.loaders import thread_key, whole_thread
 from eventstore.api.operations.operation import Read
 from eventstore.core import ids
 from eventstore.threads import paths

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 
 from eventstore import ConversationStore, ConversationStoreError
-from eventstore.api.operations.lookups import thread_key
+from eventstore.api.operations.loaders import thread_key
 from eventstore.api.operations.operation import (
     NO_OPTIONS,
     Maintenance,
@@ -26,8 +26,8 @@ from eventstore.api.operations.operation import (
 from eventstore.conversation.decide import decide
 from eventstore.storage.append import append_many
 from eventstore.storage.requests import AppendRequest, Failed
+from eventstore.testing.environments import counting_ids, fixed_environment
 from eventstore.testing.oracle import code_of
-from eventstore.testing.sources import counting_ids, fixed_sources
 from eventstore.testing.strategies import command_sequences, message_id
 from eventstore.threads.folding import fold_thread
 from eventstore.threads.shape import SEGMENTS_MAX
@@ -135,11 +135,11 @@ def recorded(store, thread):
 @of_a_law
 @given(commands=erasing(64, 64))
 def test_64_commands_in_one_batch_give_the_events_of_64_appends(commands):
-    with ConversationStore.open("sqlite://", sources=fixed_sources()) as store:
+    with ConversationStore.open("sqlite://", environment=fixed_environment()) as store:
         thread = store.threads.create()
         apart = [send(store, thread, command) for command in commands]
         expected = recorded(store, thread)
-    with ConversationStore.open("sqlite://", sources=fixed_sources()) as store:
+    with ConversationStore.open("sqlite://", environment=fixed_environment()) as store:
         thread = store.threads.create()
         log = store.scope.log
         stream = thread_key(store.scope, thread.id)
@@ -156,11 +156,11 @@ def test_64_commands_in_one_batch_give_the_events_of_64_appends(commands):
 @of_a_law
 @given(commands=erasing(64, 64))
 def test_so_do_all_that_are_taken_in_one_request(commands):
-    with ConversationStore.open("sqlite://", sources=fixed_sources()) as store:
+    with ConversationStore.open("sqlite://", environment=fixed_environment()) as store:
         thread = store.threads.create()
         taken = [command for command in commands if send(store, thread, command) is None]
         expected = recorded(store, thread)
-    with ConversationStore.open("sqlite://", sources=fixed_sources()) as store:
+    with ConversationStore.open("sqlite://", environment=fixed_environment()) as store:
         thread = store.threads.create()
         if taken:
             store.perform(together(store, thread, taken, NO_OPTIONS))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from eventstore import ConversationStore, Refused
 from eventstore.core import ids
-from eventstore.testing.sources import jumping_sources
+from eventstore.testing.environments import jumping_environment
 from tests.laws.examples import of_a_law_of_lives
 from tests.laws.lives import live
 from tests.storage.test_chain import page_verifier
@@ -108,7 +108,9 @@ def looked_for(store, threads, pick):
 @given(seed=SEEDS, pick=PICKS, include=INCLUDE)
 def test_11_whatever_is_erased_all_else_is_as_it_was(tmp_path_factory, seed, pick, include):
     path = tmp_path_factory.mktemp("erasing") / "chat.db"
-    with ConversationStore.open(f"sqlite:///{path}", sources=jumping_sources(seed)) as store:
+    with ConversationStore.open(
+        f"sqlite:///{path}", environment=jumping_environment(seed)
+    ) as store:
         threads = live(store, seed, writes=WRITES)
         target = looked_for(store, threads, pick)
         if target is None:

@@ -14,7 +14,7 @@ from eventstore import (
     ConversationStoreError,
     IdempotencyConflict,
 )
-from eventstore.api.operations.lookups import thread_key
+from eventstore.api.operations.loaders import thread_key
 from eventstore.api.operations.operation import WriteOptions, to_thread, write
 from eventstore.testing.strategies import command_sequences
 from tests.laws.examples import of_a_law

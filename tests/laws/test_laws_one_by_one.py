@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eventstore import ConversationStore, IdempotencyConflict, Refused
-from eventstore.api.operations.lookups import thread_key
+from eventstore.api.operations.loaders import thread_key
 from eventstore.api.operations.operation import Read
 from eventstore.conversation.draft import ThreadDraft
 from eventstore.conversation.state import FoldedThread
-from eventstore.testing.sources import fixed_sources, jumping_sources
+from eventstore.testing.environments import fixed_environment, jumping_environment
 from eventstore.threads.folding import folded_steps
 from tests.laws.examples import LONG, of_a_law
 from tests.laws.lives import live
@@ -27,7 +27,7 @@ WRITES = 40
 @of_a_law
 @given(seed=SEEDS)
 def test_1_versions_have_no_gaps_and_time_never_goes_back(seed):
-    with ConversationStore.open("sqlite://", sources=jumping_sources(seed)) as store:
+    with ConversationStore.open("sqlite://", environment=jumping_environment(seed)) as store:
         for thread in live(store, seed, writes=WRITES):
             events = list(store.events.read(thread))
             assert [event.version for event in events] == list(range(1, len(events) + 1))
@@ -128,7 +128,7 @@ def texts(store, thread, leaf):
 @of_a_law
 @given(seed=SEEDS)
 def test_5_the_past_does_not_depend_on_what_came_after(seed):
-    with ConversationStore.open("sqlite://", sources=jumping_sources(seed)) as store:
+    with ConversationStore.open("sqlite://", environment=jumping_environment(seed)) as store:
         seen = {}
 
         def remember(thread):
@@ -209,7 +209,7 @@ def test_2_many_commands_in_one_transaction_give_the_events_of_as_many_appends(c
     together: list[object] = []
     apart: list[object] = []
     for told, events in ((True, together), (False, apart)):
-        with ConversationStore.open("sqlite://", sources=fixed_sources()) as store:
+        with ConversationStore.open("sqlite://", environment=fixed_environment()) as store:
             thread = store.threads.create().id
             if told:
                 store.messages.create_many(thread, drafts)

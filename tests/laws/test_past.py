@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from eventstore import ConversationStore, ConversationStoreError
-from eventstore.api.operations.lookups import thread_key
+from eventstore.api.operations.loaders import thread_key
 from eventstore.api.operations.operation import Read
 from eventstore.conversation import tree
 from eventstore.conversation.present import (
@@ -20,7 +20,7 @@ from eventstore.conversation.present import (
     thread_value,
 )
 from eventstore.conversation.rows import ROOT
-from eventstore.testing.sources import jumping_sources
+from eventstore.testing.environments import jumping_environment
 from eventstore.threads import paths
 from eventstore.threads.folding import folded_steps
 from eventstore.threads.past_thread import PastThread
@@ -33,7 +33,7 @@ SEEDS = st.integers(min_value=0, max_value=10_000)
 @of_a_law_of_lives
 @given(seed=SEEDS)
 def test_at_every_version_rows_tell_what_the_events_give(seed):
-    with ConversationStore.open("sqlite://", sources=jumping_sources(seed)) as store:
+    with ConversationStore.open("sqlite://", environment=jumping_environment(seed)) as store:
         for thread in live(store, seed, writes=60):
             finish(store, thread)
             key = thread_key(store.scope, thread)
@@ -139,7 +139,7 @@ def test_what_rows_do_not_hold_is_folded(asked):
 @of_a_law_of_lives
 @given(seed=SEEDS, data=st.data())
 def test_two_moments_differ_as_their_paths_do(seed, data):
-    with ConversationStore.open("sqlite://", sources=jumping_sources(seed)) as store:
+    with ConversationStore.open("sqlite://", environment=jumping_environment(seed)) as store:
         for thread in live(store, seed, writes=60):
             states = [step.state for step in store.replay.steps(thread)]
             versions = st.integers(min_value=1, max_value=len(states))

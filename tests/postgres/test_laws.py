@@ -26,9 +26,9 @@ def test_a_conversation_is_what_the_dictionary_says(server, migrated, monkeypatc
     monkeypatch.setattr(blobs, "IN_ROW_BYTES_MAX", IN_ROW_BYTES_MAX)
 
     class OnPostgres(ConversationMachine):
-        def open_store(self, sources):
+        def open_store(self, environment):
             url = server.url(database=migrated)
-            store = ConversationStore.open(url, sources=sources, durability="as_is")
+            store = ConversationStore.open(url, environment=environment, durability="as_is")
             return store.tenant(secrets.token_hex(8))  # an empty one for each example
 
     run_state_machine_as_test(OnPostgres, settings=SOME)

@@ -17,7 +17,7 @@ from eventstore import (
     StoreUnavailable,
 )
 from eventstore.subscriptions import pages
-from eventstore.subscriptions.course import Found
+from eventstore.subscriptions.subscription_state import PageOutcome
 from eventstore.testing.postgres_server import PostgresServer
 from eventstore.testing.schedules import Schedule, run
 from eventstore.testing.schedules.ours import OurStore
@@ -206,7 +206,7 @@ def test_a_transaction_that_holds_the_horizon_back_delays_and_loses_nothing(
             monkeypatch.setattr(store.changed, "tell", lambda: None)
             before = len(looked)
             until(lambda: len(looked) > before + 2)  # it looks again though nobody tells
-            assert looked[-1].found is Found.HELD
+            assert looked[-1].found is PageOutcome.HELD
             assert follower.events == []
             foreign.rollback()  # it tells nobody, and the interval is an hour
             follower.until(3)

@@ -12,7 +12,7 @@ from msgspec import UNSET
 
 from eventstore import ConversationStore
 from eventstore.api.operations.inputs import message_key
-from eventstore.api.operations.lookups import thread_key
+from eventstore.api.operations.loaders import thread_key
 from eventstore.api.operations.operation import Maintenance, Write
 from eventstore.conversation import commands as c
 from eventstore.core import ids

@@ -426,7 +426,7 @@ class Following(Basics):
             return 1_000_000_000_000
 
         def pausing(log, stored):
-            if log.sources.clock is slow_clock:
+            if log.environment.clock is slow_clock:
                 gate()
             return recorded(log, stored)
 

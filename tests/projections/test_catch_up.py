@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import create_engine
 
 from eventstore import AsyncConversationStore, ConversationStore, InvalidInput
-from eventstore.api.open_options import system_sources
+from eventstore.api.open_options import system_environment
 from eventstore.read_models.catch_up.definition import Registry
 from eventstore.testing.conformance import blocking
 from tests.concurrency.schedules import SECONDS
@@ -114,5 +114,5 @@ def given(options):
     """Options of `open()`, with a clock of the test's own."""
     clock = options.pop("clock", None)
     if clock is not None:
-        options["sources"] = system_sources()._replace(clock=clock)
+        options["environment"] = system_environment()._replace(clock=clock)
     return options

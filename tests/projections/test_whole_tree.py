@@ -5,7 +5,7 @@ import random
 import pytest
 
 from eventstore import ConversationStore
-from eventstore.api.operations.lookups import live_thread, thread_key
+from eventstore.api.operations.loaders import live_thread, thread_key
 from eventstore.api.operations.operation import Read
 from eventstore.conversation.present import message_value
 from eventstore.core import ids

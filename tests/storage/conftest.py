@@ -3,12 +3,12 @@
 import pytest
 
 from eventstore import ConversationStore
-from tests.storage.lives import full_life, sources
+from tests.storage.lives import environment, full_life
 
 
 @pytest.fixture
 def store():
-    with ConversationStore.open("sqlite://", sources=sources()) as opened:
+    with ConversationStore.open("sqlite://", environment=environment()) as opened:
         yield opened
 
 
@@ -20,6 +20,6 @@ def path(tmp_path):
 @pytest.fixture
 def lived(path):
     """The same file, with a full life in it."""
-    with ConversationStore.open(f"sqlite:///{path}", sources=sources()) as opened:
+    with ConversationStore.open(f"sqlite:///{path}", environment=environment()) as opened:
         full_life(opened)
     return path

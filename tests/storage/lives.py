@@ -5,7 +5,7 @@ import sqlite3
 from collections.abc import Iterable
 from contextlib import closing
 
-from eventstore import ConversationStore, ProviderForm, Sources
+from eventstore import ConversationStore, Environment, ProviderForm
 
 INVOICE = "invoice_" + "0" * 31 + "1"
 NOON = 1_767_225_600_000_000
@@ -34,8 +34,8 @@ class Dice:
         return b"".join(next(self._count).to_bytes(8, "big") for _ in range(blocks))[:size]
 
 
-def sources(moments: Iterable[int] | None = None) -> Sources:
-    return Sources(Clock(moments), Dice())
+def environment(moments: Iterable[int] | None = None) -> Environment:
+    return Environment(Clock(moments), Dice())
 
 
 def full_life(store: ConversationStore) -> list[str]:  # noqa: PLR0915 (a life is a list)

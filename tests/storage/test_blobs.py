@@ -20,7 +20,7 @@ from eventstore.storage.sqlite import SqliteDatabase
 from eventstore.storage.transaction import Naming
 from eventstore.testing.faults import Faults, failing
 from tests.concurrency.schedules import outcome
-from tests.storage.lives import ask, full_life, sources
+from tests.storage.lives import ask, environment, full_life
 
 KIB = 1024
 BESIDE = 11
@@ -86,7 +86,7 @@ def test_up_to_32_kib_it_stands_in_its_row_and_one_byte_more_does_not(opened, pa
 @pytest.mark.parametrize("most", [1, 40, 2**30])
 def test_no_hash_depends_on_it(path, monkeypatch, most):
     def hashes(name):
-        with ConversationStore.open(f"sqlite:///{name}", sources=sources()) as store:
+        with ConversationStore.open(f"sqlite:///{name}", environment=environment()) as store:
             full_life(store)
         return ask(name, "SELECT hash, commitment, salt FROM events ORDER BY position")
 

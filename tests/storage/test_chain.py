@@ -16,7 +16,7 @@ from eventstore.conversation.events import ASSISTANT_EVENTS, THREAD_EVENTS
 from eventstore.conversation.store_events import STORE_EVENTS
 from tests.guards.markdown import blocks
 from tests.guards.source import PROJECT
-from tests.storage.lives import ask, sources
+from tests.storage.lives import ask, environment
 
 PAGE = PROJECT / "docs" / "format.md"
 
@@ -150,7 +150,9 @@ def test_the_verifier_of_the_page_finds_nothing_in_an_untouched_store(verify, li
 
 
 def test_the_verifier_reads_a_store_with_a_prefix(verify, path):
-    with ConversationStore.open(f"sqlite:///{path}", prefix="chat_", sources=sources()) as store:
+    with ConversationStore.open(
+        f"sqlite:///{path}", prefix="chat_", environment=environment()
+    ) as store:
         store.threads.create(title="x")
     assert list(verify(path, "chat_")) == []
 

@@ -9,7 +9,7 @@ import pytest
 from eventstore import ConversationStore
 from eventstore.storage.migrations import HEAD, REVISIONS
 from tests.storage.frozen.make import HERE, dump, restore, states_of
-from tests.storage.lives import ask, full_life, sources
+from tests.storage.lives import ask, environment, full_life
 
 FROZEN = sorted(HERE.glob("*.sql"))
 
@@ -62,7 +62,9 @@ def test_migrating_changes_no_event(frozen, opened, path):  # noqa: ARG001
 
 def test_the_newest_one_is_what_would_be_made_today(tmp_path):
     """Until it is released it may be made again; after that a difference is a mistake."""
-    with ConversationStore.open(f"sqlite:///{tmp_path / 'now.db'}", sources=sources()) as store:
+    with ConversationStore.open(
+        f"sqlite:///{tmp_path / 'now.db'}", environment=environment()
+    ) as store:
         full_life(store)
     newest = (HERE / f"{HEAD}.sql").read_text(encoding="utf-8")
     assert dump(tmp_path / "now.db") == newest

@@ -23,7 +23,7 @@ from eventstore.api.faces import sync
 from eventstore.api.faces.sync_base import Resource
 from eventstore.core import ids
 from eventstore.read_models import projection
-from tests.storage.lives import full_life, sources
+from tests.storage.lives import environment, full_life
 
 TRIED = 3 if os.environ.get("LAWS") != "long" else None
 """Events that are deleted, one at a time, beside the first and the last of each kind of stream."""
@@ -190,7 +190,7 @@ def test_every_public_method_is_tried_or_known_to_write():
 def lived(tmp_path_factory):
     """A database in which everything happened, and what it tells."""
     path = tmp_path_factory.mktemp("lived") / "chat.db"
-    with ConversationStore.open(f"sqlite:///{path}", sources=sources()) as store:
+    with ConversationStore.open(f"sqlite:///{path}", environment=environment()) as store:
         full_life(store)
         store.assistants.create(model="m3", instructions="Be kind.")
         store.assistants.update(store.assistants.list().data[0].id, model="m4")

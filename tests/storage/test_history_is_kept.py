@@ -11,7 +11,7 @@ import pytest
 
 from eventstore import ConversationStore
 from eventstore.storage.migrations import REVISIONS
-from tests.storage.lives import INVOICE, ask, sources
+from tests.storage.lives import INVOICE, ask, environment
 
 COLUMNS = (
     "position, tenant, category, stream, version, event_id, type, schema_version, recorded_at,"
@@ -214,7 +214,7 @@ def test_a_position_is_never_used_twice(path):
     events = [{"type": "Sent"}]
 
     def append(stream):
-        with ConversationStore.open(url, sources=sources()) as store:
+        with ConversationStore.open(url, environment=environment()) as store:
             return store.events.append(stream, events, expected_version="any").positions[0]
 
     first, second = append(INVOICE), append(INVOICE)

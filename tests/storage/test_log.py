@@ -14,7 +14,7 @@ from eventstore import (
 )
 from eventstore.api.operations.operation import Read
 from eventstore.core.events import instant
-from tests.storage.lives import INVOICE, NOON, sources
+from tests.storage.lives import INVOICE, NOON, environment
 
 OTHER = INVOICE[:-1] + "2"
 
@@ -99,7 +99,7 @@ def test_what_was_given_comes_back(store):
 def test_recorded_at_never_goes_back_though_the_clock_does():
     seconds = [0, 5, -3600, -1, 6]
     moments = [NOON + second * 1_000_000 for second in seconds]
-    with ConversationStore.open("sqlite://", sources=sources(moments)) as store:
+    with ConversationStore.open("sqlite://", environment=environment(moments)) as store:
         for name in "ABCDE":
             append(store, name)
         recorded = [event.recorded_at - instant(NOON) for event in store.events.read(INVOICE)]

@@ -6,7 +6,7 @@ from eventstore import ConversationStore, InvalidInput, MessageNotFound, NewEven
 from eventstore.api.batches import Batch
 from eventstore.api.operations import messages, threads
 from eventstore.api.operations.operation import NO_OPTIONS, Maintenance, WriteOptions
-from eventstore.api.performing import Performer
+from eventstore.api.transaction_runner import TransactionRunner
 from eventstore.storage.requests import Appended, Failed
 
 UNKNOWN = "msg_" + "0" * 32
@@ -14,7 +14,7 @@ UNKNOWN = "msg_" + "0" * 32
 
 def together(store, *writes):
     """Perform several writes in one transaction, as the shared writer does."""
-    perform = Performer(store.scope.log, store.scope.meter)
+    perform = TransactionRunner(store.scope.log, store.scope.metrics)
     return store._executor.write(  # noqa: SLF001 (no public way to make two callers meet)
         Maintenance(lambda tx: perform(tx, [write.request for write in writes]))
     ).result

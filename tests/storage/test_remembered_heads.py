@@ -27,7 +27,7 @@ MANY = 45
 
 
 def heads(store):
-    return store._executor._connections._writing.tx.kept["heads of streams"]
+    return store._executor._connections._writing.tx.cache["heads of streams"]
 
 
 def mistake(store, thread_id, change):

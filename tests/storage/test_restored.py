@@ -17,7 +17,7 @@ from sqlalchemy import create_engine, event
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from eventstore import AsyncConversationStore, ConversationStore, StoreUnavailable
-from eventstore.testing.manners import blocking
+from eventstore.testing.store_wrappers import blocking
 
 RUNS = 40 if os.environ.get("LAWS") != "long" else 2_000
 

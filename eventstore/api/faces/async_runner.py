@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator, Awaitable
 from typing import Final, TypeVar
 
 from eventstore.api.faces.outcomes import value_of
-from eventstore.api.operations.following import TROUBLES, Follow
-from eventstore.api.operations.operation import Gathered, Read, Scope, Walk, Wipe, Write
+from eventstore.api.operations.following import TROUBLES, Subscribe
+from eventstore.api.operations.operation import Collected, Paged, Read, Scope, Wipe, Write
 from eventstore.api.operations.walking import walk_ahead
-from eventstore.api.performing import Performer
+from eventstore.api.transaction_runner import TransactionRunner
 from eventstore.errors import ConversationStoreError
 from eventstore.execution.async_url import AsyncUrlExecutor
 from eventstore.execution.owned import OwnedAsyncEngine
@@ -30,9 +30,9 @@ class AsyncRunner:
         self.executor: Final = executor
         self.scope: Final = scope
         """Tenant, actor and correlation of every call."""
-        self._performer = Performer(scope.log, scope.meter)
+        self._runner = TransactionRunner(scope.log, scope.metrics)
 
-    def perform(self, operation: Write[T] | Read[T] | Wipe[T] | Gathered[T]) -> Awaitable[T]:
+    def perform(self, operation: Write[T] | Read[T] | Wipe[T] | Collected[T]) -> Awaitable[T]:
         """Run an operation; every method ends here."""
         if isinstance(operation, Write):
             return self.write(operation)
@@ -42,9 +42,9 @@ class AsyncRunner:
             return self._wipe(operation)
         return self._gather(operation)
 
-    def each(self, walk: Walk[T] | Follow[T]) -> AsyncIterator[T]:
+    def each(self, walk: Paged[T] | Subscribe[T]) -> AsyncIterator[T]:
         """Run an operation that yields."""
-        return self._follow(walk) if isinstance(walk, Follow) else self._walk(walk)
+        return self._follow(walk) if isinstance(walk, Subscribe) else self._walk(walk)
 
     @property
     def changed(self) -> Signals:
@@ -53,31 +53,31 @@ class AsyncRunner:
 
     async def write(self, write: Write[T]) -> T:
         """Run a write for :meth:`perform`."""
-        meter, request, within = self.scope.meter, write.request, write.connection
+        metrics, request, host_transaction = self.scope.metrics, write.request, write.connection
         try:
-            if within is None:
+            if host_transaction is None:
                 outcome = await self.executor.write_async(request)
             else:
-                [outcome] = await self.executor.within_async(
-                    within, lambda tx: self._performer(tx, [request])
+                [outcome] = await self.executor.in_host_transaction_async(
+                    host_transaction, lambda tx: self._runner(tx, [request])
                 )
         except ConversationStoreError as error:
-            meter.failed(error)
+            metrics.failed(error)
             raise
-        return value_of(write, meter.heard(request, outcome, committed=within is None))
+        return value_of(write, metrics.record(request, outcome, committed=host_transaction is None))
 
     async def _wipe(self, wipe: Wipe[T]) -> T:
         return wipe.told(await self.executor.wipe_async())
 
-    async def _gather(self, gathered: Gathered[T]) -> T:
+    async def _gather(self, gathered: Collected[T]) -> T:
         return gathered.report([item async for item in self._walk(gathered.walk)])
 
-    def _walk(self, walk: Walk[T]) -> AsyncIterator[T]:
+    def _walk(self, walk: Paged[T]) -> AsyncIterator[T]:
         if walk.ahead and self.executor.reads_ahead:
             return walk_ahead(walk, self.perform)
         return self._page_by_page(walk)
 
-    async def _page_by_page(self, walk: Walk[T]) -> AsyncIterator[T]:
+    async def _page_by_page(self, walk: Paged[T]) -> AsyncIterator[T]:
         """Yield the items of a walk, a page in memory at a time."""
         place = walk.first
         while place is not None:
@@ -85,7 +85,7 @@ class AsyncRunner:
             for item in items:
                 yield item
 
-    async def _follow(self, follow: Follow[T]) -> AsyncIterator[T]:
+    async def _follow(self, follow: Subscribe[T]) -> AsyncIterator[T]:
         """Yield present and future events; nothing is held while the consumer works."""
         changed, course = self.executor.changed, follow.begin()
         while True:

@@ -62,6 +62,6 @@ def with_fixed_id(
     field, prefix = _MINTED.get(type(command), (None, ""))
     if field is None:
         return command, None
-    made = scope.log.sources.new_id() if seed is None else ids.derived(prefix, *seed)
+    made = scope.log.environment.new_id() if seed is None else ids.derived(prefix, *seed)
     key: bytes = getattr(command, field) or made
     return msgspec.structs.replace(command, **{field: key}), ids.show(prefix, key)

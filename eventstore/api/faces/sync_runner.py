@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final, TypeVar
 
 from eventstore.api.faces.outcomes import value_of
-from eventstore.api.operations.following import TROUBLES, Follow
-from eventstore.api.operations.operation import Gathered, Read, Scope, Walk, Wipe, Write
-from eventstore.api.performing import Performer
+from eventstore.api.operations.following import TROUBLES, Subscribe
+from eventstore.api.operations.operation import Collected, Paged, Read, Scope, Wipe, Write
+from eventstore.api.transaction_runner import TransactionRunner
 from eventstore.errors import ConversationStoreError
 from eventstore.execution.database import Left
 from eventstore.execution.owned import OwnedEngine
@@ -28,9 +28,9 @@ class SyncRunner:
         self.executor: Final = executor
         self.scope: Final = scope
         """Tenant, actor and correlation of every call."""
-        self._performer = Performer(scope.log, scope.meter)
+        self._runner = TransactionRunner(scope.log, scope.metrics)
 
-    def perform(self, operation: Write[T] | Read[T] | Wipe[T] | Gathered[T]) -> T:
+    def perform(self, operation: Write[T] | Read[T] | Wipe[T] | Collected[T]) -> T:
         """Run an operation; every method ends here."""
         if isinstance(operation, Write):
             return self.write(operation)
@@ -42,9 +42,9 @@ class SyncRunner:
             return told(self.executor.wipe())
         return operation.report(list(self._walk(operation.walk)))
 
-    def each(self, walk: Walk[T] | Follow[T]) -> Iterator[T]:
+    def each(self, walk: Paged[T] | Subscribe[T]) -> Iterator[T]:
         """Run an operation that yields."""
-        return self._follow(walk) if isinstance(walk, Follow) else self._walk(walk)
+        return self._follow(walk) if isinstance(walk, Subscribe) else self._walk(walk)
 
     @property
     def changed(self) -> Signals:
@@ -53,24 +53,26 @@ class SyncRunner:
 
     def write(self, write: Write[T]) -> T:
         """Run a write for :meth:`perform`."""
-        meter, request, within = self.scope.meter, write.request, write.connection
+        metrics, request, host_transaction = self.scope.metrics, write.request, write.connection
         try:
-            if within is None:
+            if host_transaction is None:
                 outcome = self.executor.write(request)
             else:
-                [outcome] = self.executor.within(within, lambda tx: self._performer(tx, [request]))
+                [outcome] = self.executor.in_host_transaction(
+                    host_transaction, lambda tx: self._runner(tx, [request])
+                )
         except ConversationStoreError as error:
-            meter.failed(error)
+            metrics.failed(error)
             raise
-        return value_of(write, meter.heard(request, outcome, committed=within is None))
+        return value_of(write, metrics.record(request, outcome, committed=host_transaction is None))
 
-    def _walk(self, walk: Walk[T]) -> Iterator[T]:
+    def _walk(self, walk: Paged[T]) -> Iterator[T]:
         place = walk.first
         while place is not None:
             items, place = self.perform(walk.page(place))
             yield from items
 
-    def _follow(self, follow: Follow[T]) -> Iterator[T]:
+    def _follow(self, follow: Subscribe[T]) -> Iterator[T]:
         """Yield present and future events; nothing is held while the consumer works."""
         changed, course = self.executor.changed, follow.begin()
         while True:

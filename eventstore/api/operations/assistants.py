@@ -97,7 +97,7 @@ def create(
     key = optional_text(options.idempotency_key, "idempotency_key", _KEY_MAX)
     if given is None and key is not None:
         given = ids.derived(ids.ASSISTANT, scope.tenant, key)
-    stream = StreamKey(scope.tenant, ids.ASSISTANT, given or scope.log.sources.new_id())
+    stream = StreamKey(scope.tenant, ids.ASSISTANT, given or scope.log.environment.new_id())
     return write(scope, stream, (command,), options)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from eventstore.api.operations.inputs import message_key
-from eventstore.api.operations.lookups import live_thread, thread_key, thread_row, whole_thread
+from eventstore.api.operations.loaders import live_thread, thread_key, thread_row, whole_thread
 from eventstore.api.operations.operation import (
     NO_OPTIONS,
     Read,

@@ -119,8 +119,8 @@ class _Worker:
     def __init__(self, scope: Scope, terms: Terms) -> None:
         self._scope = scope
         self._terms = terms
-        chance = scope.log.sources.chance
-        self._holder = terms.holder or f"{os.getpid()}-{chance(4).hex()}"
+        random_bytes = scope.log.environment.random_bytes
+        self._holder = terms.holder or f"{os.getpid()}-{random_bytes(4).hex()}"
         self._held: dict[tuple[str, int], int] = {}
         """Tokens, by generation."""
         self._lease_us = int(terms.lease_seconds * 1_000_000)

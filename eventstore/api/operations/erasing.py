@@ -11,11 +11,11 @@ from msgspec.structs import replace
 from eventstore.api.operations.inputs import checked_sequence, message_key
 from eventstore.api.operations.operation import (
     NO_OPTIONS,
-    Gathered,
+    Collected,
     Maintenance,
+    Paged,
     Read,
     Scope,
-    Walk,
     Write,
     WriteOptions,
     to_thread,
@@ -40,7 +40,7 @@ def erase(
     *,
     include: Sequence[str] = (),
     options: WriteOptions = NO_OPTIONS,
-) -> Gathered[Erasure]:
+) -> Collected[Erasure]:
     """Erase the content of a message for good, and return a certificate of it.
 
     Its wordings, metadata, name, label, external id, tool text and the reasons given for its
@@ -74,7 +74,7 @@ def erase(
         )
 
     first = _Plan((), _ROUNDS) if connection is None else "at once"
-    return Gathered(Walk(first, pages), report)
+    return Collected(Paged(first, pages), report)
 
 
 _ROUNDS: Final = 8

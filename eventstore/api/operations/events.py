@@ -9,7 +9,7 @@ import msgspec
 from msgspec.structs import replace
 from pydantic import ValidationError
 
-from eventstore.api.operations.following import Follow
+from eventstore.api.operations.following import Subscribe
 from eventstore.api.operations.inputs import (
     checked_count,
     checked_flag,
@@ -19,9 +19,9 @@ from eventstore.api.operations.inputs import (
 )
 from eventstore.api.operations.operation import (
     AppendOptions,
+    Paged,
     Read,
     Scope,
-    Walk,
     Write,
     WriteOptions,
     write,
@@ -142,7 +142,7 @@ def read(
     after: int = 0,
     limit: int | None = None,
     backwards: bool = False,
-) -> Walk[RecordedEvent]:
+) -> Paged[RecordedEvent]:
     """Yield the events of a stream.
 
     Args:
@@ -181,7 +181,7 @@ def read(
         rest = None if left is None else left - len(found.rows)
         return recorded_each(scope.log, found), None if done or rest == 0 else (edge, rest)
 
-    return Walk((2**62 if backwards else after, limit), page)
+    return Paged((2**62 if backwards else after, limit), page)
 
 
 def _checked_count(limit: int | None) -> int | None:
@@ -194,7 +194,7 @@ def _position_text(after: Position | str) -> str:
 
 def read_all(
     scope: Scope, *, after: Position | str | None = None, limit: int | None = None
-) -> Walk[RecordedEvent]:
+) -> Paged[RecordedEvent]:
     """Yield every event of the tenant, in the order of the store.
 
     Args:
@@ -223,7 +223,7 @@ def read_all(
         following = None if done else (log_reading.position_of(found.rows[-1]), rest)
         return recorded_each(scope.log, found), following
 
-    return Walk((start, limit), page, ahead=True)
+    return Paged((start, limit), page, ahead=True)
 
 
 # -- following -------------------------------------------------------------------------------------
@@ -239,7 +239,7 @@ def subscribe(
     stream_id: str | None = None,
     types: Sequence[str] | None = None,
     poll_seconds: float = 1.0,
-) -> Follow[RecordedEvent]:
+) -> Subscribe[RecordedEvent]:
     """Yield the events of the tenant after a position, then each new one, without end.
 
     Every event is delivered once, and the events of each stream in order of version, whatever
@@ -271,7 +271,7 @@ def subscribe(
     )
     start = whole_store.START if after is None else Position.parse(_position_text(after))
     seconds = _checked_seconds(poll_seconds)
-    return Follow(only, start, seconds, lambda stored: recorded(scope.log, stored))
+    return Subscribe(only, start, seconds, lambda stored: recorded(scope.log, stored))
 
 
 def _checked_seconds(value: object) -> float:

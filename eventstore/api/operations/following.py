@@ -11,10 +11,10 @@ from eventstore.core.events import Position
 from eventstore.errors import StoreBusy, StoreUnavailable
 from eventstore.storage.read import StoredEvent
 from eventstore.storage.whole_store import Filter
-from eventstore.subscriptions.course import Course, Found
-from eventstore.subscriptions.pages import Looked, Seen, look
+from eventstore.subscriptions.pages import Seen, StreamPage, look
+from eventstore.subscriptions.subscription_state import PageOutcome, SubscriptionState
 
-__all__ = ["TROUBLES", "Follow"]
+__all__ = ["TROUBLES", "Subscribe"]
 
 T = TypeVar("T")
 
@@ -26,7 +26,7 @@ _PASSING: Final = frozenset({"connection_lost", "disk_full", "io_error", "out_of
 _log = logging.getLogger("eventstore.subscriptions")
 
 
-class Follow(NamedTuple, Generic[T]):
+class Subscribe(NamedTuple, Generic[T]):
     """Everything after a place, and later events: an iterator that does not end."""
 
     only: Filter
@@ -34,16 +34,16 @@ class Follow(NamedTuple, Generic[T]):
     poll_seconds: float
     shown: Callable[[StoredEvent], T]
 
-    def begin(self) -> Course:
+    def begin(self) -> SubscriptionState:
         """Return the first place of a subscription."""
-        return Course(self.after, self.poll_seconds)
+        return SubscriptionState(self.after, self.poll_seconds)
 
-    def page(self, course: Course) -> Read[Looked]:
+    def page(self, course: SubscriptionState) -> Read[StreamPage]:
         """Return the read of the next page. Nothing of it is held afterwards."""
         place, seen = course.place, course.seen
         return Read(lambda tx: look(tx, self.only, place, seen))
 
-    def heard(self, course: Course, page: Looked) -> Iterator[T]:
+    def heard(self, course: SubscriptionState, page: StreamPage) -> Iterator[T]:
         """Yield the events of a page, decoded on demand; then move on.
 
         Raises:
@@ -59,7 +59,7 @@ class Follow(NamedTuple, Generic[T]):
             course.seen = course.seen._replace(known=page.known)
         course.move(page.found, page.place)
 
-    def failed(self, course: Course, error: StoreBusy | StoreUnavailable) -> None:
+    def failed(self, course: SubscriptionState, error: StoreBusy | StoreUnavailable) -> None:
         """Handle the error of reading a page.
 
         Raises:
@@ -67,5 +67,5 @@ class Follow(NamedTuple, Generic[T]):
         """
         if isinstance(error, StoreUnavailable) and error.reason not in _PASSING:
             raise error
-        if course.move(Found.TROUBLE):
+        if course.move(PageOutcome.TROUBLE):
             _log.warning("a subscription waits for the database, and then goes on: %s", error)

@@ -17,7 +17,7 @@ from eventstore.api.operations.inputs import (
     optional_id,
     optional_name,
 )
-from eventstore.api.operations.lookups import (
+from eventstore.api.operations.loaders import (
     Moment,
     live_thread,
     past_thread,

@@ -24,7 +24,7 @@ from eventstore.api.operations.inputs import (
     optional_text,
     unset_or,
 )
-from eventstore.api.operations.lookups import (
+from eventstore.api.operations.loaders import (
     thread_key,
 )
 from eventstore.api.operations.operation import (

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import UNSET
 from sqlalchemy import Connection
 
-from eventstore.api.operations.metering import Meter
+from eventstore.api.operations.metrics import Metrics
 from eventstore.conversation import commands as c
 from eventstore.core import codec, expectations, ids
 from eventstore.core.events import StreamKey
@@ -30,11 +30,11 @@ __all__ = [
     "NO_OPTIONS",
     "UNSET",
     "AppendOptions",
-    "Gathered",
+    "Collected",
     "Maintenance",
+    "Paged",
     "Read",
     "Scope",
-    "Walk",
     "Wipe",
     "Write",
     "WriteOptions",
@@ -97,7 +97,7 @@ class Scope(NamedTuple):
     causation_id: str | None = None
     registry: Registry = Registry()
     """The registered projections; ``open()`` gives each store its own registry."""
-    meter: Meter = Meter()
+    metrics: Metrics = Metrics()
     """Counts the outcomes of writes; each store has its own."""
 
     @property
@@ -158,7 +158,7 @@ class Read(NamedTuple, Generic[T]):
     beginning and ending a transaction on PostgreSQL costs two more trips to the server."""
 
 
-class Walk(NamedTuple, Generic[T]):
+class Paged(NamedTuple, Generic[T]):
     """A read or a piece of work done a page at a time."""
 
     first: Any
@@ -175,10 +175,10 @@ class Walk(NamedTuple, Generic[T]):
     """True if the next page may be read while the items of this one are consumed."""
 
 
-class Gathered(NamedTuple, Generic[T]):
+class Collected(NamedTuple, Generic[T]):
     """A walk whose items become one report."""
 
-    walk: Walk[Any]
+    walk: Paged[Any]
     report: Callable[[list[Any]], T]
 
 

@@ -14,8 +14,8 @@ from typing import Any, Final, Literal, NamedTuple, TypeVar
 
 from eventstore.api.operations.catch_up import changing
 from eventstore.api.operations.inputs import checked_sequence
-from eventstore.api.operations.lookups import thread_key
-from eventstore.api.operations.operation import Gathered, Maintenance, Read, Scope, Walk, Write
+from eventstore.api.operations.loaders import thread_key
+from eventstore.api.operations.operation import Collected, Maintenance, Paged, Read, Scope, Write
 from eventstore.core.events import Position, StreamKey, instant
 from eventstore.core.json_values import check_json, check_name, check_text
 from eventstore.core.values import Value
@@ -70,7 +70,7 @@ class CompareReport(Value):
 
 def rebuild(
     scope: Scope, thread_id: str | None = None, *, projection: str | None = None
-) -> Gathered[RebuildReport]:
+) -> Collected[RebuildReport]:
     """Make tables anew from the events: the store's own, or those of a projection.
 
     ``rebuild()`` mends the decision tables of all threads, ``rebuild(thread_id)`` those of one.
@@ -105,13 +105,13 @@ def rebuild(
     def begun(tx: Transaction) -> tuple[list[bool], None]:
         return [begin(tx, definition, anew=True)], None
 
-    return Gathered(
-        Walk(b"", lambda _: changing(begun)),
+    return Collected(
+        Paged(b"", lambda _: changing(begun)),
         lambda told: RebuildReport(threads=0, rows=0, begun=any(told)),
     )
 
 
-def _mending(scope: Scope, only: StreamKey | None) -> Gathered[RebuildReport]:
+def _mending(scope: Scope, only: StreamKey | None) -> Collected[RebuildReport]:
     """Mend the decision tables of one thread, or of all."""
 
     def page(place: _Rebuilding) -> Any:  # noqa: ANN401 (a Read or a Write)
@@ -135,7 +135,7 @@ def _mending(scope: Scope, only: StreamKey | None) -> Gathered[RebuildReport]:
     def report(counts: list[int]) -> RebuildReport:
         return RebuildReport(threads=len(counts), rows=sum(counts))
 
-    return Gathered(Walk(_Rebuilding(b""), page), report)
+    return Collected(Paged(_Rebuilding(b""), page), report)
 
 
 class _Rebuilding(NamedTuple):
@@ -178,7 +178,7 @@ def _next(
     return None if done else _Rebuilding(after, wrong, again)
 
 
-def compare(scope: Scope, thread_id: str | None = None) -> Gathered[CompareReport]:
+def compare(scope: Scope, thread_id: str | None = None) -> Collected[CompareReport]:
     """Compare the decision tables of one thread, or of all, with the events. Writes nothing.
 
     It also finds missing events, missing large contents, and large contents that a manual erasure
@@ -201,7 +201,7 @@ def compare(scope: Scope, thread_id: str | None = None) -> Gathered[CompareRepor
         findings = dict.fromkeys(one for each in found for one in each.findings)
         return CompareReport(threads=sum(each.threads for each in found), findings=tuple(findings))
 
-    return Gathered(_each_thread(scope, thread_id, act, at_last), report)
+    return Collected(_each_thread(scope, thread_id, act, at_last), report)
 
 
 class _Compared(NamedTuple):
@@ -214,7 +214,7 @@ def _each_thread(
     thread_id: str | None,
     act: Callable[[Transaction, Sequence[StreamKey]], list[Any]],
     at_last: Callable[[Transaction], list[Any]],
-) -> Walk[Any]:
+) -> Paged[Any]:
     """Walk over one thread or all: find the next few and process them, in one transaction.
 
     ``at_last`` follows once, after all.
@@ -232,7 +232,7 @@ def _each_thread(
         found = next_threads(tx, scope.tenant, after)
         return (act(tx, found), found[-1].id) if found else (at_last(tx), None)
 
-    return Walk(b"", page)
+    return Paged(b"", page)
 
 
 # -- projections that follow the log ---------------------------------------------------------------
@@ -342,7 +342,7 @@ def status(scope: Scope) -> Read[list[ProjectionStatus]]:
     A store that is bound to a tenant learns how many of the tenant's own events are missing,
     and whether a projection stopped, but not where: that may be at another tenant's event.
     """
-    now = scope.log.sources.clock()
+    now = scope.log.environment.clock()
 
     def look(tx: Transaction) -> list[ProjectionStatus]:
         known = [one for one in generations(tx) if one.status != "retired"]

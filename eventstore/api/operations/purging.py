@@ -6,13 +6,13 @@ from typing import Any, Final, Literal
 
 from msgspec.structs import replace
 
-from eventstore.api.operations.lookups import thread_key
+from eventstore.api.operations.loaders import thread_key
 from eventstore.api.operations.operation import (
     NO_OPTIONS,
-    Gathered,
+    Collected,
     Maintenance,
+    Paged,
     Scope,
-    Walk,
     Write,
     WriteOptions,
     write,
@@ -37,7 +37,7 @@ def purge(
     *,
     forks: Literal["refuse", "purge"] = "refuse",
     options: WriteOptions = NO_OPTIONS,
-) -> Gathered[Tombstone]:
+) -> Collected[Tombstone]:
     """Remove a thread for good, with everything that is kept of it, and return its tombstone.
 
     Events, messages, runs, metadata and idempotency keys go in one transaction. A
@@ -91,4 +91,4 @@ def purge(
         tombstone: Tombstone = found[0]
         return with_remains(tombstone, found[1:] if connection is None else [UNCOMMITTED])
 
-    return Gathered(Walk("transaction", page), report)
+    return Collected(Paged("transaction", page), report)

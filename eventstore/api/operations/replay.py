@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from eventstore.api.operations.inputs import checked_version
-from eventstore.api.operations.lookups import Moment, folded_at, thread_key
-from eventstore.api.operations.operation import Read, Scope, Walk
+from eventstore.api.operations.loaders import Moment, folded_at, thread_key
+from eventstore.api.operations.operation import Paged, Read, Scope
 from eventstore.api.operations.recorded import recorded
 from eventstore.conversation.evolve import evolve
 from eventstore.conversation.state import FoldedThread
@@ -47,7 +47,7 @@ def state(
     return Read(lambda tx: ReplayedThread(folded_at(tx, scope, key, moment)))
 
 
-def steps(scope: Scope, thread_id: str, *, after: int = 0) -> Walk[ReplayStep]:
+def steps(scope: Scope, thread_id: str, *, after: int = 0) -> Paged[ReplayStep]:
     """Yield every event of a thread with the state right after it.
 
     n steps cost n, also where the length of the path or the last message is read at each. Events up
@@ -81,7 +81,7 @@ def steps(scope: Scope, thread_id: str, *, after: int = 0) -> Walk[ReplayStep]:
         done = not found or found[-1].version >= log_reading.head_version(tx, key)
         return made, None if done else (before, found[-1].version)
 
-    return Walk((None, 0), page)
+    return Paged((None, 0), page)
 
 
 def diff(

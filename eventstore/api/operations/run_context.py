@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from eventstore.api.operations.inputs import checked_sequence, message_key, optional_id
-from eventstore.api.operations.lookups import existing_run, live_thread, thread_key
+from eventstore.api.operations.loaders import existing_run, live_thread, thread_key
 from eventstore.api.operations.operation import Read, Scope
 from eventstore.conversation import tree
 from eventstore.conversation.context import context_digest
@@ -109,7 +109,7 @@ def _context(
     skipped = selection.skipped
     messages = tuple(message_value(view, row) for row in rows if row.message_id not in skipped)
     left_out = tuple(ids.show(ids.MESSAGE, r.message_id) for r in rows if r.message_id in skipped)
-    salt = scope.log.sources.chance(SALT_BYTES)
+    salt = scope.log.environment.random_bytes(SALT_BYTES)
     return RunContext(
         thread_id=ids.show(ids.THREAD, view.thread_id),
         run_id=ids.show(ids.RUN, run.run_id),

@@ -12,7 +12,7 @@ from eventstore.api.operations.inputs import (
     optional_id,
     optional_text,
 )
-from eventstore.api.operations.lookups import live_thread, thread_key
+from eventstore.api.operations.loaders import live_thread, thread_key
 from eventstore.api.operations.operation import (
     NO_OPTIONS,
     Read,

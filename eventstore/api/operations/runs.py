@@ -26,7 +26,7 @@ from eventstore.api.operations.inputs import (
     optional_text,
     unset_or,
 )
-from eventstore.api.operations.lookups import existing_run, live_thread, thread_key
+from eventstore.api.operations.loaders import existing_run, live_thread, thread_key
 from eventstore.api.operations.operation import (
     NO_OPTIONS,
     Read,

@@ -19,7 +19,7 @@ from eventstore.api.operations.inputs import (
     optional_text,
     unset_or,
 )
-from eventstore.api.operations.lookups import live_thread, thread_key, thread_row
+from eventstore.api.operations.loaders import live_thread, thread_key, thread_row
 from eventstore.api.operations.messages import commands_of
 from eventstore.api.operations.operation import (
     NO_OPTIONS,
@@ -111,7 +111,7 @@ def _new_stream(
     given = optional_id(ids.THREAD, thread_id, field)
     if given is None and key is not None:
         given = ids.derived(ids.THREAD, scope.tenant, key)
-    return StreamKey(scope.tenant, ids.THREAD, given or scope.log.sources.new_id())
+    return StreamKey(scope.tenant, ids.THREAD, given or scope.log.environment.new_id())
 
 
 def _is_named(thread_id: str | None, options: WriteOptions) -> bool:

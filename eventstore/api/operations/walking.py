@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Final
 
-from eventstore.api.operations.operation import Walk
+from eventstore.api.operations.operation import Paged
 
 __all__ = ["walk_ahead"]
 
@@ -22,7 +22,7 @@ _EACH: Final = 32
 
 
 async def walk_ahead(
-    walk: Walk[Any], perform: Callable[[Any], Awaitable[Any]]
+    walk: Paged[Any], perform: Callable[[Any], Awaitable[Any]]
 ) -> AsyncIterator[Any]:
     """Yield the items of a walk, in order; raise the error of a page where the page begins."""
     place, coming = walk.first, None

@@ -373,12 +373,12 @@ def swap(tx: Transaction, one: Generation) -> bool:
     Raises:
         LeaseLost: another worker has it.
     """
-    grace = 0 if tx.ordering.alone else GRACE_US
+    grace = 0 if tx.ordering.single_writer else GRACE_US
     if tx.run(_told(tx, _RETIRE), (grace, one.name, one.generation, *one.position)) == 0:
         return False
     if tx.run(_ACTIVATE, (*one.key, one.token)) == 0:
         raise _lost(tx, one)
-    if tx.ordering.alone:
+    if tx.ordering.single_writer:
         drop_retired(tx, one.name)
     return True
 

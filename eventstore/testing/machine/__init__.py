@@ -5,8 +5,8 @@ Run it over a store of your own by saying how to open one::
     class TestMyStore(ConversationMachine.TestCase): ...
 
     class MyMachine(ConversationMachine):
-        def open_store(self, sources):
-            return ConversationStore.open(my_engine(), sources=sources)
+        def open_store(self, environment):
+            return ConversationStore.open(my_engine(), environment=environment)
 
 Each rule is an action of a user. It runs in the store and in a copy of the oracle: both must accept
 it, with the same events, or both must refuse it for the same reason. Every reading method, live and

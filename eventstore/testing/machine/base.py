@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize
 
 from eventstore.api.store import ConversationStore
-from eventstore.core.sources import Sources
+from eventstore.core.environment import Environment
 from eventstore.testing.comparison import Comparison
+from eventstore.testing.environments import jumping_environment
 from eventstore.testing.oracle import OracleThread, Words
-from eventstore.testing.sources import jumping_sources
 from eventstore.testing.strategies import ON_BUSY, words
 
 __all__ = ["ANSWERED", "BUSY", "GUARDS", "MOSTLY", "PICKS", "SAID", "Machine"]
@@ -42,18 +42,18 @@ class Machine(RuleBasedStateMachine):
         self.exits = ExitStack()
         self.both: Comparison
 
-    def open_store(self, sources: Sources) -> ConversationStore:
+    def open_store(self, environment: Environment) -> ConversationStore:
         """Open the store under test, which is empty. Override it for your own.
 
         Args:
-            sources: a clock that jumps backwards, and repeatable dice, to be handed to ``open()``.
+            environment: a clock that jumps backwards, and repeatable randomness, for ``open()``.
         """
-        return ConversationStore.open("sqlite://", sources=sources)
+        return ConversationStore.open("sqlite://", environment=environment)
 
     @initialize(seed=st.integers(0, 2**16))
     def open(self, seed: int) -> None:
         """Open a store, and write a short conversation into its first thread."""
-        self.store = self.exits.enter_context(self.open_store(jumping_sources(seed)))
+        self.store = self.exits.enter_context(self.open_store(jumping_environment(seed)))
         self.both = Comparison(self.store)
         first = self.both.begin()
         for text in ("Why?", "Because.", "Really?", "Yes."):

@@ -20,7 +20,7 @@ from typing import Any
 
 from eventstore import ConversationStore
 from eventstore.storage.migrations import HEAD
-from tests.storage.lives import INVOICE, full_life, sources
+from tests.storage.lives import INVOICE, environment, full_life
 
 HERE = Path(__file__).parent
 
@@ -93,7 +93,7 @@ def main() -> None:
         sys.exit(f"{target.name} exists; if {HEAD} was never released: --again")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "chat.db"
-        with ConversationStore.open(f"sqlite:///{path}", sources=sources()) as store:
+        with ConversationStore.open(f"sqlite:///{path}", environment=environment()) as store:
             full_life(store)
             states = states_of(store)
         target.write_text(dump(path), encoding="utf-8")

@@ -17,7 +17,7 @@ from eventstore.errors import ConversationStoreError, OutcomeUnknown, StoreBusy
 from eventstore.execution import forks
 from eventstore.storage.requests import Appended, AppendRequest, Failed, Outcome
 
-__all__ = ["AppendNotice", "Counters", "Meter", "OnAppend"]
+__all__ = ["AppendNotice", "Counters", "Metrics", "OnAppend"]
 
 _log = logging.getLogger("eventstore.hooks")
 
@@ -60,7 +60,7 @@ class Counters(Value):
     """
 
 
-class Meter:
+class Metrics:
     """Counts for one open store and those bound to it; used from many threads."""
 
     __slots__ = (
@@ -107,7 +107,7 @@ class Meter:
         busy, unknown = isinstance(error, StoreBusy), isinstance(error, OutcomeUnknown)
         self._count("busy" if busy else "unknown" if unknown else "failed")
 
-    def heard(self, request: Any, outcome: Outcome, *, committed: bool = True) -> Outcome:  # noqa: ANN401 (maintenance is not counted)
+    def record(self, request: Any, outcome: Outcome, *, committed: bool = True) -> Outcome:  # noqa: ANN401 (maintenance is not counted)
         """Count a write's outcome, call the hook if it was committed, and return it."""
         if isinstance(outcome, Failed):
             self._count("refused")

@@ -26,12 +26,12 @@ from eventstore.execution.signals import Signals
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection  # loads the ORM: see `connect`
 
-__all__ = ["act_within", "act_within_async"]
+__all__ = ["run_in_host_transaction", "run_in_host_transaction_async"]
 
 T = TypeVar("T")
 
 
-def act_within(
+def run_in_host_transaction(
     connection: Connection, database: Database, act: Callable[[Any], T], changed: Signals
 ) -> T:
     """Run a function in a savepoint of the application's transaction.
@@ -113,7 +113,7 @@ def _savepoint(connection: Connection) -> Iterator[None]:
         raise
 
 
-async def act_within_async(
+async def run_in_host_transaction_async(
     connection: AsyncConnection, database: Database, act: Callable[[Any], T], changed: Signals
 ) -> T:
     """Do the same on an ``AsyncConnection``."""
@@ -125,4 +125,4 @@ async def act_within_async(
             f"expected a SQLAlchemy AsyncConnection, got {type(connection).__name__}",
             "Give the AsyncConnection of your own open transaction.",
         )
-    return await connection.run_sync(act_within, database, act, changed)
+    return await connection.run_sync(run_in_host_transaction, database, act, changed)

@@ -3,7 +3,7 @@
 import pytest
 
 from eventstore.core.events import Position
-from eventstore.subscriptions.course import MOVES, Course, Found, State
+from eventstore.subscriptions.subscription_state import MOVES, PageOutcome, State, SubscriptionState
 
 START = Position(0, 0, 0)
 POLL = 1.0
@@ -11,7 +11,7 @@ POLL = 1.0
 
 @pytest.fixture
 def course():
-    return Course(START, POLL)
+    return SubscriptionState(START, POLL)
 
 
 def test_it_begins_by_catching_up_from_where_it_was_told(course):
@@ -19,26 +19,26 @@ def test_it_begins_by_catching_up_from_where_it_was_told(course):
 
 
 def test_whatever_can_be_found_has_its_move():
-    assert set(MOVES) == set(Found)
+    assert set(MOVES) == set(PageOutcome)
     assert set(MOVES.values()) == set(State)
 
 
 def test_a_full_page_is_followed_by_the_next_without_a_rest(course):
-    course.move(Found.FULL, Position(0, 0, 500))
+    course.move(PageOutcome.FULL, Position(0, 0, 500))
     assert course.rest_seconds is None
     assert course.place == Position(0, 0, 500)
 
 
 def test_a_short_page_is_followed_by_a_rest_of_the_interval(course):
-    course.move(Found.SHORT, Position(0, 0, 3))
+    course.move(PageOutcome.SHORT, Position(0, 0, 3))
     course.rested(told=False)
-    course.move(Found.SHORT, Position(0, 0, 3))
+    course.move(PageOutcome.SHORT, Position(0, 0, 3))
     assert course.rest_seconds == POLL
 
 
 def test_trouble_leaves_the_place_where_it_was(course):
-    course.move(Found.SHORT, Position(0, 0, 3))
-    course.move(Found.TROUBLE)
+    course.move(PageOutcome.SHORT, Position(0, 0, 3))
+    course.move(PageOutcome.TROUBLE)
     assert course.place == Position(0, 0, 3)
 
 
@@ -52,30 +52,32 @@ def rests(course, found, count, *, told=False):
 
 
 def test_held_back_it_looks_soon_and_never_later_than_the_interval(course):
-    assert rests(course, Found.HELD, 3) == [0.005, 0.01, 0.02]
-    assert rests(course, Found.HELD, 20)[-1] == POLL
+    assert rests(course, PageOutcome.HELD, 3) == [0.005, 0.01, 0.02]
+    assert rests(course, PageOutcome.HELD, 20)[-1] == POLL
 
 
 def test_a_signal_does_not_make_the_next_rest_longer(course):
-    assert rests(course, Found.HELD, 3, told=True) == [0.005] * 3
+    assert rests(course, PageOutcome.HELD, 3, told=True) == [0.005] * 3
 
 
 def test_in_trouble_pauses_grow_to_seconds(course):
-    assert rests(course, Found.TROUBLE, 20)[-1] == 5.0
-    assert rests(Course(START, 60.0), Found.TROUBLE, 20)[-1] == 60.0
+    assert rests(course, PageOutcome.TROUBLE, 20)[-1] == 5.0
+    assert rests(SubscriptionState(START, 60.0), PageOutcome.TROUBLE, 20)[-1] == 60.0
 
 
 def test_after_trouble_or_being_held_back_pauses_begin_small_again(course):
-    rests(course, Found.TROUBLE, 9)
-    course.move(Found.SHORT, START)
-    assert rests(course, Found.TROUBLE, 1) == rests(Course(START, POLL), Found.TROUBLE, 1)
+    rests(course, PageOutcome.TROUBLE, 9)
+    course.move(PageOutcome.SHORT, START)
+    assert rests(course, PageOutcome.TROUBLE, 1) == rests(
+        SubscriptionState(START, POLL), PageOutcome.TROUBLE, 1
+    )
 
 
 def test_an_interval_shorter_than_a_pause_is_kept():
-    assert rests(Course(START, 0.001), Found.HELD, 3) == [0.001] * 3
+    assert rests(SubscriptionState(START, 0.001), PageOutcome.HELD, 3) == [0.001] * 3
 
 
 def test_a_change_of_state_is_told_once(course):
-    assert course.move(Found.TROUBLE)
-    assert not course.move(Found.TROUBLE)
-    assert course.move(Found.SHORT, START)
+    assert course.move(PageOutcome.TROUBLE)
+    assert not course.move(PageOutcome.TROUBLE)
+    assert course.move(PageOutcome.SHORT, START)

@@ -11,11 +11,11 @@ import pytest
 from sqlalchemy import create_engine
 
 from eventstore import ConversationStore, StoreClosed
-from eventstore.execution import passage as passage_module
-from eventstore.execution.passage import Passage
+from eventstore.execution import transaction_gate as gate_module
+from eventstore.execution.transaction_gate import TransactionGate
 from tests.concurrency.schedules import SECONDS, Gate, Thread, at_once, thread
 
-FILE = passage_module.__file__
+FILE = gate_module.__file__
 PLACES_MAX = 100
 
 
@@ -74,7 +74,7 @@ def test_closing_waits_for_nobody_who_was_interrupted_as_it_came_or_left(tmp_pat
 
 
 def test_closing_waits_for_those_inside_and_lets_nobody_in_afterwards():
-    passage, gate, order = Passage(), Gate(), []
+    passage, gate, order = TransactionGate(), Gate(), []
 
     def stay():
         with passage.way(), passage.way():  # a read may read
@@ -95,7 +95,7 @@ def test_closing_waits_for_those_inside_and_lets_nobody_in_afterwards():
 
 
 def test_a_shut_passage_lets_nobody_in_who_was_there_before_or_comes_anew():
-    passage, entered = Passage(), []
+    passage, entered = TransactionGate(), []
     came, shut = threading.Event(), threading.Event()
 
     def known():
@@ -123,7 +123,7 @@ def test_a_shut_passage_lets_nobody_in_who_was_there_before_or_comes_anew():
 
 
 def test_whoever_is_inside_does_not_wait_for_itself():
-    passage = Passage()
+    passage = TransactionGate()
     with passage.way():
         assert passage.is_inside()
         assert not passage.shut(monotonic() + SECONDS)
@@ -133,7 +133,7 @@ def test_whoever_is_inside_does_not_wait_for_itself():
 
 
 def test_shutting_gives_up_at_its_time_and_everybody_comes_in_again():
-    passage, gate = Passage(), Gate()
+    passage, gate = TransactionGate(), Gate()
 
     def stay():
         with passage.way():

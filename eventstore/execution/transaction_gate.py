@@ -9,10 +9,10 @@ from typing import Any, Final
 
 from eventstore.errors import StoreClosed
 
-__all__ = ["Passage"]
+__all__ = ["TransactionGate"]
 
 
-class Passage:
+class TransactionGate:
     """Lets every transaction of a store pass, so that a thread can wait until all are over.
 
     Each thread has its own lock, its way, and holds it while it is inside. A lock is entered and

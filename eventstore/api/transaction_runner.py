@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from eventstore.api.operations.metering import Meter
+from eventstore.api.operations.metrics import Metrics
 from eventstore.api.operations.operation import Maintenance
 from eventstore.execution.database import POSTPONED
 from eventstore.storage.append import append_many
 from eventstore.storage.requests import Appended, AppendRequest, Log, Postponed
 from eventstore.storage.transaction import Transaction
 
-__all__ = ["Performer"]
+__all__ = ["TransactionRunner"]
 
 
-class Performer:
+class TransactionRunner:
     """Runs a batch of requests in one transaction: appends together, maintenance in its place."""
 
-    def __init__(self, log: Log, meter: Meter) -> None:
+    def __init__(self, log: Log, metrics: Metrics) -> None:
         self.log: Final = log
-        self.meter: Final = meter
+        self.metrics: Final = metrics
 
     def __call__(
         self,
@@ -29,7 +29,7 @@ class Performer:
         patient: bool = True,  # noqa: FBT001, FBT002 (called by position)
     ) -> list[Any]:
         """Return each request's outcome; ``patient``: wait for threads locked by others."""
-        self.meter.begun()
+        self.metrics.begun()
         outcomes: list[Any] = []
         waiting: list[AppendRequest] = []
         for request in requests:
@@ -44,10 +44,10 @@ class Performer:
         return outcomes
 
     def _maintain(self, tx: Transaction, request: Maintenance, *, patient: bool) -> Any:  # noqa: ANN401 (an outcome)
-        if request.alone and not patient and not tx.ordering.alone:
+        if request.alone and not patient and not tx.ordering.single_writer:
             return POSTPONED
         if not request.keeps_rows:
-            tx.kept.clear()
+            tx.cache.clear()
         made = request.act(tx)
         return made if isinstance(made, Appended) else Appended(made, 0, ())
 
@@ -57,6 +57,6 @@ class Performer:
         if not requests:
             return []
         outcomes = append_many(tx, requests, self.log, patient=patient)
-        if patient or tx.ordering.alone:
+        if patient or tx.ordering.single_writer:
             return outcomes  # no request was postponed
         return [POSTPONED if isinstance(one, Postponed) else one for one in outcomes]

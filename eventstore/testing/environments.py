@@ -1,6 +1,6 @@
 """Clocks and random sources for tests: the same every time, and as irregular as real ones.
 
-Hand one to ``ConversationStore.open(..., sources=...)``.
+Hand one to ``ConversationStore.open(..., environment=...)``.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ import threading
 from collections.abc import Iterator
 from typing import Final
 
-from eventstore.core.sources import Sources
+from eventstore.core.environment import Environment
 
-__all__ = ["counting_ids", "fixed_sources", "jumping_sources"]
+__all__ = ["counting_ids", "fixed_environment", "jumping_environment"]
 
 _START_US: Final = 1_700_000_000_000_000
 _HOUR_US: Final = 3_600_000_000
@@ -38,7 +38,7 @@ class _Chance:
         return rolled[:count]
 
 
-def jumping_sources(seed: int = 0) -> Sources:
+def jumping_environment(seed: int = 0) -> Environment:
     """Return a clock that jumps about within an hour, backwards too, and repeatable dice.
 
     Args:
@@ -52,16 +52,16 @@ def jumping_sources(seed: int = 0) -> Sources:
             jump = int.from_bytes(next(jumps)[:8], "big")
         return _START_US + jump % _HOUR_US
 
-    return Sources(clock, _Chance(seed))
+    return Environment(clock, _Chance(seed))
 
 
-def fixed_sources(seed: int = 0) -> Sources:
+def fixed_environment(seed: int = 0) -> Environment:
     """Return a clock that stands still, and repeatable dice.
 
     Args:
         seed: another one gives other ids.
     """
-    return Sources(lambda: _START_US, _Chance(seed))
+    return Environment(lambda: _START_US, _Chance(seed))
 
 
 class counting_ids:  # noqa: N801 (used like a function: ``new_id = counting_ids()``)

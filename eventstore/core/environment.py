@@ -1,4 +1,4 @@
-"""Sources of time and randomness: two functions, passed in.
+"""Environment of time and randomness: two functions, passed in.
 
 Pure code takes them as arguments; ``api/connect.py`` supplies the system's, tests supply their own.
 """
@@ -10,23 +10,23 @@ from typing import NamedTuple
 
 from eventstore.core import ids
 
-__all__ = ["Dice", "Sources"]
+__all__ = ["Environment", "RandomBuffer"]
 
 
-class Sources(NamedTuple):
+class Environment(NamedTuple):
     """The clock and the randomness of one store."""
 
     clock: Callable[[], int]
     """Microseconds since 1970, UTC."""
-    chance: Callable[[int], bytes]
+    random_bytes: Callable[[int], bytes]
     """Returns the given number of unpredictable bytes."""
 
     def new_id(self) -> bytes:
         """Return a fresh UUIDv7."""
-        return ids.uuid7(self.clock(), self.chance(ids.RANDOM_BYTES))
+        return ids.uuid7(self.clock(), self.random_bytes(ids.RANDOM_BYTES))
 
 
-class Dice:
+class RandomBuffer:
     """Unpredictable bytes for one batch of writes, read from their source at once.
 
     A call into the operating system costs more than the use of its answer. Each batch makes a new
@@ -34,13 +34,13 @@ class Dice:
     parent.
     """
 
-    def __init__(self, chance: Callable[[int], bytes], expected_bytes: int) -> None:
-        self._chance = chance
-        self._bytes = chance(expected_bytes) if expected_bytes else b""
+    def __init__(self, random_bytes: Callable[[int], bytes], expected_bytes: int) -> None:
+        self._random_bytes = random_bytes
+        self._bytes = random_bytes(expected_bytes) if expected_bytes else b""
         self._used = 0
 
     def __call__(self, count: int) -> bytes:
         """Return ``count`` bytes that were not returned before."""
         start, self._used = self._used, self._used + count
         taken = self._bytes[start : self._used]
-        return taken if len(taken) == count else self._chance(count)
+        return taken if len(taken) == count else self._random_bytes(count)

@@ -29,7 +29,7 @@ from typing import Any, Final
 
 from eventstore.core.events import Position
 
-__all__ = ["MOVES", "Course", "Found", "State"]
+__all__ = ["MOVES", "PageOutcome", "State", "SubscriptionState"]
 
 
 class State(Enum):
@@ -41,7 +41,7 @@ class State(Enum):
     IN_TROUBLE = "in trouble"
 
 
-class Found(Enum):
+class PageOutcome(Enum):
     """The result of reading a page."""
 
     FULL = "full"
@@ -54,11 +54,11 @@ class Found(Enum):
     """The database did not answer; the subscription tries again."""
 
 
-MOVES: Final[Mapping[Found, State]] = {
-    Found.FULL: State.CATCHING_UP,
-    Found.SHORT: State.FOLLOWING,
-    Found.HELD: State.HELD_BACK,
-    Found.TROUBLE: State.IN_TROUBLE,
+MOVES: Final[Mapping[PageOutcome, State]] = {
+    PageOutcome.FULL: State.CATCHING_UP,
+    PageOutcome.SHORT: State.FOLLOWING,
+    PageOutcome.HELD: State.HELD_BACK,
+    PageOutcome.TROUBLE: State.IN_TROUBLE,
 }
 """The next state depends on the result alone, not on the state before."""
 
@@ -69,7 +69,7 @@ _PAUSES: Final[Mapping[State, tuple[float, float]]] = {
 """The first pause, and the longest, unless the interval is longer; each pause doubles."""
 
 
-class Course:
+class SubscriptionState:
     """One subscription's place and state."""
 
     def __init__(self, after: Position, poll_seconds: float) -> None:
@@ -80,7 +80,7 @@ class Course:
         self._poll_seconds = poll_seconds
         self._pause_seconds = 0.0
 
-    def move(self, found: Found, place: Position | None = None) -> bool:
+    def move(self, found: PageOutcome, place: Position | None = None) -> bool:
         """Move on after reading a page; return whether the state changed."""
         before, self.state = self.state, MOVES[found]
         if place is not None:

@@ -2,7 +2,7 @@
 
 Rows are read by key on demand and kept. Rows that events changed lie over them until
 :func:`write_rows` writes them, once, at the end of the batch. The writer keeps all of it between
-its transactions as long as no other connection wrote (see ``Transaction.kept``). The queries on
+its transactions as long as no other connection wrote (see ``Transaction.cache``). The queries on
 them are in :mod:`~eventstore.threads.stored_thread`.
 """
 
@@ -42,7 +42,7 @@ from eventstore.threads.stretches import read_ending
 from eventstore.threads.thread_rows import THREADS
 from eventstore.threads.tree_tables import BRANCH_POINTS, SEGMENTS
 
-__all__ = ["ROW_TABLES", "KeptRows", "write_rows"]
+__all__ = ["ROW_TABLES", "CachedRows", "write_rows"]
 
 ROW_TABLES: Final[Mapping[type[Any], tuple[RowTable[Any], Callable[[Any], Any]]]] = {
     ThreadRow: (THREADS, lambda _: None),
@@ -63,7 +63,7 @@ _KEPT_MESSAGES: Final = 64
 """Rows of messages above which a kept view starts afresh."""
 
 
-class KeptRows:
+class CachedRows:
     """The cached rows of one thread and the changes to them."""
 
     def __init__(
@@ -208,7 +208,7 @@ class KeptRows:
         """Return a mark of the changes so far."""
         return _copied(self._changed), self._moved, dict(self._events), self._erased
 
-    def back_to(self, mark: Any) -> None:  # noqa: ANN401
+    def rollback_to(self, mark: Any) -> None:  # noqa: ANN401
         """Undo the changes since a mark."""
         changed, self._moved, events, self._erased = mark
         self._changed = _copied(changed)
