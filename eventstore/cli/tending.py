@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from eventstore.api.operations.projections import ProjectionStatus
+from eventstore.api.operations.projection_status import ProjectionStatus
 from eventstore.cli.framework import AsJson, app, examples
 from eventstore.cli.opening import DEFAULT, Database, existing
 from eventstore.cli.output import clipped, errors, one_line, print_json, screen, when

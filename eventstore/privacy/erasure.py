@@ -21,7 +21,7 @@ from eventstore.core.values import Value
 from eventstore.errors import BrokenChain
 from eventstore.privacy.planning import Planned, confirmed, plan
 from eventstore.privacy.remains import projections_behind
-from eventstore.storage import read
+from eventstore.storage import read, stream_heads
 from eventstore.storage.append import append_many
 from eventstore.storage.requests import Appended, AppendRequest, Failed, Log
 from eventstore.storage.transaction import Transaction
@@ -134,7 +134,7 @@ def _erase(tx: Transaction, log: Log, planned: Sequence[Planned]) -> Appended:
             told = outcome.version if outcome.positions else max(gone.values())
             said.append(read.event_at(tx, stream, told))
     source = planned[0].request.stream
-    version = read.head_version(tx, source)
+    version = stream_heads.head_version(tx, source)
     if not said:
         raise BrokenChain(source.text, version, "its content is missing, but no event erased it")
     behind = projections_behind(tx, max(event.position for event in said))

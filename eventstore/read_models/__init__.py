@@ -18,7 +18,8 @@ from __future__ import annotations
 
 from eventstore.read_models.catch_up.definition import Projection, projection
 from eventstore.read_models.catch_up.tables import Tables, WritableTables
-from eventstore.read_models.message_search import Hit, Hits, MessageSearch, search
+from eventstore.read_models.message_search import MessageSearch
+from eventstore.read_models.searching import Hit, Hits, search
 from eventstore.read_models.usage_by_day import DayOfUse, Usage, usage
 
 __all__ = [

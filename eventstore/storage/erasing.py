@@ -23,8 +23,8 @@ from eventstore.core import chain, codec
 from eventstore.core.events import StreamKey
 from eventstore.storage import blobs
 from eventstore.storage.ordering import Place
-from eventstore.storage.read import place_of
 from eventstore.storage.statements import Insert, Update
+from eventstore.storage.stream_heads import place_of
 from eventstore.storage.transaction import Transaction
 
 __all__ = ["PART_EVENTS", "Part", "erase_part", "hold", "keys_of", "list_content", "next_part"]

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from eventstore.core import ids
 from eventstore.core.events import StreamKey
 from eventstore.storage.interning import category_name, find_category, find_tenant
-from eventstore.storage.read import head_version, place_of
+from eventstore.storage.stream_heads import head_version, place_of
 from eventstore.storage.transaction import Transaction
 
 __all__ = ["Gap", "gaps_elsewhere", "gaps_in"]

@@ -13,15 +13,14 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from eventstore.core import codec
-from eventstore.core.events import Event, Position, StreamKey, Trace
+from eventstore.core.events import Event, Position, StreamKey
 from eventstore.errors import BrokenChain
-from eventstore.storage.among import among, in_few
 from eventstore.storage.blobs import page_of_events
 from eventstore.storage.gaps import missing, unbroken_pages
-from eventstore.storage.interning import find_category, find_tenant
 from eventstore.storage.ordering import Place
 from eventstore.storage.requests import Log
 from eventstore.storage.shown import shown
+from eventstore.storage.stream_heads import head_version, place_of
 from eventstore.storage.transaction import Transaction
 
 __all__ = [
@@ -32,21 +31,15 @@ __all__ = [
     "VERSION",
     "RecordedPage",
     "StoredEvent",
-    "StreamHead",
     "actor_of",
     "as_event",
     "event_at",
-    "head_of",
-    "head_version",
     "iterate_stream",
-    "place_of",
     "position_of",
     "read_page",
     "recorded_backwards",
     "recorded_in_stream",
     "stored_event",
-    "traces",
-    "traces_back",
     "version_at_time",
     "version_of",
 ]
@@ -86,71 +79,18 @@ CONTENT: Final = 9
 _OF_STREAM = f"SELECT {COLUMNS} FROM {{events}} WHERE tenant = ? AND category = ? AND stream = ?"
 _FORWARDS = f"{_OF_STREAM} AND version > ? AND version <= ? ORDER BY version LIMIT ?"
 _BACKWARDS = f"{_OF_STREAM} AND version > ? AND version <= ? ORDER BY version DESC LIMIT ?"
-_TRACES = (
-    "SELECT version, type, schema_version, data, content IS NOT NULL FROM {events}"
-    " WHERE tenant = ? AND category = ? AND stream = ? AND version > ? ORDER BY version"
-)
-_TRACES_BACK = (
-    "SELECT version, type, schema_version, data, content IS NOT NULL FROM {events}"
-    " WHERE tenant = ? AND category = ? AND stream = ? AND version <= ?"
-    " ORDER BY version DESC LIMIT ?"
-)
-_HEADS: Final = "SELECT stream, version FROM {streams} WHERE tenant = ? AND category = ? AND stream"
-_HEAD = "SELECT version FROM {streams} WHERE tenant = ? AND category = ? AND stream = ?"
-_HEAD_HASH = _HEAD.replace("SELECT version", "SELECT version, hash")
 _TIME = (
     "SELECT recorded_at FROM {events}"
     " WHERE tenant = ? AND category = ? AND stream = ? AND version = ?"
 )
 
-_LAST = 2**62
+LAST = 2**62
 PAGE = 500
 """Events read at a time when a whole stream is walked."""
 
 
-def place_of(tx: Transaction, stream: StreamKey) -> Place | None:
-    """Return the key of a stream's rows; None if the store does not know its names."""
-    tenant = find_tenant(tx, stream.tenant)
-    category = find_category(tx, stream.category)
-    return None if tenant is None or category is None else (tenant, category, stream.id)
-
-
-def head_version(tx: Transaction, stream: StreamKey) -> int:
-    """Return a stream's version; 0 if it has no events."""
-    place = place_of(tx, stream)
-    row = None if place is None else tx.one(_HEAD, place)
-    return 0 if row is None else int(row[0])
-
-
-def head_versions(
-    tx: Transaction, tenant: str, category: str, streams: Sequence[bytes]
-) -> dict[bytes, int]:
-    """Return the versions of some streams of a tenant; streams without events are left out."""
-    place = find_tenant(tx, tenant), find_category(tx, category)
-    found: dict[bytes, int] = {}
-    for few in in_few(streams):
-        asked, names = among(few)
-        rows = tx.all(f"{_HEADS} {asked}", (*place, *names))
-        found.update({bytes(name): version for name, version in rows})
-    return found
-
-
-class StreamHead(NamedTuple):
-    """The end of a stream."""
-
-    version: int
-    hash: bytes
-
-
-def head_of(tx: Transaction, stream: StreamKey) -> StreamHead | None:
-    """Return the end of a stream; None if it has no events."""
-    place = place_of(tx, stream)
-    row = None if place is None else tx.one(_HEAD_HASH, place)
-    return None if row is None else StreamHead(int(row[0]), bytes(row[1]))
-
-
 def read_page(
-    tx: Transaction, stream: StreamKey, *, after: int = 0, until: int = _LAST
+    tx: Transaction, stream: StreamKey, *, after: int = 0, until: int = LAST
 ) -> list[StoredEvent]:
     """Return the next events with ``after < version <= until``; empty only if there are none.
 
@@ -183,7 +123,7 @@ def recorded_in_stream(
     Raises:
         BrokenChain: the next event is missing.
     """
-    pages = _pages(tx, stream, RECORDED_COLUMNS, after=after, until=_LAST, limit=limit)
+    pages = _pages(tx, stream, RECORDED_COLUMNS, after=after, until=LAST, limit=limit)
     return _recorded(stream, next(pages, ()))
 
 
@@ -256,7 +196,7 @@ def iterate_stream(tx: Transaction, stream: StreamKey) -> Iterator[StoredEvent]:
     Raises:
         BrokenChain: at an event that is missing.
     """
-    for page in _pages(tx, stream, COLUMNS, after=0, until=_LAST, limit=PAGE):
+    for page in _pages(tx, stream, COLUMNS, after=0, until=LAST, limit=PAGE):
         for row in page:
             yield stored_event(stream, row)
 
@@ -272,66 +212,6 @@ def event_at(tx: Transaction, stream: StreamKey, version: int) -> StoredEvent:
         for row in _rows(tx, _FORWARDS, (*place, version - 1, version, 1), place)[0]:
             return stored_event(stream, row)
     raise missing(stream, version)
-
-
-def traces(tx: Transaction, log: Log, stream: StreamKey, *, after: int = 0) -> list[Trace]:
-    """Return the events of a stream of a built-in category, in order, without content.
-
-    Raises:
-        UnknownEventType, UndecodableEvent: never skipped.
-        BrokenChain: an event is missing.
-    """
-    place = place_of(tx, stream)
-    if place is None:
-        return []
-    rows = (row for page in _pages_of_traces(tx, stream, place, after) for row in page)
-    return [_trace(log, stream, row) for row in rows]
-
-
-def traces_back(tx: Transaction, log: Log, stream: StreamKey, *, until: int) -> Iterator[Trace]:
-    """Yield the events of a stream backwards, without content: few at first, then more.
-
-    Raises:
-        UnknownEventType, UndecodableEvent: never skipped.
-        BrokenChain: an event is missing.
-    """
-    place, size = place_of(tx, stream), _FIRST_BACK
-    while place is not None and until > 0:
-        rows = tx.all(_TRACES_BACK, (*place, until, size))
-        for row in rows:
-            if row[0] != until:
-                break
-            yield _trace(log, stream, row)
-            until -= 1
-        if until > 0 and (not rows or rows[-1][0] != until + 1):
-            raise missing(stream, until)
-        size = min(size * 8, PAGE)
-
-
-_FIRST_BACK = 4
-"""Events that are read first when looking back for an event that is probably near."""
-
-
-def _trace(log: Log, stream: StreamKey, row: Sequence[Any]) -> Trace:
-    version, kind, schema_version, data, there = row
-    catalogue = log.catalogues[stream.category]
-    decoded, _ = catalogue.decode(
-        stream, version, kind, schema_version=schema_version, data=data, content=None
-    )
-    return Trace(version, kind, decoded, bool(there))
-
-
-def _pages_of_traces(
-    tx: Transaction, stream: StreamKey, place: Place, after: int
-) -> Iterator[Sequence[Any]]:
-    return unbroken_pages(
-        stream,
-        lambda last: (tx.all(_TRACES, (*place, last)), False),
-        lambda: head_version(tx, stream),
-        0,
-        after=after,
-        until=_LAST,
-    )
 
 
 def version_at_time(tx: Transaction, stream: StreamKey, moment_us: int) -> int:

@@ -22,9 +22,9 @@ from eventstore.storage.read import (
     VERSION,
     RecordedPage,
     StoredEvent,
-    place_of,
     stored_event,
 )
+from eventstore.storage.stream_heads import place_of
 from eventstore.storage.transaction import Transaction
 
 __all__ = [

@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from eventstore.testing.conformance import ConformanceSuite
     from eventstore.testing.environments import fixed_environment, jumping_environment
     from eventstore.testing.faults import Faults, die, failing
-    from eventstore.testing.history import History, Played, Step, histories, stores_with_history
+    from eventstore.testing.history import History, histories, stores_with_history
+    from eventstore.testing.history_actions import Played, Step
     from eventstore.testing.machine import ConversationMachine
     from eventstore.testing.postgres_server import NoPostgres, PostgresServer
     from eventstore.testing.scenarios import Given, Outcome, Scenario
@@ -77,7 +78,8 @@ __all__ = [
 _HOMES: Final = {
     "conformance": ("ConformanceSuite",),
     "faults": ("Faults", "die", "failing"),
-    "history": ("History", "Played", "Step", "histories", "stores_with_history"),
+    "history": ("History", "histories", "stores_with_history"),
+    "history_actions": ("Played", "Step"),
     "machine": ("ConversationMachine",),
     "store_wrappers": ("blocking", "within"),
     "postgres_server": ("NoPostgres", "PostgresServer"),

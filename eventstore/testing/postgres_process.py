@@ -25,7 +25,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, Final, NamedTuple, TypeAlias
@@ -34,6 +34,7 @@ import psycopg
 from sqlalchemy.engine import URL
 
 from eventstore.testing.postgres_binaries import Binaries, NoPostgres
+from eventstore.testing.processes import POLL_SECONDS, STOP_SECONDS, children, is_alive, until
 
 __all__ = ["ADDRESS", "PASSWORD_USER", "ServerProcess"]
 
@@ -44,8 +45,6 @@ PASSWORD_USER: Final = "asked_for_password"  # noqa: S105 (a name)
 _Stream: TypeAlias = IO[bytes] | int
 
 _START_SECONDS: Final = 60.0
-_STOP_SECONDS: Final = 30.0
-_POLL_SECONDS: Final = 0.02
 _PORTS_TRIED: Final = 5
 _USERS_FOR_ROOT: Final = ("postgres", "nobody")
 
@@ -138,13 +137,13 @@ class ServerProcess:
         """Kill the postmaster first, so that it cannot start others for those killed after it."""
         if self._server is None:
             return
-        children = _children(self._server.pid)
+        below = children(self._server.pid)
         self._server.kill()
-        self._server.wait(_STOP_SECONDS)
-        for child in children:
+        self._server.wait(STOP_SECONDS)
+        for child in below:
             with suppress(ProcessLookupError):
                 os.kill(child, signal.SIGKILL)
-        _until(lambda: not any(map(_is_alive, children)), "killed processes to end")
+        until(lambda: not any(map(is_alive, below)), "killed processes to end")
         self._server = None
 
     def remove(self) -> None:
@@ -158,14 +157,14 @@ class ServerProcess:
             shutil.rmtree(self._folder, ignore_errors=True)
             assert self._guardian.stdin is not None
             self._guardian.stdin.close()
-            self._guardian.wait(_STOP_SECONDS)
+            self._guardian.wait(STOP_SECONDS)
 
     def _end(self, how: signal.Signals) -> None:
         if self._server is None:
             return
         self._server.send_signal(how)
         try:
-            self._server.wait(_STOP_SECONDS)
+            self._server.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
             self.kill()
         self._server = None
@@ -183,7 +182,7 @@ class ServerProcess:
         deadline = time.monotonic() + _START_SECONDS
         while not self._answers():
             with suppress(subprocess.TimeoutExpired):
-                server.wait(_POLL_SECONDS)
+                server.wait(POLL_SECONDS)
                 self._server = None
                 return self._last_words()
             if time.monotonic() > deadline:
@@ -291,35 +290,3 @@ def _free_port() -> int:
         probe.bind((ADDRESS, 0))
         port: int = probe.getsockname()[1]
         return port
-
-
-def _children(parent: int) -> list[int]:
-    """Return the processes of a postmaster, each in a group of its own.
-
-    Without /proc none are found. They end when they notice that the postmaster is gone.
-    """
-    return [
-        int(stat.parent.name)
-        for stat in Path("/proc").glob("[0-9]*/stat")
-        if _fields(stat)[1:2] == [str(parent)]
-    ]
-
-
-def _is_alive(process: int) -> bool:
-    return _fields(Path(f"/proc/{process}/stat"))[:1] not in ([], ["Z"])
-
-
-def _fields(stat: Path) -> list[str]:
-    """Return state, parent, …: the fields after the name, which may hold spaces and brackets."""
-    try:
-        return stat.read_text(encoding="utf-8").rpartition(")")[2].split()
-    except OSError:  # it has ended meanwhile
-        return []
-
-
-def _until(done: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + _STOP_SECONDS
-    while not done():
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"waited {_STOP_SECONDS} s for {what}")
-        time.sleep(_POLL_SECONDS)

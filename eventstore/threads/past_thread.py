@@ -34,8 +34,8 @@ from eventstore.conversation.run_lifecycle import TERMINAL
 from eventstore.conversation.state import FoldedThread
 from eventstore.core import ids
 from eventstore.core.events import StreamKey, Trace
-from eventstore.storage import read
 from eventstore.storage.requests import Log
+from eventstore.storage.traces import traces_back
 from eventstore.storage.transaction import Transaction
 from eventstore.threads.folding import fold_thread
 from eventstore.threads.stored_thread import StoredThread
@@ -86,7 +86,7 @@ class PastThread(StoredThread):
 
     def _back(self) -> Iterator[Trace]:
         stream = StreamKey(self.tenant_name, ids.THREAD, self.thread_id)
-        return read.traces_back(self._tx, self._log, stream, until=self._as_of)
+        return traces_back(self._tx, self._log, stream, until=self._as_of)
 
     def _head(self) -> bytes | None:
         for trace in self._back():

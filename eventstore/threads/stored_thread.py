@@ -42,8 +42,9 @@ from eventstore.conversation.run_lifecycle import TERMINAL
 from eventstore.conversation.view import SourcedEvent
 from eventstore.core import ids
 from eventstore.core.events import Event, StreamKey, Trace
-from eventstore.storage import read
+from eventstore.storage import read, stream_heads
 from eventstore.storage.folding_pages import decoded_events_at
+from eventstore.storage.traces import traces
 from eventstore.threads.ancestry import Ancestor, Ancestry, remember_ancestry
 from eventstore.threads.cached_rows import CachedRows
 from eventstore.threads.inherited import Inherited
@@ -312,7 +313,7 @@ class StoredThread(CachedRows):
     def traces(self, after: int = 0) -> Sequence[Trace]:
         """Return the events of this thread without content, as they are once this is written."""
         stream = StreamKey(self.tenant_name, ids.THREAD, self.thread_id)
-        found = read.traces(self._tx, self._log, stream, after=after)
+        found = traces(self._tx, self._log, stream, after=after)
         for version in range(after + len(found) + 1, 1 + max(self._events, default=0)):
             found.append(self._events[version].trace)  # of this transaction
         erased = self._erased
@@ -413,7 +414,7 @@ class StoredThread(CachedRows):
     def sources(self, hops: int) -> list[tuple[bytes, int]]:
         """Return the threads up to that many hops above a fork, each with its present version."""
         above = self.ancestors()[:hops] if hops else []
-        versions = read.head_versions(self._tx, self.tenant_name, ids.THREAD, above)
+        versions = stream_heads.head_versions(self._tx, self.tenant_name, ids.THREAD, above)
         return [(thread_id, versions[thread_id]) for thread_id in above]
 
     def close_books(self) -> None:

@@ -25,7 +25,7 @@ from eventstore.conversation.tombstone import Tombstone, tombstone_value
 from eventstore.core import expectations, ids
 from eventstore.core.events import Decided, Event, StreamKey
 from eventstore.errors import ThreadNotFound
-from eventstore.storage import read
+from eventstore.storage import read, stream_heads
 from eventstore.storage.append import append_many
 from eventstore.storage.interning import find_category, find_tenant
 from eventstore.storage.ordering import Place
@@ -114,7 +114,7 @@ class _StoreDecider:
         purge: _Purge = request.options
         thread = self._thread(command.thread_id)
         view = StoredThread(self._tx, self._log, thread.tenant, thread.id)
-        head = read.head_of(self._tx, thread)
+        head = stream_heads.head_of(self._tx, thread)
         if view.thread is None or head is None:
             if find_tombstone(self._tx, thread) is None:
                 raise ThreadNotFound(thread.text)
@@ -149,7 +149,7 @@ class _StoreDecider:
         self, thread: StreamKey, request: AppendRequest, along: tuple[bytes, ...] = ()
     ) -> Decided:
         view = StoredThread(self._tx, self._log, thread.tenant, thread.id)
-        head = read.head_of(self._tx, thread)
+        head = stream_heads.head_of(self._tx, thread)
         assert view.thread is not None  # noqa: S101 (its row was just found)
         assert head is not None  # noqa: S101
         check_purge(view, view.thread, ())

@@ -22,11 +22,11 @@ from eventstore.conversation.rows import Row
 from eventstore.core import ids
 from eventstore.core.events import Decided, Event, StreamKey
 from eventstore.errors import IdempotencyConflict
-from eventstore.storage import read
 from eventstore.storage.append import taken_head
 from eventstore.storage.erasing import list_content
 from eventstore.storage.interning import find_tenant
 from eventstore.storage.requests import AppendRequest, Log
+from eventstore.storage.traces import traces
 from eventstore.storage.transaction import Transaction
 from eventstore.threads.cached_rows import write_rows
 from eventstore.threads.indexes import ContentIndex, forget_names
@@ -230,8 +230,8 @@ def _step(
     decided = decide(view, command, deciding.log.environment.new_id)
     for source_id, version in command.sources:
         source = StreamKey(view.tenant_name, ids.THREAD, source_id)
-        traces = read.traces(deciding.tx, deciding.log, source, after=version)
-        check_nothing_erased(source.text, traces)
+        since = traces(deciding.tx, deciding.log, source, after=version)
+        check_nothing_erased(source.text, since)
     return decided
 
 

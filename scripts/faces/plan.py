@@ -31,7 +31,7 @@ RESOURCES: Final = (
         "Threads",
         "Create, find, fork, archive and delete conversations.",
         {
-            **_of("threads", "create", "get", list="threads.list_"),
+            **_of("threads", "create", "get", list="thread_pages.list_"),
             **_of("threads", "update", "fork", "archive", "unarchive", "delete", "restore"),
             "batch": "eventstore.api.batches.batch",
         },
@@ -83,7 +83,9 @@ RESOURCES: Final = (
         "Run read models of your own behind the log, and check the tables of the store.",
         _of(
             "projections",
-            *("rebuild", "compare", "read", "query", "status", "retry"),
+            *("rebuild", "compare", "read", "query"),
+            status="projection_status.status",
+            retry="projection_status.retry",
         ),
         base="ProjectionsBase",
     ),

@@ -5,7 +5,8 @@ import pytest
 from eventstore import ConversationStore
 from eventstore.api.operations.catch_up import changing
 from eventstore.api.operations.operation import Read
-from eventstore.read_models.catch_up.generations import generations, take
+from eventstore.read_models.catch_up.generations import generations
+from eventstore.read_models.catch_up.holding import take
 from tests.cli.test_looking import lines, objects
 from tests.projections.counting import Counting
 

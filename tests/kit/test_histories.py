@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from eventstore import AsyncConversationStore, ConversationStore, StoreClosed
 from eventstore.testing.environments import fixed_environment, jumping_environment
-from eventstore.testing.history import History, Step, histories, stores_with_history
+from eventstore.testing.history import History, histories, stores_with_history
+from eventstore.testing.history_actions import Step
 
 EVERYTHING = History(
     (

@@ -11,7 +11,7 @@ from sqlalchemy import create_engine
 
 from eventstore import AsyncConversationStore, ConversationStore
 from eventstore.api.operations.operation import Maintenance, Write
-from eventstore.read_models.catch_up.generations import release, take
+from eventstore.read_models.catch_up.holding import release, take
 from eventstore.testing.conformance import blocking
 from tests.concurrency.schedules import SECONDS, Gate, thread
 from tests.laws.examples import LONG

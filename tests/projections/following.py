@@ -24,16 +24,9 @@ from eventstore.api.operations.operation import Read
 from eventstore.read_models import projection
 from eventstore.read_models.catch_up import leases
 from eventstore.read_models.catch_up.failing import Failure
-from eventstore.read_models.catch_up.generations import (
-    Generation,
-    advance,
-    fail,
-    generations,
-    renew,
-    swap,
-    take,
-)
+from eventstore.read_models.catch_up.generations import Generation, generations
 from eventstore.read_models.catch_up.held import Held
+from eventstore.read_models.catch_up.holding import advance, fail, renew, swap, take
 from tests.concurrency.schedules import SECONDS, Gate, thread
 from tests.concurrency.test_processes import Process
 from tests.projections.counting import OPTIONS, Counting, once_each, times, total, write

@@ -10,7 +10,7 @@ from typing import TypeVar
 from eventstore.api.batches import Batch
 from eventstore.api.faces.async_runner import AsyncRunner
 from eventstore.api.operations.catch_up import catching_up, checked_terms, running
-from eventstore.api.operations.projections import ProjectionStatus, status
+from eventstore.api.operations.projection_status import ProjectionStatus, status
 from eventstore.api.operations.routine import PauseAsync, Routine, drive_async
 from eventstore.read_models.catch_up.definition import Projection
 

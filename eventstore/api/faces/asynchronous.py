@@ -20,17 +20,20 @@ from eventstore.api.operations import erasing as _erasing
 from eventstore.api.operations import events as _events
 from eventstore.api.operations import message_pages as _message_pages
 from eventstore.api.operations import messages as _messages
+from eventstore.api.operations import projection_status as _projection_status
 from eventstore.api.operations import projections as _projections
 from eventstore.api.operations import purging as _purging
 from eventstore.api.operations import replay as _replay
 from eventstore.api.operations import run_context as _run_context
 from eventstore.api.operations import run_steps as _run_steps
 from eventstore.api.operations import runs as _runs
+from eventstore.api.operations import thread_pages as _thread_pages
 from eventstore.api.operations import threads as _threads
 from eventstore.api.operations.events import Receipt
 from eventstore.api.operations.operation import AppendOptions, WriteOptions
-from eventstore.api.operations.projections import CompareReport, ProjectionStatus, RebuildReport
-from eventstore.api.operations.threads import ThreadSort
+from eventstore.api.operations.projection_status import ProjectionStatus
+from eventstore.api.operations.projections import CompareReport, RebuildReport
+from eventstore.api.operations.thread_pages import ThreadSort
 from eventstore.conversation.commands import OnBusy
 from eventstore.conversation.content import Content
 from eventstore.conversation.provider_form import ProviderForm
@@ -191,7 +194,7 @@ class AsyncThreads(AsyncResource):
         """
         return AsyncPage.of(
             await self._perform(
-                _threads.list_(
+                _thread_pages.list_(
                     self._scope,
                     metadata=metadata,
                     archived=archived,
@@ -2743,7 +2746,7 @@ class AsyncProjections(AsyncProjectionsBase):
         A store that is bound to a tenant learns how many of the tenant's own events are missing,
         and whether a projection stopped, but not where: that may be at another tenant's event.
         """
-        return await self._perform(_projections.status(self._scope))
+        return await self._perform(_projection_status.status(self._scope))
 
     async def retry(self, name: str) -> int:
         """Let a projection go on that stopped, or is held; return how many sets of tables do.
@@ -2756,7 +2759,7 @@ class AsyncProjections(AsyncProjectionsBase):
         Args:
             name: Name of the projection.
         """
-        return await self._write(_projections.retry(self._scope, name))
+        return await self._write(_projection_status.retry(self._scope, name))
 
 
 class AsyncReplay(AsyncResource):

@@ -49,15 +49,11 @@ from eventstore.read_models.catch_up.generations import (
     begin,
     cannot_begin,
     drop_retired,
-    fail,
     generations,
     needs_beginning,
-    release,
-    renew,
-    swap,
-    take,
 )
 from eventstore.read_models.catch_up.held import Lease
+from eventstore.read_models.catch_up.holding import fail, release, renew, swap, take
 from eventstore.read_models.catch_up.pages import Page, last_position, next_page
 from eventstore.storage.read import StoredEvent
 from eventstore.storage.transaction import Transaction

@@ -39,7 +39,7 @@ from eventstore.core.json_values import check_name
 from eventstore.core.quoting import quoted
 from eventstore.errors import InvalidInput, StreamNotFound
 from eventstore.storage import read as log_reading
-from eventstore.storage import whole_store
+from eventstore.storage import stream_heads, whole_store
 from eventstore.storage.requests import Log
 from eventstore.storage.transaction import Transaction
 from eventstore.write_path import CATALOGUES
@@ -165,7 +165,7 @@ def read(
         return Read(lambda tx: look(tx, *place))
 
     def look(tx: Transaction, edge: int, left: int | None) -> tuple[Iterator[RecordedEvent], Any]:
-        head = log_reading.head_version(tx, stream)
+        head = stream_heads.head_version(tx, stream)
         if head == 0:
             raise StreamNotFound(stream_id)
         size = log_reading.PAGE if left is None else min(left, log_reading.PAGE)

@@ -12,7 +12,7 @@ from eventstore.conversation.state import FoldedThread
 from eventstore.core import ids
 from eventstore.core.events import StreamKey, instant, microseconds
 from eventstore.errors import InvalidInput, RunNotFound, ThreadNotFound
-from eventstore.storage import read
+from eventstore.storage import read, stream_heads
 from eventstore.storage.transaction import Transaction
 from eventstore.threads.folding import fold_thread
 from eventstore.threads.past_thread import thread_at
@@ -106,7 +106,7 @@ class Moment:
             ThreadNotFound: the moment lies before the thread was created.
             InvalidInput: the version lies in the future.
         """
-        last = read.head_version(tx, key)
+        last = stream_heads.head_version(tx, key)
         if self._version is not None and last and self._version > last:
             raise InvalidInput(
                 "at_version", f"the thread is at version {last}", f"Give 1 to {last}."

@@ -15,6 +15,7 @@ from eventstore.conversation.values import BranchDiff
 from eventstore.errors import ThreadNotFound
 from eventstore.replay import ReplayedThread, ReplayStep, compare_moments
 from eventstore.storage import read as log_reading
+from eventstore.storage import stream_heads
 from eventstore.storage.folding_pages import decoded_events
 from eventstore.storage.transaction import Transaction
 from eventstore.threads.folding import starting_state
@@ -78,7 +79,7 @@ def steps(scope: Scope, thread_id: str, *, after: int = 0) -> Paged[ReplayStep]:
             before = before.with_rows(evolve(before, event), event)
             if event.version > after:
                 made.append(ReplayStep(recorded(scope.log, stored), ReplayedThread(before)))
-        done = not found or found[-1].version >= log_reading.head_version(tx, key)
+        done = not found or found[-1].version >= stream_heads.head_version(tx, key)
         return made, None if done else (before, found[-1].version)
 
     return Paged((None, 0), page)

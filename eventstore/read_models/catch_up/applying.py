@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from eventstore.core.events import Position, RecordedEvent
 from eventstore.read_models.catch_up.definition import Definition
 from eventstore.read_models.catch_up.failing import Failure, failure_at, passes
-from eventstore.read_models.catch_up.generations import Generation, advance
+from eventstore.read_models.catch_up.generations import Generation
+from eventstore.read_models.catch_up.holding import advance
 from eventstore.read_models.catch_up.tables import WritableTables, follow
 from eventstore.storage.transaction import Transaction
 

@@ -29,14 +29,13 @@ Clocks only decide which worker tries (see ``leases``); the token decides which 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 from eventstore.core.events import Position
-from eventstore.errors import InvalidInput, LeaseLost, Refused
+from eventstore.errors import InvalidInput, Refused
 from eventstore.read_models.catch_up.definition import Definition
 from eventstore.read_models.catch_up.failing import Failure, passes, said
-from eventstore.read_models.catch_up.held import Lease
 from eventstore.read_models.catch_up.tables import Tables, WritableTables, follow
 from eventstore.storage.transaction import Transaction
 from eventstore.storage.whole_store import START
@@ -46,18 +45,11 @@ __all__ = [
     "Status",
     "Unmade",
     "active",
-    "advance",
     "begin",
     "cannot_begin",
     "drop_retired",
-    "fail",
     "generations",
     "needs_beginning",
-    "release",
-    "renew",
-    "retry",
-    "swap",
-    "take",
     "unbegun",
 ]
 
@@ -120,7 +112,7 @@ _ALL: Final = f"SELECT {_COLUMNS}, <ran out> FROM {{projections}} ORDER BY name,
 _OF: Final = f"SELECT {_COLUMNS}, <ran out> FROM {{projections}} WHERE name = ? ORDER BY generation"
 _RAN_OUT: Final = "renewed_at + lease_us <= <now>"
 _ROW: Final = "WHERE name = ? AND generation = ?"
-_MINE: Final = f"{_ROW} AND token = ?"
+MINE: Final = f"{_ROW} AND token = ?"
 _BEGIN: Final = (
     "INSERT INTO {projections} (name, generation, version, status, tables, epoch, xid, position,"
     " renewed_at, lease_us, token, renewals, failed_stream, failed_version, failed_type, error)"
@@ -128,51 +120,19 @@ _BEGIN: Final = (
     " ON CONFLICT (name, generation) DO NOTHING"
 )
 _FINE: Final = (None, None, None, None)
-_RENEWED: Final = "renewed_at = <now>, lease_us = ?, renewals = renewals + 1"
-_TAKE: Final = (
-    f"UPDATE {{projections}} SET holder = ?, {_RENEWED}, token = token + 1"
-    f" {_MINE} AND renewals = ? AND status <> 'retired'"
-)
-_RENEW: Final = f"UPDATE {{projections}} SET {_RENEWED} {_MINE}"
-_ADVANCE: Final = (
-    f"UPDATE {{projections}} SET epoch = ?, xid = ?, position = ?, {_RENEWED}"
-    f" {_MINE} AND epoch = ? AND xid = ? AND position = ?"
-)
-_FAIL: Final = (
-    "UPDATE {projections} SET failed_stream = ?, failed_version = ?, failed_type = ?, error = ?,"
-    f" holder = NULL {_MINE}"
-)
-_RETRY: Final = (
-    "UPDATE {projections} SET failed_stream = NULL, failed_version = NULL, failed_type = NULL,"
-    " error = NULL WHERE name = ? AND failed_version > 0"
-)
-_FORGET_UNMADE: Final = "DELETE FROM {projections} WHERE name = ? AND failed_version = 0"
-_AWAIT: Final = f"UPDATE {{projections}} SET holder = holder {_ROW}"
+RENEWED: Final = "renewed_at = <now>, lease_us = ?, renewals = renewals + 1"
+AWAIT: Final = f"UPDATE {{projections}} SET holder = holder {_ROW}"
 """It waits for a transaction that is just taking the lease: its token is not visible before."""
-_RELEASE: Final = f"UPDATE {{projections}} SET holder = NULL {_MINE}"
-_FREE: Final = (
-    "UPDATE {projections} SET holder = NULL, token = token + 1"
-    " WHERE name = ? AND holder IS NOT NULL"
-)
-_RETIRE: Final = (
-    "UPDATE {projections} SET status = 'retired', holder = NULL, renewed_at = <now>, lease_us = ?,"
-    " token = token + 1"
-    " WHERE name = ? AND status = 'active' AND generation < ?"
-    " AND ((epoch, xid, position) <= (?, ?, ?) OR (epoch, xid, position) >"
-    " (SELECT epoch, xid, position FROM {events} ORDER BY <backwards> LIMIT 1))"
-)
-"""Also a generation that is ahead of the log, since an older backup was restored."""
-_ACTIVATE: Final = f"UPDATE {{projections}} SET status = 'active' {_MINE}"
 _FORGET: Final = f"DELETE FROM {{projections}} {_ROW} AND status = ?"
 
 
 def generations(tx: Transaction, name: str | None = None) -> list[Generation]:
     """Return every generation of a projection, or of all, the oldest first."""
-    sql = _told(tx, _ALL if name is None else _OF)
+    sql = told(tx, _ALL if name is None else _OF)
     return [_generation(row) for row in tx.all(sql, () if name is None else (name,))]
 
 
-def _told(tx: Transaction, sql: str) -> str:
+def told(tx: Transaction, sql: str) -> str:
     """Return SQL with the columns for the time, the expiry of the lease and the end of the log."""
     ran_out = _RAN_OUT if tx.ordering.one_clock else "NULL"
     backwards = ", ".join(f"{column} DESC" for column in tx.ordering.order.split(", "))
@@ -303,84 +263,7 @@ def _drop(tx: Transaction, one: Generation) -> bool:
 # -- the lease ---------------------------------------------------------------------------------
 
 
-def take(tx: Transaction, one: Generation, holder: str, lease_us: int) -> Generation | None:
-    """Take the lease of a generation as it was read; None if it was taken or renewed since."""
-    seen = (*one.key, one.token, one.renewals)
-    if tx.run(_told(tx, _TAKE), (holder, lease_us, *seen)) == 0:
-        return None
-    return next((now for now in generations(tx, one.name) if now.key == one.key), None)
-
-
-def renew(tx: Transaction, one: Generation, lease_us: int) -> None:
-    """Extend the lease.
-
-    Raises:
-        LeaseLost: another worker has it.
-    """
-    if tx.run(_told(tx, _RENEW), (lease_us, *one.key, one.token)) == 0:
-        raise _lost(tx, one)
-
-
-def release(tx: Transaction, leases: Iterable[Lease]) -> None:
-    """Give back those leases that this worker still holds."""
-    for name, generation, token in leases:
-        tx.run(_AWAIT, (name, generation))
-        tx.run(_RELEASE, (name, generation, token))
-
-
-def advance(tx: Transaction, one: Generation, end: Position, lease_us: int) -> None:
-    """Move the checkpoint from its known position; no other worker can until the transaction ends.
-
-    Raises:
-        LeaseLost: another worker took over; nothing may be written any more.
-    """
-    place = (*one.key, one.token, *one.position)
-    if tx.run(_told(tx, _ADVANCE), (*end, lease_us, *place)) == 0:
-        raise _lost(tx, one)
-
-
-def _lost(tx: Transaction, one: Generation) -> LeaseLost:
-    found = [now.holder for now in generations(tx, one.name) if now.key == one.key]
-    what = f"projection {one.name}, generation {one.generation},"
-    return LeaseLost(what, found[0] if found else None)
-
-
 # -- failing, and being replaced ---------------------------------------------------------------
-
-
-def fail(tx: Transaction, one: Generation, failure: Failure) -> None:
-    """Stop a generation at an event, and give the lease back.
-
-    Raises:
-        LeaseLost: another worker has it.
-    """
-    if tx.run(_FAIL, (*failure, *one.key, one.token)) == 0:
-        raise _lost(tx, one)
-
-
-def retry(tx: Transaction, name: str) -> int:
-    """Resume stopped generations and free held ones; return how many there were.
-
-    A holder that is still alive finds another token at its next write, and stands by.
-    """
-    stopped = tx.run(_RETRY, (name,)) + tx.run(_FORGET_UNMADE, (name,))
-    return stopped + tx.run(_FREE, (name,))
-
-
-def swap(tx: Transaction, one: Generation) -> bool:
-    """Make a generation the active one if it has come as far; return whether it has.
-
-    Raises:
-        LeaseLost: another worker has it.
-    """
-    grace = 0 if tx.ordering.single_writer else GRACE_US
-    if tx.run(_told(tx, _RETIRE), (grace, one.name, one.generation, *one.position)) == 0:
-        return False
-    if tx.run(_ACTIVATE, (*one.key, one.token)) == 0:
-        raise _lost(tx, one)
-    if tx.ordering.single_writer:
-        drop_retired(tx, one.name)
-    return True
 
 
 def drop_retired(tx: Transaction, name: str) -> bool:
