@@ -18,6 +18,7 @@
     │   └── UnknownEventType     no such type is registered
     ├── BrokenChain              the hash chain of a stream does not hold
     ├── LeaseLost                another holder took over
+    ├── WaitTimedOut             a run did not end in the time given; it goes on
     ├── ModelError               a model could not be asked, or broke off: a code
     ├── StoreBusy                nothing was written: try again
     ├── OutcomeUnknown           it may have been written: repeat it with the same idempotency key
@@ -57,6 +58,7 @@ __all__ = [
     "ThreadNotFound",
     "UndecodableEvent",
     "UnknownEventType",
+    "WaitTimedOut",
     "WrongExpectedHead",
     "WrongExpectedVersion",
 ]
@@ -269,6 +271,19 @@ class ModelError(ConversationStoreError):
         self.remedy = remedy
         self.retryable = retryable
         self.retry_after_seconds = retry_after_seconds
+
+
+class WaitTimedOut(ConversationStoreError, TimeoutError):
+    """A run neither ended nor asked for tool outputs in the time given. It goes on."""
+
+    def __init__(self, run_id: str, status: str, seconds: float) -> None:
+        super().__init__(
+            f"{run_id} was still {status} after {seconds:g} seconds. It goes on: wait longer, or"
+            " cancel it with runs.cancel()."
+        )
+        self.run_id = run_id
+        self.status = status
+        self.seconds = seconds
 
 
 class StoreBusy(ConversationStoreError):

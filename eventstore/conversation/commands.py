@@ -155,6 +155,14 @@ class StartRun(Command, frozen=True):
     take_over: bool = False
 
 
+class WriteText(Command, frozen=True):
+    run_id: bytes
+    message_id: bytes
+    offset: int
+    """Characters of the message that were written before."""
+    text: str
+
+
 class RequireAction(Command, frozen=True):
     run_id: bytes
     calls: tuple[str, ...] | None = None

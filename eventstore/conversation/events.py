@@ -93,9 +93,19 @@ class MessageBorn(EventData, frozen=True):
     original_created_at_us: int | None = None
 
 
+class MessageBegun(EventData, frozen=True):
+    """The run writes this message; its text so far is in ``run_chunks``."""
+
+    message_id: bytes
+    run_id: bytes
+
+
 class MessageAdded(MessageBorn, frozen=True):
     queued_version: int | None = None
     """Version of the ``MessageQueued`` that holds its content, if it was queued."""
+    interrupted: bool = False
+    """It is the text that its run had shown when it was interrupted: the next message of the run
+    is its sibling."""
 
 
 class MessageEdited(MessageBorn, frozen=True):
@@ -338,6 +348,7 @@ THREAD_EVENTS: tuple[EventKind, ...] = (
     EventKind(ThreadDeleted, Note),
     EventKind(ThreadRestored, Note),
     EventKind(ThreadForked, Note),
+    EventKind(MessageBegun, Note),
     EventKind(MessageAdded, MessageContent),
     EventKind(MessageQueued, MessageContent),
     EventKind(MessageEdited, MessageContent),

@@ -125,12 +125,23 @@ def _born(view: ThreadView, data: e.MessageAdded | e.MessageEdited, event: Event
         row = replace(row, replaces=waiting.replaces, **kept)
         thread = replace(thread, queued_messages=thread.queued_messages - 1)
     if data.run_id is not None:
-        rows.append(replace(_run(view, data.run_id), last_message=data.message_id))
+        rows.append(_run_wrote(_run(view, data.run_id), data))
     if data.select:
         if parent is None or parent.message_id != thread.head:
             rows += tree.head_move_rows(view, _head_place(view), _place(parent) or ROOT)
         thread = replace(thread, head=data.message_id)
     return [*rows, row, thread]
+
+
+def _run_wrote(run: RunRow, data: e.MessageBorn) -> RunRow:
+    writing = None if run.writing == data.message_id else run.writing
+    if isinstance(data, e.MessageAdded) and data.interrupted:  # its step is asked again beside it
+        return replace(run, writing=writing)
+    return replace(run, writing=writing, last_message=data.message_id)
+
+
+def _begun(view: ThreadView, data: e.MessageBegun, _: Event) -> list[Row]:
+    return [replace(_run(view, data.run_id), writing=data.message_id)]
 
 
 def _still_open(
@@ -244,7 +255,8 @@ def _run_moved(view: ThreadView, data: Any, event: Event) -> list[Row]:  # noqa:
     status = MOVES[run.status][event.type]
     if status in TERMINAL:
         thread = replace(thread, open_runs=thread.open_runs - 1)
-    moved = replace(run, status=status, changed=event.version, pending_calls=())
+    writing = run.writing if status == "cancelling" else None
+    moved = replace(run, status=status, changed=event.version, pending_calls=(), writing=writing)
     return [TouchRow(run.run_id, event.version), moved, thread]
 
 
@@ -307,6 +319,7 @@ _EVOLVERS: Final[Mapping[str, _Evolver]] = {
     "ThreadUnarchived": _marked(archived=False),
     "ThreadDeleted": _marked(deleted=True),
     "ThreadRestored": _marked(deleted=False),
+    "MessageBegun": _begun,
     "MessageAdded": _born,
     "MessageEdited": _born,
     "MessageRegenerated": _born,

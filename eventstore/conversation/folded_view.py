@@ -183,6 +183,13 @@ class FoldedView:
     def step(self, step_id: bytes) -> StepRow | None:
         return self.steps.get(step_id)
 
+    def shown_text(self, _: bytes) -> str:
+        """Return nothing: text that is being written is not in the log yet."""
+        return ""
+
+    def shown_length(self, _: bytes) -> int:
+        return 0
+
     def label(self, label: str) -> LabelRow | None:
         message_id = self.labelled.get(label)
         return None if message_id is None else self.labels.get(message_id)

@@ -198,6 +198,8 @@ class RunRow(msgspec.Struct, frozen=True, gc=False):
     """Parent of its next message."""
     pending_calls: tuple[str, ...] = ()
     steps: int = 0
+    writing: bytes | None = None
+    """Message whose text is shown while it is written."""
 
 
 class StepRow(msgspec.Struct, frozen=True, gc=False):

@@ -89,6 +89,12 @@ class ThreadView(Protocol):
     def step(self, step_id: bytes) -> StepRow | None:
         """A step of one of this thread's runs."""
 
+    def shown_text(self, message_id: bytes) -> str:
+        """The text of a message that a run is writing, as far as it was shown."""
+
+    def shown_length(self, message_id: bytes) -> int:
+        """The number of characters of that text."""
+
     def label(self, label: str) -> LabelRow | None:
         """The message that has a label."""
 

@@ -155,8 +155,8 @@ def _settle(told: asyncio.Future[None]) -> None:
 
 
 def are_news(outcomes: Iterable[Any]) -> bool:
-    """Return whether events were appended: refusals, and work on tables, are no news."""
-    for outcome in outcomes:  # noqa: SIM110 (any() costs three times as much for one outcome)
-        if getattr(outcome, "positions", ()):
+    """Return whether events or text were written: refusals, and work on tables, are no news."""
+    for outcome in outcomes:
+        if getattr(outcome, "positions", ()) or getattr(outcome, "tells", False):
             return True
     return False

@@ -196,9 +196,14 @@ class _Batch:
         if request.key is not None:
             self._keep_key(request, head, before.version + 1, ends)
         positions = tuple([Position(*self._order, row[0]) for row in self._event_rows[rows:]])
+        result = results if many else results[0]
         if positions:
             self._moved[stream] = head, decider
-        return Appended(results if many else results[0], head.row.version, positions)
+            return Appended(result, head.row.version, positions)
+        tells = self._deciding(stream.category).tells
+        return Appended(
+            result, head.row.version, (), any(type(c) in tells for c in request.commands)
+        )
 
     def _keep_key(
         self, request: AppendRequest, head: _Head, first: int, ends: Sequence[int]

@@ -59,6 +59,8 @@ class Appended(msgspec.Struct, frozen=True, gc=False):
     version: int
     positions: tuple[Position, ...]
     """Empty for a repeat: nothing was appended."""
+    tells: bool = False
+    """True without events, if readers wait for what was written beside the log."""
 
 
 class Failed(NamedTuple):
@@ -116,6 +118,8 @@ class CategoryHandler(Protocol):
 
     looks_elsewhere: frozenset[type[Any]]
     """Commands that need other streams, or the log itself, to be decided."""
+    tells: frozenset[type[Any]]
+    """Commands that write something beside the log that readers wait for."""
 
     def looks_at(self, request: AppendRequest) -> Iterable[StreamKey]:
         """Return the other streams that must not move while the request is decided."""

@@ -45,6 +45,7 @@ TABLES: Final = (
     "branch_points",
     "runs",
     "steps",
+    "run_chunks",
     "labels",
     "touches",
     "tombstones",
@@ -407,6 +408,7 @@ def _runs(metadata: MetaData, prefix: str) -> None:
         _maybe("last_message", LargeBinary),
         _maybe("pending_calls", Text),
         _given("steps", Integer),
+        _maybe("writing", LargeBinary),
         Index(f"{prefix}runs_by_version", "tenant", "thread", "version"),
         sqlite_with_rowid=False,
     )
@@ -421,6 +423,17 @@ def _runs(metadata: MetaData, prefix: str) -> None:
         _given("status", Integer),
         Index(f"{prefix}steps_by_run", "tenant", "thread", "run", "version"),
         sqlite_with_rowid=False,
+    )
+    # With rowids on SQLite, for the same reason as `blobs`.
+    Table(
+        f"{prefix}run_chunks",
+        metadata,
+        _key("tenant"),
+        _key("thread", LargeBinary),
+        _key("message", LargeBinary),
+        _key("begins", BigInteger),
+        _given("ends", BigInteger),
+        _given("text", LargeBinary),
     )
     Table(
         f"{prefix}assistants",

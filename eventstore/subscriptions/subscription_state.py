@@ -25,11 +25,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import Enum
-from typing import Any, Final
-
-from eventstore.core.events import Position
+from typing import Any, Final, Generic, TypeVar
 
 __all__ = ["MOVES", "PageOutcome", "State", "SubscriptionState"]
+
+
+P = TypeVar("P")
 
 
 class State(Enum):
@@ -69,10 +70,15 @@ _PAUSES: Final[Mapping[State, tuple[float, float]]] = {
 """The first pause, and the longest, unless the interval is longer; each pause doubles."""
 
 
-class SubscriptionState:
-    """One subscription's place and state."""
+class SubscriptionState(Generic[P]):
+    """One follower's place and state; a subscription's place is a position."""
 
-    def __init__(self, after: Position, poll_seconds: float) -> None:
+    over = False
+    """True once nothing more will come."""
+    calm_seconds = 0.0
+    """Seconds to wait in any case before the next look: commits of others wake every follower."""
+
+    def __init__(self, after: P, poll_seconds: float) -> None:
         self.place = after
         self.seen: Any = None
         """The last delivered event, in the form that :mod:`eventstore.subscriptions.pages` uses."""
@@ -80,7 +86,7 @@ class SubscriptionState:
         self._poll_seconds = poll_seconds
         self._pause_seconds = 0.0
 
-    def move(self, found: PageOutcome, place: Position | None = None) -> bool:
+    def move(self, found: PageOutcome, place: P | None = None) -> bool:
         """Move on after reading a page; return whether the state changed."""
         before, self.state = self.state, MOVES[found]
         if place is not None:

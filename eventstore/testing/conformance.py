@@ -42,6 +42,7 @@ from eventstore.testing.erasure_conformance import ErasureSuite
 from eventstore.testing.large_conformance import LargeContentSuite
 from eventstore.testing.proof_conformance import ProofSuite
 from eventstore.testing.store_wrappers import blocking, within
+from eventstore.testing.stream_conformance import StreamSuite
 
 __all__ = ["ConformanceSuite", "blocking", "within"]
 
@@ -82,7 +83,7 @@ def _kind(act: Callable[[], Any]) -> str:
     return ""
 
 
-class ConformanceSuite(ErasureSuite, LargeContentSuite, ProofSuite):
+class ConformanceSuite(ErasureSuite, LargeContentSuite, ProofSuite, StreamSuite):
     """Tests of all that a store promises: subclass it in a test module and override ``opened``."""
 
     lasting = True

@@ -18,6 +18,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from eventstore.conversation.draft import ThreadDraft
+from eventstore.conversation.events import MessageBorn
 from eventstore.conversation.history import changed_by, changes_message
 from eventstore.conversation.rows import (
     ROOT,
@@ -232,7 +233,7 @@ class PastThread(StoredThread):
         for trace in self._back():
             if trace.version <= run.version:
                 break
-            if trace.type in _BORN and trace.data.run_id == run.run_id:
+            if trace.type in _BORN and _moves(trace.data, run.run_id):
                 message_id: bytes = trace.data.message_id
                 return message_id
         return run.started_head
@@ -281,6 +282,11 @@ class PastThread(StoredThread):
 
     def labels(self) -> dict[bytes, str]:
         return {message_id: label for label, message_id in self._folded.labelled.items()}
+
+
+def _moves(data: MessageBorn, run_id: bytes) -> bool:
+    """Return whether a run goes on behind a message."""
+    return data.run_id == run_id and not getattr(data, "interrupted", False)
 
 
 def _last_of(touches: Sequence[str], sets: str, clears: str) -> bool:

@@ -9,13 +9,13 @@ from eventstore.conversation.rows import RunRow, RunStatus, StepRow, StepStatus
 from eventstore.conversation.run_lifecycle import TERMINAL
 from eventstore.threads.row_table import RowTable, join_calls, split_calls
 
-__all__ = ["OPEN_RUNS", "RUNS", "STEPS"]
+__all__ = ["OPEN_RUNS", "RUNS", "RUN_STATUSES", "STEPS"]
 
-_RUN_STATUSES: Final[tuple[RunStatus, ...]] = get_args(RunStatus)
+RUN_STATUSES: Final[tuple[RunStatus, ...]] = get_args(RunStatus)
 _STEP_STATUSES: Final[tuple[StepStatus, ...]] = get_args(StepStatus)
 
 _OPEN_CODES: Final = [
-    str(code) for code, status in enumerate(_RUN_STATUSES) if status not in TERMINAL
+    str(code) for code, status in enumerate(RUN_STATUSES) if status not in TERMINAL
 ]
 OPEN_RUNS: Final = f"status IN ({', '.join(_OPEN_CODES)}) ORDER BY version"
 """SQL that selects the runs that have not ended, in the order they were created."""
@@ -25,7 +25,7 @@ def _encode_run(row: RunRow) -> tuple[Any, ...]:
     return (
         row.run_id,
         row.version,
-        _RUN_STATUSES.index(row.status),
+        RUN_STATUSES.index(row.status),
         row.changed,
         row.assistant_id,
         row.regenerates,
@@ -34,6 +34,7 @@ def _encode_run(row: RunRow) -> tuple[Any, ...]:
         row.last_message,
         join_calls(row.pending_calls),
         row.steps,
+        row.writing,
     )
 
 
@@ -51,11 +52,12 @@ def _decode_run(columns: Sequence[Any]) -> RunRow:
         last,
         calls,
         steps,
+        writing,
     ) = columns
     return RunRow(
         run_id,
         version,
-        _RUN_STATUSES[status],
+        RUN_STATUSES[status],
         changed,
         assistant,
         regenerates,
@@ -64,6 +66,7 @@ def _decode_run(columns: Sequence[Any]) -> RunRow:
         last,
         split_calls(calls),
         steps,
+        writing,
     )
 
 
@@ -81,6 +84,7 @@ RUNS: Final = RowTable[RunRow](
         "last_message",
         "pending_calls",
         "steps",
+        "writing",
     ),
     encode=_encode_run,
     decode=_decode_run,

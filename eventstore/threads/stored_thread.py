@@ -45,6 +45,7 @@ from eventstore.core.events import Event, StreamKey, Trace
 from eventstore.storage import read, stream_heads
 from eventstore.storage.folding_pages import decoded_events_at
 from eventstore.storage.traces import traces
+from eventstore.threads import run_chunks
 from eventstore.threads.ancestry import Ancestor, Ancestry, remember_ancestry
 from eventstore.threads.cached_rows import CachedRows
 from eventstore.threads.inherited import Inherited
@@ -276,6 +277,14 @@ class StoredThread(CachedRows):
         rows = {row.run_id: row for row in [*found, *self._changed_of(RunRow)]}
         running = [row for row in rows.values() if row.status not in TERMINAL]
         return sorted(running, key=lambda row: row.version)
+
+    def shown_text(self, message_id: bytes) -> str:
+        stream = StreamKey(self.tenant_name, ids.THREAD, self.thread_id)
+        return run_chunks.text(self._tx, self._log, stream, message_id)
+
+    def shown_length(self, message_id: bytes) -> int:
+        stream = StreamKey(self.tenant_name, ids.THREAD, self.thread_id)
+        return run_chunks.length(self._tx, stream, message_id)
 
     def label(self, label: str) -> LabelRow | None:
         found = self._find(LabelRow, "label = ?", (label,))

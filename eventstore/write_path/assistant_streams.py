@@ -57,6 +57,7 @@ class AssistantCategory:
     """Implements ``storage.requests.CategoryHandler`` for the category ``asst``."""
 
     looks_elsewhere: frozenset[type[Any]] = frozenset()
+    tells: frozenset[type[Any]] = frozenset()
     """Empty: deciding reads only the assistant's own stream."""
 
     def __init__(self, tx: Transaction, log: Log) -> None:

@@ -16,6 +16,7 @@ class PlainCategory:
     """Appends the given events to any stream, and projects nothing."""
 
     looks_elsewhere: frozenset[type[Any]] = frozenset()
+    tells: frozenset[type[Any]] = frozenset()
 
     def __init__(self, tx: Transaction, log: Log) -> None:
         """Take no arguments: nothing is read before deciding."""

@@ -104,6 +104,7 @@ _RESULTS: Final[Mapping[type[c.Command], Callable[[ThreadHistory, Any, Sequence[
     **dict.fromkeys((c.CreateMessage, c.EditMessage, c.RegenerateMessage), _born),
     **dict.fromkeys((c.AmendMessage, c.UpdateMessage, c.RemoveMessage, c.RestoreMessage), _target),
     c.SelectBranch: _selected,
+    c.WriteText: lambda _, command, __: command.offset + len(command.text),
     c.LabelBranch: _labelled,
     **dict.fromkeys(
         (

@@ -76,6 +76,7 @@ class StoreCategory:
     """Implements ``storage.requests.CategoryHandler`` for the category ``store``."""
 
     looks_elsewhere: frozenset[type[Any]] = frozenset({PurgeThread})
+    tells: frozenset[type[Any]] = frozenset()
 
     def __init__(self, tx: Transaction, log: Log) -> None:
         self._tx = tx

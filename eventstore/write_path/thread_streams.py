@@ -15,6 +15,7 @@ from eventstore.conversation import commands as c
 from eventstore.conversation import events as e
 from eventstore.conversation.decide import check_expected_head, decide
 from eventstore.conversation.decide.erasing import erase_found
+from eventstore.conversation.decide.showing import unwritten
 from eventstore.conversation.decide.steps import check_nothing_erased
 from eventstore.conversation.evolve import evolve
 from eventstore.conversation.present import thread_details
@@ -28,6 +29,7 @@ from eventstore.storage.interning import find_tenant
 from eventstore.storage.requests import AppendRequest, Log
 from eventstore.storage.traces import traces
 from eventstore.storage.transaction import Transaction
+from eventstore.threads import run_chunks
 from eventstore.threads.cached_rows import write_rows
 from eventstore.threads.indexes import ContentIndex, forget_names
 from eventstore.threads.past_thread import thread_at
@@ -52,6 +54,8 @@ class Guards(NamedTuple):
 
 
 _NO_GUARDS = Guards()
+_BORN: Final = frozenset({"MessageAdded", "MessageRegenerated"})
+"""Events that add a message which a run may have been writing."""
 _KEPT = "views of threads"
 _VIEWS_KEPT = 4_096
 """Number of threads whose rows the writer keeps between transactions, about 2 kB each."""
@@ -62,6 +66,7 @@ class ThreadCategory:
 
     looks_elsewhere: frozenset[type[Any]] = frozenset({c.ForkThread, c.CreateRun, c.EraseContent})
     """Commands that read more: a fork its source, a run its assistant, an erasure the log."""
+    tells: frozenset[type[Any]] = frozenset({c.WriteText})
 
     def __init__(self, tx: Transaction, log: Log) -> None:
         self.tx: Final = tx
@@ -106,6 +111,7 @@ class ThreadCategory:
         write_rows(self.tx, rows)
         self.index.write(self.tx)
         for decider in deciders:
+            decider.drop_chunks()
             decider.erase()
         if len(self._views) > _VIEWS_KEPT:
             self._views.clear()
@@ -114,7 +120,7 @@ class ThreadCategory:
 class _ThreadDecider:
     """Implements ``storage.requests.StreamSession`` for one thread."""
 
-    __slots__ = ("_deciding", "_erased", "_erasing", "_stream", "view")
+    __slots__ = ("_deciding", "_erased", "_erasing", "_final", "_stream", "view")
 
     def __init__(self, deciding: ThreadCategory, stream: StreamKey, view: StoredThread) -> None:
         self.view: Final = view
@@ -122,6 +128,8 @@ class _ThreadDecider:
         self._stream = stream
         self._erasing: Erasing | None = None
         self._erased: Event | None = None
+        self._final: tuple[bytes, ...] = ()
+        """Messages that were being written and are in the log now."""
 
     def check(self, request: AppendRequest) -> None:
         if request.options is not None and request.options.expected_head is not None:
@@ -143,6 +151,7 @@ class _ThreadDecider:
 
     def evolve(self, event: Event) -> None:
         view, index = self.view, self._deciding.index
+        self._final += _ends_writing(view, event)
         view.put(event, evolve(view, event))
         thread = view.thread
         assert thread is not None  # noqa: S101 (its first event made it)
@@ -170,10 +179,10 @@ class _ThreadDecider:
         return results.of(past, command, events)
 
     def mark(self) -> Any:  # noqa: ANN401
-        return self.view.mark(), self._deciding.index.mark(), self._erased
+        return self.view.mark(), self._deciding.index.mark(), self._erased, self._final
 
     def rollback_to(self, mark: Any) -> None:  # noqa: ANN401
-        view, index, self._erased = mark
+        view, index, self._erased, self._final = mark
         self.view.rollback_to(view)
         self._deciding.index.rollback_to(index)
 
@@ -181,6 +190,12 @@ class _ThreadDecider:
         """Return the thread's head message, which is stored with the head of the stream."""
         thread = self.view.thread
         return None if thread is None else thread.head
+
+    def drop_chunks(self) -> None:
+        """Delete the chunks of messages that were appended, after the events were written."""
+        if self._final:
+            run_chunks.drop(self._deciding.tx, self._stream, self._final)
+            self._final = ()
 
     def erase(self) -> None:
         """Erase the content that an event names, after the event was written."""
@@ -192,6 +207,18 @@ class _ThreadDecider:
         assert tenant is not None  # noqa: S101 (the event interned it)
         forget_names(tx, tenant, self._stream.id, erasing.names)
         self._erased = None
+
+
+def _ends_writing(view: StoredThread, event: Event) -> tuple[bytes, ...]:
+    """Return the messages whose shown text an event makes superfluous, or erases."""
+    data = event.data
+    if event.type == "ContentErased":
+        runs = [view.run(run_id) for run_id in data.run_ids]
+        return tuple(run.writing for run in runs if run is not None and run.writing is not None)
+    run_id = getattr(data, "run_id", None) if event.type in _BORN else None
+    run = None if run_id is None else view.run(run_id)
+    ended = run is not None and run.writing == data.message_id
+    return (data.message_id,) if ended else ()
 
 
 def _create(
@@ -235,11 +262,25 @@ def _step(
     return decided
 
 
+def _write_text(
+    deciding: ThreadCategory, stream: StreamKey, view: StoredThread, command: c.WriteText
+) -> Sequence[Decided]:
+    """Decide a piece of text, and add it to the chunks: it is the only command of its request."""
+    decided = decide(view, command, deciding.log.environment.new_id)
+    piece = unwritten(view, command)
+    if piece:
+        begins = command.offset + len(command.text) - len(piece)
+        chunk = run_chunks.Chunk(command.message_id, begins, piece)
+        run_chunks.add(deciding.tx, deciding.log, stream, chunk)
+    return decided
+
+
 _LOOKS: Final[Mapping[type[c.Command], Callable[..., Sequence[Decided]]]] = {
     c.CreateThread: _create,
     c.ForkThread: _fork,
     c.CreateRun: _run,
     c.StartStep: _step,
+    c.WriteText: _write_text,
 }
 """Commands that need more than the current state of the thread, each with its preparation."""
 

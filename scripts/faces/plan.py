@@ -65,6 +65,7 @@ RESOURCES: Final = (
             **_of("runs", "create", "start", "update", "require_action", "submit_tool_outputs"),
             **_of("runs", "complete", "fail", "cancel", "expire", "get", list="runs.list_"),
             **_of("run_context", "context"),
+            **_of("run_streams", "write_text", "stream", "wait"),
         },
         parts={"steps": "RunSteps"},
     ),

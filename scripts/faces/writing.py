@@ -62,7 +62,9 @@ ASYNC: Final = Face(
     coroutine=True,
 )
 
-_RETURNS: Final = re.compile(r"(Write|Read|Collected|Paged|Subscribe)\[(.*)\]\Z", re.DOTALL)
+_RETURNS: Final = re.compile(
+    r"(Write|Read|Collected|Paged|Subscribe|Follow|Await)\[(.*)\]\Z", re.DOTALL
+)
 _ORIGINS: Final = {
     "Iterator": "from collections.abc import Iterator",
     "AsyncIterator": "from collections.abc import AsyncIterator",
@@ -180,7 +182,7 @@ def _method(
     shown = _unhidden(result) if hides_list else result
     if "builtins." in shown:
         file.imports.add("import builtins")
-    awaits = face.coroutine and kind not in {"Paged", "Subscribe", "Batch"}
+    awaits = face.coroutine and kind not in {"Paged", "Subscribe", "Follow", "Batch"}
     lines = [f"    {'async ' if awaits else ''}def {name}({parameters}) -> {shown}:"]
     lines += _doc_lines(operation, shared)
     room, _, module = operation.module.rpartition(".")
@@ -196,7 +198,7 @@ def _result(operation: Operation, face: Face) -> tuple[str, str]:
     matched = _RETURNS.match(operation.returns)
     assert matched is not None, f"{operation.function} returns {operation.returns}"
     kind, made = matched.groups()
-    if kind in {"Paged", "Subscribe"}:
+    if kind in {"Paged", "Subscribe", "Follow"}:
         return kind, f"{face.iterator}[{made}]"
     if kind == "Read" and made.startswith("PageOf["):
         return "Page", f"{face.page}[{made.removeprefix('PageOf[')}"
@@ -285,7 +287,7 @@ def _body(name: str, kind: str, operation: Operation, face: Face) -> list[str]:
     awaits = "await " if face.coroutine else ""
     if kind == "Batch":
         return [f"        return self._collecting({call})"]
-    if kind in {"Paged", "Subscribe"}:
+    if kind in {"Paged", "Subscribe", "Follow"}:
         return [f"        return self._each({call})"]
     if kind == "Page":
         again = ", ".join(
@@ -297,7 +299,7 @@ def _body(name: str, kind: str, operation: Operation, face: Face) -> list[str]:
         )
         page = f"{awaits}self._perform({call})"
         return [f"        return {face.page}.of({page}, lambda cursor: self.{name}({again}))"]
-    how = "_write" if kind == "Write" else "_perform"
+    how = {"Write": "_write", "Await": "_awaited"}.get(kind, "_perform")
     return [f"        return {awaits}self.{how}({call})"]
 
 

@@ -24,7 +24,9 @@ METHODS = [
     if name != "perform"  # what the command line and the tests of the library use
 ]
 RESOURCES = ("threads", "messages", "branches", "runs", "assistants", "events", "projections")
-INTERNAL = re.compile(r"\b(Write|Read|Paged|Subscribe|Collected|Scope|PageOf|Unpack)\b|\*\*")
+INTERNAL = re.compile(
+    r"\b(Write|Read|Paged|Subscribe|Follow|Await|Collected|Scope|PageOf|Unpack)\b|\*\*"
+)
 
 
 @pytest.mark.parametrize("file", files(), ids=lambda path: path.name)

@@ -65,10 +65,15 @@ def full_life(store: ConversationStore) -> list[str]:  # noqa: PLR0915 (a life i
     messages.remove(one, removed.id)
     run = runs.create(one, assistant_id=assistant.id, instructions="x", settings={"t": 0.5})
     runs.start(one, run.id, holder="worker-1")
+    runs.write_text(one, run.id, "Let me", message_id=f"msg_{'0b' * 16}", offset=0)
     runs.start(one, run.id, holder="worker-2", take_over=True)
+    shown = f"msg_{'0c' * 16}"
+    runs.write_text(one, run.id, "One ", message_id=shown, offset=0)
     step = steps.start(one, run.id, context=runs.context(one, run.id), details={"n": 1})
     calls = [{"type": "tool_call", "id": name, "name": "clock"} for name in ("c1", "c2")]
-    messages.create(one, role="assistant", content=["One moment.", *calls], run_id=run.id)
+    messages.create(
+        one, role="assistant", content=["One moment.", *calls], run_id=run.id, message_id=shown
+    )
     steps.complete(one, step.id, usage={"input_tokens": 7})
     steps.fail(one, steps.start(one, run.id).id, message="no answer")
     runs.require_action(one, run.id)

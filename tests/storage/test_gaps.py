@@ -118,6 +118,8 @@ READS = {
             ]
         ),
     ),
+    "Runs.stream": of_runs(lambda s, t, r: list(s.runs.stream(t, r))),
+    "Runs.wait": of_runs(lambda s, t, r: s.runs.wait(t, r, timeout_seconds=0)),
     "RunSteps.list": of_runs(lambda s, t, r: list(s.runs.steps.list(t, r))),
     "Assistants.get": several(
         now=once(lambda s: s.assistants.get(s.assistants.list().data[0].id)),
@@ -158,7 +160,7 @@ WRITES = {
     *("Messages.amend", "Messages.update", "Messages.remove", "Messages.restore"),
     *("Branches.select", "Branches.label"),
     *("Runs.create", "Runs.start", "Runs.update", "Runs.require_action", "Runs.cancel"),
-    *("Runs.submit_tool_outputs", "Runs.complete", "Runs.fail", "Runs.expire"),
+    *("Runs.submit_tool_outputs", "Runs.complete", "Runs.fail", "Runs.expire", "Runs.write_text"),
     *("RunSteps.start", "RunSteps.complete", "RunSteps.fail"),
     *("Assistants.create", "Assistants.update", "Assistants.delete"),
     *("Events.append", "Privacy.erase", "Privacy.purge", "Projections.rebuild"),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
+from contextlib import aclosing
 from typing import Final, TypeVar
 
 from eventstore.api.faces.outcomes import value_of
-from eventstore.api.operations.following import TROUBLES, Subscribe
+from eventstore.api.operations.following import TROUBLES, Await, Follow
 from eventstore.api.operations.operation import Collected, Paged, Read, Scope, Wipe, Write
 from eventstore.api.operations.walking import walk_ahead
 from eventstore.api.transaction_runner import TransactionRunner
@@ -42,9 +44,14 @@ class AsyncRunner:
             return self._wipe(operation)
         return self._gather(operation)
 
-    def each(self, walk: Paged[T] | Subscribe[T]) -> AsyncIterator[T]:
+    def each(self, walk: Paged[T] | Follow[T]) -> AsyncIterator[T]:
         """Run an operation that yields."""
-        return self._follow(walk) if isinstance(walk, Subscribe) else self._walk(walk)
+        return self._follow(walk) if isinstance(walk, Follow) else self._walk(walk)
+
+    async def awaited(self, one: Await[T]) -> T:
+        """Run an operation that waits for one value."""
+        async with aclosing(self._follow(one)) as values:
+            return await anext(values)
 
     @property
     def changed(self) -> Signals:
@@ -85,10 +92,10 @@ class AsyncRunner:
             for item in items:
                 yield item
 
-    async def _follow(self, follow: Subscribe[T]) -> AsyncIterator[T]:
+    async def _follow(self, follow: Follow[T]) -> AsyncGenerator[T, None]:
         """Yield present and future events; nothing is held while the consumer works."""
         changed, course = self.executor.changed, follow.begin()
-        while True:
+        while not course.over:
             since = changed.mark  # before looking, so that events appended meanwhile are not missed
             try:
                 page = await self.executor.read_async(follow.page(course).look)
@@ -97,6 +104,8 @@ class AsyncRunner:
             else:
                 for event in follow.heard(course, page):
                     yield event
-            if course.rest_seconds is not None:
+            if course.calm_seconds:
+                await asyncio.sleep(course.calm_seconds)
+            if course.rest_seconds is not None and not course.over:
                 told = await changed.wait_async(since, course.rest_seconds)
                 course.rested(told=told)

@@ -27,6 +27,7 @@ from eventstore.api.operations import purging as _purging
 from eventstore.api.operations import replay as _replay
 from eventstore.api.operations import run_context as _run_context
 from eventstore.api.operations import run_steps as _run_steps
+from eventstore.api.operations import run_streams as _run_streams
 from eventstore.api.operations import runs as _runs
 from eventstore.api.operations import thread_pages as _thread_pages
 from eventstore.api.operations import threads as _threads
@@ -34,11 +35,13 @@ from eventstore.api.operations.events import Receipt
 from eventstore.api.operations.operation import AppendOptions, WriteOptions
 from eventstore.api.operations.projection_status import ProjectionStatus
 from eventstore.api.operations.projections import CompareReport, RebuildReport
+from eventstore.api.operations.run_streams import _POLL_SECONDS
 from eventstore.api.operations.thread_pages import ThreadSort
 from eventstore.conversation.commands import OnBusy
 from eventstore.conversation.content import Content
 from eventstore.conversation.provider_form import ProviderForm
 from eventstore.conversation.rows import GivenStatus, Role
+from eventstore.conversation.run_events import RunEvent
 from eventstore.conversation.tombstone import Tombstone
 from eventstore.conversation.values import (
     Assistant,
@@ -2282,6 +2285,107 @@ class Runs(Resource):
                 step_id=step_id,
                 last_messages=last_messages,
                 leave_out=leave_out,
+            )
+        )
+
+    def write_text(
+        self, thread_id: str, run_id: str, text: str, *, message_id: str, offset: int
+    ) -> int:
+        """Show the next piece of a message that the run is writing.
+
+        The piece is committed when this returns, and ``stream()`` shows it in any process. Give
+        whole pieces, not each token: ``TextBuffer`` collects them. Finish with
+        ``messages.create(message_id=…, run_id=…)``, whose text begins with all that was written. If
+        the run ends or is taken over before, the text is kept as a message with the status
+        ``"incomplete"``. Text for another message gives this one up in the same way, and starts
+        again beside it.
+
+        Args:
+            thread_id: The thread.
+            run_id: The run.
+            text: The piece.
+            message_id: The message; choose an id of your own, ``msg_`` and 32 lowercase hex digits.
+            offset: Number of characters of this message that were written before. A repeated piece
+                adds nothing.
+
+        Returns:
+            The offset of the next piece.
+
+        Raises:
+            InvalidInput: a value is malformed, or the message is final.
+            ThreadNotFound, RunNotFound: there is no such run.
+            Refused: the run does not write now, has open tool calls, or showed another text there.
+        """
+        return self._write(
+            _run_streams.write_text(
+                self._scope, thread_id, run_id, text, message_id=message_id, offset=offset
+            )
+        )
+
+    def stream(
+        self,
+        thread_id: str,
+        run_id: str,
+        *,
+        after: str | None = None,
+        poll_seconds: float = _POLL_SECONDS,
+    ) -> Iterator[RunEvent]:
+        """Yield what a run does: its states, steps, text as it is written, and tool calls.
+
+        Any process may read along, from the start or behind a cursor, live or long afterwards: the
+        events are the same, and each piece of text comes once. The iterator ends when the run has
+        ended, or waits for tool outputs; then go on behind the last cursor.
+
+        Args:
+            thread_id: The thread.
+            run_id: The run.
+            after: ``cursor`` of the last event that you are done with, to begin behind it.
+            poll_seconds: How long news may take where no hint of a commit arrives: after a lost
+                connection, through a pooler, or beside an engine of your own.
+
+        Raises:
+            InvalidInput: a value is malformed, or the cursor belongs to another run.
+            ThreadNotFound, RunNotFound: there is no such run, or it was purged meanwhile.
+            StoreClosed: the store was closed, also while waiting.
+            StoreUnavailable: the database fails for a reason that does not pass with time.
+        """
+        return self._each(
+            _run_streams.stream(
+                self._scope, thread_id, run_id, after=after, poll_seconds=poll_seconds
+            )
+        )
+
+    def wait(
+        self,
+        thread_id: str,
+        run_id: str,
+        *,
+        timeout_seconds: float | None = None,
+        poll_seconds: float = _POLL_SECONDS,
+    ) -> Run:
+        """Wait until a run has ended, or waits for tool outputs; return it.
+
+        Args:
+            thread_id: The thread.
+            run_id: The run.
+            timeout_seconds: How long to wait; None has no limit.
+            poll_seconds: How long news may take where no hint of a commit arrives: after a lost
+                connection, through a pooler, or beside an engine of your own.
+
+        Raises:
+            InvalidInput: a value is malformed.
+            ThreadNotFound, RunNotFound: there is no such run, or it was purged meanwhile.
+            WaitTimedOut: it did neither in time; it goes on.
+            StoreClosed: the store was closed, also while waiting.
+            StoreUnavailable: the database fails for a reason that does not pass with time.
+        """
+        return self._awaited(
+            _run_streams.wait(
+                self._scope,
+                thread_id,
+                run_id,
+                timeout_seconds=timeout_seconds,
+                poll_seconds=poll_seconds,
             )
         )
 

@@ -28,6 +28,7 @@ class Resource:
         self._perform = runner.perform
         self._write = runner.write
         self._each = runner.each
+        self._awaited = runner.awaited
 
     def _collecting(self, batch: Batch) -> AbstractContextManager[Batch]:
         return self._performed_at_the_end(batch)

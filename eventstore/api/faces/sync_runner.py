@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, TypeVar
 
 from eventstore.api.faces.outcomes import value_of
-from eventstore.api.operations.following import TROUBLES, Subscribe
+from eventstore.api.operations.following import TROUBLES, Await, Follow
 from eventstore.api.operations.operation import Collected, Paged, Read, Scope, Wipe, Write
 from eventstore.api.transaction_runner import TransactionRunner
 from eventstore.errors import ConversationStoreError
@@ -42,9 +43,13 @@ class SyncRunner:
             return told(self.executor.wipe())
         return operation.report(list(self._walk(operation.walk)))
 
-    def each(self, walk: Paged[T] | Subscribe[T]) -> Iterator[T]:
+    def each(self, walk: Paged[T] | Follow[T]) -> Iterator[T]:
         """Run an operation that yields."""
-        return self._follow(walk) if isinstance(walk, Subscribe) else self._walk(walk)
+        return self._follow(walk) if isinstance(walk, Follow) else self._walk(walk)
+
+    def awaited(self, one: Await[T]) -> T:
+        """Run an operation that waits for one value."""
+        return next(self._follow(one))
 
     @property
     def changed(self) -> Signals:
@@ -72,10 +77,10 @@ class SyncRunner:
             items, place = self.perform(walk.page(place))
             yield from items
 
-    def _follow(self, follow: Subscribe[T]) -> Iterator[T]:
+    def _follow(self, follow: Follow[T]) -> Iterator[T]:
         """Yield present and future events; nothing is held while the consumer works."""
         changed, course = self.executor.changed, follow.begin()
-        while True:
+        while not course.over:
             since = changed.mark  # before looking, so that events appended meanwhile are not missed
             try:
                 page = self.executor.read(follow.page(course).look)
@@ -83,5 +88,7 @@ class SyncRunner:
                 follow.failed(course, error)
             else:
                 yield from follow.heard(course, page)
-            if course.rest_seconds is not None:
+            if course.calm_seconds:
+                time.sleep(course.calm_seconds)
+            if course.rest_seconds is not None and not course.over:
                 course.rested(told=changed.wait(since, course.rest_seconds))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from typing import Final, Generic, NamedTuple, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from eventstore.api.operations.operation import Read
 from eventstore.core.events import Position
@@ -14,7 +15,7 @@ from eventstore.storage.whole_store import Filter
 from eventstore.subscriptions.pages import Seen, StreamPage, look
 from eventstore.subscriptions.subscription_state import PageOutcome, SubscriptionState
 
-__all__ = ["TROUBLES", "Subscribe"]
+__all__ = ["TROUBLES", "Await", "Follow", "Subscribe"]
 
 T = TypeVar("T")
 
@@ -26,40 +27,22 @@ _PASSING: Final = frozenset({"connection_lost", "disk_full", "io_error", "out_of
 _log = logging.getLogger("eventstore.subscriptions")
 
 
-class Subscribe(NamedTuple, Generic[T]):
-    """Everything after a place, and later events: an iterator that does not end."""
+class Follow(ABC, Generic[T]):
+    """An iterator over what is there and what comes, a page at a time."""
 
-    only: Filter
-    after: Position
-    poll_seconds: float
-    shown: Callable[[StoredEvent], T]
+    @abstractmethod
+    def begin(self) -> SubscriptionState[Any]:
+        """Return the first place."""
 
-    def begin(self) -> SubscriptionState:
-        """Return the first place of a subscription."""
-        return SubscriptionState(self.after, self.poll_seconds)
-
-    def page(self, course: SubscriptionState) -> Read[StreamPage]:
+    @abstractmethod
+    def page(self, course: SubscriptionState[Any]) -> Read[Any]:
         """Return the read of the next page. Nothing of it is held afterwards."""
-        place, seen = course.place, course.seen
-        return Read(lambda tx: look(tx, self.only, place, seen))
 
-    def heard(self, course: SubscriptionState, page: StreamPage) -> Iterator[T]:
-        """Yield the events of a page, decoded on demand; then move on.
+    @abstractmethod
+    def heard(self, course: SubscriptionState[Any], page: Any) -> Iterator[T]:  # noqa: ANN401
+        """Yield the items of a page; then move on."""
 
-        Raises:
-            BrokenChain: an event is missing, and those before it were yielded.
-        """
-        for stored in page.events:
-            yield self.shown(stored)
-        if page.broken is not None:
-            raise page.broken
-        if page.events:
-            course.seen = Seen(page.events[-1], page.known)
-        elif course.seen is not None:
-            course.seen = course.seen._replace(known=page.known)
-        course.move(page.found, page.place)
-
-    def failed(self, course: SubscriptionState, error: StoreBusy | StoreUnavailable) -> None:
+    def failed(self, course: SubscriptionState[Any], error: StoreBusy | StoreUnavailable) -> None:
         """Handle the error of reading a page.
 
         Raises:
@@ -68,4 +51,48 @@ class Subscribe(NamedTuple, Generic[T]):
         if isinstance(error, StoreUnavailable) and error.reason not in _PASSING:
             raise error
         if course.move(PageOutcome.TROUBLE):
-            _log.warning("a subscription waits for the database, and then goes on: %s", error)
+            _log.warning("a follower waits for the database, and then goes on: %s", error)
+
+
+class Await(Follow[T]):
+    """A follower that yields one item, once it is there."""
+
+
+class Subscribe(Follow[T]):
+    """Everything after a position, and later events: it does not end."""
+
+    def __init__(
+        self,
+        only: Filter,
+        after: Position,
+        poll_seconds: float,
+        shown: Callable[[StoredEvent], T],
+    ) -> None:
+        """Create it. ``shown`` decodes an event on demand."""
+        self._only = only
+        self._after = after
+        self._poll_seconds = poll_seconds
+        self._shown = shown
+
+    def begin(self) -> SubscriptionState[Position]:
+        return SubscriptionState(self._after, self._poll_seconds)
+
+    def page(self, course: SubscriptionState[Position]) -> Read[StreamPage]:
+        place, seen = course.place, course.seen
+        return Read(lambda tx: look(tx, self._only, place, seen))
+
+    def heard(self, course: SubscriptionState[Position], page: StreamPage) -> Iterator[T]:
+        """Yield the events of a page, decoded on demand; then move on.
+
+        Raises:
+            BrokenChain: an event is missing, and those before it were yielded.
+        """
+        for stored in page.events:
+            yield self._shown(stored)
+        if page.broken is not None:
+            raise page.broken
+        if page.events:
+            course.seen = Seen(page.events[-1], page.known)
+        elif course.seen is not None:
+            course.seen = course.seen._replace(known=page.known)
+        course.move(page.found, page.place)

@@ -32,6 +32,7 @@ __all__ = [
     "checked_draft",
     "checked_flag",
     "checked_metadata",
+    "checked_offset",
     "checked_on_busy",
     "checked_order",
     "checked_role",
@@ -132,6 +133,11 @@ def checked_version(value: object, field: str, least: int = 1) -> int:
 def checked_count(value: object, field: str) -> int:
     """Return a number of events."""
     return _checked_number(value, field, 1, "allowed")
+
+
+def checked_offset(value: object, field: str) -> int:
+    """Return a number of characters."""
+    return _checked_number(value, field, 0, "a number of characters")
 
 
 def _checked_number(value: object, field: str, least: int, meant: str) -> int:

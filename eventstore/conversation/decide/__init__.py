@@ -2,7 +2,8 @@
 
 Pure: it reads through the :class:`~eventstore.conversation.view.ThreadView` and takes fresh ids
 from ``new_id``. A refusal raises before anything is written. Each noun has a file: ``threads``,
-``messages``, ``branches``, ``runs``, ``queue`` (messages that wait for a run), ``erasing``.
+``messages``, ``branches``, ``runs``, ``showing`` (text that a run is writing), ``queue`` (messages
+that wait for a run), ``erasing``.
 """
 
 from __future__ import annotations
@@ -11,7 +12,15 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias
 
 from eventstore.conversation import commands as c
-from eventstore.conversation.decide import branches, erasing, messages, runs, steps, threads
+from eventstore.conversation.decide import (
+    branches,
+    erasing,
+    messages,
+    runs,
+    showing,
+    steps,
+    threads,
+)
 from eventstore.conversation.decide.common import NewId, check_expected_head
 from eventstore.conversation.view import ThreadView
 from eventstore.core.events import Decided
@@ -51,6 +60,7 @@ _DECIDERS: Final[Mapping[type[c.Command], _Decider]] = {
     c.LabelBranch: branches.label,
     c.CreateRun: runs.create,
     c.StartRun: runs.start,
+    c.WriteText: showing.write_text,
     c.RequireAction: runs.require_action,
     c.SubmitToolOutputs: runs.submit_tool_outputs,
     c.CompleteRun: runs.complete,

@@ -35,7 +35,7 @@ __all__ = ["Copy", "Found", "concerns", "erase", "erase_found", "find"]
 
 _OF_MESSAGES: Final = (
     *("MessageAdded", "MessageQueued", "MessageEdited", "MessageRegenerated", "MessageAmended"),
-    *("MessageUpdated", "MessageRemoved", "MessageRestored", "BranchLabelled"),
+    *("MessageUpdated", "MessageRemoved", "MessageRestored", "BranchLabelled", "MessageBegun"),
 )
 _OF_RUNS: Final = (
     *("RunQueued", "RunStarted", "RunTakenOver", "RunActionRequired", "ToolOutputsSubmitted"),

@@ -27,12 +27,14 @@ from eventstore.conversation.decide.common import (
     some_message,
     thread_text,
     writable_thread,
+    writing_run,
 )
-from eventstore.conversation.rows import MessageRow, RunRow
+from eventstore.conversation.decide.showing import check_follows_shown
+from eventstore.conversation.rows import MessageRow
 from eventstore.conversation.view import ThreadView
 from eventstore.core import ids
 from eventstore.core.events import Decided
-from eventstore.errors import InvalidInput, Refused, RunNotFound
+from eventstore.errors import InvalidInput, Refused
 
 __all__ = ["amend", "create", "edit", "regenerate", "remove", "restore", "update"]
 
@@ -97,6 +99,7 @@ def _of_run(
     parent = None if run.last_message is None else placed_message(view, run.last_message)[0]
     draft = command.draft
     check_calls(parent, draft.calls, draft.answers)
+    check_follows_shown(view, run, command.message_id, draft.parts)
     data = e.MessageAdded(
         message_id=message_id,
         role=command.role,
@@ -109,24 +112,6 @@ def _of_run(
         original_created_at_us=draft.original_created_at_us,
     )
     return decided(data, draft_content(draft))
-
-
-def writing_run(view: ThreadView, run_id: bytes) -> RunRow:
-    """Return a run that may still write messages.
-
-    Raises:
-        RunNotFound, Refused: ``"run_not_in_progress"``; the run has ended.
-    """
-    run = view.run(run_id)
-    if run is None:
-        raise RunNotFound(ids.show(ids.RUN, run_id), thread_text(view))
-    if run.status not in {"in_progress", "cancelling"}:
-        raise Refused(
-            "run_not_in_progress",
-            f"{ids.show(ids.RUN, run_id)} is {run.status} and takes no messages",
-            "Start the run first; if it was cancelled, stop this loop.",
-        )
-    return run
 
 
 def _queued(view: ThreadView, command: c.CreateMessage, message_id: bytes) -> Decided:
@@ -191,7 +176,8 @@ def _queued_instead(view: ThreadView, command: c.EditMessage, new_id: NewId) -> 
 def regenerate(view: ThreadView, command: c.RegenerateMessage, new_id: NewId) -> list[Decided]:
     """Decide another answer: a new message, sibling of the answer it replaces."""
     if command.run_id is not None:
-        writing_run(view, command.run_id)
+        run = writing_run(view, command.run_id)
+        check_follows_shown(view, run, command.message_id, command.draft.parts)
     fields = _sibling(view, command, new_id)
     if fields["role"] != "assistant":
         raise Refused(

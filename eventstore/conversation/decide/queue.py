@@ -19,6 +19,7 @@ from eventstore.conversation.decide.common import (
     some_message,
     thread_text,
 )
+from eventstore.conversation.decide.showing import kept
 from eventstore.conversation.rows import MessageRow, RunRow
 from eventstore.conversation.view import ThreadView
 from eventstore.core import ids
@@ -44,8 +45,10 @@ def make_way(view: ThreadView, on_busy: c.OnBusy) -> tuple[list[Decided] | None,
             "Wait for the run to end, or choose on_busy='enqueue', 'interrupt' or 'rollback'.",
         )
     head = living_thread(view).head
-    events = [event for run in runs for event in cancelled(run)]
-    first = runs[0]
+    first, events = runs[0], []
+    for run in runs:
+        shown, head = kept(view, run, head)
+        events += [*shown, *cancelled(run)]
     if on_busy == "rollback" and first.started:
         start = _visible_from(view, first.started_head)
         if start != head:

@@ -16,6 +16,7 @@ from eventstore.conversation.decide.common import (
     thread_text,
     writable_thread,
 )
+from eventstore.conversation.decide.showing import asked_again, kept
 from eventstore.conversation.rows import RunRow
 from eventstore.conversation.run_lifecycle import PAST_QUEUED, next_status
 from eventstore.conversation.view import ThreadView
@@ -59,9 +60,10 @@ def _moved(run: RunRow, data: EventData, content: EventContent | None = None) ->
 
 
 def _ended(view: ThreadView, run: RunRow, last: Decided) -> list[Decided]:
-    """Decide the end of a run, and add the messages that waited for it."""
-    joined, _ = queue.drained(view, [run.run_id], living_thread(view).head)
-    return [last, *joined]
+    """Decide the end of a run: keep the text it shows, and add the messages that waited for it."""
+    shown, head = kept(view, run, living_thread(view).head)
+    joined, _ = queue.drained(view, [run.run_id], head)
+    return [*shown, last, *joined]
 
 
 def create(view: ThreadView, command: c.CreateRun, new_id: NewId) -> list[Decided]:
@@ -110,7 +112,8 @@ def start(view: ThreadView, command: c.StartRun, new_id: NewId) -> list[Decided]
     """
     thread, run = writable_thread(view), some_run(view, command.run_id)
     if command.take_over and run.status == "in_progress":
-        return [_moved(run, e.RunTakenOver(run_id=run.run_id, holder=command.holder))]
+        taken = _moved(run, e.RunTakenOver(run_id=run.run_id, holder=command.holder))
+        return [*asked_again(view, run), taken]
     started = e.RunStarted(run_id=run.run_id, holder=command.holder)
     _moved(run, started)
     _check_turn(view, run)

@@ -6,8 +6,13 @@ from collections.abc import Iterable
 
 from eventstore.conversation import commands as c
 from eventstore.conversation import events as e
-from eventstore.conversation.decide.common import NewId, decided, existing_thread, thread_text
-from eventstore.conversation.decide.messages import writing_run
+from eventstore.conversation.decide.common import (
+    NewId,
+    decided,
+    existing_thread,
+    thread_text,
+    writing_run,
+)
 from eventstore.conversation.rows import StepRow
 from eventstore.conversation.view import ThreadView
 from eventstore.core import ids

@@ -386,6 +386,7 @@ def upgrade(naming: Naming) -> None:
         _maybe("last_message", LargeBinary),
         _maybe("pending_calls", Text),
         _given("steps", Integer),
+        _maybe("writing", LargeBinary),
         schema=naming.schema,
         sqlite_with_rowid=False,
     )
@@ -412,6 +413,16 @@ def upgrade(naming: Naming) -> None:
         naming.plain("steps"),
         ["tenant", "thread", "run", "version"],
         unique=False,
+        schema=naming.schema,
+    )
+    op.create_table(
+        naming.plain("run_chunks"),
+        _key("tenant", Integer),
+        _key("thread", LargeBinary),
+        _key("message", LargeBinary),
+        _key("begins", BigInteger),
+        _given("ends", BigInteger),
+        _given("text", LargeBinary),
         schema=naming.schema,
     )
     op.create_table(

@@ -1,0 +1,115 @@
+"""Reads what a run did behind a reader's place: from the log, and from the text being written."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from eventstore.conversation.rows import RunStatus
+from eventstore.conversation.run_events import RunEvent
+from eventstore.conversation.run_lifecycle import TERMINAL
+from eventstore.conversation.run_telling import Cursor, Reached, tell, tell_shown
+from eventstore.core import ids
+from eventstore.core.events import StreamKey
+from eventstore.errors import RunNotFound
+from eventstore.storage.folding_pages import decoded_events
+from eventstore.storage.requests import Log
+from eventstore.storage.stream_heads import place_of
+from eventstore.storage.transaction import Transaction
+from eventstore.subscriptions.subscription_state import PageOutcome
+from eventstore.threads import run_chunks
+from eventstore.threads.run_rows import RUN_STATUSES
+
+__all__ = ["RESTING", "RunPage", "RunReader", "RunStands"]
+
+RESTING: Final = TERMINAL | {"requires_action"}
+"""Statuses in which nothing more comes unless somebody outside acts."""
+
+_STAND: Final = (
+    "SELECT run.status, run.version, head.version, run.writing, (SELECT max(ends)"
+    " FROM {run_chunks} AS one WHERE one.tenant = run.tenant AND one.thread = run.thread"
+    " AND one.message = run.writing)"
+    " FROM {runs} AS run JOIN {streams} AS head ON head.tenant = run.tenant"
+    " AND head.category = ? AND head.stream = run.thread"
+    " WHERE run.tenant = ? AND run.thread = ? AND run.run = ?"
+)
+_PAGE_EVENTS: Final = 500
+_PAGE_CHARACTERS: Final = 1_000_000
+
+
+class RunStands(NamedTuple):
+    """The state of a run, read in one statement; it differs if there may be something new."""
+
+    status: RunStatus
+    begins: int
+    """Version of the event that created it."""
+    version: int
+    """Version of its thread."""
+    writing: bytes | None
+    shown: int
+    """Length of the text that is being written."""
+
+
+class RunPage(NamedTuple):
+    """The next events of a run."""
+
+    found: PageOutcome
+    stands: RunStands
+    events: list[RunEvent]
+    reached: Reached
+
+
+class RunReader(NamedTuple):
+    """Reads one run."""
+
+    log: Log
+    stream: StreamKey
+    run_id: bytes
+    cursor: Cursor
+
+    def stand(self, tx: Transaction) -> RunStands:
+        """Return the state of the run.
+
+        Raises:
+            RunNotFound: the thread has none of this id, or was purged.
+        """
+        place = place_of(tx, self.stream)
+        row = None
+        if place is not None:
+            tenant, category, thread_id = place
+            row = tx.one(_STAND, (category, tenant, thread_id, self.run_id))
+        if row is None:
+            raise RunNotFound(ids.show(ids.RUN, self.run_id), self.stream.text)
+        status, begins, version, writing, shown = row
+        known = None if writing is None else bytes(writing)
+        return RunStands(RUN_STATUSES[status], begins, version, known, shown or 0)
+
+    def next_page(self, tx: Transaction, reached: Reached) -> RunPage:
+        """Return the events behind a place, on one snapshot."""
+        stands = self.stand(tx)
+        events: list[RunEvent] = []
+        if reached.over:
+            return RunPage(PageOutcome.SHORT, stands, events, reached)
+        size = count = 0
+        after = max(reached.version, stands.begins - 1)
+        log, stream = self.log, self.stream
+        for event in decoded_events(tx, log, stream, after=after, until=stands.version):
+            for made, behind in tell(reached, event, self.run_id, self.cursor):
+                events.append(made)
+                size, reached = size + behind.text - reached.text, behind
+            if reached.over:
+                return RunPage(PageOutcome.SHORT, stands, events, reached)
+            reached, count = reached._replace(version=event.version), count + 1
+            if count == _PAGE_EVENTS or size > _PAGE_CHARACTERS:
+                return RunPage(PageOutcome.FULL, stands, events, reached)
+        return self._with_shown(tx, RunPage(PageOutcome.SHORT, stands, events, reached))
+
+    def _with_shown(self, tx: Transaction, page: RunPage) -> RunPage:
+        """Add the new piece of the text that is being written."""
+        message_id, reached = page.stands.writing, page.reached
+        if message_id is None:
+            return page
+        text = run_chunks.text(tx, self.log, self.stream, message_id, reached.within)
+        for made, behind in tell_shown(reached, self.run_id, message_id, text, self.cursor):
+            page.events.append(made)
+            reached = behind
+        return page._replace(reached=reached)
