@@ -1,0 +1,180 @@
+"""Models behind any OpenAI-compatible endpoint: streamed chat completions, by the ``openai`` SDK.
+
+Needs the extra ``openai``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Mapping
+from json import JSONDecodeError
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import openai
+
+from eventstore import ImagePart, Message, ModelError
+from eventstore.conversation.content import Part
+from eventstore.engine.models.chat import ChatMessage, to_chat
+from eventstore.engine.models.chat_stream import ChatStream
+from eventstore.engine.models.failures import translated
+from eventstore.engine.models.protocol import ModelEvent, ModelRequest
+from eventstore.engine.models.retrying import Retries, retried
+
+__all__ = ["OpenAIModel"]
+
+_OURS: Final = frozenset({"model", "messages", "tools", "stream", "stream_options", "n"})
+"""Parameters that settings must not replace: an answer is read as one streamed choice."""
+
+
+class OpenAIModel:
+    """A model of an OpenAI-compatible endpoint.
+
+    Args:
+        model: The model's name at the endpoint.
+        base_url: Address of the endpoint; None is OpenAI's own.
+        api_key: Key for it. An endpoint that needs none takes any text.
+        retries: Attempts and pauses; the SDK's own retries are off.
+        timeout_seconds: Longest silence, from the request on and between two tokens.
+        max_tokens_field: Name of the parameter that limits an answer: ``"max_tokens"`` for
+            endpoints that know the older one alone.
+        reasoning_field: Field in which the endpoint takes the reasoning of earlier answers, such as
+            ``"reasoning_content"``. None sends reasoning only where the provider's own form of a
+            message has it.
+        resolve_image: Returns the address of an image that is given by the application's file id.
+        parameters: More parameters of each request, for example ``{"enable_thinking": True}``.
+        client: An ``openai.AsyncOpenAI`` to use instead of a new one. It is not closed.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        *,
+        base_url: str | None = None,
+        api_key: str | None = None,
+        retries: Retries | None = None,
+        timeout_seconds: float = 300.0,
+        max_tokens_field: str = "max_completion_tokens",
+        reasoning_field: str | None = None,
+        resolve_image: Callable[[ImagePart], str] | None = None,
+        parameters: Mapping[str, Any] | None = None,
+        client: openai.AsyncOpenAI | None = None,
+    ) -> None:
+        self._name = model
+        self._retries = Retries() if retries is None else retries
+        self._max_tokens_field = max_tokens_field
+        self._reasoning = reasoning_field
+        self._resolve = resolve_image
+        self._parameters = dict(parameters or {})
+        self._owned = client is None
+        self._client = (
+            _client(base_url, api_key, timeout_seconds)
+            if client is None
+            else client.with_options(max_retries=0)
+        )
+        host = urlsplit(str(self._client.base_url)).netloc.rpartition("@")[2]
+        self._place = f"{model} at {host}"
+
+    @property
+    def name(self) -> str:
+        """The model's name at the endpoint."""
+        return self._name
+
+    async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelEvent, None]:
+        """Ask, and yield the events of the answer."""
+        parameters = self._asked(request)
+        events = retried(lambda: self._answer(parameters), self._retries)
+        try:
+            async for event in events:
+                yield event
+        finally:
+            await events.aclose()
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        if self._owned:
+            await self._client.close()
+
+    async def _answer(self, parameters: dict[str, Any]) -> AsyncGenerator[ModelEvent, None]:
+        """Ask once."""
+        answer = ChatStream()
+        failure: ModelError | None = None
+        try:
+            chunks = await self._client.chat.completions.create(**parameters)
+            async with chunks:
+                async for chunk in chunks:
+                    for event in answer.add(chunk.to_dict()):
+                        yield event
+        except (openai.OpenAIError, JSONDecodeError, UnicodeDecodeError) as error:
+            if not answer.finished:  # only the usage is missing otherwise
+                failure = translated(error, self._place)
+        if failure is not None:
+            raise failure  # outside of except: the SDK's error holds words
+        for event in answer.end():
+            yield event
+
+    def _asked(self, request: ModelRequest) -> dict[str, Any]:
+        """Return the parameters of a request."""
+        settings = request.settings
+        more = {**self._parameters, **settings.others}
+        if taken := sorted(_OURS & more.keys()):
+            raise ModelError(
+                "bad_request",
+                f"the settings hold {taken[0]}, which the engine itself sends",
+                "Leave it out of the settings.",
+            )
+        given: dict[str, Any] = {
+            "temperature": settings.temperature,
+            "top_p": settings.top_p,
+            "response_format": settings.response_format,
+        }
+        if request.tools:
+            given |= {
+                "tools": [dict(tool) for tool in request.tools],
+                "tool_choice": settings.tool_choice,
+                "parallel_tool_calls": settings.parallel_tool_calls,
+            }
+        if settings.max_completion_tokens is not None:
+            more[self._max_tokens_field] = settings.max_completion_tokens
+        return {
+            "model": self._name,
+            "messages": self._messages(request),
+            **{name: value for name, value in given.items() if value is not None},
+            "stream": True,
+            "stream_options": {"include_usage": True},
+            "extra_body": more or None,
+        }
+
+    def _messages(self, request: ModelRequest) -> list[ChatMessage]:
+        system: list[ChatMessage] = (
+            [{"role": "system", "content": request.instructions}] if request.instructions else []
+        )
+        spoken = (self._with_addresses(message) for message in request.messages)
+        said = (chat for message in spoken for chat in to_chat(message, reasoning=self._reasoning))
+        return [*system, *said]
+
+    def _with_addresses(self, message: Message) -> Message:
+        if self._resolve is None or message.role != "user":
+            return message
+        parts = tuple(_addressed(part, self._resolve) for part in message.content)
+        return message.model_copy(update={"content": parts})
+
+
+def _addressed(part: Part, resolve: Callable[[ImagePart], str]) -> Part:
+    if isinstance(part, ImagePart) and part.url is None:
+        return ImagePart(url=resolve(part), detail=part.detail)
+    return part
+
+
+def _client(base_url: str | None, api_key: str | None, seconds: float) -> openai.AsyncOpenAI:
+    key = (api_key or "").strip()
+    if not key:
+        raise ModelError(
+            "invalid_api_key", "no API key is given", "Give api_key=; any text if none is needed."
+        )
+    if not (key.isascii() and key.isprintable()):
+        raise ModelError(
+            "invalid_api_key",
+            "the API key has characters that no header can hold",
+            "Copy it again, without line ends or quotation marks.",
+        )
+    return openai.AsyncOpenAI(api_key=key, base_url=base_url, timeout=seconds, max_retries=0)
