@@ -25,7 +25,8 @@
     ├── StoreUnavailable         the database cannot be used as it is: a reason code
     │   └── SchemaTooNew         a newer version of this library made it
     ├── KeyUnavailable           content is sealed and its key is not available
-    └── StoreClosed              the store was closed
+    ├── StoreClosed              the store was closed
+    └── EngineClosed             the engine was closed: its runs wait for another one
 
 Each error keeps its facts as attributes, and none of them ever holds the text of a message. Errors
 of database drivers are translated in ``storage/sqlite_failures.py`` and
@@ -40,6 +41,7 @@ __all__ = [
     "AssistantNotFound",
     "BrokenChain",
     "ConversationStoreError",
+    "EngineClosed",
     "IdempotencyConflict",
     "InvalidInput",
     "KeyUnavailable",
@@ -351,3 +353,10 @@ class StoreClosed(ConversationStoreError):
 
     def __init__(self) -> None:
         super().__init__("the store is closed. Open it again with open().")
+
+
+class EngineClosed(ConversationStoreError):
+    """The engine was closed. What it recorded stands, and runs that have not ended wait."""
+
+    def __init__(self) -> None:
+        super().__init__("the engine is closed. Make another one to go on with the run.")

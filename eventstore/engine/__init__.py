@@ -1,5 +1,16 @@
-"""Assistants that answer: executes runs over the public API of the store."""
+"""Assistants that answer: executes runs over the public API of the store.
 
+::
+
+    with ConversationStore.open("sqlite:///chat.db") as store, Engine(store, tools=[weather]) as engine:
+        assistant = store.assistants.create(model="qwen-plus", tools=[weather])
+        thread = store.threads.create(messages=[{"role": "user", "content": "Weather in Oslo?"}])
+        run = engine.run(thread.id, assistant.id)
+"""
+
+from eventstore.engine.async_engine import AsyncEngine
 from eventstore.engine.settings import RunSettings
+from eventstore.engine.sync_engine import Engine
+from eventstore.engine.tools import Tool, ToolContext, tool
 
-__all__ = ["RunSettings"]
+__all__ = ["AsyncEngine", "Engine", "RunSettings", "Tool", "ToolContext", "tool"]

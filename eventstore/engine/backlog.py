@@ -1,0 +1,118 @@
+"""Which runs an engine wants, and which of them it may begin now. It waits for nothing.
+
+::
+
+    wanted ──▶ ready ──▶ at work ──▶ rested
+                 ▲          │ not its turn, or held by another engine
+                 └─ later ◀─┘
+
+A run is ready once, however often it is wanted. It comes back from "later" when another run of its
+thread ended, when its time has come, or when it is wanted again. Any thread may call these methods.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from concurrent.futures import Future
+from typing import NamedTuple
+
+__all__ = ["Backlog", "Key"]
+
+
+class Key(NamedTuple):
+    """A run of a thread."""
+
+    thread_id: str
+    run_id: str
+
+
+class Backlog:
+    """The runs of one engine."""
+
+    def __init__(self, concurrency: int) -> None:
+        self._concurrency = concurrency
+        self._lock = threading.Lock()
+        self._ready: deque[Key] = deque()
+        self._at_work: set[Key] = set()
+        self._again: set[Key] = set()
+        """Wanted while at work: something may have changed since they looked."""
+        self._later: dict[Key, float | None] = {}
+        """With the time at which to look again, if one is known."""
+        self._waiting: dict[Key, Future[None]] = {}
+        self._closed = False
+
+    def want(self, key: Key) -> Future[None]:
+        """Want a run; the future is done when it rests."""
+        with self._lock:
+            future = self._waiting.setdefault(key, Future())
+            self._later.pop(key, None)
+            if key in self._at_work:
+                self._again.add(key)
+            elif key not in self._ready:
+                self._ready.append(key)
+            return future
+
+    def take(self) -> Key | None:
+        """Return a run to begin, if there is one and few enough are at work."""
+        with self._lock:
+            if self._closed or not self._ready or len(self._at_work) >= self._concurrency:
+                return None
+            key = self._ready.popleft()
+            self._at_work.add(key)
+            return key
+
+    def rested(self, key: Key) -> None:
+        """Note that a run rests; other runs of its thread may have their turn."""
+        with self._lock:
+            self._at_work.discard(key)
+            if key in self._again and not self._closed:
+                self._again.discard(key)
+                self._ready.append(key)
+                return
+            future = self._waiting.pop(key, None)
+            self._turn(key.thread_id)
+        if future is not None:
+            future.set_result(None)
+
+    def later(self, key: Key, at: float | None = None) -> None:
+        """Note that a run cannot begin yet; look again at a time, if one is given."""
+        with self._lock:
+            self._at_work.discard(key)
+            if key in self._again:
+                self._again.discard(key)
+                self._ready.append(key)
+            else:
+                self._later[key] = at
+
+    def turn(self, thread_id: str) -> None:
+        """Note that a run of a thread ended, wherever."""
+        with self._lock:
+            self._turn(thread_id)
+
+    def _turn(self, thread_id: str) -> None:
+        self._wake([key for key in self._later if key.thread_id == thread_id])
+
+    def due(self, now: float) -> float | None:
+        """Make ready whatever is due; return the time of the next."""
+        with self._lock:
+            self._wake([key for key, at in self._later.items() if at is not None and at <= now])
+            return min((at for at in self._later.values() if at is not None), default=None)
+
+    def _wake(self, keys: list[Key]) -> None:
+        for key in keys:
+            del self._later[key]
+            self._ready.append(key)
+
+    def close(self) -> list[Future[None]]:
+        """Begin nothing any more; return what is done once the runs at work rest."""
+        with self._lock:
+            self._closed = True
+            return [self._waiting[key] for key in self._at_work if key in self._waiting]
+
+    def give_up(self) -> None:
+        """Tell everybody who waits that nothing more happens here."""
+        with self._lock:
+            waiting, self._waiting = self._waiting, {}
+        for future in waiting.values():
+            future.cancel()

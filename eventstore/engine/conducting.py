@@ -1,0 +1,326 @@
+"""The course of one claimed run, from its claim to where it rests; written once for all drivers.
+
+A course is a generator. It yields what it needs done, and is sent the answer: a request to the
+store, an effect to begin, or the next result to wait for. An error of the store is raised where the
+request was yielded. Between the steps it keeps the lease, and it looks at the clock.
+
+Whatever the store answers, the log decides. After an error that leaves the outcome of a write open,
+the course reads the run again, and goes on from there.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
+
+from eventstore import (
+    Assistant,
+    InvalidInput,
+    LeaseLost,
+    NotFound,
+    OutcomeUnknown,
+    Refused,
+    Run,
+    StoreBusy,
+    StoreUnavailable,
+)
+from eventstore.engine import effects as f
+from eventstore.engine import recording
+from eventstore.engine import records as r
+from eventstore.engine.recording import Journal, Request
+from eventstore.engine.state import NOTHING_USED, RunState, evolved, left_by_the_dead
+from eventstore.engine.step import Rules, step
+
+__all__ = ["Begin", "Claim", "Clock", "Course", "HandBack", "Next", "TakenOver", "conduct"]
+
+T = TypeVar("T")
+
+
+class Clock(NamedTuple):
+    """Time, as an argument."""
+
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    monotonic: Callable[[], float] = time.monotonic
+
+
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """Begin an effect; its results come into the inbox."""
+
+    effect: f.Effect
+
+
+@dataclass(frozen=True, slots=True)
+class Next:
+    """Wait for the next thing in the inbox; answered with None once the seconds are over."""
+
+    seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class TakenOver:
+    """Arrives when somebody else took the run."""
+
+
+@dataclass(frozen=True, slots=True)
+class HandBack:
+    """Arrives when the engine closes: stop, and leave the run to others."""
+
+
+Op: TypeAlias = Request | Begin | Next
+Course: TypeAlias = Generator[Op, Any, T]
+
+_PASSING: Final = frozenset({"connection_lost", "disk_full", "io_error", "out_of_memory"})
+_PAUSE_SECONDS: Final = (0.05, 1.0)
+_BEATS_PER_LEASE: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A run that this engine may execute."""
+
+    run: Run
+    fresh: bool
+    """It has no step and no message of its own yet."""
+    lease_seconds: float
+    expires_at: datetime | None = None
+    """Time at which it expires, where the run does not say it."""
+
+
+class _Gone(Exception):
+    """The run ended or went to somebody else."""
+
+
+def conduct(
+    claim: Claim, rules: Callable[[RunState], Rules], clock: Clock, assistants: dict[Any, Assistant]
+) -> Course[None]:
+    """Execute a claimed run until it ends, waits for people, or is not ours any more."""
+    course = _Conducting(claim, rules, clock, assistants)
+    try:
+        yield from course.run_to_rest()
+    except _Gone:
+        yield from course.stop_all()
+
+
+class _Conducting:
+    """One run's course."""
+
+    def __init__(
+        self,
+        claim: Claim,
+        rules: Callable[[RunState], Rules],
+        clock: Clock,
+        assistants: dict[Any, Assistant],
+    ) -> None:
+        self._run = claim.run
+        self._claim = claim
+        self._rules_for = rules
+        self._clock = clock
+        self._assistants = assistants
+        self._journal = Journal(claim.run)
+        self._early: deque[Any] = deque()
+        """Arrived while the course waited for something else."""
+        self._under_way = False
+        self._beat_at = clock.monotonic() + claim.lease_seconds / _BEATS_PER_LEASE
+        self._held_until = clock.monotonic() + claim.lease_seconds
+        self._deadline: datetime | None = None
+
+    # -- the main loop
+
+    def run_to_rest(self) -> Course[None]:
+        try:
+            state = yield from self._load(fresh=self._claim.fresh)
+        except InvalidInput as error:
+            yield from self._fail_at_once(error)
+            return
+        rules = self._rules_for(state)
+        self._deadline = self._claim.expires_at or self._run.created_at + timedelta(
+            seconds=state.settings.expires_seconds
+        )
+        result: f.Result | None = None
+        while True:
+            decision = step(state, result, rules)
+            result = None
+            if decision.records:
+                state, result = yield from self._write(state, decision.records)
+            if state.ended or state.status == "requires_action":
+                return
+            if result is None:
+                result = yield from self._begin(decision.effects)
+            if result is None and state.running is not None:
+                result = yield from self._next()
+
+    def _begin(self, effects: Sequence[f.Effect]) -> Course[f.Result | None]:
+        """Begin effects. Two have their result here: reading, and stopping."""
+        for effect in effects:
+            match effect:
+                case f.ReadContext(last_messages):
+                    asked = recording.read_context(self._run, last_messages)
+                    context = yield from self._ask(asked)
+                    return f.ContextRead(context, effect)
+                case f.Stop():
+                    stopped = yield from self._stop(effect)
+                    return stopped
+                case _:
+                    self._under_way = True
+                    yield Begin(effect)
+        return None
+
+    # -- reading
+
+    def _load(self, *, fresh: bool) -> Course[RunState]:
+        assistant = yield from self._assistant()
+        if fresh:
+            return recording.loaded(self._run, assistant)
+        steps = yield from self._ask(recording.read_steps(self._run))
+        context = yield from self._ask(recording.read_context(self._run))
+        self._journal = Journal(self._run, [one.id for one in steps])
+        return recording.loaded(self._run, assistant, steps, context.messages)
+
+    def _assistant(self) -> Course[Assistant | None]:
+        assistant_id, version = self._run.assistant_id, self._run.assistant_version
+        if assistant_id is None:
+            return None
+        key = (assistant_id, version)
+        if key not in self._assistants:
+            asked = recording.read_assistant(assistant_id, version)
+            self._assistants[key] = yield from self._ask(asked)
+        return self._assistants[key]
+
+    def _ask(self, request: Request) -> Course[Any]:
+        """Perform a request; wait while the database is in trouble that may pass."""
+        pause, most = _PAUSE_SECONDS
+        while True:
+            try:
+                return (yield request)
+            except StoreBusy:
+                pass
+            except StoreUnavailable as error:
+                if error.reason not in _PASSING:
+                    raise
+            except (LeaseLost, NotFound):
+                raise _Gone from None
+            if self._clock.monotonic() > self._held_until:
+                raise _Gone
+            yield from self._rest(pause)
+            pause = min(2 * pause, most)
+
+    def _rest(self, seconds: float) -> Course[None]:
+        until = self._clock.monotonic() + seconds
+        while (left := until - self._clock.monotonic()) > 0:
+            arrived = yield Next(left)
+            if arrived is not None:
+                self._early.append(arrived)
+
+    # -- writing
+
+    def _write(
+        self, state: RunState, records: Sequence[r.Record]
+    ) -> Course[tuple[RunState, f.Result | None]]:
+        """Write records; return the state after them, and what to decide on instead if refused."""
+        while True:
+            try:
+                begun = yield from self._ask(self._journal.write(records))
+            except OutcomeUnknown:
+                found = yield from self._reload()
+                if found == left_by_the_dead(evolved(state, records)):
+                    return evolved(state, records), None
+                if found != left_by_the_dead(state):
+                    raise _Gone from None
+            except Refused as error:
+                return (yield from self._refused(state, error))
+            except InvalidInput as error:
+                return (yield from self._unrecordable(state, error))
+            else:
+                self._journal.written(begun)
+                return evolved(state, records), None
+
+    def _reload(self) -> Course[RunState]:
+        self._run = yield from self._ask(recording.read_run(self._run.thread_id, self._run.id))
+        return (yield from self._load(fresh=False))
+
+    def _refused(self, state: RunState, error: Refused) -> Course[tuple[RunState, f.Result | None]]:
+        if error.reason == "context_erased":
+            asked = f.ReadContext()
+            context = yield from self._ask(recording.read_context(self._run))
+            return state, f.ContextRead(context, asked)
+        run = yield from self._ask(recording.read_run(self._run.thread_id, self._run.id))
+        if run.status == "cancelling":
+            return state, f.CancelRequested()
+        if run.status != "in_progress":
+            raise _Gone
+        return (yield from self._unrecordable(state, error))
+
+    def _unrecordable(
+        self, state: RunState, error: Refused | InvalidInput
+    ) -> Course[tuple[RunState, f.Result | None]]:
+        """End a run whose next record the store does not take."""
+        code = error.reason if isinstance(error, Refused) else "invalid_value"
+        failed = () if state.running is None else (r.FailStep(state.running, code, str(error)),)
+        records = (*failed, r.Fail(code, str(error), state.usage))
+        try:
+            yield from self._ask(self._journal.write(records))
+        except (Refused, InvalidInput, OutcomeUnknown):
+            raise _Gone from None
+        yield from self.stop_all()
+        return evolved(state, records), None
+
+    def _fail_at_once(self, error: InvalidInput) -> Course[None]:
+        """End a run with settings that nobody can follow."""
+        record = r.Fail("invalid_settings", str(error), NOTHING_USED)
+        yield from self._ask(self._journal.write((record,)))
+
+    # -- waiting
+
+    def _next(self) -> Course[f.Result]:
+        """Return the next result; keep the lease meanwhile, and look at the clock."""
+        while True:
+            if self._early:
+                arrived = self._early.popleft()
+            else:
+                arrived = yield Next(self._seconds_left())
+            if isinstance(arrived, TakenOver | HandBack):
+                raise _Gone
+            if arrived is not None:
+                return arrived  # type: ignore[no-any-return]
+            if self._deadline is not None and self._clock.now() >= self._deadline:
+                self._deadline = None
+                return f.DeadlinePassed()
+            yield from self._beat()
+
+    def _seconds_left(self) -> float:
+        left = self._beat_at - self._clock.monotonic()
+        if self._deadline is not None:
+            left = min(left, (self._deadline - self._clock.now()).total_seconds())
+        return max(left, 0.0)
+
+    def _beat(self) -> Course[None]:
+        yield from ()
+        now = self._clock.monotonic()
+        if now < self._beat_at:
+            return
+        self._beat_at = now + self._claim.lease_seconds / _BEATS_PER_LEASE
+
+    # -- stopping
+
+    def _stop(self, stop: f.Stop) -> Course[f.Stopped]:
+        """Stop what is under way; tools that return before they are stopped have returned."""
+        returned = [one for one in self._early if isinstance(one, f.ToolReturned)]
+        self._early.clear()
+        yield Begin(stop)
+        while True:
+            arrived = yield Next(None)
+            if isinstance(arrived, f.ToolReturned):
+                returned.append(arrived)
+            elif isinstance(arrived, f.Stopped):
+                self._under_way = False
+                return f.Stopped(stop.reason, arrived.parts, tuple(returned))
+
+    def stop_all(self) -> Course[None]:
+        """Stop what is under way, and record nothing."""
+        if self._under_way:
+            yield from self._stop(f.Stop("cancelled"))

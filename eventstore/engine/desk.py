@@ -1,0 +1,89 @@
+"""What an engine works with: its tools, its models, its clock and its name. Both faces share it."""
+
+from __future__ import annotations
+
+import os
+import socket
+import uuid
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from eventstore import Assistant, InvalidInput, ModelError
+from eventstore.engine.conducting import Clock
+from eventstore.engine.models.estimate import Estimate, estimate_tokens
+from eventstore.engine.models.protocol import Model
+from eventstore.engine.state import RunState
+from eventstore.engine.step import Rules, ToolRule
+from eventstore.engine.tools import Tool
+
+__all__ = ["AnyTool", "Desk", "named_tools", "own_name"]
+
+AnyTool: TypeAlias = Tool[..., Any] | Callable[..., Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What an engine works with."""
+
+    holder: str
+    tools: Mapping[str, Tool[..., Any]]
+    models: Mapping[str, Model]
+    lease_seconds: float = 30.0
+    clock: Clock = field(default_factory=Clock)
+    estimate: Estimate = estimate_tokens
+    assistants: dict[Any, Assistant] = field(default_factory=dict)
+    """Versions of assistants that were read; a version never changes."""
+
+    def rules(self, _: RunState) -> Rules:
+        """Return what this engine can do."""
+        rules = {one.name: ToolRule(one.repeatable, one.approval) for one in self.tools.values()}
+        return Rules(rules, self.estimate)
+
+    def resolve(self, name: str) -> Model:
+        """Return the model of a name.
+
+        Raises:
+            ModelError: ``"unknown_model"``.
+        """
+        if name not in self.models:
+            raise ModelError(
+                "unknown_model",
+                f"the engine knows no model {name[:100]!r}",
+                "Give it to the engine: models={name: model}.",
+            )
+        return self.models[name]
+
+
+def named_tools(tools: Sequence[AnyTool]) -> dict[str, Tool[..., Any]]:
+    """Return tools by name; a plain function becomes a tool.
+
+    Raises:
+        InvalidInput: two have the same name, or one cannot be a tool.
+    """
+    made: dict[str, Tool[..., Any]] = {}
+    for one in _listed(tools):
+        given = one if isinstance(one, Tool) else _made(one)
+        if given.name in made:
+            raise InvalidInput("tools", f"two are called {given.name}", "Give each its own name.")
+        made[given.name] = given
+    return made
+
+
+def _listed(tools: object) -> Iterable[Any]:
+    if isinstance(tools, str | Mapping) or not isinstance(tools, Iterable):
+        raise InvalidInput("tools", "is not a list of tools", "Give functions made with @tool.")
+    return tools
+
+
+def _made(function: object) -> Tool[..., Any]:
+    if not callable(function):
+        raise InvalidInput(
+            "tools", f"{type(function).__name__} is not a tool", "Give functions made with @tool."
+        )
+    return Tool(function)
+
+
+def own_name() -> str:
+    """Return a name that no other engine has."""
+    return f"{socket.gethostname()[:100]}:{os.getpid()}:{uuid.uuid4().hex[:12]}"

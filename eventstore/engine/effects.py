@@ -1,0 +1,139 @@
+"""What the engine does to the world outside of the log, and what comes back.
+
+``step`` asks for effects. A driver performs them, and hands each result to the next ``step``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+from eventstore import ProviderForm, RunContext, TokenUsage
+from eventstore.engine.models.protocol import ModelRequest
+from eventstore.engine.records import AnswerPart
+
+__all__ = [
+    "AskModel",
+    "CallTool",
+    "CancelRequested",
+    "ContextRead",
+    "DeadlinePassed",
+    "Effect",
+    "ModelAnswered",
+    "ModelFailed",
+    "ReadContext",
+    "Result",
+    "Stop",
+    "Stopped",
+    "ToolReturned",
+]
+
+StopReason: TypeAlias = Literal["cancelled", "expired"]
+
+
+# -- effects ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ReadContext:
+    """Read the messages that the model is to see."""
+
+    last_messages: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AskModel:
+    """Ask the model."""
+
+    step: int
+    request: ModelRequest
+
+
+@dataclass(frozen=True, slots=True)
+class CallTool:
+    """Call a tool of this process."""
+
+    call_id: str
+    name: str
+    arguments: Any = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Stop everything that is under way."""
+
+    reason: StopReason
+
+
+Effect: TypeAlias = ReadContext | AskModel | CallTool | Stop
+
+
+# -- results ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ContextRead:
+    """The messages were read."""
+
+    context: RunContext = field(repr=False)
+    asked: ReadContext
+
+
+@dataclass(frozen=True, slots=True)
+class ModelAnswered:
+    """The model answered."""
+
+    parts: tuple[AnswerPart, ...] = field(repr=False)
+    reason: Literal["stop", "length", "tool_calls", "content_filter"]
+    usage: TokenUsage | None = None
+    provider: ProviderForm | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFailed:
+    """The model gave up, perhaps after a part of its answer."""
+
+    code: str
+    message: str | None = field(default=None, repr=False)
+    parts: tuple[AnswerPart, ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ToolReturned:
+    """A tool returned, or failed."""
+
+    call_id: str
+    output: Any = field(repr=False)
+    status: Literal["completed", "failed"] = "completed"
+
+
+@dataclass(frozen=True, slots=True)
+class CancelRequested:
+    """Somebody wants the run to end."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeadlinePassed:
+    """The run took too long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """Everything that was under way has stopped."""
+
+    reason: StopReason
+    parts: tuple[AnswerPart, ...] = field(default=(), repr=False)
+    """Beginning of the answer that was being written."""
+    returned: tuple[ToolReturned, ...] = ()
+    """Tools that returned meanwhile."""
+
+
+Result: TypeAlias = (
+    ContextRead
+    | ModelAnswered
+    | ModelFailed
+    | ToolReturned
+    | CancelRequested
+    | DeadlinePassed
+    | Stopped
+)

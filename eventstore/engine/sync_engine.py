@@ -1,0 +1,230 @@
+"""``Engine``: executes runs with a sync store. Each run at work has a thread of its own.
+
+Models are asked, and async tools run, on one event loop that the engine owns and ``close`` ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Mapping, Sequence
+from concurrent.futures import CancelledError, Future, wait
+from types import TracebackType
+from typing import Any, Self
+
+from eventstore import ConversationStore, EngineClosed, Run
+from eventstore.engine.backlog import Key
+from eventstore.engine.conducting import Clock, HandBack
+from eventstore.engine.desk import AnyTool
+from eventstore.engine.driving import Inbox, drive
+from eventstore.engine.effects import Effect
+from eventstore.engine.engine_base import EngineBase, key_of
+from eventstore.engine.models.estimate import Estimate
+from eventstore.engine.models.protocol import Model
+from eventstore.engine.performing import Performing
+from eventstore.engine.working import Claimed, Rested, claimed, work
+
+__all__ = ["Engine"]
+
+
+class Engine(EngineBase):
+    """Executes the runs of assistants: asks models, calls tools, and records every step.
+
+    ::
+
+        with Engine(store, tools=[weather], models={"qwen-plus": model}) as engine:
+            run = engine.run(thread.id, assistant.id)
+            run = engine.execute(thread.id, run.id)  # waits until it rests
+    """
+
+    def __init__(
+        self,
+        store: ConversationStore,
+        *,
+        tools: Sequence[AnyTool] = (),
+        models: Mapping[str, Model] | None = None,
+        queue: str | None = None,
+        concurrency: int = 8,
+        recover: bool = True,
+        lease_seconds: float = 30.0,
+        holder: str | None = None,
+        estimate: Estimate | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        """Make an engine, and begin.
+
+        Args:
+            store: Store of the runs; it stays the application's to close.
+            tools: Functions that models may call, made with ``tool``.
+            models: Models by name, in place of those that the names stand for.
+            queue: Queue whose runs it executes; None executes runs of the application.
+            concurrency: Most runs at work at once.
+            recover: Take over runs whose engine died.
+            lease_seconds: Time after which others may take over a run of an engine that is silent.
+            holder: Name of this engine; no two may share one.
+            estimate: Function that estimates the tokens of a request.
+            clock: Time, for tests.
+
+        Raises:
+            InvalidInput: an option is malformed.
+        """
+        super().__init__(
+            tools=tools,
+            models=models,
+            queue=queue,
+            concurrency=concurrency,
+            recover=recover,
+            lease_seconds=lease_seconds,
+            holder=holder,
+            estimate=estimate,
+            clock=clock,
+        )
+        self.store = store
+        """The store that it works on."""
+        self._loop = asyncio.new_event_loop()
+        threading.Thread(target=self._run_loop, name="eventstore-engine", daemon=True).start()
+
+    def _run_loop(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        try:
+            self._loop.run_forever()
+        finally:
+            self._loop.close()
+
+    def run(
+        self,
+        thread_id: str,
+        assistant_id: str | None = None,
+        **options: Any,  # noqa: ANN401 (those of runs.create)
+    ) -> Run:
+        """Create a run, and execute it.
+
+        Args:
+            thread_id: The thread.
+            assistant_id: Assistant that answers.
+            options: Those of ``store.runs.create``.
+
+        Raises:
+            EngineClosed: the engine was closed.
+            InvalidInput, ThreadNotFound, AssistantNotFound, Refused: as in ``runs.create``.
+        """
+        self._check_open()
+        run = self.store.runs.create(thread_id, assistant_id=assistant_id, **options)
+        self._want(key_of(run))
+        return run
+
+    def execute(self, thread_id: str, run_id: str) -> Run:
+        """Execute a run, and return it when it has ended or waits for people.
+
+        Calling it again does no harm: a run that ended is returned, and a run that another engine
+        executes is waited for, or taken over once that engine is silent.
+
+        Args:
+            thread_id: The thread.
+            run_id: The run.
+
+        Raises:
+            EngineClosed: the engine was closed before the run came to rest.
+            ThreadNotFound, RunNotFound: there is no such run.
+        """
+        self._check_open()
+        try:
+            self._want(Key(thread_id, run_id)).result()
+        except CancelledError:
+            raise EngineClosed from None
+        return self.store.runs.get(thread_id, run_id)
+
+    def submit_tool_outputs(
+        self, thread_id: str, run_id: str, outputs: Sequence[Mapping[str, Any]]
+    ) -> Run:
+        """Hand in outputs of tool calls that a run waits for, and go on with it.
+
+        Args:
+            thread_id: The thread.
+            run_id: The run.
+            outputs: As for ``store.runs.submit_tool_outputs``.
+
+        Raises:
+            EngineClosed: the engine was closed.
+            InvalidInput, ThreadNotFound, RunNotFound, Refused: as in ``runs.submit_tool_outputs``.
+        """
+        self._check_open()
+        run = self.store.runs.submit_tool_outputs(thread_id, run_id, outputs)
+        if run.status == "queued":
+            self._want(key_of(run))
+        return run
+
+    # -- at work
+
+    def _want(self, key: Key) -> Future[None]:
+        future = self._backlog.want(key)
+        self._pump()
+        return future
+
+    def _pump(self) -> None:
+        while (key := self._backlog.take()) is not None:
+            work_on = threading.Thread(
+                target=self._work, args=(key,), name=f"eventstore-{key.run_id}", daemon=True
+            )
+            work_on.start()
+
+    def _work(self, key: Key) -> None:
+        inbox = Inbox()
+        self._inboxes[key] = inbox
+        try:
+            outcome = drive(claimed(*key, self._desk), self.store, _nothing, inbox)
+            if isinstance(outcome, Claimed):
+                self._conduct(outcome, inbox)
+                outcome = Rested()
+        except BaseException as error:  # noqa: BLE001 (nobody else would hear of it)
+            self._broke(key, error)
+        else:
+            self._came_to(key, outcome)
+        finally:
+            self._inboxes.pop(key, None)
+            self._pump()
+
+    def _conduct(self, outcome: Claimed, inbox: Inbox) -> None:
+        claim, desk = outcome.claim, self._desk
+        performing = Performing(self.store, claim.run, desk.resolve, desk.tools, inbox.put)
+
+        def begin(effect: Effect) -> None:
+            self._loop.call_soon_threadsafe(performing.begin, effect)
+
+        drive(work(claim, desk), self.store, begin, inbox)
+
+    # -- closing
+
+    def close(self, *, finish_seconds: float = 30.0) -> None:
+        """Begin no further run, let those at work finish, and end. Idempotent.
+
+        Runs that take longer are handed back: another engine, or the next one, goes on with them.
+
+        Args:
+            finish_seconds: How long runs at work may take to finish.
+        """
+        if self._closed:
+            return
+        self._closed = True
+        at_work = self._backlog.close()
+        wait(at_work, timeout=finish_seconds)
+        for inbox in list(self._inboxes.values()):
+            inbox.put(HandBack())
+        wait(at_work, timeout=finish_seconds)
+        self._backlog.give_up()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _nothing(_: Effect) -> None:
+    """Claiming has no effects."""
