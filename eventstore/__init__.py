@@ -42,6 +42,7 @@ from eventstore.conversation.run_events import (
 )
 from eventstore.conversation.text_buffer import TextBuffer
 from eventstore.conversation.tombstone import Tombstone
+from eventstore.conversation.tool_definition import Defined
 from eventstore.conversation.values import (
     Assistant,
     Branch,
@@ -109,6 +110,7 @@ __all__ = [
     "ConversationStoreError",
     "Counters",
     "DataPart",
+    "Defined",
     "EngineClosed",
     "Environment",
     "ErasedEvent",

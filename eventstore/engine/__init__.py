@@ -2,7 +2,7 @@
 
 ::
 
-    with ConversationStore.open("sqlite:///chat.db") as store, Engine(store, tools=[weather]) as engine:
+    with Engine(store, tools=[weather]) as engine:
         assistant = store.assistants.create(model="qwen-plus", tools=[weather])
         thread = store.threads.create(messages=[{"role": "user", "content": "Weather in Oslo?"}])
         run = engine.run(thread.id, assistant.id)

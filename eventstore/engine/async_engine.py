@@ -139,13 +139,13 @@ class AsyncEngine(EngineBase):
         self._check_open()
         run = await self.store.runs.submit_tool_outputs(thread_id, run_id, outputs)
         if run.status == "queued":
-            self._want(key_of(run))
+            self._want(key_of(run), changed=True)
         return run
 
     # -- at work
 
-    def _want(self, key: Key) -> Future[None]:
-        future = self._backlog.want(key)
+    def _want(self, key: Key, *, changed: bool = False) -> Future[None]:
+        future = self._backlog.want(key, changed=changed)
         self._pump()
         return future
 

@@ -42,13 +42,17 @@ class Backlog:
         self._waiting: dict[Key, Future[None]] = {}
         self._closed = False
 
-    def want(self, key: Key) -> Future[None]:
-        """Want a run; the future is done when it rests."""
+    def want(self, key: Key, *, changed: bool = False) -> Future[None]:
+        """Want a run; the future is done when it rests.
+
+        ``changed``: something happened to it, so a run at work is looked at once more afterwards.
+        """
         with self._lock:
             future = self._waiting.setdefault(key, Future())
             self._later.pop(key, None)
             if key in self._at_work:
-                self._again.add(key)
+                if changed:
+                    self._again.add(key)
             elif key not in self._ready:
                 self._ready.append(key)
             return future

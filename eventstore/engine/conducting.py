@@ -104,6 +104,11 @@ def conduct(
         yield from course.run_to_rest()
     except _Gone:
         yield from course.stop_all()
+    except GeneratorExit:
+        raise
+    except BaseException:
+        yield from course.stop_all()
+        raise
 
 
 class _Conducting:
@@ -285,6 +290,8 @@ class _Conducting:
                 arrived = yield Next(self._seconds_left())
             if isinstance(arrived, TakenOver | HandBack):
                 raise _Gone
+            if isinstance(arrived, f.TextArrived):
+                continue
             if arrived is not None:
                 return arrived  # type: ignore[no-any-return]
             if self._deadline is not None and self._clock.now() >= self._deadline:

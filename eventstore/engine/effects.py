@@ -25,6 +25,7 @@ __all__ = [
     "Result",
     "Stop",
     "Stopped",
+    "TextArrived",
     "ToolReturned",
 ]
 
@@ -126,6 +127,14 @@ class Stopped:
     """Beginning of the answer that was being written."""
     returned: tuple[ToolReturned, ...] = ()
     """Tools that returned meanwhile."""
+
+
+@dataclass(frozen=True, slots=True)
+class TextArrived:
+    """More text of the answer that a step writes. It is shown to readers, and decides nothing."""
+
+    step: int
+    text: str = field(repr=False)
 
 
 Result: TypeAlias = (

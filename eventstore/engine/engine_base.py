@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final, Protocol
 
 from eventstore import ConversationStoreError, EngineClosed, InvalidInput, Run
@@ -77,7 +78,7 @@ class EngineBase:
             case _:
                 self._backlog.rested(key)
 
-    def _monotonic_at(self, moment: Any) -> float | None:  # noqa: ANN401 (a datetime, or None)
+    def _monotonic_at(self, moment: datetime | None) -> float | None:
         if moment is None:
             return None
         clock = self._desk.clock

@@ -38,7 +38,7 @@ from eventstore.engine.models.protocol import (
 from eventstore.engine.records import AnswerPart
 from eventstore.engine.tools import Tool, ToolContext
 
-__all__ = ["Performing", "Resolve", "TextArrived"]
+__all__ = ["Performing", "Resolve"]
 
 
 _STOP_SECONDS: Final = 5.0
@@ -49,16 +49,6 @@ class Resolve(Protocol):
     """Finds a model by its name."""
 
     def __call__(self, name: str) -> Model: ...
-
-
-class TextArrived:
-    """More text of the answer that a step writes."""
-
-    __slots__ = ("step", "text")
-
-    def __init__(self, step: int, text: str) -> None:
-        self.step = step
-        self.text = text
 
 
 class Performing:
@@ -136,7 +126,7 @@ class Performing:
             async for event in events:
                 answer.add(event)
                 if isinstance(event, TextDelta):
-                    self._deliver(TextArrived(effect.step, event.text))
+                    self._deliver(f.TextArrived(effect.step, event.text))
 
 
 class _Answer:

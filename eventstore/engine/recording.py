@@ -61,7 +61,7 @@ Request: TypeAlias = Ask | Together
 # -- reading ---------------------------------------------------------------------------------------
 
 
-def start(run: Run, holder: str, lease_seconds: float, *, take_over: bool = False) -> Ask:
+def start(run: Run, holder: str, _: float, *, take_over: bool = False) -> Ask:
     """Claim a run: of several engines that try, the log accepts one."""
     return Ask(
         lambda store: store.runs.start(run.thread_id, run.id, holder=holder, take_over=take_over)

@@ -19,6 +19,7 @@ from eventstore.conversation.commands import OnBusy
 from eventstore.conversation.content import Content
 from eventstore.conversation.provider_form import ProviderForm
 from eventstore.conversation.rows import GivenStatus, Role
+from eventstore.conversation.tool_definition import ToolGiven
 from eventstore.conversation.values import (
     Branch,
     Message,
@@ -433,7 +434,7 @@ class BatchRuns(BatchPart):
         assistant_id: str | None = None,
         model: str | None = None,
         instructions: str | None = None,
-        tools: Sequence[Mapping[str, Any]] | None = None,
+        tools: Sequence[ToolGiven] | None = None,
         settings: Mapping[str, Any] | None = None,
         metadata: Mapping[str, Any] | None = None,
         regenerates: str | None = None,
@@ -446,7 +447,7 @@ class BatchRuns(BatchPart):
             assistant_id: Assistant that answers; the run keeps the version that it has now.
             model: Model, in place of the assistant's.
             instructions: Instructions, in place of the assistant's; erasable.
-            tools: Tool definitions as JSON objects, in place of the assistant's.
+            tools: Tool definitions or tools of ``eventstore.engine``, in place of the assistant's.
             settings: JSON object of whatever the model takes: temperature, limits.
             metadata: JSON object of your own; erasable.
             regenerates: Assistant's message to make another answer to.

@@ -43,6 +43,7 @@ from eventstore.conversation.provider_form import ProviderForm
 from eventstore.conversation.rows import GivenStatus, Role
 from eventstore.conversation.run_events import RunEvent
 from eventstore.conversation.tombstone import Tombstone
+from eventstore.conversation.tool_definition import ToolGiven
 from eventstore.conversation.values import (
     Assistant,
     Branch,
@@ -1666,7 +1667,7 @@ class Runs(Resource):
         assistant_id: str | None = None,
         model: str | None = None,
         instructions: str | None = None,
-        tools: Sequence[Mapping[str, Any]] | None = None,
+        tools: Sequence[ToolGiven] | None = None,
         settings: Mapping[str, Any] | None = None,
         metadata: Mapping[str, Any] | None = None,
         regenerates: str | None = None,
@@ -1687,7 +1688,7 @@ class Runs(Resource):
             assistant_id: Assistant that answers; the run keeps the version that it has now.
             model: Model, in place of the assistant's.
             instructions: Instructions, in place of the assistant's; erasable.
-            tools: Tool definitions as JSON objects, in place of the assistant's.
+            tools: Tool definitions or tools of ``eventstore.engine``, in place of the assistant's.
             settings: JSON object of whatever the model takes: temperature, limits.
             metadata: JSON object of your own; erasable.
             regenerates: Assistant's message to make another answer to.
@@ -2400,7 +2401,7 @@ class Assistants(Resource):
         name: str | None = None,
         description: str | None = None,
         instructions: str | None = None,
-        tools: Sequence[Mapping[str, Any]] | None = None,
+        tools: Sequence[ToolGiven] | None = None,
         settings: Mapping[str, Any] | None = None,
         metadata: Mapping[str, Any] | None = None,
         assistant_id: str | None = None,
@@ -2422,7 +2423,7 @@ class Assistants(Resource):
             name: Name, up to 255 characters; erasable.
             description: Description for people; erasable.
             instructions: System prompt; erasable.
-            tools: Tool definitions as JSON objects.
+            tools: Tool definitions as JSON objects, or tools of ``eventstore.engine``.
             settings: JSON object of whatever the model takes: temperature, limits.
             metadata: JSON object of your own; erasable.
             assistant_id: Id of your own: ``asst_`` and 32 lowercase hex digits.
@@ -2488,7 +2489,7 @@ class Assistants(Resource):
         name: str | UnsetType | None = UNSET,
         description: str | UnsetType | None = UNSET,
         instructions: str | UnsetType | None = UNSET,
-        tools: Sequence[Mapping[str, Any]] | UnsetType = UNSET,
+        tools: Sequence[ToolGiven] | UnsetType = UNSET,
         settings: Mapping[str, Any] | UnsetType = UNSET,
         metadata: Mapping[str, Any] | UnsetType = UNSET,
         expected_head: str | None = None,
@@ -2510,7 +2511,7 @@ class Assistants(Resource):
             name: Name, up to 255 characters; None takes it away.
             description: Description for people; None takes it away.
             instructions: System prompt; None takes it away.
-            tools: Tool definitions that take the place of the old ones.
+            tools: Tool definitions, or tools, that take the place of the old ones.
             settings: JSON object that takes the place of the old one.
             metadata: JSON object that takes the place of the old one.
             expected_head: Id of the message that the caller believes is the head; ``EMPTY`` for

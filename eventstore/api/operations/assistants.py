@@ -19,6 +19,7 @@ from eventstore.api.operations.inputs import (
 from eventstore.api.operations.operation import NO_OPTIONS, Read, Scope, Write, WriteOptions, write
 from eventstore.api.operations.place_cursors import cursor_of_place, place_behind, place_cursor
 from eventstore.conversation import commands as c
+from eventstore.conversation.tool_definition import ToolGiven
 from eventstore.conversation.values import Assistant
 from eventstore.core import ids
 from eventstore.core.events import StreamKey
@@ -58,7 +59,7 @@ def create(
     name: str | None = None,
     description: str | None = None,
     instructions: str | None = None,
-    tools: Sequence[Mapping[str, Any]] | None = None,
+    tools: Sequence[ToolGiven] | None = None,
     settings: Mapping[str, Any] | None = None,
     metadata: Mapping[str, Any] | None = None,
     assistant_id: str | None = None,
@@ -74,7 +75,7 @@ def create(
         name: Name, up to 255 characters; erasable.
         description: Description for people; erasable.
         instructions: System prompt; erasable.
-        tools: Tool definitions as JSON objects.
+        tools: Tool definitions as JSON objects, or tools of ``eventstore.engine``.
         settings: JSON object of whatever the model takes: temperature, limits.
         metadata: JSON object of your own; erasable.
         assistant_id: Id of your own: ``asst_`` and 32 lowercase hex digits.
@@ -109,7 +110,7 @@ def update(
     name: str | UnsetType | None = UNSET,
     description: str | UnsetType | None = UNSET,
     instructions: str | UnsetType | None = UNSET,
-    tools: Sequence[Mapping[str, Any]] | UnsetType = UNSET,
+    tools: Sequence[ToolGiven] | UnsetType = UNSET,
     settings: Mapping[str, Any] | UnsetType = UNSET,
     metadata: Mapping[str, Any] | UnsetType = UNSET,
     options: WriteOptions = NO_OPTIONS,
@@ -125,7 +126,7 @@ def update(
         name: Name, up to 255 characters; None takes it away.
         description: Description for people; None takes it away.
         instructions: System prompt; None takes it away.
-        tools: Tool definitions that take the place of the old ones.
+        tools: Tool definitions, or tools, that take the place of the old ones.
         settings: JSON object that takes the place of the old one.
         metadata: JSON object that takes the place of the old one.
 

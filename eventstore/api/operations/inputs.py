@@ -20,6 +20,7 @@ from eventstore.conversation.content import (
 from eventstore.conversation.events import Usage
 from eventstore.conversation.provider_form import ProviderForm, packed_form
 from eventstore.conversation.rows import MessageStatus, Role
+from eventstore.conversation.tool_definition import Defined
 from eventstore.conversation.values import TokenUsage
 from eventstore.core import codec, ids
 from eventstore.core.events import microseconds
@@ -187,10 +188,15 @@ def checked_tools(
     """Return tool definitions as JSON objects."""
     if tools is None or tools is UNSET:
         return None if tools is None else UNSET
+    remedy = "Give dicts, or tools of eventstore.engine."
     return [
-        check_object(tool, f"tools[{index}]", limits)
-        for index, tool in enumerate(checked_sequence(tools, "tools", "Give dicts."))
+        check_object(_definition(tool), f"tools[{index}]", limits)
+        for index, tool in enumerate(checked_sequence(tools, "tools", remedy))
     ]
+
+
+def _definition(tool: object) -> object:
+    return tool.definition if isinstance(tool, Defined) else tool
 
 
 def checked_usage(usage: Any) -> Usage | None:  # noqa: ANN401 (a mapping or a model)

@@ -38,6 +38,7 @@ from eventstore.api.operations.operation import (
 from eventstore.conversation import commands as c
 from eventstore.conversation.commands import OnBusy
 from eventstore.conversation.present import run_value
+from eventstore.conversation.tool_definition import ToolGiven
 from eventstore.conversation.values import Run, TokenUsage
 from eventstore.core import ids
 from eventstore.core.json_values import check_name, check_text
@@ -75,7 +76,7 @@ def create(
     assistant_id: str | None = None,
     model: str | None = None,
     instructions: str | None = None,
-    tools: Sequence[Mapping[str, Any]] | None = None,
+    tools: Sequence[ToolGiven] | None = None,
     settings: Mapping[str, Any] | None = None,
     metadata: Mapping[str, Any] | None = None,
     regenerates: str | None = None,
@@ -90,7 +91,7 @@ def create(
         assistant_id: Assistant that answers; the run keeps the version that it has now.
         model: Model, in place of the assistant's.
         instructions: Instructions, in place of the assistant's; erasable.
-        tools: Tool definitions as JSON objects, in place of the assistant's.
+        tools: Tool definitions or tools of ``eventstore.engine``, in place of the assistant's.
         settings: JSON object of whatever the model takes: temperature, limits.
         metadata: JSON object of your own; erasable.
         regenerates: Assistant's message to make another answer to.

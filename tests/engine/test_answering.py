@@ -1,0 +1,177 @@
+"""An assistant answers: with tools, side by side, on both faces."""
+
+import threading
+
+import pytest
+
+from eventstore import AsyncConversationStore, ConversationStore
+from eventstore.engine import AsyncEngine, Engine, tool
+from eventstore.engine.models import ScriptedModel, ToolCall
+
+CALLS = [
+    ToolCall("call_1", "weather", '{"city": "Oslo"}'),
+    ToolCall("call_2", "weather", '{"city": "Rome"}'),
+]
+
+
+@tool
+def weather(city: str) -> str:
+    """Weather in a city, as one line."""
+    return {"Oslo": "4 °C, rain", "Rome": "21 °C, sun"}[city]
+
+
+@pytest.fixture
+def store(tmp_path):
+    with ConversationStore.open(f"sqlite:///{tmp_path / 'chat.db'}") as opened:
+        yield opened
+
+
+def asked(store, text="Weather in Oslo and Rome?"):
+    return store.threads.create(messages=[{"role": "user", "content": text}])
+
+
+def shown(messages):
+    return [(one.role, one.text) for one in messages]
+
+
+def test_an_assistant_with_tools_answers(store):
+    model = ScriptedModel([CALLS, "4 °C in Oslo, 21 °C in Rome."])
+    assistant = store.assistants.create(
+        model="qwen-plus", instructions="Be brief.", tools=[weather], settings={"temperature": 0}
+    )
+    thread = asked(store)
+    with Engine(store, tools=[weather], models={"qwen-plus": model}) as engine:
+        run = engine.run(thread.id, assistant.id)
+        assert run.status == "queued"
+        run = engine.execute(thread.id, run.id)
+
+    assert run.status == "completed"
+    messages = store.messages.list(thread.id)
+    assert [one.role for one in messages] == ["user", "assistant", "tool", "tool", "assistant"]
+    assert messages[-1].text == "4 °C in Oslo, 21 °C in Rome."
+    answers = {part.call_id: part.output for one in messages[2:4] for part in one.content}
+    assert answers == {"call_1": "4 °C, rain", "call_2": "21 °C, sun"}
+
+    first, second = model.requests
+    assert first.instructions == "Be brief."
+    assert first.settings.temperature == 0
+    assert first.tools == (weather.definition,)
+    assert shown(first.messages) == [("user", "Weather in Oslo and Rome?")]
+    assert second.messages == tuple(messages[:4])
+
+
+def test_usage_is_that_of_all_steps(store):
+    thread = asked(store)
+    with Engine(
+        store, tools=[weather], models={"m": ScriptedModel([CALLS, "Rain and sun."])}
+    ) as engine:
+        run = engine.run(thread.id, model="m", tools=[weather])
+        run = engine.execute(thread.id, run.id)
+    steps = store.runs.steps.list(thread.id, run.id)
+    assert [(step.type, step.status) for step in steps] == [
+        ("message_creation", "completed"),
+        ("tool_calls", "completed"),
+        ("message_creation", "completed"),
+    ]
+    answers = [step.usage for step in steps if step.usage is not None]
+    assert run.usage.input_tokens == sum(usage.input_tokens for usage in answers)
+    assert run.usage.output_tokens == sum(usage.output_tokens for usage in answers)
+    assert run.usage.total_tokens > 0
+
+
+def test_the_context_of_each_step_is_what_the_model_saw(store):
+    model = ScriptedModel([CALLS, "Rain and sun."])
+    thread = asked(store)
+    with Engine(store, tools=[weather], models={"m": model}) as engine:
+        run = engine.run(thread.id, model="m", tools=[weather])
+        engine.execute(thread.id, run.id)
+    answers = [
+        step for step in store.runs.steps.list(thread.id, run.id) if step.type == "message_creation"
+    ]
+    for step, request in zip(answers, model.requests, strict=True):
+        context = store.runs.context(thread.id, run.id, step_id=step.id)
+        assert context.verified
+        assert context.messages == request.messages
+
+
+def test_two_tools_run_side_by_side(store):
+    meet = threading.Barrier(2, timeout=30)
+
+    @tool
+    def one() -> int:
+        return meet.wait()
+
+    @tool
+    def two() -> int:
+        return meet.wait()
+
+    calls = [ToolCall("call_1", "one"), ToolCall("call_2", "two")]
+    thread = asked(store)
+    with Engine(store, tools=[one, two], models={"m": ScriptedModel([calls, "Both."])}) as engine:
+        run = engine.run(thread.id, model="m", tools=[one, two])
+        assert engine.execute(thread.id, run.id).status == "completed"
+
+
+async def test_the_async_engine_answers_with_sync_and_async_tools(tmp_path):
+    @tool
+    async def rome() -> str:
+        return "21 °C, sun"
+
+    calls = [ToolCall("call_1", "weather", '{"city": "Oslo"}'), ToolCall("call_2", "rome")]
+    url = f"sqlite+aiosqlite:///{tmp_path / 'chat.db'}"
+    async with (
+        AsyncConversationStore.open(url) as store,
+        AsyncEngine(
+            store, tools=[weather, rome], models={"m": ScriptedModel([calls, "Rain and sun."])}
+        ) as engine,
+    ):
+        assistant = await store.assistants.create(model="m", tools=[weather, rome])
+        thread = await store.threads.create(
+            messages=[{"role": "user", "content": "Weather in Oslo and Rome?"}]
+        )
+        run = await engine.run(thread.id, assistant.id)
+        run = await engine.execute(thread.id, run.id)
+        assert run.status == "completed"
+        messages = await store.messages.list(thread.id)
+        assert [one.role for one in messages] == ["user", "assistant", "tool", "tool", "assistant"]
+
+
+def test_runs_of_a_thread_answer_one_after_another(store):
+    model = ScriptedModel(lambda request: f"Answer to {request.messages[-1].text}")
+    thread = asked(store, "one")
+    with Engine(store, models={"m": model}) as engine:
+        first = engine.run(thread.id, model="m")
+        store.messages.create(thread.id, role="user", content="two")
+        second = engine.run(thread.id, model="m")
+        engine.execute(thread.id, second.id)
+        engine.execute(thread.id, first.id)
+    assert shown(store.messages.list(thread.id)) == [
+        ("user", "one"),
+        ("assistant", "Answer to one"),
+        ("user", "two"),
+        ("assistant", "Answer to two"),
+    ]
+
+
+def test_a_run_may_answer_again_as_a_sibling(store):
+    thread = asked(store)
+    with Engine(store, models={"m": ScriptedModel(["First.", "Second."])}) as engine:
+        run = engine.run(thread.id, model="m")
+        engine.execute(thread.id, run.id)
+        first = store.messages.list(thread.id)[-1]
+        again = engine.run(thread.id, model="m", regenerates=first.id)
+        engine.execute(thread.id, again.id)
+    second = store.messages.list(thread.id)[-1]
+    assert (second.text, second.sibling_index, second.sibling_count) == ("Second.", 2, 2)
+    assert second.parent_id == first.parent_id
+
+
+def test_an_edited_question_is_asked_again(store):
+    thread = asked(store, "one")
+    question = store.messages.list(thread.id)[0]
+    model = ScriptedModel(lambda request: request.messages[-1].text.upper())
+    with Engine(store, models={"m": model}) as engine:
+        engine.execute(thread.id, engine.run(thread.id, model="m").id)
+        store.messages.edit(thread.id, question.id, content="two")
+        engine.execute(thread.id, engine.run(thread.id, model="m").id)
+    assert shown(store.messages.list(thread.id)) == [("user", "two"), ("assistant", "TWO")]
