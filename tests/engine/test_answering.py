@@ -73,6 +73,7 @@ def test_usage_is_that_of_all_steps(store):
         ("tool_calls", "completed"),
         ("message_creation", "completed"),
     ]
+    assert run.usage is not None
     answers = [step.usage for step in steps if step.usage is not None]
     assert run.usage.input_tokens == sum(usage.input_tokens for usage in answers)
     assert run.usage.output_tokens == sum(usage.output_tokens for usage in answers)
