@@ -1,4 +1,4 @@
-"""Which runs an engine wants, and which of them it may begin now. It waits for nothing.
+"""The runs that an engine wants, and those that it may begin now. Nothing here waits.
 
 ::
 
@@ -115,7 +115,7 @@ class Backlog:
             return [self._waiting[key] for key in self._at_work if key in self._waiting]
 
     def give_up(self) -> None:
-        """Tell everybody who waits that nothing more happens here."""
+        """Cancel the futures of all who wait: nothing more happens here."""
         with self._lock:
             waiting, self._waiting = self._waiting, {}
         for future in waiting.values():

@@ -1,4 +1,4 @@
-"""What is left of a run's limits, and which messages fit into it."""
+"""The rest of a run's limits, and the messages that fit into it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _UNFORCED = frozenset({"auto", "none"})
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What the next model call of a run may take."""
+    """The limits of the next model call of a run."""
 
     spent: str | None
     """Limit that is used up, if one is."""

@@ -1,4 +1,4 @@
-"""What an engine works with: its tools, its models, its clock and its name. Both faces share it."""
+"""The equipment of an engine, of either face: its tools, models, clock and name."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ AnyTool: TypeAlias = Tool[..., Any] | Callable[..., Any]
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """What an engine works with."""
+    """The equipment of an engine."""
 
     holder: str
     tools: Mapping[str, Tool[..., Any]]
@@ -36,7 +36,7 @@ class Desk:
     """Versions of assistants that were read; a version never changes."""
 
     def rules(self, _: RunState) -> Rules:
-        """Return what this engine can do."""
+        """Return the rules that the tools of this engine make."""
         rules = {one.name: ToolRule(one.repeatable, one.approval) for one in self.tools.values()}
         return Rules(rules, self.estimate)
 

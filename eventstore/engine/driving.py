@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 class Inbox:
-    """What arrives for a run, for a thread that waits for it."""
+    """The results and the news of a run, for a thread that waits for them."""
 
     def __init__(self) -> None:
         self._arrived: queue.SimpleQueue[Any] = queue.SimpleQueue()

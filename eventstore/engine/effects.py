@@ -1,4 +1,4 @@
-"""What the engine does to the world outside of the log, and what comes back.
+"""The deeds of the engine outside of the log, and their results.
 
 ``step`` asks for effects. A driver performs them, and hands each result to the next ``step``.
 """

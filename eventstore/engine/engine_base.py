@@ -1,4 +1,4 @@
-"""What both engines share: their desk, their backlog, and the inboxes of the runs at work."""
+"""The parts that both engines share: a desk, a backlog, and the inboxes of the runs at work."""
 
 from __future__ import annotations
 

@@ -175,7 +175,7 @@ class _Answer:
             ) from None
 
     def parts(self) -> tuple[AnswerPart, ...]:
-        """Return what has arrived so far."""
+        """Return the parts that have arrived so far."""
         found: list[AnswerPart] = []
         for one in self._parts:
             if isinstance(one, ToolCallPart):

@@ -33,7 +33,7 @@ __all__ = ["Decision", "Rules", "ToolRule", "step"]
 
 
 class ToolRule(NamedTuple):
-    """How a tool of this process may be called."""
+    """The manner in which a tool of this process may be called."""
 
     repeatable: bool = False
     """Calling it twice does no harm."""
@@ -43,7 +43,7 @@ class ToolRule(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What this process can do; the log does not say it."""
+    """The abilities of this process; the log does not say them."""
 
     tools: Mapping[str, ToolRule] = field(default_factory=dict)
     estimate: Estimate = estimate_tokens
@@ -51,7 +51,7 @@ class Rules:
 
 
 class Decision(NamedTuple):
-    """What to record, together, and what to do afterwards."""
+    """Records to write together, and effects to begin afterwards."""
 
     records: tuple[r.Record, ...] = ()
     effects: tuple[f.Effect, ...] = ()

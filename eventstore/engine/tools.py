@@ -38,7 +38,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _NAME_MAX: Final = 64
-"""What model APIs accept."""
+"""The longest name that model APIs accept."""
 _OUTPUT_BYTES_MAX: Final = 64 * 1024
 _TIMEOUT_SECONDS: Final = 60.0
 
@@ -78,7 +78,7 @@ class Tool(Generic[P, T]):
         self.name = _checked_name(str(name or getattr(function, "__name__", "")))
         """Name that the model calls it by."""
         self.description = description or inspect.getdoc(function) or ""
-        """What it does, for the model."""
+        """Description for the model."""
         self.repeatable = repeatable
         """Calling it twice does no harm, so it is called again if a crash hid its outcome."""
         self.approval = approval
