@@ -17,7 +17,7 @@ from eventstore.api.operations.loaders import thread_key
 from eventstore.api.operations.operation import NO_OPTIONS, Scope, Write, WriteOptions, write
 from eventstore.core.events import StreamKey
 from eventstore.errors import InvalidInput
-from eventstore.storage.requests import AppendRequest
+from eventstore.write_path.requests import AppendRequest
 
 __all__ = ["Batch", "batch"]
 

@@ -23,10 +23,10 @@ from eventstore.execution.owned import OwnedAsyncEngine, OwnedEngine
 from eventstore.execution.settings import Settings
 from eventstore.execution.url import UrlExecutor
 from eventstore.execution.url_arguments import check_arguments
-from eventstore.storage.requests import Log
+from eventstore.storage.log import Log
 from eventstore.storage.sqlite import MEMORY, SqliteConnection, SqliteDatabase, warn_about_network
 from eventstore.storage.transaction import Marks, Naming
-from eventstore.write_path import CATALOGUES, CATEGORY_HANDLERS
+from eventstore.write_path.categories import CATALOGUES
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine  # loads the ORM: a sixth of the whole import
@@ -52,7 +52,6 @@ def _log(options: OpenOptions) -> Log:
         options.limits,
         PLAIN,
         CATALOGUES,
-        CATEGORY_HANDLERS,
     )
 
 

@@ -8,9 +8,10 @@ from typing import Any, Final
 from eventstore.api.operations.metrics import Metrics
 from eventstore.api.operations.operation import Maintenance
 from eventstore.execution.database import POSTPONED
-from eventstore.storage.append import append_many
-from eventstore.storage.requests import Appended, AppendRequest, Log, Postponed
+from eventstore.storage.log import Log
 from eventstore.storage.transaction import Transaction
+from eventstore.write_path.append import append_many
+from eventstore.write_path.requests import Appended, AppendRequest
 
 __all__ = ["TransactionRunner"]
 
@@ -34,12 +35,14 @@ class TransactionRunner:
         waiting: list[AppendRequest] = []
         for request in requests:
             if isinstance(request, Maintenance):
-                outcomes += self._append(tx, waiting, patient=patient)
-                waiting = []
+                if waiting:
+                    outcomes += append_many(tx, waiting, self.log, patient=patient)
+                    waiting = []
                 outcomes.append(self._maintain(tx, request, patient=patient))
             else:
                 waiting.append(request)
-        outcomes += self._append(tx, waiting, patient=patient)
+        if waiting:
+            outcomes += append_many(tx, waiting, self.log, patient=patient)
         tx.flush()
         return outcomes
 
@@ -50,13 +53,3 @@ class TransactionRunner:
             tx.cache.clear()
         made = request.act(tx)
         return made if isinstance(made, Appended) else Appended(made, 0, ())
-
-    def _append(
-        self, tx: Transaction, requests: Sequence[AppendRequest], *, patient: bool
-    ) -> list[Any]:
-        if not requests:
-            return []
-        outcomes = append_many(tx, requests, self.log, patient=patient)
-        if patient or tx.ordering.single_writer:
-            return outcomes  # no request was postponed
-        return [POSTPONED if isinstance(one, Postponed) else one for one in outcomes]

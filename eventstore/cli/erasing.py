@@ -37,10 +37,10 @@ from eventstore.conversation.decide.purging import check_purge
 from eventstore.core import ids
 from eventstore.privacy.erasure import foresee
 from eventstore.storage.interning import find_tenant
-from eventstore.storage.requests import AppendRequest
 from eventstore.storage.transaction import Transaction
 from eventstore.threads.forks import direct_forks, forks_below
 from eventstore.threads.stored_thread import StoredThread
+from eventstore.write_path.requests import AppendRequest
 
 __all__ = ["erase", "purge"]
 

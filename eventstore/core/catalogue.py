@@ -9,7 +9,7 @@ an error that names it: a reader that skips unknown events loses history unnotic
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -68,7 +68,10 @@ class Catalogue:
             )
             for kind in kinds
         }
-
+        self.schema_versions: Final[Mapping[str, int]] = {
+            name: decoders.schema_version for name, decoders in self._decoders.items()
+        }
+        """The schema version in which events are written, by type."""
         self._readers = {
             (name, decoders.schema_version): (
                 decoders.data.decode,
@@ -90,10 +93,6 @@ class Catalogue:
         errors.
         """
         return self._readers
-
-    def schema_version(self, event_type: str) -> int:
-        """Return the schema version in which events of this type are written."""
-        return self._decoders[event_type].schema_version
 
     def decode(
         self,

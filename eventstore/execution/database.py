@@ -14,11 +14,19 @@ from sqlalchemy import Connection
 
 from eventstore.errors import StoreBusy, StoreUnavailable
 
-__all__ = ["POSTPONED", "Database", "Left", "not_wiped"]
+__all__ = ["POSTPONED", "Database", "Left", "Postponed", "not_wiped"]
 
-POSTPONED: Final = object()
-"""The outcome of a request that was skipped, because another transaction locks its stream. It is
-performed alone on a separate connection, so that the requests behind it need not wait."""
+
+class Postponed:
+    """The outcome of a request that was skipped, because another transaction locks its stream.
+
+    It is performed alone on a separate connection, so that the requests behind it need not wait.
+    """
+
+    __slots__ = ()
+
+
+POSTPONED: Final = Postponed()
 
 
 Left: TypeAlias = tuple[str, bool]

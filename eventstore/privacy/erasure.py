@@ -22,9 +22,10 @@ from eventstore.errors import BrokenChain
 from eventstore.privacy.planning import Planned, confirmed, plan
 from eventstore.privacy.remains import projections_behind
 from eventstore.storage import read, stream_heads
-from eventstore.storage.append import append_many
-from eventstore.storage.requests import Appended, AppendRequest, Failed, Log
+from eventstore.storage.log import Log
 from eventstore.storage.transaction import Transaction
+from eventstore.write_path.append import append_many
+from eventstore.write_path.requests import Appended, AppendRequest, Failed
 from eventstore.write_path.thread_streams import Guards
 
 __all__ = [

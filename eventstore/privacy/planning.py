@@ -16,12 +16,13 @@ from eventstore.conversation.decide.erasing import check, concerns
 from eventstore.core.events import StreamKey, Trace
 from eventstore.storage.erasing import hold
 from eventstore.storage.interning import find_tenant
-from eventstore.storage.requests import AppendRequest, Log
+from eventstore.storage.log import Log
 from eventstore.storage.transaction import Transaction
 from eventstore.threads.forks import direct_forks
 from eventstore.threads.rebuild import bring_up_to_date
 from eventstore.threads.stored_thread import StoredThread
 from eventstore.write_path.erasure_scope import Erasing, find_erasing
+from eventstore.write_path.requests import AppendRequest
 from eventstore.write_path.thread_streams import Guards
 
 __all__ = ["Planned", "confirmed", "plan"]

@@ -13,8 +13,8 @@ from eventstore.core.events import Event, StreamKey
 from eventstore.storage.blobs import page_of_events, rows_of_events
 from eventstore.storage.gaps import missing, unbroken_pages
 from eventstore.storage.interning import find_category, find_tenant
+from eventstore.storage.log import Log
 from eventstore.storage.read import PAGE, actor_of
-from eventstore.storage.requests import Log
 from eventstore.storage.shown import shown
 from eventstore.storage.stream_heads import head_version, place_of
 from eventstore.storage.transaction import Transaction

@@ -9,18 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from hashlib import sha256
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from eventstore.core import codec
-from eventstore.core.events import StreamKey
-from eventstore.errors import IdempotencyConflict
-from eventstore.storage.requests import AppendRequest
+from eventstore.storage.ordering import Place
 from eventstore.storage.statements import Insert
 from eventstore.storage.transaction import Transaction
 
-__all__ = ["IdempotencyKeys", "KeptKey", "digested_command"]
+__all__ = ["KeptKey", "digested_command", "find_key", "key_row", "write_keys"]
 
 _FIND: Final = (
     "SELECT salt, digest, first_version, last_version, ends FROM {idempotency_keys}"
@@ -47,72 +45,35 @@ class KeptKey(NamedTuple):
     """The version at which each of its commands ended."""
 
     @classmethod
-    def of(cls, request: AppendRequest, salt: bytes, first: int, ends: Sequence[int]) -> KeptKey:
+    def of(cls, digested: bytes, salt: bytes, first: int, ends: Sequence[int]) -> KeptKey:
         """Return the record of a request that was just accepted."""
-        return cls(salt, _digest(salt, request.digested), first, ends)
+        return cls(salt, _digest(salt, digested), first, ends)
 
-    def check(self, request: AppendRequest) -> None:
-        """Check that a repeat equals the first request; without a digest the decider compares.
-
-        Raises:
-            IdempotencyConflict: the key was used for something else.
-        """
-        same = not self.digest or self.digest == _digest(self.salt, request.digested)
-        if not same or len(self.ends) != len(request.commands):
-            raise IdempotencyConflict(request.stream.text, request.key or "")
+    def is_of(self, digested: bytes, commands: int) -> bool:
+        """Return whether a repeat may equal the first request; without a digest the events tell."""
+        same = not self.digest or self.digest == _digest(self.salt, digested)
+        return same and len(self.ends) == commands
 
 
-class _Place(Protocol):
-    """The place of a stream's rows: its head, as the transaction has it."""
-
-    tenant: int | None
-    category: int | None
-    key: StreamKey
-
-    @property
-    def new(self) -> bool:
-        """True while the database does not have the stream yet."""
+def find_key(tx: Transaction, place: Place, key: str) -> KeptKey | None:
+    """Return the stored record of a key within a stream."""
+    row = tx.one(_FIND, (*place, key))
+    if row is None:
+        return None
+    salt, digest, first, last, ends = row
+    return KeptKey(salt, digest, first, [last] if ends is None else codec.decode_any(ends))
 
 
-class IdempotencyKeys:
-    """The keys of one transaction: those in the tables, and those just accepted."""
+def key_row(place: Place, key: str, kept: KeptKey) -> tuple[Any, ...]:
+    """Return the row of an accepted request, for :func:`write_keys`."""
+    salt, digest, first, ends = kept
+    several = codec.encode(ends) if len(ends) > 1 else None
+    return (*place, key, salt, digest, first, ends[-1], several)
 
-    def __init__(self, tx: Transaction) -> None:
-        self._tx = tx
-        self._kept: dict[tuple[StreamKey, str], KeptKey] = {}
-        self._rows: list[tuple[Any, ...]] = []
 
-    def find(self, request: AppendRequest, place: _Place) -> KeptKey | None:
-        """Return the record of an earlier request with the same key to the same stream."""
-        assert request.key is not None  # noqa: S101 (asked by the caller)
-        kept = self._kept.get((request.stream, request.key))
-        if kept is not None or place.new:
-            return kept
-        where = (place.tenant, place.category, place.key.id, request.key)
-        row = self._tx.one(_FIND, where)
-        if row is None:
-            return None
-        salt, digest, first, last, ends = row
-        return KeptKey(salt, digest, first, [last] if ends is None else codec.decode_any(ends))
-
-    def keep(self, request: AppendRequest, place: _Place, kept: KeptKey) -> None:
-        """Remember a request that was accepted."""
-        assert request.key is not None  # noqa: S101 (asked by the caller)
-        self._kept[request.stream, request.key] = kept
-        salt, digest, first, ends = kept
-        several = codec.encode(ends) if len(ends) > 1 else None
-        self._rows.append(
-            (
-                *(place.tenant, place.category, place.key.id, request.key),
-                *(salt, digest, first, ends[-1], several),
-            )
-        )
-
-    def write(self) -> None:
-        """Write the remembered records."""
-        if self._rows:
-            self._tx.write(_INSERT, self._rows)
-            self._rows = []
+def write_keys(tx: Transaction, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Write the records of accepted requests."""
+    tx.write(_INSERT, rows)
 
 
 def _digest(salt: bytes, digested: bytes) -> bytes:

@@ -239,7 +239,7 @@ class _Deferring:
     def begun(self) -> None:
         """Note that a transaction has begun.
 
-        Facts about a stream (``kept``) hold from one transaction to the next as long as the
+        Facts about a stream (``cache``) hold from one transaction to the next as long as the
         stream's head, which every append locks and reads, has not moved.
         """
         if not self.committed:

@@ -17,8 +17,8 @@ from eventstore.core.events import Event, Position, StreamKey
 from eventstore.errors import BrokenChain
 from eventstore.storage.blobs import page_of_events
 from eventstore.storage.gaps import missing, unbroken_pages
+from eventstore.storage.log import Log
 from eventstore.storage.ordering import Place
-from eventstore.storage.requests import Log
 from eventstore.storage.shown import shown
 from eventstore.storage.stream_heads import head_version, place_of
 from eventstore.storage.transaction import Transaction

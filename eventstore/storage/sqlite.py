@@ -123,8 +123,8 @@ _WATCH_SECONDS: Final = 0.01
 class _WriterTransaction(_DriverTransaction):
     """The transactions of a store's one writing connection, one after another.
 
-    Learned facts stay in ``kept`` until another connection writes (``data_version`` shows this), or
-    its own transaction is not known to have committed. In a process that writes alone nothing is
+    Learned facts stay in ``cache`` until another connection writes (``data_version`` shows this),
+    or its own transaction is not known to have committed. In a process that writes alone nothing is
     read twice; where several processes write one file, each starts afresh after another's commit.
     """
 

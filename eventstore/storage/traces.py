@@ -7,9 +7,9 @@ from typing import Any
 
 from eventstore.core.events import StreamKey, Trace
 from eventstore.storage.gaps import missing, unbroken_pages
+from eventstore.storage.log import Log
 from eventstore.storage.ordering import Place
 from eventstore.storage.read import LAST, PAGE
-from eventstore.storage.requests import Log
 from eventstore.storage.stream_heads import head_version, place_of
 from eventstore.storage.transaction import Transaction
 

@@ -12,7 +12,7 @@ from eventstore.core import ids
 from eventstore.core.events import StreamKey
 from eventstore.errors import RunNotFound
 from eventstore.storage.folding_pages import decoded_events
-from eventstore.storage.requests import Log
+from eventstore.storage.log import Log
 from eventstore.storage.stream_heads import place_of
 from eventstore.storage.transaction import Transaction
 from eventstore.subscriptions.subscription_state import PageOutcome

@@ -20,7 +20,7 @@ from eventstore.storage.folding_pages import (
     event_decoder,
 )
 from eventstore.storage.interning import find_category, find_tenant
-from eventstore.storage.requests import Log
+from eventstore.storage.log import Log
 from eventstore.storage.transaction import Transaction
 
 __all__ = ["AncestralEvents"]

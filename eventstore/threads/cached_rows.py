@@ -30,7 +30,7 @@ from eventstore.conversation.rows import (
 )
 from eventstore.core.events import Event
 from eventstore.storage.interning import find_tenant
-from eventstore.storage.requests import Log
+from eventstore.storage.log import Log
 from eventstore.storage.transaction import Transaction
 from eventstore.threads.marks import LABELS, TOUCHES
 from eventstore.threads.message_rows import MESSAGES
@@ -204,13 +204,13 @@ class CachedRows:
                 self._placed[Place(0, place.segment, place.depth + 1)] = None
             self._known[BranchPointRow].setdefault(place, None)
 
-    def mark(self) -> Any:  # noqa: ANN401 (opaque)
+    def savepoint(self) -> Any:  # noqa: ANN401 (opaque)
         """Return a mark of the changes so far."""
         return _copied(self._changed), self._moved, dict(self._events), self._erased
 
-    def rollback_to(self, mark: Any) -> None:  # noqa: ANN401
+    def rollback_to(self, savepoint: Any) -> None:  # noqa: ANN401
         """Undo the changes since a mark."""
-        changed, self._moved, events, self._erased = mark
+        changed, self._moved, events, self._erased = savepoint
         self._changed = _copied(changed)
         self._forget()
         self._events = dict(events)  # those of this batch are not in the log yet

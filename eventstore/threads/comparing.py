@@ -15,7 +15,7 @@ from eventstore.core.events import StreamKey
 from eventstore.core.values import Value
 from eventstore.storage.folding_pages import decoded_events
 from eventstore.storage.interning import find_tenant
-from eventstore.storage.requests import Log
+from eventstore.storage.log import Log
 from eventstore.storage.transaction import Transaction
 from eventstore.threads.cached_rows import ROW_TABLES
 from eventstore.threads.expected import expected_rows

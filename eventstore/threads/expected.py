@@ -12,7 +12,7 @@ from eventstore.conversation.present import thread_details
 from eventstore.conversation.rows import Row, ThreadRow
 from eventstore.core.events import Event, StreamKey
 from eventstore.storage.folding_pages import decoded_in_streams
-from eventstore.storage.requests import Log
+from eventstore.storage.log import Log
 from eventstore.storage.transaction import Transaction
 from eventstore.threads.cached_rows import ROW_TABLES
 from eventstore.threads.folding import starting_state

@@ -13,7 +13,7 @@ from eventstore.core import ids
 from eventstore.core.events import Event, StreamKey
 from eventstore.storage.folding_pages import decoded_events
 from eventstore.storage.gaps import missing
-from eventstore.storage.requests import Log
+from eventstore.storage.log import Log
 from eventstore.storage.transaction import Transaction
 from eventstore.threads.ancestral import AncestralEvents
 

@@ -142,13 +142,13 @@ class ContentIndex:
         names = {(tenant, thread.id, name, message): None for thread, name, message in self._names}
         return [(THREAD_METADATA, metadata), (EXTERNAL_IDS, list(names))]
 
-    def mark(self) -> Any:  # noqa: ANN401 (opaque)
+    def savepoint(self) -> Any:  # noqa: ANN401 (opaque)
         """Return a mark of the entries so far."""
         return dict(self._metadata), len(self._names)
 
-    def rollback_to(self, mark: Any) -> None:  # noqa: ANN401
+    def rollback_to(self, savepoint: Any) -> None:  # noqa: ANN401
         """Drop the entries since a mark: their events were refused."""
-        self._metadata, names = mark
+        self._metadata, names = savepoint
         del self._names[names:]
 
     def write(self, tx: Transaction) -> None:

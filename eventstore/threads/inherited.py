@@ -27,7 +27,7 @@ from eventstore.core.events import Event, StreamKey
 from eventstore.storage import read
 from eventstore.storage.among import among, in_few
 from eventstore.storage.folding_pages import decoded_events_at
-from eventstore.storage.requests import Log
+from eventstore.storage.log import Log
 from eventstore.storage.transaction import Transaction
 from eventstore.threads.ancestry import Ancestor, Ancestry, find_ancestry
 from eventstore.threads.marks import TOUCHES

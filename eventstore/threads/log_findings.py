@@ -12,7 +12,7 @@ from eventstore.core.events import StreamKey
 from eventstore.errors import BrokenChain
 from eventstore.storage.blob_checks import Unpaired, unpaired_elsewhere, unpaired_in
 from eventstore.storage.gap_checks import Gap, gaps_elsewhere, gaps_in
-from eventstore.storage.requests import Log
+from eventstore.storage.log import Log
 from eventstore.storage.transaction import Transaction
 from eventstore.threads.comparing import Finding, compare_thread
 

@@ -22,7 +22,7 @@ from eventstore.core.events import StreamKey
 from eventstore.storage import gaps
 from eventstore.storage.folding_pages import decoded_events
 from eventstore.storage.interning import find_category, find_tenant
-from eventstore.storage.requests import Log
+from eventstore.storage.log import Log
 from eventstore.storage.transaction import Transaction
 from eventstore.threads.cached_rows import ROW_TABLES
 from eventstore.threads.expected import Expected, expected_of_each
@@ -122,12 +122,12 @@ class Mending:
         if not self._seen < version <= self._seen + _BEHIND_MAX:
             return False
         index = self._expected.index
-        mark, changed = index.mark(), list[StateRow]()
+        savepoint, changed = index.savepoint(), list[StateRow]()
         for event in decoded_events(tx, log, self.stream, after=self._seen, until=version):
             if event.type == "ContentErased":
                 return False  # it erases words of events that were folded already
             changed += self._expected.take(tx, log, event)
-        if index.mark() != mark:
+        if index.savepoint() != savepoint:
             return False
         self._seen, self.followed = version, True
         wanted: dict[tuple[ThreadTable, Row], Row | None] = {}

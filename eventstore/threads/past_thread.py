@@ -35,7 +35,7 @@ from eventstore.conversation.run_lifecycle import TERMINAL
 from eventstore.conversation.state import FoldedThread
 from eventstore.core import ids
 from eventstore.core.events import StreamKey, Trace
-from eventstore.storage.requests import Log
+from eventstore.storage.log import Log
 from eventstore.storage.traces import traces_back
 from eventstore.storage.transaction import Transaction
 from eventstore.threads.folding import fold_thread

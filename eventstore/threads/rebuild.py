@@ -16,7 +16,7 @@ from eventstore.core.events import StreamKey
 from eventstore.errors import SchemaTooNew
 from eventstore.storage.folding_pages import decoded_events
 from eventstore.storage.interning import find_category, find_tenant
-from eventstore.storage.requests import Log
+from eventstore.storage.log import Log
 from eventstore.storage.transaction import Transaction
 from eventstore.threads.expected import expected_rows
 from eventstore.threads.indexes import ContentIndex

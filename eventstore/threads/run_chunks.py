@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from eventstore.core.events import StreamKey
 from eventstore.storage.interning import find_tenant
-from eventstore.storage.requests import Log
+from eventstore.storage.log import Log
 from eventstore.storage.statements import Insert
 from eventstore.storage.transaction import Transaction
 from eventstore.threads.thread_table import ThreadTable

@@ -17,7 +17,7 @@ from eventstore.storage.blobs import EventKey, rows_of_events
 from eventstore.storage.folding_pages import DECODED_COLUMNS, decoded_columns, event_decoder
 from eventstore.storage.gaps import missing
 from eventstore.storage.interning import find_category, find_tenant
-from eventstore.storage.requests import Log
+from eventstore.storage.log import Log
 from eventstore.storage.transaction import Transaction
 from eventstore.threads.ancestry import climbing
 from eventstore.threads.message_rows import MESSAGES

@@ -1,11 +1,7 @@
-"""Composes a write: read the view, decide, append, project.
+"""A write from its command to its result.
 
-Each module is the :class:`~eventstore.storage.requests.CategoryHandler` of one category of streams.
-A change travels down through them: ``conversation.decide`` returns events, ``storage.append``
-writes them, ``conversation.evolve`` returns the rows that change, and ``threads`` writes those rows
-in the same transaction.
+``append`` is the page to begin with: it names the steps in order. ``heads`` takes and moves the
+heads of streams, ``categories`` names the handler of each category of streams, and each
+``*_streams`` module is one: it views, decides, evolves and answers. ``results`` makes the values
+that callers get.
 """
-
-from eventstore.write_path.categories import CATALOGUES, CATEGORY_HANDLERS
-
-__all__ = ["CATALOGUES", "CATEGORY_HANDLERS"]

@@ -16,8 +16,9 @@ from eventstore.core.events import Decided, Event, StreamKey
 from eventstore.errors import AssistantNotFound
 from eventstore.storage import read
 from eventstore.storage.interning import find_tenant
-from eventstore.storage.requests import AppendRequest, Log, StreamSession
+from eventstore.storage.log import Log
 from eventstore.storage.transaction import Transaction
+from eventstore.write_path.requests import AppendRequest, NewId, StreamSession
 
 __all__ = ["AssistantCategory", "assistant_for_run", "assistant_history"]
 
@@ -54,32 +55,32 @@ def assistant_for_run(tx: Transaction, log: Log, tenant: str, command: c.CreateR
 
 
 class AssistantCategory:
-    """Implements ``storage.requests.CategoryHandler`` for the category ``asst``."""
+    """Implements ``CategoryHandler`` for the category ``asst``."""
 
     looks_elsewhere: frozenset[type[Any]] = frozenset()
     tells: frozenset[type[Any]] = frozenset()
     """Empty: deciding reads only the assistant's own stream."""
 
-    def __init__(self, tx: Transaction, log: Log) -> None:
+    def __init__(self, tx: Transaction, log: Log, _: NewId) -> None:
         self._tx = tx
         self._log = log
-        self._deciders: dict[StreamKey, _AssistantDecider] = {}
+        self._sessions: dict[StreamKey, _AssistantSession] = {}
 
     def looks_at(self, _: AppendRequest) -> Iterable[StreamKey]:
         return ()
 
     def session(self, stream: StreamKey) -> StreamSession:
-        decider = self._deciders.get(stream)
-        if decider is None:
+        session = self._sessions.get(stream)
+        if session is None:
             stored = read.iterate_stream(self._tx, stream)
             history = [read.as_event(self._log, one) for one in stored]
-            decider = self._deciders[stream] = _AssistantDecider(stream, history)
-        return decider
+            session = self._sessions[stream] = _AssistantSession(stream, history)
+        return session
 
     def write(self) -> None:
-        for stream, decider in self._deciders.items():
-            if decider.take_changed():
-                first, last = decider.history[0], decider.history[-1]
+        for stream, session in self._sessions.items():
+            if session.take_changed():
+                first, last = session.history[0], session.history[-1]
                 self._tx.run(
                     _UPSERT,
                     (
@@ -94,8 +95,8 @@ class AssistantCategory:
                 )
 
 
-class _AssistantDecider:
-    """Implements ``storage.requests.StreamSession`` for one assistant, from all of its events."""
+class _AssistantSession:
+    """Implements ``StreamSession`` for one assistant, from all of its events."""
 
     def __init__(self, stream: StreamKey, history: list[Event]) -> None:
         self.history = history
@@ -126,11 +127,11 @@ class _AssistantDecider:
     def repeated(self, _: AppendRequest, __: object, ___: int, last: int) -> Assistant:
         return list(fold_assistant(self._stream.id, self.history))[last - 1]
 
-    def mark(self) -> int:
+    def savepoint(self) -> int:
         return len(self.history)
 
-    def rollback_to(self, mark: int) -> None:
-        del self.history[mark:]
+    def rollback_to(self, savepoint: int) -> None:
+        del self.history[savepoint:]
 
     def summary(self) -> None:
         """Return nothing: no summary is stored with the head."""

@@ -1,4 +1,4 @@
-"""The event catalogues and deciders of the built-in categories."""
+"""The event types and the handler of each category of streams."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from eventstore.conversation.events import ASSISTANT_EVENTS, THREAD_EVENTS
 from eventstore.conversation.store_events import STORE_EVENTS
 from eventstore.core import ids
 from eventstore.core.catalogue import Catalogue
-from eventstore.storage.requests import CategoryHandler, Log
+from eventstore.storage.log import Log
 from eventstore.storage.transaction import Transaction
 from eventstore.write_path.assistant_streams import AssistantCategory
 from eventstore.write_path.plain_streams import PlainCategory
+from eventstore.write_path.requests import CategoryHandler, NewId
 from eventstore.write_path.store_streams import StoreCategory
 from eventstore.write_path.thread_streams import ThreadCategory
 
@@ -25,9 +26,10 @@ CATALOGUES: Final[Mapping[str, Catalogue]] = {
 }
 """Built-in categories; an application's own events may not use them."""
 
-CATEGORY_HANDLERS: Final[Mapping[str, Callable[[Transaction, Log], CategoryHandler]]] = {
+CATEGORY_HANDLERS: Final[Mapping[str, Callable[[Transaction, Log, NewId], CategoryHandler]]] = {
     ids.THREAD: ThreadCategory,
     ids.ASSISTANT: AssistantCategory,
     ids.STORE: StoreCategory,
     "": PlainCategory,
 }
+"""By category; ``""`` is for the application's own."""

@@ -9,11 +9,11 @@ from eventstore.core import ids
 from eventstore.core.events import Decided, StreamKey
 from eventstore.errors import InvalidInput, Refused
 from eventstore.storage import read
-from eventstore.storage.append import taken_head
-from eventstore.storage.requests import Log
+from eventstore.storage.log import Log
 from eventstore.storage.transaction import Transaction
 from eventstore.threads.past_thread import thread_at
 from eventstore.threads.stored_thread import StoredThread
+from eventstore.write_path.heads import locked_head
 
 __all__ = ["decide_fork"]
 
@@ -47,7 +47,7 @@ def decide_fork(
 
 
 def _hash_at(tx: Transaction, stream: StreamKey, version: int) -> bytes:
-    head = taken_head(tx, stream)
+    head = locked_head(tx, stream)
     if head is not None and head.version == version:
         return head.hash
     return read.event_at(tx, stream, version).hash

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from eventstore.core.events import Decided, Event, StreamKey
-from eventstore.storage.requests import AppendRequest, Log, StreamSession
+from eventstore.storage.log import Log
 from eventstore.storage.transaction import Transaction
+from eventstore.write_path.requests import AppendRequest, NewId, StreamSession
 
 __all__ = ["PlainCategory"]
 
@@ -18,7 +19,7 @@ class PlainCategory:
     looks_elsewhere: frozenset[type[Any]] = frozenset()
     tells: frozenset[type[Any]] = frozenset()
 
-    def __init__(self, tx: Transaction, log: Log) -> None:
+    def __init__(self, tx: Transaction, log: Log, _: NewId) -> None:
         """Take no arguments: nothing is read before deciding."""
 
     def looks_at(self, _: AppendRequest) -> Iterable[StreamKey]:
@@ -43,10 +44,10 @@ class PlainCategory:
     def repeated(self, _: AppendRequest, __: object, first: int, last: int) -> int:
         return last - first + 1
 
-    def mark(self) -> Any:  # noqa: ANN401 (opaque)
+    def savepoint(self) -> Any:  # noqa: ANN401 (opaque)
         return None
 
-    def rollback_to(self, mark: object) -> None:
+    def rollback_to(self, savepoint: object) -> None:
         """Undo nothing: no state was folded."""
 
     def summary(self) -> None:

@@ -15,8 +15,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from msgspec.structs import replace
-
 from eventstore.conversation import events as e
 from eventstore.conversation.decide.common import check_expected_head, decided
 from eventstore.conversation.decide.purging import check_purge
@@ -26,18 +24,18 @@ from eventstore.core import expectations, ids
 from eventstore.core.events import Decided, Event, StreamKey
 from eventstore.errors import ThreadNotFound
 from eventstore.storage import read, stream_heads
-from eventstore.storage.append import append_many
 from eventstore.storage.interning import find_category, find_tenant
+from eventstore.storage.log import Log
 from eventstore.storage.ordering import Place
-from eventstore.storage.requests import Appended, AppendRequest, Failed, Log, StreamSession
 from eventstore.storage.transaction import Transaction
 from eventstore.threads.forks import direct_forks, forks_below
 from eventstore.threads.removal import remove_thread
 from eventstore.threads.stored_thread import StoredThread
 from eventstore.threads.tombstones import add_tombstones, find_tombstone
+from eventstore.write_path.requests import AppendRequest, NewId, StreamSession
 from eventstore.write_path.thread_streams import Guards
 
-__all__ = ["StoreCategory", "purge_thread", "store_stream"]
+__all__ = ["PurgeOptions", "StoreCategory", "store_stream"]
 
 
 def store_stream(tenant: str) -> StreamKey:
@@ -45,7 +43,7 @@ def store_stream(tenant: str) -> StreamKey:
     return StreamKey(tenant, ids.STORE, ids.derived(ids.STORE, tenant))
 
 
-class _Purge(NamedTuple):
+class PurgeOptions(NamedTuple):
     """The arguments of the request to the store's stream, besides its command."""
 
     guards: Guards | None
@@ -53,54 +51,35 @@ class _Purge(NamedTuple):
     """Forks to purge with the thread, as found before their heads were locked."""
 
 
-def purge_thread(tx: Transaction, log: Log, request: AppendRequest) -> Appended:
-    """Purge a thread; ``request`` goes to the store's stream, and its result is a tombstone.
-
-    Raises:
-        Any error that refuses a request; the transaction must then be rolled back.
-    """
-    [command] = request.commands
-    tenant = find_tenant(tx, request.stream.tenant)
-    along: frozenset[bytes] = frozenset()
-    if tenant is not None and command.with_forks:
-        along = frozenset(forks_below(tx, tenant, command.thread_id))
-    [outcome] = append_many(tx, [replace(request, options=_Purge(request.options, along))], log)
-    if isinstance(outcome, Failed):
-        raise outcome.error
-    assert isinstance(outcome, Appended)  # noqa: S101 (it never waits)
-    tx.cache.clear()  # forget rows and heads of the purged threads
-    return outcome
-
-
 class StoreCategory:
-    """Implements ``storage.requests.CategoryHandler`` for the category ``store``."""
+    """Implements ``CategoryHandler`` for the category ``store``."""
 
     looks_elsewhere: frozenset[type[Any]] = frozenset({PurgeThread})
     tells: frozenset[type[Any]] = frozenset()
 
-    def __init__(self, tx: Transaction, log: Log) -> None:
+    def __init__(self, tx: Transaction, log: Log, _: NewId) -> None:
         self._tx = tx
         self._log = log
-        self._deciders: dict[StreamKey, _StoreDecider] = {}
+        self._sessions: dict[StreamKey, _StoreSession] = {}
 
     def looks_at(self, request: AppendRequest) -> Iterable[StreamKey]:
         """Return the thread and the forks purged with it, the same before and after locking."""
-        purge: _Purge = request.options
+        purge: PurgeOptions = request.options
         for thread_id in (request.commands[0].thread_id, *purge.along):
             yield StreamKey(request.stream.tenant, ids.THREAD, thread_id)
 
     def session(self, stream: StreamKey) -> StreamSession:
-        if stream not in self._deciders:
-            self._deciders[stream] = _StoreDecider(self._tx, self._log, stream)
-        return self._deciders[stream]
+        if stream not in self._sessions:
+            self._sessions[stream] = _StoreSession(self._tx, self._log, stream)
+        return self._sessions[stream]
 
     def write(self) -> None:
-        for decider in self._deciders.values():
-            decider.write()
+        for session in self._sessions.values():
+            session.write()
 
 
-class _StoreDecider:
-    """Implements ``storage.requests.StreamSession`` for one tenant's store stream."""
+class _StoreSession:
+    """Implements ``StreamSession`` for one tenant's store stream."""
 
     def __init__(self, tx: Transaction, log: Log, stream: StreamKey) -> None:
         self._tx = tx
@@ -112,7 +91,7 @@ class _StoreDecider:
         """Check nothing here: the guards concern the thread and are checked when it is read."""
 
     def decide(self, request: AppendRequest, command: PurgeThread) -> Sequence[Decided]:
-        purge: _Purge = request.options
+        purge: PurgeOptions = request.options
         thread = self._thread(command.thread_id)
         view = StoredThread(self._tx, self._log, thread.tenant, thread.id)
         head = stream_heads.head_of(self._tx, thread)
@@ -187,11 +166,11 @@ class _StoreDecider:
         stored = read.event_at(self._tx, self._stream, version)
         return tombstone_value(read.as_event(self._log, stored))
 
-    def mark(self) -> int:
+    def savepoint(self) -> int:
         return len(self._purged)
 
-    def rollback_to(self, mark: int) -> None:
-        del self._purged[mark:]
+    def rollback_to(self, savepoint: int) -> None:
+        del self._purged[savepoint:]
 
     def summary(self) -> None:
         """Return nothing: no summary is stored with the head."""

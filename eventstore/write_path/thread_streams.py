@@ -23,10 +23,9 @@ from eventstore.conversation.rows import Row
 from eventstore.core import ids
 from eventstore.core.events import Decided, Event, StreamKey
 from eventstore.errors import IdempotencyConflict
-from eventstore.storage.append import taken_head
 from eventstore.storage.erasing import list_content
 from eventstore.storage.interning import find_tenant
-from eventstore.storage.requests import AppendRequest, Log
+from eventstore.storage.log import Log
 from eventstore.storage.traces import traces
 from eventstore.storage.transaction import Transaction
 from eventstore.threads import run_chunks
@@ -40,6 +39,8 @@ from eventstore.write_path import results
 from eventstore.write_path.assistant_streams import assistant_for_run
 from eventstore.write_path.erasure_scope import Erasing, find_erasing
 from eventstore.write_path.forking import decide_fork
+from eventstore.write_path.heads import locked_head
+from eventstore.write_path.requests import AppendRequest, NewId
 
 __all__ = ["Guards", "ThreadCategory"]
 
@@ -62,18 +63,19 @@ _VIEWS_KEPT = 4_096
 
 
 class ThreadCategory:
-    """Implements ``storage.requests.CategoryHandler`` for the category ``thread``."""
+    """Implements ``CategoryHandler`` for the category ``thread``."""
 
     looks_elsewhere: frozenset[type[Any]] = frozenset({c.ForkThread, c.CreateRun, c.EraseContent})
     """Commands that read more: a fork its source, a run its assistant, an erasure the log."""
     tells: frozenset[type[Any]] = frozenset({c.WriteText})
 
-    def __init__(self, tx: Transaction, log: Log) -> None:
+    def __init__(self, tx: Transaction, log: Log, new_id: NewId) -> None:
         self.tx: Final = tx
         self.log: Final = log
+        self.new_id: Final = new_id
         self.index: Final = ContentIndex()
         self._views: dict[StreamKey, StoredThread] = tx.cache.setdefault(_KEPT, {})
-        self._deciders: dict[StreamKey, _ThreadDecider] = {}
+        self._sessions: dict[StreamKey, _ThreadSession] = {}
 
     def looks_at(self, request: AppendRequest) -> Iterable[StreamKey]:
         tenant = request.stream.tenant
@@ -83,11 +85,11 @@ class ThreadCategory:
             elif isinstance(command, c.CreateRun) and command.assistant_id is not None:
                 yield StreamKey(tenant, ids.ASSISTANT, command.assistant_id)
 
-    def session(self, stream: StreamKey) -> _ThreadDecider:
-        decider = self._deciders.get(stream)
-        if decider is None:
-            decider = self._deciders[stream] = _ThreadDecider(self, stream, self._view(stream))
-        return decider
+    def session(self, stream: StreamKey) -> _ThreadSession:
+        session = self._sessions.get(stream)
+        if session is None:
+            session = self._sessions[stream] = _ThreadSession(self, stream, self._view(stream))
+        return session
 
     def _view(self, stream: StreamKey) -> StoredThread:
         """Return the view that an earlier transaction kept of a thread, or a new one."""
@@ -95,7 +97,7 @@ class ThreadCategory:
         if view is not None:
             view.close_books()
         else:
-            begun = taken_head(self.tx, stream) is not None
+            begun = locked_head(self.tx, stream) is not None
             view = StoredThread(self.tx, self.log, stream.tenant, stream.id, begun=begun)
             row = view.thread
             if row is not None and bring_up_to_date(self.tx, self.log, stream, row):
@@ -104,27 +106,27 @@ class ThreadCategory:
         return view
 
     def write(self) -> None:
-        deciders = self._deciders.values()
+        sessions = self._sessions.values()
         rows: list[tuple[int, bytes, Row]] = []
-        for decider in deciders:
-            rows += decider.view.take_changed()
+        for session in sessions:
+            rows += session.view.take_changed()
         write_rows(self.tx, rows)
         self.index.write(self.tx)
-        for decider in deciders:
-            decider.drop_chunks()
-            decider.erase()
+        for session in sessions:
+            session.drop_chunks()
+            session.erase()
         if len(self._views) > _VIEWS_KEPT:
             self._views.clear()
 
 
-class _ThreadDecider:
-    """Implements ``storage.requests.StreamSession`` for one thread."""
+class _ThreadSession:
+    """Implements ``StreamSession`` for one thread."""
 
-    __slots__ = ("_deciding", "_erased", "_erasing", "_final", "_stream", "view")
+    __slots__ = ("_erased", "_erasing", "_final", "_handler", "_stream", "view")
 
-    def __init__(self, deciding: ThreadCategory, stream: StreamKey, view: StoredThread) -> None:
+    def __init__(self, handler: ThreadCategory, stream: StreamKey, view: StoredThread) -> None:
         self.view: Final = view
-        self._deciding = deciding
+        self._handler = handler
         self._stream = stream
         self._erasing: Erasing | None = None
         self._erased: Event | None = None
@@ -140,17 +142,17 @@ class _ThreadDecider:
         look = _LOOKS.get(type(command))
         if isinstance(command, c.EraseContent):
             self._erasing = guards.erasing or find_erasing(
-                self._deciding.tx, self.view, command, self.view.traces()
+                self._handler.tx, self.view, command, self.view.traces()
             )
             decided: Sequence[Decided] = erase_found(self.view, command, self._erasing.found)
         elif look is None:
-            decided = decide(self.view, command, self._deciding.log.environment.new_id)
+            decided = decide(self.view, command, self._handler.new_id)
         else:
-            decided = look(self._deciding, self._stream, self.view, command)
+            decided = look(self._handler, self._stream, self.view, command)
         return decided if guards.reason is None else _with_reason(decided, guards.reason)
 
     def evolve(self, event: Event) -> None:
-        view, index = self.view, self._deciding.index
+        view, index = self.view, self._handler.index
         self._final += _ends_writing(view, event)
         view.put(event, evolve(view, event))
         thread = view.thread
@@ -172,19 +174,19 @@ class _ThreadDecider:
         Raises:
             IdempotencyConflict: its digest was erased, and the events belong to another command.
         """
-        past = thread_at(self._deciding.tx, self._deciding.log, self._stream, last)
+        past = thread_at(self._handler.tx, self._handler.log, self._stream, last)
         events = [past.event(version) for version in range(first, last + 1)]
         if not results.may_come_of(command, events):
             raise IdempotencyConflict(self._stream.text, request.key or "")
         return results.of(past, command, events)
 
-    def mark(self) -> Any:  # noqa: ANN401
-        return self.view.mark(), self._deciding.index.mark(), self._erased, self._final
+    def savepoint(self) -> Any:  # noqa: ANN401
+        return self.view.savepoint(), self._handler.index.savepoint(), self._erased, self._final
 
-    def rollback_to(self, mark: Any) -> None:  # noqa: ANN401
-        view, index, self._erased, self._final = mark
+    def rollback_to(self, savepoint: Any) -> None:  # noqa: ANN401
+        view, index, self._erased, self._final = savepoint
         self.view.rollback_to(view)
-        self._deciding.index.rollback_to(index)
+        self._handler.index.rollback_to(index)
 
     def summary(self) -> bytes | None:
         """Return the thread's head message, which is stored with the head of the stream."""
@@ -194,12 +196,12 @@ class _ThreadDecider:
     def drop_chunks(self) -> None:
         """Delete the chunks of messages that were appended, after the events were written."""
         if self._final:
-            run_chunks.drop(self._deciding.tx, self._stream, self._final)
+            run_chunks.drop(self._handler.tx, self._stream, self._final)
             self._final = ()
 
     def erase(self) -> None:
         """Erase the content that an event names, after the event was written."""
-        erased, erasing, tx = self._erased, self._erasing, self._deciding.tx
+        erased, erasing, tx = self._erased, self._erasing, self._handler.tx
         if erased is None or erasing is None:
             return
         list_content(tx, self._stream, erased.version, erased.data.versions, erasing.keys)
@@ -222,56 +224,56 @@ def _ends_writing(view: StoredThread, event: Event) -> tuple[bytes, ...]:
 
 
 def _create(
-    deciding: ThreadCategory, stream: StreamKey, view: StoredThread, command: c.CreateThread
+    handler: ThreadCategory, stream: StreamKey, view: StoredThread, command: c.CreateThread
 ) -> Sequence[Decided]:
     if command.named:
-        refuse_purged(deciding.tx, stream)
-    return decide(view, command, deciding.log.environment.new_id)
+        refuse_purged(handler.tx, stream)
+    return decide(view, command, handler.new_id)
 
 
 def _fork(
-    deciding: ThreadCategory, stream: StreamKey, view: StoredThread, command: c.ForkThread
+    handler: ThreadCategory, stream: StreamKey, view: StoredThread, command: c.ForkThread
 ) -> Sequence[Decided]:
     if command.named:
-        refuse_purged(deciding.tx, stream)
-    source = deciding.session(stream._replace(id=command.source_id)).view
-    return decide_fork(deciding.tx, deciding.log, view, source, command)
+        refuse_purged(handler.tx, stream)
+    source = handler.session(stream._replace(id=command.source_id)).view
+    return decide_fork(handler.tx, handler.log, view, source, command)
 
 
 def _run(
-    deciding: ThreadCategory, stream: StreamKey, view: StoredThread, command: c.CreateRun
+    handler: ThreadCategory, stream: StreamKey, view: StoredThread, command: c.CreateRun
 ) -> Sequence[Decided]:
     if command.assistant_id is not None:
-        command = assistant_for_run(deciding.tx, deciding.log, stream.tenant, command)
-    return decide(view, command, deciding.log.environment.new_id)
+        command = assistant_for_run(handler.tx, handler.log, stream.tenant, command)
+    return decide(view, command, handler.new_id)
 
 
 def _step(
-    deciding: ThreadCategory, _: StreamKey, view: StoredThread, command: c.StartStep
+    handler: ThreadCategory, _: StreamKey, view: StoredThread, command: c.StartStep
 ) -> Sequence[Decided]:
     """Decide that a step begins, and check the other threads that hold messages it saw.
 
     Their heads are not locked. An erasure there locks this thread's head before it looks for
     steps, so either the erasure sees this step, or this step sees the erasure.
     """
-    decided = decide(view, command, deciding.log.environment.new_id)
+    decided = decide(view, command, handler.new_id)
     for source_id, version in command.sources:
         source = StreamKey(view.tenant_name, ids.THREAD, source_id)
-        since = traces(deciding.tx, deciding.log, source, after=version)
+        since = traces(handler.tx, handler.log, source, after=version)
         check_nothing_erased(source.text, since)
     return decided
 
 
 def _write_text(
-    deciding: ThreadCategory, stream: StreamKey, view: StoredThread, command: c.WriteText
+    handler: ThreadCategory, stream: StreamKey, view: StoredThread, command: c.WriteText
 ) -> Sequence[Decided]:
     """Decide a piece of text, and add it to the chunks: it is the only command of its request."""
-    decided = decide(view, command, deciding.log.environment.new_id)
+    decided = decide(view, command, handler.log.environment.new_id)
     piece = unwritten(view, command)
     if piece:
         begins = command.offset + len(command.text) - len(piece)
         chunk = run_chunks.Chunk(command.message_id, begins, piece)
-        run_chunks.add(deciding.tx, deciding.log, stream, chunk)
+        run_chunks.add(handler.tx, handler.log, stream, chunk)
     return decided
 
 

@@ -44,7 +44,7 @@ def test_nothing_is_lost_doubled_reordered_or_stalled_while_processes_are_killed
 # -- what the readers see ----------------------------------------------------------------------
 
 
-class Told:
+class SourcedEvent:
     """A store that tells its readers what it was given, a page a list."""
 
     def __init__(self, *pages):
@@ -67,7 +67,7 @@ LAST = ("b", 1, END)
 
 def account(*pages, name="it"):
     """A reader that was told this, and has come to its end."""
-    reading = Reading(name, Told(*pages).reader, SCHEDULE)
+    reading = Reading(name, SourcedEvent(*pages).reader, SCHEDULE)
     if not any(LAST in page for page in pages if page is not LostConnection):
         reading.give_up()
     reading.run()

@@ -21,8 +21,9 @@ LAYERS: tuple[dict[str, str], ...] = (
     {
         "conversation": "**pure.** the domain: content parts, events, commands, `decide/`, "
         "`evolve`, rows, the message tree, the life of a run, presenting rows as values",
-        "storage": "the SQL of the log: the one append, reading, large content, interning, "
-        "migrations, triggers; `sqlite*.py` and `postgres*.py` hold what differs by database",
+        "storage": "the SQL of the log: heads and their order, reading, large content, idempotency "
+        "keys, interning, migrations, triggers; calls nothing above it; `sqlite*.py` and "
+        "`postgres*.py` hold what differs by database",
         "execution": "how a function over a transaction reaches a connection: queues that share "
         "commits, engines, forked processes, signals; never sees an event",
     },
@@ -33,8 +34,8 @@ LAYERS: tuple[dict[str, str], ...] = (
         "over messages, usage by day, and your own; `catch_up/` runs them",
     },
     {
-        "write_path": "a write from its command to its result: one module for each category of "
-        "streams, which views, decides, evolves and answers",
+        "write_path": "a write from its command to its result: `append.py` names the steps in "
+        "order; each `*_streams.py` is the handler of a category of streams",
     },
     {
         "subscriptions": "following the log: the table of states, and reading the next page",

@@ -1,4 +1,4 @@
-"""A page that names a definition of a file, as `storage/append.py: append_many`, names one it has.
+"""A page that names a definition, as `write_path/append.py: append_many`, names one it has.
 
 `test_words.py` checks that the file exists.
 """
@@ -26,6 +26,6 @@ def test_a_page_names_definitions_that_exist():
 
 
 def test_a_wrong_name_is_found():
-    assert not list(wrong("`storage/append.py: append_many`"))
-    assert list(wrong("`storage/append.py: no_such`")) == ["`storage/append.py: no_such`"]
+    assert not list(wrong("`write_path/append.py: append_many`"))
+    assert list(wrong("`write_path/append.py: no_such`")) == ["`write_path/append.py: no_such`"]
     assert list(wrong("`storage/no_such.py: taken`")) == ["`storage/no_such.py: taken`"]

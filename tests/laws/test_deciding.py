@@ -24,14 +24,14 @@ from eventstore.api.operations.operation import (
     write,
 )
 from eventstore.conversation.decide import decide
-from eventstore.storage.append import append_many
-from eventstore.storage.requests import AppendRequest, Failed
 from eventstore.testing.environments import counting_ids, fixed_environment
 from eventstore.testing.oracle import code_of
 from eventstore.testing.strategies import command_sequences, message_id
 from eventstore.threads.folding import fold_thread
 from eventstore.threads.shape import SEGMENTS_MAX
 from eventstore.threads.stored_thread import StoredThread
+from eventstore.write_path.append import append_many
+from eventstore.write_path.requests import AppendRequest, Failed
 from tests.laws.examples import of_a_law
 
 MINTED = re.compile(f"msg_(?!{message_id(0).hex()[:16]})[0-9a-f]{{32}}")

@@ -10,7 +10,7 @@ from sqlalchemy import make_url
 from eventstore import Refused, StoreBusy
 from eventstore.api.operations import messages, projections
 from eventstore.api.operations.operation import Maintenance, Write
-from eventstore.storage.requests import Appended
+from eventstore.write_path.requests import Appended
 from tests.postgres.bad_days import open_at, say
 
 pytestmark = pytest.mark.newest_postgres

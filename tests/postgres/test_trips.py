@@ -16,11 +16,11 @@ from eventstore.api.operations.loaders import thread_key
 from eventstore.api.operations.operation import Maintenance, Write
 from eventstore.conversation import commands as c
 from eventstore.core import ids
-from eventstore.storage.append import append_many
 from eventstore.storage.postgres import PostgresDatabase
 from eventstore.storage.postgres_transaction import PsycopgTransaction
-from eventstore.storage.requests import AppendRequest
 from eventstore.threads.shape import SEGMENTS_MAX
+from eventstore.write_path.append import append_many
+from eventstore.write_path.requests import AppendRequest
 
 APPEND = 2
 """Taking the head, and writing."""

@@ -7,7 +7,7 @@ from eventstore.api.batches import Batch
 from eventstore.api.operations import messages, threads
 from eventstore.api.operations.operation import NO_OPTIONS, Maintenance, WriteOptions
 from eventstore.api.transaction_runner import TransactionRunner
-from eventstore.storage.requests import Appended, Failed
+from eventstore.write_path.requests import Appended, Failed
 
 UNKNOWN = "msg_" + "0" * 32
 

@@ -8,7 +8,7 @@ from eventstore.api.operations.operation import Read
 from eventstore.core.catalogue import Catalogue, EventKind
 from eventstore.core.events import EventContent, EventData, StreamKey
 from eventstore.storage import read, whole_store
-from eventstore.write_path import CATALOGUES
+from eventstore.write_path.categories import CATALOGUES
 from tests.storage.lives import ask
 from tests.storage.test_chain import tampered
 
@@ -63,7 +63,7 @@ def test_every_old_shape_becomes_the_newest(schema_version, data, content):
 
 
 def test_new_events_are_written_in_the_newest_shape():
-    assert CATALOGUE.schema_version("Greeted") == 3
+    assert CATALOGUE.schema_versions["Greeted"] == 3
 
 
 @pytest.mark.parametrize("schema_version", [0, 4, 99])

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from eventstore.api.operations.events import Receipt
 from eventstore.api.operations.operation import Write
-from eventstore.storage.requests import AppendRequest, Failed, Outcome
+from eventstore.write_path.requests import AppendRequest, Failed, Outcome
 
 __all__ = ["value_of"]
 

@@ -27,8 +27,9 @@ from eventstore.errors import ConversationStoreError, InvalidInput
 from eventstore.privacy.erasure import Erasure, certificate, erase_as_planned
 from eventstore.privacy.erasure import erase as erase_in
 from eventstore.privacy.planning import Planned, plan
-from eventstore.storage.requests import Appended, AppendRequest, Log
+from eventstore.storage.log import Log
 from eventstore.storage.transaction import Transaction
+from eventstore.write_path.requests import Appended, AppendRequest
 
 _INCLUDED: Final = get_args(Included)
 

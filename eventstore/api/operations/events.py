@@ -40,9 +40,9 @@ from eventstore.core.quoting import quoted
 from eventstore.errors import InvalidInput, StreamNotFound
 from eventstore.storage import read as log_reading
 from eventstore.storage import stream_heads, whole_store
-from eventstore.storage.requests import Log
+from eventstore.storage.log import Log
 from eventstore.storage.transaction import Transaction
-from eventstore.write_path import CATALOGUES
+from eventstore.write_path.categories import CATALOGUES
 
 _TYPE_MAX: Final = 128
 _FIELDS: Final = frozenset(NewEvent.model_fields)

@@ -15,7 +15,7 @@ from eventstore.core.events import Position, StreamKey
 from eventstore.core.values import Value
 from eventstore.errors import ConversationStoreError, OutcomeUnknown, StoreBusy
 from eventstore.execution import forks
-from eventstore.storage.requests import Appended, AppendRequest, Failed, Outcome
+from eventstore.write_path.requests import Appended, AppendRequest, Failed, Outcome
 
 __all__ = ["AppendNotice", "Counters", "Metrics", "OnAppend"]
 

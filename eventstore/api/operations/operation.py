@@ -18,8 +18,9 @@ from eventstore.errors import InvalidInput
 from eventstore.execution.database import Left
 from eventstore.read_models.catch_up.definition import Registry
 from eventstore.storage.idempotency import digested_command
-from eventstore.storage.requests import AppendRequest, Log
+from eventstore.storage.log import Log
 from eventstore.storage.transaction import Transaction
+from eventstore.write_path.requests import AppendRequest
 from eventstore.write_path.thread_streams import Guards
 
 if TYPE_CHECKING:

@@ -115,7 +115,7 @@ def _mending(scope: Scope, only: StreamKey | None) -> Collected[RebuildReport]:
 
     def mended(tx: Transaction, place: _Rebuilding) -> tuple[list[int], _Rebuilding | None]:
         done, left, again = mend_slice(tx, scope.log, place.wrong)
-        tx.interned.remade.last = object()  # while the heads are locked; see storage.append
+        tx.interned.remade.last = object()  # while the heads are locked; see write_path.heads
         return done, _next(place.after, left, (*place.again, *again))
 
     def rebuilt(tx: Transaction, place: _Rebuilding) -> tuple[list[int], _Rebuilding | None]:

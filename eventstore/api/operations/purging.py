@@ -24,8 +24,8 @@ from eventstore.core import expectations
 from eventstore.core.quoting import quoted
 from eventstore.errors import InvalidInput
 from eventstore.privacy.purge import purge as purge_in
-from eventstore.storage.requests import Appended, AppendRequest
 from eventstore.storage.transaction import Transaction
+from eventstore.write_path.requests import Appended, AppendRequest
 from eventstore.write_path.store_streams import store_stream
 
 _FORKS: Final = ("refuse", "purge")

@@ -19,8 +19,8 @@ from eventstore.core.catalogue import Catalogue, Reader
 from eventstore.core.events import Position, RecordedEvent, StreamKey, instant
 from eventstore.core.trusted import trusted
 from eventstore.errors import UndecodableEvent
+from eventstore.storage.log import Log
 from eventstore.storage.read import RecordedPage, StoredEvent
-from eventstore.storage.requests import Log
 
 __all__ = ["recorded", "recorded_each"]
 

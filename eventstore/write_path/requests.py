@@ -1,37 +1,33 @@
-"""Requests to the log, their outcomes and their deciders: the types of :mod:`append`.
+"""Requests to append, their outcomes, and the handlers of categories: the types of :mod:`append`.
 
 A caller's write is an :class:`AppendRequest`. Each category of streams has a
-:class:`CategoryHandler`, which gives each stream a :class:`StreamSession` for one transaction; the
-rooms above provide them.
+:class:`CategoryHandler`, which gives each stream a :class:`StreamSession` for one transaction.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import msgspec
 
 from eventstore.core import expectations
-from eventstore.core.catalogue import Catalogue
-from eventstore.core.codec import ContentCodec
-from eventstore.core.environment import Environment
 from eventstore.core.events import Decided, Event, Position, StreamKey
 from eventstore.core.expectations import Expectation
-from eventstore.core.json_values import Limits
 from eventstore.errors import ConversationStoreError
-from eventstore.storage.transaction import Transaction
 
 __all__ = [
     "AppendRequest",
     "Appended",
     "CategoryHandler",
     "Failed",
-    "Log",
+    "NewId",
     "Outcome",
-    "Postponed",
     "StreamSession",
 ]
+
+NewId: TypeAlias = Callable[[], bytes]
+"""Returns a fresh id of the batch's time."""
 
 
 class AppendRequest(msgspec.Struct, frozen=True, gc=False):
@@ -44,12 +40,12 @@ class AppendRequest(msgspec.Struct, frozen=True, gc=False):
     key: str | None = None
     """Idempotency key."""
     digested: bytes = b""
-    """Bytes that must be equal for a repeated key; see :func:`_digest`."""
+    """Bytes that must be equal for a repeated key; see ``storage.idempotency``."""
     metadata: bytes | None = None
     actor: str | None = None
     subject: bytes | None = None
     options: Any = None
-    """Further values for the category's decider, for example an expected head."""
+    """Further values for the category's session, for example an expected head."""
 
 
 class Appended(msgspec.Struct, frozen=True, gc=False):
@@ -72,17 +68,11 @@ class Failed(NamedTuple):
     error: ConversationStoreError
 
 
-class Postponed(NamedTuple):
-    """A skipped request: another transaction has locked the head of this stream."""
-
-    stream: StreamKey
-
-
 Outcome: TypeAlias = Appended | Failed
 
 
 class StreamSession(Protocol):
-    """Decides and projects the requests to one stream, within one transaction."""
+    """The requests to one stream within one transaction: their state, and what it decides."""
 
     def check(self, request: AppendRequest) -> None:
         """Check the request's own guards, once, before its first command is decided."""
@@ -103,11 +93,11 @@ class StreamSession(Protocol):
             IdempotencyConflict: it was another command that did.
         """
 
-    def mark(self) -> Any:  # noqa: ANN401
+    def savepoint(self) -> Any:  # noqa: ANN401
         """Return a mark of the events folded so far."""
 
-    def rollback_to(self, mark: Any) -> None:  # noqa: ANN401
-        """Undo the events folded since a mark."""
+    def rollback_to(self, savepoint: Any) -> None:  # noqa: ANN401
+        """Undo the events folded since a savepoint."""
 
     def summary(self) -> bytes | None:
         """Return bytes to store beside the stream's head, which cost no row of their own."""
@@ -125,19 +115,7 @@ class CategoryHandler(Protocol):
         """Return the other streams that must not move while the request is decided."""
 
     def session(self, stream: StreamKey) -> StreamSession:
-        """Return the decider of a stream: the same for every request of the batch."""
+        """Return the session of a stream: the same for every request of the batch."""
 
     def write(self) -> None:
         """Write the changed rows of the whole batch."""
-
-
-class Log(NamedTuple):
-    """The catalogues and deciders of a store's log."""
-
-    environment: Environment
-    limits: Limits
-    content_codec: ContentCodec
-    catalogues: Mapping[str, Catalogue]
-    """By category; categories without one hold the application's own events."""
-    handlers: Mapping[str, Callable[[Transaction, Log], CategoryHandler]]
-    """By category; ``""`` is for the application's own."""

@@ -1,0 +1,23 @@
+"""The facts about a store's log that reading and writing it need besides a transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from eventstore.core.catalogue import Catalogue
+from eventstore.core.codec import ContentCodec
+from eventstore.core.environment import Environment
+from eventstore.core.json_values import Limits
+
+__all__ = ["Log"]
+
+
+class Log(NamedTuple):
+    """Clock and randomness, limits, content codec and event types of one store."""
+
+    environment: Environment
+    limits: Limits
+    content_codec: ContentCodec
+    catalogues: Mapping[str, Catalogue]
+    """By category; categories without one hold the application's own events."""

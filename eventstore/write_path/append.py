@@ -1,0 +1,331 @@
+"""One write from top to bottom: the only code that appends events.
+
+:func:`append_many` takes the requests of many waiting callers into one transaction:
+
+1. **take heads**: lock the heads of all streams that the batch decides on (``heads.py``); then for
+   each request, in the order sent:
+2. **check guards**: an idempotency key, the expected version, the category's own;
+3. **decide**: the category's handler turns each command into events, on the view of its stream;
+4. **number and chain**: each event gets its version, position, id and hash;
+5. **evolve**: the events change the rows of the view, for later commands of the batch;
+6. **result**: the value for the caller, as of this command;
+7. **insert**: at the end heads, events, changed rows and keys, one statement a table for all.
+
+A refused request leaves before step 7 and disturbs no other. Versions are numbered from the heads,
+so they have no gaps and no duplicates. ``recorded_at`` is one reading of the clock per transaction,
+never below the stream's last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from eventstore.core import chain, codec, expectations, ids
+from eventstore.core.environment import RandomBuffer
+from eventstore.core.events import Decided, Event, Position, StreamKey
+from eventstore.errors import ConversationStoreError, IdempotencyConflict, InvalidInput
+from eventstore.execution.database import POSTPONED, Postponed
+from eventstore.storage import blobs
+from eventstore.storage.idempotency import KeptKey, find_key, key_row, write_keys
+from eventstore.storage.interning import intern_category, intern_tenant
+from eventstore.storage.log import Log
+from eventstore.storage.ordering import HeadRow, Placing
+from eventstore.storage.statements import Insert
+from eventstore.storage.transaction import Landmark, Transaction
+from eventstore.write_path.categories import CATEGORY_HANDLERS
+from eventstore.write_path.heads import (
+    HEADS_MAX,
+    NO_EVENTS,
+    StreamHead,
+    Watched,
+    confirm_absent,
+    take_heads,
+    write_heads,
+)
+from eventstore.write_path.requests import (
+    Appended,
+    AppendRequest,
+    CategoryHandler,
+    Failed,
+    Outcome,
+    StreamSession,
+)
+
+__all__ = ["append_many"]
+
+_RANDOM_BYTES: Final = 64
+"""Random bytes of a message: its id, its event's id, and the salt of its content."""
+_NOT_INTERNED: Final = (None, None, b"")
+
+_INSERT: Final = Insert(
+    "events",
+    (
+        *("position", "epoch", "xid", "tenant", "category", "stream", "version"),
+        *("event_id", "type", "schema_version", "recorded_at", "data", "content"),
+        *("salt", "commitment", "subject", "metadata", "hash"),
+    ),
+)
+
+
+def append_many(
+    tx: Transaction, requests: Sequence[AppendRequest], log: Log, *, patient: bool = True
+) -> list[Outcome | Postponed]:
+    """Append the events of many requests; return one outcome for each request, in order.
+
+    Requests to a stream that another transaction has locked wait, or are :data:`POSTPONED` if not
+    ``patient``.
+
+    An error that it raises, from the database or for an unreadable stream, belongs to no single
+    request. The whole transaction must then be rolled back, and each request may be tried
+    separately.
+    """
+    batch = _Batch(tx, log, requests)
+    watched = list(map(batch.watched, requests))
+    taken = take_heads(tx, requests, watched, patient=patient)
+    batch.heads, batch.placing, locked = taken.heads, taken.placing, taken.locked
+    outcomes: list[Outcome | Postponed] = []
+    for request, others in zip(requests, watched, strict=True):
+        if locked and not locked.isdisjoint((request.stream, *(others or ()))):
+            outcomes.append(POSTPONED)
+        else:
+            outcomes.append(batch.perform(request, others))
+    if taken.absent:
+        confirm_absent(tx, [key for key in taken.absent if batch.is_absent(key)])
+    batch.insert()
+    if len(taken.heads) > HEADS_MAX:
+        taken.heads.clear()
+    return outcomes
+
+
+class _Batch:
+    """The requests of one transaction: heads that move, and rows to be inserted."""
+
+    heads: dict[StreamKey, StreamHead]
+    placing: Placing
+
+    def __init__(self, tx: Transaction, log: Log, requests: Sequence[AppendRequest]) -> None:
+        self._tx = tx
+        self._log = log
+        self._now_us = log.environment.clock()
+        self._random = RandomBuffer(log.environment.random_bytes, _RANDOM_BYTES * len(requests))
+        self._handlers: dict[str, CategoryHandler] = {}
+        self._moved: dict[StreamKey, tuple[StreamHead, StreamSession]] = {}
+        self._event_rows: list[tuple[Any, ...]] = []
+        self._positions: list[Position] = []
+        self._any_large = False
+        """True once a content is too large for its event's row."""
+        self._keys: dict[tuple[StreamKey, str], KeptKey] = {}
+        self._key_rows: list[tuple[Any, ...]] = []
+        self._order = (0, 0)
+        """Order key of the events of the current request: not below that of the transaction, nor
+        below those of the streams that it looks at."""
+
+    # -- 1: the streams to lock ----------------------------------------------------------------
+
+    def watched(self, request: AppendRequest) -> Watched:
+        """Return the other streams that decide a request; None if only its own does."""
+        category = request.stream.category
+        handler = self._handlers.get(category)
+        if handler is None:
+            made = CATEGORY_HANDLERS.get(category) or CATEGORY_HANDLERS[""]
+            handler = self._handlers[category] = made(self._tx, self._log, self.new_id)
+        for command in request.commands:
+            if type(command) in handler.looks_elsewhere:
+                return tuple(handler.looks_at(request))
+        return None
+
+    def is_absent(self, stream: StreamKey) -> bool:
+        """Return whether the batch decided on the absence of a stream and did not make it."""
+        return self.heads[stream].stored is NO_EVENTS and stream not in self._moved
+
+    # -- 2 to 6: one request -------------------------------------------------------------------
+
+    def perform(self, request: AppendRequest, watched: Watched) -> Outcome:
+        """Decide one request; nothing of it is written if it is refused."""
+        if watched is not None:
+            self.insert()  # the request may read rows decided in this very batch
+        stream = request.stream
+        head, session = self.heads[stream], self._handlers[stream.category].session(stream)
+        if not self._tx.ordering.single_writer:
+            self._order = self._order_behind(stream, *(watched or ()))
+        if request.key is not None and (kept := self._find_key(request, head)) is not None:
+            return self._repeat(request, session, kept)
+        before, rows = head.row, len(self._event_rows)
+        many = len(request.commands) > 1
+        savepoint = session.savepoint() if many else None
+        try:
+            results, ends = self._decide(request, head, session)
+        except ConversationStoreError as error:
+            if len(self._event_rows) > rows and not many:
+                raise  # the event was folded already, and only a rollback undoes that
+            head.row = before
+            del self._event_rows[rows:], self._positions[rows:]
+            if many:
+                session.rollback_to(savepoint)
+            return Failed(error)
+        if head.row is not before:
+            if head.place is None:
+                self._intern(head, rows)
+            self._moved[stream] = head, session
+        if request.key is not None:
+            self._keep_key(request, head, before.version + 1, ends)
+        result = results if many else results[0]
+        positions = tuple(self._positions[rows:])
+        return Appended(result, head.row.version, positions, not positions and self._tells(request))
+
+    def _tells(self, request: AppendRequest) -> bool:
+        """Return whether a request wrote something beside the log that readers wait for."""
+        tells = self._handlers[request.stream.category].tells
+        return any(type(command) in tells for command in request.commands)
+
+    def _decide(
+        self, request: AppendRequest, head: StreamHead, session: StreamSession
+    ) -> tuple[list[Any], list[int]]:
+        """Return the result of each command, and the version at which it ended."""
+        if request.options is not None or request.expected != expectations.ANY:
+            expectations.check(request.expected, head.row.version, request.stream)
+            session.check(request)
+        results: list[Any] = []
+        ends: list[int] = []
+        for command in request.commands:
+            events: list[Event] = []
+            for decided in session.decide(request, command):
+                events.append(self._chain(request, head, decided))  # noqa: PERF401 (a frame fewer)
+            for event in events:
+                session.evolve(event)
+            results.append(session.result(command, events))
+            ends.append(head.row.version)
+        return results, ends
+
+    def _order_behind(self, *streams: StreamKey) -> tuple[int, int]:
+        """Return an order key that is below neither the transaction's nor that of any stream."""
+        seen = [self.heads[key].row.order for key in streams]
+        return max((self.placing.epoch, self.placing.xid), *seen)
+
+    def new_id(self) -> bytes:
+        """Return a fresh id of the batch's time."""
+        return ids.uuid7(self._now_us, self._random(ids.RANDOM_BYTES))
+
+    # -- 4: number and chain -------------------------------------------------------------------
+
+    def _chain(self, request: AppendRequest, head: StreamHead, decided: Decided) -> Event:
+        """Number, encode and chain one event."""
+        log, last = self._log, head.row
+        version = last.version + 1
+        now = max(self._now_us, last.recorded_at_us)
+        subject = decided.subject or request.subject
+        data = codec.encode(decided.data)
+        content = salt = commitment = None
+        random = self._random(chain.SALT_BYTES + ids.RANDOM_BYTES)
+        if decided.content is not None:
+            content = log.content_codec.seal(self._encoded(decided.content), subject)
+            salt = random[: chain.SALT_BYTES]
+            commitment = chain.commitment(salt, content)
+            if len(content) > blobs.IN_ROW_BYTES_MAX:
+                self._any_large = True
+        catalogue = log.catalogues.get(head.key.category)
+        schema_version = 1 if catalogue is None else catalogue.schema_versions[decided.type]
+        event_id = decided.event_id or ids.uuid7(now, random[chain.SALT_BYTES :])
+        hashed = chain.event_hash(
+            head.prefix,
+            last.hash,
+            version=version,
+            event_id=event_id,
+            event_type=decided.type,
+            schema_version=schema_version,
+            recorded_at_us=now,
+            metadata=request.metadata,
+            data=data,
+            content_commitment=commitment,
+        )
+        epoch, xid = self._order
+        position = self.placing.next()
+        self._positions.append(Position(epoch, xid, position))
+        self._event_rows.append(
+            (
+                *(position, epoch, xid, *(head.place or _NOT_INTERNED), version),
+                *(event_id, decided.type, schema_version, now, data, content),
+                # The commitment is stored on erasure; until then content and salt give it.
+                *(salt, None, subject, request.metadata, hashed),
+            )
+        )
+        head.row = HeadRow(version, now, hashed, epoch, xid)
+        return Event(
+            decided.type,
+            version,
+            now,
+            position,
+            decided.data,
+            decided.content,
+            request.actor,
+            subject,
+        )
+
+    def _encoded(self, content: Any) -> bytes:  # noqa: ANN401 (a struct or a dict)
+        plain = codec.encode(content)
+        limit = self._log.limits.content_bytes_max
+        if len(plain) > limit:
+            raise InvalidInput(
+                "content",
+                f"{len(plain)} bytes encoded, {limit} allowed",
+                "Shorten it, or keep large data elsewhere and refer to it.",
+            )
+        return plain
+
+    def _intern(self, head: StreamHead, rows: int) -> None:
+        """Intern the names of a tenant's first stream, once its request was accepted."""
+        tenant = intern_tenant(self._tx, head.key.tenant)
+        category = intern_category(self._tx, head.key.category)
+        place = head.place = tenant, category, head.key.id
+        self._event_rows[rows:] = [(*r[:3], *place, *r[6:]) for r in self._event_rows[rows:]]
+
+    # -- 2: repeats ----------------------------------------------------------------------------
+
+    def _find_key(self, request: AppendRequest, head: StreamHead) -> KeptKey | None:
+        """Return the record of an earlier request with the same key to the same stream."""
+        key = request.key or ""
+        kept = self._keys.get((request.stream, key))
+        if kept is not None or head.stored is NO_EVENTS or head.place is None:
+            return kept
+        return find_key(self._tx, head.place, key)
+
+    def _repeat(self, request: AppendRequest, session: StreamSession, kept: KeptKey) -> Outcome:
+        """Answer a request from the events that its first try wrote."""
+        if not kept.is_of(request.digested, len(request.commands)):
+            return Failed(IdempotencyConflict(request.stream.text, request.key or ""))
+        self.insert()  # the first try may be in this very batch, and is read back
+        results, first = [], kept.first
+        try:
+            for command, end in zip(request.commands, kept.ends, strict=True):
+                results.append(session.repeated(request, command, first, end))
+                first = end + 1
+        except ConversationStoreError as error:
+            return Failed(error)
+        return Appended(results if len(results) > 1 else results[0], kept.ends[-1], ())
+
+    def _keep_key(
+        self, request: AppendRequest, head: StreamHead, first: int, ends: Sequence[int]
+    ) -> None:
+        if head.place is not None:  # else nothing was appended, and there is nothing to repeat
+            key, salt = request.key or "", self._random(chain.SALT_BYTES)
+            kept = KeptKey.of(request.digested, salt, first, ends)
+            self._keys[request.stream, key] = kept
+            self._key_rows.append(key_row(head.place, key, kept))
+
+    # -- 7: insert -----------------------------------------------------------------------------
+
+    def insert(self) -> None:
+        """Write everything decided so far, one statement a table."""
+        tx, rows = self._tx, self._event_rows
+        if rows:
+            write_heads(tx, self._moved.values())
+            whole = blobs.set_apart(tx, _INSERT.columns, rows) if self._any_large else rows
+            tx.write(_INSERT, whole)
+            tx.newest = Landmark(self._positions[-1], rows[-1][-1], rows[-1][3], rows[-1][5])
+            self._event_rows, self._positions, self._moved = [], [], {}
+            for handler in self._handlers.values():
+                handler.write()
+        if self._key_rows:
+            write_keys(tx, self._key_rows)
+            self._key_rows = []
