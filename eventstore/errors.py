@@ -238,11 +238,14 @@ class BrokenChain(ConversationStoreError):
 
 
 class LeaseLost(ConversationStoreError):
-    """The lease on a projection was freed, or went to another worker."""
+    """The lease on a run or a projection was freed, or went to another worker.
 
-    def __init__(self, name: str, holder: str | None) -> None:
-        held = "was freed" if holder is None else f"is held by {holder!r} now"
-        super().__init__(f"the lease on {name} {held}. Stop this worker.")
+    Nothing was written.
+    """
+
+    def __init__(self, name: str, holder: str | None, remedy: str = "Stop this worker.") -> None:
+        held = "was freed or taken over" if holder is None else f"is held by {holder!r} now"
+        super().__init__(f"the lease on {name} {held}. {remedy}")
         self.name = name
         self.holder = holder
 

@@ -2,7 +2,8 @@
 
 A command holds packed ids and parsed parts; its builder has checked its shape. An id of None is
 made while deciding. The digest behind an idempotency key covers the command, so a command holds
-nothing that differs between two tries of the same request.
+nothing that differs between two tries of the same request, except for ``fence``: a guard, which
+the digest leaves out, since another holder may repeat what the one before it wrote.
 """
 
 from __future__ import annotations
@@ -88,6 +89,7 @@ class CreateMessage(Command, frozen=True):
     select: bool = True
     status: MessageStatus = "completed"
     run_id: bytes | None = None
+    fence: int | None = None
     on_busy: OnBusy = "enqueue"
 
 
@@ -105,6 +107,7 @@ class RegenerateMessage(Command, frozen=True):
     select: bool = True
     status: MessageStatus = "completed"
     run_id: bytes | None = None
+    fence: int | None = None
 
 
 class AmendMessage(Command, frozen=True):
@@ -147,12 +150,23 @@ class CreateRun(Command, frozen=True):
     metadata: dict[str, Any] | None = None
     regenerates: bytes | None = None
     on_busy: OnBusy = "enqueue"
+    queue: str | None = None
 
 
 class StartRun(Command, frozen=True):
     run_id: bytes
     holder: str | None = None
     take_over: bool = False
+    fence: int | None = None
+    lease_us: int = 0
+
+
+class HoldRun(Command, frozen=True):
+    """Changes nothing in the log: moves the end of the lease."""
+
+    run_id: bytes
+    fence: int
+    lease_us: int
 
 
 class WriteText(Command, frozen=True):
@@ -161,10 +175,12 @@ class WriteText(Command, frozen=True):
     offset: int
     """Characters of the message that were written before."""
     text: str
+    fence: int | None = None
 
 
 class RequireAction(Command, frozen=True):
     run_id: bytes
+    fence: int | None = None
     calls: tuple[str, ...] | None = None
 
 
@@ -182,12 +198,14 @@ class SubmitToolOutputs(Command, frozen=True):
 
 class CompleteRun(Command, frozen=True):
     run_id: bytes
+    fence: int | None = None
     usage: Usage | None = None
     incomplete_reason: str | None = None
 
 
 class FailRun(Command, frozen=True):
     run_id: bytes
+    fence: int | None = None
     code: str = "server_error"
     message: str | None = None
     usage: Usage | None = None
@@ -195,10 +213,12 @@ class FailRun(Command, frozen=True):
 
 class CancelRun(Command, frozen=True):
     run_id: bytes
+    fence: int | None = None
 
 
 class ExpireRun(Command, frozen=True):
     run_id: bytes
+    fence: int | None = None
 
 
 class UpdateRun(Command, frozen=True):
@@ -209,6 +229,7 @@ class UpdateRun(Command, frozen=True):
 class StartStep(Command, frozen=True):
     run_id: bytes
     type: str
+    fence: int | None = None
     step_id: bytes | None = None
     details: dict[str, Any] | None = None
     head: bytes | None = None
@@ -224,12 +245,14 @@ class StartStep(Command, frozen=True):
 
 class CompleteStep(Command, frozen=True):
     step_id: bytes
+    fence: int | None = None
     details: dict[str, Any] | None = None
     usage: Usage | None = None
 
 
 class FailStep(Command, frozen=True):
     step_id: bytes
+    fence: int | None = None
     code: str = "server_error"
     message: str | None = None
 

@@ -183,6 +183,7 @@ class RunQueued(EventData, frozen=True):
     assistant_version: int | None = None
     model: str | None = None
     regenerates: bytes | None = None
+    queue: str | None = None
 
 
 class RunContent(Note, frozen=True):

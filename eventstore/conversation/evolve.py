@@ -245,9 +245,16 @@ def _run_queued(view: ThreadView, data: e.RunQueued, event: Event) -> list[Row]:
         changed=event.version,
         assistant_id=data.assistant_id,
         regenerates=data.regenerates,
+        created_position=event.position,
+        updated_at_us=event.recorded_at_us,
+        queue=data.queue,
     )
     thread = _thread(view)
     return [row, replace(thread, open_runs=thread.open_runs + 1)]
+
+
+def _run_changed(run: RunRow, event: Event, **changes: Any) -> RunRow:  # noqa: ANN401 (fields)
+    return replace(run, changed=event.version, updated_at_us=event.recorded_at_us, **changes)
 
 
 def _run_moved(view: ThreadView, data: Any, event: Event) -> list[Row]:  # noqa: ANN401 (any run event)
@@ -256,16 +263,26 @@ def _run_moved(view: ThreadView, data: Any, event: Event) -> list[Row]:  # noqa:
     if status in TERMINAL:
         thread = replace(thread, open_runs=thread.open_runs - 1)
     writing = run.writing if status == "cancelling" else None
-    moved = replace(run, status=status, changed=event.version, pending_calls=(), writing=writing)
+    moved = _run_changed(run, event, status=status, pending_calls=(), writing=writing)
     return [TouchRow(run.run_id, event.version), moved, thread]
 
 
 def _run_started(view: ThreadView, data: e.RunStarted, event: Event) -> list[Row]:
-    touch, moved, thread = _run_moved(view, data, event)
-    before = _run(view, data.run_id)
-    if not before.started:  # a run that resumes keeps the head that it started on
+    touch, moved, thread = _run_held(view, data, event)
+    if not moved.started:  # a run that resumes keeps the head that it started on
         moved = replace(moved, started=True, started_head=data.head, last_message=data.head)
     return [touch, moved, thread]
+
+
+def _run_held(view: ThreadView, data: e.RunStarted | e.RunTakenOver, event: Event) -> list[Any]:
+    """Give a run to a holder, whose writes name the version of this event."""
+    touch, moved, thread = _run_moved(view, data, event)
+    return [touch, replace(moved, holder=data.holder, fence=event.version), thread]
+
+
+def _run_taken_over(view: ThreadView, data: e.RunTakenOver, event: Event) -> list[Row]:
+    touch, held, thread = _run_held(view, data, event)
+    return [touch, replace(held, taken_over=True), thread]
 
 
 def _action_required(view: ThreadView, data: e.RunActionRequired, event: Event) -> list[Row]:
@@ -279,12 +296,12 @@ def _outputs_submitted(view: ThreadView, data: e.ToolOutputsSubmitted, event: Ev
     run = _run(view, data.run_id)
     pending = tuple(call for call in run.pending_calls if call not in data.calls)
     touch = TouchRow(run.run_id, event.version)
-    return [touch, replace(run, changed=event.version, pending_calls=pending)]
+    return [touch, _run_changed(run, event, pending_calls=pending)]
 
 
 def _run_updated(view: ThreadView, data: e.RunUpdated, event: Event) -> list[Row]:
     run = _run(view, data.run_id)
-    return [TouchRow(run.run_id, event.version), replace(run, changed=event.version)]
+    return [TouchRow(run.run_id, event.version), _run_changed(run, event)]
 
 
 def _step_started(view: ThreadView, data: e.RunStepStarted, event: Event) -> list[Row]:
@@ -332,7 +349,7 @@ _EVOLVERS: Final[Mapping[str, _Evolver]] = {
     "BranchLabelled": _labelled,
     "RunQueued": _run_queued,
     "RunStarted": _run_started,
-    "RunTakenOver": _run_moved,
+    "RunTakenOver": _run_taken_over,
     "RunActionRequired": _action_required,
     "ToolOutputsSubmitted": _outputs_submitted,
     "RunCancelling": _run_moved,

@@ -180,6 +180,9 @@ class FoldedView:
     def run(self, run_id: bytes) -> RunRow | None:
         return self.runs.get(run_id)
 
+    def lease_of(self, _: bytes) -> None:
+        """Return None: events do not tell until when a run is held."""
+
     def step(self, step_id: bytes) -> StepRow | None:
         return self.steps.get(step_id)
 

@@ -8,6 +8,7 @@ folded over them. For inherited messages the source's events come first, as of t
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, Final
 
 from msgspec import UNSET, UnsetType, to_builtins
@@ -17,7 +18,7 @@ from eventstore.conversation import tree
 from eventstore.conversation.content import from_stored, parts_and_text, text_of
 from eventstore.conversation.provider_form import form_from_stored
 from eventstore.conversation.rows import MessageRow, RunRow, StepRow, ThreadRow
-from eventstore.conversation.run_lifecycle import TERMINAL
+from eventstore.conversation.run_lifecycle import HELD, TERMINAL
 from eventstore.conversation.values import Message, Origin, Revision, Run, RunStep, Thread
 from eventstore.conversation.view import SourcedEvent, ThreadHistory
 from eventstore.core import ids
@@ -246,6 +247,10 @@ def run_value(view: ThreadHistory, row: RunRow) -> Run:
         "settings": content.settings or {},
         "metadata": content.metadata or {},
         "regenerates": _text(ids.MESSAGE, row.regenerates),
+        "queue": row.queue,
+        "holder": row.holder,
+        "fence": row.fence,
+        "lease_ends_at": _lease_end(view, row),
         "started_head_id": _text(ids.MESSAGE, row.started_head),
         "last_message_id": _text(ids.MESSAGE, row.last_message),
         "required_calls": row.pending_calls,
@@ -263,6 +268,11 @@ def run_value(view: ThreadHistory, row: RunRow) -> Run:
         fields["ended_at"] = fields.pop("last_move")
     fields.pop("last_move", None)
     return Run.model_validate(fields)
+
+
+def _lease_end(view: ThreadHistory, row: RunRow) -> datetime | None:
+    ends_at = view.lease_of(row.run_id) if row.status in HELD else None
+    return None if ends_at is None else instant(ends_at)
 
 
 def _fold_run_event(fields: dict[str, Any], event: Event) -> None:

@@ -200,6 +200,17 @@ class RunRow(msgspec.Struct, frozen=True, gc=False):
     steps: int = 0
     writing: bytes | None = None
     """Message whose text is shown while it is written."""
+    created_position: int = 0
+    """Place of its ``RunQueued`` in the whole store: its place among the runs of a tenant."""
+    updated_at_us: int = 0
+    """Time of the event ``changed``."""
+    queue: str | None = None
+    holder: str | None = None
+    """The worker that started it or took it over last."""
+    fence: int | None = None
+    """Version of the event that made this worker its holder; None before it first started."""
+    taken_over: bool = False
+    """A holder lost it to another one, so from then on each write of a holder names its fence."""
 
 
 class StepRow(msgspec.Struct, frozen=True, gc=False):

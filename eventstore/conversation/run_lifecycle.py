@@ -8,7 +8,7 @@
              │  └────────│────────┘ all outputs in
              ▼           ▼
      cancelled │     cancelling ──▶ cancelled, or the end that came first
-     failed │ expired
+     failed │ expired    ▲ taken over
 
 A terminal run never changes. A thread is busy while one of its runs is not terminal, and at most
 one of them is past ``queued``.
@@ -22,10 +22,12 @@ from typing import Final
 from eventstore.conversation.rows import RunStatus
 from eventstore.errors import Refused
 
-__all__ = ["MOVES", "PAST_QUEUED", "TERMINAL", "next_status"]
+__all__ = ["HELD", "MOVES", "MOVING", "PAST_QUEUED", "TERMINAL", "next_status"]
 
 TERMINAL: Final = frozenset({"completed", "incomplete", "failed", "cancelled", "expired"})
 PAST_QUEUED: Final = frozenset({"in_progress", "requires_action", "cancelling"})
+HELD: Final = frozenset({"in_progress", "cancelling"})
+"""A worker executes the run, and holds a lease on it."""
 
 _ENDS: Final[Mapping[str, RunStatus]] = {
     "RunCompleted": "completed",
@@ -52,9 +54,12 @@ MOVES: Final[Mapping[RunStatus, Mapping[str, RunStatus]]] = {
         "RunCancelling": "cancelling",
         "RunExpired": "expired",
     },
-    "cancelling": {**_ENDS, "RunCancelled": "cancelled"},
+    "cancelling": {**_ENDS, "RunTakenOver": "cancelling", "RunCancelled": "cancelled"},
 }
 """The next status, by status and event. No other move can happen."""
+
+MOVING: Final = frozenset(event for moves in MOVES.values() for event in moves)
+"""The events that move a run."""
 
 
 _DONE_BY: Final[Mapping[str, str]] = {

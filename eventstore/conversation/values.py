@@ -277,6 +277,15 @@ class Run(Value):
     """JSON object of the application."""
     regenerates: str | None
     """Message that it makes another answer to."""
+    queue: str | None
+    """Name of the queue whose workers execute it; None if the application executes it itself."""
+    holder: str | None
+    """Worker that executes it, or executed it last."""
+    fence: int | None
+    """Number that the holder gives with each write; it changes when another one takes over."""
+    lease_ends_at: datetime | None
+    """Time until which its holder holds it, by the database's clock. None if nobody does, and
+    where the run is read from its events alone: in the past, in replays, in repeats by key."""
     started_head_id: str | None
     """Head of the thread when it started."""
     last_message_id: str | None

@@ -127,6 +127,9 @@ class ThreadHistory(ThreadView, Protocol):
     def event(self, version: int) -> Event:
         """One event of this thread."""
 
+    def lease_of(self, run_id: bytes) -> int | None:
+        """When the lease on a run ends, in microseconds since 1970, if the view can know it."""
+
     def born(self, row: MessageRow) -> SourcedEvent:
         """The event that holds a message's first content."""
 

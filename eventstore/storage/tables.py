@@ -44,6 +44,7 @@ TABLES: Final = (
     "segments",
     "branch_points",
     "runs",
+    "leases",
     "steps",
     "run_chunks",
     "labels",
@@ -409,7 +410,25 @@ def _runs(metadata: MetaData, prefix: str) -> None:
         _maybe("pending_calls", Text),
         _given("steps", Integer),
         _maybe("writing", LargeBinary),
+        _given("created_position", BigInteger),
+        _given("updated_at", BigInteger),
+        _maybe("queue", Text),
+        _maybe("holder", Text),
+        _maybe("fence", BigInteger),
+        _given("taken_over", Integer),
         Index(f"{prefix}runs_by_version", "tenant", "thread", "version"),
+        # The few runs of a tenant that have not ended, without looking at the many that have.
+        Index(f"{prefix}runs_by_status", "tenant", "status", "created_position"),
+        sqlite_with_rowid=False,
+    )
+    Table(
+        f"{prefix}leases",
+        metadata,
+        _key("tenant"),
+        _key("thread", LargeBinary),
+        _key("run", LargeBinary),
+        # A row that is made again knows no time: such a lease has ended.
+        Column("ends_at", BigInteger, nullable=False, server_default=text("0")),
         sqlite_with_rowid=False,
     )
     Table(

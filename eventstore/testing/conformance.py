@@ -39,6 +39,7 @@ from eventstore.errors import (
     WrongExpectedVersion,
 )
 from eventstore.testing.erasure_conformance import ErasureSuite
+from eventstore.testing.holding_conformance import HoldingSuite
 from eventstore.testing.large_conformance import LargeContentSuite
 from eventstore.testing.proof_conformance import ProofSuite
 from eventstore.testing.store_wrappers import blocking, within
@@ -83,7 +84,7 @@ def _kind(act: Callable[[], Any]) -> str:
     return ""
 
 
-class ConformanceSuite(ErasureSuite, LargeContentSuite, ProofSuite, StreamSuite):
+class ConformanceSuite(ErasureSuite, HoldingSuite, LargeContentSuite, ProofSuite, StreamSuite):
     """Tests of all that a store promises: subclass it in a test module and override ``opened``."""
 
     lasting = True

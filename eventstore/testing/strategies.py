@@ -43,6 +43,9 @@ NAMES: Final = ("first", "second", "zwölf")
 
 ON_BUSY: Final[tuple[c.OnBusy, ...]] = ("enqueue", "reject", "interrupt", "rollback")
 
+FENCES: Final = (2, 3, 4, 5, 6)
+"""Few versions of early events, so that some are the fence of a run."""
+
 ROLES: Final[tuple[Role, ...]] = ("user", "assistant", "assistant", "tool", "system")
 
 
@@ -301,23 +304,26 @@ class _Drawing:
         self.steps += 1
         step = step_id(self.first + self.steps - 1)
         earlier = self._given(step_id, self.steps)
+        fence = self.one_of(FENCES)
+        mine = None if self.flag() else fence
         return self.one_of(
             [
                 c.StartRun(run_id=run),
                 c.StartRun(run_id=run),
-                c.StartRun(run_id=run, take_over=True),
-                c.RequireAction(run_id=run),
-                c.RequireAction(run_id=run, calls=(call,)),
+                c.StartRun(run_id=run, take_over=True, holder="worker-2"),
+                c.HoldRun(run_id=run, fence=fence, lease_us=60_000_000),
+                c.RequireAction(run_id=run, fence=mine),
+                c.RequireAction(run_id=run, fence=mine, calls=(call,)),
                 c.SubmitToolOutputs(run_id=run, outputs=(output,)),
-                c.CompleteRun(run_id=run),
-                c.CompleteRun(run_id=run, incomplete_reason="max_tokens"),
-                c.FailRun(run_id=run, message="out of memory"),
-                c.CancelRun(run_id=run),
-                c.ExpireRun(run_id=run),
+                c.CompleteRun(run_id=run, fence=mine),
+                c.CompleteRun(run_id=run, fence=mine, incomplete_reason="max_tokens"),
+                c.FailRun(run_id=run, fence=mine, message="out of memory"),
+                c.CancelRun(run_id=run, fence=mine),
+                c.ExpireRun(run_id=run, fence=mine),
                 c.UpdateRun(run_id=run, metadata={"seen": True}),
-                c.StartStep(run_id=run, type="message_creation", step_id=step),
-                c.CompleteStep(step_id=earlier),
-                c.FailStep(step_id=earlier),
+                c.StartStep(run_id=run, fence=mine, type="message_creation", step_id=step),
+                c.CompleteStep(step_id=earlier, fence=mine),
+                c.FailStep(step_id=earlier, fence=mine),
             ]
         )
 

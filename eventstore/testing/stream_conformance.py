@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from eventstore.errors import InvalidInput, Refused, RunNotFound, WaitTimedOut
+from eventstore.errors import InvalidInput, LeaseLost, Refused, RunNotFound, WaitTimedOut
 
 __all__ = ["StreamSuite"]
 
@@ -69,15 +69,16 @@ class StreamSuite:
         thread, run = _started(store)
         shown, answer = _message_id(), _message_id()
         _write(store, thread, run, shown, "It is ", "bec")
-        store.runs.start(thread, run, holder="another", take_over=True)
+        fence = store.runs.start(thread, run, holder="another", take_over=True).fence
         kept = store.messages.get(thread, shown)
         assert (kept.text, kept.status, kept.run_id) == ("It is bec", "incomplete", run)
         assert [one.text for one in store.runs.context(thread, run).messages] == ["why?"]
-        _write(store, thread, run, answer, "Since")
-        store.messages.create(
-            thread, role="assistant", content="Since ever.", message_id=answer, run_id=run
-        )
-        store.runs.complete(thread, run)
+        with pytest.raises(LeaseLost):
+            _write(store, thread, run, answer, "Beca")
+        store.runs.write_text(thread, run, "Since", message_id=answer, offset=0, fence=fence)
+        said: dict[str, Any] = {"content": "Since ever.", "message_id": answer, "run_id": run}
+        store.messages.create(thread, role="assistant", fence=fence, **said)
+        store.runs.complete(thread, run, fence=fence)
         assert [one.text for one in store.messages.list(thread)] == ["why?", "Since ever."]
         assert [one.id for one in store.branches.siblings(thread, answer)] == [shown, answer]
         events = list(store.runs.stream(thread, run))

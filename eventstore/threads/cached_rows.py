@@ -32,6 +32,7 @@ from eventstore.core.events import Event
 from eventstore.storage.interning import find_tenant
 from eventstore.storage.log import Log
 from eventstore.storage.transaction import Transaction
+from eventstore.threads.leases import LeaseChanges, lease_end
 from eventstore.threads.marks import LABELS, TOUCHES
 from eventstore.threads.message_rows import MESSAGES
 from eventstore.threads.removed import REMOVED_MAX, Removed
@@ -40,6 +41,7 @@ from eventstore.threads.run_rows import RUNS, STEPS
 from eventstore.threads.shape import SEGMENTS_MAX, Shape
 from eventstore.threads.stretches import read_ending
 from eventstore.threads.thread_rows import THREADS
+from eventstore.threads.thread_table import ThreadKey
 from eventstore.threads.tree_tables import BRANCH_POINTS, SEGMENTS
 
 __all__ = ["ROW_TABLES", "CachedRows", "write_rows"]
@@ -91,6 +93,9 @@ class CachedRows:
         self._moved: ThreadRow | None = None
         """The thread's own row, which every event changes; None while nothing was changed."""
         self._stored: ThreadRow | None = None
+        self.leases: LeaseChanges = {}
+        """Leases that changed here; those of the table are read each time, since no head shows that
+        a lease was moved."""
         self._erased: frozenset[int] = _NONE_ERASED
         """Versions whose content is erased when the changes here are written."""
         self._segments = 0
@@ -176,6 +181,18 @@ class CachedRows:
         rows = self._changed_of(MessageRow)
         return [row for row in rows if row.place is not None and row.place[:2] == (hop, segment)]
 
+    def lease_of(self, run_id: bytes) -> int | None:
+        """Return when the lease on a run ends, in microseconds; None if nobody holds it."""
+        if run_id in self.leases:
+            return self.leases[run_id]
+        tenant = self._tenant
+        return None if tenant is None else lease_end(self._tx, (tenant, self.thread_id), run_id)
+
+    def take_leases(self) -> tuple[ThreadKey, LeaseChanges]:
+        """Return the leases that differ from the database, for writing."""
+        changes, self.leases = self.leases, {}
+        return (self._tenant or 0, self.thread_id), changes
+
     # -- changing ------------------------------------------------------------------------------
 
     def put(self, event: Event, rows: Iterable[Any]) -> None:
@@ -206,11 +223,12 @@ class CachedRows:
 
     def savepoint(self) -> Any:  # noqa: ANN401 (opaque)
         """Return a mark of the changes so far."""
-        return _copied(self._changed), self._moved, dict(self._events), self._erased
+        changed = _copied(self._changed), self._moved, dict(self._events), self._erased
+        return changed, dict(self.leases)
 
     def rollback_to(self, savepoint: Any) -> None:  # noqa: ANN401
         """Undo the changes since a mark."""
-        changed, self._moved, events, self._erased = savepoint
+        (changed, self._moved, events, self._erased), self.leases = savepoint
         self._changed = _copied(changed)
         self._forget()
         self._events = dict(events)  # those of this batch are not in the log yet

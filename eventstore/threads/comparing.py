@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from eventstore.conversation.rows import RunRow
 from eventstore.core.events import StreamKey
 from eventstore.core.values import Value
 from eventstore.storage.folding_pages import decoded_events
@@ -18,8 +19,10 @@ from eventstore.storage.interning import find_tenant
 from eventstore.storage.log import Log
 from eventstore.storage.transaction import Transaction
 from eventstore.threads.cached_rows import ROW_TABLES
-from eventstore.threads.expected import expected_rows
+from eventstore.threads.expected import Expected, expected_rows
 from eventstore.threads.indexes import ContentIndex, IndexEntry, stored_entries
+from eventstore.threads.leases import LEASES, lease_key
+from eventstore.threads.thread_table import ThreadKey
 
 __all__ = ["Finding", "compare_thread"]
 
@@ -50,12 +53,26 @@ def compare_thread(tx: Transaction, log: Log, stream: StreamKey) -> list[Finding
     }
     differences = [
         *_differences(expected.rows, actual),
+        *_lease_differences(tx, (tenant, stream.id), expected),
         *_index_differences(index.entries(stream), stored_entries(tx, tenant, stream.id)),
     ]
     return [
         Finding(stream_id=stream.text, version=expected.version, kind=kind, message=message)
         for kind, message in differences
     ]
+
+
+def _lease_differences(
+    tx: Transaction, thread: ThreadKey, expected: Expected
+) -> Iterator[tuple[str, str]]:
+    """Compare whether each run that is held has a lease; no event tells when a lease ends."""
+    runs = [row for row in expected.rows.values() if isinstance(row, RunRow)]
+    wanted = {key for key, held in (lease_key(thread, row) for row in runs) if held}
+    found = {*LEASES.between(tx, thread, thread)}
+    for key in wanted - found:
+        yield "missing_row", f"leases: no row for {_shown(key[-1])}"
+    for key in found - wanted:
+        yield "extra_row", f"leases: a row for {_shown(key[-1])} that no event made"
 
 
 def _index_differences(

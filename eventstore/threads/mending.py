@@ -17,6 +17,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from eventstore.conversation.rows import Row as StateRow
+from eventstore.conversation.rows import RunRow
 from eventstore.core import ids
 from eventstore.core.events import StreamKey
 from eventstore.storage import gaps
@@ -26,6 +27,7 @@ from eventstore.storage.log import Log
 from eventstore.storage.transaction import Transaction
 from eventstore.threads.cached_rows import ROW_TABLES
 from eventstore.threads.expected import Expected, expected_of_each
+from eventstore.threads.leases import LEASES, lease_key
 from eventstore.threads.thread_rows import THREADS, ends_of, mend_heads
 from eventstore.threads.thread_table import (
     Difference,
@@ -133,8 +135,12 @@ class Mending:
         wanted: dict[tuple[ThreadTable, Row], Row | None] = {}
         wanted.update({(table, row[: table.key]): None for table, row in self._gone})
         wanted.update({(table, row[: table.key]): row for table, row in self._missing})
-        for table, row in (_in_table(self.thread, one) for one in changed):
+        for one in changed:
+            table, row = _in_table(self.thread, one)
             wanted[table, row[: table.key]] = row
+            if isinstance(one, RunRow):
+                key, held = lease_key(self.thread, one)
+                wanted[LEASES, key] = key if held else None
         found = [(table, table.row(tx, key), row) for (table, key), row in wanted.items()]
         differing = [one for one in found if one[1] != one[2]]
         self._gone = [(table, row) for table, row, _ in differing if row is not None]
@@ -199,10 +205,13 @@ def rows_by_table(
 ) -> list[tuple[ThreadTable, list[Row]]]:
     """Return the rows that threads of a tenant should have, by table; every table is included."""
     rows: dict[type[Any], list[Row]] = {kind: [] for kind in ROW_TABLES}
-    indexed: dict[ThreadTable, list[Row]] = {}
+    indexed: dict[ThreadTable, list[Row]] = {LEASES: []}
     for thread, one in expected.items():
         for (kind, _), row in one.rows.items():
             rows[kind].append((*thread, *ROW_TABLES[kind][0].encode(row)))
+            if kind is RunRow:
+                key, held = lease_key(thread, row)
+                indexed[LEASES] += [key] if held else []
         for table, found in one.index.rows(tenant):
             indexed.setdefault(table, []).extend(found)
     return [*((ROW_TABLES[kind][0], found) for kind, found in rows.items()), *indexed.items()]

@@ -216,6 +216,9 @@ class PastThread(StoredThread):
             return replace(run, last_message=row.last_message if run.started else None)
         return replace(run, last_message=self._last_message_of(run))
 
+    def lease_of(self, _: bytes) -> None:
+        """Return None: no event tells until when a run was held."""
+
     def _run_as_it_was(self, row: RunRow) -> RunRow:
         """Return a run's earlier row, except its last message, which no touch records."""
         if row.changed <= self._as_of:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final, get_args
 
 from eventstore.conversation.rows import RunRow, RunStatus, StepRow, StepStatus
 from eventstore.conversation.run_lifecycle import TERMINAL
 from eventstore.threads.row_table import RowTable, join_calls, split_calls
 
-__all__ = ["OPEN_RUNS", "RUNS", "RUN_STATUSES", "STEPS"]
+__all__ = ["OPEN_RUNS", "RUNS", "RUN_STATUSES", "STEPS", "run_codes"]
 
 RUN_STATUSES: Final[tuple[RunStatus, ...]] = get_args(RunStatus)
 _STEP_STATUSES: Final[tuple[StepStatus, ...]] = get_args(StepStatus)
@@ -19,6 +19,11 @@ _OPEN_CODES: Final = [
 ]
 OPEN_RUNS: Final = f"status IN ({', '.join(_OPEN_CODES)}) ORDER BY version"
 """SQL that selects the runs that have not ended, in the order they were created."""
+
+
+def run_codes(statuses: Iterable[RunStatus]) -> list[int]:
+    """Return the numbers of statuses as the table holds them."""
+    return sorted({RUN_STATUSES.index(status) for status in statuses})
 
 
 def _encode_run(row: RunRow) -> tuple[Any, ...]:
@@ -35,25 +40,19 @@ def _encode_run(row: RunRow) -> tuple[Any, ...]:
         join_calls(row.pending_calls),
         row.steps,
         row.writing,
+        row.created_position,
+        row.updated_at_us,
+        row.queue,
+        row.holder,
+        row.fence,
+        int(row.taken_over),
     )
 
 
 def _decode_run(columns: Sequence[Any]) -> RunRow:
-    (
-        _,
-        run_id,
-        version,
-        status,
-        changed,
-        assistant,
-        regenerates,
-        started,
-        head,
-        last,
-        calls,
-        steps,
-        writing,
-    ) = columns
+    _, run_id, version, status, changed, assistant, regenerates, started = columns[:8]
+    head, last, calls, steps, writing, position, updated_at = columns[8:15]
+    queue, holder, fence, taken_over = columns[15:19]
     return RunRow(
         run_id,
         version,
@@ -67,6 +66,12 @@ def _decode_run(columns: Sequence[Any]) -> RunRow:
         split_calls(calls),
         steps,
         writing,
+        position,
+        updated_at,
+        queue,
+        holder,
+        fence,
+        bool(taken_over),
     )
 
 
@@ -85,6 +90,12 @@ RUNS: Final = RowTable[RunRow](
         "pending_calls",
         "steps",
         "writing",
+        "created_position",
+        "updated_at",
+        "queue",
+        "holder",
+        "fence",
+        "taken_over",
     ),
     encode=_encode_run,
     decode=_decode_run,

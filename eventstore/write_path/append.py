@@ -324,8 +324,8 @@ class _Batch:
             tx.write(_INSERT, whole)
             tx.newest = Landmark(self._positions[-1], rows[-1][-1], rows[-1][3], rows[-1][5])
             self._event_rows, self._positions, self._moved = [], [], {}
-            for handler in self._handlers.values():
-                handler.write()
+        for handler in self._handlers.values():
+            handler.write()
         if self._key_rows:
             write_keys(tx, self._key_rows)
             self._key_rows = []

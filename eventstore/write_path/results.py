@@ -110,6 +110,7 @@ _RESULTS: Final[Mapping[type[c.Command], Callable[[ThreadHistory, Any, Sequence[
         (
             c.CreateRun,
             c.StartRun,
+            c.HoldRun,
             c.RequireAction,
             c.SubmitToolOutputs,
             c.CompleteRun,
@@ -148,6 +149,7 @@ _EVENT_OF: Final[Mapping[type[c.Command], tuple[set[str], str | None]]] = {
     c.SubmitToolOutputs: ({"ToolOutputsSubmitted"}, "run_id"),
     c.CreateRun: ({"RunQueued"}, None),
     c.StartRun: ({"RunStarted", "RunTakenOver"}, "run_id"),
+    c.HoldRun: (set(), None),
     c.RequireAction: ({"RunActionRequired"}, "run_id"),
     c.CompleteRun: ({"RunCompleted", "RunIncomplete"}, "run_id"),
     c.FailRun: ({"RunFailed"}, "run_id"),

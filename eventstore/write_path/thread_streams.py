@@ -20,6 +20,7 @@ from eventstore.conversation.decide.steps import check_nothing_erased
 from eventstore.conversation.evolve import evolve
 from eventstore.conversation.present import thread_details
 from eventstore.conversation.rows import Row
+from eventstore.conversation.run_lifecycle import HELD, MOVES, MOVING
 from eventstore.core import ids
 from eventstore.core.events import Decided, Event, StreamKey
 from eventstore.errors import IdempotencyConflict
@@ -31,6 +32,7 @@ from eventstore.storage.transaction import Transaction
 from eventstore.threads import run_chunks
 from eventstore.threads.cached_rows import write_rows
 from eventstore.threads.indexes import ContentIndex, forget_names
+from eventstore.threads.leases import database_time, write_leases
 from eventstore.threads.past_thread import thread_at
 from eventstore.threads.rebuild import bring_up_to_date
 from eventstore.threads.stored_thread import StoredThread
@@ -74,6 +76,7 @@ class ThreadCategory:
         self.log: Final = log
         self.new_id: Final = new_id
         self.index: Final = ContentIndex()
+        self._now_us: int | None = None
         self._views: dict[StreamKey, StoredThread] = tx.cache.setdefault(_KEPT, {})
         self._sessions: dict[StreamKey, _ThreadSession] = {}
 
@@ -105,12 +108,24 @@ class ThreadCategory:
             self._views[stream] = view
         return view
 
+    def lease_of(self, lease_us: int) -> int:
+        """Return the end of a lease that begins now, by the database's clock, which is read once.
+
+        That costs a trip to a server, and only giving and moving a lease pays for it.
+        """
+        if self._now_us is None:
+            self._now_us = database_time(self.tx)
+        return self._now_us + lease_us
+
     def write(self) -> None:
         sessions = self._sessions.values()
         rows: list[tuple[int, bytes, Row]] = []
         for session in sessions:
             rows += session.view.take_changed()
         write_rows(self.tx, rows)
+        leases = [session.view.take_leases() for session in sessions if session.view.leases]
+        if leases:
+            write_leases(self.tx, leases)
         self.index.write(self.tx)
         for session in sessions:
             session.drop_chunks()
@@ -122,12 +137,14 @@ class ThreadCategory:
 class _ThreadSession:
     """Implements ``StreamSession`` for one thread."""
 
-    __slots__ = ("_erased", "_erasing", "_final", "_handler", "_stream", "view")
+    __slots__ = ("_erased", "_erasing", "_final", "_handler", "_lease_us", "_stream", "view")
 
     def __init__(self, handler: ThreadCategory, stream: StreamKey, view: StoredThread) -> None:
         self.view: Final = view
         self._handler = handler
         self._stream = stream
+        self._lease_us = 0
+        """Length of the lease that the present command asks for."""
         self._erasing: Erasing | None = None
         self._erased: Event | None = None
         self._final: tuple[bytes, ...] = ()
@@ -140,6 +157,8 @@ class _ThreadSession:
     def decide(self, request: AppendRequest, command: c.Command) -> Sequence[Decided]:
         guards: Guards = request.options or _NO_GUARDS
         look = _LOOKS.get(type(command))
+        if isinstance(command, c.StartRun):
+            self._lease_us = command.lease_us
         if isinstance(command, c.EraseContent):
             self._erasing = guards.erasing or find_erasing(
                 self._handler.tx, self.view, command, self.view.traces()
@@ -153,8 +172,11 @@ class _ThreadSession:
 
     def evolve(self, event: Event) -> None:
         view, index = self.view, self._handler.index
+        rows = evolve(view, event)
         self._final += _ends_writing(view, event)
-        view.put(event, evolve(view, event))
+        if event.type in MOVING:
+            self._move_lease(event)
+        view.put(event, rows)
         thread = view.thread
         assert thread is not None  # noqa: S101 (its first event made it)
         if event.content is not None:
@@ -164,6 +186,17 @@ class _ThreadSession:
         if event.type == "ThreadForked":
             inherited = thread_details(view)[1]
             index.inherit(self._stream, inherited, thread.created_position)
+
+    def _move_lease(self, event: Event) -> None:
+        """Give or end the lease on a run that an event is about to move."""
+        view, run_id = self.view, event.data.run_id
+        before = view.run(run_id)
+        assert before is not None  # noqa: S101 (the event moves it)
+        if MOVES[before.status][event.type] not in HELD:
+            if before.status in HELD:
+                view.leases[run_id] = None
+        elif event.type in {"RunStarted", "RunTakenOver"}:
+            view.leases[run_id] = self._handler.lease_of(self._lease_us)
 
     def result(self, command: c.Command, events: Sequence[Event]) -> Any:  # noqa: ANN401
         return results.of(self.view, command, events)
@@ -248,6 +281,14 @@ def _run(
     return decide(view, command, handler.new_id)
 
 
+def _hold(
+    handler: ThreadCategory, _: StreamKey, view: StoredThread, command: c.HoldRun
+) -> Sequence[Decided]:
+    decided = decide(view, command, handler.new_id)
+    view.leases[command.run_id] = handler.lease_of(command.lease_us)
+    return decided
+
+
 def _step(
     handler: ThreadCategory, _: StreamKey, view: StoredThread, command: c.StartStep
 ) -> Sequence[Decided]:
@@ -281,6 +322,7 @@ _LOOKS: Final[Mapping[type[c.Command], Callable[..., Sequence[Decided]]]] = {
     c.CreateThread: _create,
     c.ForkThread: _fork,
     c.CreateRun: _run,
+    c.HoldRun: _hold,
     c.StartStep: _step,
     c.WriteText: _write_text,
 }

@@ -62,8 +62,9 @@ RESOURCES: Final = (
         "Runs",
         "Record executions of an assistant: what starts, waits, ends, and in which order.",
         {
-            **_of("runs", "create", "start", "update", "require_action", "submit_tool_outputs"),
-            **_of("runs", "complete", "fail", "cancel", "expire", "get", list="runs.list_"),
+            **_of("runs", "create", "start", "heartbeat", "update", "require_action"),
+            **_of("runs", "submit_tool_outputs", "complete", "fail", "cancel", "expire"),
+            **_of("run_pages", "get", list="run_pages.list_"),
             **_of("run_context", "context"),
             **_of("run_streams", "write_text", "stream", "wait"),
         },

@@ -26,6 +26,7 @@ LEGAL = {
     ("requires_action", "ToolOutputsSubmitted"): "queued",
     ("requires_action", "RunCancelling"): "cancelling",
     ("requires_action", "RunExpired"): "expired",
+    ("cancelling", "RunTakenOver"): "cancelling",
     ("cancelling", "RunCancelled"): "cancelled",
     ("cancelling", "RunCompleted"): "completed",
     ("cancelling", "RunFailed"): "failed",

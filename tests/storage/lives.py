@@ -4,6 +4,7 @@ import itertools
 import sqlite3
 from collections.abc import Iterable
 from contextlib import closing
+from typing import Any
 
 from eventstore import ConversationStore, Environment, ProviderForm
 
@@ -66,24 +67,28 @@ def full_life(store: ConversationStore) -> list[str]:  # noqa: PLR0915 (a life i
     run = runs.create(one, assistant_id=assistant.id, instructions="x", settings={"t": 0.5})
     runs.start(one, run.id, holder="worker-1")
     runs.write_text(one, run.id, "Let me", message_id=f"msg_{'0b' * 16}", offset=0)
-    runs.start(one, run.id, holder="worker-2", take_over=True)
+    fence = runs.start(one, run.id, holder="worker-2", take_over=True).fence
     shown = f"msg_{'0c' * 16}"
-    runs.write_text(one, run.id, "One ", message_id=shown, offset=0)
-    step = steps.start(one, run.id, context=runs.context(one, run.id), details={"n": 1})
+    runs.write_text(one, run.id, "One ", message_id=shown, offset=0, fence=fence)
+    context = runs.context(one, run.id)
+    step = steps.start(one, run.id, context=context, details={"n": 1}, fence=fence)
     calls = [{"type": "tool_call", "id": name, "name": "clock"} for name in ("c1", "c2")]
+    held: dict[str, Any] = {"run_id": run.id, "fence": fence}
     messages.create(
-        one, role="assistant", content=["One moment.", *calls], run_id=run.id, message_id=shown
+        one, role="assistant", content=["One moment.", *calls], message_id=shown, **held
     )
-    steps.complete(one, step.id, usage={"input_tokens": 7})
-    steps.fail(one, steps.start(one, run.id).id, message="no answer")
-    runs.require_action(one, run.id)
+    steps.complete(one, step.id, usage={"input_tokens": 7}, fence=fence)
+    steps.fail(one, steps.start(one, run.id, fence=fence).id, message="no answer", fence=fence)
+    runs.require_action(one, run.id, fence=fence)
     outputs = [{"call_id": name, "output": "noon"} for name in ("c1", "c2")]
     runs.submit_tool_outputs(one, run.id, outputs)
     waits = messages.create(one, role="user", content="Are you there?")
     messages.edit(one, waits.id, content="Are you still there?")
-    runs.start(one, run.id)
+    fence = runs.start(one, run.id, holder="worker-3").fence
     runs.update(one, run.id, metadata={"cost": 1})
-    runs.complete(one, run.id, usage={"input_tokens": 9, "output_tokens": 1, "total_tokens": 10})
+    runs.complete(
+        one, run.id, fence=fence, usage={"input_tokens": 9, "output_tokens": 1, "total_tokens": 10}
+    )
     for end in ("incomplete", "failed", "expired", "cancelled"):
         again = runs.create(one)
         runs.start(one, again.id)

@@ -8,6 +8,7 @@ OF_THREADS = frozenset(
         "segments",
         "branch_points",
         "runs",
+        "leases",
         "steps",
         "labels",
         "touches",

@@ -109,7 +109,10 @@ READS = {
         lambda s, t, m: s.branches.diff(t, m, s.replay.state(t).head_id or m)
     ),
     "Runs.get": of_runs(lambda s, t, r: s.runs.get(t, r)),
-    "Runs.list": of_threads(lambda s, t: list(s.runs.list(t))),
+    "Runs.list": several(
+        here=of_threads(lambda s, t: list(s.runs.list(t))),
+        everywhere=once(lambda s: list(s.runs.list(status=["completed", "failed", "in_progress"]))),
+    ),
     "Runs.context": several(
         now=of_runs(lambda s, t, r: unsalted(s.runs.context(t, r))),
         once=of_runs(
@@ -159,8 +162,9 @@ WRITES = {
     *("Messages.create", "Messages.create_many", "Messages.edit", "Messages.regenerate"),
     *("Messages.amend", "Messages.update", "Messages.remove", "Messages.restore"),
     *("Branches.select", "Branches.label"),
-    *("Runs.create", "Runs.start", "Runs.update", "Runs.require_action", "Runs.cancel"),
-    *("Runs.submit_tool_outputs", "Runs.complete", "Runs.fail", "Runs.expire", "Runs.write_text"),
+    *("Runs.create", "Runs.start", "Runs.heartbeat", "Runs.update", "Runs.require_action"),
+    *("Runs.cancel", "Runs.submit_tool_outputs", "Runs.complete", "Runs.fail", "Runs.expire"),
+    "Runs.write_text",
     *("RunSteps.start", "RunSteps.complete", "RunSteps.fail"),
     *("Assistants.create", "Assistants.update", "Assistants.delete"),
     *("Events.append", "Privacy.erase", "Privacy.purge", "Projections.rebuild"),

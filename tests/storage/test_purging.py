@@ -44,7 +44,7 @@ def left_of(path, thread):
 def test_nothing_is_left_in_any_table(store, path):
     one, fork, second = full_life(store)
     written = {"events", "streams", "idempotency_keys"} | OF_THREADS
-    assert left_of(path, one) >= written - {"tombstones"}
+    assert left_of(path, one) >= written - {"tombstones", "leases"}  # a run is held in no purge
     store.privacy.purge(one, forks="purge")
     for thread in (one, fork, second):
         assert left_of(path, thread) == {"tombstones"}

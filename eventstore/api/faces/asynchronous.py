@@ -25,6 +25,7 @@ from eventstore.api.operations import projections as _projections
 from eventstore.api.operations import purging as _purging
 from eventstore.api.operations import replay as _replay
 from eventstore.api.operations import run_context as _run_context
+from eventstore.api.operations import run_pages as _run_pages
 from eventstore.api.operations import run_steps as _run_steps
 from eventstore.api.operations import run_streams as _run_streams
 from eventstore.api.operations import runs as _runs
@@ -39,7 +40,7 @@ from eventstore.api.operations.thread_pages import ThreadSort
 from eventstore.conversation.commands import OnBusy
 from eventstore.conversation.content import Content
 from eventstore.conversation.provider_form import ProviderForm
-from eventstore.conversation.rows import GivenStatus, Role
+from eventstore.conversation.rows import GivenStatus, Role, RunStatus
 from eventstore.conversation.run_events import RunEvent
 from eventstore.conversation.tombstone import Tombstone
 from eventstore.conversation.tool_definition import ToolGiven
@@ -624,6 +625,7 @@ class AsyncMessages(AsyncResource):
         status: GivenStatus = "completed",
         metadata: Mapping[str, Any] | None = None,
         provider: ProviderForm | None = None,
+        fence: int | None = None,
         expected_head: str | None = None,
         expected_version: int | Literal["no_stream", "stream_exists", "any"] | None = None,
         idempotency_key: str | None = None,
@@ -655,6 +657,7 @@ class AsyncMessages(AsyncResource):
             status: ``"incomplete"`` for an answer that was cut off.
             metadata: JSON object of your own; erasable.
             provider: The provider's own form of it, returned byte for byte; erasable.
+            fence: Fence of the run's holder, from ``start``; needed once another holder took over.
             expected_head: Id of the message that the caller believes is the head; ``EMPTY`` for
                 none.
             expected_version: Version that the caller believes the stream is at; None does not check
@@ -673,6 +676,7 @@ class AsyncMessages(AsyncResource):
             InvalidInput: a value is malformed, or an id is in use.
             ThreadNotFound, MessageNotFound, RunNotFound: something that it names does not exist.
             Refused: the thread is busy, archived or deleted, or a tool result has no call.
+            LeaseLost: another worker took the run over.
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
         return await self._write(
@@ -692,6 +696,7 @@ class AsyncMessages(AsyncResource):
                 status=status,
                 metadata=metadata,
                 provider=provider,
+                fence=fence,
                 options=WriteOptions(
                     expected_head=expected_head,
                     expected_version=expected_version,
@@ -953,6 +958,7 @@ class AsyncMessages(AsyncResource):
         status: GivenStatus = "completed",
         metadata: Mapping[str, Any] | None = None,
         provider: ProviderForm | None = None,
+        fence: int | None = None,
         expected_head: str | None = None,
         expected_version: int | Literal["no_stream", "stream_exists", "any"] | None = None,
         idempotency_key: str | None = None,
@@ -977,6 +983,7 @@ class AsyncMessages(AsyncResource):
             status: ``"incomplete"`` for an answer that was cut off.
             metadata: JSON object of your own; erasable.
             provider: The provider's own form of it, returned byte for byte; erasable.
+            fence: Fence of the run's holder, from ``start``; needed once another holder took over.
             expected_head: Id of the message that the caller believes is the head; ``EMPTY`` for
                 none.
             expected_version: Version that the caller believes the stream is at; None does not check
@@ -995,6 +1002,7 @@ class AsyncMessages(AsyncResource):
             InvalidInput: a value is malformed, or an id is in use.
             ThreadNotFound, MessageNotFound, RunNotFound: something that it names does not exist.
             Refused: it is not an assistant's message; or see ``create``.
+            LeaseLost: another worker took the run over.
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
         return await self._write(
@@ -1011,6 +1019,7 @@ class AsyncMessages(AsyncResource):
                 status=status,
                 metadata=metadata,
                 provider=provider,
+                fence=fence,
                 options=WriteOptions(
                     expected_head=expected_head,
                     expected_version=expected_version,
@@ -1463,6 +1472,7 @@ class AsyncRunSteps(AsyncResource):
         context: RunContext | None = None,
         details: Mapping[str, Any] | None = None,
         step_id: str | None = None,
+        fence: int | None = None,
         expected_head: str | None = None,
         expected_version: int | Literal["no_stream", "stream_exists", "any"] | None = None,
         idempotency_key: str | None = None,
@@ -1481,6 +1491,7 @@ class AsyncRunSteps(AsyncResource):
                 exactly.
             details: JSON object of your own; erasable.
             step_id: Id of your own: ``step_`` and 32 lowercase hex digits.
+            fence: Fence of the run's holder, from ``start``; needed once another holder took over.
             expected_head: Id of the message that the caller believes is the head; ``EMPTY`` for
                 none.
             expected_version: Version that the caller believes the stream is at; None does not check
@@ -1499,6 +1510,7 @@ class AsyncRunSteps(AsyncResource):
             InvalidInput: a value is malformed, or the id is in use.
             ThreadNotFound, RunNotFound: there is no such run.
             Refused: the run is not in progress; ``"context_erased"``, read the context again.
+            LeaseLost: another worker took the run over.
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
         return await self._write(
@@ -1510,6 +1522,7 @@ class AsyncRunSteps(AsyncResource):
                 context=context,
                 details=details,
                 step_id=step_id,
+                fence=fence,
                 options=WriteOptions(
                     expected_head=expected_head,
                     expected_version=expected_version,
@@ -1529,6 +1542,7 @@ class AsyncRunSteps(AsyncResource):
         *,
         details: Mapping[str, Any] | None = None,
         usage: TokenUsage | Mapping[str, Any] | None = None,
+        fence: int | None = None,
         expected_head: str | None = None,
         expected_version: int | Literal["no_stream", "stream_exists", "any"] | None = None,
         idempotency_key: str | None = None,
@@ -1544,6 +1558,7 @@ class AsyncRunSteps(AsyncResource):
             step_id: The step.
             details: JSON object that is added to the details that the step began with; erasable.
             usage: Tokens that it took: a ``TokenUsage``, or a dict of its fields.
+            fence: Fence of the run's holder, from ``start``; needed once another holder took over.
             expected_head: Id of the message that the caller believes is the head; ``EMPTY`` for
                 none.
             expected_version: Version that the caller believes the stream is at; None does not check
@@ -1562,6 +1577,7 @@ class AsyncRunSteps(AsyncResource):
             InvalidInput: a value is malformed.
             ThreadNotFound: there is none.
             Refused: there is no such step, it ended, or its run did.
+            LeaseLost: another worker took the run over.
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
         return await self._write(
@@ -1571,6 +1587,7 @@ class AsyncRunSteps(AsyncResource):
                 step_id,
                 details=details,
                 usage=usage,
+                fence=fence,
                 options=WriteOptions(
                     expected_head=expected_head,
                     expected_version=expected_version,
@@ -1590,6 +1607,7 @@ class AsyncRunSteps(AsyncResource):
         *,
         code: str = "server_error",
         message: str | None = None,
+        fence: int | None = None,
         expected_head: str | None = None,
         expected_version: int | Literal["no_stream", "stream_exists", "any"] | None = None,
         idempotency_key: str | None = None,
@@ -1605,6 +1623,7 @@ class AsyncRunSteps(AsyncResource):
             step_id: The step.
             code: Kind of failure, up to 255 characters.
             message: Words for people; erasable.
+            fence: Fence of the run's holder, from ``start``; needed once another holder took over.
             expected_head: Id of the message that the caller believes is the head; ``EMPTY`` for
                 none.
             expected_version: Version that the caller believes the stream is at; None does not check
@@ -1623,6 +1642,7 @@ class AsyncRunSteps(AsyncResource):
             InvalidInput: a value is malformed.
             ThreadNotFound: there is none.
             Refused: there is no such step, it ended, or its run did.
+            LeaseLost: another worker took the run over.
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
         return await self._write(
@@ -1632,6 +1652,7 @@ class AsyncRunSteps(AsyncResource):
                 step_id,
                 code=code,
                 message=message,
+                fence=fence,
                 options=WriteOptions(
                     expected_head=expected_head,
                     expected_version=expected_version,
@@ -1678,6 +1699,7 @@ class AsyncRuns(AsyncResource):
         regenerates: str | None = None,
         run_id: str | None = None,
         on_busy: OnBusy | None = None,
+        queue: str | None = None,
         expected_head: str | None = None,
         expected_version: int | Literal["no_stream", "stream_exists", "any"] | None = None,
         idempotency_key: str | None = None,
@@ -1701,6 +1723,8 @@ class AsyncRuns(AsyncResource):
             on_busy: ``"enqueue"`` (the default) waits for its turn, ``"reject"`` refuses,
                 ``"interrupt"`` cancels the other run and keeps what it wrote, ``"rollback"``
                 cancels it and goes back to where it started.
+            queue: Name of the queue whose workers execute it, up to 255 characters; None if the
+                application executes it itself.
             expected_head: Id of the message that the caller believes is the head; ``EMPTY`` for
                 none.
             expected_version: Version that the caller believes the stream is at; None does not check
@@ -1735,6 +1759,7 @@ class AsyncRuns(AsyncResource):
                 regenerates=regenerates,
                 run_id=run_id,
                 on_busy=on_busy,
+                queue=queue,
                 options=WriteOptions(
                     expected_head=expected_head,
                     expected_version=expected_version,
@@ -1754,6 +1779,8 @@ class AsyncRuns(AsyncResource):
         *,
         holder: str | None = None,
         take_over: bool = False,
+        fence: int | None = None,
+        lease_seconds: float = 30.0,
         expected_head: str | None = None,
         expected_version: int | Literal["no_stream", "stream_exists", "any"] | None = None,
         idempotency_key: str | None = None,
@@ -1767,11 +1794,18 @@ class AsyncRuns(AsyncResource):
         Only the first run of the queue may start. Tool calls on its path that were never answered
         are closed with a "cancelled" result first.
 
+        Whoever starts a run, or takes it over, holds it, and gives ``fence=run.fence`` with each
+        further write. Writes of the holder before it are refused from then on.
+
         Args:
             thread_id: The thread.
             run_id: The run.
             holder: Name of the worker that executes it, up to 255 characters.
-            take_over: Take a run in progress away from another ``holder``.
+            take_over: Take a run in progress, or one that is being cancelled, away from its holder.
+            fence: Fence that the run must still have. Of several workers that saw the same dead
+                holder, the first one takes over.
+            lease_seconds: Time in which the holder promises to call ``heartbeat``. Later
+                ``runs.list(lease_ended=True)`` shows the run to others.
             expected_head: Id of the message that the caller believes is the head; ``EMPTY`` for
                 none.
             expected_version: Version that the caller believes the stream is at; None does not check
@@ -1787,8 +1821,10 @@ class AsyncRuns(AsyncResource):
                 it.
 
         Raises:
+            InvalidInput: a value is malformed.
             ThreadNotFound, RunNotFound: there is no such run.
             Refused: it is not its turn, or it ended.
+            LeaseLost: the run has another fence.
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
         return await self._write(
@@ -1798,6 +1834,8 @@ class AsyncRuns(AsyncResource):
                 run_id,
                 holder=holder,
                 take_over=take_over,
+                fence=fence,
+                lease_seconds=lease_seconds,
                 options=WriteOptions(
                     expected_head=expected_head,
                     expected_version=expected_version,
@@ -1807,6 +1845,32 @@ class AsyncRuns(AsyncResource):
                     subject=subject,
                     connection=connection,
                 ),
+            )
+        )
+
+    async def heartbeat(
+        self, thread_id: str, run_id: str, *, fence: int, lease_seconds: float = 30.0
+    ) -> Run:
+        """Say that the holder of a run is alive: its lease ends that much later from now.
+
+        This is no event: nothing happened to the run. A third of the lease is a good interval.
+
+        Args:
+            thread_id: The thread.
+            run_id: The run.
+            fence: Fence of the holder, from ``start``.
+            lease_seconds: Length of the lease from now on; 0 gives it back, for others to take over
+                at once.
+
+        Raises:
+            InvalidInput: a value is malformed.
+            ThreadNotFound, RunNotFound: there is no such run.
+            Refused: the run ended, or nobody holds it.
+            LeaseLost: another worker took over: stop.
+        """
+        return await self._write(
+            _runs.heartbeat(
+                self._scope, thread_id, run_id, fence=fence, lease_seconds=lease_seconds
             )
         )
 
@@ -1873,6 +1937,7 @@ class AsyncRuns(AsyncResource):
         run_id: str,
         *,
         calls: Sequence[str] | None = None,
+        fence: int | None = None,
         expected_head: str | None = None,
         expected_version: int | Literal["no_stream", "stream_exists", "any"] | None = None,
         idempotency_key: str | None = None,
@@ -1887,6 +1952,7 @@ class AsyncRuns(AsyncResource):
             thread_id: The thread.
             run_id: The run.
             calls: Ids of the calls to wait for; all that are open if left out.
+            fence: Fence of the run's holder, from ``start``; needed once another holder took over.
             expected_head: Id of the message that the caller believes is the head; ``EMPTY`` for
                 none.
             expected_version: Version that the caller believes the stream is at; None does not check
@@ -1904,6 +1970,7 @@ class AsyncRuns(AsyncResource):
         Raises:
             ThreadNotFound, RunNotFound: there is no such run.
             Refused: it is not in progress, or has no such open call.
+            LeaseLost: another worker took the run over.
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
         return await self._write(
@@ -1912,6 +1979,7 @@ class AsyncRuns(AsyncResource):
                 thread_id,
                 run_id,
                 calls=calls,
+                fence=fence,
                 options=WriteOptions(
                     expected_head=expected_head,
                     expected_version=expected_version,
@@ -1993,6 +2061,7 @@ class AsyncRuns(AsyncResource):
         *,
         usage: TokenUsage | Mapping[str, Any] | None = None,
         incomplete_reason: str | None = None,
+        fence: int | None = None,
         expected_head: str | None = None,
         expected_version: int | Literal["no_stream", "stream_exists", "any"] | None = None,
         idempotency_key: str | None = None,
@@ -2011,6 +2080,7 @@ class AsyncRuns(AsyncResource):
             run_id: The run.
             usage: Tokens that it took: a ``TokenUsage``, or a dict of its fields.
             incomplete_reason: Why the answer was cut off, for example ``"max_tokens"``.
+            fence: Fence of the run's holder, from ``start``; needed once another holder took over.
             expected_head: Id of the message that the caller believes is the head; ``EMPTY`` for
                 none.
             expected_version: Version that the caller believes the stream is at; None does not check
@@ -2029,6 +2099,7 @@ class AsyncRuns(AsyncResource):
             InvalidInput: a value is malformed.
             ThreadNotFound, RunNotFound: there is no such run.
             Refused: it ended already, or was never started.
+            LeaseLost: another worker took the run over.
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
         return await self._write(
@@ -2038,6 +2109,7 @@ class AsyncRuns(AsyncResource):
                 run_id,
                 usage=usage,
                 incomplete_reason=incomplete_reason,
+                fence=fence,
                 options=WriteOptions(
                     expected_head=expected_head,
                     expected_version=expected_version,
@@ -2058,6 +2130,7 @@ class AsyncRuns(AsyncResource):
         code: str = "server_error",
         message: str | None = None,
         usage: TokenUsage | Mapping[str, Any] | None = None,
+        fence: int | None = None,
         expected_head: str | None = None,
         expected_version: int | Literal["no_stream", "stream_exists", "any"] | None = None,
         idempotency_key: str | None = None,
@@ -2074,6 +2147,7 @@ class AsyncRuns(AsyncResource):
             code: Kind of failure, up to 255 characters, for example ``"rate_limit_exceeded"``.
             message: Words for people; erasable.
             usage: Tokens that it took: a ``TokenUsage``, or a dict of its fields.
+            fence: Fence of the run's holder, from ``start``; needed once another holder took over.
             expected_head: Id of the message that the caller believes is the head; ``EMPTY`` for
                 none.
             expected_version: Version that the caller believes the stream is at; None does not check
@@ -2092,6 +2166,7 @@ class AsyncRuns(AsyncResource):
             InvalidInput: a value is malformed.
             ThreadNotFound, RunNotFound: there is no such run.
             Refused: it ended already, or waits for tool outputs: submit them, cancel or expire.
+            LeaseLost: another worker took the run over.
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
         return await self._write(
@@ -2102,6 +2177,7 @@ class AsyncRuns(AsyncResource):
                 code=code,
                 message=message,
                 usage=usage,
+                fence=fence,
                 options=WriteOptions(
                     expected_head=expected_head,
                     expected_version=expected_version,
@@ -2119,6 +2195,7 @@ class AsyncRuns(AsyncResource):
         thread_id: str,
         run_id: str,
         *,
+        fence: int | None = None,
         expected_head: str | None = None,
         expected_version: int | Literal["no_stream", "stream_exists", "any"] | None = None,
         idempotency_key: str | None = None,
@@ -2130,11 +2207,12 @@ class AsyncRuns(AsyncResource):
         """Cancel a run.
 
         A run in progress becomes ``cancelling``, so that its loop can keep its output and call this
-        once more. Any other run ends at once.
+        once more, with its ``fence``. Any other run ends at once.
 
         Args:
             thread_id: The thread.
             run_id: The run.
+            fence: Fence of the run's holder, from ``start``; needed once another holder took over.
             expected_head: Id of the message that the caller believes is the head; ``EMPTY`` for
                 none.
             expected_version: Version that the caller believes the stream is at; None does not check
@@ -2152,6 +2230,7 @@ class AsyncRuns(AsyncResource):
         Raises:
             ThreadNotFound, RunNotFound: there is no such run.
             Refused: it ended already.
+            LeaseLost: another worker took the run over.
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
         return await self._write(
@@ -2159,6 +2238,7 @@ class AsyncRuns(AsyncResource):
                 self._scope,
                 thread_id,
                 run_id,
+                fence=fence,
                 options=WriteOptions(
                     expected_head=expected_head,
                     expected_version=expected_version,
@@ -2176,6 +2256,7 @@ class AsyncRuns(AsyncResource):
         thread_id: str,
         run_id: str,
         *,
+        fence: int | None = None,
         expected_head: str | None = None,
         expected_version: int | Literal["no_stream", "stream_exists", "any"] | None = None,
         idempotency_key: str | None = None,
@@ -2189,6 +2270,7 @@ class AsyncRuns(AsyncResource):
         Args:
             thread_id: The thread.
             run_id: The run.
+            fence: Fence of the run's holder, from ``start``; needed once another holder took over.
             expected_head: Id of the message that the caller believes is the head; ``EMPTY`` for
                 none.
             expected_version: Version that the caller believes the stream is at; None does not check
@@ -2206,6 +2288,7 @@ class AsyncRuns(AsyncResource):
         Raises:
             ThreadNotFound, RunNotFound: there is no such run.
             Refused: it ended already.
+            LeaseLost: another worker took the run over.
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
         return await self._write(
@@ -2213,6 +2296,7 @@ class AsyncRuns(AsyncResource):
                 self._scope,
                 thread_id,
                 run_id,
+                fence=fence,
                 options=WriteOptions(
                     expected_head=expected_head,
                     expected_version=expected_version,
@@ -2235,15 +2319,36 @@ class AsyncRuns(AsyncResource):
         Raises:
             ThreadNotFound, RunNotFound: there is no such run.
         """
-        return await self._perform(_runs.get(self._scope, thread_id, run_id))
+        return await self._perform(_run_pages.get(self._scope, thread_id, run_id))
 
     async def list(
-        self, thread_id: str, *, after: str | None = None, limit: int | None = 100
+        self,
+        thread_id: str | None = None,
+        *,
+        status: RunStatus | Sequence[RunStatus] | None = None,
+        holder: str | None = None,
+        queue: str | UnsetType | None = UNSET,
+        lease_ended: bool | None = None,
+        updated_before: datetime | None = None,
+        after: str | None = None,
+        limit: int | None = 100,
     ) -> AsyncPage[Run]:
-        """Return a page of a thread's runs, in the order they were created.
+        """Return a page of the runs of a thread or of all threads, in the order they were created.
+
+        Without a thread, and without ``status``, runs that ended are left out: among very many of
+        them the others cost the same to find. ``runs.list(lease_ended=True)`` finds those whose
+        worker died.
 
         Args:
-            thread_id: The thread.
+            thread_id: The thread; None is all threads of the tenant that are not deleted.
+            status: A status, or several. None is every status in a thread, and every one that is
+                not final among all threads.
+            holder: Worker that executes them, or executed them last.
+            queue: Name of their queue; None for those without one, all if left out.
+            lease_ended: True for runs in progress, or being cancelled, whose holder did not renew
+                its lease in time, by the database's clock; False for those whose holder did.
+            updated_before: Time after which nothing moved them; with a time zone. Their messages
+                and steps do not count.
             after: A page's ``next_cursor``, to begin behind it.
             limit: Most runs on the page; None is all of them.
 
@@ -2252,8 +2357,29 @@ class AsyncRuns(AsyncResource):
             ThreadNotFound: there is none, or it was deleted.
         """
         return AsyncPage.of(
-            await self._perform(_runs.list_(self._scope, thread_id, after=after, limit=limit)),
-            lambda cursor: self.list(thread_id, after=cursor, limit=limit),
+            await self._perform(
+                _run_pages.list_(
+                    self._scope,
+                    thread_id,
+                    status=status,
+                    holder=holder,
+                    queue=queue,
+                    lease_ended=lease_ended,
+                    updated_before=updated_before,
+                    after=after,
+                    limit=limit,
+                )
+            ),
+            lambda cursor: self.list(
+                thread_id,
+                status=status,
+                holder=holder,
+                queue=queue,
+                lease_ended=lease_ended,
+                updated_before=updated_before,
+                after=cursor,
+                limit=limit,
+            ),
         )
 
     async def context(
@@ -2295,7 +2421,14 @@ class AsyncRuns(AsyncResource):
         )
 
     async def write_text(
-        self, thread_id: str, run_id: str, text: str, *, message_id: str, offset: int
+        self,
+        thread_id: str,
+        run_id: str,
+        text: str,
+        *,
+        message_id: str,
+        offset: int,
+        fence: int | None = None,
     ) -> int:
         """Show the next piece of a message that the run is writing.
 
@@ -2313,6 +2446,7 @@ class AsyncRuns(AsyncResource):
             message_id: The message; choose an id of your own, ``msg_`` and 32 lowercase hex digits.
             offset: Number of characters of this message that were written before. A repeated piece
                 adds nothing.
+            fence: Fence of the run's holder, from ``start``; needed once another holder took over.
 
         Returns:
             The offset of the next piece.
@@ -2321,10 +2455,17 @@ class AsyncRuns(AsyncResource):
             InvalidInput: a value is malformed, or the message is final.
             ThreadNotFound, RunNotFound: there is no such run.
             Refused: the run does not write now, has open tool calls, or showed another text there.
+            LeaseLost: another worker took the run over.
         """
         return await self._write(
             _run_streams.write_text(
-                self._scope, thread_id, run_id, text, message_id=message_id, offset=offset
+                self._scope,
+                thread_id,
+                run_id,
+                text,
+                message_id=message_id,
+                offset=offset,
+                fence=fence,
             )
         )
 

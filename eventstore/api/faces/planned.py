@@ -52,6 +52,7 @@ class BatchMessages(BatchPart):
         status: GivenStatus = "completed",
         metadata: Mapping[str, Any] | None = None,
         provider: ProviderForm | None = None,
+        fence: int | None = None,
     ) -> Handle[Message]:
         """Add a message to a thread.
 
@@ -75,11 +76,13 @@ class BatchMessages(BatchPart):
             status: ``"incomplete"`` for an answer that was cut off.
             metadata: JSON object of your own; erasable.
             provider: The provider's own form of it, returned byte for byte; erasable.
+            fence: Fence of the run's holder, from ``start``; needed once another holder took over.
 
         Raises:
             InvalidInput: a value is malformed, or an id is in use.
             ThreadNotFound, MessageNotFound, RunNotFound: something that it names does not exist.
             Refused: the thread is busy, archived or deleted, or a tool result has no call.
+            LeaseLost: another worker took the run over.
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
         return self._batch.collect(
@@ -99,6 +102,7 @@ class BatchMessages(BatchPart):
                 status=status,
                 metadata=metadata,
                 provider=provider,
+                fence=fence,
             )
         )
 
@@ -165,6 +169,7 @@ class BatchMessages(BatchPart):
         status: GivenStatus = "completed",
         metadata: Mapping[str, Any] | None = None,
         provider: ProviderForm | None = None,
+        fence: int | None = None,
     ) -> Handle[Message]:
         """Add another answer beside an assistant's message.
 
@@ -181,11 +186,13 @@ class BatchMessages(BatchPart):
             status: ``"incomplete"`` for an answer that was cut off.
             metadata: JSON object of your own; erasable.
             provider: The provider's own form of it, returned byte for byte; erasable.
+            fence: Fence of the run's holder, from ``start``; needed once another holder took over.
 
         Raises:
             InvalidInput: a value is malformed, or an id is in use.
             ThreadNotFound, MessageNotFound, RunNotFound: something that it names does not exist.
             Refused: it is not an assistant's message; or see ``create``.
+            LeaseLost: another worker took the run over.
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
         return self._batch.collect(
@@ -202,6 +209,7 @@ class BatchMessages(BatchPart):
                 status=status,
                 metadata=metadata,
                 provider=provider,
+                fence=fence,
             )
         )
 
@@ -342,6 +350,7 @@ class BatchSteps(BatchPart):
         context: RunContext | None = None,
         details: Mapping[str, Any] | None = None,
         step_id: str | None = None,
+        fence: int | None = None,
     ) -> Handle[RunStep]:
         """Record that a step of a run begins.
 
@@ -352,11 +361,13 @@ class BatchSteps(BatchPart):
                 exactly.
             details: JSON object of your own; erasable.
             step_id: Id of your own: ``step_`` and 32 lowercase hex digits.
+            fence: Fence of the run's holder, from ``start``; needed once another holder took over.
 
         Raises:
             InvalidInput: a value is malformed, or the id is in use.
             ThreadNotFound, RunNotFound: there is no such run.
             Refused: the run is not in progress; ``"context_erased"``, read the context again.
+            LeaseLost: another worker took the run over.
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
         return self._batch.collect(
@@ -368,6 +379,7 @@ class BatchSteps(BatchPart):
                 context=context,
                 details=details,
                 step_id=step_id,
+                fence=fence,
             )
         )
 
@@ -377,6 +389,7 @@ class BatchSteps(BatchPart):
         *,
         details: Mapping[str, Any] | None = None,
         usage: TokenUsage | Mapping[str, Any] | None = None,
+        fence: int | None = None,
     ) -> Handle[RunStep]:
         """Record that a step ended well.
 
@@ -384,21 +397,33 @@ class BatchSteps(BatchPart):
             step_id: The step.
             details: JSON object that is added to the details that the step began with; erasable.
             usage: Tokens that it took: a ``TokenUsage``, or a dict of its fields.
+            fence: Fence of the run's holder, from ``start``; needed once another holder took over.
 
         Raises:
             InvalidInput: a value is malformed.
             ThreadNotFound: there is none.
             Refused: there is no such step, it ended, or its run did.
+            LeaseLost: another worker took the run over.
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
         return self._batch.collect(
             _run_steps.complete(
-                self._batch.scope, self._batch.thread_id, step_id, details=details, usage=usage
+                self._batch.scope,
+                self._batch.thread_id,
+                step_id,
+                details=details,
+                usage=usage,
+                fence=fence,
             )
         )
 
     def fail(
-        self, step_id: str, *, code: str = "server_error", message: str | None = None
+        self,
+        step_id: str,
+        *,
+        code: str = "server_error",
+        message: str | None = None,
+        fence: int | None = None,
     ) -> Handle[RunStep]:
         """Record that a step failed.
 
@@ -406,16 +431,23 @@ class BatchSteps(BatchPart):
             step_id: The step.
             code: Kind of failure, up to 255 characters.
             message: Words for people; erasable.
+            fence: Fence of the run's holder, from ``start``; needed once another holder took over.
 
         Raises:
             InvalidInput: a value is malformed.
             ThreadNotFound: there is none.
             Refused: there is no such step, it ended, or its run did.
+            LeaseLost: another worker took the run over.
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
         return self._batch.collect(
             _run_steps.fail(
-                self._batch.scope, self._batch.thread_id, step_id, code=code, message=message
+                self._batch.scope,
+                self._batch.thread_id,
+                step_id,
+                code=code,
+                message=message,
+                fence=fence,
             )
         )
 
@@ -440,6 +472,7 @@ class BatchRuns(BatchPart):
         regenerates: str | None = None,
         run_id: str | None = None,
         on_busy: OnBusy | None = None,
+        queue: str | None = None,
     ) -> Handle[Run]:
         """Queue a run behind the runs and messages that were sent before it.
 
@@ -455,6 +488,8 @@ class BatchRuns(BatchPart):
             on_busy: ``"enqueue"`` (the default) waits for its turn, ``"reject"`` refuses,
                 ``"interrupt"`` cancels the other run and keeps what it wrote, ``"rollback"``
                 cancels it and goes back to where it started.
+            queue: Name of the queue whose workers execute it, up to 255 characters; None if the
+                application executes it itself.
 
         Raises:
             InvalidInput: a value is malformed, or an id is in use.
@@ -476,30 +511,52 @@ class BatchRuns(BatchPart):
                 regenerates=regenerates,
                 run_id=run_id,
                 on_busy=on_busy,
+                queue=queue,
             )
         )
 
     def start(
-        self, run_id: str, *, holder: str | None = None, take_over: bool = False
+        self,
+        run_id: str,
+        *,
+        holder: str | None = None,
+        take_over: bool = False,
+        fence: int | None = None,
+        lease_seconds: float = 30.0,
     ) -> Handle[Run]:
         """Begin a run, or go on with it once its tool outputs are in.
 
         Only the first run of the queue may start. Tool calls on its path that were never answered
         are closed with a "cancelled" result first.
 
+        Whoever starts a run, or takes it over, holds it, and gives ``fence=run.fence`` with each
+        further write. Writes of the holder before it are refused from then on.
+
         Args:
             run_id: The run.
             holder: Name of the worker that executes it, up to 255 characters.
-            take_over: Take a run in progress away from another ``holder``.
+            take_over: Take a run in progress, or one that is being cancelled, away from its holder.
+            fence: Fence that the run must still have. Of several workers that saw the same dead
+                holder, the first one takes over.
+            lease_seconds: Time in which the holder promises to call ``heartbeat``. Later
+                ``runs.list(lease_ended=True)`` shows the run to others.
 
         Raises:
+            InvalidInput: a value is malformed.
             ThreadNotFound, RunNotFound: there is no such run.
             Refused: it is not its turn, or it ended.
+            LeaseLost: the run has another fence.
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
         return self._batch.collect(
             _runs.start(
-                self._batch.scope, self._batch.thread_id, run_id, holder=holder, take_over=take_over
+                self._batch.scope,
+                self._batch.thread_id,
+                run_id,
+                holder=holder,
+                take_over=take_over,
+                fence=fence,
+                lease_seconds=lease_seconds,
             )
         )
 
@@ -521,20 +578,26 @@ class BatchRuns(BatchPart):
             _runs.update(self._batch.scope, self._batch.thread_id, run_id, metadata=metadata)
         )
 
-    def require_action(self, run_id: str, *, calls: Sequence[str] | None = None) -> Handle[Run]:
+    def require_action(
+        self, run_id: str, *, calls: Sequence[str] | None = None, fence: int | None = None
+    ) -> Handle[Run]:
         """Let a run wait for the outputs of tool calls.
 
         Args:
             run_id: The run.
             calls: Ids of the calls to wait for; all that are open if left out.
+            fence: Fence of the run's holder, from ``start``; needed once another holder took over.
 
         Raises:
             ThreadNotFound, RunNotFound: there is no such run.
             Refused: it is not in progress, or has no such open call.
+            LeaseLost: another worker took the run over.
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
         return self._batch.collect(
-            _runs.require_action(self._batch.scope, self._batch.thread_id, run_id, calls=calls)
+            _runs.require_action(
+                self._batch.scope, self._batch.thread_id, run_id, calls=calls, fence=fence
+            )
         )
 
     def submit_tool_outputs(self, run_id: str, outputs: Sequence[Mapping[str, Any]]) -> Handle[Run]:
@@ -564,6 +627,7 @@ class BatchRuns(BatchPart):
         *,
         usage: TokenUsage | Mapping[str, Any] | None = None,
         incomplete_reason: str | None = None,
+        fence: int | None = None,
     ) -> Handle[Run]:
         """End a run well; with ``incomplete_reason`` it ends ``incomplete``.
 
@@ -574,11 +638,13 @@ class BatchRuns(BatchPart):
             run_id: The run.
             usage: Tokens that it took: a ``TokenUsage``, or a dict of its fields.
             incomplete_reason: Why the answer was cut off, for example ``"max_tokens"``.
+            fence: Fence of the run's holder, from ``start``; needed once another holder took over.
 
         Raises:
             InvalidInput: a value is malformed.
             ThreadNotFound, RunNotFound: there is no such run.
             Refused: it ended already, or was never started.
+            LeaseLost: another worker took the run over.
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
         return self._batch.collect(
@@ -588,6 +654,7 @@ class BatchRuns(BatchPart):
                 run_id,
                 usage=usage,
                 incomplete_reason=incomplete_reason,
+                fence=fence,
             )
         )
 
@@ -598,6 +665,7 @@ class BatchRuns(BatchPart):
         code: str = "server_error",
         message: str | None = None,
         usage: TokenUsage | Mapping[str, Any] | None = None,
+        fence: int | None = None,
     ) -> Handle[Run]:
         """End a run that failed.
 
@@ -606,11 +674,13 @@ class BatchRuns(BatchPart):
             code: Kind of failure, up to 255 characters, for example ``"rate_limit_exceeded"``.
             message: Words for people; erasable.
             usage: Tokens that it took: a ``TokenUsage``, or a dict of its fields.
+            fence: Fence of the run's holder, from ``start``; needed once another holder took over.
 
         Raises:
             InvalidInput: a value is malformed.
             ThreadNotFound, RunNotFound: there is no such run.
             Refused: it ended already, or waits for tool outputs: submit them, cancel or expire.
+            LeaseLost: another worker took the run over.
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
         return self._batch.collect(
@@ -621,37 +691,46 @@ class BatchRuns(BatchPart):
                 code=code,
                 message=message,
                 usage=usage,
+                fence=fence,
             )
         )
 
-    def cancel(self, run_id: str) -> Handle[Run]:
+    def cancel(self, run_id: str, *, fence: int | None = None) -> Handle[Run]:
         """Cancel a run.
 
         A run in progress becomes ``cancelling``, so that its loop can keep its output and call this
-        once more. Any other run ends at once.
+        once more, with its ``fence``. Any other run ends at once.
 
         Args:
             run_id: The run.
+            fence: Fence of the run's holder, from ``start``; needed once another holder took over.
 
         Raises:
             ThreadNotFound, RunNotFound: there is no such run.
             Refused: it ended already.
+            LeaseLost: another worker took the run over.
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
-        return self._batch.collect(_runs.cancel(self._batch.scope, self._batch.thread_id, run_id))
+        return self._batch.collect(
+            _runs.cancel(self._batch.scope, self._batch.thread_id, run_id, fence=fence)
+        )
 
-    def expire(self, run_id: str) -> Handle[Run]:
+    def expire(self, run_id: str, *, fence: int | None = None) -> Handle[Run]:
         """End a run that took too long.
 
         Args:
             run_id: The run.
+            fence: Fence of the run's holder, from ``start``; needed once another holder took over.
 
         Raises:
             ThreadNotFound, RunNotFound: there is no such run.
             Refused: it ended already.
+            LeaseLost: another worker took the run over.
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
-        return self._batch.collect(_runs.expire(self._batch.scope, self._batch.thread_id, run_id))
+        return self._batch.collect(
+            _runs.expire(self._batch.scope, self._batch.thread_id, run_id, fence=fence)
+        )
 
 
 class BatchThread(BatchPart):

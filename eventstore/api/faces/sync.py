@@ -26,6 +26,7 @@ from eventstore.api.operations import projections as _projections
 from eventstore.api.operations import purging as _purging
 from eventstore.api.operations import replay as _replay
 from eventstore.api.operations import run_context as _run_context
+from eventstore.api.operations import run_pages as _run_pages
 from eventstore.api.operations import run_steps as _run_steps
 from eventstore.api.operations import run_streams as _run_streams
 from eventstore.api.operations import runs as _runs
@@ -40,7 +41,7 @@ from eventstore.api.operations.thread_pages import ThreadSort
 from eventstore.conversation.commands import OnBusy
 from eventstore.conversation.content import Content
 from eventstore.conversation.provider_form import ProviderForm
-from eventstore.conversation.rows import GivenStatus, Role
+from eventstore.conversation.rows import GivenStatus, Role, RunStatus
 from eventstore.conversation.run_events import RunEvent
 from eventstore.conversation.tombstone import Tombstone
 from eventstore.conversation.tool_definition import ToolGiven
@@ -619,6 +620,7 @@ class Messages(Resource):
         status: GivenStatus = "completed",
         metadata: Mapping[str, Any] | None = None,
         provider: ProviderForm | None = None,
+        fence: int | None = None,
         expected_head: str | None = None,
         expected_version: int | Literal["no_stream", "stream_exists", "any"] | None = None,
         idempotency_key: str | None = None,
@@ -650,6 +652,7 @@ class Messages(Resource):
             status: ``"incomplete"`` for an answer that was cut off.
             metadata: JSON object of your own; erasable.
             provider: The provider's own form of it, returned byte for byte; erasable.
+            fence: Fence of the run's holder, from ``start``; needed once another holder took over.
             expected_head: Id of the message that the caller believes is the head; ``EMPTY`` for
                 none.
             expected_version: Version that the caller believes the stream is at; None does not check
@@ -668,6 +671,7 @@ class Messages(Resource):
             InvalidInput: a value is malformed, or an id is in use.
             ThreadNotFound, MessageNotFound, RunNotFound: something that it names does not exist.
             Refused: the thread is busy, archived or deleted, or a tool result has no call.
+            LeaseLost: another worker took the run over.
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
         return self._write(
@@ -687,6 +691,7 @@ class Messages(Resource):
                 status=status,
                 metadata=metadata,
                 provider=provider,
+                fence=fence,
                 options=WriteOptions(
                     expected_head=expected_head,
                     expected_version=expected_version,
@@ -948,6 +953,7 @@ class Messages(Resource):
         status: GivenStatus = "completed",
         metadata: Mapping[str, Any] | None = None,
         provider: ProviderForm | None = None,
+        fence: int | None = None,
         expected_head: str | None = None,
         expected_version: int | Literal["no_stream", "stream_exists", "any"] | None = None,
         idempotency_key: str | None = None,
@@ -972,6 +978,7 @@ class Messages(Resource):
             status: ``"incomplete"`` for an answer that was cut off.
             metadata: JSON object of your own; erasable.
             provider: The provider's own form of it, returned byte for byte; erasable.
+            fence: Fence of the run's holder, from ``start``; needed once another holder took over.
             expected_head: Id of the message that the caller believes is the head; ``EMPTY`` for
                 none.
             expected_version: Version that the caller believes the stream is at; None does not check
@@ -990,6 +997,7 @@ class Messages(Resource):
             InvalidInput: a value is malformed, or an id is in use.
             ThreadNotFound, MessageNotFound, RunNotFound: something that it names does not exist.
             Refused: it is not an assistant's message; or see ``create``.
+            LeaseLost: another worker took the run over.
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
         return self._write(
@@ -1006,6 +1014,7 @@ class Messages(Resource):
                 status=status,
                 metadata=metadata,
                 provider=provider,
+                fence=fence,
                 options=WriteOptions(
                     expected_head=expected_head,
                     expected_version=expected_version,
@@ -1458,6 +1467,7 @@ class RunSteps(Resource):
         context: RunContext | None = None,
         details: Mapping[str, Any] | None = None,
         step_id: str | None = None,
+        fence: int | None = None,
         expected_head: str | None = None,
         expected_version: int | Literal["no_stream", "stream_exists", "any"] | None = None,
         idempotency_key: str | None = None,
@@ -1476,6 +1486,7 @@ class RunSteps(Resource):
                 exactly.
             details: JSON object of your own; erasable.
             step_id: Id of your own: ``step_`` and 32 lowercase hex digits.
+            fence: Fence of the run's holder, from ``start``; needed once another holder took over.
             expected_head: Id of the message that the caller believes is the head; ``EMPTY`` for
                 none.
             expected_version: Version that the caller believes the stream is at; None does not check
@@ -1494,6 +1505,7 @@ class RunSteps(Resource):
             InvalidInput: a value is malformed, or the id is in use.
             ThreadNotFound, RunNotFound: there is no such run.
             Refused: the run is not in progress; ``"context_erased"``, read the context again.
+            LeaseLost: another worker took the run over.
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
         return self._write(
@@ -1505,6 +1517,7 @@ class RunSteps(Resource):
                 context=context,
                 details=details,
                 step_id=step_id,
+                fence=fence,
                 options=WriteOptions(
                     expected_head=expected_head,
                     expected_version=expected_version,
@@ -1524,6 +1537,7 @@ class RunSteps(Resource):
         *,
         details: Mapping[str, Any] | None = None,
         usage: TokenUsage | Mapping[str, Any] | None = None,
+        fence: int | None = None,
         expected_head: str | None = None,
         expected_version: int | Literal["no_stream", "stream_exists", "any"] | None = None,
         idempotency_key: str | None = None,
@@ -1539,6 +1553,7 @@ class RunSteps(Resource):
             step_id: The step.
             details: JSON object that is added to the details that the step began with; erasable.
             usage: Tokens that it took: a ``TokenUsage``, or a dict of its fields.
+            fence: Fence of the run's holder, from ``start``; needed once another holder took over.
             expected_head: Id of the message that the caller believes is the head; ``EMPTY`` for
                 none.
             expected_version: Version that the caller believes the stream is at; None does not check
@@ -1557,6 +1572,7 @@ class RunSteps(Resource):
             InvalidInput: a value is malformed.
             ThreadNotFound: there is none.
             Refused: there is no such step, it ended, or its run did.
+            LeaseLost: another worker took the run over.
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
         return self._write(
@@ -1566,6 +1582,7 @@ class RunSteps(Resource):
                 step_id,
                 details=details,
                 usage=usage,
+                fence=fence,
                 options=WriteOptions(
                     expected_head=expected_head,
                     expected_version=expected_version,
@@ -1585,6 +1602,7 @@ class RunSteps(Resource):
         *,
         code: str = "server_error",
         message: str | None = None,
+        fence: int | None = None,
         expected_head: str | None = None,
         expected_version: int | Literal["no_stream", "stream_exists", "any"] | None = None,
         idempotency_key: str | None = None,
@@ -1600,6 +1618,7 @@ class RunSteps(Resource):
             step_id: The step.
             code: Kind of failure, up to 255 characters.
             message: Words for people; erasable.
+            fence: Fence of the run's holder, from ``start``; needed once another holder took over.
             expected_head: Id of the message that the caller believes is the head; ``EMPTY`` for
                 none.
             expected_version: Version that the caller believes the stream is at; None does not check
@@ -1618,6 +1637,7 @@ class RunSteps(Resource):
             InvalidInput: a value is malformed.
             ThreadNotFound: there is none.
             Refused: there is no such step, it ended, or its run did.
+            LeaseLost: another worker took the run over.
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
         return self._write(
@@ -1627,6 +1647,7 @@ class RunSteps(Resource):
                 step_id,
                 code=code,
                 message=message,
+                fence=fence,
                 options=WriteOptions(
                     expected_head=expected_head,
                     expected_version=expected_version,
@@ -1673,6 +1694,7 @@ class Runs(Resource):
         regenerates: str | None = None,
         run_id: str | None = None,
         on_busy: OnBusy | None = None,
+        queue: str | None = None,
         expected_head: str | None = None,
         expected_version: int | Literal["no_stream", "stream_exists", "any"] | None = None,
         idempotency_key: str | None = None,
@@ -1696,6 +1718,8 @@ class Runs(Resource):
             on_busy: ``"enqueue"`` (the default) waits for its turn, ``"reject"`` refuses,
                 ``"interrupt"`` cancels the other run and keeps what it wrote, ``"rollback"``
                 cancels it and goes back to where it started.
+            queue: Name of the queue whose workers execute it, up to 255 characters; None if the
+                application executes it itself.
             expected_head: Id of the message that the caller believes is the head; ``EMPTY`` for
                 none.
             expected_version: Version that the caller believes the stream is at; None does not check
@@ -1730,6 +1754,7 @@ class Runs(Resource):
                 regenerates=regenerates,
                 run_id=run_id,
                 on_busy=on_busy,
+                queue=queue,
                 options=WriteOptions(
                     expected_head=expected_head,
                     expected_version=expected_version,
@@ -1749,6 +1774,8 @@ class Runs(Resource):
         *,
         holder: str | None = None,
         take_over: bool = False,
+        fence: int | None = None,
+        lease_seconds: float = 30.0,
         expected_head: str | None = None,
         expected_version: int | Literal["no_stream", "stream_exists", "any"] | None = None,
         idempotency_key: str | None = None,
@@ -1762,11 +1789,18 @@ class Runs(Resource):
         Only the first run of the queue may start. Tool calls on its path that were never answered
         are closed with a "cancelled" result first.
 
+        Whoever starts a run, or takes it over, holds it, and gives ``fence=run.fence`` with each
+        further write. Writes of the holder before it are refused from then on.
+
         Args:
             thread_id: The thread.
             run_id: The run.
             holder: Name of the worker that executes it, up to 255 characters.
-            take_over: Take a run in progress away from another ``holder``.
+            take_over: Take a run in progress, or one that is being cancelled, away from its holder.
+            fence: Fence that the run must still have. Of several workers that saw the same dead
+                holder, the first one takes over.
+            lease_seconds: Time in which the holder promises to call ``heartbeat``. Later
+                ``runs.list(lease_ended=True)`` shows the run to others.
             expected_head: Id of the message that the caller believes is the head; ``EMPTY`` for
                 none.
             expected_version: Version that the caller believes the stream is at; None does not check
@@ -1782,8 +1816,10 @@ class Runs(Resource):
                 it.
 
         Raises:
+            InvalidInput: a value is malformed.
             ThreadNotFound, RunNotFound: there is no such run.
             Refused: it is not its turn, or it ended.
+            LeaseLost: the run has another fence.
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
         return self._write(
@@ -1793,6 +1829,8 @@ class Runs(Resource):
                 run_id,
                 holder=holder,
                 take_over=take_over,
+                fence=fence,
+                lease_seconds=lease_seconds,
                 options=WriteOptions(
                     expected_head=expected_head,
                     expected_version=expected_version,
@@ -1802,6 +1840,32 @@ class Runs(Resource):
                     subject=subject,
                     connection=connection,
                 ),
+            )
+        )
+
+    def heartbeat(
+        self, thread_id: str, run_id: str, *, fence: int, lease_seconds: float = 30.0
+    ) -> Run:
+        """Say that the holder of a run is alive: its lease ends that much later from now.
+
+        This is no event: nothing happened to the run. A third of the lease is a good interval.
+
+        Args:
+            thread_id: The thread.
+            run_id: The run.
+            fence: Fence of the holder, from ``start``.
+            lease_seconds: Length of the lease from now on; 0 gives it back, for others to take over
+                at once.
+
+        Raises:
+            InvalidInput: a value is malformed.
+            ThreadNotFound, RunNotFound: there is no such run.
+            Refused: the run ended, or nobody holds it.
+            LeaseLost: another worker took over: stop.
+        """
+        return self._write(
+            _runs.heartbeat(
+                self._scope, thread_id, run_id, fence=fence, lease_seconds=lease_seconds
             )
         )
 
@@ -1868,6 +1932,7 @@ class Runs(Resource):
         run_id: str,
         *,
         calls: Sequence[str] | None = None,
+        fence: int | None = None,
         expected_head: str | None = None,
         expected_version: int | Literal["no_stream", "stream_exists", "any"] | None = None,
         idempotency_key: str | None = None,
@@ -1882,6 +1947,7 @@ class Runs(Resource):
             thread_id: The thread.
             run_id: The run.
             calls: Ids of the calls to wait for; all that are open if left out.
+            fence: Fence of the run's holder, from ``start``; needed once another holder took over.
             expected_head: Id of the message that the caller believes is the head; ``EMPTY`` for
                 none.
             expected_version: Version that the caller believes the stream is at; None does not check
@@ -1899,6 +1965,7 @@ class Runs(Resource):
         Raises:
             ThreadNotFound, RunNotFound: there is no such run.
             Refused: it is not in progress, or has no such open call.
+            LeaseLost: another worker took the run over.
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
         return self._write(
@@ -1907,6 +1974,7 @@ class Runs(Resource):
                 thread_id,
                 run_id,
                 calls=calls,
+                fence=fence,
                 options=WriteOptions(
                     expected_head=expected_head,
                     expected_version=expected_version,
@@ -1988,6 +2056,7 @@ class Runs(Resource):
         *,
         usage: TokenUsage | Mapping[str, Any] | None = None,
         incomplete_reason: str | None = None,
+        fence: int | None = None,
         expected_head: str | None = None,
         expected_version: int | Literal["no_stream", "stream_exists", "any"] | None = None,
         idempotency_key: str | None = None,
@@ -2006,6 +2075,7 @@ class Runs(Resource):
             run_id: The run.
             usage: Tokens that it took: a ``TokenUsage``, or a dict of its fields.
             incomplete_reason: Why the answer was cut off, for example ``"max_tokens"``.
+            fence: Fence of the run's holder, from ``start``; needed once another holder took over.
             expected_head: Id of the message that the caller believes is the head; ``EMPTY`` for
                 none.
             expected_version: Version that the caller believes the stream is at; None does not check
@@ -2024,6 +2094,7 @@ class Runs(Resource):
             InvalidInput: a value is malformed.
             ThreadNotFound, RunNotFound: there is no such run.
             Refused: it ended already, or was never started.
+            LeaseLost: another worker took the run over.
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
         return self._write(
@@ -2033,6 +2104,7 @@ class Runs(Resource):
                 run_id,
                 usage=usage,
                 incomplete_reason=incomplete_reason,
+                fence=fence,
                 options=WriteOptions(
                     expected_head=expected_head,
                     expected_version=expected_version,
@@ -2053,6 +2125,7 @@ class Runs(Resource):
         code: str = "server_error",
         message: str | None = None,
         usage: TokenUsage | Mapping[str, Any] | None = None,
+        fence: int | None = None,
         expected_head: str | None = None,
         expected_version: int | Literal["no_stream", "stream_exists", "any"] | None = None,
         idempotency_key: str | None = None,
@@ -2069,6 +2142,7 @@ class Runs(Resource):
             code: Kind of failure, up to 255 characters, for example ``"rate_limit_exceeded"``.
             message: Words for people; erasable.
             usage: Tokens that it took: a ``TokenUsage``, or a dict of its fields.
+            fence: Fence of the run's holder, from ``start``; needed once another holder took over.
             expected_head: Id of the message that the caller believes is the head; ``EMPTY`` for
                 none.
             expected_version: Version that the caller believes the stream is at; None does not check
@@ -2087,6 +2161,7 @@ class Runs(Resource):
             InvalidInput: a value is malformed.
             ThreadNotFound, RunNotFound: there is no such run.
             Refused: it ended already, or waits for tool outputs: submit them, cancel or expire.
+            LeaseLost: another worker took the run over.
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
         return self._write(
@@ -2097,6 +2172,7 @@ class Runs(Resource):
                 code=code,
                 message=message,
                 usage=usage,
+                fence=fence,
                 options=WriteOptions(
                     expected_head=expected_head,
                     expected_version=expected_version,
@@ -2114,6 +2190,7 @@ class Runs(Resource):
         thread_id: str,
         run_id: str,
         *,
+        fence: int | None = None,
         expected_head: str | None = None,
         expected_version: int | Literal["no_stream", "stream_exists", "any"] | None = None,
         idempotency_key: str | None = None,
@@ -2125,11 +2202,12 @@ class Runs(Resource):
         """Cancel a run.
 
         A run in progress becomes ``cancelling``, so that its loop can keep its output and call this
-        once more. Any other run ends at once.
+        once more, with its ``fence``. Any other run ends at once.
 
         Args:
             thread_id: The thread.
             run_id: The run.
+            fence: Fence of the run's holder, from ``start``; needed once another holder took over.
             expected_head: Id of the message that the caller believes is the head; ``EMPTY`` for
                 none.
             expected_version: Version that the caller believes the stream is at; None does not check
@@ -2147,6 +2225,7 @@ class Runs(Resource):
         Raises:
             ThreadNotFound, RunNotFound: there is no such run.
             Refused: it ended already.
+            LeaseLost: another worker took the run over.
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
         return self._write(
@@ -2154,6 +2233,7 @@ class Runs(Resource):
                 self._scope,
                 thread_id,
                 run_id,
+                fence=fence,
                 options=WriteOptions(
                     expected_head=expected_head,
                     expected_version=expected_version,
@@ -2171,6 +2251,7 @@ class Runs(Resource):
         thread_id: str,
         run_id: str,
         *,
+        fence: int | None = None,
         expected_head: str | None = None,
         expected_version: int | Literal["no_stream", "stream_exists", "any"] | None = None,
         idempotency_key: str | None = None,
@@ -2184,6 +2265,7 @@ class Runs(Resource):
         Args:
             thread_id: The thread.
             run_id: The run.
+            fence: Fence of the run's holder, from ``start``; needed once another holder took over.
             expected_head: Id of the message that the caller believes is the head; ``EMPTY`` for
                 none.
             expected_version: Version that the caller believes the stream is at; None does not check
@@ -2201,6 +2283,7 @@ class Runs(Resource):
         Raises:
             ThreadNotFound, RunNotFound: there is no such run.
             Refused: it ended already.
+            LeaseLost: another worker took the run over.
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
         return self._write(
@@ -2208,6 +2291,7 @@ class Runs(Resource):
                 self._scope,
                 thread_id,
                 run_id,
+                fence=fence,
                 options=WriteOptions(
                     expected_head=expected_head,
                     expected_version=expected_version,
@@ -2230,15 +2314,36 @@ class Runs(Resource):
         Raises:
             ThreadNotFound, RunNotFound: there is no such run.
         """
-        return self._perform(_runs.get(self._scope, thread_id, run_id))
+        return self._perform(_run_pages.get(self._scope, thread_id, run_id))
 
     def list(
-        self, thread_id: str, *, after: str | None = None, limit: int | None = 100
+        self,
+        thread_id: str | None = None,
+        *,
+        status: RunStatus | Sequence[RunStatus] | None = None,
+        holder: str | None = None,
+        queue: str | UnsetType | None = UNSET,
+        lease_ended: bool | None = None,
+        updated_before: datetime | None = None,
+        after: str | None = None,
+        limit: int | None = 100,
     ) -> Page[Run]:
-        """Return a page of a thread's runs, in the order they were created.
+        """Return a page of the runs of a thread or of all threads, in the order they were created.
+
+        Without a thread, and without ``status``, runs that ended are left out: among very many of
+        them the others cost the same to find. ``runs.list(lease_ended=True)`` finds those whose
+        worker died.
 
         Args:
-            thread_id: The thread.
+            thread_id: The thread; None is all threads of the tenant that are not deleted.
+            status: A status, or several. None is every status in a thread, and every one that is
+                not final among all threads.
+            holder: Worker that executes them, or executed them last.
+            queue: Name of their queue; None for those without one, all if left out.
+            lease_ended: True for runs in progress, or being cancelled, whose holder did not renew
+                its lease in time, by the database's clock; False for those whose holder did.
+            updated_before: Time after which nothing moved them; with a time zone. Their messages
+                and steps do not count.
             after: A page's ``next_cursor``, to begin behind it.
             limit: Most runs on the page; None is all of them.
 
@@ -2247,8 +2352,29 @@ class Runs(Resource):
             ThreadNotFound: there is none, or it was deleted.
         """
         return Page.of(
-            self._perform(_runs.list_(self._scope, thread_id, after=after, limit=limit)),
-            lambda cursor: self.list(thread_id, after=cursor, limit=limit),
+            self._perform(
+                _run_pages.list_(
+                    self._scope,
+                    thread_id,
+                    status=status,
+                    holder=holder,
+                    queue=queue,
+                    lease_ended=lease_ended,
+                    updated_before=updated_before,
+                    after=after,
+                    limit=limit,
+                )
+            ),
+            lambda cursor: self.list(
+                thread_id,
+                status=status,
+                holder=holder,
+                queue=queue,
+                lease_ended=lease_ended,
+                updated_before=updated_before,
+                after=cursor,
+                limit=limit,
+            ),
         )
 
     def context(
@@ -2290,7 +2416,14 @@ class Runs(Resource):
         )
 
     def write_text(
-        self, thread_id: str, run_id: str, text: str, *, message_id: str, offset: int
+        self,
+        thread_id: str,
+        run_id: str,
+        text: str,
+        *,
+        message_id: str,
+        offset: int,
+        fence: int | None = None,
     ) -> int:
         """Show the next piece of a message that the run is writing.
 
@@ -2308,6 +2441,7 @@ class Runs(Resource):
             message_id: The message; choose an id of your own, ``msg_`` and 32 lowercase hex digits.
             offset: Number of characters of this message that were written before. A repeated piece
                 adds nothing.
+            fence: Fence of the run's holder, from ``start``; needed once another holder took over.
 
         Returns:
             The offset of the next piece.
@@ -2316,10 +2450,17 @@ class Runs(Resource):
             InvalidInput: a value is malformed, or the message is final.
             ThreadNotFound, RunNotFound: there is no such run.
             Refused: the run does not write now, has open tool calls, or showed another text there.
+            LeaseLost: another worker took the run over.
         """
         return self._write(
             _run_streams.write_text(
-                self._scope, thread_id, run_id, text, message_id=message_id, offset=offset
+                self._scope,
+                thread_id,
+                run_id,
+                text,
+                message_id=message_id,
+                offset=offset,
+                fence=fence,
             )
         )
 

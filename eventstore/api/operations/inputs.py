@@ -131,6 +131,11 @@ def checked_version(value: object, field: str, least: int = 1) -> int:
     return _checked_number(value, field, least, "a version")
 
 
+def checked_fence(value: object) -> int | None:
+    """Return the fence of a run's holder, or None."""
+    return None if value is None else checked_version(value, "fence")
+
+
 def checked_count(value: object, field: str) -> int:
     """Return a number of events."""
     return _checked_number(value, field, 1, "allowed")

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from eventstore.api.operations.inputs import (
     check_updates,
     checked_draft,
+    checked_fence,
     checked_flag,
     checked_metadata,
     checked_on_busy,
@@ -64,6 +65,7 @@ def create(
     status: GivenStatus = "completed",
     metadata: Mapping[str, Any] | None = None,
     provider: ProviderForm | None = None,
+    fence: int | None = None,
     options: WriteOptions = NO_OPTIONS,
 ) -> Write[Message]:
     """Add a message to a thread.
@@ -89,11 +91,13 @@ def create(
         status: ``"incomplete"`` for an answer that was cut off.
         metadata: JSON object of your own; erasable.
         provider: The provider's own form of it, returned byte for byte; erasable.
+        fence: Fence of the run's holder, from ``start``; needed once another holder took over.
 
     Raises:
         InvalidInput: a value is malformed, or an id is in use.
         ThreadNotFound, MessageNotFound, RunNotFound: something that it names does not exist.
         Refused: the thread is busy, archived or deleted, or a tool result has no call.
+        LeaseLost: another worker took the run over.
         WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
     """
     command = _create_command(
@@ -111,6 +115,7 @@ def create(
         status=status,
         metadata=metadata,
         provider=provider,
+        fence=fence,
     )
     return to_thread(scope, thread_id, command, options)
 
@@ -131,6 +136,7 @@ def _create_command(
     status: GivenStatus = "completed",
     metadata: Mapping[str, Any] | None = None,
     provider: ProviderForm | None = None,
+    fence: int | None = None,
 ) -> c.CreateMessage:
     # Every message comes this way, so omitted arguments cost no call.
     known_role = checked_role(role)
@@ -153,8 +159,16 @@ def _create_command(
         select=select is True or checked_flag(select, "select"),
         status="completed" if status == "completed" else checked_status(status),
         run_id=None if run_id is None else ids.parse(ids.RUN, run_id, "run_id"),
+        fence=None if fence is None else _fence_of(run_id, fence),
         on_busy="enqueue" if on_busy is None else checked_on_busy(on_busy),
     )
+
+
+def _fence_of(run_id: str | None, fence: int) -> int | None:
+    """Return a fence, which only a run's own message can have."""
+    if run_id is None:
+        raise InvalidInput("fence", "given without run_id", "Give the run that writes it.")
+    return checked_fence(fence)
 
 
 _ARGUMENTS: Final = frozenset(inspect.signature(_create_command).parameters) - {"scope"}
@@ -292,6 +306,7 @@ def regenerate(
     status: GivenStatus = "completed",
     metadata: Mapping[str, Any] | None = None,
     provider: ProviderForm | None = None,
+    fence: int | None = None,
     options: WriteOptions = NO_OPTIONS,
 ) -> Write[Message]:
     """Add another answer beside an assistant's message.
@@ -310,11 +325,13 @@ def regenerate(
         status: ``"incomplete"`` for an answer that was cut off.
         metadata: JSON object of your own; erasable.
         provider: The provider's own form of it, returned byte for byte; erasable.
+        fence: Fence of the run's holder, from ``start``; needed once another holder took over.
 
     Raises:
         InvalidInput: a value is malformed, or an id is in use.
         ThreadNotFound, MessageNotFound, RunNotFound: something that it names does not exist.
         Refused: it is not an assistant's message; or see ``create``.
+        LeaseLost: another worker took the run over.
         WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
     """
     command = c.RegenerateMessage(
@@ -332,6 +349,7 @@ def regenerate(
         select=checked_flag(select, "select"),
         status=checked_status(status),
         run_id=optional_id(ids.RUN, run_id, "run_id"),
+        fence=None if fence is None else _fence_of(run_id, fence),
     )
     return to_thread(scope, thread_id, command, options)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, Literal, NamedTuple, Type
 
 import msgspec
 from msgspec import UNSET
+from msgspec.structs import replace
 from sqlalchemy import Connection
 
 from eventstore.api.operations.metrics import Metrics
@@ -213,13 +214,22 @@ def write(
         commands,
         expected,
         key,
-        b"" if key is None else digested_command(commands, [guards.expected_head, expected]),
+        b"" if key is None else _digested(commands, [guards.expected_head, expected]),
         codec.encode(metadata) if metadata else None,
         actor,
         None if subject is None else ids.derived("subject", scope.tenant, subject),
         guards,
     )
     return Write(request, options.connection)
+
+
+def _digested(commands: Sequence[Any], guards: Sequence[Any]) -> bytes:
+    """Return the bytes that a repeat must equal; a run's next holder repeats with another fence."""
+    unfenced = [
+        replace(command, fence=None) if getattr(command, "fence", None) is not None else command
+        for command in commands
+    ]
+    return digested_command(unfenced, guards)
 
 
 def _believed_head(head: str) -> bytes:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from eventstore.api.operations.inputs import (
+    checked_fence,
     checked_metadata,
     checked_usage,
     message_key,
@@ -50,6 +51,7 @@ def start(
     context: RunContext | None = None,
     details: Mapping[str, Any] | None = None,
     step_id: str | None = None,
+    fence: int | None = None,
     options: WriteOptions = NO_OPTIONS,
 ) -> Write[RunStep]:
     """Record that a step of a run begins.
@@ -62,11 +64,13 @@ def start(
             exactly.
         details: JSON object of your own; erasable.
         step_id: Id of your own: ``step_`` and 32 lowercase hex digits.
+        fence: Fence of the run's holder, from ``start``; needed once another holder took over.
 
     Raises:
         InvalidInput: a value is malformed, or the id is in use.
         ThreadNotFound, RunNotFound: there is no such run.
         Refused: the run is not in progress; ``"context_erased"``, read the context again.
+        LeaseLost: another worker took the run over.
         WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
     """
     seen: dict[str, Any] = {}
@@ -89,6 +93,7 @@ def start(
         }
     command = c.StartStep(
         run_id=ids.parse(ids.RUN, run_id, "run_id"),
+        fence=checked_fence(fence),
         type=check_text(type, "type", _NAME_MAX),
         step_id=optional_id(ids.STEP, step_id, "step_id"),
         details=checked_metadata(details, scope.log.limits, "details"),
@@ -104,6 +109,7 @@ def complete(
     *,
     details: Mapping[str, Any] | None = None,
     usage: TokenUsage | Mapping[str, Any] | None = None,
+    fence: int | None = None,
     options: WriteOptions = NO_OPTIONS,
 ) -> Write[RunStep]:
     """Record that a step ended well.
@@ -113,15 +119,18 @@ def complete(
         step_id: The step.
         details: JSON object that is added to the details that the step began with; erasable.
         usage: Tokens that it took: a ``TokenUsage``, or a dict of its fields.
+        fence: Fence of the run's holder, from ``start``; needed once another holder took over.
 
     Raises:
         InvalidInput: a value is malformed.
         ThreadNotFound: there is none.
         Refused: there is no such step, it ended, or its run did.
+        LeaseLost: another worker took the run over.
         WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
     """
     command = c.CompleteStep(
         step_id=ids.parse(ids.STEP, step_id, "step_id"),
+        fence=checked_fence(fence),
         details=checked_metadata(details, scope.log.limits, "details"),
         usage=checked_usage(usage),
     )
@@ -135,6 +144,7 @@ def fail(
     *,
     code: str = "server_error",
     message: str | None = None,
+    fence: int | None = None,
     options: WriteOptions = NO_OPTIONS,
 ) -> Write[RunStep]:
     """Record that a step failed.
@@ -144,15 +154,18 @@ def fail(
         step_id: The step.
         code: Kind of failure, up to 255 characters.
         message: Words for people; erasable.
+        fence: Fence of the run's holder, from ``start``; needed once another holder took over.
 
     Raises:
         InvalidInput: a value is malformed.
         ThreadNotFound: there is none.
         Refused: there is no such step, it ended, or its run did.
+        LeaseLost: another worker took the run over.
         WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
     """
     command = c.FailStep(
         step_id=ids.parse(ids.STEP, step_id, "step_id"),
+        fence=checked_fence(fence),
         code=check_text(code, "code", _NAME_MAX),
         message=optional_text(message, "message"),
     )

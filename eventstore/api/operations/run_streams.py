@@ -7,7 +7,7 @@ from time import monotonic
 from typing import Any, Final
 
 from eventstore.api.operations.following import Await, Follow
-from eventstore.api.operations.inputs import checked_offset, message_key
+from eventstore.api.operations.inputs import checked_fence, checked_offset, message_key
 from eventstore.api.operations.loaders import existing_run, live_thread, thread_key
 from eventstore.api.operations.operation import NO_OPTIONS, Read, Scope, Write, to_thread
 from eventstore.conversation import commands as c
@@ -39,7 +39,14 @@ def _run_key(run_id: str) -> bytes:
 
 
 def write_text(
-    scope: Scope, thread_id: str, run_id: str, text: str, *, message_id: str, offset: int
+    scope: Scope,
+    thread_id: str,
+    run_id: str,
+    text: str,
+    *,
+    message_id: str,
+    offset: int,
+    fence: int | None = None,
 ) -> Write[int]:
     """Show the next piece of a message that the run is writing.
 
@@ -57,6 +64,7 @@ def write_text(
         message_id: The message; choose an id of your own, ``msg_`` and 32 lowercase hex digits.
         offset: Number of characters of this message that were written before. A repeated piece
             adds nothing.
+        fence: Fence of the run's holder, from ``start``; needed once another holder took over.
 
     Returns:
         The offset of the next piece.
@@ -65,12 +73,14 @@ def write_text(
         InvalidInput: a value is malformed, or the message is final.
         ThreadNotFound, RunNotFound: there is no such run.
         Refused: the run does not write now, has open tool calls, or showed another text there.
+        LeaseLost: another worker took the run over.
     """
     command = c.WriteText(
         run_id=_run_key(run_id),
         message_id=message_key(message_id, "message_id"),
         offset=checked_offset(offset, "offset"),
         text=check_text(text, "text"),
+        fence=checked_fence(fence),
     )
     limit = scope.log.limits.content_bytes_max
     if (command.offset + len(command.text)) * _BYTES_A_CHARACTER + _ROOM > limit:

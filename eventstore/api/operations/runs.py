@@ -15,21 +15,22 @@ from msgspec import UNSET, UnsetType
 from eventstore.api.operations.inputs import (
     check_updates,
     checked_draft,
+    checked_fence,
     checked_flag,
     checked_metadata,
     checked_on_busy,
     checked_sequence,
     checked_tools,
     checked_usage,
+    checked_version,
     message_key,
     optional_id,
+    optional_name,
     optional_text,
     unset_or,
 )
-from eventstore.api.operations.loaders import existing_run, live_thread, thread_key
 from eventstore.api.operations.operation import (
     NO_OPTIONS,
-    Read,
     Scope,
     Write,
     WriteOptions,
@@ -37,29 +38,17 @@ from eventstore.api.operations.operation import (
 )
 from eventstore.conversation import commands as c
 from eventstore.conversation.commands import OnBusy
-from eventstore.conversation.present import run_value
 from eventstore.conversation.tool_definition import ToolGiven
 from eventstore.conversation.values import Run, TokenUsage
 from eventstore.core import ids
 from eventstore.core.json_values import check_name, check_text
-from eventstore.core.pages import (
-    EVERYTHING,
-    Count,
-    PageOf,
-    check_limit,
-    decode_cursor,
-    encode_cursor,
-    listing_key,
-)
+from eventstore.core.quoting import quoted
 from eventstore.errors import InvalidInput
-from eventstore.storage.interning import find_tenant
-from eventstore.storage.transaction import Transaction
-from eventstore.threads.run_rows import RUNS
 
 _NAME_MAX: Final = 255
 _INSTRUCTIONS_MAX: Final = 256_000
+_LEASE_SECONDS_MAX: Final = 86_400
 _OUTPUTS: Final = "Give dicts with a call_id."
-_Runs = PageOf[Run]  # once: pydantic looks for it each time
 
 
 def _run_key(run_id: str) -> bytes:
@@ -82,6 +71,7 @@ def create(
     regenerates: str | None = None,
     run_id: str | None = None,
     on_busy: OnBusy | None = None,
+    queue: str | None = None,
     options: WriteOptions = NO_OPTIONS,
 ) -> Write[Run]:
     """Queue a run behind the runs and messages that were sent before it.
@@ -99,6 +89,8 @@ def create(
         on_busy: ``"enqueue"`` (the default) waits for its turn, ``"reject"`` refuses,
             ``"interrupt"`` cancels the other run and keeps what it wrote, ``"rollback"``
             cancels it and goes back to where it started.
+        queue: Name of the queue whose workers execute it, up to 255 characters; None if the
+            application executes it itself.
 
     Raises:
         InvalidInput: a value is malformed, or an id is in use.
@@ -118,6 +110,7 @@ def create(
         metadata=checked_metadata(metadata, limits),
         regenerates=None if regenerates is None else message_key(regenerates, "regenerates"),
         on_busy=checked_on_busy(on_busy),
+        queue=optional_name(queue, "queue"),
     )
     return to_thread(scope, thread_id, command, options)
 
@@ -129,6 +122,8 @@ def start(
     *,
     holder: str | None = None,
     take_over: bool = False,
+    fence: int | None = None,
+    lease_seconds: float = 30.0,
     options: WriteOptions = NO_OPTIONS,
 ) -> Write[Run]:
     """Begin a run, or go on with it once its tool outputs are in.
@@ -136,23 +131,74 @@ def start(
     Only the first run of the queue may start. Tool calls on its path that were never answered
     are closed with a "cancelled" result first.
 
+    Whoever starts a run, or takes it over, holds it, and gives ``fence=run.fence`` with each
+    further write. Writes of the holder before it are refused from then on.
+
     Args:
         thread_id: The thread.
         run_id: The run.
         holder: Name of the worker that executes it, up to 255 characters.
-        take_over: Take a run in progress away from another ``holder``.
+        take_over: Take a run in progress, or one that is being cancelled, away from its holder.
+        fence: Fence that the run must still have. Of several workers that saw the same dead
+            holder, the first one takes over.
+        lease_seconds: Time in which the holder promises to call ``heartbeat``. Later
+            ``runs.list(lease_ended=True)`` shows the run to others.
 
     Raises:
+        InvalidInput: a value is malformed.
         ThreadNotFound, RunNotFound: there is no such run.
         Refused: it is not its turn, or it ended.
+        LeaseLost: the run has another fence.
         WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
     """
     command = c.StartRun(
         run_id=_run_key(run_id),
-        holder=optional_text(holder, "holder", _NAME_MAX),
+        holder=optional_name(holder, "holder"),
         take_over=checked_flag(take_over, "take_over"),
+        fence=checked_fence(fence),
+        lease_us=_lease_us(lease_seconds),
     )
     return to_thread(scope, thread_id, command, options)
+
+
+def heartbeat(
+    scope: Scope, thread_id: str, run_id: str, *, fence: int, lease_seconds: float = 30.0
+) -> Write[Run]:
+    """Say that the holder of a run is alive: its lease ends that much later from now.
+
+    This is no event: nothing happened to the run. A third of the lease is a good interval.
+
+    Args:
+        thread_id: The thread.
+        run_id: The run.
+        fence: Fence of the holder, from ``start``.
+        lease_seconds: Length of the lease from now on; 0 gives it back, for others to take over
+            at once.
+
+    Raises:
+        InvalidInput: a value is malformed.
+        ThreadNotFound, RunNotFound: there is no such run.
+        Refused: the run ended, or nobody holds it.
+        LeaseLost: another worker took over: stop.
+    """
+    command = c.HoldRun(
+        run_id=_run_key(run_id),
+        fence=checked_version(fence, "fence"),
+        lease_us=_lease_us(lease_seconds),
+    )
+    return to_thread(scope, thread_id, command, NO_OPTIONS)
+
+
+def _lease_us(seconds: object) -> int:
+    """Return the length of a lease in microseconds."""
+    number = isinstance(seconds, (int, float)) and not isinstance(seconds, bool)
+    if not number or not 0 <= seconds <= _LEASE_SECONDS_MAX:  # type: ignore[operator]
+        raise InvalidInput(
+            "lease_seconds",
+            f"{quoted(seconds)} is not a length of a lease",
+            f"Give 0 to {_LEASE_SECONDS_MAX:,} seconds.",
+        )
+    return int(seconds * 1_000_000)  # type: ignore[operator]
 
 
 def update(
@@ -189,6 +235,7 @@ def require_action(
     run_id: str,
     *,
     calls: Sequence[str] | None = None,
+    fence: int | None = None,
     options: WriteOptions = NO_OPTIONS,
 ) -> Write[Run]:
     """Let a run wait for the outputs of tool calls.
@@ -197,17 +244,19 @@ def require_action(
         thread_id: The thread.
         run_id: The run.
         calls: Ids of the calls to wait for; all that are open if left out.
+        fence: Fence of the run's holder, from ``start``; needed once another holder took over.
 
     Raises:
         ThreadNotFound, RunNotFound: there is no such run.
         Refused: it is not in progress, or has no such open call.
+        LeaseLost: another worker took the run over.
         WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
     """
     named = None
     if calls is not None:
         listed = checked_sequence(calls, "calls", "Give the ids of tool calls.")
         named = tuple(check_name(call, "calls", _NAME_MAX) for call in listed)
-    command = c.RequireAction(run_id=_run_key(run_id), calls=named)
+    command = c.RequireAction(run_id=_run_key(run_id), fence=checked_fence(fence), calls=named)
     return to_thread(scope, thread_id, command, options)
 
 
@@ -268,6 +317,7 @@ def complete(
     *,
     usage: TokenUsage | Mapping[str, Any] | None = None,
     incomplete_reason: str | None = None,
+    fence: int | None = None,
     options: WriteOptions = NO_OPTIONS,
 ) -> Write[Run]:
     """End a run well; with ``incomplete_reason`` it ends ``incomplete``.
@@ -280,15 +330,18 @@ def complete(
         run_id: The run.
         usage: Tokens that it took: a ``TokenUsage``, or a dict of its fields.
         incomplete_reason: Why the answer was cut off, for example ``"max_tokens"``.
+        fence: Fence of the run's holder, from ``start``; needed once another holder took over.
 
     Raises:
         InvalidInput: a value is malformed.
         ThreadNotFound, RunNotFound: there is no such run.
         Refused: it ended already, or was never started.
+        LeaseLost: another worker took the run over.
         WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
     """
     command = c.CompleteRun(
         run_id=_run_key(run_id),
+        fence=checked_fence(fence),
         usage=checked_usage(usage),
         incomplete_reason=optional_text(incomplete_reason, "incomplete_reason", _NAME_MAX),
     )
@@ -303,6 +356,7 @@ def fail(
     code: str = "server_error",
     message: str | None = None,
     usage: TokenUsage | Mapping[str, Any] | None = None,
+    fence: int | None = None,
     options: WriteOptions = NO_OPTIONS,
 ) -> Write[Run]:
     """End a run that failed.
@@ -313,15 +367,18 @@ def fail(
         code: Kind of failure, up to 255 characters, for example ``"rate_limit_exceeded"``.
         message: Words for people; erasable.
         usage: Tokens that it took: a ``TokenUsage``, or a dict of its fields.
+        fence: Fence of the run's holder, from ``start``; needed once another holder took over.
 
     Raises:
         InvalidInput: a value is malformed.
         ThreadNotFound, RunNotFound: there is no such run.
         Refused: it ended already, or waits for tool outputs: submit them, cancel or expire.
+        LeaseLost: another worker took the run over.
         WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
     """
     command = c.FailRun(
         run_id=_run_key(run_id),
+        fence=checked_fence(fence),
         code=check_text(code, "code", _NAME_MAX),
         message=optional_text(message, "message"),
         usage=checked_usage(usage),
@@ -330,94 +387,55 @@ def fail(
 
 
 def cancel(
-    scope: Scope, thread_id: str, run_id: str, *, options: WriteOptions = NO_OPTIONS
+    scope: Scope,
+    thread_id: str,
+    run_id: str,
+    *,
+    fence: int | None = None,
+    options: WriteOptions = NO_OPTIONS,
 ) -> Write[Run]:
     """Cancel a run.
 
     A run in progress becomes ``cancelling``, so that its loop can keep its output and call this
-    once more. Any other run ends at once.
+    once more, with its ``fence``. Any other run ends at once.
 
     Args:
         thread_id: The thread.
         run_id: The run.
+        fence: Fence of the run's holder, from ``start``; needed once another holder took over.
 
     Raises:
         ThreadNotFound, RunNotFound: there is no such run.
         Refused: it ended already.
+        LeaseLost: another worker took the run over.
         WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
     """
-    return to_thread(scope, thread_id, c.CancelRun(run_id=_run_key(run_id)), options)
+    return to_thread(
+        scope, thread_id, c.CancelRun(run_id=_run_key(run_id), fence=checked_fence(fence)), options
+    )
 
 
 def expire(
-    scope: Scope, thread_id: str, run_id: str, *, options: WriteOptions = NO_OPTIONS
+    scope: Scope,
+    thread_id: str,
+    run_id: str,
+    *,
+    fence: int | None = None,
+    options: WriteOptions = NO_OPTIONS,
 ) -> Write[Run]:
     """End a run that took too long.
 
     Args:
         thread_id: The thread.
         run_id: The run.
+        fence: Fence of the run's holder, from ``start``; needed once another holder took over.
 
     Raises:
         ThreadNotFound, RunNotFound: there is no such run.
         Refused: it ended already.
+        LeaseLost: another worker took the run over.
         WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
     """
-    return to_thread(scope, thread_id, c.ExpireRun(run_id=_run_key(run_id)), options)
-
-
-# -- reading ---------------------------------------------------------------------------------------
-
-
-def get(scope: Scope, thread_id: str, run_id: str) -> Read[Run]:
-    """Return a run.
-
-    Args:
-        thread_id: The thread.
-        run_id: The run.
-
-    Raises:
-        ThreadNotFound, RunNotFound: there is no such run.
-    """
-    key, wanted = thread_key(scope, thread_id), _run_key(run_id)
-
-    def look(tx: Transaction) -> Run:
-        view = live_thread(tx, scope, key)
-        return run_value(view, existing_run(view, wanted))
-
-    return Read(look)
-
-
-def list_(
-    scope: Scope, thread_id: str, *, after: str | None = None, limit: int | None = 100
-) -> Read[PageOf[Run]]:
-    """Return a page of a thread's runs, in the order they were created.
-
-    Args:
-        thread_id: The thread.
-        after: A page's ``next_cursor``, to begin behind it.
-        limit: Most runs on the page; None is all of them.
-
-    Raises:
-        InvalidInput: a value is malformed, or the cursor belongs to another listing.
-        ThreadNotFound: there is none, or it was deleted.
-    """
-    key = thread_key(scope, thread_id)
-    size = check_limit(limit, scope.log.limits.page_size_max)
-    listing = listing_key("runs", scope.tenant, key.id)
-    start_at = 0 if after is None else decode_cursor(listing, after, tuple[Count])[0]
-
-    def look(tx: Transaction) -> PageOf[Run]:
-        view = live_thread(tx, scope, key)
-        most = EVERYTHING if size is None else size + 1
-        tenant = find_tenant(tx, scope.tenant) or 0
-        where = "version > ? ORDER BY version LIMIT ?"
-        rows = RUNS.find(tx, tenant, key.id, where, (start_at, most))
-        more = size is not None and len(rows) > size
-        rows = rows[:size] if more else rows
-        return _Runs(
-            data=tuple(run_value(view, row) for row in rows),
-            next_cursor=encode_cursor(listing, rows[-1].version) if more else None,
-        )
-
-    return Read(look)
+    return to_thread(
+        scope, thread_id, c.ExpireRun(run_id=_run_key(run_id), fence=checked_fence(fence)), options
+    )

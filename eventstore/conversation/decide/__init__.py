@@ -15,6 +15,7 @@ from eventstore.conversation import commands as c
 from eventstore.conversation.decide import (
     branches,
     erasing,
+    holding,
     messages,
     runs,
     showing,
@@ -61,6 +62,7 @@ _DECIDERS: Final[Mapping[type[c.Command], _Decider]] = {
     c.CreateRun: runs.create,
     c.StartRun: runs.start,
     c.WriteText: showing.write_text,
+    c.HoldRun: holding.hold,
     c.RequireAction: runs.require_action,
     c.SubmitToolOutputs: runs.submit_tool_outputs,
     c.CompleteRun: runs.complete,

@@ -9,7 +9,7 @@ from eventstore.conversation import tree
 from eventstore.conversation.commands import Draft
 from eventstore.conversation.content import StoredPart
 from eventstore.conversation.events import MessageContent
-from eventstore.conversation.rows import MessageRow, Place, RunRow, ThreadRow
+from eventstore.conversation.rows import MessageRow, Place, ThreadRow
 from eventstore.conversation.view import ThreadView
 from eventstore.core import ids
 from eventstore.core.events import Decided, EventContent, EventData
@@ -18,7 +18,6 @@ from eventstore.errors import (
     InvalidInput,
     MessageNotFound,
     Refused,
-    RunNotFound,
     ThreadNotFound,
     WrongExpectedHead,
 )
@@ -37,7 +36,6 @@ __all__ = [
     "thread_text",
     "visible_message",
     "writable_thread",
-    "writing_run",
 ]
 
 NewId: TypeAlias = Callable[[], bytes]
@@ -186,24 +184,6 @@ def placed_message(view: ThreadView, message_id: bytes) -> tuple[MessageRow, Pla
             "Edit it, amend it, remove it, or wait.",
         )
     return row, row.place
-
-
-def writing_run(view: ThreadView, run_id: bytes) -> RunRow:
-    """Return a run that may still write messages.
-
-    Raises:
-        RunNotFound, Refused: ``"run_not_in_progress"``; the run has ended.
-    """
-    run = view.run(run_id)
-    if run is None:
-        raise RunNotFound(ids.show(ids.RUN, run_id), thread_text(view))
-    if run.status not in {"in_progress", "cancelling"}:
-        raise Refused(
-            "run_not_in_progress",
-            f"{ids.show(ids.RUN, run_id)} is {run.status} and takes no messages",
-            "Start the run first; if it was cancelled, stop this loop.",
-        )
-    return run
 
 
 def check_new_message_id(view: ThreadView, message_id: bytes | None) -> None:

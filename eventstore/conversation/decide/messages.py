@@ -27,8 +27,8 @@ from eventstore.conversation.decide.common import (
     some_message,
     thread_text,
     writable_thread,
-    writing_run,
 )
+from eventstore.conversation.decide.holding import writing_run
 from eventstore.conversation.decide.showing import check_follows_shown
 from eventstore.conversation.rows import MessageRow
 from eventstore.conversation.view import ThreadView
@@ -91,7 +91,7 @@ def _of_run(
     view: ThreadView, command: c.CreateMessage, message_id: bytes, run_id: bytes
 ) -> Decided:
     """Decide a run's own message: it attaches to the run's last one, never to the head."""
-    run = writing_run(view, run_id)
+    run = writing_run(view, run_id, command.fence)
     if command.parent_id is not UNSET and command.parent_id != run.last_message:
         raise InvalidInput(
             "parent_id", "a run's messages attach to its last message", "Leave parent_id out."
@@ -176,7 +176,7 @@ def _queued_instead(view: ThreadView, command: c.EditMessage, new_id: NewId) -> 
 def regenerate(view: ThreadView, command: c.RegenerateMessage, new_id: NewId) -> list[Decided]:
     """Decide another answer: a new message, sibling of the answer it replaces."""
     if command.run_id is not None:
-        run = writing_run(view, command.run_id)
+        run = writing_run(view, command.run_id, command.fence)
         check_follows_shown(view, run, command.message_id, command.draft.parts)
     fields = _sibling(view, command, new_id)
     if fields["role"] != "assistant":

@@ -13,17 +13,17 @@ from eventstore.conversation.decide.common import (
     living_thread,
     placed_message,
     some_message,
-    thread_text,
     writable_thread,
 )
+from eventstore.conversation.decide.holding import check_fence, held_run, some_run
 from eventstore.conversation.decide.showing import asked_again, kept
 from eventstore.conversation.rows import RunRow
-from eventstore.conversation.run_lifecycle import PAST_QUEUED, next_status
+from eventstore.conversation.run_lifecycle import HELD, PAST_QUEUED, next_status
 from eventstore.conversation.view import ThreadView
 from eventstore.core import ids
 from eventstore.core.events import Decided, EventContent, EventData
 from eventstore.core.quoting import named, quoted
-from eventstore.errors import InvalidInput, Refused, RunNotFound
+from eventstore.errors import InvalidInput, Refused
 
 __all__ = [
     "cancel",
@@ -36,20 +36,6 @@ __all__ = [
     "submit_tool_outputs",
     "update",
 ]
-
-
-def some_run(view: ThreadView, run_id: bytes) -> RunRow:
-    """Return a run's row.
-
-    Raises:
-        ThreadNotFound, Refused: ``"thread_deleted"``.
-        RunNotFound: the thread has none of this id.
-    """
-    living_thread(view)
-    run = view.run(run_id)
-    if run is None:
-        raise RunNotFound(ids.show(ids.RUN, run_id), thread_text(view))
-    return run
 
 
 def _moved(run: RunRow, data: EventData, content: EventContent | None = None) -> Decided:
@@ -84,6 +70,7 @@ def create(view: ThreadView, command: c.CreateRun, new_id: NewId) -> list[Decide
         assistant_version=command.assistant_version,
         model=command.model,
         regenerates=command.regenerates,
+        queue=command.queue,
     )
     content = e.RunContent(
         instructions=command.instructions,
@@ -111,9 +98,12 @@ def start(view: ThreadView, command: c.StartRun, new_id: NewId) -> list[Decided]
     calls on its path are first closed with a "cancelled" result.
     """
     thread, run = writable_thread(view), some_run(view, command.run_id)
-    if command.take_over and run.status == "in_progress":
+    if command.fence is not None:
+        check_fence(run, command.fence)
+    if command.take_over and run.status in HELD:
         taken = _moved(run, e.RunTakenOver(run_id=run.run_id, holder=command.holder))
-        return [*asked_again(view, run), taken]
+        again = asked_again(view, run) if run.status == "in_progress" else []
+        return [*again, taken]
     started = e.RunStarted(run_id=run.run_id, holder=command.holder)
     _moved(run, started)
     _check_turn(view, run)
@@ -158,7 +148,7 @@ def _calls_closed(
 
 def require_action(view: ThreadView, command: c.RequireAction, _: NewId) -> list[Decided]:
     """Decide that a run waits for tool outputs: of the named calls, or of all open calls."""
-    run = some_run(view, command.run_id)
+    run = held_run(view, command.run_id, command.fence)
     row = None if run.last_message is None else some_message(view, run.last_message)
     open_calls = () if row is None else row.open_calls
     calls = open_calls if command.calls is None else command.calls
@@ -224,7 +214,7 @@ def _check_outputs(run: RunRow, given: tuple[str, ...]) -> None:
 
 def complete(view: ThreadView, command: c.CompleteRun, _: NewId) -> list[Decided]:
     """Decide that a run ended well, or, with a reason, incomplete."""
-    run = some_run(view, command.run_id)
+    run = held_run(view, command.run_id, command.fence)
     if command.incomplete_reason is None:
         return _ended(view, run, _moved(run, e.RunCompleted(run.run_id, command.usage)))
     data = e.RunIncomplete(run.run_id, command.incomplete_reason, command.usage)
@@ -233,7 +223,7 @@ def complete(view: ThreadView, command: c.CompleteRun, _: NewId) -> list[Decided
 
 def fail(view: ThreadView, command: c.FailRun, _: NewId) -> list[Decided]:
     """Decide that a run failed."""
-    run = some_run(view, command.run_id)
+    run = held_run(view, command.run_id, command.fence)
     data = e.RunFailed(run.run_id, command.code, command.usage)
     return _ended(view, run, _moved(run, data, e.ErrorContent(message=command.message)))
 
@@ -242,9 +232,11 @@ def cancel(view: ThreadView, command: c.CancelRun, _: NewId) -> list[Decided]:
     """Decide a cancellation.
 
     A waiting run ends at once. A run in progress becomes ``cancelling``, so that its loop can
-    record its last output, and ends with the second call.
+    record its last output, and ends with the second call, which is the holder's.
     """
     run = some_run(view, command.run_id)
+    if run.status == "cancelling" or command.fence is not None:
+        check_fence(run, command.fence)
     if run.status == "in_progress":
         return [_moved(run, e.RunCancelling(run_id=run.run_id))]
     if run.status == "requires_action":
@@ -255,7 +247,7 @@ def cancel(view: ThreadView, command: c.CancelRun, _: NewId) -> list[Decided]:
 
 def expire(view: ThreadView, command: c.ExpireRun, _: NewId) -> list[Decided]:
     """Decide that a run took too long."""
-    run = some_run(view, command.run_id)
+    run = held_run(view, command.run_id, command.fence)
     return _ended(view, run, _moved(run, e.RunExpired(run_id=run.run_id)))
 
 

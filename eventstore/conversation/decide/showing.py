@@ -17,8 +17,8 @@ from eventstore.conversation.decide.common import (
     decided,
     placed_message,
     writable_thread,
-    writing_run,
 )
+from eventstore.conversation.decide.holding import writing_run
 from eventstore.conversation.rows import RunRow
 from eventstore.conversation.view import ThreadView
 from eventstore.core import ids
@@ -35,7 +35,7 @@ def write_text(view: ThreadView, command: c.WriteText, _: NewId) -> list[Decided
     kept as an interrupted message, a sibling of the new one.
     """
     writable_thread(view)
-    run = writing_run(view, command.run_id)
+    run = writing_run(view, command.run_id, command.fence)
     if run.writing == command.message_id:
         return []
     check_new_message_id(view, command.message_id)

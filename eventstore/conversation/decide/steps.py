@@ -11,8 +11,8 @@ from eventstore.conversation.decide.common import (
     decided,
     existing_thread,
     thread_text,
-    writing_run,
 )
+from eventstore.conversation.decide.holding import writing_run
 from eventstore.conversation.rows import StepRow
 from eventstore.conversation.view import ThreadView
 from eventstore.core import ids
@@ -24,7 +24,7 @@ __all__ = ["check_nothing_erased", "complete", "fail", "start"]
 
 def start(view: ThreadView, command: c.StartStep, new_id: NewId) -> list[Decided]:
     """Decide that a step begins, with the messages that it saw."""
-    run = writing_run(view, command.run_id)
+    run = writing_run(view, command.run_id, command.fence)
     _check_not_erased_since(view, command)
     if command.step_id is not None and view.step(command.step_id) is not None:
         raise InvalidInput(
@@ -65,19 +65,19 @@ def check_nothing_erased(thread: str, traces: Iterable[Trace]) -> None:
 
 def complete(view: ThreadView, command: c.CompleteStep, _: NewId) -> list[Decided]:
     """Decide that a step ended well."""
-    step = _open_step(view, command.step_id)
+    step = _open_step(view, command.step_id, command.fence)
     data = e.RunStepCompleted(run_id=step.run_id, step_id=step.step_id, usage=command.usage)
     return [decided(data, e.StepContent(details=command.details))]
 
 
 def fail(view: ThreadView, command: c.FailStep, _: NewId) -> list[Decided]:
     """Decide that a step failed."""
-    step = _open_step(view, command.step_id)
+    step = _open_step(view, command.step_id, command.fence)
     data = e.RunStepFailed(run_id=step.run_id, step_id=step.step_id, code=command.code)
     return [decided(data, e.ErrorContent(message=command.message))]
 
 
-def _open_step(view: ThreadView, step_id: bytes) -> StepRow:
+def _open_step(view: ThreadView, step_id: bytes, fence: int | None) -> StepRow:
     step = view.step(step_id)
     if step is None:
         raise Refused(
@@ -85,7 +85,7 @@ def _open_step(view: ThreadView, step_id: bytes) -> StepRow:
             f"{thread_text(view)} has no step {ids.show(ids.STEP, step_id)}",
             "Start it first with runs.steps.start().",
         )
-    writing_run(view, step.run_id)
+    writing_run(view, step.run_id, fence)
     if step.status != "in_progress":
         raise Refused(
             "step_ended",

@@ -93,6 +93,13 @@ class Machine(RuleBasedStateMachine):
             return self.one_of(pick, thread.visible_tree())
         return self.one_of(pick, list(thread.messages) if pick % 16 else [])
 
+    def fence_of(self, pick: int, thread: OracleThread, run: str | None) -> int | None:
+        """Return the fence of a run's holder, or sometimes none, or that of an earlier holder."""
+        known = None if run is None else thread.runs.get(run)
+        if known is None or pick % 3 == 0:
+            return None
+        return 1 if pick % 7 == 0 and known.fence is not None else known.fence
+
     def a_run(self, pick: int, thread: OracleThread) -> str:
         """Return a run; mostly the current one."""
         waiting = [run.id for run in thread.open_runs()]

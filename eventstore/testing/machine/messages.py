@@ -112,15 +112,18 @@ class MessageRules(Machine):
             "metadata": dict(said.metadata) or None,
             "provider": said.provider,
         }
+        fence = self.fence_of(pick, thread, run)
         others = [] if thread.deleted else thread.leaves()
         before = [self._branch(thread, leaf) for leaf in others]
         if answer and target in thread.messages and thread.messages[target].role == "assistant":
             self.both.do(
                 at,
                 lambda more: self.store.messages.regenerate(
-                    thread.id, target, run_id=run, **options, **more
+                    thread.id, target, run_id=run, fence=fence, **options, **more
                 ),
-                lambda o, _: o.regenerate(new, target, said, select=select, run_id=run),
+                lambda o, _: o.regenerate(
+                    new, target, said, select=select, run_id=run, fence=fence
+                ),
                 keyed=keyed,
             )
         else:

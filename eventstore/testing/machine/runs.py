@@ -21,9 +21,10 @@ SENSIBLE: Final = {
     "in_progress": [
         *("say", "say", "say", "call_and_wait", "call_and_wait", "completed", "incomplete"),
         *("failed", "expired", "cancelled", "take_over", "step", "step_completed", "step_failed"),
+        "keep",
     ],
     "requires_action": ["submit", "submit", "submit", "submit", "cancelled", "expired"],
-    "cancelling": ["say", "cancelled", "cancelled", "completed", "step"],
+    "cancelling": ["say", "cancelled", "cancelled", "completed", "step", "take_over", "keep"],
 }
 ANYTHING: Final = sorted({what for options in SENSIBLE.values() for what in options})
 
@@ -84,23 +85,34 @@ class RunRules(Machine):
         status = thread.runs[run].status if run in thread.runs else "completed"
         options = SENSIBLE.get(status, ANYTHING) if sense else ANYTHING
         what = options[way % len(options)]
+        fence = self.fence_of(pick, thread, run)
         if what == "say":
-            self._say_in_run(at, run, said, select=pick % 4 > 0, keyed=keyed)
+            self._say_in_run(at, run, said, fence=fence, select=pick % 4 > 0, keyed=keyed)
         elif what == "call_and_wait":
-            self._say_in_run(at, run, Words("Looking.", call="call_a"), keyed=keyed)
-            self._say_in_run(at, run, Words("Looking.", call="call_b"), keyed=keyed)
-            self._wait(at, run, calls, keyed=keyed)
+            self._say_in_run(at, run, Words("Looking.", call="call_a"), fence=fence, keyed=keyed)
+            self._say_in_run(at, run, Words("Looking.", call="call_b"), fence=fence, keyed=keyed)
+            self._wait(at, run, calls, fence, keyed=keyed)
         elif what == "submit":
             self._submit(at, run, calls, keyed=keyed)
         elif what in {"start", "take_over"}:
-            self._start(at, run, take_over=what == "take_over", keyed=keyed)
+            take_over = what == "take_over"
+            self._start(at, run, f"worker-{way % 3}", take_over=take_over, fence=fence, keyed=keyed)
+        elif what == "keep":
+            self._keep(at, run, fence or 1)
         elif what in {"step", "step_completed", "step_failed"}:
-            self._step(at, run, what, pick)
+            self._step(at, run, what, pick, fence)
         else:
-            self._end(at, run, what, keyed=keyed)
+            self._end(at, run, what, fence, keyed=keyed)
 
     def _say_in_run(
-        self, at: int, run: str, said: Words, *, select: bool = True, keyed: bool
+        self,
+        at: int,
+        run: str,
+        said: Words,
+        *,
+        fence: int | None,
+        select: bool = True,
+        keyed: bool,
     ) -> None:
         thread, new = self.threads[at], self.both.new_id()
         self.both.do(
@@ -115,28 +127,53 @@ class RunRules(Machine):
                 message_id=new,
                 run_id=run,
                 select=select,
+                fence=fence,
                 **options,
             ),
-            lambda o, _: o.create(new, "assistant", said, run_id=run, select=select),
+            lambda o, _: o.create(new, "assistant", said, run_id=run, select=select, fence=fence),
             keyed=keyed,
         )
 
-    def _start(self, at: int, run: str, *, take_over: bool = False, keyed: bool) -> None:
+    def _start(
+        self,
+        at: int,
+        run: str,
+        holder: str | None = None,
+        *,
+        take_over: bool = False,
+        fence: int | None = None,
+        keyed: bool,
+    ) -> None:
         thread = self.threads[at]
         self.both.do(
             at,
-            lambda options: self.store.runs.start(thread.id, run, take_over=take_over, **options),
-            lambda o, fresh: o.start_run(run, fresh, take_over=take_over),
+            lambda options: self.store.runs.start(
+                thread.id, run, holder=holder, take_over=take_over, fence=fence, **options
+            ),
+            lambda o, fresh: o.start_run(
+                run, fresh, holder=holder, take_over=take_over, fence=fence
+            ),
             keyed=keyed,
         )
 
-    def _wait(self, at: int, run: str, calls: list[str], *, keyed: bool) -> None:
+    def _keep(self, at: int, run: str, fence: int) -> None:
+        """Renew the lease on a run."""
+        thread = self.threads[at]
+        self.both.do(
+            at,
+            lambda _: self.store.runs.heartbeat(thread.id, run, fence=fence, lease_seconds=60),
+            lambda o, _: o.keep_run(run, fence),
+        )
+
+    def _wait(self, at: int, run: str, calls: list[str], fence: int | None, *, keyed: bool) -> None:
         """Let a run wait for the calls named, or for all that are open."""
         thread, wanted = self.threads[at], list(dict.fromkeys(calls)) or None
         self.both.do(
             at,
-            lambda o: self.store.runs.require_action(thread.id, run, calls=wanted, **o),
-            lambda o, _: o.require_action(run, wanted),
+            lambda o: self.store.runs.require_action(
+                thread.id, run, calls=wanted, fence=fence, **o
+            ),
+            lambda o, _: o.require_action(run, wanted, fence),
             keyed=keyed,
         )
 
@@ -154,24 +191,27 @@ class RunRules(Machine):
             keyed=keyed,
         )
 
-    def _end(self, at: int, run: str, status: str, *, keyed: bool) -> None:
+    def _end(self, at: int, run: str, status: str, fence: int | None, *, keyed: bool) -> None:
         thread = self.threads[at]
         runs = self.store.runs
+        one: dict[str, Any] = {"thread_id": thread.id, "run_id": run, "fence": fence}
         ways: dict[str, Callable[[dict[str, Any]], Any]] = {
-            "completed": lambda o: runs.complete(thread.id, run, usage={"input_tokens": 3}, **o),
-            "incomplete": lambda o: runs.complete(thread.id, run, incomplete_reason="long", **o),
-            "failed": lambda o: runs.fail(thread.id, run, message="out of memory", **o),
-            "cancelled": lambda o: runs.cancel(thread.id, run, **o),
-            "expired": lambda o: runs.expire(thread.id, run, **o),
+            "completed": lambda o: runs.complete(**one, usage={"input_tokens": 3}, **o),
+            "incomplete": lambda o: runs.complete(**one, incomplete_reason="long", **o),
+            "failed": lambda o: runs.fail(**one, message="out of memory", **o),
+            "cancelled": lambda o: runs.cancel(**one, **o),
+            "expired": lambda o: runs.expire(**one, **o),
         }
         self.both.do(
             at,
             ways[status],
-            lambda o, _: o.cancel_run(run) if status == "cancelled" else o.end_run(run, status),
+            lambda o, _: (
+                o.cancel_run(run, fence) if status == "cancelled" else o.end_run(run, status, fence)
+            ),
             keyed=keyed,
         )
 
-    def _step(self, at: int, run: str, what: str, pick: int) -> None:
+    def _step(self, at: int, run: str, what: str, pick: int, fence: int | None) -> None:
         """Begin a step with the run's context, or end one; its context can be rebuilt."""
         thread = self.threads[at]
         steps = self.store.runs.steps
@@ -181,15 +221,17 @@ class RunRules(Machine):
 
             def act(options: dict[str, Any]) -> Any:  # noqa: ANN401
                 context = None if thread.deleted else self.store.runs.context(thread.id, run)
-                return steps.start(thread.id, run, context=context, step_id=target, **options)
+                return steps.start(
+                    thread.id, run, context=context, step_id=target, fence=fence, **options
+                )
 
-            started = self.both.do(at, act, lambda o, _: o.start_step(run, target))
+            started = self.both.do(at, act, lambda o, _: o.start_step(run, target, fence))
             if started is not None:
                 assert self.store.runs.context(thread.id, run, step_id=target).verified
             return
         end = steps.complete if what == "step_completed" else steps.fail
         self.both.do(
             at,
-            lambda options: end(thread.id, target, **options),
-            lambda o, _: o.end_step(target, what.removeprefix("step_")),
+            lambda options: end(thread.id, target, fence=fence, **options),
+            lambda o, _: o.end_step(target, what.removeprefix("step_"), fence),
         )

@@ -23,13 +23,14 @@ class OracleMessages(OracleRuns):
         parent: str | None = HEAD,
         select: bool = True,
         run_id: str | None = None,
+        fence: int | None = None,
         on_busy: str = "enqueue",
     ) -> None:
         """Add a message, or let it wait."""
         self._writable()
         self._unused(message_id)
         if run_id is not None:
-            self._create_in_run(message_id, role, words, run_id, select=select)
+            self._create_in_run(message_id, role, words, run_id, fence, select=select)
             return
         if parent == HEAD and self.open_runs():
             plain = words.call is None and words.answer is None
@@ -51,9 +52,16 @@ class OracleMessages(OracleRuns):
         self._add("MessageAdded", message_id, role, above, words, select=select)
 
     def _create_in_run(
-        self, message_id: str, role: str, words: Words, run_id: str, *, select: bool
+        self,
+        message_id: str,
+        role: str,
+        words: Words,
+        run_id: str,
+        fence: int | None,
+        *,
+        select: bool,
     ) -> None:
-        run = self._writing(run_id)
+        run = self._writing(run_id, fence)
         if run.last_message is not None:
             self._placed(run.last_message)
         self._paired(run.last_message, words)
@@ -89,10 +97,11 @@ class OracleMessages(OracleRuns):
         *,
         select: bool = True,
         run_id: str | None = None,
+        fence: int | None = None,
     ) -> None:
         """Add another answer."""
         if run_id is not None:
-            self._writing(run_id)
+            self._writing(run_id, fence)
         kind = "MessageRegenerated"
         self._beside(kind, message_id, target, words, select=select, run_id=run_id)
 

@@ -26,6 +26,8 @@ _EVENT_OF_END: Final = {
     "expired": "RunExpired",
 }
 
+HELD: Final = frozenset({"in_progress", "cancelling"})
+
 
 class OracleRuns(OracleTree):
     """A thread with runs."""
@@ -45,10 +47,16 @@ class OracleRuns(OracleTree):
             raise Refusal("RunNotFound")
         return self.runs[run_id]
 
-    def _writing(self, run_id: str) -> OracleRun:
+    def _held(self, run_id: str, fence: int | None) -> OracleRun:
+        run = self._run(run_id)
+        run.check_fence(fence)
+        return run
+
+    def _writing(self, run_id: str, fence: int | None) -> OracleRun:
         if run_id not in self.runs:
             raise Refusal("RunNotFound")
         run = self.runs[run_id]
+        run.check_fence(fence)
         if run.status not in {"in_progress", "cancelling"}:
             raise Refusal("run_not_in_progress")
         return run
@@ -67,12 +75,24 @@ class OracleRuns(OracleTree):
         self._event("RunQueued", run_id)
         self.runs[run_id] = OracleRun(run_id, self.version, regenerates)
 
-    def start_run(self, run_id: str, fresh: Callable[[], str], *, take_over: bool = False) -> None:
+    def start_run(
+        self,
+        run_id: str,
+        fresh: Callable[[], str],
+        *,
+        holder: str | None = None,
+        take_over: bool = False,
+        fence: int | None = None,
+    ) -> None:
         """Start a run or continue it; ``fresh`` gives ids of results that close calls."""
         self._writable()
         run = self._run(run_id)
-        if take_over and run.status == "in_progress":
+        if fence is not None:
+            run.check_fence(fence)
+        if take_over and run.status in HELD:
             self._event("RunTakenOver")
+            run.held_by(holder, self.version)
+            run.taken_over = True
             return
         self._check_move(run, "in_progress")
         self._require(self.open_runs()[0] is run, "not_its_turn")
@@ -88,10 +108,19 @@ class OracleRuns(OracleTree):
             run.started, run.started_head, run.last_message = True, self.head, self.head
         run.status = "in_progress"
         self._event("RunStarted")
+        run.held_by(holder, self.version)
 
-    def require_action(self, run_id: str, calls: Sequence[str] | None) -> None:
+    def keep_run(self, run_id: str, fence: int) -> None:
+        """Renew the lease on a run, which leaves no trace."""
+        run = self._held(run_id, fence)
+        self._require(run.status not in TERMINAL, "run_ended")
+        self._require(run.status in HELD, "run_not_in_progress")
+
+    def require_action(
+        self, run_id: str, calls: Sequence[str] | None, fence: int | None = None
+    ) -> None:
         """Let a run wait for tool outputs."""
-        run = self._run(run_id)
+        run = self._held(run_id, fence)
         there = self.open_calls(run.last_message)
         wanted = tuple(there if calls is None else calls)
         self._require(bool(wanted) and set(wanted) <= set(there), "no_open_call")
@@ -117,16 +146,18 @@ class OracleRuns(OracleTree):
             run.status = "queued"
         self._event("ToolOutputsSubmitted")
 
-    def end_run(self, run_id: str, status: str) -> None:
+    def end_run(self, run_id: str, status: str, fence: int | None = None) -> None:
         """End a run: completed, failed, expired or incomplete."""
-        run = self._run(run_id)
+        run = self._held(run_id, fence)
         self._check_move(run, status)
         self._end(run, status)
         self._let_in(self.queue())
 
-    def cancel_run(self, run_id: str) -> None:
+    def cancel_run(self, run_id: str, fence: int | None = None) -> None:
         """Cancel a run: at once, or once its loop has kept what it wrote."""
         run = self._run(run_id)
+        if run.status == "cancelling" or fence is not None:
+            run.check_fence(fence)
         if run.status == "in_progress":
             run.status = "cancelling"
             self._event("RunCancelling")
@@ -143,20 +174,20 @@ class OracleRuns(OracleTree):
         self._run(run_id)
         self._event("RunUpdated", run_id)
 
-    def start_step(self, run_id: str, step_id: str) -> None:
+    def start_step(self, run_id: str, step_id: str, fence: int | None = None) -> None:
         """Start a step."""
-        run = self._writing(run_id)
+        run = self._writing(run_id, fence)
         run.steps[step_id] = "in_progress"
         self._event("RunStepStarted", run_id)
         worded = [one.id for one in self.up_from(run.last_message) if not one.wordings[-1].erased]
         self.sights[step_id] = OracleSight(run_id, self.version, frozenset(worded))
 
-    def end_step(self, step_id: str, status: str) -> None:
+    def end_step(self, step_id: str, status: str, fence: int | None = None) -> None:
         """End a step."""
         run = next((run for run in self.runs.values() if step_id in run.steps), None)
         if run is None:
             raise Refusal("unknown_step")
-        self._writing(run.id)
+        self._writing(run.id, fence)
         self._require(run.steps[step_id] == "in_progress", "step_ended")
         run.steps[step_id] = status
         self._event("RunStepCompleted" if status == "completed" else "RunStepFailed", run.id)

@@ -146,6 +146,18 @@ class OracleRun:
     last_message: str | None = None
     pending: tuple[str, ...] = ()
     steps: dict[str, str] = field(default_factory=dict)
+    holder: str | None = None
+    fence: int | None = None
+    taken_over: bool = False
+
+    def check_fence(self, fence: int | None) -> None:
+        """Refuse a write of a worker that does not hold the run."""
+        if fence != self.fence if fence is not None else self.taken_over:
+            raise Refusal("LeaseLost")
+
+    def held_by(self, holder: str | None, version: int) -> None:
+        """Give it to a worker, from a version on."""
+        self.holder, self.fence = holder, version
 
 
 def copied(value: T) -> T:

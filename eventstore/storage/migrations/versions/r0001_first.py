@@ -387,6 +387,12 @@ def upgrade(naming: Naming) -> None:
         _maybe("pending_calls", Text),
         _given("steps", Integer),
         _maybe("writing", LargeBinary),
+        _given("created_position", BigInteger),
+        _given("updated_at", BigInteger),
+        _maybe("queue", Text),
+        _maybe("holder", Text),
+        _maybe("fence", BigInteger),
+        _given("taken_over", Integer),
         schema=naming.schema,
         sqlite_with_rowid=False,
     )
@@ -396,6 +402,22 @@ def upgrade(naming: Naming) -> None:
         ["tenant", "thread", "version"],
         unique=False,
         schema=naming.schema,
+    )
+    op.create_index(
+        naming.plain("runs_by_status"),
+        naming.plain("runs"),
+        ["tenant", "status", "created_position"],
+        unique=False,
+        schema=naming.schema,
+    )
+    op.create_table(
+        naming.plain("leases"),
+        _key("tenant", Integer),
+        _key("thread", LargeBinary),
+        _key("run", LargeBinary),
+        Column("ends_at", BigInteger, nullable=False, server_default=text("0")),
+        schema=naming.schema,
+        sqlite_with_rowid=False,
     )
     op.create_table(
         naming.plain("steps"),

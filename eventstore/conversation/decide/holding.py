@@ -1,0 +1,93 @@
+"""Decides who may write for a run: its holder, which names its fence.
+
+A run's fence is the version of the event that made a worker its holder. A holder that lost the run
+names an older one, or none, and is refused. So it writes nothing, whatever the clocks say: leases
+only decide who tries to take over.
+"""
+
+from __future__ import annotations
+
+from eventstore.conversation import commands as c
+from eventstore.conversation.decide.common import NewId, living_thread, thread_text
+from eventstore.conversation.rows import RunRow
+from eventstore.conversation.run_lifecycle import HELD, TERMINAL, next_status
+from eventstore.conversation.view import ThreadView
+from eventstore.core import ids
+from eventstore.core.events import Decided
+from eventstore.errors import LeaseLost, Refused, RunNotFound
+
+__all__ = ["check_fence", "held_run", "hold", "some_run", "writing_run"]
+
+
+def some_run(view: ThreadView, run_id: bytes) -> RunRow:
+    """Return a run's row.
+
+    Raises:
+        ThreadNotFound, Refused: ``"thread_deleted"``.
+        RunNotFound: the thread has none of this id.
+    """
+    living_thread(view)
+    run = view.run(run_id)
+    if run is None:
+        raise RunNotFound(ids.show(ids.RUN, run_id), thread_text(view))
+    return run
+
+
+def held_run(view: ThreadView, run_id: bytes, fence: int | None) -> RunRow:
+    """Return the row of a run for a write of its holder.
+
+    Raises:
+        ThreadNotFound, RunNotFound, Refused: as :func:`some_run`.
+        LeaseLost: the writer does not hold it any more.
+    """
+    run = some_run(view, run_id)
+    check_fence(run, fence)
+    return run
+
+
+def check_fence(run: RunRow, fence: int | None) -> None:
+    """Check that a write comes from a run's holder; without a fence, that no holder ever lost it.
+
+    Raises:
+        LeaseLost: another worker holds the run, or held it last.
+    """
+    if fence != run.fence if fence is not None else run.taken_over:
+        raise LeaseLost(
+            ids.show(ids.RUN, run.run_id),
+            run.holder,
+            "Stop this loop. Whoever holds the run gives its fence, which start() returned.",
+        )
+
+
+def writing_run(view: ThreadView, run_id: bytes, fence: int | None) -> RunRow:
+    """Return a run that may still write messages, for a write of its holder.
+
+    Raises:
+        RunNotFound, Refused: ``"run_not_in_progress"``; the run has ended.
+        LeaseLost: the writer does not hold it any more.
+    """
+    run = view.run(run_id)
+    if run is None:
+        raise RunNotFound(ids.show(ids.RUN, run_id), thread_text(view))
+    check_fence(run, fence)
+    if run.status not in HELD:
+        raise Refused(
+            "run_not_in_progress",
+            f"{ids.show(ids.RUN, run_id)} is {run.status} and takes no messages",
+            "Start the run first; if it was cancelled, stop this loop.",
+        )
+    return run
+
+
+def hold(view: ThreadView, command: c.HoldRun, _: NewId) -> list[Decided]:
+    """Decide that the holder keeps its lease: no event, since nothing happened to the run."""
+    run = held_run(view, command.run_id, command.fence)
+    if run.status in TERMINAL:
+        next_status(run.status, "", ids.show(ids.RUN, run.run_id))
+    if run.status not in HELD:
+        raise Refused(
+            "run_not_in_progress",
+            f"{ids.show(ids.RUN, run.run_id)} is {run.status} and held by nobody",
+            "Start the run again before you go on with it.",
+        )
+    return []

@@ -1,0 +1,50 @@
+"""Finding the runs that have not ended costs the same, however many have."""
+
+from typing import Any
+
+import pytest
+
+from eventstore import ConversationStore
+from tests.effort import assert_flat
+
+FEW, MANY = 20, 200
+
+
+@pytest.fixture
+def store(effort):
+    del effort  # it counts on stores that are opened after it
+    with ConversationStore.open("sqlite://") as opened:
+        yield opened
+
+
+def crowded(store, ended):
+    """A tenant with many runs that ended, and a few that did not."""
+    thread = store.threads.create().id
+    for _ in range(ended):
+        run = store.runs.create(thread, queue="mail").id
+        store.runs.start(thread, run, holder="worker-1")
+        store.runs.complete(thread, run)
+    for holder in ("worker-1", "worker-2"):
+        other = store.threads.create().id
+        run = store.runs.create(other, queue="mail").id
+        store.runs.start(other, run, holder=holder, lease_seconds=0)
+        store.runs.create(other)
+
+
+ASKED: list[dict[str, Any]] = [
+    {},
+    {"lease_ended": True},
+    {"status": "queued"},
+    {"holder": "worker-1"},
+    {"queue": "mail"},
+    {"queue": None, "status": ["queued", "requires_action"]},
+    {"status": "completed", "limit": 5},
+]
+
+
+def test_it_takes_the_same_after_few_runs_and_after_many(store, effort):
+    for tenant, ended in (("small", FEW), ("large", MANY)):
+        crowded(store.tenant(tenant), ended)
+    for asked in ASKED:
+        counts = [effort(store.tenant(one).runs.list, **asked) for one in ("small", "large")]
+        assert_flat(*counts)
