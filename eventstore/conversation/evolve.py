@@ -62,10 +62,6 @@ def _message(view: ThreadView, message_id: bytes) -> MessageRow:
     return row
 
 
-def _place(row: MessageRow | None) -> Place | None:
-    return None if row is None else row.place
-
-
 def _head_place(view: ThreadView) -> Place | None:
     head = _thread(view).head
     return None if head is None else _message(view, head).place
@@ -102,9 +98,10 @@ def _marked(**changes: bool) -> _Evolver:
 
 
 def _born(view: ThreadView, data: e.MessageAdded | e.MessageEdited, event: Event) -> list[Row]:
-    thread = _thread(view)
+    thread = view.thread or _thread(view)
     parent = None if data.parent_id is None else _message(view, data.parent_id)
-    place, rows = tree.child_rows(view, _place(parent) or ROOT, event.version, active=data.select)
+    above = ROOT if parent is None else parent.place or ROOT
+    place, rows = tree.child_rows(view, above, event.version, active=data.select)
     queued_version = data.queued_version if isinstance(data, e.MessageAdded) else None
     inherited = () if parent is None else parent.open_calls
     row = MessageRow(
@@ -117,7 +114,9 @@ def _born(view: ThreadView, data: e.MessageAdded | e.MessageEdited, event: Event
         queued_version=queued_version,
         replaces=None if isinstance(data, e.MessageAdded) else data.replaces,
         run_id=data.run_id,
-        open_calls=_still_open(inherited, data.calls, data.answers),
+        open_calls=_still_open(inherited, data.calls, data.answers)
+        if data.calls or data.answers
+        else inherited,
     )
     if queued_version is not None:
         waiting = _message(view, data.message_id)
@@ -128,7 +127,7 @@ def _born(view: ThreadView, data: e.MessageAdded | e.MessageEdited, event: Event
         rows.append(_run_wrote(_run(view, data.run_id), data))
     if data.select:
         if parent is None or parent.message_id != thread.head:
-            rows += tree.head_move_rows(view, _head_place(view), _place(parent) or ROOT)
+            rows += tree.head_move_rows(view, _head_place(view), above)
         thread = replace(thread, head=data.message_id)
     return [*rows, row, thread]
 
@@ -147,8 +146,6 @@ def _begun(view: ThreadView, data: e.MessageBegun, _: Event) -> list[Row]:
 def _still_open(
     before: tuple[str, ...], calls: tuple[str, ...], answers: tuple[str, ...]
 ) -> tuple[str, ...]:
-    if not calls and not answers:
-        return before
     return tuple(call for call in before if call not in answers) + calls
 
 

@@ -91,13 +91,6 @@ def thread_details(view: ThreadHistory) -> tuple[str | None, dict[str, Any]]:
 # -- messages --------------------------------------------------------------------------------------
 
 
-def message_value(view: ThreadHistory, row: MessageRow) -> Message:
-    """Return a message as users see it."""
-    born = view.born(row)
-    siblings = tree.sibling_position(view, row)
-    return _message(view, row, born, siblings, ids.show(ids.THREAD, view.thread_id))
-
-
 def stretch_values(view: ThreadHistory, stretch: tree.Range) -> list[Message]:
     """Return a run of consecutive messages as users see them, oldest first.
 
@@ -105,31 +98,25 @@ def stretch_values(view: ThreadHistory, stretch: tree.Range) -> list[Message]:
     a branch point of this segment, and nothing is looked up for the rest.
     """
     hop, segment, start, end = stretch
-    thread_id = ids.show(ids.THREAD, view.thread_id)
     branched = view.branched(hop, segment, start - 1, end - 1)
     found = view.stretch(hop, segment, start, end)
     return [
-        _message(
-            view,
-            row,
-            born,
-            _ALONE
-            if depth > start and depth - 1 not in branched
-            else tree.sibling_position(view, row),
-            thread_id,
+        message_value(
+            view, row, born, _ALONE if depth > start and depth - 1 not in branched else None
         )
         for depth, (row, born) in enumerate(found, start)
     ]
 
 
-def _message(
+def message_value(
     view: ThreadHistory,
     row: MessageRow,
-    told: SourcedEvent,
-    siblings: tuple[int, int],
-    thread_id: str,
+    told: SourcedEvent | None = None,
+    siblings: tuple[int, int] | None = None,
 ) -> Message:
-    """Return a message, from the event that added it and values that the caller has read."""
+    """Return a message as users see it; its event and its siblings are looked up if not given."""
+    told = told or view.born(row)
+    siblings = siblings or tree.sibling_position(view, row)
     place, born = row.place, told.event
     hop = 0 if place is None else place.hop
     content, erased = born.content, born.content is None
@@ -143,7 +130,7 @@ def _message(
         Message,
         {
             "id": "msg_" + row.message_id.hex(),
-            "thread_id": thread_id,
+            "thread_id": "thread_" + view.thread_id.hex(),
             "parent_id": None if parent is None else "msg_" + parent.hex(),
             "role": row.role,
             "content": parts,

@@ -212,19 +212,21 @@ def removal_rows(view: ThreadView, place: Place, by: int) -> list[BranchPointRow
 
 def sibling_position(view: ThreadView, row: MessageRow) -> tuple[int, int]:
     """Return index (from 0, in order of creation) and count among siblings that are not removed."""
-    if row.place is None:
+    place = row.place
+    if place is None:
         return 0, 1
-    parent = parent_place(view, row.place)
+    segment = view.segment(place.hop, place.segment) or _segment(view, place)
+    first = place.depth == segment.parent.depth + 1
+    parent = segment.parent if first else Place(place.hop, place.segment, place.depth - 1)
     point = view.branch_point(parent)
     if point is None:
         return 0, 1
-    first = row.place.depth == _segment(view, row.place).parent.depth + 1
-    index = _segment(view, row.place).ordinal if first else 0
+    index = segment.ordinal if first else 0
     if point.removed == 0:
         return index, point.children
     if row.removed is not None:
         return 0, max(point.children - point.removed, 1)
-    before = sum(_order(one) < _order(row.place) for one in view.removed_children(parent))
+    before = sum(_order(one) < _order(place) for one in view.removed_children(parent))
     return index - before, point.children - point.removed
 
 

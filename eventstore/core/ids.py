@@ -65,13 +65,13 @@ def show_or_none(prefix: str, key: bytes | None) -> str | None:
     return None if key is None else f"{prefix}_{key.hex()}"
 
 
-def parse(prefix: str, text: str, field: str) -> bytes:
+def parse(prefix: str, text: object, field: str) -> bytes:
     """Return the 16 bytes behind ``<prefix>_<32 hex>``.
 
     Raises:
         InvalidInput: naming ``field``, when ``text`` is anything else.
     """
-    match = _pattern(prefix).match(text) if _is_text(text) else None
+    match = _pattern(prefix).match(text) if isinstance(text, str) else None
     if match is not None:
         return bytes.fromhex(match[1])
     raise InvalidInput(
@@ -86,18 +86,13 @@ def _pattern(prefix: str) -> re.Pattern[str]:
     return re.compile(rf"{prefix}_([0-9a-f]{{32}})\Z")
 
 
-def _is_text(value: object) -> bool:
-    """Return whether a value is text, for callers without a type checker."""
-    return isinstance(value, str)
-
-
-def parse_stream(text: str, field: str = "stream_id") -> tuple[str, bytes]:
+def parse_stream(text: object, field: str = "stream_id") -> tuple[str, bytes]:
     """Return category and 16 bytes of ``<category>_<32 hex>``.
 
     Raises:
         InvalidInput: naming ``field``.
     """
-    match = _STREAM.match(text) if _is_text(text) else None
+    match = _STREAM.match(text) if isinstance(text, str) else None
     if match is None:
         raise InvalidInput(
             field,

@@ -21,7 +21,6 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from functools import partial
 from typing import Any, Final, NamedTuple, TypeVar, cast
 
 from sqlalchemy import Engine, event
@@ -32,6 +31,7 @@ from eventstore.errors import StoreBusy, StoreUnavailable
 from eventstore.execution import inherited
 from eventstore.execution.database import Database, Left, not_wiped
 from eventstore.execution.retrying import (
+    Tries,
     says_what_became_of_it,
     struck_while_committing,
     tried_again,
@@ -127,10 +127,16 @@ class Connections:
     # -- writing -------------------------------------------------------------------------------
 
     def write(self, requests: Sequence[Any]) -> list[Any]:
-        """Run one transaction on the writing connection."""
+        """Run one transaction on the writing connection; repeat it where it lost a race."""
+        tries: Tries | None = None
         try:
-            attempt = partial(self._write_held, requests)
-            return tried_again(self._database, attempt, alone=len(requests) == 1)
+            while True:
+                try:
+                    return self._write_held(requests)
+                except (*self._database.retried, *self._database.violated) as error:
+                    tries = tries or Tries(self._database, alone=len(requests) == 1)
+                    if not tries.after(error):
+                        raise
         except BaseException:
             if self._struck:  # a second interrupt struck while the first was handled
                 self._abandon()
@@ -196,8 +202,7 @@ class Connections:
         """Return the writing connection with an open transaction; replace a lost one."""
         writing = self._writing or self._connect()
         try:
-            self._roll_back(writing.driver)  # left open by a failed rollback
-            self._database.say(writing.driver, self._database.begin_write)
+            self._database.begin(writing.driver, self._database.begin_write)
         except self._database.driver_errors:
             if not self._database.is_lost(writing.driver):
                 raise

@@ -63,6 +63,9 @@ class Database(Protocol):
     def say(self, driver: Any, text: str) -> None:  # noqa: ANN401
         """Execute a statement that begins or ends a transaction."""
 
+    def begin(self, driver: Any, text: str) -> None:  # noqa: ANN401
+        """Begin a transaction, after ending one that a failed rollback left open."""
+
     def commit(self, driver: Any) -> bool:  # noqa: ANN401
         """Commit; return whether the database committed."""
 

@@ -19,6 +19,7 @@ __all__ = [
     "ALONE_MAX",
     "RACES_MAX",
     "VIOLATIONS_MAX",
+    "Tries",
     "finished",
     "halves",
     "says_what_became_of_it",
@@ -43,7 +44,7 @@ VIOLATIONS_MAX: Final = 2
 second row; a request that is refused after that is refused every time."""
 
 
-class _Tries:
+class Tries:
     """Counts the failures of one transaction and decides whether to retry it."""
 
     def __init__(self, database: Database, *, alone: bool) -> None:
@@ -63,12 +64,12 @@ def tried_again(database: Database, attempt: Callable[[], T], *, alone: bool) ->
 
     ``alone``: it performs a single request.
     """
-    tries: _Tries | None = None
+    tries: Tries | None = None
     while True:
         try:
             return attempt()
         except (*database.retried, *database.violated) as error:
-            tries = tries or _Tries(database, alone=alone)
+            tries = tries or Tries(database, alone=alone)
             if not tries.after(error):
                 raise
 
@@ -77,12 +78,12 @@ async def tried_again_async(
     database: Database, attempt: Callable[[], Awaitable[T]], *, alone: bool
 ) -> T:
     """Do the same for a task."""
-    tries: _Tries | None = None
+    tries: Tries | None = None
     while True:
         try:
             return await attempt()
         except (*database.retried, *database.violated) as error:
-            tries = tries or _Tries(database, alone=alone)
+            tries = tries or Tries(database, alone=alone)
             if not tries.after(error):
                 raise
 

@@ -84,7 +84,10 @@ class _ThreadTicket(Generic[Q, R]):
 
     def settle(self, outcome: R | None, error: BaseException | None) -> None:
         self.outcome, self.error, self.settled = outcome, error, True
-        self.wake()
+        try:  # as wake(), a call less for each append
+            self._baton.release()
+        except RuntimeError:
+            return
 
     def wake(self) -> None:
         """Wake the holder: its ticket is settled, or it has to lead.

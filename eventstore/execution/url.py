@@ -82,6 +82,8 @@ class UrlExecutor:
 
     def _open(self) -> None:
         self._single = threading.RLock() if self._in_memory else nullcontext()
+        # The leader writes alone, so this lock is free; a null context would be two more calls.
+        self._leading = self._single if self._in_memory else threading.RLock()
         self._gate = TransactionGate()
         self._connections = Connections(
             self._made_engine(),
@@ -169,7 +171,8 @@ class UrlExecutor:
     @door
     def write(self, request: Q) -> Any:  # noqa: ANN401
         """Perform a request in a transaction shared with other waiting callers."""
-        self._ready()
+        if self._closed or self._forked:
+            self._ready()
         outcome = self._writer.submit(request)
         return self._write_alone(request) if outcome is POSTPONED else outcome
 
@@ -188,7 +191,7 @@ class UrlExecutor:
     def _write_batch(self, requests: Sequence[Any]) -> list[Any]:
         outcomes = None
         try:
-            with self._gate.way(), self._single:
+            with self._gate.way(), self._leading:
                 self._gate.check_open()
                 outcomes = self._connections.write(requests)
             if are_news(outcomes):

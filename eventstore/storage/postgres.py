@@ -100,6 +100,12 @@ class PostgresDatabase:
         else:
             driver.execute(text)
 
+    def begin(self, driver: Any, text: str) -> None:  # noqa: ANN401
+        """Begin a transaction, after ending one that a failed rollback left open."""
+        if self.in_transaction(driver):
+            self.say(driver, "ROLLBACK")
+        self.say(driver, text)
+
     def commit(self, driver: Any) -> bool:  # noqa: ANN401
         """Commit; if a statement failed, the server answers ROLLBACK without an error.
 
@@ -294,14 +300,11 @@ class PostgresDatabase:
             ("the server's WAL, replicas and backups: as long as they are kept", False),
         )
 
-    def committed(self, tx: Transaction) -> None:
-        """Keep names interned by a transaction, now that it is durable (or only read)."""
-        remember(tx)
-
     def forget(self) -> None:
         """Forget all names: this is a forked child, or the database was restored."""
         self._interned = self._interned.forgotten()
 
+    committed = staticmethod(remember)
     translated = staticmethod(postgres_failures.translated)
     translated_commit = staticmethod(postgres_failures.translated_commit)
 

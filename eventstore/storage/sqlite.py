@@ -206,6 +206,12 @@ class SqliteDatabase:
         """Execute a statement that begins or ends a transaction."""
         driver.execute(text)
 
+    def begin(self, driver: sqlite3.Connection, text: str) -> None:
+        """Begin a transaction, after ending one that a failed rollback left open."""
+        if driver.in_transaction:
+            driver.execute("ROLLBACK")
+        driver.execute(text)
+
     def commit(self, driver: sqlite3.Connection) -> bool:
         """Commit the open transaction; it is durable unless this raises."""
         driver.execute("COMMIT")
@@ -381,14 +387,11 @@ class SqliteDatabase:
             left.append(("free pages, as secure_delete is not ON: until VACUUM", False))
         return left
 
-    def committed(self, tx: Transaction) -> None:
-        """Keep names interned by a transaction, now that it is durable (or only read)."""
-        remember(tx)
-
     def forget(self) -> None:
         """Forget all names: this is a forked child, or the database was restored."""
         self._interned = self._interned.forgotten()
 
+    committed = staticmethod(remember)
     translated = staticmethod(sqlite_failures.translated)
     translated_commit = staticmethod(sqlite_failures.translated_commit)
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
@@ -46,7 +47,14 @@ class OpenedFile:
         Raises:
             StoreUnavailable: ``"restored"``.
         """
-        if self.path is not None and identity_of(self.path) != self._identity:
+        if self.path is None:
+            return
+        try:
+            found = os.stat(self.path)  # noqa: PTH116 (on the way of each transaction: half the time)
+            same = (found.st_dev, found.st_ino) == self._identity
+        except (OSError, ValueError):
+            same = False
+        if not same:
             raise StoreUnavailable(
                 "restored",
                 "the database file was removed or replaced while the store had it open",
@@ -57,7 +65,7 @@ class OpenedFile:
 def identity_of(path: str) -> tuple[int, int] | None:
     """Return the device and inode of a file, or None if there is none: in memory, or not yet."""
     try:
-        found = os.stat(path)  # noqa: PTH116 (on the way of each transaction: half the time)
+        found = Path(path).stat()
     except (OSError, ValueError):
         return None
     return found.st_dev, found.st_ino

@@ -41,7 +41,7 @@ def _encode(row: MessageRow) -> tuple[Any, ...]:
         row.queued_version,
         row.replaces,
         row.run_id,
-        join_calls(row.open_calls),
+        join_calls(row.open_calls) if row.open_calls else None,
         -row.removed if row.took_head and row.removed is not None else row.removed,
         row.changed,
         row.revision,

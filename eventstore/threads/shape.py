@@ -49,7 +49,9 @@ class Shape:
         """Apply a changed row; rows that do not concern the shape are ignored."""
         if isinstance(row, MessageRow):
             if row.place is not None:
-                self._reach(row.place[:2], row.place.depth)
+                place = row.place
+                if place.depth > self._ends.get(place[:2], 0):
+                    self._ends[place[:2]] = place.depth
         elif isinstance(row, SegmentRow):
             self.segments[row.hop, row.segment] = row
             self._hanging.setdefault(row.parent, set()).add((row.hop, row.segment))

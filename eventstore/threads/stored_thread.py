@@ -73,7 +73,8 @@ class StoredThread(CachedRows):
         super()._forget_rows()
 
     def take_changed(self) -> list[tuple[int, bytes, Row]]:
-        self.close_books()
+        if self._inherited is not None:
+            self._inherited.close_books()
         return super().take_changed()
 
     # -- rows by key ---------------------------------------------------------------------------
@@ -159,7 +160,9 @@ class StoredThread(CachedRows):
         else:
             where = "hop = ? AND segment = ? AND depth = ?"
             row = self._row(BranchPointRow, place, where, *place)
-        return self._inherited_turn(place) if row is None else row
+        if row is None and (place.hop or place == ROOT):
+            return self._inherited_turn(place)
+        return row
 
     def _inherited_turn(self, place: Place) -> BranchPointRow | None:
         inherited = self._inheritance() if place.hop or place == ROOT else None
@@ -333,7 +336,7 @@ class StoredThread(CachedRows):
         if hop and (inherited := self._inheritance()) is not None:
             owner = self.owner(hop)
             return SourcedEvent(owner, inherited.event(owner, row.content_version))
-        return SourcedEvent(self.thread_id, self.event(row.content_version))
+        return SourcedEvent(self.thread_id, self.event(row.queued_version or row.version))
 
     def wordings(self, row: MessageRow) -> Sequence[SourcedEvent]:
         before: list[SourcedEvent] = []

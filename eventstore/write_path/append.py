@@ -219,7 +219,10 @@ class _Batch:
         content = salt = commitment = None
         random = self._random(chain.SALT_BYTES + ids.RANDOM_BYTES)
         if decided.content is not None:
-            content = log.content_codec.seal(self._encoded(decided.content), subject)
+            plain = codec.encode(decided.content)
+            if len(plain) > log.limits.content_bytes_max:
+                raise _too_long(len(plain), log.limits.content_bytes_max)
+            content = log.content_codec.seal(plain, subject)
             salt = random[: chain.SALT_BYTES]
             commitment = chain.commitment(salt, content)
             if len(content) > blobs.IN_ROW_BYTES_MAX:
@@ -261,17 +264,6 @@ class _Batch:
             request.actor,
             subject,
         )
-
-    def _encoded(self, content: Any) -> bytes:  # noqa: ANN401 (a struct or a dict)
-        plain = codec.encode(content)
-        limit = self._log.limits.content_bytes_max
-        if len(plain) > limit:
-            raise InvalidInput(
-                "content",
-                f"{len(plain)} bytes encoded, {limit} allowed",
-                "Shorten it, or keep large data elsewhere and refer to it.",
-            )
-        return plain
 
     def _intern(self, head: StreamHead, rows: int) -> None:
         """Intern the names of a tenant's first stream, once its request was accepted."""
@@ -329,3 +321,11 @@ class _Batch:
         if self._key_rows:
             write_keys(tx, self._key_rows)
             self._key_rows = []
+
+
+def _too_long(length: int, limit: int) -> InvalidInput:
+    return InvalidInput(
+        "content",
+        f"{length} bytes encoded, {limit} allowed",
+        "Shorten it, or keep large data elsewhere and refer to it.",
+    )

@@ -38,7 +38,9 @@ def _born(view: ThreadHistory, _: object, events: Sequence[Event]) -> Message:
     """Return the last message that the command added; those from the queue come before it."""
     last = events[-1]
     born = last if last.type in _BORN else next(e for e in reversed(events) if e.type in _BORN)
-    return _message(view, born.data.message_id)
+    row = view.message(born.data.message_id)
+    assert row is not None  # noqa: S101 (decided)
+    return present.message_value(view, row)
 
 
 def _target(view: ThreadHistory, command: Any, _: object) -> Message:  # noqa: ANN401

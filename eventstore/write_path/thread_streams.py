@@ -75,7 +75,8 @@ class ThreadCategory:
         self.tx: Final = tx
         self.log: Final = log
         self.new_id: Final = new_id
-        self.index: Final = ContentIndex()
+        self.index: ContentIndex | None = None
+        """The entries to write; made with the first one."""
         self._now_us: int | None = None
         self._views: dict[StreamKey, StoredThread] = tx.cache.setdefault(_KEPT, {})
         self._sessions: dict[StreamKey, _ThreadSession] = {}
@@ -117,6 +118,12 @@ class ThreadCategory:
             self._now_us = database_time(self.tx)
         return self._now_us + lease_us
 
+    def content_index(self) -> ContentIndex:
+        """Return the index entries of the batch, to add some."""
+        if self.index is None:
+            self.index = ContentIndex()
+        return self.index
+
     def write(self) -> None:
         sessions = self._sessions.values()
         rows: list[tuple[int, bytes, Row]] = []
@@ -126,10 +133,13 @@ class ThreadCategory:
         leases = [session.view.take_leases() for session in sessions if session.view.leases]
         if leases:
             write_leases(self.tx, leases)
-        self.index.write(self.tx)
+        if self.index is not None:
+            self.index.write(self.tx)
         for session in sessions:
-            session.drop_chunks()
-            session.erase()
+            if session.final:
+                session.drop_chunks()
+            if session.erased is not None:
+                session.erase(session.erased)
         if len(self._views) > _VIEWS_KEPT:
             self._views.clear()
 
@@ -137,7 +147,7 @@ class ThreadCategory:
 class _ThreadSession:
     """Implements ``StreamSession`` for one thread."""
 
-    __slots__ = ("_erased", "_erasing", "_final", "_handler", "_lease_us", "_stream", "view")
+    __slots__ = ("_erasing", "_handler", "_lease_us", "_stream", "erased", "final", "view")
 
     def __init__(self, handler: ThreadCategory, stream: StreamKey, view: StoredThread) -> None:
         self.view: Final = view
@@ -146,8 +156,9 @@ class _ThreadSession:
         self._lease_us = 0
         """Length of the lease that the present command asks for."""
         self._erasing: Erasing | None = None
-        self._erased: Event | None = None
-        self._final: tuple[bytes, ...] = ()
+        self.erased: Event | None = None
+        """The erasure whose content is to be erased once it is written."""
+        self.final: tuple[bytes, ...] = ()
         """Messages that were being written and are in the log now."""
 
     def check(self, request: AppendRequest) -> None:
@@ -171,21 +182,23 @@ class _ThreadSession:
         return decided if guards.reason is None else _with_reason(decided, guards.reason)
 
     def evolve(self, event: Event) -> None:
-        view, index = self.view, self._handler.index
+        view, handler = self.view, self._handler
         rows = evolve(view, event)
-        self._final += _ends_writing(view, event)
+        if event.type == "ContentErased" or getattr(event.data, "run_id", None) is not None:
+            self.final += _ends_writing(view, event)
         if event.type in MOVING:
             self._move_lease(event)
         view.put(event, rows)
         thread = view.thread
         assert thread is not None  # noqa: S101 (its first event made it)
-        if event.content is not None:
-            index.see(self._stream, event, thread.created_position)
+        content = event.content
+        if content is not None and getattr(content, "external_id", content) is not None:
+            handler.content_index().see(self._stream, event, thread.created_position)
         if event.type == "ContentErased":
-            self._erased = event
+            self.erased = event
         if event.type == "ThreadForked":
             inherited = thread_details(view)[1]
-            index.inherit(self._stream, inherited, thread.created_position)
+            handler.content_index().inherit(self._stream, inherited, thread.created_position)
 
     def _move_lease(self, event: Event) -> None:
         """Give or end the lease on a run that an event is about to move."""
@@ -214,12 +227,18 @@ class _ThreadSession:
         return results.of(past, command, events)
 
     def savepoint(self) -> Any:  # noqa: ANN401
-        return self.view.savepoint(), self._handler.index.savepoint(), self._erased, self._final
+        index = self._handler.index
+        entries = None if index is None else index.savepoint()
+        return self.view.savepoint(), entries, self.erased, self.final
 
     def rollback_to(self, savepoint: Any) -> None:  # noqa: ANN401
-        view, index, self._erased, self._final = savepoint
+        view, entries, self.erased, self.final = savepoint
         self.view.rollback_to(view)
-        self._handler.index.rollback_to(index)
+        index = self._handler.index
+        if entries is None or index is None:
+            self._handler.index = None
+        else:
+            index.rollback_to(entries)
 
     def summary(self) -> bytes | None:
         """Return the thread's head message, which is stored with the head of the stream."""
@@ -228,20 +247,18 @@ class _ThreadSession:
 
     def drop_chunks(self) -> None:
         """Delete the chunks of messages that were appended, after the events were written."""
-        if self._final:
-            run_chunks.drop(self._handler.tx, self._stream, self._final)
-            self._final = ()
+        run_chunks.drop(self._handler.tx, self._stream, self.final)
+        self.final = ()
 
-    def erase(self) -> None:
+    def erase(self, erased: Event) -> None:
         """Erase the content that an event names, after the event was written."""
-        erased, erasing, tx = self._erased, self._erasing, self._handler.tx
-        if erased is None or erasing is None:
-            return
+        erasing, tx = self._erasing, self._handler.tx
+        assert erasing is not None  # noqa: S101 (it was decided on)
         list_content(tx, self._stream, erased.version, erased.data.versions, erasing.keys)
         tenant = find_tenant(tx, self._stream.tenant)
         assert tenant is not None  # noqa: S101 (the event interned it)
         forget_names(tx, tenant, self._stream.id, erasing.names)
-        self._erased = None
+        self.erased = None
 
 
 def _ends_writing(view: StoredThread, event: Event) -> tuple[bytes, ...]:

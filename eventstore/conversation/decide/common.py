@@ -176,14 +176,17 @@ def placed_message(view: ThreadView, message_id: bytes) -> tuple[MessageRow, Pla
         MessageNotFound, Refused: ``"message_removed"``, ``"message_replaced"``,
             ``"message_queued"``.
     """
-    row = changeable_message(view, message_id)
-    if row.place is None:
+    found, thread = view.message(message_id), view.thread
+    if found is None or thread is None or thread.removed_messages or found.removed is not None:
+        found = changeable_message(view, message_id)
+    if found.place is None:
+        changeable_message(view, message_id)  # one that was replaced is refused as such
         raise Refused(
             "message_queued",
             f"{ids.show(ids.MESSAGE, message_id)} waits for a run and is not in the tree yet",
             "Edit it, amend it, remove it, or wait.",
         )
-    return row, row.place
+    return found, found.place
 
 
 def check_new_message_id(view: ThreadView, message_id: bytes | None) -> None:

@@ -45,7 +45,8 @@ def create(view: ThreadView, command: c.CreateMessage, new_id: NewId) -> list[De
     At the head of a busy thread ``on_busy`` selects: queue it, refuse it, or end the run.
     """
     thread = writable_thread(view)
-    check_new_message_id(view, command.message_id)
+    if command.message_id is not None:
+        check_new_message_id(view, command.message_id)
     message_id = command.message_id or new_id()
     if command.run_id is not None:
         return [_of_run(view, command, message_id, command.run_id)]
@@ -73,7 +74,8 @@ def _added(
         _check_plain(draft, "interrupts a run")
     else:
         parent = None if parent_id is None else placed_message(view, parent_id)[0]
-        check_calls(parent, draft.calls, draft.answers)
+        if draft.calls or draft.answers:
+            check_calls(parent, draft.calls, draft.answers)
     data = e.MessageAdded(
         message_id=message_id,
         role=command.role,
