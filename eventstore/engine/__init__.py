@@ -11,6 +11,15 @@
 from eventstore.engine.async_engine import AsyncEngine
 from eventstore.engine.settings import RunSettings
 from eventstore.engine.sync_engine import Engine
-from eventstore.engine.tools import Tool, ToolContext, tool
+from eventstore.engine.tools import LocalTool, Tool, ToolAnswer, ToolContext, tool
 
-__all__ = ["AsyncEngine", "Engine", "RunSettings", "Tool", "ToolContext", "tool"]
+__all__ = [
+    "AsyncEngine",
+    "Engine",
+    "LocalTool",
+    "RunSettings",
+    "Tool",
+    "ToolAnswer",
+    "ToolContext",
+    "tool",
+]

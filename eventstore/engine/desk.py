@@ -15,11 +15,11 @@ from eventstore.engine.models.estimate import Estimate, estimate_tokens
 from eventstore.engine.models.protocol import Model
 from eventstore.engine.state import RunState
 from eventstore.engine.step import Rules, ToolRule
-from eventstore.engine.tools import Tool
+from eventstore.engine.tools import LocalTool, Tool
 
 __all__ = ["AnyTool", "Desk", "named_tools", "own_name"]
 
-AnyTool: TypeAlias = Tool[..., Any] | Callable[..., Any]
+AnyTool: TypeAlias = LocalTool | Callable[..., Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Desk:
     """The equipment of an engine."""
 
     holder: str
-    tools: Mapping[str, Tool[..., Any]]
+    tools: Mapping[str, LocalTool]
     models: Mapping[str, Model]
     lease_seconds: float = 30.0
     clock: Clock = field(default_factory=Clock)
@@ -37,8 +37,13 @@ class Desk:
 
     def rules(self, _: RunState) -> Rules:
         """Return the rules that the tools of this engine make."""
-        rules = {one.name: ToolRule(one.repeatable, one.approval) for one in self.tools.values()}
-        return Rules(rules, self.estimate)
+        shown = {
+            name: one.model_definition
+            for name, one in self.tools.items()
+            if hasattr(one, "model_definition")
+        }
+        rules = {name: ToolRule(one.repeatable, one.approval) for name, one in self.tools.items()}
+        return Rules(rules, shown, self.estimate)
 
     def resolve(self, name: str) -> Model:
         """Return the model of a name.
@@ -55,15 +60,15 @@ class Desk:
         return self.models[name]
 
 
-def named_tools(tools: Sequence[AnyTool]) -> dict[str, Tool[..., Any]]:
+def named_tools(tools: Sequence[AnyTool]) -> dict[str, LocalTool]:
     """Return tools by name; a plain function becomes a tool.
 
     Raises:
         InvalidInput: two have the same name, or one cannot be a tool.
     """
-    made: dict[str, Tool[..., Any]] = {}
+    made: dict[str, LocalTool] = {}
     for one in _listed(tools):
-        given = one if isinstance(one, Tool) else _made(one)
+        given: Any = one if hasattr(one, "definition") else _made(one)
         if given.name in made:
             raise InvalidInput("tools", f"two are called {given.name}", "Give each its own name.")
         made[given.name] = given

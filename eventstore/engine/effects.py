@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from eventstore import ProviderForm, RunContext, TokenUsage
+from eventstore.conversation.content import ContentPart
 from eventstore.engine.models.protocol import ModelRequest
 from eventstore.engine.records import AnswerPart
 
@@ -106,6 +107,8 @@ class ToolReturned:
     call_id: str
     output: Any = field(repr=False)
     status: Literal["completed", "failed"] = "completed"
+    parts: tuple[ContentPart, ...] = field(default=(), repr=False)
+    """Images and files beside the output."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ from eventstore.engine.models.protocol import (
     Usage,
 )
 from eventstore.engine.records import AnswerPart
-from eventstore.engine.tools import Tool, ToolContext
+from eventstore.engine.tools import LocalTool, ToolContext
 
 __all__ = ["Performing", "Resolve"]
 
@@ -59,7 +59,7 @@ class Performing:
         store: Any,  # noqa: ANN401 (either face; handed on to tools)
         run: Run,
         resolve: Resolve,
-        tools: Mapping[str, Tool[..., Any]],
+        tools: Mapping[str, LocalTool],
         deliver: Callable[[Any], None],
     ) -> None:
         self._store = store

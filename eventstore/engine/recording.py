@@ -241,9 +241,9 @@ class Journal:
                     **({} if provider is None else {"provider": provider}),
                     **fence,
                 )
-            case r.WriteResult(call_id, output, status):
-                part = ToolResultPart(call_id=call_id, output=output, status=status)
-                batch.messages.create(role="tool", content=part, run_id=run.id, **fence)
+            case r.WriteResult(call_id, output, status, parts):
+                result = ToolResultPart(call_id=call_id, output=output, status=status)
+                batch.messages.create(role="tool", content=[result, *parts], run_id=run.id, **fence)
             case r.EndStep(step, usage, details):
                 batch.runs.steps.complete(
                     self._step_ids[step], usage=usage, details=details or None, **fence

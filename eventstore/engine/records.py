@@ -19,6 +19,7 @@ from eventstore import (
     TokenUsage,
     ToolCallPart,
 )
+from eventstore.conversation.content import ContentPart
 
 __all__ = [
     "ActionReason",
@@ -76,6 +77,8 @@ class WriteResult:
     call_id: str
     output: Any = field(repr=False)
     status: Literal["completed", "failed", "cancelled"] = "completed"
+    parts: tuple[ContentPart, ...] = field(default=(), repr=False)
+    """Images and files beside the output."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,10 +102,10 @@ class RunState:
 
 
 def tool_name(definition: Mapping[str, Any]) -> str:
-    """Return the name in a tool's definition, in either of the usual forms."""
+    """Return the name in a tool's definition, in any of the usual forms; else its type."""
     function = definition.get("function")
     named = function if isinstance(function, Mapping) else definition
-    return str(named.get("name", ""))
+    return str(named.get("name") or definition.get("type", ""))
 
 
 def evolve(state: RunState, record: r.Record) -> RunState:  # noqa: C901, PLR0911 (one case a record)

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from eventstore import ProviderForm, RunContext, ToolCallPart
 from eventstore.engine import effects as f
@@ -27,7 +27,7 @@ from eventstore.engine import records as r
 from eventstore.engine.budget import Budget, fitting
 from eventstore.engine.models.estimate import Estimate, estimate_tokens
 from eventstore.engine.models.protocol import ModelRequest
-from eventstore.engine.state import CallState, RunState, evolved
+from eventstore.engine.state import CallState, RunState, evolved, tool_name
 
 __all__ = ["Decision", "Rules", "ToolRule", "step"]
 
@@ -46,6 +46,8 @@ class Rules:
     """The abilities of this process; the log does not say them."""
 
     tools: Mapping[str, ToolRule] = field(default_factory=dict)
+    definitions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Functions that a model is shown in place of tools of other types, by name."""
     estimate: Estimate = estimate_tokens
     """Estimates how many tokens a request takes."""
 
@@ -114,7 +116,7 @@ def _ask(state: RunState, context: RunContext, asked: f.ReadContext, rules: Rule
         model=state.model,
         messages=context.messages,
         instructions=state.instructions,
-        tools=state.tools,
+        tools=tuple(rules.definitions.get(tool_name(one), one) for one in state.tools),
         settings=budget.settings,
     )
     kept = fitting(request, budget, rules.estimate)
@@ -204,7 +206,7 @@ def _unheard_of(call: CallState) -> r.WriteResult:
 
 
 def _result(state: RunState, result: f.ToolReturned) -> tuple[r.Record, ...]:
-    written = r.WriteResult(result.call_id, result.output, result.status)
+    written = r.WriteResult(result.call_id, result.output, result.status, result.parts)
     after, number = evolved(state, (written,)), state.running
     if number is None or any(call.status == "running" for call in after.calls):
         return (written,)

@@ -13,14 +13,17 @@ The schema comes from the function's types, by pydantic. Only the schema is reco
 from __future__ import annotations
 
 import inspect
+import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import (
     Annotated,
     Any,
     Final,
     Generic,
+    Literal,
     ParamSpec,
+    Protocol,
     TypeVar,
     get_args,
     get_origin,
@@ -28,11 +31,20 @@ from typing import (
 )
 from typing import get_type_hints as hints_of
 
-from pydantic import BaseModel, ConfigDict, Field, PydanticUserError, create_model
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PydanticUserError,
+    ValidationError,
+    create_model,
+)
 
 from eventstore import InvalidInput
+from eventstore.conversation.content import ContentPart
+from eventstore.engine.threads import in_thread
 
-__all__ = ["Tool", "ToolContext", "tool"]
+__all__ = ["InvalidArguments", "LocalTool", "Tool", "ToolAnswer", "ToolContext", "tool"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -57,6 +69,57 @@ class ToolContext:
     """The provider's id of the call."""
     tenant: str
     """Tenant of the store."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolAnswer:
+    """An answer of a tool with more than a JSON value. A tool may return one, or any JSON."""
+
+    output: Any = field(repr=False)
+    """Any JSON value."""
+    status: Literal["completed", "failed"] = "completed"
+    """Outcome of the call."""
+    parts: tuple[ContentPart, ...] = field(default=(), repr=False)
+    """Images and files beside the output, in the same message."""
+
+
+class LocalTool(Protocol):
+    """Anything that an engine can call. ``tool`` makes one of a function.
+
+    It may also have a ``model_definition``, which models are shown in place of ``definition``, and
+    an ``aclose``, which the engine calls when it is closed.
+    """
+
+    @property
+    def name(self) -> str:
+        """Name that the model calls it by."""
+
+    @property
+    def definition(self) -> Mapping[str, Any]:
+        """Definition that is recorded."""
+
+    @property
+    def repeatable(self) -> bool:
+        """Calling it twice does no harm, so it is called again if a crash hid its outcome."""
+
+    @property
+    def approval(self) -> bool:
+        """A person approves each call."""
+
+    @property
+    def timeout_seconds(self) -> float:
+        """Longest time that a call may take."""
+
+    @property
+    def output_bytes_max(self) -> int:
+        """Most bytes of its output as JSON."""
+
+    async def call(self, arguments: Any, context: ToolContext) -> Any:  # noqa: ANN401
+        """Answer a call with a ``ToolAnswer`` or a JSON value; any error is a failed result."""
+
+
+class InvalidArguments(Exception):
+    """The model's arguments do not fit; the text is for the model."""
 
 
 class Tool(Generic[P, T]):
@@ -108,22 +171,37 @@ class Tool(Generic[P, T]):
             function["description"] = self.description
         return {"type": "function", "function": function}
 
-    def arguments(self, given: str, context: ToolContext) -> dict[str, Any]:
-        """Return validated arguments for the function.
+    async def call(self, arguments: Any, context: ToolContext) -> Any:  # noqa: ANN401
+        """Call the function with a model's arguments.
 
         Args:
-            given: The model's arguments, as JSON text.
+            arguments: JSON object that the model wrote.
             context: The call, for a function that wants it.
 
         Raises:
-            ValidationError: they do not fit the schema.
+            InvalidArguments: they do not fit the function's types.
         """
-        model = self._arguments.model_validate_json(given)
-        named = {
-            field.alias or name: getattr(model, name)
-            for name, field in type(model).model_fields.items()
-        }
-        return named if self._context is None else {**named, self._context: context}
+        named = self._checked(arguments)
+        if self._context is not None:
+            named[self._context] = context
+        function: Callable[..., Any] = self.function
+        if inspect.iscoroutinefunction(function):
+            return await function(**named)
+        returned = await in_thread(lambda: function(**named))
+        return await returned if inspect.isawaitable(returned) else returned
+
+    def _checked(self, given: Any) -> dict[str, Any]:  # noqa: ANN401 (of a model)
+        if not isinstance(given, dict):
+            raise InvalidArguments("The arguments are not a JSON object.")
+        try:
+            model = self._arguments.model_validate_json(json.dumps(given))
+        except ValidationError as error:
+            found = error.errors(include_input=False, include_url=False, include_context=False)
+        else:
+            fields = type(model).model_fields.items()
+            return {field.alias or name: getattr(model, name) for name, field in fields}
+        problems = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in found)
+        raise InvalidArguments(f"The arguments are invalid: {problems}")
 
 
 @overload
