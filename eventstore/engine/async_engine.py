@@ -16,7 +16,7 @@ from eventstore.engine.driving import AsyncInbox, drive_async
 from eventstore.engine.effects import Effect
 from eventstore.engine.engine_base import EngineBase, key_of
 from eventstore.engine.models.estimate import Estimate
-from eventstore.engine.models.protocol import Model
+from eventstore.engine.models.registry import Models, Target
 from eventstore.engine.performing import Performing
 from eventstore.engine.working import Claimed, Rested, claimed, work
 
@@ -38,7 +38,7 @@ class AsyncEngine(EngineBase):
         store: AsyncConversationStore,
         *,
         tools: Sequence[AnyTool] = (),
-        models: Mapping[str, Model] | None = None,
+        models: Mapping[str, Target] | Models | None = None,
         queue: str | None = None,
         concurrency: int = 8,
         recover: bool = True,
@@ -52,7 +52,7 @@ class AsyncEngine(EngineBase):
         Args:
             store: Store of the runs; it stays the application's to close.
             tools: Functions that models may call, made with ``tool``.
-            models: Models by name, in place of those that the names stand for.
+            models: Models by name, before those that the names stand for by themselves.
             queue: Queue whose runs it executes; None executes runs of the application.
             concurrency: Most runs at work at once.
             recover: Take over runs whose engine died.
@@ -176,7 +176,7 @@ class AsyncEngine(EngineBase):
 
     async def _conduct(self, outcome: Claimed, inbox: AsyncInbox) -> None:
         claim, desk = outcome.claim, self._desk
-        performing = Performing(self.store, claim.run, desk.resolve, desk.tools, inbox.put)
+        performing = Performing(self.store, claim.run, desk.models.resolve, desk.tools, inbox.put)
         await drive_async(work(claim, desk), self.store, performing.begin, inbox)
 
     # -- closing

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from eventstore import Assistant, InvalidInput, ModelError
+from eventstore import Assistant, InvalidInput
 from eventstore.engine.conducting import Clock
 from eventstore.engine.models.estimate import Estimate, estimate_tokens
-from eventstore.engine.models.protocol import Model
+from eventstore.engine.models.registry import Models
 from eventstore.engine.state import RunState
 from eventstore.engine.step import Rules, ToolRule
 from eventstore.engine.tools import LocalTool, Tool
@@ -28,7 +28,7 @@ class Desk:
 
     holder: str
     tools: Mapping[str, LocalTool]
-    models: Mapping[str, Model]
+    models: Models
     lease_seconds: float = 30.0
     clock: Clock = field(default_factory=Clock)
     estimate: Estimate = estimate_tokens
@@ -44,20 +44,6 @@ class Desk:
         }
         rules = {name: ToolRule(one.repeatable, one.approval) for name, one in self.tools.items()}
         return Rules(rules, shown, self.estimate)
-
-    def resolve(self, name: str) -> Model:
-        """Return the model of a name.
-
-        Raises:
-            ModelError: ``"unknown_model"``.
-        """
-        if name not in self.models:
-            raise ModelError(
-                "unknown_model",
-                f"the engine knows no model {name[:100]!r}",
-                "Give it to the engine: models={name: model}.",
-            )
-        return self.models[name]
 
 
 def named_tools(tools: Sequence[AnyTool]) -> dict[str, LocalTool]:

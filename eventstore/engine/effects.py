@@ -9,9 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from eventstore import ProviderForm, RunContext, TokenUsage
-from eventstore.conversation.content import ContentPart
+from eventstore.conversation.content import ContentPart, Part
 from eventstore.engine.models.protocol import ModelRequest
-from eventstore.engine.records import AnswerPart
 
 __all__ = [
     "AskModel",
@@ -85,7 +84,7 @@ class ContextRead:
 class ModelAnswered:
     """The model answered."""
 
-    parts: tuple[AnswerPart, ...] = field(repr=False)
+    parts: tuple[Part, ...] = field(repr=False)
     reason: Literal["stop", "length", "tool_calls", "content_filter"]
     usage: TokenUsage | None = None
     provider: ProviderForm | None = field(default=None, repr=False)
@@ -97,7 +96,7 @@ class ModelFailed:
 
     code: str
     message: str | None = field(default=None, repr=False)
-    parts: tuple[AnswerPart, ...] = field(default=(), repr=False)
+    parts: tuple[Part, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +125,7 @@ class Stopped:
     """Everything that was under way has stopped."""
 
     reason: StopReason
-    parts: tuple[AnswerPart, ...] = field(default=(), repr=False)
+    parts: tuple[Part, ...] = field(default=(), repr=False)
     """Beginning of the answer that was being written."""
     returned: tuple[ToolReturned, ...] = ()
     """Tools that returned meanwhile."""

@@ -12,7 +12,7 @@ from eventstore.engine.backlog import Backlog, Key
 from eventstore.engine.conducting import Clock
 from eventstore.engine.desk import AnyTool, Desk, named_tools, own_name
 from eventstore.engine.models.estimate import Estimate, estimate_tokens
-from eventstore.engine.models.protocol import Model
+from eventstore.engine.models.registry import Models, Target
 from eventstore.engine.working import Held, NotYet, Outcome
 
 __all__ = ["EngineBase"]
@@ -32,7 +32,7 @@ class EngineBase:
         self,
         *,
         tools: Sequence[AnyTool],
-        models: Mapping[str, Model] | None,
+        models: Mapping[str, Target] | Models | None,
         queue: str | None,
         concurrency: int,
         recover: bool,
@@ -50,7 +50,7 @@ class EngineBase:
         self._desk = Desk(
             holder=own_name() if holder is None else holder,
             tools=named_tools(tools),
-            models={} if models is None else dict(models),
+            models=models if isinstance(models, Models) else Models(models),
             lease_seconds=lease_seconds,
             clock=Clock() if clock is None else clock,
             estimate=estimate_tokens if estimate is None else estimate,

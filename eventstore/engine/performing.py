@@ -7,39 +7,26 @@ engine, and the engine's own for the sync one.
 from __future__ import annotations
 
 import asyncio
-import json
-import math
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import aclosing
 from typing import Any, Final, Protocol
 
-from eventstore import (
-    InvalidInput,
-    ModelError,
-    ReasoningPart,
-    RefusalPart,
-    Run,
-    TextPart,
-    TokenUsage,
-    ToolCallPart,
-)
-from eventstore.core.json_values import check_json
+from eventstore import ModelError, Run, TokenUsage
+from eventstore.conversation.content import Part
 from eventstore.engine import calling
 from eventstore.engine import effects as f
+from eventstore.engine.models.answers import content_of
 from eventstore.engine.models.protocol import (
     Finished,
     Model,
-    ReasoningDelta,
-    RefusalDelta,
+    ModelEvent,
     TextDelta,
     ToolCall,
     Usage,
 )
-from eventstore.engine.records import AnswerPart
 from eventstore.engine.tools import LocalTool, ToolContext
 
 __all__ = ["Performing", "Resolve"]
-
 
 _STOP_SECONDS: Final = 5.0
 """A tool that will not be cancelled is left behind."""
@@ -95,7 +82,7 @@ class Performing:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks, timeout=_STOP_SECONDS)
-        parts = () if self._answer is None else self._answer.parts()
+        parts = () if self._answer is None else self._answer.words()
         self._deliver(f.Stopped(stop.reason, parts))
 
     async def _call(self, effect: f.CallTool) -> None:
@@ -113,10 +100,10 @@ class Performing:
             await self._stream(effect, answer)
             result: f.Result = answer.result()
         except ModelError as error:
-            result = f.ModelFailed(error.code, str(error), answer.parts())
+            result = f.ModelFailed(error.code, str(error), answer.words())
         except Exception as error:  # noqa: BLE001 (of a model of the application's own)
             words = f"The model raised {type(error).__name__}."
-            result = f.ModelFailed("server_error", words, answer.parts())
+            result = f.ModelFailed("server_error", words, answer.words())
         self._answer = None
         self._deliver(result)
 
@@ -130,87 +117,54 @@ class Performing:
 
 
 class _Answer:
-    """An answer as it arrives: deltas of one kind in a row become one part."""
+    """An answer as it arrives."""
 
     def __init__(self) -> None:
-        self._parts: list[tuple[type, list[str]] | ToolCallPart] = []
-        self._ids: set[str] = set()
+        self._events: list[ModelEvent] = []
         self._usage: Usage | None = None
         self._finished: Finished | None = None
 
-    def add(self, event: Any) -> None:  # noqa: ANN401 (a ModelEvent)
+    def add(self, event: ModelEvent) -> None:
+        """Add an event of the model."""
         match event:
-            case TextDelta(text):
-                self._more(TextPart, text)
-            case ReasoningDelta(text):
-                self._more(ReasoningPart, text)
-            case RefusalDelta(text):
-                self._more(RefusalPart, text)
-            case ToolCall():
-                self._parts.append(self._call(event))
             case Usage():
                 self._usage = event
             case Finished():
                 self._finished = event
+            case _:
+                self._events.append(event)
 
-    def _more(self, kind: type, text: str) -> None:
-        last = self._parts[-1] if self._parts else None
-        if isinstance(last, tuple) and last[0] is kind:
-            last[1].append(text)
-        else:
-            self._parts.append((kind, [text]))
-
-    def _call(self, call: ToolCall) -> ToolCallPart:
-        if call.id in self._ids:
-            raise ModelError(
-                "bad_response", "the model used one id for two tool calls", "Ask it again."
-            )
-        self._ids.add(call.id)
-        try:
-            arguments = parsed(call.arguments)
-            return ToolCallPart(id=call.id, name=call.name, arguments=arguments)
-        except ValueError:
-            raise ModelError(
-                "bad_response", "the model's tool call has no name or no id", "Ask it again."
-            ) from None
-
-    def parts(self) -> tuple[AnswerPart, ...]:
+    def parts(self) -> tuple[Part, ...]:
         """Return the parts that have arrived so far."""
-        found: list[AnswerPart] = []
-        for one in self._parts:
-            if isinstance(one, ToolCallPart):
-                found.append(one)
-            elif text := "".join(one[1]):
-                found.append(one[0](text=text))
-        return tuple(found)
+        return content_of(self._events)
+
+    def words(self) -> tuple[Part, ...]:
+        """Return the same without calls: those of an answer that broke off are never made."""
+        return content_of(event for event in self._events if not isinstance(event, ToolCall))
 
     def result(self) -> f.ModelAnswered:
-        """Return the whole answer."""
+        """Return the whole answer.
+
+        Raises:
+            ModelError: it broke off, or its calls are not well formed.
+        """
         if self._finished is None:
             raise ModelError("stream_broken", "the answer broke off", "Run the assistant again.")
-        used = self._usage
-        usage = None
-        if used is not None:
-            usage = TokenUsage(
-                input_tokens=used.input_tokens,
-                output_tokens=used.output_tokens,
-                total_tokens=used.input_tokens + used.output_tokens,
-            )
-        return f.ModelAnswered(self.parts(), self._finished.reason, usage, self._finished.provider)
+        calls = [event for event in self._events if isinstance(event, ToolCall)]
+        if len({call.id for call in calls}) < len(calls):
+            raise _malformed("used one id for two tool calls")
+        if not all(call.id and call.name for call in calls):
+            raise _malformed("made a tool call without an id or a name")
+        return f.ModelAnswered(
+            self.parts(), self._finished.reason, self._used(), self._finished.provider
+        )
+
+    def _used(self) -> TokenUsage | None:
+        if self._usage is None:
+            return None
+        read, written = self._usage.input_tokens, self._usage.output_tokens
+        return TokenUsage(input_tokens=read, output_tokens=written, total_tokens=read + written)
 
 
-def parsed(text: str) -> Any:  # noqa: ANN401 (a JSON value)
-    """Return a model's arguments as JSON; as they were written if they are no JSON to store.
-
-    The tool refuses text, and the model sees its mistake.
-    """
-    if not text.strip():
-        return {}  # some models write nothing for a tool without parameters
-    try:
-        return check_json(json.loads(text, parse_constant=_no_constant), "arguments", 32)
-    except (ValueError, RecursionError, InvalidInput):
-        return text.encode("utf-8", "replace").decode()
-
-
-def _no_constant(_: str) -> float:
-    return math.nan  # which check_json refuses
+def _malformed(problem: str) -> ModelError:
+    return ModelError("bad_response", f"the model {problem}", "Run the assistant again.")

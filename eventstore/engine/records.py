@@ -12,18 +12,13 @@ from typing import Any, Literal, TypeAlias
 
 from eventstore import (
     ProviderForm,
-    ReasoningPart,
-    RefusalPart,
     RunContext,
-    TextPart,
     TokenUsage,
-    ToolCallPart,
 )
-from eventstore.conversation.content import ContentPart
+from eventstore.conversation.content import ContentPart, Part
 
 __all__ = [
     "ActionReason",
-    "AnswerPart",
     "BeginAnswer",
     "BeginCalls",
     "Cancel",
@@ -38,7 +33,6 @@ __all__ = [
     "WriteResult",
 ]
 
-AnswerPart: TypeAlias = TextPart | ReasoningPart | RefusalPart | ToolCallPart
 ActionReason: TypeAlias = Literal["outputs", "outcome_unknown", "approval"]
 
 
@@ -64,7 +58,7 @@ class WriteAnswer:
     """A model answered."""
 
     step: int
-    parts: tuple[AnswerPart, ...] = field(repr=False)
+    parts: tuple[Part, ...] = field(repr=False)
     status: Literal["completed", "incomplete"] = "completed"
     provider: ProviderForm | None = field(default=None, repr=False)
     """The provider's own form of the answer."""

@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from eventstore import ProviderForm, RunContext, ToolCallPart
+from eventstore.conversation.content import Part
 from eventstore.engine import effects as f
 from eventstore.engine import records as r
 from eventstore.engine.budget import Budget, fitting
@@ -149,7 +150,7 @@ def _answered(state: RunState, result: f.ModelAnswered, rules: Rules) -> Decisio
 
 
 def _partial(
-    number: int, parts: Sequence[r.AnswerPart], provider: ProviderForm | None = None
+    number: int, parts: Sequence[Part], provider: ProviderForm | None = None
 ) -> tuple[r.WriteAnswer, ...]:
     """Keep the beginning of an answer; a call in it may be half of one, so none is kept."""
     kept = tuple(part for part in parts if not isinstance(part, ToolCallPart))

@@ -20,7 +20,7 @@ from eventstore.engine.driving import Inbox, drive
 from eventstore.engine.effects import Effect
 from eventstore.engine.engine_base import EngineBase, key_of
 from eventstore.engine.models.estimate import Estimate
-from eventstore.engine.models.protocol import Model
+from eventstore.engine.models.registry import Models, Target
 from eventstore.engine.performing import Performing
 from eventstore.engine.working import Claimed, Rested, claimed, work
 
@@ -42,7 +42,7 @@ class Engine(EngineBase):
         store: ConversationStore,
         *,
         tools: Sequence[AnyTool] = (),
-        models: Mapping[str, Model] | None = None,
+        models: Mapping[str, Target] | Models | None = None,
         queue: str | None = None,
         concurrency: int = 8,
         recover: bool = True,
@@ -56,7 +56,7 @@ class Engine(EngineBase):
         Args:
             store: Store of the runs; it stays the application's to close.
             tools: Functions that models may call, made with ``tool``.
-            models: Models by name, in place of those that the names stand for.
+            models: Models by name, before those that the names stand for by themselves.
             queue: Queue whose runs it executes; None executes runs of the application.
             concurrency: Most runs at work at once.
             recover: Take over runs whose engine died.
@@ -186,7 +186,7 @@ class Engine(EngineBase):
 
     def _conduct(self, outcome: Claimed, inbox: Inbox) -> None:
         claim, desk = outcome.claim, self._desk
-        performing = Performing(self.store, claim.run, desk.resolve, desk.tools, inbox.put)
+        performing = Performing(self.store, claim.run, desk.models.resolve, desk.tools, inbox.put)
 
         def begin(effect: Effect) -> None:
             self._loop.call_soon_threadsafe(performing.begin, effect)
