@@ -13,6 +13,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
@@ -21,6 +22,7 @@ from eventstore import (
     Assistant,
     InvalidInput,
     LeaseLost,
+    Message,
     NotFound,
     OutcomeUnknown,
     Refused,
@@ -28,6 +30,7 @@ from eventstore import (
     StoreBusy,
     StoreUnavailable,
 )
+from eventstore.conversation.text_buffer import TextBuffer
 from eventstore.engine import effects as f
 from eventstore.engine import recording
 from eventstore.engine import records as r
@@ -87,12 +90,29 @@ class Claim:
     fresh: bool
     """It has no step and no message of its own yet."""
     lease_seconds: float
-    expires_at: datetime | None = None
-    """Time at which it expires, where the run does not say it."""
+    since: datetime
+    """Time since which it waits or works, without waiting for people: it expires after that."""
 
 
-class _Gone(Exception):
+class _Gone(Exception):  # noqa: N818 (nothing is wrong)
     """The run ended or went to somebody else."""
+
+
+class _HandedBack(Exception):  # noqa: N818 (nothing is wrong)
+    """The engine closes, so the run is left to others."""
+
+
+class _Lease:
+    """The time until which the run is ours."""
+
+    def __init__(self, seconds: float, now: float) -> None:
+        self.seconds = seconds
+        self.renewed(now)
+
+    def renewed(self, now: float) -> None:
+        """Note that the lease begins anew."""
+        self.beat_at = now + self.seconds / _BEATS_PER_LEASE
+        self.ends_at = now + self.seconds
 
 
 def conduct(
@@ -104,6 +124,8 @@ def conduct(
         yield from course.run_to_rest()
     except _Gone:
         yield from course.stop_all()
+    except _HandedBack:
+        yield from course.hand_back()
     except GeneratorExit:
         raise
     except BaseException:
@@ -122,16 +144,20 @@ class _Conducting:
         assistants: dict[Any, Assistant],
     ) -> None:
         self._run = claim.run
+        self._since = claim.since
         self._claim = claim
         self._rules_for = rules
         self._clock = clock
         self._assistants = assistants
         self._journal = Journal(claim.run)
+        self._showing = 0
+        """Number of the step that writes it."""
         self._early: deque[Any] = deque()
         """Arrived while the course waited for something else."""
         self._under_way = False
-        self._beat_at = clock.monotonic() + claim.lease_seconds / _BEATS_PER_LEASE
-        self._held_until = clock.monotonic() + claim.lease_seconds
+        self._lease = _Lease(claim.lease_seconds, clock.monotonic())
+        self._text: TextBuffer | None = None
+        """Text of the answer that is being written."""
         self._deadline: datetime | None = None
 
     # -- the main loop
@@ -143,9 +169,7 @@ class _Conducting:
             yield from self._fail_at_once(error)
             return
         rules = self._rules_for(state)
-        self._deadline = self._claim.expires_at or self._run.created_at + timedelta(
-            seconds=state.settings.expires_seconds
-        )
+        self._deadline = self._since + timedelta(seconds=state.settings.expires_seconds)
         result: f.Result | None = None
         while True:
             decision = step(state, result, rules)
@@ -182,9 +206,29 @@ class _Conducting:
         if fresh:
             return recording.loaded(self._run, assistant)
         steps = yield from self._ask(recording.read_steps(self._run))
-        context = yield from self._ask(recording.read_context(self._run))
+        own = yield from self._own_messages()
+        history = recording.NO_HISTORY
+        if steps:
+            history = yield from self._ask(recording.read_history(self._run, steps[0].version))
+        self._since = max(self._since, history.submitted_at or self._since)
         self._journal = Journal(self._run, [one.id for one in steps])
-        return recording.loaded(self._run, assistant, steps, context.messages)
+        return recording.loaded(self._run, assistant, steps, own, history)
+
+    def _own_messages(self) -> Course[list[Message]]:
+        """Read the messages that the run wrote, oldest first."""
+        own: list[Message] = []
+        if self._run.last_message_id == self._run.started_head_id:
+            return own
+        after: str | None = None
+        while True:
+            page = yield from self._ask(recording.read_newest(self._run, after))
+            for message in page.data:
+                if message.id == self._run.started_head_id:
+                    return own[::-1]
+                own.append(message)
+            if page.next_cursor is None:
+                return own[::-1]
+            after = page.next_cursor
 
     def _assistant(self) -> Course[Assistant | None]:
         assistant_id, version = self._run.assistant_id, self._run.assistant_version
@@ -209,7 +253,7 @@ class _Conducting:
                     raise
             except (LeaseLost, NotFound):
                 raise _Gone from None
-            if self._clock.monotonic() > self._held_until:
+            if self._clock.monotonic() > self._lease.ends_at:
                 raise _Gone
             yield from self._rest(pause)
             pause = min(2 * pause, most)
@@ -282,35 +326,69 @@ class _Conducting:
     # -- waiting
 
     def _next(self) -> Course[f.Result]:
-        """Return the next result; keep the lease meanwhile, and look at the clock."""
+        """Return the next result; meanwhile show text, keep the lease, and look at the clock."""
         while True:
-            if self._early:
-                arrived = self._early.popleft()
-            else:
-                arrived = yield Next(self._seconds_left())
-            if isinstance(arrived, TakenOver | HandBack):
-                raise _Gone
-            if isinstance(arrived, f.TextArrived):
-                continue
-            if arrived is not None:
-                return arrived  # type: ignore[no-any-return]
+            arrived = self._early.popleft() if self._early else (yield Next(self._seconds_left()))
+            match arrived:
+                case TakenOver():
+                    raise _Gone
+                case HandBack():
+                    raise _HandedBack
+                case f.TextArrived(step_number, text):
+                    yield from self._show(step_number, text)
+                case None:
+                    pass
+                case _:
+                    self._text = None
+                    return arrived  # type: ignore[no-any-return]
             if self._deadline is not None and self._clock.now() >= self._deadline:
                 self._deadline = None
                 return f.DeadlinePassed()
-            yield from self._beat()
+            if self._clock.monotonic() >= self._lease.beat_at and (yield from self._beat()):
+                return f.CancelRequested()
+            if self._text is not None and arrived is None:
+                yield from self._write_text(self._text, self._text.due(self._clock.monotonic()))
 
     def _seconds_left(self) -> float:
-        left = self._beat_at - self._clock.monotonic()
+        now = self._clock.monotonic()
+        left: float = self._lease.beat_at - now
         if self._deadline is not None:
             left = min(left, (self._deadline - self._clock.now()).total_seconds())
+        if self._text is not None and (due := self._text.wait_seconds(now)) is not None:
+            left = min(left, due)
         return max(left, 0.0)
 
-    def _beat(self) -> Course[None]:
-        yield from ()
-        now = self._clock.monotonic()
-        if now < self._beat_at:
+    def _beat(self) -> Course[bool]:
+        """Renew the lease; return whether somebody cancelled the run."""
+        asked = recording.heartbeat(self._run, self._lease.seconds)
+        try:
+            run: Run = yield from self._ask(asked)
+        except Refused:
+            raise _Gone from None
+        self._lease.renewed(self._clock.monotonic())
+        return run.status == "cancelling"
+
+    def _show(self, step_number: int, text: str) -> Course[None]:
+        """Show more text to readers, in pieces that are worth a commit."""
+        if self._text is None:
+            self._text = TextBuffer()
+        self._showing = step_number
+        yield from self._write_text(self._text, self._text.add(text, self._clock.monotonic()))
+
+    def _write_text(self, buffer: TextBuffer, piece: str) -> Course[None]:
+        if not piece:
             return
-        self._beat_at = now + self._claim.lease_seconds / _BEATS_PER_LEASE
+        message_id = self._journal.message_id(self._showing)
+        try:
+            yield from self._ask(recording.write_text(self._run, piece, message_id, buffer.offset))
+        except OutcomeUnknown:
+            return  # the next piece begins with it again
+        except Refused:
+            run = yield from self._ask(recording.read_run(self._run.thread_id, self._run.id))
+            if run.status not in {"in_progress", "cancelling"}:
+                raise _Gone from None
+            raise
+        buffer.written(piece)
 
     # -- stopping
 
@@ -326,6 +404,12 @@ class _Conducting:
             elif isinstance(arrived, f.Stopped):
                 self._under_way = False
                 return f.Stopped(stop.reason, arrived.parts, tuple(returned))
+
+    def hand_back(self) -> Course[None]:
+        """Stop, and end the lease, so that another engine goes on at once."""
+        yield from self.stop_all()
+        with suppress(_Gone, Refused):
+            yield from self._ask(recording.heartbeat(self._run, 0))
 
     def stop_all(self) -> Course[None]:
         """Stop what is under way, and record nothing."""

@@ -6,9 +6,10 @@ performs it; both stores have the same methods.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from datetime import datetime
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from pydantic import ValidationError
 
@@ -17,6 +18,7 @@ from eventstore import (
     Batch,
     InvalidInput,
     Message,
+    RecordedEvent,
     Run,
     RunStep,
     ToolCallPart,
@@ -58,24 +60,68 @@ class Together:
 Request: TypeAlias = Ask | Together
 
 
-# -- reading ---------------------------------------------------------------------------------------
+ANSWER: Final = "message_creation"
+CALLS: Final = "tool_calls"
+"""Types of steps."""
+SUBMITTED: Final = "ToolOutputsSubmitted"
+_PAGE: Final = 100
 
 
-def start(run: Run, holder: str, _: float, *, take_over: bool = False) -> Ask:
-    """Claim a run: of several engines that try, the log accepts one."""
+# -- claiming --------------------------------------------------------------------------------------
+
+
+def start(run: Run, holder: str, lease_seconds: float) -> Ask:
+    """Claim a queued run: of several engines that try, the log accepts one."""
     return Ask(
-        lambda store: store.runs.start(run.thread_id, run.id, holder=holder, take_over=take_over)
+        lambda store: store.runs.start(
+            run.thread_id, run.id, holder=holder, lease_seconds=lease_seconds
+        )
+    )
+
+
+def take_over(run: Run, holder: str, lease_seconds: float) -> Ask:
+    """Claim a run whose holder is silent, if it still has the fence that was seen."""
+    return Ask(
+        lambda store: store.runs.start(
+            run.thread_id,
+            run.id,
+            holder=holder,
+            take_over=True,
+            fence=run.fence,
+            lease_seconds=lease_seconds,
+        )
+    )
+
+
+def heartbeat(run: Run, lease_seconds: float) -> Ask:
+    """Renew the lease of a run; 0 seconds give it back."""
+    return Ask(
+        lambda store: store.runs.heartbeat(
+            run.thread_id, run.id, fence=run.fence, lease_seconds=lease_seconds
+        )
+    )
+
+
+def write_text(run: Run, text: str, message_id: str, offset: int) -> Ask:
+    """Show text of the message that is being written."""
+    return Ask(
+        lambda store: store.runs.write_text(
+            run.thread_id, run.id, text, message_id=message_id, offset=offset, fence=run.fence
+        )
     )
 
 
 def expire(run: Run) -> Ask:
-    """End a run that waited too long."""
-    return Ask(lambda store: store.runs.expire(run.thread_id, run.id))
+    """End a run that took too long, on behalf of its holder if it has one."""
+    return Ask(lambda store: store.runs.expire(run.thread_id, run.id, fence=run.fence))
 
 
 def cancel(run: Run) -> Ask:
     """End a run that was being cancelled when its engine died."""
-    return Ask(lambda store: store.runs.cancel(run.thread_id, run.id))
+    return Ask(lambda store: store.runs.cancel(run.thread_id, run.id, fence=run.fence))
+
+
+# -- reading ---------------------------------------------------------------------------------------
 
 
 def read_run(thread_id: str, run_id: str) -> Ask:
@@ -93,6 +139,53 @@ def read_steps(run: Run) -> Ask:
     return Ask(lambda store: store.runs.steps.list(run.thread_id, run.id))
 
 
+def read_newest(run: Run, after: str | None) -> Ask:
+    """Read a page of the path to a run's last message, newest first."""
+    return Ask(
+        lambda store: store.messages.list(
+            run.thread_id, until=run.last_message_id, after=after, limit=_PAGE, order="desc"
+        )
+    )
+
+
+class History(NamedTuple):
+    """The events of a run that no row keeps."""
+
+    approvals: tuple[tuple[str, int], ...]
+    """Calls that people let the engine make, each with the version at which they did."""
+    submitted_at: datetime | None
+    """Time at which people last answered all that it waited for."""
+
+
+NO_HISTORY: Final = History((), None)
+
+
+def read_history(run: Run, after: int) -> Ask:
+    """Read what people did to a run, behind a version."""
+
+    def call(store: Any) -> Any:  # noqa: ANN401 (either face)
+        events = store.events.read(run.thread_id, after=after)
+        return (
+            _history_async(events, run) if hasattr(events, "__aiter__") else _history(events, run)
+        )
+
+    return Ask(call)
+
+
+async def _history_async(events: AsyncIterator[RecordedEvent], run: Run) -> History:
+    return _history([event async for event in events if event.type == SUBMITTED], run)
+
+
+def _history(events: Iterable[RecordedEvent], run: Run) -> History:
+    approvals: list[tuple[str, int]] = []
+    at = None
+    for event in events:
+        if event.type == SUBMITTED and event.data["run_id"] == run.id:
+            approvals += [(call, event.version) for call in event.data.get("approved", ())]
+            at = event.recorded_at if event.data["all_in"] else at
+    return History(tuple(approvals), at)
+
+
 def read_context(run: Run, last_messages: int | None = None) -> Ask:
     """Read the messages that a model is to see."""
     return Ask(lambda store: store.runs.context(run.thread_id, run.id, last_messages=last_messages))
@@ -102,15 +195,14 @@ def loaded(
     run: Run,
     assistant: Assistant | None = None,
     steps: Sequence[RunStep] = (),
-    messages: Sequence[Message] = (),
+    own: Sequence[Message] = (),
+    history: History = NO_HISTORY,
 ) -> RunState:
     """Return the state of a run from what the store holds of it: all its steps and messages.
 
     Raises:
         InvalidInput: the settings are malformed.
     """
-    own = _own(run, messages)
-    step_states = tuple(map(_step_state, steps))
     usage = None
     for step in steps:
         usage = added_usage(usage, step.usage)
@@ -120,19 +212,11 @@ def loaded(
         tools=run.tools or (assistant.tools if assistant else ()),
         settings=_settings(run, assistant),
         status=run.status,
-        steps=step_states,
-        calls=_calls(own, step_states),
+        steps=tuple(map(_step_state, steps)),
+        calls=_calls(own, steps, history),
         answered=bool(own) and _is_answer(own[-1]),
         usage=added_usage(None, usage),
     )
-
-
-def _own(run: Run, messages: Sequence[Message]) -> Sequence[Message]:
-    """Return the messages behind the head on which the run started."""
-    for index, message in enumerate(messages):
-        if message.id == run.started_head_id:
-            return messages[index + 1 :]
-    return messages if run.started_head_id is None else ()
 
 
 def _is_answer(message: Message) -> bool:
@@ -152,27 +236,28 @@ def _step_state(step: RunStep) -> StepState:
     )
 
 
-def _calls(own: Sequence[Message], steps: Iterable[StepState]) -> tuple[CallState, ...]:
+def _calls(
+    own: Sequence[Message], steps: Iterable[RunStep], history: History
+) -> tuple[CallState, ...]:
     """Return the calls of the newest answer, each with what is known of its outcome."""
-    begun = {call for step in steps for call in step.calls}
+    begun = {call: step.version for step in steps for call in step.details.get("calls", ())}
+    approved = dict(history.approvals)
     answered: set[str] = set()
+
+    def state(part: ToolCallPart) -> CallState:
+        made = begun.get(part.id)
+        return CallState(
+            part.id,
+            part.name,
+            part.arguments,
+            status="answered" if part.id in answered else "open" if made is None else "unknown",
+            approved=part.id not in answered and approved.get(part.id, 0) > (made or 0),
+        )
+
     for message in reversed(own):
         answered |= {part.call_id for part in message.content if isinstance(part, ToolResultPart)}
         if message.role == "assistant":
-            return tuple(
-                CallState(
-                    part.id,
-                    part.name,
-                    part.arguments,
-                    "answered"
-                    if part.id in answered
-                    else "unknown"
-                    if part.id in begun
-                    else "open",
-                )
-                for part in message.content
-                if isinstance(part, ToolCallPart)
-            )
+            return tuple(state(one) for one in message.content if isinstance(one, ToolCallPart))
     return ()
 
 
@@ -187,9 +272,6 @@ def _settings(run: Run, assistant: Assistant | None) -> RunSettings:
 
 
 # -- writing ---------------------------------------------------------------------------------------
-
-ANSWER: Final = "message_creation"
-CALLS: Final = "tool_calls"
 
 
 class Journal:
@@ -264,5 +346,4 @@ class Journal:
 
     @property
     def _fence(self) -> dict[str, Any]:
-        fence = getattr(self.run, "fence", None)
-        return {} if fence is None else {"fence": fence}
+        return {"fence": self.run.fence}

@@ -66,21 +66,26 @@ def claimed(thread_id: str, run_id: str, desk: Desk) -> Course[Claimed | Outcome
 
 
 def _try(run: Run, desk: Desk) -> Course[Claimed | Outcome]:
-    now = desk.clock.now()
     if run.status == "queued":
-        if run.started_at is None and now >= run.created_at + timedelta(seconds=_patience(run)):
-            yield recording.expire(run)
-            return Rested()
-        begun: Run = yield recording.start(run, desk.holder, desk.lease_seconds)
-        return Claimed(Claim(begun, run.started_at is None, desk.lease_seconds))
-    ends_at: datetime | None = getattr(run, "lease_ends_at", None)
-    if ends_at is not None and now < ends_at:
-        return Held(ends_at)
+        return (yield from _begin(run, desk))
+    if run.lease_ends_at is not None and desk.clock.now() < run.lease_ends_at:
+        return Held(run.lease_ends_at)
     if run.status == "cancelling":
         yield recording.cancel(run)
         return Rested()
-    taken: Run = yield recording.start(run, desk.holder, desk.lease_seconds, take_over=True)
-    return Claimed(Claim(taken, fresh=False, lease_seconds=desk.lease_seconds))
+    taken: Run = yield recording.take_over(run, desk.holder, desk.lease_seconds)
+    return Claimed(Claim(taken, False, desk.lease_seconds, run.created_at))
+
+
+def _begin(run: Run, desk: Desk) -> Course[Claimed | Outcome]:
+    """Begin a queued run, or go on with one whose outputs came in."""
+    fresh = run.started_at is None
+    since = run.created_at if fresh else run.updated_at
+    if desk.clock.now() >= since + timedelta(seconds=_patience(run)):
+        yield recording.expire(run)
+        return Rested()
+    begun: Run = yield recording.start(run, desk.holder, desk.lease_seconds)
+    return Claimed(Claim(begun, fresh, desk.lease_seconds, since))
 
 
 def _patience(run: Run) -> float:
