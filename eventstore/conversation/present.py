@@ -249,8 +249,11 @@ def run_value(view: ThreadHistory, row: RunRow) -> Run:
         "ended_at": None,
         "version": row.changed,
     }
+    fields["updated_at"] = fields["created_at"]
     for version in view.touches_of(row.run_id):
-        _fold_run_event(fields, view.event(version))
+        event = view.event(version)
+        fields["updated_at"] = instant(event.recorded_at_us)
+        _fold_run_event(fields, event)
     if row.status in TERMINAL:
         fields["ended_at"] = fields.pop("last_move")
     fields.pop("last_move", None)

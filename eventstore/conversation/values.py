@@ -300,6 +300,8 @@ class Run(Value):
     """Tokens that it took."""
     created_at: datetime
     """Time at which it was queued."""
+    updated_at: datetime
+    """Time at which it last changed; its messages and steps do not count."""
     started_at: datetime | None
     """Time at which it first started."""
     ended_at: datetime | None

@@ -3,24 +3,36 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
-from eventstore import AsyncConversationStore, EngineClosed, Run
+from eventstore import (
+    AsyncConversationStore,
+    ConversationStoreError,
+    EngineClosed,
+    Position,
+    Run,
+    StoreClosed,
+)
 from eventstore.engine.backlog import Key
 from eventstore.engine.conducting import Clock, HandBack
 from eventstore.engine.desk import AnyTool
 from eventstore.engine.driving import AsyncInbox, drive_async
 from eventstore.engine.effects import Effect
-from eventstore.engine.engine_base import EngineBase, key_of
+from eventstore.engine.engine_base import NEWS, EngineBase, key_of
 from eventstore.engine.models.estimate import Estimate
 from eventstore.engine.models.registry import Models, Target
 from eventstore.engine.performing import Performing
+from eventstore.engine.sweeping import sweep
 from eventstore.engine.working import Claimed, Rested, claimed, work
 
 __all__ = ["AsyncEngine"]
+
+_log = logging.getLogger("eventstore.engine")
 
 
 class AsyncEngine(EngineBase):
@@ -44,6 +56,7 @@ class AsyncEngine(EngineBase):
         recover: bool = True,
         lease_seconds: float = 30.0,
         holder: str | None = None,
+        external_tools: Sequence[str] = (),
         estimate: Estimate | None = None,
         clock: Clock | None = None,
     ) -> None:
@@ -58,6 +71,8 @@ class AsyncEngine(EngineBase):
             recover: Take over runs whose engine died.
             lease_seconds: Time after which others may take over a run of an engine that is silent.
             holder: Name of this engine; no two may share one.
+            external_tools: Names of tools whose outputs the application hands in. A run that names
+                other unknown tools is not taken over from an engine that died.
             estimate: Function that estimates the tokens of a request.
             clock: Time, for tests.
 
@@ -72,12 +87,61 @@ class AsyncEngine(EngineBase):
             recover=recover,
             lease_seconds=lease_seconds,
             holder=holder,
+            external_tools=external_tools,
             estimate=estimate,
             clock=clock,
         )
         self.store = store
         """The store that it works on."""
         self._tasks: set[asyncio.Task[None]] = set()
+        self._keepers: list[asyncio.Task[None]] = []
+        self._look = asyncio.Event()
+
+    async def start(self) -> None:
+        """Begin to look for runs. ``async with`` does it, and so does the first run."""
+        if self._keepers or self._closed:
+            return
+        keep = asyncio.ensure_future(self._keep())
+        self._keepers.append(keep)
+        behind = await self.store.events.last_position()
+        self._keepers.append(asyncio.ensure_future(self._watch(behind)))
+
+    async def _watch(self, behind: Position) -> None:
+        """Hear of what others do to runs."""
+        try:
+            async for event in self.store.events.subscribe(after=behind, types=NEWS):
+                self._heard(event)
+                self._pump()
+        except ConversationStoreError as error:
+            if not self._closed and not isinstance(error, StoreClosed):
+                _log.warning("the engine hears of nothing any more, and only looks: %s", error)
+
+    async def _keep(self) -> None:
+        """Look for runs that nobody goes on with, and for those whose time has come."""
+        clock, sweep_at = self._desk.clock, float("-inf")
+        while not self._closed:
+            if clock.monotonic() >= sweep_at:
+                await self._sweep()
+                sweep_at = clock.monotonic() + self._desk.lease_seconds
+            due = self._backlog.due(clock.monotonic())
+            self._pump()
+            until = sweep_at if due is None else min(due, sweep_at)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(max(0.0, until - clock.monotonic())):
+                    await self._look.wait()
+            self._look.clear()
+
+    async def _sweep(self) -> None:
+        course = sweep(self._desk, self.queue, frozenset(self._own), recover=self._recover)
+        try:
+            for key in await drive_async(course, self.store, _nothing, AsyncInbox()):
+                self._backlog.want(key)
+        except ConversationStoreError as error:
+            if not self._closed and not isinstance(error, StoreClosed):
+                _log.warning("the engine could not look for runs: %s", error)
+
+    def _look_again(self) -> None:
+        self._look.set()
 
     async def run(
         self,
@@ -97,7 +161,9 @@ class AsyncEngine(EngineBase):
             InvalidInput, ThreadNotFound, AssistantNotFound, Refused: as in ``runs.create``.
         """
         self._check_open()
+        await self.start()
         run = await self.store.runs.create(thread_id, assistant_id=assistant_id, **options)
+        self._own.add(key_of(run))
         self._want(key_of(run))
         return run
 
@@ -116,6 +182,7 @@ class AsyncEngine(EngineBase):
             ThreadNotFound, RunNotFound: there is no such run.
         """
         self._check_open()
+        await self.start()
         rests = self._want(Key(thread_id, run_id))
         await _until_done([rests])  # a caller that is cancelled leaves the run alone
         if rests.cancelled():
@@ -158,6 +225,7 @@ class AsyncEngine(EngineBase):
     async def _work(self, key: Key) -> None:
         inbox = AsyncInbox()
         self._inboxes[key] = inbox
+        self._own.add(key)
         try:
             outcome = await drive_async(claimed(*key, self._desk), self.store, _nothing, inbox)
             if isinstance(outcome, Claimed):
@@ -198,8 +266,13 @@ class AsyncEngine(EngineBase):
             inbox.put(HandBack())
         await _until_done(at_work, finish_seconds)
         self._backlog.give_up()
+        for keeper in self._keepers:
+            keeper.cancel()
+        await asyncio.gather(*self._keepers, return_exceptions=True)
+        await self._close_equipment()
 
     async def __aenter__(self) -> Self:
+        await self.start()
         return self
 
     async def __aexit__(

@@ -94,11 +94,11 @@ class Claim:
     """Time since which it waits or works, without waiting for people: it expires after that."""
 
 
-class _Gone(Exception):  # noqa: N818 (nothing is wrong)
+class _Gone(Exception):
     """The run ended or went to somebody else."""
 
 
-class _HandedBack(Exception):  # noqa: N818 (nothing is wrong)
+class _HandedBack(Exception):
     """The engine closes, so the run is left to others."""
 
 
@@ -202,7 +202,7 @@ class _Conducting:
     # -- reading
 
     def _load(self, *, fresh: bool) -> Course[RunState]:
-        assistant = yield from self._assistant()
+        assistant = yield from recording.assistant_of(self._run, self._assistants)
         if fresh:
             return recording.loaded(self._run, assistant)
         steps = yield from self._ask(recording.read_steps(self._run))
@@ -229,16 +229,6 @@ class _Conducting:
             if page.next_cursor is None:
                 return own[::-1]
             after = page.next_cursor
-
-    def _assistant(self) -> Course[Assistant | None]:
-        assistant_id, version = self._run.assistant_id, self._run.assistant_version
-        if assistant_id is None:
-            return None
-        key = (assistant_id, version)
-        if key not in self._assistants:
-            asked = recording.read_assistant(assistant_id, version)
-            self._assistants[key] = yield from self._ask(asked)
-        return self._assistants[key]
 
     def _ask(self, request: Request) -> Course[Any]:
         """Perform a request; wait while the database is in trouble that may pass."""

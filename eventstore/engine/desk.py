@@ -29,6 +29,8 @@ class Desk:
     holder: str
     tools: Mapping[str, LocalTool]
     models: Models
+    external: frozenset[str] = frozenset()
+    """Names of tools whose outputs the application hands in."""
     lease_seconds: float = 30.0
     clock: Clock = field(default_factory=Clock)
     estimate: Estimate = estimate_tokens

@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
 from datetime import datetime
 from typing import Any, Final, Protocol
 
-from eventstore import ConversationStoreError, EngineClosed, InvalidInput, Run
+from eventstore import ConversationStoreError, EngineClosed, InvalidInput, RecordedEvent, Run
 from eventstore.engine.backlog import Backlog, Key
-from eventstore.engine.conducting import Clock
+from eventstore.engine.conducting import Clock, TakenOver
 from eventstore.engine.desk import AnyTool, Desk, named_tools, own_name
+from eventstore.engine.effects import CancelRequested
 from eventstore.engine.models.estimate import Estimate, estimate_tokens
 from eventstore.engine.models.registry import Models, Target
 from eventstore.engine.working import Held, NotYet, Outcome
 
-__all__ = ["EngineBase"]
+__all__ = ["NEWS", "EngineBase", "key_of"]
+
+_ENDS: Final = ("RunCompleted", "RunIncomplete", "RunFailed", "RunCancelled", "RunExpired")
+NEWS: Final = (*_ENDS, "RunQueued", "RunCancelling", "RunTakenOver", "ToolOutputsSubmitted")
+"""Types of the events that an engine wants to hear of."""
 
 _CONCURRENCY_MAX: Final = 10_000
+_LEASE_SECONDS_MAX: Final = 86_400
 _log = logging.getLogger("eventstore.engine")
 
 
@@ -38,9 +45,13 @@ class EngineBase:
         recover: bool,
         lease_seconds: float,
         holder: str | None,
+        external_tools: Sequence[str],
         estimate: Estimate | None,
         clock: Clock | None,
     ) -> None:
+        if not 0 < lease_seconds <= _LEASE_SECONDS_MAX:
+            most = f"Give more than 0 and up to {_LEASE_SECONDS_MAX:,} seconds."
+            raise InvalidInput("lease_seconds", f"{lease_seconds} is not allowed", most)
         if not 1 <= concurrency <= _CONCURRENCY_MAX:
             most = f"Give 1 to {_CONCURRENCY_MAX:,}."
             raise InvalidInput("concurrency", f"{concurrency} is not allowed", most)
@@ -51,18 +62,28 @@ class EngineBase:
             holder=own_name() if holder is None else holder,
             tools=named_tools(tools),
             models=models if isinstance(models, Models) else Models(models),
+            external=frozenset(external_tools),
             lease_seconds=lease_seconds,
             clock=Clock() if clock is None else clock,
             estimate=estimate_tokens if estimate is None else estimate,
         )
         self._backlog = Backlog(concurrency)
         self._inboxes: dict[Key, _Inbox] = {}
+        self._own: set[Key] = set()
+        """Runs that it made or worked on, and that have not ended."""
         self._closed = False
 
     @property
     def holder(self) -> str:
         """The name under which it holds runs."""
         return self._desk.holder
+
+    async def _close_equipment(self) -> None:
+        """Close the models that were made here, and the tools that want it."""
+        await self._desk.models.aclose()
+        for one in self._desk.tools.values():
+            if hasattr(one, "aclose"):
+                await one.aclose()
 
     def _check_open(self) -> None:
         if self._closed:
@@ -71,12 +92,44 @@ class EngineBase:
     def _came_to(self, key: Key, outcome: Outcome) -> None:
         """Note how a run's work ended."""
         match outcome:
-            case NotYet():
-                self._backlog.later(key)
-            case Held(until):
+            case NotYet(until) | Held(until):
                 self._backlog.later(key, self._monotonic_at(until))
+                self._look_again()
             case _:
                 self._backlog.rested(key)
+
+    def _want(self, key: Key, *, changed: bool = False) -> Future[None]:
+        """Work on a run as soon as there is room; the future is done when it rests."""
+        raise NotImplementedError
+
+    def _look_again(self) -> None:
+        """Look at the clock once more: there is something to do earlier than known before."""
+        raise NotImplementedError
+
+    def _heard(self, event: RecordedEvent) -> None:
+        """Take note of an event. It is a hint: the run itself is read before anything is done."""
+        key = Key(event.stream_id, event.data["run_id"])
+        match event.type:
+            case "RunQueued":
+                if self.queue is not None and event.data.get("queue") == self.queue:
+                    self._want(key)
+            case "ToolOutputsSubmitted":
+                if event.data["all_in"] and (key in self._own or self.queue is not None):
+                    self._want(key, changed=True)
+            case "RunTakenOver":
+                if event.data.get("holder") != self.holder:
+                    self._tell(key, TakenOver())
+            case "RunCancelling":
+                self._tell(key, CancelRequested())
+            case _:
+                self._tell(key, CancelRequested())  # the course finds that it ended
+                self._own.discard(key)
+                self._backlog.turn(event.stream_id)
+
+    def _tell(self, key: Key, news: CancelRequested | TakenOver) -> None:
+        inbox = self._inboxes.get(key)
+        if inbox is not None:
+            inbox.put(news)
 
     def _monotonic_at(self, moment: datetime | None) -> float | None:
         if moment is None:

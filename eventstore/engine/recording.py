@@ -6,7 +6,7 @@ performs it; both stores have the same methods.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, NamedTuple, TypeAlias
@@ -33,11 +33,13 @@ __all__ = [
     "Journal",
     "Request",
     "Together",
+    "assistant_of",
     "loaded",
     "read_assistant",
     "read_context",
     "read_run",
     "read_steps",
+    "settings_of",
 ]
 
 
@@ -134,6 +136,23 @@ def read_assistant(assistant_id: str, version: int | None) -> Ask:
     return Ask(lambda store: store.assistants.get(assistant_id, version=version))
 
 
+def assistant_of(
+    run: Run, known: dict[Any, Assistant]
+) -> Generator[Request, Any, Assistant | None]:
+    """Read the assistant of a run as the run knows it; a version never changes."""
+    if run.assistant_id is None:
+        return None
+    key = (run.assistant_id, run.assistant_version)
+    if key not in known:
+        known[key] = yield read_assistant(*key)
+    return known[key]
+
+
+def list_runs(**filters: Any) -> Ask:  # noqa: ANN401 (those of runs.list)
+    """Read a page of runs of all threads."""
+    return Ask(lambda store: store.runs.list(**filters))
+
+
 def read_steps(run: Run) -> Ask:
     """Read the steps of a run."""
     return Ask(lambda store: store.runs.steps.list(run.thread_id, run.id))
@@ -210,7 +229,7 @@ def loaded(
         model=run.model,
         instructions=run.instructions or (assistant.instructions if assistant else None),
         tools=run.tools or (assistant.tools if assistant else ()),
-        settings=_settings(run, assistant),
+        settings=settings_of(run, assistant),
         status=run.status,
         steps=tuple(map(_step_state, steps)),
         calls=_calls(own, steps, history),
@@ -261,7 +280,12 @@ def _calls(
     return ()
 
 
-def _settings(run: Run, assistant: Assistant | None) -> RunSettings:
+def settings_of(run: Run, assistant: Assistant | None) -> RunSettings:
+    """Return the settings of a run, merged over those of its assistant.
+
+    Raises:
+        InvalidInput: they are malformed.
+    """
     given = {**(assistant.settings if assistant else {}), **run.settings}
     try:
         return RunSettings.model_validate(given)

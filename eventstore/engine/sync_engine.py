@@ -6,25 +6,35 @@ Models are asked, and async tools run, on one event loop that the engine owns an
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import CancelledError, Future, wait
 from types import TracebackType
 from typing import Any, Self
 
-from eventstore import ConversationStore, EngineClosed, Run
+from eventstore import (
+    ConversationStore,
+    ConversationStoreError,
+    EngineClosed,
+    Run,
+    StoreClosed,
+)
 from eventstore.engine.backlog import Key
 from eventstore.engine.conducting import Clock, HandBack
 from eventstore.engine.desk import AnyTool
 from eventstore.engine.driving import Inbox, drive
 from eventstore.engine.effects import Effect
-from eventstore.engine.engine_base import EngineBase, key_of
+from eventstore.engine.engine_base import NEWS, EngineBase, key_of
 from eventstore.engine.models.estimate import Estimate
 from eventstore.engine.models.registry import Models, Target
 from eventstore.engine.performing import Performing
+from eventstore.engine.sweeping import sweep
 from eventstore.engine.working import Claimed, Rested, claimed, work
 
 __all__ = ["Engine"]
+
+_log = logging.getLogger("eventstore.engine")
 
 
 class Engine(EngineBase):
@@ -48,6 +58,7 @@ class Engine(EngineBase):
         recover: bool = True,
         lease_seconds: float = 30.0,
         holder: str | None = None,
+        external_tools: Sequence[str] = (),
         estimate: Estimate | None = None,
         clock: Clock | None = None,
     ) -> None:
@@ -62,6 +73,8 @@ class Engine(EngineBase):
             recover: Take over runs whose engine died.
             lease_seconds: Time after which others may take over a run of an engine that is silent.
             holder: Name of this engine; no two may share one.
+            external_tools: Names of tools whose outputs the application hands in. A run that names
+                other unknown tools is not taken over from an engine that died.
             estimate: Function that estimates the tokens of a request.
             clock: Time, for tests.
 
@@ -76,13 +89,17 @@ class Engine(EngineBase):
             recover=recover,
             lease_seconds=lease_seconds,
             holder=holder,
+            external_tools=external_tools,
             estimate=estimate,
             clock=clock,
         )
         self.store = store
         """The store that it works on."""
         self._loop = asyncio.new_event_loop()
-        threading.Thread(target=self._run_loop, name="eventstore-engine", daemon=True).start()
+        self._look = threading.Event()
+        self._behind = store.events.last_position()
+        for duty in (self._run_loop, self._watch, self._keep):
+            threading.Thread(target=duty, name="eventstore-engine", daemon=True).start()
 
     def _run_loop(self) -> None:
         asyncio.set_event_loop(self._loop)
@@ -90,6 +107,43 @@ class Engine(EngineBase):
             self._loop.run_forever()
         finally:
             self._loop.close()
+
+    def _watch(self) -> None:
+        """Hear of what others do to runs."""
+        try:
+            for event in self.store.events.subscribe(after=self._behind, types=NEWS):
+                if self._closed:
+                    return
+                self._heard(event)
+                self._pump()
+        except ConversationStoreError as error:
+            if not self._closed and not isinstance(error, StoreClosed):
+                _log.warning("the engine hears of nothing any more, and only looks: %s", error)
+
+    def _keep(self) -> None:
+        """Look for runs that nobody goes on with, and for those whose time has come."""
+        clock, sweep_at = self._desk.clock, float("-inf")
+        while not self._closed:
+            if clock.monotonic() >= sweep_at:
+                self._sweep()
+                sweep_at = clock.monotonic() + self._desk.lease_seconds
+            due = self._backlog.due(clock.monotonic())
+            self._pump()
+            until = sweep_at if due is None else min(due, sweep_at)
+            self._look.wait(max(0.0, until - clock.monotonic()))
+            self._look.clear()
+
+    def _sweep(self) -> None:
+        course = sweep(self._desk, self.queue, frozenset(self._own), recover=self._recover)
+        try:
+            for key in drive(course, self.store, _nothing, Inbox()):
+                self._backlog.want(key)
+        except ConversationStoreError as error:
+            if not self._closed and not isinstance(error, StoreClosed):
+                _log.warning("the engine could not look for runs: %s", error)
+
+    def _look_again(self) -> None:
+        self._look.set()
 
     def run(
         self,
@@ -110,6 +164,7 @@ class Engine(EngineBase):
         """
         self._check_open()
         run = self.store.runs.create(thread_id, assistant_id=assistant_id, **options)
+        self._own.add(key_of(run))
         self._want(key_of(run))
         return run
 
@@ -171,6 +226,7 @@ class Engine(EngineBase):
     def _work(self, key: Key) -> None:
         inbox = Inbox()
         self._inboxes[key] = inbox
+        self._own.add(key)
         try:
             outcome = drive(claimed(*key, self._desk), self.store, _nothing, inbox)
             if isinstance(outcome, Claimed):
@@ -212,6 +268,9 @@ class Engine(EngineBase):
             inbox.put(HandBack())
         wait(at_work, timeout=finish_seconds)
         self._backlog.give_up()
+        self._look.set()
+        closing = asyncio.run_coroutine_threadsafe(self._close_equipment(), self._loop)
+        wait([closing], timeout=finish_seconds)
         self._loop.call_soon_threadsafe(self._loop.stop)
 
     def __enter__(self) -> Self:

@@ -25,7 +25,9 @@ class Rested:
 
 @dataclass(frozen=True, slots=True)
 class NotYet:
-    """Another run of the thread comes first."""
+    """Another run of the thread comes first; at that time it is too late for this one."""
+
+    until: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,8 @@ def claimed(thread_id: str, run_id: str, desk: Desk) -> Course[Claimed | Outcome
             continue  # somebody was faster; look again
         except Refused as error:
             if error.reason == "not_its_turn":
-                return NotYet()
+                since = run.created_at if run.started_at is None else run.updated_at
+                return NotYet(since + timedelta(seconds=_patience(run)))
             if error.reason not in {"illegal_transition", "run_ended"}:
                 return Rested()
 
@@ -74,7 +77,9 @@ def _try(run: Run, desk: Desk) -> Course[Claimed | Outcome]:
         yield recording.cancel(run)
         return Rested()
     taken: Run = yield recording.take_over(run, desk.holder, desk.lease_seconds)
-    return Claimed(Claim(taken, False, desk.lease_seconds, run.created_at))
+    return Claimed(
+        Claim(taken, fresh=False, lease_seconds=desk.lease_seconds, since=run.created_at)
+    )
 
 
 def _begin(run: Run, desk: Desk) -> Course[Claimed | Outcome]:
@@ -85,7 +90,7 @@ def _begin(run: Run, desk: Desk) -> Course[Claimed | Outcome]:
         yield recording.expire(run)
         return Rested()
     begun: Run = yield recording.start(run, desk.holder, desk.lease_seconds)
-    return Claimed(Claim(begun, fresh, desk.lease_seconds, since))
+    return Claimed(Claim(begun, fresh=fresh, lease_seconds=desk.lease_seconds, since=since))
 
 
 def _patience(run: Run) -> float:

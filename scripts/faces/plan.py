@@ -78,7 +78,7 @@ RESOURCES: Final = (
     Resource(
         "Events",
         "Read and follow the log itself, and append to streams of your own.",
-        _of("events", "append", "read", "read_all", "subscribe"),
+        _of("events", "append", "read", "read_all", "last_position", "subscribe"),
     ),
     Resource(
         "Projections",

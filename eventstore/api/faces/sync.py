@@ -2862,6 +2862,14 @@ class Events(Resource):
         """
         return self._each(_events.read_all(self._scope, after=after, limit=limit))
 
+    def last_position(self) -> Position:
+        """Return the position of the newest event: a subscription behind it begins with news.
+
+        Raises:
+            Refused: the tables are distributed over several nodes, which have no common order.
+        """
+        return self._perform(_events.last_position(self._scope))
+
     def subscribe(
         self,
         *,

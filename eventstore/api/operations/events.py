@@ -38,6 +38,7 @@ from eventstore.core.events import (
 from eventstore.core.json_values import check_name
 from eventstore.core.quoting import quoted
 from eventstore.errors import InvalidInput, StreamNotFound
+from eventstore.read_models.catch_up.pages import last_position as newest_position
 from eventstore.storage import read as log_reading
 from eventstore.storage import stream_heads, whole_store
 from eventstore.storage.log import Log
@@ -224,6 +225,16 @@ def read_all(
         return recorded_each(scope.log, found), following
 
     return Paged((start, limit), page, ahead=True)
+
+
+def last_position(scope: Scope) -> Read[Position]:
+    """Return the position of the newest event: a subscription behind it begins with news.
+
+    Raises:
+        Refused: the tables are distributed over several nodes, which have no common order.
+    """
+    del scope  # the order is that of the whole store
+    return Read(newest_position)
 
 
 # -- following -------------------------------------------------------------------------------------

@@ -1,0 +1,77 @@
+"""Look through the runs of the store for those that nobody goes on with.
+
+An engine looks when it begins, and once a lease. A worker finds the runs of its queue. Every engine
+finds runs whose holder is silent, runs that nobody began, and runs that waited for people too long.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import Final
+
+from eventstore import InvalidInput, NotFound, Refused, Run
+from eventstore.engine import recording
+from eventstore.engine.backlog import Key
+from eventstore.engine.conducting import Course
+from eventstore.engine.desk import Desk
+from eventstore.engine.recording import settings_of
+from eventstore.engine.state import tool_name
+
+__all__ = ["sweep"]
+
+_PAGES_MAX: Final = 20
+"""The rest has its turn with the next look."""
+
+
+def sweep(
+    desk: Desk, queue: str | None, own: Collection[Key], *, recover: bool
+) -> Course[list[Key]]:
+    """Return the runs that this engine should go on with; expire those that waited too long."""
+    now, found = desk.clock.now(), []
+    if queue is not None:
+        found += yield from _pages(status="queued", queue=queue)
+    if not recover:
+        return [Key(run.thread_id, run.id) for run in found]
+    silent = yield from _pages(lease_ended=True, queue=queue)
+    if queue is None:
+        before = now - timedelta(seconds=desk.lease_seconds)
+        silent += yield from _pages(status="queued", queue=None, updated_before=before)
+    for run in silent:
+        if (yield from _is_for(run, desk)):
+            found.append(run)
+    waiting = yield from _pages(status="requires_action", queue=queue)
+    for run in waiting:
+        if Key(run.thread_id, run.id) in own or (yield from _is_for(run, desk)):
+            yield from _expire_if_late(run, desk, now)
+    return [Key(run.thread_id, run.id) for run in found]
+
+
+def _pages(**filters: object) -> Course[list[Run]]:
+    found: list[Run] = []
+    after = None
+    for _ in range(_PAGES_MAX):
+        page = yield recording.list_runs(after=after, **filters)
+        found += page.data
+        after = page.next_cursor
+        if after is None:
+            break
+    return found
+
+
+def _is_for(run: Run, desk: Desk) -> Course[bool]:
+    """Return whether the engine has the tools that a run names, or its time is over anyway."""
+    assistant = yield from recording.assistant_of(run, desk.assistants)
+    tools: Iterable[object] = run.tools or (assistant.tools if assistant else ())
+    names = {tool_name(one) for one in tools}  # type: ignore[arg-type]
+    return names <= desk.tools.keys() | desk.external
+
+
+def _expire_if_late(run: Run, desk: Desk, now: datetime) -> Course[None]:
+    assistant = yield from recording.assistant_of(run, desk.assistants)
+    # Settings that nobody can follow are not the engine's; a run may be no longer as it was seen.
+    with suppress(InvalidInput, Refused, NotFound):
+        patience = settings_of(run, assistant).action_expires_seconds
+        if now >= run.updated_at + timedelta(seconds=patience):
+            yield recording.expire(run)
