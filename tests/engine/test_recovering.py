@@ -146,7 +146,7 @@ def until(holds):
 
 
 def test_of_two_engines_one_executes_each_run(store, url):
-    calls = Counter()
+    calls: Counter[int] = Counter()
     lock = threading.Lock()
 
     @tool

@@ -3,7 +3,7 @@
 import asyncio
 import datetime as dt
 import threading
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import pytest
 from pydantic import BaseModel, Field
@@ -269,6 +269,7 @@ def test_a_tool_answers_with_an_image_beside_its_output(store, thread):
     model = ScriptedModel([[ToolCall("call_1", "draw")], "Done."])
     with Engine(store, tools=[draw], models={"m": model}) as engine:
         engine.execute(thread.id, engine.run(thread.id, model="m", tools=[draw]).id)
+    result: Any
     result, image = model.requests[1].messages[-1].content
     assert (result.output, image.type) == ({"ok": True}, "image")
 
@@ -278,5 +279,6 @@ def test_a_tool_that_was_not_offered_fails_and_the_model_goes_on(store, thread):
     with Engine(store, tools=[weather], models={"m": model}) as engine:
         run = engine.run(thread.id, model="m", tools=[weather])
         assert engine.execute(thread.id, run.id).status == "completed"
+    result: Any
     [result] = model.requests[1].messages[-1].content
     assert (result.status, result.output) == ("failed", "There is no tool 'nonsense'.")
