@@ -107,7 +107,7 @@ class AsyncEngine(EngineBase):
         self._keepers.append(asyncio.ensure_future(self._watch(behind)))
 
     async def _watch(self, behind: Position) -> None:
-        """Hear of what others do to runs."""
+        """Take note of the deeds of others to runs."""
         try:
             async for event in self.store.events.subscribe(after=behind, types=NEWS):
                 self._heard(event)

@@ -109,7 +109,7 @@ class Engine(EngineBase):
             self._loop.close()
 
     def _watch(self) -> None:
-        """Hear of what others do to runs."""
+        """Take note of the deeds of others to runs."""
         try:
             for event in self.store.events.subscribe(after=self._behind, types=NEWS):
                 if self._closed:
