@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from sqlalchemy import create_engine, event
 
-from eventstore import ConversationStore, ProviderForm
+from eventstore import ConversationStore, ProviderForm, Refused
 from eventstore.read_models import MessageSearch, search
 from eventstore.storage.blobs import IN_ROW_BYTES_MAX
 from tests.conformance.test_ways_of_running import engine_at
@@ -111,6 +111,68 @@ def test_whatever_was_erased_in_whatever_order_is_gone(path):
             assert found_in(path, word)
         assert blobs_in(path)
         assert store.projections.compare().ok
+
+
+def shown(store, *pieces):
+    """A run that has shown some text; return the ids of its thread, its run and its message."""
+    thread = store.threads.create(messages=[{"role": "user", "content": "why?"}])
+    run = store.runs.create(thread.id)
+    store.runs.start(thread.id, run.id)
+    context = store.runs.context(thread.id, run.id)
+    store.runs.steps.start(thread.id, run.id, context=context)
+    message, offset = f"msg_{'5' * 32}", 0
+    for piece in pieces:
+        offset = store.runs.write_text(thread.id, run.id, piece, message_id=message, offset=offset)
+    return thread.id, run.id, message
+
+
+PIECES = [f"so {WORDS} ", "x" * 5_000, f"and {WORDS}"]
+
+
+@pytest.mark.parametrize("end", ["a final message", "a take-over", "a failure"])
+def test_text_that_was_shown_is_erased_with_its_message(path, end):
+    with ConversationStore.open(f"sqlite:///{path}") as store:
+        thread, run, message = shown(store, *PIECES)
+        assert found_in(path)
+        if end == "a final message":
+            options = {"role": "assistant", "run_id": run, "message_id": message}
+            store.messages.create(thread, content="".join(PIECES), **options)
+        elif end == "a take-over":
+            store.runs.start(thread, run, take_over=True)
+        else:
+            store.runs.fail(thread, run)
+        assert ask(path, "SELECT count(*) FROM run_chunks") == [(0,)]
+        assert store.privacy.erase(thread, message).remains == ()
+        assert found_in(path) == []
+        assert store.projections.compare().ok
+
+
+def test_an_erasure_takes_text_along_that_a_run_is_showing(path):
+    """The answer may repeat the words of the question that it saw."""
+    with ConversationStore.open(f"sqlite:///{path}") as store:
+        thread, run, message = shown(store, *PIECES)
+        asked = store.messages.list(thread).data[0]
+        left = store.privacy.erase(thread, asked.id).copies
+        assert [copy.id for copy in left] == [run]
+        assert found_in(path)
+        store.messages.create(thread, role="user", content="never mind", on_busy="enqueue")
+        assert store.privacy.erase(thread, asked.id, include=["run"]).copies == ()
+        assert ask(path, "SELECT count(*) FROM run_chunks") == [(0,)]
+        assert found_in(path) == []
+        with pytest.raises(Refused, match="beyond the text"):
+            store.runs.write_text(thread, run, "more", message_id=message, offset=5_000)
+        store.runs.fail(thread, run)
+        assert found_in(path) == []
+
+
+def test_a_purge_leaves_nothing_of_what_was_shown(path):
+    with ConversationStore.open(f"sqlite:///{path}") as store:
+        thread, run, _ = shown(store, *PIECES)
+        with pytest.raises(Refused, match="has not ended"):
+            store.privacy.purge(thread)
+        store.runs.fail(thread, run)
+        store.privacy.purge(thread)
+        assert found_in(path) == []
 
 
 @contextmanager

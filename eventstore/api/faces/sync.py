@@ -2475,8 +2475,9 @@ class Runs(Resource):
         """Yield what a run does: its states, steps, text as it is written, and tool calls.
 
         Any process may read along, from the start or behind a cursor, live or long afterwards: the
-        events are the same, and each piece of text comes once. The iterator ends when the run has
-        ended, or waits for tool outputs; then go on behind the last cursor.
+        events are the same, and each piece of text comes once. Live the text comes in more pieces,
+        and steps may end between them. The iterator ends when the run has ended, or waits for tool
+        outputs; then go on behind the last cursor.
 
         Args:
             thread_id: The thread.
