@@ -1,9 +1,8 @@
 """Tells the events of a run from the log and from the text that is being written.
 
-A :class:`Reached` is the place of a reader. It counts the text of the message that comes next, so a
-reader that was told a part of a text while it was written goes on behind that part, wherever the
-text is by then: in chunks, in a final message, or in an interrupted one. The text of a message only
-ever grows, so the count stays true.
+A :class:`Reached` is the place of a reader. It names the message of which a part was told, and
+counts that part. So the reader goes on behind it, wherever the text is by then: in chunks, in a
+final message, or in an interrupted one. The text of a message only grows, so the count stays true.
 """
 
 from __future__ import annotations
@@ -26,12 +25,18 @@ class Reached(NamedTuple):
     """Everything up to this version of the thread was told."""
     text: int
     """Characters of text that were told, of the whole run."""
+    message: bytes = b""
+    """Message of which a part was told; empty if all of it was, or nothing."""
     within: int = 0
-    """Characters told of the message that comes next."""
+    """Characters of its text that were told."""
     parts: int = 0
-    """Tool calls or results told of the message that comes next."""
+    """Its tool calls or results that were told."""
     over: bool = False
     """The end of the run was told."""
+
+    def told_of(self, message_id: bytes) -> int:
+        """Return how many characters of a message's text were told."""
+        return self.within if self.message == message_id else 0
 
 
 START: Final = Reached(0, 0)
@@ -69,18 +74,19 @@ def tell(reached: Reached, event: Event, run_id: bytes, cursor: Cursor) -> Itera
     data: Any = event.data
     if getattr(data, "run_id", None) != run_id:
         return
-    run, kind, behind = ids.show(ids.RUN, run_id), event.type, Reached(event.version, reached.text)
+    run, kind, behind = (
+        ids.show(ids.RUN, run_id),
+        event.type,
+        reached._replace(version=event.version),
+    )
     if isinstance(data, e.MessageBorn):
         yield from _message(reached, event, data, run_id, cursor)
     elif kind == "MessageBegun":
         message_id = ids.show(ids.MESSAGE, data.message_id)
         yield _started(run, message_id, cursor(behind)), behind
     elif kind in _STEPS:
-        behind = reached._replace(version=event.version)
         yield _step(run, event, cursor(behind)), behind
     elif kind in _STATUS and (kind != "ToolOutputsSubmitted" or data.all_in):
-        if kind == "RunCancelling":  # its loop may go on writing
-            behind = reached._replace(version=event.version)
         behind = behind._replace(over=kind in _ENDS)
         yield _changed(run, event, cursor(behind)), behind
 
@@ -113,19 +119,22 @@ def _changed(run: str, event: Event, cursor: str) -> told.RunEvent:
 def tell_shown(
     reached: Reached, run_id: bytes, message_id: bytes, text: str, cursor: Cursor
 ) -> Iterator[_Made]:
-    """Yield the next piece of a text that is being written."""
+    """Yield the next piece of a message's text, which follows what was told of it."""
     if text:
-        behind = reached._replace(text=reached.text + len(text), within=reached.within + len(text))
-        yield (
-            told.MessageDelta(
-                run_id=ids.show(ids.RUN, run_id),
-                cursor=cursor(behind),
-                message_id=ids.show(ids.MESSAGE, message_id),
-                text=text,
-                offset=reached.text,
-            ),
-            behind,
+        behind = reached._replace(
+            text=reached.text + len(text),
+            message=message_id,
+            within=reached.told_of(message_id) + len(text),
+            parts=0,
         )
+        delta = told.MessageDelta(
+            run_id=ids.show(ids.RUN, run_id),
+            cursor=cursor(behind),
+            message_id=ids.show(ids.MESSAGE, message_id),
+            text=text,
+            offset=reached.text,
+        )
+        yield delta, behind
 
 
 def _message(
@@ -134,14 +143,17 @@ def _message(
     """Yield the rest of a message's text, its calls or results, and its end."""
     parts: Sequence[Any] = () if event.content is None else event.content.parts
     if data.role == "assistant":
-        rest = "".join([part for part in parts if isinstance(part, str)])[reached.within :]
+        text = "".join([part for part in parts if isinstance(part, str)])
+        rest = text[reached.told_of(data.message_id) :]
         for made in tell_shown(reached, run_id, data.message_id, rest, cursor):
             yield made
             reached = made[1]
     run, message_id = ids.show(ids.RUN, run_id), ids.show(ids.MESSAGE, data.message_id)
     said = list(_parts(data, parts))
-    for number, (kind, facts) in enumerate(said[reached.parts :], reached.parts + 1):
-        behind = reached._replace(parts=number)
+    known = reached.parts if reached.message == data.message_id else 0
+    for number, (kind, facts) in enumerate(said[known:], known + 1):
+        within = reached.told_of(data.message_id)
+        behind = reached._replace(message=data.message_id, within=within, parts=number)
         if number == len(said):
             behind = Reached(event.version, reached.text)
         yield kind(run_id=run, message_id=message_id, cursor=cursor(behind), **facts), behind

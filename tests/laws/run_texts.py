@@ -1,11 +1,12 @@
 """Random lives of a run that shows its text, and readers that drop and resume meanwhile."""
 
 import secrets
+from typing import Any
 
 import pytest
 from hypothesis import strategies as st
 
-from eventstore import Refused
+from eventstore import LeaseLost, Refused
 
 ENDS = ["complete", "incomplete", "fail", "expire", "cancel", "interrupt", "rollback"]
 ACTS = st.one_of(
@@ -27,14 +28,18 @@ SEEN_BEFORE = (
 LIVES = st.tuples(st.lists(ACTS, max_size=25), st.sampled_from(ENDS))
 
 
+def new_message():
+    return f"msg_{secrets.token_hex(16)}"
+
+
 class Reader:
     """Reads a run up to an amount of its text; it may drop, and resumes behind its last event."""
 
     def __init__(self, runs, thread, run):
-        self._open = lambda: runs.stream(thread, run, after=self.cursor)
-        self._events = None
-        self.cursor = None
-        self.told = []
+        self._events: Any = None
+        self._stream = lambda cursor: runs.stream(thread, run, after=cursor)
+        self.cursor: str | None = None
+        self.told: list[Any] = []
         self.text = ""
 
     def until(self, length):
@@ -49,7 +54,7 @@ class Reader:
     @property
     def events(self):
         if self._events is None:
-            self._events = iter(self._open())
+            self._events = iter(self._stream(self.cursor))
         return self._events
 
     def take(self, event):
@@ -68,7 +73,7 @@ class Reader:
 
         A step that ended while a message was written stands before or behind pieces of it.
         """
-        texts = {}
+        texts: dict[str, str] = {}
         for event in self.told:
             if event.type == "message.delta":
                 texts[event.message_id] = texts.get(event.message_id, "") + event.text
@@ -86,9 +91,10 @@ class Life:
         self.store = store
         self.thread = store.threads.create(messages=[{"role": "user", "content": "why?"}]).id
         self.run = store.runs.create(self.thread).id
-        store.runs.start(self.thread, self.run)
+        self.fence = store.runs.start(self.thread, self.run).fence
         self.text = ""
-        self.message = self.shown = None
+        self.message: str | None = None
+        self.shown = ""
         self.interrupted = {}
         self.drops = Reader(store.runs, self.thread, self.run)
         self.stays = Reader(store.runs, self.thread, self.run)
@@ -98,14 +104,17 @@ class Life:
 
     def _write(self, piece):
         if self.message is None:
-            self.message, self.shown = f"msg_{secrets.token_hex(16)}", ""
+            self.message, self.shown = new_message(), ""
         offset = self._put(piece, len(self.shown))
         self.shown, self.text = self.shown + piece, self.text + piece
         assert offset == len(self.shown)
 
     def _put(self, piece, offset):
+        return self._put_to(self.message, piece, offset, self.fence)
+
+    def _put_to(self, message, piece, offset, fence):
         return self.store.runs.write_text(
-            self.thread, self.run, piece, message_id=self.message, offset=offset
+            self.thread, self.run, piece, message_id=message, offset=offset, fence=fence
         )
 
     def _again(self, back):
@@ -127,12 +136,22 @@ class Life:
 
     def _create(self, content, **options):
         self.store.messages.create(
-            self.thread, role="assistant", content=content, run_id=self.run, **options
+            self.thread,
+            role="assistant",
+            content=content,
+            run_id=self.run,
+            fence=self.fence,
+            **options,
         )
 
     def _take_over(self, _):
+        dead, writing, shown = self.fence, self.message or new_message(), self.shown
         self._interrupt()
-        self.store.runs.start(self.thread, self.run, take_over=True)
+        self.fence = self.store.runs.start(self.thread, self.run, take_over=True).fence
+        for fence in (dead, None):  # it was only slow, and did not notice
+            for message, offset in ((writing, len(shown)), (new_message(), 0)):
+                with pytest.raises(LeaseLost):
+                    self._put_to(message, "late", offset, fence)
 
     def _give_up(self, _):
         self._interrupt()
@@ -144,8 +163,9 @@ class Life:
         self.message = None
 
     def _step(self, _):
-        step = self.store.runs.steps.start(self.thread, self.run)
-        self.store.runs.steps.complete(self.thread, step.id)
+        steps = self.store.runs.steps
+        step = steps.start(self.thread, self.run, fence=self.fence)
+        steps.complete(self.thread, step.id, fence=self.fence)
 
     def _tools(self, _):
         if self.message is None:
@@ -153,28 +173,27 @@ class Life:
             self._create(["Hm", call])
             self.text += "Hm"
             with pytest.raises(Refused) as refused:
-                self.store.runs.write_text(
-                    self.thread, self.run, "x", message_id=f"msg_{secrets.token_hex(16)}", offset=0
-                )
+                self._put_to(new_message(), "x", 0, self.fence)
             assert refused.value.reason == "open_tool_calls"
             self.store.messages.create(
                 self.thread,
                 role="tool",
                 content=[{"type": "tool_result", "call_id": call["id"], "output": 1}],
                 run_id=self.run,
+                fence=self.fence,
             )
 
     def _ask(self, _):
         if self.message is None:
             call = {"type": "tool_call", "id": secrets.token_hex(4), "name": "look"}
             self._create([call])
-            self.store.runs.require_action(self.thread, self.run)
+            self.store.runs.require_action(self.thread, self.run, fence=self.fence)
             self.drops.rest()  # it ends here
             self.stays.rest()
             assert self.drops.text == self.stays.text == self.text
             output = {"call_id": call["id"], "output": 1}
             self.store.runs.submit_tool_outputs(self.thread, self.run, [output])
-            self.store.runs.start(self.thread, self.run)
+            self.fence = self.store.runs.start(self.thread, self.run).fence
 
     def _read(self, share):
         for reader in (self.drops, self.stays):
@@ -185,18 +204,29 @@ class Life:
 
     def end(self, how):
         if how == "incomplete":
-            self.store.runs.complete(self.thread, self.run, incomplete_reason="max_tokens")
+            self._end("complete", incomplete_reason="max_tokens")
         elif how in {"interrupt", "rollback"}:
             self.store.messages.create(self.thread, role="user", content="no", on_busy=how)
+        elif how == "cancel":
+            self._cancel()
         else:
-            getattr(self.store.runs, how)(self.thread, self.run)
-        if how == "cancel":  # its loop goes on for a moment
-            self._read(1)
-            self._drop(None)
-            self._write("bye")
-            self._read(1)
-            self.store.runs.cancel(self.thread, self.run)
+            self._end(how)
         self._interrupt()
+
+    def _end(self, how, **options):
+        getattr(self.store.runs, how)(self.thread, self.run, fence=self.fence, **options)
+
+    def _cancel(self):
+        """Its loop goes on for a moment, and dies; another one ends what is left."""
+        self.store.runs.cancel(self.thread, self.run)
+        self._read(1)
+        self._drop(None)
+        self._write("bye")
+        self._read(1)
+        self.fence = self.store.runs.start(self.thread, self.run, take_over=True).fence
+        self._drop(None)
+        self._read(1)
+        self._end("cancel")
 
     def check(self):
         """What was told is the text, once; what was shown is there; nothing is left of chunks."""

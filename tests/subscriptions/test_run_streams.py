@@ -95,10 +95,10 @@ def test_each_piece_is_told_as_it_is_committed(stores):
         follower.until(4 + number)  # told before anything else is written
         assert follower.events[-1].text == f"<{number}>"
     reader.until_waiting()
-    writer.runs.start(thread, run, take_over=True)
+    fence = writer.runs.start(thread, run, take_over=True).fence
     follower.until(8)
-    writer.messages.create(thread, role="assistant", content="again", run_id=run)
-    writer.runs.complete(thread, run)
+    writer.messages.create(thread, role="assistant", content="again", run_id=run, fence=fence)
+    writer.runs.complete(thread, run, fence=fence)
     assert follower.until_error() is None
     assert told(follower)[2:] == [
         *("message.started", "message.delta", "message.delta", "message.delta"),

@@ -159,7 +159,7 @@ class _RunFollow(Follow[RunEvent]):
             course.over = page.reached.over or page.stands.status in RESTING
 
 
-_PLACE: Any = tuple[Count, Count, Count, Count, bool]
+_PLACE: Any = tuple[Count, Count, bytes, Count, Count, bool]
 
 
 def stream(
