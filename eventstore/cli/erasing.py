@@ -33,7 +33,7 @@ from eventstore.cli.opening import (
 )
 from eventstore.cli.output import errors, print_json, screen
 from eventstore.conversation.commands import EraseContent, Included
-from eventstore.conversation.decide.purging import check_purge
+from eventstore.conversation.commands.purging import check_purge
 from eventstore.core import ids
 from eventstore.privacy.erasure import foresee
 from eventstore.storage.interning import find_tenant

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from eventstore.conversation.commands import EraseContent
-from eventstore.conversation.decide.erasing import check, concerns
+from eventstore.conversation.commands.erasures import check, concerns
 from eventstore.core.events import StreamKey, Trace
 from eventstore.storage.erasing import hold
 from eventstore.storage.interning import find_tenant

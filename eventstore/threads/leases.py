@@ -6,7 +6,7 @@ of the host: all workers of a file share it. No event says when a lease ends, so
 know it either: a row that it makes again holds a lease that has ended.
 
 A lease decides only who tries to take a run over. Who may write for it is decided by the fence in
-the run's row (:mod:`~eventstore.conversation.decide.holding`).
+the run's row (:mod:`~eventstore.conversation.commands.holding`).
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from eventstore.write_path.thread_streams import ThreadCategory
 __all__ = ["CATALOGUES", "CATEGORY_HANDLERS"]
 
 CATALOGUES: Final[Mapping[str, Catalogue]] = {
-    ids.THREAD: Catalogue(THREAD_EVENTS),
+    ids.THREAD: Catalogue(one.kind for one in THREAD_EVENTS),
     ids.ASSISTANT: Catalogue(ASSISTANT_EVENTS),
     ids.STORE: Catalogue(STORE_EVENTS),
 }

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from eventstore.conversation.commands import EraseContent
-from eventstore.conversation.decide.erasing import Found, find
+from eventstore.conversation.commands.erasures import Found, find
 from eventstore.core import ids
 from eventstore.core.events import StreamKey, Trace
 from eventstore.storage.erasing import keys_of

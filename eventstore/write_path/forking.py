@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from eventstore.conversation import commands as c
-from eventstore.conversation.decide.common import living_thread
-from eventstore.conversation.decide.threads import fork
+from eventstore.conversation.commands.checks import living_thread
+from eventstore.conversation.commands.threads import fork
 from eventstore.core import ids
 from eventstore.core.events import Decided, StreamKey
 from eventstore.errors import InvalidInput, Refused

@@ -16,8 +16,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from eventstore.conversation import events as e
-from eventstore.conversation.decide.common import check_expected_head, decided
-from eventstore.conversation.decide.purging import check_purge
+from eventstore.conversation.commands.checks import check_expected_head, decided
+from eventstore.conversation.commands.purging import check_purge
 from eventstore.conversation.store_events import PurgeThread, ThreadPurged
 from eventstore.conversation.tombstone import Tombstone, tombstone_value
 from eventstore.core import expectations, ids

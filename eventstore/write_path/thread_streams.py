@@ -13,12 +13,15 @@ from msgspec.structs import replace
 
 from eventstore.conversation import commands as c
 from eventstore.conversation import events as e
-from eventstore.conversation.decide import check_expected_head, decide
-from eventstore.conversation.decide.erasing import erase_found
-from eventstore.conversation.decide.showing import unwritten
-from eventstore.conversation.decide.steps import check_nothing_erased
+from eventstore.conversation.commands import THREAD_COMMANDS
+from eventstore.conversation.commands.checks import check_expected_head
+from eventstore.conversation.commands.erasures import erase_found
+from eventstore.conversation.commands.showing import unwritten
+from eventstore.conversation.commands.steps import check_nothing_erased
+from eventstore.conversation.decide import decide
 from eventstore.conversation.evolve import evolve
 from eventstore.conversation.present import thread_details
+from eventstore.conversation.repeats import may_come_of
 from eventstore.conversation.rows import Row
 from eventstore.conversation.run_lifecycle import HELD, MOVES, MOVING
 from eventstore.core import ids
@@ -37,7 +40,6 @@ from eventstore.threads.past_thread import thread_at
 from eventstore.threads.rebuild import bring_up_to_date
 from eventstore.threads.stored_thread import StoredThread
 from eventstore.threads.tombstones import refuse_purged
-from eventstore.write_path import results
 from eventstore.write_path.assistant_streams import assistant_for_run
 from eventstore.write_path.erasure_scope import Erasing, find_erasing
 from eventstore.write_path.forking import decide_fork
@@ -67,7 +69,9 @@ _VIEWS_KEPT = 4_096
 class ThreadCategory:
     """Implements ``CategoryHandler`` for the category ``thread``."""
 
-    looks_elsewhere: frozenset[type[Any]] = frozenset({c.ForkThread, c.CreateRun, c.EraseContent})
+    looks_elsewhere: frozenset[type[Any]] = frozenset(
+        kind for kind, declared in THREAD_COMMANDS.items() if declared.looks_at is not None
+    )
     """Commands that read more: a fork its source, a run its assistant, an erasure the log."""
     tells: frozenset[type[Any]] = frozenset({c.WriteText})
 
@@ -84,10 +88,9 @@ class ThreadCategory:
     def looks_at(self, request: AppendRequest) -> Iterable[StreamKey]:
         tenant = request.stream.tenant
         for command in request.commands:
-            if isinstance(command, c.ForkThread):
-                yield StreamKey(tenant, ids.THREAD, command.source_id)
-            elif isinstance(command, c.CreateRun) and command.assistant_id is not None:
-                yield StreamKey(tenant, ids.ASSISTANT, command.assistant_id)
+            looks_at = THREAD_COMMANDS[type(command)].looks_at
+            for category, key in () if looks_at is None else looks_at(command):
+                yield StreamKey(tenant, category, key)
 
     def session(self, stream: StreamKey) -> _ThreadSession:
         session = self._sessions.get(stream)
@@ -212,7 +215,7 @@ class _ThreadSession:
             view.leases[run_id] = self._handler.lease_of(self._lease_us)
 
     def result(self, command: c.Command, events: Sequence[Event]) -> Any:  # noqa: ANN401
-        return results.of(self.view, command, events)
+        return THREAD_COMMANDS[type(command)].result(self.view, command, events)
 
     def repeated(self, request: AppendRequest, command: c.Command, first: int, last: int) -> Any:  # noqa: ANN401
         """Rebuild the first result from the events, as of its version; no copy of it is stored.
@@ -222,9 +225,9 @@ class _ThreadSession:
         """
         past = thread_at(self._handler.tx, self._handler.log, self._stream, last)
         events = [past.event(version) for version in range(first, last + 1)]
-        if not results.may_come_of(command, events):
+        if not may_come_of(command, events):
             raise IdempotencyConflict(self._stream.text, request.key or "")
-        return results.of(past, command, events)
+        return THREAD_COMMANDS[type(command)].result(past, command, events)
 
     def savepoint(self) -> Any:  # noqa: ANN401
         index = self._handler.index

@@ -19,8 +19,8 @@ LAYERS: tuple[dict[str, str], ...] = (
         "event types with upcasters, the hash chain, pages; knows nothing of conversations"
     },
     {
-        "conversation": "**pure.** the domain: content parts, events, commands, `decide/`, "
-        "`evolve`, rows, the message tree, the life of a run, presenting rows as values",
+        "conversation": "**pure.** the domain: content parts; `events/` and `commands/`, a module "
+        "a noun; `decide`, `evolve`, rows, the message tree, the life of a run, rows as values",
         "storage": "the SQL of the log: heads and their order, reading, large content, idempotency "
         "keys, interning, migrations, triggers; calls nothing above it; `sqlite*.py` and "
         "`postgres*.py` hold what differs by database",

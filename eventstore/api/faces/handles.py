@@ -9,6 +9,7 @@ import msgspec
 
 from eventstore.api.operations.operation import Scope
 from eventstore.conversation import commands as c
+from eventstore.conversation.commands import THREAD_COMMANDS
 from eventstore.core import ids
 from eventstore.errors import InvalidInput
 
@@ -43,15 +44,6 @@ class Handle(Generic[T]):
         self._made.append(made)
 
 
-_MINTED = {
-    c.CreateMessage: ("message_id", ids.MESSAGE),
-    c.EditMessage: ("message_id", ids.MESSAGE),
-    c.RegenerateMessage: ("message_id", ids.MESSAGE),
-    c.CreateRun: ("run_id", ids.RUN),
-    c.StartStep: ("step_id", ids.STEP),
-}
-
-
 def with_fixed_id(
     command: c.Command, scope: Scope, seed: Sequence[str] | None
 ) -> tuple[c.Command, str | None]:
@@ -59,9 +51,10 @@ def with_fixed_id(
 
     With a ``seed`` the id depends on the seed alone.
     """
-    field, prefix = _MINTED.get(type(command), (None, ""))
-    if field is None:
+    declared = THREAD_COMMANDS.get(type(command))
+    if declared is None or declared.mints is None:
         return command, None
+    field, prefix = declared.mints
     made = scope.log.environment.new_id() if seed is None else ids.derived(prefix, *seed)
     key: bytes = getattr(command, field) or made
     return msgspec.structs.replace(command, **{field: key}), ids.show(prefix, key)

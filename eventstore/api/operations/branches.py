@@ -16,9 +16,10 @@ from eventstore.api.operations.operation import (
 )
 from eventstore.conversation import commands as c
 from eventstore.conversation import tree as tree_rules
-from eventstore.conversation.decide import branches as branch_rules
-from eventstore.conversation.decide.common import visible_message
+from eventstore.conversation.commands import branches as branch_rules
+from eventstore.conversation.commands.checks import visible_message
 from eventstore.conversation.present import message_value
+from eventstore.conversation.results import branch_value
 from eventstore.conversation.rows import ROOT, MessageRow, Place
 from eventstore.conversation.values import Branch, BranchDiff, BranchTree, Message, TreeNode
 from eventstore.core import ids
@@ -28,7 +29,6 @@ from eventstore.storage.transaction import Transaction
 from eventstore.threads import paths
 from eventstore.threads.stored_thread import StoredThread
 from eventstore.threads.whole_tree import WholeTree
-from eventstore.write_path.results import branch_value
 
 _LABEL_MAX: Final = 255
 

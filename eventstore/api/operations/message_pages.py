@@ -26,8 +26,8 @@ from eventstore.api.operations.loaders import (
 )
 from eventstore.api.operations.operation import Read, Scope
 from eventstore.conversation import present, tree
-from eventstore.conversation.decide import branches as branch_rules
-from eventstore.conversation.decide.common import hidden_above, placed_message
+from eventstore.conversation.commands import branches as branch_rules
+from eventstore.conversation.commands.checks import hidden_above, placed_message
 from eventstore.conversation.rows import MessageRow, Place
 from eventstore.conversation.values import Message, Revision
 from eventstore.core import ids

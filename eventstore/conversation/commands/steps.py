@@ -3,26 +3,53 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any, Final
 
-from eventstore.conversation import commands as c
 from eventstore.conversation import events as e
-from eventstore.conversation.decide.common import (
-    NewId,
-    decided,
-    existing_thread,
-    thread_text,
-)
-from eventstore.conversation.decide.holding import writing_run
+from eventstore.conversation.commands.base import Command
+from eventstore.conversation.commands.checks import decided, existing_thread, thread_text
+from eventstore.conversation.commands.holding import writing_run
+from eventstore.conversation.commands.thread_command import NewId, ThreadCommand
+from eventstore.conversation.events import Usage
+from eventstore.conversation.results import its_step
 from eventstore.conversation.rows import StepRow
 from eventstore.conversation.view import ThreadView
 from eventstore.core import ids
 from eventstore.core.events import Decided, Trace
 from eventstore.errors import InvalidInput, Refused
 
-__all__ = ["check_nothing_erased", "complete", "fail", "start"]
+__all__ = [
+    "STEPS",
+    "CompleteStep",
+    "FailStep",
+    "StartStep",
+    "check_nothing_erased",
+    "complete",
+    "fail",
+    "start",
+]
+
+# ruff: noqa: D101 (each command is explained by the method of the store that makes it)
 
 
-def start(view: ThreadView, command: c.StartStep, new_id: NewId) -> list[Decided]:
+class StartStep(Command, frozen=True):
+    run_id: bytes
+    type: str
+    fence: int | None = None
+    step_id: bytes | None = None
+    details: dict[str, Any] | None = None
+    head: bytes | None = None
+    seen_version: int | None = None
+    ranges: tuple[tuple[int, int, int, int], ...] = ()
+    left_out: tuple[bytes, ...] = ()
+    erased: tuple[bytes, ...] = ()
+    sources: tuple[tuple[bytes, int], ...] = ()
+    """Other threads that hold messages it saw, and the version at which each was read."""
+    salt: bytes | None = None
+    digest: bytes | None = None
+
+
+def start(view: ThreadView, command: StartStep, new_id: NewId) -> list[Decided]:
     """Decide that a step begins, with the messages that it saw."""
     run = writing_run(view, command.run_id, command.fence)
     _check_not_erased_since(view, command)
@@ -44,7 +71,7 @@ def start(view: ThreadView, command: c.StartStep, new_id: NewId) -> list[Decided
     return [decided(data, content)]
 
 
-def _check_not_erased_since(view: ThreadView, command: c.StartStep) -> None:
+def _check_not_erased_since(view: ThreadView, command: StartStep) -> None:
     """Refuse a context read before an erasure: its digest would outlive the words."""
     existing = existing_thread(view)
     seen = command.seen_version
@@ -63,14 +90,28 @@ def check_nothing_erased(thread: str, traces: Iterable[Trace]) -> None:
             )
 
 
-def complete(view: ThreadView, command: c.CompleteStep, _: NewId) -> list[Decided]:
+class CompleteStep(Command, frozen=True):
+    step_id: bytes
+    fence: int | None = None
+    details: dict[str, Any] | None = None
+    usage: Usage | None = None
+
+
+def complete(view: ThreadView, command: CompleteStep, _: NewId) -> list[Decided]:
     """Decide that a step ended well."""
     step = _open_step(view, command.step_id, command.fence)
     data = e.RunStepCompleted(run_id=step.run_id, step_id=step.step_id, usage=command.usage)
     return [decided(data, e.StepContent(details=command.details))]
 
 
-def fail(view: ThreadView, command: c.FailStep, _: NewId) -> list[Decided]:
+class FailStep(Command, frozen=True):
+    step_id: bytes
+    fence: int | None = None
+    code: str = "server_error"
+    message: str | None = None
+
+
+def fail(view: ThreadView, command: FailStep, _: NewId) -> list[Decided]:
     """Decide that a step failed."""
     step = _open_step(view, command.step_id, command.fence)
     data = e.RunStepFailed(run_id=step.run_id, step_id=step.step_id, code=command.code)
@@ -93,3 +134,25 @@ def _open_step(view: ThreadView, step_id: bytes, fence: int | None) -> StepRow:
             "Start a new step.",
         )
     return step
+
+
+STEPS: Final = (
+    ThreadCommand(
+        StartStep,
+        start,
+        its_step,
+        leads_to=("RunStepStarted",),
+        about=("run_id", "run_id"),
+        mints=("step_id", ids.STEP),
+    ),
+    ThreadCommand(
+        CompleteStep,
+        complete,
+        its_step,
+        leads_to=("RunStepCompleted",),
+        about=("step_id", "step_id"),
+    ),
+    ThreadCommand(
+        FailStep, fail, its_step, leads_to=("RunStepFailed",), about=("step_id", "step_id")
+    ),
+)

@@ -7,8 +7,12 @@ only decide who tries to take over.
 
 from __future__ import annotations
 
-from eventstore.conversation import commands as c
-from eventstore.conversation.decide.common import NewId, living_thread, thread_text
+from typing import Final
+
+from eventstore.conversation.commands.base import Command
+from eventstore.conversation.commands.checks import living_thread, thread_text
+from eventstore.conversation.commands.thread_command import NewId, ThreadCommand
+from eventstore.conversation.results import its_run
 from eventstore.conversation.rows import RunRow
 from eventstore.conversation.run_lifecycle import HELD, TERMINAL, next_status
 from eventstore.conversation.view import ThreadView
@@ -16,7 +20,7 @@ from eventstore.core import ids
 from eventstore.core.events import Decided
 from eventstore.errors import LeaseLost, Refused, RunNotFound
 
-__all__ = ["check_fence", "held_run", "hold", "some_run", "writing_run"]
+__all__ = ["HOLDING", "HoldRun", "check_fence", "held_run", "hold", "some_run", "writing_run"]
 
 
 def some_run(view: ThreadView, run_id: bytes) -> RunRow:
@@ -79,7 +83,15 @@ def writing_run(view: ThreadView, run_id: bytes, fence: int | None) -> RunRow:
     return run
 
 
-def hold(view: ThreadView, command: c.HoldRun, _: NewId) -> list[Decided]:
+class HoldRun(Command, frozen=True):
+    """Changes nothing in the log: moves the end of the lease."""
+
+    run_id: bytes
+    fence: int
+    lease_us: int
+
+
+def hold(view: ThreadView, command: HoldRun, _: NewId) -> list[Decided]:
     """Decide that the holder keeps its lease: no event, since nothing happened to the run."""
     run = held_run(view, command.run_id, command.fence)
     if run.status in TERMINAL:
@@ -91,3 +103,6 @@ def hold(view: ThreadView, command: c.HoldRun, _: NewId) -> list[Decided]:
             "Start the run again before you go on with it.",
         )
     return []
+
+
+HOLDING: Final = (ThreadCommand(HoldRun, hold, its_run),)

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeAlias
-
 from eventstore.conversation import tree
-from eventstore.conversation.commands import Draft
+from eventstore.conversation.commands.base import Draft
 from eventstore.conversation.content import StoredPart
 from eventstore.conversation.events import MessageContent
 from eventstore.conversation.rows import MessageRow, Place, ThreadRow
@@ -23,7 +20,6 @@ from eventstore.errors import (
 )
 
 __all__ = [
-    "NewId",
     "changeable_message",
     "check_calls",
     "check_expected_head",
@@ -37,8 +33,6 @@ __all__ = [
     "visible_message",
     "writable_thread",
 ]
-
-NewId: TypeAlias = Callable[[], bytes]
 
 
 def decided(data: EventData, content: EventContent | None = None) -> Decided:

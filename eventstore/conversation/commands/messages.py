@@ -6,17 +6,14 @@ place and keeps every earlier revision readable.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from msgspec import UNSET, UnsetType
 
-from eventstore.conversation import commands as c
 from eventstore.conversation import events as e
-from eventstore.conversation import tree
-from eventstore.conversation.content import check_role_of_tools
-from eventstore.conversation.decide import queue
-from eventstore.conversation.decide.common import (
-    NewId,
+from eventstore.conversation.commands import queue
+from eventstore.conversation.commands.base import Command, Draft, OnBusy
+from eventstore.conversation.commands.checks import (
     changeable_message,
     check_calls,
     check_new_message_id,
@@ -28,18 +25,43 @@ from eventstore.conversation.decide.common import (
     thread_text,
     writable_thread,
 )
-from eventstore.conversation.decide.holding import writing_run
-from eventstore.conversation.decide.showing import check_follows_shown
-from eventstore.conversation.rows import MessageRow
+from eventstore.conversation.commands.holding import writing_run
+from eventstore.conversation.commands.showing import check_follows_shown
+from eventstore.conversation.commands.thread_command import NewId, ThreadCommand
+from eventstore.conversation.content import check_role_of_tools
+from eventstore.conversation.results import new_message
+from eventstore.conversation.rows import MessageRow, MessageStatus, Role
 from eventstore.conversation.view import ThreadView
 from eventstore.core import ids
 from eventstore.core.events import Decided
 from eventstore.errors import InvalidInput, Refused
 
-__all__ = ["amend", "create", "edit", "regenerate", "remove", "restore", "update"]
+__all__ = [
+    "MESSAGES",
+    "CreateMessage",
+    "EditMessage",
+    "RegenerateMessage",
+    "create",
+    "edit",
+    "regenerate",
+]
+
+# ruff: noqa: D101 (each command is explained by the method of the store that makes it)
 
 
-def create(view: ThreadView, command: c.CreateMessage, new_id: NewId) -> list[Decided]:
+class CreateMessage(Command, frozen=True):
+    draft: Draft
+    role: Role
+    message_id: bytes | None = None
+    parent_id: bytes | UnsetType | None = UNSET
+    select: bool = True
+    status: MessageStatus = "completed"
+    run_id: bytes | None = None
+    fence: int | None = None
+    on_busy: OnBusy = "enqueue"
+
+
+def create(view: ThreadView, command: CreateMessage, new_id: NewId) -> list[Decided]:
     """Decide a message: under the parent it names, under its run's last message, or at the head.
 
     At the head of a busy thread ``on_busy`` selects: queue it, refuse it, or end the run.
@@ -62,7 +84,7 @@ def create(view: ThreadView, command: c.CreateMessage, new_id: NewId) -> list[De
 
 def _added(
     view: ThreadView,
-    command: c.CreateMessage,
+    command: CreateMessage,
     message_id: bytes,
     parent_id: bytes | None,
     *,
@@ -89,9 +111,7 @@ def _added(
     return decided(data, draft_content(draft))
 
 
-def _of_run(
-    view: ThreadView, command: c.CreateMessage, message_id: bytes, run_id: bytes
-) -> Decided:
+def _of_run(view: ThreadView, command: CreateMessage, message_id: bytes, run_id: bytes) -> Decided:
     """Decide a run's own message: it attaches to the run's last one, never to the head."""
     run = writing_run(view, run_id, command.fence)
     if command.parent_id is not UNSET and command.parent_id != run.last_message:
@@ -116,7 +136,7 @@ def _of_run(
     return decided(data, draft_content(draft))
 
 
-def _queued(view: ThreadView, command: c.CreateMessage, message_id: bytes) -> Decided:
+def _queued(view: ThreadView, command: CreateMessage, message_id: bytes) -> Decided:
     draft = command.draft
     _check_waiting(view, draft, plain=command.select and command.status == "completed")
     data = e.MessageQueued(
@@ -127,7 +147,7 @@ def _queued(view: ThreadView, command: c.CreateMessage, message_id: bytes) -> De
     return decided(data, draft_content(draft))
 
 
-def _check_waiting(view: ThreadView, draft: c.Draft, *, plain: bool) -> None:
+def _check_waiting(view: ThreadView, draft: Draft, *, plain: bool) -> None:
     _check_plain(draft, f"would wait in the queue of {thread_text(view)}, which is busy")
     if not plain:
         raise Refused(
@@ -138,7 +158,7 @@ def _check_waiting(view: ThreadView, draft: c.Draft, *, plain: bool) -> None:
         )
 
 
-def _check_plain(draft: c.Draft, situation: str) -> None:
+def _check_plain(draft: Draft, situation: str) -> None:
     if draft.calls or draft.answers:
         raise Refused(
             "thread_busy",
@@ -148,7 +168,14 @@ def _check_plain(draft: c.Draft, situation: str) -> None:
         )
 
 
-def edit(view: ThreadView, command: c.EditMessage, new_id: NewId) -> list[Decided]:
+class EditMessage(Command, frozen=True):
+    target: bytes
+    draft: Draft
+    message_id: bytes | None = None
+    select: bool = True
+
+
+def edit(view: ThreadView, command: EditMessage, new_id: NewId) -> list[Decided]:
     """Decide "change the prompt and ask again": a new message, sibling of the one it replaces.
 
     A queued message was not sent yet: the new message takes its place in the queue.
@@ -160,7 +187,7 @@ def edit(view: ThreadView, command: c.EditMessage, new_id: NewId) -> list[Decide
     return [decided(data, draft_content(command.draft))]
 
 
-def _queued_instead(view: ThreadView, command: c.EditMessage, new_id: NewId) -> Decided:
+def _queued_instead(view: ThreadView, command: EditMessage, new_id: NewId) -> Decided:
     writable_thread(view)
     check_new_message_id(view, command.message_id)
     target = changeable_message(view, command.target)
@@ -175,7 +202,17 @@ def _queued_instead(view: ThreadView, command: c.EditMessage, new_id: NewId) -> 
     return decided(data, draft_content(command.draft))
 
 
-def regenerate(view: ThreadView, command: c.RegenerateMessage, new_id: NewId) -> list[Decided]:
+class RegenerateMessage(Command, frozen=True):
+    target: bytes
+    draft: Draft
+    message_id: bytes | None = None
+    select: bool = True
+    status: MessageStatus = "completed"
+    run_id: bytes | None = None
+    fence: int | None = None
+
+
+def regenerate(view: ThreadView, command: RegenerateMessage, new_id: NewId) -> list[Decided]:
     """Decide another answer: a new message, sibling of the answer it replaces."""
     if command.run_id is not None:
         run = writing_run(view, command.run_id, command.fence)
@@ -192,7 +229,7 @@ def regenerate(view: ThreadView, command: c.RegenerateMessage, new_id: NewId) ->
 
 
 def _sibling(
-    view: ThreadView, command: c.EditMessage | c.RegenerateMessage, new_id: NewId
+    view: ThreadView, command: EditMessage | RegenerateMessage, new_id: NewId
 ) -> dict[str, Any]:
     """Return the fields of an edit or a regeneration: parent and role are those of its target."""
     writable_thread(view)
@@ -214,81 +251,44 @@ def _sibling(
     }
 
 
-def amend(view: ThreadView, command: c.AmendMessage, _: NewId) -> list[Decided]:
-    """Decide corrected content of the same message; its tool calls and results must stay."""
-    writable_thread(view)
-    row = changeable_message(view, command.target)
-    parent = None if row.parent_id is None else some_message(view, row.parent_id)
-    if _pairing(parent, command.draft) != row.open_calls or _unasked(parent, command.draft):
-        raise Refused(
-            "calls_changed",
-            "amending may not add, drop or rename tool calls or results",
-            "Edit or regenerate the message instead: that makes a sibling.",
-        )
-    data = e.MessageAmended(message_id=command.target)
-    content = e.AmendedContent(parts=command.draft.parts, provider=command.draft.provider)
-    return [decided(data, content)]
-
-
-def _pairing(parent: MessageRow | None, draft: c.Draft) -> tuple[str, ...]:
+def pairing(parent: MessageRow | None, draft: Draft) -> tuple[str, ...]:
     before = () if parent is None else parent.open_calls
     return tuple(call for call in before if call not in draft.answers) + draft.calls
 
 
-def _unasked(parent: MessageRow | None, draft: c.Draft) -> bool:
-    """Return whether a result answers no open call, which :func:`_pairing` does not show."""
+def unasked(parent: MessageRow | None, draft: Draft) -> bool:
+    """Return whether a result answers no open call, which :func:`pairing` does not show."""
     return not set(draft.answers) <= set(() if parent is None else parent.open_calls)
 
 
-def update(view: ThreadView, command: c.UpdateMessage, _: NewId) -> list[Decided]:
-    """Decide new metadata or another name."""
-    living_thread(view)
-    changeable_message(view, command.target)
-    given = {"metadata": command.metadata, "name": command.name}
-    fields = tuple(field for field, value in given.items() if value is not UNSET)
-    data = e.MessageUpdated(message_id=command.target, fields=fields)
-    return [decided(data, e.MessageDetails(metadata=command.metadata, name=command.name))]
-
-
-def remove(view: ThreadView, command: c.RemoveMessage, _: NewId) -> list[Decided]:
-    """Decide to hide a message and all below it; if they hold the head, it moves to the parent."""
-    thread = writable_thread(view)
-    row = changeable_message(view, command.target)
-    head = None if thread.head is None else some_message(view, thread.head).place
-    moved = row.place is not None and head is not None and tree.on_path(view, row.place, head)
-    data = e.MessageRemoved(
-        message_id=command.target, head=row.parent_id if moved else None, head_moved=moved
-    )
-    return [decided(data)]
-
-
-def restore(view: ThreadView, command: c.RestoreMessage, _: NewId) -> list[Decided]:
-    """Decide to restore a removed message; no event if it is not removed.
-
-    If the removal moved the head, the head returns to its old place below the message, unless
-    another branch was selected since.
-    """
-    thread = writable_thread(view)
-    row = some_message(view, command.target)
-    if row.removed is None:
-        return []
-    if row.place is None:
-        back = decided(e.MessageRestored(message_id=command.target))
-        return [back, *queue.let_in(view, row)]
-    leaf = None
-    if row.took_head and thread.head == row.parent_id:
-        leaf = _was_active(view, row)
-    data = e.MessageRestored(message_id=command.target, head=leaf, head_moved=leaf is not None)
-    return [decided(data)]
-
-
-def _was_active(view: ThreadView, row: MessageRow) -> bytes | None:
-    """Return the leaf below a removed message if its parent still points at it."""
-    assert row.place is not None  # noqa: S101 (asked by the caller)
-    parent = tree.parent_place(view, row.place)
-    point = view.branch_point(parent)
-    active = None if point is None else point.active
-    if (active or parent[:2]) != row.place[:2]:
-        return None
-    leaf = view.message_at(tree.leaf_below(view, row.place))
-    return None if leaf is None else leaf.message_id
+MESSAGES: Final = (
+    ThreadCommand(
+        CreateMessage,
+        create,
+        new_message,
+        leads_to=(
+            "MessageAdded",
+            "MessageQueued",
+        ),
+        mints=("message_id", ids.MESSAGE),
+    ),
+    ThreadCommand(
+        EditMessage,
+        edit,
+        new_message,
+        leads_to=(
+            "MessageEdited",
+            "MessageQueued",
+        ),
+        about=("replaces", "target"),
+        mints=("message_id", ids.MESSAGE),
+    ),
+    ThreadCommand(
+        RegenerateMessage,
+        regenerate,
+        new_message,
+        leads_to=("MessageRegenerated",),
+        about=("replaces", "target"),
+        mints=("message_id", ids.MESSAGE),
+    ),
+)

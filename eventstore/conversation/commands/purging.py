@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from eventstore.conversation.decide.common import thread_text
-from eventstore.conversation.decide.threads import check_idle
+from eventstore.conversation.commands.checks import thread_text
+from eventstore.conversation.commands.threads import check_idle
 from eventstore.conversation.rows import ThreadRow
 from eventstore.conversation.view import ThreadView
 from eventstore.core import ids

@@ -8,27 +8,48 @@ over without a final message leaves it as an incomplete one.
 
 from __future__ import annotations
 
-from eventstore.conversation import commands as c
+from typing import Final
+
 from eventstore.conversation import events as e
-from eventstore.conversation.content import StoredPart
-from eventstore.conversation.decide.common import (
-    NewId,
+from eventstore.conversation.commands.base import Command
+from eventstore.conversation.commands.checks import (
     check_new_message_id,
     decided,
     placed_message,
     writable_thread,
 )
-from eventstore.conversation.decide.holding import writing_run
+from eventstore.conversation.commands.holding import writing_run
+from eventstore.conversation.commands.thread_command import NewId, ThreadCommand
+from eventstore.conversation.content import StoredPart
 from eventstore.conversation.rows import RunRow
 from eventstore.conversation.view import ThreadView
 from eventstore.core import ids
 from eventstore.core.events import Decided
 from eventstore.errors import Refused
 
-__all__ = ["asked_again", "check_follows_shown", "kept", "unwritten", "write_text"]
+__all__ = [
+    "SHOWING",
+    "WriteText",
+    "asked_again",
+    "check_follows_shown",
+    "kept",
+    "unwritten",
+    "write_text",
+]
+
+# ruff: noqa: D101 (each command is explained by the method of the store that makes it)
 
 
-def write_text(view: ThreadView, command: c.WriteText, _: NewId) -> list[Decided]:
+class WriteText(Command, frozen=True):
+    run_id: bytes
+    message_id: bytes
+    offset: int
+    """Characters of the message that were written before."""
+    text: str
+    fence: int | None = None
+
+
+def write_text(view: ThreadView, command: WriteText, _: NewId) -> list[Decided]:
     """Decide a piece of text: an event if it is the first of its message.
 
     The first piece of another message means that the step is asked again: the text shown before is
@@ -50,7 +71,7 @@ def write_text(view: ThreadView, command: c.WriteText, _: NewId) -> list[Decided
     return [*asked_again(view, run), decided(begun)]
 
 
-def unwritten(view: ThreadView, command: c.WriteText) -> str:
+def unwritten(view: ThreadView, command: WriteText) -> str:
     """Return the part of a piece of text that is not there yet: all of it, or none in a repeat.
 
     Raises:
@@ -127,3 +148,10 @@ def _kept(view: ThreadView, run: RunRow, *, select: bool) -> list[Decided]:
         interrupted=True,
     )
     return [decided(data, e.MessageContent(parts=[text]))]
+
+
+def _next_offset(_: object, command: WriteText, __: object) -> int:
+    return command.offset + len(command.text)
+
+
+SHOWING: Final = (ThreadCommand(WriteText, write_text, _next_offset),)

@@ -10,16 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from eventstore.conversation import commands as c
 from eventstore.conversation import events as e
-from eventstore.conversation.decide.common import (
+from eventstore.conversation.commands.base import OnBusy
+from eventstore.conversation.commands.checks import (
     decided,
     hidden_above,
     living_thread,
     some_message,
     thread_text,
 )
-from eventstore.conversation.decide.showing import kept
+from eventstore.conversation.commands.showing import kept
 from eventstore.conversation.rows import MessageRow, RunRow
 from eventstore.conversation.view import ThreadView
 from eventstore.core import ids
@@ -29,7 +29,7 @@ from eventstore.errors import Refused
 __all__ = ["drained", "let_in", "make_way"]
 
 
-def make_way(view: ThreadView, on_busy: c.OnBusy) -> tuple[list[Decided] | None, bytes | None]:
+def make_way(view: ThreadView, on_busy: OnBusy) -> tuple[list[Decided] | None, bytes | None]:
     """Return the events that free a busy thread, and its head afterwards; None queues the message.
 
     Raises:

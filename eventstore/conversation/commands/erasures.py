@@ -16,35 +16,28 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Literal, NamedTuple
 
-from eventstore.conversation import commands as c
 from eventstore.conversation import events as e
-from eventstore.conversation.decide.common import (
-    NewId,
+from eventstore.conversation.commands.base import Command, Included
+from eventstore.conversation.commands.checks import (
     decided,
     existing_thread,
     some_message,
     thread_text,
 )
+from eventstore.conversation.commands.thread_command import NewId, ThreadCommand
+from eventstore.conversation.results import no_result
 from eventstore.conversation.rows import MessageRow
 from eventstore.conversation.view import ThreadView
 from eventstore.core import ids
 from eventstore.core.events import Decided, Trace
 from eventstore.errors import Refused
 
-__all__ = ["Copy", "Found", "concerns", "erase", "erase_found", "find"]
+__all__ = ["ERASURES", "Copy", "EraseContent", "Found", "concerns", "erase", "erase_found", "find"]
 
-_OF_MESSAGES: Final = (
-    *("MessageAdded", "MessageQueued", "MessageEdited", "MessageRegenerated", "MessageAmended"),
-    *("MessageUpdated", "MessageRemoved", "MessageRestored", "BranchLabelled", "MessageBegun"),
-)
-_OF_RUNS: Final = (
-    *("RunQueued", "RunStarted", "RunTakenOver", "RunActionRequired", "ToolOutputsSubmitted"),
-    *("RunCancelling", "RunCancelled", "RunCompleted", "RunIncomplete", "RunFailed", "RunExpired"),
-    *("RunUpdated", "RunStepStarted", "RunStepCompleted", "RunStepFailed"),
-)
+# ruff: noqa: D101 (each command is explained by the method of the store that makes it)
+
 _SUBJECT: Final[Mapping[str, str]] = {
-    **dict.fromkeys(_OF_MESSAGES, "message_id"),
-    **dict.fromkeys(_OF_RUNS, "run_id"),
+    one.name: one.subject for one in e.THREAD_EVENTS if one.subject is not None
 }
 """The field that names the message or run of an event, by event type."""
 
@@ -76,7 +69,15 @@ class Found(NamedTuple):
     """Rows of the messages that lose their words."""
 
 
-def erase(view: ThreadView, command: c.EraseContent, _: NewId) -> list[Decided]:
+class EraseContent(Command, frozen=True):
+    targets: tuple[bytes, ...]
+    """The message to erase; in a fork, all erased messages that it inherits."""
+    include: tuple[Included, ...] = ()
+    source_id: bytes | None = None
+    """In a fork: the thread in which the erasure was requested."""
+
+
+def erase(view: ThreadView, command: EraseContent, _: NewId) -> list[Decided]:
     """Decide that content is erased for good; no event if it is erased already.
 
     The thread may be deleted or archived, the message removed or queued: an erasure does not use
@@ -90,7 +91,7 @@ def erase(view: ThreadView, command: c.EraseContent, _: NewId) -> list[Decided]:
     return erase_found(view, command, find(view, command, view.traces()))
 
 
-def check(view: ThreadView, command: c.EraseContent) -> None:
+def check(view: ThreadView, command: EraseContent) -> None:
     """Refuse to erase a message that does not exist, or that belongs to the source."""
     existing_thread(view)
     if command.source_id is None:
@@ -98,7 +99,7 @@ def check(view: ThreadView, command: c.EraseContent) -> None:
             _check_own(view, some_message(view, target))
 
 
-def erase_found(view: ThreadView, command: c.EraseContent, found: Found) -> list[Decided]:
+def erase_found(view: ThreadView, command: EraseContent, found: Found) -> list[Decided]:
     """Decide an erasure whose content was found before; no later event :func:`concerns` it."""
     check(view, command)
     if not found.versions:
@@ -148,7 +149,7 @@ def _is_about(trace: Trace, subjects: frozenset[bytes]) -> bool:
     return field is not None and getattr(trace.data, field) in subjects
 
 
-def find(view: ThreadView, command: c.EraseContent, traces: Sequence[Trace]) -> Found:
+def find(view: ThreadView, command: EraseContent, traces: Sequence[Trace]) -> Found:
     """Find the content to erase in a thread, and possible copies; scans every event.
 
     ``traces`` holds all events of the thread.
@@ -252,3 +253,13 @@ def _saw(step: e.RunStepStarted, row: MessageRow) -> bool:
             for hop, segment, start, end in step.ranges
         )
     )
+
+
+def _the_log(_: EraseContent) -> Iterable[tuple[str, bytes]]:
+    """Name no other stream: it reads the log of its own."""
+    return ()
+
+
+ERASURES: Final = (
+    ThreadCommand(EraseContent, erase, no_result, leads_to=("ContentErased",), looks_at=_the_log),
+)

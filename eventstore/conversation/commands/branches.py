@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from eventstore.conversation import commands as c
+from typing import Final
+
 from eventstore.conversation import events as e
 from eventstore.conversation import tree
-from eventstore.conversation.decide.common import (
-    NewId,
+from eventstore.conversation.commands.base import Command
+from eventstore.conversation.commands.checks import (
     changeable_message,
     decided,
     living_thread,
@@ -15,13 +16,17 @@ from eventstore.conversation.decide.common import (
     thread_text,
     writable_thread,
 )
+from eventstore.conversation.commands.thread_command import NewId, ThreadCommand
+from eventstore.conversation.results import labelled_branch, selected_branch
 from eventstore.conversation.rows import MessageRow
 from eventstore.conversation.view import ThreadView
 from eventstore.core import ids
 from eventstore.core.events import Decided
 from eventstore.errors import MessageNotFound, Refused
 
-__all__ = ["label", "resolve", "select"]
+__all__ = ["BRANCHES", "LabelBranch", "SelectBranch", "label", "resolve", "select"]
+
+# ruff: noqa: D101 (each command is explained by the method of the store that makes it)
 
 
 def resolve(view: ThreadView, branch: bytes | str) -> MessageRow:
@@ -50,7 +55,12 @@ def named(view: ThreadView, branch: bytes | str) -> bytes:
     return row.message_id
 
 
-def select(view: ThreadView, command: c.SelectBranch, _: NewId) -> list[Decided]:
+class SelectBranch(Command, frozen=True):
+    branch: bytes | str
+    """A message's id, or a label."""
+
+
+def select(view: ThreadView, command: SelectBranch, _: NewId) -> list[Decided]:
     """Decide the new head: the leaf last active below the message; no event if it is the head."""
     thread = writable_thread(view)
     requested = named(view, command.branch)
@@ -60,7 +70,12 @@ def select(view: ThreadView, command: c.SelectBranch, _: NewId) -> list[Decided]
     return [decided(e.BranchSelected(requested=requested, head=leaf.message_id))]
 
 
-def label(view: ThreadView, command: c.LabelBranch, _: NewId) -> list[Decided]:
+class LabelBranch(Command, frozen=True):
+    target: bytes
+    label: str | None
+
+
+def label(view: ThreadView, command: LabelBranch, _: NewId) -> list[Decided]:
     """Decide to set or remove a message's label."""
     living_thread(view)
     if command.label is None:  # also of a removed message, so that the name is free again
@@ -76,3 +91,15 @@ def label(view: ThreadView, command: c.LabelBranch, _: NewId) -> list[Decided]:
         )
     content = e.LabelContent(label=command.label)
     return [decided(e.BranchLabelled(message_id=command.target), content)]
+
+
+BRANCHES: Final = (
+    ThreadCommand(SelectBranch, select, selected_branch, leads_to=("BranchSelected",)),
+    ThreadCommand(
+        LabelBranch,
+        label,
+        labelled_branch,
+        leads_to=("BranchLabelled",),
+        about=("message_id", "target"),
+    ),
+)

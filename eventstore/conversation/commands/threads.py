@@ -2,22 +2,38 @@
 
 from __future__ import annotations
 
-from eventstore.conversation import commands as c
+from collections.abc import Iterable
+from typing import Any, Final
+
+from msgspec import UNSET, UnsetType
+
 from eventstore.conversation import events as e
-from eventstore.conversation.decide.common import (
-    NewId,
+from eventstore.conversation.commands.base import Command
+from eventstore.conversation.commands.checks import (
     decided,
     existing_thread,
     living_thread,
     placed_message,
     thread_text,
 )
+from eventstore.conversation.commands.thread_command import NewId, ThreadCommand, decided_elsewhere
+from eventstore.conversation.results import this_thread
 from eventstore.conversation.rows import ThreadRow
 from eventstore.conversation.view import ThreadView
+from eventstore.core import ids
 from eventstore.core.events import Decided
 from eventstore.errors import InvalidInput, Refused
 
 __all__ = [
+    "THREADS",
+    "ArchiveThread",
+    "CreateThread",
+    "DeleteThread",
+    "ForkThread",
+    "RestoreThread",
+    "ShowThread",
+    "UnarchiveThread",
+    "UpdateThread",
     "archive",
     "check_idle",
     "create",
@@ -29,18 +45,39 @@ __all__ = [
     "update",
 ]
 
+# ruff: noqa: D101 (each command is explained by the method of the store that makes it)
 
-def create(view: ThreadView, command: c.CreateThread, _: NewId) -> list[Decided]:
+
+class CreateThread(Command, frozen=True):
+    title: str | None = None
+    metadata: dict[str, Any] | None = None
+    named: bool = False
+    """The caller gave the id or a key that implies it, so it may be the id of a purged thread."""
+
+
+def create(view: ThreadView, command: CreateThread, _: NewId) -> list[Decided]:
     """Decide a new thread."""
     _check_new(view)
     details = e.ThreadDetails(title=command.title, metadata=command.metadata or {})
     return [decided(e.ThreadCreated(), details)]
 
 
-def show(view: ThreadView, _: c.ShowThread, __: NewId) -> list[Decided]:
+class ShowThread(Command, frozen=True):
+    """Changes nothing: returns the thread as the commands before it left it."""
+
+
+def show(view: ThreadView, _: ShowThread, __: NewId) -> list[Decided]:
     """Decide nothing."""
     existing_thread(view)
     return []
+
+
+class ForkThread(Command, frozen=True):
+    source_id: bytes
+    at_message: bytes | None = None
+    at_version: int | None = None
+    named: bool = False
+    """The same as for a new thread."""
 
 
 def fork(
@@ -78,7 +115,12 @@ def _check_new(view: ThreadView) -> None:
         )
 
 
-def update(view: ThreadView, command: c.UpdateThread, _: NewId) -> list[Decided]:
+class UpdateThread(Command, frozen=True):
+    title: str | UnsetType | None = UNSET
+    metadata: dict[str, Any] | UnsetType = UNSET
+
+
+def update(view: ThreadView, command: UpdateThread, _: NewId) -> list[Decided]:
     """Decide a new title or metadata."""
     living_thread(view)
     return [
@@ -86,19 +128,31 @@ def update(view: ThreadView, command: c.UpdateThread, _: NewId) -> list[Decided]
     ]
 
 
-def archive(view: ThreadView, _: c.ArchiveThread, __: NewId) -> list[Decided]:
+class ArchiveThread(Command, frozen=True):
+    pass
+
+
+def archive(view: ThreadView, _: ArchiveThread, __: NewId) -> list[Decided]:
     """Decide to archive a thread; no event if it is archived already."""
     thread = living_thread(view)
     check_idle(view, thread)
     return [] if thread.archived else [decided(e.ThreadArchived())]
 
 
-def unarchive(view: ThreadView, _: c.UnarchiveThread, __: NewId) -> list[Decided]:
+class UnarchiveThread(Command, frozen=True):
+    pass
+
+
+def unarchive(view: ThreadView, _: UnarchiveThread, __: NewId) -> list[Decided]:
     """Decide to unarchive a thread; no event if it is not archived."""
     return [decided(e.ThreadUnarchived())] if living_thread(view).archived else []
 
 
-def delete(view: ThreadView, _: c.DeleteThread, __: NewId) -> list[Decided]:
+class DeleteThread(Command, frozen=True):
+    pass
+
+
+def delete(view: ThreadView, _: DeleteThread, __: NewId) -> list[Decided]:
     """Decide to delete a thread: it is hidden, and can be restored."""
     check_idle(view, living_thread(view))
     return [decided(e.ThreadDeleted())]
@@ -118,6 +172,28 @@ def check_idle(view: ThreadView, thread: ThreadRow) -> None:
         )
 
 
-def restore(view: ThreadView, _: c.RestoreThread, __: NewId) -> list[Decided]:
+class RestoreThread(Command, frozen=True):
+    pass
+
+
+def restore(view: ThreadView, _: RestoreThread, __: NewId) -> list[Decided]:
     """Decide to restore a deleted thread; no event if it is not deleted."""
     return [decided(e.ThreadRestored())] if existing_thread(view).deleted else []
+
+
+def _source(command: ForkThread) -> Iterable[tuple[str, bytes]]:
+    return ((ids.THREAD, command.source_id),)
+
+
+THREADS: Final = (
+    ThreadCommand(CreateThread, create, this_thread, leads_to=("ThreadCreated",)),
+    ThreadCommand(ShowThread, show, this_thread),
+    ThreadCommand(
+        ForkThread, decided_elsewhere, this_thread, leads_to=("ThreadForked",), looks_at=_source
+    ),
+    ThreadCommand(UpdateThread, update, this_thread, leads_to=("ThreadUpdated",)),
+    ThreadCommand(ArchiveThread, archive, this_thread, leads_to=("ThreadArchived",)),
+    ThreadCommand(UnarchiveThread, unarchive, this_thread, leads_to=("ThreadUnarchived",)),
+    ThreadCommand(DeleteThread, delete, this_thread, leads_to=("ThreadDeleted",)),
+    ThreadCommand(RestoreThread, restore, this_thread, leads_to=("ThreadRestored",)),
+)

@@ -1,0 +1,34 @@
+"""The base of all commands, and what commands of several nouns share."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, TypeAlias
+
+import msgspec
+
+from eventstore.conversation.content import StoredPart
+from eventstore.conversation.provider_form import StoredForm
+
+__all__ = ["Command", "Draft", "Included", "OnBusy"]
+
+OnBusy: TypeAlias = Literal["enqueue", "reject", "interrupt", "rollback"]
+
+
+Included: TypeAlias = Literal["edits", "run"]
+
+
+class Command(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Base of all commands."""
+
+
+class Draft(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """The content of a message to add."""
+
+    parts: list[StoredPart]
+    calls: tuple[str, ...] = ()
+    answers: tuple[str, ...] = ()
+    metadata: dict[str, Any] | None = None
+    name: str | None = None
+    external_id: str | None = None
+    original_created_at_us: int | None = None
+    provider: StoredForm | None = None

@@ -1,0 +1,120 @@
+"""Commands that end a run, well or not."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from eventstore.conversation import events as e
+from eventstore.conversation.commands import queue
+from eventstore.conversation.commands.base import Command
+from eventstore.conversation.commands.holding import check_fence, held_run, some_run
+from eventstore.conversation.commands.runs import ended, moved
+from eventstore.conversation.commands.thread_command import NewId, ThreadCommand
+from eventstore.conversation.events import Usage
+from eventstore.conversation.results import its_run
+from eventstore.conversation.view import ThreadView
+from eventstore.core.events import Decided
+
+__all__ = [
+    "RUN_ENDS",
+    "CancelRun",
+    "CompleteRun",
+    "ExpireRun",
+    "FailRun",
+    "cancel",
+    "complete",
+    "expire",
+    "fail",
+]
+
+# ruff: noqa: D101 (each command is explained by the method of the store that makes it)
+
+
+class CompleteRun(Command, frozen=True):
+    run_id: bytes
+    fence: int | None = None
+    usage: Usage | None = None
+    incomplete_reason: str | None = None
+
+
+def complete(view: ThreadView, command: CompleteRun, _: NewId) -> list[Decided]:
+    """Decide that a run ended well, or, with a reason, incomplete."""
+    run = held_run(view, command.run_id, command.fence)
+    if command.incomplete_reason is None:
+        return ended(view, run, moved(run, e.RunCompleted(run.run_id, command.usage)))
+    data = e.RunIncomplete(run.run_id, command.incomplete_reason, command.usage)
+    return ended(view, run, moved(run, data))
+
+
+class FailRun(Command, frozen=True):
+    run_id: bytes
+    fence: int | None = None
+    code: str = "server_error"
+    message: str | None = None
+    usage: Usage | None = None
+
+
+def fail(view: ThreadView, command: FailRun, _: NewId) -> list[Decided]:
+    """Decide that a run failed."""
+    run = held_run(view, command.run_id, command.fence)
+    data = e.RunFailed(run.run_id, command.code, command.usage)
+    return ended(view, run, moved(run, data, e.ErrorContent(message=command.message)))
+
+
+class CancelRun(Command, frozen=True):
+    run_id: bytes
+    fence: int | None = None
+
+
+def cancel(view: ThreadView, command: CancelRun, _: NewId) -> list[Decided]:
+    """Decide a cancellation.
+
+    A waiting run ends at once. A run in progress becomes ``cancelling``, so that its loop can
+    record its last output, and ends with the second call, which is the holder's.
+    """
+    run = some_run(view, command.run_id)
+    if run.status == "cancelling" or command.fence is not None:
+        check_fence(run, command.fence)
+    if run.status == "in_progress":
+        return [moved(run, e.RunCancelling(run_id=run.run_id))]
+    if run.status == "requires_action":
+        *before, last = queue.cancelled(run)
+        return [*before, *ended(view, run, last)]
+    return ended(view, run, moved(run, e.RunCancelled(run_id=run.run_id)))
+
+
+class ExpireRun(Command, frozen=True):
+    run_id: bytes
+    fence: int | None = None
+
+
+def expire(view: ThreadView, command: ExpireRun, _: NewId) -> list[Decided]:
+    """Decide that a run took too long."""
+    run = held_run(view, command.run_id, command.fence)
+    return ended(view, run, moved(run, e.RunExpired(run_id=run.run_id)))
+
+
+RUN_ENDS: Final = (
+    ThreadCommand(
+        CompleteRun,
+        complete,
+        its_run,
+        leads_to=(
+            "RunCompleted",
+            "RunIncomplete",
+        ),
+        about=("run_id", "run_id"),
+    ),
+    ThreadCommand(FailRun, fail, its_run, leads_to=("RunFailed",), about=("run_id", "run_id")),
+    ThreadCommand(
+        CancelRun,
+        cancel,
+        its_run,
+        leads_to=(
+            "RunCancelled",
+            "RunCancelling",
+        ),
+        about=("run_id", "run_id"),
+    ),
+    ThreadCommand(ExpireRun, expire, its_run, leads_to=("RunExpired",), about=("run_id", "run_id")),
+)

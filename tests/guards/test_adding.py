@@ -1,0 +1,38 @@
+"""A new event touches few files, and `CONTRIBUTING.md` names them."""
+
+import re
+
+import pytest
+
+from eventstore.conversation.events import THREAD_EVENTS
+from tests.guards.source import PACKAGE, PROJECT
+
+FILES_MAX = 10
+# They say where a thread comes from, what a message is, and what is gone: much depends on it.
+CENTRAL = {"ThreadForked": 12, "MessageAdded": 14, "ContentErased": 12}
+NEEDED = ("conversation/events/__init__.py", "conversation/events/", "conversation/commands/")
+
+
+def naming(event):
+    word = re.compile(rf"\b{event}\b")
+    root = PROJECT / PACKAGE
+    files = [one.relative_to(root) for one in root.rglob("*.py")]
+    own = [one for one in files if one.parts[0] != "testing"]
+    return [one.as_posix() for one in own if word.search((root / one).read_text(encoding="utf-8"))]
+
+
+@pytest.mark.parametrize("event", THREAD_EVENTS, ids=lambda event: event.name)
+def test_an_event_is_named_in_the_listed_files_and_few_others(event):
+    found = naming(event.name)
+    assert len(found) <= CENTRAL.get(event.name, FILES_MAX), found
+    for needed in NEEDED:
+        assert any(one.startswith(needed) for one in found), needed
+
+
+def test_every_file_of_the_lists_exists():
+    page = (PROJECT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    lists = page.split("## Add something")[1].split("\n## ")[0]
+    places = re.findall(r"`((?:\w+/)+(?:\w+\.py)?)`", lists)
+    assert len(places) > 20
+    missing = [one for one in places if not (PROJECT / "eventstore" / one).exists()]
+    assert [one for one in missing if not (PROJECT / one).exists()] == []
