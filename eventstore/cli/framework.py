@@ -17,7 +17,7 @@ from eventstore import ConversationStoreError
 from eventstore.cli.naming import as_typed, typed_names
 from eventstore.cli.output import error_text, errors, tolerate_any_encoding
 
-__all__ = ["AsJson", "app", "examples"]
+__all__ = ["AsJson", "Commands", "Program", "app", "examples"]
 
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -30,7 +30,7 @@ class _Command(TyperCommand):
         return _without_types(super().get_params(ctx))
 
 
-class _Commands(TyperGroup):
+class Commands(TyperGroup):
     """Turns errors of the library into a readable line and status 1."""
 
     def get_params(self, ctx: Any) -> Any:  # noqa: ANN401
@@ -54,13 +54,15 @@ def _without_types(params: list[Any]) -> list[Any]:
     return params
 
 
-class _Program(typer.Typer):
+class Program(typer.Typer):
+    """A group of commands whose flags are shown without a type."""
+
     def command(self, *args: Any, **options: Any) -> Callable[[_Function], _Function]:  # noqa: ANN401
         return super().command(*args, **{"cls": _Command, **options})
 
 
-app = _Program(
-    cls=_Commands,
+app = Program(
+    cls=Commands,
     name="eventstore",
     help="Inspect stored conversations: their threads, branches and events, as they are now"
     " and as they were. Import, erase and purge them, and check their tables.",

@@ -26,6 +26,7 @@ from eventstore.conversation.content import Part, parse
 from eventstore.core import ids
 
 __all__ = [
+    "arguments_text",
     "event_summary",
     "message_line",
     "notes",
@@ -80,7 +81,7 @@ def _part_text(part: Part) -> str:
         case ReasoningPart():
             said = f"(thinks) {part.text}"
         case ToolCallPart():
-            said = f"calls {part.name}({_arguments(part.arguments)})"
+            said = f"calls {part.name}({arguments_text(part.arguments)})"
         case ToolResultPart():
             state = "" if part.status == "completed" else f" ({part.status})"
             said = f"{part.call_id}{state} → {_json(part.output)}"
@@ -95,7 +96,8 @@ def _part_text(part: Part) -> str:
     return said
 
 
-def _arguments(arguments: Any) -> str:  # noqa: ANN401 (any JSON value)
+def arguments_text(arguments: Any) -> str:  # noqa: ANN401 (any JSON value)
+    """Return the arguments of a tool call, as a Python programmer writes them."""
     if not isinstance(arguments, Mapping):
         return "" if arguments is None else _json(arguments)
     return ", ".join(f"{name}={_json(value)}" for name, value in arguments.items())
@@ -105,11 +107,19 @@ def _json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def message_line(message: Message, width: int) -> Text:
-    """Return a message as one line: role and text, with notes at its right end."""
+def message_line(
+    message: Message, width: int, place: Callable[[Message], str] | None = None
+) -> Text:
+    """Return a message as one line: role and text, with notes at its right end.
+
+    ``place`` says in other words where it stands among its siblings.
+    """
     line = Text(f"{message.role:<11}", style=role_style(message.role))
     line.append(summary(message), style="default")
-    remark = " · ".join(notes(message))
+    said = notes(message)
+    if place is not None and message.sibling_count > 1:
+        said[0] = place(message)
+    remark = " · ".join(said)
     return with_remark(line, remark, width, "dim default")  # a dim colour is faint on white
 
 

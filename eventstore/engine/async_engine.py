@@ -18,6 +18,7 @@ from eventstore import (
     Run,
     StoreClosed,
 )
+from eventstore.engine import telemetry
 from eventstore.engine.backlog import Key
 from eventstore.engine.conducting import Clock, HandBack
 from eventstore.engine.desk import AnyTool
@@ -245,7 +246,8 @@ class AsyncEngine(EngineBase):
     async def _conduct(self, outcome: Claimed, inbox: AsyncInbox) -> None:
         claim, desk = outcome.claim, self._desk
         performing = Performing(self.store, claim.run, desk.models.resolve, desk.tools, inbox.put)
-        await drive_async(work(claim, desk), self.store, performing.begin, inbox)
+        with telemetry.run_at_work(claim.run):
+            await drive_async(work(claim, desk), self.store, performing.begin, inbox)
 
     # -- closing
 

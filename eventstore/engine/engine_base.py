@@ -61,7 +61,7 @@ class EngineBase:
         self._desk = Desk(
             holder=own_name() if holder is None else holder,
             tools=named_tools(tools),
-            models=models if isinstance(models, Models) else Models(models),
+            models=models.fresh() if isinstance(models, Models) else Models(models),
             external=frozenset(external_tools),
             lease_seconds=lease_seconds,
             clock=Clock() if clock is None else clock,

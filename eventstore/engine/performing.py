@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol
 
 from eventstore import ModelError, Run, TokenUsage
 from eventstore.conversation.content import Part
-from eventstore.engine import calling
+from eventstore.engine import calling, telemetry
 from eventstore.engine import effects as f
 from eventstore.engine.models.answers import content_of
 from eventstore.engine.models.protocol import (
@@ -93,12 +93,15 @@ class Performing:
             call_id=effect.call_id,
             tenant=self._store.scope.tenant,
         )
-        self._deliver(await calling.call(self._tools[effect.name], effect, context))
+        with telemetry.tool_call(effect.name, effect.call_id) as span:
+            returned = await calling.call(self._tools[effect.name], effect, context)
+            if returned.status != "completed":
+                span.failed(returned.status)
+        self._deliver(returned)
 
     async def _ask(self, effect: f.AskModel, answer: _Answer) -> None:
         try:
-            await self._stream(effect, answer)
-            result: f.Result = answer.result()
+            result: f.Result = await self._answered(effect, answer)
         except ModelError as error:
             result = f.ModelFailed(error.code, str(error), answer.words())
         except Exception as error:  # noqa: BLE001 (of a model of the application's own)
@@ -107,13 +110,16 @@ class Performing:
         self._answer = None
         self._deliver(result)
 
-    async def _stream(self, effect: f.AskModel, answer: _Answer) -> None:
+    async def _answered(self, effect: f.AskModel, answer: _Answer) -> f.ModelAnswered:
         model = self._resolve(effect.request.model)
-        async with aclosing(model.stream(effect.request)) as events:
-            async for event in events:
-                answer.add(event)
-                if isinstance(event, TextDelta):
-                    self._deliver(f.TextArrived(effect.step, event.text))
+        with telemetry.model_call(effect.request, model, self._run.thread_id) as span:
+            async with aclosing(model.stream(effect.request)) as events:
+                async for event in events:
+                    answer.add(event)
+                    span.add(event)
+                    if isinstance(event, TextDelta):
+                        self._deliver(f.TextArrived(effect.step, event.text))
+            return answer.result()
 
 
 class _Answer:

@@ -20,6 +20,7 @@ from eventstore import (
     Run,
     StoreClosed,
 )
+from eventstore.engine import telemetry
 from eventstore.engine.backlog import Key
 from eventstore.engine.conducting import Clock, HandBack
 from eventstore.engine.desk import AnyTool
@@ -247,7 +248,8 @@ class Engine(EngineBase):
         def begin(effect: Effect) -> None:
             self._loop.call_soon_threadsafe(performing.begin, effect)
 
-        drive(work(claim, desk), self.store, begin, inbox)
+        with telemetry.run_at_work(claim.run):
+            drive(work(claim, desk), self.store, begin, inbox)
 
     # -- closing
 

@@ -27,9 +27,9 @@ def run(monkeypatch):
     """Run a command in this process; says how it ended and what it printed."""
     monkeypatch.setattr("typer.testing._get_command", lambda _: COMMANDS)
 
-    def run(*arguments, columns=80, **environment):
+    def run(*arguments, columns=80, stdin=None, **environment):
         runner = CliRunner(env={"COLUMNS": str(columns), **environment})
-        return runner.invoke(app, list(arguments), prog_name="eventstore")
+        return runner.invoke(app, list(arguments), prog_name="eventstore", input=stdin)
 
     return run
 

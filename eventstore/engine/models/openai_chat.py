@@ -79,6 +79,11 @@ class OpenAIModel:
         """The model's name at the endpoint."""
         return self._name
 
+    @property
+    def provider(self) -> str:
+        """Name of the kind of endpoint, for telemetry."""
+        return "openai"
+
     async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelEvent, None]:
         """Ask, and yield the events of the answer."""
         parameters = self._asked(request)

@@ -84,6 +84,11 @@ class PydanticAIModel:
         """The model's name for its provider."""
         return self._model.model_name
 
+    @property
+    def provider(self) -> str:
+        """Name of the provider, for telemetry."""
+        return self._model.system
+
     async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelEvent, None]:
         """Ask, and yield the events of the answer."""
         asked = (

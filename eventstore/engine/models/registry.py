@@ -116,6 +116,13 @@ class Models:
         self._environment = os.environ if environment is None else environment
         self._made: dict[str, Model] = {}
 
+    def fresh(self) -> Models:
+        """Return models of the same names that share no connection with these.
+
+        Connections belong to one event loop, so each engine takes its own.
+        """
+        return Models(self._aliases, environment=self._environment)
+
     def resolve(self, name: str) -> Model:
         """Return the model of a name.
 

@@ -108,6 +108,11 @@ class ScriptedModel:
         """The name that it was given."""
         return self._name
 
+    @property
+    def provider(self) -> str:
+        """Name of the provider, for telemetry."""
+        return "scripted"
+
     async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelEvent, None]:
         """Yield the events of the next answer."""
         self.requests.append(request)

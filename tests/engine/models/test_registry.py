@@ -71,3 +71,12 @@ def test_a_missing_library_is_named_with_its_extra(monkeypatch):
     with pytest.raises(ModelError, match=r"conversation-eventstore\[openai\]") as caught:
         Models(environment=KEYS).resolve("qwen-plus")
     assert caught.value.code == "missing_dependency"
+
+
+async def test_models_of_the_same_names_share_no_connection():
+    first = Models({"fast": "qwen-turbo"}, environment=KEYS)
+    second = first.fresh()
+    assert address(second.resolve("fast")) == address(first.resolve("fast"))
+    assert second.resolve("fast") is not first.resolve("fast")
+    await first.aclose()
+    await second.aclose()

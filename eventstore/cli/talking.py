@@ -1,0 +1,148 @@
+"""The commands about answers: ``chat``, and ``runs``, which lists, shows and follows them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from eventstore.cli.following import Follower, outcome
+from eventstore.cli.framework import AsJson, Commands, Program, app, examples
+from eventstore.cli.opening import DEFAULT, Database, ThreadPrefix, existing, find_thread, made
+from eventstore.cli.output import print_json, screen
+from eventstore.cli.run_listing import find_run, print_run, print_runs
+
+__all__ = ["chat", "follow", "list_", "runs", "show"]
+
+runs = Program(
+    cls=Commands,
+    name="runs",
+    help="List, show and follow runs: the answers of assistants, and how they came about.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+)
+app.add_typer(runs)
+
+_RunName = Annotated[
+    str | None,
+    typer.Argument(metavar="RUN", help="The run's id, or a part of it; the newest if omitted."),
+]
+
+
+@app.command(
+    epilog=examples(
+        "chat",
+        "chat 019ab3 --model qwen-max",
+        "chat --model llama --base-url http://127.0.0.1:8080/v1",
+        "chat --tools my_tools:TOOLS",
+    )
+)
+def chat(
+    thread: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="THREAD",
+            help="A thread to go on with: its id, or a unique prefix. A new one if omitted.",
+        ),
+    ] = None,
+    *,
+    database: Database = DEFAULT,
+    model: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            envvar="EVENTSTORE_MODEL",
+            show_default=True,
+            help="Model that answers. Qwen models need DASHSCOPE_API_KEY, gpt-… OPENAI_API_KEY;"
+            " provider:name is a model of pydantic-ai.",
+        ),
+    ] = "qwen-plus",
+    base_url: Annotated[
+        str | None,
+        typer.Option(
+            "--base-url",
+            metavar="URL",
+            help="Ask for the model at this OpenAI-compatible endpoint. OPENAI_API_KEY is sent"
+            " if it is set.",
+        ),
+    ] = None,
+    instructions: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="System prompt of the model.")
+    ] = None,
+    tools: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="MODULE:NAME",
+            help="A tool, or a list of tools, in a Python module; may be given several times.",
+        ),
+    ] = None,
+) -> None:
+    """Talk with a model in the terminal, and keep every word.
+
+    Answers appear as they are written, tool calls with their results.
+    Change a question, or ask for another answer: the earlier ones stay.
+    """
+    from eventstore.cli.chat.opened import Answering, open_chat  # noqa: PLC0415 (loads the engine)
+
+    with made(database) as store:
+        thread_id = None if thread is None else find_thread(store, thread)
+        answers = Answering(model, base_url, instructions, tuple(tools or ()))
+        open_chat(screen(), store, thread_id, answers)
+
+
+@runs.command("list", epilog=examples("runs list 019ab3", "runs list 019ab3 --json"))
+def list_(thread: ThreadPrefix, *, database: Database = DEFAULT, as_json: AsJson = False) -> None:
+    """List the runs of a thread, the newest first."""
+    with existing(database) as store:
+        found = list(store.runs.list(find_thread(store, thread)))[::-1]
+        if as_json:
+            print_json(run.model_dump_json() for run in found)
+        else:
+            print_runs(screen(), found)
+
+
+@runs.command(epilog=examples("runs show 019ab3", "runs show 019ab3 run…3f2a9c"))
+def show(
+    thread: ThreadPrefix,
+    run: _RunName = None,
+    *,
+    database: Database = DEFAULT,
+    as_json: AsJson = False,
+) -> None:
+    """Show a run: how it ended, its steps, and what they took."""
+    with existing(database) as store:
+        found = find_run(store, find_thread(store, thread), run)
+        steps = list(store.runs.steps.list(found.thread_id, found.id))
+        if as_json:
+            print_json([found.model_dump_json(), *(step.model_dump_json() for step in steps)])
+        else:
+            print_run(screen(), found, steps)
+
+
+@runs.command(epilog=examples("runs follow 019ab3", "runs follow 019ab3 --json"))
+def follow(
+    thread: ThreadPrefix,
+    run: _RunName = None,
+    *,
+    database: Database = DEFAULT,
+    after: Annotated[
+        str | None,
+        typer.Option(metavar="CURSOR", help="Begin behind this event; --json shows cursors."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Follow a run, from its beginning and while it goes on, in any process.
+
+    It ends when the run has ended, or waits for somebody.
+    """
+    with existing(database) as store:
+        found = find_run(store, find_thread(store, thread), run)
+        events = store.runs.stream(found.thread_id, found.id, after=after)
+        if as_json:
+            print_json(event.model_dump_json() for event in events)
+            return
+        console = screen()
+        Follower(console, found.model or "assistant").follow(events)
+        ended = store.runs.get(found.thread_id, found.id)
+        console.print(outcome(ended) or Text(f"  ({ended.status})", style="dim"))
