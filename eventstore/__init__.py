@@ -14,6 +14,7 @@ from eventstore.api.async_store import AsyncConversationStore
 from eventstore.api.batches import Batch
 from eventstore.api.faces.handles import Handle
 from eventstore.api.faces.pages import AsyncPage, Page
+from eventstore.api.faces.recorded import AsyncRecordedRun, RecordedRun
 from eventstore.api.operations.events import Receipt
 from eventstore.api.operations.metrics import AppendNotice, Counters
 from eventstore.api.operations.operation import EMPTY, UNSET
@@ -99,6 +100,7 @@ __all__ = [
     "AssistantNotFound",
     "AsyncConversationStore",
     "AsyncPage",
+    "AsyncRecordedRun",
     "Batch",
     "Branch",
     "BranchDiff",
@@ -140,6 +142,7 @@ __all__ = [
     "RebuildReport",
     "Receipt",
     "RecordedEvent",
+    "RecordedRun",
     "RefusalPart",
     "Refused",
     "ReplayStep",

@@ -35,7 +35,7 @@ class Face:
     connection: str
     page: str
     iterator: str
-    batch: str
+    block: str
     coroutine: bool
 
 
@@ -74,9 +74,13 @@ _ORIGINS: Final = {
     "AsyncPage": "from eventstore.api.faces.pages import AsyncPage",
     "Handle": "from eventstore.api.faces.handles import Handle",
     "Batch": "from eventstore.api.batches import Batch",
+    "RecordedRun": "from eventstore.api.faces.recorded import RecordedRun",
+    "AsyncRecordedRun": "from eventstore.api.faces.recorded import AsyncRecordedRun",
     "Connection": "from sqlalchemy import Connection",
     "builtins": "import builtins",
 }
+_BLOCKS: Final = {"Batch": ("Batch", "_collecting"), "Recording": ("RecordedRun", "_recorded")}
+"""By what an operation returns: what a ``with`` block gets, and the method that makes the block."""
 _BUILTIN: Final = frozenset(dir(builtins))
 
 
@@ -182,7 +186,7 @@ def _method(
     shown = _unhidden(result) if hides_list else result
     if "builtins." in shown:
         file.imports.add("import builtins")
-    awaits = face.coroutine and kind not in {"Paged", "Subscribe", "Follow", "Batch"}
+    awaits = face.coroutine and kind not in {"Paged", "Subscribe", "Follow", *_BLOCKS}
     lines = [f"    {'async ' if awaits else ''}def {name}({parameters}) -> {shown}:"]
     lines += _doc_lines(operation, shared)
     room, _, module = operation.module.rpartition(".")
@@ -193,8 +197,9 @@ def _method(
 
 
 def _result(operation: Operation, face: Face) -> tuple[str, str]:
-    if operation.returns == "Batch":
-        return "Batch", f"{face.batch}[Batch]"
+    if operation.returns in _BLOCKS:
+        prefix = "" if operation.returns == "Batch" else face.prefix
+        return operation.returns, f"{face.block}[{prefix}{_BLOCKS[operation.returns][0]}]"
     matched = _RETURNS.match(operation.returns)
     assert matched is not None, f"{operation.function} returns {operation.returns}"
     kind, made = matched.groups()
@@ -285,8 +290,8 @@ def _body(name: str, kind: str, operation: Operation, face: Face) -> list[str]:
     shared = () if operation.options is None else shared_options(operation.options)
     call = _call(operation, shared, "self._scope")
     awaits = "await " if face.coroutine else ""
-    if kind == "Batch":
-        return [f"        return self._collecting({call})"]
+    if kind in _BLOCKS:
+        return [f"        return self.{_BLOCKS[kind][1]}({call})"]
     if kind in {"Paged", "Subscribe", "Follow"}:
         return [f"        return self._each({call})"]
     if kind == "Page":

@@ -9,8 +9,10 @@ from typing import TypeVar
 
 from eventstore.api.batches import Batch
 from eventstore.api.faces.async_runner import AsyncRunner
+from eventstore.api.faces.recorded import AsyncRecordedBlock, AsyncRecordedRun
 from eventstore.api.operations.catch_up import catching_up, checked_terms, running
 from eventstore.api.operations.projection_status import ProjectionStatus, status
+from eventstore.api.operations.recording import Recording
 from eventstore.api.operations.routine import PauseAsync, Routine, drive_async
 from eventstore.read_models.catch_up.definition import Projection
 
@@ -39,6 +41,9 @@ class AsyncResource:
         made = batch.as_write()
         if made is not None:
             batch.settle(await self._perform(made))
+
+    def _recorded(self, recording: Recording) -> AbstractAsyncContextManager[AsyncRecordedRun]:
+        return AsyncRecordedBlock(recording, self._perform)
 
 
 class AsyncProjectionsBase(AsyncResource):

@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 from eventstore.api import batches as _batches
 from eventstore.api.batches import Batch
 from eventstore.api.faces.pages import Page
+from eventstore.api.faces.recorded import RecordedRun
 from eventstore.api.faces.sync_base import ProjectionsBase, Resource
 from eventstore.api.operations import assistants as _assistants
 from eventstore.api.operations import branches as _branches
@@ -24,6 +25,7 @@ from eventstore.api.operations import messages as _messages
 from eventstore.api.operations import projection_status as _projection_status
 from eventstore.api.operations import projections as _projections
 from eventstore.api.operations import purging as _purging
+from eventstore.api.operations import recording as _recording
 from eventstore.api.operations import replay as _replay
 from eventstore.api.operations import run_context as _run_context
 from eventstore.api.operations import run_pages as _run_pages
@@ -2529,6 +2531,77 @@ class Runs(Resource):
                 run_id,
                 timeout_seconds=timeout_seconds,
                 poll_seconds=poll_seconds,
+            )
+        )
+
+    def record(
+        self,
+        thread_id: str,
+        run_id: str | None = None,
+        *,
+        assistant_id: str | None = None,
+        model: str | None = None,
+        instructions: str | None = None,
+        tools: Sequence[ToolGiven] | None = None,
+        settings: Mapping[str, Any] | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        regenerates: str | None = None,
+        on_busy: OnBusy = "reject",
+        holder: str | None = None,
+        take_over: bool = False,
+        fence: int | None = None,
+        lease_seconds: float = 30.0,
+    ) -> AbstractContextManager[RecordedRun]:
+        """Record a run of your own loop in a ``with`` block: its start, what it says, and its end.
+
+        Entering the block starts the run, and heartbeats keep it from being taken over while the
+        block runs. Leaving the block completes it. After an exception it has failed, with the code
+        of the error, or the name of its class. After a cancellation or an interrupt it is
+        cancelled. In each case the text that it had said so far is kept as a message, with the
+        status ``"incomplete"`` if it was cut off, and the thread is free again. If the process
+        dies, the lease ends, and ``runs.list(lease_ended=True)`` finds the run.
+
+        Args:
+            thread_id: The thread.
+            run_id: A queued run to start, or one to take over; a new run is made if left out.
+            assistant_id: Assistant that answers, for a new run.
+            model: Model, in place of the assistant's.
+            instructions: Instructions, in place of the assistant's; erasable.
+            tools: Tool definitions, in place of the assistant's.
+            settings: JSON object of whatever the model takes.
+            metadata: JSON object of your own; erasable.
+            regenerates: Assistant's message to make another answer to.
+            on_busy: ``"reject"`` (the default) refuses while another run is open, ``"interrupt"``
+                and ``"rollback"`` cancel it.
+            holder: Name of this worker, up to 255 characters.
+            take_over: Take ``run_id`` away from a holder that died.
+            fence: Fence that ``run_id`` must still have.
+            lease_seconds: How long this process may be silent before another may take over.
+
+        Raises:
+            InvalidInput: a value is malformed, or values for a new run are given with ``run_id``.
+            ThreadNotFound, RunNotFound, AssistantNotFound, MessageNotFound: something that it names
+                does not exist.
+            Refused: the thread is archived, deleted or busy, or it is not the run's turn.
+            LeaseLost: the run has another fence; inside the block, another worker took it over.
+        """
+        return self._recorded(
+            _recording.record(
+                self._scope,
+                thread_id,
+                run_id,
+                assistant_id=assistant_id,
+                model=model,
+                instructions=instructions,
+                tools=tools,
+                settings=settings,
+                metadata=metadata,
+                regenerates=regenerates,
+                on_busy=on_busy,
+                holder=holder,
+                take_over=take_over,
+                fence=fence,
+                lease_seconds=lease_seconds,
             )
         )
 

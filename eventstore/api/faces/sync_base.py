@@ -8,9 +8,11 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import TypeVar
 
 from eventstore.api.batches import Batch
+from eventstore.api.faces.recorded import RecordedBlock, RecordedRun
 from eventstore.api.faces.sync_runner import SyncRunner
 from eventstore.api.operations.catch_up import catching_up, checked_terms, running
 from eventstore.api.operations.projection_status import ProjectionStatus, status
+from eventstore.api.operations.recording import Recording
 from eventstore.api.operations.routine import Pause, Routine, drive
 from eventstore.read_models.catch_up.definition import Projection
 
@@ -39,6 +41,9 @@ class Resource:
         made = batch.as_write()
         if made is not None:
             batch.settle(self._perform(made))
+
+    def _recorded(self, recording: Recording) -> AbstractContextManager[RecordedRun]:
+        return RecordedBlock(recording, self._perform)
 
 
 class ProjectionsBase(Resource):

@@ -67,11 +67,11 @@ def create(view: ThreadView, command: CreateMessage, new_id: NewId) -> list[Deci
     At the head of a busy thread ``on_busy`` selects: queue it, refuse it, or end the run.
     """
     thread = writable_thread(view)
+    if command.run_id is not None:
+        return [_of_run(view, command, command.run_id, new_id)]
     if command.message_id is not None:
         check_new_message_id(view, command.message_id)
     message_id = command.message_id or new_id()
-    if command.run_id is not None:
-        return [_of_run(view, command, message_id, command.run_id)]
     if not isinstance(command.parent_id, UnsetType):
         return [_added(view, command, message_id, command.parent_id, joined=False)]
     if not thread.open_runs:
@@ -111,9 +111,10 @@ def _added(
     return decided(data, draft_content(draft))
 
 
-def _of_run(view: ThreadView, command: CreateMessage, message_id: bytes, run_id: bytes) -> Decided:
+def _of_run(view: ThreadView, command: CreateMessage, run_id: bytes, new_id: NewId) -> Decided:
     """Decide a run's own message: it attaches to the run's last one, never to the head."""
     run = writing_run(view, run_id, command.fence)
+    check_new_message_id(view, command.message_id)
     if command.parent_id is not UNSET and command.parent_id != run.last_message:
         raise InvalidInput(
             "parent_id", "a run's messages attach to its last message", "Leave parent_id out."
@@ -123,7 +124,7 @@ def _of_run(view: ThreadView, command: CreateMessage, message_id: bytes, run_id:
     check_calls(parent, draft.calls, draft.answers)
     check_follows_shown(view, run, command.message_id, draft.parts)
     data = e.MessageAdded(
-        message_id=message_id,
+        message_id=command.message_id or new_id(),
         role=command.role,
         parent_id=run.last_message,
         select=command.select and living_thread(view).head == run.last_message,

@@ -28,10 +28,10 @@ class OracleMessages(OracleRuns):
     ) -> None:
         """Add a message, or let it wait."""
         self._writable()
-        self._unused(message_id)
         if run_id is not None:
             self._create_in_run(message_id, role, words, run_id, fence, select=select)
             return
+        self._unused(message_id)
         if parent == HEAD and self.open_runs():
             plain = words.call is None and words.answer is None
             if on_busy == "enqueue":
@@ -62,6 +62,7 @@ class OracleMessages(OracleRuns):
         select: bool,
     ) -> None:
         run = self._writing(run_id, fence)
+        self._unused(message_id)
         if run.last_message is not None:
             self._placed(run.last_message)
         self._paired(run.last_message, words)
