@@ -190,7 +190,12 @@ def _born(data: Mapping[str, Any], content: Mapping[str, Any]) -> str:
     said = f"{short_id(data['message_id'])} {data['role']}:"
     if "queued_version" in data:
         return f"{said} leaves the queue (see version {data['queued_version']})"
+    said += " (interrupted)" if data.get("interrupted") else ""
     return f"{said} {_parts(content)}"
+
+
+def _begun(data: Mapping[str, Any], _: object) -> str:
+    return f"{short_id(data['message_id'])} is written by {short_id(data['run_id'])}"
 
 
 def _titled(_: Mapping[str, Any], content: Mapping[str, Any]) -> str:
@@ -237,6 +242,7 @@ def _erased(data: Mapping[str, Any], _: object) -> str:
 _WORDINGS: Final = (
     (_titled, "ThreadCreated ThreadUpdated"),
     (_forked, "ThreadForked"),
+    (_begun, "MessageBegun"),
     (_born, "MessageAdded MessageQueued MessageEdited MessageRegenerated"),
     (_amended, "MessageAmended"),
     (_one_message, "MessageUpdated MessageRemoved MessageRestored"),

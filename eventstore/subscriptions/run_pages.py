@@ -10,7 +10,7 @@ from eventstore.conversation.run_lifecycle import TERMINAL
 from eventstore.conversation.run_telling import Cursor, Reached, tell, tell_shown
 from eventstore.core import ids
 from eventstore.core.events import StreamKey
-from eventstore.errors import RunNotFound
+from eventstore.errors import RunNotFound, StoreUnavailable
 from eventstore.storage.folding_pages import decoded_events
 from eventstore.storage.log import Log
 from eventstore.storage.stream_heads import place_of
@@ -84,8 +84,13 @@ class RunReader(NamedTuple):
         return RunStands(RUN_STATUSES[status], begins, version, known, shown or 0)
 
     def next_page(self, tx: Transaction, reached: Reached) -> RunPage:
-        """Return the events behind a place, on one snapshot."""
+        """Return the events behind a place, on one snapshot.
+
+        Raises:
+            StoreUnavailable: ``"restored"``; the thread went back behind the place.
+        """
         stands = self.stand(tx)
+        self._check_not_ahead(reached, stands)
         events: list[RunEvent] = []
         if reached.over:
             return RunPage(PageOutcome.SHORT, stands, events, reached)
@@ -102,6 +107,16 @@ class RunReader(NamedTuple):
             if count == _PAGE_EVENTS or size > _PAGE_CHARACTERS:
                 return RunPage(PageOutcome.FULL, stands, events, reached)
         return self._with_shown(tx, RunPage(PageOutcome.SHORT, stands, events, reached))
+
+    def _check_not_ahead(self, reached: Reached, stands: RunStands) -> None:
+        if reached.version > stands.version:
+            raise StoreUnavailable(
+                "restored",
+                f"a reader of {ids.show(ids.RUN, self.run_id)} had reached version"
+                f" {reached.version}, but {self.stream.text} ends at {stands.version}: an older"
+                " backup was restored",
+                "Read the run again from its start.",
+            )
 
     def _with_shown(self, tx: Transaction, page: RunPage) -> RunPage:
         """Add the new piece of the text that is being written."""

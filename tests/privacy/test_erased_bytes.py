@@ -152,6 +152,8 @@ def test_an_erasure_takes_text_along_that_a_run_is_showing(path):
     with ConversationStore.open(f"sqlite:///{path}") as store:
         thread, run, message = shown(store, *PIECES)
         asked = store.messages.list(thread).data[0]
+        along = store.runs.stream(thread, run)
+        cursor = next(one.cursor for one in along if one.type == "message.delta")
         left = store.privacy.erase(thread, asked.id).copies
         assert [copy.id for copy in left] == [run]
         assert found_in(path)
@@ -161,7 +163,12 @@ def test_an_erasure_takes_text_along_that_a_run_is_showing(path):
         assert found_in(path) == []
         with pytest.raises(Refused, match="beyond the text"):
             store.runs.write_text(thread, run, "more", message_id=message, offset=5_000)
-        store.runs.fail(thread, run)
+        store.runs.start(thread, run, take_over=True)
+        fence = store.runs.get(thread, run).fence
+        store.messages.create(thread, role="assistant", content="so", run_id=run, fence=fence)
+        store.runs.fail(thread, run, fence=fence)
+        rest = list(store.runs.stream(thread, run, after=cursor))
+        assert [one.text for one in rest if one.type == "message.delta"] == ["so"]
         assert found_in(path) == []
 
 
