@@ -281,23 +281,14 @@ def _fold_run_event(fields: dict[str, Any], event: Event) -> None:
         fields["incomplete_reason"] = data.reason
 
 
-_STEP_OF_ENDED_RUN: Final = {
-    "failed": "failed",
-    "expired": "expired",
-    "cancelled": "cancelled",
-    "incomplete": "failed",
-    "completed": "completed",
-}
-
-
 def step_value(view: ThreadHistory, row: StepRow) -> RunStep:
-    """Return a step as users see it. A step that was open when its run ended has ended, too."""
+    """Return a step as users see it. A step that never reported is abandoned once its run ended."""
     started = view.event(row.version)
     data, content = started.data, started.content
     run = view.run(row.run_id)
     status: str = row.status
     if status == "in_progress" and run is not None and run.status in TERMINAL:
-        status = _STEP_OF_ENDED_RUN[run.status]
+        status = "abandoned"
     fields: dict[str, Any] = {
         "id": ids.show(ids.STEP, row.step_id),
         "run_id": ids.show(ids.RUN, row.run_id),

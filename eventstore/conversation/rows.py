@@ -45,7 +45,8 @@ RunStatus: TypeAlias = Literal[
     "cancelled",
     "expired",
 ]
-StepStatus: TypeAlias = Literal["in_progress", "completed", "failed", "cancelled", "expired"]
+StepStatus: TypeAlias = Literal["in_progress", "completed", "failed", "abandoned"]
+"""A row is never ``abandoned``: a step that is in progress reads so once its run ended."""
 
 
 class Place(NamedTuple):

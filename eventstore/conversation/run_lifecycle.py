@@ -4,7 +4,7 @@
 
     (new) ─▶ queued ──▶ in_progress ──▶ completed │ incomplete │ failed │ expired
              │  ▲        │  ▲ taken over
-             │  │        ├──▶ requires_action ──▶ cancelling │ expired
+             │  │        ├──▶ requires_action ──▶ cancelling │ failed │ expired
              │  └────────│────────┘ all outputs in
              ▼           ▼
      cancelled │     cancelling ──▶ cancelled, or the end that came first
@@ -53,6 +53,7 @@ MOVES: Final[Mapping[RunStatus, Mapping[str, RunStatus]]] = {
         "ToolOutputsSubmitted": "queued",
         "RunCancelling": "cancelling",
         "RunExpired": "expired",
+        "RunFailed": "failed",
     },
     "cancelling": {**_ENDS, "RunTakenOver": "cancelling", "RunCancelled": "cancelled"},
 }

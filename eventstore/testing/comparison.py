@@ -218,6 +218,9 @@ class Comparison:
         assert found.text == expected.wordings[-1].shown
         assert found.erased == expected.wordings[-1].erased
         assert not (found.erased and found.content)
+        results = [part.status for part in found.content if part.type == "tool_result"]
+        answered = expected.wordings[-1].answer is not None and not found.erased
+        assert results == ([expected.wordings[-1].outcome] if answered else [])
         assert found.revision == len(expected.wordings) - 1
         assert found.metadata == expected.metadata
         assert found.name == expected.name

@@ -149,7 +149,8 @@ def words(role: str | None = None) -> st.SearchStrategy[Words]:
     plain = st.builds(Words, text=said, name=named, metadata=tagged)
     if role == "assistant":
         forms = st.none() | provider_forms()
-        return plain | st.builds(Words, text=said, call=st.none() | calls, provider=forms)
+        called = st.just(()) | st.lists(calls, min_size=1, max_size=2, unique=True).map(tuple)
+        return plain | st.builds(Words, text=said, calls=called, provider=forms)
     return plain
 
 
@@ -161,13 +162,12 @@ def drafts(role: str = "user") -> st.SearchStrategy[c.Draft]:
 
 def _draft(said: Words) -> c.Draft:
     parts: list[str | dict[str, Any]] = [said.text]
-    if said.call is not None:
-        parts.append({"type": "tool_call", "id": said.call, "name": "look_up"})
+    parts += [{"type": "tool_call", "id": call, "name": "look_up"} for call in said.calls]
     if said.answer is not None:
         parts = [{"type": "tool_result", "call_id": said.answer, "output": said.text}]
     return c.Draft(
         parts=parts,
-        calls=() if said.call is None else (said.call,),
+        calls=said.calls,
         answers=() if said.answer is None else (said.answer,),
         metadata=dict(said.metadata) or None,
         name=said.name,

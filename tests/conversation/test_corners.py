@@ -233,13 +233,13 @@ def test_the_context_of_a_regenerating_run_leaves_out_the_answer_it_replaces(sto
     assert before == after == ["u"]
 
 
-def test_a_step_left_open_ends_with_its_run(store, thread):
+def test_a_step_that_never_reported_is_abandoned_when_its_run_ends(store, thread):
     run = store.runs.create(thread)
     store.runs.start(thread, run.id)
     store.runs.steps.start(thread, run.id)
     ended = store.runs.complete(thread, run.id).ended_at
     (step,) = store.runs.steps.list(thread, run.id)
-    assert (step.status, step.ended_at) == ("completed", ended)
+    assert (step.status, step.ended_at) == ("abandoned", ended)
 
 
 def test_a_cursor_of_one_branch_does_not_list_another(store, thread):

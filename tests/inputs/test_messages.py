@@ -129,11 +129,22 @@ def test_a_result_needs_its_call_and_there_is_only_one(store, thread):
     assert "parent_id=" in answered.value.remedy
 
 
-def test_a_call_that_is_open_is_not_made_again(store, thread):
-    store.messages.create(thread.id, role="assistant", content=[CALL])
+@pytest.mark.parametrize("placed", [True, False], ids=["with parent_id", "at the head"])
+@pytest.mark.parametrize(
+    ("role", "content"),
+    [("user", "x"), ("system", "x"), ("assistant", "x"), ("assistant", [CALL])],
+)
+def test_only_results_stand_under_an_open_call(store, thread, role, content, placed):
+    call = store.messages.create(thread.id, role="assistant", content=["Wait.", CALL])
+    where = {"parent_id": call.id} if placed else {}
     with untouched(store), pytest.raises(Refused) as caught:
-        store.messages.create(thread.id, role="assistant", content=[CALL])
-    assert caught.value.reason == "call_already_open"
+        store.messages.create(thread.id, role=role, content=content, **where)
+    assert caught.value.reason == "open_tool_calls"
+    assert call.id in str(caught.value)
+    assert "'call_1'" in str(caught.value)
+    assert "role='tool'" in caught.value.remedy
+    store.messages.create(thread.id, role="tool", content=[RESULT], **where)
+    store.messages.create(thread.id, role=role, content=content)
 
 
 @pytest.mark.usefixtures("question")

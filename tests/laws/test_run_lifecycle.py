@@ -26,6 +26,7 @@ LEGAL = {
     ("requires_action", "ToolOutputsSubmitted"): "queued",
     ("requires_action", "RunCancelling"): "cancelling",
     ("requires_action", "RunExpired"): "expired",
+    ("requires_action", "RunFailed"): "failed",
     ("cancelling", "RunTakenOver"): "cancelling",
     ("cancelling", "RunCancelled"): "cancelled",
     ("cancelling", "RunCompleted"): "completed",

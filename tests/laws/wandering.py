@@ -37,7 +37,8 @@ def said(kinds):
     def choose(dice):
         kind, text = dice.choice(kinds), dice.choice(["x", "y", "\0", "שלום"])
         if kind == "call":
-            return Words(text, call=dice.choice(CALLS), provider=dice.choice(FORMS))
+            calls = tuple(dice.sample(CALLS, dice.choice([1, 1, 2])))
+            return Words(text, calls, provider=dice.choice(FORMS))
         if kind == "answer":
             return Words(text, answer=dice.choice(CALLS))
         return Words(text, metadata=dice.choice([(), (("mood", "calm"),)]), name=dice.choice(NAMES))

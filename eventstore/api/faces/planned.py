@@ -81,7 +81,8 @@ class BatchMessages(BatchPart):
         Raises:
             InvalidInput: a value is malformed, or an id is in use.
             ThreadNotFound, MessageNotFound, RunNotFound: something that it names does not exist.
-            Refused: the thread is busy, archived or deleted, or a tool result has no call.
+            Refused: the thread is busy, archived or deleted; a result has no call, or something
+                else stands under an open call.
             LeaseLost: another worker took the run over.
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
@@ -631,6 +632,9 @@ class BatchRuns(BatchPart):
     ) -> Handle[Run]:
         """End a run well; with ``incomplete_reason`` it ends ``incomplete``.
 
+        It ends well once each of its tool calls has a result. If it ends incomplete, the open calls
+        are closed with a "cancelled" result.
+
         Messages that waited for it join the tree in the order they were sent, up to the next queued
         run.
 
@@ -643,7 +647,7 @@ class BatchRuns(BatchPart):
         Raises:
             InvalidInput: a value is malformed.
             ThreadNotFound, RunNotFound: there is no such run.
-            Refused: it ended already, or was never started.
+            Refused: it ended already, or was never started; ``"open_tool_calls"``.
             LeaseLost: another worker took the run over.
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
@@ -667,7 +671,7 @@ class BatchRuns(BatchPart):
         usage: TokenUsage | Mapping[str, Any] | None = None,
         fence: int | None = None,
     ) -> Handle[Run]:
-        """End a run that failed.
+        """End a run that failed. Its open tool calls are closed with a "failed" result.
 
         Args:
             run_id: The run.
@@ -679,7 +683,7 @@ class BatchRuns(BatchPart):
         Raises:
             InvalidInput: a value is malformed.
             ThreadNotFound, RunNotFound: there is no such run.
-            Refused: it ended already, or waits for tool outputs: submit them, cancel or expire.
+            Refused: it ended already.
             LeaseLost: another worker took the run over.
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
@@ -699,7 +703,8 @@ class BatchRuns(BatchPart):
         """Cancel a run.
 
         A run in progress becomes ``cancelling``, so that its loop can keep its output and call this
-        once more, with its ``fence``. Any other run ends at once.
+        once more, with its ``fence``. Any other run ends at once. Its open tool calls are closed
+        with a "cancelled" result when it ends.
 
         Args:
             run_id: The run.

@@ -672,7 +672,8 @@ class Messages(Resource):
         Raises:
             InvalidInput: a value is malformed, or an id is in use.
             ThreadNotFound, MessageNotFound, RunNotFound: something that it names does not exist.
-            Refused: the thread is busy, archived or deleted, or a tool result has no call.
+            Refused: the thread is busy, archived or deleted; a result has no call, or something
+                else stands under an open call.
             LeaseLost: another worker took the run over.
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
@@ -2069,6 +2070,9 @@ class Runs(Resource):
     ) -> Run:
         """End a run well; with ``incomplete_reason`` it ends ``incomplete``.
 
+        It ends well once each of its tool calls has a result. If it ends incomplete, the open calls
+        are closed with a "cancelled" result.
+
         Messages that waited for it join the tree in the order they were sent, up to the next queued
         run.
 
@@ -2095,7 +2099,7 @@ class Runs(Resource):
         Raises:
             InvalidInput: a value is malformed.
             ThreadNotFound, RunNotFound: there is no such run.
-            Refused: it ended already, or was never started.
+            Refused: it ended already, or was never started; ``"open_tool_calls"``.
             LeaseLost: another worker took the run over.
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
@@ -2136,7 +2140,7 @@ class Runs(Resource):
         subject: str | None = None,
         connection: Connection | None = None,
     ) -> Run:
-        """End a run that failed.
+        """End a run that failed. Its open tool calls are closed with a "failed" result.
 
         Args:
             thread_id: The thread.
@@ -2162,7 +2166,7 @@ class Runs(Resource):
         Raises:
             InvalidInput: a value is malformed.
             ThreadNotFound, RunNotFound: there is no such run.
-            Refused: it ended already, or waits for tool outputs: submit them, cancel or expire.
+            Refused: it ended already.
             LeaseLost: another worker took the run over.
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
@@ -2204,7 +2208,8 @@ class Runs(Resource):
         """Cancel a run.
 
         A run in progress becomes ``cancelling``, so that its loop can keep its output and call this
-        once more, with its ``fence``. Any other run ends at once.
+        once more, with its ``fence``. Any other run ends at once. Its open tool calls are closed
+        with a "cancelled" result when it ends.
 
         Args:
             thread_id: The thread.
@@ -2390,6 +2395,9 @@ class Runs(Resource):
     ) -> RunContext:
         """Return the messages that a run works with: the path to its last one. Writes nothing.
 
+        A model API accepts each of these lists: every tool call is followed by its results. While
+        calls are open, the list ends above the message that makes them.
+
         Pass the context to ``runs.steps.start`` to record what a step saw. With ``step_id`` the
         list that a recorded step saw is rebuilt from the events. ``verified`` then shows whether it
         equals the recorded list; None if nothing was recorded, or if something in it was erased
@@ -2399,8 +2407,10 @@ class Runs(Resource):
             thread_id: The thread.
             run_id: The run.
             step_id: Recorded step to rebuild the context of.
-            last_messages: Keep only so many of the newest messages.
-            leave_out: Ids of messages to skip.
+            last_messages: Keep only so many of the newest messages, or fewer: the list begins with
+                a message of the user. If there is none among them, it begins with the next one
+                above.
+            leave_out: Ids of messages to skip. A tool call and its results are skipped together.
 
         Raises:
             InvalidInput: a value is malformed.

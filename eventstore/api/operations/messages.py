@@ -96,7 +96,8 @@ def create(
     Raises:
         InvalidInput: a value is malformed, or an id is in use.
         ThreadNotFound, MessageNotFound, RunNotFound: something that it names does not exist.
-        Refused: the thread is busy, archived or deleted, or a tool result has no call.
+        Refused: the thread is busy, archived or deleted; a result has no call, or something
+            else stands under an open call.
         LeaseLost: another worker took the run over.
         WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
     """

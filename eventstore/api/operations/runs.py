@@ -322,6 +322,9 @@ def complete(
 ) -> Write[Run]:
     """End a run well; with ``incomplete_reason`` it ends ``incomplete``.
 
+    It ends well once each of its tool calls has a result. If it ends incomplete, the open calls are
+    closed with a "cancelled" result.
+
     Messages that waited for it join the tree in the order they were sent, up to the next queued
     run.
 
@@ -335,7 +338,7 @@ def complete(
     Raises:
         InvalidInput: a value is malformed.
         ThreadNotFound, RunNotFound: there is no such run.
-        Refused: it ended already, or was never started.
+        Refused: it ended already, or was never started; ``"open_tool_calls"``.
         LeaseLost: another worker took the run over.
         WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
     """
@@ -359,7 +362,7 @@ def fail(
     fence: int | None = None,
     options: WriteOptions = NO_OPTIONS,
 ) -> Write[Run]:
-    """End a run that failed.
+    """End a run that failed. Its open tool calls are closed with a "failed" result.
 
     Args:
         thread_id: The thread.
@@ -372,7 +375,7 @@ def fail(
     Raises:
         InvalidInput: a value is malformed.
         ThreadNotFound, RunNotFound: there is no such run.
-        Refused: it ended already, or waits for tool outputs: submit them, cancel or expire.
+        Refused: it ended already.
         LeaseLost: another worker took the run over.
         WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
     """
@@ -397,7 +400,8 @@ def cancel(
     """Cancel a run.
 
     A run in progress becomes ``cancelling``, so that its loop can keep its output and call this
-    once more, with its ``fence``. Any other run ends at once.
+    once more, with its ``fence``. Any other run ends at once. Its open tool calls are closed with a
+    "cancelled" result when it ends.
 
     Args:
         thread_id: The thread.

@@ -197,17 +197,28 @@ def check_new_message_id(view: ThreadView, message_id: bytes | None) -> None:
         )
 
 
-def check_calls(
-    parent: MessageRow | None, calls: tuple[str, ...], answers: tuple[str, ...]
-) -> None:
-    """Check a message's tool calls and results against the open calls at its place.
+def _calls_open(row: MessageRow) -> Refused:
+    """Return the refusal of anything but results behind a message with open tool calls."""
+    return Refused(
+        "open_tool_calls",
+        f"{ids.show(ids.MESSAGE, row.message_id)} waits for the results of its tool calls: "
+        f"{', '.join(map(named, row.open_calls))}",
+        "Record a result for each first, with role='tool'. To give the calls of a run up, "
+        "end it with runs.cancel() or runs.fail().",
+    )
+
+
+def check_calls(parent: MessageRow | None, answers: tuple[str, ...]) -> None:
+    """Check a message's tool results against the open calls at its place.
 
     Raises:
-        Refused: ``"call_not_open"`` or ``"call_already_open"``.
+        Refused: ``"call_not_open"`` or ``"open_tool_calls"``.
     """
-    if not calls and not answers:
-        return
     open_calls = () if parent is None else parent.open_calls
+    if not answers:
+        if parent is not None and open_calls:
+            raise _calls_open(parent)
+        return
     for answer in answers:
         if answer not in open_calls:
             raise Refused(
@@ -216,13 +227,6 @@ def check_calls(
                 "the call was never made here, or it already has its result",
                 f"Open calls: {', '.join(map(named, open_calls)) or 'none'}. "
                 "Use parent_id= to attach the result to a message that follows its call.",
-            )
-    for call in calls:
-        if call in open_calls:
-            raise Refused(
-                "call_already_open",
-                f"tool call {named(call)} was made before on this path and has no result yet",
-                "Give each call an id of its own.",
             )
 
 

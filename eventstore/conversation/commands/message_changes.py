@@ -97,7 +97,7 @@ class RestoreMessage(Command, frozen=True):
     target: bytes
 
 
-def restore(view: ThreadView, command: RestoreMessage, _: NewId) -> list[Decided]:
+def restore(view: ThreadView, command: RestoreMessage, new_id: NewId) -> list[Decided]:
     """Decide to restore a removed message; no event if it is not removed.
 
     If the removal moved the head, the head returns to its old place below the message, unless
@@ -109,7 +109,7 @@ def restore(view: ThreadView, command: RestoreMessage, _: NewId) -> list[Decided
         return []
     if row.place is None:
         back = decided(e.MessageRestored(message_id=command.target))
-        return [back, *queue.let_in(view, row)]
+        return [back, *queue.let_in(view, row, new_id)]
     leaf = None
     if row.took_head and thread.head == row.parent_id:
         leaf = _was_active(view, row)

@@ -25,6 +25,7 @@ from eventstore.conversation.commands.checks import (
     thread_text,
     writable_thread,
 )
+from eventstore.conversation.commands.closing import check_answered, closed
 from eventstore.conversation.commands.holding import writing_run
 from eventstore.conversation.commands.showing import check_follows_shown
 from eventstore.conversation.commands.thread_command import NewId, ThreadCommand
@@ -76,10 +77,11 @@ def create(view: ThreadView, command: CreateMessage, new_id: NewId) -> list[Deci
         return [_added(view, command, message_id, command.parent_id, joined=False)]
     if not thread.open_runs:
         return [_added(view, command, message_id, thread.head, joined=False)]
-    before, head = queue.make_way(view, command.on_busy)
-    if before is None:
+    if command.on_busy == "enqueue":
         return [_queued(view, command, message_id)]
-    return [*before, _added(view, command, message_id, head, joined=True)]
+    before, head = queue.make_way(view, command.on_busy, new_id)
+    closing, end = closed(head, new_id)
+    return [*before, *closing, _added(view, command, message_id, end.message_id, joined=True)]
 
 
 def _added(
@@ -96,8 +98,8 @@ def _added(
         _check_plain(draft, "interrupts a run")
     else:
         parent = None if parent_id is None else placed_message(view, parent_id)[0]
-        if draft.calls or draft.answers:
-            check_calls(parent, draft.calls, draft.answers)
+        if draft.answers or (parent is not None and parent.open_calls):
+            check_calls(parent, draft.answers)
     data = e.MessageAdded(
         message_id=message_id,
         role=command.role,
@@ -121,7 +123,7 @@ def _of_run(view: ThreadView, command: CreateMessage, run_id: bytes, new_id: New
         )
     parent = None if run.last_message is None else placed_message(view, run.last_message)[0]
     draft = command.draft
-    check_calls(parent, draft.calls, draft.answers)
+    check_calls(parent, draft.answers)
     check_follows_shown(view, run, command.message_id, draft.parts)
     data = e.MessageAdded(
         message_id=command.message_id or new_id(),
@@ -217,6 +219,7 @@ def regenerate(view: ThreadView, command: RegenerateMessage, new_id: NewId) -> l
     """Decide another answer: a new message, sibling of the answer it replaces."""
     if command.run_id is not None:
         run = writing_run(view, command.run_id, command.fence)
+        check_answered(view, run)
         check_follows_shown(view, run, command.message_id, command.draft.parts)
     fields = _sibling(view, command, new_id)
     if fields["role"] != "assistant":
@@ -239,7 +242,7 @@ def _sibling(
     parent = None if target.parent_id is None else some_message(view, target.parent_id)
     draft = command.draft
     check_role_of_tools(target.role, draft.calls, draft.answers)
-    check_calls(parent, draft.calls, draft.answers)
+    check_calls(parent, draft.answers)
     return {
         "message_id": command.message_id or new_id(),
         "role": target.role,

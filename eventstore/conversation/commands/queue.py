@@ -19,42 +19,43 @@ from eventstore.conversation.commands.checks import (
     some_message,
     thread_text,
 )
+from eventstore.conversation.commands.closing import End, Outcome, closed, closed_by, end_at
 from eventstore.conversation.commands.showing import kept
+from eventstore.conversation.commands.thread_command import NewId
 from eventstore.conversation.rows import MessageRow, RunRow
 from eventstore.conversation.view import ThreadView
 from eventstore.core import ids
 from eventstore.core.events import Decided
 from eventstore.errors import Refused
 
-__all__ = ["drained", "let_in", "make_way"]
+__all__ = ["cancelled", "drained", "left_by", "let_in", "make_way"]
 
 
-def make_way(view: ThreadView, on_busy: OnBusy) -> tuple[list[Decided] | None, bytes | None]:
-    """Return the events that free a busy thread, and its head afterwards; None queues the message.
+def make_way(view: ThreadView, on_busy: OnBusy, new_id: NewId) -> tuple[list[Decided], End]:
+    """Return the events that free a busy thread, and its head afterwards.
 
     Raises:
         Refused: ``"thread_busy"``, if the caller chose ``"reject"``.
     """
     runs = view.open_runs()
-    if on_busy == "enqueue":
-        return None, None
     if on_busy == "reject":
         raise Refused(
             "thread_busy",
             f"{thread_text(view)} is busy with {ids.show(ids.RUN, runs[0].run_id)}",
             "Wait for the run to end, or choose on_busy='enqueue', 'interrupt' or 'rollback'.",
         )
-    head = living_thread(view).head
-    first, events = runs[0], []
+    events: list[Decided] = []
+    head = end_at(view, living_thread(view).head)
     for run in runs:
-        shown, head = kept(view, run, head)
-        events += [*shown, *cancelled(run)]
+        left, head = left_by(view, run, head, new_id, "cancelled")
+        events += [*left, *cancelled(run)]
+    first = runs[0]
     if on_busy == "rollback" and first.started:
         start = _visible_from(view, first.started_head)
-        if start != head:
-            head = start
-            events.append(decided(e.BranchSelected(requested=head, head=head)))
-    joined, head = drained(view, [run.run_id for run in runs], head)
+        if start != head.message_id:
+            head = end_at(view, start)
+            events.append(decided(e.BranchSelected(requested=start, head=start)))
+    joined, head = drained(view, [run.run_id for run in runs], head, new_id)
     return [*events, *joined], head
 
 
@@ -76,37 +77,51 @@ def cancelled(run: RunRow) -> list[Decided]:
     return [decided(e.RunCancelling(run_id=run.run_id)), ended]
 
 
+def left_by(
+    view: ThreadView, run: RunRow, head: End, new_id: NewId, outcome: Outcome
+) -> tuple[list[Decided], End]:
+    """Return the events that finish the messages of a run that ends, and the head afterwards.
+
+    The text that it shows is kept, and its open calls are closed. It never has both.
+    """
+    shown, head = kept(view, run, head)
+    closing, head = closed_by(view, run, head, new_id, outcome)
+    return [*shown, *closing], head
+
+
 def drained(
-    view: ThreadView, ended: Collection[bytes], head: bytes | None
-) -> tuple[list[Decided], bytes | None]:
+    view: ThreadView, ended: Collection[bytes], head: End, new_id: NewId
+) -> tuple[list[Decided], End]:
     """Return the events that add the next messages once ``ended`` runs are over, and the head."""
     remaining = [run.version for run in view.open_runs() if run.run_id not in ended]
     until = min(remaining, default=None)
-    events = []
+    events: list[Decided] = []
     for message in view.queued_messages():
         if until is not None and message.waits_since > until:
             break
-        events.append(_joining(message, head))
-        head = message.message_id
+        events += _joining(message, head, new_id)
+        head = End(message.message_id)
     return events, head
 
 
-def let_in(view: ThreadView, message: MessageRow) -> list[Decided]:
-    """Return the event that adds a restored queued message, if its turn has passed.
+def let_in(view: ThreadView, message: MessageRow, new_id: NewId) -> list[Decided]:
+    """Return the events that add a restored queued message, if its turn has passed.
 
     A run in progress prevents this: the message would come between the run's own messages.
     """
     runs = view.open_runs()
     if runs and (runs[0].started or runs[0].version < message.waits_since):
         return []
-    return [_joining(message, living_thread(view).head)]
+    return _joining(message, end_at(view, living_thread(view).head), new_id)
 
 
-def _joining(message: MessageRow, head: bytes | None) -> Decided:
+def _joining(message: MessageRow, head: End, new_id: NewId) -> list[Decided]:
+    """Return the event that adds a message under the head, whose open calls are closed first."""
+    closing, end = closed(head, new_id)
     joins = e.MessageAdded(
         message_id=message.message_id,
         role=message.role,
-        parent_id=head,
+        parent_id=end.message_id,
         queued_version=message.version,
     )
-    return decided(joins)
+    return [*closing, decided(joins)]

@@ -7,6 +7,7 @@ from typing import Final
 from eventstore.conversation import events as e
 from eventstore.conversation.commands import queue
 from eventstore.conversation.commands.base import Command
+from eventstore.conversation.commands.closing import check_answered
 from eventstore.conversation.commands.holding import check_fence, held_run, some_run
 from eventstore.conversation.commands.runs import ended, moved
 from eventstore.conversation.commands.thread_command import NewId, ThreadCommand
@@ -37,13 +38,15 @@ class CompleteRun(Command, frozen=True):
     incomplete_reason: str | None = None
 
 
-def complete(view: ThreadView, command: CompleteRun, _: NewId) -> list[Decided]:
-    """Decide that a run ended well, or, with a reason, incomplete."""
+def complete(view: ThreadView, command: CompleteRun, new_id: NewId) -> list[Decided]:
+    """Decide that a run ended well, with every call answered, or, with a reason, incomplete."""
     run = held_run(view, command.run_id, command.fence)
-    if command.incomplete_reason is None:
-        return ended(view, run, moved(run, e.RunCompleted(run.run_id, command.usage)))
-    data = e.RunIncomplete(run.run_id, command.incomplete_reason, command.usage)
-    return ended(view, run, moved(run, data))
+    if command.incomplete_reason is not None:
+        data = e.RunIncomplete(run.run_id, command.incomplete_reason, command.usage)
+        return ended(view, run, new_id, moved(run, data))
+    completed = moved(run, e.RunCompleted(run.run_id, command.usage))
+    check_answered(view, run)
+    return ended(view, run, new_id, completed)
 
 
 class FailRun(Command, frozen=True):
@@ -54,11 +57,12 @@ class FailRun(Command, frozen=True):
     usage: Usage | None = None
 
 
-def fail(view: ThreadView, command: FailRun, _: NewId) -> list[Decided]:
+def fail(view: ThreadView, command: FailRun, new_id: NewId) -> list[Decided]:
     """Decide that a run failed."""
     run = held_run(view, command.run_id, command.fence)
     data = e.RunFailed(run.run_id, command.code, command.usage)
-    return ended(view, run, moved(run, data, e.ErrorContent(message=command.message)))
+    failed = moved(run, data, e.ErrorContent(message=command.message))
+    return ended(view, run, new_id, failed, outcome="failed")
 
 
 class CancelRun(Command, frozen=True):
@@ -66,7 +70,7 @@ class CancelRun(Command, frozen=True):
     fence: int | None = None
 
 
-def cancel(view: ThreadView, command: CancelRun, _: NewId) -> list[Decided]:
+def cancel(view: ThreadView, command: CancelRun, new_id: NewId) -> list[Decided]:
     """Decide a cancellation.
 
     A waiting run ends at once. A run in progress becomes ``cancelling``, so that its loop can
@@ -78,9 +82,8 @@ def cancel(view: ThreadView, command: CancelRun, _: NewId) -> list[Decided]:
     if run.status == "in_progress":
         return [moved(run, e.RunCancelling(run_id=run.run_id))]
     if run.status == "requires_action":
-        *before, last = queue.cancelled(run)
-        return [*before, *ended(view, run, last)]
-    return ended(view, run, moved(run, e.RunCancelled(run_id=run.run_id)))
+        return ended(view, run, new_id, *queue.cancelled(run))
+    return ended(view, run, new_id, moved(run, e.RunCancelled(run_id=run.run_id)))
 
 
 class ExpireRun(Command, frozen=True):
@@ -88,10 +91,10 @@ class ExpireRun(Command, frozen=True):
     fence: int | None = None
 
 
-def expire(view: ThreadView, command: ExpireRun, _: NewId) -> list[Decided]:
+def expire(view: ThreadView, command: ExpireRun, new_id: NewId) -> list[Decided]:
     """Decide that a run took too long."""
     run = held_run(view, command.run_id, command.fence)
-    return ended(view, run, moved(run, e.RunExpired(run_id=run.run_id)))
+    return ended(view, run, new_id, moved(run, e.RunExpired(run_id=run.run_id)))
 
 
 RUN_ENDS: Final = (

@@ -14,11 +14,11 @@ from eventstore.conversation.commands.checks import (
     decided,
     living_thread,
     placed_message,
-    some_message,
     writable_thread,
 )
+from eventstore.conversation.commands.closing import Outcome, closed, end_at
 from eventstore.conversation.commands.holding import check_fence, some_run
-from eventstore.conversation.commands.showing import asked_again, kept
+from eventstore.conversation.commands.showing import asked_again
 from eventstore.conversation.commands.thread_command import NewId, ThreadCommand
 from eventstore.conversation.results import its_run
 from eventstore.conversation.rows import RunRow
@@ -48,11 +48,14 @@ def moved(run: RunRow, data: EventData, content: EventContent | None = None) -> 
     return event
 
 
-def ended(view: ThreadView, run: RunRow, last: Decided) -> list[Decided]:
-    """Decide the end of a run: keep the text it shows, and add the messages that waited for it."""
-    shown, head = kept(view, run, living_thread(view).head)
-    joined, _ = queue.drained(view, [run.run_id], head)
-    return [*shown, last, *joined]
+def ended(
+    view: ThreadView, run: RunRow, new_id: NewId, *last: Decided, outcome: Outcome = "cancelled"
+) -> list[Decided]:
+    """Decide the end of a run: finish what it left, and add the messages that waited for it."""
+    head = end_at(view, living_thread(view).head)
+    left, head = queue.left_by(view, run, head, new_id, outcome)
+    joined, _ = queue.drained(view, [run.run_id], head, new_id)
+    return [*left, *last, *joined]
 
 
 class CreateRun(Command, frozen=True):
@@ -79,8 +82,8 @@ def create(view: ThreadView, command: CreateRun, new_id: NewId) -> list[Decided]
     if command.regenerates is not None:
         _check_answer(view, command.regenerates)
     before: list[Decided] = []
-    if thread.open_runs:
-        before = queue.make_way(view, command.on_busy)[0] or []
+    if thread.open_runs and command.on_busy != "enqueue":
+        before, _ = queue.make_way(view, command.on_busy, new_id)
     data = e.RunQueued(
         run_id=command.run_id or new_id(),
         assistant_id=command.assistant_id,
@@ -139,8 +142,8 @@ def start(view: ThreadView, command: StartRun, new_id: NewId) -> list[Decided]:
         if head != thread.head:
             before = [decided(e.BranchSelected(requested=head, head=head))]
     if not run.started:
-        closed, head = _calls_closed(view, head, new_id)
-        before += closed
+        closing, end = closed(end_at(view, head), new_id)
+        before, head = [*before, *closing], end.message_id
     return [*before, decided(e.RunStarted(run_id=run.run_id, head=head, holder=command.holder))]
 
 
@@ -155,20 +158,6 @@ def _check_turn(view: ThreadView, run: RunRow) -> None:
         f"{ids.show(ids.RUN, first.run_id)} {situation}",
         "Runs of a thread start in the order they were created: end or cancel that one first.",
     )
-
-
-def _calls_closed(
-    view: ThreadView, head: bytes | None, new_id: NewId
-) -> tuple[list[Decided], bytes | None]:
-    events = []
-    row = None if head is None else some_message(view, head)
-    for call in row.open_calls if row is not None else ():
-        message_id = new_id()
-        data = e.MessageAdded(message_id=message_id, role="tool", parent_id=head, answers=(call,))
-        result = {"type": "tool_result", "call_id": call, "status": "cancelled"}
-        events.append(decided(data, e.MessageContent(parts=[result])))
-        head = message_id
-    return events, head
 
 
 class UpdateRun(Command, frozen=True):

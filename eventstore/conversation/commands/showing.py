@@ -13,11 +13,13 @@ from typing import Final
 from eventstore.conversation import events as e
 from eventstore.conversation.commands.base import Command
 from eventstore.conversation.commands.checks import (
+    check_calls,
     check_new_message_id,
     decided,
     placed_message,
     writable_thread,
 )
+from eventstore.conversation.commands.closing import End
 from eventstore.conversation.commands.holding import writing_run
 from eventstore.conversation.commands.thread_command import NewId, ThreadCommand
 from eventstore.conversation.content import StoredPart
@@ -61,12 +63,7 @@ def write_text(view: ThreadView, command: WriteText, _: NewId) -> list[Decided]:
         return []
     check_new_message_id(view, command.message_id)
     parent = None if run.last_message is None else placed_message(view, run.last_message)[0]
-    if parent is not None and parent.open_calls:
-        raise Refused(
-            "open_tool_calls",
-            f"{ids.show(ids.RUN, run.run_id)} has tool calls without a result",
-            "Record their results first, with messages.create(role='tool', run_id=…).",
-        )
+    check_calls(parent, ())
     begun = e.MessageBegun(message_id=command.message_id, run_id=run.run_id)
     return [*asked_again(view, run), decided(begun)]
 
@@ -127,11 +124,11 @@ def asked_again(view: ThreadView, run: RunRow) -> list[Decided]:
     return _kept(view, run, select=False)
 
 
-def kept(view: ThreadView, run: RunRow, head: bytes | None) -> tuple[list[Decided], bytes | None]:
+def kept(view: ThreadView, run: RunRow, head: End) -> tuple[list[Decided], End]:
     """Return the event that keeps the shown text of a run that ends, and the head afterwards."""
-    select = head == run.last_message
+    select = head.message_id == run.last_message
     events = _kept(view, run, select=select)
-    return events, run.writing if events and select else head
+    return events, End(run.writing) if events and select else head
 
 
 def _kept(view: ThreadView, run: RunRow, *, select: bool) -> list[Decided]:

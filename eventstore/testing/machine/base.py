@@ -115,5 +115,5 @@ class Machine(RuleBasedStateMachine):
             lambda options: self.store.messages.create(
                 thread.id, role="assistant", content=text, message_id=new, **options
             ),
-            lambda o, _: o.create(new, "assistant", Words(text)),
+            lambda o, fresh: o.create(new, "assistant", Words(text), fresh),
         )

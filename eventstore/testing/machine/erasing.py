@@ -67,7 +67,7 @@ class ErasingRules(Machine):
         place = self._fork(self._fork(at) if deeper else at)
         fork = self.threads[place]
         first = fork.messages[target].wordings[0]
-        said = Words(f"{first.text} in a fork", first.call, first.answer)
+        said = Words(f"{first.text} in a fork", first.calls, first.answer)
         self.both.do(
             place,
             lambda options: self.store.messages.amend(

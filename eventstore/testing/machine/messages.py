@@ -72,12 +72,12 @@ class MessageRules(Machine):
             **believed,
         }
 
-        def say(oracle: OracleThread, _: Fresh) -> None:
+        def say(oracle: OracleThread, fresh: Fresh) -> None:
             if "expected_version" in believed:
                 oracle.check_version(believed["expected_version"])
             if "expected_head" in believed:
                 oracle.check_head(believed["expected_head"])
-            oracle.create(new, role, said, parent=above, select=select, on_busy=on_busy)
+            oracle.create(new, role, said, fresh, parent=above, select=select, on_busy=on_busy)
 
         self.both.do(
             at,
@@ -156,7 +156,7 @@ class MessageRules(Machine):
         label = name if what == "label" else None
         first = thread.messages[target].wordings[0] if target in thread.messages else said
         if pick % 4:
-            said = Words(said.text, first.call, first.answer, provider=said.provider)
+            said = Words(said.text, first.calls, first.answer, provider=said.provider)
         messages, branches = self.store.messages, self.store.branches
         act: Callable[[dict[str, Any]], Any]
         say: Callable[[OracleThread, Fresh], Any]
@@ -186,7 +186,7 @@ class MessageRules(Machine):
             self.both.do(
                 at,
                 lambda options: self.store.messages.restore(thread.id, target, **options),
-                lambda o, _: o.restore(target),
+                lambda o, fresh: o.restore(target, fresh),
                 keyed=keyed,
             )
         else:
@@ -225,9 +225,9 @@ class MessageRules(Machine):
             for one, message_id in zip(said, new, strict=True)
         ]
 
-        def say(oracle: OracleThread, _: Fresh) -> None:
+        def say(oracle: OracleThread, fresh: Fresh) -> None:
             for one, message_id in zip(said, new, strict=True):
-                oracle.create(message_id, "user", Words(one.text))
+                oracle.create(message_id, "user", Words(one.text), fresh)
 
         self.both.do(
             at,
@@ -259,15 +259,15 @@ class MessageRules(Machine):
                 ]
             return [handle.object for handle in handles]
 
-        def say(oracle: OracleThread, _: Fresh) -> None:
-            oracle.create(asked, "user", Words(said.text), parent=None)
-            oracle.create(answered, "user", Words("Yes."), parent=asked)
+        def say(oracle: OracleThread, fresh: Fresh) -> None:
+            oracle.create(asked, "user", Words(said.text), fresh, parent=None)
+            oracle.create(answered, "user", Words("Yes."), fresh, parent=asked)
             oracle.label(answered, name)
             oracle.remove(back)
-            oracle.restore(back)
+            oracle.restore(back, fresh)
             oracle.select(back)
-            oracle.create_run(run, None, "enqueue")
-            oracle.cancel_run(run)
+            oracle.create_run(run, None, "enqueue", fresh)
+            oracle.cancel_run(run, fresh)
 
         self.both.do(at, act, say, keyed=keyed)
 
@@ -275,4 +275,4 @@ class MessageRules(Machine):
 def _role_of(said: Words, pick: int) -> str:
     if said.answer is not None:
         return "tool"
-    return "assistant" if said.call is not None else ["user", "assistant", "system"][pick % 3]
+    return "assistant" if said.calls else ["user", "assistant", "system"][pick % 3]

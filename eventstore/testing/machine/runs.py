@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
 from eventstore.conversation.commands import OnBusy
+from eventstore.conversation.rows import Role
 from eventstore.testing.machine.base import ANSWERED, BUSY, MOSTLY, PICKS, Machine
 from eventstore.testing.oracle import Words
 
@@ -19,12 +20,18 @@ __all__ = ["RunRules"]
 SENSIBLE: Final = {
     "queued": ["start", "start", "start", "cancelled", "failed", "expired"],
     "in_progress": [
-        *("say", "say", "say", "call_and_wait", "call_and_wait", "completed", "incomplete"),
+        *("say", "say", "answer", "call", "call_and_wait", "call_and_wait", "completed"),
+        "incomplete",
         *("failed", "expired", "cancelled", "take_over", "step", "step_completed", "step_failed"),
         "keep",
     ],
-    "requires_action": ["submit", "submit", "submit", "submit", "cancelled", "expired"],
-    "cancelling": ["say", "cancelled", "cancelled", "completed", "step", "take_over", "keep"],
+    "requires_action": [
+        *("submit", "submit", "submit", "submit"),
+        *("cancelled", "expired", "failed"),
+    ],
+    "cancelling": [
+        *("say", "answer", "cancelled", "cancelled", "completed", "step", "take_over", "keep"),
+    ],
 }
 ANYTHING: Final = sorted({what for options in SENSIBLE.values() for what in options})
 
@@ -51,7 +58,7 @@ class RunRules(Machine):
             lambda options: self.store.runs.create(
                 thread.id, run_id=new, regenerates=regenerates, on_busy=on_busy, **options
             ),
-            lambda o, _: o.create_run(new, regenerates, on_busy),
+            lambda o, fresh: o.create_run(new, regenerates, on_busy, fresh),
             keyed=keyed,
         )
         if start:
@@ -88,10 +95,14 @@ class RunRules(Machine):
         fence = self.fence_of(pick, thread, run)
         if what == "say":
             self._say_in_run(at, run, said, fence=fence, select=pick % 4 > 0, keyed=keyed)
-        elif what == "call_and_wait":
-            self._say_in_run(at, run, Words("Looking.", call="call_a"), fence=fence, keyed=keyed)
-            self._say_in_run(at, run, Words("Looking.", call="call_b"), fence=fence, keyed=keyed)
-            self._wait(at, run, calls, fence, keyed=keyed)
+        elif what == "answer":
+            answer = Words("42", answer="call_a")
+            self._say_in_run(at, run, answer, fence=fence, keyed=keyed)
+        elif what in {"call", "call_and_wait"}:
+            called = Words("Looking.", ("call_a", "call_b"))
+            self._say_in_run(at, run, called, fence=fence, keyed=keyed)
+            if what == "call_and_wait":
+                self._wait(at, run, calls, fence, keyed=keyed)
         elif what == "submit":
             self._submit(at, run, calls, keyed=keyed)
         elif what in {"start", "take_over"}:
@@ -115,11 +126,12 @@ class RunRules(Machine):
         keyed: bool,
     ) -> None:
         thread, new = self.threads[at], self.both.new_id()
+        role: Role = "assistant" if said.answer is None else "tool"
         self.both.do(
             at,
             lambda options: self.store.messages.create(
                 thread.id,
-                role="assistant",
+                role=role,
                 content=said.content,
                 name=said.name,
                 metadata=dict(said.metadata) or None,
@@ -130,7 +142,9 @@ class RunRules(Machine):
                 fence=fence,
                 **options,
             ),
-            lambda o, _: o.create(new, "assistant", said, run_id=run, select=select, fence=fence),
+            lambda o, fresh: o.create(
+                new, role, said, fresh, run_id=run, select=select, fence=fence
+            ),
             keyed=keyed,
         )
 
@@ -205,8 +219,10 @@ class RunRules(Machine):
         self.both.do(
             at,
             ways[status],
-            lambda o, _: (
-                o.cancel_run(run, fence) if status == "cancelled" else o.end_run(run, status, fence)
+            lambda o, fresh: (
+                o.cancel_run(run, fresh, fence)
+                if status == "cancelled"
+                else o.end_run(run, status, fresh, fence)
             ),
             keyed=keyed,
         )

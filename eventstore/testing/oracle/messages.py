@@ -6,7 +6,7 @@ from typing import Any
 
 from eventstore.testing.oracle.runs import OracleRuns
 from eventstore.testing.oracle.tree import dressed
-from eventstore.testing.oracle.values import HEAD, OracleMessage, Words
+from eventstore.testing.oracle.values import HEAD, NewId, OracleMessage, Words
 
 __all__ = ["OracleMessages"]
 
@@ -19,6 +19,7 @@ class OracleMessages(OracleRuns):
         message_id: str,
         role: str,
         words: Words,
+        fresh: NewId,
         *,
         parent: str | None = HEAD,
         select: bool = True,
@@ -26,16 +27,15 @@ class OracleMessages(OracleRuns):
         fence: int | None = None,
         on_busy: str = "enqueue",
     ) -> None:
-        """Add a message, or let it wait."""
+        """Add a message, or let it wait; ``fresh`` gives ids of results that close calls."""
         self._writable()
         if run_id is not None:
             self._create_in_run(message_id, role, words, run_id, fence, select=select)
             return
         self._unused(message_id)
         if parent == HEAD and self.open_runs():
-            plain = words.call is None and words.answer is None
             if on_busy == "enqueue":
-                self._require(plain and select, "thread_busy")
+                self._require(words.plain and select, "thread_busy")
                 self._event("MessageQueued", message_id)
                 message = OracleMessage(message_id, role, None, [words], self.version)
                 message.home = self.id
@@ -43,8 +43,9 @@ class OracleMessages(OracleRuns):
                 self.messages[message_id] = dressed(message)
                 return
             self._require(on_busy != "reject", "thread_busy")
-            self._require(plain, "thread_busy")
-            self._make_way(on_busy)
+            self._require(words.plain, "thread_busy")
+            self._make_way(on_busy, fresh)
+            self._close_calls(self.head, fresh)
         elif parent not in {HEAD, None}:
             self._placed(str(parent))
         above = self.head if parent == HEAD else parent
@@ -77,10 +78,9 @@ class OracleMessages(OracleRuns):
         self._unused(message_id)
         old = self._changeable(target)
         if old.queued is not None:
-            plain = words.call is None and words.answer is None
             self._require(old.role != "tool" and words.answer is None, "InvalidInput")
-            self._require(words.call is None or old.role == "assistant", "InvalidInput")
-            self._require(plain and select, "thread_busy")
+            self._require(not words.calls or old.role == "assistant", "InvalidInput")
+            self._require(words.plain and select, "thread_busy")
             self._event("MessageQueued", message_id)
             new = OracleMessage(message_id, old.role, None, [words], self.version)
             new.home = self.id
@@ -102,7 +102,7 @@ class OracleMessages(OracleRuns):
     ) -> None:
         """Add another answer."""
         if run_id is not None:
-            self._writing(run_id, fence)
+            self._answered(self._writing(run_id, fence))
         kind = "MessageRegenerated"
         self._beside(kind, message_id, target, words, select=select, run_id=run_id)
 
@@ -119,7 +119,7 @@ class OracleMessages(OracleRuns):
         self._writable()
         self._unused(message_id)
         old = self._placed(target)
-        tools = (words.call is not None, words.answer is not None)
+        tools = (bool(words.calls), words.answer is not None)
         right = {"assistant": tools[1] is False, "tool": tools == (False, True)}
         self._require(right.get(old.role, not any(tools)), "InvalidInput")
         self._paired(old.parent, words)
@@ -133,7 +133,7 @@ class OracleMessages(OracleRuns):
         self._writable()
         message = self._changeable(target)
         first = message.wordings[0]
-        self._require((words.call, words.answer) == (first.call, first.answer), "calls_changed")
+        self._require((words.calls, words.answer) == (first.calls, first.answer), "calls_changed")
         message.wordings.append(words)
         self._event("MessageAmended", target)
 
@@ -154,7 +154,7 @@ class OracleMessages(OracleRuns):
         message.removed = True
         self._event("MessageRemoved")
 
-    def restore(self, target: str) -> None:
+    def restore(self, target: str, fresh: NewId) -> None:
         """Restore a message, and move the head back to it if it was there."""
         self._writable()
         message = self._some(target)
@@ -164,7 +164,7 @@ class OracleMessages(OracleRuns):
         self._event("MessageRestored")
         if message.queued is not None:
             if not any(run.started for run in self.open_runs()):
-                self._let_in([target])
+                self._let_in([target], fresh)
         elif (
             message.took_head
             and self.head == message.parent

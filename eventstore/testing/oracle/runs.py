@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from eventstore.testing.oracle.tree import OracleTree
 from eventstore.testing.oracle.values import (
     LEGAL_MOVES,
     TERMINAL,
+    NewId,
     OracleMessage,
     OracleRun,
     OracleSight,
@@ -63,7 +64,7 @@ class OracleRuns(OracleTree):
 
     # -- runs ----------------------------------------------------------------------------------
 
-    def create_run(self, run_id: str, regenerates: str | None, on_busy: str) -> None:
+    def create_run(self, run_id: str, regenerates: str | None, on_busy: str, fresh: NewId) -> None:
         """Queue a run."""
         self._writable()
         self._require(run_id not in self.runs, "InvalidInput")
@@ -71,14 +72,14 @@ class OracleRuns(OracleTree):
             self._require(self._placed(regenerates).role == "assistant", "not_an_answer")
         if self.open_runs() and on_busy != "enqueue":
             self._require(on_busy != "reject", "thread_busy")
-            self._make_way(on_busy)
+            self._make_way(on_busy, fresh)
         self._event("RunQueued", run_id)
         self.runs[run_id] = OracleRun(run_id, self.version, regenerates)
 
     def start_run(
         self,
         run_id: str,
-        fresh: Callable[[], str],
+        fresh: NewId,
         *,
         holder: str | None = None,
         take_over: bool = False,
@@ -102,9 +103,7 @@ class OracleRuns(OracleTree):
                 if above != self.head:
                     self._move_head(above)
                     self._event("BranchSelected")
-            for call in self.open_calls(self.head):
-                words = Words(answer=call)
-                self._add("MessageAdded", fresh(), "tool", self.head, words, select=True)
+            self._close_calls(self.head, fresh)
             run.started, run.started_head, run.last_message = True, self.head, self.head
         run.status = "in_progress"
         self._event("RunStarted")
@@ -128,7 +127,7 @@ class OracleRuns(OracleTree):
         run.status, run.pending = "requires_action", wanted
         self._event("RunActionRequired")
 
-    def submit(self, run_id: str, outputs: Sequence[Words], fresh: Callable[[], str]) -> None:
+    def submit(self, run_id: str, outputs: Sequence[Words], fresh: NewId) -> None:
         """Submit tool outputs."""
         run = self._run(run_id)
         self._check_move(run, "queued")
@@ -146,14 +145,16 @@ class OracleRuns(OracleTree):
             run.status = "queued"
         self._event("ToolOutputsSubmitted")
 
-    def end_run(self, run_id: str, status: str, fence: int | None = None) -> None:
+    def end_run(self, run_id: str, status: str, fresh: NewId, fence: int | None = None) -> None:
         """End a run: completed, failed, expired or incomplete."""
         run = self._held(run_id, fence)
         self._check_move(run, status)
-        self._end(run, status)
-        self._let_in(self.queue())
+        if status == "completed":
+            self._answered(run)
+        self._end(run, status, fresh)
+        self._let_in(self.queue(), fresh)
 
-    def cancel_run(self, run_id: str, fence: int | None = None) -> None:
+    def cancel_run(self, run_id: str, fresh: NewId, fence: int | None = None) -> None:
         """Cancel a run: at once, or once its loop has kept what it wrote."""
         run = self._run(run_id)
         if run.status == "cancelling" or fence is not None:
@@ -162,12 +163,10 @@ class OracleRuns(OracleTree):
             run.status = "cancelling"
             self._event("RunCancelling")
             return
-        if run.status == "requires_action":
-            self._event("RunCancelling")
-        else:
+        if run.status != "requires_action":
             self._check_move(run, "cancelled")
-        self._end(run, "cancelled")
-        self._let_in(self.queue())
+        self._end(run, "cancelled", fresh)
+        self._let_in(self.queue(), fresh)
 
     def update_run(self, run_id: str) -> None:
         """Replace a run's metadata."""
@@ -196,35 +195,62 @@ class OracleRuns(OracleTree):
         self._require(run.status not in TERMINAL, "run_ended")
         self._require((run.status, status) in LEGAL_MOVES, "illegal_transition")
 
-    def _end(self, run: OracleRun, status: str) -> None:
+    def _answered(self, run: OracleRun) -> None:
+        self._require(not self.open_calls(run.last_message), "open_tool_calls")
+
+    def _close_calls(
+        self,
+        end: str | None,
+        fresh: NewId,
+        *,
+        outcome: str = "cancelled",
+        run_id: str | None = None,
+        select: bool = True,
+    ) -> None:
+        """Add a result for each call that is open at the end of a path."""
+        for call in self.open_calls(end):
+            closing, words = fresh(), Words(answer=call, outcome=outcome)
+            self._add("MessageAdded", closing, "tool", end, words, select=select, run_id=run_id)
+            end = closing
+
+    def _end(self, run: OracleRun, status: str, fresh: NewId) -> None:
+        """End a run at once, and close the calls that it leaves open."""
+        self._close_calls(
+            run.last_message,
+            fresh,
+            outcome="failed" if status == "failed" else "cancelled",
+            run_id=run.id,
+            select=self.head == run.last_message,
+        )
+        if status == "cancelled" and run.status in {"in_progress", "requires_action"}:
+            self._event("RunCancelling")
         run.status, run.pending = status, ()
         self._event(_EVENT_OF_END[status], run.id if status == "failed" else None)
 
-    def _make_way(self, on_busy: str) -> None:
+    def _make_way(self, on_busy: str, fresh: NewId) -> None:
         """Cancel every run; with ``rollback`` go back to where the current one began."""
         runs = self.open_runs()
         for run in runs:
-            if run.status not in {"queued", "cancelling"}:
-                self._event("RunCancelling")
-            self._end(run, "cancelled")
+            self._end(run, "cancelled", fresh)
         if on_busy == "rollback" and runs[0].started:
             back = self._nearest_visible(runs[0].started_head)
             if back != self.head:
                 self._move_head(back)
                 self._event("BranchSelected")
-        self._let_in(self.queue())
+        self._let_in(self.queue(), fresh)
 
     def _nearest_visible(self, message_id: str | None) -> str | None:
         above = (message.id for message in self.up_from(message_id))
         return next((one for one in above if self.is_visible(one)), None)
 
-    def _let_in(self, waiting: Iterable[str]) -> None:
+    def _let_in(self, waiting: Iterable[str], fresh: NewId) -> None:
         """Add the waiting messages that were sent before the first run that has not ended."""
         first = min((run.version for run in self.open_runs()), default=None)
         for message_id in waiting:
             message = self.messages[message_id]
             if first is not None and _sent(message) > first:
                 break
+            self._close_calls(self.head, fresh)
             self._event("MessageAdded")
             message.version, message.queued, message.status = self.version, None, "completed"
             message.parent = self.head

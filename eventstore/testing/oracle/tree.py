@@ -111,7 +111,7 @@ class OracleTree:
         for step in self.path(message_id):
             words = self.messages[step].wordings[0]
             calls = [call for call in calls if call != words.answer]
-            calls += [words.call] if words.call is not None else []
+            calls += words.calls
         return calls
 
     # -- checks --------------------------------------------------------------------------------
@@ -155,10 +155,10 @@ class OracleTree:
 
     def _paired(self, parent: str | None, words: Words) -> None:
         calls = self.open_calls(parent)
-        if words.answer is not None and words.answer not in calls:
-            raise Refusal("call_not_open")
-        if words.call is not None and words.call in calls:
-            raise Refusal("call_already_open")
+        if words.answer is None:
+            self._require(not calls, "open_tool_calls")
+        else:
+            self._require(words.answer in calls, "call_not_open")
 
     def check_head(self, expected: str) -> None:
         """Check ``expected_head`` against the head."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 from eventstore.conversation.provider_form import ProviderForm
 from eventstore.errors import ConversationStoreError, Refused
@@ -12,6 +13,7 @@ __all__ = [
     "HEAD",
     "LEGAL_MOVES",
     "TERMINAL",
+    "NewId",
     "OracleMessage",
     "OracleRun",
     "OracleSight",
@@ -22,6 +24,9 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+
+NewId: TypeAlias = Callable[[], str]
+"""Gives the ids that the store made itself, in order."""
 
 HEAD: Final = "<head>"
 """Parent of a message that names none."""
@@ -41,6 +46,7 @@ LEGAL_MOVES: Final = frozenset(
         ("requires_action", "queued"),
         ("requires_action", "cancelling"),
         ("requires_action", "expired"),
+        ("requires_action", "failed"),
         ("cancelling", "cancelled"),
         ("cancelling", "completed"),
         ("cancelling", "failed"),
@@ -68,11 +74,13 @@ def code_of(error: ConversationStoreError) -> str:
 
 @dataclass(frozen=True)
 class Words:
-    """The content of a message: text, or one tool call, or one tool's result."""
+    """The content of a message: text, perhaps with tool calls, or one tool's result."""
 
     text: str = ""
-    call: str | None = None
+    calls: tuple[str, ...] = ()
     answer: str | None = None
+    outcome: str = "completed"
+    """Status of a tool's result."""
     metadata: tuple[tuple[str, Any], ...] = ()
     name: str | None = None
     provider: ProviderForm | None = None
@@ -80,17 +88,23 @@ class Words:
 
     def without_text(self) -> Words:
         """Return the remains of erased parts: that there was a call, or a result."""
-        return Words(call=self.call, answer=self.answer, erased=True)
+        return Words(calls=self.calls, answer=self.answer, erased=True)
+
+    @property
+    def plain(self) -> bool:
+        """Return whether it neither calls tools nor answers."""
+        return not self.calls and self.answer is None
 
     @property
     def content(self) -> Any:  # noqa: ANN401 (a caller's content)
         """Return the content as a caller gives it to the store."""
         if self.answer is not None:
             return [{"type": "tool_result", "call_id": self.answer, "output": self.text}]
-        if self.call is not None:
-            call = {"type": "tool_call", "id": self.call, "name": "look_up", "arguments": {}}
-            return [{"type": "text", "text": self.text}, call]
-        return self.text
+        calls = [
+            {"type": "tool_call", "id": call, "name": "look_up", "arguments": {}}
+            for call in self.calls
+        ]
+        return [{"type": "text", "text": self.text}, *calls] if calls else self.text
 
     @property
     def shown(self) -> str:
