@@ -369,6 +369,7 @@ async def _beating(
     recording: Recording,
     do: Callable[[Routine[Any]], Awaitable[Any]],
 ) -> None:
+    await asyncio.sleep(recording.beat_seconds)
     while block() is not None:
         with contextlib.suppress(StoreBusy):
             try:
