@@ -261,3 +261,11 @@ def test_a_rebuild_asks_as_often_for_twenty_threads_as_for_two(store, trips):
             said_in(store)
         counts.append(trips(store.projections.rebuild))
     assert counts[0] == counts[1] <= 11
+
+
+def test_a_heartbeat_takes_an_append_a_look_at_the_clock_and_what_the_answer_says(store, trips):
+    thread = store.threads.create().id
+    run = store.runs.create(thread).id
+    fence = store.runs.start(thread, run).fence
+    store.runs.heartbeat(thread, run, fence=fence)  # reads the run's events, which are kept
+    assert trips(store.runs.heartbeat, thread, run, fence=fence) == APPEND + 2
