@@ -1,0 +1,115 @@
+"""The tables, as SQLAlchemy sees them: for tooling, and to check the migrations against.
+
+Every table that belongs to a thread has tenant and thread in its primary key and in every unique
+index, and no unique constraint spans threads, so the schema can be distributed or partitioned by
+thread. The one exception is forced: a row of SQLite is found fastest by its number, ``position``.
+Ids are 16 bytes, tenants and categories interned integers, times microseconds since 1970 in UTC.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal, TypeAlias
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+from eventstore.storage.tables.columns import given, key, maybe
+from eventstore.storage.tables.log_tables import add_log
+from eventstore.storage.tables.message_tables import add_message_tables
+from eventstore.storage.tables.run_tables import add_run_tables
+from eventstore.storage.tables.thread_tables import add_thread_tables
+
+__all__ = ["POSTGRES_ALONE", "TABLES", "Dialect", "metadata_for"]
+
+Dialect: TypeAlias = Literal["sqlite", "postgresql"]
+"""The supported databases, as SQLAlchemy calls them."""
+
+TABLES: Final = (
+    "store",
+    "tenants",
+    "categories",
+    "events",
+    "blobs",
+    "streams",
+    "idempotency_keys",
+    "erasing",
+    "purging",
+    "threads",
+    "messages",
+    "segments",
+    "branch_points",
+    "runs",
+    "leases",
+    "steps",
+    "run_chunks",
+    "labels",
+    "touches",
+    "tombstones",
+    "thread_metadata",
+    "external_ids",
+    "assistants",
+    "projections",
+)
+"""Names that SQL may use in braces."""
+
+POSTGRES_ALONE: Final = ("epochs", "events_position_seq")
+"""A table and a sequence that order needs on PostgreSQL; also in braces."""
+
+
+def metadata_for(
+    prefix: str = "", schema: str | None = None, dialect: Dialect = "sqlite"
+) -> MetaData:
+    """Return the tables of a store on one kind of database, with its prefix and schema."""
+    metadata = MetaData(schema=schema)
+    _names(metadata, prefix)
+    add_log(metadata, prefix, dialect)
+    add_thread_tables(metadata, prefix)
+    add_message_tables(metadata, prefix)
+    add_run_tables(metadata, prefix)
+    _projections(metadata, prefix)
+    return metadata
+
+
+def _names(metadata: MetaData, prefix: str) -> None:
+    Table(f"{prefix}store", metadata, key("id", LargeBinary), sqlite_with_rowid=False)
+    for name in ("tenants", "categories"):
+        Table(
+            f"{prefix}{name}",
+            metadata,
+            Column("id", Integer, primary_key=True, nullable=False),
+            given("name", Text),
+            UniqueConstraint("name"),
+        )
+
+
+def _projections(metadata: MetaData, prefix: str) -> None:
+    Table(
+        f"{prefix}projections",
+        metadata,
+        key("name", Text),
+        key("generation"),
+        given("version", BigInteger),
+        given("status", Text),
+        given("tables", Text),
+        given("epoch", Integer),
+        given("xid", BigInteger),
+        given("position", BigInteger),
+        maybe("holder", Text),
+        given("renewed_at", BigInteger),
+        given("lease_us", BigInteger),
+        given("token", BigInteger),
+        given("renewals", BigInteger),
+        maybe("failed_stream", Text),
+        maybe("failed_version", BigInteger),
+        maybe("failed_type", Text),
+        maybe("error", Text),
+        sqlite_with_rowid=False,
+    )

@@ -1,0 +1,114 @@
+"""The tables of runs, and of the assistants that they execute."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    text,
+)
+
+from eventstore.storage.tables.columns import given, key, maybe
+
+__all__ = ["add_run_tables"]
+
+
+def _runs(metadata: MetaData, prefix: str) -> None:
+    Table(
+        f"{prefix}runs",
+        metadata,
+        key("tenant"),
+        key("thread", LargeBinary),
+        key("run", LargeBinary),
+        given("version", BigInteger),
+        given("status", Integer),
+        given("changed", BigInteger),
+        maybe("assistant", LargeBinary),
+        maybe("regenerates", LargeBinary),
+        given("started", Integer),
+        maybe("started_head", LargeBinary),
+        maybe("last_message", LargeBinary),
+        maybe("pending_calls", Text),
+        given("steps", Integer),
+        maybe("writing", LargeBinary),
+        given("created_position", BigInteger),
+        given("updated_at", BigInteger),
+        maybe("queue", Text),
+        maybe("holder", Text),
+        maybe("fence", BigInteger),
+        given("taken_over", Integer),
+        Index(f"{prefix}runs_by_version", "tenant", "thread", "version"),
+        # The few runs of a tenant that have not ended, without looking at the many that have.
+        Index(f"{prefix}runs_by_status", "tenant", "status", "created_position"),
+        sqlite_with_rowid=False,
+    )
+
+
+def _leases(metadata: MetaData, prefix: str) -> None:
+    Table(
+        f"{prefix}leases",
+        metadata,
+        key("tenant"),
+        key("thread", LargeBinary),
+        key("run", LargeBinary),
+        # A row that is made again knows no time: such a lease has ended.
+        Column("ends_at", BigInteger, nullable=False, server_default=text("0")),
+        sqlite_with_rowid=False,
+    )
+
+
+def _steps(metadata: MetaData, prefix: str) -> None:
+    Table(
+        f"{prefix}steps",
+        metadata,
+        key("tenant"),
+        key("thread", LargeBinary),
+        key("step", LargeBinary),
+        given("run", LargeBinary),
+        given("version", BigInteger),
+        given("status", Integer),
+        Index(f"{prefix}steps_by_run", "tenant", "thread", "run", "version"),
+        sqlite_with_rowid=False,
+    )
+
+
+def _run_chunks(metadata: MetaData, prefix: str) -> None:
+    # With rowids on SQLite, for the same reason as `blobs`.
+    Table(
+        f"{prefix}run_chunks",
+        metadata,
+        key("tenant"),
+        key("thread", LargeBinary),
+        key("message", LargeBinary),
+        key("begins", BigInteger),
+        given("ends", BigInteger),
+        given("text", LargeBinary),
+    )
+
+
+def _assistants(metadata: MetaData, prefix: str) -> None:
+    Table(
+        f"{prefix}assistants",
+        metadata,
+        key("tenant"),
+        key("assistant", LargeBinary),
+        given("version", BigInteger),
+        given("created_position", BigInteger),
+        given("created_at", BigInteger),
+        given("updated_at", BigInteger),
+        given("deleted", Integer),
+        Index(f"{prefix}assistants_by_creation", "tenant", "created_position", "assistant"),
+        sqlite_with_rowid=False,
+    )
+
+
+def add_run_tables(metadata: MetaData, prefix: str) -> None:
+    """Add them to the metadata."""
+    for add in (_runs, _leases, _steps, _run_chunks, _assistants):
+        add(metadata, prefix)

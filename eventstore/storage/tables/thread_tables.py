@@ -1,0 +1,95 @@
+"""The tables of threads, and those that find them."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    text,
+)
+
+from eventstore.storage.tables.columns import given, key, maybe
+
+__all__ = ["add_thread_tables"]
+
+
+def _threads(metadata: MetaData, prefix: str) -> None:
+    Table(
+        f"{prefix}threads",
+        metadata,
+        key("tenant"),
+        key("thread", LargeBinary),
+        given("created_position", BigInteger),
+        given("created_at", BigInteger),
+        given("archived", Integer),
+        given("deleted", Integer),
+        given("changed", Integer),
+        given("open_runs", Integer),
+        given("queued_messages", Integer),
+        given("removed_messages", Integer),
+        maybe("fork_thread", LargeBinary),
+        maybe("fork_message", LargeBinary),
+        maybe("fork_hop", Integer),
+        maybe("fork_segment", BigInteger),
+        maybe("fork_depth", BigInteger),
+        maybe("fork_version", BigInteger),
+        given("projection_version", Integer),
+        Index(f"{prefix}threads_by_creation", "tenant", "created_position", "thread"),
+        # Few threads are forks, so the others do not pay for this one.
+        Index(
+            f"{prefix}threads_by_source",
+            "fork_thread",
+            sqlite_where=text("fork_thread IS NOT NULL"),
+            postgresql_where=text("fork_thread IS NOT NULL"),
+        ),
+        sqlite_with_rowid=False,
+    )
+
+
+def _tombstones(metadata: MetaData, prefix: str) -> None:
+    Table(
+        f"{prefix}tombstones",
+        metadata,
+        key("tenant"),
+        key("thread", LargeBinary),
+        given("version", BigInteger),
+        sqlite_with_rowid=False,
+    )
+
+
+def _thread_metadata(metadata: MetaData, prefix: str) -> None:
+    Table(
+        f"{prefix}thread_metadata",
+        metadata,
+        key("tenant"),
+        key("thread", LargeBinary),
+        key("key", Text),
+        given("value", Text),
+        given("created_position", BigInteger),
+        # In the order in which threads are listed, so that a page of many costs a page.
+        Index(f"{prefix}thread_metadata_by_value", "tenant", "key", "value", "created_position"),
+        sqlite_with_rowid=False,
+    )
+
+
+def _external_ids(metadata: MetaData, prefix: str) -> None:
+    Table(
+        f"{prefix}external_ids",
+        metadata,
+        key("tenant"),
+        key("thread", LargeBinary),
+        key("external_id", Text),
+        key("message", LargeBinary),
+        sqlite_with_rowid=False,
+    )
+
+
+def add_thread_tables(metadata: MetaData, prefix: str) -> None:
+    """Add them to the metadata."""
+    for add in (_threads, _tombstones, _thread_metadata, _external_ids):
+        add(metadata, prefix)
