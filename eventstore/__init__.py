@@ -41,22 +41,18 @@ from eventstore.conversation.run_events import (
     ToolAnswered,
     ToolCalled,
 )
+from eventstore.conversation.run_values import Assistant, Run, RunContext, RunStep, TokenUsage
 from eventstore.conversation.text_buffer import TextBuffer
+from eventstore.conversation.thread_state import ThreadState
 from eventstore.conversation.tombstone import Tombstone
 from eventstore.conversation.tool_definition import Defined
 from eventstore.conversation.values import (
-    Assistant,
     Branch,
     BranchDiff,
     BranchTree,
     Message,
     Revision,
-    Run,
-    RunContext,
-    RunStep,
     Thread,
-    ThreadState,
-    TokenUsage,
     TreeNode,
 )
 from eventstore.core.environment import Environment

@@ -9,7 +9,7 @@ from msgspec import UNSET
 
 from eventstore.conversation import commands as c
 from eventstore.conversation import events as e
-from eventstore.conversation.values import Assistant
+from eventstore.conversation.run_values import Assistant
 from eventstore.core import ids
 from eventstore.core.events import Decided, Event, instant
 from eventstore.errors import AssistantNotFound, InvalidInput, Refused

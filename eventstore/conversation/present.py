@@ -19,7 +19,8 @@ from eventstore.conversation.content import from_stored, parts_and_text, text_of
 from eventstore.conversation.provider_form import form_from_stored
 from eventstore.conversation.rows import MessageRow, RunRow, StepRow, ThreadRow
 from eventstore.conversation.run_lifecycle import HELD, TERMINAL
-from eventstore.conversation.values import Message, Origin, Revision, Run, RunStep, Thread
+from eventstore.conversation.run_values import Run, RunStep
+from eventstore.conversation.values import Message, Origin, Revision, Thread
 from eventstore.conversation.view import SourcedEvent, ThreadHistory
 from eventstore.core import ids
 from eventstore.core.events import Event, instant

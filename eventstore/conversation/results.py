@@ -7,7 +7,8 @@ from typing import Any, Final
 
 from eventstore.conversation import present
 from eventstore.conversation.rows import MessageRow
-from eventstore.conversation.values import Branch, Message, Run, RunStep, Thread
+from eventstore.conversation.run_values import Run, RunStep
+from eventstore.conversation.values import Branch, Message, Thread
 from eventstore.conversation.view import ThreadHistory
 from eventstore.core import ids
 from eventstore.core.events import Event

@@ -10,8 +10,10 @@ from __future__ import annotations
 from typing import Any, Literal, NamedTuple
 
 from eventstore.conversation.present import message_value, run_value, thread_value
+from eventstore.conversation.run_values import Run
 from eventstore.conversation.state import FoldedThread
-from eventstore.conversation.values import Message, Run, Thread, ThreadState
+from eventstore.conversation.thread_state import ThreadState
+from eventstore.conversation.values import Message, Thread
 from eventstore.core import ids
 from eventstore.core.events import RecordedEvent
 from eventstore.core.values import Value

@@ -17,7 +17,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple
 
 from eventstore.api.store import ConversationStore
-from eventstore.conversation.values import Message, Run, ThreadState, TreeNode
+from eventstore.conversation.run_values import Run
+from eventstore.conversation.thread_state import ThreadState
+from eventstore.conversation.values import Message, TreeNode
 from eventstore.errors import ConversationStoreError
 from eventstore.testing.oracle import OracleThread, Refusal, code_of
 

@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Literal
 
-from eventstore.conversation.values import Branch, Message, Run, ThreadState
+from eventstore.conversation.run_values import Run
+from eventstore.conversation.thread_state import ThreadState
+from eventstore.conversation.values import Branch, Message
 from eventstore.errors import ConversationStoreError
 from eventstore.privacy import Erasure
 from eventstore.testing.comparison import Comparison

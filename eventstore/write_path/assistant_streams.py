@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from eventstore.conversation import commands as c
 from eventstore.conversation import events as e
 from eventstore.conversation.assistants import decide_assistant, fold_assistant
-from eventstore.conversation.values import Assistant
+from eventstore.conversation.run_values import Assistant
 from eventstore.core import ids
 from eventstore.core.events import Decided, Event, StreamKey
 from eventstore.errors import AssistantNotFound

@@ -42,9 +42,10 @@ RESOURCES: Final = (
         {
             **_of("messages", "create", "create_many"),
             **_of("message_pages", "get", list="message_pages.list_"),
-            **_of("messages", "edit", "regenerate", "amend", "update"),
+            **_of("message_siblings", "edit", "regenerate"),
+            **_of("message_changes", "amend", "update"),
             **_of("message_pages", "revisions"),
-            **_of("messages", "remove", "restore"),
+            **_of("message_changes", "remove", "restore"),
             **_of("message_pages", "queued"),
         },
     ),
@@ -108,7 +109,11 @@ PLANNED: Final = (
     Resource(
         "BatchMessages",
         "Commands on messages, collected for the end of the batch.",
-        _of("messages", "create", "edit", "regenerate", "amend", "update", "remove", "restore"),
+        {
+            **_of("messages", "create"),
+            **_of("message_siblings", "edit", "regenerate"),
+            **_of("message_changes", "amend", "update", "remove", "restore"),
+        },
     ),
     Resource(
         "BatchBranches",

@@ -19,7 +19,9 @@ from eventstore.api.operations import assistants as _assistants
 from eventstore.api.operations import branches as _branches
 from eventstore.api.operations import erasing as _erasing
 from eventstore.api.operations import events as _events
+from eventstore.api.operations import message_changes as _message_changes
 from eventstore.api.operations import message_pages as _message_pages
+from eventstore.api.operations import message_siblings as _message_siblings
 from eventstore.api.operations import messages as _messages
 from eventstore.api.operations import projection_status as _projection_status
 from eventstore.api.operations import projections as _projections
@@ -44,21 +46,10 @@ from eventstore.conversation.content import Content
 from eventstore.conversation.provider_form import ProviderForm
 from eventstore.conversation.rows import GivenStatus, Role, RunStatus
 from eventstore.conversation.run_events import RunEvent
+from eventstore.conversation.run_values import Assistant, Run, RunContext, RunStep, TokenUsage
 from eventstore.conversation.tombstone import Tombstone
 from eventstore.conversation.tool_definition import ToolGiven
-from eventstore.conversation.values import (
-    Assistant,
-    Branch,
-    BranchDiff,
-    BranchTree,
-    Message,
-    Revision,
-    Run,
-    RunContext,
-    RunStep,
-    Thread,
-    TokenUsage,
-)
+from eventstore.conversation.values import Branch, BranchDiff, BranchTree, Message, Revision, Thread
 from eventstore.core.events import NewEvent, Position, RecordedEvent
 from eventstore.core.pages import Order
 from eventstore.privacy.erasure import Erasure
@@ -924,7 +915,7 @@ class AsyncMessages(AsyncResource):
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
         return await self._write(
-            _messages.edit(
+            _message_siblings.edit(
                 self._scope,
                 thread_id,
                 message_id,
@@ -1009,7 +1000,7 @@ class AsyncMessages(AsyncResource):
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
         return await self._write(
-            _messages.regenerate(
+            _message_siblings.regenerate(
                 self._scope,
                 thread_id,
                 message_id,
@@ -1079,7 +1070,7 @@ class AsyncMessages(AsyncResource):
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
         return await self._write(
-            _messages.amend(
+            _message_changes.amend(
                 self._scope,
                 thread_id,
                 message_id,
@@ -1140,7 +1131,7 @@ class AsyncMessages(AsyncResource):
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
         return await self._write(
-            _messages.update(
+            _message_changes.update(
                 self._scope,
                 thread_id,
                 message_id,
@@ -1211,7 +1202,7 @@ class AsyncMessages(AsyncResource):
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
         return await self._write(
-            _messages.remove(
+            _message_changes.remove(
                 self._scope,
                 thread_id,
                 message_id,
@@ -1266,7 +1257,7 @@ class AsyncMessages(AsyncResource):
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
         return await self._write(
-            _messages.restore(
+            _message_changes.restore(
                 self._scope,
                 thread_id,
                 message_id,

@@ -11,6 +11,8 @@ from msgspec import UNSET, UnsetType
 from eventstore.api.faces.batch_base import BatchPart
 from eventstore.api.faces.handles import Handle
 from eventstore.api.operations import branches as _branches
+from eventstore.api.operations import message_changes as _message_changes
+from eventstore.api.operations import message_siblings as _message_siblings
 from eventstore.api.operations import messages as _messages
 from eventstore.api.operations import run_steps as _run_steps
 from eventstore.api.operations import runs as _runs
@@ -19,16 +21,9 @@ from eventstore.conversation.commands import OnBusy
 from eventstore.conversation.content import Content
 from eventstore.conversation.provider_form import ProviderForm
 from eventstore.conversation.rows import GivenStatus, Role
+from eventstore.conversation.run_values import Run, RunContext, RunStep, TokenUsage
 from eventstore.conversation.tool_definition import ToolGiven
-from eventstore.conversation.values import (
-    Branch,
-    Message,
-    Run,
-    RunContext,
-    RunStep,
-    Thread,
-    TokenUsage,
-)
+from eventstore.conversation.values import Branch, Message, Thread
 
 __all__ = ["BatchBranches", "BatchMessages", "BatchRuns", "BatchSteps", "BatchThread"]
 
@@ -143,7 +138,7 @@ class BatchMessages(BatchPart):
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
         return self._batch.collect(
-            _messages.edit(
+            _message_siblings.edit(
                 self._batch.scope,
                 self._batch.thread_id,
                 message_id,
@@ -197,7 +192,7 @@ class BatchMessages(BatchPart):
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
         return self._batch.collect(
-            _messages.regenerate(
+            _message_siblings.regenerate(
                 self._batch.scope,
                 self._batch.thread_id,
                 message_id,
@@ -232,7 +227,7 @@ class BatchMessages(BatchPart):
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
         return self._batch.collect(
-            _messages.amend(
+            _message_changes.amend(
                 self._batch.scope,
                 self._batch.thread_id,
                 message_id,
@@ -262,7 +257,7 @@ class BatchMessages(BatchPart):
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
         return self._batch.collect(
-            _messages.update(
+            _message_changes.update(
                 self._batch.scope, self._batch.thread_id, message_id, metadata=metadata, name=name
             )
         )
@@ -282,7 +277,7 @@ class BatchMessages(BatchPart):
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
         return self._batch.collect(
-            _messages.remove(self._batch.scope, self._batch.thread_id, message_id)
+            _message_changes.remove(self._batch.scope, self._batch.thread_id, message_id)
         )
 
     def restore(self, message_id: str) -> Handle[Message]:
@@ -298,7 +293,7 @@ class BatchMessages(BatchPart):
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
         return self._batch.collect(
-            _messages.restore(self._batch.scope, self._batch.thread_id, message_id)
+            _message_changes.restore(self._batch.scope, self._batch.thread_id, message_id)
         )
 
 

@@ -19,8 +19,8 @@ from eventstore.api.operations.inputs import (
 from eventstore.api.operations.operation import NO_OPTIONS, Read, Scope, Write, WriteOptions, write
 from eventstore.api.operations.place_cursors import cursor_of_place, place_behind, place_cursor
 from eventstore.conversation import commands as c
+from eventstore.conversation.run_values import Assistant
 from eventstore.conversation.tool_definition import ToolGiven
-from eventstore.conversation.values import Assistant
 from eventstore.core import ids
 from eventstore.core.events import StreamKey
 from eventstore.core.json_values import Limits

@@ -20,8 +20,8 @@ from eventstore.conversation.content import (
 from eventstore.conversation.events import Usage
 from eventstore.conversation.provider_form import ProviderForm, packed_form
 from eventstore.conversation.rows import MessageStatus, Role
+from eventstore.conversation.run_values import TokenUsage
 from eventstore.conversation.tool_definition import Defined
-from eventstore.conversation.values import TokenUsage
 from eventstore.core import codec, ids
 from eventstore.core.events import microseconds
 from eventstore.core.json_values import Limits, check_name, check_object, check_text

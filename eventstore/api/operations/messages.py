@@ -11,19 +11,14 @@ from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
 from eventstore.api.operations.inputs import (
-    check_updates,
     checked_draft,
     checked_fence,
     checked_flag,
-    checked_metadata,
     checked_on_busy,
     checked_role,
     checked_sequence,
     checked_status,
     message_key,
-    optional_id,
-    optional_text,
-    unset_or,
 )
 from eventstore.api.operations.loaders import (
     thread_key,
@@ -45,7 +40,7 @@ from eventstore.conversation.values import Message
 from eventstore.core import ids
 from eventstore.errors import InvalidInput
 
-_NAME_MAX: Final = 255
+NAME_MAX: Final = 255
 
 
 def create(
@@ -160,12 +155,12 @@ def _create_command(
         select=select is True or checked_flag(select, "select"),
         status="completed" if status == "completed" else checked_status(status),
         run_id=None if run_id is None else ids.parse(ids.RUN, run_id, "run_id"),
-        fence=None if fence is None else _fence_of(run_id, fence),
+        fence=None if fence is None else fence_of(run_id, fence),
         on_busy="enqueue" if on_busy is None else checked_on_busy(on_busy),
     )
 
 
-def _fence_of(run_id: str | None, fence: int) -> int | None:
+def fence_of(run_id: str | None, fence: int) -> int | None:
     """Return a fence, which only a run's own message can have."""
     if run_id is None:
         raise InvalidInput("fence", "given without run_id", "Give the run that writes it.")
@@ -236,222 +231,3 @@ def _nth_command(scope: Scope, index: int, given: Any) -> c.CreateMessage:  # no
         raise InvalidInput(
             f"messages[{index}].{error.field}", error.problem, error.remedy
         ) from None
-
-
-def edit(
-    scope: Scope,
-    thread_id: str,
-    message_id: str,
-    *,
-    content: Content,
-    select: bool = True,
-    name: str | None = None,
-    new_message_id: str | None = None,
-    external_id: str | None = None,
-    metadata: Mapping[str, Any] | None = None,
-    provider: ProviderForm | None = None,
-    options: WriteOptions = NO_OPTIONS,
-) -> Write[Message]:
-    """Change the prompt and ask again: add a new message beside the one that it replaces.
-
-    The old message and everything below it stay as they are; ``branches.select`` goes back to
-    them. A message that still waits in the queue leaves it, and the new one takes its place
-    there.
-
-    Args:
-        thread_id: The thread.
-        message_id: Message to replace.
-        content: Text, a part, or a list of texts and parts.
-        select: Make the new message the head.
-        name: Name of the speaker, up to 255 characters; erasable.
-        new_message_id: Id of your own for the new message: ``msg_`` and 32 lowercase hex
-            digits.
-        external_id: Name of the new message elsewhere, unique in the thread.
-        metadata: JSON object of your own; erasable.
-        provider: The provider's own form of it, returned byte for byte; erasable.
-
-    Raises:
-        InvalidInput: a value is malformed, or an id is in use.
-        ThreadNotFound, MessageNotFound: there is no such message.
-        Refused: it is removed or was replaced already; or see ``create``.
-        WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
-    """
-    command = c.EditMessage(
-        target=message_key(message_id),
-        draft=checked_draft(
-            None,
-            content,
-            scope.log.limits,
-            name=name,
-            external_id=external_id,
-            metadata=metadata,
-            provider=provider,
-        ),
-        message_id=optional_id(ids.MESSAGE, new_message_id, "new_message_id"),
-        select=checked_flag(select, "select"),
-    )
-    return to_thread(scope, thread_id, command, options)
-
-
-def regenerate(
-    scope: Scope,
-    thread_id: str,
-    message_id: str,
-    *,
-    content: Content,
-    select: bool = True,
-    name: str | None = None,
-    run_id: str | None = None,
-    new_message_id: str | None = None,
-    external_id: str | None = None,
-    status: GivenStatus = "completed",
-    metadata: Mapping[str, Any] | None = None,
-    provider: ProviderForm | None = None,
-    fence: int | None = None,
-    options: WriteOptions = NO_OPTIONS,
-) -> Write[Message]:
-    """Add another answer beside an assistant's message.
-
-    The old answer stays as it is; ``branches.select`` goes back to it.
-
-    Args:
-        thread_id: The thread.
-        message_id: Answer to put another one beside.
-        content: Text, a part, or a list of texts and parts.
-        select: Make the new answer the head.
-        name: Name of the speaker, up to 255 characters; erasable.
-        run_id: Run that writes it.
-        new_message_id: Id of your own for the new answer: ``msg_`` and 32 lowercase hex digits.
-        external_id: Name of the new answer elsewhere, unique in the thread.
-        status: ``"incomplete"`` for an answer that was cut off.
-        metadata: JSON object of your own; erasable.
-        provider: The provider's own form of it, returned byte for byte; erasable.
-        fence: Fence of the run's holder, from ``start``; needed once another holder took over.
-
-    Raises:
-        InvalidInput: a value is malformed, or an id is in use.
-        ThreadNotFound, MessageNotFound, RunNotFound: something that it names does not exist.
-        Refused: it is not an assistant's message; or see ``create``.
-        LeaseLost: another worker took the run over.
-        WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
-    """
-    command = c.RegenerateMessage(
-        target=message_key(message_id),
-        draft=checked_draft(
-            "assistant",
-            content,
-            scope.log.limits,
-            name=name,
-            external_id=external_id,
-            metadata=metadata,
-            provider=provider,
-        ),
-        message_id=optional_id(ids.MESSAGE, new_message_id, "new_message_id"),
-        select=checked_flag(select, "select"),
-        status=checked_status(status),
-        run_id=optional_id(ids.RUN, run_id, "run_id"),
-        fence=None if fence is None else _fence_of(run_id, fence),
-    )
-    return to_thread(scope, thread_id, command, options)
-
-
-def amend(
-    scope: Scope,
-    thread_id: str,
-    message_id: str,
-    *,
-    content: Content,
-    provider: ProviderForm | None = None,
-    options: WriteOptions = NO_OPTIONS,
-) -> Write[Message]:
-    """Correct the content of a message in place; ``revisions`` keeps every earlier wording.
-
-    Args:
-        thread_id: The thread.
-        message_id: Message to correct.
-        content: Text, a part, or a list of texts and parts.
-        provider: The provider's own form of the new wording; the old form goes with the old one.
-
-    Raises:
-        InvalidInput: the content is malformed.
-        ThreadNotFound, MessageNotFound: there is no such message.
-        Refused: it is removed, or its tool calls would change.
-        WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
-    """
-    command = c.AmendMessage(
-        target=message_key(message_id),
-        draft=checked_draft(None, content, scope.log.limits, provider=provider),
-    )
-    return to_thread(scope, thread_id, command, options)
-
-
-def update(
-    scope: Scope,
-    thread_id: str,
-    message_id: str,
-    *,
-    metadata: Mapping[str, Any] | UnsetType | None = UNSET,
-    name: str | UnsetType | None = UNSET,
-    options: WriteOptions = NO_OPTIONS,
-) -> Write[Message]:
-    """Replace a message's metadata or name. An argument that is left out changes nothing.
-
-    Args:
-        thread_id: The thread.
-        message_id: Message to update.
-        metadata: JSON object that takes the place of the old one; None takes it away.
-        name: Name of the speaker; None takes it away.
-
-    Raises:
-        InvalidInput: a value is malformed, or none was given.
-        ThreadNotFound, MessageNotFound: there is no such message.
-        Refused: it is removed.
-        WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
-    """
-    check_updates(metadata=metadata, name=name)
-    command = c.UpdateMessage(
-        target=message_key(message_id),
-        metadata=unset_or(metadata, lambda value: checked_metadata(value, scope.log.limits)),
-        name=unset_or(name, lambda value: optional_text(value, "name", _NAME_MAX)),
-    )
-    return to_thread(scope, thread_id, command, options)
-
-
-def remove(
-    scope: Scope, thread_id: str, message_id: str, *, options: WriteOptions = NO_OPTIONS
-) -> Write[Message]:
-    """Hide a message and everything below it; ``restore`` brings it back.
-
-    Its parent becomes the head if the message was on the active path. The words stay in the
-    log: ``privacy.erase`` removes them for good.
-
-    Args:
-        thread_id: The thread.
-        message_id: Message to hide.
-
-    Raises:
-        ThreadNotFound, MessageNotFound: there is no such message.
-        Refused: it is removed already.
-        WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
-    """
-    command = c.RemoveMessage(target=message_key(message_id))
-    return to_thread(scope, thread_id, command, options)
-
-
-def restore(
-    scope: Scope, thread_id: str, message_id: str, *, options: WriteOptions = NO_OPTIONS
-) -> Write[Message]:
-    """Bring a removed message back.
-
-    The head goes back, too, if removing the message moved it and nothing was selected since.
-
-    Args:
-        thread_id: The thread.
-        message_id: Message to bring back.
-
-    Raises:
-        ThreadNotFound, MessageNotFound: there is no such message.
-        WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
-    """
-    command = c.RestoreMessage(target=message_key(message_id))
-    return to_thread(scope, thread_id, command, options)

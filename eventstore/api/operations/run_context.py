@@ -18,7 +18,8 @@ from eventstore.conversation.events import StepBegun
 from eventstore.conversation.present import message_value
 from eventstore.conversation.rows import MessageRow, Place, RunRow
 from eventstore.conversation.run_lifecycle import TERMINAL
-from eventstore.conversation.values import Message, RunContext
+from eventstore.conversation.run_values import RunContext
+from eventstore.conversation.values import Message
 from eventstore.core import ids
 from eventstore.core.chain import SALT_BYTES
 from eventstore.core.events import StreamKey

@@ -18,7 +18,7 @@ from eventstore.api.operations.operation import Read, Scope
 from eventstore.conversation.present import run_value
 from eventstore.conversation.rows import RunStatus
 from eventstore.conversation.run_lifecycle import HELD, TERMINAL
-from eventstore.conversation.values import Run
+from eventstore.conversation.run_values import Run
 from eventstore.core import ids
 from eventstore.core.events import microseconds
 from eventstore.core.pages import (

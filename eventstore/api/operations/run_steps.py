@@ -24,7 +24,7 @@ from eventstore.api.operations.operation import (
 )
 from eventstore.conversation import commands as c
 from eventstore.conversation.present import step_value
-from eventstore.conversation.values import RunContext, RunStep, TokenUsage
+from eventstore.conversation.run_values import RunContext, RunStep, TokenUsage
 from eventstore.core import ids
 from eventstore.core.json_values import check_text
 from eventstore.errors import InvalidInput, RunNotFound

@@ -14,7 +14,7 @@ from eventstore.conversation import commands as c
 from eventstore.conversation.present import run_value
 from eventstore.conversation.run_events import RunEvent
 from eventstore.conversation.run_telling import START, Reached
-from eventstore.conversation.values import Run
+from eventstore.conversation.run_values import Run
 from eventstore.core import ids
 from eventstore.core.json_values import check_text
 from eventstore.core.pages import Count, decode_cursor, encode_cursor, listing_key

@@ -38,8 +38,8 @@ from eventstore.api.operations.operation import (
 )
 from eventstore.conversation import commands as c
 from eventstore.conversation.commands import OnBusy
+from eventstore.conversation.run_values import Run, TokenUsage
 from eventstore.conversation.tool_definition import ToolGiven
-from eventstore.conversation.values import Run, TokenUsage
 from eventstore.core import ids
 from eventstore.core.json_values import check_name, check_text
 from eventstore.core.quoting import quoted

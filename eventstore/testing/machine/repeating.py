@@ -9,7 +9,7 @@ from typing import Any
 
 from hypothesis.stateful import precondition, rule
 
-from eventstore.conversation.values import Run
+from eventstore.conversation.run_values import Run
 from eventstore.errors import IdempotencyConflict
 from eventstore.testing.machine.base import MOSTLY, PICKS, Machine
 
