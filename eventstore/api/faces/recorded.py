@@ -14,7 +14,8 @@ from typing import Any, Final, TypeVar
 from eventstore.api.operations.recording import Recording
 from eventstore.api.operations.routine import Routine, drive, drive_async
 from eventstore.conversation.provider_form import ProviderForm
-from eventstore.conversation.values import Message, Run, RunContext
+from eventstore.conversation.run_values import Run, RunContext
+from eventstore.conversation.values import Message
 from eventstore.errors import LeaseLost, NotFound, Refused, StoreBusy, StoreClosed
 
 __all__ = ["AsyncRecordedBlock", "AsyncRecordedRun", "RecordedBlock", "RecordedRun"]

@@ -23,9 +23,10 @@ from eventstore.api.operations.routine import Routine
 from eventstore.api.operations.run_context import context
 from eventstore.conversation.commands import OnBusy
 from eventstore.conversation.provider_form import ProviderForm
+from eventstore.conversation.run_values import Run, RunContext, TokenUsage
 from eventstore.conversation.text_buffer import TextBuffer
 from eventstore.conversation.tool_definition import ToolGiven
-from eventstore.conversation.values import Message, Run, RunContext, TokenUsage
+from eventstore.conversation.values import Message
 from eventstore.core import ids
 from eventstore.core.json_values import check_text
 from eventstore.errors import ConversationStoreError, InvalidInput, Refused
