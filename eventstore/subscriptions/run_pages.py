@@ -25,9 +25,9 @@ RESTING: Final = TERMINAL | {"requires_action"}
 """Statuses in which nothing more comes unless somebody outside acts."""
 
 _STAND: Final = (
-    "SELECT run.status, run.version, head.version, run.writing, (SELECT max(ends)"
+    "SELECT run.status, run.version, head.version, run.writing, (SELECT ends"
     " FROM {run_chunks} AS one WHERE one.tenant = run.tenant AND one.thread = run.thread"
-    " AND one.message = run.writing)"
+    " AND one.message = run.writing ORDER BY begins DESC LIMIT 1)"
     " FROM {runs} AS run JOIN {streams} AS head ON head.tenant = run.tenant"
     " AND head.category = ? AND head.stream = run.thread"
     " WHERE run.tenant = ? AND run.thread = ? AND run.run = ?"

@@ -24,7 +24,11 @@ RUN_CHUNKS: Final = ThreadTable("run_chunks", _COLUMNS, 2)
 _INSERT: Final = Insert("run_chunks", ("tenant", "thread", *_COLUMNS))
 _OF: Final = "FROM {run_chunks} WHERE tenant = ? AND thread = ? AND message = ?"
 _ENDS: Final = f"SELECT ends {_OF} ORDER BY begins DESC LIMIT 1"
-_TEXT: Final = f"SELECT begins, text {_OF} AND ends > ? ORDER BY begins"
+_TEXT: Final = (
+    f"SELECT begins, text {_OF} AND begins >="
+    f" coalesce((SELECT begins {_OF} AND begins <= ? ORDER BY begins DESC LIMIT 1), 0)"
+    " ORDER BY begins"
+)
 _DROP: Final = f"DELETE {_OF}"
 
 
@@ -54,11 +58,9 @@ def length(tx: Transaction, stream: StreamKey, message_id: bytes) -> int:
 def text(tx: Transaction, log: Log, stream: StreamKey, message_id: bytes, after: int = 0) -> str:
     """Return a message's text so far, without its first ``after`` characters."""
     key = find_tenant(tx, stream.tenant), stream.id, message_id
-    rows = tx.all(_TEXT, (*key, after))
-    if not rows:
-        return ""
+    rows = tx.all(_TEXT, (*key, *key, after))
     pieces = [log.content_codec.unseal(bytes(row[1]), None).decode() for row in rows]
-    return "".join(pieces)[after - rows[0][0] if after > rows[0][0] else 0 :]
+    return "".join(pieces)[after - rows[0][0] :] if rows else ""
 
 
 def drop(tx: Transaction, stream: StreamKey, messages: Sequence[bytes]) -> None:

@@ -1,0 +1,55 @@
+"""A piece of text costs the same, however much of the answer was shown before it."""
+
+import secrets
+
+import pytest
+
+from eventstore import ConversationStore
+from tests.effort import assert_flat
+
+FEW, MANY = 20, 400
+
+
+@pytest.fixture
+def store(effort):
+    del effort  # it counts on stores that are opened after it
+    with ConversationStore.open("sqlite://") as opened:
+        yield opened
+
+
+class Answer:
+    """An answer of which some pieces were shown."""
+
+    def __init__(self, store, pieces):
+        self.runs = store.runs
+        self.thread = store.threads.create(messages=[{"role": "user", "content": "why?"}]).id
+        self.run = store.runs.create(self.thread).id
+        store.runs.start(self.thread, self.run)
+        self.message, self.offset = f"msg_{secrets.token_hex(16)}", 0
+        for _ in range(pieces):
+            self.write()
+        *_, self.last = iter_until(self.runs.stream(self.thread, self.run), self.offset)
+        self.write()
+
+    def write(self):
+        self.offset = self.runs.write_text(
+            self.thread, self.run, "a piece ", message_id=self.message, offset=self.offset
+        )
+
+    def read_on(self):
+        next(iter(self.runs.stream(self.thread, self.run, after=self.last.cursor)))
+
+
+def iter_until(events, length):
+    """The events up to an amount of text: live, the iterator waits for more then."""
+    for event in events:
+        yield event
+        if event.type == "message.delta" and event.offset + len(event.text) >= length:
+            return
+
+
+@pytest.mark.parametrize("act", ["write", "read_on"])
+def test_a_piece_costs_the_same_at_any_length(store, effort, act):
+    few, many = (effort(getattr(Answer(store, pieces), act)) for pieces in (FEW, MANY))
+    assert_flat(few, many)
+    assert many.statements <= 10
