@@ -29,16 +29,22 @@ def test_it_plays_on_the_database_it_is_given(run, database):
     shown = run("demo", "--db", database)
     assert shown.exit_code == 0, shown.output
     with ConversationStore.open(database) as store:
-        sky, fork = store.threads.list()
+        sky, fork, oslo = store.threads.list()
         assert fork.forked_from is not None
         assert fork.forked_from.thread_id == sky.id
         assert [run.status for run in store.runs.list(sky.id)] == ["completed"]
+        assert [run.status for run in store.runs.list(oslo.id)] == [
+            *("completed", "completed", "cancelled")
+        ]
         assert store.projections.compare().findings == ()
     for said in (
         "0 differences",
         "Refused: call_id ('call_9')",
         "is 'queued'",
         "at version 2; ",
+        'call_w → "Oslo: 4 °C, rain"',
+        "Tomorrow is better.",
+        "The run is cancelled. Incomplete:",
     ):
         assert said in shown.stdout
 
@@ -47,7 +53,7 @@ def test_it_plays_as_well_where_there_are_conversations_already(run, talk):
     for _ in range(2):
         assert run("demo", "--db", talk.url).exit_code == 0
     with ConversationStore.open(talk.url) as store:
-        assert len(store.threads.list()) == 5
+        assert len(store.threads.list()) == 7
 
 
 def test_without_a_database_it_plays_on_a_temporary_file_which_stays(run, tmp_path, monkeypatch):
@@ -70,6 +76,7 @@ def test_the_lines_it_shows_are_the_lines_that_ran():
         *("threads.fork", "runs.submit_tool_outputs", "replay.steps", "projections.compare"),
     ):
         assert f"store.{call}(" in shown
+    assert "engine.run(" in shown
 
 
 @pytest.mark.parametrize("columns", [80, 120])
@@ -80,7 +87,7 @@ def test_no_line_is_wider_than_the_terminal_and_none_of_the_code_is_wrapped(term
     assert max(map(cell_len, plain.splitlines())) <= columns
     for script in scripts():
         for line in script.splitlines():
-            assert f"   {line}\n" in plain
+            assert f"   {line}".rstrip() + "\n" in plain
 
 
 def test_without_colour_it_says_the_same(terminal, program):

@@ -60,11 +60,12 @@ def show_demo(console: Console, database: str | None) -> None:
     console.print(Text("A conversation is the history of what happened in it.", style="bold"))
     console.print(Text(f'store = ConversationStore.open("{place}")', style="dim"), soft_wrap=True)
     with made(place) as store:
-        follow = ""
+        follow: list[str] = []
         for number, (script, scene) in enumerate(zip(scripts(), story(store), strict=True), 1):
             _show(console, number, script, scene)
-            follow = follow or scene.follow
-        _say_what_next(console, place, short(store, [follow])[follow])
+            follow += [scene.follow] if scene.follow else []
+        names = short(store, follow)
+        _say_what_next(console, place, names[follow[0]], names[follow[-1]])
 
 
 def scripts() -> Iterator[str]:
@@ -117,7 +118,7 @@ def _lines(console: Console, picture: Picture) -> Iterator[Text]:
 # -- what next -------------------------------------------------------------------------------------
 
 
-def _say_what_next(console: Console, place: str, thread: str) -> None:
+def _say_what_next(console: Console, place: str, thread: str, answered: str) -> None:
     program = _program()
     console.print()
     _print_title(console, "Look around")
@@ -128,6 +129,8 @@ def _say_what_next(console: Console, place: str, thread: str) -> None:
         f"{program} tree {thread}",
         f"{program} replay {thread} --at-version 3",
         f"{program} log {thread} --json",
+        f"{program} runs list {answered}",
+        f"{program} runs follow {answered}",
         f"{program} check --rebuild",
     ):
         console.print(Text(" " * _INDENT + line, style="cyan"), soft_wrap=True)

@@ -19,6 +19,9 @@ from eventstore import (
     ToolCallPart,
     ToolResultPart,
 )
+from eventstore.engine import Engine, tool
+from eventstore.engine.models import Gate, ScriptedModel, ToolCall
+from eventstore.engine.models.scripted import Answer
 
 __all__ = ["Picture", "Scene", "story"]
 
@@ -39,9 +42,21 @@ class Scene(NamedTuple):
     """Thread that the reader may inspect afterwards."""
 
 
+ANSWERS: list[Answer] = [
+    [
+        ToolCall("call_w", "weather", '{"city": "Oslo"}'),
+        ToolCall("call_s", "sunrise", '{"city": "Oslo"}'),
+    ],
+    "The sun rises at 08:52, but it rains. Take an umbrella.",
+    "At 08:52, in the rain. Tomorrow is better.",
+    ["There are many. The first begins at the opera, ", Gate(), "and the last at the fjord."],
+]
+"""The answers of the demo's model. The last one stops at a gate, until it is cancelled."""
+
+
 # One long function: it is the script, and is read from top to bottom. Its lines are
 # short enough for a window of 80 columns.
-def story(store: ConversationStore) -> Iterator[Scene]:
+def story(store: ConversationStore) -> Iterator[Scene]:  # noqa: PLR0915 (see above)
     """Play it."""
     sky = store.threads.create(title="The sky").id
     why = store.messages.create(sky, role="user", content="Why is the sky blue?")
@@ -103,8 +118,8 @@ def story(store: ConversationStore) -> Iterator[Scene]:
     past = store.replay.state(sky, at_version=3)
     yield Scene(
         "Replay",
-        "The events are the source of truth. Watch the active path change; messages are numbered\n"
-        "as they were sent (8 had to wait).",
+        "The events are the source of truth. Watch the active path change;\n"
+        "messages are numbered as they were sent (8 had to wait).",
         steps,
         f'At version {past.version} the last word was "{past.messages[-1].text}"',
     )
@@ -142,4 +157,53 @@ def story(store: ConversationStore) -> Iterator[Scene]:
         "Send it twice",
         "The same idempotency key gives the first result again and adds nothing.",
         result=f"The fork was at version {before}; after both calls it is at {after}.",
+    )
+
+    model = ScriptedModel(ANSWERS)  # in its place: "qwen-plus", and a key
+
+    @tool
+    def weather(city: str) -> str:
+        """Weather in a city, as one line."""
+        return f"{city}: 4 °C, rain"
+
+    @tool
+    def sunrise(city: str) -> str:
+        """Time of sunrise in a city."""
+        return f"{city}: 08:52"
+
+    engine = Engine(store, tools=[weather, sunrise], models={"demo": model})
+    guide = store.assistants.create(model="demo", tools=[weather, sunrise])
+    oslo = store.threads.create(title="Oslo").id
+    store.messages.create(oslo, role="user", content="A walk at sunrise?")
+    walk = engine.run(oslo, guide.id).id
+    store.runs.wait(oslo, walk)
+    yield Scene(
+        "An assistant answers",
+        "An engine asks the model, calls both tools side by side, and records each step.",
+        store.messages.list(oslo).data,
+        follow=oslo,
+    )
+
+    answer = store.messages.list(oslo).data[-1]
+    again = engine.run(oslo, guide.id, regenerates=answer.id).id
+    store.runs.wait(oslo, again)
+    yield Scene(
+        "Ask for another answer",
+        "The tools are not called again: their results are on the path.",
+        store.branches.tree(oslo),
+    )
+
+    store.messages.create(oslo, role="user", content="Which walks are there?")
+    long = engine.run(oslo, guide.id).id
+    for event in store.runs.stream(oslo, long):  # in any process
+        if event.type == "message.delta":
+            store.runs.cancel(oslo, long)  # the user presses Stop
+            break
+    stopped = store.runs.wait(oslo, long)
+    kept = store.messages.list(oslo).data[-1]
+    engine.close()
+    yield Scene(
+        "Stop an answer",
+        "Text is shown while the model writes it, and what was shown is kept.",
+        result=f'The run is {stopped.status}. {kept.status.capitalize()}: "{kept.text.strip()}"',
     )
