@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rich.console import Console
 from rich.text import Text
@@ -40,16 +40,19 @@ def find_run(store: ConversationStore, thread_id: str, text: str | None) -> Run:
     return near[0]
 
 
-def print_runs(console: Console, runs: Sequence[Run]) -> None:
-    """Print runs, one a line."""
-    heading = f"{'run':<10} {'status':<16} {'queued at':<20} {'took':>8}  {'tokens':<12} model"
+def print_runs(console: Console, runs: Sequence[Run], threads: Mapping[str, str]) -> None:
+    """Print runs, one a line, with the names of their threads if there are any."""
+    width = max(map(len, threads.values()), default=0) + 2 if threads else 0
+    heading = f"{'thread' if width else '':<{width}}{'run':<10} {'status':<16} {'queued at':<20}"
+    heading += f" {'took':>8}  {'tokens':<12} model"
     console.print(clipped(Text(heading, style="dim"), console.width))
     for run in runs:
-        line = Text(f"{short_id(run.id):<10} ", style="bold")
+        line = Text(f"{threads.get(run.thread_id, ''):<{width}}")
+        line.append(f"{short_id(run.id):<10} ", style="bold")
         line.append(f"{run.status:<16} ", style=_STYLES.get(run.status, "yellow"))
-        line.append(f"{when(run.created_at)} ", style="not bold dim")
-        line.append(f"{_took(run):>8}  {_tokens(run.usage):<12} ", style="not bold default")
-        line.append(one_line(run.model or "", 60), style="not bold default")
+        line.append(f"{when(run.created_at)} ", style="dim")
+        line.append(f"{_took(run):>8}  {_tokens(run.usage):<12} ")
+        line.append(one_line(run.model or "", 60))
         console.print(clipped(line, console.width))
 
 

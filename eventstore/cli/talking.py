@@ -9,8 +9,16 @@ from rich.text import Text
 
 from eventstore.cli.following import Follower, outcome
 from eventstore.cli.framework import AsJson, Commands, Program, app, examples
-from eventstore.cli.opening import DEFAULT, Database, ThreadPrefix, existing, find_thread, made
-from eventstore.cli.output import print_json, screen
+from eventstore.cli.opening import (
+    DEFAULT,
+    Database,
+    ThreadPrefix,
+    existing,
+    find_thread,
+    made,
+    short,
+)
+from eventstore.cli.output import errors, print_json, screen
 from eventstore.cli.run_listing import find_run, print_run, print_runs
 
 __all__ = ["chat", "follow", "list_", "runs", "show"]
@@ -91,15 +99,36 @@ def chat(
         open_chat(screen(), store, thread_id, answers)
 
 
-@runs.command("list", epilog=examples("runs list 019ab3", "runs list 019ab3 --json"))
-def list_(thread: ThreadPrefix, *, database: Database = DEFAULT, as_json: AsJson = False) -> None:
-    """List the runs of a thread, the newest first."""
+@runs.command("list", epilog=examples("runs list", "runs list 019ab3", "runs list --stuck --json"))
+def list_(
+    thread: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="THREAD",
+            help="The runs of this thread; those of all threads that have not ended if omitted.",
+        ),
+    ] = None,
+    *,
+    database: Database = DEFAULT,
+    stuck: Annotated[
+        bool, typer.Option("--stuck", help="Only runs whose worker has fallen silent.")
+    ] = False,
+    limit: Annotated[
+        int, typer.Option(metavar="N", min=1, max=10_000, help="Show at most N runs.")
+    ] = 50,
+    as_json: AsJson = False,
+) -> None:
+    """List the runs of a thread, or those that have not ended, in the order of their creation."""
     with existing(database) as store:
-        found = list(store.runs.list(find_thread(store, thread)))[::-1]
+        thread_id = None if thread is None else find_thread(store, thread)
+        page = store.runs.list(thread_id, lease_ended=True if stuck else None, limit=limit)
         if as_json:
-            print_json(run.model_dump_json() for run in found)
-        else:
-            print_runs(screen(), found)
+            print_json(run.model_dump_json() for run in page.data)
+            return
+        threads = {} if thread_id else short(store, list({run.thread_id for run in page.data}))
+        print_runs(screen(), page.data, threads)
+        if page.next_cursor is not None:
+            errors().print(Text(f"these are the first {limit}; --limit shows more", style="dim"))
 
 
 @runs.command(epilog=examples("runs show 019ab3", "runs show 019ab3 run…3f2a9c"))

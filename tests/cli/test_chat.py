@@ -106,11 +106,11 @@ def test_a_missing_key_and_missing_tools_are_said_at_once(run, tmp_path, monkeyp
 def test_runs_are_listed_shown_and_followed(chat, run, store):
     shown(chat(["Hello?", "/again"], [says("First."), refuses(401)]))
     thread = store.threads.list().data[0].id
-    failed, completed = list(store.runs.list(thread))[::-1]
+    completed, failed = store.runs.list(thread)
     listed = shown(run("runs", "list", thread)).splitlines()
-    assert listed[1].split()[:2] == [f"run…{failed.id[-6:]}", "failed"]
-    assert listed[2].split()[:2] == [f"run…{completed.id[-6:]}", "completed"]
-    assert "7 + 5" in listed[2]
+    assert listed[1].split()[:2] == [f"run…{completed.id[-6:]}", "completed"]
+    assert listed[2].split()[:2] == [f"run…{failed.id[-6:]}", "failed"]
+    assert "7 + 5" in listed[1]
     assert max(map(len, listed)) <= 80
 
     one = shown(run("runs", "show", thread, completed.id[-6:]))
@@ -135,3 +135,20 @@ def test_a_run_that_is_not_there_is_said(run, store, tmp_path, command):
         result = run("runs", command, thread, *name, "--db", str(tmp_path / "chat.db"))
         assert result.exit_code == 1
         assert "RunNotFound: no run" in result.output
+
+
+def test_runs_that_have_not_ended_are_found_in_all_threads(run, store, tmp_path):
+    database = ("--db", str(tmp_path / "chat.db"))
+    waiting, dead = (store.threads.create().id for _ in range(2))
+    queued = store.runs.create(waiting, model="tiny")
+    begun = store.runs.create(dead, model="tiny")
+    store.runs.start(dead, begun.id, holder="w1", lease_seconds=0.001)
+    listed = shown(run("runs", "list", *database))
+    assert [line.split()[1] for line in listed.splitlines()[1:]] == [
+        f"run…{one.id[-6:]}" for one in (queued, begun)
+    ]
+    assert max(map(len, listed.splitlines())) <= 80
+    while not store.runs.list(lease_ended=True).data:
+        pass
+    stuck = shown(run("runs", "list", "--stuck", "--json", *database)).splitlines()
+    assert [json.loads(line)["id"] for line in stuck] == [begun.id]
