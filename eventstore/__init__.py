@@ -20,6 +20,7 @@ from eventstore.api.operations.metrics import AppendNotice, Counters
 from eventstore.api.operations.operation import EMPTY, UNSET
 from eventstore.api.operations.projections import CompareReport, RebuildReport
 from eventstore.api.store import ConversationStore
+from eventstore.audit import AuditFinding, VerifyReport
 from eventstore.conversation.content import (
     DataPart,
     FilePart,
@@ -97,6 +98,7 @@ __all__ = [
     "AsyncConversationStore",
     "AsyncPage",
     "AsyncRecordedRun",
+    "AuditFinding",
     "Batch",
     "Branch",
     "BranchDiff",
@@ -171,6 +173,7 @@ __all__ = [
     "TreeNode",
     "UndecodableEvent",
     "UnknownEventType",
+    "VerifyReport",
     "WaitTimedOut",
     "WrongExpectedHead",
     "WrongExpectedVersion",

@@ -17,6 +17,7 @@ from eventstore.api.connect import async_executor
 from eventstore.api.faces.async_runner import AsyncRunner
 from eventstore.api.faces.asynchronous import (
     AsyncAssistants,
+    AsyncAudit,
     AsyncBranches,
     AsyncEvents,
     AsyncMessages,
@@ -83,6 +84,7 @@ class AsyncConversationStore:
         self._projections = AsyncProjections(runner)
         self._replay = AsyncReplay(runner)
         self._privacy = AsyncPrivacy(runner)
+        self._audit = AsyncAudit(runner)
 
     @classmethod
     def open(
@@ -194,6 +196,11 @@ class AsyncConversationStore:
     def privacy(self) -> AsyncPrivacy:
         """Remove content or whole threads for good."""
         return self._privacy
+
+    @property
+    def audit(self) -> AsyncAudit:
+        """Prove that the log is what was written."""
+        return self._audit
 
     def tenant(self, name: str) -> Self:
         """Return this store bound to a tenant. Other tenants' ids are unknown to it.

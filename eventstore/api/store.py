@@ -15,6 +15,7 @@ from sqlalchemy import URL, Engine
 from eventstore.api.connect import sync_executor
 from eventstore.api.faces.sync import (
     Assistants,
+    Audit,
     Branches,
     Events,
     Messages,
@@ -75,6 +76,7 @@ class ConversationStore:
         self._projections = Projections(runner)
         self._replay = Replay(runner)
         self._privacy = Privacy(runner)
+        self._audit = Audit(runner)
 
     @classmethod
     def open(
@@ -181,6 +183,11 @@ class ConversationStore:
     def privacy(self) -> Privacy:
         """Remove content or whole threads for good."""
         return self._privacy
+
+    @property
+    def audit(self) -> Audit:
+        """Prove that the log is what was written."""
+        return self._audit
 
     def tenant(self, name: str) -> Self:
         """Return this store bound to a tenant. Other tenants' ids are unknown to it.

@@ -13,7 +13,7 @@ from typing import Annotated, Any, TypeAlias
 import typer
 from rich.text import Text
 
-from eventstore import ConversationStore, ThreadNotFound
+from eventstore import ConversationStore
 from eventstore.api.operations import Read
 from eventstore.api.operations.loaders import thread_key
 from eventstore.cli.certificates import (
@@ -29,6 +29,7 @@ from eventstore.cli.opening import (
     ThreadPrefix,
     existing,
     find_message,
+    find_stream,
     find_thread,
 )
 from eventstore.cli.output import errors, print_json, screen
@@ -43,8 +44,6 @@ from eventstore.threads.stored_thread import StoredThread
 from eventstore.write_path.requests import AppendRequest
 
 __all__ = ["erase", "purge"]
-
-_DIGITS = 32
 
 
 class _Include(StrEnum):
@@ -157,7 +156,7 @@ def purge(
     Purging it again, by its whole id, prints the same tombstone.
     """
     with existing(database) as store:
-        thread_id = _thread_or_tombstone(store, thread)
+        thread_id = find_stream(store, thread)
         if not yes:
             ahead = store.perform(Read(lambda tx: _foresee(tx, store, thread_id, forks)))
             if ahead is not None:
@@ -170,17 +169,6 @@ def purge(
         print_json([made.model_dump_json()])
     else:
         print_tombstone(screen(), made)
-
-
-def _thread_or_tombstone(store: ConversationStore, text: str) -> str:
-    """Return a thread's id; a whole id need not exist, since a purged thread has a tombstone."""
-    digits = text.removeprefix(f"{ids.THREAD}_").lower()
-    try:
-        return find_thread(store, text)
-    except ThreadNotFound:
-        if len(digits) != _DIGITS:
-            raise
-        return f"{ids.THREAD}_{digits}"
 
 
 def _foresee(

@@ -33,6 +33,7 @@ __all__ = [
     "existing",
     "find_branch",
     "find_message",
+    "find_stream",
     "find_thread",
     "made",
     "short",
@@ -139,6 +140,17 @@ def find_thread(store: ConversationStore, prefix: str) -> str:
             f"Give more of it: {', '.join(sorted(short(store, found).values()))}.",
         )
     return found[0]
+
+
+def find_stream(store: ConversationStore, prefix: str) -> str:
+    """Do the same, but return a whole id as it is: the thread may be purged, or its head lost."""
+    try:
+        return find_thread(store, prefix)
+    except ThreadNotFound:
+        digits = prefix.removeprefix(f"{ids.THREAD}_").lower()
+        if len(digits) != _DIGITS:
+            raise
+        return f"{ids.THREAD}_{digits}"
 
 
 def find_message(store: ConversationStore, thread_id: str, text: str) -> str:

@@ -7,14 +7,15 @@ Neither statement reads a content: the database knows its length without looking
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
 
 from eventstore.core import ids
 from eventstore.core.events import StreamKey
 from eventstore.storage.interning import category_name, find_category, find_tenant
 from eventstore.storage.transaction import Transaction
 
-__all__ = ["Unpaired", "unpaired_elsewhere", "unpaired_in"]
+__all__ = ["Unpaired", "unpaired_blobs", "unpaired_elsewhere", "unpaired_in"]
 
 
 class Unpaired(NamedTuple):
@@ -58,10 +59,19 @@ def unpaired_in(tx: Transaction, stream: StreamKey) -> list[Unpaired]:
     return [Unpaired(stream, version, bool(is_blob)) for _, _, version, is_blob in found]
 
 
+def unpaired_blobs(tx: Transaction, tenant: str) -> list[Unpaired]:
+    """Return the blobs of a tenant that no event refers to."""
+    return _named(tx, tenant, tx.all(f"{_BLOBS}{_ORDER}", (find_tenant(tx, tenant),)))
+
+
 def unpaired_elsewhere(tx: Transaction, tenant: str) -> list[Unpaired]:
     """Return those of a tenant in streams that are no threads, or no longer exist."""
     number, threads = find_tenant(tx, tenant), find_category(tx, ids.THREAD) or 0
     found = tx.all(_ELSEWHERE, (number, threads, number, threads))
+    return _named(tx, tenant, found)
+
+
+def _named(tx: Transaction, tenant: str, found: Sequence[Sequence[Any]]) -> list[Unpaired]:
     return [
         Unpaired(StreamKey(tenant, category_name(tx, category), bytes(key)), version, bool(is_blob))
         for category, key, version, is_blob in found

@@ -141,5 +141,11 @@ class Ordering(Protocol):
     last: str
     """SQL that gives the sequence number of the last event, 0 if there is none."""
 
+    bytes_as_stored: str
+    """SQL for a ``{column}`` of bytes, also where somebody stored a value of another type in it."""
+
+    text_as_stored: str
+    """The same for a column of text; bytes are as good."""
+
     def holder(self, tx: Any) -> Holder | None:  # noqa: ANN401
         """Return the transaction that hides the newest events from readers, if there is one."""

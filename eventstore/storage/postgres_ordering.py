@@ -159,6 +159,7 @@ class PostgresOrdering:
 
     single_writer = False
     order = "epoch, xid, position"
+    bytes_as_stored = text_as_stored = "{column}"
     last = (
         "SELECT coalesce((SELECT position FROM {events}"
         " ORDER BY epoch DESC, xid DESC, position DESC LIMIT 1), 0)"

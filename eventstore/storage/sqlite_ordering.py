@@ -90,6 +90,11 @@ class SqliteOrdering:
     single_writer = True
     order = "position"
     last = _LAST
+    bytes_as_stored = (
+        # Reading text that is not UTF-8 fails, and no event has a content of one question mark.
+        "CASE WHEN typeof({column}) IN ('blob', 'null') THEN {column} ELSE x'3f' END"
+    )
+    text_as_stored = "CAST({column} AS BLOB)"
     version = "SELECT 'SQLite ' || sqlite_version()"
     clock = "CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)"
     one_clock = False

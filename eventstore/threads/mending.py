@@ -13,7 +13,7 @@ rebuilds it whole in its own transaction, and the slices end, because its head h
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from eventstore.conversation.rows import Row as StateRow
@@ -79,9 +79,14 @@ class Mending:
     """One thread whose rows differ from its events, while they are mended."""
 
     def __init__(
-        self, expected: Expected, thread: ThreadKey, found: Iterable[Difference], tries: int
+        self,
+        expected: Expected,
+        thread: ThreadKey,
+        found: Iterable[Difference],
+        head: bytes | None,
+        tries: int,
     ) -> None:
-        """Create it from the differences found; the thread was compared ``tries`` times."""
+        """Create it from the differences and the head found, after so many comparisons."""
         self.again: Final = Again(expected.stream, tries)
         self.stream: Final = expected.stream
         self.thread: Final = thread
@@ -89,6 +94,7 @@ class Mending:
         self.followed = False
         """True if it was appended to before it was right."""
         self._expected = expected
+        self._head_found = head
         self._marked = False
         self._seen = expected.version
         self._gone: list[Change] = []
@@ -111,6 +117,34 @@ class Mending:
     def rows(self) -> int:
         """The number of rows that the thread should have."""
         return len(self._expected.rows)
+
+    @property
+    def version(self) -> int:
+        """The version of the last event."""
+        return self._expected.version
+
+    def told(self) -> Iterator[str]:
+        """Yield a sentence about each row that differs; rows of indexes, which hold words, alone.
+
+        Rows are compared as the tables hold them, so a row that cannot be decoded is no obstacle.
+        """
+        gone = {(table, row[: table.key]): row for table, row in self._gone}
+        missing = {(table, row[: table.key]): row for table, row in self._missing}
+        for table, key in sorted({**gone, **missing}, key=lambda one: (one[0].name, repr(one[1]))):
+            found, wanted = gone.get((table, key)), missing.get((table, key))
+            named = "a row"
+            if table in _ROW_TABLES:
+                named = f"the row {' '.join(map(_shown, key[2:]))}".rstrip()
+            if found is None:
+                yield f"{table.name}: {named} is missing"
+            elif wanted is None:
+                yield f"{table.name}: {named} was made by no event"
+            else:
+                columns = zip(table.every, found, wanted, strict=True)
+                names = [name for name, there, should in columns if there != should]
+                yield f"{table.name}: {named} differs in {', '.join(names)}"
+        if self.head != self._head_found:
+            yield "streams: the thread has another head"
 
     def still_holds(self, tx: Transaction, log: Log, version: int) -> bool:
         """Return whether the differences hold at the version that the thread has under the lock."""
@@ -196,7 +230,11 @@ def look_over(tx: Transaction, log: Log, streams: Sequence[StreamKey], tries: in
     wrong |= {thread for thread, one in expected.items() if one.head != heads.get(thread)}
     return Looked(
         [len(one.rows) for key, one in expected.items() if key not in wrong],
-        [Mending(one, key, found, tries) for key, one in expected.items() if key in wrong],
+        [
+            Mending(one, key, found, heads.get(key), tries)
+            for key, one in expected.items()
+            if key in wrong
+        ],
     )
 
 
@@ -215,6 +253,13 @@ def rows_by_table(
         for table, found in one.index.rows(tenant):
             indexed.setdefault(table, []).extend(found)
     return [*((ROW_TABLES[kind][0], found) for kind, found in rows.items()), *indexed.items()]
+
+
+_ROW_TABLES: Final = frozenset(table for table, _ in ROW_TABLES.values())
+
+
+def _shown(value: object) -> str:
+    return value.hex() if isinstance(value, bytes) else str(value)
 
 
 def _in_table(thread: ThreadKey, row: StateRow) -> Change:

@@ -28,6 +28,8 @@ class ThreadTable:
         """``columns`` follow tenant and thread; the first ``key`` of them identify a row."""
         every = ("tenant", "thread", *columns)
         self.name: Final = name
+        self.every: Final = every
+        """The names of all columns."""
         self.some_between: Final = (
             f"FROM {{{name}}} WHERE tenant = ? AND thread >= ? AND thread <= ?"
         )

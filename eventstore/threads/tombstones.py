@@ -7,7 +7,7 @@ threads, and finds the tombstone when a purge is repeated.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, NamedTuple
 
 from eventstore.core.events import StreamKey
 from eventstore.errors import Refused
@@ -15,9 +15,10 @@ from eventstore.storage.interning import find_tenant
 from eventstore.storage.statements import Insert
 from eventstore.storage.transaction import Transaction
 
-__all__ = ["add_tombstones", "find_tombstone", "refuse_purged"]
+__all__ = ["Tombstones", "add_tombstones", "all_tombstones", "find_tombstone", "refuse_purged"]
 
 _FIND: Final = "SELECT version FROM {tombstones} WHERE tenant = ? AND thread = ?"
+_ALL: Final = "SELECT thread, version FROM {tombstones} WHERE tenant = ?"
 _INSERT: Final = Insert("tombstones", ("tenant", "thread", "version"))
 
 
@@ -45,3 +46,17 @@ def refuse_purged(tx: Transaction, thread: StreamKey) -> None:
             f"{thread.text} was purged, and the id of a purged thread cannot be used again",
             "Leave the id out, give a new UUID, or use a new idempotency key.",
         )
+
+
+class Tombstones(NamedTuple):
+    """A tenant's purged threads, with the versions of their tombstones."""
+
+    tenant: int
+    versions: dict[bytes, int]
+
+
+def all_tombstones(tx: Transaction, tenant_name: str) -> Tombstones:
+    """Return every row of a tenant."""
+    tenant = find_tenant(tx, tenant_name) or 0
+    rows = tx.all(_ALL, (tenant,))
+    return Tombstones(tenant, {bytes(thread): version for thread, version in rows})

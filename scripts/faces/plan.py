@@ -103,6 +103,11 @@ RESOURCES: Final = (
         "Remove content or whole threads for good.",
         {**_of("erasing", "erase"), **_of("purging", "purge")},
     ),
+    Resource(
+        "Audit",
+        "Prove that the log is what was written.",
+        _of("audit", "verify"),
+    ),
 )
 
 PLANNED: Final = (

@@ -40,6 +40,7 @@ LAYERS: tuple[dict[str, str], ...] = (
     {
         "subscriptions": "following the log: the table of states, and reading the next page",
         "replay": "folded states as values, and the difference of two moments",
+        "audit": "proving that nothing was changed: verifying chains and tables",
         "privacy": "erasing and purging for good, and the certificates of both",
         "importers": "other people's data as drafts of messages",
     },

@@ -17,6 +17,7 @@ from eventstore.api.faces.pages import Page
 from eventstore.api.faces.recorded import RecordedRun
 from eventstore.api.faces.sync_base import ProjectionsBase, Resource
 from eventstore.api.operations import assistants as _assistants
+from eventstore.api.operations import audit as _audit
 from eventstore.api.operations import branches as _branches
 from eventstore.api.operations import erasing as _erasing
 from eventstore.api.operations import events as _events
@@ -42,6 +43,7 @@ from eventstore.api.operations.projection_status import ProjectionStatus
 from eventstore.api.operations.projections import CompareReport, RebuildReport
 from eventstore.api.operations.run_streams import _POLL_SECONDS
 from eventstore.api.operations.thread_pages import ThreadSort
+from eventstore.audit.findings import VerifyReport
 from eventstore.conversation.commands import OnBusy
 from eventstore.conversation.content import Content
 from eventstore.conversation.provider_form import ProviderForm
@@ -59,6 +61,7 @@ from eventstore.replay import ReplayedThread, ReplayStep
 
 __all__ = [
     "Assistants",
+    "Audit",
     "Branches",
     "Events",
     "Messages",
@@ -3277,3 +3280,27 @@ class Privacy(Resource):
                 ),
             )
         )
+
+
+class Audit(Resource):
+    """Prove that the log is what was written."""
+
+    def verify(self, thread_id: str | None = None) -> VerifyReport:
+        """Recompute the hash chain, and compare the tables with the events. Writes nothing.
+
+        It checks hashes and commitments, gaps and order, the ends of streams, that content went
+        only by an erasure, that forks still stand on the events that they were made from, that
+        purged threads are gone, and that decision tables hold what the events say.
+
+        Nothing inside a database can show that its end was cut off together with every trace of it,
+        or that all hashes were computed anew.
+
+        Args:
+            thread_id: The thread, with the threads that it was forked from; the whole tenant if
+                left out.
+
+        Raises:
+            InvalidInput: the id is malformed.
+            ThreadNotFound: there is none.
+        """
+        return self._perform(_audit.verify(self._scope, thread_id))

@@ -1,0 +1,142 @@
+"""Check what the events of a stream say about other rows: anchors, erasures and tombstones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final, NamedTuple
+
+from eventstore.audit.findings import AuditFinding, finding, ranges
+from eventstore.audit.stream_walk import Notable, StreamWalk
+from eventstore.core import ids
+from eventstore.errors import UndecodableEvent, UnknownEventType
+from eventstore.storage.chain_pages import contents_that_stand, event_hash_at, stream_exists
+from eventstore.storage.interning import find_category
+from eventstore.storage.log import Log
+from eventstore.storage.transaction import Transaction
+from eventstore.threads.tombstones import all_tombstones
+
+__all__ = ["NONE_NOTABLE", "NOTABLE", "Anchor", "anchor_of", "check_references"]
+
+
+NOTABLE: Final = {
+    ids.THREAD: frozenset({"ThreadForked", "ContentErased"}),
+    ids.STORE: frozenset({"ThreadPurged"}),
+}
+"""Types of events, by category, that say something about other rows."""
+NONE_NOTABLE: Final[frozenset[str]] = frozenset()
+
+
+class Anchor(NamedTuple):
+    """The event that a fork was made from."""
+
+    source: bytes
+    version: int
+    hash: bytes
+
+
+def anchor_of(log: Log, walk: StreamWalk) -> Anchor | None:
+    """Return the anchor of a fork; None for other streams, or if it cannot be read."""
+    for one in walk.notable[:1]:
+        if one.type == "ThreadForked":
+            data = _decoded(log, walk, one)
+            return None if data is None else Anchor(*data[:3])
+    return None
+
+
+def check_references(
+    tx: Transaction, log: Log, category: tuple[int, int], walk: StreamWalk
+) -> Iterator[AuditFinding]:
+    """Yield what does not agree with the notable events of a stream."""
+    stream = walk.stream
+    for one in walk.notable:
+        if _decoded(log, walk, one) is None and not walk.findings:
+            message = f"the {one.type} cannot be read"
+            yield finding(stream.text, one.version, "unreadable", message)
+    if stream.category == ids.STORE:
+        yield from _tombstones(tx, log, walk)
+        return
+    yield from _erasures(tx, log, category, walk)
+    anchor = anchor_of(log, walk)
+    if anchor is not None:
+        yield from _anchored(tx, category, walk, anchor)
+
+
+def _decoded(log: Log, walk: StreamWalk, one: Notable) -> Any:  # noqa: ANN401 (an event's fields)
+    """Return the fields that are needed of a notable event; None if it cannot be read."""
+    stream = walk.stream
+    try:
+        data, _ = log.catalogues[stream.category].decode(
+            stream,
+            one.version,
+            one.type,
+            schema_version=one.schema_version,
+            data=one.data,
+            content=None,
+        )
+    except (UnknownEventType, UndecodableEvent):
+        return None
+    if one.type == "ThreadForked":
+        return data.source_id, data.source_version, data.source_hash
+    if one.type == "ThreadPurged":
+        return data.thread_id, data.version, data.hash
+    return data.versions
+
+
+def _erasures(
+    tx: Transaction, log: Log, category: tuple[int, int], walk: StreamWalk
+) -> Iterator[AuditFinding]:
+    stream, erased = walk.stream, dict[int, int]()
+    for one in walk.notable:
+        if one.type == "ContentErased":
+            for version in _decoded(log, walk, one) or ():
+                erased.setdefault(version, one.version)
+    for first, last in ranges(version for version in walk.gone if version not in erased):
+        events = "the event" if first == last else f"the events up to {last}"
+        message = f"the content of {events} is gone, and no ContentErased says so"
+        yield finding(stream.text, first, "content_gone", message)
+    for version in contents_that_stand(tx, (*category, stream.id), sorted(erased)):
+        message = f"its content is there, although version {erased[version]} says it was erased"
+        yield finding(stream.text, version, "content_left", message)
+
+
+def _anchored(
+    tx: Transaction, category: tuple[int, int], walk: StreamWalk, anchor: Anchor
+) -> Iterator[AuditFinding]:
+    found = event_hash_at(tx, (*category, anchor.source), anchor.version)
+    if found == anchor.hash:
+        return
+    source, fork = ids.show(ids.THREAD, anchor.source), walk.stream.text
+    if found is None:
+        message = f"the event is missing, and {fork} was forked from it"
+        yield finding(source, anchor.version, "missing", message)
+    else:
+        message = f"{fork} was forked from it, and its hash was another one then"
+        yield finding(source, anchor.version, "altered", message)
+
+
+def _tombstones(tx: Transaction, log: Log, walk: StreamWalk) -> Iterator[AuditFinding]:
+    """Compare a tenant's tombstones with the table of purged threads, and with what is there."""
+    stream = walk.stream
+    kept = all_tombstones(tx, stream.tenant)
+    threads = find_category(tx, ids.THREAD)
+    for one in walk.notable:
+        data = _decoded(log, walk, one)
+        if data is None:
+            continue
+        thread, name = data[0], ids.show(ids.THREAD, data[0])
+        tenant, known = kept.tenant, kept.versions.pop(thread, None)
+        if known != one.version:
+            message = f"tombstones: the row of {name} is missing or names another event"
+            yield finding(stream.text, one.version, "projection_differs", message, _BY_HAND)
+        if threads is not None and stream_exists(tx, (tenant, threads, thread)):
+            message = f"the thread was purged (version {one.version} of {stream.text}), and is here"
+            yield finding(name, 1, "inserted", message)
+    for thread, version in kept.versions.items():
+        message = f"tombstones: a row for {ids.show(ids.THREAD, thread)} that no event made"
+        yield finding(stream.text, version, "projection_differs", message, _BY_HAND)
+
+
+_BY_HAND = (
+    "Correct the row by hand: it stops the id of a purged thread from being used again. Nothing"
+    " rebuilds it."
+)

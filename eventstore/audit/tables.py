@@ -1,0 +1,73 @@
+"""Compare the decision tables of threads whose chain holds with their events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final, NamedTuple
+
+from eventstore.audit.findings import AuditFinding, finding
+from eventstore.core.events import StreamKey
+from eventstore.errors import BrokenChain, UndecodableEvent
+from eventstore.storage.log import Log
+from eventstore.storage.transaction import Transaction
+from eventstore.threads.mending import look_over
+
+__all__ = ["Compared", "compare_tables"]
+
+_FINDINGS_MAX: Final = 20
+"""Rows of one thread that are named; the others are counted."""
+_ANY_RULE: Final = (LookupError, TypeError, ValueError, AttributeError, AssertionError)
+"""Errors of rules of folding, which forged events may break in any way."""
+_NOT_TEXT: Final = "Could not decode to UTF-8"
+"""Said by SQLite's driver of bytes that somebody stored as text."""
+_UNFOLDED: Final = (BrokenChain, UndecodableEvent, *_ANY_RULE)
+
+
+class Compared(NamedTuple):
+    """The result of comparing some threads."""
+
+    compared: int
+    not_compared: int
+    findings: Sequence[AuditFinding]
+
+
+def compare_tables(tx: Transaction, log: Log, streams: Sequence[StreamKey]) -> Compared:
+    """Compare the rows of threads of a tenant, one after the other in the order of their ids."""
+    try:
+        return _compared(tx, log, streams)
+    except Exception as error:
+        if not (isinstance(error, _UNFOLDED) or _NOT_TEXT in str(error)):
+            raise
+        if len(streams) == 1:
+            return Compared(0, 1, [*_unfolded(streams[0], error)])
+    found = [compare_tables(tx, log, [one]) for one in streams]
+    return Compared(
+        sum(one.compared for one in found),
+        sum(one.not_compared for one in found),
+        [finding for one in found for finding in one.findings],
+    )
+
+
+def _compared(tx: Transaction, log: Log, streams: Sequence[StreamKey]) -> Compared:
+    findings: list[AuditFinding] = []
+    for wrong in look_over(tx, log, streams).wrong:
+        stream, told = wrong.stream.text, [*wrong.told()]
+        more = len(told) - _FINDINGS_MAX
+        if more > 0:
+            told[_FINDINGS_MAX:] = [f"{more} more rows differ"]
+        findings += [finding(stream, wrong.version, "projection_differs", one) for one in told]
+    return Compared(len(streams), 0, findings)
+
+
+def _unfolded(stream: StreamKey, error: Exception) -> Iterator[AuditFinding]:
+    """Yield why a thread cannot be folded, unless the reason is in another thread.
+
+    A fork's source has a finding of its own.
+    """
+    if isinstance(error, UndecodableEvent):
+        if error.stream_id == stream.text:
+            message = f"the {error.event_type} cannot be read"
+            yield finding(stream.text, error.version, "unreadable", message)
+    elif isinstance(error, _ANY_RULE):
+        message = f"its events cannot be folded ({type(error).__name__})"
+        yield finding(stream.text, 0, "unreadable", message)

@@ -1,0 +1,93 @@
+"""The command ``verify``: recomputes the chain, and compares the tables with the events."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from eventstore import AuditFinding, ConversationStore, VerifyReport
+from eventstore.api.operations import Read, audit
+from eventstore.audit.verifying import Verified
+from eventstore.cli.framework import AsJson, app, examples
+from eventstore.cli.opening import DEFAULT, Database, existing, find_stream
+from eventstore.cli.output import errors, print_json, progress, screen
+from eventstore.storage.chain_pages import events_counted
+from eventstore.storage.interning import find_tenant
+
+__all__ = ["verify"]
+
+
+@app.command(epilog=examples("verify", "verify 019ab3", "verify --json"))
+def verify(
+    thread: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="THREAD",
+            help="Only this thread and those it was forked from; everything if omitted.",
+        ),
+    ] = None,
+    *,
+    database: Database = DEFAULT,
+    as_json: AsJson = False,
+) -> None:
+    """Recompute every hash, and compare the tables with the events.
+
+    Each finding names the stream, the version and what happened. It ends with status 1 if there is
+    a finding, or if there was nothing to verify.
+    """
+    with existing(database) as store:
+        report = _watched(store, None if thread is None else find_stream(store, thread))
+    if as_json:
+        print_json([report.model_dump_json()])
+    else:
+        print_verification(screen(), report)
+    if report.empty and as_json:
+        errors().print(_NOTHING)
+    if not report.ok:
+        raise typer.Exit(1)
+
+
+_NOTHING = Text("there was nothing to verify: no stream was found", style="yellow")
+
+
+def _watched(store: ConversationStore, thread_id: str | None) -> VerifyReport:
+    """Run the method of the store, with a progress bar that counts events."""
+    work, done = audit.verify(store.scope, thread_id), list[Verified]()
+    with progress() as bar:
+        total = None
+        if thread_id is None and not bar.disable:
+            tenant = store.scope.tenant
+            total = store.perform(Read(lambda tx: events_counted(tx, find_tenant(tx, tenant) or 0)))
+        task = bar.add_task("verifying", total=total)
+        for one in store._runner.each(work.walk):  # noqa: SLF001 (it counts as it goes)
+            done.append(one)
+            bar.advance(task, one.events)
+    return work.report(done)
+
+
+def print_verification(console: Console, report: VerifyReport) -> None:
+    """Print the findings, and what was verified."""
+    for one in report.findings:
+        console.print(_line(one), soft_wrap=True)
+    if report.empty:
+        console.print(_NOTHING)
+        return
+    counted = f"{report.events} events of {report.streams} streams"
+    if report.ok:
+        said = f"{counted}: every hash holds, and the tables of {report.threads_compared} threads"
+        console.print(Text(f"{said} match", style="green"))
+        return
+    number = len(report.findings)
+    said = f"{counted}: {number} finding{'' if number == 1 else 's'}"
+    if report.threads_not_compared:
+        said += f"; the tables of {report.threads_not_compared} threads were not compared"
+    console.print(Text(said, style="red"))
+
+
+def _line(one: AuditFinding) -> Text:
+    line = Text(f"{one.kind:<18} ", style="red").append(one.stream_id, style="bold")
+    line.append(f" at version {one.version}\n  {one.message}\n", style="not bold default")
+    return line.append(f"  {one.remedy}", style="dim")

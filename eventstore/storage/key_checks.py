@@ -1,0 +1,25 @@
+"""Find idempotency keys whose events do not exist, which only manual SQL can cause."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from eventstore.core.events import StreamKey
+from eventstore.storage.interning import category_name, find_tenant
+from eventstore.storage.transaction import Transaction
+
+__all__ = ["keys_beside_the_log"]
+
+_BESIDE: Final = (
+    "SELECT DISTINCT k.category, k.stream FROM {idempotency_keys} k LEFT JOIN {streams} s"
+    " ON s.tenant = k.tenant AND s.category = k.category AND s.stream = k.stream"
+    " WHERE k.tenant = ? AND (s.version IS NULL OR k.first_version < 1"
+    " OR k.last_version < k.first_version - 1 OR k.last_version > s.version) ORDER BY 1, 2"
+)
+
+
+def keys_beside_the_log(tx: Transaction, tenant: str) -> Iterator[StreamKey]:
+    """Yield the streams of a tenant with a key that names versions they do not have."""
+    for category, stream in tx.all(_BESIDE, (find_tenant(tx, tenant),)):
+        yield StreamKey(tenant, category_name(tx, category), bytes(stream))

@@ -1,0 +1,43 @@
+"""Find rows of threads that have no stream: only manual SQL, or an old copy of a table, leaves any.
+
+``compare`` walks over streams, so it never meets them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from eventstore.core import ids
+from eventstore.storage.interning import find_category, find_tenant
+from eventstore.storage.transaction import Transaction
+from eventstore.threads.cached_rows import ROW_TABLES
+from eventstore.threads.indexes import EXTERNAL_IDS, THREAD_METADATA
+
+__all__ = ["Orphan", "orphans"]
+
+_TABLES: Final = (
+    *(table.name for table, _ in ROW_TABLES.values()),
+    THREAD_METADATA.name,
+    EXTERNAL_IDS.name,
+)
+_ALONE: Final = (
+    "SELECT DISTINCT t.thread FROM {{{table}}} t WHERE t.tenant = ? AND NOT EXISTS (SELECT 1"
+    " FROM {{streams}} s WHERE s.tenant = t.tenant AND s.category = ? AND s.stream = t.thread)"
+    " ORDER BY 1"
+)
+
+
+class Orphan(NamedTuple):
+    """A thread of which a table has rows, and the log no stream."""
+
+    table: str
+    thread: bytes
+
+
+def orphans(tx: Transaction, tenant_name: str) -> Iterator[Orphan]:
+    """Yield the orphaned threads of a tenant, table by table."""
+    tenant, category = find_tenant(tx, tenant_name), find_category(tx, ids.THREAD) or 0
+    for table in _TABLES:
+        for (thread,) in tx.all(_ALONE.format(table=table), (tenant, category)):
+            yield Orphan(table, bytes(thread))
