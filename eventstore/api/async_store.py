@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 from sqlalchemy import URL
 
 from eventstore.api.connect import async_executor
+from eventstore.api.executors import AsyncExecutor
 from eventstore.api.faces.async_runner import AsyncRunner
 from eventstore.api.faces.asynchronous import (
     AsyncAssistants,
@@ -42,9 +43,6 @@ from eventstore.api.operations.routine import PauseAsync, drive_async
 from eventstore.api.operations.wiping import finish_interrupted
 from eventstore.core.environment import Environment
 from eventstore.core.json_values import Limits, check_name, check_text
-from eventstore.execution.async_url import AsyncUrlExecutor
-from eventstore.execution.owned import OwnedAsyncEngine
-from eventstore.execution.url import UrlExecutor
 from eventstore.read_models.catch_up.definition import Registry
 from eventstore.storage.migrations import Migrate
 
@@ -67,9 +65,7 @@ class AsyncConversationStore:
             await store.messages.create(thread.id, role="user", content="Why is the sky blue?")
     """
 
-    def __init__(
-        self, executor: UrlExecutor | OwnedAsyncEngine | AsyncUrlExecutor, scope: Scope
-    ) -> None:
+    def __init__(self, executor: AsyncExecutor, scope: Scope) -> None:
         """Use :meth:`open`."""
         self._executor = executor
         self.scope = scope

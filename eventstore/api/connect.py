@@ -7,11 +7,12 @@ import threading
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import URL, Engine, make_url
 from sqlalchemy.exc import ArgumentError
 
+from eventstore.api.executors import AsyncExecutor, SyncExecutor, ThreadedExecutor
 from eventstore.api.open_options import OpenOptions, check_options, settings_of
 from eventstore.api.operations.metrics import Metrics
 from eventstore.api.transaction_runner import TransactionRunner
@@ -25,8 +26,9 @@ from eventstore.execution.url import UrlExecutor
 from eventstore.execution.url_arguments import check_arguments
 from eventstore.storage.log import Log
 from eventstore.storage.sqlite import MEMORY, SqliteConnection, SqliteDatabase, warn_about_network
-from eventstore.storage.transaction import Marks, Naming
+from eventstore.storage.transaction import Marks, Naming, Transaction
 from eventstore.write_path.categories import CATALOGUES
+from eventstore.write_path.requests import Outcome, Request
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine  # loads the ORM: a sixth of the whole import
@@ -57,7 +59,7 @@ def _log(options: OpenOptions) -> Log:
 
 def _database(
     dialect: str, driver: str, options: OpenOptions, settings: Settings, *, ours: bool
-) -> Database:
+) -> Database[Any, Transaction]:
     schema = options.schema
     if dialect == "sqlite" and schema not in {None, "main"}:
         raise InvalidInput("schema", "SQLite has no schemas", "Use prefix=.")
@@ -136,7 +138,7 @@ def _driver_of(engine: Engine | AsyncEngine) -> tuple[str, str]:
     return dialect, driver
 
 
-def _url_executor(url: URL, options: OpenOptions, runner: TransactionRunner) -> UrlExecutor:
+def _url_executor(url: URL, options: OpenOptions, runner: TransactionRunner) -> ThreadedExecutor:
     settings = settings_of(options)
     in_memory = False
     dialect, driver = url.drivername.split("+")
@@ -184,7 +186,7 @@ def _is_async(target: object) -> TypeIs[AsyncEngine]:
 
 def sync_executor(
     target: str | URL | Engine, options: OpenOptions
-) -> tuple[UrlExecutor | OwnedEngine, TransactionRunner]:
+) -> tuple[SyncExecutor, TransactionRunner]:
     """Open the executor of a sync store.
 
     Raises:
@@ -213,7 +215,7 @@ def sync_executor(
 
 async def async_executor(
     target: str | URL | AsyncEngine, options: OpenOptions
-) -> tuple[UrlExecutor | OwnedAsyncEngine | AsyncUrlExecutor, TransactionRunner]:
+) -> tuple[AsyncExecutor, TransactionRunner]:
     """Open the executor of an async store.
 
     Raises:
@@ -225,7 +227,9 @@ async def async_executor(
     settings = settings_of(options)
     if _is_async(target):
         database = _database(*_driver_of(target), options, settings, ours=False)
-        owned = OwnedAsyncEngine(target, database, settings, runner)
+        owned: OwnedAsyncEngine[Transaction, Request, Outcome] = OwnedAsyncEngine(
+            target, database, settings, runner
+        )
         await owned.open()
         return owned, runner
     if isinstance(target, Engine):
@@ -234,7 +238,7 @@ async def async_executor(
         )
     url = _parsed(target)
     if url.drivername == "postgresql+asyncpg":
-        made = AsyncUrlExecutor(
+        made: AsyncUrlExecutor[Transaction, Request, Outcome] = AsyncUrlExecutor(
             url,
             lambda: _database("postgresql", "asyncpg", options, settings, ours=True),
             settings,
@@ -248,14 +252,14 @@ async def async_executor(
 
 async def _opened_in_thread(
     url: URL, options: OpenOptions, runner: TransactionRunner
-) -> UrlExecutor:
+) -> ThreadedExecutor:
     """Open without blocking the event loop; a cancelled caller leaves nothing open.
 
     The thread cannot be stopped. It checks after opening whether the store is still wanted, and a
     cancelled caller checks whether it has opened: so one of them sees the other. Closing twice does
     no harm.
     """
-    opened: list[UrlExecutor] = []
+    opened: list[ThreadedExecutor] = []
     unwanted = threading.Event()
 
     def open_it() -> None:

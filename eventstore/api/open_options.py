@@ -63,19 +63,19 @@ def check_options(options: OpenOptions) -> None:
             raise InvalidInput(name, f"{quoted(value)} is not allowed", remedy)
 
 
-def _is_prefix(value: Any) -> bool:  # noqa: ANN401 (whatever the caller gave)
+def _is_prefix(value: object) -> bool:
     return isinstance(value, str) and _PREFIX.match(value) is not None
 
 
-def _is_duration(value: Any) -> bool:  # noqa: ANN401
+def _is_duration(value: object) -> bool:
     return isinstance(value, (int, float)) and 0 <= value <= _WAIT_MAX
 
 
-def _is_count(value: Any) -> bool:  # noqa: ANN401
+def _is_count(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value > 0
 
 
-def _are_limits(value: Any) -> bool:  # noqa: ANN401
+def _are_limits(value: object) -> bool:
     return isinstance(value, Limits) and all(map(_is_count, value)) and value.depth_max <= _DEPTH
 
 

@@ -13,6 +13,7 @@ from typing import Any, Self, TypeVar
 from sqlalchemy import URL, Engine
 
 from eventstore.api.connect import sync_executor
+from eventstore.api.executors import SyncExecutor
 from eventstore.api.faces.sync import (
     Assistants,
     Audit,
@@ -41,8 +42,6 @@ from eventstore.api.operations.routine import Pause, drive
 from eventstore.api.operations.wiping import finish_interrupted
 from eventstore.core.environment import Environment
 from eventstore.core.json_values import Limits, check_name, check_text
-from eventstore.execution.owned import OwnedEngine
-from eventstore.execution.url import UrlExecutor
 from eventstore.read_models.catch_up.definition import Registry
 from eventstore.storage.migrations import Migrate
 
@@ -61,7 +60,7 @@ class ConversationStore:
             store.messages.create(thread.id, role="user", content="Why is the sky blue?")
     """
 
-    def __init__(self, executor: UrlExecutor | OwnedEngine, scope: Scope) -> None:
+    def __init__(self, executor: SyncExecutor, scope: Scope) -> None:
         """Use :meth:`open`."""
         self._executor = executor
         self.scope = scope

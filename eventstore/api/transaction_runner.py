@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 from eventstore.api.operations.metrics import Metrics
-from eventstore.api.operations.operation import Maintenance
-from eventstore.execution.database import POSTPONED
+from eventstore.execution.database import POSTPONED, Postponed
 from eventstore.storage.log import Log
 from eventstore.storage.transaction import Transaction
 from eventstore.write_path.append import append_many
-from eventstore.write_path.requests import Appended, AppendRequest
+from eventstore.write_path.requests import (
+    Appended,
+    AppendRequest,
+    Maintenance,
+    Outcome,
+    Request,
+)
 
 __all__ = ["TransactionRunner"]
 
@@ -26,12 +31,12 @@ class TransactionRunner:
     def __call__(
         self,
         tx: Transaction,
-        requests: Sequence[Any],
+        requests: Sequence[Request],
         patient: bool = True,  # noqa: FBT001, FBT002 (called by position)
-    ) -> list[Any]:
+    ) -> list[Outcome | Postponed]:
         """Return each request's outcome; ``patient``: wait for threads locked by others."""
         self.metrics.begun()
-        outcomes: list[Any] = []
+        outcomes: list[Outcome | Postponed] = []
         waiting: list[AppendRequest] = []
         for request in requests:
             if isinstance(request, Maintenance):
@@ -46,7 +51,15 @@ class TransactionRunner:
         tx.flush()
         return outcomes
 
-    def _maintain(self, tx: Transaction, request: Maintenance, *, patient: bool) -> Any:  # noqa: ANN401 (an outcome)
+    def alone(self, tx: Transaction, request: Request) -> Outcome:
+        """Perform one request, which waits for threads locked by others."""
+        [outcome] = self(tx, [request])
+        assert not isinstance(outcome, Postponed)  # noqa: S101 (it waited)
+        return outcome
+
+    def _maintain(
+        self, tx: Transaction, request: Maintenance, *, patient: bool
+    ) -> Outcome | Postponed:
         if request.alone and not patient and not tx.ordering.single_writer:
             return POSTPONED
         if not request.keeps_rows:

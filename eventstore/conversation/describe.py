@@ -68,7 +68,7 @@ def _not_json(kind: type[Struct]) -> dict[str, str]:
     }
 
 
-def _may_not_be_json(annotation: Any) -> bool:  # noqa: ANN401 (a type)
+def _may_not_be_json(annotation: object) -> bool:
     inside = get_args(annotation)
     if isinstance(annotation, type) and issubclass(annotation, Struct):
         return bool(_not_json(annotation))

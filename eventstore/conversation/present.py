@@ -214,7 +214,7 @@ def _revision(number: int, event: Event) -> Revision:
 # -- runs ------------------------------------------------------------------------------------------
 
 
-def _usage(data: Any) -> dict[str, Any] | None:  # noqa: ANN401 (any event)
+def _usage(data: object) -> dict[str, Any] | None:
     usage = getattr(data, "usage", None)
     return None if usage is None else to_builtins(usage)
 

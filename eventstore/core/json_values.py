@@ -143,7 +143,7 @@ def _below(field: str, key: object) -> str:
     return f"{field}.{key if _WORD.match(str(key)) else '…'}"
 
 
-def check_object(value: Any, field: str, limits: Limits) -> dict[str, Any]:  # noqa: ANN401 (that is the point)
+def check_object(value: object, field: str, limits: Limits) -> dict[str, Any]:
     """Return ``value`` if it is a JSON object.
 
     Raises:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pydantic import BaseModel, ConfigDict
 
 __all__ = ["Value"]
@@ -22,7 +20,7 @@ class Value(BaseModel):
         return hash((type(self).__name__, *map(_hashed, self.__dict__.values())))
 
 
-def _hashed(field: Any) -> Any:  # noqa: ANN401 (whatever a field holds)
+def _hashed(field: object) -> object:
     if isinstance(field, (dict, list)):
         return len(field)
     return tuple(map(_hashed, field)) if isinstance(field, tuple) else field

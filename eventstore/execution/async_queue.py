@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Final
+from typing import Any, Final, Generic, TypeVar
 
 from eventstore.errors import OutcomeUnknown, StoreBusy, StoreClosed
 from eventstore.execution.retrying import halves
@@ -18,27 +18,30 @@ from eventstore.execution.shared_writer import BATCH_MAX, queue_is_full, same_ag
 
 __all__ = ["AsyncQueue"]
 
+Q = TypeVar("Q")
+R = TypeVar("R")
 
-class _Entry:
+
+class _Entry(Generic[Q, R]):
     """A request, and the future that its task awaits."""
 
     __slots__ = ("future", "request")
 
-    def __init__(self, request: Any) -> None:  # noqa: ANN401
+    def __init__(self, request: Q) -> None:
         self.request = request
-        self.future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self.future: asyncio.Future[R] = asyncio.get_running_loop().create_future()
 
     def fail(self, error: BaseException) -> None:
         if not self.future.done():
             self.future.set_exception(error)
 
 
-class AsyncQueue:
+class AsyncQueue(Generic[Q, R]):
     """Takes requests from the tasks of one loop; performs them in order, in batches."""
 
     def __init__(
         self,
-        perform: Callable[[Sequence[Any]], Awaitable[Sequence[Any]]],
+        perform: Callable[[Sequence[Q]], Awaitable[Sequence[R]]],
         *,
         queue_max: int,
         patience_seconds: float,
@@ -48,11 +51,11 @@ class AsyncQueue:
         self._queue_max: Final = queue_max
         self._patience_seconds: Final = patience_seconds
         self._closed = False
-        self._queue: deque[_Entry] = deque()
+        self._queue: deque[_Entry[Q, R]] = deque()
         self._room = asyncio.Condition()
         self._server: asyncio.Task[None] | None = None
 
-    async def submit(self, request: Any) -> Any:  # noqa: ANN401
+    async def submit(self, request: Q) -> R:
         """Perform a request; return its outcome or raise the error of its batch.
 
         Cancelling a task while its request waits withdraws the request. Once a batch includes the
@@ -65,7 +68,7 @@ class AsyncQueue:
             raise StoreClosed
         if len(self._queue) >= self._queue_max:
             await self._await_room()
-        entry = _Entry(request)
+        entry: _Entry[Q, R] = _Entry(request)
         self._queue.append(entry)
         self._serve_if_need_be()
         try:
@@ -109,7 +112,7 @@ class AsyncQueue:
             async with self._room:
                 self._room.notify_all()
 
-    async def _perform_all(self, batch: Sequence[_Entry]) -> None:
+    async def _perform_all(self, batch: Sequence[_Entry[Q, R]]) -> None:
         try:
             outcomes = await self._perform([entry.request for entry in batch])
         except (StoreBusy, OutcomeUnknown) as error:

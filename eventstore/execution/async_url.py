@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from sqlalchemy import URL
 from sqlalchemy.util import greenlet_spawn
@@ -19,7 +19,7 @@ from eventstore.errors import StoreClosed, StoreUnavailable
 from eventstore.execution import forks, inherited
 from eventstore.execution.async_queue import AsyncQueue
 from eventstore.execution.connections import Connections
-from eventstore.execution.database import POSTPONED, Database, Left
+from eventstore.execution.database import Database, Left, OpenTransaction, Postponed
 from eventstore.execution.host_transaction import run_in_host_transaction_async
 from eventstore.execution.new_connections import check_new
 from eventstore.execution.retrying import (
@@ -33,20 +33,26 @@ from eventstore.execution.signals import Signals, are_news
 from eventstore.execution.under_way import UnderWay
 from eventstore.execution.watching import listen
 
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection  # loads the ORM: see `connect`
+
 __all__ = ["AsyncUrlExecutor"]
 
 T = TypeVar("T")
+X = TypeVar("X", bound=OpenTransaction)
+Q = TypeVar("Q")
+R = TypeVar("R")
 
 
-class _InLoop:
+class _InLoop(Generic[X, Q, R]):
     """The engine, queue and connections of one event loop."""
 
     def __init__(
         self,
         url: URL,
-        database: Database,
+        database: Database[Any, X],
         settings: Settings,
-        perform: Callable[[Any, Sequence[Any], bool], list[Any]],
+        perform: Callable[[X, Sequence[Q], bool], list[R | Postponed]],
         changed: Signals,
     ) -> None:
         from sqlalchemy.ext.asyncio import create_async_engine  # noqa: PLC0415 (see `connect`)
@@ -78,7 +84,7 @@ class _InLoop:
     async def open(self) -> None:
         await greenlet_spawn(self._connections.open)
 
-    async def _write_batch(self, requests: Sequence[Any]) -> list[Any]:
+    async def _write_batch(self, requests: Sequence[Q]) -> list[R | Postponed]:
         outcomes = None
         try:
             outcomes = await greenlet_spawn(self._connections.write, requests)
@@ -90,13 +96,13 @@ class _InLoop:
             raise
         return outcomes
 
-    async def write(self, request: Any) -> Any:  # noqa: ANN401
+    async def write(self, request: Q) -> R:
         outcome = await self._queue.submit(request)
-        if outcome is POSTPONED:
-            outcome = await finished(self._under_way.begin(self._write_alone(request)))
+        if isinstance(outcome, Postponed):
+            return await finished(self._under_way.begin(self._write_alone(request)))
         return outcome
 
-    async def _write_alone(self, request: Any) -> Any:  # noqa: ANN401
+    async def _write_alone(self, request: Q) -> R:
         try:
             async with asyncio.timeout(self._patience_seconds):
                 await self._alone.acquire()
@@ -110,7 +116,7 @@ class _InLoop:
             self._changed.tell()
         return outcome
 
-    async def read(self, look: Callable[[Any], T], *, snapshot: bool) -> T:
+    async def read(self, look: Callable[[X], T], *, snapshot: bool) -> T:
         """Finish the read even if the caller is cancelled, so that its connection stays usable."""
 
         def reading(_: None) -> Awaitable[T]:
@@ -135,7 +141,7 @@ class _InLoop:
             await greenlet_spawn(self._connections.close)
 
 
-class AsyncUrlExecutor:
+class AsyncUrlExecutor(Generic[X, Q, R]):
     """Keeps the async executor protocol, in each event loop that calls it."""
 
     reads_ahead: Final = True
@@ -144,9 +150,9 @@ class AsyncUrlExecutor:
     def __init__(
         self,
         url: URL,
-        database: Callable[[], Database],
+        database: Callable[[], Database[Any, X]],
         settings: Settings,
-        perform: Callable[[Any, Sequence[Any], bool], list[Any]],
+        perform: Callable[[X, Sequence[Q], bool], list[R | Postponed]],
     ) -> None:
         """Create the executor; open nothing yet. ``database`` is called for each event loop."""
         self._url = url
@@ -156,7 +162,7 @@ class AsyncUrlExecutor:
         self._closed = False
         self._foreign: frozenset[asyncio.AbstractEventLoop] = frozenset()
         """Loops of the parent, if this is a forked child: it shares their selectors."""
-        self._loops: dict[asyncio.AbstractEventLoop, _InLoop] = {}
+        self._loops: dict[asyncio.AbstractEventLoop, _InLoop[X, Q, R]] = {}
         self._guards: dict[asyncio.AbstractEventLoop, AsyncGenerator[None, None]] = {}
         self._opening: dict[asyncio.AbstractEventLoop, asyncio.Lock] = {}
         self._closing: dict[asyncio.AbstractEventLoop, asyncio.Future[None]] = {}
@@ -180,7 +186,7 @@ class AsyncUrlExecutor:
             self._foreign |= self._loops.keys()
         self._loops, self._guards, self._opening, self._closing = {}, {}, {}, {}
 
-    async def _here(self) -> _InLoop:
+    async def _here(self) -> _InLoop[X, Q, R]:
         self._check_open()
         loop = asyncio.get_running_loop()
         if loop in self._foreign:
@@ -212,7 +218,7 @@ class AsyncUrlExecutor:
             raise StoreClosed
 
     async def _until_it_ends(
-        self, loop: asyncio.AbstractEventLoop, made: _InLoop
+        self, loop: asyncio.AbstractEventLoop, made: _InLoop[X, Q, R]
     ) -> AsyncGenerator[None, None]:
         """Keep the resources of a loop until the generator is closed.
 
@@ -229,11 +235,11 @@ class AsyncUrlExecutor:
                 self._guards.pop(loop, None)
                 await made.close()
 
-    async def write_async(self, request: Any) -> Any:  # noqa: ANN401
+    async def write_async(self, request: Q) -> R:
         """Perform a request in a transaction shared with the waiting tasks of this loop."""
         return await (await self._here()).write(request)
 
-    async def read_async(self, look: Callable[[Any], T], *, snapshot: bool = True) -> T:
+    async def read_async(self, look: Callable[[X], T], *, snapshot: bool = True) -> T:
         """Run a function on one snapshot, or on one snapshot for each statement."""
         return await (await self._here()).read(look, snapshot=snapshot)
 
@@ -241,7 +247,9 @@ class AsyncUrlExecutor:
         """Return the places that still hold overwritten bytes: no connection can wipe them."""
         return (await self._here()).database.wipe(lambda _: None)
 
-    async def in_host_transaction_async(self, connection: Any, act: Callable[[Any], T]) -> T:  # noqa: ANN401
+    async def in_host_transaction_async(
+        self, connection: AsyncConnection, act: Callable[[X], T]
+    ) -> T:
         """Run a function inside the application's open transaction."""
         here = await self._here()
         return await run_in_host_transaction_async(connection, here.database, act, self.changed)

@@ -21,7 +21,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any, Final, NamedTuple, TypeVar, cast
+from typing import Any, Final, Generic, NamedTuple, TypeVar, cast
 
 from sqlalchemy import Engine, event
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -29,7 +29,13 @@ from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 from eventstore.errors import StoreBusy, StoreUnavailable
 from eventstore.execution import inherited
-from eventstore.execution.database import Database, Left, not_wiped
+from eventstore.execution.database import (
+    Database,
+    Left,
+    OpenTransaction,
+    Postponed,
+    not_wiped,
+)
 from eventstore.execution.retrying import (
     Tries,
     says_what_became_of_it,
@@ -40,29 +46,32 @@ from eventstore.execution.retrying import (
 __all__ = ["Connections"]
 
 T = TypeVar("T")
+X = TypeVar("X", bound=OpenTransaction)
+Q = TypeVar("Q")
+R = TypeVar("R")
 
 
 class _NotKept(Exception):
     """The database refused COMMIT or did not answer; the argument is the error for the caller."""
 
 
-class _Writing(NamedTuple):
+class _Writing(NamedTuple, Generic[X]):
     """The writing connection as one value, so that no interrupt leaves a part of it."""
 
     pooled: PoolProxiedConnection
     driver: Any
-    tx: Any
+    tx: X
     """The transactions of the connection, one after another, and their caches."""
 
 
-class Connections:
+class Connections(Generic[X, Q, R]):
     """Runs transactions on an engine of the store. One caller writes at a time, many may read."""
 
     def __init__(
         self,
         engine: Engine,
-        database: Database,
-        perform: Callable[[Any, Sequence[Any], bool], list[Any]],
+        database: Database[Any, X],
+        perform: Callable[[X, Sequence[Q], bool], list[R | Postponed]],
         *,
         pool_size: int,
         single: bool = False,
@@ -70,10 +79,10 @@ class Connections:
         """Create them. ``single``: one connection does everything and cannot be replaced."""
         self._pool_size: Final = pool_size
         self.engine: Final = engine
-        self._database: Final = database
+        self._database: Final[Database[Any, X]] = database
         self._perform = perform
         self._single: Final = single
-        self._writing: _Writing | None = None
+        self._writing: _Writing[X] | None = None
         self._struck = False
         """True while a transaction has begun on it whose end is not known."""
         self._made: Final[weakref.WeakSet[ConnectionPoolEntry]] = weakref.WeakSet()
@@ -108,7 +117,7 @@ class Connections:
             for driver in left:
                 inherited.strand(driver)
 
-    def _connect(self) -> _Writing:
+    def _connect(self) -> _Writing[X]:
         """Hold a connection for writing: the first of the pool that is not lost."""
         for again in range(self._pool_size, -1, -1):
             pooled = self.engine.raw_connection()
@@ -122,11 +131,11 @@ class Connections:
                     raise
             else:
                 break
-        return cast("_Writing", self._writing)
+        return cast("_Writing[X]", self._writing)
 
     # -- writing -------------------------------------------------------------------------------
 
-    def write(self, requests: Sequence[Any]) -> list[Any]:
+    def write(self, requests: Sequence[Q]) -> list[R | Postponed]:
         """Run one transaction on the writing connection; repeat it where it lost a race."""
         tries: Tries | None = None
         try:
@@ -142,7 +151,7 @@ class Connections:
                 self._abandon()
             raise
 
-    def _write_held(self, requests: Sequence[Any]) -> list[Any]:
+    def _write_held(self, requests: Sequence[Q]) -> list[R | Postponed]:
         if self._struck:
             self._abandon()
         self._struck = True
@@ -161,12 +170,13 @@ class Connections:
             raise
         return outcomes
 
-    def write_alone(self, request: Any) -> Any:  # noqa: ANN401
+    def write_alone(self, request: Q) -> R:
         """Run one request's transaction on a separate connection and wait for its locks."""
         [outcome] = tried_again(self._database, lambda: self._write_pooled(request), alone=True)
+        assert not isinstance(outcome, Postponed)  # noqa: S101 (it waited)
         return outcome
 
-    def _write_pooled(self, request: Any) -> list[Any]:  # noqa: ANN401
+    def _write_pooled(self, request: Q) -> list[R | Postponed]:
         with self._pooled_to_write() as pooled:
             driver: Any = pooled.driver_connection
             tx = self._database.on_driver(driver)
@@ -198,7 +208,7 @@ class Connections:
                 yield pooled
                 return
 
-    def _begun(self) -> _Writing:
+    def _begun(self) -> _Writing[X]:
         """Return the writing connection with an open transaction; replace a lost one."""
         writing = self._writing or self._connect()
         try:
@@ -211,7 +221,7 @@ class Connections:
             self._database.say(writing.driver, self._database.begin_write)
         return writing
 
-    def _commit(self, driver: Any, tx: Any) -> None:  # noqa: ANN401
+    def _commit(self, driver: object, tx: X) -> None:
         try:
             kept = self._database.commit(driver)
         except self._database.driver_errors as error:
@@ -260,20 +270,20 @@ class Connections:
         if not self._single and pooled.dbapi_connection is not None:
             pooled.invalidate()
 
-    def _try_to_roll_back(self, driver: Any) -> bool:  # noqa: ANN401
+    def _try_to_roll_back(self, driver: object) -> bool:
         """Return whether a connection has no open transaction any more and is usable again."""
         with suppress(*self._database.driver_errors):
             self._roll_back(driver)
             return not self._database.is_lost(driver)
         return False
 
-    def _roll_back(self, driver: Any) -> None:  # noqa: ANN401
+    def _roll_back(self, driver: object) -> None:
         if self._database.in_transaction(driver):
             self._database.say(driver, "ROLLBACK")
 
     # -- reading -------------------------------------------------------------------------------
 
-    def read(self, look: Callable[[Any], T], *, snapshot: bool = True) -> T:
+    def read(self, look: Callable[[X], T], *, snapshot: bool = True) -> T:
         """Run a function on one snapshot, or on one snapshot for each statement."""
         if self._single:
             return self._look(self._only(), look, snapshot=snapshot)
@@ -309,7 +319,7 @@ class Connections:
                 self._drop(pooled)
             pooled.close()
 
-    def _only(self) -> Any:  # noqa: ANN401
+    def _only(self) -> object:
         """Return the only connection, where one connection does everything."""
         return (self._writing or self._connect()).driver
 
@@ -323,14 +333,15 @@ class Connections:
         except (StoreUnavailable, StoreBusy) as error:
             return not_wiped(error)
 
-    def _wiped(self, driver: Any) -> Sequence[Left]:  # noqa: ANN401
+    def _wiped(self, driver: object) -> Sequence[Left]:
+        asked: Any = driver
         try:
             self._roll_back(driver)  # left open by an interrupted or failed rollback
-            return self._database.wipe(lambda sql: driver.execute(sql).fetchone())
+            return self._database.wipe(lambda sql: asked.execute(sql).fetchone())
         except self._database.driver_errors as error:
             raise self._database.translated(error) from error
 
-    def _look(self, driver: Any, look: Callable[[Any], T], *, snapshot: bool) -> T:  # noqa: ANN401
+    def _look(self, driver: object, look: Callable[[X], T], *, snapshot: bool) -> T:
         tx = self._database.on_driver(driver)  # before the snapshot, see storage.recognising
         try:
             self._roll_back(driver)  # left open by an interrupted or failed rollback

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Final, Protocol, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias, TypeVar
 
 from sqlalchemy import Connection
+from sqlalchemy.pool import PoolProxiedConnection
 
 from eventstore.errors import StoreBusy, StoreUnavailable
 
-__all__ = ["POSTPONED", "Database", "Left", "Postponed", "not_wiped"]
+__all__ = ["POSTPONED", "Database", "Left", "OpenTransaction", "Postponed", "not_wiped"]
 
 
 class Postponed:
@@ -42,7 +43,19 @@ def not_wiped(error: StoreUnavailable | StoreBusy) -> list[Left]:
     return [(f"the write-ahead log, which could not be cut off ({code})", True)]
 
 
-class Database(Protocol):
+class OpenTransaction(Protocol):
+    """A database's transactions on one connection; execution hands them on and looks at nothing."""
+
+    def begun(self) -> None:
+        """Note that one has begun."""
+
+
+D_contra = TypeVar("D_contra", contravariant=True)
+"""A driver's connection."""
+X = TypeVar("X", bound=OpenTransaction)
+
+
+class Database(Protocol[D_contra, X]):
     """Prepares, begins, migrates and translates errors for one kind of database."""
 
     begin_write: str
@@ -57,38 +70,38 @@ class Database(Protocol):
     violated: tuple[type[BaseException], ...]
     """Translated errors that mean a lost race, or a request that fails every time."""
 
-    def prepare(self, connection: Any) -> None:  # noqa: ANN401 (a driver's connection)
+    def prepare(self, connection: D_contra) -> None:
         """Set up a new connection of the store."""
 
-    def say(self, driver: Any, text: str) -> None:  # noqa: ANN401
+    def say(self, driver: D_contra, text: str) -> None:
         """Execute a statement that begins or ends a transaction."""
 
-    def begin(self, driver: Any, text: str) -> None:  # noqa: ANN401
+    def begin(self, driver: D_contra, text: str) -> None:
         """Begin a transaction, after ending one that a failed rollback left open."""
 
-    def commit(self, driver: Any) -> bool:  # noqa: ANN401
+    def commit(self, driver: D_contra) -> bool:
         """Commit; return whether the database committed."""
 
-    def committing(self, driver: Any) -> AbstractContextManager[None]:  # noqa: ANN401
+    def committing(self, driver: D_contra) -> AbstractContextManager[None]:
         """Collect the database's warnings about a commit that happens inside the block.
 
         Raises:
             OutcomeUnknown: it has committed, and warns that this may be lost.
         """
 
-    def check_driver(self, driver: Any) -> None:  # noqa: ANN401
+    def check_driver(self, driver: D_contra) -> None:
         """Refuse a driver's new connection if its database cannot be used."""
 
-    def is_undone(self, tx: Any) -> bool:  # noqa: ANN401
+    def is_undone(self, tx: X) -> bool:
         """Return whether a transaction whose COMMIT failed is known to have left nothing."""
 
-    def in_transaction(self, driver: Any) -> bool:  # noqa: ANN401
+    def in_transaction(self, driver: D_contra) -> bool:
         """Return whether a driver's connection has an open transaction."""
 
-    def is_taken(self, driver: Any) -> bool:  # noqa: ANN401
+    def is_taken(self, driver: D_contra) -> bool:
         """Return whether a transaction was begun on a connection, as far as the driver knows."""
 
-    def is_lost(self, driver: Any) -> bool:  # noqa: ANN401
+    def is_lost(self, driver: D_contra) -> bool:
         """Return whether a driver's connection can never be used again."""
 
     def begin_on(self, connection: Connection, *, write: bool | None) -> None:
@@ -99,7 +112,7 @@ class Database(Protocol):
     ) -> tuple[int, int] | None:
         """Return the device and inode that the driver's ``connect()`` would open, if known."""
 
-    def identity(self, pooled: Any) -> tuple[int, int] | None:  # noqa: ANN401
+    def identity(self, pooled: PoolProxiedConnection) -> tuple[int, int] | None:
         """Return the device and inode of the file or socket under a pool's connection."""
 
     def suits(self, connection: Connection) -> bool:
@@ -117,16 +130,16 @@ class Database(Protocol):
     def migrate(self, connection: Connection) -> None:
         """Migrate the tables to the current schema."""
 
-    def on_driver(self, driver: Any) -> Any:  # noqa: ANN401
+    def on_driver(self, driver: D_contra) -> X:
         """Return the open transaction of a driver's connection."""
 
-    def on_writer(self, driver: Any) -> Any:  # noqa: ANN401
+    def on_writer(self, driver: D_contra) -> X:
         """Return the writing connection's transactions; they are notified when each begins."""
 
-    def on_connection(self, connection: Connection, *, remembers: bool = True) -> Any:  # noqa: ANN401
+    def on_connection(self, connection: Connection, *, remembers: bool = True) -> X:
         """Return the open transaction of a SQLAlchemy connection."""
 
-    def recognise(self, tx: Any) -> None:  # noqa: ANN401
+    def recognise(self, tx: X) -> None:
         """Check, before anything else is read, that the database is the remembered one.
 
         Raises:
@@ -135,7 +148,7 @@ class Database(Protocol):
 
     def watch(
         self,
-        driver: Any,  # noqa: ANN401
+        driver: D_contra,
         rest: Callable[[float | None, int | None], bool],
     ) -> Iterator[None]:
         """Yield whenever another connection may have committed, using a dedicated connection.
@@ -144,7 +157,7 @@ class Database(Protocol):
         The first yield comes at once, because earlier commits are unknown.
         """
 
-    async def listen(self, driver: Any, heard: Callable[[], None]) -> None:  # noqa: ANN401
+    async def listen(self, driver: D_contra, heard: Callable[[], None]) -> None:
         """Do the same in a task with an async driver; return when the connection is lost."""
 
     def wipe(self, ask: Callable[[str], Any]) -> Sequence[Left]:
@@ -153,7 +166,7 @@ class Database(Protocol):
         ``ask`` executes a statement outside of any transaction and returns its first row.
         """
 
-    def committed(self, tx: Any) -> None:  # noqa: ANN401
+    def committed(self, tx: X) -> None:
         """Note that a transaction has committed."""
 
     def forget(self) -> None:

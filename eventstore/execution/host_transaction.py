@@ -20,7 +20,7 @@ from sqlalchemy.exc import (
 
 from eventstore.errors import InvalidInput
 from eventstore.execution import inherited
-from eventstore.execution.database import Database
+from eventstore.execution.database import Database, OpenTransaction
 from eventstore.execution.signals import Signals
 
 if TYPE_CHECKING:
@@ -29,10 +29,11 @@ if TYPE_CHECKING:
 __all__ = ["run_in_host_transaction", "run_in_host_transaction_async"]
 
 T = TypeVar("T")
+X = TypeVar("X", bound=OpenTransaction)
 
 
 def run_in_host_transaction(
-    connection: Connection, database: Database, act: Callable[[Any], T], changed: Signals
+    connection: Connection, database: Database[Any, X], act: Callable[[X], T], changed: Signals
 ) -> T:
     """Run a function in a savepoint of the application's transaction.
 
@@ -77,7 +78,7 @@ def run_in_host_transaction(
     return outcome
 
 
-def _check_begun_or_begins(connection: Connection, database: Database) -> None:
+def _check_begun_or_begins(connection: Connection, database: Database[Any, Any]) -> None:
     """Check that a transaction is open, or that executing a statement begins one.
 
     Raises:
@@ -114,7 +115,7 @@ def _savepoint(connection: Connection) -> Iterator[None]:
 
 
 async def run_in_host_transaction_async(
-    connection: AsyncConnection, database: Database, act: Callable[[Any], T], changed: Signals
+    connection: AsyncConnection, database: Database[Any, X], act: Callable[[X], T], changed: Signals
 ) -> T:
     """Do the same on an ``AsyncConnection``."""
     from sqlalchemy.ext.asyncio import AsyncConnection  # noqa: PLC0415 (see above)

@@ -146,7 +146,7 @@ def refuse(identity: Identity | None) -> None:
         )
 
 
-def refuse_lent(connection: Connection, database: Database) -> None:
+def refuse_lent(connection: Connection, database: Database[Any, Any]) -> None:
     """Refuse a lent connection like :func:`refuse_connection`; return it unchanged to its pool."""
     try:
         refuse_connection(connection, database)
@@ -155,7 +155,7 @@ def refuse_lent(connection: Connection, database: Database) -> None:
         raise
 
 
-def refuse_connection(connection: Connection, database: Database) -> None:
+def refuse_connection(connection: Connection, database: Database[Any, Any]) -> None:
     """Refuse an application's connection that was inherited or uses an inherited file.
 
     Each connection is checked once in a child, and never in a process that was not forked.
@@ -178,7 +178,7 @@ def refuse_connection(connection: Connection, database: Database) -> None:
 _LOOKED: Final = "eventstore.forks"
 
 
-def _lost_its_thread(driver: Any) -> bool:  # noqa: ANN401
+def _lost_its_thread(driver: object) -> bool:
     """Return whether it is aiosqlite's, with its thread in the parent: it would never answer."""
     worker = getattr(driver, "_thread", driver)
     return isinstance(worker, Thread) and not worker.is_alive()
@@ -203,7 +203,7 @@ def _nothing(*_: object, **__: object) -> None:
 def _stranded(kind: type) -> type:
     """Return a subclass of a connection that explains its state when used, and ends quietly."""
 
-    def touched(self: object, name: str) -> Any:  # noqa: ANN401
+    def touched(self: object, name: str) -> object:
         if name.startswith("__"):
             return object.__getattribute__(self, name)
         if name in {"close", "rollback", "terminate"}:
@@ -213,7 +213,7 @@ def _stranded(kind: type) -> type:
     return type("Stranded", (kind,), {"__slots__": (), "__getattribute__": touched})
 
 
-def strand(driver: Any) -> None:  # noqa: ANN401
+def strand(driver: object) -> None:
     """Make a connection of the store unusable in the child for everyone who still holds it."""
     keep(driver)
     with suppress(TypeError):  # connect_args= asked for a class that cannot be changed

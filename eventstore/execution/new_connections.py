@@ -18,7 +18,7 @@ from eventstore.execution.database import Database
 __all__ = ["check_new", "checking_new"]
 
 
-def check_new(engine: Engine, database: Database) -> Any:  # noqa: ANN401 (a listener)
+def check_new(engine: Engine, database: Database[Any, Any]) -> Any:  # noqa: ANN401 (a listener)
     """Check each new connection of an engine from now on, and close a refused one."""
 
     def look(made: Any, _: object) -> None:  # noqa: ANN401 (a driver's connection, or an adapter)
@@ -33,7 +33,7 @@ def check_new(engine: Engine, database: Database) -> Any:  # noqa: ANN401 (a lis
 
 
 @contextmanager
-def checking_new(engine: Engine, database: Database) -> Iterator[None]:
+def checking_new(engine: Engine, database: Database[Any, Any]) -> Iterator[None]:
     """Do the same on an engine of the application's, only inside the block."""
     look = check_new(engine, database)
     try:

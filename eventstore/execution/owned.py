@@ -14,7 +14,7 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, nullcontext
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias, TypeVar
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
@@ -29,7 +29,13 @@ from eventstore.errors import (
 )
 from eventstore.execution import forks, inherited
 from eventstore.execution.async_queue import AsyncQueue
-from eventstore.execution.database import POSTPONED, Database, Left, not_wiped
+from eventstore.execution.database import (
+    Database,
+    Left,
+    OpenTransaction,
+    Postponed,
+    not_wiped,
+)
 from eventstore.execution.doors import Mark, door, is_inside_twice, reading_door
 from eventstore.execution.host_transaction import (
     run_in_host_transaction,
@@ -55,17 +61,24 @@ if TYPE_CHECKING:
 __all__ = ["OwnedAsyncEngine", "OwnedEngine"]
 
 T = TypeVar("T")
-_Perform = Callable[[Any, Sequence[Any], bool], list[Any]]
+X = TypeVar("X", bound=OpenTransaction)
+Q = TypeVar("Q")
+R = TypeVar("R")
+_Perform: TypeAlias = Callable[[X, Sequence[Q], bool], list[R | Postponed]]
 
 
-class _Owned:
+class _Owned(Generic[X, Q, R]):
     """The common part of running on an owned engine, sync or async."""
 
     reads_ahead: Final = False
     """Never reads ahead: the application's pool is used no more than necessary."""
 
     def __init__(
-        self, engine: object, database: Database, settings: Settings, perform: _Perform
+        self,
+        engine: object,
+        database: Database[Any, X],
+        settings: Settings,
+        perform: _Perform[X, Q, R],
     ) -> None:
         self._lender = engine
         self._database = database
@@ -97,7 +110,7 @@ class _Owned:
                 "Create engine and store in the child, and dispose of the engine before you fork.",
             )
 
-    def _check_free(self, driver: Any) -> None:  # noqa: ANN401
+    def _check_free(self, driver: object) -> None:
         """Check that no transaction is open where the store's would begin, and so end it.
 
         Raises:
@@ -110,8 +123,8 @@ class _Owned:
             )
 
     def _write_on(
-        self, connection: Connection, requests: Sequence[Any], *, patient: bool = False
-    ) -> list[Any]:
+        self, connection: Connection, requests: Sequence[Q], *, patient: bool = False
+    ) -> list[R | Postponed]:
         """Run one transaction on a connection, from BEGIN to COMMIT."""
         tx = self._database.on_connection(connection)
         try:
@@ -141,7 +154,7 @@ class _Owned:
             raise struck_while_committing() from error  # a signal handler raised it
         return outcomes
 
-    def _read_on(self, connection: Connection, look: Callable[[Any], T]) -> T:
+    def _read_on(self, connection: Connection, look: Callable[[X], T]) -> T:
         tx = self._database.on_connection(connection)
         try:
             inherited.refuse_lent(connection, self._database)
@@ -186,7 +199,7 @@ def _roll_back(connection: Connection) -> None:
         connection.invalidate()
 
 
-def _only_one_of(pool: Pool) -> Any:  # noqa: ANN401
+def _only_one_of(pool: Pool) -> object:
     """Return the one connection that a pool hands out to everybody, if it exists by now."""
     record = vars(pool).get("connection") if isinstance(pool, StaticPool) else None  # lazy
     return None if record is None else record.driver_connection
@@ -206,11 +219,15 @@ def _check_shared(engine: Engine) -> None:
         )
 
 
-class OwnedEngine(_Owned):
+class OwnedEngine(_Owned[X, Q, R]):
     """Runs transactions on the application's ``Engine``."""
 
     def __init__(
-        self, engine: Engine, database: Database, settings: Settings, perform: _Perform
+        self,
+        engine: Engine,
+        database: Database[Any, X],
+        settings: Settings,
+        perform: _Perform[X, Q, R],
     ) -> None:
         super().__init__(engine, database, settings, perform)
         self._engine = engine
@@ -221,14 +238,14 @@ class OwnedEngine(_Owned):
         self._single = threading.RLock() if isinstance(engine.pool, StaticPool) else nullcontext()
         with checking_new(engine, database), self._connected() as connection:
             self._migrate_on(connection)
-        self._writer: SharedWriter[Any, Any] = SharedWriter(
+        self._writer: SharedWriter[Q, R | Postponed] = SharedWriter(
             self._write_batch,
             queue_max=settings.queue_max,
             patience_seconds=settings.busy_timeout_seconds,
         )
 
-    def _write_batch(self, requests: Sequence[Any], *, patient: bool = False) -> list[Any]:
-        outcomes: list[Any] = []
+    def _write_batch(self, requests: Sequence[Q], *, patient: bool = False) -> list[R | Postponed]:
+        outcomes: list[R | Postponed] = []
 
         def attempt() -> None:
             with self._connected() as connection:
@@ -246,16 +263,17 @@ class OwnedEngine(_Owned):
         return outcomes
 
     @door
-    def write(self, request: Any) -> Any:  # noqa: ANN401
+    def write(self, request: Q) -> R:
         """Perform a request in a transaction shared with other waiting callers."""
         self._ready()
         outcome = self._writer.submit(request)
-        if outcome is POSTPONED:
+        if isinstance(outcome, Postponed):
             [outcome] = self._write_batch([request], patient=True)
+            assert not isinstance(outcome, Postponed)  # noqa: S101 (it waited)
         return outcome
 
     @reading_door
-    def read(self, look: Callable[[Any], T], *, snapshot: bool = True) -> T:  # noqa: ARG002
+    def read(self, look: Callable[[X], T], *, snapshot: bool = True) -> T:  # noqa: ARG002
         """Run a function on one snapshot; an engine begins a transaction in any case."""
         self._ready()
         with self._gate.way(), self._single, self._connected() as connection:
@@ -300,7 +318,7 @@ class OwnedEngine(_Owned):
             inherited.strand_lent(connection)
 
     @door
-    def in_host_transaction(self, connection: Connection, act: Callable[[Any], T]) -> T:
+    def in_host_transaction(self, connection: Connection, act: Callable[[X], T]) -> T:
         """Run a function inside the application's open transaction."""
         self._ready()
         return run_in_host_transaction(connection, self._database, act, self.changed)
@@ -316,11 +334,15 @@ class OwnedEngine(_Owned):
         self._gate.close()  # the engine may be disposed of afterwards
 
 
-class OwnedAsyncEngine(_Owned):
+class OwnedAsyncEngine(_Owned[X, Q, R]):
     """Runs on the application's ``AsyncEngine``, within the event loop that opened it."""
 
     def __init__(
-        self, engine: AsyncEngine, database: Database, settings: Settings, perform: _Perform
+        self,
+        engine: AsyncEngine,
+        database: Database[Any, X],
+        settings: Settings,
+        perform: _Perform[X, Q, R],
     ) -> None:
         super().__init__(engine, database, settings, perform)
         self._engine = engine
@@ -349,17 +371,20 @@ class OwnedAsyncEngine(_Owned):
                 "Open a store in each loop, or open it from a URL.",
             )
 
-    async def write_async(self, request: Any) -> Any:  # noqa: ANN401
+    async def write_async(self, request: Q) -> R:
         """Perform a request in a transaction shared with other waiting tasks."""
         self._ready_here()
         outcome = await self._queue.submit(request)
-        if outcome is POSTPONED:
+        if isinstance(outcome, Postponed):
             alone = self._transact([request], patient=True)
             [outcome] = await finished(self._under_way.begin(alone))
+            assert not isinstance(outcome, Postponed)  # noqa: S101 (it waited)
         return outcome
 
-    async def _transact(self, requests: Sequence[Any], *, patient: bool = False) -> list[Any]:
-        outcomes: list[Any] = []
+    async def _transact(
+        self, requests: Sequence[Q], *, patient: bool = False
+    ) -> list[R | Postponed]:
+        outcomes: list[R | Postponed] = []
 
         async def attempt() -> None:
             async with self._connected() as connection:
@@ -377,7 +402,7 @@ class OwnedAsyncEngine(_Owned):
             raise
         return outcomes
 
-    async def read_async(self, look: Callable[[Any], T], *, snapshot: bool = True) -> T:  # noqa: ARG002
+    async def read_async(self, look: Callable[[X], T], *, snapshot: bool = True) -> T:  # noqa: ARG002
         """Run a function on one snapshot; an engine begins a transaction in any case."""
         self._ready_here()
         return await self._to_the_end(partial(self._read_on, look=look))
@@ -419,7 +444,7 @@ class OwnedAsyncEngine(_Owned):
             yield connection
 
     async def in_host_transaction_async(
-        self, connection: AsyncConnection, act: Callable[[Any], T]
+        self, connection: AsyncConnection, act: Callable[[X], T]
     ) -> T:
         """Run a function inside the application's open transaction."""
         self._ready_here()

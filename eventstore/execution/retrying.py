@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from eventstore.errors import OutcomeUnknown, StoreBusy, StoreUnavailable
 from eventstore.execution.database import Database
@@ -47,7 +47,7 @@ second row; a request that is refused after that is refused every time."""
 class Tries:
     """Counts the failures of one transaction and decides whether to retry it."""
 
-    def __init__(self, database: Database, *, alone: bool) -> None:
+    def __init__(self, database: Database[Any, Any], *, alone: bool) -> None:
         self._left = {database.retried: RACES_MAX, database.violated: VIOLATIONS_MAX * alone}
 
     def after(self, error: BaseException) -> bool:
@@ -59,7 +59,7 @@ class Tries:
         return False
 
 
-def tried_again(database: Database, attempt: Callable[[], T], *, alone: bool) -> T:
+def tried_again(database: Database[Any, Any], attempt: Callable[[], T], *, alone: bool) -> T:
     """Return a transaction's result; retry it where it lost a race and nothing was written.
 
     ``alone``: it performs a single request.
@@ -75,7 +75,7 @@ def tried_again(database: Database, attempt: Callable[[], T], *, alone: bool) ->
 
 
 async def tried_again_async(
-    database: Database, attempt: Callable[[], Awaitable[T]], *, alone: bool
+    database: Database[Any, Any], attempt: Callable[[], Awaitable[T]], *, alone: bool
 ) -> T:
     """Do the same for a task."""
     tries: Tries | None = None

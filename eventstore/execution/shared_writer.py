@@ -57,7 +57,7 @@ class _Ticket(Protocol):
     request: Any
     settled: bool
 
-    def settle(self, outcome: Any, error: BaseException | None) -> None:  # noqa: ANN401
+    def settle(self, outcome: None, error: BaseException | None) -> None:
         """Set the outcome; the leader calls it once."""
 
 

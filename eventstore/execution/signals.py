@@ -65,7 +65,7 @@ class Signals:
         if self._waiting:
             self._wake()
 
-    def tell_soon(self, *_: Any) -> None:  # noqa: ANN401 (SQLAlchemy's Connection)
+    def tell_soon(self, *_: object) -> None:
         """Signal that an application is about to commit: a listener for the event "commit".
 
         SQLAlchemy calls it before it commits and reports nothing afterwards, so followers look

@@ -89,5 +89,5 @@ class TransactionGate:
                 continue
 
 
-def _is_mine(way: Any) -> bool:  # noqa: ANN401 (an RLock says it, its type in typeshed does not)
-    return bool(way._is_owned())  # noqa: SLF001 (as threading.Condition asks)
+def _is_mine(way: threading.RLock) -> bool:
+    return bool(way._is_owned())  # type: ignore[attr-defined] # noqa: SLF001 (not in typeshed)

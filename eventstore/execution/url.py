@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from functools import partial
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, TypeVarTuple, cast
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.pool import QueuePool, StaticPool
@@ -23,7 +23,7 @@ from sqlalchemy.pool import QueuePool, StaticPool
 from eventstore.errors import StoreClosed, StoreUnavailable
 from eventstore.execution import forks, inherited
 from eventstore.execution.connections import Connections
-from eventstore.execution.database import POSTPONED, Database, Left
+from eventstore.execution.database import Database, Left, OpenTransaction, Postponed
 from eventstore.execution.doors import Mark, door, reading_door
 from eventstore.execution.host_transaction import (
     run_in_host_transaction,
@@ -42,13 +42,19 @@ from eventstore.execution.signals import Signals, are_news
 from eventstore.execution.transaction_gate import TransactionGate
 from eventstore.execution.watching import Watcher
 
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection  # loads the ORM: see `connect`
+
 __all__ = ["UrlExecutor"]
 
 T = TypeVar("T")
+X = TypeVar("X", bound=OpenTransaction)
 Q = TypeVar("Q")
+R = TypeVar("R")
+A = TypeVarTuple("A")
 
 
-class UrlExecutor:
+class UrlExecutor(Generic[X, Q, R]):
     """Owns the engine behind a URL; keeps both executor protocols, sync and async."""
 
     reads_ahead: Final = False
@@ -57,9 +63,9 @@ class UrlExecutor:
     def __init__(
         self,
         url: URL,
-        database: Database,
+        database: Database[Any, X],
         settings: Settings,
-        perform: Callable[[Any, Sequence[Any], bool], list[Any]],
+        perform: Callable[[X, Sequence[Q], bool], list[R | Postponed]],
         *,
         in_memory: bool,
     ) -> None:
@@ -96,7 +102,7 @@ class UrlExecutor:
         self._readers = ThreadPoolExecutor(self._settings.readers, "eventstore-reader")
         self._patient = ThreadPoolExecutor(ALONE_MAX, "eventstore-patient")
         self._alone = threading.Semaphore(ALONE_MAX)
-        self._writer: SharedWriter[Any, Any] = SharedWriter(
+        self._writer: SharedWriter[Q, R | Postponed] = SharedWriter(
             self._write_batch,
             queue_max=self._settings.queue_max,
             patience_seconds=self._settings.busy_timeout_seconds,
@@ -169,26 +175,28 @@ class UrlExecutor:
     # -- writing -------------------------------------------------------------------------------
 
     @door
-    def write(self, request: Q) -> Any:  # noqa: ANN401
+    def write(self, request: Q) -> R:
         """Perform a request in a transaction shared with other waiting callers."""
         if self._closed or self._forked:
             self._ready()
         outcome = self._writer.submit(request)
-        return self._write_alone(request) if outcome is POSTPONED else outcome
+        return self._write_alone(request) if isinstance(outcome, Postponed) else outcome
 
-    def write_async(self, request: Q) -> Awaitable[Any]:
+    def write_async(self, request: Q) -> Awaitable[R]:
         """Do the same for a task."""
         self._ready()
         written = self._writer.submit_async(request)
-        return self._patiently(request, written) if self._database.postpones else written
+        # Where a batch postpones nothing, the outcome needs no coroutine around it.
+        awaited = self._patiently(request, written) if self._database.postpones else written
+        return cast("Awaitable[R]", awaited)
 
-    async def _patiently(self, request: Q, written: Awaitable[Any]) -> Any:  # noqa: ANN401
+    async def _patiently(self, request: Q, written: Awaitable[R | Postponed]) -> R:
         outcome = await written
-        if outcome is POSTPONED:
+        if isinstance(outcome, Postponed):
             return await finished(self._begun_in(self._patient, self._write_alone, request))
         return outcome
 
-    def _write_batch(self, requests: Sequence[Any]) -> list[Any]:
+    def _write_batch(self, requests: Sequence[Q]) -> list[R | Postponed]:
         outcomes = None
         try:
             with self._gate.way(), self._leading:
@@ -202,7 +210,7 @@ class UrlExecutor:
             raise
         return outcomes
 
-    def _write_alone(self, request: Any) -> Any:  # noqa: ANN401
+    def _write_alone(self, request: Q) -> R:
         if not self._alone.acquire(timeout=self._settings.busy_timeout_seconds):
             raise too_many_wait()
         outcome = None
@@ -223,17 +231,17 @@ class UrlExecutor:
     # -- reading -------------------------------------------------------------------------------
 
     @reading_door
-    def read(self, look: Callable[[Any], T], *, snapshot: bool = True) -> T:
+    def read(self, look: Callable[[X], T], *, snapshot: bool = True) -> T:
         """Run a function on one snapshot, or on one snapshot for each statement."""
         self._ready()
         return self._read(look, snapshot=snapshot)
 
-    def _read(self, look: Callable[[Any], T], *, snapshot: bool) -> T:
+    def _read(self, look: Callable[[X], T], *, snapshot: bool) -> T:
         with self._gate.way(), self._single:
             self._gate.check_open()
             return self._connections.read(look, snapshot=snapshot)
 
-    async def read_async(self, look: Callable[[Any], T], *, snapshot: bool = True) -> T:
+    async def read_async(self, look: Callable[[X], T], *, snapshot: bool = True) -> T:
         """Do the same for a task, in a reader's thread."""
         self._ready()
         return await self._in_readers(partial(self._read, look, snapshot=snapshot))
@@ -244,8 +252,8 @@ class UrlExecutor:
     @staticmethod
     def _begun_in(
         pool: ThreadPoolExecutor,
-        act: Callable[..., T],
-        *given: Any,  # noqa: ANN401
+        act: Callable[[*A], T],
+        *given: *A,
     ) -> asyncio.Future[T]:
         """Begin a call in a thread of a pool.
 
@@ -276,12 +284,14 @@ class UrlExecutor:
     # -- on the application's own connection -----------------------------------------------------
 
     @door
-    def in_host_transaction(self, connection: Connection, act: Callable[[Any], T]) -> T:
+    def in_host_transaction(self, connection: Connection, act: Callable[[X], T]) -> T:
         """Run a function inside the application's open transaction."""
         self._ready()
         return run_in_host_transaction(connection, self._database, act, self.changed)
 
-    async def in_host_transaction_async(self, connection: Any, act: Callable[[Any], T]) -> T:  # noqa: ANN401
+    async def in_host_transaction_async(
+        self, connection: AsyncConnection, act: Callable[[X], T]
+    ) -> T:
         """Do the same on an ``AsyncConnection``."""
         self._ready()
         return await run_in_host_transaction_async(connection, self._database, act, self.changed)

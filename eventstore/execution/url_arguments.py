@@ -108,7 +108,7 @@ def _of_sqlite(given: Mapping[str, Any]) -> Arguments:
     return {**others, **_SQLITE, **_PYSQLITE}
 
 
-def _is_true(value: Any) -> bool:  # noqa: ANN401 (a text, or several)
+def _is_true(value: object) -> bool:
     try:
         return asbool(value)
     except ValueError:

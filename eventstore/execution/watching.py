@@ -75,7 +75,9 @@ def _own_connection(engine: Engine) -> Any:  # noqa: ANN401 (a driver's connecti
 class _Thread(threading.Thread):
     """Watches until it is stopped."""
 
-    def __init__(self, engine: Callable[[], Engine], database: Database, changed: Signals) -> None:
+    def __init__(
+        self, engine: Callable[[], Engine], database: Database[Any, Any], changed: Signals
+    ) -> None:
         super().__init__(name="eventstore-watcher", daemon=True)
         self._engine = engine
         self._database = database
@@ -152,7 +154,7 @@ class _Thread(threading.Thread):
 class Watcher:
     """Runs a watching thread from the first wait on; the thread does not live across a fork."""
 
-    def __init__(self, engine: Callable[[], Engine], database: Database) -> None:
+    def __init__(self, engine: Callable[[], Engine], database: Database[Any, Any]) -> None:
         """Create it. ``engine`` is called whenever a connection is to be made."""
         self._engine = engine
         self._database = database
@@ -202,7 +204,7 @@ class Watcher:
 # -- in a task -------------------------------------------------------------------------------------
 
 
-async def listen(engine: Engine, database: Database, changed: Signals) -> None:
+async def listen(engine: Engine, database: Database[Any, Any], changed: Signals) -> None:
     """Listen until cancelled, on a dedicated connection of an async driver's engine."""
     attempts = _Attempts()
 
@@ -220,7 +222,9 @@ async def listen(engine: Engine, database: Database, changed: Signals) -> None:
         await asyncio.sleep(pause)
 
 
-async def _listen_once(engine: Engine, database: Database, heard: Callable[[], None]) -> None:
+async def _listen_once(
+    engine: Engine, database: Database[Any, Any], heard: Callable[[], None]
+) -> None:
     """Listen until the connection is lost."""
     connecting = asyncio.ensure_future(greenlet_spawn(_own_connection, engine))
     try:

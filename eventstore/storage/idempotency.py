@@ -80,7 +80,7 @@ def _digest(salt: bytes, digested: bytes) -> bytes:
     return sha256(salt + digested).digest()
 
 
-def digested_command(commands: Sequence[Any], guards: Any) -> bytes:  # noqa: ANN401
+def digested_command(commands: Sequence[Any], guards: Sequence[Any]) -> bytes:
     """Return the bytes to digest for an idempotency key: named commands and their guards."""
     named = [
         [type(command).__name__, msgspec.to_builtins(command, builtin_types=(bytes,))]

@@ -9,12 +9,15 @@ be shown an event that sorts before one it has seen. The means differ between da
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 
 import msgspec
 
 from eventstore.core.events import Position
 from eventstore.errors import StoreBusy
+
+if TYPE_CHECKING:
+    from eventstore.storage.transaction import Transaction
 
 __all__ = ["HeadMoved", "HeadRow", "Heads", "Holder", "Moved", "Ordering", "Place", "Placing"]
 
@@ -92,34 +95,36 @@ class Ordering(Protocol):
     """True if the transaction is the only one that writes, from its first statement: heads that
     were kept from the one before still hold."""
 
-    def take(self, tx: Any, places: Sequence[Place], events: int, *, patient: bool) -> Heads:  # noqa: ANN401 (a Transaction)
+    def take(
+        self, tx: Transaction, places: Sequence[Place], events: int, *, patient: bool
+    ) -> Heads:
         """Lock the heads of streams, and draw positions for about that many events.
 
         ``patient``: wait for heads that another transaction has locked.
         """
 
-    def move(self, tx: Any, moved: Sequence[Moved]) -> None:  # noqa: ANN401
+    def move(self, tx: Transaction, moved: Sequence[Moved]) -> None:
         """Write where streams end now, if the database still has their earlier ends.
 
         Raises:
             HeadMoved: one differs; the transaction has to be repeated with the database's heads.
         """
 
-    def confirm_absent(self, tx: Any, places: Sequence[Place]) -> None:  # noqa: ANN401
+    def confirm_absent(self, tx: Transaction, places: Sequence[Place]) -> None:
         """Check that streams whose heads were missing are still missing.
 
         Raises:
             StoreBusy: another writer made one meanwhile; the transaction has to be repeated.
         """
 
-    def confirm_whole(self, tx: Any) -> None:  # noqa: ANN401
+    def confirm_whole(self, tx: Transaction) -> None:
         """Check that the whole store has one order; the database is asked once.
 
         Raises:
             Refused: ``"distributed_schema"``.
         """
 
-    def after(self, tx: Any, position: Position) -> tuple[str, tuple[Any, ...]]:  # noqa: ANN401
+    def after(self, tx: Transaction, position: Position) -> tuple[str, tuple[Any, ...]]:
         """Return SQL for WHERE, with parameters: the events safe to show after a position.
 
         Raises:
@@ -147,5 +152,5 @@ class Ordering(Protocol):
     text_as_stored: str
     """The same for a column of text; bytes are as good."""
 
-    def holder(self, tx: Any) -> Holder | None:  # noqa: ANN401
+    def holder(self, tx: Transaction) -> Holder | None:
         """Return the transaction that hides the newest events from readers, if there is one."""

@@ -11,7 +11,7 @@ import asyncio
 import logging
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakSet
 
 from sqlalchemy import Connection
@@ -21,13 +21,20 @@ from eventstore.errors import StoreUnavailable
 from eventstore.storage import postgres_failures
 from eventstore.storage.constraints import Violated
 from eventstore.storage.migrations import Migrate, current_revision, ensure_schema
-from eventstore.storage.postgres_connections import check_encoding, committing, is_asyncpg
+from eventstore.storage.postgres_connections import (
+    AsyncpgConnection,
+    Driver,
+    check_encoding,
+    committing,
+    is_asyncpg,
+)
 from eventstore.storage.postgres_ordering import CHANNEL, raise_epoch
 from eventstore.storage.postgres_transaction import (
     ON_CITUS,
     PLAIN,
     AsyncpgTransaction,
     Manner,
+    PostgresTransaction,
     PsycopgTransaction,
 )
 from eventstore.storage.recognising import RESTORED, recognise
@@ -38,6 +45,10 @@ from eventstore.storage.transaction import (
     Transaction,
     remember,
 )
+
+if TYPE_CHECKING:
+    import psycopg  # an extra
+    from sqlalchemy.pool import PoolProxiedConnection
 
 __all__ = ["PostgresDatabase"]
 
@@ -93,20 +104,20 @@ class PostgresDatabase:
             f" SET LOCAL plan_cache_mode = {manner.plans}"
         )
 
-    def say(self, driver: Any, text: str) -> None:  # noqa: ANN401
+    def say(self, driver: Driver, text: str) -> None:
         """Execute a statement that begins or ends a transaction."""
         if is_asyncpg(driver):
             await_only(driver.execute(text))
         else:
             driver.execute(text)
 
-    def begin(self, driver: Any, text: str) -> None:  # noqa: ANN401
+    def begin(self, driver: Driver, text: str) -> None:
         """Begin a transaction, after ending one that a failed rollback left open."""
         if self.in_transaction(driver):
             self.say(driver, "ROLLBACK")
         self.say(driver, text)
 
-    def commit(self, driver: Any) -> bool:  # noqa: ANN401
+    def commit(self, driver: Driver) -> bool:
         """Commit; if a statement failed, the server answers ROLLBACK without an error.
 
         Raises:
@@ -121,27 +132,27 @@ class PostgresDatabase:
 
     committing = staticmethod(committing)
 
-    def prepare(self, connection: Any) -> None:  # noqa: ANN401
+    def prepare(self, connection: psycopg.Connection[Any]) -> None:
         """Use explicit BEGIN and COMMIT on a connection of the store."""
         connection.autocommit = True
 
     check_driver = staticmethod(check_encoding)
 
-    def is_undone(self, tx: Any) -> bool:  # noqa: ANN401, ARG002
+    def is_undone(self, _: Transaction) -> bool:
         """Return False: a connection that lost its answer cannot know."""
         return False
 
-    def in_transaction(self, driver: Any) -> bool:  # noqa: ANN401
+    def in_transaction(self, driver: Driver) -> bool:
         """Return whether a driver's connection has an open transaction."""
         if is_asyncpg(driver):
             return bool(driver.is_in_transaction())
         return not driver.closed and driver.info.transaction_status != _IDLE
 
-    def is_taken(self, driver: Any) -> bool:  # noqa: ANN401
+    def is_taken(self, driver: Driver) -> bool:
         """Return whether a transaction was begun on a driver's connection."""
         return self.in_transaction(driver)
 
-    def is_lost(self, driver: Any) -> bool:  # noqa: ANN401
+    def is_lost(self, driver: Driver) -> bool:
         """Return whether a driver's connection has lost its server."""
         return bool(driver.is_closed() if is_asyncpg(driver) else driver.closed)
 
@@ -161,9 +172,9 @@ class PostgresDatabase:
         """Return None: each connection has its own socket, which does not exist yet."""
         return None
 
-    def identity(self, pooled: Any) -> tuple[int, int] | None:  # noqa: ANN401
+    def identity(self, pooled: PoolProxiedConnection) -> tuple[int, int] | None:
         """Return the device and inode of a connection's socket; None once it is closed."""
-        driver = pooled.driver_connection
+        driver: Any = pooled.driver_connection
         try:
             if is_asyncpg(driver):
                 number = driver._transport.get_extra_info("socket").fileno()  # noqa: SLF001
@@ -231,12 +242,14 @@ class PostgresDatabase:
             raise_epoch(self.on_connection(connection))
         connection.commit()
 
-    def on_driver(self, driver: Any) -> Any:  # noqa: ANN401
+    def on_driver(self, driver: Driver) -> PostgresTransaction[Any]:
         """Return the open transaction of a driver's connection."""
-        kind = AsyncpgTransaction if is_asyncpg(driver) else PsycopgTransaction
-        return kind(driver, self._naming, self._interned, self._manner)
+        rest = self._naming, self._interned, self._manner
+        if is_asyncpg(driver):
+            return AsyncpgTransaction(driver, *rest)
+        return PsycopgTransaction(driver, *rest)
 
-    def on_writer(self, driver: Any) -> Any:  # noqa: ANN401
+    def on_writer(self, driver: Driver) -> PostgresTransaction[Any]:
         """Return the transactions of the writing connection, one after another.
 
         The connection is new: the same address may now lead to another server, restored from a
@@ -257,7 +270,7 @@ class PostgresDatabase:
             connection, self._naming, known, self._manner.ordering, self._manner.batching
         )
 
-    def recognise(self, tx: Any) -> None:  # noqa: ANN401 (a Transaction)
+    def recognise(self, tx: Transaction) -> None:
         """Check, on a connection's first transaction, that it leads to the remembered database.
 
         The same address may now lead to another server, restored from a backup. Then everything is
@@ -275,7 +288,7 @@ class PostgresDatabase:
 
     def watch(
         self,
-        driver: Any,  # noqa: ANN401
+        driver: psycopg.Connection[Any],
         rest: Callable[[float | None, int | None], bool],
     ) -> Iterator[None]:
         """Yield after every committed append, on a connection of psycopg."""
@@ -285,7 +298,7 @@ class PostgresDatabase:
             if any(driver.notifies(timeout=0)):
                 yield
 
-    async def listen(self, driver: Any, heard: Callable[[], None]) -> None:  # noqa: ANN401
+    async def listen(self, driver: AsyncpgConnection, heard: Callable[[], None]) -> None:
         """Call ``heard`` after every committed append, on a connection of asyncpg."""
         lost = asyncio.Event()
         driver.add_termination_listener(lambda _: lost.set())
@@ -309,7 +322,7 @@ class PostgresDatabase:
     translated_commit = staticmethod(postgres_failures.translated_commit)
 
 
-def _names_hold(tx: Any) -> bool:  # noqa: ANN401 (a Transaction)
+def _names_hold(tx: Transaction) -> bool:
     """Return whether remembered names still have the same numbers.
 
     Transactions commit in another order than that of their events, so a restored database may lack

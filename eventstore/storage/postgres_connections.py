@@ -15,25 +15,67 @@ commit means that all is well, so every warning without a context counts.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Final
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 from eventstore.errors import OutcomeUnknown, StoreUnavailable
 
-__all__ = ["check_encoding", "committing", "is_asyncpg"]
+if TYPE_CHECKING:
+    import psycopg  # an extra
+    from typing_extensions import TypeIs  # in typing from 3.13 on
+
+__all__ = ["AsyncpgConnection", "Driver", "check_encoding", "committing", "is_asyncpg"]
 
 _UTF8: Final = frozenset({"UTF8", "UNICODE"})
 """The server's name of UTF-8, and the one it had before."""
 _WARNING: Final = "WARNING"
 
 
-def is_asyncpg(driver: Any) -> bool:  # noqa: ANN401
+class AsyncpgConnection(Protocol):
+    """The used part of asyncpg's connection, which comes without types."""
+
+    _transport: Any
+
+    def is_in_transaction(self) -> bool: ...
+    def is_closed(self) -> bool: ...
+    def get_settings(self) -> object: ...
+    def execute(self, query: str, *parameters: object) -> Awaitable[str]: ...
+    def fetch(self, query: str, *parameters: object) -> Awaitable[list[Any]]: ...
+    def copy_records_to_table(
+        self,
+        table_name: str,
+        *,
+        records: Iterable[Sequence[Any]],
+        columns: Sequence[str],
+        schema_name: str | None,
+    ) -> Awaitable[str]: ...
+    def add_log_listener(self, callback: Callable[[object, _Message], None]) -> None: ...
+    def remove_log_listener(self, callback: Callable[[object, _Message], None]) -> None: ...
+    def add_termination_listener(self, callback: Callable[[object], None]) -> None: ...
+    def add_listener(self, channel: str, callback: Callable[..., None]) -> Awaitable[None]: ...
+
+
+Driver: TypeAlias = "psycopg.Connection[Any] | AsyncpgConnection"
+"""A driver's connection."""
+
+
+class _Message(Protocol):
+    """A warning as asyncpg reports it."""
+
+    severity: str | None
+    severity_en: str | None
+    context: str | None
+    sqlstate: str | None
+
+
+def is_asyncpg(driver: object) -> TypeIs[AsyncpgConnection]:
     """Return whether a connection is asyncpg's and not psycopg's."""
     return hasattr(driver, "is_in_transaction")
 
 
-def check_encoding(driver: Any) -> None:  # noqa: ANN401
+def check_encoding(driver: Driver) -> None:
     """Check that the database and a connection to it use an encoding that has every character.
 
     Raises:
@@ -66,7 +108,7 @@ def _is_utf8(encoding: str | None) -> bool:
     return encoding.strip("'\"").upper().replace("-", "") in _UTF8
 
 
-def _encodings(driver: Any) -> tuple[str | None, str | None]:  # noqa: ANN401
+def _encodings(driver: Driver) -> tuple[str | None, str | None]:
     """Return the encodings that the server reported when it accepted the connection."""
     if is_asyncpg(driver):
         told = driver.get_settings()
@@ -79,7 +121,7 @@ def _encodings(driver: Any) -> tuple[str | None, str | None]:  # noqa: ANN401
 
 
 @contextmanager
-def committing(driver: Any) -> Iterator[None]:  # noqa: ANN401
+def committing(driver: Driver) -> Iterator[None]:
     """Collect the server's warnings while it commits; other listeners still get them, too.
 
     Raises:
@@ -88,21 +130,22 @@ def committing(driver: Any) -> Iterator[None]:  # noqa: ANN401
     warned: list[str] = []
     if is_asyncpg(driver):
 
-        def hear(_: Any, message: Any) -> None:  # noqa: ANN401
+        def hear(_: object, message: _Message) -> None:
             _note(message, message.severity_en or message.severity, warned)
 
-        add, remove = driver.add_log_listener, driver.remove_log_listener
+        driver.add_log_listener(hear)
+        end = partial(driver.remove_log_listener, hear)
     else:
 
-        def hear(message: Any) -> None:  # type: ignore[misc] # noqa: ANN401
+        def notice(message: psycopg.errors.Diagnostic) -> None:
             _note(message, message.severity_nonlocalized, warned)
 
-        add, remove = driver.add_notice_handler, driver.remove_notice_handler
-    add(hear)
+        driver.add_notice_handler(notice)
+        end = partial(driver.remove_notice_handler, notice)
     try:
         yield
     finally:
-        remove(hear)
+        end()
     if warned:
         raise OutcomeUnknown(
             f"the server committed with a warning (SQLSTATE {warned[0]}), as it does where the wait"
@@ -110,6 +153,8 @@ def committing(driver: Any) -> Iterator[None]:  # noqa: ANN401
         )
 
 
-def _note(message: Any, severity: str | None, warned: list[str]) -> None:  # noqa: ANN401
+def _note(
+    message: _Message | psycopg.errors.Diagnostic, severity: str | None, warned: list[str]
+) -> None:
     if severity == _WARNING and not message.context:
-        warned.append(message.sqlstate)
+        warned.append(message.sqlstate or "")

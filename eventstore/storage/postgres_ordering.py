@@ -28,13 +28,16 @@ that Citus places as a whole is on one node with all its tables, and has its ord
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from eventstore.core.events import Position
 from eventstore.errors import Refused
 from eventstore.storage.ordering import HeadRow, Heads, Holder, Moved, Place
 from eventstore.storage.postgres_failures import Raced
 from eventstore.storage.statements import Update
+
+if TYPE_CHECKING:
+    from eventstore.storage.transaction import Transaction
 
 __all__ = ["CHANNEL", "PostgresOrdering", "raise_epoch"]
 
@@ -132,7 +135,7 @@ class _Drawing:
     The handful doubles, so that a command of thousands of events makes few trips.
     """
 
-    def __init__(self, tx: Any, draw: str, rows: Sequence[tuple[int, int, int]]) -> None:  # noqa: ANN401 (a Transaction)
+    def __init__(self, tx: Transaction, draw: str, rows: Sequence[tuple[int, int, int]]) -> None:
         self._tx = tx
         self._draw = draw
         self._count = len(rows)
@@ -149,7 +152,7 @@ class _Drawing:
         return self._numbers.pop()
 
 
-def _drawn(tx: Any, draw: str, count: int) -> list[tuple[int, int, int]]:  # noqa: ANN401
+def _drawn(tx: Transaction, draw: str, count: int) -> list[tuple[int, int, int]]:
     rows = tx.all(draw, (tx.naming.plain(CHANNEL), count))
     return [(row[0], row[1], row[2]) for row in rows]
 
@@ -174,7 +177,9 @@ class PostgresOrdering:
         self._draw = f"{draw} FROM generate_series(1, ?)"
         self._taking = {how: _take_and_draw(take, draw) for how, take in _TAKING.items()}
 
-    def take(self, tx: Any, places: Sequence[Place], events: int, *, patient: bool) -> Heads:  # noqa: ANN401 (a Transaction)
+    def take(
+        self, tx: Transaction, places: Sequence[Place], events: int, *, patient: bool
+    ) -> Heads:
         if not places:
             return Heads({}, _Drawing(tx, self._draw, _drawn(tx, self._draw, events)))
         one = len(places) == 1
@@ -195,7 +200,7 @@ class PostgresOrdering:
         present = tx.all(_PRESENT, _columns(missing))
         return Heads(rows, placing, {(row[0], row[1], bytes(row[2])) for row in present})
 
-    def move(self, tx: Any, moved: Sequence[Moved]) -> None:  # noqa: ANN401
+    def move(self, tx: Transaction, moved: Sequence[Moved]) -> None:
         """Write without comparing: this transaction has read every head and holds its lock."""
         tx.write(
             _MOVE,
@@ -205,11 +210,11 @@ class PostgresOrdering:
             ],
         )
 
-    def confirm_absent(self, tx: Any, places: Sequence[Place]) -> None:  # noqa: ANN401
+    def confirm_absent(self, tx: Transaction, places: Sequence[Place]) -> None:
         if tx.all(_PRESENT, _columns(places)):
             raise Raced("another transaction made the same stream at the same moment")
 
-    def confirm_whole(self, tx: Any) -> None:  # noqa: ANN401
+    def confirm_whole(self, tx: Transaction) -> None:
         if tx.interned.whole:
             return
         if not _is_whole(tx):
@@ -222,11 +227,11 @@ class PostgresOrdering:
             )
         tx.interned.whole = True
 
-    def after(self, tx: Any, position: Position) -> tuple[str, tuple[Any, ...]]:  # noqa: ANN401
+    def after(self, tx: Transaction, position: Position) -> tuple[str, tuple[Any, ...]]:
         self.confirm_whole(tx)
         return _BELOW_HORIZON, tuple(position)
 
-    def holder(self, tx: Any) -> Holder | None:  # noqa: ANN401
+    def holder(self, tx: Transaction) -> Holder | None:
         row = tx.one(_HOLDER)
         if row is None:
             return None
@@ -249,7 +254,7 @@ def _columns(places: Sequence[Place]) -> tuple[list[Any], ...]:
     return list(tenants), list(categories), list(streams)
 
 
-def _is_whole(tx: Any) -> bool:  # noqa: ANN401
+def _is_whole(tx: Transaction) -> bool:
     """Return whether all events stand on one node, beside everything that orders them."""
     events = (tx.naming.sql("{events}"),)
     shards, schemas = tx.one(_CITUS)
@@ -260,7 +265,7 @@ def _is_whole(tx: Any) -> bool:  # noqa: ANN401
     return tx.one(_SCHEMA_IS_SHARD, events) is not None
 
 
-def raise_epoch(tx: Any) -> bool:  # noqa: ANN401
+def raise_epoch(tx: Transaction) -> bool:
     """Begin a new epoch if stored order keys are ahead of the server's transaction ids."""
     if tx.one(_AHEAD) is None:
         return False

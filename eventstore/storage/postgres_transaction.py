@@ -10,27 +10,33 @@ is four trips, whatever it holds: begin, lock the heads and draw positions, writ
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeAlias, TypeVar
 
 from sqlalchemy import BigInteger, Integer, LargeBinary, Table, Text
 from sqlalchemy.util import await_only
 
 from eventstore.storage.ordering import Ordering
+from eventstore.storage.postgres_connections import AsyncpgConnection
 from eventstore.storage.postgres_ordering import PostgresOrdering
 from eventstore.storage.statements import Delete, Insert, Statement
 from eventstore.storage.tables import metadata_for
 from eventstore.storage.transaction import Interned, Landmark, Naming
+
+if TYPE_CHECKING:
+    import psycopg  # an extra
 
 __all__ = [
     "ON_CITUS",
     "PLAIN",
     "AsyncpgTransaction",
     "Manner",
+    "PostgresTransaction",
     "PsycopgTransaction",
     "WaitingRows",
 ]
 
 Row: TypeAlias = Sequence[Any]
+D = TypeVar("D")
 
 _COPIED_MIN: Final = 64
 """Below this number of rows, a COPY, which is a trip of its own, is not worth it."""
@@ -184,12 +190,12 @@ class WaitingRows:
         return joined, parameters
 
 
-class _Deferring:
+class PostgresTransaction(Generic[D]):
     """The common part of both drivers' transactions."""
 
     def __init__(
         self,
-        driver: Any,  # noqa: ANN401 (an extra's type)
+        driver: D,
         naming: Naming,
         interned: Interned,
         manner: Manner,
@@ -259,12 +265,12 @@ class _Deferring:
         raise NotImplementedError
 
 
-class PsycopgTransaction(_Deferring):
+class PsycopgTransaction(PostgresTransaction["psycopg.Connection[Any]"]):
     """Runs on a psycopg connection."""
 
     def __init__(
         self,
-        driver: Any,  # noqa: ANN401
+        driver: psycopg.Connection[Any],
         naming: Naming,
         interned: Interned,
         manner: Manner,
@@ -287,7 +293,7 @@ class PsycopgTransaction(_Deferring):
                 copying.write_row(row)
 
 
-class AsyncpgTransaction(_Deferring):
+class AsyncpgTransaction(PostgresTransaction[AsyncpgConnection]):
     """Runs on an asyncpg connection, inside a greenlet that hands each await to the event loop."""
 
     def _fetch(self, sql: str, parameters: Row) -> list[Any]:

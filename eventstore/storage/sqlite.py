@@ -25,6 +25,7 @@ from typing import Any, Final, TypeAlias
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import PoolProxiedConnection
 
 from eventstore.errors import StoreUnavailable
 from eventstore.storage import sqlite_failures
@@ -76,7 +77,7 @@ class _DriverTransaction:
     ordering: Ordering = _ORDERING
 
     def __init__(self, driver: sqlite3.Connection, naming: Naming, interned: Interned) -> None:
-        self._driver = driver
+        self.driver = driver
         self._sql = naming.sql
         self.naming = naming
         self.interned = interned
@@ -85,14 +86,17 @@ class _DriverTransaction:
         self.newest: Landmark | None = None
         self.cache: dict[str, dict[Any, Any]] = {}
 
+    def begun(self) -> None:
+        """Do nothing: no fact is kept from an earlier transaction."""
+
     def one(self, sql: str, parameters: Row = ()) -> Any:  # noqa: ANN401
-        return self._driver.execute(self._sql(sql), parameters).fetchone()
+        return self.driver.execute(self._sql(sql), parameters).fetchone()
 
     def all(self, sql: str, parameters: Row = ()) -> list[Any]:
-        return self._driver.execute(self._sql(sql), parameters).fetchall()
+        return self.driver.execute(self._sql(sql), parameters).fetchall()
 
     def run(self, sql: str, parameters: Row = ()) -> int:
-        return self._driver.execute(self._sql(sql), parameters).rowcount
+        return self.driver.execute(self._sql(sql), parameters).rowcount
 
     def write(self, statement: Statement, rows: Sequence[Row]) -> None:
         """Write many rows with few statements.
@@ -102,10 +106,10 @@ class _DriverTransaction:
         executed separately.
         """
         if not isinstance(statement, Insert):
-            self._driver.executemany(self._sql(_BATCHING.one(statement)), rows)
+            self.driver.executemany(self._sql(_BATCHING.one(statement)), rows)
             return
         for text, parameters in in_few(statement, rows):
-            self._driver.execute(self._sql(text), parameters)
+            self.driver.execute(self._sql(text), parameters)
 
     def fill(self, statement: Insert, rows: Sequence[Row]) -> None:
         self.write(statement, rows)
@@ -143,7 +147,7 @@ class _WriterTransaction(_DriverTransaction):
     def begun(self) -> None:
         """Note that the write lock was taken: check whether another connection wrote since."""
         self._database.file.check()
-        (version,) = self._driver.execute(_DATA_VERSION).fetchone()
+        (version,) = self.driver.execute(_DATA_VERSION).fetchone()
         if version != self._seen or not self.committed:
             self.cache.clear()
             self.fresh.clear()
@@ -217,20 +221,20 @@ class SqliteDatabase:
         driver.execute("COMMIT")
         return True
 
-    def committing(self, driver: Any) -> AbstractContextManager[None]:  # noqa: ANN401, ARG002
+    def committing(self, _: object) -> AbstractContextManager[None]:
         """Do nothing: a commit that returns has happened."""
         return nullcontext()
 
-    def check_driver(self, driver: Any) -> None:  # noqa: ANN401
+    def check_driver(self, _: object) -> None:
         """Accept every connection: a file keeps every text."""
 
-    def is_undone(self, tx: Any) -> bool:  # noqa: ANN401 (a Transaction)
+    def is_undone(self, tx: Transaction) -> bool:
         """Return whether a transaction that ended in an error is known to have left nothing.
 
         A full disk cuts the record of the commit short, and then the event that the transaction
         appended last is missing.
         """
-        last: Landmark | None = tx.newest
+        last = tx.newest
         if last is None:
             return False
         try:
@@ -239,15 +243,15 @@ class SqliteDatabase:
             return False
         return row is None or bytes(row[0]) != last.hash
 
-    def in_transaction(self, driver: Any) -> bool:  # noqa: ANN401 (sqlite3's or aiosqlite's)
+    def in_transaction(self, driver: sqlite3.Connection) -> bool:
         """Ask the driver: SQLAlchemy only records calls, and not every driver begins then."""
         return bool(driver.in_transaction)
 
-    def is_taken(self, driver: Any) -> bool:  # noqa: ANN401
+    def is_taken(self, driver: sqlite3.Connection) -> bool:
         """Ask the driver, unless its connections always have a transaction open."""
         return self.in_transaction(driver) and getattr(driver, "autocommit", None) is not False
 
-    def is_lost(self, driver: Any) -> bool:  # noqa: ANN401, ARG002
+    def is_lost(self, _: object) -> bool:
         """Return False: a file is not lost, its connection may fail and go on."""
         return False
 
@@ -260,7 +264,7 @@ class SqliteDatabase:
         Raises:
             StoreUnavailable: ``"unsafe_settings"``, where ``commit()`` does nothing.
         """
-        driver = connection.connection.driver_connection
+        driver: Any = connection.connection.driver_connection
         if getattr(driver, "autocommit", None) is True:
             raise StoreUnavailable(
                 "unsafe_settings",
@@ -281,7 +285,7 @@ class SqliteDatabase:
         """Return the device and inode of the file that the driver would open, if it exists."""
         return identity_of(to_be_opened(arguments, options))
 
-    def identity(self, pooled: Any) -> tuple[int, int] | None:  # noqa: ANN401
+    def identity(self, pooled: PoolProxiedConnection) -> tuple[int, int] | None:
         """Return the device and inode of the file that a connection has open."""
         return identity_of(under(pooled))
 
@@ -291,7 +295,8 @@ class SqliteDatabase:
 
     def begin_within(self, connection: Connection) -> None:
         """Begin the application's own transaction as a write, unless its driver has begun."""
-        if not self.in_transaction(connection.connection.driver_connection):
+        driver: Any = connection.connection.driver_connection
+        if not self.in_transaction(driver):
             self.begin_on(connection, write=True)
 
     def check(self, connection: Connection) -> None:
@@ -332,7 +337,7 @@ class SqliteDatabase:
         known = self._interned if remembers else Interned()
         return CoreTransaction(connection, self._naming, known, _ORDERING, _BATCHING)
 
-    def recognise(self, tx: Any) -> None:  # noqa: ANN401 (a Transaction)
+    def recognise(self, tx: Transaction) -> None:
         """Check that a transaction that begins is on the remembered database.
 
         If a backup was restored into the file, everything is forgotten, and the transaction goes
@@ -365,7 +370,7 @@ class SqliteDatabase:
             if not rest(_WATCH_SECONDS, None):
                 return
 
-    async def listen(self, driver: Any, heard: Callable[[], None]) -> None:  # noqa: ANN401
+    async def listen(self, driver: object, heard: Callable[[], None]) -> None:
         """Never called: SQLite has no driver that waits without a thread."""
         raise NotImplementedError
 

@@ -22,6 +22,7 @@ from eventstore.errors import StoreUnavailable
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
+    from sqlalchemy.pool import PoolProxiedConnection
 
 __all__ = ["OpenedFile", "identity_of", "to_be_opened", "under"]
 
@@ -82,7 +83,7 @@ def to_be_opened(arguments: Sequence[Any], options: Mapping[str, Any]) -> str:
     return unquote(path)
 
 
-def under(pooled: Any) -> str:  # noqa: ANN401 (a connection as its pool lends it)
+def under(pooled: PoolProxiedConnection) -> str:
     """Return the path of the file that a connection has open, without reading from it."""
     cursor = pooled.cursor()
     try:

@@ -14,10 +14,13 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Sequence
 from functools import cache
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from eventstore.core.events import Position
 from eventstore.storage.ordering import HeadMoved, HeadRow, Heads, Moved, Place
+
+if TYPE_CHECKING:
+    from eventstore.storage.transaction import Transaction
 
 __all__ = ["SqliteOrdering"]
 
@@ -74,7 +77,7 @@ class _Counting:
     epoch = 0
     xid = 0
 
-    def __init__(self, tx: Any) -> None:  # noqa: ANN401 (a Transaction)
+    def __init__(self, tx: Transaction) -> None:
         self._last: dict[None, int] = tx.cache.setdefault(_KEPT, {})
         if None not in self._last:
             self._last[None] = int(tx.one(_LAST)[0])
@@ -99,14 +102,18 @@ class SqliteOrdering:
     clock = "CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)"
     one_clock = False
 
-    def take(self, tx: Any, places: Sequence[Place], events: int, *, patient: bool) -> Heads:  # noqa: ANN401, ARG002 (nobody has to be waited for)
+    def take(
+        self, tx: Transaction, places: Sequence[Place], events: int, *, patient: bool
+    ) -> Heads:
+        """Read the heads: nobody has to be waited for."""
+        del events, patient
         rows: dict[Place, HeadRow] = {}
         for place in places:
             if (row := tx.one(_HEAD, place)) is not None:
                 rows[place] = HeadRow(*row)
         return Heads(rows, _Counting(tx))
 
-    def move(self, tx: Any, moved: Sequence[Moved]) -> None:  # noqa: ANN401
+    def move(self, tx: Transaction, moved: Sequence[Moved]) -> None:
         if len(moved) == 1:
             done = tx.run(_MOVE, _values(moved[0]))
         else:
@@ -114,14 +121,14 @@ class SqliteOrdering:
         if done != len(moved):
             raise HeadMoved("a stream does not end where this process remembers")
 
-    def confirm_absent(self, tx: Any, places: Sequence[Place]) -> None:  # noqa: ANN401
+    def confirm_absent(self, tx: Transaction, places: Sequence[Place]) -> None:
         """Do nothing: nobody else writes meanwhile."""
 
-    def confirm_whole(self, tx: Any) -> None:  # noqa: ANN401
+    def confirm_whole(self, tx: Transaction) -> None:
         """Do nothing: a store is one file."""
 
-    def after(self, tx: Any, position: Position) -> tuple[str, tuple[Any, ...]]:  # noqa: ANN401, ARG002
+    def after(self, tx: Transaction, position: Position) -> tuple[str, tuple[Any, ...]]:  # noqa: ARG002
         return "position > ?", (position.sequence,)
 
-    def holder(self, tx: Any) -> None:  # noqa: ANN401
+    def holder(self, tx: Transaction) -> None:
         """Return None: every committed event is visible."""

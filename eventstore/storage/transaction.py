@@ -9,7 +9,7 @@ transaction does.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Sized
 from typing import Any, Final, Literal, NamedTuple, Protocol, TypeAlias
 
 from sqlalchemy import Connection
@@ -106,7 +106,7 @@ class Remembered(dict[Any, Any]):
         self._room: Final = room
         self._taken = 0
 
-    def __setitem__(self, key: Any, value: Any) -> None:  # noqa: ANN401
+    def __setitem__(self, key: object, value: Sized) -> None:
         if self._taken > self._room:
             self.clear()
             self._taken = 0
@@ -177,6 +177,13 @@ class Transaction(Protocol):
     cache: dict[str, dict[Any, Any]]
     """Facts learned by earlier transactions that still hold; by stream within each name."""
 
+    @property
+    def driver(self) -> object:
+        """The driver's connection."""
+
+    def begun(self) -> None:
+        """Note that a transaction has begun; the writer's facts may not hold any more."""
+
     def one(self, sql: str, parameters: Sequence[Any] = ()) -> Any:  # noqa: ANN401 (a row)
         """Return the first row, or None."""
 
@@ -228,8 +235,11 @@ class CoreTransaction:
         self.newest: Landmark | None = None
         self.cache: dict[str, dict[Any, Any]] = {}
 
+    def begun(self) -> None:
+        """Do nothing: no fact is kept from an earlier transaction."""
+
     @property
-    def driver(self) -> Any:  # noqa: ANN401
+    def driver(self) -> object:
         """The driver's connection."""
         return self._connection.connection.driver_connection
 

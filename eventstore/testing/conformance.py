@@ -42,7 +42,7 @@ from eventstore.testing.erasure_conformance import ErasureSuite
 from eventstore.testing.holding_conformance import HoldingSuite
 from eventstore.testing.large_conformance import LargeContentSuite
 from eventstore.testing.proof_conformance import ProofSuite
-from eventstore.testing.store_wrappers import blocking, within
+from eventstore.testing.store_wrappers import AnyStore, blocking, within
 from eventstore.testing.stream_conformance import StreamSuite
 
 __all__ = ["ConformanceSuite", "blocking", "within"]
@@ -51,7 +51,7 @@ __all__ = ["ConformanceSuite", "blocking", "within"]
 _KINDS: Final = ("h:", "k:", "s:", "")
 
 
-def _by_pages(store: Any, **asked: Any) -> list[str]:  # noqa: ANN401
+def _by_pages(store: AnyStore, **asked: object) -> list[str]:
     """Return the ids of threads, listed page by page."""
     found, page = [], store.threads.list(**asked)
     while True:
@@ -61,11 +61,11 @@ def _by_pages(store: Any, **asked: Any) -> list[str]:  # noqa: ANN401
         page = store.threads.list(**asked, after=page.next_cursor)
 
 
-def _texts(store: Any, thread_id: str) -> list[str]:  # noqa: ANN401
+def _texts(store: AnyStore, thread_id: str) -> list[str]:
     return [message.text for message in store.messages.list(thread_id)]
 
 
-def _say(store: Any, thread_id: str, text: str, **options: Any) -> Any:  # noqa: ANN401
+def _say(store: AnyStore, thread_id: str, text: str, **options: object) -> Any:  # noqa: ANN401
     return store.messages.create(thread_id, role="user", content=text, **options)
 
 
@@ -108,13 +108,13 @@ class ConformanceSuite(ErasureSuite, HoldingSuite, LargeContentSuite, ProofSuite
             yield store
 
     @pytest.fixture
-    def store(self, shared_store: Any) -> Iterator[Any]:  # noqa: ANN401
+    def store(self, shared_store: AnyStore) -> Iterator[AnyStore]:
         """A tenant who has nothing yet; afterwards its tables must say what its events say."""
         store = shared_store.tenant(f"tenant_{secrets.token_hex(8)}")
         yield store
         assert store.projections.compare().findings == ()
 
-    def test_what_was_written_is_read_back(self, store: Any) -> None:  # noqa: ANN401
+    def test_what_was_written_is_read_back(self, store: AnyStore) -> None:
         thread = store.threads.create(title="a title", metadata={"user": "u"})
         question = _say(store, thread.id, "why?")
         answer = store.messages.create(thread.id, role="assistant", content="because")
@@ -123,7 +123,7 @@ class ConformanceSuite(ErasureSuite, HoldingSuite, LargeContentSuite, ProofSuite
         found = store.threads.get(thread.id)
         assert (found.title, found.metadata, found.version) == ("a title", {"user": "u"}, 3)
 
-    def test_whatever_is_looked_up_by_name_may_be_in_any_script(self, store: Any) -> None:  # noqa: ANN401
+    def test_whatever_is_looked_up_by_name_may_be_in_any_script(self, store: AnyStore) -> None:
         """An entry of an index has its limits in bytes, and a character takes up to four."""
         for length in (250, 298, 300, 350, 398, 400):
             key, value = _rare(length, 1), _rare(length, 2)
@@ -137,7 +137,7 @@ class ConformanceSuite(ErasureSuite, HoldingSuite, LargeContentSuite, ProofSuite
         assert store.messages.get(thread.id, external_id=name).id == said.id
         assert [one.id for one in store.messages.list(thread.id, branch=name)] == [said.id]
 
-    def test_no_metadata_key_is_taken_for_another(self, store: Any) -> None:  # noqa: ANN401
+    def test_no_metadata_key_is_taken_for_another(self, store: AnyStore) -> None:
         """Keys that are long are looked up by a digest, which is a key that one may have, too."""
         long = "k" * 301
         digests = [
@@ -152,7 +152,7 @@ class ConformanceSuite(ErasureSuite, HoldingSuite, LargeContentSuite, ProofSuite
             assert [one.id for one in store.threads.list(metadata={key: value})] == [thread.id]
             assert list(store.threads.list(metadata={key: "another"})) == []
 
-    def test_threads_are_listed_by_creation_or_last_activity(self, store: Any) -> None:  # noqa: ANN401
+    def test_threads_are_listed_by_creation_or_last_activity(self, store: AnyStore) -> None:
         made = [store.threads.create(metadata={"odd": bool(n % 2)}).id for n in range(5)]
         for place in (3, 0, 4, 1):
             _say(store, made[place], "hello")
@@ -186,7 +186,7 @@ class ConformanceSuite(ErasureSuite, HoldingSuite, LargeContentSuite, ProofSuite
             _say(again, thread.id, "and more")
             assert [event.version for event in again.events.read(thread.id)] == [1, 2, 3]
 
-    def test_branches_are_kept_side_by_side(self, store: Any) -> None:  # noqa: ANN401
+    def test_branches_are_kept_side_by_side(self, store: AnyStore) -> None:
         thread = store.threads.create()
         question = _say(store, thread.id, "q")
         answer = store.messages.create(thread.id, role="assistant", content="a")
@@ -198,7 +198,7 @@ class ConformanceSuite(ErasureSuite, HoldingSuite, LargeContentSuite, ProofSuite
         assert _texts(store, thread.id) == ["q2"]
         assert [m.id for m in store.branches.siblings(thread.id, other.id)] == [answer.id, other.id]
 
-    def test_a_fork_shares_what_was_before_it(self, store: Any) -> None:  # noqa: ANN401
+    def test_a_fork_shares_what_was_before_it(self, store: AnyStore) -> None:
         thread = store.threads.create()
         first = _say(store, thread.id, "shared")
         _say(store, thread.id, "after the fork")
@@ -207,7 +207,7 @@ class ConformanceSuite(ErasureSuite, HoldingSuite, LargeContentSuite, ProofSuite
         assert _texts(store, fork.id) == ["shared", "own"]
         assert _texts(store, thread.id) == ["shared", "after the fork"]
 
-    def test_what_is_said_during_a_run_waits_for_its_end(self, store: Any) -> None:  # noqa: ANN401
+    def test_what_is_said_during_a_run_waits_for_its_end(self, store: AnyStore) -> None:
         thread = store.threads.create()
         _say(store, thread.id, "go")
         run = store.runs.create(thread.id)
@@ -217,7 +217,7 @@ class ConformanceSuite(ErasureSuite, HoldingSuite, LargeContentSuite, ProofSuite
         assert store.runs.complete(thread.id, run.id).status == "completed"
         assert _texts(store, thread.id) == ["go", "done", "later"]
 
-    def test_a_batch_happens_as_a_whole_or_not_at_all(self, store: Any) -> None:  # noqa: ANN401
+    def test_a_batch_happens_as_a_whole_or_not_at_all(self, store: AnyStore) -> None:
         thread = store.threads.create()
         with store.threads.batch(thread.id) as batch:
             first = batch.messages.create(role="user", content="1")
@@ -233,7 +233,7 @@ class ConformanceSuite(ErasureSuite, HoldingSuite, LargeContentSuite, ProofSuite
         assert _texts(store, thread.id) == ["1", "2"]
         assert store.threads.get(thread.id).version == 3  # noqa: PLR2004 (created, 1, 2)
 
-    def test_a_refusal_leaves_nothing(self, store: Any) -> None:  # noqa: ANN401
+    def test_a_refusal_leaves_nothing(self, store: AnyStore) -> None:
         thread = store.threads.create()
         _say(store, thread.id, "only")
         store.threads.archive(thread.id)
@@ -245,7 +245,7 @@ class ConformanceSuite(ErasureSuite, HoldingSuite, LargeContentSuite, ProofSuite
         assert store.threads.get(thread.id).version == version
         assert [event.version for event in store.events.read(thread.id)][-1] == version
 
-    def test_guards_hold(self, store: Any) -> None:  # noqa: ANN401
+    def test_guards_hold(self, store: AnyStore) -> None:
         thread = store.threads.create()
         first = _say(store, thread.id, "1")
         _say(store, thread.id, "2", expected_head=first.id, expected_version=2)
@@ -255,7 +255,7 @@ class ConformanceSuite(ErasureSuite, HoldingSuite, LargeContentSuite, ProofSuite
             _say(store, thread.id, "3", expected_version=2)
         assert _texts(store, thread.id) == ["1", "2"]
 
-    def test_a_repeated_key_returns_the_first_result(self, store: Any) -> None:  # noqa: ANN401
+    def test_a_repeated_key_returns_the_first_result(self, store: AnyStore) -> None:
         thread = store.threads.create()
         first = _say(store, thread.id, "once", idempotency_key="k")
         again = _say(store, thread.id, "once", idempotency_key="k")
@@ -264,7 +264,7 @@ class ConformanceSuite(ErasureSuite, HoldingSuite, LargeContentSuite, ProofSuite
             _say(store, thread.id, "something else", idempotency_key="k")
         assert _texts(store, thread.id) == ["once"]
 
-    def test_events_of_the_application_are_kept_in_order(self, store: Any) -> None:  # noqa: ANN401
+    def test_events_of_the_application_are_kept_in_order(self, store: AnyStore) -> None:
         stream = "invoice_" + "0" * 31 + "1"
         receipt = store.events.append(
             stream, [{"type": "Sent", "data": {"n": n}} for n in range(3)], expected_version="any"
@@ -277,14 +277,14 @@ class ConformanceSuite(ErasureSuite, HoldingSuite, LargeContentSuite, ProofSuite
         assert [event.type for event in read] == ["Sent", "Sent", "Sent", "Paid"]
         assert [event.position for event in store.events.read_all()] == [e.position for e in read]
 
-    def test_tenants_know_nothing_of_each_other(self, store: Any) -> None:  # noqa: ANN401
+    def test_tenants_know_nothing_of_each_other(self, store: AnyStore) -> None:
         thread = store.threads.create()
         other = store.tenant(f"other_{secrets.token_hex(8)}")
         with pytest.raises(ThreadNotFound):
             other.threads.get(thread.id)
         assert list(other.events.read_all()) == []
 
-    def test_replay_equals_what_is_live(self, store: Any) -> None:  # noqa: ANN401
+    def test_replay_equals_what_is_live(self, store: AnyStore) -> None:
         thread = store.threads.create()
         question = _say(store, thread.id, "q")
         store.messages.create(thread.id, role="assistant", content="a")
@@ -296,7 +296,7 @@ class ConformanceSuite(ErasureSuite, HoldingSuite, LargeContentSuite, ProofSuite
         steps = list(store.replay.steps(thread.id))
         assert [step.event.version for step in steps] == [1, 2, 3, 4, 5, 6]
 
-    def test_a_rebuild_changes_nothing(self, store: Any) -> None:  # noqa: ANN401
+    def test_a_rebuild_changes_nothing(self, store: AnyStore) -> None:
         thread = store.threads.create()
         for text in "abc":
             _say(store, thread.id, text)
@@ -304,7 +304,7 @@ class ConformanceSuite(ErasureSuite, HoldingSuite, LargeContentSuite, ProofSuite
         assert store.projections.rebuild().threads == 1
         assert list(store.messages.list(thread.id)) == before
 
-    def test_writers_at_once_leave_no_gap_and_no_double(self, store: Any) -> None:  # noqa: ANN401
+    def test_writers_at_once_leave_no_gap_and_no_double(self, store: AnyStore) -> None:
         workers, each = 8, 5
         thread = store.threads.create()
         with ThreadPoolExecutor(workers) as pool:
@@ -321,7 +321,7 @@ class ConformanceSuite(ErasureSuite, HoldingSuite, LargeContentSuite, ProofSuite
         listed = {message.id: message.version for message in store.messages.list(thread.id)}
         assert listed == {message.id: message.version for message in made}
 
-    def test_of_writers_who_saw_the_same_head_one_wins(self, store: Any) -> None:  # noqa: ANN401
+    def test_of_writers_who_saw_the_same_head_one_wins(self, store: AnyStore) -> None:
         workers = 8
         thread = store.threads.create()
         head = _say(store, thread.id, "head")
@@ -335,7 +335,7 @@ class ConformanceSuite(ErasureSuite, HoldingSuite, LargeContentSuite, ProofSuite
         assert sorted(kinds) == ["", *[WrongExpectedHead.__name__] * (workers - 1)]
         assert len(_texts(store, thread.id)) == 2  # noqa: PLR2004 (the head and the winner's)
 
-    def test_reads_and_writes_at_once_do_not_disturb_each_other(self, store: Any) -> None:  # noqa: ANN401
+    def test_reads_and_writes_at_once_do_not_disturb_each_other(self, store: AnyStore) -> None:
         workers = 6
         thread = store.threads.create()
 

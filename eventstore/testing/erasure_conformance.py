@@ -17,18 +17,19 @@ from eventstore.errors import (
     ThreadNotFound,
     WrongExpectedVersion,
 )
+from eventstore.testing.store_wrappers import AnyStore
 
 __all__ = ["ErasureSuite"]
 
 WORD = "blackbird"
 
 
-def _say(store: Any, thread_id: str, text: object, **options: Any) -> Any:  # noqa: ANN401
+def _say(store: AnyStore, thread_id: str, text: object, **options: object) -> Any:  # noqa: ANN401
     options = {"role": "user", **options}
     return store.messages.create(thread_id, content=text, **options)
 
 
-def _everything(store: Any, thread_id: str) -> str:  # noqa: ANN401
+def _everything(store: AnyStore, thread_id: str) -> str:
     """Return everything that a store returns about a thread, as one text to search."""
     told = [
         store.threads.get(thread_id, include_deleted=True),
@@ -54,7 +55,7 @@ def _refusal(act: Callable[[], Any]) -> str:
 class ErasureSuite:
     """Needs the fixture ``store``, as ``ConformanceSuite`` has it."""
 
-    def test_what_was_erased_is_gone_and_the_rest_stays(self, store: Any) -> None:  # noqa: ANN401
+    def test_what_was_erased_is_gone_and_the_rest_stays(self, store: AnyStore) -> None:
         thread = store.threads.create(title="a title")
         before = _say(store, thread.id, "before")
         told = _say(store, thread.id, WORD, name=WORD, external_id=WORD, metadata={WORD: 1})
@@ -94,7 +95,7 @@ class ErasureSuite:
         reasons = [(event.content or {}).get("reason") for event in store.events.read(thread.id)]
         assert "another one's" in reasons
 
-    def test_erasing_again_gives_the_same_and_appends_nothing(self, store: Any) -> None:  # noqa: ANN401
+    def test_erasing_again_gives_the_same_and_appends_nothing(self, store: AnyStore) -> None:
         thread = store.threads.create()
         told = _say(store, thread.id, WORD)
         first = store.privacy.erase(thread.id, told.id)
@@ -107,7 +108,7 @@ class ErasureSuite:
         assert [event.version for event in again.erased] == [2, 4, 5]
         assert store.messages.get(thread.id, told.id).erased
 
-    def test_a_name_given_after_the_erasure_is_shown(self, store: Any) -> None:  # noqa: ANN401
+    def test_a_name_given_after_the_erasure_is_shown(self, store: AnyStore) -> None:
         thread = store.threads.create()
         told = _say(store, thread.id, WORD, name=WORD)
         store.privacy.erase(thread.id, told.id)
@@ -115,7 +116,9 @@ class ErasureSuite:
         seen = store.messages.get(thread.id, told.id)
         assert (seen.erased, seen.name, seen.text) == (True, "anonymous", "")
 
-    def test_forks_show_it_as_erased_and_lose_what_they_said_about_it(self, store: Any) -> None:  # noqa: ANN401
+    def test_forks_show_it_as_erased_and_lose_what_they_said_about_it(
+        self, store: AnyStore
+    ) -> None:
         thread = store.threads.create()
         told = _say(store, thread.id, WORD)
         shared = _say(store, thread.id, "shared")
@@ -145,7 +148,7 @@ class ErasureSuite:
         assert {event.stream_id for event in again.erased} == {thread.id, *forks}
         assert store.messages.list(forks[2]).data[0].erased
 
-    def test_copies_are_listed_or_taken_along(self, store: Any) -> None:  # noqa: ANN401
+    def test_copies_are_listed_or_taken_along(self, store: AnyStore) -> None:
         thread = store.threads.create()
         told = _say(store, thread.id, WORD)
         run = store.runs.create(thread.id, instructions=WORD, metadata={"a": WORD})
@@ -179,7 +182,7 @@ class ErasureSuite:
         assert of_the_edit.version == made.version
         assert len(of_the_edit.erased) == 1
 
-    def test_what_was_edited_while_it_waited_is_a_copy_too(self, store: Any) -> None:  # noqa: ANN401
+    def test_what_was_edited_while_it_waited_is_a_copy_too(self, store: AnyStore) -> None:
         thread = store.threads.create()
         run = store.runs.create(thread.id)
         store.runs.start(thread.id, run.id)
@@ -193,7 +196,7 @@ class ErasureSuite:
         store.privacy.erase(thread.id, edit.id, include=["edits"])
         assert WORD not in _everything(store, thread.id)
 
-    def test_it_does_not_matter_what_became_of_thread_and_message(self, store: Any) -> None:  # noqa: ANN401
+    def test_it_does_not_matter_what_became_of_thread_and_message(self, store: AnyStore) -> None:
         thread = store.threads.create()
         told = _say(store, thread.id, WORD)
         run = store.runs.create(thread.id)
@@ -213,7 +216,7 @@ class ErasureSuite:
         assert WORD not in _everything(store, thread.id)
         assert WORD not in _everything(store, removed.thread_id)
 
-    def test_what_cannot_be_erased_is_refused_and_nothing_happens(self, store: Any) -> None:  # noqa: ANN401
+    def test_what_cannot_be_erased_is_refused_and_nothing_happens(self, store: AnyStore) -> None:
         thread = store.threads.create()
         told = _say(store, thread.id, WORD)
         fork = store.threads.fork(thread.id)
@@ -237,7 +240,7 @@ class ErasureSuite:
         assert [m.text for m in store.messages.list(fork.id)] == ["the fork's"]
         assert [store.threads.get(one).version for one in (thread.id, fork.id)] == [2, 2]
 
-    def test_a_repeated_key_returns_what_was_erased_as_erased(self, store: Any) -> None:  # noqa: ANN401
+    def test_a_repeated_key_returns_what_was_erased_as_erased(self, store: AnyStore) -> None:
         thread = store.threads.create()
         first = _say(store, thread.id, WORD, idempotency_key="k")
         amended = store.messages.amend(thread.id, first.id, content="b", idempotency_key="l")
@@ -264,7 +267,7 @@ class ErasureSuite:
 
     def test_a_key_whose_digest_was_erased_is_still_that_of_one_kind_of_command(
         self,
-        store: Any,  # noqa: ANN401
+        store: AnyStore,
     ) -> None:
         thread = store.threads.create().id
         other = _say(store, thread, "other").id
@@ -288,7 +291,7 @@ class ErasureSuite:
                 act()
         assert threads.get(thread).version == version
 
-    def test_a_key_whose_digest_was_erased_is_still_that_of_one_run(self, store: Any) -> None:  # noqa: ANN401
+    def test_a_key_whose_digest_was_erased_is_still_that_of_one_run(self, store: AnyStore) -> None:
         thread = store.threads.create().id
         _say(store, thread, "go")
         run = store.runs.create(thread).id
@@ -303,7 +306,9 @@ class ErasureSuite:
             store.runs.fail(thread, later, message=WORD, idempotency_key="k")
         assert store.runs.get(thread, later).status == "in_progress"
 
-    def test_a_repeated_key_returns_a_branch_without_its_erased_label(self, store: Any) -> None:  # noqa: ANN401
+    def test_a_repeated_key_returns_a_branch_without_its_erased_label(
+        self, store: AnyStore
+    ) -> None:
         thread = store.threads.create()
         told = _say(store, thread.id, "a")
         named = store.branches.label(thread.id, told.id, WORD, idempotency_key="k")
@@ -315,7 +320,7 @@ class ErasureSuite:
         again = store.branches.select(thread.id, told.id, idempotency_key="l")
         assert again == chosen.model_copy(update={"label": None})
 
-    def test_erased_tool_output_leaves_no_digest_of_who_handed_it_in(self, store: Any) -> None:  # noqa: ANN401
+    def test_erased_tool_output_leaves_no_digest_of_who_handed_it_in(self, store: AnyStore) -> None:
         thread = store.threads.create()
         _say(store, thread.id, "what time is it?")
         run = store.runs.create(thread.id)

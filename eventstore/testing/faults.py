@@ -23,9 +23,11 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Final, Literal, NoReturn, TypeAlias
+from typing import Any, Final, Literal, NoReturn, Self, TypeAlias, TypeVar
 
 __all__ = ["Fault", "Faults", "die", "failing", "filled", "sqlite_error"]
+
+T = TypeVar("T")
 
 Fault: TypeAlias = Callable[[], object]
 """A function that strikes: it raises, kills, or waits for something."""
@@ -116,8 +118,8 @@ class Faults:
         """Give this to ``ConversationStore.open(…, connect_args=…)``, or to an engine."""
         return {"factory": self._connection}
 
-    def _connection(self, *args: Any, **kwargs: Any) -> sqlite3.Connection:  # noqa: ANN401
-        connection = _Connection(*args, **kwargs)
+    def _connection(self, database: str, **kwargs: Any) -> sqlite3.Connection:  # noqa: ANN401 (the driver's)
+        connection = _Connection(database, **kwargs)
         connection.faults = self
         self.connections.append(connection)
         return connection
@@ -167,7 +169,7 @@ class Faults:
         finally:
             self._calls = self._fault = None
 
-    def call(self, statement: str, act: Callable[[], Any]) -> Any:  # noqa: ANN401
+    def call(self, statement: str, act: Callable[[], T]) -> T:
         """Make one call of the database, with the faults planned for it: connections call this.
 
         Args:
@@ -192,12 +194,12 @@ class Faults:
 class _Cursor(sqlite3.Cursor):
     faults: Faults | None = None
 
-    def execute(self, sql: str, parameters: Any = ()) -> Any:  # noqa: ANN401
+    def execute(self, sql: str, parameters: Any = ()) -> Self:  # noqa: ANN401
         if self.faults is None:
             return super().execute(sql, parameters)
         return self.faults.call(sql, lambda: super(_Cursor, self).execute(sql, parameters))
 
-    def executemany(self, sql: str, rows: Any) -> Any:  # noqa: ANN401
+    def executemany(self, sql: str, rows: Any) -> Self:  # noqa: ANN401
         if self.faults is None:
             return super().executemany(sql, rows)
         return self.faults.call(sql, lambda: super(_Cursor, self).executemany(sql, rows))
@@ -206,15 +208,15 @@ class _Cursor(sqlite3.Cursor):
 class _Connection(sqlite3.Connection):
     faults: Faults | None = None
 
-    def cursor(self, factory: Any = None) -> Any:  # noqa: ANN401, ARG002
+    def cursor(self, factory: object = None) -> _Cursor:  # type: ignore[override] # noqa: ARG002
         made = super().cursor(_Cursor)
         made.faults = self.faults
         return made
 
-    def execute(self, sql: str, parameters: Any = ()) -> Any:  # noqa: ANN401
+    def execute(self, sql: str, parameters: Any = ()) -> _Cursor:  # noqa: ANN401
         return self.cursor().execute(sql, parameters)
 
-    def executemany(self, sql: str, rows: Any) -> Any:  # noqa: ANN401
+    def executemany(self, sql: str, rows: Any) -> _Cursor:  # noqa: ANN401
         return self.cursor().executemany(sql, rows)
 
     def commit(self) -> None:

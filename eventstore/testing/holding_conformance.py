@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from eventstore.errors import LeaseLost, Refused
+from eventstore.testing.store_wrappers import AnyStore
 
 __all__ = ["HoldingSuite"]
 
@@ -28,13 +29,13 @@ def _becomes_true(holds: Callable[[], bool]) -> None:
         assert time.monotonic() < until, "it did not become true"
 
 
-def _started(store: Any, **options: Any) -> Any:  # noqa: ANN401
+def _started(store: AnyStore, **options: object) -> Any:  # noqa: ANN401
     thread = store.threads.create().id
     run = store.runs.create(thread, queue=options.pop("queue", None))
     return store.runs.start(thread, run.id, **options)
 
 
-def _writes(store: Any, run: Any, step: str, fence: int | None) -> list[Callable[[], Any]]:  # noqa: ANN401
+def _writes(store: AnyStore, run: Any, step: str, fence: int | None) -> list[Callable[[], Any]]:  # noqa: ANN401
     """Return every write of a run's holder."""
     thread, runs = run.thread_id, store.runs
     add = store.messages.create
@@ -60,7 +61,7 @@ def _writes(store: Any, run: Any, step: str, fence: int | None) -> list[Callable
 class HoldingSuite:
     """Needs the fixture ``store``, as ``ConformanceSuite`` has it."""
 
-    def test_a_holder_that_lost_its_run_writes_nothing(self, store: Any) -> None:  # noqa: ANN401
+    def test_a_holder_that_lost_its_run_writes_nothing(self, store: AnyStore) -> None:
         first = _started(store, holder="first")
         thread = first.thread_id
         step = store.runs.steps.start(thread, first.id, fence=first.fence).id
@@ -89,7 +90,9 @@ class HoldingSuite:
             batch.runs.cancel(first.id, fence=second.fence)
         assert store.runs.get(thread, first.id).status == "cancelled"
 
-    def test_without_a_fence_a_write_counts_until_the_first_take_over(self, store: Any) -> None:  # noqa: ANN401
+    def test_without_a_fence_a_write_counts_until_the_first_take_over(
+        self, store: AnyStore
+    ) -> None:
         run = _started(store)
         thread = run.thread_id
         store.messages.create(thread, role="assistant", content="a", run_id=run.id)
@@ -97,7 +100,7 @@ class HoldingSuite:
             store.runs.complete(thread, run.id, fence=1)
         assert store.runs.complete(thread, run.id).fence == run.fence
 
-    def test_of_workers_that_saw_the_same_dead_holder_one_takes_over(self, store: Any) -> None:  # noqa: ANN401
+    def test_of_workers_that_saw_the_same_dead_holder_one_takes_over(self, store: AnyStore) -> None:
         workers = 8
         run = _started(store, lease_seconds=0)
 
@@ -114,13 +117,13 @@ class HoldingSuite:
         now = store.runs.get(run.thread_id, run.id)
         assert [(one.holder, one.fence) for one in taken] == [(now.holder, now.fence)]
 
-    def test_a_run_whose_holder_is_silent_is_found(self, store: Any) -> None:  # noqa: ANN401
+    def test_a_run_whose_holder_is_silent_is_found(self, store: AnyStore) -> None:
         store = store.tenant(f"leases_{secrets.token_hex(8)}")
         alive = _started(store, holder="alive", lease_seconds=600)
         dead = _started(store, holder="dead", lease_seconds=0.01, queue="mail")
         waiting = store.runs.create(store.threads.create().id, queue="mail")
 
-        def found(**asked: Any) -> list[str]:  # noqa: ANN401
+        def found(**asked: object) -> list[str]:
             return [run.id for run in store.runs.list(**asked)]
 
         _becomes_true(lambda: found(lease_ended=True) == [dead.id])
@@ -147,7 +150,7 @@ class HoldingSuite:
         assert found(status="completed") == [dead.id]
         assert list(store.tenant(f"other_{secrets.token_hex(8)}").runs.list()) == []
 
-    def test_runs_of_all_threads_are_listed_page_by_page(self, store: Any) -> None:  # noqa: ANN401
+    def test_runs_of_all_threads_are_listed_page_by_page(self, store: AnyStore) -> None:
         store = store.tenant(f"pages_{secrets.token_hex(8)}")
         threads = [store.threads.create().id for _ in range(3)]
         runs = [store.runs.create(threads[number % 3]).id for number in range(7)]
@@ -162,7 +165,7 @@ class HoldingSuite:
             seen += [run.id for run in page]
         assert seen == expected
 
-    def test_nobody_holds_a_run_that_waits_or_ended(self, store: Any) -> None:  # noqa: ANN401
+    def test_nobody_holds_a_run_that_waits_or_ended(self, store: AnyStore) -> None:
         run = _started(store, holder="one")
         thread = run.thread_id
         call = {"type": "tool_call", "id": "c1", "name": "clock"}
@@ -183,7 +186,7 @@ class HoldingSuite:
             store.runs.heartbeat(thread, run.id, fence=again.fence)
         assert store.projections.compare(thread).ok
 
-    def test_a_rebuild_leaves_leases_as_they_are(self, store: Any) -> None:  # noqa: ANN401
+    def test_a_rebuild_leaves_leases_as_they_are(self, store: AnyStore) -> None:
         run = _started(store, holder="one", lease_seconds=600)
         store.projections.rebuild(run.thread_id)
         assert store.runs.get(run.thread_id, run.id) == run

@@ -6,9 +6,13 @@ content that was written, at every size around the threshold.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Iterable
+from typing import Final
 
+from eventstore.conversation.values import Message
+from eventstore.core.events import RecordedEvent
 from eventstore.storage.blobs import IN_ROW_BYTES_MAX
+from eventstore.testing.store_wrappers import AnyStore
 
 __all__ = ["LargeContentSuite"]
 
@@ -16,11 +20,11 @@ _SIZES: Final = [IN_ROW_BYTES_MAX + beside for beside in (-100, -12, -11, -10, -
 """In characters. A text has 11 bytes of content around it at the threshold."""
 
 
-def _texts(messages: Any) -> list[str]:  # noqa: ANN401
+def _texts(messages: Iterable[Message]) -> list[str]:
     return [message.text for message in messages]
 
 
-def _parts(events: Any) -> list[str]:  # noqa: ANN401
+def _parts(events: Iterable[RecordedEvent]) -> list[str]:
     """Return the texts in the content of events."""
     contents = [event.content or {} for event in events]
     return [content["parts"][0] for content in contents if content.get("parts")]
@@ -29,7 +33,7 @@ def _parts(events: Any) -> list[str]:  # noqa: ANN401
 class LargeContentSuite:
     """Needs the fixture ``store``, as ``ConformanceSuite`` has it."""
 
-    def test_content_of_every_size_is_read_back_in_every_way(self, store: Any) -> None:  # noqa: ANN401
+    def test_content_of_every_size_is_read_back_in_every_way(self, store: AnyStore) -> None:
         thread = store.threads.create().id
         said = ["small", *[chr(97 + n) * size for n, size in enumerate(_SIZES)], "small, too"]
         made = [store.messages.create(thread, role="user", content=text) for text in said]
@@ -48,7 +52,7 @@ class LargeContentSuite:
         assert store.projections.rebuild(thread).threads == 1
         assert _texts(store.messages.list(thread)) == said
 
-    def test_many_large_messages_of_one_append_happen_together(self, store: Any) -> None:  # noqa: ANN401
+    def test_many_large_messages_of_one_append_happen_together(self, store: AnyStore) -> None:
         thread = store.threads.create().id
         said = [letter * (1_500_000 if letter in "cdef" else 40_000) for letter in "abcdefgh"]
         said[4:4] = ["small"]
@@ -60,7 +64,7 @@ class LargeContentSuite:
         assert _texts(store.messages.list(other)) == said[:3]
         assert _parts(store.events.read_all()) == said + said[:3]
 
-    def test_large_content_is_inherited_and_amended(self, store: Any) -> None:  # noqa: ANN401
+    def test_large_content_is_inherited_and_amended(self, store: AnyStore) -> None:
         size = 2 * IN_ROW_BYTES_MAX
         thread = store.threads.create().id
         told = store.messages.create(thread, role="user", content="a" * size)
@@ -76,7 +80,7 @@ class LargeContentSuite:
             revisions = store.messages.revisions(one, told.id)
             assert _texts(revisions) == ["a" * size, "c" * size]
 
-    def test_large_content_is_erased_with_its_event(self, store: Any) -> None:  # noqa: ANN401
+    def test_large_content_is_erased_with_its_event(self, store: AnyStore) -> None:
         size = 2 * IN_ROW_BYTES_MAX
         thread = store.threads.create().id
         told = store.messages.create(thread, role="user", content="a" * size, idempotency_key="k")
@@ -97,7 +101,7 @@ class LargeContentSuite:
         store.privacy.purge(thread, forks="purge")
         assert _parts(store.events.read_all()) == []
 
-    def test_large_content_of_applications_and_assistants_is_kept(self, store: Any) -> None:  # noqa: ANN401
+    def test_large_content_of_applications_and_assistants_is_kept(self, store: AnyStore) -> None:
         long = "x" * (2 * IN_ROW_BYTES_MAX)
         stream = "invoice_" + "0" * 31 + "1"
         sent = {"type": "Sent", "content": {"lines": long}}

@@ -8,6 +8,7 @@ import pytest
 
 from eventstore.conversation.context import context_digest
 from eventstore.errors import Refused
+from eventstore.testing.store_wrappers import AnyStore
 
 __all__ = ["ProofSuite"]
 
@@ -15,7 +16,7 @@ __all__ = ["ProofSuite"]
 class _Run:
     """A run in progress over a question and an answer."""
 
-    def __init__(self, store: Any, thread_id: str) -> None:  # noqa: ANN401
+    def __init__(self, store: AnyStore, thread_id: str) -> None:
         self.store, self.thread_id = store, thread_id
         self.id = store.runs.create(thread_id).id
         store.runs.start(thread_id, self.id)
@@ -23,7 +24,7 @@ class _Run:
     def see(self, **chosen: Any) -> Any:  # noqa: ANN401
         return self.store.runs.context(self.thread_id, self.id, **chosen)
 
-    def step(self, seen: Any, **options: Any) -> str:  # noqa: ANN401
+    def step(self, seen: object, **options: object) -> str:
         options = {"details": {"prompt": "Why?"}, **options}
         made = self.store.runs.steps.start(self.thread_id, self.id, context=seen, **options)
         return str(made.id)
@@ -32,7 +33,7 @@ class _Run:
         return self.see(step_id=step_id)
 
 
-def _refused(run: _Run, seen: Any) -> None:  # noqa: ANN401
+def _refused(run: _Run, seen: object) -> None:
     with pytest.raises(Refused) as told:
         run.step(seen)
     assert told.value.reason == "context_erased"
@@ -42,13 +43,15 @@ class ProofSuite:
     """Needs the fixture ``store``, as ``ConformanceSuite`` has it."""
 
     @pytest.fixture
-    def talk(self, store: Any) -> tuple[str, str, str]:  # noqa: ANN401
+    def talk(self, store: AnyStore) -> tuple[str, str, str]:
         """A thread, and the ids of its question and its answer."""
         thread = store.threads.create().id
         asked = store.messages.create(thread, role="user", content="pin 0815").id
         return thread, asked, store.messages.create(thread, role="assistant", content="Fine.").id
 
-    def test_nothing_is_left_to_test_a_guess_with(self, store: Any, talk: Any) -> None:  # noqa: ANN401
+    def test_nothing_is_left_to_test_a_guess_with(
+        self, store: AnyStore, talk: tuple[str, str, str]
+    ) -> None:
         thread, asked, answer = talk
         run = _Run(store, thread)
         whole, part = run.step(run.see()), run.step(run.see(leave_out=[asked]))
@@ -68,7 +71,9 @@ class ProofSuite:
         assert store.privacy.erase(thread, asked) == made
         assert store.projections.compare(thread).ok
 
-    def test_a_step_that_saw_it_erased_keeps_its_proof(self, store: Any, talk: Any) -> None:  # noqa: ANN401
+    def test_a_step_that_saw_it_erased_keeps_its_proof(
+        self, store: AnyStore, talk: tuple[str, str, str]
+    ) -> None:
         thread, asked, _ = talk
         run = _Run(store, thread)
         store.privacy.erase(thread, asked)
@@ -84,7 +89,9 @@ class ProofSuite:
         assert run.proof(step).verified
         assert run.proof(later).salt is None
 
-    def test_a_context_from_before_an_erasure_begins_no_step(self, store: Any, talk: Any) -> None:  # noqa: ANN401
+    def test_a_context_from_before_an_erasure_begins_no_step(
+        self, store: AnyStore, talk: tuple[str, str, str]
+    ) -> None:
         thread, asked, answer = talk
         run = _Run(store, thread)
         seen = run.see()
@@ -98,8 +105,8 @@ class ProofSuite:
 
     def test_nor_does_one_of_a_fork_whose_source_lost_the_words(
         self,
-        store: Any,  # noqa: ANN401
-        talk: Any,  # noqa: ANN401
+        store: AnyStore,
+        talk: tuple[str, str, str],
     ) -> None:
         thread, asked, _ = talk
         fork = store.threads.fork(store.threads.fork(thread).id).id
@@ -114,7 +121,9 @@ class ProofSuite:
         assert run.proof(run.step(short)).verified, "it saw what is the fork's own"
         assert run.proof(run.step(run.see())).verified, "it was read after the erasure"
 
-    def test_a_context_is_handed_on_as_json(self, store: Any, talk: Any) -> None:  # noqa: ANN401
+    def test_a_context_is_handed_on_as_json(
+        self, store: AnyStore, talk: tuple[str, str, str]
+    ) -> None:
         run = _Run(store, talk[0])
         seen = run.see()
         handed = type(seen).model_validate_json(seen.model_dump_json())
@@ -124,8 +133,8 @@ class ProofSuite:
 
     def test_steps_in_forks_lose_the_proof_of_what_they_inherited(
         self,
-        store: Any,  # noqa: ANN401
-        talk: Any,  # noqa: ANN401
+        store: AnyStore,
+        talk: tuple[str, str, str],
     ) -> None:
         thread, asked, answer = talk
         fork = store.threads.fork(store.threads.fork(thread).id, at_message=answer).id
@@ -140,7 +149,9 @@ class ProofSuite:
         assert run.proof(short).verified, "it saw the last question alone"
         assert run.step(run.see(), idempotency_key="k") == step, "its digest went, too"
 
-    def test_a_run_that_is_taken_along_loses_all_of_it(self, store: Any, talk: Any) -> None:  # noqa: ANN401
+    def test_a_run_that_is_taken_along_loses_all_of_it(
+        self, store: AnyStore, talk: tuple[str, str, str]
+    ) -> None:
         thread, asked, _ = talk
         run = _Run(store, thread)
         step = run.step(run.see())

@@ -9,11 +9,16 @@ from __future__ import annotations
 import asyncio
 import inspect
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
-from typing import Any, Final
+from typing import Any, Final, TypeAlias, TypeVar
 
-__all__ = ["blocking", "within"]
+__all__ = ["AnyStore", "blocking", "within"]
+
+T = TypeVar("T")
+
+AnyStore: TypeAlias = Any
+"""A store of either face, or what shows one as the sync face: that declares no methods."""
 
 _RESOURCES: Final = frozenset(
     {"threads", "messages", "branches", "runs", "steps", "assistants"}
@@ -22,10 +27,14 @@ _RESOURCES: Final = frozenset(
 _BINDS: Final = frozenset({"tenant", "acting"})
 
 
+_Manner: TypeAlias = Callable[[Callable[..., Any]], Callable[..., Any]]
+"""Calls a method in another way."""
+
+
 class _Seen:
     """A store, or one of its resources, whose methods are called in another way."""
 
-    def __init__(self, inner: Any, manner: Callable[[Callable[..., Any]], Any]) -> None:  # noqa: ANN401
+    def __init__(self, inner: object, manner: _Manner) -> None:
         self._inner = inner
         self._manner = manner
 
@@ -53,14 +62,14 @@ def blocking(opening: Callable[[], AbstractAsyncContextManager[Any]]) -> Iterato
     thread = threading.Thread(target=loop.run_forever, name="conformance-loop")
     thread.start()
 
-    def wait(awaitable: Any) -> Any:  # noqa: ANN401
-        async def waited() -> Any:  # noqa: ANN401
+    def wait(awaitable: Awaitable[T]) -> T:
+        async def waited() -> T:
             return await awaitable
 
         return asyncio.run_coroutine_threadsafe(waited(), loop).result()
 
-    def manner(method: Callable[..., Any]) -> Any:  # noqa: ANN401
-        def call(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+    def manner(method: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: object, **kwargs: object) -> object:
             answer = method(*args, **kwargs)
             if hasattr(answer, "__aenter__"):
                 return _entered(answer, wait)
@@ -82,13 +91,15 @@ def blocking(opening: Callable[[], AbstractAsyncContextManager[Any]]) -> Iterato
         loop.close()
 
 
-async def _all(items: Any) -> list[Any]:  # noqa: ANN401
+async def _all(items: AsyncIterable[T]) -> list[T]:
     return [item async for item in items]
 
 
 @contextmanager
-def _entered(context: Any, wait: Callable[[Any], Any]) -> Iterator[Any]:  # noqa: ANN401
-    inside = wait(context.__aenter__())
+def _entered(
+    context: AbstractAsyncContextManager[T], wait: Callable[[Awaitable[Any]], Any]
+) -> Iterator[T]:
+    inside: T = wait(context.__aenter__())
     try:
         yield inside
     except BaseException as error:
@@ -98,7 +109,7 @@ def _entered(context: Any, wait: Callable[[Any], Any]) -> Iterator[Any]:  # noqa
         wait(context.__aexit__(None, None, None))
 
 
-def within(store: Any, transaction: Callable[[], Any]) -> Any:  # noqa: ANN401
+def within(store: AnyStore, transaction: Callable[[], Any]) -> AnyStore:
     """Show a store, sync or async, that makes each write with ``connection=``, in its transaction.
 
     Args:
@@ -106,15 +117,15 @@ def within(store: Any, transaction: Callable[[], Any]) -> Any:  # noqa: ANN401
         transaction: begins a transaction: the ``begin`` of the application's engine.
     """
 
-    def manner(method: Callable[..., Any]) -> Any:  # noqa: ANN401
+    def manner(method: Callable[..., Any]) -> Callable[..., Any]:
         if "options" not in inspect.signature(method).parameters or method.__name__ == "batch":
             return method
 
-        def call(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+        def call(*args: object, **kwargs: object) -> object:
             with transaction() as connection:
                 return method(*args, **kwargs, connection=connection)
 
-        async def call_async(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+        async def call_async(*args: object, **kwargs: object) -> object:
             async with transaction() as connection:
                 return await method(*args, **kwargs, connection=connection)
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from eventstore.errors import InvalidInput, LeaseLost, Refused, RunNotFound, WaitTimedOut
+from eventstore.testing.store_wrappers import AnyStore
 
 __all__ = ["StreamSuite"]
 
@@ -16,14 +17,14 @@ def _message_id() -> str:
     return f"msg_{secrets.token_hex(16)}"
 
 
-def _started(store: Any) -> tuple[str, str]:  # noqa: ANN401
+def _started(store: AnyStore) -> tuple[str, str]:
     thread = store.threads.create(messages=[{"role": "user", "content": "why?"}])
     run = store.runs.create(thread.id)
     store.runs.start(thread.id, run.id)
     return thread.id, run.id
 
 
-def _write(store: Any, thread_id: str, run_id: str, message_id: str, *pieces: str) -> None:  # noqa: ANN401
+def _write(store: AnyStore, thread_id: str, run_id: str, message_id: str, *pieces: str) -> None:
     offset = 0
     for piece in pieces:
         offset = store.runs.write_text(
@@ -43,7 +44,7 @@ def _text(events: list[Any]) -> str:
 class StreamSuite:
     """Tests of ``runs.write_text``, ``runs.stream`` and ``runs.wait``."""
 
-    def test_a_text_is_told_piece_by_piece_and_stays_the_same(self, store: Any) -> None:  # noqa: ANN401
+    def test_a_text_is_told_piece_by_piece_and_stays_the_same(self, store: AnyStore) -> None:
         thread, run = _started(store)
         message = _message_id()
         _write(store, thread, run, message, "Because ", "of \0 Rayleigh 😀 ")
@@ -65,7 +66,7 @@ class StreamSuite:
             assert list(store.runs.stream(thread, run, after=event.cursor)) == events[number + 1 :]
         assert store.runs.wait(thread, run).status == "completed"
 
-    def test_the_next_holder_asks_again_beside_what_was_shown(self, store: Any) -> None:  # noqa: ANN401
+    def test_the_next_holder_asks_again_beside_what_was_shown(self, store: AnyStore) -> None:
         thread, run = _started(store)
         shown, answer = _message_id(), _message_id()
         _write(store, thread, run, shown, "It is ", "bec")
@@ -89,7 +90,7 @@ class StreamSuite:
         assert [event.offset for event in events if event.type == "message.delta"] == [0, 9]
 
     @pytest.mark.parametrize("end", ["cancel", "fail", "expire", "complete", "interrupt"])
-    def test_what_was_shown_is_kept_however_the_run_ends(self, store: Any, end: str) -> None:  # noqa: ANN401
+    def test_what_was_shown_is_kept_however_the_run_ends(self, store: AnyStore, end: str) -> None:
         thread, run = _started(store)
         shown = _message_id()
         _write(store, thread, run, shown, "It is ")
@@ -107,7 +108,7 @@ class StreamSuite:
         assert _text(events) == texts[1]
         assert "message.interrupted" in _told(events)
 
-    def test_a_piece_is_written_once_and_in_its_place(self, store: Any) -> None:  # noqa: ANN401
+    def test_a_piece_is_written_once_and_in_its_place(self, store: AnyStore) -> None:
         thread, run = _started(store)
         message = _message_id()
         _write(store, thread, run, message, "one ", "two ")
@@ -132,7 +133,7 @@ class StreamSuite:
         assert store.messages.get(thread, message).text == "one two three "
         assert refused("late", 14) == "run_not_in_progress"
 
-    def test_another_message_starts_again_beside_the_first(self, store: Any) -> None:  # noqa: ANN401
+    def test_another_message_starts_again_beside_the_first(self, store: AnyStore) -> None:
         thread, run = _started(store)
         first, second = _message_id(), _message_id()
         _write(store, thread, run, first, "broken ")
@@ -146,7 +147,7 @@ class StreamSuite:
         assert [one.text for one in store.messages.list(thread)] == ["why?", "whole"]
         assert _text(list(store.runs.stream(thread, run))) == "broken whole"
 
-    def test_tools_are_told_with_the_messages_that_hold_them(self, store: Any) -> None:  # noqa: ANN401
+    def test_tools_are_told_with_the_messages_that_hold_them(self, store: AnyStore) -> None:
         thread, run = _started(store)
         calls = [
             {"type": "tool_call", "id": one, "name": "look", "arguments": {"n": 1}}
@@ -171,7 +172,7 @@ class StreamSuite:
         for number, event in enumerate(whole):
             assert list(store.runs.stream(thread, run, after=event.cursor)) == whole[number + 1 :]
 
-    def test_a_wait_ends_in_time(self, store: Any) -> None:  # noqa: ANN401
+    def test_a_wait_ends_in_time(self, store: AnyStore) -> None:
         thread, run = _started(store)
         with pytest.raises(WaitTimedOut, match="still in_progress") as error:
             store.runs.wait(thread, run, timeout_seconds=0.01)

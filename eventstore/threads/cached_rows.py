@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from operator import attrgetter
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 from msgspec.structs import replace
 
@@ -44,7 +44,7 @@ from eventstore.threads.thread_rows import THREADS
 from eventstore.threads.thread_table import ThreadKey
 from eventstore.threads.tree_tables import BRANCH_POINTS, SEGMENTS
 
-__all__ = ["ROW_TABLES", "CachedRows", "write_rows"]
+__all__ = ["ROW_TABLES", "CachedRows", "RowsSavepoint", "write_rows"]
 
 ROW_TABLES: Final[Mapping[type[Any], tuple[RowTable[Any], Callable[[Any], Any]]]] = {
     ThreadRow: (THREADS, lambda _: None),
@@ -63,6 +63,16 @@ R = TypeVar("R")
 _NONE_ERASED: Final[frozenset[int]] = frozenset()
 _KEPT_MESSAGES: Final = 64
 """Rows of messages above which a kept view starts afresh."""
+
+
+class RowsSavepoint(NamedTuple):
+    """The changes to a thread's rows so far."""
+
+    changed: dict[type[Any], dict[Any, Any]]
+    moved: ThreadRow | None
+    events: dict[int, Event]
+    erased: frozenset[int]
+    leases: dict[bytes, int | None]
 
 
 class CachedRows:
@@ -125,9 +135,9 @@ class CachedRows:
             for key, row in rows.items():
                 self._keep(kind, key, row)
 
-    def _keep(self, kind: type[Any], key: object, row: Any) -> None:  # noqa: ANN401 (a row)
+    def _keep(self, kind: type[R], key: object, row: R) -> None:
         self._known[kind][key] = row
-        if kind is MessageRow and row.place is not None:
+        if isinstance(row, MessageRow) and row.place is not None:
             self._placed[row.place] = row
             if self._gone is not None:
                 self._gone.keep(row)
@@ -151,9 +161,9 @@ class CachedRows:
             self._known[SegmentRow].setdefault((0, found.segment.segment), found.segment)
         return self._stored
 
-    def _row(self, kind: type[Any], key: object, where: str, *parameters: object) -> Any:  # noqa: ANN401
+    def _row(self, kind: type[R], key: object, where: str, *parameters: object) -> R | None:
         """Return a cached row, or read it now."""
-        known = self._known[kind]
+        known: dict[Any, R | None] = self._known[kind]
         try:
             return known[key]
         except KeyError:
@@ -168,10 +178,10 @@ class CachedRows:
         table = ROW_TABLES[kind][0]
         return table.find(self._tx, self._tenant, self.thread_id, where, parameters, few=few)
 
-    def _find_one(self, kind: type[Any], where: str, parameters: Sequence[Any]) -> Any:  # noqa: ANN401
+    def _find_one(self, kind: type[R], where: str, parameters: Sequence[Any]) -> R | None:
         if self._tenant is None:
             return None
-        table = ROW_TABLES[kind][0]
+        table: RowTable[R] = ROW_TABLES[kind][0]
         return table.get(self._tx, self._tenant, self.thread_id, where, parameters)
 
     def _changed_of(self, kind: type[R]) -> list[R]:
@@ -221,14 +231,19 @@ class CachedRows:
                 self._placed[Place(0, place.segment, place.depth + 1)] = None
             self._known[BranchPointRow].setdefault(place, None)
 
-    def savepoint(self) -> Any:  # noqa: ANN401 (opaque)
+    def savepoint(self) -> RowsSavepoint:
         """Return a mark of the changes so far."""
-        changed = _copied(self._changed), self._moved, dict(self._events), self._erased
-        return changed, dict(self.leases)
+        return RowsSavepoint(
+            _copied(self._changed),
+            self._moved,
+            dict(self._events),
+            self._erased,
+            dict(self.leases),
+        )
 
-    def rollback_to(self, savepoint: Any) -> None:  # noqa: ANN401
+    def rollback_to(self, savepoint: RowsSavepoint) -> None:
         """Undo the changes since a mark."""
-        (changed, self._moved, events, self._erased), self.leases = savepoint
+        changed, self._moved, events, self._erased, self.leases = savepoint
         self._changed = _copied(changed)
         self._forget()
         self._events = dict(events)  # those of this batch are not in the log yet

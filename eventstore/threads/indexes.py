@@ -21,6 +21,7 @@ from eventstore.threads.thread_table import ThreadKey, ThreadTable
 
 __all__ = [
     "ContentIndex",
+    "IndexSavepoint",
     "clear_indexes",
     "find_external_id",
     "forget_names",
@@ -97,6 +98,9 @@ class _Metadata(NamedTuple):
     values: Mapping[str, Any]
 
 
+IndexSavepoint: TypeAlias = tuple[dict[StreamKey, _Metadata], int]
+
+
 class ContentIndex:
     """The index entries that one transaction adds; it also writes them."""
 
@@ -142,11 +146,11 @@ class ContentIndex:
         names = {(tenant, thread.id, name, message): None for thread, name, message in self._names}
         return [(THREAD_METADATA, metadata), (EXTERNAL_IDS, list(names))]
 
-    def savepoint(self) -> Any:  # noqa: ANN401 (opaque)
+    def savepoint(self) -> IndexSavepoint:
         """Return a mark of the entries so far."""
         return dict(self._metadata), len(self._names)
 
-    def rollback_to(self, savepoint: Any) -> None:  # noqa: ANN401
+    def rollback_to(self, savepoint: IndexSavepoint) -> None:
         """Drop the entries since a mark: their events were refused."""
         self._metadata, names = savepoint
         del self._names[names:]

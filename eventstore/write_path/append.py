@@ -110,7 +110,7 @@ class _Batch:
         self._now_us = log.environment.clock()
         self._random = RandomBuffer(log.environment.random_bytes, _RANDOM_BYTES * len(requests))
         self._handlers: dict[str, CategoryHandler] = {}
-        self._moved: dict[StreamKey, tuple[StreamHead, StreamSession]] = {}
+        self._moved: dict[StreamKey, tuple[StreamHead, StreamSession[Any, Any]]] = {}
         self._event_rows: list[tuple[Any, ...]] = []
         self._positions: list[Position] = []
         self._any_large = False
@@ -180,13 +180,13 @@ class _Batch:
         return any(type(command) in tells for command in request.commands)
 
     def _decide(
-        self, request: AppendRequest, head: StreamHead, session: StreamSession
-    ) -> tuple[list[Any], list[int]]:
+        self, request: AppendRequest, head: StreamHead, session: StreamSession[Any, Any]
+    ) -> tuple[list[object], list[int]]:
         """Return the result of each command, and the version at which it ended."""
         if request.options is not None or request.expected != expectations.ANY:
             expectations.check(request.expected, head.row.version, request.stream)
             session.check(request)
-        results: list[Any] = []
+        results: list[object] = []
         ends: list[int] = []
         for command in request.commands:
             events: list[Event] = []
@@ -282,7 +282,9 @@ class _Batch:
             return kept
         return find_key(self._tx, head.place, key)
 
-    def _repeat(self, request: AppendRequest, session: StreamSession, kept: KeptKey) -> Outcome:
+    def _repeat(
+        self, request: AppendRequest, session: StreamSession[Any, Any], kept: KeptKey
+    ) -> Outcome:
         """Answer a request from the events that its first try wrote."""
         if not kept.is_of(request.digested, len(request.commands)):
             return Failed(IdempotencyConflict(request.stream.text, request.key or ""))

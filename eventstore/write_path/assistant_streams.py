@@ -69,7 +69,7 @@ class AssistantCategory:
     def looks_at(self, _: AppendRequest) -> Iterable[StreamKey]:
         return ()
 
-    def session(self, stream: StreamKey) -> StreamSession:
+    def session(self, stream: StreamKey) -> StreamSession[Any, Any]:
         session = self._sessions.get(stream)
         if session is None:
             stored = read.iterate_stream(self._tx, stream)

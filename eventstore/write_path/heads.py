@@ -158,7 +158,9 @@ def confirm_absent(tx: Transaction, doubtful: Iterable[StreamKey]) -> None:
         tx.ordering.confirm_absent(tx, places)
 
 
-def write_heads(tx: Transaction, moved: Iterable[tuple[StreamHead, StreamSession]]) -> None:
+def write_heads(
+    tx: Transaction, moved: Iterable[tuple[StreamHead, StreamSession[Any, Any]]]
+) -> None:
     """Write where streams end now: new rows, and rows that move from where they were taken."""
     new: list[tuple[Any, ...]] = []
     old: list[Moved] = []

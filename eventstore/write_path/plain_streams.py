@@ -25,7 +25,7 @@ class PlainCategory:
     def looks_at(self, _: AppendRequest) -> Iterable[StreamKey]:
         return ()
 
-    def session(self, _: StreamKey) -> StreamSession:
+    def session(self, _: StreamKey) -> StreamSession[Any, Any]:
         return self
 
     def check(self, request: AppendRequest) -> None:
@@ -44,8 +44,8 @@ class PlainCategory:
     def repeated(self, _: AppendRequest, __: object, first: int, last: int) -> int:
         return last - first + 1
 
-    def savepoint(self) -> Any:  # noqa: ANN401 (opaque)
-        return None
+    def savepoint(self) -> None:
+        """Return nothing: no state is folded."""
 
     def rollback_to(self, savepoint: object) -> None:
         """Undo nothing: no state was folded."""

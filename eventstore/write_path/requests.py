@@ -7,7 +7,7 @@ A caller's write is an :class:`AppendRequest`. Each category of streams has a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias, TypeVar
 
 import msgspec
 
@@ -15,16 +15,24 @@ from eventstore.core import expectations
 from eventstore.core.events import Decided, Event, Position, StreamKey
 from eventstore.core.expectations import Expectation
 from eventstore.errors import ConversationStoreError
+from eventstore.storage.transaction import Transaction
 
 __all__ = [
     "AppendRequest",
     "Appended",
     "CategoryHandler",
     "Failed",
+    "Maintenance",
     "NewId",
     "Outcome",
+    "Request",
     "StreamSession",
 ]
+
+C_contra = TypeVar("C_contra", contravariant=True)
+"""A command of the category."""
+S = TypeVar("S")
+"""A savepoint."""
 
 NewId: TypeAlias = Callable[[], bytes]
 """Returns a fresh id of the batch's time."""
@@ -46,6 +54,26 @@ class AppendRequest(msgspec.Struct, frozen=True, gc=False):
     subject: bytes | None = None
     options: Any = None
     """Further values for the category's session, for example an expected head."""
+
+
+class Maintenance(NamedTuple):
+    """A function over the transaction, for the writer: work on tables, or on several streams.
+
+    If it appends, it returns an ``Appended``.
+    """
+
+    act: Callable[[Transaction], Any]
+    """Returns the caller's result; or an ``Appended``, if it appended events."""
+    keeps_rows: bool = False
+    """True if it changes no row that the writer may have kept from an earlier transaction."""
+    alone: bool = False
+    """True if it is performed alone where it and appends would otherwise wait for each other."""
+    stream: StreamKey | None = None
+    """The stream that it appends to, if it does, for ``on_append``."""
+
+
+Request: TypeAlias = AppendRequest | Maintenance
+"""One unit of work for the writer."""
 
 
 class Appended(msgspec.Struct, frozen=True, gc=False):
@@ -71,32 +99,32 @@ class Failed(NamedTuple):
 Outcome: TypeAlias = Appended | Failed
 
 
-class StreamSession(Protocol):
+class StreamSession(Protocol[C_contra, S]):
     """The requests to one stream within one transaction: their state, and what it decides."""
 
     def check(self, request: AppendRequest) -> None:
         """Check the request's own guards, once, before its first command is decided."""
 
-    def decide(self, request: AppendRequest, command: Any) -> Sequence[Decided]:  # noqa: ANN401
+    def decide(self, request: AppendRequest, command: C_contra) -> Sequence[Decided]:
         """Return the events a command leads to, or raise a refusal."""
 
     def evolve(self, event: Event) -> None:
         """Fold one event into the state for later commands of the batch."""
 
-    def result(self, command: Any, events: Sequence[Event]) -> Any:  # noqa: ANN401
+    def result(self, command: C_contra, events: Sequence[Event]) -> object:
         """Return the result of a command for the caller."""
 
-    def repeated(self, request: AppendRequest, command: Any, first: int, last: int) -> Any:  # noqa: ANN401
+    def repeated(self, request: AppendRequest, command: C_contra, first: int, last: int) -> object:
         """Return the result of a command that wrote the versions first..last earlier.
 
         Raises:
             IdempotencyConflict: it was another command that did.
         """
 
-    def savepoint(self) -> Any:  # noqa: ANN401
+    def savepoint(self) -> S:
         """Return a mark of the events folded so far."""
 
-    def rollback_to(self, savepoint: Any) -> None:  # noqa: ANN401
+    def rollback_to(self, savepoint: S) -> None:
         """Undo the events folded since a savepoint."""
 
     def summary(self) -> bytes | None:
@@ -114,7 +142,7 @@ class CategoryHandler(Protocol):
     def looks_at(self, request: AppendRequest) -> Iterable[StreamKey]:
         """Return the other streams that must not move while the request is decided."""
 
-    def session(self, stream: StreamKey) -> StreamSession:
+    def session(self, stream: StreamKey) -> StreamSession[Any, Any]:
         """Return the session of a stream: the same for every request of the batch."""
 
     def write(self) -> None:

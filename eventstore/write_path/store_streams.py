@@ -68,7 +68,7 @@ class StoreCategory:
         for thread_id in (request.commands[0].thread_id, *purge.along):
             yield StreamKey(request.stream.tenant, ids.THREAD, thread_id)
 
-    def session(self, stream: StreamKey) -> StreamSession:
+    def session(self, stream: StreamKey) -> StreamSession[Any, Any]:
         if stream not in self._sessions:
             self._sessions[stream] = _StoreSession(self._tx, self._log, stream)
         return self._sessions[stream]

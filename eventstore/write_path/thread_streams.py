@@ -33,8 +33,8 @@ from eventstore.storage.log import Log
 from eventstore.storage.traces import traces
 from eventstore.storage.transaction import Transaction
 from eventstore.threads import run_chunks
-from eventstore.threads.cached_rows import write_rows
-from eventstore.threads.indexes import ContentIndex, forget_names
+from eventstore.threads.cached_rows import RowsSavepoint, write_rows
+from eventstore.threads.indexes import ContentIndex, IndexSavepoint, forget_names
 from eventstore.threads.leases import database_time, write_leases
 from eventstore.threads.past_thread import thread_at
 from eventstore.threads.rebuild import bring_up_to_date
@@ -147,6 +147,15 @@ class ThreadCategory:
             self._views.clear()
 
 
+class _Savepoint(NamedTuple):
+    """The changes of a request's first commands."""
+
+    view: RowsSavepoint
+    entries: IndexSavepoint | None
+    erased: Event | None
+    final: tuple[bytes, ...]
+
+
 class _ThreadSession:
     """Implements ``StreamSession`` for one thread."""
 
@@ -214,10 +223,10 @@ class _ThreadSession:
         elif event.type in {"RunStarted", "RunTakenOver"}:
             view.leases[run_id] = self._handler.lease_of(self._lease_us)
 
-    def result(self, command: c.Command, events: Sequence[Event]) -> Any:  # noqa: ANN401
+    def result(self, command: c.Command, events: Sequence[Event]) -> object:
         return THREAD_COMMANDS[type(command)].result(self.view, command, events)
 
-    def repeated(self, request: AppendRequest, command: c.Command, first: int, last: int) -> Any:  # noqa: ANN401
+    def repeated(self, request: AppendRequest, command: c.Command, first: int, last: int) -> object:
         """Rebuild the first result from the events, as of its version; no copy of it is stored.
 
         Raises:
@@ -229,12 +238,12 @@ class _ThreadSession:
             raise IdempotencyConflict(self._stream.text, request.key or "")
         return THREAD_COMMANDS[type(command)].result(past, command, events)
 
-    def savepoint(self) -> Any:  # noqa: ANN401
+    def savepoint(self) -> _Savepoint:
         index = self._handler.index
         entries = None if index is None else index.savepoint()
-        return self.view.savepoint(), entries, self.erased, self.final
+        return _Savepoint(self.view.savepoint(), entries, self.erased, self.final)
 
-    def rollback_to(self, savepoint: Any) -> None:  # noqa: ANN401
+    def rollback_to(self, savepoint: _Savepoint) -> None:
         view, entries, self.erased, self.final = savepoint
         self.view.rollback_to(view)
         index = self._handler.index

@@ -7,6 +7,7 @@ again on what the database says.
 
 import sqlite3
 from contextlib import closing
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -118,7 +119,7 @@ def test_heads_are_moved_from_where_they_are_alone(monkeypatch, count, wrong, at
         for number, row in enumerate(before)
     ]
     with closing(sqlite3.connect(":memory:")) as db:
-        table = Table(db)
+        table: Any = Table(db)
         if wrong:
             with pytest.raises(HeadMoved):
                 SqliteOrdering().move(table, moved)

@@ -7,16 +7,14 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
 from contextlib import aclosing
 from typing import Final, TypeVar
 
-from eventstore.api.faces.outcomes import value_of
+from eventstore.api.executors import AsyncExecutor
 from eventstore.api.operations.following import TROUBLES, Await, Follow
 from eventstore.api.operations.operation import Collected, Paged, Read, Scope, Wipe, Write
 from eventstore.api.operations.walking import walk_ahead
 from eventstore.api.transaction_runner import TransactionRunner
 from eventstore.errors import ConversationStoreError
-from eventstore.execution.async_url import AsyncUrlExecutor
-from eventstore.execution.owned import OwnedAsyncEngine
 from eventstore.execution.signals import Signals
-from eventstore.execution.url import UrlExecutor
+from eventstore.write_path.requests import Failed
 
 __all__ = ["AsyncRunner"]
 
@@ -26,9 +24,7 @@ T = TypeVar("T")
 class AsyncRunner:
     """Runs the operations of one store, and of those bound to it."""
 
-    def __init__(
-        self, executor: UrlExecutor | OwnedAsyncEngine | AsyncUrlExecutor, scope: Scope
-    ) -> None:
+    def __init__(self, executor: AsyncExecutor, scope: Scope) -> None:
         self.executor: Final = executor
         self.scope: Final = scope
         """Tenant, actor and correlation of every call."""
@@ -65,13 +61,16 @@ class AsyncRunner:
             if host_transaction is None:
                 outcome = await self.executor.write_async(request)
             else:
-                [outcome] = await self.executor.in_host_transaction_async(
-                    host_transaction, lambda tx: self._runner(tx, [request])
+                outcome = await self.executor.in_host_transaction_async(
+                    host_transaction, lambda tx: self._runner.alone(tx, request)
                 )
         except ConversationStoreError as error:
             metrics.failed(error)
             raise
-        return value_of(write, metrics.record(request, outcome, committed=host_transaction is None))
+        metrics.record(request, outcome, committed=host_transaction is None)
+        if isinstance(outcome, Failed):
+            raise outcome.error
+        return write.answer(outcome)
 
     async def _wipe(self, wipe: Wipe[T]) -> T:
         return wipe.told(await self.executor.wipe_async())

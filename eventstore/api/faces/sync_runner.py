@@ -6,16 +6,15 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, TypeVar
 
-from eventstore.api.faces.outcomes import value_of
+from eventstore.api.executors import SyncExecutor
 from eventstore.api.operations.following import TROUBLES, Await, Follow
 from eventstore.api.operations.operation import Collected, Paged, Read, Scope, Wipe, Write
 from eventstore.api.transaction_runner import TransactionRunner
 from eventstore.errors import ConversationStoreError
 from eventstore.execution.database import Left
-from eventstore.execution.owned import OwnedEngine
 from eventstore.execution.signals import Signals
-from eventstore.execution.url import UrlExecutor
 from eventstore.storage.transaction import Transaction
+from eventstore.write_path.requests import Failed
 
 __all__ = ["SyncRunner"]
 
@@ -25,7 +24,7 @@ T = TypeVar("T")
 class SyncRunner:
     """Runs the operations of one store, and of those bound to it."""
 
-    def __init__(self, executor: UrlExecutor | OwnedEngine, scope: Scope) -> None:
+    def __init__(self, executor: SyncExecutor, scope: Scope) -> None:
         self.executor: Final = executor
         self.scope: Final = scope
         """Tenant, actor and correlation of every call."""
@@ -63,13 +62,16 @@ class SyncRunner:
             if host_transaction is None:
                 outcome = self.executor.write(request)
             else:
-                [outcome] = self.executor.in_host_transaction(
-                    host_transaction, lambda tx: self._runner(tx, [request])
+                outcome = self.executor.in_host_transaction(
+                    host_transaction, lambda tx: self._runner.alone(tx, request)
                 )
         except ConversationStoreError as error:
             metrics.failed(error)
             raise
-        return value_of(write, metrics.record(request, outcome, committed=host_transaction is None))
+        metrics.record(request, outcome, committed=host_transaction is None)
+        if isinstance(outcome, Failed):
+            raise outcome.error
+        return write.answer(outcome)
 
     def _walk(self, walk: Paged[T]) -> Iterator[T]:
         place = walk.first

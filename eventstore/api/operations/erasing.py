@@ -13,6 +13,7 @@ from eventstore.api.operations.operation import (
     NO_OPTIONS,
     Collected,
     Maintenance,
+    Page,
     Paged,
     Read,
     Scope,
@@ -92,12 +93,12 @@ class _Plan(NamedTuple):
 class _Pages:
     """The steps of an erasure: plan, record, and erase the content."""
 
-    def __init__(self, log: Log, request: AppendRequest, connection: Any) -> None:  # noqa: ANN401
+    def __init__(self, log: Log, request: AppendRequest, connection: object) -> None:
         self._log = log
         self._request = request
         self._connection = connection
 
-    def __call__(self, place: Any) -> Any:  # noqa: ANN401 (a page of a walk)
+    def __call__(self, place: Any) -> Page[Any]:  # noqa: ANN401 (the places differ)
         if isinstance(place, _Plan):
             return Read(partial(self._plan, before=place))
         if isinstance(place, tuple) and isinstance(place[0], _Plan):
@@ -108,14 +109,14 @@ class _Pages:
         stream = self._request.stream
         return Write(Maintenance(act, alone=True, stream=stream), self._connection)
 
-    def _plan(self, tx: Transaction, before: _Plan) -> Any:  # noqa: ANN401
+    def _plan(self, tx: Transaction, before: _Plan) -> tuple[tuple[()], object]:
         try:
             made = plan(tx, self._log, self._request, before=before.before)
         except ConversationStoreError:  # the write itself reports and counts it
             return (), "at once"
         return (), (_Plan(made, before.rounds - 1),)
 
-    def _act(self, tx: Transaction, plan: _Plan) -> Any:  # noqa: ANN401
+    def _act(self, tx: Transaction, plan: _Plan) -> Appended | tuple[tuple[()], object]:
         made = erase_as_planned(tx, self._log, plan.before)
         if made is None:
             return (), plan if plan.rounds else "at once"

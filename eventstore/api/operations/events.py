@@ -98,7 +98,10 @@ def append(
     decided = [_decided(scope.log, one, index) for index, one in enumerate(given)]
     stream = StreamKey(scope.tenant, category, key)
     guarded = WriteOptions(expected_version=expected, **msgspec.structs.asdict(options))
-    return replace(write(scope, stream, (decided,), guarded), receipt=True)
+    return replace(
+        write(scope, stream, (decided,), guarded),
+        answer=lambda appended: Receipt(stream.text, appended.version, appended.positions),
+    )
 
 
 def _event(given: NewEvent | Mapping[str, Any], field: str) -> NewEvent:

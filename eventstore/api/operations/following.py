@@ -39,7 +39,7 @@ class Follow(ABC, Generic[T]):
         """Return the read of the next page. Nothing of it is held afterwards."""
 
     @abstractmethod
-    def heard(self, course: SubscriptionState[Any], page: Any) -> Iterator[T]:  # noqa: ANN401
+    def heard(self, course: SubscriptionState[Any], page: Any) -> Iterator[T]:  # noqa: ANN401 (each follower's own)
         """Yield the items of a page; then move on."""
 
     def failed(self, course: SubscriptionState[Any], error: StoreBusy | StoreUnavailable) -> None:

@@ -204,7 +204,7 @@ def _definition(tool: object) -> object:
     return tool.definition if isinstance(tool, Defined) else tool
 
 
-def checked_usage(usage: Any) -> Usage | None:  # noqa: ANN401 (a mapping or a model)
+def checked_usage(usage: object) -> Usage | None:
     """Return token counts from a mapping or a ``TokenUsage``.
 
     Raises:

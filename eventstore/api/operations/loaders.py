@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from eventstore.api.operations.inputs import checked_version
 from eventstore.api.operations.operation import Scope
@@ -87,7 +86,7 @@ def existing_run(view: StoredThread, run_id: bytes) -> RunRow:
 class Moment:
     """A past moment of a thread, given by version or by time; or none, which is now."""
 
-    def __init__(self, at_version: Any, at_time: datetime | None) -> None:  # noqa: ANN401 (checked)
+    def __init__(self, at_version: object, at_time: datetime | None) -> None:
         """Check the caller's values."""
         if at_version is not None and at_time is not None:
             raise InvalidInput("at_time", "given together with at_version", "Give one of them.")

@@ -215,10 +215,10 @@ def commands_of(
 
 def _as_list(made: Write[Any]) -> Write[list[Any]]:
     """Return a list also for a single command."""
-    return replace(made, alone_in_list=True)
+    return replace(made, answer=lambda appended: [appended.result])
 
 
-def _nth_command(scope: Scope, index: int, given: Any) -> c.CreateMessage:  # noqa: ANN401 (checked)
+def _nth_command(scope: Scope, index: int, given: object) -> c.CreateMessage:
     if not isinstance(given, Mapping) or not {"role", "content"} <= set(given) <= _ARGUMENTS:
         raise InvalidInput(
             f"messages[{index}]",

@@ -9,13 +9,13 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from eventstore.core.events import Position, StreamKey
 from eventstore.core.values import Value
 from eventstore.errors import ConversationStoreError, OutcomeUnknown, StoreBusy
 from eventstore.execution import forks
-from eventstore.write_path.requests import Appended, AppendRequest, Failed, Outcome
+from eventstore.write_path.requests import Appended, AppendRequest, Failed, Outcome, Request
 
 __all__ = ["AppendNotice", "Counters", "Metrics", "OnAppend"]
 
@@ -107,8 +107,8 @@ class Metrics:
         busy, unknown = isinstance(error, StoreBusy), isinstance(error, OutcomeUnknown)
         self._count("busy" if busy else "unknown" if unknown else "failed")
 
-    def record(self, request: Any, outcome: Outcome, *, committed: bool = True) -> Outcome:  # noqa: ANN401 (maintenance is not counted)
-        """Count a write's outcome, call the hook if it was committed, and return it."""
+    def record(self, request: Request, outcome: Outcome, *, committed: bool = True) -> None:
+        """Count a write's outcome, and call the hook if it was committed."""
         if isinstance(outcome, Failed):
             self._count("refused")
         elif outcome.positions:
@@ -120,7 +120,6 @@ class Metrics:
                 self._tell(self._on_append, request.stream, outcome)
         elif isinstance(request, AppendRequest):
             self._count("unchanged")
-        return outcome
 
     def _count(self, name: str) -> None:
         with self._lock:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Final, Generic, Literal, NamedTuple, TypeVar
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Final, Generic, Literal, NamedTuple, TypeAlias, TypeVar
 
 import msgspec
 from msgspec import UNSET
@@ -21,7 +22,7 @@ from eventstore.read_models.catch_up.definition import Registry
 from eventstore.storage.idempotency import digested_command
 from eventstore.storage.log import Log
 from eventstore.storage.transaction import Transaction
-from eventstore.write_path.requests import AppendRequest
+from eventstore.write_path.requests import Appended, AppendRequest, Maintenance, Request
 from eventstore.write_path.thread_streams import Guards
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ __all__ = [
     "AppendOptions",
     "Collected",
     "Maintenance",
+    "Page",
     "Paged",
     "Read",
     "Scope",
@@ -115,22 +117,6 @@ class Scope(NamedTuple):
 _NOBODY: Final = (None, None, None)
 
 
-class Maintenance(NamedTuple):
-    """A function over the transaction, for the writer: work on tables, or on several streams.
-
-    If it appends, it returns an ``Appended``.
-    """
-
-    act: Callable[[Transaction], Any]
-    """Returns the caller's result; or an ``Appended``, if it appended events."""
-    keeps_rows: bool = False
-    """True if it changes no row that the writer may have kept from an earlier transaction."""
-    alone: bool = False
-    """True if it is performed alone where it and appends would otherwise wait for each other."""
-    stream: StreamKey | None = None
-    """The stream that it appends to, if it does, for ``on_append``."""
-
-
 class Wipe(NamedTuple, Generic[T]):
     """Wipes overwritten bytes from the files, outside of any transaction."""
 
@@ -139,16 +125,13 @@ class Wipe(NamedTuple, Generic[T]):
 
 
 class Write(msgspec.Struct, Generic[T], frozen=True):
-    """A request to append, and where."""
+    """A request to the writer, where to perform it, and what its caller gets."""
 
-    request: AppendRequest | Maintenance
+    request: Request
     connection: Any = None
-    alone_in_list: bool = False
-    """The result of the only command is returned as a list of one."""
-    last_of_list: bool = False
-    """The result of the last command is returned alone."""
-    receipt: bool = False
-    """The caller gets a receipt instead of the result."""
+    """The application's own open transaction, of the face's kind; None for one of the store's."""
+    answer: Callable[[Appended], T] = attrgetter("result")
+    """Makes the caller's value from the outcome."""
 
 
 class Read(NamedTuple, Generic[T]):
@@ -160,17 +143,18 @@ class Read(NamedTuple, Generic[T]):
     beginning and ending a transaction on PostgreSQL costs two more trips to the server."""
 
 
+Page: TypeAlias = (
+    Read[tuple[Iterable[T], Any]] | Write[tuple[Iterable[T], Any]] | Wipe[tuple[Iterable[T], Any]]
+)
+"""Reads, or works on, one page: its items and the next place."""
+
+
 class Paged(NamedTuple, Generic[T]):
     """A read or a piece of work done a page at a time."""
 
     first: Any
     """The first place."""
-    page: Callable[
-        [Any],
-        Read[tuple[Iterable[T], Any]]
-        | Write[tuple[Iterable[T], Any]]
-        | Wipe[tuple[Iterable[T], Any]],
-    ]
+    page: Callable[[Any], Page[T]]
     """Returns the items of a place and the next place, None at the end. Items may be made on
     demand, once the page was read."""
     ahead: bool = False

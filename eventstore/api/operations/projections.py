@@ -13,7 +13,15 @@ from typing import Any, Final, NamedTuple, TypeVar
 from eventstore.api.operations.catch_up import changing
 from eventstore.api.operations.inputs import checked_sequence
 from eventstore.api.operations.loaders import thread_key
-from eventstore.api.operations.operation import Collected, Maintenance, Paged, Read, Scope, Write
+from eventstore.api.operations.operation import (
+    Collected,
+    Maintenance,
+    Page,
+    Paged,
+    Read,
+    Scope,
+    Write,
+)
 from eventstore.core.events import StreamKey
 from eventstore.core.json_values import check_json, check_name, check_text
 from eventstore.core.values import Value
@@ -106,7 +114,7 @@ def rebuild(
 def _mending(scope: Scope, only: StreamKey | None) -> Collected[RebuildReport]:
     """Mend the decision tables of one thread, or of all."""
 
-    def page(place: _Rebuilding) -> Any:  # noqa: ANN401 (a Read or a Write)
+    def page(place: _Rebuilding) -> Page[int]:
         if place.wrong:
             return Write(Maintenance(lambda tx: mended(tx, place), alone=True))
         if place.again and place.again[0].tries >= _TRIES_MAX:

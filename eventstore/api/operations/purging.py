@@ -11,6 +11,7 @@ from eventstore.api.operations.operation import (
     NO_OPTIONS,
     Collected,
     Maintenance,
+    Page,
     Paged,
     Scope,
     Write,
@@ -82,7 +83,7 @@ def purge(
         purged = purge_in(tx, scope.log, request)
         return replace(purged, result=([purged.result], "files" if connection is None else None))
 
-    def page(place: str) -> Any:  # noqa: ANN401 (a Write or a Wipe)
+    def page(place: str) -> Page[Any]:
         if place != "transaction":
             return finishing(place)
         return Write(Maintenance(act, alone=True, stream=request.stream), connection)

@@ -126,7 +126,7 @@ def _together(scope: Scope, thread_id: str, *writes: Write[Run]) -> Write[Run]:
         assert isinstance(one.request, AppendRequest)  # noqa: S101 (made by an operation on a thread)
         commands += one.request.commands
     both = write(scope, thread_key(scope, thread_id), commands, NO_OPTIONS)
-    return replace(both, last_of_list=True)
+    return replace(both, answer=lambda appended: appended.result[-1])
 
 
 class Recording:

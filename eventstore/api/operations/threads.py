@@ -76,7 +76,7 @@ def create(
     if not said:
         return write(scope, stream, (command,), options)
     made = write(scope, stream, (command, *said, c.ShowThread()), options)
-    return replace(made, last_of_list=True)
+    return replace(made, answer=lambda appended: appended.result[-1])
 
 
 def _new_stream(

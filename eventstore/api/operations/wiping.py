@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel
 
-from eventstore.api.operations.operation import Maintenance, Read, Wipe, Write
+from eventstore.api.operations.operation import Maintenance, Page, Read, Wipe, Write
 from eventstore.api.operations.routine import Routine
 from eventstore.errors import ConversationStoreError
 from eventstore.execution.database import Left
@@ -29,14 +29,14 @@ _log: Final = logging.getLogger("eventstore.erasing")
 UNCOMMITTED: Final[Left] = ("the database's files, until your transaction has committed", True)
 
 
-def finishing(place: Any) -> Any:  # noqa: ANN401 (a page of a walk)
+def finishing(place: Any) -> Page[Any]:  # noqa: ANN401 (the places differ)
     """Return the page of a walk from ``"parts"`` on, to the end: its items name what is left."""
     if place == "parts":
         return Read(lambda tx: ((), next_part(tx) or "files"))
     if place == "files":
         return Wipe(lambda left: (list(left), None))
 
-    def act(tx: Transaction) -> Any:  # noqa: ANN401
+    def act(tx: Transaction) -> tuple[tuple[()], str]:
         erase_part(tx, place)
         return (), "parts"
 

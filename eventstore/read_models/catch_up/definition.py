@@ -148,7 +148,7 @@ def defined(given: Any) -> Definition:  # noqa: ANN401 (whatever the caller gave
     )
 
 
-def _names(given: Any, field: str) -> tuple[str, ...] | None:  # noqa: ANN401
+def _names(given: object, field: str) -> tuple[str, ...] | None:
     if given is None:
         return None
     if (

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from hashlib import blake2b
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from eventstore.core.causes import explain
 from eventstore.errors import InvalidInput
@@ -19,6 +19,8 @@ from eventstore.storage.tables import Dialect
 from eventstore.storage.transaction import Naming, Transaction
 
 __all__ = ["Tables", "WritableTables", "follow", "physical_name"]
+
+T = TypeVar("T")
 
 _THERE: Final[Mapping[Dialect, str]] = {
     "sqlite": "SELECT 1 FROM sqlite_master WHERE name = ? COLLATE NOCASE AND ? IS NULL",
@@ -64,7 +66,9 @@ class Tables:
         """Return every row."""
         return [tuple(row) for row in self._asked(self._tx.all, self._text(sql), parameters)]
 
-    def _asked(self, execute: Callable[[str, Sequence[Any]], Any], sql: str, given: Any) -> Any:  # noqa: ANN401
+    def _asked(
+        self, execute: Callable[[str, Sequence[Any]], T], sql: str, given: Sequence[Any]
+    ) -> T:
         """Execute an application's statement; an error of the database's names its cause."""
         try:
             return execute(sql, given)
@@ -115,7 +119,9 @@ class WritableTables(Tables):
         for row in rows:
             self._heard(self._tx.run, text, row)
 
-    def _heard(self, execute: Callable[[str, Sequence[Any]], Any], sql: str, given: Any) -> Any:  # noqa: ANN401
+    def _heard(
+        self, execute: Callable[[str, Sequence[Any]], T], sql: str, given: Sequence[Any]
+    ) -> T:
         try:
             return self._asked(execute, sql, given)
         except Exception as error:

@@ -134,7 +134,7 @@ class _Connection(Generic[C]):
         except self._store.refusals as error:
             raise NotWritten from error
 
-    def read_after(self, cursor: Any | None, limit: int) -> Sequence[Delivered]:  # noqa: ANN401
+    def read_after(self, cursor: object, limit: int) -> Sequence[Delivered]:
         try:
             return list(self._store.read(self._connection, cursor, limit))
         except self._store.refusals as error:

@@ -112,7 +112,7 @@ class Writer(Protocol):
 class Reader(Protocol):
     """A connection that reads everything; it belongs to one thread."""
 
-    def read_after(self, cursor: Any | None, limit: int) -> Sequence[Delivered]:  # noqa: ANN401
+    def read_after(self, cursor: object, limit: int) -> Sequence[Delivered]:
         """Return the next events in the order of the store; none if there are none yet.
 
         Args:
