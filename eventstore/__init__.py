@@ -42,7 +42,14 @@ from eventstore.conversation.run_events import (
     ToolAnswered,
     ToolCalled,
 )
-from eventstore.conversation.run_values import Assistant, Run, RunContext, RunStep, TokenUsage
+from eventstore.conversation.run_values import (
+    Assistant,
+    RequiredAction,
+    Run,
+    RunContext,
+    RunStep,
+    TokenUsage,
+)
 from eventstore.conversation.text_buffer import TextBuffer
 from eventstore.conversation.thread_state import ThreadState
 from eventstore.conversation.tombstone import Tombstone
@@ -145,6 +152,7 @@ __all__ = [
     "Refused",
     "ReplayStep",
     "ReplayedThread",
+    "RequiredAction",
     "Revision",
     "Run",
     "RunChanged",

@@ -250,11 +250,17 @@ def run_value(view: ThreadHistory, row: RunRow) -> Run:
         "ended_at": None,
         "version": row.changed,
     }
+    reasons: dict[str, str] = {}
     fields["updated_at"] = fields["created_at"]
     for version in view.touches_of(row.run_id):
         event = view.event(version)
         fields["updated_at"] = instant(event.recorded_at_us)
+        if event.type == "RunActionRequired":
+            reasons = dict(zip(event.data.calls, event.data.reasons, strict=False))
         _fold_run_event(fields, event)
+    fields["required_actions"] = [
+        {"call_id": call, "reason": reasons.get(call, "outputs")} for call in row.pending_calls
+    ]
     if row.status in TERMINAL:
         fields["ended_at"] = fields.pop("last_move")
     fields.pop("last_move", None)

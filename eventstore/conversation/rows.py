@@ -45,6 +45,9 @@ RunStatus: TypeAlias = Literal[
     "cancelled",
     "expired",
 ]
+ActionReason: TypeAlias = Literal["outputs", "outcome_unknown", "approval"]
+"""Reason for which a run waits for people: they run the tool, they know what became of a call, or
+they approve it."""
 StepStatus: TypeAlias = Literal["in_progress", "completed", "failed", "abandoned"]
 """A row is never ``abandoned``: a step that is in progress reads so once its run ended."""
 

@@ -8,12 +8,12 @@ from typing import Any, Final
 
 from pydantic import ConfigDict, model_validator
 
-from eventstore.conversation.rows import RunStatus, StepStatus
+from eventstore.conversation.rows import ActionReason, RunStatus, StepStatus
 from eventstore.conversation.values import Message
 from eventstore.core.unshown import Unshown
 from eventstore.core.values import Value
 
-__all__ = ["Assistant", "Run", "RunContext", "RunError", "RunStep", "TokenUsage"]
+__all__ = ["Assistant", "RequiredAction", "Run", "RunContext", "RunError", "RunStep", "TokenUsage"]
 
 
 class TokenUsage(Value):
@@ -51,6 +51,16 @@ class RunError(Value):
     """Kind of failure."""
     message: Unshown[str | None]
     """Words for people."""
+
+
+class RequiredAction(Value):
+    """A tool call for which a run waits for people."""
+
+    call_id: str
+    """The call."""
+    reason: ActionReason
+    """``"outputs"``: somebody else runs the tool. ``"outcome_unknown"``: a crash hid what became of
+    the call. ``"approval"``: a person approves it first."""
 
 
 class Run(Value):
@@ -92,7 +102,9 @@ class Run(Value):
     last_message_id: str | None
     """Last message that it works on or wrote."""
     required_calls: tuple[str, ...]
-    """Tool calls whose outputs it waits for."""
+    """Tool calls for which it waits."""
+    required_actions: tuple[RequiredAction, ...]
+    """The same calls, each with the reason."""
     incomplete_reason: str | None
     """Reason for which the answer was cut off."""
     error: RunError | None

@@ -9,6 +9,7 @@
 """
 
 from eventstore.engine.async_engine import AsyncEngine
+from eventstore.engine.replaying import RunReplay, replay, replay_async
 from eventstore.engine.settings import RunSettings
 from eventstore.engine.sync_engine import Engine
 from eventstore.engine.tools import LocalTool, Tool, ToolAnswer, ToolContext, tool
@@ -17,9 +18,12 @@ __all__ = [
     "AsyncEngine",
     "Engine",
     "LocalTool",
+    "RunReplay",
     "RunSettings",
     "Tool",
     "ToolAnswer",
     "ToolContext",
+    "replay",
+    "replay_async",
     "tool",
 ]

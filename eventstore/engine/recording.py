@@ -167,6 +167,25 @@ def read_newest(run: Run, after: str | None) -> Ask:
     )
 
 
+def read_seen(run: Run, step_id: str) -> Ask:
+    """Read the messages that a recorded step saw."""
+    return Ask(lambda store: store.runs.context(run.thread_id, run.id, step_id=step_id))
+
+
+def read_events(run: Run) -> Ask:
+    """Read the events of a run's thread."""
+
+    def call(store: Any) -> Any:  # noqa: ANN401 (either face)
+        events = store.events.read(run.thread_id)
+        return _all(events) if hasattr(events, "__aiter__") else list(events)
+
+    return Ask(call)
+
+
+async def _all(events: AsyncIterator[RecordedEvent]) -> list[RecordedEvent]:
+    return [event async for event in events]
+
+
 class History(NamedTuple):
     """The events of a run that no row keeps."""
 
@@ -357,7 +376,7 @@ class Journal:
             case r.FailStep(step, code, message):
                 batch.runs.steps.fail(self._step_ids[step], code=code, message=message, **fence)
             case r.RequireAction(calls):
-                batch.runs.require_action(run.id, calls=list(calls), **fence)
+                batch.runs.require_action(run.id, calls=calls, **fence)
             case r.Complete(usage, reason):
                 batch.runs.complete(run.id, usage=usage, incomplete_reason=reason, **fence)
             case r.Fail(code, message, usage):

@@ -16,9 +16,9 @@ from eventstore import (
     TokenUsage,
 )
 from eventstore.conversation.content import ContentPart, Part
+from eventstore.conversation.rows import ActionReason
 
 __all__ = [
-    "ActionReason",
     "BeginAnswer",
     "BeginCalls",
     "Cancel",
@@ -32,8 +32,6 @@ __all__ = [
     "WriteAnswer",
     "WriteResult",
 ]
-
-ActionReason: TypeAlias = Literal["outputs", "outcome_unknown", "approval"]
 
 
 @dataclass(frozen=True, slots=True)

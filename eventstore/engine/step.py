@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 
 from eventstore import ProviderForm, RunContext, ToolCallPart
 from eventstore.conversation.content import Part
+from eventstore.conversation.rows import ActionReason
 from eventstore.engine import effects as f
 from eventstore.engine import records as r
 from eventstore.engine.budget import Budget, fitting
@@ -188,7 +189,7 @@ def _call(state: RunState, rules: Rules) -> Decision:
     return Decision((r.BeginCalls(tuple(call.id for call in here)),), effects)
 
 
-def _reason(call: CallState, rules: Rules) -> r.ActionReason | None:
+def _reason(call: CallState, rules: Rules) -> ActionReason | None:
     """Return why a call waits for people; None if it is made here."""
     rule = rules.tools.get(call.name)
     if rule is None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from eventstore import EngineClosed, ModelError, Refused, RunNotFound, ThreadNotFound
-from eventstore.engine import Engine, tool
+from eventstore.engine import Engine, replay, tool
 from eventstore.engine.models import Finished, Gate, ScriptedModel, ToolCall
 
 NO_RUN = "run_" + "0" * 32
@@ -79,6 +79,9 @@ def test_cancel_stops_running_tools_and_closes_their_calls(store, thread):
         store.runs.cancel(thread.id, run.id)
         assert executed(engine, run).status == "cancelled"
     release.set()
+    result: Any
+    [result] = store.messages.list(thread.id)[-1].content
+    assert (result.type, result.status) == ("tool_result", "cancelled")
 
 
 def test_an_interrupted_run_frees_its_engine(store, thread):
@@ -241,6 +244,46 @@ def test_outputs_for_another_call_or_twice_or_after_the_end_are_refused(store, t
         executed(engine, run)
         with pytest.raises(Refused, match="never changes again"):
             engine.submit_tool_outputs(thread.id, run.id, right)
+
+
+def test_a_call_that_needs_approval_waits_for_it_and_is_then_made(store, thread):
+    made = []
+
+    @tool(approval=True)
+    def pay(amount: int) -> str:
+        made.append(amount)
+        return "paid"
+
+    calls = [ToolCall("call_1", "pay", '{"amount": 1}'), ToolCall("call_2", "pay", '{"amount": 2}')]
+    with answering(store, calls, "Done.", tools=[pay]) as engine:
+        run = executed(engine, engine.run(thread.id, model="m", tools=[pay]))
+        assert [(one.call_id, one.reason) for one in run.required_actions] == [
+            ("call_1", "approval"),
+            ("call_2", "approval"),
+        ]
+        assert made == []
+        decided = [
+            {"call_id": "call_1", "approved": True},
+            {"call_id": "call_2", "output": "declined", "status": "failed"},
+        ]
+        engine.submit_tool_outputs(thread.id, run.id, decided)
+        assert executed(engine, run).status == "completed"
+    assert made == [1]
+    report = replay(store, thread.id, run.id)
+    assert report.same, report.difference
+
+
+def test_each_call_waits_for_its_own_reason(store, thread):
+    @tool(approval=True)
+    def pay() -> str:
+        return "paid"
+
+    both = [pay, ELSEWHERE]
+    with answering(store, [ToolCall("call_1", "pay"), ASK], tools=[pay]) as engine:
+        run = executed(engine, engine.run(thread.id, model="m", tools=both))
+    reasons = {one.call_id: one.reason for one in run.required_actions}
+    assert reasons == {"call_1": "approval", "call_9": "outputs"}
+    assert run.required_calls == ("call_1", "call_9")
 
 
 # -- bad input -------------------------------------------------------------------------------------

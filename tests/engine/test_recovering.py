@@ -94,6 +94,39 @@ def test_a_call_whose_outcome_is_unknown_waits_for_people(store, thread, tmp_pat
     assert not (tmp_path / "careful").exists()
 
 
+def test_people_may_let_a_call_of_unknown_outcome_be_made_again(store, thread, tmp_path):
+    tools = tools_of(tmp_path, stop=False)
+    run = abandoned(store, thread, tools=tools)
+    store.messages.create(thread.id, role="assistant", content=ANSWER, run_id=run.id)
+    step = {"type": "tool_calls", "details": {"calls": ["call_1"]}}
+    store.runs.steps.start(thread.id, run.id, **step)
+    with engine_of(store, "Done.", tools=tools) as engine:
+        run = ends(store, run)
+        assert [one.reason for one in run.required_actions] == ["outcome_unknown"]
+        approvals = [{"call_id": "call_1", "approved": True}]
+        engine.submit_tool_outputs(thread.id, run.id, approvals)
+        assert engine.execute(thread.id, run.id).status == "completed"
+    assert (tmp_path / "careful").read_text() == "called\n"
+
+
+def test_leave_to_make_a_call_holds_once(store, thread, tmp_path):
+    """Approved, begun, and crashed again: the run asks again."""
+    tools = tools_of(tmp_path, stop=False)
+    run = abandoned(store, thread, tools=tools)
+    store.messages.create(thread.id, role="assistant", content=ANSWER, run_id=run.id)
+    step = {"type": "tool_calls", "details": {"calls": ["call_1"]}}
+    store.runs.steps.start(thread.id, run.id, **step)
+    store.runs.require_action(thread.id, run.id, calls={"call_1": "outcome_unknown"})
+    approvals = [{"call_id": "call_1", "approved": True}]
+    store.runs.submit_tool_outputs(thread.id, run.id, approvals)
+    run = store.runs.start(thread.id, run.id, holder="dead", lease_seconds=0)
+    store.runs.steps.start(thread.id, run.id, **step)
+    with engine_of(store, "Done.", tools=tools):
+        run = ends(store, run)
+    assert [one.reason for one in run.required_actions] == ["outcome_unknown"]
+    assert not (tmp_path / "careful").exists()
+
+
 def test_a_call_that_was_not_begun_is_made(store, thread, tmp_path):
     tools = tools_of(tmp_path, stop=False)
     run = abandoned(store, thread, tools=tools)

@@ -20,3 +20,29 @@ def test_an_output_without_output_is_refused():
         store.runs.submit_tool_outputs(thread, run, [{"call_id": "c1", "output": None}])
         [_, answer] = store.messages.list(thread)
         assert answer.content == (ToolResultPart(call_id="c1", output=None),)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"call_id": "c1", "approved": False},
+        {"call_id": "c1", "approved": "yes"},
+        {"call_id": "c1", "approved": True, "output": 1},
+        {"approved": True},
+    ],
+)
+def test_a_malformed_approval_is_refused(given):
+    with ConversationStore.open("sqlite://") as store:
+        thread = store.threads.create().id
+        run = store.runs.create(thread).id
+        with pytest.raises(InvalidInput, match="is not an approval") as caught:
+            store.runs.submit_tool_outputs(thread, run, [given])
+        assert caught.value.field == "outputs[0]"
+
+
+def test_a_reason_that_nobody_knows_is_refused():
+    with ConversationStore.open("sqlite://") as store:
+        thread = store.threads.create().id
+        run = store.runs.create(thread).id
+        with pytest.raises(InvalidInput, match="a text of 4 characters is not a reason"):
+            store.runs.require_action(thread, run, calls={"c1": "whim"})  # type: ignore[dict-item]

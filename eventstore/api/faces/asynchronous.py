@@ -46,7 +46,7 @@ from eventstore.audit.findings import VerifyReport
 from eventstore.conversation.commands import OnBusy
 from eventstore.conversation.content import Content
 from eventstore.conversation.provider_form import ProviderForm
-from eventstore.conversation.rows import GivenStatus, Role, RunStatus
+from eventstore.conversation.rows import ActionReason, GivenStatus, Role, RunStatus
 from eventstore.conversation.run_events import RunEvent
 from eventstore.conversation.run_values import Assistant, Run, RunContext, RunStep, TokenUsage
 from eventstore.conversation.tombstone import Tombstone
@@ -1933,7 +1933,7 @@ class AsyncRuns(AsyncResource):
         thread_id: str,
         run_id: str,
         *,
-        calls: Sequence[str] | None = None,
+        calls: Sequence[str] | Mapping[str, ActionReason] | None = None,
         fence: int | None = None,
         expected_head: str | None = None,
         expected_version: int | Literal["no_stream", "stream_exists", "any"] | None = None,
@@ -1943,12 +1943,13 @@ class AsyncRuns(AsyncResource):
         subject: str | None = None,
         connection: AsyncConnection | None = None,
     ) -> Run:
-        """Let a run wait for the outputs of tool calls.
+        """Let a run wait for people: for the outputs of tool calls, or for leave to make them.
 
         Args:
             thread_id: The thread.
             run_id: The run.
-            calls: Ids of the calls to wait for; all that are open if left out.
+            calls: Ids of the calls to wait for; all that are open if left out. A dict gives each
+                its reason: ``"outputs"``, ``"outcome_unknown"`` or ``"approval"``.
             fence: Fence of the run's holder, from ``start``; needed once another holder took over.
             expected_head: Id of the message that the caller believes is the head; ``EMPTY`` for
                 none.
@@ -2006,13 +2007,14 @@ class AsyncRuns(AsyncResource):
         """Hand in outputs of tool calls that a run waits for.
 
         Each becomes a tool message of the run. When the last one is in, the run is queued at the
-        front.
+        front. A call that is approved becomes no message: it stays open, and whoever executes the
+        run makes it, or makes it again.
 
         Args:
             thread_id: The thread.
             run_id: The run.
             outputs: Dicts of ``call_id``, ``output`` (any JSON value) and perhaps
-                ``status="failed"``.
+                ``status="failed"``; or of ``call_id`` and ``approved=True``.
             expected_head: Id of the message that the caller believes is the head; ``EMPTY`` for
                 none.
             expected_version: Version that the caller believes the stream is at; None does not check

@@ -20,7 +20,7 @@ from eventstore.api.operations import threads as _threads
 from eventstore.conversation.commands import OnBusy
 from eventstore.conversation.content import Content
 from eventstore.conversation.provider_form import ProviderForm
-from eventstore.conversation.rows import GivenStatus, Role
+from eventstore.conversation.rows import ActionReason, GivenStatus, Role
 from eventstore.conversation.run_values import Run, RunContext, RunStep, TokenUsage
 from eventstore.conversation.tool_definition import ToolGiven
 from eventstore.conversation.values import Branch, Message, Thread
@@ -575,13 +575,18 @@ class BatchRuns(BatchPart):
         )
 
     def require_action(
-        self, run_id: str, *, calls: Sequence[str] | None = None, fence: int | None = None
+        self,
+        run_id: str,
+        *,
+        calls: Sequence[str] | Mapping[str, ActionReason] | None = None,
+        fence: int | None = None,
     ) -> Handle[Run]:
-        """Let a run wait for the outputs of tool calls.
+        """Let a run wait for people: for the outputs of tool calls, or for leave to make them.
 
         Args:
             run_id: The run.
-            calls: Ids of the calls to wait for; all that are open if left out.
+            calls: Ids of the calls to wait for; all that are open if left out. A dict gives each
+                its reason: ``"outputs"``, ``"outcome_unknown"`` or ``"approval"``.
             fence: Fence of the run's holder, from ``start``; needed once another holder took over.
 
         Raises:
@@ -600,12 +605,13 @@ class BatchRuns(BatchPart):
         """Hand in outputs of tool calls that a run waits for.
 
         Each becomes a tool message of the run. When the last one is in, the run is queued at the
-        front.
+        front. A call that is approved becomes no message: it stays open, and whoever executes the
+        run makes it, or makes it again.
 
         Args:
             run_id: The run.
             outputs: Dicts of ``call_id``, ``output`` (any JSON value) and perhaps
-                ``status="failed"``.
+                ``status="failed"``; or of ``call_id`` and ``approved=True``.
 
         Raises:
             InvalidInput: an output is malformed.

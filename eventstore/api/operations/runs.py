@@ -8,7 +8,7 @@ behaviour while another run is open.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from msgspec import UNSET, UnsetType
 
@@ -38,6 +38,7 @@ from eventstore.api.operations.operation import (
 )
 from eventstore.conversation import commands as c
 from eventstore.conversation.commands import OnBusy
+from eventstore.conversation.rows import ActionReason
 from eventstore.conversation.run_values import Run, TokenUsage
 from eventstore.conversation.tool_definition import ToolGiven
 from eventstore.core import ids
@@ -234,16 +235,17 @@ def require_action(
     thread_id: str,
     run_id: str,
     *,
-    calls: Sequence[str] | None = None,
+    calls: Sequence[str] | Mapping[str, ActionReason] | None = None,
     fence: int | None = None,
     options: WriteOptions = NO_OPTIONS,
 ) -> Write[Run]:
-    """Let a run wait for the outputs of tool calls.
+    """Let a run wait for people: for the outputs of tool calls, or for leave to make them.
 
     Args:
         thread_id: The thread.
         run_id: The run.
-        calls: Ids of the calls to wait for; all that are open if left out.
+        calls: Ids of the calls to wait for; all that are open if left out. A dict gives each
+            its reason: ``"outputs"``, ``"outcome_unknown"`` or ``"approval"``.
         fence: Fence of the run's holder, from ``start``; needed once another holder took over.
 
     Raises:
@@ -253,11 +255,23 @@ def require_action(
         WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
     """
     named = None
+    reasons: tuple[ActionReason, ...] = ()
+    if isinstance(calls, Mapping):
+        reasons, calls = tuple(map(_reason, calls.values())), list(calls)
     if calls is not None:
         listed = checked_sequence(calls, "calls", "Give the ids of tool calls.")
         named = tuple(check_name(call, "calls", _NAME_MAX) for call in listed)
-    command = c.RequireAction(run_id=_run_key(run_id), fence=checked_fence(fence), calls=named)
+    command = c.RequireAction(
+        run_id=_run_key(run_id), fence=checked_fence(fence), calls=named, reasons=reasons
+    )
     return to_thread(scope, thread_id, command, options)
+
+
+def _reason(given: object) -> ActionReason:
+    if given not in get_args(ActionReason):
+        known = ", ".join(get_args(ActionReason))
+        raise InvalidInput("calls", f"{quoted(given)} is not a reason", f"Use one of: {known}.")
+    return given  # type: ignore[return-value]
 
 
 def submit_tool_outputs(
@@ -271,13 +285,14 @@ def submit_tool_outputs(
     """Hand in outputs of tool calls that a run waits for.
 
     Each becomes a tool message of the run. When the last one is in, the run is queued at the
-    front.
+    front. A call that is approved becomes no message: it stays open, and whoever executes the
+    run makes it, or makes it again.
 
     Args:
         thread_id: The thread.
         run_id: The run.
         outputs: Dicts of ``call_id``, ``output`` (any JSON value) and perhaps
-            ``status="failed"``.
+            ``status="failed"``; or of ``call_id`` and ``approved=True``.
 
     Raises:
         InvalidInput: an output is malformed.
@@ -288,11 +303,29 @@ def submit_tool_outputs(
     listed = checked_sequence(outputs, "outputs", _OUTPUTS)
     if not listed:
         raise InvalidInput("outputs", "is empty", _OUTPUTS)
+    approvals = [index for index, given in enumerate(listed) if _approves(given)]
     command = c.SubmitToolOutputs(
         run_id=_run_key(run_id),
-        outputs=tuple(_output(scope, given, index) for index, given in enumerate(listed)),
+        outputs=tuple(
+            _output(scope, given, index)
+            for index, given in enumerate(listed)
+            if index not in approvals
+        ),
+        approved=tuple(_approved(listed[index], index) for index in approvals),
     )
     return to_thread(scope, thread_id, command, options)
+
+
+def _approves(given: object) -> bool:
+    return isinstance(given, Mapping) and "approved" in given
+
+
+def _approved(given: Mapping[str, Any], index: int) -> str:
+    field = f"outputs[{index}]"
+    if set(given) != {"call_id", "approved"} or given["approved"] is not True:
+        remedy = "Give call_id and approved=True, or a failed output to decline."
+        raise InvalidInput(field, "is not an approval", remedy)
+    return check_name(given["call_id"], f"{field}.call_id", _NAME_MAX)
 
 
 def _output(scope: Scope, given: Any, index: int) -> c.ToolOutput:  # noqa: ANN401 (checked)

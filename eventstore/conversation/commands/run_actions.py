@@ -20,7 +20,7 @@ from eventstore.conversation.commands.holding import held_run, some_run
 from eventstore.conversation.commands.runs import moved
 from eventstore.conversation.commands.thread_command import NewId, ThreadCommand
 from eventstore.conversation.results import its_run
-from eventstore.conversation.rows import RunRow
+from eventstore.conversation.rows import ActionReason, RunRow
 from eventstore.conversation.run_lifecycle import next_status
 from eventstore.conversation.view import ThreadView
 from eventstore.core import ids
@@ -44,10 +44,12 @@ class RequireAction(Command, frozen=True):
     run_id: bytes
     fence: int | None = None
     calls: tuple[str, ...] | None = None
+    reasons: tuple[ActionReason, ...] = ()
+    """One for each call, or none at all."""
 
 
 def require_action(view: ThreadView, command: RequireAction, _: NewId) -> list[Decided]:
-    """Decide that a run waits for tool outputs: of the named calls, or of all open calls."""
+    """Decide that a run waits for people: for the named calls, or for all open calls."""
     run = held_run(view, command.run_id, command.fence)
     row = None if run.last_message is None else some_message(view, run.last_message)
     open_calls = () if row is None else row.open_calls
@@ -62,7 +64,8 @@ def require_action(view: ThreadView, command: RequireAction, _: NewId) -> list[D
             else "the run has no open tool call",
             "First record the assistant message with its tool_call parts, giving run_id=.",
         )
-    return [moved(run, e.RunActionRequired(run_id=run.run_id, calls=calls))]
+    reasons = command.reasons if set(command.reasons) - {"outputs"} else ()
+    return [moved(run, e.RunActionRequired(run_id=run.run_id, calls=calls, reasons=reasons))]
 
 
 class ToolOutput(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -75,17 +78,21 @@ class ToolOutput(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 class SubmitToolOutputs(Command, frozen=True):
     run_id: bytes
     outputs: tuple[ToolOutput, ...]
+    approved: tuple[str, ...] = ()
 
 
 def submit_tool_outputs(
     view: ThreadView, command: SubmitToolOutputs, new_id: NewId
 ) -> list[Decided]:
-    """Decide tool messages for the outputs; with the last one the run is queued at the front."""
+    """Decide tool messages for the outputs; with the last one the run is queued at the front.
+
+    A call that is approved has no result yet: it stays open, for whoever executes the run.
+    """
     run = some_run(view, command.run_id)
     if run.status != "requires_action":
         next_status(run.status, "ToolOutputsSubmitted", ids.show(ids.RUN, run.run_id))
     given = tuple(answer for output in command.outputs for answer in output.draft.answers)
-    _check_outputs(run, given)
+    _check_outputs(run, (*given, *command.approved))
     if run.last_message is not None:
         placed_message(view, run.last_message)
     events, message_ids, parent_id = [], [], run.last_message
@@ -108,7 +115,8 @@ def submit_tool_outputs(
         run_id=run.run_id,
         message_ids=tuple(message_ids),
         calls=given,
-        all_in=set(given) == set(run.pending_calls),
+        all_in={*given, *command.approved} == set(run.pending_calls),
+        approved=command.approved,
     )
     return [*events, decided(submitted)]
 

@@ -11,6 +11,7 @@ from eventstore.conversation.events.base import ErrorContent, Note, Usage
 from eventstore.conversation.events.rows import run_row, thread_row
 from eventstore.conversation.events.thread_event import ThreadEvent
 from eventstore.conversation.rows import (
+    ActionReason,
     Row,
     RunRow,
     TouchRow,
@@ -70,6 +71,8 @@ class RunTakenOver(EventData, frozen=True):
 class RunActionRequired(EventData, frozen=True):
     run_id: bytes
     calls: tuple[str, ...]
+    reasons: tuple[ActionReason, ...] = ()
+    """One for each call; none at all if outputs are the reason of each."""
 
 
 class ToolOutputsSubmitted(EventData, frozen=True):
@@ -79,6 +82,8 @@ class ToolOutputsSubmitted(EventData, frozen=True):
     message_ids: tuple[bytes, ...]
     calls: tuple[str, ...]
     all_in: bool
+    approved: tuple[str, ...] = ()
+    """Calls that whoever executes the run may make, or make again: they stay open."""
 
 
 class RunCancelling(EventData, frozen=True):
@@ -175,7 +180,8 @@ def _outputs_submitted(view: ThreadView, data: ToolOutputsSubmitted, event: Even
     if data.all_in:
         return _run_moved(view, data, event)
     run = run_row(view, data.run_id)
-    pending = tuple(call for call in run.pending_calls if call not in data.calls)
+    settled = (*data.calls, *data.approved)
+    pending = tuple(call for call in run.pending_calls if call not in settled)
     touch = TouchRow(run.run_id, event.version)
     return [touch, _run_changed(run, event, pending_calls=pending)]
 
