@@ -38,7 +38,17 @@ from eventstore.engine.recording import Journal, Request
 from eventstore.engine.state import NOTHING_USED, RunState, evolved, left_by_the_dead
 from eventstore.engine.step import Rules, step
 
-__all__ = ["Begin", "Claim", "Clock", "Course", "HandBack", "Next", "TakenOver", "conduct"]
+__all__ = [
+    "PASSING",
+    "Begin",
+    "Claim",
+    "Clock",
+    "Course",
+    "HandBack",
+    "Next",
+    "TakenOver",
+    "conduct",
+]
 
 T = TypeVar("T")
 
@@ -77,7 +87,8 @@ class HandBack:
 Op: TypeAlias = Request | Begin | Next
 Course: TypeAlias = Generator[Op, Any, T]
 
-_PASSING: Final = frozenset({"connection_lost", "disk_full", "io_error", "out_of_memory"})
+PASSING: Final = frozenset({"connection_lost", "disk_full", "io_error", "out_of_memory"})
+"""Reasons for which a store is unavailable that may pass."""
 _PAUSE_SECONDS: Final = (0.05, 1.0)
 _BEATS_PER_LEASE: Final = 3
 
@@ -239,7 +250,7 @@ class _Conducting:
             except StoreBusy:
                 pass
             except StoreUnavailable as error:
-                if error.reason not in _PASSING:
+                if error.reason not in PASSING:
                     raise
             except (LeaseLost, NotFound):
                 raise _Gone from None

@@ -7,15 +7,27 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
-from eventstore import LeaseLost, NotFound, Refused, Run
+from eventstore import (
+    InvalidInput,
+    LeaseLost,
+    NotFound,
+    OutcomeUnknown,
+    Refused,
+    Run,
+    StoreBusy,
+    StoreUnavailable,
+)
 from eventstore.engine import recording
-from eventstore.engine.conducting import Claim, Course, conduct
+from eventstore.engine.conducting import PASSING, Claim, Course, conduct
 from eventstore.engine.desk import Desk
+from eventstore.engine.settings import RunSettings
 from eventstore.engine.state import TERMINAL
 
 __all__ = ["Claimed", "Held", "NotYet", "Outcome", "Rested", "claimed", "work"]
+
+_TROUBLE_SECONDS: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,50 +64,78 @@ def claimed(thread_id: str, run_id: str, desk: Desk) -> Course[Claimed | Outcome
     while True:
         try:
             run: Run = yield recording.read_run(thread_id, run_id)
+            outcome = yield from _try(run, desk)
         except NotFound:
             return Rested()
-        if run.status in TERMINAL or run.status == "requires_action":
-            return Rested()
-        try:
-            return (yield from _try(run, desk))
-        except LeaseLost:
-            continue  # somebody was faster; look again
-        except Refused as error:
-            if error.reason == "not_its_turn":
-                since = run.created_at if run.started_at is None else run.updated_at
-                return NotYet(since + timedelta(seconds=_patience(run)))
-            if error.reason not in {"illegal_transition", "run_ended"}:
-                return Rested()
+        except (StoreBusy, OutcomeUnknown):
+            return _soon(desk)
+        except StoreUnavailable as error:
+            if error.reason not in PASSING:
+                raise
+            return _soon(desk)
+        if outcome is not None:
+            return outcome
 
 
-def _try(run: Run, desk: Desk) -> Course[Claimed | Outcome]:
+def _soon(desk: Desk) -> Held:
+    """Look again soon: the database is in trouble that may pass."""
+    return Held(desk.clock.now() + timedelta(seconds=_TROUBLE_SECONDS))
+
+
+def _try(run: Run, desk: Desk) -> Course[Claimed | Outcome | None]:
+    """Claim a run as it was read; None if it changed meanwhile."""
+    try:
+        return (yield from _claimed(run, desk))
+    except LeaseLost:
+        return None
+    except Refused as error:
+        if error.reason == "not_its_turn":
+            return NotYet((yield from _expires_at(run, desk)))
+        return None if error.reason in {"illegal_transition", "run_ended"} else Rested()
+
+
+def _claimed(run: Run, desk: Desk) -> Course[Claimed | Outcome]:
+    if run.status in TERMINAL or run.status == "requires_action":
+        return Rested()
     if run.status == "queued":
         return (yield from _begin(run, desk))
+    if run.holder == desk.holder and run.status == "in_progress":
+        return _claim(run, desk, since=run.created_at)  # the answer to the claim was lost
     if run.lease_ends_at is not None and desk.clock.now() < run.lease_ends_at:
         return Held(run.lease_ends_at)
     if run.status == "cancelling":
         yield recording.cancel(run)
         return Rested()
     taken: Run = yield recording.take_over(run, desk.holder, desk.lease_seconds)
-    return Claimed(
-        Claim(taken, fresh=False, lease_seconds=desk.lease_seconds, since=run.created_at)
-    )
+    return _claim(taken, desk, since=run.created_at)
 
 
 def _begin(run: Run, desk: Desk) -> Course[Claimed | Outcome]:
     """Begin a queued run, or go on with one whose outputs came in."""
-    fresh = run.started_at is None
-    since = run.created_at if fresh else run.updated_at
-    if desk.clock.now() >= since + timedelta(seconds=_patience(run)):
+    if desk.clock.now() >= (yield from _expires_at(run, desk)):
         yield recording.expire(run)
         return Rested()
     begun: Run = yield recording.start(run, desk.holder, desk.lease_seconds)
-    return Claimed(Claim(begun, fresh=fresh, lease_seconds=desk.lease_seconds, since=since))
+    fresh = run.started_at is None
+    return _claim(begun, desk, fresh=fresh, since=_queued_at(run))
 
 
-def _patience(run: Run) -> float:
-    given = run.settings.get("expires_seconds", 600.0)
-    return float(given) if isinstance(given, int | float) else 600.0
+def _claim(run: Run, desk: Desk, *, since: datetime, fresh: bool = False) -> Claimed:
+    return Claimed(Claim(run, fresh=fresh, lease_seconds=desk.lease_seconds, since=since))
+
+
+def _queued_at(run: Run) -> datetime:
+    return run.created_at if run.started_at is None else run.updated_at
+
+
+def _expires_at(run: Run, desk: Desk) -> Course[datetime]:
+    """Return the time at which a queued run expires."""
+    assistant = yield from recording.assistant_of(run, desk.assistants)
+    try:
+        patience = recording.settings_of(run, assistant).expires_seconds
+    except InvalidInput:  # it fails as soon as it begins
+        patience = RunSettings().expires_seconds
+    return _queued_at(run) + timedelta(seconds=patience)
 
 
 def work(claim: Claim, desk: Desk) -> Course[None]:

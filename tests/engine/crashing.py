@@ -97,6 +97,36 @@ class Life:
                 self._executed(engine)
         return seen >= at
 
+    def in_trouble(self, monkeypatch, at, trouble, kinds, *, after):
+        """Execute to the end, with one error of the store at the n-th request of these kinds."""
+        seen = 0
+
+        def troubled(course, store, begin, inbox):
+            return drive(watched(course), store, begin, inbox)
+
+        def watched(course):
+            nonlocal seen
+            act = partial(next, course)
+            while True:
+                try:
+                    op = act()
+                except StopIteration as end:
+                    return end.value
+                seen += isinstance(op, kinds)
+                strikes = isinstance(op, kinds) and seen == at
+                try:
+                    answer = None if strikes and not after else (yield op)
+                except ConversationStoreError as error:
+                    act = partial(course.throw, error)
+                    continue
+                act = partial(course.throw, trouble) if strikes else partial(course.send, answer)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(module, "drive", troubled)
+            with self.engine() as engine:
+                run = self._executed(engine)
+        return run, seen >= at
+
     def goes_on(self):
         """Execute to the end in a later hour."""
         with self.engine(clock=AN_HOUR_LATER) as engine:
