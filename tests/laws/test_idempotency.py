@@ -13,6 +13,7 @@ from eventstore import (
     ConversationStore,
     ConversationStoreError,
     IdempotencyConflict,
+    Run,
 )
 from eventstore.api.operations.loaders import thread_key
 from eventstore.api.operations.operation import WriteOptions, to_thread, write
@@ -26,6 +27,11 @@ def send(store, thread, command, key):
     return store.perform(
         to_thread(store.scope, thread.id, command, WriteOptions(idempotency_key=key))
     )
+
+
+def without_lease(value):
+    """A lease is no event: a repeat does not know until when it was given."""
+    return value.model_copy(update={"lease_ends_at": None}) if isinstance(value, Run) else value
 
 
 @of_a_law
@@ -45,7 +51,8 @@ def test_each_command_repeated_later_gives_its_first_result_and_adds_nothing(com
                 continue  # a refusal uses up no key
         version = store.threads.get(thread.id, include_deleted=True).version
         for number, result in first.items():
-            assert send(store, thread, commands[number], f"key {number}") == result
+            again = send(store, thread, commands[number], f"key {number}")
+            assert without_lease(again) == without_lease(result)
             other = next((one for one in commands if one != commands[number]), None)
             if other is not None:
                 with pytest.raises(IdempotencyConflict):
@@ -71,7 +78,8 @@ def test_several_commands_under_one_key_give_each_its_own_first_result(commands)
             all_of_them = write(store.scope, key, taken, WriteOptions(idempotency_key="all"))
             first = store.perform(all_of_them)
             store.messages.create(thread.id, role="user", content="later", parent_id=None)
-            assert store.perform(all_of_them) == first
+            again = store.perform(all_of_them)
+            assert list(map(without_lease, again)) == list(map(without_lease, first))
 
 
 def test_of_many_threads_with_one_key_exactly_one_appends(tmp_path):
