@@ -11,8 +11,8 @@ whole (:mod:`~eventstore.threads.shape`), so selecting a branch there reads noth
 Inherited messages are looked up in :mod:`~eventstore.threads.inherited`; the fork's own rows
 lie over them.
 
-The module is long because the protocol is: one class answers every query of ``ThreadView`` and its
-extensions, on the same rows.
+One class answers every query of ``ThreadView`` and its extensions, on the same rows. It has three
+floors: rows by key (``stored_rows``), places of the tree (``stored_tree``), and the rest, here.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ from typing import Final
 from msgspec.structs import replace
 
 from eventstore.conversation import tree
-from eventstore.conversation.inheritance import Inheritance
 from eventstore.conversation.rows import (
     ROOT,
     BranchPointRow,
@@ -32,27 +31,21 @@ from eventstore.conversation.rows import (
     LabelRow,
     MessageRow,
     Place,
-    Row,
     RunRow,
-    SegmentRow,
-    StepRow,
     TouchRow,
 )
 from eventstore.conversation.run_lifecycle import TERMINAL
 from eventstore.conversation.view import SourcedEvent
 from eventstore.core import ids
 from eventstore.core.events import Event, StreamKey, Trace
-from eventstore.storage import read, stream_heads
+from eventstore.storage import read
 from eventstore.storage.folding_pages import decoded_events_at
 from eventstore.storage.traces import traces
 from eventstore.threads import run_chunks
 from eventstore.threads.ancestry import Ancestor, Ancestry, remember_ancestry
-from eventstore.threads.cached_rows import CachedRows
-from eventstore.threads.inherited import Inherited
 from eventstore.threads.message_rows import WAITS
-from eventstore.threads.removed import REMOVED, REMOVED_MAX, Removed
 from eventstore.threads.run_rows import OPEN_RUNS
-from eventstore.threads.shape import SEGMENTS_MAX, Shape, read_shape
+from eventstore.threads.stored_tree import StoredTree
 from eventstore.threads.stretches import read_stretch
 
 __all__ = ["StoredThread"]
@@ -63,209 +56,8 @@ _INHERITED_AT: Final = "hop > 0 AND depth BETWEEN ? AND ?"
 """On an inherited path the depth alone names the message."""
 
 
-class StoredThread(CachedRows):
+class StoredThread(StoredTree):
     """Answers queries on one thread's rows; keeps the protocol ``ThreadView``."""
-
-    def _forget_rows(self) -> None:
-        self._inherited: Inherited | None = None
-        self._prepared: range = range(0)
-        """Depths of the inherited path at which this thread's branches were already read."""
-        super()._forget_rows()
-
-    def take_changed(self) -> list[tuple[int, bytes, Row]]:
-        if self._inherited is not None:
-            self._inherited.close_books()
-        return super().take_changed()
-
-    # -- rows by key ---------------------------------------------------------------------------
-
-    def message(self, message_id: bytes) -> MessageRow | None:
-        row: MessageRow | None = self._known[MessageRow].get(message_id)
-        if row is None:
-            row = self._row(MessageRow, message_id, "message = ?", message_id)
-        if row is None and (inherited := self._inheritance()) is not None:
-            return inherited.message(message_id)
-        return row if row is None or self._as_of is None else self._as_it_was(row)
-
-    def _as_it_was(self, row: MessageRow) -> MessageRow | None:
-        """Return an own row as of an earlier version; see ``PastThread``."""
-        return row
-
-    def _beneath(self, message_id: bytes) -> MessageRow | None:
-        """Return the row of an inherited message without this thread's own changes."""
-        inherited = self._inheritance()
-        return None if inherited is None else inherited.message(message_id)
-
-    def segment(self, hop: int, segment: int) -> SegmentRow | None:
-        if hop and (inherited := self._inheritance()) is not None:
-            return inherited.path.segment(hop, segment)
-        key = (hop, segment)
-        if self._shape is not None:
-            return self._shape.segments.get(key)
-        row: SegmentRow | None = self._row(SegmentRow, key, "hop = ? AND segment = ?", *key)
-        return row
-
-    def run(self, run_id: bytes) -> RunRow | None:
-        row: RunRow | None = self._row(RunRow, run_id, "run = ?", run_id)
-        return row
-
-    def step(self, step_id: bytes) -> StepRow | None:
-        row: StepRow | None = self._row(StepRow, step_id, "step = ?", step_id)
-        return row
-
-    # -- places --------------------------------------------------------------------------------
-
-    def _tree(self) -> Shape | None:
-        """Return the shape of the tree if it is small enough to be known whole."""
-        if self._shape is not None or self._as_of is not None or self.thread is None:
-            return self._shape
-        if self._tenant is not None and self._segments <= SEGMENTS_MAX:
-            self._shape = read_shape(self._tx, self._tenant, self.thread_id)
-            for rows in self._changed.values():
-                for row in rows.values():
-                    self._shape.keep(row)
-        return self._shape
-
-    def message_at(self, place: Place) -> MessageRow | None:
-        if place in self._placed:
-            return self._placed[place]
-        shape = None if place.hop else self._shape
-        if shape is not None and place.depth > shape.end_of(0, place.segment):
-            return None
-        where = "hop = ? AND segment = ? AND depth = ?"
-        row: MessageRow | None = self._find_one(MessageRow, where, place)
-        if row is None and place.hop and (inherited := self._inheritance()) is not None:
-            row = inherited.message_at(place)
-        elif row is not None and self._as_of is not None:
-            row = self._as_it_was(row)
-        self._placed[place] = row
-        return row
-
-    def end_of(self, hop: int, segment: int) -> int:
-        if hop and (inherited := self._inheritance()) is not None:
-            return inherited.path.end_of(hop, segment)
-        if (shape := self._tree()) is not None:
-            return shape.end_of(hop, segment)
-        where = "hop = ? AND segment = ? ORDER BY depth DESC"
-        last = self._find_one(MessageRow, where, (hop, segment))
-        depths = [row.place.depth for row in self._changed_in(hop, segment) if row.place]
-        if last is not None and last.place is not None:
-            depths.append(last.place.depth)
-        return max(depths, default=0)
-
-    def branch_point(self, place: Place) -> BranchPointRow | None:
-        row: BranchPointRow | None
-        if self._shape is not None:
-            row = self._shape.points.get(place)
-        else:
-            where = "hop = ? AND segment = ? AND depth = ?"
-            row = self._row(BranchPointRow, place, where, *place)
-        if row is None and (place.hop or place == ROOT):
-            return self._inherited_turn(place)
-        return row
-
-    def _inherited_turn(self, place: Place) -> BranchPointRow | None:
-        inherited = self._inheritance() if place.hop or place == ROOT else None
-        return None if inherited is None else inherited.path.turn(place)
-
-    def turns(self, hop: int, segment: int, start: int, end: int) -> Sequence[BranchPointRow]:
-        points = self._points_in(hop, segment, start, end)
-        return [points[place] for place in sorted(points) if points[place].active is not None]
-
-    @property
-    def inherited(self) -> Inheritance | None:
-        inherited = self._inheritance()
-        return None if inherited is None else inherited.path
-
-    def turns_off(self, start: int, end: int) -> Sequence[BranchPointRow]:
-        if (shape := self._tree()) is not None:
-            found = list(shape.points.values())
-        else:
-            found = self._find(BranchPointRow, _INHERITED_AT, (start, end), few=True)
-            found += self._changed_of(BranchPointRow)
-        points = {row.place.depth: row for row in found if row.place.hop}
-        turned = [points[depth] for depth in sorted(points) if start <= depth <= end]
-        return [row for row in turned if row.active is not None and row.active[0] == 0]
-
-    def _points_in(
-        self, hop: int, segment: int, start: int, end: int
-    ) -> dict[Place, BranchPointRow]:
-        """Return this thread's own branch points at depths start..end of a segment."""
-        if (shape := self._tree()) is not None:
-            return {row.place: row for row in shape.points_in(hop, segment, start, end)}
-        where = "hop = ? AND segment = ? AND depth BETWEEN ? AND ?"
-        found = self._find(BranchPointRow, where, (hop, segment, start, end))
-        points = {row.place: row for row in found}
-        for row in self._changed_of(BranchPointRow):
-            if row.place[:2] == (hop, segment) and start <= row.place.depth <= end:
-                points[row.place] = row
-        return points
-
-    def children(self, place: Place) -> Sequence[Place]:
-        below = place.depth + 1
-        first = []
-        next_place = place._replace(depth=below)
-        if place != ROOT and self.message_at(next_place) is not None:
-            first = [next_place]
-        elif (turn := self._inherited_turn(place)) is not None and turn.active:
-            first = [Place(*turn.active, below)]
-        begun = sorted(self._hanging_from(place), key=lambda one: (-one[0], one[1]))
-        return first + [Place(*one, below) for one in begun]  # inherited places come first
-
-    def _hanging_from(self, place: Place) -> Iterable[tuple[int, int]]:
-        """Return hop and segment of this thread's own segments that hang from a place."""
-        if (shape := self._tree()) is not None:
-            return shape.hanging_from(place)
-        where = "parent_hop = ? AND parent_segment = ? AND parent_depth = ?"
-        found = self._find(SegmentRow, where, place)
-        changed = [row for row in self._changed_of(SegmentRow) if row.parent == place]
-        return {(row.hop, row.segment) for row in (*found, *changed)}
-
-    def first_removed(self, hop: int, segment: int, start: int, end: int) -> int | None:
-        if self.thread is None or not self.thread.removed_messages:
-            return None
-        if (gone := self._removed()) is not None:
-            return gone.first(hop, segment, start, end)
-        where = "hop = ? AND segment = ? AND depth BETWEEN ? AND ?"
-        return self._first_of_removed(where, (hop, segment, start, end)).first(
-            hop, segment, start, end
-        )
-
-    def first_inherited_removed(self, start: int, end: int) -> int | None:
-        if self.thread is None or not self.thread.removed_messages:
-            return None
-        if (gone := self._removed()) is not None:
-            return gone.first_inherited(start, end)
-        found = self._first_of_removed(_INHERITED_AT, (start, end))
-        return found.first_inherited(start, end)
-
-    def _removed(self) -> Removed | None:
-        """Return the removed messages if they are few enough to be known whole."""
-        if self._gone is None and self.thread is not None:
-            if self.thread.removed_messages > REMOVED_MAX:
-                return None
-            rows = self._find(MessageRow, REMOVED, (), few=True)
-            self._gone = Removed([*rows, *self._changed_of(MessageRow)])
-        return self._gone
-
-    def _first_of_removed(self, where: str, parameters: Sequence[int]) -> Removed:
-        """Return removed messages in a range: at least the present first one."""
-        changed = self._changed_of(MessageRow)
-        some = f"{where} AND {REMOVED} ORDER BY depth LIMIT {len(changed) + 1}"
-        return Removed([*self._find(MessageRow, some, parameters, few=True), *changed])
-
-    def removed_children(self, place: Place) -> Sequence[Place]:
-        """Return the places of removed children, found by their parent: one step for each."""
-        above = None if place == ROOT else self.message_at(place)
-        parent = None if above is None else above.message_id
-        below, where = ("parent IS NULL", ()) if parent is None else ("parent = ?", (parent,))
-        found = self._find(MessageRow, f"{REMOVED} AND {below}", where, few=True)
-        rows = {row.message_id: row for row in [*found, *self._changed_of(MessageRow)]}
-        return [
-            row.place
-            for row in rows.values()
-            if row.place and row.removed is not None and row.parent_id == parent
-        ]
 
     # -- queue, runs and labels --------------------------------------------------------------------
 
@@ -361,18 +153,7 @@ class StoredThread(CachedRows):
         inherited = self._inheritance()
         yield from self._told([1]) if inherited is None else inherited.renamings()
 
-    # -- inherited by a fork ----------------------------------------------------------------------
-
-    def _inheritance(self) -> Inherited | None:
-        """Return the inherited part of this thread; None if it is no fork."""
-        if self._inherited is None and self.thread is not None and self.thread.fork is not None:
-            self._inherited = self._look_up(self.thread.fork)
-        return self._inherited
-
-    def _look_up(self, fork: ForkPoint, ancestry: Ancestry | None = None) -> Inherited:
-        assert self._tenant is not None  # noqa: S101 (there is the source)
-        tenant = self._tenant, self.tenant_name
-        return Inherited(self._tx, self._log, tenant, fork, ancestry)
+    # -- a fork about to begin -----------------------------------------------------------------
 
     def will_inherit(self, source: StoredThread, message_id: bytes) -> None:
         """Prepare the inheritance of a fork that is about to begin at a message of its source."""
@@ -393,46 +174,6 @@ class StoredThread(CachedRows):
         remember_ancestry(self._tx, source.tenant, fork, ancestry)
         self._inherited = self._look_up(fork, ancestry)
         source.share_book(self._inherited)
-
-    @property
-    def ancestry(self) -> Ancestry | None:
-        """The ancestors, if this is a fork."""
-        inherited = self._inheritance()
-        return None if inherited is None else inherited.ancestry
-
-    @property
-    def tenant(self) -> int:
-        """The number of the tenant of a thread that exists."""
-        assert self._tenant is not None  # noqa: S101
-        return self._tenant
-
-    def changes_inherited(self) -> bool:
-        """Return whether this fork has its own rows about inherited messages."""
-        return self._find_one(MessageRow, "hop > 0 LIMIT 1", ()) is not None
-
-    def share_book(self, inherited: Inherited) -> None:
-        """Share the events that were read here with a fork of this thread, which adds to them."""
-        inherited.open_book(self.thread_id, self._events)
-
-    def owner(self, hop: int) -> bytes:
-        inherited = self._inheritance() if hop else None
-        return self.thread_id if inherited is None else inherited.ancestry.at(hop).thread_id
-
-    def ancestors(self) -> list[bytes]:
-        """Return the ancestors of a fork, the nearest first."""
-        ancestry = self.ancestry
-        return [] if ancestry is None else [one.thread_id for one in ancestry.ancestors]
-
-    def sources(self, hops: int) -> list[tuple[bytes, int]]:
-        """Return the threads up to that many hops above a fork, each with its present version."""
-        above = self.ancestors()[:hops] if hops else []
-        versions = stream_heads.head_versions(self._tx, self.tenant_name, ids.THREAD, above)
-        return [(thread_id, versions[thread_id]) for thread_id in above]
-
-    def close_books(self) -> None:
-        """Drop the events of other threads: they may have been erased since."""
-        if self._inherited is not None:
-            self._inherited.close_books()
 
     # -- reading many at once: only for views that change nothing ------------------------------
 
