@@ -21,7 +21,7 @@ from eventstore.api.operations.operation import EMPTY, UNSET
 from eventstore.api.operations.projections import CompareReport, RebuildReport
 from eventstore.api.store import ConversationStore
 from eventstore.audit import AuditFinding, VerifyReport
-from eventstore.conversation.content import (
+from eventstore.conversation.parts import (
     DataPart,
     FilePart,
     ImagePart,

@@ -22,7 +22,8 @@ from eventstore import (
     ToolResultPart,
 )
 from eventstore.cli.output import one_line, print_indented, safe, when, with_remark
-from eventstore.conversation.content import Part, parse
+from eventstore.conversation.content import parse
+from eventstore.conversation.parts import Part
 from eventstore.core import ids
 
 __all__ = [

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from hashlib import sha256
 
-from eventstore.conversation.content import ToolCallPart, ToolResultPart
+from eventstore.conversation.parts import ToolCallPart, ToolResultPart
 from eventstore.conversation.values import Message
 from eventstore.core import codec
 

@@ -8,18 +8,15 @@ folded over them. For inherited messages the source's events come first, as of t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any, Final
 
-from msgspec import UNSET, UnsetType, to_builtins
+from msgspec import UNSET, UnsetType
 
 from eventstore.conversation import events as e
 from eventstore.conversation import tree
 from eventstore.conversation.content import from_stored, parts_and_text, text_of
 from eventstore.conversation.provider_form import form_from_stored
-from eventstore.conversation.rows import MessageRow, RunRow, StepRow, ThreadRow
-from eventstore.conversation.run_lifecycle import HELD, TERMINAL
-from eventstore.conversation.run_values import Run, RunStep
+from eventstore.conversation.rows import MessageRow, ThreadRow
 from eventstore.conversation.values import Message, Origin, Revision, Thread
 from eventstore.conversation.view import SourcedEvent, ThreadHistory
 from eventstore.core import ids
@@ -29,8 +26,6 @@ from eventstore.core.trusted import trusted
 __all__ = [
     "message_value",
     "revisions",
-    "run_value",
-    "step_value",
     "stretch_values",
     "thread_value",
 ]
@@ -41,7 +36,7 @@ _NOTHING: Final = e.MessageContent()
 """Content of a message that was erased."""
 
 
-def _text(prefix: str, key: bytes | None) -> str | None:
+def text(prefix: str, key: bytes | None) -> str | None:
     return None if key is None else f"{prefix}_{key.hex()}"
 
 
@@ -57,7 +52,7 @@ def thread_value(view: ThreadHistory, row: ThreadRow) -> Thread:
             "id": ids.show(ids.THREAD, row.thread_id),
             "title": title,
             "metadata": metadata,
-            "head_id": _text(ids.MESSAGE, row.head),
+            "head_id": text(ids.MESSAGE, row.head),
             "archived": row.archived,
             "deleted": row.deleted,
             "busy": row.open_runs > 0,
@@ -212,116 +207,3 @@ def _revision(number: int, event: Event) -> Revision:
 
 
 # -- runs ------------------------------------------------------------------------------------------
-
-
-def _usage(data: object) -> dict[str, Any] | None:
-    usage = getattr(data, "usage", None)
-    return None if usage is None else to_builtins(usage)
-
-
-def run_value(view: ThreadHistory, row: RunRow) -> Run:
-    """Return a run as users see it."""
-    queued = view.event(row.version)
-    content: e.RunContent = queued.content or e.RunContent()
-    fields: dict[str, Any] = {
-        "id": ids.show(ids.RUN, row.run_id),
-        "thread_id": ids.show(ids.THREAD, view.thread_id),
-        "assistant_id": _text(ids.ASSISTANT, row.assistant_id),
-        "assistant_version": queued.data.assistant_version,
-        "status": row.status,
-        "model": queued.data.model,
-        "instructions": content.instructions,
-        "tools": content.tools or (),
-        "settings": content.settings or {},
-        "metadata": content.metadata or {},
-        "regenerates": _text(ids.MESSAGE, row.regenerates),
-        "queue": row.queue,
-        "holder": row.holder,
-        "fence": row.fence,
-        "lease_ends_at": _lease_end(view, row),
-        "started_head_id": _text(ids.MESSAGE, row.started_head),
-        "last_message_id": _text(ids.MESSAGE, row.last_message),
-        "required_calls": row.pending_calls,
-        "incomplete_reason": None,
-        "error": None,
-        "usage": None,
-        "created_at": instant(queued.recorded_at_us),
-        "started_at": None,
-        "ended_at": None,
-        "version": row.changed,
-    }
-    reasons: dict[str, str] = {}
-    fields["updated_at"] = fields["created_at"]
-    for version in view.touches_of(row.run_id):
-        event = view.event(version)
-        fields["updated_at"] = instant(event.recorded_at_us)
-        if event.type == "RunActionRequired":
-            reasons = dict(zip(event.data.calls, event.data.reasons, strict=False))
-        _fold_run_event(fields, event)
-    fields["required_actions"] = [
-        {"call_id": call, "reason": reasons.get(call, "outputs")} for call in row.pending_calls
-    ]
-    if row.status in TERMINAL:
-        fields["ended_at"] = fields.pop("last_move")
-    fields.pop("last_move", None)
-    return Run.model_validate(fields)
-
-
-def _lease_end(view: ThreadHistory, row: RunRow) -> datetime | None:
-    ends_at = view.lease_of(row.run_id) if row.status in HELD else None
-    return None if ends_at is None else instant(ends_at)
-
-
-def _fold_run_event(fields: dict[str, Any], event: Event) -> None:
-    data, content = event.data, event.content
-    if event.type == "RunUpdated":
-        if isinstance(content, e.RunDetails) and content.metadata is not UNSET:
-            fields["metadata"] = content.metadata or {}
-        return
-    fields["last_move"] = instant(event.recorded_at_us)
-    fields["usage"] = _usage(data) or fields["usage"]
-    if event.type == "RunStarted":
-        fields["started_at"] = fields["started_at"] or fields["last_move"]
-    elif event.type == "RunFailed":
-        fields["error"] = {"code": data.code, "message": content.message if content else None}
-    elif event.type == "RunIncomplete":
-        fields["incomplete_reason"] = data.reason
-
-
-def step_value(view: ThreadHistory, row: StepRow) -> RunStep:
-    """Return a step as users see it. A step that never reported is abandoned once its run ended."""
-    started = view.event(row.version)
-    data, content = started.data, started.content
-    run = view.run(row.run_id)
-    status: str = row.status
-    if status == "in_progress" and run is not None and run.status in TERMINAL:
-        status = "abandoned"
-    fields: dict[str, Any] = {
-        "id": ids.show(ids.STEP, row.step_id),
-        "run_id": ids.show(ids.RUN, row.run_id),
-        "thread_id": ids.show(ids.THREAD, view.thread_id),
-        "type": data.type,
-        "status": status,
-        "details": (content.details if content else None) or {},
-        "head_id": _text(ids.MESSAGE, data.head),
-        "seen_version": data.seen_version,
-        "left_out": tuple(ids.show(ids.MESSAGE, key) for key in data.left_out),
-        "error": None,
-        "usage": None,
-        "created_at": instant(started.recorded_at_us),
-        "ended_at": None,
-        "version": row.version,
-    }
-    if status != row.status and run is not None:
-        fields["ended_at"] = instant(view.event(run.changed).recorded_at_us)
-    for version in view.touches_of(row.step_id):
-        ended = view.event(version)
-        fields["ended_at"] = instant(ended.recorded_at_us)
-        fields["version"] = version
-        fields["usage"] = _usage(ended.data)
-        if isinstance(ended.content, e.ErrorContent) or ended.type == "RunStepFailed":
-            message = ended.content.message if ended.content else None
-            fields["error"] = {"code": ended.data.code, "message": message}
-        elif isinstance(ended.content, e.StepContent) and ended.content.details is not None:
-            fields["details"] = {**fields["details"], **ended.content.details}
-    return RunStep.model_validate(fields)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from eventstore.conversation import present
+from eventstore.conversation import present, present_runs
 from eventstore.conversation.rows import MessageRow
 from eventstore.conversation.run_values import Run, RunStep
 from eventstore.conversation.values import Branch, Message, Thread
@@ -85,13 +85,13 @@ def its_run(view: ThreadHistory, command: Any, events: Sequence[Event]) -> Run: 
         run_id = next(event for event in reversed(events) if event.type == "RunQueued").data.run_id
     row = view.run(run_id)
     assert row is not None  # noqa: S101 (decided)
-    return present.run_value(view, row)
+    return present_runs.run_value(view, row)
 
 
 def its_step(view: ThreadHistory, command: Any, events: Sequence[Event]) -> RunStep:  # noqa: ANN401
     row = view.step(events[-1].data.step_id if events else command.step_id)
     assert row is not None  # noqa: S101 (decided)
-    return present.step_value(view, row)
+    return present_runs.step_value(view, row)
 
 
 def no_result(_: object, __: object, ___: object) -> None:

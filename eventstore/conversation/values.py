@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from eventstore.conversation.content import Part
+from eventstore.conversation.parts import Part
 from eventstore.conversation.provider_form import ProviderForm
 from eventstore.conversation.rows import MessageStatus, Role
 from eventstore.core.unshown import Unshown

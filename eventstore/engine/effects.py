@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from eventstore import ProviderForm, RunContext, TokenUsage
-from eventstore.conversation.content import ContentPart, Part
+from eventstore.conversation.parts import ContentPart, Part
 from eventstore.engine.models.protocol import ModelRequest
 
 __all__ = [

@@ -12,7 +12,7 @@ from contextlib import aclosing
 from typing import Any, Final, Protocol
 
 from eventstore import ModelError, Run, TokenUsage
-from eventstore.conversation.content import Part
+from eventstore.conversation.parts import Part
 from eventstore.engine import calling, telemetry
 from eventstore.engine import effects as f
 from eventstore.engine.models.answers import content_of

@@ -15,7 +15,7 @@ from eventstore import (
     RunContext,
     TokenUsage,
 )
-from eventstore.conversation.content import ContentPart, Part
+from eventstore.conversation.parts import ContentPart, Part
 from eventstore.conversation.rows import ActionReason
 
 __all__ = [

@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from eventstore import ProviderForm, RunContext, ToolCallPart
-from eventstore.conversation.content import Part
+from eventstore.conversation.parts import Part
 from eventstore.conversation.rows import ActionReason
 from eventstore.engine import effects as f
 from eventstore.engine import records as r

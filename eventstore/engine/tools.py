@@ -41,7 +41,7 @@ from pydantic import (
 )
 
 from eventstore import InvalidInput
-from eventstore.conversation.content import ContentPart
+from eventstore.conversation.parts import ContentPart
 from eventstore.engine.threads import in_thread
 
 __all__ = ["InvalidArguments", "LocalTool", "Tool", "ToolAnswer", "ToolContext", "tool"]

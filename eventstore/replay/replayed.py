@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import Any, Literal, NamedTuple
 
-from eventstore.conversation.present import message_value, run_value, thread_value
+from eventstore.conversation.present import message_value, thread_value
+from eventstore.conversation.present_runs import run_value
 from eventstore.conversation.run_values import Run
 from eventstore.conversation.state import FoldedThread
 from eventstore.conversation.thread_state import ThreadState

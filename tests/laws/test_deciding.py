@@ -24,9 +24,10 @@ from eventstore.api.operations.operation import (
     write,
 )
 from eventstore.conversation.decide import decide
+from eventstore.testing.command_sequences import command_sequences
 from eventstore.testing.environments import counting_ids, fixed_environment
 from eventstore.testing.oracle import code_of
-from eventstore.testing.strategies import command_sequences, message_id
+from eventstore.testing.strategies import message_id
 from eventstore.threads.folding import fold_thread
 from eventstore.threads.shape import SEGMENTS_MAX
 from eventstore.threads.stored_thread import StoredThread

@@ -17,7 +17,7 @@ from eventstore import (
 )
 from eventstore.api.operations.loaders import thread_key
 from eventstore.api.operations.operation import WriteOptions, to_thread, write
-from eventstore.testing.strategies import command_sequences
+from eventstore.testing.command_sequences import command_sequences
 from tests.laws.examples import of_a_law
 
 TRIES = 24

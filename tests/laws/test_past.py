@@ -12,13 +12,8 @@ from eventstore import ConversationStore, ConversationStoreError
 from eventstore.api.operations.loaders import thread_key
 from eventstore.api.operations.operation import Read
 from eventstore.conversation import tree
-from eventstore.conversation.present import (
-    message_value,
-    revisions,
-    run_value,
-    step_value,
-    thread_value,
-)
+from eventstore.conversation.present import message_value, revisions, thread_value
+from eventstore.conversation.present_runs import run_value, step_value
 from eventstore.conversation.rows import ROOT
 from eventstore.testing.environments import jumping_environment
 from eventstore.threads import paths

@@ -29,7 +29,9 @@ from eventstore.api.operations import projections as _projections
 from eventstore.api.operations import purging as _purging
 from eventstore.api.operations import recording as _recording
 from eventstore.api.operations import replay as _replay
+from eventstore.api.operations import run_actions as _run_actions
 from eventstore.api.operations import run_context as _run_context
+from eventstore.api.operations import run_ends as _run_ends
 from eventstore.api.operations import run_pages as _run_pages
 from eventstore.api.operations import run_steps as _run_steps
 from eventstore.api.operations import run_streams as _run_streams
@@ -44,7 +46,7 @@ from eventstore.api.operations.run_streams import _POLL_SECONDS
 from eventstore.api.operations.thread_pages import ThreadSort
 from eventstore.audit.findings import VerifyReport
 from eventstore.conversation.commands import OnBusy
-from eventstore.conversation.content import Content
+from eventstore.conversation.parts import Content
 from eventstore.conversation.provider_form import ProviderForm
 from eventstore.conversation.rows import ActionReason, GivenStatus, Role, RunStatus
 from eventstore.conversation.run_events import RunEvent
@@ -1972,7 +1974,7 @@ class AsyncRuns(AsyncResource):
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
         return await self._write(
-            _runs.require_action(
+            _run_actions.require_action(
                 self._scope,
                 thread_id,
                 run_id,
@@ -2036,7 +2038,7 @@ class AsyncRuns(AsyncResource):
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
         return await self._write(
-            _runs.submit_tool_outputs(
+            _run_actions.submit_tool_outputs(
                 self._scope,
                 thread_id,
                 run_id,
@@ -2105,7 +2107,7 @@ class AsyncRuns(AsyncResource):
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
         return await self._write(
-            _runs.complete(
+            _run_ends.complete(
                 self._scope,
                 thread_id,
                 run_id,
@@ -2172,7 +2174,7 @@ class AsyncRuns(AsyncResource):
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
         return await self._write(
-            _runs.fail(
+            _run_ends.fail(
                 self._scope,
                 thread_id,
                 run_id,
@@ -2237,7 +2239,7 @@ class AsyncRuns(AsyncResource):
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
         return await self._write(
-            _runs.cancel(
+            _run_ends.cancel(
                 self._scope,
                 thread_id,
                 run_id,
@@ -2295,7 +2297,7 @@ class AsyncRuns(AsyncResource):
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
         return await self._write(
-            _runs.expire(
+            _run_ends.expire(
                 self._scope,
                 thread_id,
                 run_id,

@@ -14,11 +14,13 @@ from eventstore.api.operations import branches as _branches
 from eventstore.api.operations import message_changes as _message_changes
 from eventstore.api.operations import message_siblings as _message_siblings
 from eventstore.api.operations import messages as _messages
+from eventstore.api.operations import run_actions as _run_actions
+from eventstore.api.operations import run_ends as _run_ends
 from eventstore.api.operations import run_steps as _run_steps
 from eventstore.api.operations import runs as _runs
 from eventstore.api.operations import threads as _threads
 from eventstore.conversation.commands import OnBusy
-from eventstore.conversation.content import Content
+from eventstore.conversation.parts import Content
 from eventstore.conversation.provider_form import ProviderForm
 from eventstore.conversation.rows import ActionReason, GivenStatus, Role
 from eventstore.conversation.run_values import Run, RunContext, RunStep, TokenUsage
@@ -596,7 +598,7 @@ class BatchRuns(BatchPart):
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
         return self._batch.collect(
-            _runs.require_action(
+            _run_actions.require_action(
                 self._batch.scope, self._batch.thread_id, run_id, calls=calls, fence=fence
             )
         )
@@ -620,7 +622,9 @@ class BatchRuns(BatchPart):
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
         return self._batch.collect(
-            _runs.submit_tool_outputs(self._batch.scope, self._batch.thread_id, run_id, outputs)
+            _run_actions.submit_tool_outputs(
+                self._batch.scope, self._batch.thread_id, run_id, outputs
+            )
         )
 
     def complete(
@@ -653,7 +657,7 @@ class BatchRuns(BatchPart):
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
         return self._batch.collect(
-            _runs.complete(
+            _run_ends.complete(
                 self._batch.scope,
                 self._batch.thread_id,
                 run_id,
@@ -689,7 +693,7 @@ class BatchRuns(BatchPart):
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
         return self._batch.collect(
-            _runs.fail(
+            _run_ends.fail(
                 self._batch.scope,
                 self._batch.thread_id,
                 run_id,
@@ -718,7 +722,7 @@ class BatchRuns(BatchPart):
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
         return self._batch.collect(
-            _runs.cancel(self._batch.scope, self._batch.thread_id, run_id, fence=fence)
+            _run_ends.cancel(self._batch.scope, self._batch.thread_id, run_id, fence=fence)
         )
 
     def expire(self, run_id: str, *, fence: int | None = None) -> Handle[Run]:
@@ -735,7 +739,7 @@ class BatchRuns(BatchPart):
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
         return self._batch.collect(
-            _runs.expire(self._batch.scope, self._batch.thread_id, run_id, fence=fence)
+            _run_ends.expire(self._batch.scope, self._batch.thread_id, run_id, fence=fence)
         )
 
 

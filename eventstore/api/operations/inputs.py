@@ -13,10 +13,7 @@ from msgspec import UNSET, UnsetType
 from pydantic import BaseModel, ValidationError
 
 from eventstore.conversation.commands import Draft, OnBusy
-from eventstore.conversation.content import (
-    check_role_of_tools,
-    packed,
-)
+from eventstore.conversation.content import check_role_of_tools, packed
 from eventstore.conversation.events import Usage
 from eventstore.conversation.provider_form import ProviderForm, packed_form
 from eventstore.conversation.rows import MessageStatus, Role

@@ -24,7 +24,7 @@ from eventstore.api.operations.operation import (
     to_thread,
 )
 from eventstore.conversation import commands as c
-from eventstore.conversation.content import Content
+from eventstore.conversation.parts import Content
 from eventstore.conversation.provider_form import ProviderForm
 from eventstore.conversation.values import Message
 

@@ -33,7 +33,7 @@ from eventstore.api.operations.operation import (
 )
 from eventstore.conversation import commands as c
 from eventstore.conversation.commands import OnBusy
-from eventstore.conversation.content import Content
+from eventstore.conversation.parts import Content
 from eventstore.conversation.provider_form import ProviderForm
 from eventstore.conversation.rows import GivenStatus, Role
 from eventstore.conversation.values import Message

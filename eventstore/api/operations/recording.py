@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
-from eventstore.api.operations import messages, run_streams, runs
+from eventstore.api.operations import messages, run_actions, run_ends, run_streams, runs
 from eventstore.api.operations.loaders import thread_key
 from eventstore.api.operations.operation import NO_OPTIONS, Scope, Write, write
 from eventstore.api.operations.routine import Routine
@@ -261,7 +261,7 @@ class Recording:
     def require_action(self) -> Routine[Run]:
         """Let the run wait for the outputs of its open calls."""
         yield from self.message(None, None)
-        self.run = yield runs.require_action(*self._names, fence=self.fence)
+        self.run = yield run_actions.require_action(*self._names, fence=self.fence)
         self._waits = True
         assert self.run is not None  # noqa: S101 (just answered)
         return self.run
@@ -284,7 +284,7 @@ class Recording:
         """Add the last message, and end the run, unless it waits for outputs."""
         yield from self.message(None, None)
         if not self._waits:
-            self.run = yield runs.complete(
+            self.run = yield run_ends.complete(
                 *self._names,
                 usage=self._usage,
                 incomplete_reason=self._incomplete,
@@ -302,7 +302,7 @@ class Recording:
         code = getattr(error, "reason" if isinstance(error, Refused) else "code", None)
         named = code if isinstance(code, str) and code else type(error).__name__
         yield from _tried(
-            runs.fail(*self._names, code=named[:_CODE_MAX], usage=self._usage, fence=self.fence)
+            run_ends.fail(*self._names, code=named[:_CODE_MAX], usage=self._usage, fence=self.fence)
         )
 
     def stop(self) -> Routine[None]:
@@ -310,9 +310,9 @@ class Recording:
         if not self._holds_it:
             return
         yield from self._keep_text()
-        run = yield from _tried(runs.cancel(*self._names, fence=self.fence))
+        run = yield from _tried(run_ends.cancel(*self._names, fence=self.fence))
         if run is not None and run.status == "cancelling":
-            yield from _tried(runs.cancel(*self._names, fence=self.fence))
+            yield from _tried(run_ends.cancel(*self._names, fence=self.fence))
 
     @property
     def _holds_it(self) -> bool:

@@ -15,7 +15,7 @@ from eventstore.api.operations.inputs import (
 )
 from eventstore.api.operations.loaders import existing_run, live_thread, thread_key
 from eventstore.api.operations.operation import Read, Scope
-from eventstore.conversation.present import run_value
+from eventstore.conversation.present_runs import run_value
 from eventstore.conversation.rows import RunStatus
 from eventstore.conversation.run_lifecycle import HELD, TERMINAL
 from eventstore.conversation.run_values import Run

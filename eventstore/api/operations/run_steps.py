@@ -23,7 +23,7 @@ from eventstore.api.operations.operation import (
     to_thread,
 )
 from eventstore.conversation import commands as c
-from eventstore.conversation.present import step_value
+from eventstore.conversation.present_runs import step_value
 from eventstore.conversation.run_values import RunContext, RunStep, TokenUsage
 from eventstore.core import ids
 from eventstore.core.json_values import check_text

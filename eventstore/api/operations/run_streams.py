@@ -11,7 +11,7 @@ from eventstore.api.operations.inputs import checked_fence, checked_offset, mess
 from eventstore.api.operations.loaders import existing_run, live_thread, thread_key
 from eventstore.api.operations.operation import NO_OPTIONS, Read, Scope, Write, to_thread
 from eventstore.conversation import commands as c
-from eventstore.conversation.present import run_value
+from eventstore.conversation.present_runs import run_value
 from eventstore.conversation.run_events import RunEvent
 from eventstore.conversation.run_telling import START, Reached
 from eventstore.conversation.run_values import Run

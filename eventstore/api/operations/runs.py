@@ -8,20 +8,17 @@ behaviour while another run is open.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, get_args
+from typing import Any, Final
 
 from msgspec import UNSET, UnsetType
 
 from eventstore.api.operations.inputs import (
     check_updates,
-    checked_draft,
     checked_fence,
     checked_flag,
     checked_metadata,
     checked_on_busy,
-    checked_sequence,
     checked_tools,
-    checked_usage,
     checked_version,
     message_key,
     optional_id,
@@ -38,21 +35,18 @@ from eventstore.api.operations.operation import (
 )
 from eventstore.conversation import commands as c
 from eventstore.conversation.commands import OnBusy
-from eventstore.conversation.rows import ActionReason
-from eventstore.conversation.run_values import Run, TokenUsage
+from eventstore.conversation.run_values import Run
 from eventstore.conversation.tool_definition import ToolGiven
 from eventstore.core import ids
-from eventstore.core.json_values import check_name, check_text
 from eventstore.core.quoting import quoted
 from eventstore.errors import InvalidInput
 
-_NAME_MAX: Final = 255
+NAME_MAX: Final = 255
 _INSTRUCTIONS_MAX: Final = 256_000
 _LEASE_SECONDS_MAX: Final = 86_400
-_OUTPUTS: Final = "Give dicts with a call_id."
 
 
-def _run_key(run_id: str) -> bytes:
+def run_key(run_id: str) -> bytes:
     return ids.parse(ids.RUN, run_id, "run_id")
 
 
@@ -104,7 +98,7 @@ def create(
     command = c.CreateRun(
         run_id=optional_id(ids.RUN, run_id, "run_id"),
         assistant_id=optional_id(ids.ASSISTANT, assistant_id, "assistant_id"),
-        model=optional_text(model, "model", _NAME_MAX),
+        model=optional_text(model, "model", NAME_MAX),
         instructions=optional_text(instructions, "instructions", _INSTRUCTIONS_MAX),
         tools=checked_tools(tools, limits),  # type: ignore[arg-type]
         settings=checked_metadata(settings, limits, "settings"),
@@ -153,7 +147,7 @@ def start(
         WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
     """
     command = c.StartRun(
-        run_id=_run_key(run_id),
+        run_id=run_key(run_id),
         holder=optional_name(holder, "holder"),
         take_over=checked_flag(take_over, "take_over"),
         fence=checked_fence(fence),
@@ -183,7 +177,7 @@ def heartbeat(
         LeaseLost: another worker took over: stop.
     """
     command = c.HoldRun(
-        run_id=_run_key(run_id),
+        run_id=run_key(run_id),
         fence=checked_version(fence, "fence"),
         lease_us=_lease_us(lease_seconds),
     )
@@ -224,255 +218,11 @@ def update(
     """
     check_updates(metadata=metadata)
     command = c.UpdateRun(
-        run_id=_run_key(run_id),
+        run_id=run_key(run_id),
         metadata=unset_or(metadata, lambda value: checked_metadata(value, scope.log.limits)),
     )
     return to_thread(scope, thread_id, command, options)
 
 
-def require_action(
-    scope: Scope,
-    thread_id: str,
-    run_id: str,
-    *,
-    calls: Sequence[str] | Mapping[str, ActionReason] | None = None,
-    fence: int | None = None,
-    options: WriteOptions = NO_OPTIONS,
-) -> Write[Run]:
-    """Let a run wait for people: for the outputs of tool calls, or for leave to make them.
-
-    Args:
-        thread_id: The thread.
-        run_id: The run.
-        calls: Ids of the calls to wait for; all that are open if left out. A dict gives each
-            its reason: ``"outputs"``, ``"outcome_unknown"`` or ``"approval"``.
-        fence: Fence of the run's holder, from ``start``; needed once another holder took over.
-
-    Raises:
-        ThreadNotFound, RunNotFound: there is no such run.
-        Refused: it is not in progress, or has no such open call.
-        LeaseLost: another worker took the run over.
-        WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
-    """
-    named = None
-    reasons: tuple[ActionReason, ...] = ()
-    if isinstance(calls, Mapping):
-        reasons, calls = tuple(map(_reason, calls.values())), list(calls)
-    if calls is not None:
-        listed = checked_sequence(calls, "calls", "Give the ids of tool calls.")
-        named = tuple(check_name(call, "calls", _NAME_MAX) for call in listed)
-    command = c.RequireAction(
-        run_id=_run_key(run_id), fence=checked_fence(fence), calls=named, reasons=reasons
-    )
-    return to_thread(scope, thread_id, command, options)
-
-
-def _reason(given: object) -> ActionReason:
-    if given not in get_args(ActionReason):
-        known = ", ".join(get_args(ActionReason))
-        raise InvalidInput("calls", f"{quoted(given)} is not a reason", f"Use one of: {known}.")
-    return given  # type: ignore[return-value]
-
-
-def submit_tool_outputs(
-    scope: Scope,
-    thread_id: str,
-    run_id: str,
-    outputs: Sequence[Mapping[str, Any]],
-    *,
-    options: WriteOptions = NO_OPTIONS,
-) -> Write[Run]:
-    """Hand in outputs of tool calls that a run waits for.
-
-    Each becomes a tool message of the run. When the last one is in, the run is queued at the
-    front. A call that is approved becomes no message: it stays open, and whoever executes the
-    run makes it, or makes it again.
-
-    Args:
-        thread_id: The thread.
-        run_id: The run.
-        outputs: Dicts of ``call_id``, ``output`` (any JSON value) and perhaps
-            ``status="failed"``; or of ``call_id`` and ``approved=True``.
-
-    Raises:
-        InvalidInput: an output is malformed.
-        ThreadNotFound, RunNotFound: there is no such run.
-        Refused: the run does not wait, or not for these calls.
-        WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
-    """
-    listed = checked_sequence(outputs, "outputs", _OUTPUTS)
-    if not listed:
-        raise InvalidInput("outputs", "is empty", _OUTPUTS)
-    approvals = [index for index, given in enumerate(listed) if _approves(given)]
-    command = c.SubmitToolOutputs(
-        run_id=_run_key(run_id),
-        outputs=tuple(
-            _output(scope, given, index)
-            for index, given in enumerate(listed)
-            if index not in approvals
-        ),
-        approved=tuple(_approved(listed[index], index) for index in approvals),
-    )
-    return to_thread(scope, thread_id, command, options)
-
-
-def _approves(given: object) -> bool:
+def approves(given: object) -> bool:
     return isinstance(given, Mapping) and "approved" in given
-
-
-def _approved(given: Mapping[str, Any], index: int) -> str:
-    field = f"outputs[{index}]"
-    if set(given) != {"call_id", "approved"} or given["approved"] is not True:
-        remedy = "Give call_id and approved=True, or a failed output to decline."
-        raise InvalidInput(field, "is not an approval", remedy)
-    return check_name(given["call_id"], f"{field}.call_id", _NAME_MAX)
-
-
-def _output(scope: Scope, given: Any, index: int) -> c.ToolOutput:  # noqa: ANN401 (checked)
-    field = f"outputs[{index}]"
-    if not isinstance(given, Mapping) or not set(given) <= {"call_id", "output", "status"}:
-        raise InvalidInput(field, "is not an output", "Give call_id, output and maybe status.")
-    if "output" not in given:
-        remedy = "Give the tool's answer, any JSON value; None if it has none."
-        raise InvalidInput(f"{field}.output", "is missing", remedy)
-    part = {"type": "tool_result", **given}
-    try:
-        return c.ToolOutput(draft=checked_draft("tool", [part], scope.log.limits))
-    except InvalidInput as error:
-        where = error.field.replace("content[0]", field).replace("content", field)
-        raise InvalidInput(where, error.problem, error.remedy) from None
-
-
-def complete(
-    scope: Scope,
-    thread_id: str,
-    run_id: str,
-    *,
-    usage: TokenUsage | Mapping[str, Any] | None = None,
-    incomplete_reason: str | None = None,
-    fence: int | None = None,
-    options: WriteOptions = NO_OPTIONS,
-) -> Write[Run]:
-    """End a run well; with ``incomplete_reason`` it ends ``incomplete``.
-
-    It ends well once each of its tool calls has a result. If it ends incomplete, the open calls are
-    closed with a "cancelled" result.
-
-    Messages that waited for it join the tree in the order they were sent, up to the next queued
-    run.
-
-    Args:
-        thread_id: The thread.
-        run_id: The run.
-        usage: Tokens that it took: a ``TokenUsage``, or a dict of its fields.
-        incomplete_reason: Why the answer was cut off, for example ``"max_tokens"``.
-        fence: Fence of the run's holder, from ``start``; needed once another holder took over.
-
-    Raises:
-        InvalidInput: a value is malformed.
-        ThreadNotFound, RunNotFound: there is no such run.
-        Refused: it ended already, or was never started; ``"open_tool_calls"``.
-        LeaseLost: another worker took the run over.
-        WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
-    """
-    command = c.CompleteRun(
-        run_id=_run_key(run_id),
-        fence=checked_fence(fence),
-        usage=checked_usage(usage),
-        incomplete_reason=optional_text(incomplete_reason, "incomplete_reason", _NAME_MAX),
-    )
-    return to_thread(scope, thread_id, command, options)
-
-
-def fail(
-    scope: Scope,
-    thread_id: str,
-    run_id: str,
-    *,
-    code: str = "server_error",
-    message: str | None = None,
-    usage: TokenUsage | Mapping[str, Any] | None = None,
-    fence: int | None = None,
-    options: WriteOptions = NO_OPTIONS,
-) -> Write[Run]:
-    """End a run that failed. Its open tool calls are closed with a "failed" result.
-
-    Args:
-        thread_id: The thread.
-        run_id: The run.
-        code: Kind of failure, up to 255 characters, for example ``"rate_limit_exceeded"``.
-        message: Words for people; erasable.
-        usage: Tokens that it took: a ``TokenUsage``, or a dict of its fields.
-        fence: Fence of the run's holder, from ``start``; needed once another holder took over.
-
-    Raises:
-        InvalidInput: a value is malformed.
-        ThreadNotFound, RunNotFound: there is no such run.
-        Refused: it ended already.
-        LeaseLost: another worker took the run over.
-        WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
-    """
-    command = c.FailRun(
-        run_id=_run_key(run_id),
-        fence=checked_fence(fence),
-        code=check_text(code, "code", _NAME_MAX),
-        message=optional_text(message, "message"),
-        usage=checked_usage(usage),
-    )
-    return to_thread(scope, thread_id, command, options)
-
-
-def cancel(
-    scope: Scope,
-    thread_id: str,
-    run_id: str,
-    *,
-    fence: int | None = None,
-    options: WriteOptions = NO_OPTIONS,
-) -> Write[Run]:
-    """Cancel a run.
-
-    A run in progress becomes ``cancelling``, so that its loop can keep its output and call this
-    once more, with its ``fence``. Any other run ends at once. Its open tool calls are closed with a
-    "cancelled" result when it ends.
-
-    Args:
-        thread_id: The thread.
-        run_id: The run.
-        fence: Fence of the run's holder, from ``start``; needed once another holder took over.
-
-    Raises:
-        ThreadNotFound, RunNotFound: there is no such run.
-        Refused: it ended already.
-        LeaseLost: another worker took the run over.
-        WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
-    """
-    return to_thread(
-        scope, thread_id, c.CancelRun(run_id=_run_key(run_id), fence=checked_fence(fence)), options
-    )
-
-
-def expire(
-    scope: Scope,
-    thread_id: str,
-    run_id: str,
-    *,
-    fence: int | None = None,
-    options: WriteOptions = NO_OPTIONS,
-) -> Write[Run]:
-    """End a run that took too long.
-
-    Args:
-        thread_id: The thread.
-        run_id: The run.
-        fence: Fence of the run's holder, from ``start``; needed once another holder took over.
-
-    Raises:
-        ThreadNotFound, RunNotFound: there is no such run.
-        Refused: it ended already.
-        LeaseLost: another worker took the run over.
-        WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
-    """
-    return to_thread(
-        scope, thread_id, c.ExpireRun(run_id=_run_key(run_id), fence=checked_fence(fence)), options
-    )

@@ -6,7 +6,7 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
-from eventstore.conversation.content import StoredPart
+from eventstore.conversation.parts import StoredPart
 from eventstore.conversation.provider_form import StoredForm
 
 __all__ = ["Command", "Draft", "Included", "OnBusy"]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from eventstore.conversation import tree
 from eventstore.conversation.commands.base import Draft
-from eventstore.conversation.content import StoredPart
 from eventstore.conversation.events import MessageContent
+from eventstore.conversation.parts import StoredPart
 from eventstore.conversation.rows import MessageRow, Place, ThreadRow
 from eventstore.conversation.view import ThreadView
 from eventstore.core import ids

@@ -22,7 +22,7 @@ from eventstore.conversation.commands.checks import (
 from eventstore.conversation.commands.closing import End
 from eventstore.conversation.commands.holding import writing_run
 from eventstore.conversation.commands.thread_command import NewId, ThreadCommand
-from eventstore.conversation.content import StoredPart
+from eventstore.conversation.parts import StoredPart
 from eventstore.conversation.rows import RunRow
 from eventstore.conversation.view import ThreadView
 from eventstore.core import ids

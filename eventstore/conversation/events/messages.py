@@ -8,11 +8,11 @@ from msgspec import UNSET, UnsetType, field
 from msgspec.structs import replace
 
 from eventstore.conversation import tree
-from eventstore.conversation.content import StoredPart
 from eventstore.conversation.events.base import Note
 from eventstore.conversation.events.rows import head_place, message_row, run_row, thread_row
 from eventstore.conversation.events.thread_event import ThreadEvent
 from eventstore.conversation.history import saying
+from eventstore.conversation.parts import StoredPart
 from eventstore.conversation.provider_form import StoredForm
 from eventstore.conversation.rows import (
     ROOT,

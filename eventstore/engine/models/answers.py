@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from itertools import groupby
 
 from eventstore import ReasoningPart, RefusalPart, TextPart, ToolCallPart
-from eventstore.conversation.content import Part
+from eventstore.conversation.parts import Part
 from eventstore.engine.models.arguments import arguments_of
 from eventstore.engine.models.protocol import (
     ModelEvent,

@@ -27,7 +27,7 @@ from eventstore import (
     ToolCallPart,
     ToolResultPart,
 )
-from eventstore.conversation.content import Part
+from eventstore.conversation.parts import Part
 from eventstore.engine.models.arguments import arguments_of, arguments_text
 
 __all__ = ["FORMAT", "ChatMessage", "from_chat", "output_text", "part_text", "to_chat"]

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any, Final, TypeAlias
 
 from eventstore import DataPart, FilePart, ImagePart, Message, ToolCallPart, ToolResultPart
-from eventstore.conversation.content import Part
+from eventstore.conversation.parts import Part
 from eventstore.engine.models.protocol import ModelRequest
 
 __all__ = ["Estimate", "estimate_message", "estimate_text", "estimate_tokens"]

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import openai
 
 from eventstore import ImagePart, Message, ModelError
-from eventstore.conversation.content import Part
+from eventstore.conversation.parts import Part
 from eventstore.engine.models.chat import ChatMessage, to_chat
 from eventstore.engine.models.chat_stream import ChatStream
 from eventstore.engine.models.failures import translated

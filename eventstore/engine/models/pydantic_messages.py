@@ -23,7 +23,7 @@ from eventstore import (
     ToolCallPart,
     ToolResultPart,
 )
-from eventstore.conversation.content import Part
+from eventstore.conversation.parts import Part
 from eventstore.engine.models.arguments import INVALID
 from eventstore.engine.models.chat import output_text, part_text
 

@@ -21,7 +21,7 @@ from eventstore import (
     ToolCallPart,
     ToolResultPart,
 )
-from eventstore.conversation.content import Part
+from eventstore.conversation.parts import Part
 from eventstore.engine.models.arguments import arguments_of, arguments_text
 from eventstore.engine.models.chat import from_chat, to_chat
 from eventstore.testing import json_values, texts
