@@ -226,10 +226,13 @@ class AsyncEngine(EngineBase):
     async def _work(self, key: Key) -> None:
         inbox = AsyncInbox()
         self._inboxes[key] = inbox
-        self._own.add(key)
         try:
-            outcome = await drive_async(claimed(*key, self._desk), self.store, _nothing, inbox)
+            queue = self._queue_of(key)
+            outcome = await drive_async(
+                claimed(*key, self._desk, queue), self.store, _nothing, inbox
+            )
             if isinstance(outcome, Claimed):
+                self._own.add(key)
                 await self._conduct(outcome, inbox)
                 outcome = Rested()
         except asyncio.CancelledError as error:  # the loop ends

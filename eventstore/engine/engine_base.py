@@ -71,12 +71,21 @@ class EngineBase:
         self._inboxes: dict[Key, _Inbox] = {}
         self._own: set[Key] = set()
         """Runs that it made or worked on, and that have not ended."""
+        self._unsure: set[Key] = set()
+        """Runs that go on, perhaps of another queue."""
         self._closed = False
 
     @property
     def holder(self) -> str:
         """The name under which it holds runs."""
         return self._desk.holder
+
+    def _queue_of(self, key: Key) -> str | None:
+        """Return the queue that a run must have to be worked on; None for any."""
+        if key not in self._unsure:
+            return None
+        self._unsure.discard(key)
+        return self.queue
 
     async def _close_equipment(self) -> None:
         """Close the models that were made here, and the tools that want it."""
@@ -114,8 +123,11 @@ class EngineBase:
                 if self.queue is not None and event.data.get("queue") == self.queue:
                     self._want(key)
             case "ToolOutputsSubmitted":
-                if event.data["all_in"] and (key in self._own or self.queue is not None):
+                if event.data["all_in"] and key in self._own:
                     self._want(key, changed=True)
+                elif event.data["all_in"] and self.queue is not None:
+                    self._unsure.add(key)
+                    self._want(key)
             case "RunTakenOver":
                 if event.data.get("holder") != self.holder:
                     self._tell(key, TakenOver())

@@ -227,10 +227,11 @@ class Engine(EngineBase):
     def _work(self, key: Key) -> None:
         inbox = Inbox()
         self._inboxes[key] = inbox
-        self._own.add(key)
         try:
-            outcome = drive(claimed(*key, self._desk), self.store, _nothing, inbox)
+            course = claimed(*key, self._desk, self._queue_of(key))
+            outcome = drive(course, self.store, _nothing, inbox)
             if isinstance(outcome, Claimed):
+                self._own.add(key)
                 self._conduct(outcome, inbox)
                 outcome = Rested()
         except BaseException as error:  # noqa: BLE001 (nobody else would hear of it)

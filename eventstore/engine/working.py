@@ -59,11 +59,15 @@ class Claimed:
     claim: Claim
 
 
-def claimed(thread_id: str, run_id: str, desk: Desk) -> Course[Claimed | Outcome]:
-    """Claim a run if it can be claimed now."""
+def claimed(
+    thread_id: str, run_id: str, desk: Desk, queue: str | None = None
+) -> Course[Claimed | Outcome]:
+    """Claim a run if it can be claimed now; one of a queue, if a queue is named."""
     while True:
         try:
             run: Run = yield recording.read_run(thread_id, run_id)
+            if queue is not None and run.queue != queue:
+                return Rested()
             outcome = yield from _try(run, desk)
         except NotFound:
             return Rested()

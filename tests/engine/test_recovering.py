@@ -207,6 +207,24 @@ def test_of_two_engines_one_executes_each_run(store, url):
     assert calls == dict.fromkeys(range(12), 1)
 
 
+def test_a_worker_leaves_runs_of_other_queues_alone(store):
+    tools = [{"type": "function", "function": {"name": "elsewhere", "parameters": {}}}]
+    call = {"type": "tool_call", "id": "call_1", "name": "elsewhere", "arguments": {}}
+    runs = {}
+    with engine_of(store, "Mine.", queue="mine", lease_seconds=60):
+        for queue in ("theirs", "mine"):
+            asked = store.threads.create()
+            run = store.runs.create(asked.id, model="m", tools=tools, queue=queue)
+            run = store.runs.start(asked.id, run.id, holder="somebody", lease_seconds=60)
+            store.messages.create(asked.id, role="assistant", content=call, run_id=run.id)
+            store.runs.require_action(asked.id, run.id)
+            outputs = [{"call_id": "call_1", "output": 1}]
+            runs[queue] = store.runs.submit_tool_outputs(asked.id, run.id, outputs)
+        assert ends(store, runs["mine"]).status == "completed"
+        theirs = runs["theirs"]
+        assert store.runs.get(theirs.thread_id, theirs.id).status == "queued"
+
+
 def test_an_engine_that_lost_its_run_stops_and_writes_nothing(store, thread):
     gate = Gate()
     with engine_of(store, ["Half", gate, " and half."], lease_seconds=60) as engine:
