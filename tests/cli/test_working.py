@@ -56,7 +56,7 @@ def ends(store, run):
     return store.runs.wait(run.thread_id, run.id, timeout_seconds=60)
 
 
-@pytest.mark.parametrize("name", ["make", "make_async"])
+@pytest.mark.parametrize("name", ["make_async", pytest.param("make", marks=pytest.mark.long)])
 def test_a_worker_executes_the_runs_of_its_queue_and_stops_when_told(folder, name):
     with ConversationStore.open(f"sqlite:///{folder / 'chat.db'}") as store:
         before = asked(store)

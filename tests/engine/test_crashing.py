@@ -7,12 +7,16 @@ import pytest
 from eventstore import OutcomeUnknown, StoreBusy, StoreUnavailable
 from eventstore.engine import replay, working
 from eventstore.engine.recording import Ask, Together
+from tests.conftest import LONG
 from tests.engine.crashing import Life
+
+EACH = 1 if LONG else 3
+"""Of three requests in a row one is struck each time, and all of them in the long run."""
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 def test_a_run_survives_a_death_at_every_request(store, monkeypatch, after):
-    for at in itertools.count(1):
+    for at in itertools.count(1, EACH):
         thread = store.threads.create(messages=[{"role": "user", "content": "Go."}])
         life = Life(store, thread)
         if not life.dies(monkeypatch, at, after=after):
@@ -42,7 +46,7 @@ TROUBLES = {
 def test_a_run_survives_an_error_of_the_store_at_every_request(store, monkeypatch, trouble):
     error, kinds, after = TROUBLES[trouble]
     monkeypatch.setattr(working, "_TROUBLE_SECONDS", 0.0)
-    for at in itertools.count(1):
+    for at in itertools.count(1, EACH):
         thread = store.threads.create(messages=[{"role": "user", "content": "Go."}])
         life = Life(store, thread)
         run, struck = life.in_trouble(monkeypatch, at, error, kinds, after=after)
