@@ -39,7 +39,7 @@ def sweep(
         before = now - timedelta(seconds=desk.lease_seconds)
         silent += yield from _pages(status="queued", queue=None, updated_before=before)
     for run in silent:
-        if (yield from _is_for(run, desk)):
+        if (yield from _is_for(run, desk)) or (yield from _is_over(run, desk)):
             found.append(run)
     waiting = yield from _pages(status="requires_action", queue=queue)
     for run in waiting:
@@ -75,3 +75,13 @@ def _expire_if_late(run: Run, desk: Desk, now: datetime) -> Course[None]:
         patience = settings_of(run, assistant).action_expires_seconds
         if now >= run.updated_at + timedelta(seconds=patience):
             yield recording.expire(run)
+
+
+def _is_over(run: Run, desk: Desk) -> Course[bool]:
+    """Return whether the time of a run is over, so that any engine may end it."""
+    assistant = yield from recording.assistant_of(run, desk.assistants)
+    try:
+        patience = settings_of(run, assistant).expires_seconds
+    except InvalidInput:
+        return False
+    return desk.clock.now() >= run.updated_at + timedelta(seconds=patience)

@@ -61,6 +61,13 @@ def test_runs_that_name_other_tools_are_left_to_others(store, thread):
         assert ends(store, left).status == "completed"
 
 
+def test_a_run_that_no_engine_has_the_tools_for_expires_all_the_same(store, thread):
+    other = {"type": "function", "function": {"name": "other", "parameters": {}}}
+    run = abandoned(store, thread, tools=[other], settings={"expires_seconds": 0.1})
+    with engine_of(store, lease_seconds=0.2):
+        assert ends(store, run).status == "expired"
+
+
 def test_recovering_can_be_turned_off(store, thread):
     run = abandoned(store, thread)
     with engine_of(store, "One.", "Two.", recover=False) as engine:
