@@ -181,7 +181,8 @@ class _Conducting:
             return
         rules = self._rules_for(state)
         self._deadline = self._since + timedelta(seconds=state.settings.expires_seconds)
-        result: f.Result | None = None
+        late = self._clock.now() >= self._deadline
+        result: f.Result | None = f.DeadlinePassed() if late else None
         while True:
             decision = step(state, result, rules)
             result = None

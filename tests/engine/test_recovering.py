@@ -279,6 +279,7 @@ def test_closing_hands_back_what_takes_too_long(store, thread):
 
 def test_no_more_runs_are_at_work_than_allowed(store):
     at_work, most, lock = 0, 0, threading.Lock()
+    meet = threading.Barrier(2, timeout=30)  # runs are at work in pairs
 
     @tool
     def busy() -> None:
@@ -286,7 +287,7 @@ def test_no_more_runs_are_at_work_than_allowed(store):
         with lock:
             at_work += 1
             most = max(most, at_work)
-        threading.Event().wait(0.02)
+        meet.wait()
         with lock:
             at_work -= 1
 
