@@ -16,6 +16,12 @@ __all__ = ["find_run", "print_run", "print_runs"]
 
 _STYLES = {"completed": "green", "failed": "red", "in_progress": "cyan", "queued": "cyan"}
 
+_WAITS = {
+    "outputs": "waits for the output of",
+    "approval": "waits for somebody to approve",
+    "outcome_unknown": "waits for somebody to say what became of",
+}
+
 
 def find_run(store: ConversationStore, thread_id: str, text: str | None) -> Run:
     """Return the only run of a thread whose id begins or ends with a text; the newest for None.
@@ -60,12 +66,15 @@ def print_run(console: Console, run: Run, steps: Sequence[RunStep]) -> None:
     """Print a run and its steps."""
     console.print(Text(f"{run.model or 'run'}: {run.status}", style="bold"))
     took = _took(run) or "not ended"
-    tokens = [] if run.usage is None else [f"{_tokens(run.usage)} tokens"]
+    used = run.usage
+    tokens = (
+        [] if used is None else [f"{used.input_tokens} tokens read, {used.output_tokens} written"]
+    )
     print_facts(console, run.id, when(run.created_at), took, *tokens)
     if (line := outcome(run)) is not None:
         console.print(line)
-    for call in run.required_calls:
-        console.print(Text(f"  waits for the output of {call}", style="yellow"))
+    for wait in run.required_actions:
+        console.print(Text(f"  {_WAITS[wait.reason]} {wait.call_id}", style="yellow"))
     console.print()
     for number, step in enumerate(steps, 1):
         line = Text(f"{number:>3} ", style="dim").append(f"{step.type:<17} ", style="default")

@@ -22,7 +22,7 @@ from eventstore.engine.models import Endpoint
 HERE = Path(__file__).parent
 HALF_WAY = 100
 """Characters after which a reader is dropped, or an answer cancelled."""
-SETTINGS = {"temperature": 0.2, "max_completion_tokens": 160}
+SETTINGS = {"temperature": 0.0, "max_completion_tokens": 160}
 
 
 @contextmanager
@@ -100,7 +100,7 @@ class Demo:
 
     def cancelled(self) -> None:
         """Cancel an answer half-way."""
-        run_id = self.ask("Explain at length how bread is baked.")
+        run_id = self.ask("Tell me a story about a bear and a river.")
         read = ""
         for delta in self.deltas(run_id):
             before, read = read, read + delta.text

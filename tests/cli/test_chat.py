@@ -20,7 +20,12 @@ def clock(city: str) -> str:
     "Time in a city."
     raise RuntimeError("no clock")
 
-TOOLS = [weather, clock]
+@tool(approval=True)
+def delete(name: str) -> str:
+    "Delete a file."
+    return f"{name} is gone"
+
+TOOLS = [weather, clock, delete]
 """
 
 
@@ -74,6 +79,18 @@ def test_tools_are_seen_at_work_and_so_are_their_failures(chat, tmp_path):
     assert "  clock → " in said
     assert "(failed)" in said
     assert "tiny: It rains." in said
+
+
+@pytest.mark.parametrize(
+    ("said", "comes"), [("y", "delete → a.txt is gone"), ("", "did not allow this call. (failed)")]
+)
+def test_a_call_that_needs_approval_is_made_if_the_user_allows_it(chat, tmp_path, said, comes):
+    (tmp_path / "chat_tools_2.py").write_text(TOOLS, encoding="utf-8")
+    script = [calls(("c1", "delete", '{"name": "a.txt"}')), says("Done.")]
+    appears = shown(chat(["Delete it", said, "/quit"], script, "--tools", "chat_tools_2:TOOLS"))
+    assert "Allow the call c1? [y/N]" in appears
+    assert comes in appears
+    assert "tiny: Done." in appears
 
 
 def test_what_cannot_be_done_is_said_and_the_chat_goes_on(chat):

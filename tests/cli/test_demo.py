@@ -45,6 +45,8 @@ def test_it_plays_on_the_database_it_is_given(run, database):
         'call_w → "Oslo: 4 °C, rain"',
         "Tomorrow is better.",
         "The run is cancelled. Incomplete:",
+        "records decided again, all the same.",
+        "2 answers and 2 tool results came from the log: the model was asked 0 times.",
     ):
         assert said in shown.stdout
 

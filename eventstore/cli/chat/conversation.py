@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from rich.console import Console
 from rich.text import Text
 
-from eventstore import ConversationStore, Message, Refused, Run
+from eventstore import ConversationStore, Message, Refused, RequiredAction, Run
 from eventstore.cli.drawing import tree_lines
 from eventstore.cli.following import Follower, outcome
 from eventstore.cli.messages import message_line
 from eventstore.engine import Engine
 
 __all__ = ["Answers", "Conversation", "Mistake"]
+
+
+_QUESTIONS: Final = {
+    "approval": "Allow the call {}?",
+    "outcome_unknown": "Nobody knows what became of the call {}. Make it again?",
+}
 
 
 class Mistake(Exception):
@@ -165,12 +171,19 @@ class Conversation:
             self._store.runs.cancel(run.thread_id, run.id)
 
     def _hand_in_outputs(self, run: Run) -> None:
-        """Ask the user for the outputs of tools that this process does not have."""
-        calls = self._store.runs.get(run.thread_id, run.id).required_calls
-        outputs = [
-            {"call_id": call, "output": self._ask(f"  output of {call}> ")} for call in calls
-        ]
+        """Ask the user for each call that waits: its output, or leave to make it."""
+        waits = self._store.runs.get(run.thread_id, run.id).required_actions
+        outputs = [self._output_of(wait) for wait in waits]
         self._engine.submit_tool_outputs(run.thread_id, run.id, outputs)
+
+    def _output_of(self, wait: RequiredAction) -> dict[str, Any]:
+        call = {"call_id": wait.call_id}
+        if wait.reason == "outputs":
+            return {**call, "output": self._ask(f"  output of {wait.call_id}: ")}
+        question = _QUESTIONS[wait.reason].format(wait.call_id)
+        if self._ask(f"  {question} [y/N] ").strip().lower() in {"y", "yes"}:
+            return {**call, "approved": True}
+        return {**call, "output": "The user did not allow this call.", "status": "failed"}
 
     def _print_arrows(self, run: Run) -> None:
         """Print the place of the answer among its alternatives."""

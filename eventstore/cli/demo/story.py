@@ -19,7 +19,7 @@ from eventstore import (
     ToolCallPart,
     ToolResultPart,
 )
-from eventstore.engine import Engine, tool
+from eventstore.engine import Engine, replay, tool
 from eventstore.engine.models import Gate, ScriptedModel, ToolCall
 from eventstore.engine.models.scripted import Answer
 
@@ -201,9 +201,20 @@ def story(store: ConversationStore) -> Iterator[Scene]:  # noqa: PLR0915 (see ab
             break
     stopped = store.runs.wait(oslo, long)
     kept = store.messages.list(oslo).data[-1]
-    engine.close()
     yield Scene(
         "Stop an answer",
         "Text is shown while the model writes it, and what was shown is kept.",
         result=f'The run is {stopped.status}. {kept.status.capitalize()}: "{kept.text.strip()}"',
+    )
+
+    engine.close()
+    asked = len(model.requests)
+    anew = replay(store, oslo, walk)
+    asked_again = len(model.requests) - asked
+    yield Scene(
+        "Replay the run",
+        "Decide each step anew from what is recorded, and compare.",
+        result=f"{anew.records} records decided again, "
+        f"{'all the same' if anew.same else anew.difference}.\n{anew.answers} answers and "
+        f"{anew.calls} tool results came from the log: the model was asked {asked_again} times.",
     )
