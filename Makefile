@@ -11,6 +11,7 @@ PYTHON   ?= $(shell scripts/find-python $(VERSIONS) || echo python3)
 VENV     ?= .venv
 BIN      := $(VENV)/bin
 TORTURE  ?= 1000000
+RUNS     ?= 1000
 WORKERS  ?= 3 # processes that run tests beside each other; for two cores, as tests also wait
 PYTEST   ?= # more arguments for pytest: make test PYTEST="-k fork -x"
 
@@ -24,11 +25,11 @@ COMPILE := pip compile --no-config --system-certs --quiet --universal --python-v
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo model-demo test test-long test-all lint types pytest torture format bench docs lock clean
+.PHONY: help setup demo model-demo test test-long test-all lint types pytest torture torture-appends torture-runs format bench docs lock clean
 
 help: ## List these commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1|\2/' \
-	  | awk -F'|' '{ printf "  make %-10s %s\n", $$1, $$2 }'
+	  | awk -F'|' '{ printf "  make %-15s %s\n", $$1, $$2 }'
 
 setup: ## Bring the virtual environment up to date with the lock (the others do this first)
 	@$(PYTHON) scripts/setup_venv.py $(VENV) requirements/dev.lock
@@ -75,9 +76,15 @@ pytest: setup ## Run the tests alone; PYTEST="-k name" chooses
 	@echo "==> Running the tests (pytest)"
 	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal $(PYTEST)
 
-torture: setup ## A million concurrent appends on each database, with kills; TORTURE="20000 --only sqlite" chooses
+torture: torture-appends torture-runs ## Both of these, on each database, with kills
+
+torture-appends: setup ## A million concurrent appends; TORTURE="20000 --only sqlite" chooses
 	@echo "==> Running concurrent schedules; a line says how much time is left"
 	@$(BIN)/python -m eventstore.testing.schedules $(TORTURE)
+
+torture-runs: setup ## A thousand runs of assistants whose workers are killed; RUNS="50 --only sqlite" chooses
+	@echo "==> Executing runs by workers that are killed; a line says how much time is left"
+	@$(BIN)/python -m eventstore.testing.killed_workers $(RUNS)
 
 format: setup ## Format the code and mend what ruff can mend
 	@echo "==> Formatting (ruff)"

@@ -17,7 +17,7 @@ import json
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Self, TypeAlias
 
 __all__ = [
@@ -48,9 +48,16 @@ class Reply:
     end: Literal["done", "cut", "silence"] = "done"
     """``"cut"`` closes the connection in the middle; ``"silence"`` keeps it open without a word."""
 
+    pause_seconds: float = 0.0
+    """Seconds between two events."""
+
     def ending(self, end: Literal["done", "cut", "silence"], after: int | None = None) -> Reply:
         """Return the same answer with another end, after so many of its events."""
-        return Reply(self.status, self.headers, self.error, self.frames[:after], end)
+        return replace(self, frames=self.frames[:after], end=end)
+
+    def with_pauses(self, seconds: float) -> Reply:
+        """Return the same answer, sent more slowly."""
+        return replace(self, pause_seconds=seconds)
 
 
 def chunk(
@@ -236,7 +243,7 @@ class ModelServer:
         for frame in reply.frames:
             data = frame if isinstance(frame, bytes) else json.dumps(frame).encode()
             await _write_chunk(writer, b"data: " + data + b"\n\n")
-            await asyncio.sleep(0)
+            await asyncio.sleep(reply.pause_seconds)
         if reply.end == "silence":
             await reader.read(1)  # until the client goes
             self.dropped.set()

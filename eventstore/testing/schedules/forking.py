@@ -1,8 +1,10 @@
-"""A process that has imported everything that writers need, and forks them for ``nursery``.
+"""A process that has imported everything that its children need, and forks them for ``nursery``.
+
+    python -m eventstore.testing.schedules.forking <module to import> …
 
 It has no threads, since a fork beside threads may deadlock. It answers a line with a line:
 
-    begin <work> <log> <errors>     the id of a process that writes
+    begin <work> <log> <errors>     the id of a process that does a pickled work
     look <id>                       how it ended, or ``-`` while it goes on
 
 An ended process keeps its id until it is looked at, so that a kill cannot hit another process.
@@ -17,18 +19,20 @@ import signal
 import sys
 import traceback
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import IO, Final, NoReturn
 
-from eventstore.testing.schedules import writing
-from eventstore.testing.schedules.plan import Work
+from eventstore.testing.schedules.nursery import Chore
 
 _GOES_ON: Final = "-"
 
 
-def main(asked: IO[str], told: IO[str]) -> None:
-    """Serve requests until the pipe closes. Ctrl-C is for the requester and for writers."""
+def main(asked: IO[str], told: IO[str], modules: Sequence[str]) -> None:
+    """Serve requests until the pipe closes. Ctrl-C is for the requester and for the children."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for module in modules:
+        import_module(module)
     for line in asked:
         what, *words = line.rstrip("\n").split("\t")
         answer = str(_begun(words)) if what == "begin" else _ended(int(words[0]))
@@ -38,23 +42,23 @@ def main(asked: IO[str], told: IO[str]) -> None:
 
 def _begun(files: Sequence[str]) -> int:
     work, log, errors = files
-    todo: Work = pickle.loads(Path(work).read_bytes())  # noqa: S301 (from the process that started this one)
+    chore: Chore = pickle.loads(Path(work).read_bytes())  # noqa: S301 (from the process that started this one)
     gc.freeze()
     process = os.fork()
     if process == 0:
-        _write(todo, log, errors)
+        _perform(chore, log, errors)
     return process
 
 
-def _write(work: Work, log: str, errors: str) -> NoReturn:
-    """Run as a process of writers, with files for its output, and end as an interpreter does."""
+def _perform(chore: Chore, log: str, errors: str) -> NoReturn:
+    """Run as a process of its own, with files for its output, and end as an interpreter does."""
     code = 1
     try:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.dup2(os.open(log, os.O_WRONLY), 1)
         os.dup2(os.open(errors, os.O_WRONLY), 2)
-        writing.main(work)
+        chore.perform(chore.work)
         code = 0
     except BaseException:  # noqa: BLE001 (it is written down, and the status says so)
         traceback.print_exc()
@@ -69,4 +73,4 @@ def _ended(process: int) -> str:
 
 
 if __name__ == "__main__":
-    main(sys.stdin, sys.stdout)
+    main(sys.stdin, sys.stdout, sys.argv[1:])

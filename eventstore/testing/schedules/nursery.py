@@ -1,27 +1,40 @@
-"""The process that imports everything once, and forks the writers of a schedule.
+"""The process that imports everything once, and forks processes that live for a moment.
 
-Importing the library takes an interpreter longer than many writers live.
+Importing the library takes an interpreter longer than many writers of a schedule live.
 """
 
 from __future__ import annotations
 
 import os
+import pickle
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Final, Self
+from typing import Any, Final, NamedTuple, Self
 
-__all__ = ["Nursery"]
+__all__ = ["Chore", "Nursery"]
 
 _COMMAND: Final = (sys.executable, "-m", "eventstore.testing.schedules.forking")
 
 
-class Nursery:
-    """The process that runs ``forking``, seen from outside; it ends with the block."""
+class Chore(NamedTuple):
+    """A function of a module, and what it is given; both are pickled."""
 
-    def __init__(self) -> None:
+    perform: Callable[[Any], object]
+    work: Any
+
+
+class Nursery:
+    """The process that runs ``forking``, seen from outside; it ends with the block.
+
+    Args:
+        modules: what it imports beforehand, for its children.
+    """
+
+    def __init__(self, *modules: str) -> None:
         self._process = subprocess.Popen(  # noqa: S603 (a module of ours)
-            _COMMAND,
+            [*_COMMAND, *modules],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -34,8 +47,10 @@ class Nursery:
     def __exit__(self, *_: object) -> None:
         self._process.communicate()
 
-    def begin(self, work: Path, log: Path, errors: Path) -> int:
-        """Start a process that does a pickled work; return its id."""
+    def begin(self, chore: Chore, log: Path, errors: Path) -> int:
+        """Start a process that does a chore, with files for its output; return its id."""
+        work = log.with_suffix(".work")
+        work.write_bytes(pickle.dumps(chore))
         return int(self._ask("begin", work, log, errors))
 
     def look(self, process: int) -> int | None:

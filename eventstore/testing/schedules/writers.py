@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
-import pickle
 import signal
 import time
 from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Final
 
+from eventstore.testing.schedules import writing
 from eventstore.testing.schedules.here import WritersHere
 from eventstore.testing.schedules.ledgers import Ledgers
-from eventstore.testing.schedules.nursery import Nursery
+from eventstore.testing.schedules.nursery import Chore, Nursery
 from eventstore.testing.schedules.plan import Life, Work, life_here, lives
 
 __all__ = ["Writers"]
@@ -38,7 +38,7 @@ class Writers:
         """
         if not self._schedule.processes:
             return self._watched([self._here()], meanwhile)
-        with Nursery() as nursery:
+        with Nursery(writing.__name__) as nursery:
             slots = [self._one_after_another(todo, nursery) for todo in lives(self._schedule)]
             try:
                 return self._watched(slots, meanwhile)
@@ -102,10 +102,8 @@ class _Process:
         self._words = log.with_suffix(".errors")
         self._nursery = nursery
         self._code: int | None = None
-        work_file = log.with_suffix(".work")
-        work_file.write_bytes(pickle.dumps(work))
         self._words.touch()
-        self._id = nursery.begin(work_file, log, self._words)
+        self._id = nursery.begin(Chore(writing.main, work), log, self._words)
 
     def goes_on(self) -> bool:
         """Look after it for a moment.

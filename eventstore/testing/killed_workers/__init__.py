@@ -1,0 +1,28 @@
+"""Runs of assistants whose workers are killed: with ``kill -9``, at any time and in each state.
+
+::
+
+    report = torture("sqlite:///chat.db", folder, runs=100, seed=1)
+    assert report.ok, str(report)
+
+Workers are processes with engines, asked models are a scripted server, and users ask, read, cancel
+and hand in outputs. Each worker is killed after a moment: it kills itself before or after one of
+its writes, or in a tool, or it is killed from outside. Another takes its place. The report compares
+what was recorded with what users saw and what tools did:
+
+* **never_ended**: a run did not end in time;
+* **ended_wrongly**: a run failed or expired, which no story does;
+* **repeated**: a tool that must not be repeated was called twice for one call;
+* **unrecorded**: a tool was called for a call that is not in the log;
+* **lost_text**: a reader that went away and resumed missed something or saw it twice, or what was
+  shown is not what was kept;
+* **open_calls**: a call has no result or two, or a model would refuse the context;
+* **broken**: a worker complained, or ended by itself.
+
+``python -m eventstore.testing.killed_workers RUNS`` runs it by hand.
+"""
+
+from eventstore.testing.killed_workers.findings import Report
+from eventstore.testing.killed_workers.running import torture
+
+__all__ = ["Report", "torture"]

@@ -1,0 +1,104 @@
+"""A worker: a process with two engines, for the runs of a queue and for those of the application.
+
+It works until it is killed, by itself at a place or from outside at any time.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from pathlib import Path
+from typing import Any, Final, Literal, NamedTuple
+
+from eventstore import ConversationStore
+from eventstore.engine import Engine, ToolContext, tool
+from eventstore.engine.models import Endpoint
+from eventstore.testing.killed_workers.deaths import IN_TOOL, Death, Doomed
+from eventstore.testing.killed_workers.stories import ELSEWHERE, MODEL
+
+__all__ = ["NEEDED", "QUEUE", "Work", "effects", "main"]
+
+QUEUE: Final = "stories"
+NEEDED: Final = (
+    __name__,
+    "eventstore.engine.models.openai_chat",
+    "openai.resources.chat.completions",
+    "anyio._backends._asyncio",
+    "psycopg",
+    "sqlalchemy.dialects.sqlite",
+)
+"""Modules that a worker needs sooner or later; most of them are imported when they are first used,
+which takes longer than many workers live."""
+_ORPHANED_SECONDS: Final = 0.5
+_CONCURRENCY: Final = 6
+
+
+class Work(NamedTuple):
+    """Everything that a worker is given."""
+
+    url: str
+    durability: Literal["full", "as_is"]
+    model_url: str
+    folder: Path
+    """Where tools leave their effects."""
+    lease_seconds: float
+    name: str = ""
+    dies_at: str | None = None
+    """Place; None waits for the kill from outside."""
+    occurrence: int = 1
+    """It dies the so-many-th time that it comes there."""
+
+
+def main(work: Work) -> None:
+    """Execute runs until the end."""
+    parent = os.getppid()
+    logging.basicConfig(level=logging.WARNING)
+    death = Death(work.dies_at, work.occurrence)
+    store = ConversationStore.open(
+        work.url, migrate="off", durability=work.durability, busy_timeout_seconds=60.0
+    )
+    for queue in (QUEUE, None):
+        Engine(
+            Doomed(store, death),  # type: ignore[arg-type]  # whatever it lacks is the store's
+            tools=_tools(work.folder, death),
+            models={MODEL: Endpoint(MODEL, base_url=work.model_url, key_variable=None)},
+            queue=queue,
+            concurrency=_CONCURRENCY,
+            lease_seconds=work.lease_seconds,
+            holder=f"{work.name}/{queue}",
+            external_tools=[ELSEWHERE],
+        )
+    while os.getppid() == parent:
+        time.sleep(_ORPHANED_SECONDS)
+
+
+def _tools(folder: Path, death: Death) -> list[Any]:
+    def act(name: str, context: ToolContext) -> str:
+        """Leave an effect: one line, written at once."""
+        before, after = IN_TOOL
+        death.at(before)
+        threading.Event().wait(0.003)
+        with (folder / name).open("ab", buffering=0) as file:
+            file.write(f"{context.call_id}\n".encode())
+        death.at(after)
+        return "done"
+
+    @tool
+    def careful(context: ToolContext) -> str:
+        """Must not happen twice."""
+        return act("careful", context)
+
+    @tool(repeatable=True)
+    def again(context: ToolContext) -> str:
+        """May happen twice."""
+        return act("again", context)
+
+    return [careful, again]
+
+
+def effects(folder: Path, name: str) -> list[str]:
+    """Return the calls that left effects, each as often as it did."""
+    file = folder / name
+    return file.read_text().split() if file.exists() else []
