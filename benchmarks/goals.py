@@ -127,3 +127,6 @@ DELIVERY_ACROSS = {
     SQLITE: Goal("p99 across processes", 50.0, 25.0, Better.LESS, "ms"),
     POSTGRES: Goal("p99 across processes", 20.0, 10.0, Better.LESS, "ms"),
 }
+
+RUN_PEER = Goal("time of a run, theirs / ours", 1.0, None, Better.MORE)
+RUN_OTHER = Goal("time of a run, theirs / ours", None, None, Better.MORE)

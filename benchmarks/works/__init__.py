@@ -16,6 +16,7 @@ from benchmarks.works import (
     w6_last,
     w7_fork,
     w8_delivery,
+    w9_runs,
 )
 
 Run = Callable[[Plan, Result], None]
@@ -30,4 +31,5 @@ WORKS: dict[str, tuple[str, Run]] = {
     "W6": (w6_last.TITLE, w6_last.run),
     "W7": (w7_fork.TITLE, w7_fork.run),
     "W8": (w8_delivery.TITLE, w8_delivery.run),
+    "W9": (w9_runs.TITLE, w9_runs.run),
 }
