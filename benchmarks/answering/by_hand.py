@@ -27,7 +27,6 @@ from benchmarks.answering.task import (
 )
 from benchmarks.contenders import Contender, Face, Kind
 from benchmarks.places import Database, Place
-from benchmarks.work import WorkMessage
 
 Chat = list[dict[str, Any]]
 Keep = Callable[[str, dict[str, Any]], None]
@@ -105,14 +104,10 @@ class ByHand:
                 talk.add(_result(call))
 
     def _streamed(self, messages: Chat) -> str:
-        pieces = []
         with self._client.chat.completions.create(
             model=MODEL, messages=_sent(messages), stream=True
         ) as chunks:
-            for chunk in chunks:
-                if chunk.choices and (piece := chunk.choices[0].delta.content):
-                    pieces.append(piece)
-        text = "".join(pieces)
+            text = "".join([_piece(chunk) for chunk in chunks])
         self._talk.add({"role": "assistant", "content": text})
         return text
 
@@ -160,20 +155,20 @@ class AsyncByHand:
                 talk.add(_result(call))
 
     async def _streamed(self, talk: _Conversation, messages: Chat) -> str:
-        pieces = []
         chunks = await self._client.chat.completions.create(
             model=MODEL, messages=_sent(messages), stream=True
         )
         async with chunks:
-            async for chunk in chunks:
-                if chunk.choices and (piece := chunk.choices[0].delta.content):
-                    pieces.append(piece)
-        text = "".join(pieces)
+            text = "".join([_piece(chunk) async for chunk in chunks])
         talk.add({"role": "assistant", "content": text})
         return text
 
     async def close(self) -> None:
         await self._client.close()
+
+
+def _piece(chunk: Any) -> str:
+    return (chunk.choices[0].delta.content or "") if chunk.choices else ""
 
 
 def _sent(messages: Chat) -> Any:

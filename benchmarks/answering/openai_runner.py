@@ -22,8 +22,16 @@ from agents.extensions.memory import SQLAlchemySession
 from openai import AsyncOpenAI
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from benchmarks.answering.task import EXCHANGES, INSTRUCTIONS, KEY, MODEL, QUESTION, TOOLS, Task
-from benchmarks.answering.task import base_url
+from benchmarks.answering.task import (
+    EXCHANGES,
+    INSTRUCTIONS,
+    KEY,
+    MODEL,
+    QUESTION,
+    TOOLS,
+    Task,
+    base_url,
+)
 from benchmarks.contenders import Contender, Face, Kind
 from benchmarks.places import Database, Place
 from benchmarks.work import WorkMessage
@@ -98,13 +106,7 @@ class AsyncRunner(_Agents):
 
     async def _streamed(self, session: Any) -> str:
         running = Runner.run_streamed(self._plain, QUESTION, session=session)
-        pieces = []
-        async for event in running.stream_events():
-            if event.type == "raw_response_event" and event.data.type == (
-                "response.output_text.delta"
-            ):
-                pieces.append(event.data.delta)
-        return "".join(pieces)
+        return "".join([_piece(event) async for event in running.stream_events()])
 
     async def new_thread(self) -> str:
         return uuid4().hex
@@ -116,6 +118,12 @@ class AsyncRunner(_Agents):
     async def close(self) -> None:
         await self._client.close()
         self._let_go(self._session)
+
+
+def _piece(event: Any) -> str:
+    if event.type != "raw_response_event" or event.data.type != "response.output_text.delta":
+        return ""
+    return str(event.data.delta)
 
 
 class AsyncServerRunner(AsyncRunner):

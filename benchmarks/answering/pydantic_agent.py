@@ -16,8 +16,16 @@ from pydantic_ai.messages import ModelMessage, ModelMessagesTypeAdapter
 from pydantic_ai.models.openai import OpenAIChatModel
 from pydantic_ai.providers.openai import OpenAIProvider
 
-from benchmarks.answering.task import EXCHANGES, INSTRUCTIONS, KEY, MODEL, QUESTION, TOOLS, Task
-from benchmarks.answering.task import base_url
+from benchmarks.answering.task import (
+    EXCHANGES,
+    INSTRUCTIONS,
+    KEY,
+    MODEL,
+    QUESTION,
+    TOOLS,
+    Task,
+    base_url,
+)
 from benchmarks.contenders import Contender, Face, Kind
 from benchmarks.places import Place
 

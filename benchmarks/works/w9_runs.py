@@ -70,9 +70,7 @@ def _one_by_one(plan: Plan, field: Field, face: Face, task: Task) -> Table:
 def _can(entrant: Entrant, task: Task) -> bool:
     """Everything but the one that streams to async callers alone."""
     streams_not = entrant.contender.distribution == "openai-agents"
-    return not (
-        streams_not and entrant.contender.face is Face.SYNC and task is Task.STREAMED
-    )
+    return not (streams_not and entrant.contender.face is Face.SYNC and task is Task.STREAMED)
 
 
 def _medians(bursts: Sequence[Burst]) -> list[float]:

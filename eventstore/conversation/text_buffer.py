@@ -41,9 +41,14 @@ class TextBuffer:
 
     def due(self, now: float) -> str:
         """Return the piece that is due now, or an empty text."""
-        if now < self._due_at and self._bytes < self._bytes_max:
+        if now < self._due_at and not self.full:
             return ""
         return self.rest(now)
+
+    @property
+    def full(self) -> bool:
+        """Whether ``bytes_max`` bytes are waiting, so that a piece is due at any time."""
+        return self._bytes >= self._bytes_max
 
     def rest(self, now: float) -> str:
         """Return everything that waits, due or not: the text is about to end or to pause."""

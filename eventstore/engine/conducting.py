@@ -337,7 +337,7 @@ class _Conducting:
                 case HandBack():
                     raise _HandedBack
                 case f.TextArrived(step_number, text):
-                    yield from self._show(step_number, text)
+                    yield from self._show(step_number, text)  # the end may have arrived, too
                 case None:
                     pass
                 case _:
@@ -371,11 +371,17 @@ class _Conducting:
         return run.status == "cancelling"
 
     def _show(self, step_number: int, text: str) -> Course[None]:
-        """Show more text to readers, in pieces that are worth a commit."""
+        """Collect text that arrived; it is shown once it is due and nothing else has arrived.
+
+        So an answer that comes in one breath is written once, as the message that it is. A buffer
+        that is full does not wait.
+        """
         if self._text is None:
             self._text = TextBuffer()
         self._showing = step_number
-        yield from self._write_text(self._text, self._text.add(text, self._clock.monotonic()))
+        piece = self._text.add(text, self._clock.monotonic())
+        if self._text.full:
+            yield from self._write_text(self._text, piece)
 
     def _write_text(self, buffer: TextBuffer, piece: str) -> Course[None]:
         if not piece:

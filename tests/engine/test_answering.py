@@ -176,3 +176,18 @@ def test_an_edited_question_is_asked_again(store):
         store.messages.edit(thread.id, question.id, content="two")
         engine.execute(thread.id, engine.run(thread.id, model="m").id)
     assert shown(store.messages.list(thread.id)) == [("user", "two"), ("assistant", "TWO")]
+
+
+async def test_an_answer_in_one_breath_is_written_once(tmp_path):
+    url = f"sqlite:///{tmp_path / 'chat.db'}"
+    async with (
+        AsyncConversationStore.open(url) as store,
+        AsyncEngine(store, models={"m": ScriptedModel(["It rains in Oslo."])}) as engine,
+    ):
+        thread = await store.threads.create(messages=[{"role": "user", "content": "Weather?"}])
+        run = await engine.run(thread.id, model="m")
+        assert (await engine.execute(thread.id, run.id)).status == "completed"
+        told = [event.type async for event in store.events.read(thread.id)]
+        told_again = [event.type async for event in store.runs.stream(thread.id, run.id)]
+    assert "MessageBegun" not in told  # no piece was shown before the whole
+    assert told_again.count("message.delta") == 1

@@ -104,10 +104,18 @@ class OpenAIModel:
         answer = ChatStream()
         failure: ModelError | None = None
         try:
-            chunks = await self._client.chat.completions.create(**parameters)
+            # The typed method checks each message of the request, and makes each chunk an object
+            # that is taken apart here at once. The untyped one sends and reads the same bytes.
+            chunks = await self._client.post(
+                "/chat/completions",
+                cast_to=object,
+                body=parameters,
+                stream=True,
+                stream_cls=openai.AsyncStream[object],
+            )
             async with chunks:
                 async for chunk in chunks:
-                    for event in answer.add(chunk.to_dict()):
+                    for event in answer.add(chunk if isinstance(chunk, Mapping) else {}):
                         yield event
         except (openai.OpenAIError, JSONDecodeError, UnicodeDecodeError) as error:
             if not answer.finished:  # only the usage is missing otherwise
@@ -146,7 +154,7 @@ class OpenAIModel:
             **{name: value for name, value in given.items() if value is not None},
             "stream": True,
             "stream_options": {"include_usage": True},
-            "extra_body": more or None,
+            **more,
         }
 
     def _messages(self, request: ModelRequest) -> list[ChatMessage]:
