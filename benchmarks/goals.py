@@ -130,3 +130,4 @@ DELIVERY_ACROSS = {
 
 RUN_PEER = Goal("time of a run, theirs / ours", 1.0, None, Better.MORE)
 RUN_OTHER = Goal("time of a run, theirs / ours", None, None, Better.MORE)
+READING = Goal("p99 from a token to a reader elsewhere", None, None, Better.LESS, "ms")

@@ -17,6 +17,7 @@ from benchmarks.works import (
     w7_fork,
     w8_delivery,
     w9_runs,
+    w9b_reading,
 )
 
 Run = Callable[[Plan, Result], None]
@@ -32,4 +33,5 @@ WORKS: dict[str, tuple[str, Run]] = {
     "W7": (w7_fork.TITLE, w7_fork.run),
     "W8": (w8_delivery.TITLE, w8_delivery.run),
     "W9": (w9_runs.TITLE, w9_runs.run),
+    "W9b": (w9b_reading.TITLE, w9b_reading.run),
 }
