@@ -19,8 +19,15 @@ from eventstore.api.operations.events import Receipt
 from eventstore.api.operations.metrics import AppendNotice, Counters
 from eventstore.api.operations.operation import EMPTY, UNSET
 from eventstore.api.operations.projections import CompareReport, RebuildReport
+from eventstore.api.operations.tenants import Tenant
 from eventstore.api.store import ConversationStore
-from eventstore.audit import AuditFinding, VerifyReport
+from eventstore.audit import (
+    AuditFinding,
+    ConsistencyProof,
+    InclusionProof,
+    TreeHead,
+    VerifyReport,
+)
 from eventstore.conversation.parts import (
     DataPart,
     FilePart,
@@ -113,6 +120,7 @@ __all__ = [
     "BranchTree",
     "BrokenChain",
     "CompareReport",
+    "ConsistencyProof",
     "ContentCopy",
     "ConversationStore",
     "ConversationStoreError",
@@ -127,6 +135,7 @@ __all__ = [
     "Handle",
     "IdempotencyConflict",
     "ImagePart",
+    "InclusionProof",
     "InvalidInput",
     "KeyUnavailable",
     "LeaseLost",
@@ -168,6 +177,7 @@ __all__ = [
     "StoreClosed",
     "StoreUnavailable",
     "StreamNotFound",
+    "Tenant",
     "TextBuffer",
     "TextPart",
     "Thread",
@@ -180,6 +190,7 @@ __all__ = [
     "ToolCalled",
     "ToolError",
     "ToolResultPart",
+    "TreeHead",
     "TreeNode",
     "UndecodableEvent",
     "UnknownEventType",

@@ -26,6 +26,7 @@ from eventstore.api.faces.asynchronous import (
     AsyncProjections,
     AsyncReplay,
     AsyncRuns,
+    AsyncTenants,
     AsyncThreads,
 )
 from eventstore.api.open_options import Durability, OpenOptions, system_environment
@@ -81,6 +82,7 @@ class AsyncConversationStore:
         self._replay = AsyncReplay(runner)
         self._privacy = AsyncPrivacy(runner)
         self._audit = AsyncAudit(runner)
+        self._tenants = AsyncTenants(runner)
 
     @classmethod
     def open(
@@ -197,6 +199,11 @@ class AsyncConversationStore:
     def audit(self) -> AsyncAudit:
         """Prove that the log is what was written."""
         return self._audit
+
+    @property
+    def tenants(self) -> AsyncTenants:
+        """List the tenants of the store."""
+        return self._tenants
 
     def tenant(self, name: str) -> Self:
         """Return this store bound to a tenant. Other tenants' ids are unknown to it.

@@ -24,6 +24,7 @@ from eventstore.api.faces.sync import (
     Projections,
     Replay,
     Runs,
+    Tenants,
     Threads,
 )
 from eventstore.api.faces.sync_runner import SyncRunner
@@ -76,6 +77,7 @@ class ConversationStore:
         self._replay = Replay(runner)
         self._privacy = Privacy(runner)
         self._audit = Audit(runner)
+        self._tenants = Tenants(runner)
 
     @classmethod
     def open(
@@ -187,6 +189,11 @@ class ConversationStore:
     def audit(self) -> Audit:
         """Prove that the log is what was written."""
         return self._audit
+
+    @property
+    def tenants(self) -> Tenants:
+        """List the tenants of the store."""
+        return self._tenants
 
     def tenant(self, name: str) -> Self:
         """Return this store bound to a tenant. Other tenants' ids are unknown to it.

@@ -73,13 +73,15 @@ class VerifyReport(Value):
     """Threads whose tables were compared with their events."""
     threads_not_compared: int
     """Threads whose tables were not compared, because their events do not hold."""
+    unchanged: int = 0
+    """Streams that did not go on since the tree head; only their ends were compared."""
     findings: tuple[AuditFinding, ...]
     """Everything that was found."""
 
     @property
     def empty(self) -> bool:
         """There was nothing to verify: the tenant, or the thread, has no events."""
-        return self.streams == 0
+        return self.streams == 0 and self.unchanged == 0
 
     @property
     def ok(self) -> bool:

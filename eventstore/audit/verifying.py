@@ -19,6 +19,7 @@ from eventstore.audit.leftovers import leftovers
 from eventstore.audit.references import NONE_NOTABLE, NOTABLE, anchor_of, check_references
 from eventstore.audit.stream_walk import StreamWalk
 from eventstore.audit.tables import compare_tables
+from eventstore.audit.tree_checks import check_leaves
 from eventstore.core import ids
 from eventstore.core.events import StreamKey
 from eventstore.storage.chain_pages import (
@@ -27,13 +28,23 @@ from eventstore.storage.chain_pages import (
     page_of_chain,
     stream_categories,
     stream_exists,
+    streams_counted,
     with_contents,
 )
-from eventstore.storage.interning import find_category, find_tenant
+from eventstore.storage.interning import category_name, find_category, find_tenant
 from eventstore.storage.log import Log
 from eventstore.storage.transaction import Transaction
+from eventstore.storage.tree_log import next_changed
 
-__all__ = ["Verified", "Verifying", "thread_place", "verify_page", "verify_thread_page"]
+__all__ = [
+    "Verified",
+    "Verifying",
+    "VerifyingChanged",
+    "thread_place",
+    "verify_changed_page",
+    "verify_page",
+    "verify_thread_page",
+]
 
 _PAGE_EVENTS: Final = 1_000
 
@@ -46,6 +57,8 @@ class Verified(NamedTuple):
     compared: int = 0
     not_compared: int = 0
     findings: Sequence[AuditFinding] = ()
+    streams_at_the_end: int = 0
+    """The number of all streams, at the end of a verification of those that changed."""
 
 
 class Verifying(NamedTuple):
@@ -65,10 +78,25 @@ class Verifying(NamedTuple):
     """Threads to verify after the one that was asked for, since it was forked from them."""
 
 
+class VerifyingChanged(NamedTuple):
+    """The progress of a verification of the streams that went on since a tree head."""
+
+    size: int
+    """Number of leaves that the head covers."""
+    stream: tuple[int, bytes] = (0, b"")
+    """The last stream that was begun: the number of its category, and its id."""
+    within: Verifying | None = None
+    """The place within it, if it was not verified to its end."""
+
+
 def thread_place(thread_id: bytes, sources: tuple[bytes, ...] = ()) -> Verifying:
     """Return the place at which the verification of one thread begins."""
-    before = (int.from_bytes(thread_id) - 1).to_bytes(len(thread_id)) if any(thread_id) else b""
-    return Verifying((ids.THREAD,), (before, _END), before, thread_id, sources=sources)
+    return _stream_place(ids.THREAD, thread_id)._replace(sources=sources)
+
+
+def _stream_place(category: str, key: bytes) -> Verifying:
+    before = (int.from_bytes(key) - 1).to_bytes(len(key)) if any(key) else b""
+    return Verifying((category,), (before, _END), before, key)
 
 
 _END: Final = 2**62
@@ -85,9 +113,33 @@ def verify_page(
         names = [name for _, name in stream_categories(tx, number)]
         place = place._replace(categories=names)
     if not place.categories:
-        return [Verified(findings=[*leftovers(tx, tenant)])], None
+        beside = [*leftovers(tx, tenant), *check_leaves(tx, log, tenant)]
+        return [Verified(findings=beside)], None
     found, following, _ = _look(tx, log, tenant, place)
     return [found], following
+
+
+def verify_changed_page(
+    tx: Transaction, log: Log, tenant: str, place: VerifyingChanged
+) -> tuple[list[Verified], VerifyingChanged | None]:
+    """Do the same for the streams that went on since a tree head.
+
+    That the others end where the head says is what :func:`check_leaves` looks at, for all streams.
+    """
+    number = find_tenant(tx, tenant)
+    if number is None:
+        return [], None
+    within = place.within
+    if within is None:
+        found = next_changed(tx, number, place.stream, place.size)
+        if found is None:
+            beside = [*leftovers(tx, tenant), *check_leaves(tx, log, tenant)]
+            total = streams_counted(tx, number)
+            return [Verified(findings=beside, streams_at_the_end=total)], None
+        place = place._replace(stream=found)
+        within = _stream_place(category_name(tx, found[0]), found[1])
+    verified, following, _ = _look(tx, log, tenant, within)
+    return [verified], place._replace(within=following if following.categories else None)
 
 
 def verify_thread_page(

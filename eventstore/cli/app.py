@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from eventstore.cli import doing, erasing, looking, talking, tending, verifying, working
+from eventstore.cli import (
+    auditing,
+    doing,
+    erasing,
+    looking,
+    talking,
+    tending,
+    verifying,
+    working,
+)
 from eventstore.cli.framework import app
 from eventstore.cli.standard_output import ended_as_it_should
 
 __all__ = ["COMMANDS", "app", "run"]
 
-COMMANDS = (talking, doing, looking, verifying, tending, working, erasing)
+COMMANDS = (talking, doing, looking, verifying, auditing, tending, working, erasing)
 """Importing a module adds its commands to the program."""
 
 

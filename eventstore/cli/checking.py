@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from rich.console import Console
 from rich.text import Text
@@ -13,7 +13,7 @@ from eventstore.api.operations.operation import Collected
 from eventstore.cli.opening import count_threads
 from eventstore.cli.output import progress
 
-__all__ = ["compare", "print_report", "rebuild"]
+__all__ = ["NOTHING", "compare", "print_report", "rebuild"]
 
 T = TypeVar("T")
 
@@ -40,8 +40,14 @@ def _watched(store: ConversationStore, work: Collected[T], doing: str, thread_id
     return work.report(done)
 
 
+NOTHING: Final = Text("there was nothing to compare: no thread was found", style="yellow")
+
+
 def print_report(console: Console, report: CompareReport) -> None:
     """Print the result of a comparison."""
+    if report.empty and report.ok:
+        console.print(NOTHING)
+        return
     counted = f"{report.threads} thread{'' if report.threads == 1 else 's'}"
     if report.ok:
         console.print(Text(f"{counted}: the tables match the events", style="green"))

@@ -33,6 +33,7 @@ def demo(
 
 @app.command(
     "import",
+    each=False,
     epilog=examples("import trees.jsonl", "import trees.jsonl.gz --db sqlite:///oasst.db"),
 )
 def import_(

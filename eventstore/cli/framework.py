@@ -16,6 +16,7 @@ from typer.core import TyperCommand, TyperGroup
 from eventstore import ConversationStoreError
 from eventstore.cli.naming import as_typed, typed_names
 from eventstore.cli.output import error_text, errors, tolerate_any_encoding
+from eventstore.cli.tenancy import with_tenants
 
 __all__ = ["AsJson", "Commands", "Program", "app", "examples"]
 
@@ -57,8 +58,15 @@ def _without_types(params: list[Any]) -> list[Any]:
 class Program(typer.Typer):
     """A group of commands whose flags are shown without a type."""
 
-    def command(self, *args: Any, **options: Any) -> Callable[[_Function], _Function]:  # noqa: ANN401
-        return super().command(*args, **{"cls": _Command, **options})
+    def command(self, *args: Any, each: bool = True, **options: Any) -> Callable[..., Any]:  # noqa: ANN401
+        """Add a command; ``each`` is False if --all-tenants makes no sense for it."""
+        adding = super().command(*args, **{"cls": _Command, **options})
+
+        def add(function: _Function) -> _Function:
+            adding(with_tenants(function, each=each))
+            return function
+
+        return add
 
 
 app = Program(
@@ -73,6 +81,7 @@ app = Program(
     pretty_exceptions_enable=False,  # its tracebacks show local variables, which hold messages
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
 
 AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON, one object per line.")]
 

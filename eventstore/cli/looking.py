@@ -272,7 +272,10 @@ def check(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Compare the tables with the events; exit with status 1 if they differ."""
+    """Compare the tables with the events; exit with status 1 if they differ.
+
+    The status is 1, too, if there was nothing to compare.
+    """
     with existing(database) as store:
         thread_id = None if thread is None else find_thread(store, thread)
         rebuilt = checking.rebuild(store, thread_id) if rebuild else None
@@ -283,5 +286,7 @@ def check(
         if rebuilt is not None:
             screen().print(Text(f"rebuilt {rebuilt.rows} rows of {rebuilt.threads} threads"))
         checking.print_report(screen(), report)
-    if not report.ok:
+    if report.empty and as_json:
+        errors().print(checking.NOTHING)
+    if report.empty or not report.ok:
         raise typer.Exit(1)

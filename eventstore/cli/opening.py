@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Final, TypeAlias, TypeVar
+from typing import Annotated, Final, Self, TypeAlias, TypeVar
 
 import typer
 from sqlalchemy import make_url
@@ -23,11 +23,13 @@ from eventstore import (
 )
 from eventstore.api.operations import Read
 from eventstore.core import ids
+from eventstore.storage.migrations import Migrate
 from eventstore.storage.transaction import Transaction
 from eventstore.threads.rebuild import next_thread
 
 __all__ = [
     "Database",
+    "Target",
     "ThreadPrefix",
     "count_threads",
     "existing",
@@ -63,9 +65,40 @@ _DIGITS: Final = 32
 _SHORT_MIN: Final = 8
 
 
+class Target(str):  # noqa: SLOT000 (it has attributes)
+    """A database URL with the tenant, prefix and schema to look into."""
+
+    tenant: str
+    prefix: str
+    schema: str | None
+
+    def __new__(
+        cls, url: str, *, tenant: str = "", prefix: str = "", schema: str | None = None
+    ) -> Self:
+        made = super().__new__(cls, url)
+        made.tenant, made.prefix, made.schema = tenant, prefix, schema
+        return made
+
+    def of(self, tenant: str) -> Target:
+        """Return the same store for another tenant."""
+        return Target(self, tenant=tenant, prefix=self.prefix, schema=self.schema)
+
+
 def made(database: str) -> ConversationStore:
     """Open a store for writing; make it if it does not exist."""
-    return ConversationStore.open(_url(database))
+    return _opened(database, migrate="auto")
+
+
+def _opened(database: str, *, migrate: Migrate) -> ConversationStore:
+    target = database if isinstance(database, Target) else Target(database)
+    store = ConversationStore.open(
+        _url(target), prefix=target.prefix, schema=target.schema, migrate=migrate
+    )
+    try:
+        return store if target.tenant == "" else store.tenant(target.tenant)
+    except InvalidInput:
+        store.close()
+        raise
 
 
 def existing(database: str) -> ConversationStore:
@@ -79,7 +112,7 @@ def existing(database: str) -> ConversationStore:
     if file is not None:
         _check_there(file)
     try:
-        return ConversationStore.open(url, migrate="check")
+        return _opened(database, migrate="check")
     except StoreUnavailable as error:
         if error.reason != "not_migrated":
             raise

@@ -7,9 +7,12 @@ and ``rich.text.Text`` keeps it from being read as markup.
 from __future__ import annotations
 
 import io
+import json
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Final
 
@@ -24,6 +27,7 @@ __all__ = [
     "clipped",
     "error_text",
     "errors",
+    "of_tenant",
     "one_line",
     "print_facts",
     "print_indented",
@@ -118,8 +122,29 @@ def print_facts(console: Console, *facts: str) -> None:
 
 def print_json(lines: Iterable[str]) -> None:
     """Print JSON texts, one per line; control characters are escaped, with the same meaning."""
+    tenant = _TENANT.get()
     for line in lines:
-        sys.stdout.write(_STEERING.sub(_escaped, line) + "\n")
+        told = line
+        if tenant is not None:
+            told = json.dumps({"tenant": tenant, **json.loads(line)}, ensure_ascii=False)
+        sys.stdout.write(_STEERING.sub(_escaped, told) + "\n")
+
+
+_TENANT: Final[ContextVar[str | None]] = ContextVar("tenant", default=None)
+"""The tenant that the output is about, if a command runs for several."""
+
+
+@contextmanager
+def of_tenant(name: str, *, heading: bool) -> Iterator[None]:
+    """Name a tenant in the output of a command that runs for several: in JSON, or above it."""
+    if heading:
+        said = f"tenant {one_line(name)!r}" if name else "the default tenant"
+        screen().print(Text(said, style="bold underline"))
+    token = _TENANT.set(name)
+    try:
+        yield
+    finally:
+        _TENANT.reset(token)
 
 
 def _escaped(found: re.Match[str]) -> str:

@@ -39,13 +39,14 @@ _RunName = Annotated[
 
 
 @app.command(
+    each=False,
     epilog=examples(
         "chat",
         "chat 019ab3 --model qwen-max",
         "chat --model llama --base-url http://127.0.0.1:8080/v1",
         "chat --tools my_tools:TOOLS",
         "chat --tool code_interpreter --plugin petstore.json --mcp 'my-server --read-only'",
-    )
+    ),
 )
 def chat(
     thread: Annotated[

@@ -1,4 +1,4 @@
-"""The command for projections: shows their progress and workers, and frees them."""
+"""The commands that tend a store: tenants, and projections with their progress and workers."""
 
 from __future__ import annotations
 
@@ -8,14 +8,46 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from eventstore import Tenant
 from eventstore.api.operations.projection_status import ProjectionStatus
 from eventstore.cli.framework import AsJson, app, examples
 from eventstore.cli.opening import DEFAULT, Database, existing
 from eventstore.cli.output import clipped, errors, one_line, print_json, screen, when
 
-__all__ = ["projections"]
+__all__ = ["projections", "tenants"]
 
 _STYLES = {"running": "green", "idle": "default", "failed": "red"}
+
+
+@app.command(epilog=examples("tenants", "tenants --measure --json"), each=False)
+def tenants(
+    *,
+    database: Database = DEFAULT,
+    measure: Annotated[
+        bool, typer.Option("--measure", help="Also add up the bytes of all events.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """List the tenants, with the number of their threads and events."""
+    with existing(database) as store:
+        found = store.tenants.list(measure=measure)
+    if as_json:
+        print_json(one.model_dump_json() for one in found)
+        return
+    width = max(len("tenant"), *(len(_tenant(one)) for one in found)) if found else 6
+    heading = f"{'tenant':<{width}}   threads    events  last event"
+    screen().print(clipped(Text(heading, style="dim"), screen().width))
+    for one in found:
+        line = Text().append(f"{_tenant(one):<{width}}", style="bold")
+        line.append(f"  {one.threads:>8}  {one.events:>8}  ")
+        line.append("never" if one.last_event_at is None else when(one.last_event_at))
+        if one.content_bytes is not None:
+            line.append(f"  {one.content_bytes} bytes")
+        screen().print(clipped(line, screen().width))
+
+
+def _tenant(one: Tenant) -> str:
+    return one_line(one.name, 60) or "(default)"
 
 
 @app.command(epilog=examples("projections", "projections --json", "projections --free search"))

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.text import Text
 
-from eventstore import AuditFinding, ConversationStore, VerifyReport
+from eventstore import AuditFinding, ConversationStore, TreeHead, VerifyReport
 from eventstore.api.operations import Read, audit
 from eventstore.audit.verifying import Verified
+from eventstore.cli.auditing import read_head, read_public_key
 from eventstore.cli.framework import AsJson, app, examples
 from eventstore.cli.opening import DEFAULT, Database, existing, find_stream
 from eventstore.cli.output import errors, print_json, progress, screen
@@ -20,7 +22,9 @@ from eventstore.storage.interning import find_tenant
 __all__ = ["verify"]
 
 
-@app.command(epilog=examples("verify", "verify 019ab3", "verify --json"))
+@app.command(
+    epilog=examples("verify", "verify 019ab3", "verify --tree-head head.json --public-key KEY")
+)
 def verify(
     thread: Annotated[
         str | None,
@@ -31,6 +35,25 @@ def verify(
     ] = None,
     *,
     database: Database = DEFAULT,
+    tree_head: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="A tree head that was kept elsewhere: the store has to go on from it.",
+        ),
+    ] = None,
+    public_key: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KEY",
+            envvar="EVENTSTORE_PUBLIC_KEY",
+            help="The key that signed it: 64 hex digits, or a file that holds them.",
+        ),
+    ] = None,
+    changed: Annotated[
+        bool,
+        typer.Option("--changed", help="Recompute only streams that went on since the tree head."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Recompute every hash, and compare the tables with the events.
@@ -39,7 +62,13 @@ def verify(
     a finding, or if there was nothing to verify.
     """
     with existing(database) as store:
-        report = _watched(store, None if thread is None else find_stream(store, thread))
+        report = _watched(
+            store,
+            None if thread is None else find_stream(store, thread),
+            None if tree_head is None else read_head(tree_head),
+            None if public_key is None else read_public_key(public_key),
+            changed_only=changed,
+        )
     if as_json:
         print_json([report.model_dump_json()])
     else:
@@ -53,12 +82,26 @@ def verify(
 _NOTHING = Text("there was nothing to verify: no stream was found", style="yellow")
 
 
-def _watched(store: ConversationStore, thread_id: str | None) -> VerifyReport:
+def _watched(
+    store: ConversationStore,
+    thread_id: str | None,
+    tree_head: TreeHead | None,
+    public_key: bytes | None,
+    *,
+    changed_only: bool,
+) -> VerifyReport:
     """Run the method of the store, with a progress bar that counts events."""
-    work, done = audit.verify(store.scope, thread_id), list[Verified]()
+    work = audit.verify(
+        store.scope,
+        thread_id,
+        tree_head=tree_head,
+        public_key=public_key,
+        changed_only=changed_only,
+    )
+    done = list[Verified]()
     with progress() as bar:
         total = None
-        if thread_id is None and not bar.disable:
+        if thread_id is None and not changed_only and not bar.disable:
             tenant = store.scope.tenant
             total = store.perform(Read(lambda tx: events_counted(tx, find_tenant(tx, tenant) or 0)))
         task = bar.add_task("verifying", total=total)
@@ -76,6 +119,8 @@ def print_verification(console: Console, report: VerifyReport) -> None:
         console.print(_NOTHING)
         return
     counted = f"{report.events} events of {report.streams} streams"
+    if report.unchanged:
+        counted += f" (the ends of {report.unchanged} others are as they were signed)"
     if report.ok:
         said = f"{counted}: every hash holds, and the tables of {report.threads_compared} threads"
         console.print(Text(f"{said} match", style="green"))

@@ -27,6 +27,7 @@ __all__ = [
     "page_of_chain",
     "stream_categories",
     "stream_exists",
+    "streams_counted",
     "with_contents",
 ]
 
@@ -81,6 +82,7 @@ _CATEGORIES: Final = (
     " WHERE e.tenant = ? AND e.category = c.id) ORDER BY c.id"
 )
 _COUNTED: Final = "SELECT coalesce(sum(version), 0) FROM {streams} WHERE tenant = ?"
+_STREAMS: Final = "SELECT count(*) FROM {streams} WHERE tenant = ?"
 _STREAM: Final = "tenant = ? AND category = ? AND stream = ?"
 _HASH: Final = f"SELECT hash FROM {{events}} WHERE {_STREAM} AND version = ?"
 _STANDS: Final = f"SELECT 1 FROM {{streams}} WHERE {_STREAM}"
@@ -152,6 +154,11 @@ def stream_categories(tx: Transaction, tenant: int) -> list[tuple[int, str]]:
 def events_counted(tx: Transaction, tenant: int) -> int:
     """Return the number of a tenant's events by the heads of its streams, for a progress bar."""
     return int(tx.one(_COUNTED, (tenant,))[0])
+
+
+def streams_counted(tx: Transaction, tenant: int) -> int:
+    """Return the number of a tenant's streams."""
+    return int(tx.one(_STREAMS, (tenant,))[0])
 
 
 def event_hash_at(tx: Transaction, place: tuple[int, int, bytes], version: int) -> bytes | None:

@@ -66,10 +66,7 @@ RESOURCES: Final = (
             **_of("runs", "create", "start", "heartbeat", "update"),
             **_of("run_actions", "require_action", "submit_tool_outputs"),
             **_of("run_ends", "complete", "fail", "cancel", "expire"),
-            **_of("runs", "create", "start", "heartbeat", "update", "require_action"),
-            **_of("runs", "submit_tool_outputs"),
             **_of("approvals", "approve", "deny"),
-            **_of("runs", "complete", "fail", "cancel", "expire"),
             **_of("run_pages", "get", list="run_pages.list_"),
             **_of("run_context", "context"),
             **_of("run_streams", "write_text", "stream", "wait"),
@@ -111,7 +108,16 @@ RESOURCES: Final = (
     Resource(
         "Audit",
         "Prove that the log is what was written.",
-        _of("audit", "verify"),
+        _of(
+            "audit",
+            *("verify", "sign_tree_head", "tree_heads", "inclusion_proof", "consistency_proof"),
+            "export",
+        ),
+    ),
+    Resource(
+        "Tenants",
+        "List the tenants of a store.",
+        _of("tenants", list="tenants.list_"),
     ),
 )
 
@@ -142,9 +148,7 @@ PLANNED: Final = (
             **_of("runs", "create", "start", "update"),
             **_of("run_actions", "require_action", "submit_tool_outputs"),
             **_of("run_ends", "complete", "fail", "cancel", "expire"),
-            **_of("runs", "create", "start", "update", "require_action", "submit_tool_outputs"),
             **_of("approvals", "approve", "deny"),
-            **_of("runs", "complete", "fail", "cancel", "expire"),
         },
         parts={"steps": "BatchSteps"},
     ),

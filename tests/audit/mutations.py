@@ -21,7 +21,7 @@ PROJECTION = {"projection_differs"}
 class Expected(NamedTuple):
     """The finding that a mutation must lead to."""
 
-    stream: str
+    stream: str | None
     version: int | None
     kinds: set[str]
 

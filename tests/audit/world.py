@@ -19,6 +19,7 @@ ACTIONS = (
 OFTEN = ("say", "answer", "say", "answer")
 CHANGES = re.compile(r"(?:UPDATE|INSERT INTO|DELETE FROM) (\w+)")
 KEPT = (*sorted(OF_THREADS), "events", "blobs", "streams", "assistants", "idempotency_keys")
+KEPT = (*KEPT, "tree_leaves", "tree_nodes", "tree_heads")
 
 
 def fill(store, threads, seed=7):

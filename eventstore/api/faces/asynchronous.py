@@ -37,6 +37,7 @@ from eventstore.api.operations import run_pages as _run_pages
 from eventstore.api.operations import run_steps as _run_steps
 from eventstore.api.operations import run_streams as _run_streams
 from eventstore.api.operations import runs as _runs
+from eventstore.api.operations import tenants as _tenants
 from eventstore.api.operations import thread_pages as _thread_pages
 from eventstore.api.operations import threads as _threads
 from eventstore.api.operations.events import Receipt
@@ -44,8 +45,12 @@ from eventstore.api.operations.operation import AppendOptions, WriteOptions
 from eventstore.api.operations.projection_status import ProjectionStatus
 from eventstore.api.operations.projections import CompareReport, RebuildReport
 from eventstore.api.operations.run_streams import _POLL_SECONDS
+from eventstore.api.operations.tenants import Tenant
 from eventstore.api.operations.thread_pages import ThreadSort
 from eventstore.audit.findings import VerifyReport
+from eventstore.audit.proofs import ConsistencyProof, InclusionProof
+from eventstore.audit.signing import PrivateKey
+from eventstore.audit.tree_heads import TreeHead
 from eventstore.conversation.commands import OnBusy
 from eventstore.conversation.parts import Content
 from eventstore.conversation.provider_form import ProviderForm
@@ -76,6 +81,7 @@ __all__ = [
     "AsyncReplay",
     "AsyncRunSteps",
     "AsyncRuns",
+    "AsyncTenants",
     "AsyncThreads",
 ]
 
@@ -3423,22 +3429,134 @@ class AsyncPrivacy(AsyncResource):
 class AsyncAudit(AsyncResource):
     """Prove that the log is what was written."""
 
-    async def verify(self, thread_id: str | None = None) -> VerifyReport:
+    async def verify(
+        self,
+        thread_id: str | None = None,
+        *,
+        tree_head: TreeHead | str | None = None,
+        public_key: str | bytes | None = None,
+        changed_only: bool = False,
+    ) -> VerifyReport:
         """Recompute the hash chain, and compare the tables with the events. Writes nothing.
 
         It checks hashes and commitments, gaps and order, the ends of streams, that content went
         only by an erasure, that forks still stand on the events that they were made from, that
         purged threads are gone, and that decision tables hold what the events say.
 
-        Nothing inside a database can show that its end was cut off together with every trace of it,
-        or that all hashes were computed anew.
+        Nothing inside a database can show that an older copy was put in its place, that an end was
+        cut off together with every trace of it, or that all hashes were computed anew. A signed
+        tree head that was kept elsewhere shows this.
 
         Args:
             thread_id: The thread, with the threads that it was forked from; the whole tenant if
                 left out.
+            tree_head: A head that was signed earlier: the tree has to go on from it.
+            public_key: The key that signed it, 32 bytes or 64 hex digits. Stored heads of this key
+                are verified as well.
+            changed_only: Recompute only streams that went on since ``tree_head``: that the others
+                end where it says is verified all the same. An alteration of an older event is then
+                found only if the end of its stream differs, too.
 
         Raises:
-            InvalidInput: the id is malformed.
+            InvalidInput: an argument is malformed, or the signature of the head does not hold.
             ThreadNotFound: there is none.
         """
-        return await self._perform(_audit.verify(self._scope, thread_id))
+        return await self._perform(
+            _audit.verify(
+                self._scope,
+                thread_id,
+                tree_head=tree_head,
+                public_key=public_key,
+                changed_only=changed_only,
+            )
+        )
+
+    async def sign_tree_head(self, private_key: PrivateKey) -> TreeHead:
+        """Sign a head over the whole store, all tenants included, and return it.
+
+        It covers the end of every stream, and its cost grows with what changed since the last one.
+        If nothing did, the last one is returned. Keep it where nobody who can write to the database
+        can.
+
+        Args:
+            private_key: An ``Ed25519PrivateKey`` of ``cryptography``, its PEM text, or anything
+                that signs like one.
+
+        Raises:
+            InvalidInput: it is no such key, or ``cryptography`` is not installed.
+            BrokenChain: a stream does not end where its head says; nothing was signed.
+            Refused: ``"distributed_schema"``; such a store has no order over all streams.
+        """
+        return await self._write(_audit.sign_tree_head(self._scope, private_key))
+
+    async def tree_heads(self, *, limit: int = 100) -> list[TreeHead]:
+        """Return the heads that were signed, the newest first.
+
+        Args:
+            limit: How many, at most.
+
+        Raises:
+            InvalidInput: the limit is not allowed.
+        """
+        return await self._perform(_audit.tree_heads(self._scope, limit=limit))
+
+    async def inclusion_proof(
+        self, thread_id: str, *, tree_head: TreeHead | str | None = None
+    ) -> InclusionProof:
+        """Return the proof that a tree head covers a thread (RFC 9162).
+
+        Args:
+            thread_id: The thread.
+            tree_head: The head; the newest one if left out.
+
+        Raises:
+            InvalidInput: an argument is malformed, or the store has no such head.
+            ThreadNotFound: the head covers no such thread.
+        """
+        return await self._perform(
+            _audit.inclusion_proof(self._scope, thread_id, tree_head=tree_head)
+        )
+
+    async def consistency_proof(self, first: int, second: int | None = None) -> ConsistencyProof:
+        """Return the proof that a tree begins with a smaller one (RFC 9162).
+
+        Args:
+            first: The number of leaves of the smaller tree: ``size`` of its head.
+            second: That of the larger one; the present tree if left out.
+
+        Raises:
+            InvalidInput: a number is not that of a tree here.
+        """
+        return await self._perform(_audit.consistency_proof(self._scope, first, second))
+
+    async def export(self, thread_id: str, private_key: PrivateKey) -> bytes:
+        """Sign a tree head, and return evidence of a thread: one file that proves itself.
+
+        It holds the events, a signed head that covers the last of them, the proof of that, and a
+        readable transcript of the active path. Erased content stays erased in it. The program that
+        verifies it needs nothing but Python: ``eventstore audit verifier`` prints it.
+
+        Args:
+            thread_id: The thread.
+            private_key: As :meth:`sign_tree_head` takes it.
+
+        Raises:
+            InvalidInput: an argument is malformed, or ``cryptography`` is not installed.
+            ThreadNotFound: there is none.
+            BrokenChain: a stream does not end where its head says; nothing was signed.
+        """
+        return await self._perform(_audit.export(self._scope, thread_id, private_key))
+
+
+class AsyncTenants(AsyncResource):
+    """List the tenants of a store."""
+
+    async def list(self, *, measure: bool = False) -> builtins.list[Tenant]:
+        """Return the tenants that ever wrote, in order of their names, with their sizes.
+
+        A store that is bound to a tenant learns only of that one.
+
+        Args:
+            measure: Also add up the bytes of all events, which reads through them.
+        """
+        return await self._perform(_tenants.list_(self._scope, measure=measure))

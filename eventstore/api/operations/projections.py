@@ -63,6 +63,11 @@ class CompareReport(Value):
     """Everything that differs."""
 
     @property
+    def empty(self) -> bool:
+        """There was nothing to compare: the tenant has no threads. Then ``ok`` says little."""
+        return self.threads == 0
+
+    @property
     def ok(self) -> bool:
         """Nothing was found."""
         return not self.findings

@@ -26,6 +26,7 @@ from eventstore.storage.tables.log_tables import add_log
 from eventstore.storage.tables.message_tables import add_message_tables
 from eventstore.storage.tables.run_tables import add_run_tables
 from eventstore.storage.tables.thread_tables import add_thread_tables
+from eventstore.storage.tables.tree_tables import add_tree_tables
 
 __all__ = ["POSTGRES_ALONE", "TABLES", "Dialect", "metadata_for"]
 
@@ -57,6 +58,9 @@ TABLES: Final = (
     "external_ids",
     "assistants",
     "projections",
+    "tree_leaves",
+    "tree_nodes",
+    "tree_heads",
 )
 """Names that SQL may use in braces."""
 
@@ -75,6 +79,7 @@ def metadata_for(
     add_message_tables(metadata, prefix)
     add_run_tables(metadata, prefix)
     _projections(metadata, prefix)
+    add_tree_tables(metadata, prefix)
     return metadata
 
 

@@ -492,6 +492,42 @@ INSERT INTO "touches" VALUES(1,X'BEA09A9211718D18A2C058EFB38C5B67',X'019B76DB53E
 INSERT INTO "touches" VALUES(1,X'BEA09A9211718D18A2C058EFB38C5B67',X'BEA09A9211718D18A2C058EFB38C5B67',50);
 INSERT INTO "touches" VALUES(1,X'BEA09A9211718D18A2C058EFB38C5B67',X'BEA09A9211718D18A2C058EFB38C5B67',51);
 INSERT INTO "touches" VALUES(1,X'BEA09A9211718D18A2C058EFB38C5B67',X'BEA09A9211718D18A2C058EFB38C5B67',52);
+CREATE TABLE tree_heads (
+	number BIGINT NOT NULL, 
+	size BIGINT NOT NULL, 
+	root BLOB NOT NULL, 
+	issued_at BIGINT NOT NULL, 
+	key_id TEXT NOT NULL, 
+	signature BLOB NOT NULL, 
+	epoch INTEGER NOT NULL, 
+	xid BIGINT NOT NULL, 
+	position BIGINT NOT NULL, 
+	PRIMARY KEY (number)
+)
+ WITHOUT ROWID
+
+;
+CREATE TABLE tree_leaves (
+	number BIGINT NOT NULL, 
+	tenant INTEGER NOT NULL, 
+	category INTEGER NOT NULL, 
+	stream BLOB NOT NULL, 
+	version BIGINT NOT NULL, 
+	hash BLOB NOT NULL, 
+	PRIMARY KEY (number)
+)
+ WITHOUT ROWID
+
+;
+CREATE TABLE tree_nodes (
+	level INTEGER NOT NULL, 
+	number BIGINT NOT NULL, 
+	hash BLOB NOT NULL, 
+	PRIMARY KEY (level, number)
+)
+ WITHOUT ROWID
+
+;
 CREATE UNIQUE INDEX events_by_version ON events (tenant, category, stream, version);
 CREATE INDEX threads_by_creation ON threads (tenant, created_position, thread);
 CREATE INDEX threads_by_source ON threads (fork_thread) WHERE fork_thread IS NOT NULL;
@@ -507,6 +543,7 @@ CREATE INDEX runs_by_version ON runs (tenant, thread, version);
 CREATE INDEX runs_by_status ON runs (tenant, status, created_position);
 CREATE INDEX steps_by_run ON steps (tenant, thread, run, version);
 CREATE INDEX assistants_by_creation ON assistants (tenant, created_position, assistant);
+CREATE INDEX tree_leaves_by_stream ON tree_leaves (tenant, category, stream, version);
 CREATE TRIGGER "events_no_replace" BEFORE INSERT ON "events"
     WHEN EXISTS (SELECT 1 FROM "events" WHERE position = NEW.position)
       OR EXISTS (

@@ -488,7 +488,51 @@ def upgrade(naming: Naming) -> None:
         unique=False,
         schema=naming.schema,
     )
+    _tree(naming)
     create_triggers(op.get_bind(), naming)
+
+
+def _tree(naming: Naming) -> None:
+    op.create_table(
+        naming.plain("tree_leaves"),
+        _key("number", BigInteger),
+        _given("tenant", Integer),
+        _given("category", Integer),
+        _given("stream", LargeBinary),
+        _given("version", BigInteger),
+        _given("hash", LargeBinary),
+        schema=naming.schema,
+        sqlite_with_rowid=False,
+    )
+    op.create_index(
+        naming.plain("tree_leaves_by_stream"),
+        naming.plain("tree_leaves"),
+        ["tenant", "category", "stream", "version"],
+        unique=False,
+        schema=naming.schema,
+    )
+    op.create_table(
+        naming.plain("tree_nodes"),
+        _key("level", Integer),
+        _key("number", BigInteger),
+        _given("hash", LargeBinary),
+        schema=naming.schema,
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        naming.plain("tree_heads"),
+        _key("number", BigInteger),
+        _given("size", BigInteger),
+        _given("root", LargeBinary),
+        _given("issued_at", BigInteger),
+        _given("key_id", Text),
+        _given("signature", LargeBinary),
+        _given("epoch", Integer),
+        _given("xid", BigInteger),
+        _given("position", BigInteger),
+        schema=naming.schema,
+        sqlite_with_rowid=False,
+    )
 
 
 def downgrade(naming: Naming) -> None:
