@@ -35,8 +35,12 @@ def test_a_page_may_end_anywhere(store, monkeypatch, size):
 
 
 def test_who_writes_between_two_pages_causes_no_finding(store, monkeypatch):
-    """Every event of a full life happens between pages, erasures and purges included."""
     monkeypatch.setattr(verifying, "_PAGE_EVENTS", 3)
+    write_between_pages(store)
+
+
+def write_between_pages(store):
+    """Let every event of a full life happen between pages, erasures and purges included."""
     full_life(store)
     thread = store.threads.create().id
     said = [store.messages.create(thread, role="user", content=f"{n}").id for n in range(8)]

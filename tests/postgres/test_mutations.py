@@ -3,11 +3,13 @@
 import psycopg
 import pytest
 
+from eventstore.audit import verifying
 from tests.audit.mutations import LOG_MUTATIONS, table_mutations
 from tests.audit.test_evidence import check_transcripts
 from tests.audit.test_mutations import SEEDS, THREADS, check_found
 from tests.audit.test_tree_heads import KEY, PUBLIC, race, signed_heads
 from tests.audit.test_tree_heads import check_found as check_against
+from tests.audit.test_verifying import write_between_pages
 from tests.audit.tree_mutations import TREE_MUTATIONS
 from tests.audit.world import fill, hand_on_postgres
 from tests.conftest import LONG
@@ -33,6 +35,12 @@ def test_every_mutation_is_found_against_a_tree_head(server, databases):
                     raise AssertionError(told) from error
         assert store.audit.verify(tree_head=head, public_key=PUBLIC).ok
         assert check_transcripts(store) > 0
+
+
+def test_who_writes_between_two_pages_causes_no_finding(url, monkeypatch):
+    monkeypatch.setattr(verifying, "_PAGE_EVENTS", 3)
+    with open_at(url, "psycopg") as store:
+        write_between_pages(store)
 
 
 def test_of_many_issuers_at_once_heads_never_fork(url):
