@@ -628,46 +628,6 @@ class BatchRuns(BatchPart):
             )
         )
 
-    def approve(self, run_id: str, call_id: str) -> Handle[Run]:
-        """Let whoever executes the run make a tool call that it waits for, or make it again.
-
-        ``actor`` says who consents, and ``reason`` why; both are recorded. When nothing else is
-        waited for, the run is queued at the front.
-
-        Args:
-            run_id: The run.
-            call_id: Call that the run waits for.
-
-        Raises:
-            InvalidInput: the call id is malformed.
-            ThreadNotFound, RunNotFound: there is no such run.
-            Refused: the run does not wait, or not for this call.
-            WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
-        """
-        return self._batch.collect(
-            _approvals.approve(self._batch.scope, self._batch.thread_id, run_id, call_id)
-        )
-
-    def deny(self, run_id: str, call_id: str) -> Handle[Run]:
-        """Refuse a tool call that a run waits for; its result is "failed", and tells the model so.
-
-        ``actor`` says who refuses, and ``reason`` why; both are recorded, and the model is told the
-        reason. When nothing else is waited for, the run is queued at the front.
-
-        Args:
-            run_id: The run.
-            call_id: Call that the run waits for.
-
-        Raises:
-            InvalidInput: the call id is malformed.
-            ThreadNotFound, RunNotFound: there is no such run.
-            Refused: the run does not wait, or not for this call.
-            WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
-        """
-        return self._batch.collect(
-            _approvals.deny(self._batch.scope, self._batch.thread_id, run_id, call_id)
-        )
-
     def complete(
         self,
         run_id: str,
@@ -781,6 +741,46 @@ class BatchRuns(BatchPart):
         """
         return self._batch.collect(
             _run_ends.expire(self._batch.scope, self._batch.thread_id, run_id, fence=fence)
+        )
+
+    def approve(self, run_id: str, call_id: str) -> Handle[Run]:
+        """Let whoever executes the run make a tool call that it waits for, or make it again.
+
+        ``actor`` says who consents, and ``reason`` why; both are recorded. When nothing else is
+        waited for, the run is queued at the front.
+
+        Args:
+            run_id: The run.
+            call_id: Call that the run waits for.
+
+        Raises:
+            InvalidInput: the call id is malformed.
+            ThreadNotFound, RunNotFound: there is no such run.
+            Refused: the run does not wait, or not for this call.
+            WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
+        """
+        return self._batch.collect(
+            _approvals.approve(self._batch.scope, self._batch.thread_id, run_id, call_id)
+        )
+
+    def deny(self, run_id: str, call_id: str) -> Handle[Run]:
+        """Refuse a tool call that a run waits for; its result is "failed", and tells the model so.
+
+        ``actor`` says who refuses, and ``reason`` why; both are recorded, and the model is told the
+        reason. When nothing else is waited for, the run is queued at the front.
+
+        Args:
+            run_id: The run.
+            call_id: Call that the run waits for.
+
+        Raises:
+            InvalidInput: the call id is malformed.
+            ThreadNotFound, RunNotFound: there is no such run.
+            Refused: the run does not wait, or not for this call.
+            WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
+        """
+        return self._batch.collect(
+            _approvals.deny(self._batch.scope, self._batch.thread_id, run_id, call_id)
         )
 
 

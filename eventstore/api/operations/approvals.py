@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from eventstore.api.operations.operation import NO_OPTIONS, Scope, Write, WriteOptions
-from eventstore.api.operations.runs import submit_tool_outputs
+from eventstore.api.operations.run_actions import submit_tool_outputs
 from eventstore.conversation.run_values import Run
 
 __all__ = ["approve", "deny"]
