@@ -86,7 +86,7 @@ def decided_twice(store, thread, commands):
 def assert_decided_alike(store, thread, commands):
     """Hold that rows and fold decide alike, whether a tree's shape is read whole or by key."""
     for segments_max in (SEGMENTS_MAX, -1):
-        with patch("eventstore.threads.stored_thread.SEGMENTS_MAX", segments_max):
+        with patch("eventstore.threads.stored_tree.SEGMENTS_MAX", segments_max):
             over_rows, over_the_fold = decided_twice(store, thread, commands)
         assert over_rows == over_the_fold
 
