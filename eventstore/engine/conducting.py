@@ -137,6 +137,8 @@ def conduct(
         yield from course.stop_all()
     except _HandedBack:
         yield from course.hand_back()
+    except Refused as error:  # people removed what it stands on, for example
+        yield from course.give_up(error)
     except GeneratorExit:
         raise
     except BaseException:
@@ -403,7 +405,7 @@ class _Conducting:
             run = yield from self._ask(recording.read_run(self._run.thread_id, self._run.id))
             if run.status not in {"in_progress", "cancelling"}:
                 raise _Gone from None
-            raise
+            return  # so will the answer be; what becomes of the run is decided there
         buffer.written(piece)
 
     # -- stopping
@@ -426,6 +428,13 @@ class _Conducting:
         yield from self.stop_all()
         with suppress(_Gone, Refused):
             yield from self._ask(recording.heartbeat(self._run, 0))
+
+    def give_up(self, error: Refused) -> Course[None]:
+        """Stop, and end a run that nobody could go on with."""
+        yield from self.stop_all()
+        record = r.Fail(error.reason, str(error), NOTHING_USED)
+        with suppress(_Gone, Refused, OutcomeUnknown):
+            yield from self._ask(self._journal.write((record,)))
 
     def stop_all(self) -> Course[None]:
         """Stop what is under way, and record nothing."""
