@@ -9,6 +9,7 @@ import random
 from collections import Counter, deque
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from typing import Any
 
 from eventstore import (
     ConversationStoreError,
@@ -65,7 +66,7 @@ class Course:
 
     def __init__(self, world, desk, key):
         self.world, self.desk, self.key = world, desk, key
-        self.inbox = deque()
+        self.inbox: deque[Any] = deque()
         self.effects = []
         """What is yet to happen, of each effect that is under way."""
         self.words = ""
@@ -74,7 +75,7 @@ class Course:
         self._advance(partial(next, self._course))
 
     def _whole(self):
-        outcome = yield from claimed(*self.key, self.desk)
+        outcome = yield from claimed(self.key[0], self.key[1], self.desk)
         if isinstance(outcome, Claimed):
             yield from work(outcome.claim, self.desk)
 
@@ -422,7 +423,7 @@ class World:
                 assert seen.head_id == run.last_message_id, "an ended run leaves no call open"
 
     def check_effects(self):
-        recorded = {}
+        recorded: dict[str, str] = {}
         for thread in self.threads:
             nodes = [node.message for node in self.store.branches.tree(thread).nodes]
             parts = [part for message in nodes for part in message.content]
@@ -436,8 +437,8 @@ class World:
             self.happened[f"effects of {name}"] += count
 
 
-HELD = {"in_progress", "cancelling"}
-MOVES = {
+HELD: set[str | None] = {"in_progress", "cancelling"}
+MOVES: dict[str, tuple[set[str | None], str | None]] = {
     "RunQueued": ({None}, "queued"),
     "RunStarted": ({"queued"}, "in_progress"),
     "RunTakenOver": (HELD, None),
