@@ -22,6 +22,8 @@ __all__ = ["People"]
 
 _TERMINAL: Final = frozenset({"completed", "incomplete", "failed", "cancelled", "expired"})
 _EVENTS_AT_ONCE: Final = 9
+_STEPS_MAX: Final = 1_000
+"""Each death of a worker may cost a step; on a slow machine a run sees dozens."""
 
 
 class People:
@@ -55,7 +57,7 @@ class People:
             model=MODEL,
             tools=TOOLS,
             queue=QUEUE if story.queued else None,
-            settings={"parallel_tool_calls": story.parallel},
+            settings={"parallel_tool_calls": story.parallel, "steps_max": _STEPS_MAX},
         )
         self.begun[number] = run
         reader = Reader(self._store, run)
@@ -130,7 +132,9 @@ class People:
         ]
         allowed = {"completed"} if story.cancelled_after is None else {"completed", "cancelled"}
         if ended.status not in allowed:
-            wrong.append(("ended_wrongly", f"{ended.status}, {ended.error}"))
+            wrong.append(
+                ("ended_wrongly", f"{ended.status}, {ended.incomplete_reason or ended.error}")
+            )
         with self._lock:
             report = self._report
             report.statuses[ended.status] += 1

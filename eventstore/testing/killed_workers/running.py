@@ -33,7 +33,7 @@ def torture(
     seed: int = 0,
     workers: int = 3,
     people: int = 16,
-    lease_seconds: float = 1.0,
+    lease_seconds: float = 2.0,
     durability: Literal["full", "as_is"] = "full",
     progress: Callable[[int, float], object] = lambda _ended, _seconds: None,
 ) -> Report:
