@@ -68,6 +68,8 @@ _PAUSES: Final[Mapping[State, tuple[float, float]]] = {
     State.IN_TROUBLE: (0.05, 5.0),
 }
 """The first pause, and the longest, unless the interval is longer; each pause doubles."""
+_CALM_LEAST_SECONDS: Final = 0.002
+_CALM_MOST_SECONDS: Final = 0.05
 
 
 class SubscriptionState(Generic[P]):
@@ -77,6 +79,7 @@ class SubscriptionState(Generic[P]):
     """True once nothing more will come."""
     calm_seconds = 0.0
     """Seconds to wait in any case before the next look: commits of others wake every follower."""
+    _told = False
 
     def __init__(self, after: P, poll_seconds: float) -> None:
         self.place = after
@@ -106,8 +109,21 @@ class SubscriptionState(Generic[P]):
 
     def rested(self, *, told: bool) -> None:
         """Record the end of a wait; a wait without a notification doubles the next one."""
+        self._told = told
         if not told and self._pause_seconds:
             self._pause_seconds = min(2 * self._pause_seconds, self._most_seconds)
+
+    def looked(self, *, news: bool) -> None:
+        """Record whether a look found something.
+
+        A follower that was woken for nothing waits a little before it looks again, longer each
+        time, so that a busy store does not keep followers of rare events busy.
+        """
+        if news or not self._told:
+            self.calm_seconds = 0.0
+        else:
+            calm = max(2 * self.calm_seconds, _CALM_LEAST_SECONDS)
+            self.calm_seconds = min(calm, _CALM_MOST_SECONDS)
 
     @property
     def _most_seconds(self) -> float:

@@ -81,3 +81,21 @@ def test_a_change_of_state_is_told_once(course):
     assert course.move(PageOutcome.TROUBLE)
     assert not course.move(PageOutcome.TROUBLE)
     assert course.move(PageOutcome.SHORT, START)
+
+
+def test_woken_for_nothing_it_sleeps_longer_each_time(course):
+    slept = []
+    for _ in range(8):
+        course.rested(told=True)
+        course.looked(news=False)
+        slept.append(course.calm_seconds)
+    assert slept == [0.002, 0.004, 0.008, 0.016, 0.032, 0.05, 0.05, 0.05]
+    course.rested(told=True)
+    course.looked(news=True)
+    assert course.calm_seconds == 0
+
+
+def test_a_look_that_nobody_asked_for_does_not_make_it_sleep(course):
+    course.rested(told=False)
+    course.looked(news=False)
+    assert course.calm_seconds == 0  # an idle follower hears of the next commit at once

@@ -95,4 +95,5 @@ class Subscribe(Follow[T]):
             course.seen = Seen(page.events[-1], page.known)
         elif course.seen is not None:
             course.seen = course.seen._replace(known=page.known)
+        course.looked(news=bool(page.events))
         course.move(page.found, page.place)

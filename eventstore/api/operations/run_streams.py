@@ -26,9 +26,6 @@ from eventstore.subscriptions.subscription_state import PageOutcome, Subscriptio
 
 _POLL_SECONDS: Final = 5.0
 _SECONDS_MAX: Final = 86_400.0
-_CALM_LEAST_SECONDS: Final = 0.002
-_CALM_MOST_SECONDS: Final = 0.05
-"""Seconds that a follower stays asleep after it was woken for nothing, by writes elsewhere."""
 
 
 def _run_key(run_id: str) -> bytes:
@@ -110,11 +107,7 @@ class _RunCourse(SubscriptionState[Reached]):
     def woken_for(self, stands: RunStands) -> bool:
         """Return whether there may be something new."""
         news = stands != self.stands
-        if news:
-            self.calm_seconds = 0.0
-        else:
-            calm = max(2 * self.calm_seconds, _CALM_LEAST_SECONDS)
-            self.calm_seconds = min(calm, _CALM_MOST_SECONDS)
+        self.looked(news=news)
         return news
 
 
