@@ -3,14 +3,18 @@
 Each contender adds a question to a conversation of up to ten exchanges, asks a server that answers
 at once, calls tools if the model wants them, and has the answer in hand. So the time is that of the
 client: the SDK, the loop of the agent, and what it keeps. The limit is the same requests by hand.
+
+The time of the processor, over all threads of the process, is taken as well: it holds still on a
+machine that others use, where waiting for a core doubles the other figures from round to round.
 """
 
 from __future__ import annotations
 
 import asyncio
 import statistics
+import time
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from benchmarks import answering, goals
 from benchmarks.answering import scripted_server
@@ -29,9 +33,18 @@ COLUMNS = (
     Column("p50", "ms a run", 2),
     Column("p99", "p99 ms", 2),
     Column("over", "ms over by hand", 2),
+    Column("cpu", "ms of processor", 2),
 )
 COLUMNS_TOGETHER = (Column("rate", "runs/s"), Column("whole", f"ms for {TOGETHER}"))
 _WRONG = "another answer than the scripted one"
+
+
+class _Taken(NamedTuple):
+    """A round of one contender."""
+
+    burst: Burst
+    cpu_seconds: float
+    """Time of the processor for each run."""
 
 
 def run(plan: Plan, result: Result) -> None:
@@ -53,16 +66,20 @@ def run(plan: Plan, result: Result) -> None:
 
 
 def _one_by_one(plan: Plan, field: Field, face: Face, task: Task) -> Table:
-    def measure(entrant: Entrant) -> Burst:
+    def measure(entrant: Entrant) -> _Taken:
         made = entrant.driver.ask(lambda one: one.answer(task))
         assert made.strip() == ANSWER, _WRONG
-        return entrant.driver.repeat(lambda one: one.answer(task), seconds=plan.seconds)
+        before = time.process_time()
+        burst = entrant.driver.repeat(lambda one: one.answer(task), seconds=plan.seconds)
+        return _Taken(burst, (time.process_time() - before) / len(burst.latencies))
 
     able = [one for one in field.entrants if _can(one, task)]
     left_out, field.entrants = [one for one in field.entrants if one not in able], able
-    bursts = field.rounds(plan.rounds, measure)
-    rows = _rows(field, bursts)
-    comparisons = _comparisons(field, {name: _medians(bursts[name]) for name in bursts})
+    taken = field.rounds(plan.rounds, measure)
+    rows = _rows(field, taken)
+    times = {name: _medians(rounds) for name, rounds in taken.items()}
+    cpu = {name: [one.cpu_seconds for one in rounds] for name, rounds in taken.items()}
+    comparisons = [*_comparisons(field, times), *_comparisons(field, cpu, " (processor)")]
     field.entrants += left_out
     return Table(f"{face}: {task}", COLUMNS, rows, comparisons)
 
@@ -73,27 +90,32 @@ def _can(entrant: Entrant, task: Task) -> bool:
     return not (streams_not and entrant.contender.face is Face.SYNC and task is Task.STREAMED)
 
 
-def _medians(bursts: Sequence[Burst]) -> list[float]:
-    return [burst.median for burst in bursts]
+def _medians(rounds: Sequence[_Taken]) -> list[float]:
+    return [one.burst.median for one in rounds]
 
 
-def _rows(field: Field, bursts: Mapping[str, Sequence[Burst]]) -> list[Row]:
+def _rows(field: Field, taken: Mapping[str, Sequence[_Taken]]) -> list[Row]:
     limits = field.of_kind(Kind.LIMIT)
-    plain = statistics.median(_medians(bursts[limits[0].name])) if limits else 0.0
+    plain = statistics.median(_medians(taken[limits[0].name])) if limits else 0.0
     rows = []
     for one in field.entrants:
-        middle = statistics.median(_medians(bursts[one.name]))
-        p99 = statistics.median(burst.p99 for burst in bursts[one.name])
-        figures = {"p50": middle * 1000, "p99": p99 * 1000, "over": (middle - plain) * 1000}
+        rounds = taken[one.name]
+        middle = statistics.median(_medians(rounds))
+        p99 = statistics.median(each.burst.p99 for each in rounds)
+        cpu = statistics.median(each.cpu_seconds for each in rounds)
+        seconds = {"p50": middle, "p99": p99, "over": middle - plain, "cpu": cpu}
+        figures = {name: value * 1000 for name, value in seconds.items()}
         rows.append(Row(one.name, one.contender.kind, figures, one.durability))
     return rows
 
 
-def _comparisons(field: Field, times: Mapping[str, Sequence[float]]) -> list[Comparison]:
+def _comparisons(
+    field: Field, times: Mapping[str, Sequence[float]], of: str = ""
+) -> list[Comparison]:
     """Each of the others, divided by ours: above one, ours takes less time."""
     ours = [times[one.name] for one in field.of_kind(Kind.OURS)]
     return [
-        Comparison(_goal(one), one.name, ratios(times[one.name], ours[0]) if ours else ())
+        Comparison(_goal(one), f"{one.name}{of}", ratios(times[one.name], ours[0]) if ours else ())
         for one in field.entrants
         if one.contender.kind is not Kind.OURS
     ]
