@@ -1,8 +1,8 @@
 # The project's commands. `make` alone lists them.
 #
-# They need make and Python 3.11 or newer, nothing else: everything more is installed from the hashed
-# locks in requirements/ into a virtual environment of the project. PYTHON= chooses another Python,
-# VENV= another environment:
+# They need make and Python 3.11 or newer, and the tests also bubblewrap. Everything more is installed
+# from the hashed locks in requirements/ into a virtual environment of the project. PYTHON= chooses
+# another Python, VENV= another environment:
 #
 #     make test PYTHON=python3.13 VENV=.venv-3.13
 
@@ -32,6 +32,8 @@ help: ## List these commands
 
 setup: ## Bring the virtual environment up to date with the lock (the others do this first)
 	@$(PYTHON) scripts/setup_venv.py $(VENV) requirements/dev.lock
+	@command -v bwrap >/dev/null || echo "==> bubblewrap is missing, so tests of the code interpreter will" \
+	  "fail: as root, run scripts/install-bubblewrap"
 
 demo: setup ## Show the store at work
 	@echo "==> Running: eventstore demo"

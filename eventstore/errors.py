@@ -20,6 +20,7 @@
     ├── LeaseLost                another holder took over
     ├── WaitTimedOut             a run did not end in the time given; it goes on
     ├── ModelError               a model could not be asked, or broke off: a code
+    ├── ToolError                a tool cannot be used here: a code
     ├── StoreBusy                nothing was written: try again
     ├── OutcomeUnknown           it may have been written: repeat it with the same idempotency key
     ├── StoreUnavailable         the database cannot be used as it is: a reason code
@@ -58,6 +59,7 @@ __all__ = [
     "StoreUnavailable",
     "StreamNotFound",
     "ThreadNotFound",
+    "ToolError",
     "UndecodableEvent",
     "UnknownEventType",
     "WaitTimedOut",
@@ -289,6 +291,20 @@ class WaitTimedOut(ConversationStoreError, TimeoutError):
         self.run_id = run_id
         self.status = status
         self.seconds = seconds
+
+
+class ToolError(ConversationStoreError):
+    """A tool cannot be used as it was asked for. A call that fails is a result, not this.
+
+    ``code`` is one of ``"missing_dependency"``, ``"no_sandbox"``, ``"closed"``,
+    ``"credentials_missing"``, ``"bad_description"``.
+    """
+
+    def __init__(self, code: str, problem: str, remedy: str) -> None:
+        super().__init__(f"{problem}. {remedy}")
+        self.code = code
+        self.problem = problem
+        self.remedy = remedy
 
 
 class StoreBusy(ConversationStoreError):
