@@ -11,9 +11,9 @@ from typing import Any, Final
 
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
-from eventstore import InvalidInput
+from eventstore import InvalidInput, ToolError
 from eventstore.core.json_values import check_json
-from eventstore.engine.effects import CallTool, ToolReturned
+from eventstore.engine.effects import CallTool, ToolReturned, ToolUnusable
 from eventstore.engine.tools import InvalidArguments, LocalTool, ToolAnswer, ToolContext
 
 __all__ = ["call"]
@@ -26,11 +26,15 @@ class _Failed(Exception):
     """The call failed; the text is for the model."""
 
 
-async def call(tool: LocalTool, asked: CallTool, context: ToolContext) -> ToolReturned:
+async def call(
+    tool: LocalTool, asked: CallTool, context: ToolContext
+) -> ToolReturned | ToolUnusable:
     """Call a tool, and return its result, whatever happens."""
     try:
         answer = await _answer(tool, asked.arguments, context)
         output = _plain(tool, answer.output)
+    except ToolError as error:
+        return ToolUnusable(error.code, str(error))
     except _Failed as failure:
         return ToolReturned(asked.call_id, str(failure)[:_WORDS_MAX], "failed")
     return ToolReturned(asked.call_id, output, answer.status, answer.parts)
@@ -41,6 +45,8 @@ async def _answer(tool: LocalTool, given: Any, context: ToolContext) -> ToolAnsw
     try:
         async with limit:
             returned = await tool.call(given, context)
+    except ToolError:
+        raise
     except InvalidArguments as error:
         raise _Failed(str(error)) from None
     except TimeoutError as error:

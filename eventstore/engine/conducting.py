@@ -166,6 +166,7 @@ class _Conducting:
         self._early: deque[Any] = deque()
         """Arrived while the course waited for something else."""
         self._under_way = False
+        self._listing = False
         self._lease = _Lease(claim.lease_seconds, clock.monotonic())
         self._text: TextBuffer | None = None
         """Text of the answer that is being written."""
@@ -179,10 +180,12 @@ class _Conducting:
         except InvalidInput as error:
             yield from self._fail_at_once(error)
             return
-        rules = self._rules_for(state)
+        rules, tools = self._rules_for(state), state.tools
         self._deadline = self._since + timedelta(seconds=state.settings.expires_seconds)
         result: f.Result | None = None
         while True:
+            if state.tools is not tools:  # they were listed
+                rules, tools = self._rules_for(state), state.tools
             decision = step(state, result, rules)
             result = None
             if decision.records:
@@ -191,8 +194,12 @@ class _Conducting:
                 return
             if result is None:
                 result = yield from self._begin(decision.effects)
-            if result is None and state.running is not None:
+            if result is None and (state.running is not None or self._listing):
                 result = yield from self._next()
+            if isinstance(result, f.ToolsListed):
+                self._listing = False
+            if isinstance(result, f.ToolUnusable):
+                yield from self.stop_all()
 
     def _begin(self, effects: Sequence[f.Effect]) -> Course[f.Result | None]:
         """Begin effects. Two have their result here: reading, and stopping."""
@@ -207,6 +214,7 @@ class _Conducting:
                     return stopped
                 case _:
                     self._under_way = True
+                    self._listing = isinstance(effect, f.ListTools)
                     yield Begin(effect)
         return None
 

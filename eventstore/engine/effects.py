@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
@@ -19,6 +20,7 @@ __all__ = [
     "ContextRead",
     "DeadlinePassed",
     "Effect",
+    "ListTools",
     "ModelAnswered",
     "ModelFailed",
     "ReadContext",
@@ -27,6 +29,8 @@ __all__ = [
     "Stopped",
     "TextArrived",
     "ToolReturned",
+    "ToolUnusable",
+    "ToolsListed",
 ]
 
 StopReason: TypeAlias = Literal["cancelled", "expired"]
@@ -40,6 +44,15 @@ class ReadContext:
     """Read the messages that the model is to see."""
 
     last_messages: int | None = None
+    tools: tuple[Mapping[str, Any], ...] | None = field(default=None, repr=False)
+    """Definitions that were listed for this run just now."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListTools:
+    """List the tools of sets, by their types."""
+
+    types: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +79,7 @@ class Stop:
     reason: StopReason
 
 
-Effect: TypeAlias = ReadContext | AskModel | CallTool | Stop
+Effect: TypeAlias = ReadContext | ListTools | AskModel | CallTool | Stop
 
 
 # -- results ---------------------------------------------------------------------------------------
@@ -78,6 +91,21 @@ class ContextRead:
 
     context: RunContext = field(repr=False)
     asked: ReadContext
+
+
+@dataclass(frozen=True, slots=True)
+class ToolsListed:
+    """The definitions of the tools of each set, by its type."""
+
+    tools: Mapping[str, tuple[Mapping[str, Any], ...]] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ToolUnusable:
+    """A tool cannot be used at all, so the run ends."""
+
+    code: str
+    message: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +172,8 @@ Result: TypeAlias = (
     | ModelAnswered
     | ModelFailed
     | ToolReturned
+    | ToolsListed
+    | ToolUnusable
     | CancelRequested
     | DeadlinePassed
     | Stopped

@@ -11,10 +11,11 @@ from typing import Any, Final, Protocol
 from eventstore import ConversationStoreError, EngineClosed, InvalidInput, RecordedEvent, Run
 from eventstore.engine.backlog import Backlog, Key
 from eventstore.engine.conducting import Clock, TakenOver
-from eventstore.engine.desk import AnyTool, Desk, named_tools, own_name
+from eventstore.engine.desk import Desk, own_name
 from eventstore.engine.effects import CancelRequested
 from eventstore.engine.models.estimate import Estimate, estimate_tokens
 from eventstore.engine.models.registry import Models, Target
+from eventstore.engine.toolbox import AnyTool, Toolbox
 from eventstore.engine.working import Held, NotYet, Outcome
 
 __all__ = ["NEWS", "EngineBase", "key_of"]
@@ -60,7 +61,7 @@ class EngineBase:
         self._recover = recover
         self._desk = Desk(
             holder=own_name() if holder is None else holder,
-            tools=named_tools(tools),
+            tools=Toolbox(tools),
             models=models.fresh() if isinstance(models, Models) else Models(models),
             external=frozenset(external_tools),
             lease_seconds=lease_seconds,
@@ -81,7 +82,7 @@ class EngineBase:
     async def _close_equipment(self) -> None:
         """Close the models that were made here, and the tools that want it."""
         await self._desk.models.aclose()
-        for one in self._desk.tools.values():
+        for one in self._desk.tools:
             if hasattr(one, "aclose"):
                 await one.aclose()
 

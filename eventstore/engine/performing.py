@@ -7,11 +7,11 @@ engine, and the engine's own for the sync one.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine
 from contextlib import aclosing
 from typing import Any, Final, Protocol
 
-from eventstore import ModelError, Run, TokenUsage
+from eventstore import ModelError, Run, TokenUsage, ToolError
 from eventstore.conversation.content import Part
 from eventstore.engine import calling, telemetry
 from eventstore.engine import effects as f
@@ -24,7 +24,8 @@ from eventstore.engine.models.protocol import (
     ToolCall,
     Usage,
 )
-from eventstore.engine.tools import LocalTool, ToolContext
+from eventstore.engine.toolbox import Toolbox
+from eventstore.engine.tools import ToolContext
 
 __all__ = ["Performing", "Resolve"]
 
@@ -46,7 +47,7 @@ class Performing:
         store: Any,  # noqa: ANN401 (either face; handed on to tools)
         run: Run,
         resolve: Resolve,
-        tools: Mapping[str, LocalTool],
+        tools: Toolbox,
         deliver: Callable[[Any], None],
     ) -> None:
         self._store = store
@@ -63,6 +64,8 @@ class Performing:
             case f.AskModel():
                 self._answer = _Answer()
                 self._start(self._ask(effect, self._answer))
+            case f.ListTools(types):
+                self._start(self._list(types))
             case f.CallTool():
                 self._start(self._call(effect))
             case f.Stop():
@@ -85,6 +88,17 @@ class Performing:
         parts = () if self._answer is None else self._answer.words()
         self._deliver(f.Stopped(stop.reason, parts))
 
+    async def _list(self, types: tuple[str, ...]) -> None:
+        try:
+            listed = {one: tuple(await self._tools.sets[one].definitions()) for one in types}
+        except ToolError as error:
+            self._deliver(f.ToolUnusable(error.code, str(error)))
+        except Exception as error:  # noqa: BLE001 (of a set of the application's own)
+            words = f"Tools could not be listed: {type(error).__name__}."
+            self._deliver(f.ToolUnusable("tools_unavailable", words))
+        else:
+            self._deliver(f.ToolsListed(listed))
+
     async def _call(self, effect: f.CallTool) -> None:
         context = ToolContext(
             store=self._store,
@@ -94,8 +108,13 @@ class Performing:
             tenant=self._store.scope.tenant,
         )
         with telemetry.tool_call(effect.name, effect.call_id) as span:
-            returned = await calling.call(self._tools[effect.name], effect, context)
-            if returned.status != "completed":
+            found = self._tools.find(effect.name)
+            if found is None:
+                raise LookupError(effect.name)  # rules allow only what is found
+            returned = await calling.call(found, effect, context)
+            if isinstance(returned, f.ToolUnusable):
+                span.failed(returned.code)
+            elif returned.status != "completed":
                 span.failed(returned.status)
         self._deliver(returned)
 

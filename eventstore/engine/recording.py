@@ -6,7 +6,7 @@ performs it; both stores have the same methods.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Generator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, NamedTuple, TypeAlias
@@ -247,7 +247,7 @@ def loaded(
     return RunState(
         model=run.model,
         instructions=run.instructions or (assistant.instructions if assistant else None),
-        tools=run.tools or (assistant.tools if assistant else ()),
+        tools=_tools(run, assistant, steps),
         settings=settings_of(run, assistant),
         status=run.status,
         steps=tuple(map(_step_state, steps)),
@@ -255,6 +255,16 @@ def loaded(
         answered=bool(own) and _is_answer(own[-1]),
         usage=added_usage(None, usage),
     )
+
+
+def _tools(
+    run: Run, assistant: Assistant | None, steps: Sequence[RunStep]
+) -> tuple[Mapping[str, Any], ...]:
+    """Return the definitions that the model is offered: those that the run listed, if it did."""
+    listed = next((step.details["tools"] for step in steps if "tools" in step.details), None)
+    if listed is not None:
+        return tuple(listed)
+    return tuple(run.tools or (assistant.tools if assistant else ()))
 
 
 def _is_answer(message: Message) -> bool:
@@ -348,10 +358,11 @@ class Journal:
     def _one(self, batch: Any, record: r.Record) -> Any:  # noqa: ANN401, C901 (one case a record)
         run, fence = self.run, self._fence
         match record:
-            case r.BeginAnswer(context, estimated):
-                details = None if estimated is None else {"estimated_tokens": estimated}
+            case r.BeginAnswer(context, estimated, tools):
+                known: dict[str, Any] = {"estimated_tokens": estimated, "tools": tools}
+                details = {key: value for key, value in known.items() if value is not None}
                 return batch.runs.steps.start(
-                    run.id, type=ANSWER, context=context, details=details, **fence
+                    run.id, type=ANSWER, context=context, details=details or None, **fence
                 ).id
             case r.BeginCalls(calls):
                 listed = {"calls": list(calls)}

@@ -42,6 +42,8 @@ class BeginAnswer:
     """Messages that it sees."""
     estimated: int | None = None
     """Tokens that they are estimated to take, if the run limits them."""
+    tools: tuple[Mapping[str, Any], ...] | None = field(default=None, repr=False)
+    """Definitions that the model is offered from now on, if sets were listed for this."""
 
 
 @dataclass(frozen=True, slots=True)

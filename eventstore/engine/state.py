@@ -111,9 +111,10 @@ def tool_name(definition: Mapping[str, Any]) -> str:
 def evolve(state: RunState, record: r.Record) -> RunState:  # noqa: C901, PLR0911 (one case a record)
     """Return the state after a record."""
     match record:
-        case r.BeginAnswer(estimated=estimated):
+        case r.BeginAnswer(estimated=estimated, tools=tools):
             begun = StepState("message_creation", estimated=estimated)
-            return replace(state, steps=(*state.steps, begun))
+            offered = state.tools if tools is None else tools
+            return replace(state, steps=(*state.steps, begun), tools=offered)
         case r.BeginCalls(calls):
             running = _with_calls(state, calls, status="running", approved=False)
             return replace(running, steps=(*state.steps, StepState("tool_calls", calls=calls)))

@@ -52,6 +52,8 @@ class Rules:
     """Functions that a model is shown in place of tools of other types, by name."""
     estimate: Estimate = estimate_tokens
     """Estimates how many tokens a request takes."""
+    sets: frozenset[str] = frozenset()
+    """Types of the sets of tools that can be listed here."""
 
 
 class Decision(NamedTuple):
@@ -61,13 +63,18 @@ class Decision(NamedTuple):
     effects: tuple[f.Effect, ...] = ()
 
 
-def step(state: RunState, result: f.Result | None, rules: Rules) -> Decision:  # noqa: PLR0911 (one case a result)
+def step(state: RunState, result: f.Result | None, rules: Rules) -> Decision:  # noqa: C901, PLR0911 (one case a result)
     """Decide what happens next."""
     match result:
         case None:
             return _go_on(state, rules)
         case f.ContextRead(context, asked):
             return _ask(state, context, asked, rules)
+        case f.ToolsListed(tools):
+            listed = [tools.get(tool_name(one), (one,)) for one in state.tools]
+            return _read(state, tuple(one for some in listed for one in some))
+        case f.ToolUnusable(code, message):
+            return _unusable(state, code, message)
         case f.ModelAnswered():
             return _answered(state, result, rules)
         case f.ModelFailed():
@@ -102,7 +109,18 @@ def _go_on(state: RunState, rules: Rules) -> Decision:
     budget = Budget.of(state)
     if budget.spent is not None:
         return Decision((r.Complete(state.usage, incomplete_reason=budget.spent),))
-    return Decision(effects=(f.ReadContext(budget.last_messages),))
+    unlisted = tuple(dict.fromkeys(map(tool_name, state.tools)))
+    unlisted = tuple(one for one in unlisted if one in rules.sets)
+    return Decision(effects=(f.ListTools(unlisted),)) if unlisted else _read(state)
+
+
+def _read(state: RunState, tools: tuple[Mapping[str, Any], ...] | None = None) -> Decision:
+    return Decision(effects=(f.ReadContext(Budget.of(state).last_messages, tools),))
+
+
+def _unusable(state: RunState, code: str, message: str) -> Decision:
+    failed = () if state.running is None else (r.FailStep(state.running, code, message),)
+    return Decision((*failed, r.Fail(code, message, state.usage)))
 
 
 # -- asking the model ------------------------------------------------------------------------------
@@ -118,17 +136,20 @@ def _ask(state: RunState, context: RunContext, asked: f.ReadContext, rules: Rule
         model=state.model,
         messages=context.messages,
         instructions=state.instructions,
-        tools=tuple(rules.definitions.get(tool_name(one), one) for one in state.tools),
+        tools=tuple(
+            rules.definitions.get(tool_name(one), one)
+            for one in (state.tools if asked.tools is None else asked.tools)
+        ),
         settings=budget.settings,
     )
     kept = fitting(request, budget, rules.estimate)
     if kept is None:
         return Decision((r.Complete(state.usage, incomplete_reason="max_prompt_tokens"),))
     if kept < len(context.messages) and kept != asked.last_messages:
-        return Decision(effects=(f.ReadContext(kept),))
+        return Decision(effects=(f.ReadContext(kept, asked.tools),))
     estimated = None if budget.prompt_tokens is None else rules.estimate(request)
     effect = f.AskModel(len(state.steps), request)
-    return Decision((r.BeginAnswer(context, estimated),), (effect,))
+    return Decision((r.BeginAnswer(context, estimated, asked.tools),), (effect,))
 
 
 _CUT_OFF = {"length": "max_completion_tokens", "content_filter": "content_filter"}

@@ -65,7 +65,7 @@ def _is_for(run: Run, desk: Desk) -> Course[bool]:
     assistant = yield from recording.assistant_of(run, desk.assistants)
     tools: Iterable[object] = run.tools or (assistant.tools if assistant else ())
     names = {tool_name(one) for one in tools}  # type: ignore[arg-type]
-    return names <= desk.tools.keys() | desk.external
+    return all(name in desk.external or desk.tools.knows(name) for name in names)
 
 
 def _expire_if_late(run: Run, desk: Desk, now: datetime) -> Course[None]:

@@ -23,7 +23,6 @@ from eventstore import (
 from eventstore.engine import telemetry
 from eventstore.engine.backlog import Key
 from eventstore.engine.conducting import Clock, HandBack
-from eventstore.engine.desk import AnyTool
 from eventstore.engine.driving import Inbox, drive
 from eventstore.engine.effects import Effect
 from eventstore.engine.engine_base import NEWS, EngineBase, key_of
@@ -31,6 +30,7 @@ from eventstore.engine.models.estimate import Estimate
 from eventstore.engine.models.registry import Models, Target
 from eventstore.engine.performing import Performing
 from eventstore.engine.sweeping import sweep
+from eventstore.engine.toolbox import AnyTool
 from eventstore.engine.working import Claimed, Rested, claimed, work
 
 __all__ = ["Engine"]

@@ -6,7 +6,8 @@ from eventstore.engine.tools.functions import (
     Tool,
     ToolAnswer,
     ToolContext,
+    ToolSet,
     tool,
 )
 
-__all__ = ["InvalidArguments", "LocalTool", "Tool", "ToolAnswer", "ToolContext", "tool"]
+__all__ = ["InvalidArguments", "LocalTool", "Tool", "ToolAnswer", "ToolContext", "ToolSet", "tool"]

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import (
     Annotated,
@@ -44,7 +44,7 @@ from eventstore import InvalidInput
 from eventstore.conversation.content import ContentPart
 from eventstore.engine.threads import in_thread
 
-__all__ = ["InvalidArguments", "LocalTool", "Tool", "ToolAnswer", "ToolContext", "tool"]
+__all__ = ["InvalidArguments", "LocalTool", "Tool", "ToolAnswer", "ToolContext", "ToolSet", "tool"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -116,6 +116,27 @@ class LocalTool(Protocol):
 
     async def call(self, arguments: Any, context: ToolContext) -> Any:  # noqa: ANN401
         """Answer a call with a ``ToolAnswer`` or a JSON value; any error is a failed result."""
+
+
+class ToolSet(Protocol):
+    """Several tools that an assistant lists together, by their type: ``{"type": "petstore"}``.
+
+    A run lists them once, before it asks its model, and the definitions are recorded.
+    """
+
+    @property
+    def type(self) -> str:
+        """Type under which an assistant lists them."""
+
+    async def definitions(self) -> Sequence[Mapping[str, Any]]:
+        """Return the functions that a model is shown.
+
+        Raises:
+            ToolError: they cannot be listed; the run fails with its code.
+        """
+
+    def tool(self, name: str) -> LocalTool | None:
+        """Return the tool of a name, if it is one of these."""
 
 
 class InvalidArguments(Exception):

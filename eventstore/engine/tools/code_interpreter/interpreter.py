@@ -1,82 +1,38 @@
-"""The code interpreter: runs Python code of a thread in the thread's own kernel."""
+"""The code interpreter: runs Python code of a thread in the thread's own kernel.
+
+It is a tool of an engine, and may be used without one.
+"""
 
 from __future__ import annotations
 
-import base64
+import asyncio
+import inspect
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import PurePath
 from threading import Event, Lock
 from types import TracebackType
 from typing import Any, Final, Literal, Self
 
-from eventstore import FilePart, ImagePart
-from eventstore.engine.tools.code_interpreter.kernel import Execution, KernelDied
+from eventstore.engine.threads import in_thread
+from eventstore.engine.tools import InvalidArguments, ToolAnswer, ToolContext
+from eventstore.engine.tools.code_interpreter.inputs import files_in
+from eventstore.engine.tools.code_interpreter.kernel import KernelDied
 from eventstore.engine.tools.code_interpreter.kernels import Kernels
 from eventstore.engine.tools.code_interpreter.limits import CodeLimits
-from eventstore.engine.tools.code_interpreter.outputs import Artifact, CodeError, Outputs
+from eventstore.engine.tools.code_interpreter.results import CodeResult, not_run, result_of
 from eventstore.engine.tools.code_interpreter.sandbox import find
 from eventstore.errors import InvalidInput
 
 __all__ = ["CodeInterpreter", "CodeResult"]
 
-_GONE: Final = "All variables and files of earlier calls are gone."
-
-
-@dataclass(frozen=True, slots=True)
-class CodeResult:
-    """Outcome of one call."""
-
-    status: Literal["completed", "failed", "cancelled"]
-    """Outcome. ``"failed"`` after an exception, or when a limit was exceeded."""
-    duration_seconds: float
-    """Time that the call took, without waiting for a kernel."""
-    kernel: Literal["new", "kept", "restarted", "none"]
-    """``"restarted"``: the thread had a kernel before, and its variables are gone."""
-    stdout: str = field(default="", repr=False)
-    """Text that was printed."""
-    stderr: str = field(default="", repr=False)
-    """Text that was printed as errors and warnings."""
-    result: str = field(default="", repr=False)
-    """Value of the last line."""
-    error: CodeError | None = None
-    """Exception that ended the code."""
-    note: str = ""
-    """Words for the model: the limit that was exceeded, variables that are gone."""
-    artifacts: tuple[Artifact, ...] = field(default=(), repr=False)
-    """Images that were shown, and files that were written."""
-
-    @property
-    def output(self) -> dict[str, Any]:
-        """The result as JSON, for a ``tool_result`` part. Images and files are named in it."""
-        error = self.error
-        found: dict[str, Any] = {
-            "stdout": self.stdout,
-            "stderr": self.stderr,
-            "result": self.result,
-            "error": error
-            and {"name": error.name, "message": error.message, "traceback": error.traceback},
-            "note": self.note,
-            "images": sum(1 for each in self.artifacts if each.name is None),
-            "files": [each.name for each in self.artifacts if each.name is not None],
-        }
-        shown = {name: value for name, value in found.items() if value}
-        return {**shown, "kernel": self.kernel, "duration_seconds": round(self.duration_seconds, 3)}
-
-    @property
-    def parts(self) -> tuple[ImagePart | FilePart, ...]:
-        """Images and files as content parts, which hold the bytes themselves."""
-        return tuple(map(_part, self.artifacts))
-
-
-def _part(artifact: Artifact) -> ImagePart | FilePart:
-    encoded = base64.b64encode(artifact.content).decode()
-    address = f"data:{artifact.media_type};base64,{encoded}"
-    if artifact.media_type in {"image/png", "image/jpeg"} and artifact.name is None:
-        return ImagePart(url=address)
-    return FilePart(file_id=address, name=artifact.name, media_type=artifact.media_type)
+_DESCRIPTION: Final = (
+    "Run Python code in a Jupyter kernel of this conversation. Variables, imports and files last "
+    "between calls. Printed text, the value of the last line, plots that are shown, and files "
+    "written to the working folder come back. There is no network. Files of the user's messages "
+    "are in the working folder."
+)
 
 
 class CodeInterpreter:
@@ -92,12 +48,18 @@ class CodeInterpreter:
         sandbox: Literal["bubblewrap", "none"] = "bubblewrap",
         limits: CodeLimits | None = None,
         python: str = sys.executable,
+        approval: bool = False,
     ) -> None:
-        """``python`` runs the code, and has ``ipykernel``; its folders are visible in the sandbox.
+        """Find out whether a sandbox is possible, by starting one.
+
+        Args:
+            sandbox: ``"none"`` does without: then code can do whatever this process can.
+            limits: Limits of a kernel, and of all together.
+            python: Python that runs the code, with ``ipykernel``; the sandbox sees its folders.
+            approval: A person approves each call.
 
         Raises:
-            ToolError: there can be no sandbox here. Only ``sandbox="none"`` does without, and then
-                code can do whatever this process can.
+            ToolError: ``"no_sandbox"``, there can be none here.
         """
         if sandbox not in {"bubblewrap", "none"}:
             raise InvalidInput(
@@ -106,6 +68,18 @@ class CodeInterpreter:
         limits = limits or CodeLimits()
         manner = "none" if sandbox == "none" else find(limits, python)
         self._kernels = Kernels(manner, python, limits)
+        self.name: Final = "code_interpreter"
+        """Name that the model calls it by."""
+        self.definition: Final = {"type": "code_interpreter"}
+        """Definition by which an assistant lists it."""
+        self.repeatable: Final = False
+        """Code may have run before a crash, so it is not run again by itself."""
+        self.approval = approval
+        """A person approves each call."""
+        self.timeout_seconds = limits.queue_seconds + limits.start_seconds + 2 * limits.call_seconds
+        """Longest time that a call may take, with waiting for a kernel; its own limits end it."""
+        self.output_bytes_max = 4 * limits.output_bytes_max + 64 * 1024
+        """Most bytes of its output as JSON; its text is cut off long before."""
         self._running: dict[str, set[Event]] = {}
         self._lock = Lock()
 
@@ -147,10 +121,10 @@ class CodeInterpreter:
         try:
             with self._kernels.turn(thread_id, cancelled) as turn:
                 if turn is None:
-                    return _not_run(cancelled)
+                    return not_run(cancelled=cancelled.is_set())
                 began = time.monotonic()
                 execution = turn.kernel.execute(code, files, cancelled)
-                return _result(
+                return result_of(
                     execution,
                     cancelled=cancelled.is_set(),
                     kernel="kept" if not turn.is_new else "restarted" if turn.last_ended else "new",
@@ -160,6 +134,33 @@ class CodeInterpreter:
         except KernelDied as death:
             note = f"The code was not run, because its kernel did not start: {death}"
             return CodeResult("failed", time.monotonic() - began, "none", note=note)
+
+    @property
+    def model_definition(self) -> dict[str, Any]:
+        """The function that a model is shown."""
+        code = {"type": "string", "description": "Python code."}
+        parameters = {"type": "object", "properties": {"code": code}, "required": ["code"]}
+        function = {"name": self.name, "description": _DESCRIPTION, "parameters": parameters}
+        return {"type": "function", "function": function}
+
+    async def call(self, arguments: Any, context: ToolContext) -> ToolAnswer:  # noqa: ANN401
+        """Run the code of a call, with the files of its run's messages."""
+        code = arguments.get("code") if isinstance(arguments, Mapping) else arguments
+        if not isinstance(code, str):
+            raise InvalidArguments('The arguments are invalid: give {"code": "…"}.')
+        found = context.store.runs.context(context.thread_id, context.run_id)
+        files = files_in(await found if inspect.isawaitable(found) else found)
+        try:
+            result = await in_thread(lambda: self.run(context.thread_id, code, files))
+        except asyncio.CancelledError:
+            self.cancel(context.thread_id)
+            raise
+        is_good = result.status == "completed"
+        return ToolAnswer(result.output, "completed" if is_good else "failed", result.parts)
+
+    async def aclose(self) -> None:
+        """End all kernels; an engine calls this when it is closed."""
+        await in_thread(self.close)
 
     def cancel(self, thread_id: str) -> bool:
         """Interrupt the calls of a thread, and tell whether there was one."""
@@ -198,51 +199,3 @@ def _checked_name(name: str) -> str:
     if not plain or plain != name or "\0" in name or name.startswith("."):
         raise InvalidInput("files", "a name of a file is no plain name", "Give names like 'a.csv'.")
     return plain
-
-
-def _not_run(cancelled: Event) -> CodeResult:
-    if cancelled.is_set():
-        return CodeResult("cancelled", 0, "none", note="The call was cancelled before it began.")
-    note = "The code was not run: all kernels were busy for too long. Try again later."
-    return CodeResult("failed", 0, "none", note=note)
-
-
-def _result(
-    execution: Execution,
-    *,
-    cancelled: bool,
-    kernel: Literal["new", "kept", "restarted"],
-    seconds: float,
-    last_ended: str | None,
-) -> CodeResult:
-    outputs = execution.outputs
-    is_good = outputs.error is None and execution.stopped is None and not execution.died
-    return CodeResult(
-        "cancelled" if cancelled and not is_good else "completed" if is_good else "failed",
-        seconds,
-        kernel,
-        outputs.text("stdout"),
-        outputs.text("stderr"),
-        outputs.text("result"),
-        outputs.error,
-        " ".join(_notes(execution, outputs, last_ended)),
-        tuple(outputs.artifacts),
-    )
-
-
-def _notes(execution: Execution, outputs: Outputs, last_ended: str | None) -> list[str]:
-    notes = []
-    if last_ended is not None:
-        notes.append(f"The kernel was started anew, since {last_ended}. {_GONE}")
-    if execution.stopped == "cancelled":
-        notes.append("The call was cancelled.")
-    elif execution.stopped is not None:
-        notes.append(f"The code was stopped: it {execution.stopped}.")
-    if execution.died:
-        ended = "" if execution.stopped else "The kernel ended while the code ran. "
-        notes.append(f"{ended}{_GONE}")
-    if outputs.left_out:
-        notes.append(f"{outputs.left_out} images or files were too large, or too many, to return.")
-    if execution.unplaced:
-        notes.append(f"{len(execution.unplaced)} files could not be placed in the working folder.")
-    return notes

@@ -87,6 +87,7 @@ class Kernel:
         self._limits = limits
         self._folder = folder
         self._known: dict[str, tuple[int, int, int]] = {}
+        self._placed: dict[str, bytes] = {}
         key = secrets.token_hex(16)
         for place in (folder, folder / "data", folder / "tmp"):
             place.mkdir(mode=0o700, exist_ok=True)
@@ -137,10 +138,12 @@ class Kernel:
         execution = Execution(Outputs(self._limits))
         self._tree.go_on()
         try:
-            for name, content in files.items():
+            new = {name: each for name, each in files.items() if self._placed.get(name) != each}
+            for name, content in new.items():
                 if not self._put(name, content):
                     execution.unplaced.append(name)
-            if files:
+            if new:
+                self._placed.update(new)
                 self._known = self._listing()
             self._run(code, execution, cancelled)
             self._tree.end_others()

@@ -1,0 +1,67 @@
+"""The tools of an engine: single ones by name, and sets by the type under which they are listed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeAlias
+
+from eventstore import InvalidInput
+from eventstore.engine.tools import LocalTool, Tool, ToolSet
+
+__all__ = ["AnyTool", "Toolbox"]
+
+AnyTool: TypeAlias = LocalTool | ToolSet | Callable[..., Any]
+
+
+class Toolbox:
+    """Finds a tool by its name, in this process."""
+
+    def __init__(self, tools: Sequence[AnyTool] = ()) -> None:
+        """Take tools and sets of them; a plain function becomes a tool.
+
+        Raises:
+            InvalidInput: two have the same name, or one cannot be a tool.
+        """
+        self.tools: dict[str, LocalTool] = {}
+        """Single tools, by name."""
+        self.sets: dict[str, ToolSet] = {}
+        """Sets, by type."""
+        for one in _listed(tools):
+            if hasattr(one, "definitions"):
+                self._take(self.sets, one.type, one)
+            else:
+                given: Any = one if hasattr(one, "definition") else _made(one)
+                self._take(self.tools, given.name, given)
+
+    def _take(self, into: dict[str, Any], name: str, one: object) -> None:
+        if name in self.tools or name in self.sets:
+            raise InvalidInput("tools", f"two are called {name}", "Give each its own name.")
+        into[name] = one
+
+    def find(self, name: str) -> LocalTool | None:
+        """Return the tool of a name, alone or in a set."""
+        if name in self.tools:
+            return self.tools[name]
+        return next((found for one in self.sets.values() if (found := one.tool(name))), None)
+
+    def knows(self, name: str) -> bool:
+        """Check for a name that runs may use."""
+        return name in self.sets or self.find(name) is not None
+
+    def __iter__(self) -> Iterator[LocalTool | ToolSet]:
+        yield from self.tools.values()
+        yield from self.sets.values()
+
+
+def _listed(tools: object) -> Iterable[Any]:
+    if isinstance(tools, str | Mapping) or not isinstance(tools, Iterable):
+        raise InvalidInput("tools", "is not a list of tools", "Give functions made with @tool.")
+    return tools
+
+
+def _made(function: object) -> Tool[..., Any]:
+    if not callable(function):
+        raise InvalidInput(
+            "tools", f"{type(function).__name__} is not a tool", "Give functions made with @tool."
+        )
+    return Tool(function)

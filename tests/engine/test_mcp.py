@@ -1,0 +1,82 @@
+"""Servers of the Model Context Protocol: real ones, on stdio."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from eventstore import InvalidInput
+from eventstore.engine import Engine
+from eventstore.engine.models import ScriptedModel, ToolCall
+from eventstore.engine.tools.mcp_server import McpServer
+
+COMMAND = [sys.executable, str(Path(__file__).parent / "services" / "mcp_stdio.py")]
+
+
+def answered(store, server, *calls):
+    """Let a model make calls one after the other; return the run and the model."""
+    thread = store.threads.create(messages=[{"role": "user", "content": "Go."}])
+    script = [[ToolCall(f"c{n}", name, json.dumps(given))] for n, (name, given) in enumerate(calls)]
+    model = ScriptedModel([*script, "Done."])
+    with Engine(store, tools=[server], models={"m": model}) as engine:
+        run = engine.run(thread.id, model="m", tools=[{"type": server.type}])
+        run = engine.execute(thread.id, run.id)
+    return run, model
+
+
+def test_tools_of_a_server_are_listed_once_recorded_and_called(store):
+    calls: tuple[tuple[str, dict[str, Any]], ...] = (
+        ("shop__add", {"a": 1, "b": 2}),
+        ("shop__picture", {}),
+        ("shop__refuse", {}),
+        ("shop__add", {"a": "x"}),
+        ("shop__environment", {}),
+    )
+    run, model = answered(store, McpServer("shop", command=COMMAND), *calls)
+    assert run.status == "completed", run
+    offered = [one["function"]["name"] for one in model.requests[0].tools]
+    assert offered == [
+        "shop__add",
+        "shop__picture",
+        "shop__environment",
+        "shop__refuse",
+        "shop__die",
+    ]
+    assert model.requests[-1].tools == model.requests[0].tools
+    first = store.runs.steps.list(run.thread_id, run.id)[0]
+    assert [one["function"]["name"] for one in first.details["tools"]] == offered
+    added, picture, refused, malformed, environment = (
+        model.requests[n].messages[-1].content for n in range(1, 6)
+    )
+    assert (added[0].status, added[0].output["text"]) == ("completed", "3")
+    assert picture[1].url.startswith("data:image/png;base64,iVBORw0KGgo")
+    assert (refused[0].status, malformed[0].status) == ("failed", "failed")
+    assert refused[0].output == {"text": "Error executing tool refuse"}
+    assert not {"PYTHONPATH", "VIRTUAL_ENV"} & set(environment[0].output["text"].split())
+
+
+def test_a_server_that_dies_is_a_failed_result_and_comes_back(store):
+    server = McpServer("shop", command=COMMAND)
+    run, model = answered(store, server, ("shop__die", {}), ("shop__add", {"a": 2, "b": 3}))
+    assert run.status == "completed"
+    died, added = (model.requests[n].messages[-1].content[0] for n in (1, 2))
+    assert died.status == "failed"
+    assert "server is gone" in died.output["error"]
+    assert added.output["text"] == "5"
+
+
+@pytest.mark.parametrize(
+    "options", [{"command": ["does-not-exist-anywhere"]}, {"url": "http://127.0.0.1:9/mcp"}]
+)
+def test_a_server_that_does_not_start_fails_the_run(store, options):
+    run, _ = answered(store, McpServer("shop", timeout_seconds=5, **options))
+    assert (run.status, run.error.code) == ("failed", "tools_unavailable")
+
+
+def test_a_server_has_an_id_and_one_way_to_reach_it():
+    with pytest.raises(InvalidInput):
+        McpServer("a b", url="http://127.0.0.1:9")
+    with pytest.raises(InvalidInput):
+        McpServer("shop")
