@@ -44,6 +44,7 @@ _RunName = Annotated[
         "chat 019ab3 --model qwen-max",
         "chat --model llama --base-url http://127.0.0.1:8080/v1",
         "chat --tools my_tools:TOOLS",
+        "chat --tool code_interpreter --plugin petstore.json --mcp 'my-server --read-only'",
     )
 )
 def chat(
@@ -85,6 +86,22 @@ def chat(
             help="A tool, or a list of tools, in a Python module; may be given several times.",
         ),
     ] = None,
+    tool: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="A tool of the library: code_interpreter."),
+    ] = None,
+    plugin: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FILE",
+            help="An OpenAPI description, in JSON. For petstore.json, the credentials are"
+            " those of PETSTORE_TOKEN.",
+        ),
+    ] = None,
+    mcp: Annotated[
+        list[str] | None,
+        typer.Option(metavar="COMMAND", help="An MCP server: its command, or its address."),
+    ] = None,
 ) -> None:
     """Talk with a model in the terminal, and keep every word.
 
@@ -92,10 +109,12 @@ def chat(
     Change a question, or ask for another answer: the earlier ones stay.
     """
     from eventstore.cli.chat.opened import Answering, open_chat  # noqa: PLC0415 (loads the engine)
+    from eventstore.cli.chat.tools import ToolOptions  # noqa: PLC0415 (likewise)
 
     with made(database) as store:
         thread_id = None if thread is None else find_thread(store, thread)
-        answers = Answering(model, base_url, instructions, tuple(tools or ()))
+        named = ToolOptions(*(tuple(one or ()) for one in (tools, tool, plugin, mcp)))
+        answers = Answering(model, base_url, instructions, named)
         open_chat(screen(), store, thread_id, answers)
 
 

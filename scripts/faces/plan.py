@@ -64,7 +64,9 @@ RESOURCES: Final = (
         "Record executions of an assistant: what starts, waits, ends, and in which order.",
         {
             **_of("runs", "create", "start", "heartbeat", "update", "require_action"),
-            **_of("runs", "submit_tool_outputs", "complete", "fail", "cancel", "expire"),
+            **_of("runs", "submit_tool_outputs"),
+            **_of("approvals", "approve", "deny"),
+            **_of("runs", "complete", "fail", "cancel", "expire"),
             **_of("run_pages", "get", list="run_pages.list_"),
             **_of("run_context", "context"),
             **_of("run_streams", "write_text", "stream", "wait"),
@@ -133,11 +135,11 @@ PLANNED: Final = (
     Resource(
         "BatchRuns",
         "Commands on runs, collected for the end of the batch.",
-        _of(
-            "runs",
-            *("create", "start", "update", "require_action", "submit_tool_outputs"),
-            *("complete", "fail", "cancel", "expire"),
-        ),
+        {
+            **_of("runs", "create", "start", "update", "require_action", "submit_tool_outputs"),
+            **_of("approvals", "approve", "deny"),
+            **_of("runs", "complete", "fail", "cancel", "expire"),
+        },
         parts={"steps": "BatchSteps"},
     ),
     Resource(

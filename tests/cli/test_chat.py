@@ -1,11 +1,14 @@
 """`eventstore chat` and `eventstore runs`, against a server whose answers are written down."""
 
 import json
+import sys
+from pathlib import Path
 
 import pytest
 
 from eventstore import ConversationStore
 from eventstore.testing.model_server import ModelServer, calls, refuses, says
+from tests.engine.services.http_services import Service
 
 TOOLS = """
 from eventstore.engine import tool
@@ -152,3 +155,32 @@ def test_runs_that_have_not_ended_are_found_in_all_threads(run, store, tmp_path)
         pass
     stuck = shown(run("runs", "list", "--stuck", "--json", *database)).splitlines()
     assert [json.loads(line)["id"] for line in stuck] == [begun.id]
+
+
+def test_tools_of_the_library_are_named_on_the_command_line(chat, tmp_path, monkeypatch):
+    """Code that runs in a kernel, a plug-in from a file, and a server on stdio, in one chat."""
+    monkeypatch.setenv("PETS_TOKEN", "s3cret-of-a-user")
+    services = Path(__file__).parents[1] / "engine" / "services"
+    with Service(lambda _: (200, {}, {"name": "Tom"})).running() as service:
+        pets = json.loads((services / "petstore.json").read_text(encoding="utf-8"))
+        pets["servers"] = [{"url": service.url.replace("http://", "https://")}]
+        (tmp_path / "pets.json").write_text(json.dumps(pets), encoding="utf-8")
+        wanted = [
+            ("c1", "code_interpreter", '{"code": "6 * 7"}'),
+            ("c2", "getPet", '{"id": "1"}'),
+            ("c3", "mcp1__add", '{"a": 1, "b": 2}'),
+        ]
+        options = ("--tool", "code_interpreter", "--plugin", "pets.json")
+        server = f"{sys.executable} {services / 'mcp_stdio.py'}"
+        script = [calls(*wanted), says("There.")]
+        said = shown(chat(["Go."], script, *options, "--mcp", server))
+    assert "42" in said
+    assert "private address" in said  # as it should be: a plug-in does not reach this machine
+    assert "tiny: There." in said
+    assert service.asked == []
+
+
+def test_a_tool_of_the_library_that_does_not_exist_is_said(run):
+    result = run("chat", "--tool", "telepathy", DASHSCOPE_API_KEY="x")
+    assert result.exit_code != 0
+    assert "'telepathy' is not known" in result.output

@@ -315,3 +315,10 @@ def test_a_search_of_the_web_is_a_plugin(service):
     assert search.type == "search"
     answer = call(search, "web_search", {"q": "event sourcing", "limit": 3})
     assert answer.output["body"]["asked"] == "/search?q=event%20sourcing&limit=3"
+
+
+def test_credentials_in_a_definition_are_refused_before_they_are_recorded(store):
+    auth = {"type": "user_http", "user_token": SECRET}
+    with pytest.raises(InvalidInput, match=r"tools\[0\].auth: holds credentials") as caught:
+        store.assistants.create(model="m", tools=[{"type": "petstore", "auth": auth}])
+    assert SECRET not in str(caught.value)

@@ -15,6 +15,7 @@ from eventstore.api.batches import Batch
 from eventstore.api.faces.async_base import AsyncProjectionsBase, AsyncResource
 from eventstore.api.faces.pages import AsyncPage
 from eventstore.api.faces.recorded import AsyncRecordedRun
+from eventstore.api.operations import approvals as _approvals
 from eventstore.api.operations import assistants as _assistants
 from eventstore.api.operations import audit as _audit
 from eventstore.api.operations import branches as _branches
@@ -2041,6 +2042,128 @@ class AsyncRuns(AsyncResource):
                 thread_id,
                 run_id,
                 outputs,
+                options=WriteOptions(
+                    expected_head=expected_head,
+                    expected_version=expected_version,
+                    idempotency_key=idempotency_key,
+                    actor=actor,
+                    reason=reason,
+                    subject=subject,
+                    connection=connection,
+                ),
+            )
+        )
+
+    async def approve(
+        self,
+        thread_id: str,
+        run_id: str,
+        call_id: str,
+        *,
+        expected_head: str | None = None,
+        expected_version: int | Literal["no_stream", "stream_exists", "any"] | None = None,
+        idempotency_key: str | None = None,
+        actor: str | None = None,
+        reason: str | None = None,
+        subject: str | None = None,
+        connection: AsyncConnection | None = None,
+    ) -> Run:
+        """Let whoever executes the run make a tool call that it waits for, or make it again.
+
+        ``actor`` says who consents, and ``reason`` why; both are recorded. When nothing else is
+        waited for, the run is queued at the front.
+
+        Args:
+            thread_id: The thread.
+            run_id: The run.
+            call_id: Call that the run waits for.
+            expected_head: Id of the message that the caller believes is the head; ``EMPTY`` for
+                none.
+            expected_version: Version that the caller believes the stream is at; None does not check
+                it.
+            idempotency_key: The same key with the same command returns the first result and adds
+                nothing.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
+            subject: Opaque name of the person whose data the content is; the thread's own if left
+                out.
+            connection: The application's own open transaction: the write commits or rolls back with
+                it.
+
+        Raises:
+            InvalidInput: the call id is malformed.
+            ThreadNotFound, RunNotFound: there is no such run.
+            Refused: the run does not wait, or not for this call.
+            WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
+        """
+        return await self._write(
+            _approvals.approve(
+                self._scope,
+                thread_id,
+                run_id,
+                call_id,
+                options=WriteOptions(
+                    expected_head=expected_head,
+                    expected_version=expected_version,
+                    idempotency_key=idempotency_key,
+                    actor=actor,
+                    reason=reason,
+                    subject=subject,
+                    connection=connection,
+                ),
+            )
+        )
+
+    async def deny(
+        self,
+        thread_id: str,
+        run_id: str,
+        call_id: str,
+        *,
+        expected_head: str | None = None,
+        expected_version: int | Literal["no_stream", "stream_exists", "any"] | None = None,
+        idempotency_key: str | None = None,
+        actor: str | None = None,
+        reason: str | None = None,
+        subject: str | None = None,
+        connection: AsyncConnection | None = None,
+    ) -> Run:
+        """Refuse a tool call that a run waits for; its result is "failed", and tells the model so.
+
+        ``actor`` says who refuses, and ``reason`` why; both are recorded, and the model is told the
+        reason. When nothing else is waited for, the run is queued at the front.
+
+        Args:
+            thread_id: The thread.
+            run_id: The run.
+            call_id: Call that the run waits for.
+            expected_head: Id of the message that the caller believes is the head; ``EMPTY`` for
+                none.
+            expected_version: Version that the caller believes the stream is at; None does not check
+                it.
+            idempotency_key: The same key with the same command returns the first result and adds
+                nothing.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
+            subject: Opaque name of the person whose data the content is; the thread's own if left
+                out.
+            connection: The application's own open transaction: the write commits or rolls back with
+                it.
+
+        Raises:
+            InvalidInput: the call id is malformed.
+            ThreadNotFound, RunNotFound: there is no such run.
+            Refused: the run does not wait, or not for this call.
+            WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
+        """
+        return await self._write(
+            _approvals.deny(
+                self._scope,
+                thread_id,
+                run_id,
+                call_id,
                 options=WriteOptions(
                     expected_head=expected_head,
                     expected_version=expected_version,

@@ -10,6 +10,7 @@ from msgspec import UNSET, UnsetType
 
 from eventstore.api.faces.batch_base import BatchPart
 from eventstore.api.faces.handles import Handle
+from eventstore.api.operations import approvals as _approvals
 from eventstore.api.operations import branches as _branches
 from eventstore.api.operations import message_changes as _message_changes
 from eventstore.api.operations import message_siblings as _message_siblings
@@ -621,6 +622,46 @@ class BatchRuns(BatchPart):
         """
         return self._batch.collect(
             _runs.submit_tool_outputs(self._batch.scope, self._batch.thread_id, run_id, outputs)
+        )
+
+    def approve(self, run_id: str, call_id: str) -> Handle[Run]:
+        """Let whoever executes the run make a tool call that it waits for, or make it again.
+
+        ``actor`` says who consents, and ``reason`` why; both are recorded. When nothing else is
+        waited for, the run is queued at the front.
+
+        Args:
+            run_id: The run.
+            call_id: Call that the run waits for.
+
+        Raises:
+            InvalidInput: the call id is malformed.
+            ThreadNotFound, RunNotFound: there is no such run.
+            Refused: the run does not wait, or not for this call.
+            WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
+        """
+        return self._batch.collect(
+            _approvals.approve(self._batch.scope, self._batch.thread_id, run_id, call_id)
+        )
+
+    def deny(self, run_id: str, call_id: str) -> Handle[Run]:
+        """Refuse a tool call that a run waits for; its result is "failed", and tells the model so.
+
+        ``actor`` says who refuses, and ``reason`` why; both are recorded, and the model is told the
+        reason. When nothing else is waited for, the run is queued at the front.
+
+        Args:
+            run_id: The run.
+            call_id: Call that the run waits for.
+
+        Raises:
+            InvalidInput: the call id is malformed.
+            ThreadNotFound, RunNotFound: there is no such run.
+            Refused: the run does not wait, or not for this call.
+            WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
+        """
+        return self._batch.collect(
+            _approvals.deny(self._batch.scope, self._batch.thread_id, run_id, call_id)
         )
 
     def complete(

@@ -195,9 +195,20 @@ def checked_tools(
         return None if tools is None else UNSET
     remedy = "Give dicts, or tools of eventstore.engine."
     return [
-        check_object(_definition(tool), f"tools[{index}]", limits)
+        _without_credentials(check_object(_definition(tool), f"tools[{index}]", limits), index)
         for index, tool in enumerate(checked_sequence(tools, "tools", remedy))
     ]
+
+
+def _without_credentials(tool: dict[str, Any], index: int) -> dict[str, Any]:
+    """Return a definition unless it holds credentials: it is recorded, and they must not be."""
+    if "auth" in tool:
+        raise InvalidInput(
+            f"tools[{index}].auth",
+            "holds credentials, and definitions are recorded",
+            "Leave it out, and give the plug-in a credentials= callback that returns them.",
+        )
+    return tool
 
 
 def _definition(tool: object) -> object:

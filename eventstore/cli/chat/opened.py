@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import sys
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from rich.console import Console
 from rich.text import Text
 
-from eventstore import ConversationStore, InvalidInput
+from eventstore import ConversationStore
 from eventstore.cli.chat.conversation import Answers, Conversation
 from eventstore.cli.chat.prompt import talk
+from eventstore.cli.chat.tools import ToolOptions, tools_of
 from eventstore.cli.opening import short
-from eventstore.engine import Engine, Tool, tool
+from eventstore.engine import Engine
 from eventstore.engine.models import Endpoint, Models
 
 __all__ = ["Answering", "open_chat"]
@@ -26,15 +26,15 @@ class Answering(NamedTuple):
     model: str
     base_url: str | None
     instructions: str | None
-    tools: tuple[str, ...]
+    tools: ToolOptions
 
 
 def open_chat(
     console: Console, store: ConversationStore, thread_id: str | None, options: Answering
 ) -> None:
     """Talk until the user leaves."""
-    model, base_url, instructions, names = options
-    tools = [one for name in names for one in _tools_of(name)]
+    model, base_url, instructions, named = options
+    tools = tools_of(named)
     models = Models() if base_url is None else Models({model: _endpoint(model, base_url)})
     models.resolve(model)  # a missing key is better said before the first question
     answers = Answers(model, instructions, [one.definition for one in tools])
@@ -53,24 +53,6 @@ def open_chat(
 def _endpoint(model: str, base_url: str) -> Endpoint:
     variable = "OPENAI_API_KEY" if os.environ.get("OPENAI_API_KEY") else None
     return Endpoint(model, base_url, key_variable=variable)
-
-
-def _tools_of(name: str) -> list[Tool[..., Any]]:
-    """Return the tools that ``module:name`` stands for."""
-    module, _, attribute = name.partition(":")
-    sys.path.insert(0, os.getcwd())  # noqa: PTH109 (as python -m does)
-    try:
-        found = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise InvalidInput(
-            "tools",
-            f"{name!r} cannot be imported ({type(error).__name__})",
-            "Write module:name, of a module that Python finds from here.",
-        ) from None
-    finally:
-        sys.path.pop(0)
-    several = found if isinstance(found, list | tuple) else [found]
-    return [one if isinstance(one, Tool) else tool(one) for one in several]
 
 
 def _read(prompt: str) -> str:

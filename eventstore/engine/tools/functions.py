@@ -128,6 +128,10 @@ class ToolSet(Protocol):
     def type(self) -> str:
         """Type under which an assistant lists them."""
 
+    @property
+    def definition(self) -> Mapping[str, Any]:
+        """Definition by which an assistant lists them: ``{"type": …}``."""
+
     async def definitions(self) -> Sequence[Mapping[str, Any]]:
         """Return the functions that a model is shown.
 

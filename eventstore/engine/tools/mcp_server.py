@@ -12,12 +12,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
+import sys
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 import mcp
 from mcp import types
-from mcp.client.stdio import StdioServerParameters
+from mcp.client.stdio import StdioServerParameters, stdio_client
 
 from eventstore import FilePart, ImagePart
 from eventstore.engine.tools import InvalidArguments, ToolAnswer, ToolContext
@@ -69,6 +70,8 @@ class McpServer:
             raise InvalidInput("command", "is not the only one", "Give command=, url= or server=.")
         self.type = id
         """Id of the server."""
+        self.definition = {"type": id}
+        """Definition by which an assistant lists its tools."""
         self._server = server or url or _parameters(command or (), environment)
         self._only = None if tools is None else frozenset(tools)
         self._approval = approval
@@ -210,7 +213,10 @@ class _Connection:
 
     async def _keep(self, server: Any, timeout_seconds: float) -> None:  # noqa: ANN401
         try:
-            async with mcp.Client(server, read_timeout_seconds=timeout_seconds) as client:
+            reached = server
+            if isinstance(server, StdioServerParameters):  # its complaints go where ours would
+                reached = stdio_client(server, errlog=sys.__stderr__ or sys.stderr)
+            async with mcp.Client(reached, read_timeout_seconds=timeout_seconds) as client:
                 self._ready.set_result(client)
                 await self._closing.wait()
         except BaseException as error:  # noqa: BLE001 (handed to whoever waits)

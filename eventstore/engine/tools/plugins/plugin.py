@@ -96,6 +96,8 @@ class Plugin:
         chosen = [one for one in read.operations if operations is None or one.name in operations]
         self.type = id
         """Id of the plug-in."""
+        self.definition = {"type": id}
+        """Definition by which an assistant lists all of its tools."""
         self.title = read.title
         """Title of the service."""
         gate = Gate(private, timeout_seconds=timeout_seconds, bytes_max=answer_bytes_max)
