@@ -161,7 +161,8 @@ def test_killing_all_it_can_kills_only_itself(interpreter):
 def test_a_forbidden_system_call_is_refused(interpreter, name, call):
     code = f"import ctypes; libc = ctypes.CDLL(None, use_errno=True); {call}, ctypes.get_errno()"
     result = interpreter.run("calls", code)
-    assert result.result in {"(-1, 1)", "(-1, 38)"}, (name, result.output)
+    # EPERM, ENOSYS, or EINVAL for a user that the namespace does not know
+    assert result.result in {"(-1, 1)", "(-1, 38)", "(-1, 22)"}, (name, result.output)
 
 
 # -- what is limited -------------------------------------------------------------------------------
@@ -227,20 +228,23 @@ def test_a_full_disk_is_full_for_the_code_alone(interpreter):
     result = run(
         interpreter,
         """
-        for place in ("/data/x", "/tmp/x", "/dev/shm/x"):
+        import os
+        for place in ("/data", "/tmp", "/dev/shm"):
             try:
-                with open(place, "wb") as file:
-                    for _ in range(1000):
+                for n in range(100):
+                    with open(f"{place}/x{n}", "wb") as file:
                         file.write(bytes(1_000_000))
-                print("wrote a gigabyte")
+                print("wrote 100 MB")
             except OSError as error:
                 print(error.errno)
-        import os
-        for place in ("/data/x", "/tmp/x", "/dev/shm/x"):
-            os.unlink(place)
+            for n in range(100):
+                try:
+                    os.unlink(f"{place}/x{n}")
+                except OSError:
+                    pass
         """,
     )
-    assert set(result.stdout.split()) <= {"27", "28"}, result.output
+    assert result.stdout.split() == ["28", "28", "28"], result.output
 
 
 @pytest.mark.long
