@@ -189,8 +189,8 @@ class _Comparison:
                 self._at += 1
                 self._state = _with_outputs(self._state, item)
                 return None if item.all_in else self._next_result(asked)
-            case r.BeginAnswer(context):
-                return f.ContextRead(context, _context_asked(asked))
+            case r.BeginAnswer(context, _, tools):
+                return f.ContextRead(context, replace(_context_asked(asked), tools=tools))
             case r.Complete() | r.Fail() if any(isinstance(one, f.ReadContext) for one in asked):
                 return f.ContextRead(self._last, _context_asked(asked))
             case r.WriteResult(call_id, output, status, parts) if status != "cancelled":

@@ -83,9 +83,11 @@ class _Reader:
         if data["type"] == CALLS:
             return r.BeginCalls(tuple(details["calls"])) if "calls" in details else Erased()
         context = self._contexts.get(data["step_id"])
-        return (
-            Erased() if context is None else r.BeginAnswer(context, details.get("estimated_tokens"))
-        )
+        if context is None:
+            return Erased()
+        listed = details.get("tools")
+        tools = None if listed is None else tuple(listed)
+        return r.BeginAnswer(context, details.get("estimated_tokens"), tools)
 
     def _MessageAdded(self, data: dict[str, Any], content: dict[str, Any]) -> Item | None:
         if data.get("interrupted"):

@@ -3,6 +3,7 @@
 import base64
 from pathlib import Path
 
+from eventstore.engine import replay
 from tests.engine.services.assistants import SECRET, answered
 
 
@@ -25,6 +26,11 @@ def test_an_assistant_uses_each_kind_of_tool(store, url):
     # Readers see each call and its answer, live and afterwards.
     seen = [event.type for event in store.runs.stream(run.thread_id, run.id)]
     assert seen.count("tool.called") == seen.count("tool.answered") == 7
+
+    # Replay decides the same, and calls nothing: the tools are closed by now.
+    again = replay(store, run.thread_id, run.id)
+    assert again.same, again.difference
+    assert again.calls == 7
 
     # What tools gave is content: whole in the store, and gone once it is erased.
     picture = image.url[1000:1200].encode()  # short enough to stand on one page of the file

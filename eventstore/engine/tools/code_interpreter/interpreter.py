@@ -145,6 +145,7 @@ class CodeInterpreter:
 
     async def call(self, arguments: Any, context: ToolContext) -> ToolAnswer:  # noqa: ANN401
         """Run the code of a call, with the files of its run's messages."""
+        # A model that writes its code as it is, without JSON around it, means the same.
         code = arguments.get("code") if isinstance(arguments, Mapping) else arguments
         if not isinstance(code, str):
             raise InvalidArguments('The arguments are invalid: give {"code": "…"}.')
