@@ -52,7 +52,8 @@ LAYERS: tuple[dict[str, str], ...] = (
     {PACKAGE: "the public names"},
     {
         "engine": "**public.** assistants that answer: executes runs over the public names of the "
-        "store; `models/` is how a model is asked, an optional extra"
+        "store; `models/` is how a model is asked, `tools/` what it may use: functions, code in a "
+        "sandbox, plug-ins, MCP servers, images; most of both are optional extras"
     },
     {"cli": "the command line, an optional extra"},
     {
