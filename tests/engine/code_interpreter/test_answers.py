@@ -2,6 +2,7 @@
 
 import threading
 
+from eventstore import ToolResultPart
 from eventstore.engine import Engine
 from eventstore.engine.models import ScriptedModel, ToolCall
 from eventstore.engine.tools.code_interpreter import CodeInterpreter
@@ -42,3 +43,21 @@ def test_arguments_without_code_are_a_failed_result(store, thread):
         engine.execute(thread.id, run.id)
     [result] = model.requests[1].messages[-1].content
     assert getattr(result, "status", None) == "failed"
+
+
+def test_another_process_tells_the_model_that_variables_are_gone(store, thread):
+    outputs = []
+    for number in range(2):
+        call = ToolCall(f"c{number}", "code_interpreter", '{"code": "x = 1"}')
+        model = ScriptedModel([[call], "Done."])
+        with (
+            CodeInterpreter(limits=SMALL) as interpreter,
+            Engine(store, tools=[interpreter], models={"m": model}) as engine,
+        ):
+            run = engine.run(thread.id, model="m", tools=[interpreter])
+            engine.execute(thread.id, run.id)
+        [result] = model.requests[1].messages[-1].content
+        assert isinstance(result, ToolResultPart)
+        outputs.append(result.output)
+    assert [output["kernel"] for output in outputs] == ["new", "restarted"]
+    assert "variables and files of earlier calls are gone" in outputs[1]["note"]

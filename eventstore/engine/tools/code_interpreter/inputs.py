@@ -1,4 +1,4 @@
-"""The files that users gave with their messages, for the working folder."""
+"""The messages of a run, as the code interpreter reads them: files of users, earlier calls."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import re
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
-from eventstore import FilePart, ImagePart, RunContext
+from eventstore import FilePart, ImagePart, RunContext, ToolResultPart
 
-__all__ = ["files_in"]
+__all__ = ["files_in", "has_kernel"]
 
 _NAME: Final = re.compile(r"[^\w. -]+")
 _ADDRESS: Final = re.compile(r"data:([^,;]*)(?:;[^,;]*)*?(;base64)?,(.*)", re.DOTALL)
@@ -36,6 +36,17 @@ def files_in(context: RunContext) -> dict[str, bytes]:
             if content is not None:
                 found[_plain(name or f"file-{message.id[-6:]}-{number}")] = content
     return found
+
+
+def has_kernel(context: RunContext) -> bool:
+    """Check for an earlier call in these messages that ran in a kernel."""
+    return any(
+        isinstance(part, ToolResultPart)
+        and isinstance(part.output, dict)
+        and part.output.get("kernel") in {"new", "kept", "restarted"}
+        for message in context.messages
+        for part in message.content
+    )
 
 
 def _decoded(address: str) -> bytes | None:

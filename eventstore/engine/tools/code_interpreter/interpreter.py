@@ -15,9 +15,10 @@ from threading import Event, Lock
 from types import TracebackType
 from typing import Any, Final, Literal, Self
 
+from eventstore import RunContext
 from eventstore.engine.threads import in_thread
 from eventstore.engine.tools import InvalidArguments, ToolAnswer, ToolContext
-from eventstore.engine.tools.code_interpreter.inputs import files_in
+from eventstore.engine.tools.code_interpreter.inputs import files_in, has_kernel
 from eventstore.engine.tools.code_interpreter.kernel import KernelDied
 from eventstore.engine.tools.code_interpreter.kernels import Kernels
 from eventstore.engine.tools.code_interpreter.limits import CodeLimits
@@ -95,9 +96,21 @@ class CodeInterpreter:
         self.close()
 
     def run(
-        self, thread_id: str, code: str, files: Mapping[str, bytes] | None = None
+        self,
+        thread_id: str,
+        code: str,
+        files: Mapping[str, bytes] | None = None,
+        *,
+        had_kernel: bool = False,
     ) -> CodeResult:
-        """Run code in the thread's kernel, with ``files`` in its working folder.
+        """Run code in the thread's kernel.
+
+        Args:
+            thread_id: The thread.
+            code: Python code.
+            files: Files for the working folder, by name.
+            had_kernel: The thread ran code before, perhaps in another process. If its kernel is
+                gone, the result says so.
 
         Raises:
             ToolError: the interpreter is closed.
@@ -107,7 +120,7 @@ class CodeInterpreter:
         with self._lock:
             self._running.setdefault(thread_id, set()).add(cancelled)
         try:
-            return self._run(thread_id, code, checked, cancelled)
+            return self._run(thread_id, code, checked, cancelled, had_kernel=had_kernel)
         finally:
             with self._lock:
                 self._running[thread_id].discard(cancelled)
@@ -115,7 +128,13 @@ class CodeInterpreter:
                     del self._running[thread_id]
 
     def _run(
-        self, thread_id: str, code: str, files: Mapping[str, bytes], cancelled: Event
+        self,
+        thread_id: str,
+        code: str,
+        files: Mapping[str, bytes],
+        cancelled: Event,
+        *,
+        had_kernel: bool,
     ) -> CodeResult:
         began = time.monotonic()
         try:
@@ -124,10 +143,11 @@ class CodeInterpreter:
                     return not_run(cancelled=cancelled.is_set())
                 began = time.monotonic()
                 execution = turn.kernel.execute(code, files, cancelled)
+                is_restarted = turn.is_new and (had_kernel or turn.last_ended is not None)
                 return result_of(
                     execution,
                     cancelled=cancelled.is_set(),
-                    kernel="kept" if not turn.is_new else "restarted" if turn.last_ended else "new",
+                    kernel="restarted" if is_restarted else "new" if turn.is_new else "kept",
                     seconds=time.monotonic() - began,
                     last_ended=turn.last_ended,
                 )
@@ -150,9 +170,12 @@ class CodeInterpreter:
         if not isinstance(code, str):
             raise InvalidArguments('The arguments are invalid: give {"code": "…"}.')
         found = context.store.runs.context(context.thread_id, context.run_id)
-        files = files_in(await found if inspect.isawaitable(found) else found)
+        seen: RunContext = await found if inspect.isawaitable(found) else found
+        files, had_kernel = files_in(seen), has_kernel(seen)
         try:
-            result = await in_thread(lambda: self.run(context.thread_id, code, files))
+            result = await in_thread(
+                lambda: self.run(context.thread_id, code, files, had_kernel=had_kernel)
+            )
         except asyncio.CancelledError:
             self.cancel(context.thread_id)
             raise

@@ -96,15 +96,18 @@ def result_of(
         outputs.text("stderr"),
         outputs.text("result"),
         outputs.error,
-        " ".join(_notes(execution, outputs, last_ended)),
+        " ".join(_notes(execution, outputs, kernel, last_ended)),
         tuple(outputs.artifacts),
     )
 
 
-def _notes(execution: Execution, outputs: Outputs, last_ended: str | None) -> list[str]:
+def _notes(
+    execution: Execution, outputs: Outputs, kernel: str, last_ended: str | None
+) -> list[str]:
     notes = []
-    if last_ended is not None:
-        notes.append(f"The kernel was started anew, since {last_ended}. {_GONE}")
+    if kernel == "restarted":
+        since = "" if last_ended is None else f", since {last_ended}"
+        notes.append(f"The kernel was started anew{since}. {_GONE}")
     if execution.stopped == "cancelled":
         notes.append("The call was cancelled.")
     elif execution.stopped is not None:
