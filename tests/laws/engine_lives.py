@@ -26,9 +26,10 @@ from eventstore import (
 from eventstore.engine import effects as f
 from eventstore.engine import tool
 from eventstore.engine.conducting import Begin, Clock, HandBack, Next, TakenOver
-from eventstore.engine.desk import Desk, named_tools
+from eventstore.engine.desk import Desk
 from eventstore.engine.models import Models
 from eventstore.engine.recording import Ask, Together
+from eventstore.engine.toolbox import Toolbox
 from eventstore.engine.working import Claimed, claimed, work
 from tests.laws.test_contexts import check_accepted, check_chat
 
@@ -189,7 +190,7 @@ class World:
     def _desk(self, number):
         return Desk(
             holder=f"engine {number}",
-            tools=named_tools(TOOLS),
+            tools=Toolbox(TOOLS),
             models=Models({}),
             external=frozenset({"elsewhere"}),
             clock=self.clock,
