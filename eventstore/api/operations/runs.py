@@ -1,8 +1,8 @@
 """``store.runs``: record the work of an agent loop, and read it back.
 
-The store records; the application's own loop executes. A run is created (queued), started, writes
-its messages with ``run_id=``, may wait for tool outputs, and ends. ``on_busy`` chooses the
-behaviour while another run is open.
+The store records; the engine, or the application's own loop, executes. A run is created (queued),
+started, writes its messages with ``run_id=``, may wait for tool outputs, and ends. ``on_busy``
+chooses the behaviour while another run is open.
 """
 
 from __future__ import annotations
