@@ -20,7 +20,8 @@ from eventstore.core.codec import PLAIN
 from eventstore.errors import ConversationStoreError, InvalidInput
 from eventstore.execution.async_url import AsyncUrlExecutor
 from eventstore.execution.database import Database
-from eventstore.execution.owned import OwnedAsyncEngine, OwnedEngine
+from eventstore.execution.owned import OwnedEngine
+from eventstore.execution.owned_async import OwnedAsyncEngine
 from eventstore.execution.settings import Settings
 from eventstore.execution.url import UrlExecutor
 from eventstore.execution.url_arguments import check_arguments

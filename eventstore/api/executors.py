@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TypeAlias
 
 from eventstore.execution.async_url import AsyncUrlExecutor
-from eventstore.execution.owned import OwnedAsyncEngine, OwnedEngine
+from eventstore.execution.owned import OwnedEngine
+from eventstore.execution.owned_async import OwnedAsyncEngine
 from eventstore.execution.url import UrlExecutor
 from eventstore.storage.transaction import Transaction
 from eventstore.write_path.requests import Outcome, Request

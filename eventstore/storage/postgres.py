@@ -29,6 +29,7 @@ from eventstore.storage.postgres_connections import (
     is_asyncpg,
 )
 from eventstore.storage.postgres_ordering import CHANNEL, raise_epoch
+from eventstore.storage.postgres_settings import UNSAFE, check_settings, names_hold
 from eventstore.storage.postgres_transaction import (
     ON_CITUS,
     PLAIN,
@@ -81,7 +82,7 @@ class PostgresDatabase:
         """
         self._naming = naming
         self._migrate = migrate
-        self._unsafe = {**_UNSAFE, **({} if ours else _DEAF)} if check_settings else {}
+        self._unsafe = {**UNSAFE, **({} if ours else _DEAF)} if check_settings else {}
         self._interned = Interned()
         self._met: WeakSet[Any] = WeakSet()
         """Connections on which the database was recognised; a new one may lead to another database.
@@ -225,7 +226,7 @@ class PostgresDatabase:
         """
         driver: Any = connection.connection.driver_connection
         check_encoding(driver)
-        _check_settings(
+        check_settings(
             self._unsafe, lambda name: connection.exec_driver_sql(f"SHOW {name}").scalar()
         )
         connection.rollback()
@@ -278,7 +279,7 @@ class PostgresDatabase:
         """
         if tx.driver in self._met:
             return
-        if not (recognise(tx, tx.interned) and _names_hold(tx)):
+        if not (recognise(tx, tx.interned) and names_hold(tx)):
             if self._interned is tx.interned:  # nobody else noticed before
                 _log.warning(RESTORED)
                 self.forget()
@@ -322,56 +323,14 @@ class PostgresDatabase:
     translated_commit = staticmethod(postgres_failures.translated_commit)
 
 
-def _names_hold(tx: Transaction) -> bool:
-    """Return whether remembered names still have the same numbers.
-
-    Transactions commit in another order than that of their events, so a restored database may lack
-    a transaction that made a name, and still have the landmark.
-    """
-    known = [
-        list(names.items())[-_NAMES_MAX:] for names in (tx.interned.tenants, tx.interned.categories)
-    ]
-    if not any(known):
-        return True
-    given = [column for names in known for column in ([n for _, n in names], [t for t, _ in names])]
-    found: Any = tx.one(_NAMES, given)
-    return tuple(found) == tuple(map(len, known))
-
-
 _BEGIN: Final = "BEGIN ISOLATION LEVEL READ COMMITTED"
 _DRIVERS: Final = {"%s": "psycopg", "$1": "asyncpg"}
 _CITUS: Final = "SELECT 1 FROM pg_extension WHERE extname = 'citus'"
 _THERE: Final = "SELECT to_regclass(?::text)"
-_NAMES_MAX: Final = 1_000
-"""The names learned last: earlier ones are older than the landmark, as a rule."""
-_NAMES: Final = "SELECT {}".format(
-    ", ".join(
-        f"(SELECT count(*) FROM {{{table}}} JOIN unnest(?::int4[], ?::text[])"
-        " AS known (id, name) USING (id, name))"
-        for table in ("tenants", "categories")
-    )
-)
 _IDLE: Final = 0
 """libpq's PQTRANS_IDLE."""
 _MIGRATION_LOCK: Final = 0x6576656E7473  # "events" in ASCII
 
 
-_UNSAFE: Final = {"fsync": "off", "synchronous_commit": "off"}
-"""Settings with which the server acknowledges transactions that it has not written."""
 _DEAF: Final = {"client_min_messages": "error"}
 """Hides that the server did not wait for a standby; the store's connections set it otherwise."""
-
-
-def _check_settings(unsafe: Mapping[str, str], show: Callable[[str], Any]) -> None:
-    """Check that the server's settings make an acknowledged write durable.
-
-    Raises:
-        StoreUnavailable: ``"unsafe_settings"``, naming what differs.
-    """
-    wrong = [f"{name} is {value}" for name, value in unsafe.items() if show(name) == value]
-    if wrong:
-        raise StoreUnavailable(
-            "unsafe_settings",
-            f"acknowledged writes could be silently lost: {'; '.join(wrong)}",
-            "Change the setting, or open the store with durability='as_is' to accept it.",
-        )

@@ -13,42 +13,20 @@ the active path, the queue, the runs, and the decision tables with the events th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, Final, NamedTuple
+from collections.abc import Callable
+from typing import Any, Final
 
 from eventstore.api.store import ConversationStore
 from eventstore.conversation.run_values import Run
 from eventstore.conversation.thread_state import ThreadState
 from eventstore.conversation.values import Message, TreeNode
 from eventstore.errors import ConversationStoreError
+from eventstore.testing.comparison_parts import Done, Fresh
 from eventstore.testing.oracle import OracleThread, Refusal, code_of
 
-__all__ = ["Comparison", "Done", "Fresh"]
+__all__ = ["Comparison"]
 
 _BORN: Final = frozenset({"MessageAdded", "MessageEdited", "MessageRegenerated", "MessageQueued"})
-
-
-class Done(NamedTuple):
-    """A write that was accepted under an idempotency key."""
-
-    thread_id: str
-    key: str
-    again: Callable[[], Any]
-    result: Any
-    versions: range
-    """The versions of the events that it led to."""
-    digested: bool = True
-    """Whether the digest of the command is still kept, so that another command is a conflict."""
-
-
-class Fresh:
-    """Ids that the store made itself, in the order of its events."""
-
-    def __init__(self, made: Sequence[str]) -> None:
-        self._made = list(made)
-
-    def __call__(self) -> str:
-        return self._made.pop(0) if self._made else "msg_that_the_store_did_not_make"
 
 
 class Comparison:

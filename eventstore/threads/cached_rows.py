@@ -44,7 +44,7 @@ from eventstore.threads.thread_rows import THREADS
 from eventstore.threads.thread_table import ThreadKey
 from eventstore.threads.tree_tables import BRANCH_POINTS, SEGMENTS
 
-__all__ = ["ROW_TABLES", "CachedRows", "RowsSavepoint", "write_rows"]
+__all__ = ["ROW_TABLES", "CachedRows", "RowsSavepoint"]
 
 ROW_TABLES: Final[Mapping[type[Any], tuple[RowTable[Any], Callable[[Any], Any]]]] = {
     ThreadRow: (THREADS, lambda _: None),
@@ -279,15 +279,6 @@ class CachedRows:
         self._events.clear()
         self._erased = _NONE_ERASED
         return rows
-
-
-def write_rows(tx: Transaction, rows: Iterable[tuple[int, bytes, Row]]) -> None:
-    """Write rows of many threads, one statement a table."""
-    by_kind: dict[type[Any], list[tuple[int, bytes, Any]]] = {}
-    for entry in rows:
-        by_kind.setdefault(type(entry[2]), []).append(entry)
-    for kind, entries in by_kind.items():
-        ROW_TABLES[kind][0].write(tx, entries)
 
 
 def _copied(changed: Mapping[type[Any], Mapping[Any, Any]]) -> dict[type[Any], dict[Any, Any]]:

@@ -18,7 +18,6 @@ from typing import Final
 from msgspec.structs import replace
 
 from eventstore.conversation.draft import ThreadDraft
-from eventstore.conversation.events import MessageBorn
 from eventstore.conversation.history import changed_by, changes_message
 from eventstore.conversation.rows import (
     ROOT,
@@ -39,12 +38,11 @@ from eventstore.storage.log import Log
 from eventstore.storage.traces import traces_back
 from eventstore.storage.transaction import Transaction
 from eventstore.threads.folding import fold_thread
+from eventstore.threads.past_moves import BORN, MOVED_OUT, head_after, last_of, moves
 from eventstore.threads.stored_thread import StoredThread
 
 __all__ = ["PastThread", "thread_at"]
 
-_BORN: Final = frozenset({"MessageAdded", "MessageEdited", "MessageRegenerated"})
-_MOVED_OUT: Final = frozenset({"MessageRemoved", "MessageRestored"})
 _RUNS: Final = 8
 """Runs that are read at a time, to check whether one was open."""
 
@@ -77,8 +75,8 @@ class PastThread(StoredThread):
             version=self._as_of,
             updated_at_us=self.event(self._as_of).recorded_at_us,
             head=self._head(),
-            archived=_last_of(touches, "ThreadArchived", "ThreadUnarchived"),
-            deleted=_last_of(touches, "ThreadDeleted", "ThreadRestored"),
+            archived=last_of(touches, "ThreadArchived", "ThreadUnarchived"),
+            deleted=last_of(touches, "ThreadDeleted", "ThreadRestored"),
             changed="ThreadUpdated" in touches,
             open_runs=int(self._was_busy()),
             queued_messages=0,
@@ -91,7 +89,7 @@ class PastThread(StoredThread):
 
     def _head(self) -> bytes | None:
         for trace in self._back():
-            moved, head = _head_after(trace)
+            moved, head = head_after(trace)
             if moved:
                 return head
         return None
@@ -152,7 +150,7 @@ class PastThread(StoredThread):
         subject = self.thread_id if above is None else above.message_id
         removed: set[bytes] = set()
         for event in map(self.event, self.touches_of(subject)):
-            if event.type in _MOVED_OUT and event.data.message_id != subject:
+            if event.type in MOVED_OUT and event.data.message_id != subject:
                 removed ^= {event.data.message_id}
         return removed
 
@@ -236,7 +234,7 @@ class PastThread(StoredThread):
         for trace in self._back():
             if trace.version <= run.version:
                 break
-            if trace.type in _BORN and _moves(trace.data, run.run_id):
+            if trace.type in BORN and moves(trace.data, run.run_id):
                 message_id: bytes = trace.data.message_id
                 return message_id
         return run.started_head
@@ -285,25 +283,3 @@ class PastThread(StoredThread):
 
     def labels(self) -> dict[bytes, str]:
         return {message_id: label for label, message_id in self._folded.labelled.items()}
-
-
-def _moves(data: MessageBorn, run_id: bytes) -> bool:
-    """Return whether a run goes on behind a message."""
-    return data.run_id == run_id and not getattr(data, "interrupted", False)
-
-
-def _last_of(touches: Sequence[str], sets: str, clears: str) -> bool:
-    """Return whether the last of two kinds of events is the one that sets."""
-    return next((kind == sets for kind in reversed(touches) if kind in {sets, clears}), False)
-
-
-def _head_after(trace: Trace) -> tuple[bool, bytes | None]:
-    """Return whether an event moved the head, and its new place."""
-    data = trace.data
-    if trace.type in _BORN:
-        return data.select, data.message_id
-    if trace.type in _MOVED_OUT:
-        return data.head_moved, data.head
-    if trace.type == "ThreadForked":
-        return True, data.message_id
-    return trace.type == "BranchSelected", getattr(data, "head", None)

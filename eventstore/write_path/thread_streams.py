@@ -33,13 +33,14 @@ from eventstore.storage.log import Log
 from eventstore.storage.traces import traces
 from eventstore.storage.transaction import Transaction
 from eventstore.threads import run_chunks
-from eventstore.threads.cached_rows import RowsSavepoint, write_rows
+from eventstore.threads.cached_rows import RowsSavepoint
 from eventstore.threads.indexes import ContentIndex, IndexSavepoint, forget_names
 from eventstore.threads.leases import database_time, write_leases
 from eventstore.threads.past_thread import thread_at
 from eventstore.threads.rebuild import bring_up_to_date
 from eventstore.threads.stored_thread import StoredThread
 from eventstore.threads.tombstones import refuse_purged
+from eventstore.threads.writing_rows import write_rows
 from eventstore.write_path.assistant_streams import assistant_for_run
 from eventstore.write_path.erasure_scope import Erasing, find_erasing
 from eventstore.write_path.forking import decide_fork

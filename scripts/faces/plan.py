@@ -82,7 +82,10 @@ RESOURCES: Final = (
     Resource(
         "Events",
         "Read and follow the log itself, and append to streams of your own.",
-        _of("events", "append", "read", "read_all", "last_position", "subscribe"),
+        {
+            **_of("events", "append", "read", "read_all", "last_position"),
+            **_of("event_subscriptions", "subscribe"),
+        },
     ),
     Resource(
         "Projections",

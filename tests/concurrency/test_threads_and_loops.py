@@ -20,7 +20,7 @@ from eventstore import (
     WrongExpectedVersion,
 )
 from eventstore.api.operations.operation import Maintenance, Wipe
-from eventstore.execution.owned import OwnedAsyncEngine
+from eventstore.execution.owned_async import OwnedAsyncEngine
 from eventstore.execution.url import UrlExecutor
 from tests.concurrency.schedules import SECONDS, Gate, at_once, outcome, thread
 

@@ -21,6 +21,7 @@ from eventstore.api.operations import assistants as _assistants
 from eventstore.api.operations import audit as _audit
 from eventstore.api.operations import branches as _branches
 from eventstore.api.operations import erasing as _erasing
+from eventstore.api.operations import event_subscriptions as _event_subscriptions
 from eventstore.api.operations import events as _events
 from eventstore.api.operations import message_changes as _message_changes
 from eventstore.api.operations import message_pages as _message_pages
@@ -3114,7 +3115,7 @@ class Events(Resource):
             Refused: the tables are distributed over several nodes, which have no common order.
         """
         return self._each(
-            _events.subscribe(
+            _event_subscriptions.subscribe(
                 self._scope,
                 after=after,
                 categories=categories,

@@ -9,7 +9,6 @@ import msgspec
 from msgspec.structs import replace
 from pydantic import ValidationError
 
-from eventstore.api.operations.following import Subscribe
 from eventstore.api.operations.inputs import (
     checked_count,
     checked_flag,
@@ -26,7 +25,7 @@ from eventstore.api.operations.operation import (
     WriteOptions,
     write,
 )
-from eventstore.api.operations.recorded import recorded, recorded_each
+from eventstore.api.operations.recorded import recorded_each
 from eventstore.core import expectations, ids
 from eventstore.core.events import (
     Decided,
@@ -36,7 +35,6 @@ from eventstore.core.events import (
     StreamKey,
 )
 from eventstore.core.json_values import check_name
-from eventstore.core.quoting import quoted
 from eventstore.errors import InvalidInput, StreamNotFound
 from eventstore.read_models.catch_up.pages import last_position as newest_position
 from eventstore.storage import read as log_reading
@@ -45,7 +43,7 @@ from eventstore.storage.log import Log
 from eventstore.storage.transaction import Transaction
 from eventstore.write_path.categories import CATALOGUES
 
-_TYPE_MAX: Final = 128
+TYPE_MAX: Final = 128
 _FIELDS: Final = frozenset(NewEvent.model_fields)
 
 
@@ -127,7 +125,7 @@ def _decided(log: Log, given: NewEvent | Mapping[str, Any], index: int) -> Decid
         )
     limits = log.limits._replace(metadata_bytes_max=log.limits.content_bytes_max)
     return Decided(
-        check_name(event.type, f"{field}.type", _TYPE_MAX),
+        check_name(event.type, f"{field}.type", TYPE_MAX),
         checked_metadata(event.data, limits, f"{field}.data") or {},
         checked_metadata(event.content, limits, f"{field}.content"),
         None
@@ -192,7 +190,7 @@ def _checked_count(limit: int | None) -> int | None:
     return None if limit is None else checked_count(limit, "limit")
 
 
-def _position_text(after: Position | str) -> str:
+def position_text(after: Position | str) -> str:
     return str(after) if isinstance(after, Position) else after
 
 
@@ -211,7 +209,7 @@ def read_all(
             ``projections.compare()`` finds every one that is missing.
         Refused: the tables are distributed over several nodes, which have no common order.
     """
-    start = whole_store.START if after is None else Position.parse(_position_text(after))
+    start = whole_store.START if after is None else Position.parse(position_text(after))
     limit = _checked_count(limit)
 
     def page(place: tuple[Position, int | None]) -> Read[Any]:
@@ -241,72 +239,3 @@ def last_position(scope: Scope) -> Read[Position]:
 
 
 # -- following -------------------------------------------------------------------------------------
-
-_POLL_SECONDS_MAX: Final = 86_400.0
-
-
-def subscribe(
-    scope: Scope,
-    *,
-    after: Position | str | None = None,
-    categories: Sequence[str] | None = None,
-    stream_id: str | None = None,
-    types: Sequence[str] | None = None,
-    poll_seconds: float = 1.0,
-) -> Subscribe[RecordedEvent]:
-    """Yield the events of the tenant after a position, then each new one, without end.
-
-    Every event is delivered once, and the events of each stream in order of version, whatever
-    writers do meanwhile. Keep the ``position`` of the last event that you are done with, and
-    begin behind it next time. While the database cannot be reached, the subscription waits for
-    it.
-
-    Args:
-        after: ``position`` of an event to begin behind, or the text of one.
-        categories: Deliver only streams of these categories, for example ``["thread"]``.
-        stream_id: Deliver only this stream.
-        types: Deliver only events of these types; up to 1,000.
-        poll_seconds: How long a new event may take where no hint of a commit arrives: after a
-            lost connection, through a pooler, or beside an engine of your own.
-
-    Raises:
-        InvalidInput: a value is malformed.
-        StoreClosed: the store was closed, also while waiting.
-        UndecodableEvent, UnknownEventType: the next event cannot be read; none is ever skipped.
-        BrokenChain: the event before the next one in its stream is missing.
-        StoreUnavailable: the database fails for a reason that does not pass with time.
-        Refused: the tables are distributed over several nodes, which have no common order.
-    """
-    only = whole_store.Filter(
-        scope.tenant,
-        _names(categories, "categories"),
-        None if stream_id is None else StreamKey(scope.tenant, *ids.parse_stream(stream_id)),
-        _names(types, "types"),
-    )
-    start = whole_store.START if after is None else Position.parse(_position_text(after))
-    seconds = _checked_seconds(poll_seconds)
-    return Subscribe(only, start, seconds, lambda stored: recorded(scope.log, stored))
-
-
-def _checked_seconds(value: object) -> float:
-    if not isinstance(value, (int, float)) or not 0 < value <= _POLL_SECONDS_MAX:
-        raise InvalidInput(
-            "poll_seconds",
-            f"{quoted(value)} is not allowed",
-            f"Give more than 0 and up to {_POLL_SECONDS_MAX:,.0f} seconds.",
-        )
-    return float(value)
-
-
-def _names(given: Sequence[str] | None, field: str) -> list[str] | None:
-    if given is None:
-        return None
-    names = checked_sequence(given, field, "Give a list of names, or leave it out for all.")
-    if not names:
-        raise InvalidInput(field, "is empty", "Name at least one, or leave it out for all.")
-    most = whole_store.NAMES_MAX
-    if len(names) > most:
-        raise InvalidInput(
-            field, f"has {len(names)} names", f"Give 1 to {most}, or leave it out for all."
-        )
-    return [check_name(name, f"{field}[{index}]", _TYPE_MAX) for index, name in enumerate(names)]

@@ -14,7 +14,7 @@ from eventstore.api.faces.handles import Handle
 from eventstore.api.operations.operation import EMPTY, UNSET
 from eventstore.conversation.commands import OnBusy
 from eventstore.conversation.values import Message
-from eventstore.testing.comparison import Fresh
+from eventstore.testing.comparison_parts import Fresh
 from eventstore.testing.machine.base import ANSWERED, BUSY, GUARDS, MOSTLY, PICKS, SAID, Machine
 from eventstore.testing.oracle import HEAD, OracleThread, Words
 from eventstore.testing.strategies import NAMES, words
