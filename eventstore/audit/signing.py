@@ -55,8 +55,8 @@ def signer_of(given: PrivateKey, field: str = "private_key") -> Signer:
     key = given
     if isinstance(given, (str, bytes)):
         _, serialization = _cryptography(field)
-        raw = given.encode() if isinstance(given, str) else given
         try:
+            raw = given.encode() if isinstance(given, str) else given
             key = serialization.load_pem_private_key(raw, None)
         except Exception:  # noqa: BLE001 (the library raises many kinds, with parts of the text)
             raise InvalidInput(field, "is no private key in PEM", _REMEDY) from None

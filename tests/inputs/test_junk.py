@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from eventstore import ConversationStore, ConversationStoreError, TextPart
 from eventstore.api.open_options import OpenOptions
+from eventstore.audit.signing import new_private_key
 from tests.guards.public_surface import face_methods
 from tests.inputs.untouched import counted
 
@@ -111,6 +112,12 @@ FINE = {
     "expected_version": "any",
     "from_version": 1,
     "name": "acme",
+    "call_id": "c",
+    "fence": 2,
+    "text": "x",
+    "offset": 0,
+    "first": 0,
+    "private_key": new_private_key(),
 }
 
 

@@ -289,7 +289,7 @@ def test_nothing_is_lost_or_doubled_when_the_server_is_killed_and_comes_back(way
             follower.until(10)
             store.until_waiting()
             own.kill()
-            until(lambda: "a subscription waits for the database" in caplog.text)
+            until(lambda: "a follower waits for the database" in caplog.text)
             own.restart()
             for n in range(10, 20):
                 with_patience(store, n)
@@ -321,7 +321,7 @@ def test_a_server_that_goes_down_between_two_statements_of_asyncpg_is_waited_for
         store.append(1, "a")
         follower.until(1)
         goes_down.set()
-        until(lambda: "a subscription waits for the database" in caplog.text)
+        until(lambda: "a follower waits for the database" in caplog.text)
         goes_down.clear()
         store.append(1, "b")
         follower.until(2)

@@ -40,7 +40,7 @@ def package():
 def shown_by_griffe(package, face, method):
     module, prefix = FACES[face]
     resource, name = method.split(".")
-    found = package[f"faces.{module}.{prefix}{resource.capitalize()}.{name}"]
+    found = package[f"api.faces.{module}.{prefix}{resource.capitalize()}.{name}"]
     assert found.docstring is not None
     sections = found.docstring.parse("google")
     [described] = [one for one in sections if one.kind is griffe.DocstringSectionKind.parameters]
