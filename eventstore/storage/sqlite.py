@@ -34,7 +34,7 @@ from eventstore.storage.ordering import HeadMoved, Ordering
 from eventstore.storage.recognising import RESTORED, recognise
 from eventstore.storage.sqlite_file import OpenedFile, identity_of, to_be_opened, under
 from eventstore.storage.sqlite_ordering import SqliteOrdering
-from eventstore.storage.sqlite_rows import RowByRow, in_few
+from eventstore.storage.sqlite_rows import RowByRow
 from eventstore.storage.statements import Insert, Statement
 from eventstore.storage.transaction import (
     CoreTransaction,
@@ -99,17 +99,8 @@ class _DriverTransaction:
         return self.driver.execute(self._sql(sql), parameters).rowcount
 
     def write(self, statement: Statement, rows: Sequence[Row]) -> None:
-        """Write many rows with few statements.
-
-        The driver releases the GIL for each execution, and where threads wait to submit their next
-        request, one of them takes it and keeps it for a while: 30 µs a message, when every row was
-        executed separately.
-        """
-        if not isinstance(statement, Insert):
-            self.driver.executemany(self._sql(_BATCHING.one(statement)), rows)
-            return
-        for text, parameters in in_few(statement, rows):
-            self.driver.execute(self._sql(text), parameters)
+        """Write many rows with one statement, in one call of the driver."""
+        self.driver.executemany(self._sql(_BATCHING.one(statement)), rows)
 
     def fill(self, statement: Insert, rows: Sequence[Row]) -> None:
         self.write(statement, rows)
