@@ -4,16 +4,19 @@
 
 1. **take heads**: lock the heads of all streams that the batch decides on (``heads.py``); then for
    each request, in the order sent:
-2. **check guards**: an idempotency key, the expected version, the category's own;
-3. **decide**: the category's handler turns each command into events, on the view of its stream;
+2. **check guards**: an idempotency key, the expected version, and those of the stream's category,
+   for example an expected head;
+3. **decide**: the category's handler turns each command into events. It reads the view of its
+   stream, which shows the rows as the commands before left them;
 4. **number and chain**: each event gets its version, position, id and hash;
 5. **evolve**: the events change the rows of the view, for later commands of the batch;
 6. **result**: the value for the caller, as of this command;
-7. **insert**: at the end heads, events, changed rows and keys, one statement a table for all.
+7. **insert**: at the end heads, events, changed rows and keys, one statement a table for all; and
+   before a request that reads rows which the batch has not inserted yet.
 
-A refused request leaves before step 7 and disturbs no other. Versions are numbered from the heads,
-so they have no gaps and no duplicates. ``recorded_at`` is one reading of the clock per transaction,
-never below the stream's last.
+A refused request leaves before its own step 7, and nothing of it is written. Versions are numbered
+from the heads, so they have no gaps and no duplicates. ``recorded_at`` is one reading of the clock
+per transaction, never below the stream's last.
 """
 
 from __future__ import annotations
@@ -124,7 +127,7 @@ class _Batch:
     # -- 1: the streams to lock ----------------------------------------------------------------
 
     def watched(self, request: AppendRequest) -> Watched:
-        """Return the other streams that decide a request; None if only its own does."""
+        """Return the other streams that a request is decided by; None if by its own alone."""
         category = request.stream.category
         handler = self._handlers.get(category)
         if handler is None:
