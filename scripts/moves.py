@@ -9,6 +9,7 @@ indented, in the order in which it happens: a map of the path for a reader.
 
 from __future__ import annotations
 
+import gc
 import sys
 import tempfile
 from collections.abc import Callable
@@ -81,11 +82,15 @@ def _way_of(act: Callable[[], Any]) -> Way:
     act()  # the first call works out what later ones look up
     tracer = _Tracer()
     before = sys.getprofile()
+    collects = gc.isenabled()
+    gc.disable()  # a collection would add the calls of whoever listens to it, as Hypothesis does
     sys.setprofile(tracer)
     try:
         act()
     finally:
         sys.setprofile(before)
+        if collects:
+            gc.enable()
     calls = tracer.calls - 1  # the one that makes the call
     return Way(len(tracer.files), tracer.moves, tracer.deepest, calls, tuple(tracer.tree))
 
