@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.guards.source import PACKAGE, PROJECT
 
-# From bottom to top. Rooms of one layer do not import each other, unless the layer is in FRIENDS.
+# From bottom to top. Rooms of one layer do not import each other.
 LAYERS: tuple[dict[str, str], ...] = (
     {"errors": "the error tree, drawn in its docstring"},
     {
@@ -61,8 +61,6 @@ LAYERS: tuple[dict[str, str], ...] = (
         "schedules, faults, conformance suites, the oracle; may import anything"
     },
 )
-# Layers whose rooms import each other. There is none.
-FRIENDS: tuple[dict[str, str], ...] = ()
 
 PAGES = (PROJECT / "ARCHITECTURE.md", PROJECT / "CONTRIBUTING.md")
 BEGIN = "<!-- rooms: written by python -m tests.guards.rooms -->"

@@ -15,7 +15,6 @@ from tests.guards.source import PACKAGE, Module, Reference, imports, modules, us
 PURE = frozenset({"core", "conversation"})
 
 HEIGHT = {room: height for height, layer in enumerate(rooms.LAYERS) for room in layer}
-BESIDE = {room: layer for layer in rooms.FRIENDS for room in layer}
 
 FORBIDDEN_IN_PURE_ROOMS = (
     *("aiosqlite", "alembic", "asyncio", "concurrent", "multiprocessing", "random", "secrets"),
@@ -40,7 +39,7 @@ def target_room(name: str) -> str:
 
 
 def may_import(room: str, other: str) -> bool:
-    return room == other or HEIGHT[other] < HEIGHT[room] or other in BESIDE.get(room, ())
+    return room == other or HEIGHT[other] < HEIGHT[room]
 
 
 def breaches_of_the_table(module: Module) -> Iterator[str]:
