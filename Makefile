@@ -37,6 +37,7 @@ setup: ## Bring the virtual environment up to date with the lock (the others do 
 	  "fail: as root, run scripts/install-bubblewrap"
 
 demo: setup ## Show the store at work
+	@scripts/install-bubblewrap || true # without it the demo leaves out its plot, and says so
 	@echo "==> Running: eventstore demo"
 	@$(BIN)/eventstore demo
 

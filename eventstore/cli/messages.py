@@ -87,14 +87,24 @@ def _part_text(part: Part) -> str:
             state = "" if part.status == "completed" else f" ({part.status})"
             said = f"{part.call_id}{state} → {_json(part.output)}"
         case ImagePart():
-            said = f"[image {part.url or part.file_id}]"
+            said = f"[image {_address(part.url or part.file_id or '')}]"
         case FilePart():
-            said = f"[file {part.name or part.file_id}]"
+            said = f"[file {part.name or _address(part.file_id)}]"
         case DataPart():
             said = _json(part.data)
         case _:
             assert_never(part)
     return said
+
+
+def _address(address: str) -> str:
+    """Return an address; of one that holds the bytes themselves, their type and size."""
+    if not address.startswith("data:"):
+        return address
+    kind, _, held = address.removeprefix("data:").partition(",")
+    media_type, *_ = kind.split(";")
+    size = len(held) * 3 // 4 if kind.endswith(";base64") else len(held)
+    return f"{media_type or 'text/plain'}, {max(1, size // 1000):,} kB"
 
 
 def arguments_text(arguments: Any) -> str:  # noqa: ANN401 (any JSON value)

@@ -36,7 +36,8 @@ def looks(console):
     return {frozenset(codes.split(";")) for codes in shown}
 
 
-def test_what_the_demo_and_its_log_show(console, database):
+def test_what_the_demo_and_its_log_show(console, database, monkeypatch):
+    monkeypatch.setenv("PATH", "")  # its plot is shown like the rest, and takes longer
     show_demo(console, database)
     with ConversationStore.open(database) as store:
         print_events(console, store.events.read_all(), str)

@@ -1,20 +1,37 @@
 """``eventstore demo``: what it shows is what it did, and what it proposes works."""
 
+import io
+import os
 import re
 import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+from PIL import Image
 from rich.cells import cell_len
 
 from eventstore import ConversationStore
+from eventstore.cli.demo.plotting import plotting
 from eventstore.cli.demo.stage import scripts
 from eventstore.cli.demo.story import story
 from tests.cli.conftest import surroundings
 
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+
+
+@pytest.fixture
+def sandbox():
+    """The search path on which bubblewrap is found."""
+    return os.environ["PATH"]
+
+
+@pytest.fixture(autouse=True)
+def _without_sandbox(sandbox, monkeypatch):  # noqa: ARG001 (that one looks first)
+    """Leave out the plot, whose kernel takes longer than all other scenes."""
+    monkeypatch.setenv("PATH", str(Path(sys.executable).parent))
 
 
 def proposed(shown):
@@ -51,6 +68,49 @@ def test_it_plays_on_the_database_it_is_given(run, database):
         assert said in shown.stdout
 
 
+def test_it_lets_a_model_draw_a_plot(run, database, sandbox):
+    shown = run("demo", "--db", database, PATH=sandbox)
+    assert shown.exit_code == 0, shown.output
+    assert "Left out" not in shown.stdout
+    [file] = re.findall(r"The plot is in\s+(\S+\.png)", shown.stdout)
+    with Image.open(io.BytesIO(Path(file).read_bytes())) as plot:
+        assert plot.format == "PNG"
+        assert min(plot.size) > 200
+    assert "records decided again, all the same; no code ran." in shown.stdout
+    with ConversationStore.open(database) as store:
+        *_, rain = store.threads.list()
+        [run] = store.runs.list(rain.id)
+        assert run.status == "completed"
+        messages: list[Any] = list(store.messages.list(rain.id))
+        user, _, read, _, drawn, answer = messages
+        assert user.content[1].name == "rain.csv"
+        assert read.content[0].output["result"] == "'Aug'"
+        assert drawn.erased
+        assert answer.text == "August is the wettest month."
+
+
+def test_it_says_what_a_machine_lacks_for_the_plot(run, database):
+    shown = run("demo", "--db", database).stdout
+    assert "Left out: a model writes code, and draws a plot" in shown
+    assert "bubblewrap is not installed" in shown
+    assert "Let a model write code" not in shown
+
+
+@pytest.mark.parametrize(
+    ("missing", "said"),
+    [("zmq", "the extra [code] is not installed"), ("matplotlib", "matplotlib is not")],
+)
+def test_it_says_what_python_lacks_for_the_plot(program, sandbox, missing, said):
+    def without():
+        for name in [one for one in sys.modules if "code_interpreter" in one]:
+            del sys.modules[name]
+        sys.modules[missing] = None  # type: ignore[assignment]
+
+    shown = program("demo", before=without, PATH=sandbox).stdout
+    assert said in shown
+    assert "pip install" in shown
+
+
 def test_it_plays_as_well_where_there_are_conversations_already(run, talk):
     for _ in range(2):
         assert run("demo", "--db", talk.url).exit_code == 0
@@ -68,11 +128,13 @@ def test_without_a_database_it_plays_on_a_temporary_file_which_stays(run, tmp_pa
 
 def test_the_lines_it_shows_are_the_lines_that_ran():
     with ConversationStore.open("sqlite://") as store:
-        assert len(list(scripts())) == len(list(story(store)))
-    for script in scripts():
+        assert len(list(scripts(story))) == len(list(story(store)))
+    for script in (*scripts(story), *scripts(plotting)):
         compile(script, "scene", "exec")
         assert "yield" not in script
-    shown = "".join(scripts())
+        assert "noqa" not in script
+        assert max(map(len, script.splitlines())) <= 77
+    shown = "".join(scripts(story))
     for call in (
         *("threads.create", "messages.edit", "messages.regenerate", "branches.select"),
         *("threads.fork", "runs.submit_tool_outputs", "replay.steps", "projections.compare"),
@@ -87,7 +149,7 @@ def test_no_line_is_wider_than_the_terminal_and_none_of_the_code_is_wrapped(term
     assert COLOUR.search(shown)
     plain = COLOUR.sub("", shown)
     assert max(map(cell_len, plain.splitlines())) <= columns
-    for script in scripts():
+    for script in scripts(story):
         for line in script.splitlines():
             assert f"   {line}".rstrip() + "\n" in plain
 

@@ -197,6 +197,24 @@ def test_show_prints_the_active_path_or_another_whole(run, talk):
     assert [message["id"] for message in found] == [talk.question, talk.sea]
 
 
+def test_an_image_and_a_file_are_named_and_not_printed(run, talk):
+    image = {"type": "image", "url": f"data:image/png;base64,{'A' * 20_000}"}
+    named = {"type": "file", "file_id": "data:text/csv;base64,QQ==", "name": "a.csv"}
+    unnamed = {"type": "file", "file_id": "data:,A"}
+    stored = {"type": "image", "file_id": "file_1"}
+    with ConversationStore.open(talk.url) as store:
+        parts = [image, named, unnamed, stored]
+        store.messages.create(talk.thread, role="user", content=parts)
+    shown = lines(run("show", talk.thread, "--db", talk.url))
+    for line in (
+        "[image image/png, 15 kB]",
+        "[file a.csv]",
+        "[file text/plain, 1 kB]",
+        "[image file_1]",
+    ):
+        assert f"  {line}" in shown
+
+
 @pytest.mark.parametrize("columns", [80, 60, 40])
 def test_a_moment_is_not_broken_where_a_line_ends(run, talk, columns):
     with ConversationStore.open(talk.url) as store:

@@ -9,12 +9,13 @@ from __future__ import annotations
 import ast
 import inspect
 import os
+import re
 import shlex
 import shutil
 import sys
 import tempfile
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -31,7 +32,8 @@ from rich.style import Style
 from rich.syntax import ANSISyntaxTheme, Syntax
 from rich.text import Text
 
-from eventstore import BranchTree, ConversationStoreError
+from eventstore import BranchTree, ConversationStore, ConversationStoreError
+from eventstore.cli.demo.plotting import lacking, plotting
 from eventstore.cli.demo.story import Picture, Scene, story
 from eventstore.cli.drawing import tree_lines
 from eventstore.cli.messages import message_line
@@ -55,22 +57,37 @@ _COLOURS: Final = ANSISyntaxTheme(
 
 
 def show_demo(console: Console, database: str | None) -> None:
-    """Play the story on the given database, or on a new temporary file, which stays."""
-    place = database or f"sqlite:///{Path(tempfile.mkdtemp(prefix='eventstore-')) / 'demo.db'}"
+    """Play the story on the given database, or on a new temporary file.
+
+    Files that it makes go to a temporary folder, and stay.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="eventstore-"))
+    place = database or f"sqlite:///{folder / 'demo.db'}"
     console.print(Text("A conversation is the history of what happened in it.", style="bold"))
     console.print(Text(f'store = ConversationStore.open("{place}")', style="dim"), soft_wrap=True)
     with made(place) as store:
         follow: list[str] = []
-        for number, (script, scene) in enumerate(zip(scripts(), story(store), strict=True), 1):
+        missing = lacking()
+        for number, (script, scene) in enumerate(_scenes(store, folder, missing), 1):
             _show(console, number, script, scene)
             follow += [scene.follow] if scene.follow else []
+        if missing is not None:
+            _print_left_out(console, missing)
         names = short(store, follow)
-        _say_what_next(console, place, names[follow[0]], names[follow[-1]])
+        _say_what_next(console, place, names[follow[0]], names[follow[1]])
 
 
-def scripts() -> Iterator[str]:
-    """Yield the lines of each scene."""
-    source = textwrap.dedent(inspect.getsource(story))
+def _scenes(
+    store: ConversationStore, folder: Path, missing: str | None
+) -> Iterator[tuple[str, Scene]]:
+    yield from zip(scripts(story), story(store), strict=True)
+    if missing is None:
+        yield from zip(scripts(plotting), plotting(store, folder), strict=True)
+
+
+def scripts(act: Callable[..., Iterable[Scene]]) -> Iterator[str]:
+    """Yield the lines of each scene of an act."""
+    source = textwrap.dedent(re.sub(r"  # noqa.*", "", inspect.getsource(act)))
     lines = source.splitlines()
     function = next(node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef))
     scene: list[ast.stmt] = []
@@ -97,6 +114,12 @@ def _show(console: Console, number: int, script: str, scene: Scene) -> None:
     if scene.result:
         console.print()
         print_indented(console, Text(scene.result, style="green"), _INDENT)
+
+
+def _print_left_out(console: Console, missing: str) -> None:
+    console.print()
+    _print_title(console, "Left out: a model writes code, and draws a plot")
+    print_indented(console, Text(missing, style="yellow"), _INDENT)
 
 
 def _print_title(console: Console, title: str) -> None:
