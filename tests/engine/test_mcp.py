@@ -33,6 +33,8 @@ def test_tools_of_a_server_are_listed_once_recorded_and_called(store):
         ("shop__refuse", {}),
         ("shop__add", {"a": "x"}),
         ("shop__environment", {}),
+        ("shop__note", {}),
+        ("shop__recording", {}),
     )
     run, model = answered(store, McpServer("shop", command=COMMAND), *calls)
     assert run.status == "completed", run
@@ -40,6 +42,9 @@ def test_tools_of_a_server_are_listed_once_recorded_and_called(store):
     assert offered == [
         "shop__add",
         "shop__picture",
+        "shop__note",
+        "shop__recording",
+        "shop__sleep",
         "shop__environment",
         "shop__refuse",
         "shop__die",
@@ -47,13 +52,17 @@ def test_tools_of_a_server_are_listed_once_recorded_and_called(store):
     assert model.requests[-1].tools == model.requests[0].tools
     first = store.runs.steps.list(run.thread_id, run.id)[0]
     assert [one["function"]["name"] for one in first.details["tools"]] == offered
-    added, picture, refused, malformed, environment = (
-        model.requests[n].messages[-1].content for n in range(1, 6)
+    added, picture, refused, malformed, environment, note, recording = (
+        model.requests[n].messages[-1].content for n in range(1, 8)
     )
     assert (added[0].status, added[0].output["text"]) == ("completed", "3")
     assert picture[1].url.startswith("data:image/png;base64,iVBORw0KGgo")
     assert (refused[0].status, malformed[0].status) == ("failed", "failed")
     assert refused[0].output == {"text": "Error executing tool refuse"}
+    assert note[0].output["resources"] == [
+        {"uri": "note://1", "media_type": "text/plain", "text": "buy milk"}
+    ]
+    assert recording[1].file_id == "data:audio/wav;base64,UklGRg=="
     assert not {"PYTHONPATH", "VIRTUAL_ENV"} & set(environment[0].output["text"].split())
 
 

@@ -1,8 +1,10 @@
 """A server of the Model Context Protocol on stdio, for tests: run as a program."""
 
+import asyncio
 import base64
 import os
 
+from mcp import types
 from mcp.server.mcpserver import Image, MCPServer
 
 PIXEL = base64.b64decode(
@@ -21,6 +23,28 @@ def add(a: int, b: int) -> int:
 def picture() -> Image:
     """Show a picture."""
     return Image(data=PIXEL, format="png")
+
+
+@server.tool()
+def note() -> types.EmbeddedResource:
+    """Show a note."""
+    text = types.TextResourceContents(uri="note://1", mime_type="text/plain", text="buy milk")
+    return types.EmbeddedResource(type="resource", resource=text)
+
+
+@server.tool()
+def recording() -> types.EmbeddedResource:
+    """Show a file."""
+    blob = base64.b64encode(b"RIFF").decode()
+    held = types.BlobResourceContents(uri="file://a.wav", mime_type="audio/wav", blob=blob)
+    return types.EmbeddedResource(type="resource", resource=held)
+
+
+@server.tool()
+async def sleep() -> str:
+    """Never answer."""
+    await asyncio.sleep(3600)
+    return "awake"
 
 
 @server.tool()
