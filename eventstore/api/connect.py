@@ -26,7 +26,9 @@ from eventstore.execution.settings import Settings
 from eventstore.execution.url import UrlExecutor
 from eventstore.execution.url_arguments import check_arguments
 from eventstore.storage.log import Log
-from eventstore.storage.sqlite import MEMORY, SqliteConnection, SqliteDatabase, warn_about_network
+from eventstore.storage.sqlite import MEMORY, SqliteDatabase
+from eventstore.storage.sqlite_settings import warn_about_network
+from eventstore.storage.sqlite_transaction import SqliteConnection
 from eventstore.storage.transaction import Marks, Naming, Transaction
 from eventstore.write_path.categories import CATALOGUES
 from eventstore.write_path.requests import Outcome, Request

@@ -36,106 +36,31 @@ from contextlib import suppress
 from operator import attrgetter
 from queue import SimpleQueue
 from threading import get_ident
-from typing import Any, Final, Generic, Protocol, TypeVar
+from typing import Final, Generic, TypeVar
 
 from eventstore.errors import OutcomeUnknown, StoreBusy, StoreClosed
 from eventstore.execution.retrying import halves, struck_while_committing
+from eventstore.execution.tickets import (
+    LOOK_SECONDS,
+    Sleeper,
+    TaskTicket,
+    ThreadTicket,
+    interrupted,
+    queue_is_full,
+    settle_rest,
+    settled,
+    wake_tasks,
+)
 
-__all__ = ["BATCH_MAX", "SharedWriter", "queue_is_full", "same_again"]
+__all__ = [
+    "BATCH_MAX",
+    "SharedWriter",
+]
 
 Q = TypeVar("Q")
 R = TypeVar("R")
 
 BATCH_MAX: Final = 1_000
-_LOOK_SECONDS: Final = 1.0
-"""Longest wait before a waiting caller checks whether the leader, or the heir, is gone."""
-
-
-class _Ticket(Protocol):
-    """A request and its waiting caller."""
-
-    request: Any
-    settled: bool
-
-    def settle(self, outcome: None, error: BaseException | None) -> None:
-        """Set the outcome; the leader calls it once."""
-
-
-class _ThreadTicket(Generic[Q, R]):
-    """A thread's ticket: the thread sleeps on a lock until it has its outcome or has to lead."""
-
-    __slots__ = (
-        *("_baton", "error", "outcome", "request", "settled"),
-        *("successor", "thread", "withdrawn"),
-    )
-
-    def __init__(self, request: Q) -> None:
-        self.request = request
-        self.settled = False
-        self.withdrawn = False
-        """True once the holder was interrupted and waits no more."""
-        self.thread = get_ident()
-        self.successor: Any = None
-        """The heir that the holder appointed after leading, and may not have woken yet."""
-        self.outcome: R | None = None
-        self.error: BaseException | None = None
-        self._baton = threading.Lock()
-        self._baton.acquire()
-
-    def settle(self, outcome: R | None, error: BaseException | None) -> None:
-        self.outcome, self.error, self.settled = outcome, error, True
-        try:  # as wake(), a call less for each append
-            self._baton.release()
-        except RuntimeError:
-            return
-
-    def wake(self) -> None:
-        """Wake the holder: its ticket is settled, or it has to lead.
-
-        A leader that is interrupted during the call repeats it; the holder sleeps no second time.
-        """
-        try:  # suppress() would be three calls for each append
-            self._baton.release()
-        except RuntimeError:
-            return
-
-    def wait(self) -> bool:
-        """Sleep until woken; False after a while."""
-        return self._baton.acquire(timeout=_LOOK_SECONDS)
-
-
-class _Sleeper:
-    """A waiting task, to be resumed in its own event loop."""
-
-    __slots__ = ("future", "loop")
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.loop = loop
-        self.future: asyncio.Future[None] = loop.create_future()
-
-    def wake(self) -> None:
-        """Resume the task; called in its loop."""
-        if not self.future.done():
-            self.future.set_result(None)
-
-
-class _TaskTicket(_Sleeper, Generic[Q, R]):
-    """A task's ticket."""
-
-    __slots__ = ("error", "outcome", "request", "settled")
-
-    withdrawn = False
-    """False for good: a task removes its own request from the queue."""
-
-    def __init__(self, request: Q, loop: asyncio.AbstractEventLoop) -> None:
-        super().__init__(loop)
-        self.request = request
-        self.settled = False
-        self.outcome: R | None = None
-        self.error: BaseException | None = None
-
-    def settle(self, outcome: R | None, error: BaseException | None) -> None:
-        self.outcome, self.error, self.settled = outcome, error, True
 
 
 class SharedWriter(Generic[Q, R]):
@@ -160,7 +85,7 @@ class SharedWriter(Generic[Q, R]):
         self._watched = False
         """True once anybody has waited for a change: to notify takes three calls for each append.
         """
-        self._queue: deque[_ThreadTicket[Q, R] | _TaskTicket[Q, R]] = deque()
+        self._queue: deque[ThreadTicket[Q, R] | TaskTicket[Q, R]] = deque()
         self._led = False
         self._heir: object = None
         """The ticket whose turn it is to lead. A thread's ticket stays here until it has appointed
@@ -170,7 +95,7 @@ class SharedWriter(Generic[Q, R]):
         self._wakes: SimpleQueue[None] = SimpleQueue()  # in C; a Semaphore is 25 calls
         self._waking: asyncio.AbstractEventLoop | None = None
         """The event loop that will wake the worker at the end of its turn."""
-        self._waiting_for_room: list[_Sleeper] = []
+        self._waiting_for_room: list[Sleeper] = []
 
     # -- callers in threads --------------------------------------------------------------------
 
@@ -180,7 +105,7 @@ class SharedWriter(Generic[Q, R]):
         Raises:
             StoreBusy: the queue stayed full. StoreClosed: the store was closed.
         """
-        ticket: _ThreadTicket[Q, R] = _ThreadTicket(request)
+        ticket: ThreadTicket[Q, R] = ThreadTicket(request)
         queued = False
         try:
             with self._mutex:
@@ -212,7 +137,7 @@ class SharedWriter(Generic[Q, R]):
 
     def _is_left_over(self) -> bool:
         """Return whether this thread still appears as the leader after an interrupt."""
-        return isinstance(self._heir, _ThreadTicket) and self._heir.thread == get_ident()
+        return isinstance(self._heir, ThreadTicket) and self._heir.thread == get_ident()
 
     def _await_room(self) -> None:
         if len(self._queue) >= self._queue_max:
@@ -224,7 +149,7 @@ class SharedWriter(Generic[Q, R]):
         if self._closed:
             raise StoreClosed
 
-    def _leave(self, ticket: _ThreadTicket[Q, R]) -> bool:
+    def _leave(self, ticket: ThreadTicket[Q, R]) -> bool:
         """Withdraw the request of an interrupted thread; if it was to lead, another will.
 
         Return whether no batch had taken it yet.
@@ -247,20 +172,20 @@ class SharedWriter(Generic[Q, R]):
         its transaction cannot be stopped: the outcome is awaited, then the cancellation is raised.
         """
         loop = asyncio.get_running_loop()
-        ticket: _TaskTicket[Q, R] = _TaskTicket(request, loop)
+        ticket: TaskTicket[Q, R] = TaskTicket(request, loop)
         if not self._queued(ticket):
             await self._queue_with_patience(ticket)
         try:
             await ticket.future
         except asyncio.CancelledError:
             if not self._withdrawn(ticket):
-                await _settled(ticket)
+                await settled(ticket)
             raise
         if ticket.error is not None:
             raise ticket.error
         return ticket.outcome  # type: ignore[return-value]
 
-    def _queued(self, ticket: _TaskTicket[Q, R]) -> bool:
+    def _queued(self, ticket: TaskTicket[Q, R]) -> bool:
         """Queue a task's request if there is room, and make sure that somebody leads."""
         with self._mutex:
             if self._closed:
@@ -292,11 +217,11 @@ class SharedWriter(Generic[Q, R]):
             self._waking = None
             self._wakes.put(None)
 
-    async def _queue_with_patience(self, ticket: _TaskTicket[Q, R]) -> None:
+    async def _queue_with_patience(self, ticket: TaskTicket[Q, R]) -> None:
         """Queue a request once there is room, without occupying a thread."""
         deadline = time.monotonic() + self._patience_seconds
         while not self._queued(ticket):
-            room = _Sleeper(ticket.loop)
+            room = Sleeper(ticket.loop)
             with self._mutex:
                 if self._closed or len(self._queue) < self._queue_max:
                     continue
@@ -307,7 +232,7 @@ class SharedWriter(Generic[Q, R]):
             except TimeoutError:
                 raise queue_is_full(self._queue_max) from None
 
-    def _withdrawn(self, ticket: _TaskTicket[Q, R]) -> bool:
+    def _withdrawn(self, ticket: TaskTicket[Q, R]) -> bool:
         """Withdraw a request that no batch has taken yet."""
         with self._mutex:
             if ticket in self._queue:
@@ -333,16 +258,16 @@ class SharedWriter(Generic[Q, R]):
             with suppress(BaseException):  # its callers got the error; the others still wait
                 self._lead(None)
 
-    def _lead(self, ticket: _ThreadTicket[Q, R] | None) -> None:
+    def _lead(self, ticket: ThreadTicket[Q, R] | None) -> None:
         """Perform one batch, pass the lead on, and wake the callers. The worker has no ticket."""
-        batch: list[_ThreadTicket[Q, R] | _TaskTicket[Q, R]] = []
+        batch: list[ThreadTicket[Q, R] | TaskTicket[Q, R]] = []
         try:
             with self._leading:
                 if ticket is None or not ticket.settled:
                     self._take(batch, ticket)
                     self._serve(batch)
         except BaseException:
-            _settle_rest(batch, _interrupted())
+            settle_rest(batch, interrupted())
             raise
         finally:
             with self._mutex:
@@ -353,14 +278,14 @@ class SharedWriter(Generic[Q, R]):
             if ticket is not None:
                 ticket.successor = None
             if batch != [ticket]:
-                _wake_tasks(batch)
+                wake_tasks(batch)
             if rooms:
-                _wake_tasks(rooms)
+                wake_tasks(rooms)
 
     def _take(
         self,
-        batch: list[_ThreadTicket[Q, R] | _TaskTicket[Q, R]],
-        ticket: _ThreadTicket[Q, R] | None,
+        batch: list[ThreadTicket[Q, R] | TaskTicket[Q, R]],
+        ticket: ThreadTicket[Q, R] | None,
     ) -> None:
         """Take the requests of the next batch; the holder of the lead calls it."""
         with self._mutex:
@@ -370,11 +295,11 @@ class SharedWriter(Generic[Q, R]):
                 if not one.withdrawn:
                     batch.append(one)
             if ticket is not None and ticket not in batch and ticket not in self._queue:
-                ticket.settle(None, _interrupted())  # taken by a thread that is gone
+                ticket.settle(None, interrupted())  # taken by a thread that is gone
 
     def _appoint(
-        self, by: _ThreadTicket[Q, R] | None
-    ) -> _ThreadTicket[Q, R] | _TaskTicket[Q, R] | None:
+        self, by: ThreadTicket[Q, R] | None
+    ) -> ThreadTicket[Q, R] | TaskTicket[Q, R] | None:
         """Choose the next leader: the first ticket that waits. Called with the mutex held.
 
         The lead leaves ``by`` with the last line. If it is interrupted before, it appoints again;
@@ -389,20 +314,20 @@ class SharedWriter(Generic[Q, R]):
         self._heir = heir
         return heir
 
-    def _pass_lead(self, heir: _ThreadTicket[Q, R] | _TaskTicket[Q, R] | None) -> None:
-        if isinstance(heir, _ThreadTicket):
+    def _pass_lead(self, heir: ThreadTicket[Q, R] | TaskTicket[Q, R] | None) -> None:
+        if isinstance(heir, ThreadTicket):
             heir.wake()
         elif heir is not None:
             self._wakes.put(None)
 
-    def _serve(self, batch: Sequence[_ThreadTicket[Q, R] | _TaskTicket[Q, R]]) -> None:
+    def _serve(self, batch: Sequence[ThreadTicket[Q, R] | TaskTicket[Q, R]]) -> None:
         """Perform a batch and settle every ticket of it."""
         if not batch:
             return
         try:
             outcomes = self._perform(list(map(_request_of, batch)))
         except (StoreBusy, OutcomeUnknown) as error:
-            _settle_rest(batch, error)
+            settle_rest(batch, error)
         except Exception as error:  # noqa: BLE001 (whatever it is belongs to one of the callers)
             if len(batch) == 1:
                 batch[0].settle(None, error)
@@ -422,7 +347,7 @@ class SharedWriter(Generic[Q, R]):
             self._changed.notify_all()
             rooms, self._waiting_for_room = self._waiting_for_room, []
             self._hurry()
-        _wake_tasks(rooms)
+        wake_tasks(rooms)
         while self._is_busy():
             self._lead(None)
         worker, self._worker = self._worker, None
@@ -435,62 +360,9 @@ class SharedWriter(Generic[Q, R]):
         with self._mutex:
             self._watched = True
             while self._queue or self._led:
-                if self._is_left_over() or not self._changed.wait(_LOOK_SECONDS):
+                if self._is_left_over() or not self._changed.wait(LOOK_SECONDS):
                     return True
         return False
 
 
 _request_of: Final = attrgetter("request")
-
-
-def _interrupted() -> OutcomeUnknown:
-    return OutcomeUnknown("the thread that was writing was interrupted")
-
-
-def queue_is_full(queue_max: int) -> StoreBusy:
-    """Return the error for a caller that waited in vain for room."""
-    return StoreBusy(f"{queue_max} writes wait already and the database does not keep up")
-
-
-def same_again(error: StoreBusy | OutcomeUnknown) -> StoreBusy | OutcomeUnknown:
-    """Return an equal error for another caller: an error raised twice collects both tracebacks."""
-    told = type(error)(error.problem)
-    told.__cause__ = error.__cause__
-    return told
-
-
-def _settle_rest(batch: Sequence[_Ticket], error: StoreBusy | OutcomeUnknown) -> None:
-    """Settle every ticket of a batch that has no outcome yet."""
-    for ticket in batch:
-        if not ticket.settled:
-            ticket.settle(None, same_again(error))
-        elif isinstance(ticket, _ThreadTicket):
-            ticket.wake()  # its leader was interrupted, maybe before waking it
-
-
-def _wake_tasks(waiting: Sequence[object]) -> None:
-    """Resume waiting tasks: one call into each event loop, however many tasks there are."""
-    by_loop: dict[asyncio.AbstractEventLoop, list[_Sleeper]] = {}
-    for one in waiting:
-        if isinstance(one, _Sleeper):
-            by_loop.setdefault(one.loop, []).append(one)
-    for loop, rooms in by_loop.items():
-        try:
-            loop.call_soon_threadsafe(_wake_all, rooms)
-        except RuntimeError:  # the loop was closed with its tasks: nobody waits there any more
-            continue
-
-
-def _wake_all(waiting: Sequence[_Sleeper]) -> None:
-    for one in waiting:
-        one.wake()
-
-
-async def _settled(ticket: _TaskTicket[Any, Any]) -> None:
-    """Wait until a taken request has its outcome, whatever else is cancelled meanwhile."""
-    while not ticket.settled:
-        ticket.future = ticket.loop.create_future()  # woken through the loop, so never too early
-        try:
-            await ticket.future
-        except asyncio.CancelledError:
-            continue

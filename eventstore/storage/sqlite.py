@@ -16,12 +16,10 @@ at once, without waiting, when another connection wrote since its snapshot.
 from __future__ import annotations
 
 import logging
-import re
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
@@ -30,26 +28,34 @@ from sqlalchemy.pool import PoolProxiedConnection
 from eventstore.errors import StoreUnavailable
 from eventstore.storage import sqlite_failures
 from eventstore.storage.migrations import Migrate, ensure_schema
-from eventstore.storage.ordering import HeadMoved, Ordering
+from eventstore.storage.ordering import HeadMoved
 from eventstore.storage.recognising import RESTORED, recognise
 from eventstore.storage.sqlite_file import OpenedFile, identity_of, to_be_opened, under
-from eventstore.storage.sqlite_ordering import SqliteOrdering
-from eventstore.storage.sqlite_rows import RowByRow
-from eventstore.storage.statements import Insert, Statement
+from eventstore.storage.sqlite_settings import check_settings
+from eventstore.storage.sqlite_transaction import (
+    BATCHING,
+    DATA_VERSION,
+    ORDERING,
+    DriverTransaction,
+    WriterTransaction,
+)
 from eventstore.storage.transaction import (
     CoreTransaction,
     Interned,
-    Landmark,
     Naming,
     Transaction,
     remember,
 )
 
-__all__ = ["MEMORY", "SqliteConnection", "SqliteDatabase", "check_settings", "warn_about_network"]
+__all__ = [
+    "MEMORY",
+    "SqliteDatabase",
+]
 
-Row: TypeAlias = Sequence[Any]
 
 MEMORY: Final = ":memory:"
+
+_log = logging.getLogger("eventstore.sqlite")
 
 _CHECKPOINT_PAGES: Final = 4_000
 """Pages of log (16 MB) after which they are copied into the database; SQLite's own is 1,000.
@@ -58,103 +64,10 @@ Writers of many threads dirty the same pages again and again, and each copying c
 _WIPE_PATIENCE_MS: Final = 1_000
 """Longest wait for readers when the log is truncated; writers are blocked meanwhile."""
 
-_log = logging.getLogger("eventstore.sqlite")
-
-
-_ORDERING: Final = SqliteOrdering()
-_BATCHING: Final = RowByRow()
-
-
-class SqliteConnection(sqlite3.Connection):
-    """A connection of the store: its class can be exchanged where a child has inherited it."""
-
-    __slots__ = ()
-
-
-class _DriverTransaction:
-    """Runs on a plain ``sqlite3`` connection: a statement costs 2 µs, through SQLAlchemy 40."""
-
-    ordering: Ordering = _ORDERING
-
-    def __init__(self, driver: sqlite3.Connection, naming: Naming, interned: Interned) -> None:
-        self.driver = driver
-        self._sql = naming.sql
-        self.naming = naming
-        self.interned = interned
-        self.committed = False
-        self.fresh: list[tuple[dict[Any, Any], Any, Any]] = []
-        self.newest: Landmark | None = None
-        self.cache: dict[str, dict[Any, Any]] = {}
-
-    def begun(self) -> None:
-        """Do nothing: no fact is kept from an earlier transaction."""
-
-    def one(self, sql: str, parameters: Row = ()) -> Any:  # noqa: ANN401
-        return self.driver.execute(self._sql(sql), parameters).fetchone()
-
-    def all(self, sql: str, parameters: Row = ()) -> list[Any]:
-        return self.driver.execute(self._sql(sql), parameters).fetchall()
-
-    def run(self, sql: str, parameters: Row = ()) -> int:
-        return self.driver.execute(self._sql(sql), parameters).rowcount
-
-    def write(self, statement: Statement, rows: Sequence[Row]) -> None:
-        """Write many rows with one statement, in one call of the driver."""
-        self.driver.executemany(self._sql(_BATCHING.one(statement)), rows)
-
-    def fill(self, statement: Insert, rows: Sequence[Row]) -> None:
-        self.write(statement, rows)
-
-    def flush(self) -> None:
-        """Do nothing: no rows wait."""
-
 
 _HASH: Final = "SELECT hash FROM {events} WHERE position = ?"
-_DATA_VERSION: Final = "PRAGMA data_version"
 _WATCH_SECONDS: Final = 0.01
 """Time between two looks for commits of other processes, for followers; 5 µs each time."""
-
-
-class _WriterTransaction(_DriverTransaction):
-    """The transactions of a store's one writing connection, one after another.
-
-    Learned facts stay in ``cache`` until another connection writes (``data_version`` shows this),
-    or its own transaction is not known to have committed. In a process that writes alone nothing is
-    read twice; where several processes write one file, each starts afresh after another's commit.
-    """
-
-    _seen: int | None = None
-
-    def __init__(
-        self,
-        driver: sqlite3.Connection,
-        naming: Naming,
-        interned: Interned,
-        database: SqliteDatabase,
-    ) -> None:
-        super().__init__(driver, naming, interned)
-        self._database = database
-
-    def begun(self) -> None:
-        """Note that the write lock was taken: check whether another connection wrote since."""
-        self._database.file.check()
-        (version,) = self.driver.execute(_DATA_VERSION).fetchone()
-        if version != self._seen or not self.committed:
-            self.cache.clear()
-            self.fresh.clear()
-            self.newest = None
-            self._seen = None
-            self._database.recognise(self)
-            self._seen = version
-        self.committed = False
-
-
-_NETWORK_FILE_SYSTEMS = {
-    *("nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "9p", "ceph", "lustre", "glusterfs"),
-    *("fuse.sshfs", "fuse.glusterfs", "fuse.ceph", "fuse.rclone", "fuse.s3fs", "fuse.gcsfuse"),
-}
-_OCTAL = re.compile(r"\\(\d{3})")
-"""Escape of a blank in a list of mounts."""
 
 
 class SqliteDatabase:
@@ -314,11 +227,11 @@ class SqliteDatabase:
 
     def on_driver(self, driver: sqlite3.Connection) -> Transaction:
         """Return the open transaction of a driver's connection."""
-        return _DriverTransaction(driver, self._naming, self._interned)
+        return DriverTransaction(driver, self._naming, self._interned)
 
-    def on_writer(self, driver: sqlite3.Connection) -> _WriterTransaction:
+    def on_writer(self, driver: sqlite3.Connection) -> WriterTransaction:
         """Return the transactions of the one writing connection, one after another."""
-        return _WriterTransaction(driver, self._naming, self._interned, self)
+        return WriterTransaction(driver, self._naming, self._interned, self)
 
     def on_connection(self, connection: Connection, *, remembers: bool = True) -> Transaction:
         """Return the open transaction of a SQLAlchemy connection.
@@ -326,7 +239,7 @@ class SqliteDatabase:
         ``remembers=False`` where the application may still roll back: then no name is remembered.
         """
         known = self._interned if remembers else Interned()
-        return CoreTransaction(connection, self._naming, known, _ORDERING, _BATCHING)
+        return CoreTransaction(connection, self._naming, known, ORDERING, BATCHING)
 
     def recognise(self, tx: Transaction) -> None:
         """Check that a transaction that begins is on the remembered database.
@@ -354,7 +267,7 @@ class SqliteDatabase:
         """Yield whenever another connection has committed, also one of this process."""
         seen = None
         while True:
-            (version,) = driver.execute(_DATA_VERSION).fetchone()
+            (version,) = driver.execute(DATA_VERSION).fetchone()
             if version != seen:
                 seen = version
                 yield
@@ -390,48 +303,3 @@ class SqliteDatabase:
     committed = staticmethod(remember)
     translated = staticmethod(sqlite_failures.translated)
     translated_commit = staticmethod(sqlite_failures.translated_commit)
-
-
-def check_settings(pragma: Callable[[str], Any]) -> None:
-    """Check that an application's connection has the settings for durability and erasure.
-
-    Raises:
-        StoreUnavailable: ``"unsafe_settings"``, naming what differs.
-    """
-    wrong = []
-    journal = str(pragma("journal_mode")).lower()
-    if journal not in {"wal", "memory"}:
-        wrong.append(f"journal_mode is {journal}, not WAL")
-    if journal == "wal" and int(pragma("synchronous")) < 2:  # noqa: PLR2004 (2 is FULL)
-        wrong.append("synchronous is below FULL")
-    if int(pragma("secure_delete")) != 1:
-        wrong.append("secure_delete is not ON")
-    if wrong:
-        raise StoreUnavailable(
-            "unsafe_settings",
-            f"the engine's connections are not safe for conversations: {'; '.join(wrong)}",
-            "Set these pragmas in a connect listener of the engine, or open the store with "
-            "durability='as_is' to accept them.",
-        )
-
-
-def warn_about_network(path: str, mounts: Path = Path("/proc/mounts")) -> None:
-    """Warn when a database stands on a network file system, where WAL does not work.
-
-    It is silent where the system does not list its mounts.
-    """
-    if not mounts.exists():
-        return
-    target = f"{Path(path.removeprefix('file:').partition('?')[0]).resolve()}/"
-    best = ("", "")
-    for line in mounts.read_text().splitlines():
-        _, place, kind, *_ = line.split()
-        mount = _OCTAL.sub(lambda found: chr(int(found[1], 8)), place).rstrip("/") + "/"
-        if target.startswith(mount) and len(mount) >= len(best[0]):
-            best = (mount, kind)  # of two mounts on one place the later one covers the other
-    if best[1] in _NETWORK_FILE_SYSTEMS:
-        _log.warning(
-            "the database is on %s: SQLite's write-ahead log needs a local disk, "
-            "and several machines must not share one file",
-            best[1],
-        )

@@ -6,31 +6,24 @@ and changed rows are written once at the end.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
-from msgspec.structs import replace
-
 from eventstore.conversation import commands as c
-from eventstore.conversation import events as e
 from eventstore.conversation.commands import THREAD_COMMANDS
 from eventstore.conversation.commands.checks import check_expected_head
 from eventstore.conversation.commands.erasures import erase_found
-from eventstore.conversation.commands.showing import unwritten
-from eventstore.conversation.commands.steps import check_nothing_erased
 from eventstore.conversation.decide import decide
 from eventstore.conversation.evolve import evolve
 from eventstore.conversation.present import thread_details
 from eventstore.conversation.repeats import may_come_of
 from eventstore.conversation.rows import Row
 from eventstore.conversation.run_lifecycle import HELD, MOVES, MOVING
-from eventstore.core import ids
 from eventstore.core.events import Decided, Event, StreamKey
 from eventstore.errors import IdempotencyConflict
 from eventstore.storage.erasing import list_content
 from eventstore.storage.interning import find_tenant
 from eventstore.storage.log import Log
-from eventstore.storage.traces import traces
 from eventstore.storage.transaction import Transaction
 from eventstore.threads import run_chunks
 from eventstore.threads.cached_rows import RowsSavepoint
@@ -39,13 +32,11 @@ from eventstore.threads.leases import database_time, write_leases
 from eventstore.threads.past_thread import thread_at
 from eventstore.threads.rebuild import bring_up_to_date
 from eventstore.threads.stored_thread import StoredThread
-from eventstore.threads.tombstones import refuse_purged
 from eventstore.threads.writing_rows import write_rows
-from eventstore.write_path.assistant_streams import assistant_for_run
 from eventstore.write_path.erasure_scope import Erasing, find_erasing
-from eventstore.write_path.forking import decide_fork
 from eventstore.write_path.heads import locked_head
 from eventstore.write_path.requests import AppendRequest, NewId
+from eventstore.write_path.thread_deciders import DECIDERS, ends_writing, with_reason
 
 __all__ = ["Guards", "ThreadCategory"]
 
@@ -60,8 +51,6 @@ class Guards(NamedTuple):
 
 
 _NO_GUARDS = Guards()
-_BORN: Final = frozenset({"MessageAdded", "MessageRegenerated"})
-"""Events that add a message which a run may have been writing."""
 _KEPT = "views of threads"
 _VIEWS_KEPT = 4_096
 """Number of threads whose rows the writer keeps between transactions, about 2 kB each."""
@@ -180,7 +169,7 @@ class _ThreadSession:
 
     def decide(self, request: AppendRequest, command: c.Command) -> Sequence[Decided]:
         guards: Guards = request.options or _NO_GUARDS
-        look = _LOOKS.get(type(command))
+        look = DECIDERS.get(type(command))
         if isinstance(command, c.StartRun):
             self._lease_us = command.lease_us
         if isinstance(command, c.EraseContent):
@@ -192,13 +181,13 @@ class _ThreadSession:
             decided = decide(self.view, command, self._handler.new_id)
         else:
             decided = look(self._handler, self._stream, self.view, command)
-        return decided if guards.reason is None else _with_reason(decided, guards.reason)
+        return decided if guards.reason is None else with_reason(decided, guards.reason)
 
     def evolve(self, event: Event) -> None:
         view, handler = self.view, self._handler
         rows = evolve(view, event)
         if event.type == "ContentErased" or getattr(event.data, "run_id", None) is not None:
-            self.final += _ends_writing(view, event)
+            self.final += ends_writing(view, event)
         if event.type in MOVING:
             self._move_lease(event)
         view.put(event, rows)
@@ -272,96 +261,3 @@ class _ThreadSession:
         assert tenant is not None  # noqa: S101 (the event interned it)
         forget_names(tx, tenant, self._stream.id, erasing.names)
         self.erased = None
-
-
-def _ends_writing(view: StoredThread, event: Event) -> tuple[bytes, ...]:
-    """Return the messages whose shown text an event makes superfluous, or erases."""
-    data = event.data
-    if event.type == "ContentErased":
-        runs = [view.run(run_id) for run_id in data.run_ids]
-        return tuple(run.writing for run in runs if run is not None and run.writing is not None)
-    run_id = getattr(data, "run_id", None) if event.type in _BORN else None
-    run = None if run_id is None else view.run(run_id)
-    ended = run is not None and run.writing == data.message_id
-    return (data.message_id,) if ended else ()
-
-
-def _create(
-    handler: ThreadCategory, stream: StreamKey, view: StoredThread, command: c.CreateThread
-) -> Sequence[Decided]:
-    if command.named:
-        refuse_purged(handler.tx, stream)
-    return decide(view, command, handler.new_id)
-
-
-def _fork(
-    handler: ThreadCategory, stream: StreamKey, view: StoredThread, command: c.ForkThread
-) -> Sequence[Decided]:
-    if command.named:
-        refuse_purged(handler.tx, stream)
-    source = handler.session(stream._replace(id=command.source_id)).view
-    return decide_fork(handler.tx, handler.log, view, source, command)
-
-
-def _run(
-    handler: ThreadCategory, stream: StreamKey, view: StoredThread, command: c.CreateRun
-) -> Sequence[Decided]:
-    if command.assistant_id is not None:
-        command = assistant_for_run(handler.tx, handler.log, stream.tenant, command)
-    return decide(view, command, handler.new_id)
-
-
-def _hold(
-    handler: ThreadCategory, _: StreamKey, view: StoredThread, command: c.HoldRun
-) -> Sequence[Decided]:
-    decided = decide(view, command, handler.new_id)
-    view.leases[command.run_id] = handler.lease_of(command.lease_us)
-    return decided
-
-
-def _step(
-    handler: ThreadCategory, _: StreamKey, view: StoredThread, command: c.StartStep
-) -> Sequence[Decided]:
-    """Decide that a step begins, and check the other threads that hold messages it saw.
-
-    Their heads are not locked. An erasure there locks this thread's head before it looks for
-    steps, so either the erasure sees this step, or this step sees the erasure.
-    """
-    decided = decide(view, command, handler.new_id)
-    for source_id, version in command.sources:
-        source = StreamKey(view.tenant_name, ids.THREAD, source_id)
-        since = traces(handler.tx, handler.log, source, after=version)
-        check_nothing_erased(source.text, since)
-    return decided
-
-
-def _write_text(
-    handler: ThreadCategory, stream: StreamKey, view: StoredThread, command: c.WriteText
-) -> Sequence[Decided]:
-    """Decide a piece of text, and add it to the chunks: it is the only command of its request."""
-    decided = decide(view, command, handler.log.environment.new_id)
-    piece = unwritten(view, command)
-    if piece:
-        begins = command.offset + len(command.text) - len(piece)
-        chunk = run_chunks.Chunk(command.message_id, begins, piece)
-        run_chunks.add(handler.tx, handler.log, stream, chunk)
-    return decided
-
-
-_LOOKS: Final[Mapping[type[c.Command], Callable[..., Sequence[Decided]]]] = {
-    c.CreateThread: _create,
-    c.ForkThread: _fork,
-    c.CreateRun: _run,
-    c.HoldRun: _hold,
-    c.StartStep: _step,
-    c.WriteText: _write_text,
-}
-"""Commands that need more than the current state of the thread, each with its preparation."""
-
-
-def _with_reason(decided: Sequence[Decided], reason: str) -> list[Decided]:
-    """Put the writer's reason into the content of each event."""
-    return [
-        replace(event, content=replace(event.content or e.Note(), reason=reason))  # type: ignore[type-var]
-        for event in decided
-    ]

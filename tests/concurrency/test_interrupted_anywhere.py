@@ -13,12 +13,12 @@ import threading
 import pytest
 
 from eventstore.errors import OutcomeUnknown
-from eventstore.execution import shared_writer
+from eventstore.execution import shared_writer, tickets
 from eventstore.execution.shared_writer import SharedWriter
 from tests.concurrency.schedules import SECONDS, Gate, Thread, until_queued
 from tests.subscriptions.ways import until
 
-FILE = shared_writer.__file__
+FILES = {shared_writer.__file__, tickets.__file__}
 LINES_MAX = 300
 UNWINDING = "_leave"
 """A second interrupt while the first is dealt with is more than is promised."""
@@ -39,7 +39,7 @@ class Interrupting:
         sys.settrace(None)
 
     def entered(self, frame, *_):
-        return self.line if frame.f_code.co_filename == FILE else None
+        return self.line if frame.f_code.co_filename in FILES else None
 
     def line(self, frame, event, _):
         if event == "line" and not self.is_exit(frame) and not self.unwinds(frame):
@@ -50,7 +50,7 @@ class Interrupting:
         return self.line
 
     def is_exit(self, frame):
-        text = linecache.getline(FILE, frame.f_lineno).strip()
+        text = linecache.getline(frame.f_code.co_filename, frame.f_lineno).strip()
         return text.startswith("with ") and (self.mutex._is_owned() or self.leading.locked())
 
     def unwinds(self, frame):

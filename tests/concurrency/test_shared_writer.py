@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eventstore.errors import OutcomeUnknown, StoreBusy, StoreClosed, StoreUnavailable
-from eventstore.execution import shared_writer
 from eventstore.execution.shared_writer import SharedWriter
+from eventstore.execution.tickets import ThreadTicket
 from tests.concurrency.schedules import (
     SECONDS,
     Gate,
@@ -172,7 +172,7 @@ class Interrupted:
 
 
 def interrupt_the_next_wait(monkeypatch, when):
-    wait = shared_writer._ThreadTicket.wait
+    wait = ThreadTicket.wait
     struck: list[bool] = []
 
     def waiting(ticket):
@@ -181,7 +181,7 @@ def interrupt_the_next_wait(monkeypatch, when):
             Interrupted(ticket._baton, when).acquire()
         wait(ticket)
 
-    monkeypatch.setattr(shared_writer._ThreadTicket, "wait", waiting)
+    monkeypatch.setattr(ThreadTicket, "wait", waiting)
 
 
 def test_a_thread_interrupted_while_it_waits_withdraws_its_request(writer, database, monkeypatch):

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from eventstore import AsyncConversationStore, ConversationStore
 from eventstore.errors import ConversationStoreError
-from eventstore.execution import shared_writer
+from eventstore.execution import shared_writer, tickets
 from tests.concurrency.schedules import SECONDS, Thread
 from tests.concurrency.striking import NEVER, Strikes, Struck, StruckAgain
 
@@ -157,7 +157,8 @@ def test_a_second_interrupt_at_any_moment_after_the_first_leaves_nothing_behind(
 
 def test_whoever_waits_for_a_thread_that_was_struck_twice_goes_on(tmp_path, monkeypatch):
     """Others take up the lead, and a request that was taken is of unknown outcome."""
-    monkeypatch.setattr(shared_writer, "_LOOK_SECONDS", 0.02)
+    for module in (shared_writer, tickets):
+        monkeypatch.setattr(module, "LOOK_SECONDS", 0.02)
     random = Random(7)
     with scene("file", tmp_path) as made:
         store, beside = made.store, made.store.threads.create().id

@@ -16,7 +16,7 @@ from eventstore import (
     StoreBusy,
     StoreClosed,
 )
-from eventstore.storage.sqlite import warn_about_network
+from eventstore.storage.sqlite_settings import warn_about_network
 
 NOTHING = dict.fromkeys(
     ("appends", "events", "unchanged", "refused", "busy", "unknown", "failed", "transactions"), 0
