@@ -10,7 +10,7 @@ from eventstore.core.events import StreamKey
 from eventstore.errors import BrokenChain, UndecodableEvent
 from eventstore.storage.log import Log
 from eventstore.storage.transaction import Transaction
-from eventstore.threads.mending import look_over
+from eventstore.threads.mending_slices import look_over
 
 __all__ = ["Compared", "compare_tables"]
 

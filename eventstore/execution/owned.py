@@ -15,12 +15,10 @@ from contextlib import contextmanager, nullcontext
 from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.pool import Pool, SingletonThreadPool, StaticPool
+from sqlalchemy.pool import SingletonThreadPool, StaticPool
 
 from eventstore.errors import (
-    InvalidInput,
     StoreBusy,
     StoreClosed,
     StoreUnavailable,
@@ -38,6 +36,7 @@ from eventstore.execution.host_transaction import (
     run_in_host_transaction,
 )
 from eventstore.execution.new_connections import checking_new
+from eventstore.execution.owned_pools import check_shared, only_one_of, roll_back
 from eventstore.execution.retrying import (
     says_what_became_of_it,
     struck_while_committing,
@@ -125,7 +124,7 @@ class Owned(Generic[X, Q, R]):
             self._database.recognise(tx)
             outcomes = self._perform(tx, requests, patient)
         except BaseException as error:
-            _roll_back(connection)
+            roll_back(connection)
             if isinstance(error, self._database.driver_errors):
                 raise self._database.translated(error) from error
             raise
@@ -136,7 +135,7 @@ class Owned(Generic[X, Q, R]):
             self._database.committed(tx)
         except self._database.driver_errors as error:
             open_still = self._database.in_transaction(driver)
-            _roll_back(connection)
+            roll_back(connection)
             raise self._database.translated_commit(error, rolled_back=open_still) from error
         except Exception as error:
             if says_what_became_of_it(error):
@@ -154,7 +153,7 @@ class Owned(Generic[X, Q, R]):
         except self._database.driver_errors as error:
             raise self._database.translated(error) from error
         finally:
-            _roll_back(connection)
+            roll_back(connection)
         self._database.committed(tx)
         return found
 
@@ -166,47 +165,19 @@ class Owned(Generic[X, Q, R]):
         except self._database.driver_errors as error:
             raise self._database.translated(error) from error
         finally:
-            _roll_back(connection)
+            roll_back(connection)
 
     def _migrate_on(self, connection: Connection) -> None:
         try:
             inherited.refuse_lent(connection, self._database)
             if self._database.is_private(connection):
-                _check_shared(connection.engine)
+                check_shared(connection.engine)
             self._database.check(connection)
             connection.rollback()
             self._database.begin_on(connection, write=None)
             self._database.migrate(connection)
         except self._database.driver_errors as error:
             raise self._database.translated(error) from error
-
-
-def _roll_back(connection: Connection) -> None:
-    """Roll back; close a connection that cannot, because a signal struck its driver."""
-    try:
-        connection.rollback()
-    except DBAPIError:
-        connection.invalidate()
-
-
-def only_one_of(pool: Pool) -> object:
-    """Return the one connection that a pool hands out to everybody, if it exists by now."""
-    record = vars(pool).get("connection") if isinstance(pool, StaticPool) else None  # lazy
-    return None if record is None else record.driver_connection
-
-
-def _check_shared(engine: Engine) -> None:
-    """Refuse an engine that would show each thread, or each call, another empty database.
-
-    Raises:
-        InvalidInput: on ``engine``.
-    """
-    if not isinstance(engine.pool, StaticPool):
-        raise InvalidInput(
-            "engine",
-            "is in memory, and each of its connections has a database of its own",
-            "Make it with poolclass=StaticPool, or open the store at sqlite://.",
-        )
 
 
 class OwnedEngine(Owned[X, Q, R]):

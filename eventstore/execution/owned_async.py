@@ -28,7 +28,8 @@ from eventstore.execution.host_transaction import (
     run_in_host_transaction_async,
 )
 from eventstore.execution.new_connections import checking_new
-from eventstore.execution.owned import Owned, Perform, Q, R, T, X, only_one_of
+from eventstore.execution.owned import Owned, Perform, Q, R, T, X
+from eventstore.execution.owned_pools import only_one_of
 from eventstore.execution.retrying import (
     finished,
     struck_while_committing,

@@ -29,12 +29,10 @@ from eventstore.storage.postgres_connections import (
     is_asyncpg,
 )
 from eventstore.storage.postgres_ordering import CHANNEL, raise_epoch
+from eventstore.storage.postgres_rows import ON_CITUS, PLAIN, Manner
 from eventstore.storage.postgres_settings import UNSAFE, check_settings, names_hold
 from eventstore.storage.postgres_transaction import (
-    ON_CITUS,
-    PLAIN,
     AsyncpgTransaction,
-    Manner,
     PostgresTransaction,
     PsycopgTransaction,
 )

@@ -19,7 +19,6 @@ from __future__ import annotations
 import random
 import secrets
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from hashlib import sha256
 from pathlib import Path
@@ -38,10 +37,12 @@ from eventstore.errors import (
     WrongExpectedHead,
     WrongExpectedVersion,
 )
+from eventstore.testing.concurrent_conformance import ConcurrentSuite
 from eventstore.testing.erasure_conformance import ErasureSuite
 from eventstore.testing.holding_conformance import HoldingSuite
 from eventstore.testing.large_conformance import LargeContentSuite
 from eventstore.testing.proof_conformance import ProofSuite
+from eventstore.testing.repeat_conformance import RepeatSuite
 from eventstore.testing.store_wrappers import AnyStore, blocking, within
 from eventstore.testing.stream_conformance import StreamSuite
 
@@ -84,7 +85,15 @@ def _kind(act: Callable[[], Any]) -> str:
     return ""
 
 
-class ConformanceSuite(ErasureSuite, HoldingSuite, LargeContentSuite, ProofSuite, StreamSuite):
+class ConformanceSuite(
+    ConcurrentSuite,
+    ErasureSuite,
+    HoldingSuite,
+    LargeContentSuite,
+    ProofSuite,
+    RepeatSuite,
+    StreamSuite,
+):
     """Tests of all that a store promises: subclass it in a test module and override ``opened``."""
 
     lasting = True
@@ -303,51 +312,6 @@ class ConformanceSuite(ErasureSuite, HoldingSuite, LargeContentSuite, ProofSuite
         before = list(store.messages.list(thread.id))
         assert store.projections.rebuild().threads == 1
         assert list(store.messages.list(thread.id)) == before
-
-    def test_writers_at_once_leave_no_gap_and_no_double(self, store: AnyStore) -> None:
-        workers, each = 8, 5
-        thread = store.threads.create()
-        with ThreadPoolExecutor(workers) as pool:
-            made = [
-                message
-                for written in pool.map(
-                    lambda worker: [_say(store, thread.id, f"{worker}.{n}") for n in range(each)],
-                    range(workers),
-                )
-                for message in written
-            ]
-        versions = sorted(message.version for message in made)
-        assert versions == list(range(2, 2 + workers * each))
-        listed = {message.id: message.version for message in store.messages.list(thread.id)}
-        assert listed == {message.id: message.version for message in made}
-
-    def test_of_writers_who_saw_the_same_head_one_wins(self, store: AnyStore) -> None:
-        workers = 8
-        thread = store.threads.create()
-        head = _say(store, thread.id, "head")
-        with ThreadPoolExecutor(workers) as pool:
-            kinds = list(
-                pool.map(
-                    lambda n: _kind(lambda: _say(store, thread.id, str(n), expected_head=head.id)),
-                    range(workers),
-                )
-            )
-        assert sorted(kinds) == ["", *[WrongExpectedHead.__name__] * (workers - 1)]
-        assert len(_texts(store, thread.id)) == 2  # noqa: PLR2004 (the head and the winner's)
-
-    def test_reads_and_writes_at_once_do_not_disturb_each_other(self, store: AnyStore) -> None:
-        workers = 6
-        thread = store.threads.create()
-
-        def work(worker: int) -> None:
-            for n in range(4):
-                _say(store, thread.id, f"{worker}.{n}")
-                path = list(store.messages.list(thread.id))
-                assert [m.parent_id for m in path] == [None, *[m.id for m in path[:-1]]]
-
-        with ThreadPoolExecutor(workers) as pool:
-            list(pool.map(work, range(workers)))
-        assert len(_texts(store, thread.id)) == workers * 4
 
     def test_a_closed_store_says_so(self, tmp_path: Path) -> None:
         with self.opened(tmp_path) as store:

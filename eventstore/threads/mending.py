@@ -13,36 +13,34 @@ rebuilds it whole in its own transaction, and the slices end, because its head h
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Final, NamedTuple, TypeAlias
+from collections.abc import Iterable, Iterator
+from typing import Final, NamedTuple, TypeAlias
 
 from eventstore.conversation.rows import Row as StateRow
 from eventstore.conversation.rows import RunRow
-from eventstore.core import ids
 from eventstore.core.events import StreamKey
-from eventstore.storage import gaps
 from eventstore.storage.folding_pages import decoded_events
-from eventstore.storage.interning import find_category, find_tenant
 from eventstore.storage.log import Log
 from eventstore.storage.transaction import Transaction
 from eventstore.threads.cached_rows import ROW_TABLES
-from eventstore.threads.expected import Expected, expected_of_each
+from eventstore.threads.expected import Expected
 from eventstore.threads.leases import LEASES, lease_key
-from eventstore.threads.thread_rows import THREADS, ends_of, mend_heads
+from eventstore.threads.thread_rows import THREADS
 from eventstore.threads.thread_table import (
     Difference,
     Row,
     ThreadKey,
     ThreadTable,
-    differences,
-    mend,
 )
 
-__all__ = ["Again", "Looked", "Mended", "Mending", "look_over", "mend_slice", "rows_by_table"]
+__all__ = [
+    "Again",
+    "Mending",
+]
 
 Change: TypeAlias = tuple[ThreadTable, Row]
 
-_SLICE: Final = 500
+SLICE: Final = 500
 """Rows that are dropped and written in one transaction: some milliseconds."""
 _BEHIND_MAX: Final = 100
 """Events that are folded under the lock; with more, a thread is compared again."""
@@ -56,23 +54,6 @@ class Again(NamedTuple):
     stream: StreamKey
     tries: int
     """Number of times that it was compared."""
-
-
-class Looked(NamedTuple):
-    """The result of comparing some threads."""
-
-    right: list[int]
-    """The number of rows of each thread that has no differences."""
-    wrong: list[Mending]
-
-
-class Mended(NamedTuple):
-    """The result of one transaction."""
-
-    done: list[int]
-    """The number of rows of each thread that is right now."""
-    left: list[Mending]
-    again: list[Again]
 
 
 class Mending:
@@ -186,14 +167,14 @@ class Mending:
 
         Rows to write are dropped first: another transaction may have written them meanwhile.
         """
-        if not self._marked and self.size > _SLICE:
+        if not self._marked and self.size > SLICE:
             self._marked = True
             self._gone = [one for one in self._gone if one[0] is not THREADS]
             self._missing = [one for one in self._missing if one[0] is not THREADS]
             own = self._own_row()
             return [own], [(THREADS, (*own[1][:-1], _UNFINISHED))]
-        gone, self._gone = self._gone[:_SLICE], self._gone[_SLICE:]
-        room = _SLICE - len(gone)
+        gone, self._gone = self._gone[:SLICE], self._gone[SLICE:]
+        room = SLICE - len(gone)
         missing, self._missing = self._missing[:room], self._missing[room:]
         self.done = not self._gone and not self._missing
         if self.done and self._marked:
@@ -203,56 +184,6 @@ class Mending:
     def _own_row(self) -> Change:
         assert self._expected.thread is not None  # noqa: S101 (there is an event)
         return _in_table(self.thread, self._expected.thread)
-
-
-def look_over(tx: Transaction, log: Log, streams: Sequence[StreamKey], tries: int = 1) -> Looked:
-    """Compare the rows of threads with their events; return which are right and which differ.
-
-    The threads are of one tenant, one after the other in the order of their ids.
-
-    Raises:
-        BrokenChain: an event is missing, so the right rows are unknown.
-    """
-    if not streams:
-        return Looked([], [])
-    tenant = find_tenant(tx, streams[0].tenant) or 0
-    wanted = {*streams}
-    folded = expected_of_each(tx, log, streams[0], streams[-1])
-    expected = {(tenant, one.stream.id): one for one in folded if one.stream in wanted}
-    threads = [(tenant, stream.id) for stream in streams]
-    versions, heads = ends_of(tx, threads)
-    for stream, thread in zip(streams, threads, strict=True):
-        last = expected[thread].version if thread in expected else 0
-        if last < versions.get(thread, 0):
-            raise gaps.missing(stream, last + 1)
-    found = differences(tx, threads, rows_by_table(tenant, expected))
-    wrong = {row[:2] for _, goes, comes in found for row in (*goes, *comes)}
-    wrong |= {thread for thread, one in expected.items() if one.head != heads.get(thread)}
-    return Looked(
-        [len(one.rows) for key, one in expected.items() if key not in wrong],
-        [
-            Mending(one, key, found, heads.get(key), tries)
-            for key, one in expected.items()
-            if key in wrong
-        ],
-    )
-
-
-def rows_by_table(
-    tenant: int, expected: dict[ThreadKey, Expected]
-) -> list[tuple[ThreadTable, list[Row]]]:
-    """Return the rows that threads of a tenant should have, by table; every table is included."""
-    rows: dict[type[Any], list[Row]] = {kind: [] for kind in ROW_TABLES}
-    indexed: dict[ThreadTable, list[Row]] = {LEASES: []}
-    for thread, one in expected.items():
-        for (kind, _), row in one.rows.items():
-            rows[kind].append((*thread, *ROW_TABLES[kind][0].encode(row)))
-            if kind is RunRow:
-                key, held = lease_key(thread, row)
-                indexed[LEASES] += [key] if held else []
-        for table, found in one.index.rows(tenant):
-            indexed.setdefault(table, []).extend(found)
-    return [*((ROW_TABLES[kind][0], found) for kind, found in rows.items()), *indexed.items()]
 
 
 _ROW_TABLES: Final = frozenset(table for table, _ in ROW_TABLES.values())
@@ -265,53 +196,3 @@ def _shown(value: object) -> str:
 def _in_table(thread: ThreadKey, row: StateRow) -> Change:
     table = ROW_TABLES[type(row)][0]
     return table, (*thread, *table.encode(row))
-
-
-def mend_slice(tx: Transaction, log: Log, waiting: Sequence[Mending]) -> Mended:
-    """Write the next rows of threads that wait to be mended; ``waiting`` is in order.
-
-    Their heads are locked first, as an append locks them.
-    """
-    taken, left = _first_few(waiting)
-    category = find_category(tx, ids.THREAD) or 0
-    places = {one: (one.thread[0], category, one.thread[1]) for one in taken}
-    heads = tx.ordering.take(tx, list(places.values()), 1, patient=True).rows
-    there = [one for one in taken if places[one] in heads]  # others were purged meanwhile
-    ready = [one for one in there if one.still_holds(tx, log, heads[places[one]].version)]
-    again = [one.again for one in there if one not in ready]
-    slices = [one.next_slice() for one in ready]
-    mend(tx, _joined(slices))
-    done = [one for one in ready if one.done]
-    if done:
-        mend_heads(tx, [one.thread for one in done], {one.thread: one.head for one in done})
-    tx.flush()
-    return Mended(
-        [one.rows for one in done if not one.followed],
-        [*(one for one in ready if not one.done), *left],
-        again + [one.again for one in done if one.followed],
-    )
-
-
-def _first_few(waiting: Sequence[Mending]) -> tuple[list[Mending], list[Mending]]:
-    """Return as many threads as one transaction mends, or the first, and the others."""
-    size, count = 0, 0
-    for one in waiting:
-        size += one.size
-        if count and size > _SLICE:
-            break
-        count += 1
-    return [*waiting[:count]], [*waiting[count:]]
-
-
-def _joined(slices: Sequence[tuple[list[Change], list[Change]]]) -> list[Difference]:
-    gone: dict[ThreadTable, list[Row]] = {}
-    missing: dict[ThreadTable, list[Row]] = {}
-    for goes, comes in slices:
-        for table, row in goes:
-            gone.setdefault(table, []).append(row)
-        for table, row in comes:
-            missing.setdefault(table, []).append(row)
-    return [
-        Difference(table, gone.get(table, ()), missing.get(table, ()))
-        for table in {**gone, **missing}
-    ]

@@ -20,7 +20,7 @@ from eventstore.storage.log import Log
 from eventstore.storage.transaction import Transaction
 from eventstore.threads.expected import expected_rows
 from eventstore.threads.indexes import ContentIndex
-from eventstore.threads.mending import rows_by_table
+from eventstore.threads.mending_slices import rows_by_table
 from eventstore.threads.thread_rows import mend_heads
 from eventstore.threads.thread_table import differences, mend
 

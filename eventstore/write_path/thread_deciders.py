@@ -13,7 +13,7 @@ from eventstore.conversation.commands.showing import unwritten
 from eventstore.conversation.commands.steps import check_nothing_erased
 from eventstore.conversation.decide import decide
 from eventstore.core import ids
-from eventstore.core.events import Decided, Event, StreamKey
+from eventstore.core.events import Decided, StreamKey
 from eventstore.storage.traces import traces
 from eventstore.threads import run_chunks
 from eventstore.threads.stored_thread import StoredThread
@@ -24,22 +24,7 @@ from eventstore.write_path.forking import decide_fork
 if TYPE_CHECKING:
     from eventstore.write_path.thread_streams import ThreadCategory
 
-__all__ = ["DECIDERS", "ends_writing", "with_reason"]
-
-_BORN: Final = frozenset({"MessageAdded", "MessageRegenerated"})
-"""Events that add a message which a run may have been writing."""
-
-
-def ends_writing(view: StoredThread, event: Event) -> tuple[bytes, ...]:
-    """Return the messages whose shown text an event makes superfluous, or erases."""
-    data = event.data
-    if event.type == "ContentErased":
-        runs = [view.run(run_id) for run_id in data.run_ids]
-        return tuple(run.writing for run in runs if run is not None and run.writing is not None)
-    run_id = getattr(data, "run_id", None) if event.type in _BORN else None
-    run = None if run_id is None else view.run(run_id)
-    ended = run is not None and run.writing == data.message_id
-    return (data.message_id,) if ended else ()
+__all__ = ["DECIDERS", "with_reason"]
 
 
 def _create(

@@ -36,7 +36,7 @@ from eventstore.threads.writing_rows import write_rows
 from eventstore.write_path.erasure_scope import Erasing, find_erasing
 from eventstore.write_path.heads import locked_head
 from eventstore.write_path.requests import AppendRequest, NewId
-from eventstore.write_path.thread_deciders import DECIDERS, ends_writing, with_reason
+from eventstore.write_path.thread_deciders import DECIDERS, with_reason
 
 __all__ = ["Guards", "ThreadCategory"]
 
@@ -51,6 +51,8 @@ class Guards(NamedTuple):
 
 
 _NO_GUARDS = Guards()
+_BORN: Final = frozenset({"MessageAdded", "MessageRegenerated"})
+"""Events that add a message which a run may have been writing."""
 _KEPT = "views of threads"
 _VIEWS_KEPT = 4_096
 """Number of threads whose rows the writer keeps between transactions, about 2 kB each."""
@@ -187,7 +189,7 @@ class _ThreadSession:
         view, handler = self.view, self._handler
         rows = evolve(view, event)
         if event.type == "ContentErased" or getattr(event.data, "run_id", None) is not None:
-            self.final += ends_writing(view, event)
+            self.final += _ends_writing(view, event)
         if event.type in MOVING:
             self._move_lease(event)
         view.put(event, rows)
@@ -261,3 +263,15 @@ class _ThreadSession:
         assert tenant is not None  # noqa: S101 (the event interned it)
         forget_names(tx, tenant, self._stream.id, erasing.names)
         self.erased = None
+
+
+def _ends_writing(view: StoredThread, event: Event) -> tuple[bytes, ...]:
+    """Return the messages whose shown text an event makes superfluous, or erases."""
+    data = event.data
+    if event.type == "ContentErased":
+        runs = [view.run(run_id) for run_id in data.run_ids]
+        return tuple(run.writing for run in runs if run is not None and run.writing is not None)
+    run_id = getattr(data, "run_id", None) if event.type in _BORN else None
+    run = None if run_id is None else view.run(run_id)
+    ended = run is not None and run.writing == data.message_id
+    return (data.message_id,) if ended else ()

@@ -3,7 +3,7 @@
 import pytest
 
 from eventstore import ConversationStore
-from eventstore.api.operations.catch_up import changing
+from eventstore.api.operations.catch_up_terms import changing
 from eventstore.api.operations.operation import Read
 from eventstore.read_models.catch_up.generations import generations
 from eventstore.read_models.catch_up.holding import take

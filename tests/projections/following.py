@@ -19,7 +19,7 @@ from eventstore import (
 )
 from eventstore.api.operations import catch_up
 from eventstore.api.operations import recorded as recording
-from eventstore.api.operations.catch_up import changing
+from eventstore.api.operations.catch_up_terms import changing
 from eventstore.api.operations.operation import Read
 from eventstore.read_models import projection
 from eventstore.read_models.catch_up import leases

@@ -9,8 +9,10 @@ from typing import TypeVar
 
 from eventstore.api.batches import Batch
 from eventstore.api.faces.async_runner import AsyncRunner
-from eventstore.api.faces.recorded import AsyncRecordedBlock, AsyncRecordedRun
-from eventstore.api.operations.catch_up import catching_up, checked_terms, running
+from eventstore.api.faces.recorded import AsyncRecordedRun
+from eventstore.api.faces.recorded_blocks import AsyncRecordedBlock
+from eventstore.api.operations.catch_up import catching_up, running
+from eventstore.api.operations.catch_up_terms import checked_terms
 from eventstore.api.operations.projection_status import ProjectionStatus, status
 from eventstore.api.operations.recording import Recording
 from eventstore.api.operations.routine import PauseAsync, Routine, drive_async

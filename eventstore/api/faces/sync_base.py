@@ -8,9 +8,11 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import TypeVar
 
 from eventstore.api.batches import Batch
-from eventstore.api.faces.recorded import RecordedBlock, RecordedRun
+from eventstore.api.faces.recorded import RecordedRun
+from eventstore.api.faces.recorded_blocks import RecordedBlock
 from eventstore.api.faces.sync_runner import SyncRunner
-from eventstore.api.operations.catch_up import catching_up, checked_terms, running
+from eventstore.api.operations.catch_up import catching_up, running
+from eventstore.api.operations.catch_up_terms import checked_terms
 from eventstore.api.operations.projection_status import ProjectionStatus, status
 from eventstore.api.operations.recording import Recording
 from eventstore.api.operations.routine import Pause, Routine, drive

@@ -21,19 +21,18 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from time import monotonic
-from typing import Any, Final, NamedTuple
+from typing import Final
 
-from eventstore.api.operations.operation import Maintenance, Read, Scope, Write
+from eventstore.api.operations.catch_up_terms import Terms, changing
+from eventstore.api.operations.operation import Read, Scope
 from eventstore.api.operations.recorded import recorded
 from eventstore.api.operations.routine import Routine, Wait
 from eventstore.core.events import Position
-from eventstore.core.json_values import check_name
 from eventstore.errors import (
     ConversationStoreError,
-    InvalidInput,
     LeaseLost,
     OutcomeUnknown,
     StoreBusy,
@@ -56,53 +55,14 @@ from eventstore.read_models.catch_up.held import Lease
 from eventstore.read_models.catch_up.holding import fail, release, renew, swap, take
 from eventstore.read_models.catch_up.pages import Page, last_position, next_page
 from eventstore.storage.read import StoredEvent
-from eventstore.storage.transaction import Transaction
 
-__all__ = ["Terms", "catching_up", "changing", "checked_terms", "closing", "running"]
+__all__ = ["catching_up", "closing", "running"]
 
 _log = logging.getLogger("eventstore.threads")
 
 
-class Terms(NamedTuple):
-    """The settings of a worker."""
-
-    lease_seconds: float = 30.0
-    batch_events_max: int = 200
-    poll_seconds: float = 1.0
-    holder: str = ""
-
-
-_MOST: Final = 86_400
-
-
-def checked_terms(
-    lease_seconds: float, batch_events_max: int, poll_seconds: float, holder: str | None
-) -> Terms:
-    """Return the settings of a worker.
-
-    Raises:
-        InvalidInput: an option is not allowed.
-    """
-    terms = Terms(lease_seconds, batch_events_max, poll_seconds, holder or "")
-    for name, kinds in (
-        ("lease_seconds", (int, float)),
-        ("batch_events_max", int),
-        ("poll_seconds", (int, float)),
-    ):
-        value = getattr(terms, name)
-        if not isinstance(value, kinds) or not 0 < value <= _MOST:
-            raise InvalidInput(name, "is not allowed", f"Give more than 0, up to {_MOST}.")
-    check_name(terms.holder or "?", "holder", 255)
-    return terms
-
-
 _PASSING: Final = (StoreBusy, OutcomeUnknown, StoreUnavailable, ConnectionError, TimeoutError)
 """Errors that a following worker waits out."""
-
-
-def changing(act: Callable[[Transaction], Any]) -> Write[Any]:
-    """Return the write of a function that changes none of the store's own rows."""
-    return Write(Maintenance(act, keeps_rows=True, alone=True))
 
 
 _MISSING: Final = "missing"

@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import partial
 from typing import Final, Literal
 
-from eventstore.api.operations.catch_up import changing
+from eventstore.api.operations.catch_up_terms import changing
 from eventstore.api.operations.operation import Read, Scope, Write
 from eventstore.api.operations.projections import NAME_MAX
 from eventstore.core.events import Position, instant

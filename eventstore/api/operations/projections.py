@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple, TypeVar
 
-from eventstore.api.operations.catch_up import changing
+from eventstore.api.operations.catch_up_terms import changing
 from eventstore.api.operations.inputs import checked_sequence
 from eventstore.api.operations.loaders import thread_key
 from eventstore.api.operations.operation import (
@@ -36,7 +36,8 @@ from eventstore.storage.stream_heads import head_version
 from eventstore.storage.transaction import Transaction
 from eventstore.threads.comparing import Finding
 from eventstore.threads.log_findings import compare_with_log, losses_elsewhere
-from eventstore.threads.mending import Again, Mending, look_over, mend_slice
+from eventstore.threads.mending import Again, Mending
+from eventstore.threads.mending_slices import look_over, mend_slice
 from eventstore.threads.rebuild import next_threads, rebuild_thread
 
 T = TypeVar("T")
