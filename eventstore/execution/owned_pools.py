@@ -1,4 +1,4 @@
-"""What the pool of an application's engine allows."""
+"""Check the pool of an application's engine, and roll its connections back."""
 
 from __future__ import annotations
 
