@@ -3,6 +3,9 @@
 import pytest
 
 from eventstore import ConversationStore
+from tests.engine.services.spans import spans
+
+__all__ = ["spans"]
 
 
 @pytest.fixture

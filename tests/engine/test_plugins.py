@@ -279,10 +279,14 @@ def test_credentials_are_nowhere_but_in_the_request(store, url, service, caplog)
     assert SECRET not in repr(plugin(service).tools)
 
 
+def raising(_):
+    raise LookupError(f"the vault refuses {SECRET}")
+
+
 @pytest.mark.parametrize(
     "credentials",
-    [None, lambda _: None, lambda _: "a\nb"],
-    ids=["no callback", "none for this run", "not a token"],
+    [None, lambda _: None, lambda _: "a\nb", lambda _: 7, raising],
+    ids=["no callback", "none for this run", "not a token", "no text", "an error"],
 )
 def test_without_credentials_the_run_fails(store, service, credentials):
     thread = store.threads.create(messages=[{"role": "user", "content": "Which pets?"}])
@@ -294,6 +298,7 @@ def test_without_credentials_the_run_fails(store, service, credentials):
         run = engine.execute(thread.id, run.id)
     assert run.error is not None
     assert (run.status, run.error.code) == ("failed", "credentials_missing")
+    assert SECRET not in str(run.error)
     assert service.asked == []
 
 

@@ -2,11 +2,6 @@
 
 from typing import Any
 
-import pytest
-from opentelemetry import trace
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import StatusCode
 
 from eventstore import AsyncConversationStore, ConversationStore, ModelError
@@ -37,17 +32,6 @@ def broken() -> str:
 TOOLS: list[Any] = [weather, broken]
 DEFINITIONS = [one.definition for one in TOOLS]
 QUESTION = [{"role": "user", "content": WORDS}]
-
-
-@pytest.fixture
-def spans(monkeypatch):
-    """Collect the spans that end."""
-    exporter = InMemorySpanExporter()
-    provider = TracerProvider()
-    provider.add_span_processor(SimpleSpanProcessor(exporter))
-    monkeypatch.setattr(trace, "get_tracer", provider.get_tracer)
-    yield lambda: {span.name: span for span in exporter.get_finished_spans()}
-    provider.shutdown()
 
 
 def check(spans, run, model):

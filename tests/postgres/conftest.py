@@ -21,8 +21,11 @@ from eventstore.testing.postgres_server import (
     PostgresServer,
     available_majors,
 )
+from tests.engine.services.spans import spans
 from tests.postgres.bad_days import WAYS
 from tests.postgres.databases import Databases
+
+__all__ = ["spans"]
 
 MAJORS_LEAST = 2
 """A rule of one version is easily taken for a rule of PostgreSQL."""

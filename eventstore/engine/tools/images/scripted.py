@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from eventstore.engine.tools.images.drawing import Drawing
 
-__all__ = ["ScriptedImages"]
+__all__ = ["ScriptedImages", "png"]
 
 _CELLS = 8
 
@@ -25,13 +25,13 @@ class ScriptedImages:
         """Return one image of the size that was asked for."""
         self.asked.append(drawing)
         width, _, height = drawing.size.partition("x")
-        return (_png(drawing.prompt, int(width), int(height)),)
+        return (png(drawing.prompt, int(width), int(height)),)
 
     async def aclose(self) -> None:
         """Do nothing."""
 
 
-def _png(prompt: str, width: int, height: int) -> bytes:
+def png(prompt: str, width: int, height: int) -> bytes:
     """Return a symmetric pattern of squares in two colours."""
     seed = hashlib.sha256(prompt.encode()).digest()
     colours = (seed[:3], bytes(255 - each // 3 for each in seed[3:6]))

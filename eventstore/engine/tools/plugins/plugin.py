@@ -141,23 +141,34 @@ class _Service:
         """
         if self.auth is None:
             return None
-        found = None
-        if self.credentials is not None:
-            answer = self.credentials(PluginCall(self.plugin, operation.name, context))
-            found = await answer if inspect.isawaitable(answer) else answer
+        found = await self._asked(PluginCall(self.plugin, operation.name, context))
         if not found:
             raise ToolError(
                 "credentials_missing",
                 f"the plug-in {self.plugin!r} has no credentials for this run",
                 "Give the plug-in a credentials= callback that returns them.",
             )
-        if not found.isascii() or not found.isprintable():
+        if not (isinstance(found, str) and found.isascii() and found.isprintable()):
             raise ToolError(
                 "credentials_missing",
                 f"the credentials for the plug-in {self.plugin!r} are not printable ASCII",
                 "Return the token alone, without a line end.",
             )
         return found
+
+    async def _asked(self, call: PluginCall) -> object:
+        if self.credentials is None:
+            return None
+        try:
+            answer = self.credentials(call)
+            return await answer if inspect.isawaitable(answer) else answer
+        except Exception as error:  # noqa: BLE001 (its text may hold the credentials)
+            kind = type(error).__name__
+            raise ToolError(
+                "credentials_missing",
+                f"the credentials= callback of the plug-in {self.plugin!r} raised {kind}",
+                "See to it that it returns the credentials, or None if there are none.",
+            ) from None
 
 
 class OperationTool:
