@@ -2,10 +2,14 @@
 
 import asyncio
 import base64
+import contextlib
+import gc
 import io
 import json
+import logging
 from typing import Any
 
+import aiohttp
 import pytest
 from PIL import Image
 
@@ -162,6 +166,53 @@ def test_a_task_that_fails_is_said():
         model = DashScopeImages(api_key=KEY, base_url=service.url)
         with pytest.raises(ImageFailed, match="could not draw"):
             asyncio.run(drawn(model))
+
+
+@pytest.fixture
+def sessions(monkeypatch):
+    """The sessions of aiohttp that are opened."""
+    opened, make = [], aiohttp.ClientSession.__init__
+
+    def made(session, *args, **options):
+        make(session, *args, **options)
+        opened.append(session)
+
+    monkeypatch.setattr(aiohttp.ClientSession, "__init__", made)
+    return opened
+
+
+@pytest.mark.filterwarnings("error::ResourceWarning")
+@pytest.mark.parametrize("status", ["SUCCEEDED", "FAILED"])
+def test_dashscope_leaves_no_session_open(sessions, status):
+    """An open one warns when the process ends."""
+    with dashscope_service(status).running() as service:
+        model = DashScopeImages(api_key=KEY, base_url=service.url, allow_private=[service.host])
+        with contextlib.suppress(ImageFailed):
+            asyncio.run(drawn(model))
+    assert [session.closed for session in sessions] == [True]
+    sessions.clear()
+    gc.collect()
+
+
+def test_dashscope_is_asked_at_the_address_of_each_model():
+    """Two in one process do not share one."""
+    with dashscope_service().running() as one, dashscope_service("FAILED").running() as other:
+        works = DashScopeImages(api_key=KEY, base_url=one.url, allow_private=[one.host])
+        fails = DashScopeImages(api_key=KEY, base_url=other.url, allow_private=[other.host])
+        assert asyncio.run(drawn(works)) == [png()]
+        with pytest.raises(ImageFailed):
+            asyncio.run(drawn(fails))
+    assert (len(one.asked), len(other.asked)) == (3, 2)
+
+
+def test_a_key_that_dashscope_repeats_is_in_no_error_and_no_log(caplog):
+    caplog.set_level(logging.DEBUG)
+    refusal = {"code": "InvalidApiKey", "message": f"bad key {KEY}"}
+    with Service(lambda _: (401, {"X-Key": KEY}, refusal)).running() as service:
+        model = DashScopeImages(api_key=KEY, base_url=service.url)
+        with pytest.raises(ImageFailed, match=r"refused \(401\)") as caught:
+            asyncio.run(drawn(model))
+    assert KEY not in str(caught.value) + caplog.text
 
 
 def test_dashscope_wants_a_key(monkeypatch):

@@ -11,16 +11,20 @@ import os
 from collections.abc import Collection, Sequence
 from typing import Any
 
-import dashscope
+import aiohttp
 from dashscope.aigc.image_synthesis import AioImageSynthesis
+from dashscope.client.base_api import BaseAsyncAioApi
 
 from eventstore.engine.tools.images.drawing import Drawing, ImageFailed
 from eventstore.engine.tools.plugins.guarded_http import Gate, HttpFailed
+from eventstore.engine.tools.quiet import silence, silenced
 from eventstore.errors import ToolError
 
 __all__ = ["DashScopeImages"]
 
 _OK = 200
+
+silence("dashscope")
 
 
 class DashScopeImages:
@@ -41,7 +45,7 @@ class DashScopeImages:
         Args:
             model: Name of the model.
             api_key: Key; by default that of ``DASHSCOPE_API_KEY``.
-            base_url: Address of the service, for the whole process: the SDK has one.
+            base_url: Address of the service, in place of DashScope's own.
             timeout_seconds: Longest wait for a task, and for the image itself.
             image_bytes_max: Largest image that is fetched.
             allow_private: Hosts of images that may have private addresses.
@@ -56,36 +60,42 @@ class DashScopeImages:
                 "DashScope wants a key",
                 "Give api_key=, or set DASHSCOPE_API_KEY.",
             )
-        if base_url is not None:
-            dashscope.base_http_api_url = base_url
         self._model = model
         self._key = key
+        self._base_url = base_url
         self._timeout = timeout_seconds
         self._gate = Gate(allow_private, timeout_seconds=timeout_seconds, bytes_max=image_bytes_max)
 
     async def draw(self, drawing: Drawing) -> Sequence[bytes]:
         """Return the image of a task."""
         try:
-            task = await AioImageSynthesis.async_call(
-                self._model,
-                drawing.prompt,
-                api_key=self._key,
-                n=1,
-                size=drawing.size.replace("x", "*"),
-            )
-            _check(task)
-            done = await AioImageSynthesis.wait(
-                task, api_key=self._key, wait_timeout=int(self._timeout)
-            )
+            with silenced():
+                done = await self._done(drawing)
         except ImageFailed:
             raise
         except Exception as error:  # noqa: BLE001 (the SDK raises whatever its libraries raise)
             raise ImageFailed(f"The image service failed ({type(error).__name__}).") from None
         _check(done)
-        addresses = [each.url for each in done.output.results if each.get("url")]
+        results = done.output.get("results") or ()
+        addresses = [each["url"] for each in results if each.get("url")]
         if not addresses:
             raise ImageFailed("The image service made no image.")
         return [await self._fetched(each) for each in addresses]
+
+    async def _done(self, drawing: Drawing) -> Any:  # noqa: ANN401 (the SDK is untyped)
+        """Return the response for a task that has ended.
+
+        The SDK would keep a session open for as long as the process lives, so it is given one. Its
+        own ``AioImageSynthesis.wait`` would not use that, so the method below it is called.
+        """
+        async with aiohttp.ClientSession(trust_env=True) as session:
+            how: dict[str, Any] = {"api_key": self._key, "base_address": self._base_url}
+            how["session"] = session
+            task = await AioImageSynthesis.async_call(
+                self._model, drawing.prompt, n=1, size=drawing.size.replace("x", "*"), **how
+            )
+            _check(task)
+            return await BaseAsyncAioApi.wait(task, wait_timeout=int(self._timeout), **how)
 
     async def _fetched(self, address: str) -> bytes:
         try:
@@ -103,5 +113,5 @@ class DashScopeImages:
 def _check(response: Any) -> None:  # noqa: ANN401 (the SDK is untyped)
     if response.status_code != _OK or response.output is None:
         raise ImageFailed(f"The image service refused ({response.status_code}).")
-    if response.output.task_status in {"FAILED", "CANCELED", "UNKNOWN"}:
+    if response.output.get("task_status") in {"FAILED", "CANCELED", "UNKNOWN"}:
         raise ImageFailed("The image service could not draw this.")

@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-import logging
 import socket
 import ssl
 from collections.abc import Iterable, Mapping
-from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
 import httpcore2 as httpcore
+
+from eventstore.engine.tools.quiet import silence, silenced
 
 __all__ = ["Answer", "Gate", "HttpFailed", "is_public"]
 
@@ -27,16 +27,7 @@ _TRANSLATED: Final = ipaddress.ip_network("64:ff9b::/96")
 """Addresses of IPv4 behind a translator."""
 
 
-_in_gate: ContextVar[bool] = ContextVar("_in_gate", default=False)
-
-
-def _log(_: logging.LogRecord) -> bool:
-    """Keep the log of the library below from requests of a gate: it holds headers of answers."""
-    return not _in_gate.get()
-
-
-for _name in ("connection", "http11", "http2"):
-    logging.getLogger(f"httpcore2.{_name}").addFilter(_log)
+silence("httpcore2.connection", "httpcore2.http11", "httpcore2.http2")
 
 
 class HttpFailed(Exception):
@@ -89,18 +80,16 @@ class Gate:
         Raises:
             HttpFailed: there is none, or none that is taken.
         """
-        silenced = _in_gate.set(True)
         try:
-            async with asyncio.timeout(self._timeout):
-                return await self._request(method, url, headers, body)
+            with silenced():
+                async with asyncio.timeout(self._timeout):
+                    return await self._request(method, url, headers, body)
         except TimeoutError:
             raise HttpFailed("The service did not answer in time.", may_pass=True) from None
         except httpcore.ConnectError:
             raise HttpFailed("The service cannot be reached.", may_pass=True) from None
         except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException):
             raise HttpFailed("The service broke the connection.", may_pass=True) from None
-        finally:
-            _in_gate.reset(silenced)
 
     async def _request(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes | None
