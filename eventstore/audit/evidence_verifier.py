@@ -482,8 +482,13 @@ def _check(raw: bytes, evidence: Any, public_key: bytes) -> None:  # noqa: ANN40
     ):
         if stream_id != source_id or (events[-1].version, events[-1].hash) != end:
             raise Rejected(f"{stream_id} is not what the fork was made from")
-    if transcript(streams) != evidence["transcript"]:
+    if _written(transcript(streams)) != _written(evidence["transcript"]):
         raise Rejected("the transcript is not what the events say")
+
+
+def _written(value: object) -> str:
+    """Return a value as JSON writes it; in Python false equals 0, and 1 equals 1.0."""
+    return json.dumps(value, sort_keys=True)
 
 
 def _check_proof(evidence: Mapping[str, Any], last: Event) -> None:

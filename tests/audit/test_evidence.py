@@ -101,6 +101,22 @@ def test_any_change_is_rejected(store):
             evidence_verifier.verify(changed, PUBLIC)
 
 
+def test_an_equal_value_of_another_type_is_rejected(store):
+    """In Python false equals 0 and 1 equals 1.0; they are not the same evidence."""
+    raw = min((store.audit.export(one.id, KEY) for one in store.threads.list()), key=len)
+    places = len([*every_place(json.loads(raw))])
+    tried = 0
+    for n in range(places):
+        evidence = json.loads(raw)
+        holder, key = [*every_place(evidence)][n]
+        if type(holder[key]) in {bool, int}:
+            tried += 1
+            holder[key] = int(holder[key]) if isinstance(holder[key], bool) else float(holder[key])
+            with pytest.raises(evidence_verifier.Rejected):
+                evidence_verifier.verify(evidence_verifier.as_bytes(evidence), PUBLIC)
+    assert tried > 5
+
+
 def changed_bytes(raw, chosen):
     at = chosen.randrange(len(raw))
     how = chosen.randrange(4)
