@@ -754,7 +754,7 @@ class BatchRuns(BatchPart):
             call_id: Call that the run waits for.
 
         Raises:
-            InvalidInput: the call id is malformed.
+            InvalidInput: the call id, the reason or another value is malformed.
             ThreadNotFound, RunNotFound: there is no such run.
             Refused: the run does not wait, or not for this call.
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
@@ -774,7 +774,7 @@ class BatchRuns(BatchPart):
             call_id: Call that the run waits for.
 
         Raises:
-            InvalidInput: the call id is malformed.
+            InvalidInput: the call id, the reason or another value is malformed.
             ThreadNotFound, RunNotFound: there is no such run.
             Refused: the run does not wait, or not for this call.
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.

@@ -2355,7 +2355,7 @@ class Runs(Resource):
                 it.
 
         Raises:
-            InvalidInput: the call id is malformed.
+            InvalidInput: the call id, the reason or another value is malformed.
             ThreadNotFound, RunNotFound: there is no such run.
             Refused: the run does not wait, or not for this call.
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
@@ -2416,7 +2416,7 @@ class Runs(Resource):
                 it.
 
         Raises:
-            InvalidInput: the call id is malformed.
+            InvalidInput: the call id, the reason or another value is malformed.
             ThreadNotFound, RunNotFound: there is no such run.
             Refused: the run does not wait, or not for this call.
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from eventstore.api.operations.operation import NO_OPTIONS, Scope, Write, WriteOptions
 from eventstore.api.operations.run_actions import submit_tool_outputs
 from eventstore.conversation.run_values import Run
+from eventstore.core.json_values import check_text
 
 __all__ = ["approve", "deny"]
 
@@ -30,7 +31,7 @@ def approve(
         call_id: Call that the run waits for.
 
     Raises:
-        InvalidInput: the call id is malformed.
+        InvalidInput: the call id, the reason or another value is malformed.
         ThreadNotFound, RunNotFound: there is no such run.
         Refused: the run does not wait, or not for this call.
         WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
@@ -58,11 +59,11 @@ def deny(
         call_id: Call that the run waits for.
 
     Raises:
-        InvalidInput: the call id is malformed.
+        InvalidInput: the call id, the reason or another value is malformed.
         ThreadNotFound, RunNotFound: there is no such run.
         Refused: the run does not wait, or not for this call.
         WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
     """
-    why = {} if options.reason is None else {"reason": options.reason}
+    why = {} if options.reason is None else {"reason": check_text(options.reason, "reason")}
     denied = {"call_id": call_id, "output": {"error": _DENIED, **why}, "status": "failed"}
     return submit_tool_outputs(scope, thread_id, run_id, [denied], options=options)
