@@ -72,12 +72,12 @@ def test_only_a_call_that_is_waited_for_is_decided(store, thread, asked):
         store.runs.approve(thread.id, run.id, "call_1")
 
 
-@pytest.mark.parametrize("decide", ["approve", "deny"])
-@pytest.mark.parametrize("field", ["reason", "actor"])
 @pytest.mark.parametrize("given", [7, b"why", ["why"], {"why": 1}, "\ud800"], ids=repr)
-def test_a_decision_checks_who_and_why(store, thread, asked, decide, field, given):
+def test_a_decision_checks_who_and_why(store, thread, asked, given):
     _, run, _ = asked
-    with pytest.raises(InvalidInput) as caught:
-        getattr(store.runs, decide)(thread.id, run.id, "call_1", **{field: given})
-    assert caught.value.field == field
+    for decide in (store.runs.approve, store.runs.deny):
+        for field in ("reason", "actor"):
+            with pytest.raises(InvalidInput) as caught:
+                decide(thread.id, run.id, "call_1", **{field: given})
+            assert caught.value.field == field
     assert store.runs.get(thread.id, run.id).status == "requires_action"

@@ -9,7 +9,7 @@ from eventstore.engine.tools.code_interpreter import CodeInterpreter, CodeLimits
 
 MIB = 1024 * 1024
 SMALL = CodeLimits(
-    call_seconds=5,
+    call_seconds=30,
     grace_seconds=0.3,
     memory_bytes=400 * MIB,
     disk_bytes=16 * MIB,
