@@ -134,9 +134,12 @@ class Owned(Generic[X, Q, R]):
                 connection.commit()
             self._database.committed(tx)
         except self._database.driver_errors as error:
-            open_still = self._database.in_transaction(driver)
+            undone = self._database.in_transaction(driver)
             roll_back(connection)
-            raise self._database.translated_commit(error, rolled_back=open_still) from error
+            if not undone:
+                undone = self._database.is_undone(tx)
+                roll_back(connection)
+            raise self._database.translated_commit(error, rolled_back=undone) from error
         except Exception as error:
             if says_what_became_of_it(error):
                 raise

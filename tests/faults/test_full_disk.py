@@ -7,8 +7,16 @@ import pytest
 
 SCRIPT = """
 import sys
+from sqlalchemy import create_engine, event
 from eventstore import ConversationStore, StoreUnavailable
-with ConversationStore.open(f"sqlite:///{sys.argv[1]}/chat.db") as store:
+place = f"sqlite:///{sys.argv[1]}/chat.db"
+if sys.argv[2] == "engine":
+    place = create_engine(place)
+    @event.listens_for(place, "connect")
+    def settings(driver, _):
+        for pragma in ("journal_mode = WAL", "synchronous = FULL", "secure_delete = ON"):
+            driver.execute(f"PRAGMA {pragma}").close()
+with ConversationStore.open(place) as store:
     thread = store.threads.create().id
     said = []
     try:
@@ -21,10 +29,22 @@ with ConversationStore.open(f"sqlite:///{sys.argv[1]}/chat.db") as store:
 """
 
 
-def test_a_disk_that_is_really_full_is_told_as_such(tmp_path):
+@pytest.mark.parametrize("opened_by", ["url", "engine"])
+def test_a_disk_that_is_really_full_is_told_as_such(tmp_path, opened_by):
     mounted = f'mount -t tmpfs -o size=2m tmpfs \'{tmp_path}\' && exec "$0" "$@"'
     ran = subprocess.run(
-        ["unshare", "-rm", "sh", "-c", mounted, sys.executable, "-c", SCRIPT, str(tmp_path)],
+        [
+            "unshare",
+            "-rm",
+            "sh",
+            "-c",
+            mounted,
+            sys.executable,
+            "-c",
+            SCRIPT,
+            str(tmp_path),
+            opened_by,
+        ],
         capture_output=True,
         text=True,
         check=False,
