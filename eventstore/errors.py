@@ -13,7 +13,8 @@
     │   ├── MessageNotFound
     │   ├── RunNotFound
     │   ├── AssistantNotFound
-    │   └── StreamNotFound
+    │   ├── StreamNotFound
+    │   └── SubjectNotFound
     ├── UndecodableEvent         stored bytes do not decode: corruption, or a newer writer
     │   └── UnknownEventType     no such type is registered
     ├── BrokenChain              the hash chain of a stream does not hold
@@ -58,6 +59,7 @@ __all__ = [
     "StoreClosed",
     "StoreUnavailable",
     "StreamNotFound",
+    "SubjectNotFound",
     "ThreadNotFound",
     "ToolError",
     "UndecodableEvent",
@@ -205,6 +207,20 @@ class StreamNotFound(NotFound):
     """No such stream in this tenant."""
 
     kind = "stream"
+
+
+class SubjectNotFound(NotFound):
+    """Nothing was written in the name of this person (``subject=``) in this tenant."""
+
+    kind = "subject"
+
+    def __init__(self, subject_id: str) -> None:
+        """The id follows from the name: the name itself stands in no error."""
+        super().__init__(subject_id)
+        self.args = (
+            f"nothing was written in the name of this person ({subject_id}). Give the name exactly"
+            " as writes gave it as subject=, and the tenant in which they did.",
+        )
 
 
 class UndecodableEvent(ConversationStoreError):

@@ -356,19 +356,15 @@ class Conversation:
             self._born(event, data, content)
         elif event.type == "MessageAmended":
             message = self.messages[data["message_id"]]
-            message["amended"] = True
-            _say(message, content, {"parts": []})
+            message.update(amended=True, erased=content is None)
+            _say(message, content or {}, {"parts": []})
         elif event.type == "MessageUpdated":
             told = {name: _NOTHING_SAID[name] for name in data.get("fields", ())}
-            _say(self.messages[data["message_id"]], content, told)
+            _say(self.messages[data["message_id"]], content or {}, told)
         elif event.type in {"MessageRemoved", "MessageRestored"}:
             self.head = data.get("head") if data.get("head_moved") else self.head
         elif event.type == "BranchSelected":
             self.head = data["head"]
-        elif event.type == "ContentErased":
-            for one in (data["message_id"], *data.get("also", ())):
-                if one in self.messages:
-                    self.messages[one].update(_NOTHING_SAID, erased=True)
 
     def _born(
         self, event: Event, data: Mapping[str, Any], content: Mapping[str, Any] | None

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
+from msgspec import DecodeError
+
 from eventstore.audit.findings import AuditFinding, finding, ranges
 from eventstore.audit.stream_walk import Notable, StreamWalk
-from eventstore.core import ids
+from eventstore.core import codec, ids
 from eventstore.errors import UndecodableEvent, UnknownEventType
 from eventstore.storage.chain_pages import contents_that_stand, event_hash_at, stream_exists
 from eventstore.storage.interning import find_category
@@ -15,15 +17,18 @@ from eventstore.storage.log import Log
 from eventstore.storage.transaction import Transaction
 from eventstore.threads.tombstones import all_tombstones
 
-__all__ = ["NONE_NOTABLE", "NOTABLE", "Anchor", "anchor_of", "check_references"]
+__all__ = ["ALWAYS_NOTABLE", "NOTABLE", "Anchor", "anchor_of", "check_references"]
 
+
+_ERASURE: Final = "ContentErased"
 
 NOTABLE: Final = {
-    ids.THREAD: frozenset({"ThreadForked", "ContentErased"}),
-    ids.STORE: frozenset({"ThreadPurged"}),
+    ids.THREAD: frozenset({"ThreadForked", _ERASURE}),
+    ids.STORE: frozenset({"ThreadPurged", _ERASURE}),
 }
 """Types of events, by category, that say something about other rows."""
-NONE_NOTABLE: Final[frozenset[str]] = frozenset()
+ALWAYS_NOTABLE: Final = frozenset({_ERASURE})
+"""The same for every other category."""
 
 
 class Anchor(NamedTuple):
@@ -52,10 +57,10 @@ def check_references(
         if _decoded(log, walk, one) is None and not walk.findings:
             message = f"the {one.type} cannot be read"
             yield finding(stream.text, one.version, "unreadable", message)
+    yield from _erasures(tx, log, category, walk)
     if stream.category == ids.STORE:
         yield from _tombstones(tx, log, walk)
         return
-    yield from _erasures(tx, log, category, walk)
     anchor = anchor_of(log, walk)
     if anchor is not None:
         yield from _anchored(tx, category, walk, anchor)
@@ -64,6 +69,8 @@ def check_references(
 def _decoded(log: Log, walk: StreamWalk, one: Notable) -> Any:  # noqa: ANN401 (an event's fields)
     """Return the fields that are needed of a notable event; None if it cannot be read."""
     stream = walk.stream
+    if stream.category not in log.catalogues:
+        return _versions_of(one)
     try:
         data, _ = log.catalogues[stream.category].decode(
             stream,
@@ -82,12 +89,20 @@ def _decoded(log: Log, walk: StreamWalk, one: Notable) -> Any:  # noqa: ANN401 (
     return data.versions
 
 
+def _versions_of(one: Notable) -> Any:  # noqa: ANN401 (numbers, or something that was altered)
+    """Return what an erasure in a stream of the application's own names; None if it is unclear."""
+    try:
+        return [int(version) for version in codec.decode_any(one.data)["versions"]]
+    except (DecodeError, KeyError, TypeError, ValueError):
+        return None
+
+
 def _erasures(
     tx: Transaction, log: Log, category: tuple[int, int], walk: StreamWalk
 ) -> Iterator[AuditFinding]:
     stream, erased = walk.stream, dict[int, int]()
     for one in walk.notable:
-        if one.type == "ContentErased":
+        if one.type == _ERASURE:
             for version in _decoded(log, walk, one) or ():
                 erased.setdefault(version, one.version)
     for first, last in ranges(version for version in walk.gone if version not in erased):
@@ -120,7 +135,7 @@ def _tombstones(tx: Transaction, log: Log, walk: StreamWalk) -> Iterator[AuditFi
     kept = all_tombstones(tx, stream.tenant)
     threads = find_category(tx, ids.THREAD)
     for one in walk.notable:
-        data = _decoded(log, walk, one)
+        data = None if one.type == _ERASURE else _decoded(log, walk, one)
         if data is None:
             continue
         thread, name = data[0], ids.show(ids.THREAD, data[0])

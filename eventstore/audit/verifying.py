@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 
 from eventstore.audit.findings import AuditFinding
 from eventstore.audit.leftovers import leftovers
-from eventstore.audit.references import NONE_NOTABLE, NOTABLE, anchor_of, check_references
+from eventstore.audit.references import ALWAYS_NOTABLE, NOTABLE, anchor_of, check_references
 from eventstore.audit.stream_walk import StreamWalk
 from eventstore.audit.tables import compare_tables
 from eventstore.audit.tree_checks import check_leaves
@@ -183,7 +183,7 @@ def _walked(
     begun: StreamWalk | None,
 ) -> list[StreamWalk]:
     """Return the walks along the streams of a page, in order; the last one may go on."""
-    notable = NOTABLE.get(names.category, NONE_NOTABLE)
+    notable = NOTABLE.get(names.category, ALWAYS_NOTABLE)
     walks = [] if begun is None else [begun.copied()]
     for row, lost in with_contents(tx, category, rows):
         if not walks or walks[-1].stream.id != row.stream:
@@ -207,7 +207,7 @@ def _ended(
     known = {walk.stream.id: walk for walk in walks}
     ended = []
     for key in sorted(known.keys() | heads.keys()):
-        walk = known.get(key) or StreamWalk(names._replace(id=key), NONE_NOTABLE)
+        walk = known.get(key) or StreamWalk(names._replace(id=key), ALWAYS_NOTABLE)
         head = heads.get(key)
         if head is not None or stream_exists(tx, (*category, key)):
             walk.finish(head)

@@ -19,6 +19,7 @@ __all__ = ["print_certificate", "print_erasure_ahead", "print_purge_ahead", "pri
 _KINDS = {
     "edit": "an edit or regeneration, or what it was made from",
     "run": "what a run recorded that wrote or saw it",
+    "source": "what it shows of the thread that it was forked from, up to this message",
 }
 _TAKEN_BY = {"edit": "--include edits", "run": "--include run"}
 """Options that erase a copy as well, by kind of copy."""
@@ -59,19 +60,22 @@ def print_erasure_ahead(
 
 def print_certificate(console: Console, made: Erasure) -> None:
     """Print the certificate of an erasure."""
-    _print_done(console, made.message_id, "is erased", made.erased_at, made.actor)
-    console.print(Text("\nErased is the content of"))
+    subject = made.message_id or made.thread_id or made.subject_id or ""
+    _print_done(console, subject, "is erased", made.erased_at, made.actor)
+    if made.erased:
+        console.print(Text("\nErased is the content of"))
     _print_events(console, made.erased, made.thread_id)
     _print_copies(console, made.copies, "\nThese are not erased, and may hold the words:")
     console.print()
     _print_bytes(console, made)
 
 
-def _print_events(console: Console, events: Iterable[ErasedEvent], thread_id: str) -> None:
+def _print_events(console: Console, events: Iterable[ErasedEvent], thread_id: str | None) -> None:
     for stream, found in groupby(events, lambda one: one.stream_id):
         versions = [one.version for one in found]
         said = f"version{'' if len(versions) == 1 else 's'} {', '.join(map(str, versions))}"
-        console.print(Text(f"  {stream}{'' if stream == thread_id else ', a fork'}", style="bold"))
+        fork = "" if thread_id in {None, stream} else ", a fork"
+        console.print(Text(f"  {stream}{fork}", style="bold"))
         print_indented(console, Text(said, style="default"), 4)
 
 

@@ -17,30 +17,38 @@ from eventstore.errors import AssistantNotFound, InvalidInput, Refused
 __all__ = ["decide_assistant", "fold_assistant"]
 
 
+_UNSAID: Final[Mapping[str, Any]] = {
+    "name": None,
+    "description": None,
+    "instructions": None,
+    "tools": (),
+    "settings": {},
+    "metadata": {},
+}
+"""Everything that is content, as it is where nothing was said of it."""
+
+
 def fold_assistant(assistant_id: bytes, events: Iterable[Event]) -> Iterator[Assistant]:
     """Yield the assistant after each of its events."""
     fields: dict[str, Any] = {
         "id": ids.show(ids.ASSISTANT, assistant_id),
         "model": None,
-        "name": None,
-        "description": None,
-        "instructions": None,
-        "tools": (),
-        "settings": {},
-        "metadata": {},
+        **_UNSAID,
         "deleted": False,
     }
     for event in events:
         now = instant(event.recorded_at_us)
         fields.setdefault("created_at", now)
         fields["updated_at"], fields["version"] = now, event.version
-        fields["deleted"] = event.type == "AssistantDeleted"
+        fields["deleted"] = fields["deleted"] or event.type == "AssistantDeleted"
         if getattr(event.data, "model", UNSET) is not UNSET:
             fields["model"] = event.data.model
         if isinstance(event.content, e.AssistantContent):
-            for name in ("name", "description", "instructions", "tools", "settings", "metadata"):
+            for name in _UNSAID:
                 value = getattr(event.content, name)
                 fields[name] = fields[name] if value is UNSET else value
+        elif isinstance(event.data, e.AssistantUpdated):  # erased: what was there before stays gone
+            fields |= {name: _UNSAID[name] for name in event.data.fields}
         yield Assistant.model_validate(fields)
 
 
@@ -76,7 +84,9 @@ def _update(current: Assistant | None, command: c.UpdateAssistant, assistant_id:
         settings=command.settings,
         metadata=command.metadata,
     )
-    return Decided("AssistantUpdated", e.AssistantUpdated(model=command.model), content)
+    given = tuple(name for name in _UNSAID if getattr(content, name) is not UNSET)
+    data = e.AssistantUpdated(model=command.model, fields=given)
+    return Decided("AssistantUpdated", data, content)
 
 
 def _delete(current: Assistant | None, _: c.DeleteAssistant, assistant_id: str) -> Decided:

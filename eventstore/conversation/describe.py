@@ -33,6 +33,7 @@ _PREFIX: Final[Mapping[str, str]] = {
     "step_id": ids.STEP,
     "assistant_id": ids.ASSISTANT,
     "source_id": ids.THREAD,
+    "subject_id": ids.SUBJECT,
     "thread_id": ids.THREAD,
     "forks": ids.THREAD,
 }

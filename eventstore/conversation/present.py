@@ -15,6 +15,7 @@ from msgspec import UNSET, UnsetType
 from eventstore.conversation import events as e
 from eventstore.conversation import tree
 from eventstore.conversation.content import from_stored, parts_and_text, text_of
+from eventstore.conversation.events.threads import named_by
 from eventstore.conversation.provider_form import form_from_stored
 from eventstore.conversation.rows import MessageRow, ThreadRow
 from eventstore.conversation.values import Message, Origin, Revision, Thread
@@ -71,14 +72,17 @@ def thread_value(view: ThreadHistory, row: ThreadRow) -> Thread:
 
 
 def thread_details(view: ThreadHistory) -> tuple[str | None, dict[str, Any]]:
-    """Return title and metadata; a fork shows its source's until it sets its own."""
+    """Return title and metadata; a fork shows its source's until it sets its own.
+
+    Where they were erased, those before them do not come back.
+    """
     title: str | UnsetType | None = UNSET
     metadata: dict[str, Any] | UnsetType = UNSET
     for one in view.renamings():
-        content = one.event.content
-        if isinstance(content, e.ThreadDetails):
-            title = content.title if title is UNSET else title
-            metadata = content.metadata if metadata is UNSET else metadata
+        said = named_by(one.event)
+        if said is not None:
+            title = said.title if title is UNSET else title
+            metadata = said.metadata if metadata is UNSET else metadata
             if title is not UNSET and metadata is not UNSET:
                 break
     return None if title is UNSET else title, {} if metadata is UNSET else metadata
@@ -170,6 +174,9 @@ def _wording(born: Event, changes: Sequence[Event]) -> tuple[e.MessageContent, b
         elif isinstance(change.content, e.MessageDetails):
             metadata = metadata if change.content.metadata is UNSET else change.content.metadata
             name = name if change.content.name is UNSET else change.content.name
+        elif change.type == "MessageUpdated":  # erased: those before it do not come back
+            metadata = None if "metadata" in change.data.fields else metadata
+            name = None if "name" in change.data.fields else name
     latest = _NOTHING if words is None else words
     said = e.MessageContent(
         parts=latest.parts,

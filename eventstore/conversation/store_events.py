@@ -8,12 +8,20 @@ from __future__ import annotations
 
 import msgspec
 
-from eventstore.conversation.events import Note
+from eventstore.conversation.events import ERASURE_KIND, ContentErased, Note
 from eventstore.core.catalogue import EventKind
-from eventstore.core.events import EventData
+from eventstore.core.events import Decided, EventData
 from eventstore.core.expectations import ANY, Expectation
 
-__all__ = ["STORE_EVENTS", "PurgeThread", "ThreadPurged"]
+__all__ = [
+    "STORE_EVENTS",
+    "EraseSubject",
+    "EraseVersions",
+    "PurgeThread",
+    "SubjectErased",
+    "ThreadPurged",
+    "content_erased",
+]
 
 
 class ThreadPurged(EventData, frozen=True):
@@ -26,6 +34,37 @@ class ThreadPurged(EventData, frozen=True):
     """Its forks, and their forks, that were purged with it; each has a tombstone."""
 
 
+class SubjectErased(EventData, frozen=True):
+    """All content of a person was erased from this tenant, as of this event."""
+
+    subject_id: bytes
+    streams: int
+    """Streams that held some."""
+    events: int
+    """Events that lost their content, in all erasures of the person."""
+
+
+class EraseSubject(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Record that all content of a person was erased."""
+
+    subject_id: bytes
+    streams: int
+    events: int
+
+
+class EraseVersions(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Erase content of a stream that has no tables of its own."""
+
+    versions: tuple[int, ...]
+    subject_id: bytes
+
+
+def content_erased(command: EraseVersions) -> Decided:
+    """Decide the event of such an erasure; what it says is the subject's, so it bears its name."""
+    data = ContentErased(versions=command.versions, subject_id=command.subject_id)
+    return Decided(ContentErased.__name__, data, subject=command.subject_id)
+
+
 class PurgeThread(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Remove a thread for good."""
 
@@ -36,5 +75,9 @@ class PurgeThread(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Expected version of the thread."""
 
 
-STORE_EVENTS: tuple[EventKind, ...] = (EventKind(ThreadPurged, Note),)
+STORE_EVENTS: tuple[EventKind, ...] = (
+    EventKind(ThreadPurged, Note),
+    EventKind(SubjectErased, Note),
+    ERASURE_KIND,
+)
 """Every kind of event in a tenant's stream of the category ``store``."""

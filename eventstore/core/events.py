@@ -124,7 +124,7 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     @property
     def trace(self) -> Trace:
         """The event without its content."""
-        return Trace(self.version, self.type, self.data, self.content is not None)
+        return Trace(self.version, self.type, self.data, self.content is not None, self.subject)
 
 
 class Trace(NamedTuple):
@@ -135,6 +135,8 @@ class Trace(NamedTuple):
     data: Any
     has_content: bool
     """There is content, and it was not erased."""
+    subject: bytes | None = None
+    """Subject whose data the content is or was; None means the stream's own subject."""
 
 
 class Position(NamedTuple):

@@ -24,6 +24,7 @@ STEP: Final = "step"
 CALL: Final = "call"
 EVENT: Final = "evt"
 STORE: Final = "store"
+SUBJECT: Final = "subject"
 
 _STREAM = re.compile(r"([a-z][a-z0-9]{0,31})_([0-9a-f]{32})\Z")
 

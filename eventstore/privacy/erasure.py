@@ -1,4 +1,4 @@
-"""Erase a message's content, in its thread and in the forks that inherit it.
+"""Erase content of a message or a thread, there and in the forks that inherit it.
 
 ``api/operations/erasing.py`` calls it. ``privacy/planning.py`` first plans the content to erase.
 Then each thread gets one ``ContentErased``, all in one transaction, and from then on no reader sees
@@ -14,6 +14,7 @@ from typing import Literal, NamedTuple
 
 from msgspec.structs import replace
 
+from eventstore.conversation.commands import EraseAll
 from eventstore.conversation.commands.erasures import Copy
 from eventstore.core import ids
 from eventstore.core.events import Position, instant
@@ -24,6 +25,7 @@ from eventstore.privacy.remains import projections_behind
 from eventstore.storage import read, stream_heads
 from eventstore.storage.log import Log
 from eventstore.storage.transaction import Transaction
+from eventstore.threads.describing import describe_forks
 from eventstore.write_path.append import append_many
 from eventstore.write_path.requests import Appended, AppendRequest, Failed
 from eventstore.write_path.thread_streams import Guards
@@ -38,6 +40,7 @@ __all__ = [
     "erase",
     "erase_as_planned",
     "foresee",
+    "shown_copies",
 ]
 
 
@@ -53,8 +56,10 @@ class ErasedEvent(Value):
 class ContentCopy(Value):
     """An object that may hold a copy of the words, and was not erased."""
 
-    kind: Literal["edit", "run"]
-    """``"edit"``: a message made by editing or regenerating, or the one it was made from."""
+    kind: Literal["edit", "run", "source"]
+    """``"edit"``: a message made by editing or regenerating, or the one it was made from;
+    ``"run"``: the records of a run that wrote or saw it; ``"source"``: messages that an erased fork
+    shows, up to this one, which stand in its source."""
     thread_id: str
     """The thread that holds it."""
     id: str
@@ -67,14 +72,18 @@ class Erasure(Value):
     It is made from the log, so erasing again returns it again, with the state of that moment.
     """
 
-    thread_id: str
-    """The thread of the message."""
-    message_id: str
-    """The erased message."""
+    thread_id: str | None
+    """The thread of the message, or the erased thread; None if a person was erased."""
+    message_id: str | None
+    """The erased message, if it was one."""
+    subject_id: str | None = None
+    """The erased person, if it was one: ``subject_`` and 32 hex digits that follow from the name
+    and the tenant."""
     version: int
-    """The version of the thread after the erasure."""
+    """The version of the thread after the erasure; for a person that of the tenant's stream of the
+    category ``store``."""
     erased_at: datetime
-    """The time when content of the message was last erased."""
+    """The time when content of it was last erased."""
     actor: str | None
     """Opaque id of the user or service that asked for it."""
     erased: tuple[ErasedEvent, ...]
@@ -101,13 +110,15 @@ class Erased(NamedTuple):
     """Projections that may still hold the words."""
 
 
-def erase(tx: Transaction, log: Log, request: AppendRequest) -> Appended:
-    """Plan and perform the request for an ``EraseContent`` in one transaction.
+def erase(
+    tx: Transaction, log: Log, request: AppendRequest, before: Sequence[Planned] = ()
+) -> Appended:
+    """Plan and perform the request for an erasure in one transaction; ``before`` is an older plan.
 
     Raises:
         ConversationStoreError: why it was turned away; then the transaction must be rolled back.
     """
-    return _erase(tx, log, plan(tx, log, request, holding=True))
+    return _erase(tx, log, plan(tx, log, request, before=before, holding=True))
 
 
 def erase_as_planned(tx: Transaction, log: Log, planned: Sequence[Planned]) -> Appended | None:
@@ -130,17 +141,27 @@ def _erase(tx: Transaction, log: Log, planned: Sequence[Planned]) -> Appended:
         assert isinstance(outcome, Appended)  # noqa: S101 (nobody was left waiting)
         now.append(bool(outcome.positions))
         positions += outcome.positions
-        stream, gone = one.request.stream, one.erasing.found.gone
-        if outcome.positions or gone:
-            told = outcome.version if outcome.positions else max(gone.values())
+        stream, found = one.request.stream, one.erasing.found
+        told = max((found.recorded, *found.gone.values()))
+        if outcome.positions or told:
+            told = outcome.version if outcome.positions else told
             said.append(read.event_at(tx, stream, told))
     source = planned[0].request.stream
     version = stream_heads.head_version(tx, source)
-    if not said:
+    for one, erased in zip(planned, now, strict=True):
+        if erased and one.erasing.found.renamed:
+            describe_forks(tx, log, one.request.stream)
+    if not said and not _of_a_person(planned):
         raise BrokenChain(source.text, version, "its content is missing, but no event erased it")
-    behind = projections_behind(tx, max(event.position for event in said))
+    behind = projections_behind(tx, max(event.position for event in said)) if said else ()
     done = Erased(planned, now, said, version, behind)
     return Appended(done, version, tuple(positions))
+
+
+def _of_a_person(planned: Sequence[Planned]) -> bool:
+    """Return whether threads may hold nothing to erase: events without content name a person."""
+    command = planned[0].request.commands[0]
+    return isinstance(command, EraseAll) and not command.whole
 
 
 def _with_plan(planned: Planned) -> AppendRequest:
@@ -169,7 +190,7 @@ def foresee(tx: Transaction, log: Log, request: AppendRequest) -> Foreseen:
             ErasedEvent(stream_id=one.request.stream.text, version=version)
             for version in found.versions
         ]
-        copies += _shown_copies(found.left)
+        copies += shown_copies(found.left)
     return Foreseen(tuple(events), tuple(dict.fromkeys(copies)))
 
 
@@ -183,13 +204,16 @@ def certificate(done: Erased) -> Erasure:
         stream, found = one.request.stream, one.erasing.found
         lost = sorted({*found.gone, *(found.versions if now else ())})
         erased += [ErasedEvent(stream_id=stream.text, version=version) for version in lost]
-        copies += _shown_copies(found.left)
+        copies += shown_copies(found.left)
     first = done.planned[0].request
+    command = first.commands[0]
     newest = max(done.said, key=lambda event: event.position)
     own = next((event for event in done.said if event.stream == first.stream), newest)
     return Erasure(
         thread_id=first.stream.text,
-        message_id=ids.show(ids.MESSAGE, first.commands[0].targets[0]),
+        message_id=None
+        if isinstance(command, EraseAll)
+        else ids.show(ids.MESSAGE, command.targets[0]),
         version=done.version,
         erased_at=instant(own.recorded_at_us),
         actor=read.actor_of(own.metadata),
@@ -200,12 +224,12 @@ def certificate(done: Erased) -> Erasure:
     )
 
 
-def _shown_copies(copies: Iterable[Copy]) -> list[ContentCopy]:
+def shown_copies(copies: Iterable[Copy]) -> list[ContentCopy]:
     return [
         ContentCopy(
             kind=copy.kind,
             thread_id=ids.show(ids.THREAD, copy.owner),
-            id=ids.show(ids.MESSAGE if copy.kind == "edit" else ids.RUN, copy.id),
+            id=ids.show(ids.RUN if copy.kind == "run" else ids.MESSAGE, copy.id),
         )
         for copy in copies
     ]

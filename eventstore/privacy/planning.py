@@ -8,11 +8,12 @@ fork can appear unseen.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from eventstore.conversation.commands import EraseContent
-from eventstore.conversation.commands.erasures import check, concerns
+from eventstore.conversation.commands import EraseAll, EraseContent
+from eventstore.conversation.commands.checks import existing_thread
+from eventstore.conversation.commands.erasures import Found, check, concerns
 from eventstore.core.events import StreamKey, Trace
 from eventstore.storage.erasing import hold
 from eventstore.storage.interning import find_tenant
@@ -62,18 +63,17 @@ def plan(
         if holding:
             hold(tx, one.stream)
         view = _view(tx, log, one.stream, holding=holding)
+        [command] = one.commands
         if one is request:
-            check(view, one.commands[0])
+            existing_thread(view) if isinstance(command, EraseAll) else check(view, command)
         if view.thread is None:
             continue  # purged since it was found, with all its forks
         planned = _planned(tx, view, one, traces.get(one.stream, ()))
         made.append(planned)
-        messages = planned.erasing.found.messages
         for fork_id in direct_forks(tx, _tenant(tx, one.stream), one.stream.id):
             fork = one.stream._replace(id=fork_id)
-            inherited = _inherited(_view(tx, log, fork, holding=holding), messages)
-            if inherited:
-                waiting.append(_to_fork(request, fork, inherited))
+            fork_view = _view(tx, log, fork, holding=holding)
+            waiting += _in_fork(one, planned.erasing.found, fork, fork_view)
     return made
 
 
@@ -88,7 +88,8 @@ def confirmed(tx: Transaction, log: Log, planned: Sequence[Planned]) -> bool:
         view = _view(tx, log, stream, holding=True)
         if view.thread is None:
             return False
-        if any(concerns(found, trace) for trace in view.traces(after=found.version)):
+        later = view.traces(after=found.version)
+        if any(_changes(one.request, found, trace) for trace in later):
             return False
         if not one.forks.issuperset(direct_forks(tx, _tenant(tx, stream), stream.id)):
             return False
@@ -111,8 +112,28 @@ def _tenant(tx: Transaction, stream: StreamKey) -> int:
     return tenant
 
 
-def _inherited(view: StoredThread, messages: Iterable[bytes]) -> tuple[bytes, ...]:
-    return tuple(key for key in messages if _inherits(view, key))
+def _changes(request: AppendRequest, found: Found, trace: Trace) -> bool:
+    """Return whether a later event may change what is found."""
+    return isinstance(request.commands[0], EraseAll) or concerns(found, trace)
+
+
+def _in_fork(
+    request: AppendRequest, found: Found, fork: StreamKey, view: StoredThread
+) -> list[AppendRequest]:
+    """Return the request to a fork, if it inherits something that is erased."""
+    [command] = request.commands
+    made: EraseAll | EraseContent
+    if isinstance(command, EraseAll):
+        made = EraseAll(
+            subject_id=command.subject_id,
+            targets=found.messages,
+            seen=found.seen,
+            source_id=request.stream.id,
+        )
+        return [_to_fork(request, fork, made)]
+    inherited = tuple(key for key in found.messages if _inherits(view, key))
+    made = EraseContent(targets=inherited, include=command.include, source_id=request.stream.id)
+    return [_to_fork(request, fork, made)] if inherited else []
 
 
 def _inherits(view: StoredThread, message_id: bytes) -> bool:
@@ -121,14 +142,12 @@ def _inherits(view: StoredThread, message_id: bytes) -> bool:
 
 
 def _to_fork(
-    request: AppendRequest, fork: StreamKey, inherited: tuple[bytes, ...]
+    request: AppendRequest, fork: StreamKey, command: EraseAll | EraseContent
 ) -> AppendRequest:
-    [command] = request.commands
     reason = None if request.options is None else request.options.reason
-    source = request.stream.id
     return AppendRequest(
         fork,
-        (EraseContent(targets=inherited, include=command.include, source_id=source),),
+        (command,),
         metadata=request.metadata,
         actor=request.actor,
         options=Guards(reason=reason),

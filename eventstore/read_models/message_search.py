@@ -266,6 +266,15 @@ def _named(thread: _Thread, event: RecordedEvent) -> None:
         thread.name(content["title"] or "")
 
 
+def _erased(thread: _Thread, event: RecordedEvent) -> None:
+    data = event.data
+    messages = [one for one in (data.get("message_id"), *data.get("also", ())) if one is not None]
+    if data.get("untitled"):
+        thread.name("")
+    if messages or data.get("untitled"):
+        thread.erase(messages)
+
+
 def _purged(thread: _Thread, event: RecordedEvent) -> None:
     thread.of(event.data["thread_id"]).forget()
 
@@ -285,9 +294,7 @@ _RULES: Final[Mapping[str, _Rule]] = {
         event.data["source_id"], event.data["message_id"]
     ),
     "ThreadPurged": _purged,
-    "ContentErased": lambda thread, event: thread.erase(
-        [event.data["message_id"], *event.data.get("also", ())]
-    ),
+    "ContentErased": _erased,
     "ThreadDeleted": lambda thread, _: thread.delete(),
     "ThreadRestored": lambda thread, _: thread.restore(),
 }

@@ -17,13 +17,13 @@ __all__ = ["traces", "traces_back"]
 
 
 _TRACES = (
-    "SELECT version, type, schema_version, data, content IS NOT NULL FROM {events}"
+    "SELECT version, type, schema_version, data, content IS NOT NULL, subject FROM {events}"
     " WHERE tenant = ? AND category = ? AND stream = ? AND version > ? ORDER BY version"
 )
 
 
 _TRACES_BACK = (
-    "SELECT version, type, schema_version, data, content IS NOT NULL FROM {events}"
+    "SELECT version, type, schema_version, data, content IS NOT NULL, subject FROM {events}"
     " WHERE tenant = ? AND category = ? AND stream = ? AND version <= ?"
     " ORDER BY version DESC LIMIT ?"
 )
@@ -68,12 +68,12 @@ _FIRST_BACK = 4
 
 
 def _trace(log: Log, stream: StreamKey, row: Sequence[Any]) -> Trace:
-    version, kind, schema_version, data, there = row
+    version, kind, schema_version, data, there, subject = row
     catalogue = log.catalogues[stream.category]
     decoded, _ = catalogue.decode(
         stream, version, kind, schema_version=schema_version, data=data, content=None
     )
-    return Trace(version, kind, decoded, bool(there))
+    return Trace(version, kind, decoded, bool(there), None if subject is None else bytes(subject))
 
 
 def _pages_of_traces(

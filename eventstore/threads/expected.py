@@ -20,6 +20,8 @@ from eventstore.threads.indexes import ContentIndex
 
 __all__ = ["Expected", "expected_of_each", "expected_rows"]
 
+_NAMING: Final = frozenset({"ThreadCreated", "ThreadUpdated"})
+"""Events that say something of metadata even after they were erased: that there is none."""
 _KEYS: Final = {kind: key for kind, (_, key) in ROW_TABLES.items()}
 
 Rows: TypeAlias = dict[tuple[type[Any], Any], Any]
@@ -63,7 +65,7 @@ class Expected:
             self.rows[kind, _KEYS[kind](row)] = row
         thread = draft.thread
         assert thread is not None  # noqa: S101 (its first event made it)
-        if event.content is not None:
+        if event.content is not None or event.type in _NAMING:
             index.see(stream, event, thread.created_position)
         if event.type == "ThreadForked":
             index.inherit(stream, thread_details(draft)[1], thread.created_position)

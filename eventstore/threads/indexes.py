@@ -12,6 +12,7 @@ from operator import itemgetter
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from eventstore.conversation import events as e
+from eventstore.conversation.events.threads import named_by
 from eventstore.core.events import Event, StreamKey
 from eventstore.storage.among import among, in_few
 from eventstore.storage.interning import find_tenant
@@ -116,8 +117,10 @@ class ContentIndex:
         if isinstance(content, e.MessageContent):
             if content.external_id is not None:
                 self._names.append((thread, content.external_id, event.data.message_id))
-        elif isinstance(content, e.ThreadDetails) and isinstance(content.metadata, dict):
-            self._metadata[thread] = _Metadata(created_position, content.metadata)
+            return
+        said = named_by(event)
+        if said is not None and isinstance(said.metadata, dict):
+            self._metadata[thread] = _Metadata(created_position, said.metadata)
             if event.version == 1:
                 self._begun.add(thread)
 
@@ -125,6 +128,10 @@ class ContentIndex:
         """Index a new fork under its source's metadata until it has its own."""
         self._metadata.setdefault(fork, _Metadata(created_position, metadata))
         self._begun.add(fork)
+
+    def describe(self, thread: StreamKey, metadata: Mapping[str, Any], created: int) -> None:
+        """Index a thread under the metadata that it has now, of which some was erased."""
+        self._metadata[thread] = _Metadata(created, metadata)
 
     def entries(self, thread: StreamKey) -> set[IndexEntry]:
         """Return a thread's index entries, in the form of :func:`stored_entries`."""

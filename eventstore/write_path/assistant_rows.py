@@ -13,7 +13,9 @@ __all__ = ["assistants_that_differ"]
 
 _ROWS: Final = (
     "SELECT s.stream, s.version, f.position, f.recorded_at, l.recorded_at,"
-    " CASE l.type WHEN 'AssistantDeleted' THEN 1 ELSE 0 END,"
+    " CASE WHEN EXISTS (SELECT 1 FROM {events} d WHERE d.tenant = s.tenant"
+    " AND d.category = s.category AND d.stream = s.stream AND d.type = 'AssistantDeleted')"
+    " THEN 1 ELSE 0 END,"
     " a.version, a.created_position, a.created_at, a.updated_at, a.deleted"
     " FROM {streams} s"
     " JOIN {events} f ON f.tenant = s.tenant AND f.category = s.category AND f.stream = s.stream"

@@ -11,6 +11,7 @@ from eventstore.conversation import commands as c
 from eventstore.conversation import events as e
 from eventstore.conversation.assistants import decide_assistant, fold_assistant
 from eventstore.conversation.run_values import Assistant
+from eventstore.conversation.store_events import EraseVersions, content_erased
 from eventstore.core import ids
 from eventstore.core.events import Decided, Event, StreamKey
 from eventstore.errors import AssistantNotFound
@@ -90,7 +91,7 @@ class AssistantCategory:
                         first.position,
                         first.recorded_at_us,
                         last.recorded_at_us,
-                        int(last.type == "AssistantDeleted"),
+                        int(any(one.type == "AssistantDeleted" for one in session.history)),
                     ),
                 )
 
@@ -110,7 +111,11 @@ class _AssistantSession:
     def check(self, request: AppendRequest) -> None:
         """Check nothing: the expected version is the only guard."""
 
-    def decide(self, request: AppendRequest, command: c.Command) -> Sequence[Decided]:
+    def decide(
+        self, request: AppendRequest, command: c.Command | EraseVersions
+    ) -> Sequence[Decided]:
+        if isinstance(command, EraseVersions):
+            return [content_erased(command)]
         decided = decide_assistant(self._current(), command, self._stream.text)
         reason = getattr(request.options, "reason", None)
         if reason is not None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from eventstore.conversation.commands import EraseContent
+from eventstore.conversation.commands import EraseAll, EraseContent
+from eventstore.conversation.commands.erase_all import find_all
 from eventstore.conversation.commands.erasures import Found, find
 from eventstore.core import ids
 from eventstore.core.events import StreamKey, Trace
@@ -29,12 +30,15 @@ class Erasing(NamedTuple):
 
 
 def find_erasing(
-    tx: Transaction, view: StoredThread, command: EraseContent, traces: Sequence[Trace]
+    tx: Transaction, view: StoredThread, command: EraseContent | EraseAll, traces: Sequence[Trace]
 ) -> Erasing:
     """Find what an erasure removes: scans all events (``traces``), keys and external ids."""
     stream = StreamKey(view.tenant_name, ids.THREAD, view.thread_id)
     tenant = find_tenant(tx, stream.tenant)
-    found = find(view, command, traces)
+    if isinstance(command, EraseAll):
+        found = find_all(view, command, traces)
+    else:
+        found = find(view, command, traces)
     messages = frozenset(found.messages)
     names = [] if tenant is None else names_of(tx, tenant, stream.id, messages)
     return Erasing(found, keys_of(tx, stream, found.versions), names)

@@ -5,12 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from msgspec.structs import replace
+
+from eventstore.conversation.store_events import EraseVersions, content_erased
+from eventstore.core import ids
 from eventstore.core.events import Decided, Event, StreamKey
 from eventstore.storage.log import Log
 from eventstore.storage.transaction import Transaction
 from eventstore.write_path.requests import AppendRequest, NewId, StreamSession
 
 __all__ = ["PlainCategory"]
+
+
+def _as_json(command: EraseVersions) -> dict[str, Any]:
+    """Return the data of an erasure as such streams have it, where no id is packed."""
+    subject = ids.show(ids.SUBJECT, command.subject_id)
+    return {"versions": list(command.versions), "subject_id": subject}
 
 
 class PlainCategory:
@@ -31,8 +41,12 @@ class PlainCategory:
     def check(self, request: AppendRequest) -> None:
         """Check nothing: the expected version is the only guard."""
 
-    def decide(self, _: AppendRequest, command: Sequence[Decided]) -> Sequence[Decided]:
-        return command
+    def decide(
+        self, _: AppendRequest, command: Sequence[Decided] | EraseVersions
+    ) -> Sequence[Decided]:
+        if not isinstance(command, EraseVersions):
+            return command
+        return [replace(content_erased(command), data=_as_json(command))]
 
     def evolve(self, event: Event) -> None:
         """Fold nothing."""

@@ -18,7 +18,14 @@ from typing import Any, NamedTuple
 from eventstore.conversation import events as e
 from eventstore.conversation.commands.checks import check_expected_head, decided
 from eventstore.conversation.commands.purging import check_purge
-from eventstore.conversation.store_events import PurgeThread, ThreadPurged
+from eventstore.conversation.store_events import (
+    EraseSubject,
+    EraseVersions,
+    PurgeThread,
+    SubjectErased,
+    ThreadPurged,
+    content_erased,
+)
 from eventstore.conversation.tombstone import Tombstone, tombstone_value
 from eventstore.core import expectations, ids
 from eventstore.core.events import Decided, Event, StreamKey
@@ -43,6 +50,12 @@ def store_stream(tenant: str) -> StreamKey:
     return StreamKey(tenant, ids.STORE, ids.derived(ids.STORE, tenant))
 
 
+def _subject_erased(request: AppendRequest, command: EraseSubject) -> Decided:
+    data = SubjectErased(command.subject_id, command.streams, command.events)
+    reason = getattr(request.options, "reason", None)
+    return decided(data, None if reason is None else e.Note(reason=reason))
+
+
 class PurgeOptions(NamedTuple):
     """The arguments of the request to the store's stream, besides its command."""
 
@@ -65,6 +78,8 @@ class StoreCategory:
     def looks_at(self, request: AppendRequest) -> Iterable[StreamKey]:
         """Return the thread and the forks purged with it, the same before and after locking."""
         purge: PurgeOptions = request.options
+        if not isinstance(request.commands[0], PurgeThread):
+            return
         for thread_id in (request.commands[0].thread_id, *purge.along):
             yield StreamKey(request.stream.tenant, ids.THREAD, thread_id)
 
@@ -90,7 +105,16 @@ class _StoreSession:
     def check(self, request: AppendRequest) -> None:
         """Check nothing here: the guards concern the thread and are checked when it is read."""
 
-    def decide(self, request: AppendRequest, command: PurgeThread) -> Sequence[Decided]:
+    def decide(
+        self, request: AppendRequest, command: PurgeThread | EraseSubject | EraseVersions
+    ) -> Sequence[Decided]:
+        if isinstance(command, EraseVersions):
+            return [content_erased(command)]
+        if isinstance(command, EraseSubject):
+            return [_subject_erased(request, command)]
+        return self._purge(request, command)
+
+    def _purge(self, request: AppendRequest, command: PurgeThread) -> Sequence[Decided]:
         purge: PurgeOptions = request.options
         thread = self._thread(command.thread_id)
         view = StoredThread(self._tx, self._log, thread.tenant, thread.id)
@@ -149,18 +173,23 @@ class _StoreSession:
         return tenant, category, thread.id
 
     def evolve(self, event: Event) -> None:
-        self._purged.append(event)
+        if isinstance(event.data, ThreadPurged):
+            self._purged.append(event)
 
-    def result(self, command: PurgeThread, events: Sequence[Event]) -> Tombstone:
+    def result(
+        self, command: PurgeThread | EraseSubject | EraseVersions, events: Sequence[Event]
+    ) -> Tombstone | None:
         """Return the tombstone; a thread that was purged before has one already."""
+        if not isinstance(command, PurgeThread):
+            return None
         if events:
             return tombstone_value(events[-1])
         version = find_tombstone(self._tx, self._thread(command.thread_id))
         assert version is not None  # noqa: S101 (decided)
         return self._tombstone(version)
 
-    def repeated(self, _: AppendRequest, __: object, ___: int, last: int) -> Tombstone:
-        return self._tombstone(last)
+    def repeated(self, _: AppendRequest, command: object, __: int, last: int) -> Tombstone | None:
+        return None if not isinstance(command, PurgeThread) else self._tombstone(last)
 
     def _tombstone(self, version: int) -> Tombstone:
         stored = read.event_at(self._tx, self._stream, version)

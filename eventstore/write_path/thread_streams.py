@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 from eventstore.conversation import commands as c
 from eventstore.conversation.commands import THREAD_COMMANDS
 from eventstore.conversation.commands.checks import check_expected_head
+from eventstore.conversation.commands.erase_all import erase_all_found
 from eventstore.conversation.commands.erasures import erase_found
 from eventstore.conversation.decide import decide
 from eventstore.conversation.evolve import evolve
@@ -47,7 +48,7 @@ class Guards(NamedTuple):
     expected_head: bytes | None = None
     reason: str | None = None
     erasing: Erasing | None = None
-    """For an ``EraseContent``: the content to erase, if it was found beforehand."""
+    """For an erasure: the content to erase, if it was found beforehand."""
 
 
 _NO_GUARDS = Guards()
@@ -174,11 +175,16 @@ class _ThreadSession:
         look = DECIDERS.get(type(command))
         if isinstance(command, c.StartRun):
             self._lease_us = command.lease_us
-        if isinstance(command, c.EraseContent):
+        if isinstance(command, c.EraseContent | c.EraseAll):
             self._erasing = guards.erasing or find_erasing(
                 self._handler.tx, self.view, command, self.view.traces()
             )
-            decided: Sequence[Decided] = erase_found(self.view, command, self._erasing.found)
+            found = self._erasing.found
+            decided: Sequence[Decided] = (
+                erase_all_found(self.view, command, found)
+                if isinstance(command, c.EraseAll)
+                else erase_found(self.view, command, found)
+            )
         elif look is None:
             decided = decide(self.view, command, self._handler.new_id)
         else:
@@ -199,10 +205,17 @@ class _ThreadSession:
         if content is not None and getattr(content, "external_id", content) is not None:
             handler.content_index().see(self._stream, event, thread.created_position)
         if event.type == "ContentErased":
-            self.erased = event
+            self._forget(event, thread.created_position)
         if event.type == "ThreadForked":
             inherited = thread_details(view)[1]
             handler.content_index().inherit(self._stream, inherited, thread.created_position)
+
+    def _forget(self, event: Event, created_position: int) -> None:
+        """Note that content is to be erased, and index the thread without its metadata."""
+        self.erased = event
+        if self._erasing is not None and self._erasing.found.renamed:
+            metadata = thread_details(self.view)[1]
+            self._handler.content_index().describe(self._stream, metadata, created_position)
 
     def _move_lease(self, event: Event) -> None:
         """Give or end the lease on a run that an event is about to move."""

@@ -43,7 +43,7 @@ from eventstore.api.operations import tenants as _tenants
 from eventstore.api.operations import thread_pages as _thread_pages
 from eventstore.api.operations import threads as _threads
 from eventstore.api.operations.events import Receipt
-from eventstore.api.operations.operation import AppendOptions, WriteOptions
+from eventstore.api.operations.operation import AppendOptions, ErasureOptions, WriteOptions
 from eventstore.api.operations.projection_status import ProjectionStatus
 from eventstore.api.operations.projections import CompareReport, RebuildReport
 from eventstore.api.operations.run_streams import _POLL_SECONDS
@@ -3285,49 +3285,59 @@ class Privacy(Resource):
 
     def erase(
         self,
-        thread_id: str,
-        message_id: str,
+        thread_id: str | None = None,
+        message_id: str | None = None,
         *,
+        subject: str | None = None,
         include: Sequence[str] = (),
         expected_head: str | None = None,
         expected_version: int | Literal["no_stream", "stream_exists", "any"] | None = None,
         idempotency_key: str | None = None,
         actor: str | None = None,
         reason: str | None = None,
-        subject: str | None = None,
         connection: Connection | None = None,
     ) -> Erasure:
-        """Erase the content of a message for good, and return a certificate of it.
+        """Erase a message, a whole thread or a person for good, and return a certificate of it.
 
-        Its wordings, metadata, name, label, external id, tool text and the reasons given for its
-        changes are gone, also from forks. Its place, author, role and times stay, and the hash
-        chain holds. It reads as ``erased``, in the past, too. Erasing again appends nothing and
-        finishes what was ``pending``.
+        Of a **message** its wordings, metadata, name, label, external id, tool text and the reasons
+        given for its changes are gone, also from forks. Its place, author, role and times stay, and
+        the hash chain holds. It reads as ``erased``, in the past, too.
+
+        Of a **thread** (without ``message_id``) all of this is gone for every message, with title,
+        metadata, and what runs recorded; its tree, roles and versions stay. What a fork shows of
+        its source stands in the source, and stays.
+
+        Of a **person** everything is gone that was written with ``subject=`` of that name, in all
+        threads, assistants and streams of the tenant, with what others said about such messages,
+        and with the records and messages of runs created in that name. It takes one transaction a
+        stream.
+
+        Erasing again appends nothing and finishes what was ``pending`` or interrupted.
 
         Args:
             thread_id: The thread.
-            message_id: Message to erase.
-            include: Copies to take along: ``"edits"`` are the messages that came from it by editing
-                or regenerating, or it from them; ``"run"`` is what the runs that wrote or saw it
-                recorded (instructions, tools, settings, metadata, steps, errors; not their
-                messages).
-            expected_head: Id of the message that the caller believes is the head; ``EMPTY`` for
-                none.
-            expected_version: Version that the caller believes the stream is at; None does not check
+            message_id: Message to erase; the whole thread if left out.
+            subject: The person to erase, by the name that writes gave; instead of a thread.
+            include: Copies of a message to take along: ``"edits"`` are the messages that came from
+                it by editing or regenerating, or it from them; ``"run"`` is what the runs that
+                wrote or saw it recorded (instructions, tools, settings, metadata, steps, errors;
+                not their messages).
+            expected_head: Id of the message that the caller believes is the head of the thread;
+                ``EMPTY`` for none.
+            expected_version: Version that the caller believes the thread is at; None does not check
                 it.
             idempotency_key: The same key with the same command returns the first result and adds
                 nothing.
             actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
                 Overrides ``acting()``.
             reason: The reason, in the writer's words; erasable.
-            subject: Opaque name of the person whose data the content is; the thread's own if left
-                out.
             connection: The application's own open transaction: the write commits or rolls back with
                 it.
 
         Raises:
-            InvalidInput: a value is malformed.
+            InvalidInput: a value is malformed, or they do not go together.
             ThreadNotFound, MessageNotFound: there is no such message.
+            SubjectNotFound: nothing was ever written in that name.
             Refused: ``"message_inherited"``, erase it in its source.
             WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
         """
@@ -3336,14 +3346,14 @@ class Privacy(Resource):
                 self._scope,
                 thread_id,
                 message_id,
+                subject=subject,
                 include=include,
-                options=WriteOptions(
+                options=ErasureOptions(
                     expected_head=expected_head,
                     expected_version=expected_version,
                     idempotency_key=idempotency_key,
                     actor=actor,
                     reason=reason,
-                    subject=subject,
                     connection=connection,
                 ),
             )

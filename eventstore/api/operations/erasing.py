@@ -1,132 +1,134 @@
-"""``store.privacy.erase``: erase content for good."""
+"""``store.privacy.erase``: erase content of a message, a thread or a person for good."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import partial
-from typing import Any, Final, NamedTuple, get_args
+from collections.abc import Sequence
+from typing import Any, Final, get_args
 
-from msgspec.structs import replace
-
+from eventstore.api.operations.erasing_pages import FIRST_PLAN, ErasingPages
+from eventstore.api.operations.erasing_persons import erase_person
 from eventstore.api.operations.inputs import checked_sequence, message_key
 from eventstore.api.operations.operation import (
-    NO_OPTIONS,
+    NO_ERASURE_OPTIONS,
     Collected,
-    Maintenance,
-    Page,
+    ErasureOptions,
     Paged,
-    Read,
     Scope,
     Write,
-    WriteOptions,
     to_thread,
 )
-from eventstore.api.operations.wiping import UNCOMMITTED, erase_listed, finishing, with_remains
-from eventstore.conversation.commands import EraseContent, Included
+from eventstore.api.operations.wiping import UNCOMMITTED, with_remains
+from eventstore.conversation.commands import EraseAll, EraseContent, Included
 from eventstore.core.quoting import quoted
-from eventstore.errors import ConversationStoreError, InvalidInput
-from eventstore.privacy.erasure import Erasure, certificate, erase_as_planned
-from eventstore.privacy.erasure import erase as erase_in
-from eventstore.privacy.planning import Planned, plan
-from eventstore.storage.log import Log
-from eventstore.storage.transaction import Transaction
-from eventstore.write_path.requests import Appended, AppendRequest
+from eventstore.errors import InvalidInput
+from eventstore.privacy.erasure import Erasure, certificate
+from eventstore.privacy.keys import forget_keys
+from eventstore.write_path.requests import AppendRequest
+from eventstore.write_path.store_streams import store_stream
 
 _INCLUDED: Final = get_args(Included)
 
 
 def erase(
     scope: Scope,
-    thread_id: str,
-    message_id: str,
+    thread_id: str | None = None,
+    message_id: str | None = None,
     *,
+    subject: str | None = None,
     include: Sequence[str] = (),
-    options: WriteOptions = NO_OPTIONS,
+    options: ErasureOptions = NO_ERASURE_OPTIONS,
 ) -> Collected[Erasure]:
-    """Erase the content of a message for good, and return a certificate of it.
+    """Erase a message, a whole thread or a person for good, and return a certificate of it.
 
-    Its wordings, metadata, name, label, external id, tool text and the reasons given for its
-    changes are gone, also from forks. Its place, author, role and times stay, and the hash
-    chain holds. It reads as ``erased``, in the past, too. Erasing again appends nothing and
-    finishes what was ``pending``.
+    Of a **message** its wordings, metadata, name, label, external id, tool text and the reasons
+    given for its changes are gone, also from forks. Its place, author, role and times stay, and the
+    hash chain holds. It reads as ``erased``, in the past, too.
+
+    Of a **thread** (without ``message_id``) all of this is gone for every message, with title,
+    metadata, and what runs recorded; its tree, roles and versions stay. What a fork shows of its
+    source stands in the source, and stays.
+
+    Of a **person** everything is gone that was written with ``subject=`` of that name, in all
+    threads, assistants and streams of the tenant, with what others said about such messages, and
+    with the records and messages of runs created in that name. It takes one transaction a stream.
+
+    Erasing again appends nothing and finishes what was ``pending`` or interrupted.
 
     Args:
         thread_id: The thread.
-        message_id: Message to erase.
-        include: Copies to take along: ``"edits"`` are the messages that came from it by editing
-            or regenerating, or it from them; ``"run"`` is what the runs that wrote or saw it
-            recorded (instructions, tools, settings, metadata, steps, errors; not their
+        message_id: Message to erase; the whole thread if left out.
+        subject: The person to erase, by the name that writes gave; instead of a thread.
+        include: Copies of a message to take along: ``"edits"`` are the messages that came from it
+            by editing or regenerating, or it from them; ``"run"`` is what the runs that wrote or
+            saw it recorded (instructions, tools, settings, metadata, steps, errors; not their
             messages).
 
     Raises:
-        InvalidInput: a value is malformed.
+        InvalidInput: a value is malformed, or they do not go together.
         ThreadNotFound, MessageNotFound: there is no such message.
+        SubjectNotFound: nothing was ever written in that name.
         Refused: ``"message_inherited"``, erase it in its source.
         WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
     """
-    command = EraseContent(targets=(message_key(message_id),), include=_checked_include(include))
-    planned = to_thread(scope, thread_id, command, options)
+    if subject is not None:
+        _check_alone(thread_id, message_id, include, options)
+        return erase_person(scope, subject, options.as_write())
+    if thread_id is None:
+        raise InvalidInput(
+            "thread_id", "is missing", "Give a thread, a thread and a message, or a subject."
+        )
+    if message_id is not None:
+        included = _checked_include(include)
+        command = EraseContent(targets=(message_key(message_id),), include=included)
+        return _erasing(scope, to_thread(scope, thread_id, command, options.as_write()))
+    if include:
+        raise InvalidInput("include", "is about one message", "Leave it out: all of a thread goes.")
+    keeper = store_stream(scope.tenant).id
+    whole = to_thread(scope, thread_id, EraseAll(whole=True, keeper=keeper), options.as_write())
+    return _erasing(scope, whole, keys_of_thread=True)
+
+
+def _check_alone(
+    thread_id: str | None, message_id: str | None, include: Sequence[str], options: ErasureOptions
+) -> None:
+    """Refuse what is about one thread where a person is to be erased in all of them.
+
+    Raises:
+        InvalidInput: names the argument.
+    """
+    given = {
+        "thread_id": thread_id,
+        "message_id": message_id,
+        "include": include or None,
+        "expected_head": options.expected_head,
+        "expected_version": options.expected_version,
+    }
+    for name, value in given.items():
+        if value is not None:
+            raise InvalidInput(
+                name,
+                "is about one thread, and a person is erased in all of them",
+                "Leave it out, or leave out subject.",
+            )
+
+
+def _erasing(
+    scope: Scope, planned: Write[Any], *, keys_of_thread: bool = False
+) -> Collected[Erasure]:
+    """Return the erasure of a message or a thread."""
     request, connection = planned.request, planned.connection
     assert isinstance(request, AppendRequest)  # noqa: S101 (a command to a thread)
-    pages = _Pages(scope.log, request, connection)
+    pages = ErasingPages(scope.log, request, connection)
 
     def report(found: list[Any]) -> Erasure:
+        if keys_of_thread and connection is None:
+            forget_keys(scope.log, scope.tenant, [request.stream.id])
         return with_remains(
             certificate(found[0]), found[1:] if connection is None else [UNCOMMITTED]
         )
 
-    first = _Plan((), _ROUNDS) if connection is None else "at once"
+    first = FIRST_PLAN if connection is None else "at once"
     return Collected(Paged(first, pages), report)
-
-
-_ROUNDS: Final = 8
-"""Number of plans made while others write; after that they wait for it."""
-
-
-class _Plan(NamedTuple):
-    """An erasure to plan again, and the number of tries left."""
-
-    before: Sequence[Planned]
-    rounds: int
-
-
-class _Pages:
-    """The steps of an erasure: plan, record, and erase the content."""
-
-    def __init__(self, log: Log, request: AppendRequest, connection: object) -> None:
-        self._log = log
-        self._request = request
-        self._connection = connection
-
-    def __call__(self, place: Any) -> Page[Any]:  # noqa: ANN401 (the places differ)
-        if isinstance(place, _Plan):
-            return Read(partial(self._plan, before=place))
-        if isinstance(place, tuple) and isinstance(place[0], _Plan):
-            return self._write(partial(self._act, plan=place[0]))
-        return self._write(self._at_once) if place == "at once" else finishing(place)
-
-    def _write(self, act: Callable[[Transaction], Any]) -> Write[Any]:
-        stream = self._request.stream
-        return Write(Maintenance(act, alone=True, stream=stream), self._connection)
-
-    def _plan(self, tx: Transaction, before: _Plan) -> tuple[tuple[()], object]:
-        try:
-            made = plan(tx, self._log, self._request, before=before.before)
-        except ConversationStoreError:  # the write itself reports and counts it
-            return (), "at once"
-        return (), (_Plan(made, before.rounds - 1),)
-
-    def _act(self, tx: Transaction, plan: _Plan) -> Appended | tuple[tuple[()], object]:
-        made = erase_as_planned(tx, self._log, plan.before)
-        if made is None:
-            return (), plan if plan.rounds else "at once"
-        return replace(made, result=([made.result], "parts"))
-
-    def _at_once(self, tx: Transaction) -> Appended:
-        made = erase_in(tx, self._log, self._request)
-        if self._connection is not None:
-            erase_listed(tx)
-        return replace(made, result=([made.result], "parts" if self._connection is None else None))
 
 
 def _checked_include(include: Sequence[str]) -> tuple[Included, ...]:

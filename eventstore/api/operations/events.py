@@ -26,6 +26,7 @@ from eventstore.api.operations.operation import (
     write,
 )
 from eventstore.api.operations.recorded import recorded_each
+from eventstore.conversation.events import ContentErased
 from eventstore.core import expectations, ids
 from eventstore.core.events import (
     Decided,
@@ -125,13 +126,21 @@ def _decided(log: Log, given: NewEvent | Mapping[str, Any], index: int) -> Decid
         )
     limits = log.limits._replace(metadata_bytes_max=log.limits.content_bytes_max)
     return Decided(
-        check_name(event.type, f"{field}.type", TYPE_MAX),
+        _checked_type(event.type, f"{field}.type"),
         checked_metadata(event.data, limits, f"{field}.data") or {},
         checked_metadata(event.content, limits, f"{field}.content"),
         None
         if event.event_id is None
         else ids.parse(ids.EVENT, event.event_id, f"{field}.event_id"),
     )
+
+
+def _checked_type(name: str, field: str) -> str:
+    if name == ContentErased.__name__:
+        raise InvalidInput(
+            field, f"{name!r} belongs to the library, in every stream", "Use another name."
+        )
+    return check_name(name, field, TYPE_MAX)
 
 
 # -- reading ---------------------------------------------------------------------------------------

@@ -30,10 +30,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "EMPTY",
+    "NO_ERASURE_OPTIONS",
     "NO_OPTIONS",
     "UNSET",
     "AppendOptions",
     "Collected",
+    "ErasureOptions",
     "Maintenance",
     "Page",
     "Paged",
@@ -89,6 +91,31 @@ class WriteOptions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 NO_OPTIONS: Final = WriteOptions()
+
+
+class ErasureOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """The options of an erasure, where ``subject`` is the person to erase."""
+
+    expected_head: str | None = None
+    """Id of the message that the caller believes is the head of the thread; ``EMPTY`` for none."""
+    expected_version: int | Literal["no_stream", "stream_exists", "any"] | None = None
+    """Version that the caller believes the thread is at; None does not check it."""
+    idempotency_key: str | None = None
+    """The same key with the same command returns the first result and adds nothing."""
+    actor: str | None = None
+    """Opaque id of the user or service that acts, up to 255 characters; kept for ever. Overrides
+    ``acting()``."""
+    reason: str | None = None
+    """The reason, in the writer's words; erasable."""
+    connection: Connection | AsyncConnection | None = None
+    """The application's own open transaction: the write commits or rolls back with it."""
+
+    def as_write(self) -> WriteOptions:
+        """Return the same as options of a write."""
+        return WriteOptions(**msgspec.structs.asdict(self))
+
+
+NO_ERASURE_OPTIONS: Final = ErasureOptions()
 
 
 class Scope(NamedTuple):

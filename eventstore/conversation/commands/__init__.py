@@ -20,6 +20,7 @@ from eventstore.conversation.commands.assistants import (
 )
 from eventstore.conversation.commands.base import Command, Draft, Included, OnBusy
 from eventstore.conversation.commands.branches import BRANCHES, LabelBranch, SelectBranch
+from eventstore.conversation.commands.erase_all import ERASURES_OF_ALL, EraseAll
 from eventstore.conversation.commands.erasures import ERASURES, EraseContent
 from eventstore.conversation.commands.holding import HOLDING, HoldRun
 from eventstore.conversation.commands.message_changes import (
@@ -80,6 +81,7 @@ __all__ = [
     "DeleteThread",
     "Draft",
     "EditMessage",
+    "EraseAll",
     "EraseContent",
     "ExpireRun",
     "FailRun",
@@ -122,6 +124,7 @@ THREAD_COMMANDS: Final[Mapping[type[Command], ThreadCommand]] = {
         *RUN_ENDS,
         *STEPS,
         *ERASURES,
+        *ERASURES_OF_ALL,
         *SHOWING,
         *HOLDING,
     )

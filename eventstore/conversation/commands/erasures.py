@@ -32,7 +32,20 @@ from eventstore.core import ids
 from eventstore.core.events import Decided, Trace
 from eventstore.errors import Refused
 
-__all__ = ["ERASURES", "Copy", "EraseContent", "Found", "concerns", "erase", "erase_found", "find"]
+__all__ = [
+    "ERASURES",
+    "Copy",
+    "EraseContent",
+    "Found",
+    "concerns",
+    "erase",
+    "erase_found",
+    "find",
+    "gone_of",
+    "linked_by_edits",
+    "subject_of",
+    "the_log",
+]
 
 # ruff: noqa: D101 (each command is explained by the method of the store that makes it)
 
@@ -45,7 +58,7 @@ _SUBJECT: Final[Mapping[str, str]] = {
 class Copy(NamedTuple):
     """A place that may also hold the words of an erased message."""
 
-    kind: Literal["edit", "run"]
+    kind: Literal["edit", "run", "source"]
     owner: bytes
     """Thread whose events hold them."""
     id: bytes
@@ -67,6 +80,16 @@ class Found(NamedTuple):
     """Messages and runs that led to these events."""
     rows: tuple[MessageRow, ...]
     """Rows of the messages that lose their words."""
+    seen: tuple[bytes, ...] = ()
+    """Messages that lose a wording, and not all of them."""
+    unworded: tuple[bytes, ...] = ()
+    """Messages whose present wording is lost."""
+    unlabelled: tuple[bytes, ...] = ()
+    untitled: bool = False
+    renamed: bool = False
+    """Title or metadata of the thread are lost."""
+    recorded: int = 0
+    """Version of the last erasure of the whole thread, if that is what is asked for."""
 
 
 class EraseContent(Command, frozen=True):
@@ -122,7 +145,7 @@ def concerns(found: Found, trace: Trace) -> bool:
     if trace.type == "RunStepStarted" and any(_saw(data, row) for row in found.rows):
         return True
     if trace.type == "ContentErased":
-        return not found.near.isdisjoint((data.message_id, *data.also, *data.run_ids))
+        return not found.near.isdisjoint((*data.messages, *data.run_ids))
     about = getattr(data, _SUBJECT.get(trace.type, ""), None)
     return about in found.near or getattr(data, "replaces", None) in found.near
 
@@ -144,9 +167,14 @@ def _owner(view: ThreadView, row: MessageRow) -> bytes:
     return view.owner(0 if row.place is None else row.place.hop)
 
 
-def _is_about(trace: Trace, subjects: frozenset[bytes]) -> bool:
+def subject_of(trace: Trace) -> bytes | None:
+    """Return the message or the run that an event is about."""
     field = _SUBJECT.get(trace.type)
-    return field is not None and getattr(trace.data, field) in subjects
+    return None if field is None else getattr(trace.data, field)
+
+
+def _is_about(trace: Trace, subjects: frozenset[bytes]) -> bool:
+    return subject_of(trace) in subjects
 
 
 def find(view: ThreadView, command: EraseContent, traces: Sequence[Trace]) -> Found:
@@ -157,7 +185,7 @@ def find(view: ThreadView, command: EraseContent, traces: Sequence[Trace]) -> Fo
     rows = [row for target in command.targets if (row := view.message(target)) is not None]
     if command.source_id is not None:  # an own message of the same id is another one
         rows = [row for row in rows if row.place is not None and row.place.hop]
-    gone = _gone(traces)
+    gone = gone_of(traces)
     kin = _kin(view, rows, traces)
     own = [row for row in kin if _owner(view, row) == view.thread_id]
     along = own if "edits" in command.include else []
@@ -193,7 +221,7 @@ def find(view: ThreadView, command: EraseContent, traces: Sequence[Trace]) -> Fo
     )
 
 
-def _gone(traces: Iterable[Trace]) -> dict[int, int]:
+def gone_of(traces: Iterable[Trace]) -> dict[int, int]:
     """Return the events that lost their content, each with the last event that erased it."""
     gone: dict[int, int] = {}
     for trace in traces:
@@ -223,17 +251,27 @@ def _kin(view: ThreadView, rows: Sequence[MessageRow], traces: Sequence[Trace]) 
 
     They are siblings, or messages that were edited while queued and are not in the tree.
     """
+    keys = linked_by_edits(traces, [row.message_id for row in rows])
+    found = [view.message(key) for key in keys]
+    return [row for row in found if row is not None]
+
+
+def linked_by_edits(traces: Iterable[Trace], messages: Iterable[bytes]) -> list[bytes]:
+    """Return the other messages that edits and regenerations connect with these."""
     linked: dict[bytes, list[bytes]] = {}
     for trace in traces:
         replaced = getattr(trace.data, "replaces", None)
         if replaced is not None:
             linked.setdefault(trace.data.message_id, []).append(replaced)
             linked.setdefault(replaced, []).append(trace.data.message_id)
-    keys = [row.message_id for row in rows]
+    given = dict.fromkeys(messages)
+    keys, known = [*given], {*given}
     for key in keys:  # grows meanwhile
-        keys += [near for near in dict.fromkeys(linked.get(key, ())) if near not in keys]
-    found = [view.message(key) for key in keys[len(rows) :]]
-    return [row for row in found if row is not None]
+        for near in linked.get(key, ()):
+            if near not in known:
+                known.add(near)
+                keys.append(near)
+    return keys[len(given) :]
 
 
 def _runs(rows: Sequence[MessageRow], saw: Sequence[Trace]) -> tuple[bytes, ...]:
@@ -255,11 +293,11 @@ def _saw(step: e.RunStepStarted, row: MessageRow) -> bool:
     )
 
 
-def _the_log(_: EraseContent) -> Iterable[tuple[str, bytes]]:
+def the_log(_: EraseContent) -> Iterable[tuple[str, bytes]]:
     """Name no other stream: it reads the log of its own."""
     return ()
 
 
 ERASURES: Final = (
-    ThreadCommand(EraseContent, erase, no_result, leads_to=("ContentErased",), looks_at=_the_log),
+    ThreadCommand(EraseContent, erase, no_result, leads_to=("ContentErased",), looks_at=the_log),
 )

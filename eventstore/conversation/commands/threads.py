@@ -123,9 +123,9 @@ class UpdateThread(Command, frozen=True):
 def update(view: ThreadView, command: UpdateThread, _: NewId) -> list[Decided]:
     """Decide a new title or metadata."""
     living_thread(view)
-    return [
-        decided(e.ThreadUpdated(), e.ThreadDetails(title=command.title, metadata=command.metadata))
-    ]
+    given = {"title": command.title, "metadata": command.metadata}
+    data = e.ThreadUpdated(fields=tuple(name for name in given if given[name] is not UNSET))
+    return [decided(data, e.ThreadDetails(title=command.title, metadata=command.metadata))]
 
 
 class ArchiveThread(Command, frozen=True):

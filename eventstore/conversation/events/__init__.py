@@ -25,7 +25,7 @@ from eventstore.conversation.events.branches import (
     BranchSelected,
     LabelContent,
 )
-from eventstore.conversation.events.erasures import ERASURES, ContentErased
+from eventstore.conversation.events.erasures import ERASURE_KIND, ERASURES, ContentErased
 from eventstore.conversation.events.messages import (
     MESSAGES,
     AmendedContent,
@@ -82,6 +82,7 @@ from eventstore.conversation.events.threads import (
 
 __all__ = [
     "ASSISTANT_EVENTS",
+    "ERASURE_KIND",
     "THREAD_EVENTS",
     "AmendedContent",
     "AssistantContent",

@@ -7,6 +7,7 @@ from typing import Any, Final
 from msgspec import UNSET, UnsetType
 
 from eventstore.conversation.events.base import Note
+from eventstore.conversation.events.erasures import ERASURE_KIND
 from eventstore.core.catalogue import EventKind
 from eventstore.core.events import EventData
 
@@ -36,6 +37,8 @@ class AssistantCreated(EventData, frozen=True):
 
 class AssistantUpdated(EventData, frozen=True):
     model: str | UnsetType | None = UNSET
+    fields: tuple[str, ...] = ()
+    """What is replaced of its content; stays when it is erased."""
 
 
 class AssistantDeleted(EventData, frozen=True):
@@ -46,5 +49,6 @@ ASSISTANT_EVENTS: Final = (
     EventKind(AssistantCreated, AssistantContent),
     EventKind(AssistantUpdated, AssistantContent),
     EventKind(AssistantDeleted, Note),
+    ERASURE_KIND,
 )
 """Every kind of event in an assistant's stream."""

@@ -30,6 +30,7 @@ __all__ = [
     "ThreadRestored",
     "ThreadUnarchived",
     "ThreadUpdated",
+    "named_by",
 ]
 
 # ruff: noqa: D101 (each event is explained once, in the table of docs/format.md)
@@ -45,7 +46,8 @@ class ThreadCreated(EventData, frozen=True):
 
 
 class ThreadUpdated(EventData, frozen=True):
-    pass
+    fields: tuple[str, ...] = ()
+    """Those of ``"title"`` and ``"metadata"`` that are replaced; stays when they are erased."""
 
 
 class ThreadArchived(EventData, frozen=True):
@@ -74,6 +76,20 @@ class ThreadForked(EventData, frozen=True):
     hop: int
     segment: int
     depth: int
+
+
+def named_by(event: Event) -> ThreadDetails | None:
+    """Return what an event says of title and metadata: nothing that is known, if it was erased."""
+    if isinstance(event.content, ThreadDetails):
+        return event.content
+    if event.content is not None or not isinstance(event.data, ThreadCreated | ThreadUpdated):
+        return None
+    fields: tuple[str, ...] = ("title", "metadata")
+    if isinstance(event.data, ThreadUpdated):
+        fields = event.data.fields
+    return ThreadDetails(
+        title=None if "title" in fields else UNSET, metadata={} if "metadata" in fields else UNSET
+    )
 
 
 def _created(view: ThreadView, _: object, event: Event) -> list[Row]:

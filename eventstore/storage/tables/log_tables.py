@@ -13,6 +13,7 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    text,
 )
 
 from eventstore.storage.tables.columns import given, key, maybe
@@ -36,6 +37,17 @@ def _event() -> list[Column[object]]:
     ]
 
 
+def _by_subject(prefix: str) -> Index:
+    """Return the index of what was written in the name of a person: others do not pay for it."""
+    named = "subject IS NOT NULL"
+    return Index(
+        f"{prefix}events_by_subject",
+        *("tenant", "subject", "category", "stream", "version"),
+        sqlite_where=text(named),
+        postgresql_where=text(named),
+    )
+
+
 def _sqlite_log(metadata: MetaData, prefix: str) -> None:
     Table(
         f"{prefix}events",
@@ -49,6 +61,7 @@ def _sqlite_log(metadata: MetaData, prefix: str) -> None:
         given("version", BigInteger),
         *_event(),
         Index(f"{prefix}events_by_version", "tenant", "category", "stream", "version", unique=True),
+        _by_subject(prefix),
     )
 
 
@@ -65,6 +78,7 @@ def _postgres_log(metadata: MetaData, prefix: str) -> None:
         key("version", BigInteger),
         *_event(),
         Index(f"{prefix}events_in_order", "epoch", "xid", "position"),
+        _by_subject(prefix),
     )
     Table(f"{prefix}epochs", metadata, key("epoch"))
 

@@ -154,6 +154,8 @@ def upgrade(naming: Naming) -> None:
         schema=naming.schema,
     )
     _LOG[dialect](naming)
+    theirs = ["tenant", "subject", "category", "stream", "version"]
+    _some(naming, "events_by_subject", "events", theirs, "subject IS NOT NULL")
     op.create_table(
         naming.plain("blobs"),
         _key("tenant", Integer),
