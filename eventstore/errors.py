@@ -217,10 +217,8 @@ class SubjectNotFound(NotFound):
     def __init__(self, subject_id: str) -> None:
         """The id follows from the name: the name itself stands in no error."""
         super().__init__(subject_id)
-        self.args = (
-            f"nothing was written in the name of this person ({subject_id}). Give the name exactly"
-            " as writes gave it as subject=, and the tenant in which they did.",
-        )
+        said = f"nothing was written in the name of this person ({subject_id})"
+        self.args = (f"{said}. Give name and tenant exactly as writes with subject= did.",)
 
 
 class UndecodableEvent(ConversationStoreError):

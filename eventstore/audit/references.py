@@ -90,7 +90,7 @@ def _decoded(log: Log, walk: StreamWalk, one: Notable) -> Any:  # noqa: ANN401 (
 
 
 def _versions_of(one: Notable) -> Any:  # noqa: ANN401 (numbers, or something that was altered)
-    """Return what an erasure in a stream of the application's own names; None if it is unclear."""
+    """Return the versions that an erasure in a stream of the application names; None if unclear."""
     try:
         return [int(version) for version in codec.decode_any(one.data)["versions"]]
     except (DecodeError, KeyError, TypeError, ValueError):

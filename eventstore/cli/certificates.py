@@ -14,7 +14,13 @@ from eventstore.cli.messages import message_line
 from eventstore.cli.output import clipped, one_line, print_indented, safe, when
 from eventstore.privacy.erasure import Foreseen
 
-__all__ = ["print_certificate", "print_erasure_ahead", "print_purge_ahead", "print_tombstone"]
+__all__ = [
+    "print_certificate",
+    "print_erasure_ahead",
+    "print_person_ahead",
+    "print_purge_ahead",
+    "print_tombstone",
+]
 
 _KINDS = {
     "edit": "an edit or regeneration, or what it was made from",
@@ -51,10 +57,28 @@ def print_erasure_ahead(
         console.print(Text("Nothing of it is left to erase; this finishes any pending part."))
     _print_copies(console, ahead.copies, "These may also hold the words, and stay:")
     if ahead.copies:
-        options = dict.fromkeys(_TAKEN_BY[copy.kind] for copy in ahead.copies)
-        take = "takes" if len(options) == 1 else "take"
-        said = f"{' and '.join(options)} {take} them along."
-        print_indented(console, Text(said, style="dim"), 2)
+        options = dict.fromkeys(
+            _TAKEN_BY[one.kind] for one in ahead.copies if one.kind in _TAKEN_BY
+        )
+        if options:
+            take = "takes" if len(options) == 1 else "take"
+            said = f"{' and '.join(options)} {take} them along."
+            print_indented(console, Text(said, style="dim"), 2)
+    console.print()
+
+
+def print_person_ahead(console: Console, subject_id: str, streams: int, events: int) -> None:
+    """Print how much an erasure of a person would remove."""
+    console.print(Text(subject_id, style="bold"))
+    if events:
+        said = (
+            f"This erases for good the content of {events} event{'' if events == 1 else 's'} in"
+            f" {streams} thread{'' if streams == 1 else 's'} and other streams, with what others"
+            " said about these messages, and what runs in this name recorded."
+        )
+    else:
+        said = "Nothing of it is left to erase; this finishes any pending part."
+    print_indented(console, Text(said), 0)
     console.print()
 
 

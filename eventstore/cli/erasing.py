@@ -7,18 +7,21 @@ stdout holds only the certificate. Without a terminal to ask they require ``--ye
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Annotated, Any, TypeAlias
 
 import typer
 from rich.text import Text
 
-from eventstore import ConversationStore
+from eventstore import ConversationStore, Erasure
 from eventstore.api.operations import Read
+from eventstore.api.operations.erasing_persons import subject_key
 from eventstore.api.operations.loaders import thread_key
 from eventstore.cli.certificates import (
     print_certificate,
     print_erasure_ahead,
+    print_person_ahead,
     print_purge_ahead,
     print_tombstone,
 )
@@ -33,11 +36,12 @@ from eventstore.cli.opening import (
     find_thread,
 )
 from eventstore.cli.output import errors, print_json, screen
-from eventstore.conversation.commands import EraseContent, Included
+from eventstore.conversation.commands import EraseAll, EraseContent, Included
 from eventstore.conversation.commands.purging import check_purge
 from eventstore.core import ids
 from eventstore.privacy.erasure import foresee
 from eventstore.storage.interning import find_tenant
+from eventstore.storage.subjects import size_of
 from eventstore.storage.transaction import Transaction
 from eventstore.threads.forks import direct_forks, forks_below
 from eventstore.threads.stored_thread import StoredThread
@@ -69,20 +73,32 @@ Yes: TypeAlias = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask fo
     epilog=examples(
         'erase 019ab3 5d6e7f --reason "request 17"',
         "erase 019ab3 5d6e7f --include edits --include run",
-        "erase 019ab3 5d6e7f --yes --json > certificate.json",
+        "erase --thread 019ab3",
+        "erase --subject user_17 --yes --json > certificate.json",
     )
 )
 def erase(
-    thread: ThreadPrefix,
+    thread: Annotated[
+        str | None,
+        typer.Argument(metavar="THREAD", help="The thread's id, or a unique prefix of it."),
+    ] = None,
     message: Annotated[
-        str,
+        str | None,
         typer.Argument(
             metavar="MESSAGE",
             help="The message's id, or a unique prefix or suffix of it.",
         ),
-    ],
+    ] = None,
     *,
     database: Database = DEFAULT,
+    whole: Annotated[
+        str | None,
+        typer.Option("--thread", metavar="ID", help="Erase the content of this whole thread."),
+    ] = None,
+    subject: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Erase a person, in all threads: what has this subject."),
+    ] = None,
     include: Annotated[
         list[_Include] | None,
         typer.Option(
@@ -95,37 +111,76 @@ def erase(
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
-    """Permanently erase a message's words, in forks too, and print a certificate.
+    """Permanently erase the words of a message, a thread or a person, and print a certificate.
 
-    The words cannot be recovered; the message keeps its place, marked as erased.
+    The words cannot be recovered, in forks neither; messages keep their places, marked as erased.
 
-    Erasing it again adds no event, but finishes anything still pending.
+    Erasing again adds no event, but finishes anything still pending or interrupted.
     """
-    with existing(database) as store:
-        thread_id = find_thread(store, thread)
-        message_id = find_message(store, thread_id, message)
-        wanted: tuple[Included, ...] = tuple(one.value for one in include or ())
-        if not yes:
-            key = ids.parse(ids.MESSAGE, message_id, "MESSAGE")
-            target = EraseContent((key,), wanted)
-            _show_erasure_ahead(store, thread_id, message_id, target)
-            _ask("Erase it for good?")
-        made = store.privacy.erase(
-            thread_id, message_id, include=wanted, **_given(reason=reason, actor=actor)
+    if (thread is not None) + (whole is not None) + (subject is not None) != 1:
+        raise typer.BadParameter("Give THREAD and MESSAGE, or --thread, or --subject.")
+    if (thread is None) is not (message is None):
+        raise typer.BadParameter(
+            "Missing. For all messages of a thread: --thread.", param_hint="MESSAGE"
         )
+    given = _given(reason=reason, actor=actor)
+    with existing(database) as store:
+        if subject is not None:
+            if not yes:
+                _show_person_ahead(store, subject)
+                _ask("Erase it for good?")
+            made = store.privacy.erase(subject=subject, **given)
+        elif whole is not None:
+            thread_id = find_thread(store, whole)
+            if not yes:
+                _show_erasure_ahead(store, thread_id, None, EraseAll(whole=True))
+                _ask("Erase it for good?")
+            made = store.privacy.erase(thread_id, **given)
+        else:
+            made = _erase_message(store, thread or "", message or "", include or (), given, yes=yes)
         if as_json:
             print_json([made.model_dump_json()])
         else:
             print_certificate(screen(), made)
 
 
+def _erase_message(
+    store: ConversationStore,
+    thread: str,
+    message: str,
+    include: Sequence[_Include],
+    given: Any,  # noqa: ANN401 (options of a write)
+    *,
+    yes: bool,
+) -> Erasure:
+    thread_id = find_thread(store, thread)
+    message_id = find_message(store, thread_id, message)
+    wanted: tuple[Included, ...] = tuple(one.value for one in include)
+    if not yes:
+        key = ids.parse(ids.MESSAGE, message_id, "MESSAGE")
+        _show_erasure_ahead(store, thread_id, message_id, EraseContent((key,), wanted))
+        _ask("Erase it for good?")
+    return store.privacy.erase(thread_id, message_id, include=wanted, **given)
+
+
+def _show_person_ahead(store: ConversationStore, subject: str) -> None:
+    tenant = store.scope.tenant
+    key = subject_key(tenant, subject)
+    streams, events = store.perform(Read(lambda tx: size_of(tx, tenant, key)))
+    print_person_ahead(errors(), ids.show(ids.SUBJECT, key), streams, events)
+
+
 def _show_erasure_ahead(
-    store: ConversationStore, thread_id: str, message_id: str, command: EraseContent
+    store: ConversationStore,
+    thread_id: str,
+    message_id: str | None,
+    command: EraseContent | EraseAll,
 ) -> None:
     request = AppendRequest(thread_key(store.scope, thread_id), (command,))
     ahead = store.perform(Read(lambda tx: foresee(tx, store.scope.log, request)))
-    deleted = store.threads.get(thread_id, include_deleted=True).deleted
-    shown = None if deleted else store.messages.get(thread_id, message_id, include_deleted=True)
+    shown = None
+    if message_id is not None and not store.threads.get(thread_id, include_deleted=True).deleted:
+        shown = store.messages.get(thread_id, message_id, include_deleted=True)
     print_erasure_ahead(errors(), thread_id, shown, ahead)
 
 

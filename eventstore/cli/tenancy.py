@@ -15,7 +15,7 @@ from typing import Annotated, Any, Final, get_type_hints
 import typer
 from rich.text import Text
 
-from eventstore import InvalidInput, ThreadNotFound
+from eventstore import InvalidInput, SubjectNotFound, ThreadNotFound
 from eventstore.api.operations import Read
 from eventstore.api.operations.loaders import thread_key
 from eventstore.cli.opening import Target, existing, find_stream
@@ -117,7 +117,7 @@ def with_tenants(function: Callable[..., Any], *, each: bool = True) -> Callable
 def _run_for_each(function: Callable[..., Any], target: Target, given: dict[str, Any]) -> None:
     with existing(target) as store:
         names = store.perform(Read(tenant_names))
-    thread = given.get("thread")
+    thread = given.get("thread") or given.get("whole")
     if thread is not None:
         names = [name for name in names if _has(target.of(name), thread)]
         if len(names) > 1:
@@ -125,13 +125,17 @@ def _run_for_each(function: Callable[..., Any], target: Target, given: dict[str,
             raise InvalidInput(
                 "THREAD", f"{thread!r} begins ids of several tenants", f"Name one of {listed}."
             )
-    status = 0
+    status, unknown = 0, list[SubjectNotFound]()
     for name in names or ([""] if thread is not None else []):
         try:
             with of_tenant(name, heading=not given.get("as_json", False)):
                 function(database=target.of(name), **given)
         except typer.Exit as ended:
             status = max(status, ended.exit_code)
+        except SubjectNotFound as error:  # a person need not have written in each of them
+            unknown.append(error)
+    if unknown and len(unknown) == len(names):
+        raise unknown[0]
     if not names and thread is None:
         errors().print(Text("there is no tenant: nothing was ever written", style="yellow"))
         status = 1

@@ -82,6 +82,8 @@ def _fold_run_event(fields: dict[str, Any], event: Event) -> None:
     if event.type == "RunUpdated":
         if isinstance(content, e.RunDetails) and content.metadata is not UNSET:
             fields["metadata"] = content.metadata or {}
+        elif content is None:  # erased: what it replaced does not come back
+            fields["metadata"] = {}
         return
     fields["last_move"] = instant(event.recorded_at_us)
     fields["usage"] = _usage(data) or fields["usage"]

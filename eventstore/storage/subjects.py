@@ -14,7 +14,7 @@ from eventstore.storage.interning import category_name, find_tenant
 from eventstore.storage.ordering import Place
 from eventstore.storage.transaction import Transaction
 
-__all__ = ["ErasureOf", "content_versions", "erasures_of", "is_known", "next_stream_of"]
+__all__ = ["ErasureOf", "content_versions", "erasures_of", "is_known", "next_stream_of", "size_of"]
 
 _ERASURE: Final = "ContentErased"
 _THEIRS: Final = "FROM {events} WHERE tenant = ? AND subject = ?"
@@ -32,6 +32,12 @@ _ERASURES: Final = (
     f" AND type = '{_ERASURE}' ORDER BY category, stream, version"
 )
 _ERASURES_IN: Final = f"SELECT data {_IN} AND type = '{_ERASURE}'"
+
+
+_SIZES: Final = (
+    f"SELECT count(*) {_THEIRS} AND content IS NOT NULL AND type <> '{_ERASURE}'"
+    " GROUP BY category, stream"
+)
 
 
 class ErasureOf(NamedTuple):
@@ -60,6 +66,13 @@ def next_stream_of(
         return None
     place = row[0], bytes(row[1])
     return place, StreamKey(tenant, category_name(tx, place[0]), place[1])
+
+
+def size_of(tx: Transaction, tenant: str, subject: bytes) -> tuple[int, int]:
+    """Return the number of streams and events in which a person's content is there."""
+    number = find_tenant(tx, tenant)
+    rows = [] if number is None else tx.all(_SIZES, (number, subject))
+    return len(rows), sum(row[0] for row in rows)
 
 
 def content_versions(tx: Transaction, place: Place, subject: bytes) -> list[int]:

@@ -13,6 +13,7 @@ from eventstore.errors import (
     InvalidInput,
     MessageNotFound,
     Refused,
+    SubjectNotFound,
     ThreadNotFound,
     WrongExpectedVersion,
 )
@@ -53,6 +54,43 @@ def _refusal(act: Callable[[], Any]) -> str:
 
 class ErasureSuite:
     """Needs the fixture ``store``, as ``ConformanceSuite`` has it."""
+
+    def test_a_person_is_erased_in_all_streams(self, store: AnyStore) -> None:
+        subject = "user_17"
+        thread = store.threads.create(title=WORD, metadata={"bird": WORD}, subject=subject).id
+        said = _say(store, thread, WORD, subject=subject, name=WORD, external_id="x")
+        kept = _say(store, thread, "another one", subject="user_18")
+        fork = store.threads.fork(thread).id
+        store.messages.amend(fork, said.id, content=f"{WORD} in the fork")
+        store.branches.label(fork, kept.id, WORD, subject=subject)
+        assistant = store.assistants.create(instructions=WORD, subject=subject).id
+        made = store.privacy.erase(subject=subject, reason="request 17")
+        lost = sorted(one.stream_id for one in made.erased)
+        assert lost == sorted([thread, thread, fork, fork, assistant])
+        assert made.copies == ()
+        for one in (thread, fork):
+            assert WORD not in _everything(store, one)
+            assert [m.text for m in store.messages.list(one)] == ["", "another one"]
+        assert store.assistants.get(assistant).instructions is None
+        assert list(store.threads.list(metadata={"bird": WORD})) == []
+        again = store.privacy.erase(subject=subject)
+        assert (again.erased, again.version) == (made.erased, made.version)
+        with pytest.raises(SubjectNotFound):
+            store.privacy.erase(subject="user_19")
+
+    def test_a_whole_thread_is_erased_and_keeps_its_skeleton(self, store: AnyStore) -> None:
+        thread = store.threads.create(title=WORD, metadata={"bird": WORD}).id
+        first = _say(store, thread, WORD)
+        edited = store.messages.edit(thread, first.id, content=f"{WORD} again", reason=WORD)
+        store.branches.label(thread, edited.id, WORD)
+        made = store.privacy.erase(thread, reason="request 18")
+        assert [one.version for one in made.erased] == [1, 2, 3, 4]
+        assert WORD not in _everything(store, thread)
+        tree = store.branches.tree(thread)
+        assert [node.message.id for node in tree.nodes] == [first.id, edited.id]
+        assert store.privacy.erase(thread).erased == made.erased
+        _say(store, thread, "it goes on")
+        assert store.messages.list(thread).data[-1].text == "it goes on"
 
     def test_what_was_erased_is_gone_and_the_rest_stays(self, store: AnyStore) -> None:
         thread = store.threads.create(title="a title")

@@ -54,6 +54,25 @@ def test_an_erasure_is_shown_asked_for_and_certified(answer, talk, forked):
         assert last.content == {"reason": "request 17"}
 
 
+def test_a_person_and_a_thread_are_erased_by_options(talk, answer):
+    with ConversationStore.open(talk.url) as store:
+        store.messages.create(talk.thread, role="user", content="I am Ann", subject="user_17")
+    result = answer("y\n", "erase", "--subject", "user_17", "--actor", "o_3")
+    assert result.exit_code == 0
+    assert "the content of 1 event in 1 thread" in result.stderr
+    assert "is erased" in result.stdout
+    assert "user_17" not in result.stdout
+    again = answer(None, "erase", "--subject", "user_17", "--yes", "--json", "--all-tenants")
+    assert json.loads(again.stdout)["actor"] == "o_3"
+    unknown = answer(None, "erase", "--subject", "user_18", "--yes", "--all-tenants")
+    assert (unknown.exit_code, "nothing was written in the name" in unknown.stderr) == (1, True)
+    whole = answer("y\n", "erase", "--thread", talk.thread)
+    assert whole.exit_code == 0
+    assert f"{talk.thread} is erased" in whole.stdout
+    for wrong in (["erase"], ["erase", talk.thread], ["erase", talk.thread, "--subject", "a"]):
+        assert answer(None, *wrong, "--yes").exit_code == 2
+
+
 @pytest.mark.parametrize("said", ["n\n", "\n", ""])
 @pytest.mark.parametrize("command", ["erase", "purge"])
 def test_nothing_happens_without_a_yes(answer, talk, command, said):

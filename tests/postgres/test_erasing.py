@@ -2,12 +2,14 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import psycopg
 import pytest
 from sqlalchemy import create_engine
 
 from eventstore import ConversationStore, NewEvent, Refused, StoreBusy
+from eventstore.read_models import MessageSearch
 from tests.concurrency.erasing import begun_run, steps_begin_beside_erasures
 from tests.postgres.bad_days import open_at
 
@@ -66,6 +68,61 @@ def test_after_vacuum_full_the_text_is_in_no_file_of_the_tables(url, admin, repe
     admin.execute("VACUUM FULL events, blobs")
     admin.execute("CHECKPOINT")
     assert word[:60] not in files_of(admin)
+
+
+@pytest.mark.newest_postgres
+@pytest.mark.parametrize("way", ["a message", "a person", "a thread", "a purge"])
+def test_after_vacuum_full_no_table_and_no_index_holds_it(url, admin, way):
+    """Words that the server does not compress, looked for in every file of the schema."""
+    word = "zzqzvjxkw"
+    hers: dict[str, Any] = {"subject": "alice"}
+    with ConversationStore.open(url, durability="as_is") as store:
+        store.projections.register(MessageSearch())
+        described: dict[str, Any] = (
+            {} if way == "a message" else {"title": word, "metadata": {"who": word}}
+        )
+        thread = store.threads.create(**described, **hers).id
+        first = store.messages.create(
+            thread,
+            role="user",
+            content=word,
+            name=word,
+            external_id=word,
+            idempotency_key="k",
+            **hers,
+        )
+        store.messages.amend(thread, first.id, content=f"amended {word}")
+        store.branches.label(thread, first.id, word)
+        fork = store.threads.fork(thread).id
+        store.messages.amend(fork, first.id, content=f"in the fork {word}")
+        store.projections.catch_up()
+        admin.execute("CHECKPOINT")
+        assert word.encode() in every_file(admin)
+        if way == "a message":
+            store.privacy.erase(thread, first.id)
+        elif way == "a person":
+            store.privacy.erase(subject="alice")
+        elif way == "a thread":
+            store.privacy.erase(thread)
+        else:
+            store.privacy.purge(thread, forks="purge")
+        store.projections.catch_up()
+        assert store.projections.compare().ok
+        assert store.audit.verify().findings == ()
+    admin.execute("VACUUM FULL")
+    admin.execute("CHECKPOINT")
+    assert word.encode() not in every_file(admin)
+
+
+def every_file(admin):
+    """What is in the files of all tables and indexes of the schema, and of what belongs to them."""
+    names = admin.execute(
+        "SELECT pg_relation_filepath(c.oid) FROM pg_class c JOIN pg_namespace n"
+        " ON n.oid = c.relnamespace WHERE n.nspname IN ('public', 'pg_toast')"
+        " AND pg_relation_filepath(c.oid) IS NOT NULL"
+    ).fetchall()
+    read = "SELECT pg_read_binary_file(%s)"
+    return b"".join(row[0] for name in names for row in admin.execute(read, name).fetchall())
 
 
 def test_a_blob_that_an_erasure_by_hand_leaves_is_found(url, admin):

@@ -121,12 +121,14 @@ def full_life(store: ConversationStore) -> list[str]:  # noqa: PLR0915 (a life i
     store.assistants.delete(assistant.id)
     book = store.threads.create(title="Book").id
     messages.create(book, role="user", content=LONG)
+    messages.create(book, role="user", content="My name is Eve.", subject="eve")
     draft = store.threads.create(title="Draft").id
     said = messages.create(draft, role="user", content="Take this down.", external_id="x-2")
     messages.amend(draft, said.id, content="Take this down, please.")
     messages.update(draft, said.id, name="Ben")
     store.threads.fork(draft)
     acting.privacy.purge(draft, forks="purge", reason="it was a draft")
+    store.privacy.erase(subject="eve", reason="asked for", actor="user_2")
     return [one, fork.id, second.id]
 
 

@@ -117,7 +117,7 @@ def test_each_content_has_a_salt_of_its_own_and_a_commitment_once_it_is_erased(l
     assert all((salt is None) == bool(empty) for empty, salt, _ in rows)
     assert all(salt is None for _, salt, promise in rows if promise is not None)
     ((versions,),) = ask(lived, "SELECT count(*) FROM events WHERE commitment IS NOT NULL")
-    assert versions == 1, "one message was erased, and nobody said why it was removed before"
+    assert versions == 2, "a message and a person were erased, and nobody had given reasons"
 
 
 def test_the_stored_bytes_are_messagepack_of_the_fields_that_are_told(lived):

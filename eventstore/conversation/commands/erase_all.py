@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Final
+from typing import Any, Final
 
 from msgspec.structs import replace
 
@@ -38,7 +38,16 @@ from eventstore.core.events import Decided, Event, Trace
 
 __all__ = ["ERASURES_OF_ALL", "EraseAll", "erase_all", "erase_all_found", "find_all"]
 
-_BORN: Final = frozenset({"MessageAdded", "MessageEdited", "MessageRegenerated", "MessageQueued"})
+
+def _types_of(*contents: type[Any]) -> frozenset[str]:
+    return frozenset(one.name for one in e.THREAD_EVENTS if one.content in contents)
+
+
+_BORN: Final = _types_of(e.MessageContent)
+"""Types of events that begin a message."""
+_REWORDED: Final = _types_of(e.AmendedContent)
+_CHANGED: Final = _types_of(e.AmendedContent, e.MessageDetails)
+_NAMING: Final = _types_of(e.ThreadDetails)
 _ERASED: Final = "ContentErased"
 
 
@@ -105,7 +114,7 @@ def find_all(view: ThreadView, command: EraseAll, traces: Sequence[Trace]) -> Fo
     versions = tuple(one.version for one in taken if one.has_content and one.version not in gone)
     lost = frozenset(versions)
     if command.whole:
-        left = _source(traces)
+        left = _source(view)
     else:
         left = _left(view, traces, subjects, readers, lost | gone.keys())
     return Found(
@@ -159,7 +168,7 @@ def _touched(
     known = frozenset(messages)
     found = dict.fromkeys(one for one in command.seen if one not in known)
     for one in traces:
-        says = one.version in written and one.type in {"MessageAmended", "MessageUpdated"}
+        says = one.version in written and one.type in _CHANGED
         if says and one.data.message_id not in known:
             found[one.data.message_id] = None
     return tuple(found)
@@ -239,7 +248,7 @@ def _unworded(traces: Sequence[Trace], lost: frozenset[int]) -> tuple[bytes, ...
     """Return the messages whose present wording is lost."""
     last: dict[bytes, int] = {}
     for one in traces:
-        if one.type == "MessageAmended" or (
+        if one.type in _REWORDED or (
             one.type in _BORN and getattr(one.data, "queued_version", None) is None
         ):
             last[one.data.message_id] = one.version
@@ -255,7 +264,7 @@ def _unlabelled(
 
 
 def _names_thread(trace: Trace) -> bool:
-    return trace.type in {"ThreadCreated", "ThreadUpdated"}
+    return trace.type in _NAMING
 
 
 def _untitled(traces: Sequence[Trace], lost: frozenset[int]) -> bool:
@@ -271,11 +280,11 @@ def _titles(trace: Trace) -> bool:
     return said is not None and said.title is None
 
 
-def _source(traces: Sequence[Trace]) -> Iterator[Copy]:
-    """Yield what a fork shows of its source."""
-    first = traces[0].data if traces else None
-    if isinstance(first, e.ThreadForked):
-        yield Copy("source", first.source_id, first.message_id)
+def _source(view: ThreadView) -> Iterator[Copy]:
+    """Yield the place in its source up to which a fork shows it."""
+    fork = None if view.thread is None else view.thread.fork
+    if fork is not None:
+        yield Copy("source", fork.thread_id, fork.message_id)
 
 
 def _left(

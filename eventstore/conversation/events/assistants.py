@@ -38,7 +38,7 @@ class AssistantCreated(EventData, frozen=True):
 class AssistantUpdated(EventData, frozen=True):
     model: str | UnsetType | None = UNSET
     fields: tuple[str, ...] = ()
-    """What is replaced of its content; stays when it is erased."""
+    """Names of the parts of its content that are replaced; stays when they are erased."""
 
 
 class AssistantDeleted(EventData, frozen=True):

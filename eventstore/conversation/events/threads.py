@@ -79,7 +79,7 @@ class ThreadForked(EventData, frozen=True):
 
 
 def named_by(event: Event) -> ThreadDetails | None:
-    """Return what an event says of title and metadata: nothing that is known, if it was erased."""
+    """Return title and metadata as an event sets them; empty ones if its content was erased."""
     if isinstance(event.content, ThreadDetails):
         return event.content
     if event.content is not None or not isinstance(event.data, ThreadCreated | ThreadUpdated):
