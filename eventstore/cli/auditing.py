@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import typer
 from rich.text import Text
@@ -116,7 +116,7 @@ def read_head(file: Path) -> TreeHead:
     return TreeHead.parse(_read(file, "--tree-head"))
 
 
-def read_public_key(given: str) -> Any:  # noqa: ANN401 (bytes)
+def read_public_key(given: str) -> bytes:
     """Return a public key, given as hex digits or as a file of them."""
     try:
         return evidence_verifier.public_key_of(given)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Final
 
 from rich.console import Console
 from rich.text import Text
@@ -124,5 +124,5 @@ def _answer(event: ToolAnswered, name: str) -> Text:
     return line
 
 
-def _json(value: Any) -> str:  # noqa: ANN401 (a JSON value)
+def _json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)

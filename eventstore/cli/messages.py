@@ -107,7 +107,7 @@ def _address(address: str) -> str:
     return f"{media_type or 'text/plain'}, {max(1, size // 1000):,} kB"
 
 
-def arguments_text(arguments: Any) -> str:  # noqa: ANN401 (any JSON value)
+def arguments_text(arguments: object) -> str:
     """Return the arguments of a tool call, as a Python programmer writes them."""
     if not isinstance(arguments, Mapping):
         return "" if arguments is None else _json(arguments)

@@ -5,9 +5,9 @@ Every refusal names the field and the remedy, and happens before anything is dec
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final, get_args
+from typing import Any, Final, TypeVar, get_args
 
 from msgspec import UNSET, UnsetType
 from pydantic import BaseModel, ValidationError
@@ -24,6 +24,9 @@ from eventstore.core.events import microseconds
 from eventstore.core.json_values import Limits, check_name, check_object, check_text
 from eventstore.core.quoting import quoted
 from eventstore.errors import InvalidInput
+
+T = TypeVar("T")
+X = TypeVar("X")
 
 __all__ = [
     "check_updates",
@@ -274,6 +277,6 @@ def checked_draft(
     )
 
 
-def unset_or(value: Any, checked: Any) -> Any:  # noqa: ANN401
+def unset_or(value: T | UnsetType, checked: Callable[[T], X]) -> X | UnsetType:
     """Return UNSET as it is, anything else checked."""
-    return UNSET if value is UNSET else checked(value)
+    return UNSET if isinstance(value, UnsetType) else checked(value)

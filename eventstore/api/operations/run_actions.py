@@ -125,7 +125,7 @@ def _approved(given: Mapping[str, Any], index: int) -> str:
     return check_name(given["call_id"], f"{field}.call_id", NAME_MAX)
 
 
-def _output(scope: Scope, given: Any, index: int) -> c.ToolOutput:  # noqa: ANN401 (checked)
+def _output(scope: Scope, given: object, index: int) -> c.ToolOutput:
     field = f"outputs[{index}]"
     if not isinstance(given, Mapping) or not set(given) <= {"call_id", "output", "status"}:
         raise InvalidInput(field, "is not an output", "Give call_id, output and maybe status.")

@@ -12,6 +12,7 @@ from eventstore.conversation.events.thread_event import Evolver, ThreadEvent
 from eventstore.conversation.rows import (
     Row,
     StepRow,
+    StepStatus,
     TouchRow,
 )
 from eventstore.conversation.view import ThreadView
@@ -71,7 +72,7 @@ def _step_started(view: ThreadView, data: RunStepStarted, event: Event) -> list[
     return [StepRow(data.step_id, data.run_id, event.version), replace(run, steps=run.steps + 1)]
 
 
-def _step_ended(status: Any) -> Evolver:  # noqa: ANN401 (a StepStatus)
+def _step_ended(status: StepStatus) -> Evolver:
     def end(view: ThreadView, data: Any, event: Event) -> list[Row]:  # noqa: ANN401
         step = view.step(data.step_id)
         if step is None:
