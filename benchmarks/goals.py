@@ -131,3 +131,6 @@ DELIVERY_ACROSS = {
 RUN_PEER = Goal("time of a run, theirs / ours", 1.0, None, Better.MORE)
 RUN_OTHER = Goal("time of a run, theirs / ours", None, None, Better.MORE)
 READING = Goal("p99 from a token to a reader elsewhere", None, None, Better.LESS, "ms")
+
+KERNEL_START = Goal("processor time of a kernel's start / of a bare one's", None, 1.5, Better.LESS)
+KERNEL_CALL = Goal("time of a call / of a bare kernel's", None, None, Better.LESS)

@@ -18,6 +18,7 @@ from benchmarks.works import (
     w8_delivery,
     w9_runs,
     w9b_reading,
+    w11_kernels,
 )
 
 Run = Callable[[Plan, Result], None]
@@ -34,4 +35,5 @@ WORKS: dict[str, tuple[str, Run]] = {
     "W8": (w8_delivery.TITLE, w8_delivery.run),
     "W9": (w9_runs.TITLE, w9_runs.run),
     "W9b": (w9b_reading.TITLE, w9b_reading.run),
+    "W11": (w11_kernels.TITLE, w11_kernels.run),
 }
