@@ -1,5 +1,6 @@
 """Code runs in a kernel of its thread: state, outputs, files, ends of kernels, queues."""
 
+import os
 import threading
 from dataclasses import replace
 
@@ -194,9 +195,12 @@ def test_a_sandbox_that_does_not_start_is_refused_with_its_words(monkeypatch, tm
 def test_no_sandbox_is_asked_for_by_name():
     with pytest.raises(InvalidInput):
         CodeInterpreter(sandbox="nothing")  # type: ignore[arg-type]
+    os.umask(umask := os.umask(0o22))
     with CodeInterpreter(sandbox="none", limits=CodeLimits(kernels_max=1)) as trusted:
         trusted.run("thread", "x = 41")
         result = trusted.run("thread", "import os; open('a.txt', 'w').write('a'); x + 1")
         assert (result.status, result.result) == ("completed", "42"), result.output
         assert result.output["files"] == ["a.txt"]
         assert "SECRET_OF_THE_PARENT" not in trusted.run("thread", "dict(os.environ)").result
+        # Modules that it compiles are kept beside their source, where all users read them.
+        assert trusted.run("thread", "os.umask(0o22)").result == str(umask)

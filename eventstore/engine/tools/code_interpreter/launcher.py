@@ -37,7 +37,6 @@ def settle(config: dict[str, Any]) -> None:
         libc.prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)  # or /proc/self would stay root's
     if config["dies_with_parent"]:  # bubblewrap sees to it by itself
         libc.prctl(PR_SET_PDEATHSIG, KILL, 0, 0, 0)
-    os.umask(0o077)
     os.chdir(config["folder"])
 
 
