@@ -203,7 +203,8 @@ def test_memory_of_one_process_is_limited_and_the_kernel_lives_on(interpreter):
     interpreter.run("memory", "kept = 1")
     code = "rows = []\nwhile True:\n    rows.append(bytearray(10_000_000))"
     result = interpreter.run("memory", code)
-    assert (result.status, result.error.name) == ("failed", "MemoryError"), result.output
+    assert result.error is not None, result.output
+    assert (result.status, result.error.name) == ("failed", "MemoryError")
     assert interpreter.run("memory", "del rows; kept").result == "1"
 
 
@@ -257,7 +258,7 @@ def test_too_many_files_end_the_kernel(interpreter):
 def test_endless_output_is_stopped(interpreter):
     result = run(interpreter, "while True: print('x' * 1000)")
     assert result.status == "failed"
-    assert "printed more than 256 KiB" in result.note
+    assert "showed more than 256 KiB" in result.note
     assert len(result.stdout) <= SMALL.output_bytes_max + 20
 
 
@@ -268,11 +269,26 @@ def test_much_output_is_cut_off(interpreter):
     assert len(result.stdout) <= SMALL.output_bytes_max + 20
 
 
+@pytest.mark.parametrize(
+    "shown",
+    [
+        pytest.param("display(HTML('x' * 10_000))", id="no text"),
+        pytest.param("display(HTML('x' * 10_000), display_id='a', update=True)", id="an update"),
+        pytest.param("kernel.session.send(kernel.iopub_socket, 'x' * 10_000, {})", id="another's"),
+    ],
+)
+def test_whatever_is_shown_counts(interpreter, shown):
+    code = "from IPython.display import HTML, display\nkernel = get_ipython().kernel\n"
+    result = run(interpreter, f"{code}while True: {shown}")
+    assert result.status == "failed", result.output
+    assert "showed more than 256 KiB" in result.note
+
+
 @pytest.mark.long
 def test_output_of_child_processes_counts_too(interpreter):
     result = run(interpreter, "import subprocess; subprocess.run(['yes'])")
     assert result.status == "failed"
-    assert "printed more than 256 KiB" in result.note
+    assert "showed more than 256 KiB" in result.note
 
 
 # -- what is left behind ---------------------------------------------------------------------------

@@ -1,6 +1,8 @@
 """Code runs in a kernel of its thread: state, outputs, files, ends of kernels, queues."""
 
 import os
+import select
+import signal
 import threading
 from dataclasses import replace
 
@@ -98,6 +100,26 @@ def test_a_kernel_that_ends_is_replaced_and_the_model_is_told(interpreter):
     assert died.note.startswith("The kernel ended while the code ran. All variables")
     after = interpreter.run("state", "x")
     assert (after.kernel, after.error.name) == ("new", "NameError")
+
+
+def test_a_kernel_that_ended_between_two_calls_is_replaced_before_the_next(interpreter):
+    interpreter.run("state", "x = 1")
+    kernel = interpreter.process_of("state")
+    end = os.pidfd_open(kernel)
+    os.kill(kernel, signal.SIGKILL)  # as Linux does when memory runs out
+    select.select([end], [], [], 10)
+    os.close(end)
+    after = interpreter.run("state", "6 * 7")
+    assert (after.status, after.result, after.kernel) == ("completed", "42", "restarted")
+    assert "since it had ended. All variables and files of earlier calls are gone." in after.note
+
+
+def test_a_kernel_outlives_the_os_thread_that_asked_for_it(interpreter):
+    first = threading.Thread(target=interpreter.run, args=("outlives", "x = 5"))
+    first.start()
+    first.join()
+    second = interpreter.run("outlives", "x")
+    assert (second.result, second.kernel) == ("5", "kept")
 
 
 def test_cancel_interrupts_the_call_and_keeps_the_state(interpreter):

@@ -40,6 +40,8 @@ class Received(NamedTuple):
     """Id of the request that it belongs to."""
     content: Mapping[str, Any]
     buffers: Sequence[bytes]
+    size: int
+    """Its bytes, as they came."""
 
 
 class Channels:
@@ -112,7 +114,8 @@ class Channels:
         if not isinstance(content, dict):
             return None
         buffers = [bytes(each) for each in message["buffers"]]
-        return Received(channel, str(message["msg_type"]), str(parent), content, buffers)
+        size = sum(map(len, frames))
+        return Received(channel, str(message["msg_type"]), str(parent), content, buffers, size)
 
     def close(self) -> None:
         """Close the sockets, and remove them from the folder."""

@@ -172,12 +172,12 @@ class CodeInterpreter:
         found = context.store.runs.context(context.thread_id, context.run_id)
         seen: RunContext = await found if inspect.isawaitable(found) else found
         files, had_kernel = files_in(seen), has_kernel(seen)
+        # Two tenants may give their threads the same id.
+        thread = f"{context.tenant}/{context.thread_id}" if context.tenant else context.thread_id
         try:
-            result = await in_thread(
-                lambda: self.run(context.thread_id, code, files, had_kernel=had_kernel)
-            )
+            result = await in_thread(lambda: self.run(thread, code, files, had_kernel=had_kernel))
         except asyncio.CancelledError:
-            self.cancel(context.thread_id)
+            self.cancel(thread)
             raise
         is_good = result.status == "completed"
         return ToolAnswer(result.output, "completed" if is_good else "failed", result.parts)

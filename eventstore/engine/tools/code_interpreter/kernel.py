@@ -165,6 +165,7 @@ class Kernel:
         seen: set[str] = set()
         while not seen >= {"execute_reply", "idle"}:
             for message in self._received():
+                outputs.seen_bytes += message.size
                 if message.parent == asked:
                     seen.add(str(message.content.get("execution_state", message.type)))
                     outputs.add(message.type, message.content)
@@ -187,7 +188,7 @@ class Kernel:
         if cancelled.is_set():
             return "cancelled"
         if outputs.is_flood:
-            return f"printed more than {self._limits.flood_bytes_max >> 10} KiB"
+            return f"showed more than {self._limits.flood_bytes_max >> 10} KiB"
         if is_late:
             return f"took longer than {self._limits.call_seconds:g} s"
         return None
@@ -268,6 +269,11 @@ class Kernel:
     def memory_bytes(self) -> int:
         """Memory of the kernel's processes."""
         return self._tree.memory_bytes()
+
+    @property
+    def has_ended(self) -> bool:
+        """It ended by itself, or somebody else ended it."""
+        return self._process.poll() is not None or self._tree.kernel_has_ended
 
     def close(self) -> None:
         """End the kernel and all of its processes."""

@@ -102,6 +102,10 @@ class Kernels:
             yield None
             return
         try:
+            if seat.kernel is not None and seat.kernel.has_ended:
+                seat.kernel.close()
+                seat.kernel = None
+                self._ended[thread] = "it had ended"
             is_new = seat.kernel is None
             if seat.kernel is None:
                 seat.kernel = self._started()

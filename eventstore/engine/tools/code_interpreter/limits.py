@@ -31,7 +31,8 @@ class CodeLimits:
     output_bytes_max: int = 64 * 1024
     """Text of one call that is kept. The rest is cut off."""
     flood_bytes_max: int = 16 * _MIB
-    """Text of one call that is read at all. Code that prints more is stopped."""
+    """Text, images and other messages of one call that are read at all, in bytes. Code that shows
+    more is stopped."""
     artifacts_max: int = 20
     """Most images and files that one call returns."""
     artifacts_bytes_max: int = 8 * _MIB

@@ -50,7 +50,7 @@ class Outputs:
         self._texts: dict[str, list[str]] = {"stdout": [], "stderr": [], "result": []}
         self._cut: set[str] = set()
         self.seen_bytes = 0
-        """Bytes of text that came, kept or not."""
+        """Bytes of all messages that came, kept or not; counted by the one who receives them."""
         self.left_out = 0
         """Number of images and files that were too many, or too large."""
         self.artifacts: list[Artifact] = []
@@ -64,6 +64,8 @@ class Outputs:
             self._add_shown(content.get("data"))
         elif type_ == "error":
             self._add_error(content)
+        elif type_ == "execute_reply" and content.get("status") == "error" and self.error is None:
+            self._add_error(content)  # it could not be shown: no memory was left for its traceback
 
     def text(self, name: str) -> str:
         """Return the text of ``stdout`` or ``stderr``, or the ``result``."""
@@ -71,7 +73,7 @@ class Outputs:
 
     @property
     def is_flood(self) -> bool:
-        """More was printed than is read."""
+        """More was shown than is read."""
         return self.seen_bytes > self._limits.flood_bytes_max
 
     def add_artifact(self, artifact: Artifact) -> None:
@@ -98,7 +100,6 @@ class Outputs:
     def _kept(self, text: str) -> tuple[str, bool]:
         """Return as much of a text as there is room for, and whether something was cut off."""
         raw = _ESCAPES.sub("", text).encode(errors="replace")
-        self.seen_bytes += len(raw)
         kept = raw[: self._left]
         self._left -= len(kept)
         return kept.decode(errors="ignore").replace("\0", ""), len(kept) < len(raw)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
 from pathlib import Path
 from typing import Final
@@ -38,6 +39,11 @@ class ProcessTree:
         if self._sandboxed:
             self.kernel = _children(self._root)[0]
             self._kernel_end = os.pidfd_open(self.kernel)
+
+    @property
+    def kernel_has_ended(self) -> bool:
+        """The kernel's own process runs no longer."""
+        return bool(select.select([self._kernel_end], [], [], 0)[0])
 
     def processes(self) -> list[int]:
         """Return the ids of the processes that run."""
