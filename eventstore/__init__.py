@@ -25,9 +25,11 @@ from eventstore.audit import (
     AuditFinding,
     ConsistencyProof,
     InclusionProof,
+    TrailEntry,
     TreeHead,
     VerifyReport,
 )
+from eventstore.conversation.changes import Change
 from eventstore.conversation.parts import (
     DataPart,
     FilePart,
@@ -84,6 +86,7 @@ from eventstore.errors import (
     LeaseLost,
     MessageNotFound,
     ModelError,
+    MomentNotFound,
     NotFound,
     OutcomeUnknown,
     Refused,
@@ -103,7 +106,7 @@ from eventstore.errors import (
     WrongExpectedVersion,
 )
 from eventstore.privacy import ContentCopy, ErasedEvent, Erasure
-from eventstore.replay import MessagePath, ReplayedThread, ReplayStep, StepState
+from eventstore.replay import MessagePath, ReplayedThread, ReplayStep, StepState, ThreadDiff
 
 __all__ = [
     "EMPTY",
@@ -120,6 +123,7 @@ __all__ = [
     "BranchDiff",
     "BranchTree",
     "BrokenChain",
+    "Change",
     "CompareReport",
     "ConsistencyProof",
     "ContentCopy",
@@ -148,6 +152,7 @@ __all__ = [
     "MessagePath",
     "MessageStarted",
     "ModelError",
+    "MomentNotFound",
     "NewEvent",
     "NotFound",
     "OutcomeUnknown",
@@ -183,6 +188,7 @@ __all__ = [
     "TextBuffer",
     "TextPart",
     "Thread",
+    "ThreadDiff",
     "ThreadNotFound",
     "ThreadState",
     "TokenUsage",
@@ -192,6 +198,7 @@ __all__ = [
     "ToolCalled",
     "ToolError",
     "ToolResultPart",
+    "TrailEntry",
     "TreeHead",
     "TreeNode",
     "UndecodableEvent",

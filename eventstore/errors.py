@@ -14,7 +14,8 @@
     │   ├── RunNotFound
     │   ├── AssistantNotFound
     │   ├── StreamNotFound
-    │   └── SubjectNotFound
+    │   ├── SubjectNotFound
+    │   └── MomentNotFound       a thread did not exist yet, or has not come so far
     ├── UndecodableEvent         stored bytes do not decode: corruption, or a newer writer
     │   └── UnknownEventType     no such type is registered
     ├── BrokenChain              the hash chain of a stream does not hold
@@ -37,6 +38,7 @@ of database drivers are translated in ``storage/sqlite_failures.py`` and
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 __all__ = [
@@ -50,6 +52,7 @@ __all__ = [
     "LeaseLost",
     "MessageNotFound",
     "ModelError",
+    "MomentNotFound",
     "NotFound",
     "OutcomeUnknown",
     "Refused",
@@ -171,18 +174,9 @@ class NotFound(ConversationStoreError, LookupError):
 
 
 class ThreadNotFound(NotFound):
-    """No such thread in this tenant, or it did not exist yet at the moment asked for."""
+    """No such thread in this tenant."""
 
     kind = "thread"
-
-    @classmethod
-    def not_yet(cls, thread_id: str, began: str) -> ThreadNotFound:
-        """Return the error for a moment before ``began``, the time of the first event."""
-        error = cls(thread_id)
-        error.args = (
-            f"{thread_id} did not exist yet: it began at {began}. Give that time, or a later one.",
-        )
-        return error
 
 
 class MessageNotFound(NotFound):
@@ -219,6 +213,27 @@ class SubjectNotFound(NotFound):
         super().__init__(subject_id)
         said = f"nothing was written in the name of this person ({subject_id})"
         self.args = (f"{said}. Give name and tenant exactly as writes with subject= did.",)
+
+
+class MomentNotFound(NotFound):
+    """A thread has no such moment: it did not exist yet, or it has not come so far.
+
+    ``reason`` is ``"not_yet_begun"`` or ``"not_yet_recorded"``.
+    """
+
+    kind = "moment"
+
+    def __init__(self, thread_id: str, reason: str, began_at: datetime, last_version: int) -> None:
+        super().__init__(thread_id)
+        if reason == "not_yet_begun":
+            began = began_at.isoformat()
+            said = f"did not exist yet: it began at {began}. Give that time, version 1, or later"
+        else:
+            said = f"has not come so far: it is at version {last_version}. Give 1 to {last_version}"
+        self.args = (f"{thread_id} {said}.",)
+        self.reason = reason
+        self.began_at = began_at
+        self.last_version = last_version
 
 
 class UndecodableEvent(ConversationStoreError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from eventstore.cli import (
     auditing,
+    auditing_thread,
     doing,
     erasing,
     looking,
@@ -17,7 +18,17 @@ from eventstore.cli.standard_output import ended_as_it_should
 
 __all__ = ["COMMANDS", "app", "run"]
 
-COMMANDS = (talking, doing, looking, verifying, auditing, tending, working, erasing)
+COMMANDS = (
+    talking,
+    doing,
+    looking,
+    verifying,
+    auditing_thread,
+    auditing,
+    tending,
+    working,
+    erasing,
+)
 """Importing a module adds its commands to the program."""
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from typing import Final
 
@@ -19,8 +18,8 @@ from eventstore import (
     ToolAnswered,
     ToolCalled,
 )
-from eventstore.cli.messages import arguments_text
 from eventstore.cli.output import clipped, one_line, safe
+from eventstore.conversation.part_text import arguments_text, json_text
 
 __all__ = ["Follower", "outcome"]
 
@@ -113,7 +112,7 @@ def outcome(run: Run) -> Text | None:
 
 
 def _answer(event: ToolAnswered, name: str) -> Text:
-    output = event.output if isinstance(event.output, str) else _json(event.output)
+    output = event.output if isinstance(event.output, str) else json_text(event.output)
     line = (
         Text(f"  {name} ", style="yellow")
         .append("→ ", style="dim")
@@ -122,7 +121,3 @@ def _answer(event: ToolAnswered, name: str) -> Text:
     if event.status not in {"completed", None}:
         line.append(f" ({event.status})", style="red")
     return line
-
-
-def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False)

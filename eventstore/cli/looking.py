@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Literal, TypeAlias
 
 import typer
@@ -24,6 +24,7 @@ from eventstore.cli.opening import (
 )
 from eventstore.cli.output import errors, one_line, print_facts, print_json, screen, when
 from eventstore.cli.replaying import step_lines, steps_as_json
+from eventstore.cli.times import typed_time
 
 __all__ = ["check", "log", "replay", "show", "threads", "tree"]
 
@@ -204,23 +205,13 @@ def replay(
     """
     if steps + (at_version is not None) + (at_time is not None) > 1:
         raise typer.BadParameter("give one of --at-version, --at-time and --steps")
-    moment = None if at_time is None else _moment(at_time)
+    then = None if at_time is None else typed_time(at_time, "--at-time")
     with existing(database) as store:
         thread_id = find_thread(store, thread)
         if steps:
             _replay_steps(store, thread_id, as_json=as_json)
         else:
-            _replay_moment(store, thread_id, at_version, moment, as_json=as_json)
-
-
-def _moment(text: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise typer.BadParameter(
-            "write it like 2026-05-01T12:00:00Z", param_hint="--at-time"
-        ) from None
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+            _replay_moment(store, thread_id, at_version, then, as_json=as_json)
 
 
 def _replay_steps(store: ConversationStore, thread_id: str, *, as_json: bool) -> None:

@@ -2,32 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, TypeAlias, assert_never
+from typing import Any, Final, TypeAlias
 
 from rich.console import Console
 from rich.text import Text
 
-from eventstore import (
-    DataPart,
-    FilePart,
-    ImagePart,
-    Message,
-    ReasoningPart,
-    RecordedEvent,
-    RefusalPart,
-    TextPart,
-    ToolCallPart,
-    ToolResultPart,
-)
+from eventstore import Message, RecordedEvent
 from eventstore.cli.output import one_line, print_indented, safe, when, with_remark
 from eventstore.conversation.content import parse
-from eventstore.conversation.parts import Part
+from eventstore.conversation.part_text import json_text, part_text
 from eventstore.core import ids
 
 __all__ = [
-    "arguments_text",
     "event_summary",
     "message_line",
     "notes",
@@ -72,50 +59,7 @@ def summary(message: Message) -> str:
     """Return a message as one line."""
     if message.erased:
         return "(erased)"
-    return one_line(" ".join(_part_text(part) for part in message.content))
-
-
-def _part_text(part: Part) -> str:
-    match part:
-        case TextPart() | RefusalPart():
-            said = part.text
-        case ReasoningPart():
-            said = f"(thinks) {part.text}"
-        case ToolCallPart():
-            said = f"calls {part.name}({arguments_text(part.arguments)})"
-        case ToolResultPart():
-            state = "" if part.status == "completed" else f" ({part.status})"
-            said = f"{part.call_id}{state} → {_json(part.output)}"
-        case ImagePart():
-            said = f"[image {_address(part.url or part.file_id or '')}]"
-        case FilePart():
-            said = f"[file {part.name or _address(part.file_id)}]"
-        case DataPart():
-            said = _json(part.data)
-        case _:
-            assert_never(part)
-    return said
-
-
-def _address(address: str) -> str:
-    """Return an address; of one that holds the bytes themselves, their type and size."""
-    if not address.startswith("data:"):
-        return address
-    kind, _, held = address.removeprefix("data:").partition(",")
-    media_type, *_ = kind.split(";")
-    size = len(held) * 3 // 4 if kind.endswith(";base64") else len(held)
-    return f"{media_type or 'text/plain'}, {max(1, size // 1000):,} kB"
-
-
-def arguments_text(arguments: object) -> str:
-    """Return the arguments of a tool call, as a Python programmer writes them."""
-    if not isinstance(arguments, Mapping):
-        return "" if arguments is None else _json(arguments)
-    return ", ".join(f"{name}={_json(value)}" for name, value in arguments.items())
-
-
-def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False)
+    return one_line(" ".join(part_text(part) for part in message.content))
 
 
 def message_line(
@@ -144,7 +88,7 @@ def print_message(console: Console, message: Message, label: str | None = None) 
     for note in notes(message, label):
         head.append(f"  {note}", style=quiet)
     console.print(head)
-    text = "\n".join(_part_text(part) for part in message.content) or "(erased)"
+    text = "\n".join(part_text(part) for part in message.content) or "(erased)"
     print_indented(console, Text(safe(text)), 2)
     console.print()
 
@@ -187,14 +131,14 @@ def event_summary(event: RecordedEvent) -> str:
 
 
 def _other(data: Mapping[str, Any]) -> str:
-    return " ".join(f"{name}={_json(value)}" for name, value in data.items())
+    return " ".join(f"{name}={json_text(value)}" for name, value in data.items())
 
 
 def _parts(content: Mapping[str, Any]) -> str:
     stored = content.get("parts")
     if not stored:
         return "(erased)"
-    return " ".join(_part_text(part) for part in parse(stored, _DEPTH_MAX))
+    return " ".join(part_text(part) for part in parse(stored, _DEPTH_MAX))
 
 
 def _born(data: Mapping[str, Any], content: Mapping[str, Any]) -> str:
@@ -212,7 +156,7 @@ def _begun(data: Mapping[str, Any], _: object) -> str:
 def _titled(_: Mapping[str, Any], content: Mapping[str, Any]) -> str:
     said = [str(content["title"])] if content.get("title") else []
     names = content.get("metadata") or {}
-    return " ".join([*said, *(f"{name}={_json(value)}" for name, value in names.items())])
+    return " ".join([*said, *(f"{name}={json_text(value)}" for name, value in names.items())])
 
 
 def _forked(data: Mapping[str, Any], _: object) -> str:

@@ -21,6 +21,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from eventstore.core.steering import STEERING, without_steering
 from eventstore.errors import ConversationStoreError
 
 __all__ = [
@@ -73,7 +74,7 @@ def tolerate_any_encoding() -> None:
 
 def safe(text: str) -> str:
     """Return text without characters that control a terminal."""
-    return _STEERING.sub("\N{REPLACEMENT CHARACTER}", text.replace("\r\n", "\n"))
+    return without_steering(text)
 
 
 def one_line(text: str, characters_max: int = 400) -> str:
@@ -127,7 +128,7 @@ def print_json(lines: Iterable[str]) -> None:
         told = line
         if tenant is not None:
             told = json.dumps({"tenant": tenant, **json.loads(line)}, ensure_ascii=False)
-        sys.stdout.write(_STEERING.sub(_escaped, told) + "\n")
+        sys.stdout.write(STEERING.sub(_escaped, told) + "\n")
 
 
 _TENANT: Final[ContextVar[str | None]] = ContextVar("tenant", default=None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from eventstore.conversation.run_values import Run
-from eventstore.conversation.values import Message, Thread
+from eventstore.conversation.values import BranchTree, Message, Thread
 from eventstore.core.unshown import Unshown
 from eventstore.core.values import Value
 
@@ -19,6 +19,8 @@ class ThreadState(Value):
     """Version of the thread: the number of events folded."""
     messages: tuple[Message, ...]
     """The active path, oldest first."""
+    tree: BranchTree
+    """Every visible message with its place in the tree."""
     queued: tuple[Message, ...]
     """Messages that wait for a run to end."""
     runs: tuple[Run, ...]

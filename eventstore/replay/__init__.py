@@ -3,5 +3,13 @@
 from eventstore.replay.moments import compare_moments
 from eventstore.replay.path import MessagePath
 from eventstore.replay.replayed import ReplayedThread, ReplayStep, StepState
+from eventstore.replay.thread_diff import ThreadDiff
 
-__all__ = ["MessagePath", "ReplayStep", "ReplayedThread", "StepState", "compare_moments"]
+__all__ = [
+    "MessagePath",
+    "ReplayStep",
+    "ReplayedThread",
+    "StepState",
+    "ThreadDiff",
+    "compare_moments",
+]

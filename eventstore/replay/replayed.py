@@ -14,7 +14,7 @@ from eventstore.conversation.present_runs import run_value
 from eventstore.conversation.run_values import Run
 from eventstore.conversation.state import FoldedThread
 from eventstore.conversation.thread_state import ThreadState
-from eventstore.conversation.values import Message, Thread
+from eventstore.conversation.values import BranchTree, Message, Thread
 from eventstore.core import ids
 from eventstore.core.events import RecordedEvent
 from eventstore.core.values import Value
@@ -73,6 +73,12 @@ class ReplayedThread:
         head = None if row is None or row.head is None else self._state.message(row.head)
         return MessagePath(self._state, None if head is None else head.place)
 
+    @property
+    def tree(self) -> BranchTree:
+        """Every visible message with its place in the tree."""
+        labels = {key: label for label, key in self._state.labelled.items()}
+        return paths.tree_value(self._state, labels)
+
     def message(self, message_id: str) -> Message | None:
         """A message by id, on the active path or not; None if it does not exist yet."""
         row = self._state.message(ids.parse(ids.MESSAGE, message_id, "message_id"))
@@ -102,6 +108,7 @@ class ReplayedThread:
             thread=self.thread,
             version=self.version,
             messages=tuple(self.messages),
+            tree=self.tree,
             queued=self.queued,
             runs=self.runs,
             labels=self.labels,

@@ -19,7 +19,7 @@ from typing import Any, Final
 from eventstore.api.store import ConversationStore
 from eventstore.conversation.run_values import Run
 from eventstore.conversation.thread_state import ThreadState
-from eventstore.conversation.values import Message, TreeNode
+from eventstore.conversation.values import BranchTree, Message, TreeNode
 from eventstore.errors import ConversationStoreError
 from eventstore.testing.comparison_parts import Done, Fresh
 from eventstore.testing.oracle import OracleThread, Refusal, code_of
@@ -148,7 +148,7 @@ class Comparison:
         report = self.store.projections.compare(thread.id)
         assert report.ok, report.findings  # law 2
         if not thread.deleted:
-            self._check_tree(thread)
+            tree = self._check_tree(thread)
             path, waiting = self._check_path(thread)
             runs = self._check_runs(thread)
             self._keep_sight(
@@ -156,13 +156,14 @@ class Comparison:
                     thread=found,
                     version=found.version,
                     messages=path,
+                    tree=tree,
                     queued=waiting,
                     runs=runs,
                     labels=thread.labels,
                 )
             )
 
-    def _check_tree(self, thread: OracleThread) -> None:
+    def _check_tree(self, thread: OracleThread) -> BranchTree:
         """Compare the visible messages: their places and their order."""
         tree = self.store.branches.tree(thread.id)
         assert tree.head_id == thread.head
@@ -173,6 +174,7 @@ class Comparison:
             self._check_node(thread, node, active)
         ends = [branch.leaf_id for branch in self.store.branches.list(thread.id)]
         assert ends == thread.leaves()
+        return tree
 
     def _check_node(self, thread: OracleThread, node: TreeNode, active: set[str]) -> None:
         message = node.message

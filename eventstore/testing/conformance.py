@@ -45,6 +45,7 @@ from eventstore.testing.proof_conformance import ProofSuite
 from eventstore.testing.repeat_conformance import RepeatSuite
 from eventstore.testing.store_wrappers import AnyStore, blocking, within
 from eventstore.testing.stream_conformance import StreamSuite
+from eventstore.testing.trail_conformance import TrailSuite
 
 __all__ = ["ConformanceSuite", "blocking", "within"]
 
@@ -93,6 +94,7 @@ class ConformanceSuite(
     ProofSuite,
     RepeatSuite,
     StreamSuite,
+    TrailSuite,
 ):
     """Tests of all that a store promises: subclass it in a test module and override ``opened``."""
 

@@ -22,7 +22,7 @@ AnyStore: TypeAlias = Any
 
 _RESOURCES: Final = frozenset(
     {"threads", "messages", "branches", "runs", "steps", "assistants"}
-    | {"events", "projections", "replay", "privacy"}
+    | {"events", "projections", "replay", "privacy", "audit"}
 )
 _BINDS: Final = frozenset({"tenant", "acting"})
 

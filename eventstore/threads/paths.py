@@ -6,17 +6,26 @@ until the window is covered, so the last 50 of 10,000 messages cost the same as 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from eventstore.conversation import tree
 from eventstore.conversation.present import message_value, stretch_values
 from eventstore.conversation.rows import ROOT, MessageRow, Place
 from eventstore.conversation.state import FoldedThread
-from eventstore.conversation.values import Message
+from eventstore.conversation.values import BranchTree, Message, TreeNode
+from eventstore.core import ids
 from eventstore.threads.stored_thread import StoredThread
 
-__all__ = ["Window", "message_values", "messages", "siblings", "visible_tree", "window"]
+__all__ = [
+    "Window",
+    "message_values",
+    "messages",
+    "siblings",
+    "tree_value",
+    "visible_tree",
+    "window",
+]
 
 View = StoredThread | FoldedThread
 
@@ -96,3 +105,32 @@ def visible_tree(view: View) -> list[MessageRow]:
         rows.append(row)
         waiting.extend(reversed(view.children(row.place)))
     return rows
+
+
+def tree_value(view: View, labels: Mapping[bytes, str]) -> BranchTree:
+    """Return every visible message with its place in the tree; ``labels`` are by message."""
+    head = None if view.thread is None else view.thread.head
+    end = None if head is None else view.message(head)
+    active = _path_ids(view, end)
+    nodes = [
+        TreeNode(
+            message=message_value(view, row),
+            depth=row.place.depth if row.place is not None else 0,
+            active=row.message_id in active,
+            head=row.message_id == head,
+            label=labels.get(row.message_id),
+        )
+        for row in visible_tree(view)
+    ]
+    return BranchTree(
+        thread_id=ids.show(ids.THREAD, view.thread_id),
+        head_id=ids.show_or_none(ids.MESSAGE, head),
+        nodes=tuple(nodes),
+    )
+
+
+def _path_ids(view: View, end: MessageRow | None) -> set[bytes]:
+    if end is None or end.place is None:
+        return set()
+    rows = window(view, end.place, Window(1, end.place.depth))
+    return {row.message_id for row in rows}

@@ -115,6 +115,7 @@ RESOURCES: Final = (
             "audit",
             *("verify", "sign_tree_head", "tree_heads", "inclusion_proof", "consistency_proof"),
             "export",
+            trail="trail.trail",
         ),
     ),
     Resource(

@@ -426,7 +426,7 @@ def test_what_the_library_refuses_ends_with_one_and_a_line(run, talk, refused):
         (["purge", "THREAD", "--yes"], "or give --forks purge to purge them"),
         (["erase", "THREAD", "QUESTION", "--yes", "--actor", ""], "--actor: has 0 characters"),
         (["show", "THREAD", "--branch", ""], "--branch: has 0 characters"),
-        (["replay", "THREAD", "--at-version", "99"], "--at-version: the thread is at version 6"),
+        (["replay", "THREAD", "--at-version", "99"], "it is at version 6. Give 1 to 6."),
         (["log", "--after", "x"], "--after: a text of 1 character is not a position"),
         (["log", "--limit", "9" * 30], "--limit: an integer of many digits is not allowed"),
         (["threads", "--db", "nonsense://"], "--db: nonsense is not supported"),

@@ -1,6 +1,7 @@
 """Errors cross process boundaries: a worker's error is read in its parent."""
 
 import pickle
+from datetime import UTC, datetime
 
 import pytest
 
@@ -12,6 +13,7 @@ EXAMPLES = [
     errors.WrongExpectedVersion("thread_1", 3, 4),
     errors.ThreadNotFound("thread_1"),
     errors.MessageNotFound("msg_1", "thread_1"),
+    errors.MomentNotFound("thread_1", "not_yet_recorded", datetime(2026, 5, 1, tzinfo=UTC), 3),
     errors.IdempotencyConflict("thread_1", "k"),
     errors.StoreBusy("the queue is full"),
     errors.OutcomeUnknown("the disk failed"),

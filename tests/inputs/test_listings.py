@@ -2,12 +2,13 @@
 
 import base64
 import pickle
+from datetime import UTC, datetime
 from itertools import pairwise
 
 import msgspec
 import pytest
 
-from eventstore import InvalidInput, Limits, StreamNotFound
+from eventstore import InvalidInput, Limits, MomentNotFound, StreamNotFound
 from eventstore.core.pages import encode_cursor, listing_key
 from tests.inputs.untouched import refused
 
@@ -105,26 +106,51 @@ def test_a_forged_cursor_is_refused(store, thread):
 
 @pytest.mark.parametrize("version", [0, -1, 1.0, "1", True, b"1", 2**70], ids=repr)
 def test_a_version_is_one_that_was_there(store, thread, version):
-    for call in (
-        lambda: store.messages.list(thread.id, at_version=version),
-        lambda: store.replay.state(thread.id, at_version=version),
-        lambda: store.threads.fork(thread.id, at_version=version),
-    ):
-        with refused(store, "at_version"):
-            call()
-    with refused(store, "from_version"):
-        store.replay.diff(thread.id, from_version=version)
+    with refused(store, "at_version"):
+        store.threads.fork(thread.id, at_version=version)
+    if version != 0:  # a moment at which the thread did not exist yet
+        for call in (store.messages.list, store.replay.state):
+            with refused(store, "at_version"):
+                call(thread.id, at_version=version)
+        with refused(store, "from_version"):
+            store.replay.diff(thread.id, from_version=version)
     assistant = store.assistants.create()
     with refused(store, "version"):
         store.assistants.get(assistant.id, version=version)
 
 
 @pytest.mark.usefixtures("question")
-def test_a_version_to_come_is_refused_with_the_last_one(store, thread):
-    with refused(store, "at_version", "1 to 2"):
-        store.messages.list(thread.id, at_version=3)
+def test_a_fork_of_a_version_to_come_is_refused_with_the_last_one(store, thread):
     with refused(store, "at_version", "1 to 2"):
         store.threads.fork(thread.id, at_version=3)
+
+
+@pytest.mark.usefixtures("question")
+@pytest.mark.parametrize(
+    ("at", "reason", "said"),
+    [
+        ({"at_version": 0}, "not_yet_begun", "did not exist yet: it began at "),
+        ({"at_time": datetime(1999, 12, 31, tzinfo=UTC)}, "not_yet_begun", "did not exist yet"),
+        ({"at_version": 3}, "not_yet_recorded", "has not come so far: it is at version 2"),
+    ],
+    ids=["version 0", "time", "version to come"],
+)
+def test_a_moment_that_a_thread_does_not_have_is_an_error_of_its_own(
+    store, thread, at, reason, said
+):
+    calls = [store.messages.list, store.replay.state]
+    if "at_version" in at:
+        version = at["at_version"]
+        calls += [
+            lambda key, **_: store.replay.diff(key, from_version=version),
+            lambda key, **_: store.replay.diff(key, from_version=1, to_version=version),
+        ]
+    for call in calls:
+        with pytest.raises(MomentNotFound, match=said) as caught:
+            call(thread.id, **at)
+        assert (caught.value.reason, caught.value.last_version) == (reason, 2)
+        assert caught.value.began_at == thread.created_at
+        assert pickle.loads(pickle.dumps(caught.value)).args == caught.value.args
 
 
 @pytest.mark.parametrize("after", [-1, "1", 1.0, True, b"", 2**70], ids=repr)

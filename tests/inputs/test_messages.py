@@ -263,11 +263,6 @@ def test_the_first_and_the_last_moment_come_back_as_they_were(store, thread, mom
     assert store.messages.get(thread.id, said.id).original_created_at == moment
 
 
-def test_before_its_creation_a_thread_is_not_there(store, thread):
-    with pytest.raises(ThreadNotFound):
-        store.messages.list(thread.id, at_time=thread.created_at - timedelta(microseconds=1))
-
-
 def test_version_and_time_are_not_given_together(store, thread):
     with refused(store, "at_time", "Give one of them"):
         store.replay.state(thread.id, at_version=1, at_time=datetime.now(UTC))

@@ -41,6 +41,7 @@ from eventstore.api.operations import runs as _runs
 from eventstore.api.operations import tenants as _tenants
 from eventstore.api.operations import thread_pages as _thread_pages
 from eventstore.api.operations import threads as _threads
+from eventstore.api.operations import trail as _trail
 from eventstore.api.operations.events import Receipt
 from eventstore.api.operations.operation import AppendOptions, ErasureOptions, WriteOptions
 from eventstore.api.operations.projection_status import ProjectionStatus
@@ -51,6 +52,7 @@ from eventstore.api.operations.thread_pages import ThreadSort
 from eventstore.audit.findings import VerifyReport
 from eventstore.audit.proofs import ConsistencyProof, InclusionProof
 from eventstore.audit.signing import PrivateKey
+from eventstore.audit.trail_values import TrailEntry
 from eventstore.audit.tree_heads import TreeHead
 from eventstore.conversation.commands import OnBusy
 from eventstore.conversation.parts import Content
@@ -65,7 +67,7 @@ from eventstore.core.events import NewEvent, Position, RecordedEvent
 from eventstore.core.pages import Order
 from eventstore.privacy.erasure import Erasure
 from eventstore.read_models.catch_up.tables import Tables
-from eventstore.replay import ReplayedThread, ReplayStep
+from eventstore.replay import ReplayedThread, ReplayStep, ThreadDiff
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
@@ -839,7 +841,8 @@ class AsyncMessages(AsyncResource):
 
         Raises:
             InvalidInput: a value is malformed, or a cursor belongs to another listing.
-            ThreadNotFound: there is no such thread, or not yet at that time.
+            ThreadNotFound: there is no such thread.
+            MomentNotFound: it did not exist yet then, or has not come so far.
             MessageNotFound: ``branch``, ``until``, ``after`` or ``before`` is not on the path.
         """
         return AsyncPage.of(
@@ -3246,8 +3249,9 @@ class AsyncReplay(AsyncResource):
             at_time: Time to stop at, with a time zone: the last version that was recorded by then.
 
         Raises:
-            InvalidInput: there is no such version, or the time has no zone.
-            ThreadNotFound: there is none, or not yet at that time.
+            InvalidInput: the version is none, or the time has no zone.
+            ThreadNotFound: there is none.
+            MomentNotFound: it did not exist yet then, or has not come so far.
         """
         return await self._perform(
             _replay.state(self._scope, thread_id, at_version=at_version, at_time=at_time)
@@ -3271,20 +3275,21 @@ class AsyncReplay(AsyncResource):
 
     async def diff(
         self, thread_id: str, *, from_version: int, to_version: int | None = None
-    ) -> BranchDiff:
-        """Compare the active paths at two versions: the messages of only one, and amended ones.
+    ) -> ThreadDiff:
+        """Compare a thread at two versions: each field that differs, with both values, and paths.
 
-        Its cost depends on the events between the two and on the result, not on the length of the
-        thread.
+        Its cost depends on the events between the two, on the other events about what they touch,
+        and on the result; not on the length of the thread.
 
         Args:
             thread_id: The thread.
-            from_version: The earlier version.
+            from_version: The earlier version; a later one shows everything the other way round.
             to_version: The later version; the latest if left out.
 
         Raises:
-            InvalidInput: there is no such version.
+            InvalidInput: a version is none.
             ThreadNotFound: there is none.
+            MomentNotFound: it did not exist yet then, or has not come so far.
         """
         return await self._perform(
             _replay.diff(self._scope, thread_id, from_version=from_version, to_version=to_version)
@@ -3557,6 +3562,63 @@ class AsyncAudit(AsyncResource):
             BrokenChain: a stream does not end where its head says; nothing was signed.
         """
         return await self._perform(_audit.export(self._scope, thread_id, private_key))
+
+    def trail(
+        self,
+        thread_id: str | None = None,
+        *,
+        actor: str | None = None,
+        type: str | Sequence[str] | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        correlation_id: str | None = None,
+        causation_id: str | None = None,
+        event_id: str | None = None,
+    ) -> AsyncIterator[TrailEntry]:
+        """Yield who did what, when and why: each event with the fields that it changed.
+
+        Before and after are folded from the events. Words that were erased are shown as erased.
+        Entries of a thread come in the order of its versions, those of a tenant in the order of the
+        store.
+
+        Its cost is linear in the events read, which are all events of the thread or tenant: filters
+        save making entries, and ``since`` also saves reading what came before it in a thread. A
+        page of events is in memory at a time.
+
+        To follow causes, give ``event_id=entry.causation_id``; to follow effects,
+        ``causation_id=entry.event_id``; for everything done for one request, its
+        ``correlation_id``.
+
+        Args:
+            thread_id: The thread; the whole tenant if left out, with its assistants and purges.
+            actor: Only what this actor did.
+            type: Only events of this type, or of these types; ``eventstore log`` shows them.
+            since: Only what was recorded then or later; with a time zone.
+            until: Only what was recorded earlier than then; with a time zone.
+            correlation_id: Only what was done under this correlation id.
+            causation_id: Only what this event or request led to.
+            event_id: Only this event.
+
+        Raises:
+            InvalidInput: an argument is malformed, or there is no such type of event.
+            ThreadNotFound: there is none.
+            BrokenChain: the next event is missing.
+            Refused: without ``thread_id``, if the tables are distributed over several nodes, which
+                have no common order.
+        """
+        return self._each(
+            _trail.trail(
+                self._scope,
+                thread_id,
+                actor=actor,
+                type=type,
+                since=since,
+                until=until,
+                correlation_id=correlation_id,
+                causation_id=causation_id,
+                event_id=event_id,
+            )
+        )
 
 
 class AsyncTenants(AsyncResource):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from eventstore.api.operations.inputs import message_key
-from eventstore.api.operations.loaders import live_thread, thread_key, thread_row, whole_thread
+from eventstore.api.operations.loaders import live_thread, thread_key, whole_thread
 from eventstore.api.operations.operation import (
     NO_OPTIONS,
     Read,
@@ -18,17 +18,14 @@ from eventstore.conversation import commands as c
 from eventstore.conversation import tree as tree_rules
 from eventstore.conversation.commands import branches as branch_rules
 from eventstore.conversation.commands.checks import visible_message
-from eventstore.conversation.present import message_value
 from eventstore.conversation.results import branch_value
-from eventstore.conversation.rows import ROOT, MessageRow, Place
-from eventstore.conversation.values import Branch, BranchDiff, BranchTree, Message, TreeNode
+from eventstore.conversation.rows import ROOT, Place
+from eventstore.conversation.values import Branch, BranchDiff, BranchTree, Message
 from eventstore.core import ids
 from eventstore.core.json_values import check_name
 from eventstore.errors import InvalidInput
 from eventstore.storage.transaction import Transaction
 from eventstore.threads import paths
-from eventstore.threads.stored_thread import StoredThread
-from eventstore.threads.whole_tree import WholeTree
 
 _LABEL_MAX: Final = 255
 
@@ -119,37 +116,13 @@ def tree(scope: Scope, thread_id: str) -> Read[BranchTree]:
         ThreadNotFound: there is none, or it was deleted.
     """
     key = thread_key(scope, thread_id)
-    return Read(lambda tx: _tree(whole_thread(tx, scope, key)))
 
+    def look(tx: Transaction) -> BranchTree:
+        view = whole_thread(tx, scope, key)
+        view.read_contents()
+        return paths.tree_value(view, view.labels())
 
-def _tree(view: WholeTree) -> BranchTree:
-    view.read_contents()
-    head = thread_row(view).head
-    end = None if head is None else view.message(head)
-    active = _path_ids(view, end)
-    labels = view.labels()
-    nodes = [
-        TreeNode(
-            message=message_value(view, row),
-            depth=row.place.depth if row.place is not None else 0,
-            active=row.message_id in active,
-            head=row.message_id == head,
-            label=labels.get(row.message_id),
-        )
-        for row in paths.visible_tree(view)
-    ]
-    return BranchTree(
-        thread_id=ids.show(ids.THREAD, view.thread_id),
-        head_id=ids.show_or_none(ids.MESSAGE, head),
-        nodes=tuple(nodes),
-    )
-
-
-def _path_ids(view: StoredThread, end: MessageRow | None) -> set[bytes]:
-    if end is None or end.place is None:
-        return set()
-    rows = paths.window(view, end.place, paths.Window(1, end.place.depth))
-    return {row.message_id for row in rows}
+    return Read(look)
 
 
 def siblings(scope: Scope, thread_id: str, message_id: str) -> Read[list[Message]]:

@@ -10,7 +10,7 @@ from eventstore.conversation.rows import RunRow, ThreadRow
 from eventstore.conversation.state import FoldedThread
 from eventstore.core import ids
 from eventstore.core.events import StreamKey, instant, microseconds
-from eventstore.errors import InvalidInput, RunNotFound, ThreadNotFound
+from eventstore.errors import InvalidInput, MomentNotFound, RunNotFound, ThreadNotFound
 from eventstore.storage import read, stream_heads
 from eventstore.storage.transaction import Transaction
 from eventstore.threads.folding import fold_thread
@@ -86,11 +86,13 @@ def existing_run(view: StoredThread, run_id: bytes) -> RunRow:
 class Moment:
     """A past moment of a thread, given by version or by time; or none, which is now."""
 
-    def __init__(self, at_version: object, at_time: datetime | None) -> None:
-        """Check the caller's values."""
+    def __init__(
+        self, at_version: object, at_time: datetime | None, field: str = "at_version"
+    ) -> None:
+        """Check the caller's values; ``field`` names the version in errors."""
         if at_version is not None and at_time is not None:
             raise InvalidInput("at_time", "given together with at_version", "Give one of them.")
-        self._version = None if at_version is None else checked_version(at_version, "at_version")
+        self._version = None if at_version is None else checked_version(at_version, field, 0)
         self._time_us = None if at_time is None else microseconds(at_time, "at_time")
 
     @property
@@ -102,23 +104,20 @@ class Moment:
         """Return the version of the moment.
 
         Raises:
-            ThreadNotFound: the moment lies before the thread was created.
-            InvalidInput: the version lies in the future.
+            ThreadNotFound: there is no such thread.
+            MomentNotFound: the moment lies before its first event, or behind its last one.
         """
         last = stream_heads.head_version(tx, key)
-        if self._version is not None and last and self._version > last:
-            raise InvalidInput(
-                "at_version", f"the thread is at version {last}", f"Give 1 to {last}."
-            )
+        if last == 0:
+            raise ThreadNotFound(key.text)
         version = last if self._version is None else self._version
         if self._time_us is not None:
             version = read.version_at_time(tx, key, self._time_us)
-        if last == 0:
-            raise ThreadNotFound(key.text)
-        if version == 0:
-            began = instant(read.event_at(tx, key, 1).recorded_at_us)
-            raise ThreadNotFound.not_yet(key.text, began.isoformat())
-        return version
+        if 1 <= version <= last:
+            return version
+        reason = "not_yet_begun" if version == 0 else "not_yet_recorded"
+        began = instant(read.event_at(tx, key, 1).recorded_at_us)
+        raise MomentNotFound(key.text, reason, began, last)
 
 
 def past_thread(tx: Transaction, scope: Scope, key: StreamKey, moment: Moment) -> StoredThread:

@@ -139,7 +139,8 @@ def list_(
 
     Raises:
         InvalidInput: a value is malformed, or a cursor belongs to another listing.
-        ThreadNotFound: there is no such thread, or not yet at that time.
+        ThreadNotFound: there is no such thread.
+        MomentNotFound: it did not exist yet then, or has not come so far.
         MessageNotFound: ``branch``, ``until``, ``after`` or ``before`` is not on the path.
     """
     key = thread_key(scope, thread_id)

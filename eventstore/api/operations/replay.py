@@ -11,15 +11,12 @@ from eventstore.api.operations.operation import Paged, Read, Scope
 from eventstore.api.operations.recorded import recorded
 from eventstore.conversation.evolve import evolve
 from eventstore.conversation.state import FoldedThread
-from eventstore.conversation.values import BranchDiff
 from eventstore.errors import ThreadNotFound
-from eventstore.replay import ReplayedThread, ReplayStep, compare_moments
+from eventstore.replay import ReplayedThread, ReplayStep, ThreadDiff, compare_moments
 from eventstore.storage import read as log_reading
 from eventstore.storage import stream_heads
-from eventstore.storage.folding_pages import decoded_events
 from eventstore.storage.transaction import Transaction
 from eventstore.threads.folding import starting_state
-from eventstore.threads.past_thread import thread_at
 
 
 def state(
@@ -41,8 +38,9 @@ def state(
         at_time: Time to stop at, with a time zone: the last version that was recorded by then.
 
     Raises:
-        InvalidInput: there is no such version, or the time has no zone.
-        ThreadNotFound: there is none, or not yet at that time.
+        InvalidInput: the version is none, or the time has no zone.
+        ThreadNotFound: there is none.
+        MomentNotFound: it did not exist yet then, or has not come so far.
     """
     key, moment = thread_key(scope, thread_id), Moment(at_version, at_time)
     return Read(lambda tx: ReplayedThread(folded_at(tx, scope, key, moment)))
@@ -87,30 +85,27 @@ def steps(scope: Scope, thread_id: str, *, after: int = 0) -> Paged[ReplayStep]:
 
 def diff(
     scope: Scope, thread_id: str, *, from_version: int, to_version: int | None = None
-) -> Read[BranchDiff]:
-    """Compare the active paths at two versions: the messages of only one, and amended ones.
+) -> Read[ThreadDiff]:
+    """Compare a thread at two versions: each field that differs, with both values, and paths.
 
-    Its cost depends on the events between the two and on the result, not on the length of the
-    thread.
+    Its cost depends on the events between the two, on the other events about what they touch, and
+    on the result; not on the length of the thread.
 
     Args:
         thread_id: The thread.
-        from_version: The earlier version.
+        from_version: The earlier version; a later one shows everything the other way round.
         to_version: The later version; the latest if left out.
 
     Raises:
-        InvalidInput: there is no such version.
+        InvalidInput: a version is none.
         ThreadNotFound: there is none.
+        MomentNotFound: it did not exist yet then, or has not come so far.
     """
     key = thread_key(scope, thread_id)
-    first = checked_version(from_version, "from_version")
-    last = None if to_version is None else checked_version(to_version, "to_version")
-    moments = Moment(first, None), Moment(last, None)
+    first = Moment(checked_version(from_version, "from_version", 0), None, "from_version")
+    last = Moment(to_version, None, "to_version")
 
-    def look(tx: Transaction) -> BranchDiff:
-        one, two = (moment.version(tx, key) for moment in moments)
-        a, b = (thread_at(tx, scope.log, key, version) for version in (one, two))
-        between = decoded_events(tx, scope.log, key, after=min(one, two), until=max(one, two))
-        return compare_moments(a, b, between)
+    def look(tx: Transaction) -> ThreadDiff:
+        return compare_moments(tx, scope.log, key, first.version(tx, key), last.version(tx, key))
 
     return Read(look)
