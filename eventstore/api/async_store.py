@@ -15,7 +15,6 @@ from sqlalchemy import URL
 
 from eventstore.api.connect import async_executor
 from eventstore.api.executors import AsyncExecutor
-from eventstore.api.faces.async_runner import AsyncRunner
 from eventstore.api.faces.asynchronous import (
     AsyncAssistants,
     AsyncAudit,
@@ -29,7 +28,9 @@ from eventstore.api.faces.asynchronous import (
     AsyncTenants,
     AsyncThreads,
 )
+from eventstore.api.faces.keyed_runners import async_runner
 from eventstore.api.open_options import Durability, OpenOptions, system_environment
+from eventstore.api.operations.binding import bind
 from eventstore.api.operations.catch_up import closing
 from eventstore.api.operations.health import Health, health
 from eventstore.api.operations.metrics import Counters, OnAppend
@@ -44,6 +45,7 @@ from eventstore.api.operations.routine import PauseAsync, drive_async
 from eventstore.api.operations.wiping import finish_interrupted
 from eventstore.core.environment import Environment
 from eventstore.core.json_values import Limits, check_name, check_text
+from eventstore.encryption import Encryption
 from eventstore.read_models.catch_up.definition import Registry
 from eventstore.storage.migrations import Migrate
 
@@ -71,7 +73,7 @@ class AsyncConversationStore:
         self._executor = executor
         self.scope = scope
         """Tenant, actor and correlation of every call."""
-        runner = self._runner = AsyncRunner(executor, scope)
+        runner = self._runner = async_runner(executor, scope)
         self._threads = AsyncThreads(runner)
         self._messages = AsyncMessages(runner)
         self._branches = AsyncBranches(runner)
@@ -100,6 +102,7 @@ class AsyncConversationStore:
         connect_args: Mapping[str, Any] | None = None,
         environment: Environment | None = None,
         on_append: OnAppend | None = None,
+        encryption: Encryption | None = None,
     ) -> Opening[Self]:
         """Open a store, making or migrating its tables: ``async with`` it, or ``await`` it.
 
@@ -121,6 +124,8 @@ class AsyncConversationStore:
             connect_args: Arguments for the driver's ``connect()``.
             environment: Clock and randomness, for tests.
             on_append: Called with an ``AppendNotice`` after each append of this store.
+            encryption: Seals content with keys that are kept elsewhere; see
+                ``eventstore.encryption``. Without it sealed content cannot be read.
 
         Raises:
             InvalidInput: the URL or an option is malformed.
@@ -139,12 +144,15 @@ class AsyncConversationStore:
             connect_args={} if connect_args is None else connect_args,
             environment=system_environment() if environment is None else environment,
             on_append=on_append,
+            encryption=encryption,
         )
 
         async def opened() -> Self:
             executor, runner = await async_executor(target, options)
-            store = cls(executor, Scope(runner.log, registry=Registry(), metrics=runner.metrics))
+            registry = Registry(None if encryption is None else encryption.may_store_words)
+            store = cls(executor, Scope(runner.log, registry=registry, metrics=runner.metrics))
             pause = PauseAsync(executor.changed, None)
+            await drive_async(bind(runner.log.codec), store.perform, pause)
             await drive_async(finish_interrupted(), store.perform, pause)
             return store
 

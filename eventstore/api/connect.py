@@ -16,7 +16,7 @@ from eventstore.api.executors import AsyncExecutor, SyncExecutor, ThreadedExecut
 from eventstore.api.open_options import OpenOptions, check_options, settings_of
 from eventstore.api.operations.metrics import Metrics
 from eventstore.api.transaction_runner import TransactionRunner
-from eventstore.core.codec import PLAIN
+from eventstore.core.codec import PlainCodec
 from eventstore.errors import ConversationStoreError, InvalidInput
 from eventstore.execution.async_url import AsyncUrlExecutor
 from eventstore.execution.database import Database
@@ -55,18 +55,18 @@ def _log(options: OpenOptions) -> Log:
     return Log(
         options.environment,
         options.limits,
-        PLAIN,
+        PlainCodec() if options.encryption is None else options.encryption.codec(),
         CATALOGUES,
     )
 
 
 def _database(
-    dialect: str, driver: str, options: OpenOptions, settings: Settings, *, ours: bool
+    place: tuple[str, str], options: OpenOptions, settings: Settings, log: Log, *, ours: bool
 ) -> Database[Any, Transaction]:
-    schema = options.schema
+    (dialect, driver), schema = place, options.schema
     if dialect == "sqlite" and schema not in {None, "main"}:
         raise InvalidInput("schema", "SQLite has no schemas", "Use prefix=.")
-    naming = Naming(options.prefix, schema, _DRIVERS[dialect][driver])
+    naming = Naming(options.prefix, schema, _DRIVERS[dialect][driver], log.codec)
     migrate = options.migrate
     safe = options.durability == "full"
     if dialect == "sqlite":
@@ -159,7 +159,7 @@ def _url_executor(url: URL, options: OpenOptions, runner: TransactionRunner) -> 
     with _query_of_url():
         return UrlExecutor(
             url,
-            _database(dialect, driver, options, settings, ours=True),
+            _database((dialect, driver), options, settings, runner.log, ours=True),
             settings,
             runner,
             in_memory=in_memory,
@@ -200,7 +200,7 @@ def sync_executor(
     runner = TransactionRunner(_log(options), Metrics(options.on_append))
     if isinstance(target, Engine):
         settings = settings_of(options)
-        database = _database(*_driver_of(target), options, settings, ours=False)
+        database = _database(_driver_of(target), options, settings, runner.log, ours=False)
         return OwnedEngine(target, database, settings, runner), runner
     if _is_async(target):
         raise InvalidInput(
@@ -229,7 +229,7 @@ async def async_executor(
     runner = TransactionRunner(_log(options), Metrics(options.on_append))
     settings = settings_of(options)
     if _is_async(target):
-        database = _database(*_driver_of(target), options, settings, ours=False)
+        database = _database(_driver_of(target), options, settings, runner.log, ours=False)
         owned: OwnedAsyncEngine[Transaction, Request, Outcome] = OwnedAsyncEngine(
             target, database, settings, runner
         )
@@ -243,7 +243,7 @@ async def async_executor(
     if url.drivername == "postgresql+asyncpg":
         made: AsyncUrlExecutor[Transaction, Request, Outcome] = AsyncUrlExecutor(
             url,
-            lambda: _database("postgresql", "asyncpg", options, settings, ours=True),
+            lambda: _database(("postgresql", "asyncpg"), options, settings, runner.log, ours=True),
             settings,
             runner,
         )

@@ -12,6 +12,7 @@ from eventstore.api.operations.metrics import OnAppend
 from eventstore.core.environment import Environment
 from eventstore.core.json_values import Limits
 from eventstore.core.quoting import quoted
+from eventstore.encryption import Encryption
 from eventstore.errors import InvalidInput
 from eventstore.execution.settings import Settings
 from eventstore.storage.migrations import Migrate
@@ -38,6 +39,7 @@ class OpenOptions(NamedTuple):
     connect_args: Mapping[str, Any]
     environment: Environment
     on_append: OnAppend | None
+    encryption: Encryption | None
 
 
 def system_environment() -> Environment:
@@ -103,5 +105,9 @@ _OPTIONS: Final[Mapping[str, tuple[Callable[[Any], bool], str]]] = {
     "on_append": (
         lambda value: value is None or callable(value),
         "Give a function that takes an AppendNotice.",
+    ),
+    "encryption": (
+        lambda value: value is None or isinstance(value, Encryption),
+        "Give an eventstore.encryption.Encryption.",
     ),
 }

@@ -14,6 +14,7 @@ from sqlalchemy import URL, Engine
 
 from eventstore.api.connect import sync_executor
 from eventstore.api.executors import SyncExecutor
+from eventstore.api.faces.keyed_runners import sync_runner
 from eventstore.api.faces.sync import (
     Assistants,
     Audit,
@@ -27,8 +28,8 @@ from eventstore.api.faces.sync import (
     Tenants,
     Threads,
 )
-from eventstore.api.faces.sync_runner import SyncRunner
 from eventstore.api.open_options import Durability, OpenOptions, system_environment
+from eventstore.api.operations.binding import bind
 from eventstore.api.operations.catch_up import closing
 from eventstore.api.operations.health import Health, health
 from eventstore.api.operations.metrics import Counters, OnAppend
@@ -43,6 +44,7 @@ from eventstore.api.operations.routine import Pause, drive
 from eventstore.api.operations.wiping import finish_interrupted
 from eventstore.core.environment import Environment
 from eventstore.core.json_values import Limits, check_name, check_text
+from eventstore.encryption import Encryption
 from eventstore.read_models.catch_up.definition import Registry
 from eventstore.storage.migrations import Migrate
 
@@ -66,7 +68,7 @@ class ConversationStore:
         self._executor = executor
         self.scope = scope
         """Tenant, actor and correlation of every call."""
-        runner = self._runner = SyncRunner(executor, scope)
+        runner = self._runner = sync_runner(executor, scope)
         self._threads = Threads(runner)
         self._messages = Messages(runner)
         self._branches = Branches(runner)
@@ -95,6 +97,7 @@ class ConversationStore:
         connect_args: Mapping[str, Any] | None = None,
         environment: Environment | None = None,
         on_append: OnAppend | None = None,
+        encryption: Encryption | None = None,
     ) -> Self:
         """Open a store, making or migrating its tables.
 
@@ -116,6 +119,8 @@ class ConversationStore:
             connect_args: Arguments for the driver's ``connect()``.
             environment: Clock and randomness, for tests.
             on_append: Called with an ``AppendNotice`` after each append of this store.
+            encryption: Seals content with keys that are kept elsewhere; see
+                ``eventstore.encryption``. Without it sealed content cannot be read.
 
         Raises:
             InvalidInput: the URL or an option is malformed, or the URL names an async driver.
@@ -134,10 +139,14 @@ class ConversationStore:
             connect_args={} if connect_args is None else connect_args,
             environment=system_environment() if environment is None else environment,
             on_append=on_append,
+            encryption=encryption,
         )
         executor, runner = sync_executor(target, options)
-        store = cls(executor, Scope(runner.log, registry=Registry(), metrics=runner.metrics))
-        drive(finish_interrupted(), store.perform, Pause(executor.changed, None))
+        registry = Registry(None if encryption is None else encryption.may_store_words)
+        store = cls(executor, Scope(runner.log, registry=registry, metrics=runner.metrics))
+        pause = Pause(executor.changed, None)
+        drive(bind(runner.log.codec), store.perform, pause)
+        drive(finish_interrupted(), store.perform, pause)
         return store
 
     @property

@@ -38,17 +38,23 @@ class TransactionRunner:
         self.metrics.begun()
         outcomes: list[Outcome | Postponed] = []
         waiting: list[AppendRequest] = []
-        for request in requests:
-            if isinstance(request, Maintenance):
-                if waiting:
-                    outcomes += append_many(tx, waiting, self.log, patient=patient)
-                    waiting = []
-                outcomes.append(self._maintain(tx, request, patient=patient))
-            else:
-                waiting.append(request)
-        if waiting:
-            outcomes += append_many(tx, waiting, self.log, patient=patient)
-        tx.flush()
+        codec = self.log.codec
+        mark = codec.lock() if codec.seals else None
+        try:
+            for request in requests:
+                if isinstance(request, Maintenance):
+                    if waiting:
+                        outcomes += append_many(tx, waiting, self.log, patient=patient)
+                        waiting = []
+                    outcomes.append(self._maintain(tx, request, patient=patient))
+                else:
+                    waiting.append(request)
+            if waiting:
+                outcomes += append_many(tx, waiting, self.log, patient=patient)
+            tx.flush()
+        finally:
+            if mark is not None:
+                codec.unlock(mark)
         return outcomes
 
     def alone(self, tx: Transaction, request: Request) -> Outcome:

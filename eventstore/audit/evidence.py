@@ -69,7 +69,7 @@ def _streams(
         stream = thread._replace(id=key)
         events: list[dict[str, Any]] = []
         while len(events) < until:
-            page = read_page(tx, stream, after=len(events), until=until)
+            page = read_page(tx, stream, after=len(events), until=until, opened=False)
             if not page:
                 raise BrokenChain(stream.text, len(events) + 1, "the event is missing")
             events += map(_told, page)

@@ -254,6 +254,10 @@ def _sized(raw: bytes, at: int, size: int, kind: str) -> tuple[Any, int]:
 # -- events ----------------------------------------------------------------------------------------
 
 
+_SEALED = b"\xc1"
+"""Begins sealed content, and no other."""
+
+
 class Event:
     """One event of the evidence."""
 
@@ -289,9 +293,14 @@ class Event:
         return found
 
     @property
+    def sealed(self) -> bool:
+        """True if its words are there, but sealed: only the holder of a key can read them."""
+        return self._content is not None and self._content[:1] == _SEALED
+
+    @property
     def content(self) -> dict[str, Any] | None:
-        """The words of the event; None if there are none, or if they were erased."""
-        return None if self._content is None else unpacked(self._content)
+        """The words of the event; None if there are none, if they are sealed, or were erased."""
+        return None if self._content is None or self.sealed else unpacked(self._content)
 
     def follows(self, tenant: str, stream_id: str, previous: bytes) -> bool:
         """Return whether its hash is that of this event behind the one before."""
@@ -351,30 +360,28 @@ class Conversation:
 
     def take(self, event: Event) -> None:
         """Take the next event."""
-        data, content = event.data, event.content
+        data = event.data
         if event.type in _BORN:
-            self._born(event, data, content)
+            self._born(event, data)
         elif event.type == "MessageAmended":
             message = self.messages[data["message_id"]]
-            message.update(amended=True, erased=content is None)
-            _say(message, content or {}, {"parts": []})
+            message.update(amended=True, erased=event.content is None and not event.sealed)
+            _say(message, event, {"parts": []}, {})
         elif event.type == "MessageUpdated":
             told = {name: _NOTHING_SAID[name] for name in data.get("fields", ())}
-            _say(self.messages[data["message_id"]], content or {}, told)
+            _say(self.messages[data["message_id"]], event, told, {})
         elif event.type in {"MessageRemoved", "MessageRestored"}:
             self.head = data.get("head") if data.get("head_moved") else self.head
         elif event.type == "BranchSelected":
             self.head = data["head"]
 
-    def _born(
-        self, event: Event, data: Mapping[str, Any], content: Mapping[str, Any] | None
-    ) -> None:
+    def _born(self, event: Event, data: Mapping[str, Any]) -> None:
         key = data["message_id"]
         message = self.messages.setdefault(key, _message(key, event))
         message["role"] = data["role"]
         message["status"] = data.get("status", "completed")
-        _say(message, content, _NOTHING_SAID)
-        if content is None and data.get("queued_version") is None:
+        _say(message, event, _NOTHING_SAID)
+        if event.content is None and not event.sealed and data.get("queued_version") is None:
             message["erased"] = True  # every message begins with content
         if event.type != "MessageQueued":
             self.parents[key] = data.get("parent_id")
@@ -399,15 +406,25 @@ class Conversation:
 
 def _message(key: bytes, event: Event) -> dict[str, Any]:
     made = {"id": f"msg_{key.hex()}", "created_at_us": event.recorded_at_us, **_NOTHING_SAID}
-    return {**made, "amended": False, "erased": False}
+    return {**made, "amended": False, "erased": False, "sealed": False}
 
 
 def _say(
-    message: dict[str, Any], content: Mapping[str, Any] | None, fields: Mapping[str, Any]
+    message: dict[str, Any],
+    event: Event,
+    fields: Mapping[str, Any],
+    erased: Mapping[str, Any] | None = None,
 ) -> None:
-    """Give a message what an event says of it; an erased event says nothing."""
-    if content is not None:
+    """Give a message what an event says of it; ``erased`` is what one says whose words are gone.
+
+    Where the words are sealed, those from before do not stand in for them.
+    """
+    content = erased if event.content is None else event.content
+    if event.sealed:
+        message.update(fields, sealed=True)
+    elif content is not None:
         message.update({name: readable(content.get(name, fields[name])) for name in fields})
+        message["sealed"] = message["sealed"] and "parts" not in fields
 
 
 def readable(value: Any) -> Any:  # noqa: ANN401 (JSON, and bytes)

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from eventstore.audit.findings import AuditFinding, finding
 from eventstore.core.events import StreamKey
-from eventstore.errors import BrokenChain, UndecodableEvent
+from eventstore.errors import BrokenChain, KeyUnavailable, UndecodableEvent
 from eventstore.storage.log import Log
 from eventstore.storage.transaction import Transaction
 from eventstore.threads.mending_slices import look_over
@@ -20,7 +20,7 @@ _ANY_RULE: Final = (LookupError, TypeError, ValueError, AttributeError, Assertio
 """Errors of rules of folding, which forged events may break in any way."""
 _NOT_TEXT: Final = "Could not decode to UTF-8"
 """Said by SQLite's driver of bytes that somebody stored as text."""
-_UNFOLDED: Final = (BrokenChain, UndecodableEvent, *_ANY_RULE)
+_UNFOLDED: Final = (BrokenChain, UndecodableEvent, KeyUnavailable, *_ANY_RULE)
 
 
 class Compared(NamedTuple):
@@ -62,7 +62,8 @@ def _compared(tx: Transaction, log: Log, streams: Sequence[StreamKey]) -> Compar
 def _unfolded(stream: StreamKey, error: Exception) -> Iterator[AuditFinding]:
     """Yield why a thread cannot be folded, unless the reason is in another thread.
 
-    A fork's source has a finding of its own.
+    A fork's source has a finding of its own. That this store has no key for sealed content says
+    nothing about the thread: then its tables are not compared.
     """
     if isinstance(error, UndecodableEvent):
         if error.stream_id == stream.text:

@@ -11,6 +11,8 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Final, NamedTuple
 
+from msgspec.structs import replace
+
 from eventstore.audit import evidence_verifier as v
 from eventstore.audit import merkle
 from eventstore.audit.findings import AuditFinding, finding
@@ -87,7 +89,8 @@ def _was_purged(tx: Transaction, log: Log, stream: StreamKey, stored: StoredLeaf
     if version is None:
         return False
     try:
-        data = as_event(log, event_at(tx, store_stream(stream.tenant), version)).data
+        tomb = event_at(tx, store_stream(stream.tenant), version, opened=False)
+        data = as_event(log, replace(tomb, content=None)).data
     except (BrokenChain, UndecodableEvent):
         return False
     leaf = stored.leaf

@@ -7,11 +7,31 @@ without this library.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, Protocol
 
 import msgspec
 
-__all__ = ["PLAIN", "ContentCodec", "decode_any", "encode", "encode_canonical"]
+from eventstore.core.events import StreamKey
+from eventstore.errors import ConversationStoreError, KeyUnavailable
+
+__all__ = [
+    "COVERED",
+    "PLAIN",
+    "SEALED",
+    "SUBJECT",
+    "WITHOUT_KEYS",
+    "WORDS",
+    "ContentCodec",
+    "KeysWanted",
+    "PlainCodec",
+    "WordCodec",
+    "decode_any",
+    "encode",
+    "encode_canonical",
+    "owner_of",
+    "words_of",
+]
 
 _encoder: Final = msgspec.msgpack.Encoder()
 _canonical: Final = msgspec.msgpack.Encoder(order="deterministic")
@@ -29,24 +49,168 @@ def decode_any(raw: bytes) -> Any:  # noqa: ANN401 (untyped by nature)
     return _decoder.decode(raw)
 
 
+SEALED: Final = 0xC1
+"""First byte of sealed content. No MessagePack begins with it, and no text in UTF-8."""
+COVERED: Final = "\x02sealed:"
+"""Beginning of a word that a table holds sealed or as an HMAC."""
+
+
+SUBJECT: Final = "#subject"
+WORDS: Final = "#words"
+"""Kinds of owners of keys that are no streams; no category has such a name."""
+
+
+def owner_of(stream: StreamKey, subject: bytes | None) -> StreamKey:
+    """Return whose key seals content: its subject's, or the stream's own."""
+    return stream if subject is None else StreamKey(stream.tenant, SUBJECT, subject)
+
+
+def words_of(tenant: str) -> StreamKey:
+    """Return the owner of the key that hides the words in a tenant's tables."""
+    return StreamKey(tenant, WORDS, bytes(16))
+
+
+class KeysWanted(ConversationStoreError):
+    """Keys to fetch before a write can be performed; it never reaches a caller.
+
+    Nothing is fetched while a transaction holds the write lock. The write is refused with this
+    error, the keys are fetched outside, and the write is tried again.
+    """
+
+    def __init__(self, owners: Iterable[StreamKey] = (), key_ids: Iterable[bytes] = ()) -> None:
+        super().__init__("keys are fetched before the write is tried again.")
+        self.owners: Final = frozenset(owners)
+        """Owners whose newest key is needed for sealing."""
+        self.key_ids: Final = frozenset(key_ids)
+        """Keys that are needed for reading."""
+
+
+class WordCodec(Protocol):
+    """Hides the words in tables that are searched by equality. ``tx`` finds keys, if it must."""
+
+    def token(self, tx: Any, tenant: str, word: str) -> str:  # noqa: ANN401 (a transaction)
+        """Return the text that stands for a word: equal for equal words."""
+
+    def cover(self, tx: Any, tenant: str, place: bytes, word: str) -> str:  # noqa: ANN401
+        """Return the text that stands for a word at a place, and can be read back."""
+
+    def uncover(self, tx: Any, tenant: str, place: bytes, covered: str) -> str:  # noqa: ANN401
+        """Return the word that was covered, or the text itself if it was not."""
+
+    def blind(self, tx: Any, tenant: str, raw: bytes) -> bytes:  # noqa: ANN401
+        """Return bytes that stand for others, against which nobody without a key can guess."""
+
+
 class ContentCodec(Protocol):
-    """Transforms content between encoding and hashing, for example by encrypting it."""
+    """Seals content between encoding and hashing, and opens it after reading."""
 
-    def seal(self, content: bytes, subject: bytes | None) -> bytes:
-        """Return the bytes to store; the commitment is made over these."""
+    seals: bool
+    """False if content is stored as it is."""
+    words: WordCodec
 
-    def unseal(self, stored: bytes, subject: bytes | None) -> bytes:
-        """Return the bytes that were passed to :meth:`seal`."""
+    def seal(
+        self, content: bytes, stream: StreamKey, subject: bytes | None, place: bytes, version: int
+    ) -> bytes:
+        """Return the bytes to store; the commitment is made over these.
+
+        ``place`` and ``version`` say where they will stand, and are bound in.
+
+        Raises:
+            KeysWanted: the key is not in hand.
+        """
+
+    def retired(self, owner: StreamKey, generation: int) -> None:
+        """Note that the owner's keys up to a generation must seal nothing any more."""
+
+    def lock(self) -> Any:  # noqa: ANN401 (a mark)
+        """Note that this thread, or task, holds the write lock, under which nothing is fetched."""
+
+    def unlock(self, mark: Any) -> None:  # noqa: ANN401
+        """Note that it does not hold it any more."""
+
+    def unseal(
+        self,
+        tx: Any,  # noqa: ANN401 (a transaction)
+        sealed: Sequence[tuple[bytes, bytes, int]],
+        told: Callable[[int], tuple[str, int]],
+    ) -> list[bytes | None]:
+        """Return the content of sealed bytes, each with its place and version; None if erased.
+
+        ``told`` names the stream and version of the n-th one, for errors.
+        """
 
 
-class _Plain:
+class _PlainWords:
+    """Leaves words as they are."""
+
+    def token(self, _: Any, __: str, word: str) -> str:  # noqa: ANN401
+        return word
+
+    def cover(self, _: Any, __: str, ___: bytes, word: str) -> str:  # noqa: ANN401
+        return word
+
+    def uncover(self, _: Any, __: str, ___: bytes, covered: str) -> str:  # noqa: ANN401
+        if covered.startswith(COVERED):
+            raise KeyUnavailable("a label", WITHOUT_KEYS)
+        return covered
+
+    def blind(self, _: Any, __: str, raw: bytes) -> bytes:  # noqa: ANN401
+        return raw
+
+
+WITHOUT_KEYS: Final = "it is sealed, and the store was opened without encryption="
+
+
+class PlainCodec:
     """Stores content as it is."""
 
-    def seal(self, content: bytes, subject: bytes | None) -> bytes:  # noqa: ARG002
+    seals = False
+    words: WordCodec = _PlainWords()
+
+    def refuse(self) -> None:
+        """Write no content from now on: the database holds sealed content, and there is no key."""
+        self.seal = self._refused  # type: ignore[method-assign]
+
+    def _refused(
+        self,
+        content: bytes,  # noqa: ARG002
+        stream: StreamKey,
+        subject: bytes | None,  # noqa: ARG002
+        place: bytes,  # noqa: ARG002
+        version: int,  # noqa: ARG002
+    ) -> bytes:
+        raise KeyUnavailable(
+            stream.text,
+            "this database seals its content, and the store was opened without encryption=",
+        )
+
+    def seal(
+        self,
+        content: bytes,
+        stream: StreamKey,  # noqa: ARG002
+        subject: bytes | None,  # noqa: ARG002
+        place: bytes,  # noqa: ARG002
+        version: int,  # noqa: ARG002
+    ) -> bytes:
         return content
 
-    def unseal(self, stored: bytes, subject: bytes | None) -> bytes:  # noqa: ARG002
-        return stored
+    def retired(self, owner: StreamKey, generation: int) -> None:
+        """Do nothing: there is no key."""
+
+    def lock(self) -> None:
+        """Do nothing: nothing is ever fetched."""
+
+    def unlock(self, mark: Any) -> None:  # noqa: ANN401
+        """Do nothing."""
+
+    def unseal(
+        self,
+        tx: Any,  # noqa: ANN401, ARG002
+        sealed: Sequence[tuple[bytes, bytes, int]],  # noqa: ARG002
+        told: Callable[[int], tuple[str, int]],
+    ) -> list[bytes | None]:
+        stream, version = told(0)
+        raise KeyUnavailable(f"the content of {stream} at version {version}", WITHOUT_KEYS)
 
 
-PLAIN: Final[ContentCodec] = _Plain()
+PLAIN: Final[ContentCodec] = PlainCodec()

@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
+from eventstore.core.codec import COVERED
 from eventstore.errors import InvalidInput
 
 __all__ = ["Limits", "check_json", "check_text"]
@@ -44,6 +45,8 @@ def check_name(value: object, field: str, characters_max: int) -> str:
     name = check_text(value, field, characters_max)
     if "\0" in name:
         raise InvalidInput(field, "holds the character NUL", "Leave it out: names cannot hold it.")
+    if name.startswith(COVERED):
+        raise InvalidInput(field, "begins as a sealed word does", "Leave the character U+0002 out.")
     return name
 
 

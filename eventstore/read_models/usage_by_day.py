@@ -147,6 +147,7 @@ class Usage:
     """Counts messages, characters, runs and tokens; see the module."""
 
     name = "usage"
+    stores_words = False
     version = 1
     tables = ("messages", "runs")
     categories = (ids.THREAD, ids.STORE)

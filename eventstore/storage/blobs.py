@@ -15,6 +15,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
+from eventstore.core import chain
+from eventstore.core.codec import SEALED
 from eventstore.core.events import StreamKey
 from eventstore.errors import BrokenChain
 from eventstore.storage.interning import category_name, tenant_name
@@ -122,10 +124,15 @@ def rows_of_events(
     may erase or purge an event (a write on PostgreSQL reads what has been committed by then). So if
     a blob is missing, the rows are read again and show this.
 
+    Sealed content is opened here, and nowhere else. It is None once its key was destroyed.
+
     Raises:
-        BrokenChain: an event says that its content is in ``blobs``, and it is not.
+        BrokenChain: an event says that its content is in ``blobs``, and it is not; or its content
+            was sealed for another place.
+        KeyUnavailable: its content is sealed, and there is no key.
     """
-    return _read(tx, sql, parameters, content_at, key_of, bytes_max=None)[0]
+    rows, _ = _read(tx, sql, parameters, content_at, key_of, bytes_max=None)
+    return _opened(tx, rows, content_at, key_of)
 
 
 def page_of_events(
@@ -134,12 +141,16 @@ def page_of_events(
     parameters: Sequence[Any],
     content_at: int,
     key_of: Callable[[Row], EventKey],
+    *,
+    opened: bool = True,
 ) -> tuple[list[Any], bool]:
     """Do the same for a page, but end it where its large contents become too much.
 
     Return whether rows were left out. One row is always returned, whatever its content weighs.
+    ``opened`` False leaves sealed content as it is stored, as its hash covers it.
     """
-    return _read(tx, sql, parameters, content_at, key_of, bytes_max=PAGE_BYTES_MAX)
+    rows, short = _read(tx, sql, parameters, content_at, key_of, bytes_max=PAGE_BYTES_MAX)
+    return (_opened(tx, rows, content_at, key_of) if opened else rows), short
 
 
 def _read(
@@ -188,6 +199,33 @@ def _read(
             for row in rows
         ]
     return rows, short
+
+
+def _opened(
+    tx: Transaction, rows: list[Any], content_at: int, key_of: Callable[[Row], EventKey]
+) -> list[Any]:
+    """Open the sealed contents among rows of events."""
+    sealed = [n for n, row in enumerate(rows) if (raw := row[content_at]) and raw[0] == SEALED]
+    if not sealed:
+        return rows
+    streams: dict[EventKey, tuple[StreamKey, bytes]] = {}
+
+    def stream_of(n: int) -> tuple[StreamKey, bytes]:
+        tenant, category, stream, _ = key_of(rows[n])
+        place = tenant, category, bytes(stream), 0
+        if place not in streams:
+            key = StreamKey(tenant_name(tx, tenant), category_name(tx, category), place[2])
+            streams[place] = key, chain.stream_prefix(key.tenant, key.text)
+        return streams[place]
+
+    def told(of: int) -> tuple[str, int]:
+        n = sealed[of]
+        return stream_of(n)[0].text, key_of(rows[n])[3]
+
+    asked = [(rows[n][content_at], stream_of(n)[1], key_of(rows[n])[3]) for n in sealed]
+    for n, content in zip(sealed, tx.naming.codec.unseal(tx, asked, told), strict=True):
+        rows[n] = (*rows[n][:content_at], content, *rows[n][content_at + 1 :])
+    return rows
 
 
 def _fitting(tx: Transaction, keys: Mapping[int, EventKey], bytes_max: int, whole: int) -> int:

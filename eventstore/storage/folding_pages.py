@@ -55,13 +55,10 @@ def event_decoder(log: Log, stream: StreamKey) -> Callable[[Sequence[Any]], Even
     It raises the errors of :func:`~eventstore.storage.read.as_event`.
     """
     decode = log.catalogues[stream.category].decode
-    unseal = log.content_codec.unseal
 
     def decoded(columns: Sequence[Any]) -> Event:
         version, kind, schema_version, recorded_at_us, position = columns[:5]
         data, content, subject, metadata = columns[5:]
-        if content is not None:
-            content = unseal(content, subject)
         facts, said = decode(
             stream, version, kind, schema_version=schema_version, data=data, content=content
         )

@@ -14,10 +14,11 @@ __all__ = ["Log"]
 
 
 class Log(NamedTuple):
-    """Clock and randomness, limits, content codec and event types of one store."""
+    """Clock and randomness, limits, codec and event types of one store."""
 
     environment: Environment
     limits: Limits
-    content_codec: ContentCodec
+    codec: ContentCodec
+    """Seals and opens content; ``tx.naming`` has it, too."""
     catalogues: Mapping[str, Catalogue]
     """By category; categories without one hold the application's own events."""

@@ -15,7 +15,7 @@ import msgspec
 from eventstore.core import codec
 from eventstore.core.events import Event, Position, StreamKey
 from eventstore.errors import BrokenChain
-from eventstore.storage.blobs import page_of_events
+from eventstore.storage.blobs import EventKey, page_of_events
 from eventstore.storage.gaps import missing, unbroken_pages
 from eventstore.storage.log import Log
 from eventstore.storage.ordering import Place
@@ -90,14 +90,17 @@ PAGE = 500
 
 
 def read_page(
-    tx: Transaction, stream: StreamKey, *, after: int = 0, until: int = LAST
+    tx: Transaction, stream: StreamKey, *, after: int = 0, until: int = LAST, opened: bool = True
 ) -> list[StoredEvent]:
     """Return the next events with ``after < version <= until``; empty only if there are none.
+
+    ``opened`` False: with their content as it is stored, for whoever hashes it.
 
     Raises:
         BrokenChain: the next event is missing.
     """
-    pages = _pages(tx, stream, COLUMNS, after=after, until=until, limit=PAGE)
+    bounds = {"after": after, "until": until, "limit": PAGE}
+    pages = _pages(tx, stream, COLUMNS, **bounds, opened=opened)
     return [stored_event(stream, row) for row in next(pages, ())]
 
 
@@ -161,7 +164,14 @@ def version_of(columns: Sequence[Any]) -> int:
 
 
 def _pages(
-    tx: Transaction, stream: StreamKey, columns: str, *, after: int, until: int, limit: int
+    tx: Transaction,
+    stream: StreamKey,
+    columns: str,
+    *,
+    after: int,
+    until: int,
+    limit: int,
+    opened: bool = True,
 ) -> Iterator[Sequence[Any]]:
     place = place_of(tx, stream)
     if place is None:
@@ -169,7 +179,7 @@ def _pages(
     sql = _FORWARDS.replace(COLUMNS, columns)
 
     def page(last: int) -> tuple[Sequence[Any], bool]:
-        rows, cut = _rows(tx, sql, (*place, last, until, limit), place)
+        rows, cut = _rows(tx, sql, (*place, last, until, limit), place, opened=opened)
         return rows, cut or len(rows) == limit
 
     def head() -> int:
@@ -179,10 +189,14 @@ def _pages(
 
 
 def _rows(
-    tx: Transaction, sql: str, parameters: Sequence[Any], place: Place
+    tx: Transaction, sql: str, parameters: Sequence[Any], place: Place, *, opened: bool = True
 ) -> tuple[Sequence[Sequence[Any]], bool]:
     """Return rows of one stream with their contents, and whether those were too much."""
-    return page_of_events(tx, sql, parameters, CONTENT, lambda row: (*place, row[VERSION]))
+
+    def key(row: Sequence[Any]) -> EventKey:
+        return *place, row[VERSION]
+
+    return page_of_events(tx, sql, parameters, CONTENT, key, opened=opened)
 
 
 def stored_event(stream: StreamKey, columns: Sequence[Any]) -> StoredEvent:
@@ -201,15 +215,18 @@ def iterate_stream(tx: Transaction, stream: StreamKey) -> Iterator[StoredEvent]:
             yield stored_event(stream, row)
 
 
-def event_at(tx: Transaction, stream: StreamKey, version: int) -> StoredEvent:
-    """Return an event of a stream that must exist.
+def event_at(
+    tx: Transaction, stream: StreamKey, version: int, *, opened: bool = True
+) -> StoredEvent:
+    """Return an event of a stream that must exist; ``opened`` as in :func:`read_page`.
 
     Raises:
         BrokenChain: it is missing.
     """
     place = place_of(tx, stream)
     if place is not None:
-        for row in _rows(tx, _FORWARDS, (*place, version - 1, version, 1), place)[0]:
+        asked = (*place, version - 1, version, 1)
+        for row in _rows(tx, _FORWARDS, asked, place, opened=opened)[0]:
             return stored_event(stream, row)
     raise missing(stream, version)
 
@@ -251,16 +268,13 @@ def as_event(log: Log, stored: StoredEvent) -> Event:
         UnknownEventType, UndecodableEvent: never skipped.
     """
     catalogue = log.catalogues[stored.stream.category]
-    content = stored.content
-    if content is not None:
-        content = log.content_codec.unseal(content, stored.subject)
     data, decoded = catalogue.decode(
         stored.stream,
         stored.version,
         stored.type,
         schema_version=stored.schema_version,
         data=stored.data,
-        content=content,
+        content=stored.content,
     )
     return Event(
         stored.type,

@@ -14,6 +14,7 @@ from typing import Any, Final, Literal, NamedTuple, Protocol, TypeAlias
 
 from sqlalchemy import Connection
 
+from eventstore.core.codec import PLAIN, ContentCodec
 from eventstore.core.events import Position
 from eventstore.storage.ordering import Ordering
 from eventstore.storage.statements import Insert, Statement
@@ -54,7 +55,15 @@ class _Texts(dict[str, str]):
 class Naming:
     """Turns ``{table}`` and ``?`` in SQL into the names of one store and the marks of a driver."""
 
-    def __init__(self, prefix: str = "", schema: str | None = None, marks: Marks = "?") -> None:
+    def __init__(
+        self,
+        prefix: str = "",
+        schema: str | None = None,
+        marks: Marks = "?",
+        codec: ContentCodec = PLAIN,
+    ) -> None:
+        self.codec = codec
+        """Seals what this store writes and opens what it reads."""
         self.prefix: Final = prefix
         self.schema: Final = schema
         self.marks: Final = marks

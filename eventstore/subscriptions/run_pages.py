@@ -123,7 +123,7 @@ class RunReader(NamedTuple):
         message_id, reached = page.stands.writing, page.reached
         if message_id is None:
             return page
-        text = run_chunks.text(tx, self.log, self.stream, message_id, reached.told_of(message_id))
+        text = run_chunks.text(tx, self.stream, message_id, reached.told_of(message_id))
         for made, behind in tell_shown(reached, self.run_id, message_id, text, self.cursor):
             page.events.append(made)
             reached = behind

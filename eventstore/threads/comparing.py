@@ -54,7 +54,7 @@ def compare_thread(tx: Transaction, log: Log, stream: StreamKey) -> list[Finding
     differences = [
         *_differences(expected.rows, actual),
         *_lease_differences(tx, (tenant, stream.id), expected),
-        *_index_differences(index.entries(stream), stored_entries(tx, tenant, stream.id)),
+        *_index_differences(index.entries(tx, stream), stored_entries(tx, tenant, stream.id)),
     ]
     return [
         Finding(stream_id=stream.text, version=expected.version, kind=kind, message=message)

@@ -11,11 +11,13 @@ holds it: every append would move an entry of it. The threads that match are sor
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import itemgetter
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from eventstore.core import ids
 from eventstore.storage.interning import find_category
 from eventstore.storage.transaction import Transaction
+from eventstore.threads.hidden_words import hidden_name
 
 __all__ = ["Filter", "Listing", "Place", "find_threads"]
 
@@ -70,7 +72,24 @@ _ACTIVE: Final = (
 def find_threads(
     tx: Transaction, tenant: int, filters: Sequence[Filter], listing: Listing
 ) -> list[bytes]:
-    """Return the ids of a page of threads that have every value of ``filters``."""
+    """Return the ids of a page of threads that have every value of ``filters``.
+
+    With encryption, threads written before it was switched on have their values in plain, and the
+    others hidden. Each kind is found in its own order, and both are merged.
+    """
+    hidden = [
+        (hidden_name(tx, tenant, key), hidden_name(tx, tenant, value)) for key, value in filters
+    ]
+    found = _found(tx, tenant, filters, listing)
+    if hidden != [*filters]:
+        both = [*found, *_found(tx, tenant, hidden, listing)]
+        found = sorted(both, key=itemgetter(slice(1, None)), reverse=listing.newest_first)
+    return [bytes(row[0]) for row in found[: listing.most]]
+
+
+def _found(
+    tx: Transaction, tenant: int, filters: Sequence[Filter], listing: Listing
+) -> list[Sequence[Any]]:
     if listing.by_activity:
         return _by_activity(tx, tenant, filters, listing)
     sql, place = _ALL, "t.created_position"
@@ -84,7 +103,7 @@ def find_threads(
 
 def _by_activity(
     tx: Transaction, tenant: int, filters: Sequence[Filter], listing: Listing
-) -> list[bytes]:
+) -> list[Sequence[Any]]:
     category = find_category(tx, ids.THREAD)
     if category is None:
         return []
@@ -103,8 +122,9 @@ def _texts(filters: Sequence[Filter]) -> list[str]:
 
 def _page(
     tx: Transaction, sql: str, parameters: list[Any], place: tuple[str, ...], listing: Listing
-) -> list[bytes]:
-    """Return the threads behind a place, in order."""
+) -> list[Sequence[Any]]:
+    """Return the threads behind a place, in order, each with its place."""
+    sql = sql.replace(".thread FROM", f".thread, {', '.join(place)} FROM", 1)
     if listing.archived is not None:
         sql += f" AND t.archived = {int(listing.archived)}"
     if not listing.include_deleted:
@@ -116,7 +136,7 @@ def _page(
         parameters = [*parameters, *listing.start]
     way = "DESC" if listing.newest_first else "ASC"
     sql += f" ORDER BY {', '.join(f'{column} {way}' for column in place)} LIMIT ?"
-    return [bytes(row[0]) for row in tx.all(sql, (*parameters, listing.most))]
+    return tx.all(sql, (*parameters, listing.most))
 
 
 def _rarest_first(tx: Transaction, tenant: int, filters: Sequence[Filter]) -> list[Filter]:

@@ -18,6 +18,7 @@ from eventstore.storage.among import among, in_few
 from eventstore.storage.interning import find_tenant
 from eventstore.storage.statements import Delete, Insert
 from eventstore.storage.transaction import Transaction
+from eventstore.threads.hidden_words import forms_of_name, hidden_name, rows_as_stored
 from eventstore.threads.thread_table import ThreadKey, ThreadTable
 
 __all__ = [
@@ -133,12 +134,14 @@ class ContentIndex:
         """Index a thread under the metadata that it has now, of which some was erased."""
         self._metadata[thread] = _Metadata(created, metadata)
 
-    def entries(self, thread: StreamKey) -> set[IndexEntry]:
+    def entries(self, tx: Transaction, thread: StreamKey) -> set[IndexEntry]:
         """Return a thread's index entries, in the form of :func:`stored_entries`."""
-        rows = _metadata_rows(0, b"", self._metadata.get(thread, _NO_METADATA))
-        found = {("thread_metadata", *row[2:]) for row in rows}
+        tenant = find_tenant(tx, thread.tenant) or 0
+        rows = _metadata_rows(tenant, b"", self._metadata.get(thread, _NO_METADATA))
+        hidden = rows_as_stored(tx, THREAD_METADATA.name, rows)
+        found = {("thread_metadata", *row[2:]) for row in hidden}
         return found | {
-            ("external_ids", external_id, message.hex())
+            ("external_ids", hidden_name(tx, tenant, external_id), message.hex())
             for stream, external_id, message in self._names
             if stream == thread
         }
@@ -170,6 +173,7 @@ class ContentIndex:
             if thread not in self._begun:
                 tx.run(_CLEAR, (tenant, thread.id))
             rows = _metadata_rows(tenant, thread.id, metadata)
+            rows = rows_as_stored(tx, THREAD_METADATA.name, rows)
             if rows:
                 tx.write(_INSERT, rows)
         if self._names:
@@ -177,7 +181,7 @@ class ContentIndex:
                 (find_tenant(tx, thread.tenant), thread.id, external_id, message_id)
                 for thread, external_id, message_id in self._names
             ]
-            tx.write(_NAME, names)
+            tx.write(_NAME, rows_as_stored(tx, EXTERNAL_IDS.name, names))
         self._metadata.clear()
         self._names.clear()
         self._begun.clear()
@@ -186,9 +190,7 @@ class ContentIndex:
 _NO_METADATA: Final = _Metadata(0, {})
 
 
-def _metadata_rows(
-    tenant: int, thread: bytes, metadata: _Metadata
-) -> list[tuple[int, bytes, str, str, int]]:
+def _metadata_rows(tenant: int, thread: bytes, metadata: _Metadata) -> list[tuple[Any, ...]]:
     texts = [(key, metadata_text(value)) for key, value in metadata.values.items()]
     return [
         (tenant, thread, metadata_key(key), text, metadata.created_position)
@@ -198,10 +200,14 @@ def _metadata_rows(
 
 
 def stored_entries(tx: Transaction, tenant: int, thread: bytes) -> set[IndexEntry]:
-    """Return a thread's stored entries: table, indexed value, found object."""
-    metadata = {("thread_metadata", *row) for row in tx.all(_METADATA, (tenant, thread))}
-    names = tx.all(_NAMES, (tenant, thread))
-    return metadata | {("external_ids", name, bytes(key).hex()) for name, key in names}
+    """Return a thread's stored entries: table, indexed value, found object; words hidden."""
+    rows = [(tenant, thread, *row) for row in tx.all(_METADATA, (tenant, thread))]
+    hidden = rows_as_stored(tx, THREAD_METADATA.name, rows)
+    named = {
+        ("external_ids", hidden_name(tx, tenant, name), bytes(key).hex())
+        for name, key in tx.all(_NAMES, (tenant, thread))
+    }
+    return {("thread_metadata", *row[2:]) for row in hidden} | named
 
 
 def clear_indexes(tx: Transaction, threads: Sequence[ThreadKey]) -> None:
@@ -233,10 +239,12 @@ def find_external_id(
     In the order of the threads, the newest of each first.
     """
     found: list[tuple[int, bytes]] = []
+    forms = forms_of_name(tx, tenant, external_id)
+    find = _FIND.replace("= ? AND thread", f"IN ({', '.join('?' * len(forms))}) AND thread")
     orders = {thread: order for order, thread in enumerate(threads)}
     for few in in_few(threads):
         asked, names = among(few)
-        rows = tx.all(f"{_FIND} {asked}", (tenant, external_id, *names))
+        rows = tx.all(f"{find} {asked}", (tenant, *forms, *names))
         found += [(orders[bytes(thread)], bytes(message)) for thread, message in rows]
     newest = sorted(found, key=itemgetter(1), reverse=True)
     return [message for _, message in sorted(newest, key=itemgetter(0))]

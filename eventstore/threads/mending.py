@@ -24,6 +24,7 @@ from eventstore.storage.log import Log
 from eventstore.storage.transaction import Transaction
 from eventstore.threads.cached_rows import ROW_TABLES
 from eventstore.threads.expected import Expected
+from eventstore.threads.hidden_words import rows_as_stored
 from eventstore.threads.leases import LEASES, lease_key
 from eventstore.threads.thread_rows import THREADS
 from eventstore.threads.thread_table import (
@@ -157,7 +158,9 @@ class Mending:
                 key, held = lease_key(self.thread, one)
                 wanted[LEASES, key] = key if held else None
         found = [(table, table.row(tx, key), row) for (table, key), row in wanted.items()]
-        differing = [one for one in found if one[1] != one[2]]
+        differing = [
+            one for one in found if _hidden(tx, one[0], one[1]) != _hidden(tx, one[0], one[2])
+        ]
         self._gone = [(table, row) for table, row, _ in differing if row is not None]
         self._missing = [(table, row) for table, _, row in differing if row is not None]
         return True
@@ -191,6 +194,10 @@ _ROW_TABLES: Final = frozenset(table for table, _ in ROW_TABLES.values())
 
 def _shown(value: object) -> str:
     return value.hex() if isinstance(value, bytes) else str(value)
+
+
+def _hidden(tx: Transaction, table: ThreadTable, row: Row | None) -> Row | None:
+    return None if row is None else rows_as_stored(tx, table.name, [row])[0]
 
 
 def _in_table(thread: ThreadKey, row: StateRow) -> Change:

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
+from eventstore.core import chain
+from eventstore.core.codec import SEALED
 from eventstore.core.events import StreamKey
 from eventstore.storage.interning import find_tenant
-from eventstore.storage.log import Log
 from eventstore.storage.statements import Insert
 from eventstore.storage.transaction import Transaction
 from eventstore.threads.thread_table import ThreadTable
@@ -41,9 +42,10 @@ class Chunk(NamedTuple):
     text: str
 
 
-def add(tx: Transaction, log: Log, stream: StreamKey, chunk: Chunk) -> None:
+def add(tx: Transaction, stream: StreamKey, chunk: Chunk, subject: bytes | None) -> None:
     """Add the next piece of a text."""
-    sealed = log.content_codec.seal(chunk.text.encode(), None)
+    raw, place = chunk.text.encode(), _place(stream, chunk.message_id)
+    sealed = tx.naming.codec.seal(raw, stream, subject, place, chunk.begins)
     ends = chunk.begins + len(chunk.text)
     key = find_tenant(tx, stream.tenant), stream.id, chunk.message_id
     tx.write(_INSERT, [(*key, chunk.begins, ends, sealed)])
@@ -55,12 +57,39 @@ def length(tx: Transaction, stream: StreamKey, message_id: bytes) -> int:
     return 0 if row is None else int(row[0])
 
 
-def text(tx: Transaction, log: Log, stream: StreamKey, message_id: bytes, after: int = 0) -> str:
-    """Return a message's text so far, without its first ``after`` characters."""
+def text(tx: Transaction, stream: StreamKey, message_id: bytes, after: int = 0) -> str:
+    """Return a message's text so far, without its first ``after`` characters.
+
+    It is empty once the key was destroyed that a piece was sealed with.
+    """
     key = find_tenant(tx, stream.tenant), stream.id, message_id
     rows = tx.all(_TEXT, (*key, *key, after))
-    pieces = [log.content_codec.unseal(bytes(row[1]), None).decode() for row in rows]
-    return "".join(pieces)[after - rows[0][0] :] if rows else ""
+    pieces = _opened(tx, stream, message_id, [(row[0], bytes(row[1])) for row in rows])
+    return b"".join(pieces).decode()[after - rows[0][0] :] if pieces else ""
+
+
+def _opened(
+    tx: Transaction, stream: StreamKey, message_id: bytes, rows: Sequence[tuple[int, bytes]]
+) -> list[bytes]:
+    """Return the pieces of a text, opened; none if one of them cannot be read any more."""
+    if not any(raw[:1] == bytes([SEALED]) for _, raw in rows):
+        return [raw for _, raw in rows]
+    place = _place(stream, message_id)
+    opened: list[bytes] = []
+    for begins, raw in rows:
+        piece: bytes | None = raw
+        if raw[0] == SEALED:
+            asked = [(raw, place, begins)]
+            [piece] = tx.naming.codec.unseal(tx, asked, lambda _: (stream.text, 0))
+        if piece is None:
+            return []
+        opened.append(piece)
+    return opened
+
+
+def _place(stream: StreamKey, message_id: bytes) -> bytes:
+    """Return the place of a text's pieces, which is bound into what seals them."""
+    return b"chunk:" + message_id + chain.stream_prefix(stream.tenant, stream.text)
 
 
 def drop(tx: Transaction, stream: StreamKey, messages: Sequence[bytes]) -> None:

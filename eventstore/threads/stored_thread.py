@@ -43,6 +43,7 @@ from eventstore.storage.folding_pages import decoded_events_at
 from eventstore.storage.traces import traces
 from eventstore.threads import run_chunks
 from eventstore.threads.ancestry import Ancestor, Ancestry, remember_ancestry
+from eventstore.threads.hidden_words import forms_of_label
 from eventstore.threads.message_rows import WAITS
 from eventstore.threads.run_rows import OPEN_RUNS
 from eventstore.threads.stored_tree import StoredTree
@@ -75,14 +76,17 @@ class StoredThread(StoredTree):
 
     def shown_text(self, message_id: bytes) -> str:
         stream = StreamKey(self.tenant_name, ids.THREAD, self.thread_id)
-        return run_chunks.text(self._tx, self._log, stream, message_id)
+        return run_chunks.text(self._tx, stream, message_id)
 
     def shown_length(self, message_id: bytes) -> int:
         stream = StreamKey(self.tenant_name, ids.THREAD, self.thread_id)
         return run_chunks.length(self._tx, stream, message_id)
 
     def label(self, label: str) -> LabelRow | None:
-        found = self._find(LabelRow, "label = ?", (label,))
+        forms = [label]
+        if self._tenant is not None:
+            forms = forms_of_label(self._tx, self._tenant, self.thread_id, label)
+        found = self._find(LabelRow, f"label IN ({', '.join('?' * len(forms))})", forms)
         rows = {row.message_id: row for row in [*found, *self._changed_of(LabelRow)]}
         return next((row for row in rows.values() if row.label == label), None)
 

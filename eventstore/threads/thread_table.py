@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 from eventstore.storage.statements import Delete, Insert
 from eventstore.storage.transaction import Transaction
+from eventstore.threads.hidden_words import rows_as_stored
 
 __all__ = ["Difference", "Row", "ThreadKey", "ThreadTable", "Wanted", "differences", "mend"]
 
@@ -62,7 +63,7 @@ class ThreadTable:
 
     def fill(self, tx: Transaction, rows: Sequence[Row]) -> None:
         """Insert rows, none of which exists."""
-        tx.fill(self._insert, rows)
+        tx.fill(self._insert, rows_as_stored(tx, self.name, rows))
 
 
 class Difference(NamedTuple):
@@ -114,8 +115,12 @@ def _without_empty(
 def _difference(
     tx: Transaction, table: ThreadTable, threads: Sequence[ThreadKey], wanted: Sequence[Row]
 ) -> Difference | None:
-    asked, should = set(threads), set(wanted)
-    found = {row for row in table.between(tx, threads[0], threads[-1]) if row[:2] in asked}
-    if found == should:
+    asked, hidden = set(threads), rows_as_stored(tx, table.name, wanted)
+    stored = [row for row in table.between(tx, threads[0], threads[-1]) if row[:2] in asked]
+    # A row from before encryption is as right as one from after: both are compared hidden.
+    found = dict(zip(rows_as_stored(tx, table.name, stored), stored, strict=True))
+    should = set(hidden)
+    if found.keys() == should:
         return None
-    return Difference(table, [*found - should], [row for row in wanted if row not in found])
+    gone = [row for one, row in found.items() if one not in should]
+    return Difference(table, gone, [row for row in hidden if row not in found])

@@ -54,6 +54,7 @@ from eventstore.write_path.requests import (
     Outcome,
     StreamSession,
 )
+from eventstore.write_path.retired_keys import check_keys
 
 __all__ = ["append_many"]
 
@@ -83,6 +84,8 @@ def append_many(
     request. The whole transaction must then be rolled back, and each request may be tried
     separately.
     """
+    if log.codec.seals:
+        check_keys(tx, requests)
     batch = _Batch(tx, log, requests)
     watched = list(map(batch.watched, requests))
     taken = take_heads(tx, requests, watched, patient=patient)
@@ -111,6 +114,7 @@ class _Batch:
         self._tx = tx
         self._log = log
         self._now_us = log.environment.clock()
+        self._seal = log.codec.seal
         self._random = RandomBuffer(log.environment.random_bytes, _RANDOM_BYTES * len(requests))
         self._handlers: dict[str, CategoryHandler] = {}
         self._moved: dict[StreamKey, tuple[StreamHead, StreamSession[Any, Any]]] = {}
@@ -225,7 +229,7 @@ class _Batch:
             plain = codec.encode(decided.content)
             if len(plain) > log.limits.content_bytes_max:
                 raise _too_long(len(plain), log.limits.content_bytes_max)
-            content = log.content_codec.seal(plain, subject)
+            content = self._seal(plain, head.key, subject, head.prefix, version)
             salt = random[: chain.SALT_BYTES]
             commitment = chain.commitment(salt, content)
             if len(content) > blobs.IN_ROW_BYTES_MAX:
@@ -289,7 +293,7 @@ class _Batch:
         self, request: AppendRequest, session: StreamSession[Any, Any], kept: KeptKey
     ) -> Outcome:
         """Answer a request from the events that its first try wrote."""
-        if not kept.is_of(request.digested, len(request.commands)):
+        if not any(kept.is_of(one, len(request.commands)) for one in self._digested(request)):
             return Failed(IdempotencyConflict(request.stream.text, request.key or ""))
         self.insert()  # the first try may be in this very batch, and is read back
         results, first = [], kept.first
@@ -301,12 +305,19 @@ class _Batch:
             return Failed(error)
         return Appended(results if len(results) > 1 else results[0], kept.ends[-1], ())
 
+    def _digested(self, request: AppendRequest) -> Sequence[bytes]:
+        """Return the bytes to digest; with encryption blinded ones, and those of before it."""
+        codec, digested = self._log.codec, request.digested
+        if not codec.seals:
+            return (digested,)
+        return codec.words.blind(self._tx, request.stream.tenant, digested), digested
+
     def _keep_key(
         self, request: AppendRequest, head: StreamHead, first: int, ends: Sequence[int]
     ) -> None:
         if head.place is not None:  # else nothing was appended, and there is nothing to repeat
             key, salt = request.key or "", self._random(chain.SALT_BYTES)
-            kept = KeptKey.of(request.digested, salt, first, ends)
+            kept = KeptKey.of(self._digested(request)[0], salt, first, ends)
             self._keys[request.stream, key] = kept
             self._key_rows.append(key_row(head.place, key, kept))
 

@@ -85,7 +85,7 @@ def _write_text(
     if piece:
         begins = command.offset + len(command.text) - len(piece)
         chunk = run_chunks.Chunk(command.message_id, begins, piece)
-        run_chunks.add(handler.tx, handler.log, stream, chunk)
+        run_chunks.add(handler.tx, stream, chunk, handler.subject)
     return decided
 
 

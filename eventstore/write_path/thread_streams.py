@@ -74,6 +74,8 @@ class ThreadCategory:
         self.new_id: Final = new_id
         self.index: ContentIndex | None = None
         """The entries to write; made with the first one."""
+        self.subject: bytes | None = None
+        """Subject of the request that is decided, for text that stands beside the log."""
         self._now_us: int | None = None
         self._views: dict[StreamKey, StoredThread] = tx.cache.setdefault(_KEPT, {})
         self._sessions: dict[StreamKey, _ThreadSession] = {}
@@ -188,6 +190,7 @@ class _ThreadSession:
         elif look is None:
             decided = decide(self.view, command, self._handler.new_id)
         else:
+            self._handler.subject = request.subject
             decided = look(self._handler, self._stream, self.view, command)
         return decided if guards.reason is None else with_reason(decided, guards.reason)
 

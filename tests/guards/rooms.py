@@ -24,6 +24,8 @@ LAYERS: tuple[dict[str, str], ...] = (
         "storage": "the SQL of the log: heads and their order, reading, large content, idempotency "
         "keys, interning, migrations, triggers; calls nothing above it; `sqlite*.py` and "
         "`postgres*.py` hold what differs by database",
+        "encryption": "**public.** content sealed at rest: master keys, stores of data keys, the "
+        "ring of those in memory, the codec that `connect` hands down; an optional extra",
         "execution": "how a function over a transaction reaches a connection: queues that share "
         "commits, engines, forked processes, signals; never sees an event",
     },

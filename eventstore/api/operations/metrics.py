@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
 
+from eventstore.core.codec import KeysWanted
 from eventstore.core.events import Position, StreamKey
 from eventstore.core.values import Value
 from eventstore.errors import ConversationStoreError, OutcomeUnknown, StoreBusy
@@ -110,7 +111,8 @@ class Metrics:
     def record(self, request: Request, outcome: Outcome, *, committed: bool = True) -> None:
         """Count a write's outcome, and call the hook if it was committed."""
         if isinstance(outcome, Failed):
-            self._count("refused")
+            if not isinstance(outcome.error, KeysWanted):  # else it is tried again
+                self._count("refused")
         elif outcome.positions:
             events = len(outcome.positions)
             with self._lock:

@@ -60,7 +60,7 @@ def recorded_each(log: Log, page: RecordedPage) -> Iterator[RecordedEvent]:
     It raises the errors of :func:`recorded`, at the event concerned; and BrokenChain at a missing
     event.
     """
-    catalogues, unseal = log.catalogues, log.content_codec.unseal
+    catalogues = log.catalogues
     at = category = None
     text, catalogue, readers = "", None, _NONE
     for columns in page.rows:
@@ -75,7 +75,7 @@ def recorded_each(log: Log, page: RecordedPage) -> Iterator[RecordedEvent]:
             recorded_at_us,
             data,
             content,
-            subject,
+            _,
             metadata,
             digest,
             number,
@@ -86,8 +86,6 @@ def recorded_each(log: Log, page: RecordedPage) -> Iterator[RecordedEvent]:
             name = page.categories[number]
             text, catalogue = ids.show(name, stream), catalogues.get(name)
             readers = _NONE if catalogue is None else catalogue.readers
-        if content is not None:
-            content = unseal(content, subject)
         try:
             read_data, read_content = readers[kind, schema_version]
             data = described(read_data(data))

@@ -30,7 +30,9 @@ class Projection(Protocol):
     """A read model of the application that follows the log.
 
     It may also have ``version`` (an integer, 1 if there is none: a higher one means that the tables
-    are built anew), ``categories`` and ``types`` (only events of those are applied).
+    are built anew), ``categories`` and ``types`` (only events of those are applied), and
+    ``stores_words`` (False says that its tables hold no content, so a store with encryption takes
+    it).
 
     ``apply`` is a plain function in both faces. It runs inside the transaction that moves the
     checkpoint and is repeated if that is rolled back. So it must do nothing but change its tables;
@@ -62,6 +64,7 @@ class Definition(NamedTuple):
     types: tuple[str, ...] | None
     create: Create
     apply: Apply
+    stores_words: bool = True
 
 
 class _OfFunction(NamedTuple):
@@ -74,6 +77,7 @@ class _OfFunction(NamedTuple):
     types: Sequence[str] | None
     create: Create
     apply: Apply
+    stores_words: bool
 
 
 def projection(
@@ -84,6 +88,7 @@ def projection(
     version: int = 1,
     categories: Sequence[str] | None = None,
     types: Sequence[str] | None = None,
+    stores_words: bool = True,
 ) -> Callable[[Apply], Projection]:
     """Make a projection of a function that applies one event; ``create`` may be SQL.
 
@@ -95,7 +100,8 @@ def projection(
     making = create if callable(create) else _running(create)
 
     def made(apply: Apply) -> Projection:
-        return _OfFunction(name, tables, version, categories, types, making, apply)
+        columns = name, tables, version, categories, types
+        return _OfFunction(*columns, making, apply, stores_words)
 
     return made
 
@@ -145,6 +151,7 @@ def defined(given: Any) -> Definition:  # noqa: ANN401 (whatever the caller gave
         _names(getattr(given, "types", None), "types"),
         given.create,
         given.apply,
+        bool(getattr(given, "stores_words", True)),
     )
 
 
@@ -172,7 +179,9 @@ def _names(given: object, field: str) -> tuple[str, ...] | None:
 class Registry:
     """The projections that one store, and those bound to it, can run."""
 
-    def __init__(self) -> None:
+    def __init__(self, may_store_words: Collection[str] | None = None) -> None:
+        """``may_store_words``: with encryption, the projections that may; None allows all."""
+        self._may_store_words = may_store_words
         self._known: dict[str, Definition] = {}
         self.held = Held()
         """The leases of the projections that run."""
@@ -183,9 +192,17 @@ class Registry:
         """Add a projection; it replaces one of the same name.
 
         Raises:
-            InvalidInput: it is malformed.
+            InvalidInput: it is malformed, or would store words that the log seals.
         """
         made = defined(given)
+        allowed = self._may_store_words
+        if allowed is not None and made.stores_words and made.name not in allowed:
+            raise InvalidInput(
+                "projection",
+                f"{made.name!r} may store words in plain, and the store seals them",
+                f"Allow it with Encryption(…, may_store_words=[{made.name!r}]), or set its"
+                " stores_words to False if it stores none.",
+            )
         self._known[made.name] = made
 
     def named(self, names: Iterable[str] | None) -> list[Definition]:

@@ -22,6 +22,7 @@ from sqlalchemy import (
 )
 
 from eventstore.storage.tables.columns import given, key, maybe
+from eventstore.storage.tables.key_tables import add_key_tables
 from eventstore.storage.tables.log_tables import add_log
 from eventstore.storage.tables.message_tables import add_message_tables
 from eventstore.storage.tables.run_tables import add_run_tables
@@ -61,6 +62,9 @@ TABLES: Final = (
     "tree_leaves",
     "tree_nodes",
     "tree_heads",
+    "data_keys",
+    "retired_keys",
+    "key_stores",
 )
 """Names that SQL may use in braces."""
 
@@ -80,6 +84,7 @@ def metadata_for(
     add_run_tables(metadata, prefix)
     _projections(metadata, prefix)
     add_tree_tables(metadata, prefix)
+    add_key_tables(metadata, prefix)
     return metadata
 
 

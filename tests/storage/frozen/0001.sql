@@ -52,6 +52,20 @@ INSERT INTO "categories" VALUES(1,'asst');
 INSERT INTO "categories" VALUES(2,'thread');
 INSERT INTO "categories" VALUES(3,'invoice');
 INSERT INTO "categories" VALUES(4,'store');
+CREATE TABLE data_keys (
+	key_id BLOB NOT NULL, 
+	tenant TEXT NOT NULL, 
+	kind TEXT NOT NULL, 
+	owner BLOB NOT NULL, 
+	generation BIGINT NOT NULL, 
+	master TEXT NOT NULL, 
+	wrapped BLOB, 
+	uses BIGINT NOT NULL, 
+	PRIMARY KEY (key_id)
+)
+ WITHOUT ROWID
+
+;
 CREATE TABLE erasing (
 	tenant INTEGER NOT NULL, 
 	category INTEGER NOT NULL, 
@@ -190,6 +204,13 @@ CREATE TABLE idempotency_keys (
 
 ;
 INSERT INTO "idempotency_keys" VALUES(1,2,X'BEA09A9211718D18A2C058EFB38C5B67','sky',X'000000000000001A000000000000001B000000000000001C000000000000001D',X'6759BC58B623F3E24FE4FE03CE920FEB48E0E78FBF9E898F7AB96B0AC1DC5AC5',1,1,NULL);
+CREATE TABLE key_stores (
+	id BLOB NOT NULL, 
+	PRIMARY KEY (id)
+)
+ WITHOUT ROWID
+
+;
 CREATE TABLE labels (
 	tenant INTEGER NOT NULL, 
 	thread BLOB NOT NULL, 
@@ -279,6 +300,16 @@ CREATE TABLE purging (
 	category INTEGER NOT NULL, 
 	stream BLOB NOT NULL, 
 	PRIMARY KEY (tenant, category, stream)
+)
+ WITHOUT ROWID
+
+;
+CREATE TABLE retired_keys (
+	tenant INTEGER NOT NULL, 
+	kind TEXT NOT NULL, 
+	owner BLOB NOT NULL, 
+	generation BIGINT NOT NULL, 
+	PRIMARY KEY (tenant, kind, owner)
 )
  WITHOUT ROWID
 
@@ -549,6 +580,7 @@ CREATE INDEX runs_by_status ON runs (tenant, status, created_position);
 CREATE INDEX steps_by_run ON steps (tenant, thread, run, version);
 CREATE INDEX assistants_by_creation ON assistants (tenant, created_position, assistant);
 CREATE INDEX tree_leaves_by_stream ON tree_leaves (tenant, category, stream, version);
+CREATE UNIQUE INDEX data_keys_by_owner ON data_keys (tenant, kind, owner, generation);
 CREATE TRIGGER "events_no_replace" BEFORE INSERT ON "events"
     WHEN EXISTS (SELECT 1 FROM "events" WHERE position = NEW.position)
       OR EXISTS (

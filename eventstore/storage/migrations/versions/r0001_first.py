@@ -491,6 +491,7 @@ def upgrade(naming: Naming) -> None:
         schema=naming.schema,
     )
     _tree(naming)
+    _data_keys(naming)
     create_triggers(op.get_bind(), naming)
 
 
@@ -532,6 +533,44 @@ def _tree(naming: Naming) -> None:
         _given("epoch", Integer),
         _given("xid", BigInteger),
         _given("position", BigInteger),
+        schema=naming.schema,
+        sqlite_with_rowid=False,
+    )
+
+
+def _data_keys(naming: Naming) -> None:
+    op.create_table(
+        naming.plain("data_keys"),
+        _key("key_id", LargeBinary),
+        _given("tenant", Text),
+        _given("kind", Text),
+        _given("owner", LargeBinary),
+        _given("generation", BigInteger),
+        _given("master", Text),
+        _maybe("wrapped", LargeBinary),
+        _given("uses", BigInteger),
+        schema=naming.schema,
+        sqlite_with_rowid=False,
+    )
+    op.create_index(
+        naming.plain("data_keys_by_owner"),
+        naming.plain("data_keys"),
+        ["tenant", "kind", "owner", "generation"],
+        unique=True,
+        schema=naming.schema,
+    )
+    op.create_table(
+        naming.plain("retired_keys"),
+        _key("tenant", Integer),
+        _key("kind", Text),
+        _key("owner", LargeBinary),
+        _given("generation", BigInteger),
+        schema=naming.schema,
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        naming.plain("key_stores"),
+        _key("id", LargeBinary),
         schema=naming.schema,
         sqlite_with_rowid=False,
     )

@@ -1,0 +1,205 @@
+"""Seals content and words: the codec of a store that was opened with encryption.
+
+Sealed content is 0xC1, the format 1, the id of the key, a random nonce, and AES-256-GCM over the
+content, with its place in the log as associated data. ``docs/format.md`` has the bytes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import os
+import struct
+from collections.abc import Callable, Sequence
+from contextvars import Token
+from functools import partial
+from hashlib import sha256
+from hmac import digest
+from typing import Any, Final, TypeVar
+
+from sqlalchemy.util import await_only
+from sqlalchemy.util.concurrency import in_greenlet
+
+from eventstore.core.codec import (
+    COVERED,
+    SEALED,
+    ContentCodec,
+    KeysWanted,
+    WordCodec,
+    owner_of,
+    words_of,
+)
+from eventstore.core.events import StreamKey
+from eventstore.encryption.data_keys import KEY_ID_BYTES, DataKeyStore
+from eventstore.encryption.fetching import fetched_by, look_up
+from eventstore.encryption.key_ring import DataKey, Destroyed, Found, KeyRing, WordKey
+from eventstore.encryption.key_table import KeyTable
+from eventstore.errors import BrokenChain, KeyUnavailable
+
+__all__ = ["SealedCodec"]
+
+T = TypeVar("T")
+
+_HEADER: Final = bytes([SEALED, 1])
+_NONCE_BYTES: Final = 12
+_NONCE_AT: Final = len(_HEADER) + KEY_ID_BYTES
+_CONTENT_AT: Final = _NONCE_AT + _NONCE_BYTES
+_TAG: Final = b"eventstore/sealed/1"
+_VERSION: Final = struct.Struct(">q")
+_TOKEN_BYTES: Final = 24
+
+
+class SealedCodec(ContentCodec):
+    """Seals with the keys of a ring, and opens what any of them sealed."""
+
+    seals = True
+
+    def __init__(self, ring: KeyRing, keys: DataKeyStore | None) -> None:
+        """``keys`` is a key store that any thread can ask; None for one in the database."""
+        self.ring: Final = ring
+        self.keys: Final = keys
+        self.words: WordCodec = _SealedWords(self)
+
+    # -- down ----------------------------------------------------------------------------------
+
+    def seal(
+        self, content: bytes, stream: StreamKey, subject: bytes | None, place: bytes, version: int
+    ) -> bytes:
+        owner = owner_of(stream, subject)
+        key = self.ring.sealing(owner)
+        if key is None:
+            raise KeysWanted([owner])
+        if key.used() > key.granted:
+            self.ring.spent(key)
+            raise KeysWanted([owner])
+        nonce = os.urandom(_NONCE_BYTES)
+        sealed = key.aes.encrypt(nonce, content, _TAG + place + _VERSION.pack(version))
+        return b"".join((_HEADER, key.key_id, nonce, sealed))
+
+    def retired(self, owner: StreamKey, generation: int) -> None:
+        self.ring.retired(owner, generation)
+
+    def lock(self) -> Token[bool]:
+        return self.ring.locked.set(True)
+
+    def unlock(self, mark: Token[bool]) -> None:
+        self.ring.locked.reset(mark)
+
+    # -- up ------------------------------------------------------------------------------------
+
+    def unseal(
+        self,
+        tx: Any,  # noqa: ANN401 (a transaction)
+        sealed: Sequence[tuple[bytes, bytes, int]],
+        told: Callable[[int], tuple[str, int]],
+    ) -> list[bytes | None]:
+        key_ids = [raw[len(_HEADER) : _NONCE_AT] for raw, _, _ in sealed]
+        keys = {key_id: self.ring.opening(key_id) for key_id in {*key_ids}}
+        missing = [key_id for key_id, key in keys.items() if key is None]
+        if missing and self.ring.problem is None:
+            keys.update(self.load(tx, KeysWanted(key_ids=missing)))
+        opened: list[bytes | None] = []
+        for n, ((raw, place, version), key_id) in enumerate(zip(sealed, key_ids, strict=True)):
+            key = keys[key_id]
+            if isinstance(key, Destroyed):
+                opened.append(None)
+            elif isinstance(key, DataKey) and raw[: len(_HEADER)] == _HEADER:
+                opened.append(_opened(key, raw, (place, version), partial(told, n)))
+            else:
+                raise self._no_key(raw, *told(n))
+        return opened
+
+    def load(self, tx: Any, wanted: KeysWanted) -> Found:  # noqa: ANN401 (a transaction)
+        """Fetch keys in the middle of a read.
+
+        Raises:
+            KeysWanted: it is the read of a write, which holds the lock.
+        """
+        if self.ring.locked.get():
+            raise wanted
+        keys: Any = KeyTable(tx) if self.keys is None else self.keys
+        looking = look_up(self.ring, wanted)
+        if self.keys is None or not in_greenlet():
+            return fetched_by(keys, looking)
+        # In an event loop, which goes on meanwhile.
+        return await_only(asyncio.to_thread(fetched_by, keys, looking))
+
+    def _no_key(self, raw: bytes, stream: str, version: int) -> KeyUnavailable:
+        if raw[: len(_HEADER)] != _HEADER:
+            problem = "it was sealed in a format that this version does not know"
+        else:
+            problem = self.ring.problem or "the key store does not have it"
+        return KeyUnavailable(f"the content of {stream} at version {version}", problem)
+
+
+def _opened(
+    key: DataKey, raw: bytes, where: tuple[bytes, int], told: Callable[[], tuple[str, int]]
+) -> bytes:
+    place, version = where
+    nonce, sealed = raw[_NONCE_AT:_CONTENT_AT], raw[_CONTENT_AT:]
+    try:
+        opened: bytes = key.aes.decrypt(nonce, sealed, _TAG + place + _VERSION.pack(version))
+    except Exception:  # noqa: BLE001 (InvalidTag, or ValueError for too few bytes)
+        raise BrokenChain(
+            *told(), "its content was sealed for another place, or was changed"
+        ) from None
+    return opened
+
+
+class _SealedWords:
+    """Hides words with the key of their tenant."""
+
+    def __init__(self, codec: SealedCodec) -> None:
+        self._codec = codec
+
+    def _known(self, tx: Any, tenant: str) -> WordKey | None:  # noqa: ANN401 (a transaction)
+        """Return the key of a tenant; None if it never wrote a word with encryption."""
+        ring, owner = self._codec.ring, words_of(tenant)
+        key = ring.words(owner)
+        if key is None and ring.problem is None:
+            found = self._codec.load(tx, KeysWanted([owner]))
+            key = next((one.words for one in found.values() if isinstance(one, DataKey)), None)
+        return key
+
+    def _key(self, tx: Any, tenant: str) -> WordKey:  # noqa: ANN401 (a transaction)
+        key = self._known(tx, tenant)
+        if key is None:
+            problem = self._codec.ring.problem or "the key store does not have it"
+            raise KeyUnavailable("the words of a tenant", problem)
+        return key
+
+    def token(self, tx: Any, tenant: str, word: str) -> str:  # noqa: ANN401
+        key = self._known(tx, tenant)
+        if key is None:
+            return word  # no table has a sealed one
+        found = digest(key.tokens, word.encode(), sha256)[:_TOKEN_BYTES]
+        return COVERED + base64.urlsafe_b64encode(found).decode()
+
+    def cover(self, tx: Any, tenant: str, place: bytes, word: str) -> str:  # noqa: ANN401
+        key, raw = self._key(tx, tenant), word.encode()
+        nonce = digest(key.nonces, place + raw, sha256)[:_NONCE_BYTES]  # equal for equal words
+        sealed = key.aes.encrypt(nonce, raw, _TAG + place)
+        return COVERED + base64.urlsafe_b64encode(nonce + sealed).decode()
+
+    def uncover(self, tx: Any, tenant: str, place: bytes, covered: str) -> str:  # noqa: ANN401
+        if not covered.startswith(COVERED):
+            return covered
+        try:
+            raw = base64.urlsafe_b64decode(covered.removeprefix(COVERED))
+            nonce, sealed = raw[:_NONCE_BYTES], raw[_NONCE_BYTES:]
+            word: bytes = self._key(tx, tenant).aes.decrypt(nonce, sealed, _TAG + place)
+        except KeysWanted:
+            raise
+        except (binascii.Error, ValueError, _invalid_tag()):
+            raise KeyUnavailable("a label", "it was sealed for another place, or changed") from None
+        return word.decode()
+
+    def blind(self, tx: Any, tenant: str, raw: bytes) -> bytes:  # noqa: ANN401
+        return digest(self._key(tx, tenant).tokens, b"\0digest" + raw, sha256)
+
+
+def _invalid_tag() -> type[Exception]:
+    from cryptography.exceptions import InvalidTag  # noqa: PLC0415 (an extra)
+
+    return InvalidTag

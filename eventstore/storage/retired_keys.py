@@ -1,0 +1,55 @@
+"""The table ``retired_keys``: data keys that must seal nothing any more, by owner and generation.
+
+An erasure retires the keys of its subject before it looks for content, and destroys them when all
+of it is gone. From the commit that retires them on, no process can write with them, also one that
+has them in memory: every append of a store with encryption reads this table in its transaction.
+
+On SQLite that transaction has the file's write lock. On PostgreSQL reading takes a lock on the
+table that retiring has to wait for, so each append has either committed before the key is retired,
+and the erasure finds what it wrote, or it sees that the key is retired.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from eventstore.core.events import StreamKey
+from eventstore.storage.among import among, in_few
+from eventstore.storage.interning import find_tenant, intern_tenant
+from eventstore.storage.transaction import Transaction
+
+__all__ = ["retire", "retired_among"]
+
+_FIND: Final = "SELECT kind, owner, generation FROM {retired_keys} WHERE tenant = ? AND owner"
+_LOCKED: Final = " FOR SHARE"
+_ALONE: Final = "LOCK TABLE {retired_keys} IN EXCLUSIVE MODE"
+_RETIRE: Final = (
+    "INSERT INTO {retired_keys} AS r (tenant, kind, owner, generation) VALUES (?, ?, ?, ?)"
+    " ON CONFLICT (tenant, kind, owner) DO UPDATE SET generation ="
+    " CASE WHEN excluded.generation > r.generation"
+    " THEN excluded.generation ELSE r.generation END"
+)
+
+
+def retired_among(
+    tx: Transaction, tenant_name: str, owners: Sequence[StreamKey]
+) -> Iterator[tuple[StreamKey, int]]:
+    """Yield those of a tenant's owners whose keys were retired, up to which generation."""
+    tenant = find_tenant(tx, tenant_name) or 0  # asked in any case, for the lock
+    wanted = {(owner.category, owner.id): owner for owner in owners}
+    for few in in_few([owner.id for owner in owners]):
+        asked, names = among(few)
+        locked = "" if tx.ordering.single_writer else _LOCKED
+        for kind, owner, generation in tx.all(f"{_FIND} {asked}{locked}", (tenant, *names)):
+            if (kind, bytes(owner)) in wanted:
+                yield wanted[kind, bytes(owner)], generation
+
+
+def retire(tx: Transaction, owners: Sequence[tuple[StreamKey, int]]) -> None:
+    """Retire the keys of owners up to a generation; later ones stay."""
+    if not tx.ordering.single_writer:
+        tx.run(_ALONE)
+    for owner, generation in owners:
+        tenant = intern_tenant(tx, owner.tenant)
+        tx.run(_RETIRE, (tenant, owner.category, owner.id, generation))
