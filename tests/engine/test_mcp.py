@@ -1,6 +1,8 @@
 """Servers of the Model Context Protocol: real ones, on stdio."""
 
+import asyncio
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -8,11 +10,15 @@ from typing import Any
 import pytest
 
 from eventstore import InvalidInput
-from eventstore.engine import Engine
+from eventstore.engine import Engine, ToolContext
 from eventstore.engine.models import ScriptedModel, ToolCall
 from eventstore.engine.tools.mcp_server import McpServer
 
 COMMAND = [sys.executable, str(Path(__file__).parent / "services" / "mcp_stdio.py")]
+
+NOWHERE = ToolContext(store=None, thread_id="t", run_id="r", call_id="c", tenant="")
+STOCK = "shop__stock_count_of-a-shelf_d36007"
+"""A tool whose own name models would not accept."""
 
 
 def answered(store, server, *calls):
@@ -35,6 +41,7 @@ def test_tools_of_a_server_are_listed_once_recorded_and_called(store):
         ("shop__environment", {}),
         ("shop__note", {}),
         ("shop__recording", {}),
+        (STOCK, {}),
     )
     run, model = answered(store, McpServer("shop", command=COMMAND), *calls)
     assert run.status == "completed", run
@@ -45,6 +52,7 @@ def test_tools_of_a_server_are_listed_once_recorded_and_called(store):
         "shop__note",
         "shop__recording",
         "shop__sleep",
+        STOCK,
         "shop__environment",
         "shop__refuse",
         "shop__die",
@@ -52,8 +60,8 @@ def test_tools_of_a_server_are_listed_once_recorded_and_called(store):
     assert model.requests[-1].tools == model.requests[0].tools
     first = store.runs.steps.list(run.thread_id, run.id)[0]
     assert [one["function"]["name"] for one in first.details["tools"]] == offered
-    added, picture, refused, malformed, environment, note, recording = (
-        model.requests[n].messages[-1].content for n in range(1, 8)
+    added, picture, refused, malformed, environment, note, recording, stock = (
+        model.requests[n].messages[-1].content for n in range(1, 9)
     )
     assert (added[0].status, added[0].output["text"]) == ("completed", "3")
     assert picture[1].url.startswith("data:image/png;base64,iVBORw0KGgo")
@@ -62,6 +70,7 @@ def test_tools_of_a_server_are_listed_once_recorded_and_called(store):
     assert note[0].output["resources"] == [
         {"uri": "note://1", "media_type": "text/plain", "text": "buy milk"}
     ]
+    assert stock[0].output["text"] == "7"
     assert recording[1].file_id == "data:audio/wav;base64,UklGRg=="
     assert not {"PYTHONPATH", "VIRTUAL_ENV"} & set(environment[0].output["text"].split())
 
@@ -82,6 +91,31 @@ def test_a_server_that_dies_is_a_failed_result_and_comes_back(store):
 def test_a_server_that_does_not_start_fails_the_run(store, options):
     run, _ = answered(store, McpServer("shop", timeout_seconds=5, **options))
     assert (run.status, run.error.code) == ("failed", "tools_unavailable")
+
+
+def test_a_process_that_did_not_list_the_tools_finds_them_by_the_names_models_see():
+    approval = ["stock/count.of-a-shelf"]
+    server = McpServer("shop", command=COMMAND, tools=[*approval, "add"], approval=approval)
+    stock, add = server.tool(STOCK), server.tool("shop__add")
+    assert stock is not None
+    assert add is not None
+    assert (stock.approval, add.approval, server.tool("shop__die")) == (True, False, None)
+
+    async def called():
+        try:
+            return await stock.call({}, NOWHERE)
+        finally:
+            await server.aclose()
+
+    assert asyncio.run(called()).output["text"] == "7"
+
+
+@pytest.mark.parametrize("name", ["a.b", "a/b", "ä", "x" * 80, "x" * 79 + "y"])
+def test_names_that_models_do_not_accept_become_others_that_differ(name):
+    server = McpServer("shop", url="http://127.0.0.1:9", tools=[name, "a_b"])
+    [found] = [n for n in (server.shown(name),) if server.tool(n) is not None]
+    assert re.fullmatch(r"shop__[A-Za-z0-9_-]{1,58}", found)
+    assert found not in {server.shown("a_b"), server.shown("x" * 78)}
 
 
 def test_a_server_has_an_id_and_one_way_to_reach_it():

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import re
 import sys
 from collections.abc import Collection, Mapping, Sequence
@@ -29,6 +30,8 @@ __all__ = ["McpServer", "McpTool"]
 _TOOLS_MAX: Final = 500
 _NAME_MAX: Final = 64
 _JOINED: Final = "__"
+_DIGITS: Final = 6
+"""Of the digest in the name of a tool whose own name models do not accept."""
 _GONE: Final = "The server is gone, or cannot be reached. The next call starts it again."
 
 
@@ -74,7 +77,10 @@ class McpServer:
         """Definition by which an assistant lists its tools."""
         self._server = server or url or _parameters(command or (), environment)
         self._only = None if tools is None else frozenset(tools)
-        self._approval = approval
+        named = () if isinstance(approval, bool) else approval
+        self._approval = approval is True
+        self._approved = frozenset(map(self.shown, named))
+        self._names: dict[str, str] = {}
         self._timeout = timeout_seconds
         self._output_bytes_max = output_bytes_max
         self._connection: _Connection | None = None
@@ -106,6 +112,7 @@ class McpServer:
             cursor = page.next_cursor
             if cursor is None:
                 break
+        self._names |= {self.shown(one.name): one.name for one in found}
         return found[:_TOOLS_MAX]
 
     def _offers(self, name: str) -> bool:
@@ -113,35 +120,47 @@ class McpServer:
 
     def _definition(self, tool: types.Tool) -> dict[str, Any]:
         function = {
-            "name": self._name(tool.name),
+            "name": self.shown(tool.name),
             "description": tool.description or tool.title or tool.name,
             "parameters": tool.input_schema,
         }
         return {"type": "function", "function": function}
 
-    def _name(self, name: str) -> str:
-        return f"{self.type}{_JOINED}{name}"[:_NAME_MAX]
+    def shown(self, name: str) -> str:
+        """Return the name that models see: one that they accept, and no other tool has.
+
+        It follows from the tool's own name, so every process finds the same.
+        """
+        plain = re.sub(r"[^A-Za-z0-9_-]", "_", name)
+        shown = f"{self.type}{_JOINED}{plain}"
+        if plain == name and len(shown) <= _NAME_MAX:
+            return shown
+        digest = hashlib.sha256(name.encode()).hexdigest()[:_DIGITS]
+        return f"{shown[: _NAME_MAX - _DIGITS - 1]}_{digest}"
 
     def tool(self, name: str) -> McpTool | None:
         """Return the tool of a name, if it is one of this server's; nothing is asked for that."""
-        own, joined, inner = name.partition(_JOINED)
-        if own != self.type or not joined or not self._offers(inner):
+        own, joined, _ = name.partition(_JOINED)
+        if own != self.type or not joined:
             return None
-        approval = self._approval if isinstance(self._approval, bool) else inner in self._approval
+        if self._only is not None and name not in map(self.shown, self._only):
+            return None
         return McpTool(
             self,
             name,
-            inner,
-            approval=approval,
+            approval=self._approval or name in self._approved,
             timeout_seconds=self._timeout,
             output_bytes_max=self._output_bytes_max,
         )
 
     async def call(self, name: str, arguments: Mapping[str, Any]) -> ToolAnswer:
-        """Call a tool of the server."""
+        """Call a tool of the server, by the name that models see."""
         try:
             client = await self._client()
-            result = await client.call_tool(name, dict(arguments))
+            if name not in self._names:  # another process listed them
+                await self._listed()
+            inner = self._names.get(name) or name.partition(_JOINED)[2]
+            result = await client.call_tool(inner, dict(arguments))
         except asyncio.CancelledError:
             raise
         except mcp.MCPError as error:
@@ -174,14 +193,12 @@ class McpTool:
         self,
         server: McpServer,
         name: str,
-        inner: str,
         *,
         approval: bool,
         timeout_seconds: float,
         output_bytes_max: int,
     ) -> None:
         self._server = server
-        self._inner = inner
         self.name = name
         """Name that the model calls it by."""
         self.definition: dict[str, Any] = {"type": "function", "function": {"name": name}}
@@ -199,7 +216,7 @@ class McpTool:
         """Call the tool at its server."""
         if not isinstance(arguments, Mapping):
             raise InvalidArguments("The arguments are not a JSON object.")
-        return await self._server.call(self._inner, arguments)
+        return await self._server.call(self.name, arguments)
 
 
 class _Connection:

@@ -47,6 +47,12 @@ async def sleep() -> str:
     return "awake"
 
 
+@server.tool(name="stock/count.of-a-shelf")
+def stock() -> int:
+    """Count. Models accept no such name."""
+    return 7
+
+
 @server.tool()
 def environment() -> list[str]:
     """List names of variables."""

@@ -95,7 +95,7 @@ class DashScopeImages:
                 self._model, drawing.prompt, n=1, size=drawing.size.replace("x", "*"), **how
             )
             _check(task)
-            return await BaseAsyncAioApi.wait(task, wait_timeout=int(self._timeout), **how)
+            return await BaseAsyncAioApi.wait(task, wait_timeout=max(1, int(self._timeout)), **how)
 
     async def _fetched(self, address: str) -> bytes:
         try:
