@@ -37,6 +37,52 @@ _RunName = Annotated[
     typer.Argument(metavar="RUN", help="The run's id, or a part of it; the newest if omitted."),
 ]
 
+_Model = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        envvar="EVENTSTORE_MODEL",
+        show_default=True,
+        help="Model that answers. Qwen models need DASHSCOPE_API_KEY, gpt-… OPENAI_API_KEY;"
+        " provider:name is a model of pydantic-ai.",
+    ),
+]
+_BaseUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--base-url",
+        metavar="URL",
+        help="Ask for the model at this OpenAI-compatible endpoint. OPENAI_API_KEY is sent"
+        " if it is set.",
+    ),
+]
+_Instructions = Annotated[
+    str | None, typer.Option(metavar="TEXT", help="System prompt of the model.")
+]
+_Tools = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="MODULE:NAME",
+        help="A tool, or a list of tools, in a Python module; may be given several times.",
+    ),
+]
+_Tool = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME", help="A tool of the library: code_interpreter."),
+]
+_Plugin = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="FILE",
+        help="An OpenAPI description, in JSON. For petstore.json, the credentials are"
+        " those of PETSTORE_TOKEN.",
+    ),
+]
+_Mcp = Annotated[
+    list[str] | None,
+    typer.Option(metavar="COMMAND", help="An MCP server: its command, or its address."),
+]
+
 
 @app.command(
     each=False,
@@ -58,51 +104,13 @@ def chat(
     ] = None,
     *,
     database: Database = DEFAULT,
-    model: Annotated[
-        str,
-        typer.Option(
-            metavar="NAME",
-            envvar="EVENTSTORE_MODEL",
-            show_default=True,
-            help="Model that answers. Qwen models need DASHSCOPE_API_KEY, gpt-… OPENAI_API_KEY;"
-            " provider:name is a model of pydantic-ai.",
-        ),
-    ] = "qwen-plus",
-    base_url: Annotated[
-        str | None,
-        typer.Option(
-            "--base-url",
-            metavar="URL",
-            help="Ask for the model at this OpenAI-compatible endpoint. OPENAI_API_KEY is sent"
-            " if it is set.",
-        ),
-    ] = None,
-    instructions: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="System prompt of the model.")
-    ] = None,
-    tools: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="MODULE:NAME",
-            help="A tool, or a list of tools, in a Python module; may be given several times.",
-        ),
-    ] = None,
-    tool: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME", help="A tool of the library: code_interpreter."),
-    ] = None,
-    plugin: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="FILE",
-            help="An OpenAPI description, in JSON. For petstore.json, the credentials are"
-            " those of PETSTORE_TOKEN.",
-        ),
-    ] = None,
-    mcp: Annotated[
-        list[str] | None,
-        typer.Option(metavar="COMMAND", help="An MCP server: its command, or its address."),
-    ] = None,
+    model: _Model = "qwen-plus",
+    base_url: _BaseUrl = None,
+    instructions: _Instructions = None,
+    tools: _Tools = None,
+    tool: _Tool = None,
+    plugin: _Plugin = None,
+    mcp: _Mcp = None,
 ) -> None:
     """Talk with a model in the terminal, and keep every word.
 

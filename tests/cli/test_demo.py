@@ -16,7 +16,7 @@ from rich.cells import cell_len
 from eventstore import ConversationStore
 from eventstore.cli.demo.plotting import plotting
 from eventstore.cli.demo.stage import scripts
-from eventstore.cli.demo.story import story
+from eventstore.cli.demo.story import ACTS, story
 from tests.cli.conftest import surroundings
 
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
@@ -128,13 +128,13 @@ def test_without_a_database_it_plays_on_a_temporary_file_which_stays(run, tmp_pa
 
 def test_the_lines_it_shows_are_the_lines_that_ran():
     with ConversationStore.open("sqlite://") as store:
-        assert len(list(scripts(story))) == len(list(story(store)))
-    for script in (*scripts(story), *scripts(plotting)):
+        assert len(list(scripts(*ACTS))) == len(list(story(store)))
+    for script in (*scripts(*ACTS), *scripts(plotting)):
         compile(script, "scene", "exec")
         assert "yield" not in script
         assert "noqa" not in script
         assert max(map(len, script.splitlines())) <= 77
-    shown = "".join(scripts(story))
+    shown = "".join(scripts(*ACTS))
     for call in (
         *("threads.create", "messages.edit", "messages.regenerate", "branches.select"),
         *("threads.fork", "runs.submit_tool_outputs", "replay.steps", "projections.compare"),
@@ -149,7 +149,7 @@ def test_no_line_is_wider_than_the_terminal_and_none_of_the_code_is_wrapped(term
     assert COLOUR.search(shown)
     plain = COLOUR.sub("", shown)
     assert max(map(cell_len, plain.splitlines())) <= columns
-    for script in scripts(story):
+    for script in scripts(*ACTS):
         for line in script.splitlines():
             assert f"   {line}".rstrip() + "\n" in plain
 

@@ -135,6 +135,16 @@ def test_credentials_may_stand_in_a_header_or_in_the_query(service):
     assert service.asked[1]["path"] == "/pets/1?key=s3cret%2Fof%3Da%2Buser"
 
 
+def test_an_operation_that_wants_no_credentials_is_sent_none(service):
+    pets = json.loads(PETS.read_text())
+    pets["paths"]["/pets"]["get"]["security"] = []
+    own = Plugin("petstore", pets, server=service.url, allow_private=[service.host])
+    assert call(own, "listPets", {}).status == "completed"
+    assert "authorization" not in service.asked[0]["headers"]
+    with pytest.raises(ToolError):
+        call(own, "getPet", {"id": "1"})
+
+
 def test_an_error_of_the_service_is_a_failed_result():
     with Service(lambda _: (404, {}, {"error": "no such pet"})).running() as missing:
         answer = call(plugin(missing), "getPet", {"id": "1"})
@@ -190,6 +200,22 @@ def test_a_private_address_is_refused_however_it_is_written(service, host):
     with pytest.raises(HttpFailed, match=r"private address|does not resolve"):
         asked_through(gate, f"http://{host}:{port}/")
     assert service.asked == []
+
+
+def test_a_host_is_allowed_by_name_with_port_or_without(monkeypatch):
+    connected = []
+
+    async def connects(_, host, port, *__, **___):
+        connected.append((host, port))
+        raise httpcore2.ConnectError
+
+    monkeypatch.setattr(httpcore2.AnyIOBackend, "connect_tcp", connects)
+    for allowed in ("127.0.0.1", "127.0.0.1:80", "[::1]", "[::1]:80", "::1"):
+        gate = Gate([allowed], timeout_seconds=5, bytes_max=1000)
+        host = "[::1]" if "::1" in allowed else "127.0.0.1"
+        with pytest.raises(HttpFailed, match="cannot be reached"):
+            asked_through(gate, f"http://{host}:80/")
+    assert set(connected) == {("127.0.0.1", 80), ("::1", 80)}
 
 
 def test_the_address_that_is_checked_is_the_one_connected_to(service, monkeypatch):
@@ -322,8 +348,18 @@ def test_a_search_of_the_web_is_a_plugin(service):
     assert answer.output["body"]["asked"] == "/search?q=event%20sourcing&limit=3"
 
 
-def test_credentials_in_a_definition_are_refused_before_they_are_recorded(store):
-    auth = {"type": "user_http", "user_token": SECRET}
-    with pytest.raises(InvalidInput, match=r"tools\[0\].auth: holds credentials") as caught:
-        store.assistants.create(model="m", tools=[{"type": "petstore", "auth": auth}])
+@pytest.mark.parametrize("where", ["a new assistant", "an assistant", "a run", "an engine's run"])
+def test_credentials_in_a_definition_are_refused_before_they_are_recorded(store, thread, where):
+    tools = [{"type": "petstore", "auth": {"type": "user_http", "user_token": SECRET}}]
+    known = store.assistants.create(model="m")
+    with Engine(store, models={"m": ScriptedModel([])}) as engine:
+        act = {
+            "a new assistant": lambda: store.assistants.create(model="m", tools=tools),
+            "an assistant": lambda: store.assistants.update(known.id, tools=tools),
+            "a run": lambda: store.runs.create(thread.id, model="m", tools=tools),
+            "an engine's run": lambda: engine.run(thread.id, model="m", tools=tools),
+        }[where]
+        with pytest.raises(InvalidInput, match=r"tools\[0\].auth: holds credentials") as caught:
+            act()
     assert SECRET not in str(caught.value)
+    assert SECRET not in repr([event.content for event in store.events.read_all()])

@@ -34,7 +34,7 @@ from rich.text import Text
 
 from eventstore import BranchTree, ConversationStore, ConversationStoreError
 from eventstore.cli.demo.plotting import lacking, plotting
-from eventstore.cli.demo.story import Picture, Scene, story
+from eventstore.cli.demo.story import ACTS, Picture, Scene, story
 from eventstore.cli.drawing import tree_lines
 from eventstore.cli.messages import message_line
 from eventstore.cli.opening import made, short
@@ -80,13 +80,18 @@ def show_demo(console: Console, database: str | None) -> None:
 def _scenes(
     store: ConversationStore, folder: Path, missing: str | None
 ) -> Iterator[tuple[str, Scene]]:
-    yield from zip(scripts(story), story(store), strict=True)
+    yield from zip(scripts(*ACTS), story(store), strict=True)
     if missing is None:
         yield from zip(scripts(plotting), plotting(store, folder), strict=True)
 
 
-def scripts(act: Callable[..., Iterable[Scene]]) -> Iterator[str]:
-    """Yield the lines of each scene of an act."""
+def scripts(*acts: Callable[..., Iterable[Scene]]) -> Iterator[str]:
+    """Yield the lines of each scene of some acts."""
+    for act in acts:
+        yield from _scripts(act)
+
+
+def _scripts(act: Callable[..., Iterable[Scene]]) -> Iterator[str]:
     source = textwrap.dedent(re.sub(r"  # noqa.*", "", inspect.getsource(act)))
     lines = source.splitlines()
     function = next(node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef))

@@ -6,8 +6,8 @@ ran; the yield holds the rest of the scene: a title, a sentence, a picture.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import NamedTuple, TypeAlias
+from collections.abc import Generator, Iterator
+from typing import Final, NamedTuple, TypeAlias, TypeVar
 
 from eventstore import (
     BranchTree,
@@ -23,7 +23,9 @@ from eventstore.engine import Engine, replay, tool
 from eventstore.engine.models import Gate, ScriptedModel, ToolCall
 from eventstore.engine.models.scripted import Answer
 
-__all__ = ["Picture", "Scene", "story"]
+__all__ = ["ACTS", "Picture", "Scene", "story"]
+
+T = TypeVar("T")
 
 Picture: TypeAlias = (
     BranchTree | tuple[Message, ...] | list[ReplayStep] | ConversationStoreError | None
@@ -54,10 +56,24 @@ ANSWERS: list[Answer] = [
 """The answers of the demo's model. The last one stops at a gate, until it is cancelled."""
 
 
-# One long function: it is the script, and is read from top to bottom. Its lines are
-# short enough for a window of 80 columns.
-def story(store: ConversationStore) -> Iterator[Scene]:  # noqa: PLR0915 (see above)
-    """Play it."""
+Act: TypeAlias = Generator[Scene, None, T]
+"""Scenes, and then what the next act goes on with."""
+
+# Read from top to bottom, the acts are the script. Their lines are short enough for a window of 80
+# columns.
+
+
+def story(store: ConversationStore) -> Iterator[Scene]:
+    """Play all acts."""
+    sky, air = yield from talking(store)
+    fork = yield from looking_back(store, sky, air)
+    yield from going_wrong(store, sky, fork)
+    engine, model, guide, oslo, walk = yield from answering(store)
+    yield from stopping(store, engine, model, guide=guide, oslo=oslo, walk=walk)
+
+
+def talking(store: ConversationStore) -> Act[tuple[str, Message]]:
+    """Play how a conversation comes about."""
     sky = store.threads.create(title="The sky").id
     why = store.messages.create(sky, role="user", content="Why is the sky blue?")
     sea = store.messages.create(sky, role="assistant", content="It is the sea.")
@@ -106,6 +122,11 @@ def story(store: ConversationStore) -> Iterator[Scene]:  # noqa: PLR0915 (see ab
         store.branches.tree(sky),
     )
 
+    return sky, air
+
+
+def looking_back(store: ConversationStore, sky: str, air: Message) -> Act[str]:
+    """Play what its history is good for."""
     fork = store.threads.fork(sky, at_message=air.id).id
     store.messages.create(fork, role="user", content="Explain it to a child.")
     yield Scene(
@@ -132,6 +153,11 @@ def story(store: ConversationStore) -> Iterator[Scene]:  # noqa: PLR0915 (see ab
         result=f"{rebuilt.rows} rows rebuilt, {len(report.findings)} differences.",
     )
 
+    return fork
+
+
+def going_wrong(store: ConversationStore, sky: str, fork: str) -> Act[None]:
+    """Play a mistake and a retry."""
     stray = ToolResultPart(call_id="call_9", output="21:57")
     refusal = None
     try:
@@ -159,6 +185,9 @@ def story(store: ConversationStore) -> Iterator[Scene]:  # noqa: PLR0915 (see ab
         result=f"The fork was at version {before}; after both calls it is at {after}.",
     )
 
+
+def answering(store: ConversationStore) -> Act[tuple[Engine, ScriptedModel, str, str, str]]:
+    """Play an assistant."""
     model = ScriptedModel(ANSWERS)  # in its place: "qwen-plus", and a key
 
     @tool
@@ -172,10 +201,10 @@ def story(store: ConversationStore) -> Iterator[Scene]:  # noqa: PLR0915 (see ab
         return f"{city}: 08:52"
 
     engine = Engine(store, tools=[weather, sunrise], models={"demo": model})
-    guide = store.assistants.create(model="demo", tools=[weather, sunrise])
+    guide = store.assistants.create(model="demo", tools=[weather, sunrise]).id
     oslo = store.threads.create(title="Oslo").id
     store.messages.create(oslo, role="user", content="A walk at sunrise?")
-    walk = engine.run(oslo, guide.id).id
+    walk = engine.run(oslo, guide).id
     store.runs.wait(oslo, walk)
     yield Scene(
         "An assistant answers",
@@ -185,7 +214,7 @@ def story(store: ConversationStore) -> Iterator[Scene]:  # noqa: PLR0915 (see ab
     )
 
     answer = store.messages.list(oslo).data[-1]
-    again = engine.run(oslo, guide.id, regenerates=answer.id).id
+    again = engine.run(oslo, guide, regenerates=answer.id).id
     store.runs.wait(oslo, again)
     yield Scene(
         "Ask for another answer",
@@ -193,8 +222,21 @@ def story(store: ConversationStore) -> Iterator[Scene]:  # noqa: PLR0915 (see ab
         store.branches.tree(oslo),
     )
 
+    return engine, model, guide, oslo, walk
+
+
+def stopping(
+    store: ConversationStore,
+    engine: Engine,
+    model: ScriptedModel,
+    *,
+    guide: str,
+    oslo: str,
+    walk: str,
+) -> Act[None]:
+    """Play a run that is stopped, and a run that is replayed."""
     store.messages.create(oslo, role="user", content="Which walks are there?")
-    long = engine.run(oslo, guide.id).id
+    long = engine.run(oslo, guide).id
     for event in store.runs.stream(oslo, long):  # in any process
         if event.type == "message.delta":
             store.runs.cancel(oslo, long)  # the user presses Stop
@@ -218,3 +260,7 @@ def story(store: ConversationStore) -> Iterator[Scene]:  # noqa: PLR0915 (see ab
         f"{'all the same' if anew.same else anew.difference}.\n{anew.answers} answers and "
         f"{anew.calls} tool results came from the log: the model was asked {asked_again} times.",
     )
+
+
+ACTS: Final = (talking, looking_back, going_wrong, answering, stopping)
+"""The acts, in the order in which the story plays them."""

@@ -54,6 +54,8 @@ class Operation:
     """Media type of its body, if it has one."""
     schema: Mapping[str, Any] = field(repr=False)
     """JSON schema of the model's arguments."""
+    is_open: bool = False
+    """The description says that it wants no credentials."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +197,7 @@ class _Reader:
                 "required": required,
                 "additionalProperties": False,
             },
+            is_open=given.get("security", self._document.get("security")) == [],
         )
 
     def _body(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import re
 import socket
 import ssl
 from collections.abc import Iterable, Mapping
@@ -70,7 +71,9 @@ class Gate:
         self._timeout = timeout_seconds
         self._bytes_max = bytes_max
         self._tls = ssl.create_default_context()
-        self._backend = _CheckedBackend(frozenset(host.lower() for host in allow_private))
+        self._backend = _CheckedBackend(
+            frozenset(re.sub(r"[\[\]]", "", host.lower()) for host in allow_private)
+        )
 
     async def request(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes | None

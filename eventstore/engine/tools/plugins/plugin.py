@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypeAlias
+from urllib.parse import urlsplit
 
 from eventstore.engine.tools import InvalidArguments, ToolAnswer, ToolContext
 from eventstore.engine.tools.plugins.answers import tool_answer
@@ -82,17 +83,10 @@ class Plugin:
         Raises:
             ToolError: ``"bad_description"``.
         """
-        if not re.fullmatch(r"[A-Za-z0-9_-]{1,40}", id) or id == "function":
-            raise InvalidInput("id", "is no id", "Give up to 40 letters, digits, _ and -.")
+        _check_id(id)
         read = read_description(description, server)
-        host = read.server.partition("://")[2].partition("/")[0].rpartition("@")[2]
         private = {each.lower() for each in allow_private}
-        if read.server.startswith("http://") and not private & {host, host.partition(":")[0]}:
-            raise ToolError(
-                "bad_description",
-                "the service is asked without TLS, so anybody on the way reads along",
-                "Give its https address, or name the host in allow_private= if it is your own.",
-            )
+        _check_encrypted(read.server, private)
         chosen = [one for one in read.operations if operations is None or one.name in operations]
         self.type = id
         """Id of the plug-in."""
@@ -123,6 +117,21 @@ class Plugin:
         return next((one for one in self.tools if one.name == name), None)
 
 
+def _check_id(id: str) -> None:
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,40}", id) or id == "function":
+        raise InvalidInput("id", "is no id", "Give up to 40 letters, digits, _ and -.")
+
+
+def _check_encrypted(server: str, private: set[str]) -> None:
+    parts = urlsplit(server.lower())
+    if parts.scheme == "http" and not private & {parts.netloc, parts.hostname}:
+        raise ToolError(
+            "bad_description",
+            "the service is asked without TLS, so anybody on the way reads along",
+            "Give its https address, or name the host in allow_private= if it is your own.",
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class _Service:
     """Place where requests of a plug-in go, and their credentials."""
@@ -139,7 +148,7 @@ class _Service:
         Raises:
             ToolError: ``"credentials_missing"``.
         """
-        if self.auth is None:
+        if self.auth is None or operation.is_open:
             return None
         found = await self._asked(PluginCall(self.plugin, operation.name, context))
         if not found:
