@@ -23,13 +23,14 @@ from eventstore.engine.backlog import Key
 from eventstore.engine.conducting import Clock, HandBack
 from eventstore.engine.driving import AsyncInbox, drive_async
 from eventstore.engine.effects import Effect
-from eventstore.engine.engine_base import NEWS, EngineBase, key_of
+from eventstore.engine.engine_base import NEWS, PAUSE_SECONDS, EngineBase, key_of
 from eventstore.engine.models.estimate import Estimate
 from eventstore.engine.models.registry import Models, Target
 from eventstore.engine.performing import Performing
+from eventstore.engine.recording import asked_for
 from eventstore.engine.sweeping import sweep
 from eventstore.engine.toolbox import AnyTool
-from eventstore.engine.working import Claimed, Rested, claimed, work
+from eventstore.engine.working import Claimed, Outcome, Rested, claimed, created, work
 
 __all__ = ["AsyncEngine"]
 
@@ -110,7 +111,10 @@ class AsyncEngine(EngineBase):
     async def _watch(self, behind: Position) -> None:
         """Take note of the deeds of others to runs."""
         try:
-            async for event in self.store.events.subscribe(after=behind, types=NEWS):
+            news = self.store.events.subscribe(
+                after=behind, types=NEWS, pause_seconds=PAUSE_SECONDS
+            )
+            async for event in news:
                 self._heard(event)
                 self._pump()
         except ConversationStoreError as error:
@@ -148,6 +152,8 @@ class AsyncEngine(EngineBase):
         self,
         thread_id: str,
         assistant_id: str | None = None,
+        *,
+        messages: Sequence[Mapping[str, Any]] = (),
         **options: Any,  # noqa: ANN401 (those of runs.create)
     ) -> Run:
         """Create a run, and execute it.
@@ -155,6 +161,8 @@ class AsyncEngine(EngineBase):
         Args:
             thread_id: The thread.
             assistant_id: Assistant that answers.
+            messages: Dicts of the arguments of ``messages.create``; they are added first, in the
+                same commit.
             options: Those of ``store.runs.create``.
 
         Raises:
@@ -163,9 +171,16 @@ class AsyncEngine(EngineBase):
         """
         self._check_open()
         await self.start()
-        run = await self.store.runs.create(thread_id, assistant_id=assistant_id, **options)
-        self._own.add(key_of(run))
-        self._want(key_of(run))
+        asked = asked_for(thread_id, assistant_id, messages, options)
+        reserved = self._reserve(asked)
+        try:
+            course = created(asked, self._desk, claim=reserved)
+            run, claim = await drive_async(course, self.store, _nothing, AsyncInbox())
+        except BaseException:
+            if reserved:
+                self._backlog.filled(None)
+            raise
+        self._made(run, claim, reserved=reserved)
         return run
 
     async def execute(self, thread_id: str, run_id: str) -> Run:
@@ -188,7 +203,8 @@ class AsyncEngine(EngineBase):
         await _until_done([rests])  # a caller that is cancelled leaves the run alone
         if rests.cancelled():
             raise EngineClosed
-        return await self.store.runs.get(thread_id, run_id)
+        run = rests.result()
+        return await self.store.runs.get(thread_id, run_id) if run is None else run
 
     async def submit_tool_outputs(
         self, thread_id: str, run_id: str, outputs: Sequence[Mapping[str, Any]]
@@ -212,29 +228,21 @@ class AsyncEngine(EngineBase):
 
     # -- at work
 
-    def _want(self, key: Key, *, changed: bool = False) -> Future[None]:
-        future = self._backlog.want(key, changed=changed)
-        self._pump()
-        return future
+    def _begin(self, key: Key, claim: Claimed | None) -> None:
+        inbox = self._inboxes[key] = AsyncInbox()
+        task = asyncio.ensure_future(self._work(key, claim, inbox))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
-    def _pump(self) -> None:
-        while (key := self._backlog.take()) is not None:
-            task = asyncio.ensure_future(self._work(key))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-
-    async def _work(self, key: Key) -> None:
-        inbox = AsyncInbox()
-        self._inboxes[key] = inbox
+    async def _work(self, key: Key, claim: Claimed | None, inbox: AsyncInbox) -> None:
         try:
-            queue = self._queue_of(key)
-            outcome = await drive_async(
-                claimed(*key, self._desk, queue), self.store, _nothing, inbox
-            )
+            outcome: Claimed | Outcome | None = claim
+            if outcome is None:
+                course = claimed(*key, self._desk, self._queue_of(key))
+                outcome = await drive_async(course, self.store, _nothing, inbox)
             if isinstance(outcome, Claimed):
                 self._own.add(key)
-                await self._conduct(outcome, inbox)
-                outcome = Rested()
+                outcome = await self._conduct(outcome, inbox)
         except asyncio.CancelledError as error:  # the loop ends
             self._broke(key, error)
             raise
@@ -246,11 +254,11 @@ class AsyncEngine(EngineBase):
             self._inboxes.pop(key, None)
             self._pump()
 
-    async def _conduct(self, outcome: Claimed, inbox: AsyncInbox) -> None:
+    async def _conduct(self, outcome: Claimed, inbox: AsyncInbox) -> Rested:
         claim, desk = outcome.claim, self._desk
         performing = Performing(self.store, claim.run, desk.models.resolve, desk.tools, inbox.put)
         with telemetry.run_at_work(claim.run):
-            await drive_async(work(claim, desk), self.store, performing.begin, inbox)
+            return await drive_async(work(claim, desk), self.store, performing.begin, inbox)
 
     # -- closing
 
@@ -293,7 +301,7 @@ def _nothing(_: Effect) -> None:
     """Claiming has no effects."""
 
 
-async def _until_done(futures: Sequence[Future[None]], seconds: float | None = None) -> None:
+async def _until_done(futures: Sequence[Future[Any]], seconds: float | None = None) -> None:
     """Wait for futures without taking part in them: to cancel the wait cancels none of them."""
     wrapped = [asyncio.wrap_future(one) for one in futures if not one.done()]
     if wrapped:

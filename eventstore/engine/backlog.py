@@ -17,6 +17,8 @@ from collections import deque
 from concurrent.futures import Future
 from typing import NamedTuple
 
+from eventstore import Run
+
 __all__ = ["Backlog", "Key"]
 
 
@@ -39,11 +41,13 @@ class Backlog:
         """Wanted while at work: something may have changed since they looked."""
         self._later: dict[Key, float | None] = {}
         """With the time at which to look again, if one is known."""
-        self._waiting: dict[Key, Future[None]] = {}
+        self._waiting: dict[Key, Future[Run | None]] = {}
+        self._reserved = 0
+        """Places of runs that are being created."""
         self._closed = False
 
-    def want(self, key: Key, *, changed: bool = False) -> Future[None]:
-        """Want a run; the future is done when it rests.
+    def want(self, key: Key, *, changed: bool = False) -> Future[Run | None]:
+        """Want a run; the future is done when it rests, with the run if it is known.
 
         ``changed``: something happened to it, so a run at work is looked at once more afterwards.
         """
@@ -60,13 +64,33 @@ class Backlog:
     def take(self) -> Key | None:
         """Return a run to begin, if there is one and few enough are at work."""
         with self._lock:
-            if self._closed or not self._ready or len(self._at_work) >= self._concurrency:
+            if not self._ready or not self._has_room():
                 return None
             key = self._ready.popleft()
             self._at_work.add(key)
             return key
 
-    def rested(self, key: Key) -> None:
+    def _has_room(self) -> bool:
+        return not self._closed and len(self._at_work) + self._reserved < self._concurrency
+
+    def reserve(self) -> bool:
+        """Keep a place for a run that is being created, if there is one and nobody waits for it."""
+        with self._lock:
+            free = not self._ready and self._has_room()
+            self._reserved += free
+            return free
+
+    def filled(self, key: Key | None) -> bool:
+        """Give a reserved place to a run, or back; return whether the run may begin."""
+        with self._lock:
+            self._reserved -= 1
+            if key is None or self._closed:
+                return False
+            self._waiting.setdefault(key, Future())
+            self._at_work.add(key)
+            return True
+
+    def rested(self, key: Key, run: Run | None = None) -> None:
         """Note that a run rests; other runs of its thread may have their turn."""
         with self._lock:
             self._at_work.discard(key)
@@ -77,7 +101,7 @@ class Backlog:
             future = self._waiting.pop(key, None)
             self._turn(key.thread_id)
         if future is not None:
-            future.set_result(None)
+            future.set_result(run)
 
     def later(self, key: Key, at: float | None = None) -> None:
         """Note that a run cannot begin yet; look again at a time, if one is given."""
@@ -108,7 +132,7 @@ class Backlog:
             del self._later[key]
             self._ready.append(key)
 
-    def close(self) -> list[Future[None]]:
+    def close(self) -> list[Future[Run | None]]:
         """Begin nothing any more; return what is done once the runs at work rest."""
         with self._lock:
             self._closed = True

@@ -128,8 +128,11 @@ class _Lease:
 
 def conduct(
     claim: Claim, rules: Callable[[RunState], Rules], clock: Clock, assistants: dict[Any, Assistant]
-) -> Course[None]:
-    """Execute a claimed run until it ends, waits for people, or is not ours any more."""
+) -> Course[Run | None]:
+    """Execute a claimed run until it ends, waits for people, or is not ours any more.
+
+    Return the run as it was left, if this course wrote that down.
+    """
     course = _Conducting(claim, rules, clock, assistants)
     try:
         yield from course.run_to_rest()
@@ -144,6 +147,7 @@ def conduct(
     except BaseException:
         yield from course.stop_all()
         raise
+    return course.rests
 
 
 class _Conducting:
@@ -173,6 +177,11 @@ class _Conducting:
         self._text: TextBuffer | None = None
         """Text of the answer that is being written."""
         self._deadline: datetime | None = None
+
+    @property
+    def rests(self) -> Run | None:
+        """The run as it was left, if that was written here."""
+        return self._journal.rests
 
     # -- the main loop
 
@@ -285,7 +294,7 @@ class _Conducting:
         """Write records; return the state after them, and what to decide on instead if refused."""
         while True:
             try:
-                begun = yield from self._ask(self._journal.write(records))
+                yield from self._record(records)
             except OutcomeUnknown:
                 found = yield from self._reload()
                 if found == left_by_the_dead(evolved(state, records)):
@@ -297,8 +306,11 @@ class _Conducting:
             except InvalidInput as error:
                 return (yield from self._unrecordable(state, error))
             else:
-                self._journal.written(begun)
                 return evolved(state, records), None
+
+    def _record(self, records: Sequence[r.Record]) -> Course[None]:
+        made = yield from self._ask(self._journal.write(records))
+        self._journal.written(made)
 
     def _reload(self) -> Course[RunState]:
         self._run = yield from self._ask(recording.read_run(self._run.thread_id, self._run.id))
@@ -324,7 +336,7 @@ class _Conducting:
         failed = () if state.running is None else (r.FailStep(state.running, code, str(error)),)
         records = (*failed, r.Fail(code, str(error), state.usage))
         try:
-            yield from self._ask(self._journal.write(records))
+            yield from self._record(records)
         except (Refused, InvalidInput, OutcomeUnknown):
             raise _Gone from None
         yield from self.stop_all()
@@ -333,7 +345,7 @@ class _Conducting:
     def _fail_at_once(self, error: InvalidInput) -> Course[None]:
         """End a run with settings that nobody can follow."""
         record = r.Fail("invalid_settings", str(error), NOTHING_USED)
-        yield from self._ask(self._journal.write((record,)))
+        yield from self._record((record,))
 
     # -- waiting
 
@@ -434,7 +446,7 @@ class _Conducting:
         yield from self.stop_all()
         record = r.Fail(error.reason, str(error), NOTHING_USED)
         with suppress(_Gone, Refused, OutcomeUnknown):
-            yield from self._ask(self._journal.write((record,)))
+            yield from self._record((record,))
 
     def stop_all(self) -> Course[None]:
         """Stop what is under way, and record nothing."""

@@ -79,8 +79,8 @@ def _done(op: Op, store: ConversationStore, begin: Callable[[Effect], None], inb
     match op:
         case Ask(call):
             return call(store)
-        case Together(thread_id, collect):
-            with store.threads.batch(thread_id) as batch:
+        case Together(thread_id, collect, options):
+            with store.threads.batch(thread_id, **options) as batch:
                 return collect(batch)
         case Begin(effect):
             return begin(effect)
@@ -115,8 +115,8 @@ async def _done_async(
     match op:
         case Ask(call):
             return await call(store)
-        case Together(thread_id, collect):
-            async with store.threads.batch(thread_id) as batch:
+        case Together(thread_id, collect, options):
+            async with store.threads.batch(thread_id, **options) as batch:
                 return collect(batch)
         case Begin(effect):
             return begin(effect)

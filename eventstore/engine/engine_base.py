@@ -16,13 +16,16 @@ from eventstore.engine.effects import CancelRequested
 from eventstore.engine.models.estimate import Estimate, estimate_tokens
 from eventstore.engine.models.registry import Models, Target
 from eventstore.engine.toolbox import AnyTool, Toolbox
-from eventstore.engine.working import Held, NotYet, Outcome
+from eventstore.engine.recording import Asked
+from eventstore.engine.working import Claimed, Held, NotYet, Outcome, Rested
 
-__all__ = ["NEWS", "EngineBase", "key_of"]
+__all__ = ["NEWS", "PAUSE_SECONDS", "EngineBase", "key_of"]
 
 _ENDS: Final = ("RunCompleted", "RunIncomplete", "RunFailed", "RunCancelled", "RunExpired")
 NEWS: Final = (*_ENDS, "RunQueued", "RunCancelling", "RunTakenOver", "ToolOutputsSubmitted")
 """Types of the events that an engine wants to hear of."""
+PAUSE_SECONDS: Final = 0.05
+"""Least time between two looks for them: a look of an engine at work costs as much as a step."""
 
 _CONCURRENCY_MAX: Final = 10_000
 _LEASE_SECONDS_MAX: Final = 86_400
@@ -105,12 +108,43 @@ class EngineBase:
             case NotYet(until) | Held(until):
                 self._backlog.later(key, self._monotonic_at(until))
                 self._look_again()
-            case _:
-                self._backlog.rested(key)
+            case Rested(run):
+                self._backlog.rested(key, run)
 
-    def _want(self, key: Key, *, changed: bool = False) -> Future[None]:
-        """Work on a run as soon as there is room; the future is done when it rests."""
+    def _reserve(self, asked: Asked) -> bool:
+        """Return whether to claim a run with its creation; a place is kept for it then.
+
+        Not so if a caller may repeat the creation or commits it later, or if the run is one of a
+        queue, whose workers hear of it.
+        """
+        again = {"idempotency_key", "connection"}
+        if any(asked.options.get(name) is not None for name in again):
+            return False
+        return self.queue is None and asked.run.get("queue") is None and self._backlog.reserve()
+
+    def _made(self, run: Run, claim: Claimed | None, *, reserved: bool) -> None:
+        """Begin the work on a run that was just created."""
+        key = key_of(run)
+        self._own.add(key)
+        if reserved and self._backlog.filled(None if claim is None else key):
+            self._begin(key, claim)
+        elif claim is None:
+            self._want(key)
+
+    def _begin(self, key: Key, claim: Claimed | None) -> None:
+        """Work on a run, which may be claimed already."""
         raise NotImplementedError
+
+    def _pump(self) -> None:
+        """Begin the runs that there is room for."""
+        while (key := self._backlog.take()) is not None:
+            self._begin(key, None)
+
+    def _want(self, key: Key, *, changed: bool = False) -> Future[Run | None]:
+        """Work on a run as soon as there is room; the future is done when it rests."""
+        future = self._backlog.want(key, changed=changed)
+        self._pump()
+        return future
 
     def _look_again(self) -> None:
         """Look at the clock once more: there is something to do earlier than known before."""

@@ -7,7 +7,7 @@ performs it; both stores have the same methods.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Generator, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, NamedTuple, TypeAlias
 
@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from eventstore import (
     Assistant,
     Batch,
+    Handle,
     InvalidInput,
     Message,
     RecordedEvent,
@@ -30,10 +31,14 @@ from eventstore.engine.state import CallState, RunState, StepState, added_usage
 
 __all__ = [
     "Ask",
+    "Asked",
+    "Holding",
     "Journal",
     "Request",
     "Together",
+    "asked_for",
     "assistant_of",
+    "create",
     "loaded",
     "read_assistant",
     "read_context",
@@ -57,6 +62,8 @@ class Together:
 
     thread_id: str
     collect: Callable[[Batch], Any]
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """Those of the write."""
 
 
 Request: TypeAlias = Ask | Together
@@ -70,6 +77,79 @@ _PAGE: Final = 100
 
 
 # -- claiming --------------------------------------------------------------------------------------
+
+WRITE_OPTIONS: Final = frozenset(
+    {
+        "expected_head",
+        "expected_version",
+        "idempotency_key",
+        "actor",
+        "reason",
+        "subject",
+        "connection",
+    }
+)
+"""Names of the options of every write."""
+
+
+class Asked(NamedTuple):
+    """A run that the application wants."""
+
+    thread_id: str
+    messages: tuple[Mapping[str, Any], ...]
+    """Arguments of messages that are added first."""
+    run: Mapping[str, Any]
+    """Arguments of the run."""
+    options: Mapping[str, Any]
+    """Options of the write."""
+
+
+def asked_for(
+    thread_id: str,
+    assistant_id: str | None,
+    messages: Sequence[Mapping[str, Any]],
+    given: Mapping[str, Any],
+) -> Asked:
+    """Return what the application wants; ``given`` are the options of ``runs.create``.
+
+    Raises:
+        InvalidInput: the messages are no list.
+    """
+    if isinstance(messages, str | bytes | Mapping) or not isinstance(messages, Sequence):
+        remedy = "Give a list of dicts of the arguments of messages.create."
+        raise InvalidInput("messages", "is not a list", remedy)
+    options = {name: value for name, value in given.items() if name in WRITE_OPTIONS}
+    rest = {name: value for name, value in given.items() if name not in WRITE_OPTIONS}
+    run = {"assistant_id": assistant_id, **rest}
+    return Asked(thread_id, tuple(messages), run, options)
+
+
+class Holding(NamedTuple):
+    """A holder, and its lease."""
+
+    holder: str
+    lease_seconds: float
+
+
+def create(asked: Asked, holding: Holding | None = None) -> Together:
+    """Create a run, and claim it in the same breath; answered with the handles of both."""
+
+    def collect(batch: Batch) -> tuple[Handle[Run], Handle[Run] | None]:
+        for number, message in enumerate(asked.messages):
+            try:
+                batch.messages.create(**message)
+            except TypeError:  # of another name, or no mapping
+                raise InvalidInput(
+                    f"messages[{number}]",
+                    "does not hold arguments of messages.create",
+                    "Give dicts like {'role': 'user', 'content': 'Hello'}.",
+                ) from None
+        created = batch.runs.create(**asked.run)
+        if holding is None:
+            return created, None
+        return created, batch.runs.start(str(created.id), **holding._asdict())
+
+    return Together(asked.thread_id, collect, asked.options)
 
 
 def start(run: Run, holder: str, lease_seconds: float) -> Ask:
@@ -332,30 +412,32 @@ class Journal:
 
     def __init__(self, run: Run, step_ids: Iterable[str] = ()) -> None:
         self.run = run
+        self.rests: Run | None = None
+        """The run as the last record left it, once it has ended or waits for people."""
         self._step_ids = list(step_ids)
 
     def write(self, records: Sequence[r.Record]) -> Together:
         """Write records together."""
         return Together(self.run.thread_id, lambda batch: self._collect(batch, records))
 
-    def written(self, begun: Iterable[str]) -> None:
-        """Note the ids of the steps that the records began."""
-        self._step_ids += begun
+    def written(self, made: Iterable[Handle[Any]]) -> None:
+        """Note the steps that the records began, and the run as they left it."""
+        for handle in made:
+            if isinstance(handle.object, Run):
+                self.rests = handle.object
+            elif handle.id is not None:
+                self._step_ids.append(handle.id)
 
     def message_id(self, step: int) -> str:
         """Return the id of the message that a step writes: the step's own, as a message's."""
         return f"msg_{self._step_ids[step].partition('_')[2]}"
 
-    def _collect(self, batch: Batch, records: Sequence[r.Record]) -> list[str]:
-        """Collect the calls for some records; return the ids of the steps that they begin."""
-        begun = []
-        for record in records:
-            step_id = self._one(batch, record)
-            if step_id is not None:
-                begun.append(step_id)
-        return begun
+    def _collect(self, batch: Batch, records: Sequence[r.Record]) -> list[Handle[Any]]:
+        """Collect the calls for some records; return what tells of steps begun, and of the run."""
+        made = [self._one(batch, record) for record in records]
+        return [handle for handle in made if handle is not None]
 
-    def _one(self, batch: Any, record: r.Record) -> Any:  # noqa: ANN401, C901 (one case a record)
+    def _one(self, batch: Any, record: r.Record) -> Any:  # noqa: ANN401, C901, PLR0911 (one case a record)
         run, fence = self.run, self._fence
         match record:
             case r.BeginAnswer(context, estimated, tools):
@@ -363,10 +445,10 @@ class Journal:
                 details = {key: value for key, value in known.items() if value is not None}
                 return batch.runs.steps.start(
                     run.id, type=ANSWER, context=context, details=details or None, **fence
-                ).id
+                )
             case r.BeginCalls(calls):
                 listed = {"calls": list(calls)}
-                return batch.runs.steps.start(run.id, type=CALLS, details=listed, **fence).id
+                return batch.runs.steps.start(run.id, type=CALLS, details=listed, **fence)
             case r.WriteAnswer(step, parts, status, provider):
                 batch.messages.create(
                     role="assistant",
@@ -387,15 +469,15 @@ class Journal:
             case r.FailStep(step, code, message):
                 batch.runs.steps.fail(self._step_ids[step], code=code, message=message, **fence)
             case r.RequireAction(calls):
-                batch.runs.require_action(run.id, calls=calls, **fence)
+                return batch.runs.require_action(run.id, calls=calls, **fence)
             case r.Complete(usage, reason):
-                batch.runs.complete(run.id, usage=usage, incomplete_reason=reason, **fence)
+                return batch.runs.complete(run.id, usage=usage, incomplete_reason=reason, **fence)
             case r.Fail(code, message, usage):
-                batch.runs.fail(run.id, code=code, message=message, usage=usage, **fence)
+                return batch.runs.fail(run.id, code=code, message=message, usage=usage, **fence)
             case r.Expire():
-                batch.runs.expire(run.id, **fence)
+                return batch.runs.expire(run.id, **fence)
             case r.Cancel():
-                batch.runs.cancel(run.id, **fence)
+                return batch.runs.cancel(run.id, **fence)
         return None
 
     @property

@@ -9,7 +9,7 @@ import asyncio
 import logging
 import threading
 from collections.abc import Mapping, Sequence
-from concurrent.futures import CancelledError, Future, wait
+from concurrent.futures import CancelledError, wait
 from types import TracebackType
 from typing import Any, Self
 
@@ -25,13 +25,14 @@ from eventstore.engine.backlog import Key
 from eventstore.engine.conducting import Clock, HandBack
 from eventstore.engine.driving import Inbox, drive
 from eventstore.engine.effects import Effect
-from eventstore.engine.engine_base import NEWS, EngineBase, key_of
+from eventstore.engine.engine_base import NEWS, PAUSE_SECONDS, EngineBase, key_of
 from eventstore.engine.models.estimate import Estimate
 from eventstore.engine.models.registry import Models, Target
 from eventstore.engine.performing import Performing
+from eventstore.engine.recording import asked_for
 from eventstore.engine.sweeping import sweep
 from eventstore.engine.toolbox import AnyTool
-from eventstore.engine.working import Claimed, Rested, claimed, work
+from eventstore.engine.working import Claimed, Outcome, Rested, claimed, created, work
 
 __all__ = ["Engine"]
 
@@ -98,7 +99,10 @@ class Engine(EngineBase):
         """The store that it works on."""
         self._loop = asyncio.new_event_loop()
         self._look = threading.Event()
-        self._behind = store.events.last_position()
+        behind = store.events.last_position()
+        self._news: Any = store.events.subscribe(
+            after=behind, types=NEWS, pause_seconds=PAUSE_SECONDS
+        )
         for duty in (self._run_loop, self._watch, self._keep):
             threading.Thread(target=duty, name="eventstore-engine", daemon=True).start()
 
@@ -112,9 +116,7 @@ class Engine(EngineBase):
     def _watch(self) -> None:
         """Take note of the deeds of others to runs."""
         try:
-            for event in self.store.events.subscribe(after=self._behind, types=NEWS):
-                if self._closed:
-                    return
+            for event in self._news:
                 self._heard(event)
                 self._pump()
         except ConversationStoreError as error:
@@ -150,6 +152,8 @@ class Engine(EngineBase):
         self,
         thread_id: str,
         assistant_id: str | None = None,
+        *,
+        messages: Sequence[Mapping[str, Any]] = (),
         **options: Any,  # noqa: ANN401 (those of runs.create)
     ) -> Run:
         """Create a run, and execute it.
@@ -157,6 +161,8 @@ class Engine(EngineBase):
         Args:
             thread_id: The thread.
             assistant_id: Assistant that answers.
+            messages: Dicts of the arguments of ``messages.create``; they are added first, in the
+                same commit.
             options: Those of ``store.runs.create``.
 
         Raises:
@@ -164,9 +170,16 @@ class Engine(EngineBase):
             InvalidInput, ThreadNotFound, AssistantNotFound, Refused: as in ``runs.create``.
         """
         self._check_open()
-        run = self.store.runs.create(thread_id, assistant_id=assistant_id, **options)
-        self._own.add(key_of(run))
-        self._want(key_of(run))
+        asked = asked_for(thread_id, assistant_id, messages, options)
+        reserved = self._reserve(asked)
+        try:
+            course = created(asked, self._desk, claim=reserved)
+            run, claim = drive(course, self.store, _nothing, Inbox())
+        except BaseException:
+            if reserved:
+                self._backlog.filled(None)
+            raise
+        self._made(run, claim, reserved=reserved)
         return run
 
     def execute(self, thread_id: str, run_id: str) -> Run:
@@ -185,10 +198,10 @@ class Engine(EngineBase):
         """
         self._check_open()
         try:
-            self._want(Key(thread_id, run_id)).result()
+            run = self._want(Key(thread_id, run_id)).result()
         except CancelledError:
             raise EngineClosed from None
-        return self.store.runs.get(thread_id, run_id)
+        return self.store.runs.get(thread_id, run_id) if run is None else run
 
     def submit_tool_outputs(
         self, thread_id: str, run_id: str, outputs: Sequence[Mapping[str, Any]]
@@ -212,28 +225,25 @@ class Engine(EngineBase):
 
     # -- at work
 
-    def _want(self, key: Key, *, changed: bool = False) -> Future[None]:
-        future = self._backlog.want(key, changed=changed)
-        self._pump()
-        return future
+    def _begin(self, key: Key, claim: Claimed | None) -> None:
+        inbox = self._inboxes[key] = Inbox()
+        work_on = threading.Thread(
+            target=self._work,
+            args=(key, claim, inbox),
+            name=f"eventstore-{key.run_id}",
+            daemon=True,
+        )
+        work_on.start()
 
-    def _pump(self) -> None:
-        while (key := self._backlog.take()) is not None:
-            work_on = threading.Thread(
-                target=self._work, args=(key,), name=f"eventstore-{key.run_id}", daemon=True
-            )
-            work_on.start()
-
-    def _work(self, key: Key) -> None:
-        inbox = Inbox()
-        self._inboxes[key] = inbox
+    def _work(self, key: Key, claim: Claimed | None, inbox: Inbox) -> None:
         try:
-            course = claimed(*key, self._desk, self._queue_of(key))
-            outcome = drive(course, self.store, _nothing, inbox)
+            outcome: Claimed | Outcome | None = claim
+            if outcome is None:
+                course = claimed(*key, self._desk, self._queue_of(key))
+                outcome = drive(course, self.store, _nothing, inbox)
             if isinstance(outcome, Claimed):
                 self._own.add(key)
-                self._conduct(outcome, inbox)
-                outcome = Rested()
+                outcome = self._conduct(outcome, inbox)
         except BaseException as error:  # noqa: BLE001 (nobody else would hear of it)
             self._broke(key, error)
         else:
@@ -242,7 +252,7 @@ class Engine(EngineBase):
             self._inboxes.pop(key, None)
             self._pump()
 
-    def _conduct(self, outcome: Claimed, inbox: Inbox) -> None:
+    def _conduct(self, outcome: Claimed, inbox: Inbox) -> Rested:
         claim, desk = outcome.claim, self._desk
         performing = Performing(self.store, claim.run, desk.models.resolve, desk.tools, inbox.put)
 
@@ -250,7 +260,7 @@ class Engine(EngineBase):
             self._loop.call_soon_threadsafe(performing.begin, effect)
 
         with telemetry.run_at_work(claim.run):
-            drive(work(claim, desk), self.store, begin, inbox)
+            return drive(work(claim, desk), self.store, begin, inbox)
 
     # -- closing
 
@@ -272,6 +282,7 @@ class Engine(EngineBase):
         wait(at_work, timeout=finish_seconds)
         self._backlog.give_up()
         self._look.set()
+        self._news.close()
         closing = asyncio.run_coroutine_threadsafe(self._close_equipment(), self._loop)
         wait([closing], timeout=finish_seconds)
         self._loop.call_soon_threadsafe(self._loop.stop)

@@ -22,10 +22,11 @@ from eventstore import (
 from eventstore.engine import recording
 from eventstore.engine.conducting import PASSING, Claim, Course, conduct
 from eventstore.engine.desk import Desk
+from eventstore.engine.recording import Asked, Holding
 from eventstore.engine.settings import RunSettings
 from eventstore.engine.state import TERMINAL
 
-__all__ = ["Claimed", "Held", "NotYet", "Outcome", "Rested", "claimed", "work"]
+__all__ = ["Claimed", "Held", "NotYet", "Outcome", "Rested", "claimed", "created", "work"]
 
 _TROUBLE_SECONDS: Final = 1.0
 
@@ -33,6 +34,9 @@ _TROUBLE_SECONDS: Final = 1.0
 @dataclass(frozen=True, slots=True)
 class Rested:
     """The run ended, waits for people, or is no affair of this engine."""
+
+    run: Run | None = None
+    """The run as it was left, if it is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,21 @@ class Claimed:
     """The run is ours."""
 
     claim: Claim
+
+
+def created(asked: Asked, desk: Desk, *, claim: bool) -> Course[tuple[Run, Claimed | None]]:
+    """Create a run, and claim it at once if that is wanted and its turn has come."""
+    if claim:
+        try:
+            made, begun = yield recording.create(asked, Holding(desk.holder, desk.lease_seconds))
+        except Refused as error:
+            if error.reason != "not_its_turn":
+                raise
+        else:
+            run: Run = made.object
+            return run, _claim(begun.object, desk, fresh=True, since=run.created_at)
+    made, _ = yield recording.create(asked)
+    return made.object, None
 
 
 def claimed(
@@ -142,6 +161,7 @@ def _expires_at(run: Run, desk: Desk) -> Course[datetime]:
     return _queued_at(run) + timedelta(seconds=patience)
 
 
-def work(claim: Claim, desk: Desk) -> Course[None]:
+def work(claim: Claim, desk: Desk) -> Course[Rested]:
     """Execute a claimed run."""
-    yield from conduct(claim, desk.rules, desk.clock, desk.assistants)
+    left = yield from conduct(claim, desk.rules, desk.clock, desk.assistants)
+    return Rested(left)

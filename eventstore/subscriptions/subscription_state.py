@@ -77,17 +77,23 @@ class SubscriptionState(Generic[P]):
 
     over = False
     """True once nothing more will come."""
-    calm_seconds = 0.0
-    """Seconds to wait in any case before the next look: commits of others wake every follower."""
+    closed = False
+    """True once its consumer wants nothing more."""
     _told = False
 
-    def __init__(self, after: P, poll_seconds: float) -> None:
+    def __init__(self, after: P, poll_seconds: float, pause_seconds: float = 0.0) -> None:
         self.place = after
+        self.calm_seconds = self._calm_least_seconds = pause_seconds
+        """Seconds to wait in any case before it rests: commits of others wake every follower."""
         self.seen: Any = None
         """The last delivered event, in the form that :mod:`eventstore.subscriptions.pages` uses."""
         self.state = State.CATCHING_UP
         self._poll_seconds = poll_seconds
         self._pause_seconds = 0.0
+
+    def goes_on(self) -> bool:
+        """Return whether there may be more, and somebody wants it."""
+        return not (self.over or self.closed)
 
     def move(self, found: PageOutcome, place: P | None = None) -> bool:
         """Move on after reading a page; return whether the state changed."""
@@ -119,11 +125,12 @@ class SubscriptionState(Generic[P]):
         A follower that was woken for nothing waits a little before it looks again, longer each
         time, so that a busy store does not keep followers of rare events busy.
         """
+        least = self._calm_least_seconds
         if news or not self._told:
-            self.calm_seconds = 0.0
+            self.calm_seconds = least
         else:
             calm = max(2 * self.calm_seconds, _CALM_LEAST_SECONDS)
-            self.calm_seconds = min(calm, _CALM_MOST_SECONDS)
+            self.calm_seconds = max(min(calm, _CALM_MOST_SECONDS), least)
 
     @property
     def _most_seconds(self) -> float:

@@ -103,8 +103,8 @@ class AsyncRunner:
             else:
                 for event in follow.heard(course, page):
                     yield event
-            if course.calm_seconds:
-                await asyncio.sleep(course.calm_seconds)
             if course.rest_seconds is not None and not course.over:
+                if course.calm_seconds:
+                    await asyncio.sleep(course.calm_seconds)
                 told = await changed.wait_async(since, course.rest_seconds)
                 course.rested(told=told)

@@ -3100,6 +3100,7 @@ class AsyncEvents(AsyncResource):
         stream_id: str | None = None,
         types: Sequence[str] | None = None,
         poll_seconds: float = 1.0,
+        pause_seconds: float = 0.0,
     ) -> AsyncIterator[RecordedEvent]:
         """Yield the events of the tenant after a position, then each new one, without end.
 
@@ -3115,6 +3116,9 @@ class AsyncEvents(AsyncResource):
             types: Deliver only events of these types; up to 1,000.
             poll_seconds: How long a new event may take where no hint of a commit arrives: after a
                 lost connection, through a pooler, or beside an engine of your own.
+            pause_seconds: Least time between two looks at the log. The first event after a quiet
+                time still comes at once; in a busy store this many seconds of events are read
+                together.
 
         Raises:
             InvalidInput: a value is malformed.
@@ -3132,6 +3136,7 @@ class AsyncEvents(AsyncResource):
                 stream_id=stream_id,
                 types=types,
                 poll_seconds=poll_seconds,
+                pause_seconds=pause_seconds,
             )
         )
 

@@ -3093,6 +3093,7 @@ class Events(Resource):
         stream_id: str | None = None,
         types: Sequence[str] | None = None,
         poll_seconds: float = 1.0,
+        pause_seconds: float = 0.0,
     ) -> Iterator[RecordedEvent]:
         """Yield the events of the tenant after a position, then each new one, without end.
 
@@ -3108,6 +3109,9 @@ class Events(Resource):
             types: Deliver only events of these types; up to 1,000.
             poll_seconds: How long a new event may take where no hint of a commit arrives: after a
                 lost connection, through a pooler, or beside an engine of your own.
+            pause_seconds: Least time between two looks at the log. The first event after a quiet
+                time still comes at once; in a busy store this many seconds of events are read
+                together.
 
         Raises:
             InvalidInput: a value is malformed.
@@ -3125,6 +3129,7 @@ class Events(Resource):
                 stream_id=stream_id,
                 types=types,
                 poll_seconds=poll_seconds,
+                pause_seconds=pause_seconds,
             )
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from eventstore.api.executors import SyncExecutor
 from eventstore.api.operations.following import TROUBLES, Await, Follow
@@ -14,11 +14,33 @@ from eventstore.errors import ConversationStoreError
 from eventstore.execution.database import Left
 from eventstore.execution.signals import Signals
 from eventstore.storage.transaction import Transaction
+from eventstore.subscriptions.subscription_state import SubscriptionState
 from eventstore.write_path.requests import Failed
 
-__all__ = ["SyncRunner"]
+__all__ = ["Following", "SyncRunner"]
 
 T = TypeVar("T")
+
+
+class Following(Iterator[T]):
+    """What a follower yields; any thread may end it with ``close``."""
+
+    def __init__(
+        self, items: Iterator[T], course: SubscriptionState[Any], changed: Signals
+    ) -> None:
+        self._items = items
+        self._course = course
+        self._changed = changed
+
+    def __next__(self) -> T:
+        if self._course.closed:
+            raise StopIteration
+        return next(self._items)
+
+    def close(self) -> None:
+        """End the iteration, also while another thread waits in it. Idempotent."""
+        self._course.closed = True
+        self._changed.tell()  # it looks up, and sees
 
 
 class SyncRunner:
@@ -44,11 +66,14 @@ class SyncRunner:
 
     def each(self, walk: Paged[T] | Follow[T]) -> Iterator[T]:
         """Run an operation that yields."""
-        return self._follow(walk) if isinstance(walk, Follow) else self._walk(walk)
+        if isinstance(walk, Follow):
+            course = walk.begin()
+            return Following(self._follow(walk, course), course, self.executor.changed)
+        return self._walk(walk)
 
     def awaited(self, one: Await[T]) -> T:
         """Run an operation that waits for one value."""
-        return next(self._follow(one))
+        return next(self._follow(one, one.begin()))
 
     @property
     def changed(self) -> Signals:
@@ -79,10 +104,10 @@ class SyncRunner:
             items, place = self.perform(walk.page(place))
             yield from items
 
-    def _follow(self, follow: Follow[T]) -> Iterator[T]:
+    def _follow(self, follow: Follow[T], course: SubscriptionState[Any]) -> Iterator[T]:
         """Yield present and future events; nothing is held while the consumer works."""
-        changed, course = self.executor.changed, follow.begin()
-        while not course.over:
+        changed = self.executor.changed
+        while course.goes_on():
             since = changed.mark  # before looking, so that events appended meanwhile are not missed
             try:
                 page = self.executor.read(follow.page(course).look)
@@ -90,7 +115,7 @@ class SyncRunner:
                 follow.failed(course, error)
             else:
                 yield from follow.heard(course, page)
-            if course.calm_seconds:
-                time.sleep(course.calm_seconds)
-            if course.rest_seconds is not None and not course.over:
+            if course.rest_seconds is not None and course.goes_on():
+                if course.calm_seconds:
+                    time.sleep(course.calm_seconds)
                 course.rested(told=changed.wait(since, course.rest_seconds))

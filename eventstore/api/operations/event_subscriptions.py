@@ -29,6 +29,7 @@ __all__ = ["subscribe"]
 
 
 _POLL_SECONDS_MAX: Final = 86_400.0
+_PAUSE_SECONDS_MAX: Final = 60.0
 
 
 def subscribe(
@@ -39,6 +40,7 @@ def subscribe(
     stream_id: str | None = None,
     types: Sequence[str] | None = None,
     poll_seconds: float = 1.0,
+    pause_seconds: float = 0.0,
 ) -> Subscribe[RecordedEvent]:
     """Yield the events of the tenant after a position, then each new one, without end.
 
@@ -54,6 +56,8 @@ def subscribe(
         types: Deliver only events of these types; up to 1,000.
         poll_seconds: How long a new event may take where no hint of a commit arrives: after a
             lost connection, through a pooler, or beside an engine of your own.
+        pause_seconds: Least time between two looks at the log. The first event after a quiet time
+            still comes at once; in a busy store this many seconds of events are read together.
 
     Raises:
         InvalidInput: a value is malformed.
@@ -71,7 +75,8 @@ def subscribe(
     )
     start = whole_store.START if after is None else Position.parse(position_text(after))
     seconds = _checked_seconds(poll_seconds)
-    return Subscribe(only, start, seconds, lambda stored: recorded(scope.log, stored))
+    pause = _checked_pause(pause_seconds)
+    return Subscribe(only, start, seconds, pause, lambda stored: recorded(scope.log, stored))
 
 
 def _checked_seconds(value: object) -> float:
@@ -80,6 +85,16 @@ def _checked_seconds(value: object) -> float:
             "poll_seconds",
             f"{quoted(value)} is not allowed",
             f"Give more than 0 and up to {_POLL_SECONDS_MAX:,.0f} seconds.",
+        )
+    return float(value)
+
+
+def _checked_pause(value: object) -> float:
+    if not isinstance(value, (int, float)) or not 0 <= value <= _PAUSE_SECONDS_MAX:
+        raise InvalidInput(
+            "pause_seconds",
+            f"{quoted(value)} is not allowed",
+            f"Give 0 to {_PAUSE_SECONDS_MAX:,.0f} seconds.",
         )
     return float(value)
 

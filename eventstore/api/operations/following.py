@@ -66,16 +66,18 @@ class Subscribe(Follow[T]):
         only: Filter,
         after: Position,
         poll_seconds: float,
+        pause_seconds: float,
         shown: Callable[[StoredEvent], T],
     ) -> None:
         """Create it. ``shown`` decodes an event on demand."""
         self._only = only
         self._after = after
         self._poll_seconds = poll_seconds
+        self._pause_seconds = pause_seconds
         self._shown = shown
 
     def begin(self) -> SubscriptionState[Position]:
-        return SubscriptionState(self._after, self._poll_seconds)
+        return SubscriptionState(self._after, self._poll_seconds, self._pause_seconds)
 
     def page(self, course: SubscriptionState[Position]) -> Read[StreamPage]:
         place, seen = course.place, course.seen
