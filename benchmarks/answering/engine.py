@@ -65,9 +65,8 @@ class Ours:
 
     def _answer(self, thread: str, task: Task) -> str:
         store, engine = self._store, self._engine
-        store.messages.create(thread, role="user", content=QUESTION)
         assistant = self._assistants["able" if task is Task.TOOLS else "plain"]
-        run = engine.run(thread, assistant)
+        run = engine.run(thread, assistant, messages=[{"role": "user", "content": QUESTION}])
         if task is Task.STREAMED:
             pieces = [
                 event.text
@@ -118,9 +117,8 @@ class AsyncOurs:
 
     async def _answer(self, thread: str, task: Task) -> str:
         store, engine = self._store, self._engine
-        await store.messages.create(thread, role="user", content=QUESTION)
         assistant = self._assistants["able" if task is Task.TOOLS else "plain"]
-        run = await engine.run(thread, assistant)
+        run = await engine.run(thread, assistant, messages=[{"role": "user", "content": QUESTION}])
         if task is Task.STREAMED:
             pieces = [
                 event.text

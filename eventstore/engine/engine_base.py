@@ -15,8 +15,8 @@ from eventstore.engine.desk import Desk, own_name
 from eventstore.engine.effects import CancelRequested
 from eventstore.engine.models.estimate import Estimate, estimate_tokens
 from eventstore.engine.models.registry import Models, Target
-from eventstore.engine.toolbox import AnyTool, Toolbox
 from eventstore.engine.recording import Asked
+from eventstore.engine.toolbox import AnyTool, Toolbox
 from eventstore.engine.working import Claimed, Held, NotYet, Outcome, Rested
 
 __all__ = ["NEWS", "PAUSE_SECONDS", "EngineBase", "key_of"]

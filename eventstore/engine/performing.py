@@ -57,6 +57,8 @@ class Performing:
         self._deliver = deliver
         self._tasks: set[asyncio.Task[None]] = set()
         self._answer: _Answer | None = None
+        self._unsaid: list[str] = []
+        """Text that arrived in this pass of the loop."""
 
     def begin(self, effect: f.Effect) -> None:
         """Begin an effect; call this on the loop."""
@@ -127,6 +129,7 @@ class Performing:
             words = f"The model raised {type(error).__name__}."
             result = f.ModelFailed("server_error", words, answer.words())
         self._answer = None
+        self._unsaid.clear()  # the answer itself holds it
         self._deliver(result)
 
     async def _answered(self, effect: f.AskModel, answer: _Answer) -> f.ModelAnswered:
@@ -137,8 +140,20 @@ class Performing:
                     answer.add(event)
                     span.add(event)
                     if isinstance(event, TextDelta):
-                        self._deliver(f.TextArrived(effect.step, event.text))
+                        self._say(effect.step, event.text)
             return answer.result()
+
+    def _say(self, step: int, text: str) -> None:
+        """Deliver text once the model pauses: what comes in one breath is delivered as one."""
+        if not self._unsaid:
+            asyncio.get_running_loop().call_soon(self._deliver_said, step)
+        self._unsaid.append(text)
+
+    def _deliver_said(self, step: int) -> None:
+        text = "".join(self._unsaid)
+        self._unsaid.clear()
+        if text:
+            self._deliver(f.TextArrived(step, text))
 
 
 class _Answer:

@@ -30,6 +30,7 @@ _HELD: Final = frozenset({"role", "content", "refusal", "tool_calls", "function_
 """Fields that the parts of a message hold, or that are never sent back."""
 _WHOLE: Final = frozenset({"id", "type", "role", "index", "format", "name"})
 """Fields whose text does not come in pieces."""
+_TEXT: Final = frozenset({"content"})
 _REASONING: Final = ("reasoning_content", "reasoning")
 _REASONS: Final = {"length", "content_filter"}
 
@@ -62,10 +63,16 @@ class ChatStream:
             return []
         self._reason = choices[0].get("finish_reason") or self._reason
         delta = choices[0].get("delta") or {}
+        if delta.keys() == _TEXT and isinstance(delta["content"], str):  # nearly every chunk
+            return self._add_text(delta["content"])
         for fragment in delta.get("tool_calls") or []:
             self._add_call(fragment)
         _merge(self._said, {name: v for name, v in delta.items() if name != "tool_calls"})
         return list(_deltas(delta))
+
+    def _add_text(self, text: str) -> list[ModelEvent]:
+        self._said["content"] = (self._said.get("content") or "") + text
+        return [TextDelta(text)] if text else []
 
     def end(self) -> list[ModelEvent]:
         """Return calls, usage and the end.

@@ -9,13 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
-from typing import Final
+from typing import Any, Final
 
+import msgspec
 import openai
 
 from eventstore import ModelError
 
-__all__ = ["retry_after", "translated"]
+__all__ = ["is_known", "retry_after", "told_of", "translated"]
 
 _TOO_LONG: Final = re.compile(
     r"context.{0,10}(length|window|size)|maximum.{0,20}(length|tokens)|input length|too long"
@@ -33,6 +34,7 @@ _BY_STATUS: Final = {
     408: ("timeout", "timed out", _AGAIN),
     429: ("rate_limit_exceeded", "is asked too often", _AGAIN),
 }
+_TRANSPORT: Final = ("RequestError", "EndOfStream")
 _RETRYABLE: Final = frozenset({"timeout", "rate_limit_exceeded", "server_error", "unreachable"})
 
 
@@ -44,9 +46,9 @@ def translated(error: Exception, place: str) -> ModelError:
         place: The model and its host, for people.
     """
     match error:
-        case openai.APITimeoutError():
+        case Exception() if _is_one_of(error, "APITimeoutError", "TimeoutException"):
             return _failure("timeout", place, "did not answer in time", _AGAIN)
-        case openai.APIConnectionError():
+        case Exception() if _is_one_of(error, "APIConnectionError", "OSError", *_TRANSPORT):
             remedy = "Check the base URL and the network"
             return _failure("unreachable", place, "cannot be reached", remedy)
         case openai.APIStatusError():
@@ -61,6 +63,24 @@ def translated(error: Exception, place: str) -> ModelError:
                 "OpenAI-compatible endpoint.",
                 retryable=True,
             )
+
+
+def is_known(error: Exception) -> bool:
+    """Return whether an error is one of an endpoint, of the network, or of half an answer."""
+    known = (openai.OpenAIError, msgspec.DecodeError, UnicodeDecodeError, OSError)
+    return isinstance(error, known) or _is_one_of(error, *_TRANSPORT)
+
+
+def _is_one_of(error: Exception, *names: str) -> bool:
+    """Return whether the HTTP library raised it; the SDK works with several of these."""
+    return any(one.__name__ in names for one in type(error).__mro__)
+
+
+def told_of(error: object, request: Any) -> openai.APIError:  # noqa: ANN401 (of the HTTP library)
+    """Return the SDK's error for a frame of a stream that tells of one."""
+    told = error.get("message") if isinstance(error, Mapping) else None
+    message = told if told and isinstance(told, str) else "An error occurred during streaming"
+    return openai.APIError(message, request, body=error)
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:

@@ -5,25 +5,33 @@ Needs the extra ``openai``.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping
-from json import JSONDecodeError
-from typing import Any, Final
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
+import msgspec
 import openai
 
 from eventstore import ImagePart, Message, ModelError
 from eventstore.conversation.parts import Part
 from eventstore.engine.models.chat import ChatMessage, to_chat
 from eventstore.engine.models.chat_stream import ChatStream
-from eventstore.engine.models.failures import translated
+from eventstore.engine.models.failures import is_known, told_of, translated
 from eventstore.engine.models.protocol import ModelEvent, ModelRequest
 from eventstore.engine.models.retrying import Retries, retried
+from eventstore.engine.models.server_sent import DataFrames
+
+if TYPE_CHECKING:
+    import httpx2 as httpx
 
 __all__ = ["OpenAIModel"]
 
 _OURS: Final = frozenset({"model", "messages", "tools", "stream", "stream_options", "n"})
 """Parameters that settings must not replace: an answer is read as one streamed choice."""
+_DONE: Final = b"[DONE]"
+_DRAIN_SECONDS: Final = 1.0
 
 
 class OpenAIModel:
@@ -114,10 +122,12 @@ class OpenAIModel:
                 stream_cls=openai.AsyncStream[object],
             )
             async with chunks:
-                async for chunk in chunks:
-                    for event in answer.add(chunk if isinstance(chunk, Mapping) else {}):
+                async for chunk in _read(chunks.response):
+                    for event in answer.add(chunk):
                         yield event
-        except (openai.OpenAIError, JSONDecodeError, UnicodeDecodeError) as error:
+        except Exception as error:
+            if not is_known(error):
+                raise
             if not answer.finished:  # only the usage is missing otherwise
                 failure = translated(error, self._place)
         if failure is not None:
@@ -170,6 +180,31 @@ class OpenAIModel:
             return message
         parts = tuple(_addressed(part, self._resolve) for part in message.content)
         return message.model_copy(update={"content": parts})
+
+
+async def _read(response: httpx.Response) -> AsyncGenerator[Mapping[str, Any], None]:
+    """Yield the chunks of a streamed answer, as plain JSON objects.
+
+    Behind the last one the body is read to its end for a moment, so that the connection serves the
+    next request, too.
+    """
+    plain = "content-encoding" not in response.headers
+    pieces = response.aiter_raw() if plain else response.aiter_bytes()
+    frames, done = DataFrames(), False
+    while not done and (piece := await anext(pieces, None)) is not None:
+        for data in frames.add(piece):
+            if done := data.startswith(_DONE):
+                break
+            chunk = msgspec.json.decode(data)
+            if not isinstance(chunk, dict):
+                continue
+            if chunk.get("error"):
+                raise told_of(chunk["error"], response.request)
+            yield chunk
+    with suppress(Exception):  # the answer is whole
+        async with asyncio.timeout(_DRAIN_SECONDS):
+            async for _ in pieces:
+                pass
 
 
 def _addressed(part: Part, resolve: Callable[[ImagePart], str]) -> Part:
