@@ -24,7 +24,7 @@ __all__ = ["NEWS", "PAUSE_SECONDS", "EngineBase", "key_of"]
 _ENDS: Final = ("RunCompleted", "RunIncomplete", "RunFailed", "RunCancelled", "RunExpired")
 NEWS: Final = (*_ENDS, "RunQueued", "RunCancelling", "RunTakenOver", "ToolOutputsSubmitted")
 """Types of the events that an engine wants to hear of."""
-PAUSE_SECONDS: Final = 0.05
+PAUSE_SECONDS: Final = 0.1
 """Least time between two looks for them: a look of an engine at work costs as much as a step."""
 
 _CONCURRENCY_MAX: Final = 10_000

@@ -87,8 +87,8 @@ class RunState:
 
     @property
     def answers(self) -> int:
-        """Number of model calls that were begun."""
-        return sum(step.kind == "message_creation" for step in self.steps)
+        """Number of model calls that were begun, without those that the death of an engine cost."""
+        return sum(step.kind == "message_creation" and step.status != "lost" for step in self.steps)
 
     @property
     def offered(self) -> frozenset[str]:

@@ -4,9 +4,9 @@ import threading
 
 import pytest
 
-from eventstore import AsyncConversationStore, ConversationStore
+from eventstore import AsyncConversationStore, ConversationStore, InvalidInput
 from eventstore.engine import AsyncEngine, Engine, tool
-from eventstore.engine.models import ScriptedModel, ToolCall
+from eventstore.engine.models import Gate, ScriptedModel, ToolCall
 
 CALLS = [
     ToolCall("call_1", "weather", '{"city": "Oslo"}'),
@@ -58,6 +58,63 @@ def test_an_assistant_with_tools_answers(store):
     assert first.tools == (weather.definition,)
     assert shown(first.messages) == [("user", "Weather in Oslo and Rome?")]
     assert second.messages == tuple(messages[:4])
+
+
+def test_a_question_and_its_run_and_the_claim_are_one_commit(store):
+    thread, said = store.threads.create(), [{"role": "user", "content": "Weather?"}]
+    with Engine(store, models={"m": ScriptedModel(["Rain."])}) as engine:
+        run = engine.run(thread.id, model="m", messages=said, actor="ann", reason="a test")
+        ended = engine.execute(thread.id, run.id)
+        assert ended == store.runs.get(thread.id, run.id)
+    assert (run.status, ended.status) == ("queued", "completed")
+    events = [one for one in store.events.read(thread.id) if one.version > 1]
+    assert [one.type for one in events[:3]] == ["MessageAdded", "RunQueued", "RunStarted"]
+    assert len({one.recorded_at for one in events[:3]}) == 1
+
+
+def test_a_question_to_a_busy_thread_waits_for_its_turn(store):
+    thread = asked(store)
+    other = store.runs.create(thread.id, model="m")
+    store.runs.start(thread.id, other.id, holder="somebody")
+    with Engine(store, models={"m": ScriptedModel(["Rain."])}) as engine:
+        said = [{"role": "user", "content": "And in Rome?"}]
+        run = engine.run(thread.id, model="m", messages=said)
+        assert store.runs.get(thread.id, run.id).status == "queued"
+        store.runs.complete(thread.id, other.id)
+        assert engine.execute(thread.id, run.id).status == "completed"
+    shown_now = shown(store.messages.list(thread.id))
+    assert shown_now[1:] == [("user", "And in Rome?"), ("assistant", "Rain.")]
+
+
+def test_an_engine_claims_no_more_runs_at_once_than_it_may(store):
+    threads = [asked(store) for _ in range(3)]
+    gate = Gate()
+    with Engine(store, models={"m": ScriptedModel([[gate, "Rain."]] * 3)}, concurrency=1) as engine:
+        runs = [engine.run(thread.id, model="m") for thread in threads]
+        states = [store.runs.get(run.thread_id, run.id).status for run in runs]
+        assert states == ["in_progress", "queued", "queued"]
+        gate.open()
+        ended = [engine.execute(run.thread_id, run.id) for run in runs]
+    assert {one.status for one in ended} == {"completed"}
+
+
+@pytest.mark.parametrize("messages", ["Hello", [{"role": "user", "words": "Hello"}], [7]])
+def test_messages_that_are_none_are_refused_and_hold_no_place(store, messages):
+    thread = asked(store)
+    with Engine(store, models={"m": ScriptedModel(["Rain."])}, concurrency=1) as engine:
+        with pytest.raises(InvalidInput) as caught:
+            engine.run(thread.id, model="m", messages=messages)
+        assert caught.value.field.startswith("messages")
+        run = engine.run(thread.id, model="m")
+        assert engine.execute(thread.id, run.id).status == "completed"
+
+
+def test_the_same_key_makes_one_run_that_is_executed_once(store):
+    thread, model = asked(store), ScriptedModel(["Rain."])
+    with Engine(store, models={"m": model}) as engine:
+        runs = [engine.run(thread.id, model="m", idempotency_key="once") for _ in range(3)]
+        engine.execute(thread.id, runs[0].id)
+    assert len({run.id for run in runs}) == len(model.requests) == 1
 
 
 def test_usage_is_that_of_all_steps(store):

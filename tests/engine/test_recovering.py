@@ -39,6 +39,19 @@ def test_a_run_of_a_dead_engine_is_taken_over_at_the_start(store, thread):
     assert run.holder != "dead"
 
 
+def test_a_take_over_uses_up_no_step(store, thread):
+    run = abandoned(store, thread, settings={"steps_max": 1})
+    context = store.runs.context(thread.id, run.id)
+    store.runs.steps.start(thread.id, run.id, context=context, fence=run.fence)
+    with engine_of(store, "Rain."):
+        run = ends(store, run)
+    assert (run.status, run.incomplete_reason) == ("completed", None)
+    assert [one.status for one in store.runs.steps.list(thread.id, run.id)] == [
+        "abandoned",
+        "completed",
+    ]
+
+
 def test_a_run_of_a_dead_engine_is_taken_over_later(store, thread):
     with engine_of(store, "Rain.", lease_seconds=0.2):
         assert ends(store, abandoned(store, thread)).status == "completed"

@@ -161,6 +161,16 @@ def test_limits_end_a_run_incomplete():
         assert (ended.incomplete_reason, effects) == (reason, ())
 
 
+def test_a_step_that_a_death_cost_is_none_of_those_allowed():
+    lost = (StepState("message_creation", "lost"), StepState("message_creation", "lost"))
+    state = RunState(model="m", steps=lost, settings=RunSettings(steps_max=1))
+    _, [read] = decided(state, None, RULES)
+    assert isinstance(read, f.ReadContext)
+    asked = replace(state, steps=(*lost, StepState("message_creation", "completed")))
+    [ended], _ = decided(asked, None, RULES)
+    assert ended.incomplete_reason == "steps_max"
+
+
 def test_an_answer_is_given_what_is_left_of_the_tokens():
     used = TokenUsage(input_tokens=5, output_tokens=30, total_tokens=35)
     state = RunState(model="m", usage=used, settings=RunSettings(max_completion_tokens=50))

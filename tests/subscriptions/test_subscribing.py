@@ -326,6 +326,18 @@ def test_closing_the_store_ends_those_who_wait(opening):
             assert isinstance(follower.until_error(), StoreClosed)
 
 
+def test_any_thread_may_close_a_subscription_that_waits(tmp_path):
+    with ConversationStore.open(f"sqlite:///{tmp_path / 'chat.db'}") as store:
+        news = store.events.subscribe(poll_seconds=FOREVER)
+        waiting = threading.Thread(target=lambda: list(news))
+        waiting.start()
+        until(lambda: changed(store).in_demand)
+        news.close()
+        waiting.join(PATIENCE_SECONDS)
+        assert not waiting.is_alive()
+        assert list(news) == []
+
+
 def test_closing_the_store_ends_those_who_are_at_work(opening):
     at_work, go_on = threading.Event(), threading.Event()
 

@@ -99,3 +99,15 @@ def test_a_look_that_nobody_asked_for_does_not_make_it_sleep(course):
     course.rested(told=False)
     course.looked(news=False)
     assert course.calm_seconds == 0  # an idle follower hears of the next commit at once
+
+
+def test_a_pause_is_slept_between_any_two_looks_of_a_follower_that_was_woken():
+    course = SubscriptionState(START, POLL, 0.03)
+    for news in (True, False, True):
+        course.rested(told=True)
+        course.looked(news=news)
+        assert course.calm_seconds == 0.03
+    for _ in range(5):
+        course.rested(told=True)
+        course.looked(news=False)
+    assert course.calm_seconds == 0.05

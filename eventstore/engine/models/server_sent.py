@@ -16,20 +16,18 @@ class DataFrames:
 
     def __init__(self) -> None:
         self._rest = b""
+        self._half = False
+        """The last byte ended a line; a line feed behind it belongs to that end."""
 
     def add(self, piece: bytes) -> list[bytes]:
         """Return the data of each event that the next bytes complete."""
-        bytes_ = self._rest + piece
-        if b"\r" in bytes_:
-            bytes_ = _with_plain_line_ends(bytes_)
-        *whole, self._rest = bytes_.split(b"\n\n")
+        if self._half and piece:
+            piece, self._half = piece.removeprefix(b"\n"), False
+        if b"\r" in piece:
+            self._half = piece.endswith(b"\r")
+            piece = piece.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        *whole, self._rest = (self._rest + piece).split(b"\n\n")
         return [data for event in whole if (data := _data_of(event)) is not None]
-
-
-def _with_plain_line_ends(given: bytes) -> bytes:
-    """Replace other line ends; one at the very end may be half of one, and stays."""
-    held = b"\r" if given.endswith(b"\r") else b""
-    return given[: len(given) - len(held)].replace(b"\r\n", b"\n").replace(b"\r", b"\n") + held
 
 
 def _data_of(event: bytes) -> bytes | None:
