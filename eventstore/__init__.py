@@ -12,6 +12,7 @@
 
 from eventstore.api.async_store import AsyncConversationStore
 from eventstore.api.batches import Batch
+from eventstore.api.faces.following import Following
 from eventstore.api.faces.handles import Handle
 from eventstore.api.faces.pages import AsyncPage, Page
 from eventstore.api.faces.recorded import AsyncRecordedRun, RecordedRun
@@ -137,6 +138,7 @@ __all__ = [
     "ErasedEvent",
     "Erasure",
     "FilePart",
+    "Following",
     "Handle",
     "IdempotencyConflict",
     "ImagePart",

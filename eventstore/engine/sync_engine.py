@@ -100,9 +100,7 @@ class Engine(EngineBase):
         self._loop = asyncio.new_event_loop()
         self._look = threading.Event()
         behind = store.events.last_position()
-        self._news: Any = store.events.subscribe(
-            after=behind, types=NEWS, pause_seconds=PAUSE_SECONDS
-        )
+        self._news = store.events.subscribe(after=behind, types=NEWS, pause_seconds=PAUSE_SECONDS)
         for duty in (self._run_loop, self._watch, self._keep):
             threading.Thread(target=duty, name="eventstore-engine", daemon=True).start()
 

@@ -35,6 +35,7 @@ class Face:
     connection: str
     page: str
     iterator: str
+    follower: str
     block: str
     coroutine: bool
 
@@ -47,6 +48,7 @@ SYNC: Final = Face(
     "Connection",
     "Page",
     "Iterator",
+    "Following",
     "AbstractContextManager",
     coroutine=False,
 )
@@ -57,6 +59,7 @@ ASYNC: Final = Face(
     "eventstore.api.faces.async_base",
     "AsyncConnection",
     "AsyncPage",
+    "AsyncIterator",
     "AsyncIterator",
     "AbstractAsyncContextManager",
     coroutine=True,
@@ -70,6 +73,7 @@ _ORIGINS: Final = {
     "AsyncIterator": "from collections.abc import AsyncIterator",
     "AbstractContextManager": "from contextlib import AbstractContextManager",
     "AbstractAsyncContextManager": "from contextlib import AbstractAsyncContextManager",
+    "Following": "from eventstore.api.faces.following import Following",
     "Page": "from eventstore.api.faces.pages import Page",
     "AsyncPage": "from eventstore.api.faces.pages import AsyncPage",
     "Handle": "from eventstore.api.faces.handles import Handle",
@@ -204,7 +208,7 @@ def _result(operation: Operation, face: Face) -> tuple[str, str]:
     assert matched is not None, f"{operation.function} returns {operation.returns}"
     kind, made = matched.groups()
     if kind in {"Paged", "Subscribe", "Follow"}:
-        return kind, f"{face.iterator}[{made}]"
+        return kind, f"{face.iterator if kind == 'Paged' else face.follower}[{made}]"
     if kind == "Read" and made.startswith("PageOf["):
         return "Page", f"{face.page}[{made.removeprefix('PageOf[')}"
     return kind, made
@@ -293,7 +297,8 @@ def _body(name: str, kind: str, operation: Operation, face: Face) -> list[str]:
     if kind in _BLOCKS:
         return [f"        return self.{_BLOCKS[kind][1]}({call})"]
     if kind in {"Paged", "Subscribe", "Follow"}:
-        return [f"        return self._each({call})"]
+        how = "_each" if kind == "Paged" else "_following"
+        return [f"        return self.{how}({call})"]
     if kind == "Page":
         again = ", ".join(
             [one.name for one in operation.positional]

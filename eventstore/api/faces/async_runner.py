@@ -40,9 +40,13 @@ class AsyncRunner:
             return self._wipe(operation)
         return self._gather(operation)
 
-    def each(self, walk: Paged[T] | Follow[T]) -> AsyncIterator[T]:
+    def each(self, walk: Paged[T]) -> AsyncIterator[T]:
         """Run an operation that yields."""
-        return self._follow(walk) if isinstance(walk, Follow) else self._walk(walk)
+        return self._walk(walk)
+
+    def following(self, follow: Follow[T]) -> AsyncIterator[T]:
+        """Run an operation that yields what comes."""
+        return self._follow(follow)
 
     async def awaited(self, one: Await[T]) -> T:
         """Run an operation that waits for one value."""

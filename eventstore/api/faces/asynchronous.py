@@ -2640,7 +2640,7 @@ class AsyncRuns(AsyncResource):
             StoreClosed: the store was closed, also while waiting.
             StoreUnavailable: the database fails for a reason that does not pass with time.
         """
-        return self._each(
+        return self._following(
             _run_streams.stream(
                 self._scope, thread_id, run_id, after=after, poll_seconds=poll_seconds
             )
@@ -3128,7 +3128,7 @@ class AsyncEvents(AsyncResource):
             StoreUnavailable: the database fails for a reason that does not pass with time.
             Refused: the tables are distributed over several nodes, which have no common order.
         """
-        return self._each(
+        return self._following(
             _event_subscriptions.subscribe(
                 self._scope,
                 after=after,

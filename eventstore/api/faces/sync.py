@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 
 from eventstore.api import batches as _batches
 from eventstore.api.batches import Batch
+from eventstore.api.faces.following import Following
 from eventstore.api.faces.pages import Page
 from eventstore.api.faces.recorded import RecordedRun
 from eventstore.api.faces.sync_base import ProjectionsBase, Resource
@@ -2614,7 +2615,7 @@ class Runs(Resource):
         *,
         after: str | None = None,
         poll_seconds: float = _POLL_SECONDS,
-    ) -> Iterator[RunEvent]:
+    ) -> Following[RunEvent]:
         """Yield what a run does: its states, steps, text as it is written, and tool calls.
 
         Any process may read along, from the start or behind a cursor, live or long afterwards: the
@@ -2635,7 +2636,7 @@ class Runs(Resource):
             StoreClosed: the store was closed, also while waiting.
             StoreUnavailable: the database fails for a reason that does not pass with time.
         """
-        return self._each(
+        return self._following(
             _run_streams.stream(
                 self._scope, thread_id, run_id, after=after, poll_seconds=poll_seconds
             )
@@ -3094,7 +3095,7 @@ class Events(Resource):
         types: Sequence[str] | None = None,
         poll_seconds: float = 1.0,
         pause_seconds: float = 0.0,
-    ) -> Iterator[RecordedEvent]:
+    ) -> Following[RecordedEvent]:
         """Yield the events of the tenant after a position, then each new one, without end.
 
         Every event is delivered once, and the events of each stream in order of version, whatever
@@ -3121,7 +3122,7 @@ class Events(Resource):
             StoreUnavailable: the database fails for a reason that does not pass with time.
             Refused: the tables are distributed over several nodes, which have no common order.
         """
-        return self._each(
+        return self._following(
             _event_subscriptions.subscribe(
                 self._scope,
                 after=after,

@@ -32,6 +32,7 @@ class Resource:
         self._perform = runner.perform
         self._write = runner.write
         self._each = runner.each
+        self._following = runner.following
         self._awaited = runner.awaited
 
     def _collecting(self, batch: Batch) -> AbstractContextManager[Batch]:

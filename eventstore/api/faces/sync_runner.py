@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, TypeVar
 
 from eventstore.api.executors import SyncExecutor
+from eventstore.api.faces.following import Following
 from eventstore.api.operations.following import TROUBLES, Await, Follow
 from eventstore.api.operations.operation import Collected, Paged, Read, Scope, Wipe, Write
 from eventstore.api.transaction_runner import TransactionRunner
@@ -17,30 +18,9 @@ from eventstore.storage.transaction import Transaction
 from eventstore.subscriptions.subscription_state import SubscriptionState
 from eventstore.write_path.requests import Failed
 
-__all__ = ["Following", "SyncRunner"]
+__all__ = ["SyncRunner"]
 
 T = TypeVar("T")
-
-
-class Following(Iterator[T]):
-    """What a follower yields; any thread may end it with ``close``."""
-
-    def __init__(
-        self, items: Iterator[T], course: SubscriptionState[Any], changed: Signals
-    ) -> None:
-        self._items = items
-        self._course = course
-        self._changed = changed
-
-    def __next__(self) -> T:
-        if self._course.closed:
-            raise StopIteration
-        return next(self._items)
-
-    def close(self) -> None:
-        """End the iteration, also while another thread waits in it. Idempotent."""
-        self._course.closed = True
-        self._changed.tell()  # it looks up, and sees
 
 
 class SyncRunner:
@@ -64,12 +44,14 @@ class SyncRunner:
             return told(self.executor.wipe())
         return operation.report(list(self._walk(operation.walk)))
 
-    def each(self, walk: Paged[T] | Follow[T]) -> Iterator[T]:
+    def each(self, walk: Paged[T]) -> Iterator[T]:
         """Run an operation that yields."""
-        if isinstance(walk, Follow):
-            course = walk.begin()
-            return Following(self._follow(walk, course), course, self.executor.changed)
         return self._walk(walk)
+
+    def following(self, follow: Follow[T]) -> Following[T]:
+        """Run an operation that yields what comes."""
+        course = follow.begin()
+        return Following(self._follow(follow, course), course, self.executor.changed)
 
     def awaited(self, one: Await[T]) -> T:
         """Run an operation that waits for one value."""
