@@ -110,7 +110,7 @@ def asked_for(
     messages: Sequence[Mapping[str, Any]],
     given: Mapping[str, Any],
 ) -> Asked:
-    """Return what the application wants; ``given`` are the options of ``runs.create``.
+    """Sort arguments into those of messages, of the run, and of the write.
 
     Raises:
         InvalidInput: the messages are no list.
