@@ -1,4 +1,4 @@
-"""The commands that tell what happened to a conversation: ``trail`` and ``diff``."""
+"""The commands that tell what happened to a conversation: ``trail``, ``diff`` and ``export``."""
 
 from __future__ import annotations
 
@@ -29,8 +29,9 @@ from eventstore.cli.output import (
 )
 from eventstore.cli.times import typed_time
 from eventstore.conversation.change_text import change_lines
+from eventstore.exporters import ExportFormat
 
-__all__ = ["diff", "trail", "write_out"]
+__all__ = ["diff", "export", "trail"]
 
 _TYPE_HELP: Final = "Only events of this type, such as ThreadUpdated; may be repeated."
 
@@ -39,7 +40,7 @@ def _moment(text: str | None, option: str) -> datetime | None:
     return None if text is None else typed_time(text, option)
 
 
-def write_out(out: Path | None, pieces: Iterable[str], option: str = "--out") -> None:
+def _write_out(out: Path | None, pieces: Iterable[str], option: str = "--out") -> None:
     """Write text to a file, piece by piece, or to standard output."""
     if out is None:
         for piece in pieces:
@@ -111,7 +112,7 @@ def trail(
             print_json(entry.model_dump_json() for entry in entries)
         elif html is not None:
             title, about = _named(store, thread_id)
-            write_out(html, trail_page(entries, title=title, about=about), "--html")
+            _write_out(html, trail_page(entries, title=title, about=about), "--html")
         else:
             _print_trail(screen(), entries, with_streams=thread_id is None)
 
@@ -223,3 +224,45 @@ def _print_diff(console: Console, found: ThreadDiff) -> None:
 
 
 _FIELD_COLUMNS: Final = 4
+
+
+@app.command(
+    epilog=examples(
+        "export 019ab3 > talk.md",
+        "export 019ab3 --format html --out talk.html",
+        "export 019ab3 --at-version 4 --format json",
+    )
+)
+def export(
+    thread: ThreadPrefix,
+    *,
+    database: Database = DEFAULT,
+    format: Annotated[
+        ExportFormat, typer.Option(help="For people: markdown or html. For programs: json.")
+    ] = "markdown",
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write here instead of to standard output."),
+    ] = None,
+    at_version: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="As of this version.")
+    ] = None,
+    at_time: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="As of this time; UTC unless it names a zone."),
+    ] = None,
+) -> None:
+    """Write a conversation for reading: the active path first, then each branch by name.
+
+    For evidence that can be verified: 'eventstore audit export'.
+    """
+    if at_version is not None and at_time is not None:
+        raise typer.BadParameter("give one of --at-version and --at-time")
+    with existing(database) as store:
+        made = store.threads.export(
+            find_thread(store, thread),
+            format=format,
+            at_version=at_version,
+            at_time=_moment(at_time, "--at-time"),
+        )
+    _write_out(out, [made])

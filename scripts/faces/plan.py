@@ -33,6 +33,7 @@ RESOURCES: Final = (
         {
             **_of("threads", "create", "get", list="thread_pages.list_"),
             **_of("threads", "update", "fork", "archive", "unarchive", "delete", "restore"),
+            **_of("exporting", "export"),
             "batch": "eventstore.api.batches.batch",
         },
     ),

@@ -90,3 +90,15 @@ def test_a_difference_from_before_the_beginning_is_an_error(run, database, threa
         assert result.exit_code == 1
         assert "MomentNotFound" in result.stderr
     assert run("diff", thread, "soon", "--db", database).exit_code == 2
+
+
+def test_an_export_is_printed_or_written(run, database, thread, tmp_path):
+    page = run("export", thread, "--db", database)
+    with ConversationStore.open(database) as store:
+        assert page.stdout == store.threads.export(thread)
+        html = store.threads.export(thread, format="html", at_version=2)
+    file = tmp_path / "talk.html"
+    options = ["--format", "html", "--at-version", "2", "--out", str(file)]
+    assert lines(run("export", thread, *options, "--db", database)) == []
+    assert file.read_text(encoding="utf-8") == html
+    assert run("export", thread, "--format", "pdf", "--db", database).exit_code == 2

@@ -45,6 +45,7 @@ LAYERS: tuple[dict[str, str], ...] = (
         "audit": "proving that nothing was changed: verifying chains and tables",
         "privacy": "erasing and purging for good, and the certificates of both",
         "importers": "other people's data as drafts of messages",
+        "exporters": "conversations as pages that people read: Markdown, HTML, JSON",
     },
     {
         "api": "the two stores: `operations/`, every method once, which checks its arguments and "

@@ -22,6 +22,7 @@ from eventstore.api.operations import branches as _branches
 from eventstore.api.operations import erasing as _erasing
 from eventstore.api.operations import event_subscriptions as _event_subscriptions
 from eventstore.api.operations import events as _events
+from eventstore.api.operations import exporting as _exporting
 from eventstore.api.operations import message_changes as _message_changes
 from eventstore.api.operations import message_pages as _message_pages
 from eventstore.api.operations import message_siblings as _message_siblings
@@ -65,6 +66,7 @@ from eventstore.conversation.tool_definition import ToolGiven
 from eventstore.conversation.values import Branch, BranchDiff, BranchTree, Message, Revision, Thread
 from eventstore.core.events import NewEvent, Position, RecordedEvent
 from eventstore.core.pages import Order
+from eventstore.exporters.formats import ExportFormat
 from eventstore.privacy.erasure import Erasure
 from eventstore.read_models.catch_up.tables import Tables
 from eventstore.replay import ReplayedThread, ReplayStep, ThreadDiff
@@ -555,6 +557,40 @@ class AsyncThreads(AsyncResource):
                     subject=subject,
                     connection=connection,
                 ),
+            )
+        )
+
+    async def export(
+        self,
+        thread_id: str,
+        *,
+        format: ExportFormat = "markdown",
+        at_version: int | None = None,
+        at_time: datetime | None = None,
+    ) -> str:
+        """Return a conversation as one text: the active path first, then each branch by name.
+
+        Markdown and HTML are for people. Messages are numbered by their depth, branches have
+        letters, and each says where it leaves. The words of users are escaped, so they show as they
+        were written. HTML is one page that prints well, runs no script and loads nothing. JSON is
+        the value that ``replay.state(…).value()`` returns.
+
+        Removed messages are left out, and erased ones say so. The whole thread is in memory.
+
+        Args:
+            thread_id: The thread.
+            format: ``"markdown"``, ``"html"`` or ``"json"``.
+            at_version: Version to export; the present one if left out.
+            at_time: Time to export the thread as of, with a time zone.
+
+        Raises:
+            InvalidInput: an argument is malformed.
+            ThreadNotFound: there is none.
+            MomentNotFound: it did not exist yet then, or has not come so far.
+        """
+        return await self._perform(
+            _exporting.export(
+                self._scope, thread_id, format=format, at_version=at_version, at_time=at_time
             )
         )
 

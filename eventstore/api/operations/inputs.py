@@ -30,6 +30,7 @@ X = TypeVar("X")
 
 __all__ = [
     "check_updates",
+    "checked_choice",
     "checked_draft",
     "checked_flag",
     "checked_metadata",
@@ -87,32 +88,33 @@ def checked_role(role: str) -> Role:
     """Return a known role."""
     if type(role) is str and role in _ROLES:  # the usual case
         return role  # type: ignore[return-value]
-    return _checked_choice(role, _ROLES, "role")  # type: ignore[return-value]
+    return checked_choice(role, _ROLES, "role")  # type: ignore[return-value]
 
 
 def checked_status(status: str) -> MessageStatus:
     """Return a status that a caller may give."""
-    return _checked_choice(status, _STATUSES, "status")  # type: ignore[return-value]
+    return checked_choice(status, _STATUSES, "status")  # type: ignore[return-value]
 
 
 def checked_on_busy(on_busy: str | None) -> OnBusy:
     """Return the behaviour for a busy thread; ``enqueue`` by default."""
     if on_busy is None:
         return "enqueue"
-    return _checked_choice(on_busy, _ON_BUSY, "on_busy")  # type: ignore[return-value]
+    return checked_choice(on_busy, _ON_BUSY, "on_busy")  # type: ignore[return-value]
 
 
 def checked_order(order: str) -> bool:
     """Return whether the newest comes first."""
-    return _checked_choice(order, _ORDERS, "order") == "desc"
+    return checked_choice(order, _ORDERS, "order") == "desc"
 
 
 def checked_sort(sort: str) -> str:
     """Return the sort order of threads."""
-    return _checked_choice(sort, _SORTS, "sort")
+    return checked_choice(sort, _SORTS, "sort")
 
 
-def _checked_choice(value: object, known: frozenset[str], field: str) -> str:
+def checked_choice(value: object, known: frozenset[str], field: str) -> str:
+    """Return one of some known words."""
     if not isinstance(value, str) or value not in known:
         listed = ", ".join(sorted(known))
         raise InvalidInput(field, f"{quoted(value)} is unknown", f"Use one of: {listed}.")
