@@ -20,6 +20,7 @@ from eventstore.api.faces.asynchronous import (
     AsyncAudit,
     AsyncBranches,
     AsyncEvents,
+    AsyncKeys,
     AsyncMessages,
     AsyncPrivacy,
     AsyncProjections,
@@ -85,6 +86,7 @@ class AsyncConversationStore:
         self._privacy = AsyncPrivacy(runner)
         self._audit = AsyncAudit(runner)
         self._tenants = AsyncTenants(runner)
+        self._keys = AsyncKeys(runner)
 
     @classmethod
     def open(
@@ -209,6 +211,11 @@ class AsyncConversationStore:
         return self._audit
 
     @property
+    def keys(self) -> AsyncKeys:
+        """Look at the keys of a store with encryption, and rotate the master key."""
+        return self._keys
+
+    @property
     def tenants(self) -> AsyncTenants:
         """List the tenants of the store."""
         return self._tenants
@@ -279,6 +286,7 @@ class AsyncConversationStore:
             await drive_async(closing(self.scope), self.perform, pause)
         finally:
             await self._executor.close_async()
+            self.scope.log.codec.close()
 
     async def __aenter__(self) -> Self:
         return self

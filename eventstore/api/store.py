@@ -20,6 +20,7 @@ from eventstore.api.faces.sync import (
     Audit,
     Branches,
     Events,
+    Keys,
     Messages,
     Privacy,
     Projections,
@@ -80,6 +81,7 @@ class ConversationStore:
         self._privacy = Privacy(runner)
         self._audit = Audit(runner)
         self._tenants = Tenants(runner)
+        self._keys = Keys(runner)
 
     @classmethod
     def open(
@@ -200,6 +202,11 @@ class ConversationStore:
         return self._audit
 
     @property
+    def keys(self) -> Keys:
+        """Look at the keys of a store with encryption, and rotate the master key."""
+        return self._keys
+
+    @property
     def tenants(self) -> Tenants:
         """List the tenants of the store."""
         return self._tenants
@@ -269,6 +276,7 @@ class ConversationStore:
             drive(closing(self.scope), self.perform, Pause(self._executor.changed, None))
         finally:
             self._executor.close()
+            self.scope.log.codec.close()
 
     def __enter__(self) -> Self:
         return self

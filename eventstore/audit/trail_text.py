@@ -57,6 +57,7 @@ _DEEDS: Final[Mapping[str, str]] = {
     "RunStepFailed": "failed a step",
     "ContentErased": "erased content for good",
     "SubjectErased": "erased all content of a person for good",
+    "KeyRotated": "had data keys wrapped by another master key",
     "AssistantCreated": "created an assistant",
     "AssistantUpdated": "changed an assistant",
     "AssistantDeleted": "deleted an assistant",

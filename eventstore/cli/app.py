@@ -7,6 +7,7 @@ from eventstore.cli import (
     auditing_thread,
     doing,
     erasing,
+    keys,
     looking,
     talking,
     tending,
@@ -28,6 +29,7 @@ COMMANDS = (
     tending,
     working,
     erasing,
+    keys,
 )
 """Importing a module adds its commands to the program."""
 

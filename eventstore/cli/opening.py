@@ -22,6 +22,7 @@ from eventstore import (
     ThreadNotFound,
 )
 from eventstore.api.operations import Read
+from eventstore.cli.encrypting import NO_KEYS, KeysGiven
 from eventstore.core import ids
 from eventstore.storage.migrations import Migrate
 from eventstore.storage.transaction import Transaction
@@ -72,16 +73,24 @@ class Target(str):  # noqa: SLOT000 (it has attributes)
     prefix: str
     schema: str | None
 
+    keys: KeysGiven
+
     def __new__(
-        cls, url: str, *, tenant: str = "", prefix: str = "", schema: str | None = None
+        cls,
+        url: str,
+        *,
+        tenant: str = "",
+        prefix: str = "",
+        schema: str | None = None,
+        keys: KeysGiven = NO_KEYS,
     ) -> Self:
         made = super().__new__(cls, url)
-        made.tenant, made.prefix, made.schema = tenant, prefix, schema
+        made.tenant, made.prefix, made.schema, made.keys = tenant, prefix, schema, keys
         return made
 
     def of(self, tenant: str) -> Target:
         """Return the same store for another tenant."""
-        return Target(self, tenant=tenant, prefix=self.prefix, schema=self.schema)
+        return Target(self, tenant=tenant, prefix=self.prefix, schema=self.schema, keys=self.keys)
 
 
 def made(database: str) -> ConversationStore:
@@ -92,7 +101,11 @@ def made(database: str) -> ConversationStore:
 def _opened(database: str, *, migrate: Migrate) -> ConversationStore:
     target = database if isinstance(database, Target) else Target(database)
     store = ConversationStore.open(
-        _url(target), prefix=target.prefix, schema=target.schema, migrate=migrate
+        _url(target),
+        prefix=target.prefix,
+        schema=target.schema,
+        migrate=migrate,
+        encryption=target.keys.encryption(),
     )
     try:
         return store if target.tenant == "" else store.tenant(target.tenant)

@@ -18,6 +18,7 @@ from rich.text import Text
 from eventstore import InvalidInput, SubjectNotFound, ThreadNotFound
 from eventstore.api.operations import Read
 from eventstore.api.operations.loaders import thread_key
+from eventstore.cli.encrypting import KEY_OPTIONS, KeysGiven
 from eventstore.cli.opening import Target, existing, find_stream
 from eventstore.cli.output import errors, of_tenant, one_line
 from eventstore.storage.stream_heads import head_version
@@ -74,6 +75,7 @@ _OPTIONS: Final[dict[str, tuple[Any, Any]]] = {
         ],
         None,
     ),
+    **KEY_OPTIONS,
 }
 
 
@@ -91,12 +93,20 @@ def with_tenants(function: Callable[..., Any], *, each: bool = True) -> Callable
         all_tenants: bool,
         prefix: str,
         schema: str | None,
+        keys: str | None,
+        master_key: str | None,
         **given: Any,  # noqa: ANN401
     ) -> None:
         if all_tenants and (tenant is not None or not each):
             problem = "give one of --tenant and --all-tenants" if each else "name one: --tenant"
             raise typer.BadParameter(problem, param_hint="--all-tenants")
-        target = Target(given.pop("database"), tenant=tenant or "", prefix=prefix, schema=schema)
+        target = Target(
+            given.pop("database"),
+            tenant=tenant or "",
+            prefix=prefix,
+            schema=schema,
+            keys=KeysGiven(keys, master_key),
+        )
         if all_tenants:
             _run_for_each(function, target, given)
         else:

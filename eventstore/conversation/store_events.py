@@ -17,7 +17,9 @@ __all__ = [
     "STORE_EVENTS",
     "EraseSubject",
     "EraseVersions",
+    "KeyRotated",
     "PurgeThread",
+    "RotateKey",
     "SubjectErased",
     "ThreadPurged",
     "content_erased",
@@ -42,6 +44,24 @@ class SubjectErased(EventData, frozen=True):
     """Streams that held some."""
     events: int
     """Events that lost their content, in all erasures of the person."""
+
+
+class KeyRotated(EventData, frozen=True):
+    """Data keys of encryption were wrapped again, by another master key."""
+
+    master: str
+    """Id of the master key that wraps them now."""
+    formers: tuple[str, ...]
+    """Ids of those that wrapped some of them before."""
+    keys: int
+
+
+class RotateKey(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Record that data keys were wrapped again."""
+
+    master: str
+    formers: tuple[str, ...]
+    keys: int
 
 
 class EraseSubject(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -78,6 +98,7 @@ class PurgeThread(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 STORE_EVENTS: tuple[EventKind, ...] = (
     EventKind(ThreadPurged, Note),
     EventKind(SubjectErased, Note),
+    EventKind(KeyRotated, Note),
     ERASURE_KIND,
 )
 """Every kind of event in a tenant's stream of the category ``store``."""

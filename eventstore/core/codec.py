@@ -128,6 +128,9 @@ class ContentCodec(Protocol):
     def unlock(self, mark: Any) -> None:  # noqa: ANN401
         """Note that it does not hold it any more."""
 
+    def close(self) -> None:
+        """Forget the keys: the store is closed."""
+
     def unseal(
         self,
         tx: Any,  # noqa: ANN401 (a transaction)
@@ -201,6 +204,9 @@ class PlainCodec:
         """Do nothing: nothing is ever fetched."""
 
     def unlock(self, mark: Any) -> None:  # noqa: ANN401
+        """Do nothing."""
+
+    def close(self) -> None:
         """Do nothing."""
 
     def unseal(

@@ -197,6 +197,15 @@ class KeyRing:
             raise _unusable(self._master.id, error) from None
         return key._replace(master=self._master.id, wrapped=wrapped)
 
+    def wrapped_again(self, key: WrappedKey) -> WrappedKey:
+        """Return a key that was not destroyed, wrapped by the first master key.
+
+        Raises:
+            KeyUnavailable: as :meth:`unwrapped` and :meth:`wrapped` say.
+        """
+        raw = self.unwrapped(key)
+        return key if raw is None else self.wrapped(key, raw)
+
     def unwrapped(self, key: WrappedKey) -> bytes | None:
         """Return the bytes of a key; None if it was destroyed.
 

@@ -86,6 +86,12 @@ class SealedCodec(ContentCodec):
     def unlock(self, mark: Token[bool]) -> None:
         self.ring.locked.reset(mark)
 
+    def close(self) -> None:
+        self.ring.forget()
+        close = getattr(self.keys, "close", None)  # a key store need not have it
+        if close is not None:
+            close()
+
     # -- up ------------------------------------------------------------------------------------
 
     def unseal(
@@ -118,12 +124,32 @@ class SealedCodec(ContentCodec):
         """
         if self.ring.locked.get():
             raise wanted
-        keys: Any = KeyTable(tx) if self.keys is None else self.keys
-        looking = look_up(self.ring, wanted)
-        if self.keys is None or not in_greenlet():
-            return fetched_by(keys, looking)
-        # In an event loop, which goes on meanwhile.
-        return await_only(asyncio.to_thread(fetched_by, keys, looking))
+        return self.asked(tx, lambda keys: fetched_by(keys, look_up(self.ring, wanted)))
+
+    def asked(self, tx: Any, act: Callable[[Any], T]) -> T:  # noqa: ANN401 (a transaction)
+        """Ask the key store something in the middle of a transaction that holds no lock."""
+        if self.keys is None:
+            return act(KeyTable(tx))
+        if not in_greenlet():
+            return act(self.keys)
+        return await_only(asyncio.to_thread(act, self.keys))  # the event loop goes on meanwhile
+
+    def thought(self, act: Callable[[], T]) -> T:
+        """Let the master keys work in the middle of a transaction that holds no lock."""
+        return await_only(asyncio.to_thread(act)) if in_greenlet() else act()
+
+    # -- destroying ----------------------------------------------------------------------------
+
+    def generations(self, tx: Any, key_ids: Sequence[bytes]) -> list[int]:  # noqa: ANN401
+        """Return the generations of those of the keys that were not destroyed."""
+        found = self.asked(tx, lambda keys: keys.get(key_ids)) if key_ids else ()
+        return [key.generation for key in found if key.wrapped is not None]
+
+    def destroyed(self, tx: Any, owner: StreamKey, generation: int) -> int:  # noqa: ANN401
+        """Destroy the keys of an owner up to a generation; return how many there were."""
+        gone: int = self.asked(tx, lambda keys: keys.destroy(owner, generation))
+        self.ring.forget(lambda one: one == owner)
+        return gone
 
     def _no_key(self, raw: bytes, stream: str, version: int) -> KeyUnavailable:
         if raw[: len(_HEADER)] != _HEADER:

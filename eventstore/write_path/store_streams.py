@@ -13,7 +13,7 @@ which no longer exists.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from eventstore.conversation import events as e
 from eventstore.conversation.commands.checks import check_expected_head, decided
@@ -21,7 +21,9 @@ from eventstore.conversation.commands.purging import check_purge
 from eventstore.conversation.store_events import (
     EraseSubject,
     EraseVersions,
+    KeyRotated,
     PurgeThread,
+    RotateKey,
     SubjectErased,
     ThreadPurged,
     content_erased,
@@ -45,6 +47,9 @@ from eventstore.write_path.thread_streams import Guards
 __all__ = ["PurgeOptions", "StoreCategory", "store_stream"]
 
 
+StoreCommand: TypeAlias = PurgeThread | EraseSubject | EraseVersions | RotateKey
+
+
 def store_stream(tenant: str) -> StreamKey:
     """Return a tenant's stream for events that belong to no thread and no assistant."""
     return StreamKey(tenant, ids.STORE, ids.derived(ids.STORE, tenant))
@@ -52,6 +57,12 @@ def store_stream(tenant: str) -> StreamKey:
 
 def _subject_erased(request: AppendRequest, command: EraseSubject) -> Decided:
     data = SubjectErased(command.subject_id, command.streams, command.events)
+    reason = getattr(request.options, "reason", None)
+    return decided(data, None if reason is None else e.Note(reason=reason))
+
+
+def _key_rotated(request: AppendRequest, command: RotateKey) -> Decided:
+    data = KeyRotated(command.master, command.formers, command.keys)
     reason = getattr(request.options, "reason", None)
     return decided(data, None if reason is None else e.Note(reason=reason))
 
@@ -105,13 +116,13 @@ class _StoreSession:
     def check(self, request: AppendRequest) -> None:
         """Check nothing here: the guards concern the thread and are checked when it is read."""
 
-    def decide(
-        self, request: AppendRequest, command: PurgeThread | EraseSubject | EraseVersions
-    ) -> Sequence[Decided]:
+    def decide(self, request: AppendRequest, command: StoreCommand) -> Sequence[Decided]:
         if isinstance(command, EraseVersions):
             return [content_erased(command)]
         if isinstance(command, EraseSubject):
             return [_subject_erased(request, command)]
+        if isinstance(command, RotateKey):
+            return [_key_rotated(request, command)]
         return self._purge(request, command)
 
     def _purge(self, request: AppendRequest, command: PurgeThread) -> Sequence[Decided]:
@@ -176,9 +187,7 @@ class _StoreSession:
         if isinstance(event.data, ThreadPurged):
             self._purged.append(event)
 
-    def result(
-        self, command: PurgeThread | EraseSubject | EraseVersions, events: Sequence[Event]
-    ) -> Tombstone | None:
+    def result(self, command: StoreCommand, events: Sequence[Event]) -> Tombstone | None:
         """Return the tombstone; a thread that was purged before has one already."""
         if not isinstance(command, PurgeThread):
             return None

@@ -120,6 +120,11 @@ RESOURCES: Final = (
         ),
     ),
     Resource(
+        "Keys",
+        "Look at the keys of a store with encryption, and rotate the master key.",
+        _of("keys", "status", "rotate"),
+    ),
+    Resource(
         "Tenants",
         "List the tenants of a store.",
         _of("tenants", list="tenants.list_"),

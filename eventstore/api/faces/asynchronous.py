@@ -23,6 +23,7 @@ from eventstore.api.operations import erasing as _erasing
 from eventstore.api.operations import event_subscriptions as _event_subscriptions
 from eventstore.api.operations import events as _events
 from eventstore.api.operations import exporting as _exporting
+from eventstore.api.operations import keys as _keys
 from eventstore.api.operations import message_changes as _message_changes
 from eventstore.api.operations import message_pages as _message_pages
 from eventstore.api.operations import message_siblings as _message_siblings
@@ -44,6 +45,7 @@ from eventstore.api.operations import thread_pages as _thread_pages
 from eventstore.api.operations import threads as _threads
 from eventstore.api.operations import trail as _trail
 from eventstore.api.operations.events import Receipt
+from eventstore.api.operations.keys import KeyStatus, Rotation
 from eventstore.api.operations.operation import AppendOptions, ErasureOptions, WriteOptions
 from eventstore.api.operations.projection_status import ProjectionStatus
 from eventstore.api.operations.projections import CompareReport, RebuildReport
@@ -80,6 +82,7 @@ __all__ = [
     "AsyncAudit",
     "AsyncBranches",
     "AsyncEvents",
+    "AsyncKeys",
     "AsyncMessages",
     "AsyncPrivacy",
     "AsyncProjections",
@@ -3660,6 +3663,37 @@ class AsyncAudit(AsyncResource):
                 event_id=event_id,
             )
         )
+
+
+class AsyncKeys(AsyncResource):
+    """Look at the keys of a store with encryption, and rotate the master key."""
+
+    async def status(self) -> KeyStatus:
+        """Return which master keys wrap the data keys.
+
+        Raises:
+            InvalidInput: the store was opened without encryption.
+            KeyUnavailable: the key store cannot be used.
+        """
+        return await self._perform(_keys.status(self._scope))
+
+    async def rotate(self, *, actor: str | None = None, reason: str | None = None) -> Rotation:
+        """Wrap every data key by the store's present master key; no content is written again.
+
+        The former master keys have to be given to ``Encryption(former_master_keys=…)``. It may be
+        interrupted and called again: keys that are done are left alone. Other processes may read
+        and write meanwhile, once they know both master keys. A ``KeyRotated`` in the tenant's
+        stream of the category ``store`` records it.
+
+        Args:
+            actor: Opaque id of the user or service that acts.
+            reason: The reason, in the writer's words; erasable.
+
+        Raises:
+            InvalidInput: the store was opened without encryption.
+            KeyUnavailable: a master key that wraps one of the keys is not known, or cannot be used.
+        """
+        return await self._perform(_keys.rotate(self._scope, actor=actor, reason=reason))
 
 
 class AsyncTenants(AsyncResource):

@@ -16,6 +16,7 @@ from eventstore.api.faces.async_runner import AsyncRunner
 from eventstore.api.faces.sync_runner import SyncRunner
 from eventstore.api.operations.binding import note
 from eventstore.api.operations.operation import Scope, Write
+from eventstore.core import ids
 from eventstore.core.codec import KeysWanted
 from eventstore.encryption.fetching import Ask, fetch, fetched_by, wanted_of
 from eventstore.encryption.key_table import KeyTable
@@ -50,8 +51,11 @@ def async_runner(executor: AsyncExecutor, scope: Scope) -> AsyncRunner:
 
 
 def _wanted(codec: SealedCodec, write: Write[Any]) -> KeysWanted | None:
+    """Return the keys that a write will need; a tenant's own stream seldom needs one."""
     request = write.request
-    return wanted_of(codec.ring, owners_of(request)) if isinstance(request, AppendRequest) else None
+    if not isinstance(request, AppendRequest) or request.stream.category == ids.STORE:
+        return None
+    return wanted_of(codec.ring, owners_of(request))
 
 
 def _is_within(codec: SealedCodec, write: Write[Any]) -> bool:

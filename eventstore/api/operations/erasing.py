@@ -17,12 +17,14 @@ from eventstore.api.operations.operation import (
     Write,
     to_thread,
 )
+from eventstore.api.operations.shredding import owner_of_subject, shredding
 from eventstore.api.operations.wiping import UNCOMMITTED, with_remains
 from eventstore.conversation.commands import EraseAll, EraseContent, Included
+from eventstore.core import ids
+from eventstore.core.events import StreamKey
 from eventstore.core.quoting import quoted
 from eventstore.errors import InvalidInput
 from eventstore.privacy.erasure import Erasure, certificate
-from eventstore.privacy.keys import forget_keys
 from eventstore.write_path.requests import AppendRequest
 from eventstore.write_path.store_streams import store_stream
 
@@ -80,12 +82,15 @@ def erase(
     if message_id is not None:
         included = _checked_include(include)
         command = EraseContent(targets=(message_key(message_id),), include=included)
-        return _erasing(scope, to_thread(scope, thread_id, command, options.as_write()))
+        itself = ids.derived("subject", scope.tenant, message_id)  # a subject of its own, perhaps
+        owner = owner_of_subject(scope.tenant, itself)
+        return _erasing(scope, to_thread(scope, thread_id, command, options.as_write()), owner)
     if include:
         raise InvalidInput("include", "is about one message", "Leave it out: all of a thread goes.")
     keeper = store_stream(scope.tenant).id
     whole = to_thread(scope, thread_id, EraseAll(whole=True, keeper=keeper), options.as_write())
-    return _erasing(scope, whole, keys_of_thread=True)
+    assert isinstance(whole.request, AppendRequest)  # noqa: S101 (a command to a thread)
+    return _erasing(scope, whole, whole.request.stream)
 
 
 def _check_alone(
@@ -112,23 +117,21 @@ def _check_alone(
             )
 
 
-def _erasing(
-    scope: Scope, planned: Write[Any], *, keys_of_thread: bool = False
-) -> Collected[Erasure]:
-    """Return the erasure of a message or a thread."""
+def _erasing(scope: Scope, planned: Write[Any], owner: StreamKey) -> Collected[Erasure]:
+    """Return the erasure of a message or a thread, and of the keys of an owner."""
     request, connection = planned.request, planned.connection
     assert isinstance(request, AppendRequest)  # noqa: S101 (a command to a thread)
     pages = ErasingPages(scope.log, request, connection)
 
     def report(found: list[Any]) -> Erasure:
-        if keys_of_thread and connection is None:
-            forget_keys(scope.log, scope.tenant, [request.stream.id])
         return with_remains(
             certificate(found[0]), found[1:] if connection is None else [UNCOMMITTED]
         )
 
-    first = FIRST_PLAN if connection is None else "at once"
-    return Collected(Paged(first, pages), report)
+    if connection is not None:
+        return Collected(Paged("at once", pages), report)
+    erasure = Collected(Paged(FIRST_PLAN, pages), report)
+    return shredding(scope.log.codec, lambda _: [owner], erasure)
 
 
 def _checked_include(include: Sequence[str]) -> tuple[Included, ...]:

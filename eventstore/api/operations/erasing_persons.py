@@ -24,6 +24,7 @@ from eventstore.api.operations.operation import (
     WriteOptions,
     write,
 )
+from eventstore.api.operations.shredding import owner_of_subject, shredding
 from eventstore.api.operations.wiping import UNCOMMITTED, erase_listed, finishing, with_remains
 from eventstore.conversation.commands import EraseAll
 from eventstore.conversation.store_events import EraseSubject
@@ -33,7 +34,6 @@ from eventstore.core.json_values import check_name
 from eventstore.errors import ThreadNotFound
 from eventstore.privacy.erasure import Erased, Erasure, shown_copies
 from eventstore.privacy.erasure import erase as erase_in
-from eventstore.privacy.keys import forget_keys
 from eventstore.privacy.persons import erase_stream, next_stream, record
 from eventstore.storage.transaction import Transaction
 from eventstore.write_path.requests import Appended, AppendRequest
@@ -71,13 +71,14 @@ def erase_person(scope: Scope, subject: str, options: WriteOptions) -> Collected
     def report(found: list[Any]) -> Erasure:
         at, made = next((n, one) for n, one in enumerate(found) if isinstance(one, Erasure))
         copies = tuple(dict.fromkeys(found[:at]))
-        if connection is None:
-            forget_keys(scope.log, scope.tenant, [key])
         left = found[at + 1 :] if connection is None else [UNCOMMITTED]
         return with_remains(made.model_copy(update={"copies": copies}), left)
 
     if connection is None:
-        return Collected(Paged(_Next(_START), person), report)
+        owner = owner_of_subject(scope.tenant, key)
+        return shredding(
+            scope.log.codec, lambda _: [owner], Collected(Paged(_Next(_START), person), report)
+        )
     maintenance = Maintenance(person.at_once, alone=True, stream=request.stream)
     return Collected(Paged("at once", lambda _: Write(maintenance, connection)), report)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from typing import Any, Final, Literal
 
 from msgspec.structs import replace
@@ -18,14 +20,21 @@ from eventstore.api.operations.operation import (
     WriteOptions,
     write,
 )
+from eventstore.api.operations.shredding import shredding
 from eventstore.api.operations.wiping import UNCOMMITTED, finishing, with_remains
 from eventstore.conversation.store_events import PurgeThread
 from eventstore.conversation.tombstone import Tombstone
 from eventstore.core import expectations
+from eventstore.core.events import StreamKey
 from eventstore.core.quoting import quoted
 from eventstore.errors import InvalidInput
 from eventstore.privacy.purge import purge as purge_in
+from eventstore.storage import read
+from eventstore.storage.interning import find_tenant
+from eventstore.storage.log import Log
 from eventstore.storage.transaction import Transaction
+from eventstore.threads.forks import forks_below
+from eventstore.threads.tombstones import find_tombstone
 from eventstore.write_path.requests import Appended, AppendRequest
 from eventstore.write_path.store_streams import store_stream
 
@@ -92,4 +101,20 @@ def purge(
         tombstone: Tombstone = found[0]
         return with_remains(tombstone, found[1:] if connection is None else [UNCOMMITTED])
 
-    return Collected(Paged("transaction", page), report)
+    walk = Collected(Paged("transaction", page), report)
+    if connection is not None:
+        return walk
+    owners = partial(_owners, thread=thread, log=scope.log, forks=command.with_forks)
+    return shredding(scope.log.codec, owners, walk)
+
+
+def _owners(tx: Transaction, thread: StreamKey, log: Log, *, forks: bool) -> list[StreamKey]:
+    """Return the streams whose keys go: of the thread, and of forks that go or went along."""
+    tenant, version = find_tenant(tx, thread.tenant), find_tombstone(tx, thread)
+    along: Sequence[bytes] = ()
+    if version is not None:
+        stored = read.event_at(tx, store_stream(thread.tenant), version, opened=False)
+        along = read.as_event(log, replace(stored, content=None)).data.forks
+    elif forks and tenant is not None:
+        along = forks_below(tx, tenant, thread.id)
+    return [thread, *[thread._replace(id=fork) for fork in along]]

@@ -1,0 +1,151 @@
+"""Retire the keys of what is erased before its content is looked for; destroy them afterwards.
+
+From the commit that retires a key on, no process seals with it. So the erasure that follows finds
+everything that it ever sealed, and whoever writes for the same subject meanwhile, or later, gets
+another key. The key is destroyed after the last commit, and only if no content that it sealed is
+left: a key that cannot be destroyed is kept and reported, because content must not be lost.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
+
+from msgspec.structs import replace
+
+from eventstore.api.operations.operation import (
+    Collected,
+    Maintenance,
+    Page,
+    Paged,
+    Read,
+    Wipe,
+    Write,
+)
+from eventstore.core.codec import SUBJECT, ContentCodec
+from eventstore.core.events import StreamKey
+from eventstore.encryption.sealed_codec import SealedCodec
+from eventstore.storage.retired_keys import retire
+from eventstore.storage.sealed_content import beginnings_of
+from eventstore.storage.transaction import Transaction
+from eventstore.write_path.requests import Appended
+
+__all__ = ["owner_of_subject", "shredding"]
+
+R = TypeVar("R")
+
+_log: Final = logging.getLogger("eventstore.encryption")
+
+Generations: TypeAlias = Sequence[tuple[StreamKey, int]]
+"""Owners, and the generation up to which their keys go."""
+
+
+class _Retire(NamedTuple):
+    """Keys were looked up, and are retired now."""
+
+    keys: Generations
+
+
+class _Erase(NamedTuple):
+    """A place of the erasure itself."""
+
+    keys: Generations
+    place: Any
+
+
+class _Destroy(NamedTuple):
+    """Everything is erased."""
+
+    keys: Generations
+
+
+def owner_of_subject(tenant: str, subject: bytes) -> StreamKey:
+    """Return the owner of the keys of a subject."""
+    return StreamKey(tenant, SUBJECT, subject)
+
+
+def shredding(
+    codec: ContentCodec,
+    owners: Callable[[Transaction], Sequence[StreamKey]],
+    erasure: Collected[R],
+) -> Collected[R]:
+    """Return an erasure that also destroys the keys of owners; unchanged without encryption."""
+    if not isinstance(codec, SealedCodec):
+        return erasure
+    walk = erasure.walk
+
+    def page(place: Any) -> Page[Any]:  # noqa: ANN401 (the places differ)
+        if isinstance(place, _Retire):
+            return _retiring(place.keys, _Erase(place.keys, walk.first))
+        if isinstance(place, _Erase):
+            return _followed(walk.page(place.place), partial(_next, place.keys))
+        if isinstance(place, _Destroy):
+            return _destroying(codec, place.keys)
+        return Read(lambda tx: ((), begun(tx)))
+
+    def begun(tx: Transaction) -> _Retire | _Erase:
+        keys = _newest(codec, tx, owners(tx))
+        return _Retire(keys) if keys else _Erase((), walk.first)
+
+    return Collected(Paged("keys", page), erasure.report)
+
+
+def _newest(codec: SealedCodec, tx: Transaction, owners: Sequence[StreamKey]) -> Generations:
+    found = codec.asked(tx, lambda keys: [keys.newest(owner) for owner in owners])
+    return [(key.owner, key.generation) for key in found if key is not None]
+
+
+def _retiring(keys: Generations, following: _Erase) -> Page[Any]:
+    def act(tx: Transaction) -> tuple[tuple[()], _Erase]:
+        retire(tx, keys)
+        return (), following
+
+    # It keeps the rows, but the writer must forget which keys were retired when it looked.
+    return Write(Maintenance(act, alone=True))
+
+
+def _next(keys: Generations, found: tuple[Any, Any]) -> tuple[Any, Any]:
+    items, place = found
+    if place is None:
+        return items, _Destroy(keys) if keys else None
+    return items, _Erase(keys, place)
+
+
+def _destroying(codec: SealedCodec, keys: Generations) -> Page[Any]:
+    def act(tx: Transaction) -> tuple[tuple[()], None]:
+        for owner, generation in keys:
+            left = codec.generations(tx, [raw[2:] for raw in beginnings_of(tx, owner)])
+            if any(one <= generation for one in left):
+                _log.warning(
+                    "a key of %s was not destroyed: content that it sealed is left",
+                    owner.category.lstrip("#"),
+                )
+                continue
+            codec.destroyed(tx, owner, generation)
+        return (), None
+
+    if codec.keys is not None:
+        return Read(act)
+    return Write(Maintenance(act, keeps_rows=True, alone=True))
+
+
+def _followed(page: Page[Any], follow: Callable[[Any], Any]) -> Page[Any]:
+    """Return a page whose result is followed up."""
+    if isinstance(page, Read):
+        look = page.look
+        return Read(lambda tx: follow(look(tx)))
+    if isinstance(page, Wipe):
+        told = page.told
+        return Wipe(lambda left: follow(told(left)))
+    assert isinstance(page.request, Maintenance)  # noqa: S101 (as every page of a walk)
+    act = page.request.act
+
+    def mapped(tx: Transaction) -> Any:  # noqa: ANN401 (as the page has it)
+        done = act(tx)
+        if isinstance(done, Appended):
+            return replace(done, result=follow(done.result))
+        return follow(done)
+
+    return Write(page.request._replace(act=mapped), page.connection)

@@ -1,0 +1,140 @@
+"""Erasing destroys keys: what they sealed reads as erased, in backups too; nothing else does."""
+
+import shutil
+
+import pytest
+
+from eventstore import ConversationStore
+from eventstore.core import ids
+from eventstore.core.codec import SUBJECT
+from eventstore.core.events import StreamKey
+from tests.encryption.vaults import in_a_file, in_the_database
+
+
+def alice(tenant=""):
+    return StreamKey(tenant, SUBJECT, ids.derived("subject", tenant, "alice"))
+
+
+@pytest.fixture
+def url(tmp_path):
+    return f"sqlite:///{tmp_path}/chat.db"
+
+
+@pytest.fixture(params=[in_a_file, lambda _: in_the_database()], ids=["file", "table"])
+def opened(request, url, tmp_path):
+    def again():
+        return ConversationStore.open(url, encryption=request.param(tmp_path))
+
+    return again
+
+
+def texts(store, thread):
+    return [message.text for message in store.messages.list(thread)]
+
+
+def test_a_person_who_is_erased_is_gone_from_backups(url, tmp_path):
+    encryption = in_a_file(tmp_path)
+    with ConversationStore.open(url, encryption=encryption) as store:
+        thread = store.threads.create(title="kept").id
+        store.messages.create(thread, role="user", content="of Alice", subject="alice")
+        store.messages.create(thread, role="user", content="of nobody")
+    for file in tmp_path.glob("chat.db*"):
+        shutil.copy(file, tmp_path / f"backup-{file.name}")
+    with ConversationStore.open(url, encryption=encryption) as store:
+        store.privacy.erase(subject="alice")
+        assert texts(store, thread) == ["", "of nobody"]
+        assert store.audit.verify().findings == ()
+    backup = f"sqlite:///{tmp_path}/backup-chat.db"
+    with ConversationStore.open(backup, encryption=in_a_file(tmp_path)) as store:
+        first, second = store.messages.list(thread)
+        assert (first.text, first.erased, second.text) == ("", True, "of nobody")
+        assert store.threads.get(thread).title == "kept"
+        assert [event.content is None for event in store.events.read(thread)] == [
+            False,
+            True,
+            False,
+        ]
+
+
+def test_a_person_may_come_back_after_being_erased(opened):
+    with opened() as store, opened() as other:
+        thread = store.threads.create().id
+        store.messages.create(thread, role="user", content="before", subject="alice")
+        other.messages.create(thread, role="user", content="before, too", subject="alice")
+        store.privacy.erase(subject="alice")
+        # Both have the old key in memory, and neither seals with it any more.
+        other.messages.create(thread, role="user", content="after", subject="alice")
+        store.messages.create(thread, role="user", content="afterwards", subject="alice")
+        assert texts(store, thread) == ["", "", "after", "afterwards"]
+    with opened() as store:
+        assert texts(store, thread) == ["", "", "after", "afterwards"]
+        assert store.audit.verify().findings == ()
+        store.privacy.erase(subject="alice")
+        store.privacy.erase(subject="alice")  # whose key is destroyed already
+        assert texts(store, thread) == ["", "", "", ""]
+
+
+def test_a_thread_that_is_erased_loses_its_own_key_and_no_other(opened):
+    with opened() as store:
+        thread = store.threads.create(title="hers").id
+        store.messages.create(thread, role="user", content="of the thread")
+        other = store.threads.create(title="another").id
+        store.messages.create(other, role="user", content="stays")
+        store.privacy.erase(thread)
+        assert texts(store, thread) == [""]
+        assert texts(store, other) == ["stays"]
+        store.messages.create(thread, role="user", content="goes on")
+        assert texts(store, thread) == ["", "goes on"]
+    with opened() as store:
+        assert texts(store, thread) == ["", "goes on"]
+        assert store.audit.verify().findings == ()
+
+
+def test_a_message_takes_its_key_along_only_if_it_was_its_own_subject(opened):
+    own = f"msg_{'0a' * 16}"
+    with opened() as store:
+        thread = store.threads.create().id
+        store.messages.create(thread, role="user", content="own", message_id=own, subject=own)
+        shared = store.messages.create(thread, role="user", content="shared")
+        store.messages.create(thread, role="user", content="kept")
+        store.privacy.erase(thread, own)
+        store.privacy.erase(thread, shared.id)
+    with opened() as store:
+        assert texts(store, thread) == ["", "", "kept"]
+
+
+def test_a_key_is_kept_while_content_that_it_sealed_is_left(opened, caplog):
+    own = f"msg_{'0a' * 16}"
+    with opened() as store:
+        thread = store.threads.create().id
+        store.messages.create(thread, role="user", content="asked", message_id=own, subject=own)
+        store.messages.create(thread, role="assistant", content="answered", subject=own)
+        store.privacy.erase(thread, own)
+    with opened() as store:
+        assert texts(store, thread) == ["", "answered"]
+    assert "was not destroyed" in caplog.text
+
+
+def test_a_purge_destroys_the_keys_of_the_thread_and_its_forks(tmp_path, url):
+    encryption = in_a_file(tmp_path)
+    with ConversationStore.open(url, encryption=encryption) as store:
+        thread = store.threads.create(title="hers").id
+        store.messages.create(thread, role="user", content="said")
+        fork = store.threads.fork(thread).id
+        store.messages.create(fork, role="user", content="said there")
+        store.privacy.purge(thread, forks="purge")
+        owners = [
+            StreamKey("", ids.THREAD, ids.parse(ids.THREAD, one, "")) for one in (thread, fork)
+        ]
+        assert [encryption.keys.newest(one).wrapped for one in owners] == [None, None]
+
+
+def test_a_destroyed_key_is_destroyed_once(tmp_path, url):
+    encryption = in_a_file(tmp_path)
+    with ConversationStore.open(url, encryption=encryption) as store:
+        thread = store.threads.create().id
+        store.messages.create(thread, role="user", content="of Alice", subject="alice")
+    assert encryption.keys.destroy(alice(), 1) == 1
+    assert encryption.keys.destroy(alice(), 1) == 0
+    with ConversationStore.open(url, encryption=in_a_file(tmp_path)) as store:
+        assert texts(store, thread) == [""]
