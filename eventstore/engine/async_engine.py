@@ -28,7 +28,7 @@ from eventstore.engine.models.estimate import Estimate
 from eventstore.engine.models.registry import Models, Target
 from eventstore.engine.performing import Performing
 from eventstore.engine.recording import asked_for
-from eventstore.engine.sweeping import sweep
+from eventstore.engine.sweeping import Swept, sweep
 from eventstore.engine.toolbox import AnyTool
 from eventstore.engine.working import Claimed, Outcome, Rested, claimed, created, work
 
@@ -123,27 +123,25 @@ class AsyncEngine(EngineBase):
 
     async def _keep(self) -> None:
         """Look for runs that nobody goes on with, and for those whose time has come."""
-        clock, sweep_at = self._desk.clock, float("-inf")
+        clock = self._desk.clock
         while not self._closed:
-            if clock.monotonic() >= sweep_at:
-                await self._sweep()
-                sweep_at = clock.monotonic() + self._desk.lease_seconds
-            due = self._backlog.due(clock.monotonic())
+            if self._sweep_begins():
+                self._swept(await self._sweep())
+            until = self._until()
             self._pump()
-            until = sweep_at if due is None else min(due, sweep_at)
             with suppress(TimeoutError):
                 async with asyncio.timeout(max(0.0, until - clock.monotonic())):
                     await self._look.wait()
             self._look.clear()
 
-    async def _sweep(self) -> None:
+    async def _sweep(self) -> Swept | None:
         course = sweep(self._desk, self.queue, frozenset(self._own), recover=self._recover)
         try:
-            for key in await drive_async(course, self.store, _nothing, AsyncInbox()):
-                self._backlog.want(key)
+            return await drive_async(course, self.store, _nothing, AsyncInbox())
         except ConversationStoreError as error:
             if not self._closed and not isinstance(error, StoreClosed):
                 _log.warning("the engine could not look for runs: %s", error)
+            return None
 
     def _look_again(self) -> None:
         self._look.set()

@@ -16,16 +16,27 @@ from eventstore.engine.effects import CancelRequested
 from eventstore.engine.models.estimate import Estimate, estimate_tokens
 from eventstore.engine.models.registry import Models, Target
 from eventstore.engine.recording import Asked
+from eventstore.engine.sweeping import Swept
 from eventstore.engine.toolbox import AnyTool, Toolbox
 from eventstore.engine.working import Claimed, Held, NotYet, Outcome, Rested
 
 __all__ = ["NEWS", "PAUSE_SECONDS", "EngineBase", "key_of"]
 
 _ENDS: Final = ("RunCompleted", "RunIncomplete", "RunFailed", "RunCancelled", "RunExpired")
-NEWS: Final = (*_ENDS, "RunQueued", "RunCancelling", "RunTakenOver", "ToolOutputsSubmitted")
+NEWS: Final = (
+    *_ENDS,
+    "RunQueued",
+    "RunCancelling",
+    "RunTakenOver",
+    "RunActionRequired",
+    "ToolOutputsSubmitted",
+)
 """Types of the events that an engine wants to hear of."""
 PAUSE_SECONDS: Final = 0.1
 """Least time between two looks for them: a look of an engine at work costs as much as a step."""
+
+_SOON_SECONDS: Final = 0.5
+"""Least time between two looks through the runs."""
 
 _CONCURRENCY_MAX: Final = 10_000
 _LEASE_SECONDS_MAX: Final = 86_400
@@ -77,6 +88,10 @@ class EngineBase:
         """Runs that it made or worked on, and that have not ended."""
         self._unsure: set[Key] = set()
         """Runs that go on, perhaps of another queue."""
+        self._swept_at = self._sweep_at = float("-inf")
+        """Times of the last look through the runs of the store, and of the next one."""
+        self._sweep_wanted = False
+        """A run began to wait for people since the last look, and its time may be short."""
         self._closed = False
 
     @property
@@ -146,6 +161,39 @@ class EngineBase:
         self._pump()
         return future
 
+    def _swept(self, swept: Swept | None) -> None:
+        """Take what a look found, and choose the time of the next one."""
+        now = self._desk.clock.monotonic()
+        self._swept_at, self._sweep_at = now, now + self._desk.lease_seconds
+        if swept is None:
+            return
+        for key in swept.found:
+            self._backlog.want(key)
+        ends = self._monotonic_at(swept.expires_at)
+        if ends is not None:
+            self._sweep_at = min(self._sweep_at, max(ends, now + _SOON_SECONDS))
+
+    def _sweep_soon(self) -> None:
+        self._sweep_wanted = True
+        self._look_again()
+
+    @property
+    def _next_sweep(self) -> float:
+        soon = self._swept_at + _SOON_SECONDS
+        return min(self._sweep_at, soon) if self._sweep_wanted else self._sweep_at
+
+    def _sweep_begins(self) -> bool:
+        """Return whether it is time to look through the runs."""
+        begins = self._desk.clock.monotonic() >= self._next_sweep
+        if begins:
+            self._sweep_wanted = False
+        return begins
+
+    def _until(self) -> float:
+        """Make ready what is due; return the time at which there is something to do."""
+        due = self._backlog.due(self._desk.clock.monotonic())
+        return self._next_sweep if due is None else min(due, self._next_sweep)
+
     def _look_again(self) -> None:
         """Look at the clock once more: there is something to do earlier than known before."""
         raise NotImplementedError
@@ -163,6 +211,8 @@ class EngineBase:
                 elif event.data["all_in"] and self.queue is not None:
                     self._unsure.add(key)
                     self._want(key)
+            case "RunActionRequired":
+                self._sweep_soon()
             case "RunTakenOver":
                 if event.data.get("holder") != self.holder:
                     self._tell(key, TakenOver())

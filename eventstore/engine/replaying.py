@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Final
 
 from eventstore import AsyncConversationStore, ConversationStore, Refused, Run, RunContext
 from eventstore.engine import effects as f
@@ -171,7 +171,7 @@ class _Comparison:
         if type(recorded) is not type(record):
             found = "nothing more" if recorded is None else type(recorded).__name__
             return f"record {self._at + 1}: {kind} was decided, but {found} is recorded"
-        if _comparable(record) != _comparable(recorded):
+        if record != recorded:
             return f"record {self._at + 1}: another {kind} is recorded"
         return None
 
@@ -214,18 +214,14 @@ class _Comparison:
             return f.ModelFailed(ended.code, ended.message, parts)
         if isinstance(ended, r.EndStep):
             reason = ended.details.get("finish_reason", "stop")
-            return f.ModelAnswered(parts, reason, ended.usage)
+            provider = None if written is None else written.provider
+            return f.ModelAnswered(parts, reason, ended.usage, provider)
         return f.ModelFailed("unknown", None, parts)
 
 
 def _context_asked(asked: tuple[f.Effect, ...]) -> f.ReadContext:
     found = [one for one in asked if isinstance(one, f.ReadContext)]
     return found[0] if found else f.ReadContext()
-
-
-def _comparable(record: Any) -> Any:  # noqa: ANN401 (a record)
-    """Leave out the provider's form of an answer: it passes through, and decides nothing."""
-    return replace(record, provider=None) if isinstance(record, r.WriteAnswer) else record
 
 
 def _with_outputs(state: RunState, came: OutputsCame) -> RunState:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from eventstore import RecordedEvent, RunContext, TokenUsage, ToolResultPart
+from eventstore import ProviderForm, RecordedEvent, RunContext, TokenUsage, ToolResultPart
 from eventstore.conversation.content import from_stored
 from eventstore.engine import records as r
 from eventstore.engine.recording import CALLS
@@ -101,7 +101,9 @@ class _Reader:
                 return Erased()
             return r.WriteResult(result.call_id, result.output, result.status, tuple(others))
         status = data.get("status", "completed")
-        return r.WriteAnswer(len(self._numbers) - 1, from_stored(parts), status)
+        form = content.get("provider")
+        provider = None if form is None else ProviderForm(**_with_bytes(form))
+        return r.WriteAnswer(len(self._numbers) - 1, from_stored(parts), status, provider)
 
     def _RunStepCompleted(self, data: dict[str, Any], content: dict[str, Any]) -> Item:
         usage = None if data.get("usage") is None else TokenUsage(**data["usage"])
@@ -151,6 +153,10 @@ class _Reader:
             if not isinstance(last, r.WriteResult) or last.status == "completed" or last.output:
                 return
             self.items.pop()
+
+
+def _with_bytes(form: Mapping[str, str]) -> dict[str, Any]:
+    return {"format": form["format"], "data": bytes.fromhex(form["data"])}
 
 
 def _usage(data: Mapping[str, Any]) -> TokenUsage:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 from eventstore import InvalidInput, NotFound, Refused, Run
 from eventstore.engine import recording
@@ -19,33 +19,48 @@ from eventstore.engine.desk import Desk
 from eventstore.engine.recording import settings_of
 from eventstore.engine.state import tool_name
 
-__all__ = ["sweep"]
+__all__ = ["Swept", "sweep"]
 
 _PAGES_MAX: Final = 20
 """The rest has its turn with the next look."""
 
 
-def sweep(
-    desk: Desk, queue: str | None, own: Collection[Key], *, recover: bool
-) -> Course[list[Key]]:
+class Swept(NamedTuple):
+    """The result of a look."""
+
+    found: list[Key]
+    """Runs that this engine should go on with."""
+    expires_at: datetime | None
+    """Time at which the next run has waited for people too long."""
+
+
+def sweep(desk: Desk, queue: str | None, own: Collection[Key], *, recover: bool) -> Course[Swept]:
     """Return the runs that this engine should go on with; expire those that waited too long."""
-    now, found = desk.clock.now(), []
+    found: list[Run] = []
     if queue is not None:
         found += yield from _pages(status="queued", queue=queue)
-    if not recover:
-        return [Key(run.thread_id, run.id) for run in found]
+    if recover:
+        found += yield from _left_behind(desk, queue)
+    waiting = yield from _pages(status="requires_action", queue=queue)
+    ends: list[datetime] = []
+    for run in waiting:
+        mine = Key(run.thread_id, run.id) in own
+        if mine or (recover and (yield from _is_for(run, desk))):
+            ends += yield from _expire_if_late(run, desk)
+    return Swept([Key(run.thread_id, run.id) for run in found], min(ends, default=None))
+
+
+def _left_behind(desk: Desk, queue: str | None) -> Course[list[Run]]:
+    """Return runs whose engine died, and runs that nobody began."""
+    found, now = [], desk.clock.now()
     silent = yield from _pages(lease_ended=True, queue=queue)
     if queue is None:
         before = now - timedelta(seconds=desk.lease_seconds)
         silent += yield from _pages(status="queued", queue=None, updated_before=before)
     for run in silent:
         if (yield from _is_for(run, desk)) or (yield from _is_over(run, desk)):
-            found.append(run)
-    waiting = yield from _pages(status="requires_action", queue=queue)
-    for run in waiting:
-        if Key(run.thread_id, run.id) in own or (yield from _is_for(run, desk)):
-            yield from _expire_if_late(run, desk, now)
-    return [Key(run.thread_id, run.id) for run in found]
+            found += [run]
+    return found
 
 
 def _pages(**filters: object) -> Course[list[Run]]:
@@ -68,13 +83,17 @@ def _is_for(run: Run, desk: Desk) -> Course[bool]:
     return all(name in desk.external or desk.tools.knows(name) for name in names)
 
 
-def _expire_if_late(run: Run, desk: Desk, now: datetime) -> Course[None]:
+def _expire_if_late(run: Run, desk: Desk) -> Course[list[datetime]]:
+    """Expire a run that waited too long; return when it will have, if it has not."""
     assistant = yield from recording.assistant_of(run, desk.assistants)
     # Settings that nobody can follow are not the engine's; a run may be no longer as it was seen.
     with suppress(InvalidInput, Refused, NotFound):
         patience = settings_of(run, assistant).action_expires_seconds
-        if now >= run.updated_at + timedelta(seconds=patience):
-            yield recording.expire(run)
+        ends_at = run.updated_at + timedelta(seconds=patience)
+        if desk.clock.now() < ends_at:
+            return [ends_at]
+        yield recording.expire(run)
+    return []
 
 
 def _is_over(run: Run, desk: Desk) -> Course[bool]:

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import CancelledError, wait
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from eventstore import (
     ConversationStore,
@@ -30,11 +30,14 @@ from eventstore.engine.models.estimate import Estimate
 from eventstore.engine.models.registry import Models, Target
 from eventstore.engine.performing import Performing
 from eventstore.engine.recording import asked_for
-from eventstore.engine.sweeping import sweep
+from eventstore.engine.sweeping import Swept, sweep
 from eventstore.engine.toolbox import AnyTool
 from eventstore.engine.working import Claimed, Outcome, Rested, claimed, created, work
 
 __all__ = ["Engine"]
+
+_JOIN_SECONDS: Final = 2.0
+"""They end at once, unless one of them waits for a database that does not answer."""
 
 _log = logging.getLogger("eventstore.engine")
 
@@ -101,8 +104,12 @@ class Engine(EngineBase):
         self._look = threading.Event()
         behind = store.events.last_position()
         self._news = store.events.subscribe(after=behind, types=NEWS, pause_seconds=PAUSE_SECONDS)
-        for duty in (self._run_loop, self._watch, self._keep):
-            threading.Thread(target=duty, name="eventstore-engine", daemon=True).start()
+        self._threads = [
+            threading.Thread(target=duty, name="eventstore-engine", daemon=True)
+            for duty in (self._run_loop, self._watch, self._keep)
+        ]
+        for thread in self._threads:
+            thread.start()
 
     def _run_loop(self) -> None:
         asyncio.set_event_loop(self._loop)
@@ -123,25 +130,23 @@ class Engine(EngineBase):
 
     def _keep(self) -> None:
         """Look for runs that nobody goes on with, and for those whose time has come."""
-        clock, sweep_at = self._desk.clock, float("-inf")
+        clock = self._desk.clock
         while not self._closed:
-            if clock.monotonic() >= sweep_at:
-                self._sweep()
-                sweep_at = clock.monotonic() + self._desk.lease_seconds
-            due = self._backlog.due(clock.monotonic())
+            if self._sweep_begins():
+                self._swept(self._sweep())
+            until = self._until()
             self._pump()
-            until = sweep_at if due is None else min(due, sweep_at)
             self._look.wait(max(0.0, until - clock.monotonic()))
             self._look.clear()
 
-    def _sweep(self) -> None:
+    def _sweep(self) -> Swept | None:
         course = sweep(self._desk, self.queue, frozenset(self._own), recover=self._recover)
         try:
-            for key in drive(course, self.store, _nothing, Inbox()):
-                self._backlog.want(key)
+            return drive(course, self.store, _nothing, Inbox())
         except ConversationStoreError as error:
             if not self._closed and not isinstance(error, StoreClosed):
                 _log.warning("the engine could not look for runs: %s", error)
+            return None
 
     def _look_again(self) -> None:
         self._look.set()
@@ -284,6 +289,8 @@ class Engine(EngineBase):
         closing = asyncio.run_coroutine_threadsafe(self._close_equipment(), self._loop)
         wait([closing], timeout=finish_seconds)
         self._loop.call_soon_threadsafe(self._loop.stop)
+        for thread in self._threads:
+            thread.join(_JOIN_SECONDS)
 
     def __enter__(self) -> Self:
         return self

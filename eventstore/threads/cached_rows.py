@@ -128,6 +128,8 @@ class CachedRows:
         self._known: dict[type[Any], dict[Any, Any]] = {kind: {} for kind in ROW_TABLES}
         self._placed: dict[Place, MessageRow | None] = {}
         self._events: dict[int, Event] = {}
+        self._known_runs: dict[bytes, Sequence[int]] = {}
+        """Touches of runs that were read together; only in views that change nothing."""
         self.__dict__.pop("thread", None)
         if self._moved is not None:
             self.thread = self._moved

@@ -15,7 +15,7 @@ from eventstore.conversation.rows import RunRow, RunStatus
 from eventstore.storage.transaction import Transaction
 from eventstore.threads.run_rows import RUNS, run_codes
 
-__all__ = ["RunsAsked", "find_runs"]
+__all__ = ["FoundRun", "RunsAsked", "find_runs"]
 
 
 class RunsAsked(NamedTuple):

@@ -104,6 +104,9 @@ class StoredThread(StoredTree):
 
     def touches_of(self, subject_id: bytes) -> Sequence[int]:
         """Return the versions of later events about a thread, message, run or step, in order."""
+        known = self._known_runs.get(subject_id)
+        if known is not None:
+            return known
         found = self._find(TouchRow, "subject = ?", (subject_id,))
         rows = {*found, *self._changed_of(TouchRow)}
         versions = [row.version for row in rows if row.subject_id == subject_id]
@@ -180,6 +183,15 @@ class StoredThread(StoredTree):
         source.share_book(self._inherited)
 
     # -- reading many at once: only for views that change nothing ------------------------------
+
+    def know_run(self, run_id: bytes, touches: Sequence[int], lease_end: int | None) -> None:
+        """Take what was read about a run together with others."""
+        self._known_runs[run_id] = touches
+        self.leases[run_id] = lease_end
+
+    def know_event(self, event: Event) -> None:
+        """Take an event that was read together with others."""
+        self._events[event.version] = event
 
     def prepare(self, stretches: Sequence[tree.Range]) -> None:
         """Read the inherited part of a path at once, and this fork's branches on it."""

@@ -48,3 +48,20 @@ def test_it_takes_the_same_after_few_runs_and_after_many(store, effort):
     for asked in ASKED:
         counts = [effort(store.tenant(one).runs.list, **asked) for one in ("small", "large")]
         assert_flat(*counts)
+
+
+def test_a_page_of_many_runs_takes_few_statements(store, effort):
+    """About five statements for 32 runs, however many events each has."""
+    for number in range(50):
+        thread = store.threads.create().id
+        for _ in range(2):
+            run = store.runs.create(thread).id
+            store.runs.start(thread, run, holder=f"worker-{number}")
+            if number % 2:
+                store.runs.fail(thread, run, code="server_error")
+            else:
+                store.runs.complete(thread, run)
+    page = store.runs.list(status=["completed", "failed"])
+    assert list(page) == [store.runs.get(one.thread_id, one.id) for one in page]
+    assert len(page.data) == 100
+    assert effort(store.runs.list, status=["completed", "failed"]).statements <= 30

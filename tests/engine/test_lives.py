@@ -123,8 +123,10 @@ def test_a_run_that_waits_too_long_in_the_queue_expires(store, thread):
         assert engine.execute(thread.id, first.id).status == "completed"
 
 
-def test_a_run_that_waits_too_long_for_people_expires(store, thread):
-    with answering(store, [ASK], lease_seconds=0.3, external_tools=["elsewhere"]) as engine:
+@pytest.mark.parametrize("recover", [True, False])
+def test_a_run_that_waits_too_long_for_people_expires_in_time(store, thread, recover):
+    """Within a second or so, however long leases are."""
+    with answering(store, [ASK], external_tools=["elsewhere"], recover=recover) as engine:
         run = engine.run(
             thread.id, model="m", tools=[ELSEWHERE], settings={"action_expires_seconds": 0.1}
         )
@@ -363,3 +365,12 @@ def test_a_closed_engine_says_so(store, thread):
     ):
         with pytest.raises(EngineClosed):
             use()
+
+
+def test_closing_ends_the_threads_of_an_engine(store):
+    def threads():
+        return [one for one in threading.enumerate() if one.name == "eventstore-engine"]
+
+    with answering(store, []):
+        assert len(threads()) == 3
+    assert not threads()

@@ -1,13 +1,18 @@
 """A replay decides anew what was decided, calls nothing, and notices every difference."""
 
+from dataclasses import replace
+
 import pytest
 
-from eventstore import AsyncConversationStore
+from eventstore import AsyncConversationStore, ProviderForm
 from eventstore.engine import Engine, replay, replay_async, replaying, tool
 from eventstore.engine.models import Finished, Gate, ScriptedModel, ToolCall
+from eventstore.engine.records import WriteAnswer
 from eventstore.engine.script import script_of
+from eventstore.engine.step import step
 from eventstore.errors import ModelError
 
+FORM = ProviderForm(format="bytes", data=b"\x00\xffsigned")
 ELSEWHERE = {"type": "function", "function": {"name": "elsewhere", "parameters": {}}}
 
 
@@ -50,6 +55,8 @@ LIVES = {
     "one by one": ([CALLS, "Rain."], {"parallel_tool_calls": False}, "completed"),
     "outputs": ([[*CALLS, ToolCall("call_9", "elsewhere")], "Rain."], None, "completed"),
     "steps_max": ([CALLS, CALLS], {"steps_max": 1}, "incomplete"),
+    "form": ([["Ra", Finished("stop", FORM)]], None, "completed"),
+    "cut off with a form": ([["Ra", Finished("length", FORM)]], None, "incomplete"),
     "cut off": ([["Ra", Finished("length")]], None, "incomplete"),
     "nothing": ([[Finished()]], None, "completed"),
     "failed": ([CALLS, ["Ra", ModelError("unreachable", "it is down", "Wait.")]], None, "failed"),
@@ -114,6 +121,23 @@ def test_a_run_that_somebody_else_wrote_differs(store, thread):
     store.runs.complete(thread.id, run.id)
     report = replay(store, thread.id, run.id)
     assert report.difference == "record 4: Complete was decided, but BeginAnswer is recorded"
+
+
+def test_a_form_that_the_engine_would_not_keep_differs(store, thread, monkeypatch):
+    run = lived(store, thread, [["Ra", Finished("stop", FORM)]])
+
+    def forgetful(*given):
+        decision = step(*given)
+        records = (
+            replace(one, provider=None) if isinstance(one, WriteAnswer) else one
+            for one in decision.records
+        )
+        return decision._replace(records=tuple(records))
+
+    monkeypatch.setattr(replaying, "step", forgetful)
+    assert (
+        replay(store, thread.id, run.id).difference == "record 2: another WriteAnswer is recorded"
+    )
 
 
 def test_a_replay_ends_where_content_was_erased(store, thread):

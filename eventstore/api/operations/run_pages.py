@@ -34,8 +34,8 @@ from eventstore.core.quoting import quoted
 from eventstore.errors import InvalidInput
 from eventstore.storage.interning import find_tenant
 from eventstore.storage.transaction import Transaction
+from eventstore.threads.run_facts import views_of
 from eventstore.threads.run_lists import RunsAsked, find_runs
-from eventstore.threads.stored_thread import StoredThread
 
 _STATUSES: Final[tuple[RunStatus, ...]] = get_args(RunStatus)
 _OPEN: Final = tuple(status for status in _STATUSES if status not in TERMINAL)
@@ -119,7 +119,8 @@ def list_(
         asked = asked._replace(start=decode_cursor(listing, after, tuple[Count])[0])
 
     def look(tx: Transaction) -> PageOf[Run]:
-        view = None if key is None else live_thread(tx, scope, key)
+        if key is not None:
+            live_thread(tx, scope, key)
         tenant = find_tenant(tx, scope.tenant)
         found = []
         if tenant is not None:
@@ -127,11 +128,9 @@ def list_(
         more = size is not None and len(found) > size
         shown = found[:size] if more else found
         last = shown[-1].place(in_thread=key is not None) if more else 0
+        views = views_of(tx, scope.log, scope.tenant, tenant or 0, shown)
         return _Runs(
-            data=tuple(
-                run_value(view or StoredThread(tx, scope.log, scope.tenant, one.thread_id), one.row)
-                for one in shown
-            ),
+            data=tuple(run_value(views[one.thread_id], one.row) for one in shown),
             next_cursor=encode_cursor(listing, last) if more else None,
         )
 
