@@ -23,7 +23,7 @@ from eventstore.engine.backlog import Key
 from eventstore.engine.conducting import Clock, HandBack
 from eventstore.engine.driving import AsyncInbox, drive_async
 from eventstore.engine.effects import Effect
-from eventstore.engine.engine_base import NEWS, PAUSE_SECONDS, EngineBase, key_of
+from eventstore.engine.engine_base import HAND_BACK_SECONDS, NEWS, PAUSE_SECONDS, EngineBase, key_of
 from eventstore.engine.models.estimate import Estimate
 from eventstore.engine.models.registry import Models, Target
 from eventstore.engine.performing import Performing
@@ -275,7 +275,7 @@ class AsyncEngine(EngineBase):
         await _until_done(at_work, finish_seconds)
         for inbox in list(self._inboxes.values()):
             inbox.put(HandBack())
-        await _until_done(at_work, finish_seconds)
+        await _until_done(at_work, HAND_BACK_SECONDS)
         self._backlog.give_up()
         for keeper in self._keepers:
             keeper.cancel()

@@ -191,13 +191,13 @@ class _Conducting:
         except InvalidInput as error:
             yield from self._fail_at_once(error)
             return
-        rules, tools = self._rules_for(state), state.tools
+        rules, tools = self._rules_of(state), state.tools
         self._deadline = self._since + timedelta(seconds=state.settings.expires_seconds)
         late = self._clock.now() >= self._deadline
         result: f.Result | None = f.DeadlinePassed() if late else None
         while True:
             if state.tools is not tools:  # they were listed
-                rules, tools = self._rules_for(state), state.tools
+                rules, tools = self._rules_of(state), state.tools
             decision = step(state, result, rules)
             result = None
             if decision.records:
@@ -212,6 +212,12 @@ class _Conducting:
                 self._listing = False
             if isinstance(result, f.ToolUnusable):
                 yield from self.stop_all()
+
+    def _rules_of(self, state: RunState) -> Rules:
+        rules = self._rules_for(state)
+        here = rules.tools.keys() | rules.sets | rules.definitions.keys()
+        self._journal.elsewhere = sorted(state.offered - here)
+        return rules
 
     def _begin(self, effects: Sequence[f.Effect]) -> Course[f.Result | None]:
         """Begin effects. Two have their result here: reading, and stopping."""

@@ -20,7 +20,7 @@ from eventstore.engine.sweeping import Swept
 from eventstore.engine.toolbox import AnyTool, Toolbox
 from eventstore.engine.working import Claimed, Held, NotYet, Outcome, Rested
 
-__all__ = ["NEWS", "PAUSE_SECONDS", "EngineBase", "key_of"]
+__all__ = ["HAND_BACK_SECONDS", "NEWS", "PAUSE_SECONDS", "EngineBase", "key_of"]
 
 _ENDS: Final = ("RunCompleted", "RunIncomplete", "RunFailed", "RunCancelled", "RunExpired")
 NEWS: Final = (
@@ -35,6 +35,8 @@ NEWS: Final = (
 PAUSE_SECONDS: Final = 0.1
 """Least time between two looks for them: a look of an engine at work costs as much as a step."""
 
+HAND_BACK_SECONDS: Final = 10.0
+"""Longest time that handing back runs may take: their tools and models are stopped first."""
 _SOON_SECONDS: Final = 0.5
 """Least time between two looks through the runs."""
 

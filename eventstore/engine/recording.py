@@ -238,6 +238,11 @@ def read_steps(run: Run) -> Ask:
     return Ask(lambda store: store.runs.steps.list(run.thread_id, run.id))
 
 
+def elsewhere(steps: Iterable[RunStep]) -> frozenset[str]:
+    """Return the names of tools that the engines of a run did not have."""
+    return frozenset(name for step in steps for name in step.details.get("elsewhere", ()))
+
+
 def read_newest(run: Run, after: str | None) -> Ask:
     """Read a page of the path to a run's last message, newest first."""
     return Ask(
@@ -414,6 +419,8 @@ class Journal:
         self.run = run
         self.rests: Run | None = None
         """The run as the last record left it, once it has ended or waits for people."""
+        self.elsewhere: Sequence[str] = ()
+        """Names of tools that the model is offered, and that this engine does not have."""
         self._step_ids = list(step_ids)
 
     def write(self, records: Sequence[r.Record]) -> Together:
@@ -442,6 +449,7 @@ class Journal:
         match record:
             case r.BeginAnswer(context, estimated, tools):
                 known: dict[str, Any] = {"estimated_tokens": estimated, "tools": tools}
+                known["elsewhere"] = list(self.elsewhere) or None
                 details = {key: value for key, value in known.items() if value is not None}
                 return batch.runs.steps.start(
                     run.id, type=ANSWER, context=context, details=details or None, **fence

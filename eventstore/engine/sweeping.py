@@ -23,6 +23,8 @@ __all__ = ["Swept", "sweep"]
 
 _PAGES_MAX: Final = 20
 """The rest has its turn with the next look."""
+_TURNS: Final = 3
+"""Leases for which a run whose model is unknown here is left to engines that may know it."""
 
 
 class Swept(NamedTuple):
@@ -76,11 +78,31 @@ def _pages(**filters: object) -> Course[list[Run]]:
 
 
 def _is_for(run: Run, desk: Desk) -> Course[bool]:
-    """Return whether the engine has the tools that a run names, or its time is over anyway."""
+    """Return whether the engine has the model and the tools that a run names."""
+    return _has_model(run, desk) and (yield from _has_tools(run, desk))
+
+
+def _has_model(run: Run, desk: Desk) -> bool:
+    """Return whether the engine has a run's model, or nobody does: then it fails, with a code."""
+    if run.model is None or desk.models.knows(run.model):
+        return True
+    silent = desk.clock.now() - (run.lease_ends_at or run.updated_at)
+    return silent >= timedelta(seconds=_TURNS * desk.lease_seconds)
+
+
+def _has_tools(run: Run, desk: Desk) -> Course[bool]:
+    """Return whether the engine has a run's tools, but for those that its engine had not, either.
+
+    The steps of a run name those: their outputs come from outside.
+    """
     assistant = yield from recording.assistant_of(run, desk.assistants)
     tools: Iterable[object] = run.tools or (assistant.tools if assistant else ())
     names = {tool_name(one) for one in tools}  # type: ignore[arg-type]
-    return all(name in desk.external or desk.tools.knows(name) for name in names)
+    lacking = {one for one in names if one not in desk.external and not desk.tools.knows(one)}
+    if lacking and run.started_at is not None:
+        steps = yield recording.read_steps(run)
+        lacking -= recording.elsewhere(steps)
+    return not lacking
 
 
 def _expire_if_late(run: Run, desk: Desk) -> Course[list[datetime]]:

@@ -25,7 +25,7 @@ from eventstore.engine.backlog import Key
 from eventstore.engine.conducting import Clock, HandBack
 from eventstore.engine.driving import Inbox, drive
 from eventstore.engine.effects import Effect
-from eventstore.engine.engine_base import NEWS, PAUSE_SECONDS, EngineBase, key_of
+from eventstore.engine.engine_base import HAND_BACK_SECONDS, NEWS, PAUSE_SECONDS, EngineBase, key_of
 from eventstore.engine.models.estimate import Estimate
 from eventstore.engine.models.registry import Models, Target
 from eventstore.engine.performing import Performing
@@ -282,15 +282,16 @@ class Engine(EngineBase):
         wait(at_work, timeout=finish_seconds)
         for inbox in list(self._inboxes.values()):
             inbox.put(HandBack())
-        wait(at_work, timeout=finish_seconds)
+        wait(at_work, timeout=HAND_BACK_SECONDS)
         self._backlog.give_up()
         self._look.set()
         self._news.close()
         closing = asyncio.run_coroutine_threadsafe(self._close_equipment(), self._loop)
-        wait([closing], timeout=finish_seconds)
+        wait([closing], timeout=HAND_BACK_SECONDS)
         self._loop.call_soon_threadsafe(self._loop.stop)
         for thread in self._threads:
-            thread.join(_JOIN_SECONDS)
+            if thread is not threading.current_thread():
+                thread.join(_JOIN_SECONDS)
 
     def __enter__(self) -> Self:
         return self

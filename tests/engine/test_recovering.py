@@ -81,6 +81,31 @@ def test_a_run_that_no_engine_has_the_tools_for_expires_all_the_same(store, thre
         assert ends(store, run).status == "expired"
 
 
+def test_tools_that_the_dead_engine_had_not_either_are_nobodys_to_have(store, thread):
+    other = {"type": "function", "function": {"name": "other", "parameters": {}}}
+    gate = Gate()
+    with engine_of(store, [gate, "Rain."]) as engine:
+        run = engine.run(thread.id, model="m", tools=[other])
+        gate.reached.wait(30)
+        engine.close(finish_seconds=0)
+    asking = ToolCall("call_1", "other")
+    with engine_of(store, [asking]):
+        run = ends(store, run)
+    assert (run.status, run.required_calls) == ("requires_action", ("call_1",))
+
+
+def test_a_run_whose_model_nobody_has_is_left_to_others_and_then_fails(store, thread):
+    second = store.threads.create()
+    gone = store.runs.create(second.id, model="gone")
+    store.runs.start(second.id, gone.id, holder="dead", lease_seconds=0)
+    with engine_of(store, "Rain.", lease_seconds=60):
+        assert ends(store, abandoned(store, thread)).status == "completed"
+        assert store.runs.get(second.id, gone.id).holder == "dead"
+    with engine_of(store, "Rain.", lease_seconds=0.1):
+        run = ends(store, gone)
+    assert (run.status, run.error.code) == ("failed", "unknown_model")
+
+
 def test_recovering_can_be_turned_off(store, thread):
     run = abandoned(store, thread)
     with engine_of(store, "One.", "Two.", recover=False) as engine:

@@ -131,6 +131,23 @@ class Models:
                 ``invalid_api_key`` if its variable holds no key, ``missing_dependency`` if the
                 library that it needs is not installed.
         """
+        key, target = self._end(name)
+        if not isinstance(target, Endpoint | PydanticAI):
+            return target
+        if key not in self._made:
+            self._made[key] = target.make(self._environment)
+        return self._made[key]
+
+    def knows(self, name: str) -> bool:
+        """Check for a name that leads somewhere. Nothing is made for that."""
+        try:
+            self._end(name)
+        except ModelError:
+            return False
+        return True
+
+    def _end(self, name: str) -> tuple[str, Model | Endpoint | PydanticAI]:
+        """Follow a name; return the last one on the way, and where it leads."""
         passed: list[str] = []
         target: Target = name
         while isinstance(target, str):
@@ -138,12 +155,7 @@ class Models:
                 raise _unknown(name, f"its aliases lead in a circle: {', '.join(passed)}")
             passed.append(target)
             target = self._next(target, name)
-        if isinstance(target, Endpoint | PydanticAI):
-            key = passed[-1]
-            if key not in self._made:
-                self._made[key] = target.make(self._environment)
-            return self._made[key]
-        return target
+        return passed[-1], target
 
     async def aclose(self) -> None:
         """Close the models that were made here; models that were handed over stay open."""
