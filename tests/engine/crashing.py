@@ -8,7 +8,7 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-from eventstore import ConversationStoreError
+from eventstore import ConversationStoreError, StoreClosed
 from eventstore.engine import Engine, tool
 from eventstore.engine import sync_engine as module
 from eventstore.engine.conducting import Clock
@@ -68,6 +68,10 @@ class Life:
         seen = 0
 
         def dying(course, store, begin, inbox):
+            if threading.current_thread().name == "eventstore-engine":  # it only looks for runs
+                if seen >= at:
+                    raise StoreClosed
+                return drive(course, store, begin, inbox)
             if seen >= at:  # the dead do nothing
                 raise Died
             return drive(watched(course), store, begin, inbox)
@@ -102,6 +106,8 @@ class Life:
         seen = 0
 
         def troubled(course, store, begin, inbox):
+            if threading.current_thread().name == "eventstore-engine":
+                return drive(course, store, begin, inbox)
             return drive(watched(course), store, begin, inbox)
 
         def watched(course):

@@ -98,8 +98,9 @@ def test_a_run_whose_model_nobody_has_is_left_to_others_and_then_fails(store, th
     second = store.threads.create()
     gone = store.runs.create(second.id, model="gone")
     store.runs.start(second.id, gone.id, holder="dead", lease_seconds=0)
+    known = abandoned(store, thread)
     with engine_of(store, "Rain.", lease_seconds=60):
-        assert ends(store, abandoned(store, thread)).status == "completed"
+        assert ends(store, known).status == "completed"
         assert store.runs.get(second.id, gone.id).holder == "dead"
     with engine_of(store, "Rain.", lease_seconds=0.1):
         run = ends(store, gone)
