@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final, overload
 
+from eventstore.conversation.folded_view import FoldedView
 from eventstore.conversation.rows import Place
-from eventstore.conversation.state import FoldedThread
 from eventstore.conversation.values import Message
 from eventstore.threads import paths
 
@@ -25,7 +25,7 @@ class MessagePath(Sequence[Message]):
 
     __slots__ = ("_end", "_state")
 
-    def __init__(self, state: FoldedThread, end: Place | None) -> None:
+    def __init__(self, state: FoldedView, end: Place | None) -> None:
         self._state = state
         self._end = end
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from typing import Any, Literal, NamedTuple
 
+from eventstore.conversation.folded_view import FoldedView
 from eventstore.conversation.present import message_value, thread_value
 from eventstore.conversation.present_runs import run_value
 from eventstore.conversation.run_values import Run
-from eventstore.conversation.state import FoldedThread
 from eventstore.conversation.thread_state import ThreadState
 from eventstore.conversation.values import BranchTree, Message, Thread
 from eventstore.core import ids
@@ -29,7 +29,7 @@ class ReplayedThread:
 
     __slots__ = ("_state",)
 
-    def __init__(self, state: FoldedThread) -> None:
+    def __init__(self, state: FoldedView) -> None:
         self._state = state
 
     def __eq__(self, other: object) -> bool:
@@ -45,7 +45,7 @@ class ReplayedThread:
         return f"<{thread} at version {self.version}: {len(self.messages)} messages>"
 
     @property
-    def folded(self) -> FoldedThread:
+    def folded(self) -> FoldedView:
         """The rows of this version."""
         return self._state
 
@@ -104,11 +104,12 @@ class ReplayedThread:
 
     def value(self) -> ThreadState:
         """Everything at once, as one frozen value."""
+        tree = self.tree
         return ThreadState(
             thread=self.thread,
             version=self.version,
-            messages=tuple(self.messages),
-            tree=self.tree,
+            messages=tuple(node.message for node in tree.nodes if node.active),
+            tree=tree,
             queued=self.queued,
             runs=self.runs,
             labels=self.labels,

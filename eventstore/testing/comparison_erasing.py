@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 
 from eventstore.conversation.run_values import Run
 from eventstore.conversation.thread_state import ThreadState
-from eventstore.conversation.values import Branch, Message
+from eventstore.conversation.values import Branch, BranchTree, Message, TreeNode
 from eventstore.errors import ConversationStoreError
 from eventstore.privacy import Erasure
 from eventstore.testing.comparison import Comparison
@@ -30,6 +30,14 @@ _WORDLESS: Final[Mapping[str, Any]] = {
     "external_id": None,
     "erased": True,
 }
+
+
+_PARTS: Final[Mapping[type[Any], Sequence[str]]] = {
+    ThreadState: ("messages", "tree", "queued", "runs"),
+    BranchTree: ("nodes",),
+    TreeNode: ("message",),
+}
+"""Fields that may hold words, by the class of a value."""
 
 
 def _outcome(act: Callable[[], Any]) -> tuple[Any, str | None]:
@@ -95,14 +103,15 @@ def _without(value: Any, thread_id: str, gone: Gone) -> Any:  # noqa: ANN401 (an
         return value.model_copy(update={"error": error})
     if isinstance(value, (list, tuple)):
         return type(value)(_without(one, thread_id, gone) for one in value)
+    parts = {
+        name: _without(getattr(value, name), thread_id, gone)
+        for name in _PARTS.get(type(value), ())
+    }
     if isinstance(value, ThreadState):
-        parts = {
-            name: _without(getattr(value, name), thread_id, gone)
-            for name in ("messages", "queued", "runs")
-        }
-        labels = {name: one for name, one in value.labels.items() if one not in erased}
-        return value.model_copy(update={**parts, "labels": labels})
-    return value
+        parts["labels"] = {name: one for name, one in value.labels.items() if one not in erased}
+    elif isinstance(value, TreeNode) and value.message.id in erased:
+        parts["label"] = None
+    return value.model_copy(update=parts) if parts else value
 
 
 # -- purging ---------------------------------------------------------------------------------------

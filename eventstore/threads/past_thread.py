@@ -18,6 +18,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from eventstore.conversation.draft import ThreadDraft
+from eventstore.conversation.folded_view import FoldedView
 from eventstore.conversation.history import changed_by, changes_message
 from eventstore.conversation.rows import (
     ROOT,
@@ -259,7 +260,7 @@ class PastThread(StoredThread):
     # --------------------------------------------------------------
 
     @cached_property
-    def _folded(self) -> FoldedThread:
+    def _folded(self) -> FoldedView:
         tenant, thread = self.tenant_name, self.thread_id
         return fold_thread(self._tx, self._log, tenant, thread, until=self._as_of)
 

@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from eventstore.conversation import tree
+from eventstore.conversation.folded_view import FoldedView
 from eventstore.conversation.present import message_value, stretch_values
 from eventstore.conversation.rows import ROOT, MessageRow, Place
-from eventstore.conversation.state import FoldedThread
 from eventstore.conversation.values import BranchTree, Message, TreeNode
 from eventstore.core import ids
 from eventstore.threads.stored_thread import StoredThread
@@ -27,7 +27,7 @@ __all__ = [
     "window",
 ]
 
-View = StoredThread | FoldedThread
+View = StoredThread | FoldedView
 
 
 class Window(NamedTuple):

@@ -6,8 +6,8 @@ from datetime import datetime
 
 from eventstore.api.operations.inputs import checked_version
 from eventstore.api.operations.operation import Scope
+from eventstore.conversation.folded_view import FoldedView
 from eventstore.conversation.rows import RunRow, ThreadRow
-from eventstore.conversation.state import FoldedThread
 from eventstore.core import ids
 from eventstore.core.events import StreamKey, instant, microseconds
 from eventstore.errors import InvalidInput, MomentNotFound, RunNotFound, ThreadNotFound
@@ -65,7 +65,7 @@ def _check_live(view: StoredThread, key: StreamKey, *, include_deleted: bool) ->
         raise ThreadNotFound(key.text)
 
 
-def thread_row(view: StoredThread | FoldedThread) -> ThreadRow:
+def thread_row(view: StoredThread | FoldedView) -> ThreadRow:
     """Return the row of a thread that is known to exist."""
     assert view.thread is not None  # noqa: S101 (looked up before)
     return view.thread
@@ -125,7 +125,7 @@ def past_thread(tx: Transaction, scope: Scope, key: StreamKey, moment: Moment) -
     return thread_at(tx, scope.log, key, moment.version(tx, key))
 
 
-def folded_at(tx: Transaction, scope: Scope, key: StreamKey, moment: Moment) -> FoldedThread:
+def folded_at(tx: Transaction, scope: Scope, key: StreamKey, moment: Moment) -> FoldedView:
     """Return a thread's state at a moment, from its events alone."""
     version = moment.version(tx, key)
     return fold_thread(tx, scope.log, key.tenant, key.id, until=version)
