@@ -205,7 +205,7 @@ def _entry(
             "causation_id": metadata.get("causation_id"),
             "subject": _subject(event, stored.stream),
             "changes": tuple(changed),
-            "erased": stored.commitment is not None,
+            "erased": stored.erased,
             "erases": versions,
         },
     )

@@ -143,10 +143,8 @@ def _words(stream: bytes, event: Event, *fields: str) -> Facts:
     return {field: Words(stream, (event.version,), field) for field in fields}
 
 
-def _set_by(event: Event, stream: bytes, *fields: str) -> Facts:
-    """Return the words of those fields that the content sets; erased content sets none."""
-    given = [field for field in fields if getattr(event.content, field, UNSET) is not UNSET]
-    return _words(stream, event, *given)
+def _updated(_: Facts, data: _Data, event: Event, stream: bytes) -> Facts:
+    return _words(stream, event, *data.fields)
 
 
 # -- threads ---------------------------------------------------------------------------------------
@@ -176,10 +174,6 @@ def _forked(facts: Facts, data: _Data, _: Event, __: bytes) -> Facts:
     return {**_NEW_THREAD, **facts, "head_id": head, "forked_from": source}
 
 
-def _thread_updated(_: Facts, __: _Data, event: Event, stream: bytes) -> Facts:
-    return _set_by(event, stream, "title", "metadata")
-
-
 def _moved(_: Facts, data: _Data, __: Event, ___: bytes) -> Facts:
     return {"head_id": _text(ids.MESSAGE, data.head)}
 
@@ -199,7 +193,7 @@ def _sets(**given: _Data) -> _Change:
 _THREAD_CHANGES: Final[Mapping[str, _Change]] = {
     "ThreadCreated": _created,
     "ThreadForked": _forked,
-    "ThreadUpdated": _thread_updated,
+    "ThreadUpdated": _updated,
     "ThreadArchived": _sets(archived=True),
     "ThreadUnarchived": _sets(archived=False),
     "ThreadDeleted": _sets(deleted=True),
@@ -239,10 +233,6 @@ def _amended(_: Facts, __: _Data, event: Event, stream: bytes) -> Facts:
     return _words(stream, event, "content", "provider")
 
 
-def _message_updated(_: Facts, data: _Data, event: Event, stream: bytes) -> Facts:
-    return _words(stream, event, *data.fields)
-
-
 def _labelled(_: Facts, data: _Data, event: Event, stream: bytes) -> Facts:
     return {"label": None} if data.cleared else _words(stream, event, "label")
 
@@ -253,7 +243,7 @@ _MESSAGE_CHANGES: Final[Mapping[str, _Change]] = {
     "MessageRegenerated": _born,
     "MessageQueued": _born,
     "MessageAmended": _amended,
-    "MessageUpdated": _message_updated,
+    "MessageUpdated": _updated,
     "MessageRemoved": _sets(removed=True),
     "MessageRestored": _sets(removed=False),
     "BranchLabelled": _labelled,
@@ -374,15 +364,18 @@ _STEP_CHANGES: Final[Mapping[str, _Change]] = {
 _OF_ASSISTANTS: Final = ("name", "description", "instructions", "tools", "settings", "metadata")
 
 
-def _assistant(_: Facts, data: _Data, event: Event, stream: bytes) -> Facts:
-    model = getattr(data, "model", UNSET)
-    said = _set_by(event, stream, *_OF_ASSISTANTS)
-    return {"deleted": False, **said, **({} if model is UNSET else {"model": model})}
+def _assistant_created(_: Facts, data: _Data, event: Event, stream: bytes) -> Facts:
+    return {"deleted": False, "model": data.model, **_words(stream, event, *_OF_ASSISTANTS)}
+
+
+def _assistant_updated(facts: Facts, data: _Data, event: Event, stream: bytes) -> Facts:
+    model = facts["model"] if data.model is UNSET else data.model
+    return {"model": model, **_words(stream, event, *data.fields)}
 
 
 _ASSISTANT_CHANGES: Final[Mapping[str, _Change]] = {
-    "AssistantCreated": _assistant,
-    "AssistantUpdated": _assistant,
+    "AssistantCreated": _assistant_created,
+    "AssistantUpdated": _assistant_updated,
     "AssistantDeleted": _sets(deleted=True),
 }
 

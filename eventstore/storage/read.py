@@ -63,6 +63,11 @@ class StoredEvent(msgspec.Struct, frozen=True, gc=False):
     metadata: bytes | None
     hash: bytes
 
+    @property
+    def erased(self) -> bool:
+        """Its content is gone: it was erased, or the key that it was sealed with is destroyed."""
+        return self.content is None and (self.commitment or self.salt) is not None
+
 
 COLUMNS: Final = (
     "epoch, xid, position, version, event_id, type, schema_version, recorded_at,"

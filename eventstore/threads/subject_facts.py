@@ -10,8 +10,6 @@ from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from msgspec import UNSET
-
 from eventstore.conversation.changes import ERASED, value_of
 from eventstore.conversation.facts import Facts, Subject, Words, after
 from eventstore.conversation.rows import MessageRow
@@ -31,6 +29,7 @@ __all__ = ["SubjectReader"]
 
 _CONTENTS_KEPT: Final = 64
 _AT_ONCE: Final = 32
+_NAMES: Final = ("title", "metadata")
 
 
 class SubjectReader:
@@ -97,10 +96,11 @@ class SubjectReader:
         for told in self._view.renamings():
             if told.thread_id == self._stream.id:
                 continue
-            for field in ("title", "metadata"):
-                given = getattr(told.event.content, field, UNSET) is not UNSET
-                if field not in found and (given or told.event.type == "ThreadCreated"):
-                    found[field] = Words(told.thread_id, (told.event.version,), field)
+            created = told.event.type == "ThreadCreated"
+            fields = _NAMES if created else getattr(told.event.data, "fields", ())
+            for field in fields:
+                place = Words(told.thread_id, (told.event.version,), field)
+                found.setdefault(field, place)
         return found
 
     def _inherited_message(self, row: MessageRow) -> Facts:
@@ -159,7 +159,7 @@ class SubjectReader:
         return self._contents[key]
 
     def _keep(self, key: tuple[bytes, int], event: Event, stored: StoredEvent) -> None:
-        self._contents[key] = (event.content, stored.commitment is not None)
+        self._contents[key] = (event.content, stored.erased)
         if len(self._contents) > _CONTENTS_KEPT:
             self._contents.popitem(last=False)
 

@@ -7,6 +7,8 @@ import pytest
 from eventstore import ConversationStore, InvalidInput, ThreadNotFound, TrailEntry
 from eventstore.audit import trail as walking
 from eventstore.audit.trail_page import trail_page
+from eventstore.encryption import SqliteKeys
+from tests.encryption.vaults import in_a_file
 from tests.storage.lives import environment, full_life
 
 HOSTILE = "<script>alert(1)</script>\"'& \x1b[2J \u202egnp.exe </ins> {0} %s"
@@ -148,3 +150,51 @@ def test_memory_holds_a_page_however_long_a_thread_is(store):
         assert sum(1 for _ in store.audit.trail(thread)) == 1_501
     assert max(entries for entries, _ in carried) <= 500
     assert max(kept for _, kept in carried) == 100
+
+
+def test_an_erased_title_is_shown_as_erased_and_no_older_one_comes_back(store):
+    thread = store.threads.create(title="first").id
+    store.threads.update(thread, title="hers", subject="alice")
+    said = store.messages.create(thread, role="user", content="mine").id
+    store.messages.amend(thread, said, content="hers too", subject="alice")
+    fork = store.threads.fork(thread, at_message=said).id
+    store.privacy.erase(subject="alice", reason="she asked", actor="dpo")
+    store.threads.update(fork, title="new")
+    entries = list(store.audit.trail(thread))
+    titles = [one for entry in entries for one in entry.changes if one.field == "title"]
+    assert [(one.before, one.after, one.erased) for one in titles] == [
+        (None, "first", ()),
+        ("first", None, ("after",)),
+    ]
+    assert words(entries[3]) == [("mine", None)]
+    assert (entries[1].erased, entries[3].erased, entries[-1].erases) == (True, True, (2, 4))
+    *_, first, last = store.audit.trail(fork)
+    for entry, told in ((first, ((None, None), ("after",))), (last, ((None, "new"), ("before",)))):
+        (title,) = [one for one in entry.changes if one.field == "title"]
+        assert ((title.before, title.after), title.erased) == told
+    *_, certified = store.audit.trail()
+    assert certified.type in {"ThreadUpdated", "SubjectErased"}
+    found = store.replay.diff(thread, from_version=1, to_version=entries[-1].version)
+    assert found.erased == (said,)
+    assert "hers" not in str(found.model_dump())
+
+
+def test_words_whose_key_is_destroyed_are_shown_as_erased(tmp_path):
+    url, encryption = f"sqlite:///{tmp_path / 'chat.db'}", in_a_file(tmp_path)
+    with ConversationStore.open(url, encryption=encryption) as store:
+        thread = store.threads.create(title="ours").id
+        said = store.messages.create(thread, role="user", content="hers", subject="alice").id
+        store.messages.amend(thread, said, content="ours now")
+        found = list(store.audit.trail(thread))
+        assert words(found[2]) == [("hers", "ours now")]
+    keys = SqliteKeys(tmp_path / "keys.db")
+    for key in keys.page(b"", 100):
+        if "subject" in key.owner.category:
+            keys.destroy(key.owner, key.generation)
+    with ConversationStore.open(url, encryption=encryption) as store:
+        found = list(store.audit.trail(thread))
+        assert [entry.erased for entry in found] == [False, True, False]
+        assert words(found[1]) == [(None, None)]
+        assert words(found[2]) == [(None, "ours now")]
+        assert found[2].changes[0].erased == ("before",)
+        assert store.replay.diff(thread, from_version=2).changes == found[2].changes
