@@ -98,6 +98,7 @@ from eventstore.errors import (
     StoreUnavailable,
     StreamNotFound,
     SubjectNotFound,
+    TenantNotFound,
     ThreadNotFound,
     ToolError,
     UndecodableEvent,
@@ -106,7 +107,14 @@ from eventstore.errors import (
     WrongExpectedHead,
     WrongExpectedVersion,
 )
-from eventstore.privacy import ContentCopy, ErasedEvent, Erasure
+from eventstore.privacy import (
+    ContentCopy,
+    ErasedEvent,
+    Erasure,
+    RetainedThread,
+    RetentionReport,
+    TenantErasure,
+)
 from eventstore.replay import MessagePath, ReplayedThread, ReplayStep, StepState, ThreadDiff
 
 __all__ = [
@@ -171,6 +179,8 @@ __all__ = [
     "ReplayStep",
     "ReplayedThread",
     "RequiredAction",
+    "RetainedThread",
+    "RetentionReport",
     "Revision",
     "Run",
     "RunChanged",
@@ -187,6 +197,8 @@ __all__ = [
     "StreamNotFound",
     "SubjectNotFound",
     "Tenant",
+    "TenantErasure",
+    "TenantNotFound",
     "TextBuffer",
     "TextPart",
     "Thread",

@@ -15,7 +15,8 @@
     │   ├── AssistantNotFound
     │   ├── StreamNotFound
     │   ├── SubjectNotFound
-    │   └── MomentNotFound       a thread did not exist yet, or has not come so far
+    │   ├── MomentNotFound       a thread did not exist yet, or has not come so far
+    │   └── TenantNotFound
     ├── UndecodableEvent         stored bytes do not decode: corruption, or a newer writer
     │   └── UnknownEventType     no such type is registered
     ├── BrokenChain              the hash chain of a stream does not hold
@@ -63,6 +64,7 @@ __all__ = [
     "StoreUnavailable",
     "StreamNotFound",
     "SubjectNotFound",
+    "TenantNotFound",
     "ThreadNotFound",
     "ToolError",
     "UndecodableEvent",
@@ -234,6 +236,16 @@ class MomentNotFound(NotFound):
         self.reason = reason
         self.began_at = began_at
         self.last_version = last_version
+
+
+class TenantNotFound(NotFound):
+    """No tenant of this name ever wrote into this store."""
+
+    kind = "tenant"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.args = (f"no tenant {name!r} ever wrote into this store. Look at tenants.list().",)
 
 
 class UndecodableEvent(ConversationStoreError):

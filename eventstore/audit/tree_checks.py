@@ -25,6 +25,7 @@ from eventstore.storage.interning import category_name, find_tenant
 from eventstore.storage.log import Log
 from eventstore.storage.read import as_event, event_at
 from eventstore.storage.stream_heads import head_version
+from eventstore.storage.traces import traces
 from eventstore.storage.transaction import Transaction
 from eventstore.storage.tree_log import (
     StoredHead,
@@ -84,8 +85,10 @@ def check_leaves(tx: Transaction, log: Log, tenant: str) -> Iterator[AuditFindin
 
 
 def _was_purged(tx: Transaction, log: Log, stream: StreamKey, stored: StoredLeaf) -> bool:
-    """Return whether the stream is a thread whose tombstone reaches the leaf."""
-    version = find_tombstone(tx, stream) if stream.category == ids.THREAD else None
+    """Return whether a tombstone of the stream reaches the leaf."""
+    if stream.category != ids.THREAD:
+        return _was_purged_with_others(tx, log, stream, stored)
+    version = find_tombstone(tx, stream)
     if version is None:
         return False
     try:
@@ -97,6 +100,23 @@ def _was_purged(tx: Transaction, log: Log, stream: StreamKey, stored: StoredLeaf
     if getattr(data, "thread_id", None) != stream.id:
         return False
     return bool(data.version > leaf.version or (data.version, data.hash) == leaf[-2:])
+
+
+def _was_purged_with_others(
+    tx: Transaction, log: Log, stream: StreamKey, stored: StoredLeaf
+) -> bool:
+    store, leaf = store_stream(stream.tenant), stored.leaf
+    try:
+        told = traces(tx, log, store)
+    except (BrokenChain, UndecodableEvent):
+        return False
+    return any(
+        (category, key) == (stream.category, stream.id)
+        and (version > leaf.version or (version, last) == leaf[-2:])
+        for one in told
+        if one.type == "StreamsPurged"
+        for category, key, version, last in one.data.streams
+    )
 
 
 # -- the tree itself -------------------------------------------------------------------------------

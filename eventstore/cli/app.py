@@ -9,6 +9,7 @@ from eventstore.cli import (
     erasing,
     keys,
     looking,
+    retaining,
     talking,
     tending,
     verifying,
@@ -30,6 +31,7 @@ COMMANDS = (
     working,
     erasing,
     keys,
+    retaining,
 )
 """Importing a module adds its commands to the program."""
 

@@ -9,16 +9,29 @@ from itertools import groupby
 from rich.console import Console
 from rich.text import Text
 
-from eventstore import ContentCopy, ConversationStore, ErasedEvent, Erasure, Message, Tombstone
+from eventstore import (
+    ContentCopy,
+    ConversationStore,
+    ErasedEvent,
+    Erasure,
+    Message,
+    RetentionReport,
+    Tenant,
+    TenantErasure,
+    Tombstone,
+)
 from eventstore.cli.messages import message_line
 from eventstore.cli.output import clipped, one_line, print_indented, safe, when
 from eventstore.privacy.erasure import Foreseen
 
 __all__ = [
+    "print_bytes",
     "print_certificate",
     "print_erasure_ahead",
     "print_person_ahead",
     "print_purge_ahead",
+    "print_tenant_ahead",
+    "print_tenant_certificate",
     "print_tombstone",
 ]
 
@@ -91,7 +104,7 @@ def print_certificate(console: Console, made: Erasure) -> None:
     _print_events(console, made.erased, made.thread_id)
     _print_copies(console, made.copies, "\nThese are not erased, and may hold the words:")
     console.print()
-    _print_bytes(console, made)
+    print_bytes(console, made)
 
 
 def _print_events(console: Console, events: Iterable[ErasedEvent], thread_id: str | None) -> None:
@@ -113,7 +126,9 @@ def _print_copies(console: Console, copies: Sequence[ContentCopy], heading: str)
             console.print(Text(f"      in {copy.thread_id}", style="dim"))
 
 
-def _print_bytes(console: Console, made: Erasure | Tombstone) -> None:
+def print_bytes(
+    console: Console, made: Erasure | Tombstone | RetentionReport | TenantErasure
+) -> None:
     """Print the places that may still hold the bytes, and how to clear them."""
     if not made.remains:
         console.print(Text("The bytes are gone from the database's files.", style="green"))
@@ -161,7 +176,7 @@ def print_tombstone(console: Console, made: Tombstone) -> None:
     console.print(Text(f"  {made.hash}"), soft_wrap=True)  # in one piece, to be copied
     _print_forks(console, "Purged with it:", made.forks)
     console.print()
-    _print_bytes(console, made)
+    print_bytes(console, made)
 
 
 def _print_forks(console: Console, heading: str, forks: Sequence[str]) -> None:
@@ -169,3 +184,28 @@ def _print_forks(console: Console, heading: str, forks: Sequence[str]) -> None:
         console.print(Text(heading))
     for fork in forks:
         console.print(Text(f"  {fork}", style="bold"))
+
+
+# -- tenants ---------------------------------------------------------------------------------------
+
+
+def print_tenant_ahead(console: Console, one: Tenant, *, purge: bool) -> None:
+    """Print how much the erasure or the purge of a tenant would remove."""
+    console.print(Text(_tenant(one.name), style="bold"))
+    what = "removes all of it for good" if purge else "erases its content for good"
+    counted = f"{one.threads} threads, {one.streams} streams, {one.events} events"
+    console.print(Text(f"This {what}: {counted}."))
+    console.print()
+
+
+def print_tenant_certificate(console: Console, made: TenantErasure) -> None:
+    """Print the certificate of a tenant."""
+    done = "is purged" if made.purged else "is erased"
+    _print_done(console, _tenant(made.tenant), done, made.erased_at, made.actor)
+    console.print(Text(f"{made.streams} streams"))
+    console.print()
+    print_bytes(console, made)
+
+
+def _tenant(name: str) -> str:
+    return f"the tenant {one_line(name, 60)!r}" if name else "the default tenant"

@@ -15,27 +15,29 @@ import typer
 from rich.text import Text
 
 from eventstore import ConversationStore, Erasure
-from eventstore.api.operations import Read
+from eventstore.api.operations import Read, whole_tenants
 from eventstore.api.operations.erasing_persons import subject_key
 from eventstore.api.operations.loaders import thread_key
+from eventstore.api.operations.operation import RetentionOptions
 from eventstore.cli.certificates import (
     print_certificate,
     print_erasure_ahead,
     print_person_ahead,
     print_purge_ahead,
+    print_tenant_ahead,
+    print_tenant_certificate,
     print_tombstone,
 )
 from eventstore.cli.framework import AsJson, app, examples
 from eventstore.cli.opening import (
     DEFAULT,
     Database,
-    ThreadPrefix,
     existing,
     find_message,
     find_stream,
     find_thread,
 )
-from eventstore.cli.output import errors, print_json, screen
+from eventstore.cli.output import errors, print_json, progress, screen
 from eventstore.conversation.commands import EraseAll, EraseContent, Included
 from eventstore.conversation.commands.purging import check_purge
 from eventstore.core import ids
@@ -47,7 +49,7 @@ from eventstore.threads.forks import direct_forks, forks_below
 from eventstore.threads.stored_thread import StoredThread
 from eventstore.write_path.requests import AppendRequest
 
-__all__ = ["erase", "purge"]
+__all__ = ["Actor", "Reason", "Yes", "ask", "erase", "purge"]
 
 
 class _Include(StrEnum):
@@ -66,6 +68,9 @@ Reason: TypeAlias = Annotated[
 Actor: TypeAlias = Annotated[
     str | None, typer.Option(metavar="ID", help="Who asked for it: an opaque id.")
 ]
+Everything: TypeAlias = Annotated[
+    bool, typer.Option("--everything", help="All of the tenant: see --tenant.")
+]
 Yes: TypeAlias = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
 
 
@@ -75,6 +80,7 @@ Yes: TypeAlias = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask fo
         "erase 019ab3 5d6e7f --include edits --include run",
         "erase --thread 019ab3",
         "erase --subject user_17 --yes --json > certificate.json",
+        "erase --everything --tenant acme",
     )
 )
 def erase(
@@ -99,6 +105,7 @@ def erase(
         str | None,
         typer.Option(metavar="NAME", help="Erase a person, in all threads: what has this subject."),
     ] = None,
+    everything: Everything = False,
     include: Annotated[
         list[_Include] | None,
         typer.Option(
@@ -117,24 +124,29 @@ def erase(
 
     Erasing again adds no event, but finishes anything still pending or interrupted.
     """
-    if (thread is not None) + (whole is not None) + (subject is not None) != 1:
-        raise typer.BadParameter("Give THREAD and MESSAGE, or --thread, or --subject.")
+    if (thread is not None) + (whole is not None) + (subject is not None) + everything != 1:
+        raise typer.BadParameter(
+            "Give THREAD and MESSAGE, or one of --thread, --subject and --everything."
+        )
     if (thread is None) is not (message is None):
         raise typer.BadParameter(
             "Missing. For all messages of a thread: --thread.", param_hint="MESSAGE"
         )
     given = _given(reason=reason, actor=actor)
+    if everything:
+        _whole_tenant(database, given, purge=False, yes=yes, as_json=as_json)
+        return
     with existing(database) as store:
         if subject is not None:
             if not yes:
                 _show_person_ahead(store, subject)
-                _ask("Erase it for good?")
+                ask("Erase it for good?")
             made = store.privacy.erase(subject=subject, **given)
         elif whole is not None:
             thread_id = find_thread(store, whole)
             if not yes:
                 _show_erasure_ahead(store, thread_id, None, EraseAll(whole=True))
-                _ask("Erase it for good?")
+                ask("Erase it for good?")
             made = store.privacy.erase(thread_id, **given)
         else:
             made = _erase_message(store, thread or "", message or "", include or (), given, yes=yes)
@@ -159,7 +171,7 @@ def _erase_message(
     if not yes:
         key = ids.parse(ids.MESSAGE, message_id, "MESSAGE")
         _show_erasure_ahead(store, thread_id, message_id, EraseContent((key,), wanted))
-        _ask("Erase it for good?")
+        ask("Erase it for good?")
     return store.privacy.erase(thread_id, message_id, include=wanted, **given)
 
 
@@ -189,12 +201,17 @@ def _show_erasure_ahead(
         'purge 019ab3 --reason "request 17"',
         "purge 019ab3 --forks purge",
         "purge 019ab3 --yes --json > tombstone.json",
+        "purge --everything --tenant acme",
     )
 )
 def purge(
-    thread: ThreadPrefix,
+    thread: Annotated[
+        str | None,
+        typer.Argument(metavar="THREAD", help="The thread's id, or a unique prefix of it."),
+    ] = None,
     *,
     database: Database = DEFAULT,
+    everything: Everything = False,
     forks: Annotated[
         _Forks,
         typer.Option(help="If there are forks: refuse, or purge them and their forks as well."),
@@ -210,13 +227,19 @@ def purge(
 
     Purging it again, by its whole id, prints the same tombstone.
     """
+    if (thread is not None) + everything != 1:
+        raise typer.BadParameter("Give THREAD, or --everything.")
+    if thread is None:
+        given = _given(reason=reason, actor=actor)
+        _whole_tenant(database, given, purge=True, yes=yes, as_json=as_json)
+        return
     with existing(database) as store:
         thread_id = find_stream(store, thread)
         if not yes:
             ahead = store.perform(Read(lambda tx: _foresee(tx, store, thread_id, forks)))
             if ahead is not None:
                 print_purge_ahead(errors(), store, thread_id, *ahead)
-                _ask("Remove it for good?")
+                ask("Remove it for good?")
         made = store.privacy.purge(
             thread_id, forks=forks.value, **_given(reason=reason, actor=actor)
         )
@@ -224,6 +247,37 @@ def purge(
         print_json([made.model_dump_json()])
     else:
         print_tombstone(screen(), made)
+
+
+def _whole_tenant(
+    database: str,
+    given: Any,  # noqa: ANN401 (options of a write)
+    *,
+    purge: bool,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    """Erase or purge the tenant of a store, with a progress bar that counts streams."""
+    with existing(database) as store:
+        name = store.scope.tenant
+        sizes = {one.name: one for one in store.tenants.list()}
+        if not yes and name in sizes:
+            print_tenant_ahead(errors(), sizes[name], purge=purge)
+            ask("Remove it for good?" if purge else "Erase it for good?")
+        act = whole_tenants.purge if purge else whole_tenants.erase
+        work = act(store.scope, name, options=RetentionOptions(**given))
+        done = list[Any]()
+        with progress() as bar:
+            total = sizes[name].streams if name in sizes else None
+            task = bar.add_task("purging" if purge else "erasing", total=total)
+            for one in store._runner.each(work.walk):  # noqa: SLF001 (it counts as it goes)
+                done.append(one)
+                bar.advance(task, int(isinstance(one, str)))
+        made = work.report(done)
+    if as_json:
+        print_json([made.model_dump_json()])
+    else:
+        print_tenant_certificate(screen(), made)
 
 
 def _foresee(
@@ -248,7 +302,7 @@ def _given(**options: str | None) -> Any:  # noqa: ANN401 (options of a write)
     return {name: value for name, value in options.items() if value is not None}
 
 
-def _ask(question: str) -> None:
+def ask(question: str) -> None:
     """Continue if the answer is yes; end with status 1 if it is no.
 
     Raises:

@@ -16,11 +16,15 @@ from eventstore.core.expectations import ANY, Expectation
 __all__ = [
     "STORE_EVENTS",
     "EraseSubject",
+    "EraseTenant",
     "EraseVersions",
     "KeyRotated",
+    "PurgeStreams",
     "PurgeThread",
     "RotateKey",
+    "StreamsPurged",
     "SubjectErased",
+    "TenantErased",
     "ThreadPurged",
     "content_erased",
 ]
@@ -64,6 +68,35 @@ class RotateKey(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     keys: int
 
 
+class TenantErased(EventData, frozen=True):
+    """All content of this tenant was erased, or all of its streams purged, as of this event."""
+
+    streams: int
+    """Streams that were erased or purged."""
+    purged: bool = False
+
+
+class StreamsPurged(EventData, frozen=True):
+    """Streams that are no threads' are gone for good."""
+
+    streams: tuple[tuple[str, bytes, int, bytes], ...]
+    """Category and id of each, with version and hash of its last event."""
+
+
+class PurgeStreams(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Remove streams that are no threads' for good."""
+
+    streams: tuple[tuple[str, bytes], ...]
+    """Category and id of each."""
+
+
+class EraseTenant(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Record that a whole tenant was erased or purged."""
+
+    streams: int
+    purged: bool
+
+
 class EraseSubject(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Record that all content of a person was erased."""
 
@@ -76,19 +109,23 @@ class EraseVersions(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Erase content of a stream that has no tables of its own."""
 
     versions: tuple[int, ...]
-    subject_id: bytes
+    subject_id: bytes | None = None
+    """The person; None if all content of the stream is erased."""
 
 
 def content_erased(command: EraseVersions) -> Decided:
-    """Decide the event of such an erasure; what it says is the subject's, so it bears its name."""
-    data = ContentErased(versions=command.versions, subject_id=command.subject_id)
-    return Decided(ContentErased.__name__, data, subject=command.subject_id)
+    """Decide the event of such an erasure: that of a person bears the person's subject."""
+    person = command.subject_id
+    data = ContentErased(versions=command.versions, subject_id=person, whole=person is None)
+    return Decided(ContentErased.__name__, data, subject=person)
 
 
 class PurgeThread(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Remove a thread for good."""
 
     thread_id: bytes
+    busy: bool = False
+    """Purge it although a run of it has not ended, as the whole tenant goes."""
     with_forks: bool = False
     """Purge its forks, and their forks, too; without this, forks refuse the purge."""
     expected_version: Expectation = ANY
@@ -99,6 +136,8 @@ STORE_EVENTS: tuple[EventKind, ...] = (
     EventKind(ThreadPurged, Note),
     EventKind(SubjectErased, Note),
     EventKind(KeyRotated, Note),
+    EventKind(StreamsPurged, Note),
+    EventKind(TenantErased, Note),
     ERASURE_KIND,
 )
 """Every kind of event in a tenant's stream of the category ``store``."""

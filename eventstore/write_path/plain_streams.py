@@ -19,8 +19,9 @@ __all__ = ["PlainCategory"]
 
 def _as_json(command: EraseVersions) -> dict[str, Any]:
     """Return the data of an erasure as such streams have it, where no id is packed."""
-    subject = ids.show(ids.SUBJECT, command.subject_id)
-    return {"versions": list(command.versions), "subject_id": subject}
+    person = command.subject_id
+    of = {"whole": True} if person is None else {"subject_id": ids.show(ids.SUBJECT, person)}
+    return {"versions": list(command.versions), **of}
 
 
 class PlainCategory:

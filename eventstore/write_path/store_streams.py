@@ -13,18 +13,22 @@ which no longer exists.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from eventstore.conversation import events as e
 from eventstore.conversation.commands.checks import check_expected_head, decided
 from eventstore.conversation.commands.purging import check_purge
 from eventstore.conversation.store_events import (
     EraseSubject,
+    EraseTenant,
     EraseVersions,
     KeyRotated,
+    PurgeStreams,
     PurgeThread,
     RotateKey,
+    StreamsPurged,
     SubjectErased,
+    TenantErased,
     ThreadPurged,
     content_erased,
 )
@@ -36,6 +40,7 @@ from eventstore.storage import read, stream_heads
 from eventstore.storage.interning import find_category, find_tenant
 from eventstore.storage.log import Log
 from eventstore.storage.ordering import Place
+from eventstore.storage.purging import purge_stream
 from eventstore.storage.transaction import Transaction
 from eventstore.threads.forks import direct_forks, forks_below
 from eventstore.threads.removal import remove_thread
@@ -46,8 +51,11 @@ from eventstore.write_path.thread_streams import Guards
 
 __all__ = ["PurgeOptions", "StoreCategory", "store_stream"]
 
+StoreCommand: TypeAlias = (
+    PurgeThread | PurgeStreams | EraseSubject | EraseTenant | EraseVersions | RotateKey
+)
 
-StoreCommand: TypeAlias = PurgeThread | EraseSubject | EraseVersions | RotateKey
+_DROP_ASSISTANT: Final = "DELETE FROM {assistants} WHERE tenant = ? AND assistant = ?"
 
 
 def store_stream(tenant: str) -> StreamKey:
@@ -55,8 +63,12 @@ def store_stream(tenant: str) -> StreamKey:
     return StreamKey(tenant, ids.STORE, ids.derived(ids.STORE, tenant))
 
 
-def _subject_erased(request: AppendRequest, command: EraseSubject) -> Decided:
-    data = SubjectErased(command.subject_id, command.streams, command.events)
+def _recorded(request: AppendRequest, command: EraseSubject | EraseTenant) -> Decided:
+    data: SubjectErased | TenantErased
+    if isinstance(command, EraseSubject):
+        data = SubjectErased(command.subject_id, command.streams, command.events)
+    else:
+        data = TenantErased(command.streams, command.purged)
     reason = getattr(request.options, "reason", None)
     return decided(data, None if reason is None else e.Note(reason=reason))
 
@@ -78,7 +90,7 @@ class PurgeOptions(NamedTuple):
 class StoreCategory:
     """Implements ``CategoryHandler`` for the category ``store``."""
 
-    looks_elsewhere: frozenset[type[Any]] = frozenset({PurgeThread})
+    looks_elsewhere: frozenset[type[Any]] = frozenset({PurgeThread, PurgeStreams})
     tells: frozenset[type[Any]] = frozenset()
 
     def __init__(self, tx: Transaction, log: Log, _: NewId) -> None:
@@ -88,10 +100,14 @@ class StoreCategory:
 
     def looks_at(self, request: AppendRequest) -> Iterable[StreamKey]:
         """Return the thread and the forks purged with it, the same before and after locking."""
-        purge: PurgeOptions = request.options
-        if not isinstance(request.commands[0], PurgeThread):
+        [command] = request.commands
+        if isinstance(command, PurgeStreams):
+            for category, key in command.streams:
+                yield StreamKey(request.stream.tenant, category, key)
+        if not isinstance(command, PurgeThread):
             return
-        for thread_id in (request.commands[0].thread_id, *purge.along):
+        purge: PurgeOptions = request.options
+        for thread_id in (command.thread_id, *purge.along):
             yield StreamKey(request.stream.tenant, ids.THREAD, thread_id)
 
     def session(self, stream: StreamKey) -> StreamSession[Any, Any]:
@@ -117,13 +133,24 @@ class _StoreSession:
         """Check nothing here: the guards concern the thread and are checked when it is read."""
 
     def decide(self, request: AppendRequest, command: StoreCommand) -> Sequence[Decided]:
+        if isinstance(command, PurgeThread):
+            return self._purge(request, command)
         if isinstance(command, EraseVersions):
             return [content_erased(command)]
-        if isinstance(command, EraseSubject):
-            return [_subject_erased(request, command)]
+        if isinstance(command, PurgeStreams):
+            return self._purge_streams(command)
         if isinstance(command, RotateKey):
             return [_key_rotated(request, command)]
-        return self._purge(request, command)
+        return [_recorded(request, command)]
+
+    def _purge_streams(self, command: PurgeStreams) -> Sequence[Decided]:
+        """Decide the tombstone of streams; those that are gone are left out."""
+        found = []
+        for category, key in command.streams:
+            head = stream_heads.head_of(self._tx, StreamKey(self._stream.tenant, category, key))
+            if head is not None:
+                found.append((category, key, head.version, head.hash))
+        return [decided(StreamsPurged(tuple(found)))] if found else []
 
     def _purge(self, request: AppendRequest, command: PurgeThread) -> Sequence[Decided]:
         purge: PurgeOptions = request.options
@@ -137,7 +164,7 @@ class _StoreSession:
         expectations.check(command.expected_version, head.version, thread)
         if purge.guards is not None and purge.guards.expected_head is not None:
             check_expected_head(view, purge.guards.expected_head)
-        check_purge(view, view.thread, self._in_the_way(command))
+        check_purge(view, view.thread, self._in_the_way(command), busy=command.busy)
         along = self._along(command, purge.along)
         events = [self._decided(thread._replace(id=fork), request) for fork in reversed(along)]
         return [*events, self._decided(thread, request, tuple(along))]
@@ -167,7 +194,7 @@ class _StoreSession:
         head = stream_heads.head_of(self._tx, thread)
         assert view.thread is not None  # noqa: S101 (its row was just found)
         assert head is not None  # noqa: S101
-        check_purge(view, view.thread, ())
+        check_purge(view, view.thread, (), busy=request.commands[0].busy)
         guards = request.options.guards
         reason = None if guards is None else guards.reason
         data = ThreadPurged(thread.id, head.version, head.hash, along)
@@ -184,7 +211,7 @@ class _StoreSession:
         return tenant, category, thread.id
 
     def evolve(self, event: Event) -> None:
-        if isinstance(event.data, ThreadPurged):
+        if isinstance(event.data, ThreadPurged | StreamsPurged):
             self._purged.append(event)
 
     def result(self, command: StoreCommand, events: Sequence[Event]) -> Tombstone | None:
@@ -218,7 +245,17 @@ class _StoreSession:
         purged, self._purged = self._purged, []
         rows = []
         for event in purged:
+            if isinstance(event.data, StreamsPurged):
+                self._remove(event.data)
+                continue
             place = self._place(self._thread(event.data.thread_id))
             remove_thread(self._tx, place)
             rows.append((place[0], place[2], event.version))
         add_tombstones(self._tx, rows)
+
+    def _remove(self, data: StreamsPurged) -> None:
+        for category, key, _, __ in data.streams:
+            place = self._place(StreamKey(self._stream.tenant, category, key))
+            if category == ids.ASSISTANT:
+                self._tx.run(_DROP_ASSISTANT, (place[0], key))
+            purge_stream(self._tx, place)

@@ -107,7 +107,11 @@ RESOURCES: Final = (
     Resource(
         "Privacy",
         "Remove content or whole threads for good.",
-        {**_of("erasing", "erase"), **_of("purging", "purge")},
+        {
+            **_of("erasing", "erase"),
+            **_of("purging", "purge"),
+            **_of("retention", "retain"),
+        },
     ),
     Resource(
         "Audit",
@@ -126,8 +130,8 @@ RESOURCES: Final = (
     ),
     Resource(
         "Tenants",
-        "List the tenants of a store.",
-        _of("tenants", list="tenants.list_"),
+        "List the tenants of a store, and erase or purge one.",
+        _of("whole_tenants", "erase", "purge", list="tenants.list_"),
     ),
 )
 

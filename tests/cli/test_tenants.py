@@ -8,6 +8,7 @@ from eventstore import ConversationStore
 
 COMMANDS = (
     *("threads", "show", "tree", "log", "replay", "check", "verify", "erase", "purge"),
+    "retain",
     *("import", "projections", "tenants"),
 )
 
@@ -132,3 +133,33 @@ def test_a_thread_of_a_tenant_is_purged(at, shared):
     assert json.loads(done.stdout)["tenant"] == "acme"
     assert at("check", "--tenant", "acme").exit_code == 1
     assert at("verify", "--tenant", "acme").exit_code == 0
+
+
+def test_a_tenant_is_erased_and_purged_by_name(at, shared):
+    asked = at("erase --everything --tenant acme")
+    assert asked.exit_code == 2, "nobody can be asked"
+    assert "1 threads, 1 streams, 2 events" in asked.stderr
+    erased = at("erase --everything --tenant acme --yes --json")
+    assert json.loads(erased.stdout)["tenant"] == "acme"
+    assert "hello from acme" not in at("show", shared["acme"], "--tenant", "acme").stdout
+    assert "hello from zeta" in at("show", shared["zeta"], "--tenant", "zeta").stdout
+    purged = at("purge --everything --all-tenants --yes")
+    assert purged.exit_code == 0, purged.stderr
+    assert "'zeta'" in purged.stdout
+    assert at("threads", "--all-tenants", "--json").stdout == ""
+    unknown = at("purge --everything --tenant nobody --yes")
+    assert (unknown.exit_code, "no tenant 'nobody'" in unknown.stderr) == (1, True)
+    for wrong in ("purge", "purge 019 --everything", "erase --everything --subject a"):
+        assert at(wrong, "--yes").exit_code == 2
+
+
+def test_old_threads_are_erased(at, shared):
+    due = at("retain --older-than 0m --dry-run --tenant acme")
+    assert (due.exit_code, "1 due" in due.stdout) == (0, True)
+    assert "no thread is due" in at("retain --older-than 1d --dry-run --all-tenants").stdout
+    assert at("retain --older-than 0m --metadata a=1 --yes --json").exit_code == 0
+    done = at("retain --older-than 0m --yes --all-tenants")
+    assert done.stdout.count("1 erased") == 3
+    assert "hello from acme" not in at("show", shared["acme"], "--tenant", "acme").stdout
+    for wrong in ("--older-than 90", "--older-than 1d --metadata a"):
+        assert at("retain", *wrong.split()).exit_code == 2

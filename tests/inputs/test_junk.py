@@ -9,7 +9,7 @@ import inspect
 import math
 import threading
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given, settings
@@ -118,6 +118,7 @@ FINE = {
     "offset": 0,
     "first": 0,
     "private_key": new_private_key(),
+    "older_than": timedelta(days=30_000),
 }
 
 

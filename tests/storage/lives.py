@@ -129,6 +129,8 @@ def full_life(store: ConversationStore) -> list[str]:  # noqa: PLR0915 (a life i
     store.threads.fork(draft)
     acting.privacy.purge(draft, forks="purge", reason="it was a draft")
     store.privacy.erase(subject="eve", reason="asked for", actor="user_2")
+    store.tenant("left").assistants.create(name="Guide")
+    store.tenant("left").tenants.purge("left", reason="the contract ended")
     return [one, fork.id, second.id]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal, TypeVar
 
 from msgspec import UNSET, UnsetType
@@ -35,6 +35,7 @@ from eventstore.api.operations import projections as _projections
 from eventstore.api.operations import purging as _purging
 from eventstore.api.operations import recording as _recording
 from eventstore.api.operations import replay as _replay
+from eventstore.api.operations import retention as _retention
 from eventstore.api.operations import run_actions as _run_actions
 from eventstore.api.operations import run_context as _run_context
 from eventstore.api.operations import run_ends as _run_ends
@@ -46,9 +47,15 @@ from eventstore.api.operations import tenants as _tenants
 from eventstore.api.operations import thread_pages as _thread_pages
 from eventstore.api.operations import threads as _threads
 from eventstore.api.operations import trail as _trail
+from eventstore.api.operations import whole_tenants as _whole_tenants
 from eventstore.api.operations.events import Receipt
 from eventstore.api.operations.keys import KeyStatus, Rotation
-from eventstore.api.operations.operation import AppendOptions, ErasureOptions, WriteOptions
+from eventstore.api.operations.operation import (
+    AppendOptions,
+    ErasureOptions,
+    RetentionOptions,
+    WriteOptions,
+)
 from eventstore.api.operations.projection_status import ProjectionStatus
 from eventstore.api.operations.projections import CompareReport, RebuildReport
 from eventstore.api.operations.run_streams import _POLL_SECONDS
@@ -72,6 +79,8 @@ from eventstore.core.events import NewEvent, Position, RecordedEvent
 from eventstore.core.pages import Order
 from eventstore.exporters.formats import ExportFormat
 from eventstore.privacy.erasure import Erasure
+from eventstore.privacy.retention import RetentionReport
+from eventstore.privacy.whole_tenants import TenantErasure
 from eventstore.read_models.catch_up.tables import Tables
 from eventstore.replay import ReplayedThread, ReplayStep, ThreadDiff
 
@@ -3475,6 +3484,49 @@ class Privacy(Resource):
             )
         )
 
+    def retain(
+        self,
+        *,
+        older_than: timedelta,
+        metadata: Mapping[str, object] | None = None,
+        archived: bool | None = None,
+        action: Literal["erase", "purge"] = "erase",
+        dry_run: bool = False,
+        actor: str | None = None,
+        reason: str | None = None,
+    ) -> RetentionReport:
+        """Erase or purge every thread in which nothing happened for some time; deleted ones, too.
+
+        Each takes transactions of its own, so others write meanwhile. A call that was interrupted
+        is made again: it goes on with what is left. A thread stays as long as a fork of it is in
+        use.
+
+        Args:
+            older_than: The time since the last event of a thread.
+            metadata: Top-level values that a thread's metadata must have.
+            archived: True for archived threads alone, False for the others alone, None for both.
+            action: ``"erase"`` takes the content and keeps the skeleton; ``"purge"`` leaves a
+                tombstone.
+            dry_run: Only list what is due.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
+
+        Raises:
+            InvalidInput: a value is malformed.
+        """
+        return self._perform(
+            _retention.retain(
+                self._scope,
+                older_than=older_than,
+                metadata=metadata,
+                archived=archived,
+                action=action,
+                dry_run=dry_run,
+                options=RetentionOptions(actor=actor, reason=reason),
+            )
+        )
+
 
 class Audit(Resource):
     """Prove that the log is what was written."""
@@ -3685,7 +3737,56 @@ class Keys(Resource):
 
 
 class Tenants(Resource):
-    """List the tenants of a store."""
+    """List the tenants of a store, and erase or purge one."""
+
+    def erase(
+        self, name: str, *, actor: str | None = None, reason: str | None = None
+    ) -> TenantErasure:
+        """Erase all content of a tenant for good, and return a certificate of it.
+
+        Threads, assistants and streams of your own keep their skeletons; the name of the tenant
+        stays, too. It takes a transaction a stream. A call that was interrupted is made again.
+
+        Args:
+            name: The tenant; ``""`` is the default one.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
+
+        Raises:
+            InvalidInput: a value is malformed, or the store is bound to another tenant.
+            TenantNotFound: no tenant of this name ever wrote.
+        """
+        return self._perform(
+            _whole_tenants.erase(
+                self._scope, name, options=RetentionOptions(actor=actor, reason=reason)
+            )
+        )
+
+    def purge(
+        self, name: str, *, actor: str | None = None, reason: str | None = None
+    ) -> TenantErasure:
+        """Remove everything of a tenant for good, and return a certificate of it.
+
+        Its threads go, forks before their sources, whether or not a run has ended; then assistants
+        and streams of your own. Their tombstones stay in the tenant's stream of the category
+        ``store``, without reasons. A call that was interrupted is made again.
+
+        Args:
+            name: The tenant; ``""`` is the default one.
+            actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
+                Overrides ``acting()``.
+            reason: The reason, in the writer's words; erasable.
+
+        Raises:
+            InvalidInput: a value is malformed, or the store is bound to another tenant.
+            TenantNotFound: no tenant of this name ever wrote.
+        """
+        return self._perform(
+            _whole_tenants.purge(
+                self._scope, name, options=RetentionOptions(actor=actor, reason=reason)
+            )
+        )
 
     def list(self, *, measure: bool = False) -> builtins.list[Tenant]:
         """Return the tenants that ever wrote, in order of their names, with their sizes.

@@ -18,7 +18,7 @@ from eventstore.storage.log import Log
 from eventstore.storage.transaction import Transaction
 from eventstore.write_path.requests import Appended, AppendRequest
 
-__all__ = ["FIRST_PLAN", "ErasingPages"]
+__all__ = ["FIRST_PLAN", "ErasingPages", "then"]
 
 _ROUNDS: Final = 8
 """Number of plans made while others write; after that they wait for it."""
@@ -80,3 +80,21 @@ class ErasingPages:
         if self._connection is not None:
             erase_listed(tx)
         return replace(made, result=([made.result], "parts" if self._connection is None else None))
+
+
+def then(page: Page[Any], follow: Callable[[Any], Any]) -> Page[Any]:
+    """Return a page of another walk as one of this walk."""
+    if isinstance(page, Read):
+        look = page.look
+        return Read(lambda tx: follow(look(tx)))
+    assert isinstance(page, Write)  # noqa: S101 (files are wiped at the end)
+    assert isinstance(page.request, Maintenance)  # noqa: S101
+    act = page.request.act
+
+    def mapped(tx: Transaction) -> Any:  # noqa: ANN401 (as the page has it)
+        done = act(tx)
+        if isinstance(done, Appended):
+            return replace(done, result=follow(done.result))
+        return follow(done)
+
+    return Write(page.request._replace(act=mapped))

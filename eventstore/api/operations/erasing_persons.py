@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
-from eventstore.api.operations.erasing_pages import FIRST_PLAN, ErasingPages
+from eventstore.api.operations.erasing_pages import FIRST_PLAN, ErasingPages, then
 from eventstore.api.operations.operation import (
     Collected,
     Maintenance,
@@ -133,8 +133,8 @@ class _Person:
 
         request = self._in(place.stream)
         if place.place == "plain":
-            return _then(self._write(partial(self._plain, request=request)), follow)
-        return _then(_ThreadPages(self._scope.log, request, None)(place.place), follow)
+            return then(self._write(partial(self._plain, request=request)), follow)
+        return then(_ThreadPages(self._scope.log, request, None)(place.place), follow)
 
     def _in(self, stream: StreamKey) -> AppendRequest:
         """Return the request to one stream: the reason is kept with the record alone."""
@@ -186,21 +186,3 @@ def _copies(one: Any) -> list[Any]:  # noqa: ANN401 (an item of another walk)
     if not isinstance(one, Erased):
         return []
     return [copy for planned in one.planned for copy in shown_copies(planned.erasing.found.left)]
-
-
-def _then(page: Page[Any], follow: Callable[[Any], Any]) -> Page[Any]:
-    """Return a page of another walk as one of this walk."""
-    if isinstance(page, Read):
-        look = page.look
-        return Read(lambda tx: follow(look(tx)))
-    assert isinstance(page, Write)  # noqa: S101 (files are wiped at the end)
-    assert isinstance(page.request, Maintenance)  # noqa: S101
-    act = page.request.act
-
-    def mapped(tx: Transaction) -> Any:  # noqa: ANN401 (as the page has it)
-        done = act(tx)
-        if isinstance(done, Appended):
-            return replace(done, result=follow(done.result))
-        return follow(done)
-
-    return Write(page.request._replace(act=mapped))

@@ -32,6 +32,7 @@ __all__ = [
     "EMPTY",
     "NO_ERASURE_OPTIONS",
     "NO_OPTIONS",
+    "NO_RETENTION_OPTIONS",
     "UNSET",
     "AppendOptions",
     "Collected",
@@ -40,6 +41,7 @@ __all__ = [
     "Page",
     "Paged",
     "Read",
+    "RetentionOptions",
     "Scope",
     "Wipe",
     "Write",
@@ -116,6 +118,23 @@ class ErasureOptions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 NO_ERASURE_OPTIONS: Final = ErasureOptions()
+
+
+class RetentionOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """The options of work on many threads or streams."""
+
+    actor: str | None = None
+    """Opaque id of the user or service that acts, up to 255 characters; kept for ever. Overrides
+    ``acting()``."""
+    reason: str | None = None
+    """The reason, in the writer's words; erasable."""
+
+    def as_write(self) -> WriteOptions:
+        """Return the same as options of a write."""
+        return WriteOptions(actor=self.actor, reason=self.reason)
+
+
+NO_RETENTION_OPTIONS: Final = RetentionOptions()
 
 
 class Scope(NamedTuple):

@@ -37,7 +37,7 @@ from eventstore.threads.finding import Filter, Listing, Place, find_threads
 from eventstore.threads.indexes import metadata_key, metadata_text
 from eventstore.threads.stored_thread import StoredThread
 
-__all__ = ["KEY_MAX", "ThreadSort", "list_"]
+__all__ = ["KEY_MAX", "ThreadSort", "checked_filters", "list_"]
 
 
 ThreadSort: TypeAlias = Literal["created", "activity"]
@@ -140,6 +140,16 @@ def _cursor(tx: Transaction, listing: bytes, last: ThreadRow, *, active: bool) -
     if active:
         return encode_cursor(listing, last.updated_at_us, last.thread_id)
     return cursor_of_place(tx, listing, last.created_position)
+
+
+def checked_filters(scope: Scope, metadata: Mapping[str, object] | None) -> list[Filter]:
+    """Return the filters for values of metadata.
+
+    Raises:
+        InvalidInput: naming ``metadata``.
+    """
+    given = {} if metadata is None else check_object(metadata, "metadata", scope.log.limits)
+    return _filters(given)
 
 
 def _filters(wanted: Mapping[str, Any]) -> list[Filter]:

@@ -17,15 +17,19 @@ __all__ = ["check_purge"]
 _NAMED_MAX: Final = 10
 
 
-def check_purge(view: ThreadView, thread: ThreadRow, forks: Sequence[bytes]) -> None:
+def check_purge(
+    view: ThreadView, thread: ThreadRow, forks: Sequence[bytes], *, busy: bool = False
+) -> None:
     """Refuse to purge a thread that is busy, or that has forks.
 
-    Deleted and archived threads can be purged like any other.
+    Deleted and archived threads can be purged like any other; with ``busy`` those that are at work,
+    too.
 
     Raises:
         Refused: ``"thread_busy"``, ``"thread_has_forks"``.
     """
-    check_idle(view, thread)
+    if not busy:
+        check_idle(view, thread)
     if forks:
         named = ", ".join(ids.show(ids.THREAD, fork) for fork in forks[:_NAMED_MAX])
         more = len(forks) - _NAMED_MAX
