@@ -66,12 +66,14 @@ STEPS = [f"runs.steps.{name}" for name in ("start", "complete", "fail", "list")]
 NOT_FOR_USERS = ("open", "close", "perform", "scope.")
 THEIR_CODE = ("projections.read", "projections.query", "projections.register")
 """What they are given is run: a function, SQL, a projection."""
+WHOLE = ("tenants.erase", "tenants.purge")
+"""The name of the default tenant is no text, and there would be nothing left for other tests."""
 FOR_EVER = ("events.subscribe", "projections.run")
 """They go on until they are stopped, so they are stopped before they begin."""
 METHODS = [
     name
     for name in face_methods("ConversationStore")
-    if not name.startswith((*NOT_FOR_USERS, *THEIR_CODE))
+    if not name.startswith((*NOT_FOR_USERS, *THEIR_CODE, *WHOLE))
 ]
 METHODS += STEPS
 

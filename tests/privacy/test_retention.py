@@ -206,6 +206,11 @@ def test_only_the_store_of_all_or_its_own_may_erase_a_tenant(store):
     with pytest.raises(InvalidInput):
         acme.tenants.purge("other")
     assert acme.tenants.purge("acme").streams == 1
+    junk: list[Any] = [None, 5, b"acme", "\ud800", "x" * 256, [], object()]
+    for name in junk:
+        with pytest.raises(InvalidInput) as refused:
+            store.tenants.erase(name)
+        assert refused.value.field == "name"
 
 
 @pytest.mark.parametrize("act", ["retain", "erase", "purge"])
