@@ -197,7 +197,8 @@ def test_tools_of_the_library_are_named_on_the_command_line(chat, tmp_path, monk
     assert service.asked == []
 
 
-def test_a_tool_of_the_library_that_does_not_exist_is_said(run):
+def test_a_tool_of_the_library_that_does_not_exist_is_said(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     result = run("chat", "--tool", "telepathy", DASHSCOPE_API_KEY="x")
     assert result.exit_code != 0
     assert "'telepathy' is not known" in result.output
