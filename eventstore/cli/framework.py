@@ -6,9 +6,9 @@ A refusal by the library prints a line or two and ends with status 1; wrong usag
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
-from typing import Annotated, Any, TypeAlias, TypeVar
+from typing import Annotated, Any, ClassVar, TypeAlias, TypeVar
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -33,6 +33,19 @@ class _Command(TyperCommand):
 
 class Commands(TyperGroup):
     """Turns errors of the library into a readable line and status 1."""
+
+    panels: ClassVar[Mapping[str, Sequence[str]]] = {}
+    """The names of the program's commands in the order of its help, by heading."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401
+        names: list[str] = super().list_commands(ctx)
+        if ctx.parent is not None:
+            return names
+        heading = {name: panel for panel, these in self.panels.items() for name in these}
+        for name in names:
+            self.commands[name].rich_help_panel = heading.get(name)  # type: ignore[attr-defined]
+        order = [*heading]
+        return sorted(names, key=lambda name: order.index(name) if name in heading else len(order))
 
     def get_params(self, ctx: Any) -> Any:  # noqa: ANN401
         return _without_types(super().get_params(ctx))

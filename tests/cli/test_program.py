@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from eventstore import ConversationStore
+from tests.cli.conftest import COMMANDS as THE_PROGRAM
 from tests.cli.conftest import surroundings
 
 PROGRAM = [sys.executable, "-c", "from eventstore.cli import main; main()"]
@@ -139,3 +140,10 @@ def test_without_any_output_the_store_is_left_whole(talk):
     assert subprocess.run(program, env=surroundings(), check=False).returncode == 0
     with ConversationStore.open(talk.url) as store:
         assert len(store.messages.list(talk.thread)) == 2
+
+
+def test_every_command_stands_under_a_heading_of_the_help():
+    from eventstore.cli.app import PANELS  # noqa: PLC0415 (other tests import the program anew)
+
+    headed = [name for names in PANELS.values() for name in names]
+    assert sorted(headed) == sorted(THE_PROGRAM.commands)
