@@ -146,4 +146,4 @@ def test_every_command_stands_under_a_heading_of_the_help():
     from eventstore.cli.app import PANELS  # noqa: PLC0415 (other tests import the program anew)
 
     headed = [name for names in PANELS.values() for name in names]
-    assert sorted(headed) == sorted(THE_PROGRAM.commands)
+    assert sorted(headed) == sorted(vars(THE_PROGRAM)["commands"])

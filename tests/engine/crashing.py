@@ -63,7 +63,7 @@ class Life:
             **options,
         )
 
-    def dies(self, monkeypatch, at, *, after):  # noqa: C901 (a fake of each way to request)
+    def dies(self, monkeypatch, at, *, after):
         """Execute until the n-th request; return whether it came to that."""
         seen = 0
 
@@ -74,25 +74,13 @@ class Life:
                 return drive(course, store, begin, inbox)
             if seen >= at:  # the dead do nothing
                 raise Died
-            return drive(watched(course), store, begin, inbox)
+            return drive(relayed(course, died), store, begin, inbox)
 
-        def watched(course):
+        def died(op, *, done):
             nonlocal seen
-            act = partial(next, course)
-            while True:
-                try:
-                    op = act()
-                except StopIteration as end:
-                    return end.value
-                if isinstance(op, Ask | Together):
-                    seen += 1
-                    if seen == at and not after:
-                        raise Died
-                try:
-                    act = partial(course.send, (yield op))
-                except ConversationStoreError as error:
-                    act = partial(course.throw, error)
-                if isinstance(op, Ask | Together) and seen == at:
+            if isinstance(op, Ask | Together):
+                seen += not done
+                if seen == at and done is after:
                     raise Died
 
         with monkeypatch.context() as patched:
@@ -146,6 +134,22 @@ class Life:
             engine.submit_tool_outputs(self.thread.id, run.id, outputs)
             run = engine.execute(self.thread.id, run.id)
         return run
+
+
+def relayed(course, look):
+    """Pass on what a course asks for; look at each request before it and right after it."""
+    act = partial(next, course)
+    while True:
+        try:
+            op = act()
+        except StopIteration as end:
+            return end.value
+        look(op, done=False)
+        try:
+            act = partial(course.send, (yield op))
+        except ConversationStoreError as error:
+            act = partial(course.throw, error)
+        look(op, done=True)
 
 
 def answer(request):
