@@ -39,7 +39,7 @@ _SUBJECTS_KEPT: Final = 4096
 _CATEGORIES: Final = (ids.THREAD, ids.ASSISTANT, ids.STORE)
 
 _ABOUT: Final = (("message_id", ids.MESSAGE), ("thread_id", ids.THREAD), ("subject_id", "subject"))
-"""The subject of an event that changes no facts, by the field that names it."""
+"""The thing that an event without changes is about, by the field that names it."""
 
 _Kept = OrderedDict[tuple[bytes, Subject], Facts]
 
@@ -203,7 +203,7 @@ def _entry(
             "reason": getattr(event.content, "reason", None),
             "correlation_id": metadata.get("correlation_id"),
             "causation_id": metadata.get("causation_id"),
-            "subject": _subject(event, stored.stream),
+            "about": _about(event, stored.stream),
             "changes": tuple(changed),
             "erased": stored.erased,
             "erases": versions,
@@ -211,7 +211,7 @@ def _entry(
     )
 
 
-def _subject(event: Event, stream: StreamKey) -> str:
+def _about(event: Event, stream: StreamKey) -> str:
     changed = changed_by(event, stream.id)
     if changed:
         return changed[0].text

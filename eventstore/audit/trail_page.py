@@ -110,7 +110,7 @@ def _side(element: str, said: str | None) -> str:
 
 
 def _ids(entry: TrailEntry) -> str:
-    said = [f"{_safe(entry.subject)}", f"version {entry.version} of {_safe(entry.stream_id)}"]
+    said = [f"{_safe(entry.about)}", f"version {entry.version} of {_safe(entry.stream_id)}"]
     if entry.causation_id is not None:
         said.append(f"caused by {_linked(entry.causation_id)}")
     if entry.correlation_id is not None:

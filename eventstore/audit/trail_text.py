@@ -93,7 +93,7 @@ def shown(entry: TrailEntry) -> Iterator[Shown]:
     """Yield the fields that a reader needs to see; content is named by the role of its message."""
     role = next((change.after for change in entry.changes if change.field == "role"), None)
     for change in entry.changes:
-        if not _is_shown(change, entry.subject):
+        if not _is_shown(change, entry.about):
             continue
         name = _NAMES.get(change.field, change.field.replace("_", " "))
         if change.field == "content" and role is not None:
@@ -107,9 +107,9 @@ def shown(entry: TrailEntry) -> Iterator[Shown]:
         yield Shown("words", None, ERASED_TEXT)
 
 
-def _is_shown(change: Change, subject: str) -> bool:
+def _is_shown(change: Change, about: str) -> bool:
     if change.field == "head_id":
-        return bool(change.after != subject)  # that a new message is the head goes without saying
+        return bool(change.after != about)  # that a new message is the head goes without saying
     if change.field == "status":
         return change.before is not None or change.after not in {"completed", "queued"}
     return change.field not in _FOLLOWS and len(change.erased) != len(("before", "after"))

@@ -36,7 +36,7 @@ class TrailEntry(Value):
     """Id that everything done for one request has in common."""
     causation_id: str | None
     """Id of the event or request that led to it."""
-    subject: str
+    about: str
     """Id of the message, run, step, thread, assistant or person that it is about."""
     changes: tuple[Change, ...]
     """Fields that it changed. A removal, a switch and the like change one or two."""

@@ -143,7 +143,7 @@ def _print_entry(console: Console, entry: TrailEntry, *, with_streams: bool) -> 
     place = f"v{entry.version}"
     if with_streams:
         place += f" of {short_id(entry.stream_id)}"
-    head.append(f"  {place}  {short_id(entry.subject)}")
+    head.append(f"  {place}  {short_id(entry.about)}")
     console.print(head)
     for one in shown(entry):
         _print_field(console, one)

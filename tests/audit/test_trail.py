@@ -83,7 +83,7 @@ def test_a_tenants_trail_has_its_assistants_and_purges_and_nothing_of_others(sto
     assert [entry.type for entry in entries][:2] == ["AssistantCreated", "AssistantUpdated"]
     said = next(one for one in entries[1].changes if one.field == "instructions")
     assert (said.before, said.after) == ("Be brief.", "Be long.")
-    assert (entries[-1].subject, entries[-1].reason, entries[-1].actor) == (thread, "asked", "dpo")
+    assert (entries[-1].about, entries[-1].reason, entries[-1].actor) == (thread, "asked", "dpo")
     assert "theirs" not in str([entry.model_dump() for entry in entries])
     with pytest.raises(ThreadNotFound):
         list(store.audit.trail(thread))

@@ -146,6 +146,11 @@ READS = {
         later=of_threads(lambda s, t: list(s.replay.steps(t, after=2))),
     ),
     "Replay.diff": of_threads(lambda s, t: s.replay.diff(t, from_version=1)),
+    "Threads.export": of_threads(lambda s, t: s.threads.export(t)),
+    "Audit.trail": several(
+        all=of_threads(lambda s, t: list(s.audit.trail(t))),
+        later=of_threads(lambda s, t: list(s.audit.trail(t, since=s.threads.get(t).updated_at))),
+    ),
     "Projections.compare": of_threads(lambda s, t: s.projections.compare(t)),
 }
 """Doors to a stream of its own: each gives exactly what it gave, or raises at the gap."""
