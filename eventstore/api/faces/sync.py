@@ -3674,7 +3674,8 @@ class Audit(Resource):
         ``correlation_id``.
 
         Args:
-            thread_id: The thread; the whole tenant if left out, with its assistants and purges.
+            thread_id: The thread; the whole tenant if left out, with its assistants and purges, and
+                without streams of the application's own.
             actor: Only what this actor did.
             type: Only events of this type, or of these types; ``eventstore log`` shows them.
             since: Only what was recorded then or later; with a time zone.

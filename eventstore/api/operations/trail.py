@@ -52,7 +52,8 @@ def trail(
     ``causation_id=entry.event_id``; for everything done for one request, its ``correlation_id``.
 
     Args:
-        thread_id: The thread; the whole tenant if left out, with its assistants and purges.
+        thread_id: The thread; the whole tenant if left out, with its assistants and purges, and
+            without streams of the application's own.
         actor: Only what this actor did.
         type: Only events of this type, or of these types; ``eventstore log`` shows them.
         since: Only what was recorded then or later; with a time zone.
