@@ -12,6 +12,7 @@ VENV     ?= .venv
 BIN      := $(VENV)/bin
 TORTURE  ?= 1000000
 RUNS     ?= 1000
+RESTARTS ?= 200
 WORKERS  ?= 3 # processes that run tests beside each other; for two cores, as tests also wait
 PYTEST   ?= # more arguments for pytest: make test PYTEST="-k fork -x"
 
@@ -25,7 +26,7 @@ COMPILE := pip compile --no-config --system-certs --quiet --universal --python-v
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo model-demo test test-long test-all lint types pytest torture torture-appends torture-runs format bench docs lock clean
+.PHONY: help setup demo model-demo test test-long test-all lint types pytest torture torture-appends torture-runs torture-restarts format bench docs lock clean
 
 help: ## List these commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1|\2/' \
@@ -79,7 +80,7 @@ pytest: setup ## Run the tests alone; PYTEST="-k name" chooses
 	@echo "==> Running the tests (pytest)"
 	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal $(PYTEST)
 
-torture: torture-appends torture-runs ## Both of these, on each database, with kills
+torture: torture-appends torture-runs torture-restarts ## All of these, on each database, with kills
 
 torture-appends: setup ## A million concurrent appends; TORTURE="20000 --only sqlite" chooses
 	@echo "==> Running concurrent schedules; a line says how much time is left"
@@ -88,6 +89,10 @@ torture-appends: setup ## A million concurrent appends; TORTURE="20000 --only sq
 torture-runs: setup ## A thousand runs of assistants whose workers are killed; RUNS="50 --only sqlite" chooses
 	@echo "==> Executing runs by workers that are killed; a line says how much time is left"
 	@$(BIN)/python -m eventstore.testing.killed_workers $(RUNS)
+
+torture-restarts: setup ## The same, with a PostgreSQL server that is killed every five seconds; RESTARTS="50" chooses
+	@echo "==> Executing runs by workers that are killed, on a server that is killed"
+	@$(BIN)/python -m eventstore.testing.killed_workers $(RESTARTS) --only postgres --restarts
 
 format: setup ## Format the code and mend what ruff can mend
 	@echo "==> Formatting (ruff)"

@@ -30,6 +30,11 @@ class Died(BaseException):
     """The process is gone."""
 
 
+def looks_for_runs():
+    """Whether this is the thread of an engine that works on no run."""
+    return threading.current_thread().name == "eventstore-engine"
+
+
 class Life:
     """A run whose engine dies, and another that goes on with it."""
 
@@ -68,13 +73,9 @@ class Life:
         seen = 0
 
         def dying(course, store, begin, inbox):
-            if threading.current_thread().name == "eventstore-engine":  # it only looks for runs
-                if seen >= at:
-                    raise StoreClosed
-                return drive(course, store, begin, inbox)
             if seen >= at:  # the dead do nothing
-                raise Died
-            return drive(relayed(course, died), store, begin, inbox)
+                raise StoreClosed if looks_for_runs() else Died
+            return drive(course if looks_for_runs() else relayed(course, died), store, begin, inbox)
 
         def died(op, *, done):
             nonlocal seen
@@ -94,7 +95,7 @@ class Life:
         seen = 0
 
         def troubled(course, store, begin, inbox):
-            if threading.current_thread().name == "eventstore-engine":
+            if looks_for_runs():
                 return drive(course, store, begin, inbox)
             return drive(watched(course), store, begin, inbox)
 

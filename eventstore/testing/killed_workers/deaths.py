@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Final
 
 from eventstore.testing.faults import die
 
-__all__ = ["CLAIMED", "OUTSIDE", "PLACES", "Death", "Doomed"]
+__all__ = ["CLAIMED", "OUTSIDE", "PLACES", "AsyncDoomed", "Death", "Doomed"]
 
 CLAIMED: Final = "."
 """A worker writes it when it first claims a run."""
@@ -115,6 +115,57 @@ class _Threads:
             raise
         with self._death.around(next((deed for deed in _DEEDS if deed in deeds), None)):
             batch.__exit__(None, None, None)
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401
+        return getattr(self._threads, name)
+
+
+class AsyncDoomed:
+    """The same for an async store."""
+
+    def __init__(self, store: Any, death: Death) -> None:  # noqa: ANN401 (a store)
+        self._store = store
+        self.runs = _AsyncRuns(store.runs, death)
+        self.threads = _AsyncThreads(store.threads, death)
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401
+        return getattr(self._store, name)
+
+
+class _AsyncRuns:
+    def __init__(self, runs: Any, death: Death) -> None:  # noqa: ANN401
+        self._runs = runs
+        self._death = death
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401
+        method = getattr(self._runs, name)
+        if name not in _AROUND:
+            return method
+
+        async def with_death(*given: Any, **named: Any) -> Any:  # noqa: ANN401
+            with self._death.around(name):
+                return await method(*given, **named)
+
+        return with_death
+
+
+class _AsyncThreads:
+    def __init__(self, threads: Any, death: Death) -> None:  # noqa: ANN401
+        self._threads = threads
+        self._death = death
+
+    @asynccontextmanager
+    async def batch(self, *given: Any, **named: Any) -> AsyncIterator[Any]:  # noqa: ANN401
+        deeds: set[str] = set()
+        batch = self._threads.batch(*given, **named)
+        collecting = await batch.__aenter__()
+        try:
+            yield _Noted(collecting, "", deeds)
+        except BaseException as error:
+            await batch.__aexit__(type(error), error, error.__traceback__)
+            raise
+        with self._death.around(next((deed for deed in _DEEDS if deed in deeds), None)):
+            await batch.__aexit__(None, None, None)
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401
         return getattr(self._threads, name)

@@ -11,10 +11,10 @@ from pathlib import Path
 from random import Random
 from typing import Any, Final
 
-from eventstore import ConversationStore, Message, Refused, Run, ToolCallPart, ToolResultPart
+from eventstore import Message, Refused, Run, ToolCallPart, ToolResultPart
 from eventstore.testing.killed_workers.findings import Report
 from eventstore.testing.killed_workers.readers import Reader
-from eventstore.testing.killed_workers.stories import ELSEWHERE, MODEL, TOOLS, Story
+from eventstore.testing.killed_workers.stories import ASKING, ELSEWHERE, MODEL, TOOLS, Story
 from eventstore.testing.killed_workers.worker import QUEUE, effects
 from eventstore.testing.model_server import problem_of
 
@@ -22,8 +22,9 @@ __all__ = ["People"]
 
 _TERMINAL: Final = frozenset({"completed", "incomplete", "failed", "cancelled", "expired"})
 _EVENTS_AT_ONCE: Final = 9
-_STEPS_MAX: Final = 1_000
-"""Each death of a worker may cost a step; on a slow machine a run sees dozens."""
+_STEPS_MAX: Final = 5
+"""What a story takes, and a little more; steps that deaths cost do not count."""
+_APPROVED_PERCENT: Final = 70
 
 
 class People:
@@ -31,7 +32,7 @@ class People:
 
     def __init__(
         self,
-        store: ConversationStore,
+        store: Any,  # noqa: ANN401 (a ConversationStore, or a Patient one)
         folder: Path,
         report: Report,
         is_alive: Callable[[str | None], bool],
@@ -43,6 +44,8 @@ class People:
         self._lock = threading.Lock()
         self._calls: dict[str, str] = {}
         """Names of all recorded calls."""
+        self._approved: set[str] = set()
+        """Calls that their users let happen."""
         self.begun: dict[int, Run] = {}
         """Runs that have not come to their end."""
 
@@ -92,11 +95,26 @@ class People:
 
     def _answer(self, run: Run, chance: Random) -> None:
         """Hand in some or all of what a run waits for."""
-        calls = run.required_calls
-        some = chance.sample(calls, chance.choice([len(calls), chance.randint(1, len(calls))]))
-        outputs = [self._output(run, call) for call in some]
+        actions = run.required_actions
+        some = chance.sample(
+            actions, chance.choice([len(actions), chance.randint(1, len(actions))])
+        )
+        given = [self._output(run, one.call_id) for one in some if one.reason != "approval"]
         self._count("answers of people", len(some))
-        self._store.runs.submit_tool_outputs(run.thread_id, run.id, outputs)
+        if given:
+            self._store.runs.submit_tool_outputs(run.thread_id, run.id, given)
+        for one in some:
+            if one.reason == "approval":
+                self._decide(run, one.call_id, chance)
+
+    def _decide(self, run: Run, call: str, chance: Random) -> None:
+        """Let a call happen, or not."""
+        if chance.random() * 100 < _APPROVED_PERCENT:
+            self._approved.add(call)
+            self._store.runs.approve(run.thread_id, run.id, call, actor="an officer")
+        else:
+            self._store.runs.deny(run.thread_id, run.id, call, actor="an officer")
+        self._count("calls decided on")
 
     def _output(self, run: Run, call: str) -> Mapping[str, Any]:
         name = self._name(run, call)
@@ -130,8 +148,7 @@ class People:
             *(("lost_text", words) for words in self._of_text(run, reader, messages)),
             *(("open_calls", words) for words in self._of_calls(ended, messages)),
         ]
-        allowed = {"completed"} if story.cancelled_after is None else {"completed", "cancelled"}
-        if ended.status not in allowed:
+        if ended.status not in story.ends:
             wrong.append(
                 ("ended_wrongly", f"{ended.status}, {ended.incomplete_reason or ended.error}")
             )
@@ -180,14 +197,17 @@ class People:
 
     def look_at_effects(self) -> None:
         """Compare the effects of tools with the recorded calls, once no worker lives any more."""
-        for name in ("careful", "again"):
+        for name in ("careful", "again", ASKING):
             left = effects(self._folder, name)
             self._report.counts[f"effects of {name}"] = len(left)
             often = sorted(call for call in set(left) if left.count(call) > 1)
             self._report.counts[f"calls of {name} made again"] = len(often)
-            if name == "careful":
+            if name != "again":
                 for call in often:
                     self._report.find("repeated", f"{call} happened {left.count(call)} times")
+            if name == ASKING:
+                for call in sorted(set(left) - self._approved):
+                    self._report.find("unrecorded", f"{call} happened, and nobody approved it")
             for call in sorted(set(left)):
                 if self._calls.get(call) != name:
                     self._report.find("unrecorded", f"{call} of {name}")

@@ -14,15 +14,17 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, Final
 
-from eventstore.testing.model_server import Reply, calls, says
+from eventstore.testing.model_server import Reply, calls, refuses, says
 
-__all__ = ["ELSEWHERE", "MODEL", "TOOLS", "Story", "reply_to"]
+__all__ = ["ASKING", "ELSEWHERE", "MODEL", "TOOLS", "Endpoint", "Story", "reply_to"]
 
 MODEL: Final = "storyteller"
 CAREFUL: Final = "careful"
 AGAIN: Final = "again"
+ASKING: Final = "asking"
 ELSEWHERE: Final = "elsewhere"
-"""Must happen once, may happen twice, and is a tool of nobody here: its user hands outputs in."""
+"""Must happen once, may happen twice, happens if its user approves, and is a tool of nobody here:
+its user hands outputs in."""
 
 
 def _defined(name: str) -> dict[str, Any]:
@@ -30,7 +32,7 @@ def _defined(name: str) -> dict[str, Any]:
     return {"type": "function", "function": {"name": name, "parameters": parameters}}
 
 
-TOOLS: Final = tuple(map(_defined, (CAREFUL, AGAIN, ELSEWHERE)))
+TOOLS: Final = tuple(map(_defined, (CAREFUL, AGAIN, ASKING, ELSEWHERE)))
 """Tools that the assistant of a story is offered."""
 
 _ROUNDS: Final = (
@@ -42,11 +44,16 @@ _ROUNDS: Final = (
     ((CAREFUL, CAREFUL, ELSEWHERE),),
     ((CAREFUL,), (AGAIN, ELSEWHERE)),
     ((AGAIN,), (CAREFUL,)),
+    ((ASKING,),),
+    ((ASKING, CAREFUL, ELSEWHERE), (ASKING,)),
 )
 _WORDS: Final = ((3, 0.0), (12, 0.0), (60, 0.0), (60, 0.008), (25, 0.02))
 """Number of words of an answer, and seconds between two of them."""
 _WORD_BYTES: Final = 60
 _CANCELLED_PERCENT: Final = 8
+_BREAKS: Final = (*(None,) * 6, "refused", "overloaded", "before the first token", "later")
+"""The trouble that the endpoint has with each answer at first; the last one it has for ever."""
+LATER: Final = "later"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +73,8 @@ class Story:
     """Calls of one answer are made side by side."""
     cancelled_after: int | None
     """The user cancels it after so many events."""
+    breaks: str | None
+    """The trouble of the endpoint."""
 
     @classmethod
     def drawn(cls, seed: int, number: int) -> Story:
@@ -81,24 +90,58 @@ class Story:
             queued=chance.choice([True, True, True, False]),
             parallel=chance.choice([True, True, False]),
             cancelled_after=chance.randint(1, 14) if cancelled else None,
+            breaks=chance.choice(_BREAKS),
         )
+
+    @property
+    def ends(self) -> frozenset[str]:
+        """Statuses in which the run may end."""
+        ends = {"failed" if self.breaks == LATER else "completed"}
+        return frozenset(ends if self.cancelled_after is None else {*ends, "cancelled"})
 
     @property
     def question(self) -> str:
         """The user's message, which tells the model what to answer."""
         told = {"rounds": self.rounds, "words": self.words, "pause_seconds": self.pause_seconds}
-        return json.dumps(told)
+        return json.dumps({**told, "breaks": self.breaks, "number": self.number})
 
 
 _asked = itertools.count(1)
 
 
-def reply_to(request: Mapping[str, Any]) -> Reply:
-    """Return the next answer of a story. No two answers have a word or a call in common."""
-    messages: Sequence[Mapping[str, Any]] = request["messages"]
+class Endpoint:
+    """The answers of a model whose endpoint has trouble now and then."""
+
+    def __init__(self) -> None:
+        self._troubled: set[tuple[int, int]] = set()
+        """Stories, and answers of them, with which it had trouble."""
+
+    def reply_to(self, request: Mapping[str, Any]) -> Reply:
+        """Return the next answer of a story, or the trouble with it."""
+        told, done = _story(request["messages"])
+        answer, breaks, at = reply_to(request), told["breaks"], (told["number"], done)
+        if breaks == LATER and done == len(told["rounds"]):
+            return answer.ending("cut", after=1 + max(1, told["words"] // 2))
+        if breaks is None or at in self._troubled:
+            return answer
+        self._troubled.add(at)
+        if breaks == "refused":
+            return refuses(500)
+        if breaks == "overloaded":
+            return refuses(429, retry_after=0.01)
+        return answer.ending("cut", after=1) if breaks != LATER else answer
+
+
+def _story(messages: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Any], int]:
+    """Return what a user's message tells, and how many answers came after it."""
     began = max(place for place, one in enumerate(messages) if one["role"] == "user")
     told = json.loads(_text(messages[began]["content"]))
-    done = sum(bool(one.get("tool_calls")) for one in messages[began:])
+    return told, sum(bool(one.get("tool_calls")) for one in messages[began:])
+
+
+def reply_to(request: Mapping[str, Any]) -> Reply:
+    """Return the next answer of a story. No two answers have a word or a call in common."""
+    told, done = _story(request["messages"])
     mark = f"{next(_asked)}-{secrets.token_hex(4)}"
     pause = told["pause_seconds"]
     if done < len(told["rounds"]):

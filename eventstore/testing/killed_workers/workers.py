@@ -74,6 +74,8 @@ class Workers:
         chance = Random(f"{self._seed}/{name}")  # noqa: S311 (a seed is the point)
         at = None if chance.random() * 100 < _OUTSIDE_PERCENT else PLACES[self._born % len(PLACES)]
         work = self._work._replace(name=name, dies_at=at, occurrence=chance.randint(1, _COUNT_MAX))
+        if self._born % 2:
+            work = work._replace(face="async")
         return _Life(name, chance.uniform(*_LIFE_SECONDS), self._nursery, work)
 
     def _note(self, life: _Life) -> None:
