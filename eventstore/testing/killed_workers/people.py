@@ -23,7 +23,7 @@ __all__ = ["People"]
 _TERMINAL: Final = frozenset({"completed", "incomplete", "failed", "cancelled", "expired"})
 _EVENTS_AT_ONCE: Final = 9
 _STEPS_MAX: Final = 5
-"""What a story takes, and a little more; steps that deaths cost do not count."""
+"""A little more than a story takes; steps that deaths cost do not count."""
 _APPROVED_PERCENT: Final = 70
 
 

@@ -133,7 +133,7 @@ class Endpoint:
 
 
 def _story(messages: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Any], int]:
-    """Return what a user's message tells, and how many answers came after it."""
+    """Return the story that a user's message tells, and the number of answers behind it."""
     began = max(place for place, one in enumerate(messages) if one["role"] == "user")
     told = json.loads(_text(messages[began]["content"]))
     return told, sum(bool(one.get("tool_calls")) for one in messages[began:])
