@@ -52,6 +52,10 @@ test: setup lint ## Check style and types and run all tests
 
 test-long: setup ## Run the tests with many more examples, and those that take minutes; PYTEST="tests/laws" chooses
 	@LAWS=long $(MAKE) --no-print-directory pytest
+	@if [ -z "$(PYTEST)" ]; then \
+	  echo "==> the laws with encryption"; \
+	  LAWS=long LAWS_SEALED=1 $(MAKE) --no-print-directory pytest PYTEST=tests/laws; \
+	fi
 
 test-all: test ## The same, then the tests on every other supported Python that is installed
 	@ran=$$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])'); \

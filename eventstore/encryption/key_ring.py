@@ -118,6 +118,9 @@ class KeyRing:
         """Return the generation up to which an owner's keys seal nothing any more, if known."""
         return self._retired.get(owner, 0)
 
+    def __len__(self) -> int:
+        return max(len(self._opening), len(self._sealing))
+
     # -- keeping and forgetting ----------------------------------------------------------------
 
     def keep(self, key: WrappedKey, raw: bytes | None, granted: int = 0) -> DataKey | Destroyed:

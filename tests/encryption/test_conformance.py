@@ -33,6 +33,7 @@ class TestSyncInMemoryWithKeysInTheDatabase(ConformanceSuite):
         return ConversationStore.open("sqlite://", encryption=in_the_database())
 
 
+@pytest.mark.long
 class TestAsyncWithKeysInTheDatabase(ConformanceSuite):
     def opened(self, place):
         return blocking(

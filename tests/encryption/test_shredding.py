@@ -1,6 +1,7 @@
 """Erasing destroys keys: what they sealed reads as erased, in backups too; nothing else does."""
 
 import shutil
+from datetime import timedelta
 
 import pytest
 
@@ -138,3 +139,35 @@ def test_a_destroyed_key_is_destroyed_once(tmp_path, url):
     assert encryption.keys.destroy(alice(), 1) == 0
     with ConversationStore.open(url, encryption=in_a_file(tmp_path)) as store:
         assert texts(store, thread) == [""]
+
+
+def test_a_tenant_that_is_erased_loses_all_of_its_keys(opened):
+    with opened() as store, opened() as other:
+        for tenant in ("a", "b"):
+            bound = store.tenant(tenant)
+            thread = bound.threads.create(title="hers", metadata={"user": "u1"}).id
+            first = bound.messages.create(thread, role="user", content="of Alice", subject="alice")
+            bound.branches.label(thread, first.id, "named")
+        [thread] = [one.id for one in other.tenant("a").threads.list(metadata={"user": "u1"})]
+        store.tenants.erase("a")
+        assert texts(store.tenant("a"), thread) == [""]
+        assert texts(store.tenant("b"), store.tenant("b").threads.list().data[0].id) == ["of Alice"]
+        late = other.tenant("a").messages.create(thread, role="user", content="late")
+        other.tenant("a").branches.label(thread, late.id, "late")
+        assert [*store.tenant("a").replay.state(thread).labels] == ["late"]
+    with opened() as store:
+        assert texts(store.tenant("a"), thread) == ["", "late"]
+        assert store.tenant("a").audit.verify().findings == ()
+        store.tenants.purge("a")
+        assert [*store.tenant("a").threads.list()] == []
+
+
+@pytest.mark.parametrize("action", ["erase", "purge"])
+def test_what_is_not_retained_loses_its_keys(tmp_path, url, action):
+    encryption = in_a_file(tmp_path)
+    with ConversationStore.open(url, encryption=encryption) as store:
+        threads = [store.threads.create(title=name).id for name in ("one", "two")]
+        store.privacy.retain(older_than=timedelta(0), action=action)
+        owners = [StreamKey("", ids.THREAD, ids.parse(ids.THREAD, one, "")) for one in threads]
+        assert [encryption.keys.newest(one).wrapped for one in owners] == [None, None]
+        assert store.audit.verify().findings == ()

@@ -27,6 +27,7 @@ from eventstore.api.operations.operation import (
     Write,
     write,
 )
+from eventstore.api.operations.shredding import shredding
 from eventstore.api.operations.thread_pages import checked_filters
 from eventstore.api.operations.wiping import finishing
 from eventstore.conversation.commands import EraseAll
@@ -181,33 +182,50 @@ class _Retention:
                 return told, self._next(_Queue(queue.due[1:], queue.following))
             return told, queue._replace(within=following)
 
+        def report(_: list[Any]) -> None:
+            """Report nothing: the pages are part of this walk."""
+
         kept = partial(
             why_kept, tenant=self._scope.tenant, due=due, cutoff_us=self._which.cutoff_us
         )
         pages = _DuePages(self._scope.log, made.request, kept)
-        return then(pages(queue.within or FIRST_PLAN), follow)
+        erasure = Collected(Paged(FIRST_PLAN, pages), report)
+        walk = shredding(self._scope.log.codec, lambda _: [stream], erasure, last=["files"]).walk
+        return then(walk.page(queue.within or walk.first), follow)
 
     def _purge(self, queue: _Queue) -> Page[Any]:
         due = queue.due[0]
         store = store_stream(self._scope.tenant)
         command = PurgeThread(thread_id=due.thread_id)
         request = write(self._scope, store, (command,), self._options.as_write()).request
-        following = self._next(_Queue(queue.due[1:], queue.following))
+        stream = StreamKey(self._scope.tenant, ids.THREAD, due.thread_id)
 
         def act(tx: Transaction) -> Appended | tuple[list[Any], object]:
             assert isinstance(request, AppendRequest)  # noqa: S101 (what write() makes)
-            hold(tx, StreamKey(self._scope.tenant, ids.THREAD, due.thread_id))
+            hold(tx, stream)
             why = why_kept(tx, self._scope.tenant, due, self._which.cutoff_us)
             if why is not None:
-                return [retained(due, "kept", why)], following
+                return [retained(due, "kept", why)], None
             try:
                 purged = purge_in(tx, self._scope.log, request)
             except Refused as error:  # before anything was written
-                return [retained(due, "kept", error.reason)], following
+                return [retained(due, "kept", error.reason)], None
             left = [(where, True) for where in purged.result.remains]
-            return replace(purged, result=([retained(due, "purged"), *left], following))
+            return replace(purged, result=([retained(due, "purged"), *left], None))
 
-        return Write(Maintenance(act, alone=True, stream=store))
+        def follow(page: tuple[Iterable[Any], Any]) -> tuple[list[Any], object]:
+            items, following = page
+            if following is None:
+                return [*items], self._next(_Queue(queue.due[1:], queue.following))
+            return [*items], queue._replace(within=following)
+
+        def report(_: list[Any]) -> None:
+            """Report nothing: the page is part of this walk."""
+
+        page: Page[Any] = Write(Maintenance(act, alone=True, stream=store))
+        purge = Collected(Paged("purge", lambda _: page), report)
+        walk = shredding(self._scope.log.codec, lambda _: [stream], purge).walk
+        return then(walk.page(queue.within or walk.first), follow)
 
 
 class _DuePages(ErasingPages):

@@ -9,7 +9,7 @@ left: a key that cannot be destroyed is kept and reported, because content must 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
 
@@ -26,16 +26,18 @@ from eventstore.api.operations.operation import (
 )
 from eventstore.core.codec import SUBJECT, ContentCodec
 from eventstore.core.events import StreamKey
+from eventstore.encryption.data_keys import DataKeyStore, WrappedKey
 from eventstore.encryption.sealed_codec import SealedCodec
 from eventstore.storage.retired_keys import retire
 from eventstore.storage.sealed_content import beginnings_of
 from eventstore.storage.transaction import Transaction
 from eventstore.write_path.requests import Appended
 
-__all__ = ["owner_of_subject", "shredding"]
+__all__ = ["owner_of_subject", "owners_of_tenant", "shredding"]
 
 R = TypeVar("R")
 
+_PAGE: Final = 1_000
 _log: Final = logging.getLogger("eventstore.encryption")
 
 Generations: TypeAlias = Sequence[tuple[StreamKey, int]]
@@ -66,12 +68,39 @@ def owner_of_subject(tenant: str, subject: bytes) -> StreamKey:
     return StreamKey(tenant, SUBJECT, subject)
 
 
+def owners_of_tenant(
+    codec: ContentCodec, tenant: str
+) -> Callable[[Transaction], Sequence[StreamKey]]:
+    """Return a function that finds every owner of keys of a tenant."""
+
+    def found(tx: Transaction) -> Sequence[StreamKey]:
+        if not isinstance(codec, SealedCodec):
+            return ()
+        keys = codec.asked(tx, lambda store: [*_every_key(store)])
+        return [*dict.fromkeys(key.owner for key in keys if key.owner.tenant == tenant)]
+
+    return found
+
+
+def _every_key(keys: DataKeyStore) -> Iterator[WrappedKey]:
+    after = b""
+    while page := keys.page(after, _PAGE):
+        yield from page
+        after = page[-1].key_id
+
+
 def shredding(
     codec: ContentCodec,
     owners: Callable[[Transaction], Sequence[StreamKey]],
     erasure: Collected[R],
+    *,
+    last: Sequence[str] = (),
 ) -> Collected[R]:
-    """Return an erasure that also destroys the keys of owners; unchanged without encryption."""
+    """Return an erasure that also destroys the keys of owners; unchanged without encryption.
+
+    ``last`` are places of the erasure that end it as far as the keys are concerned: the caller goes
+    on with the files himself.
+    """
     if not isinstance(codec, SealedCodec):
         return erasure
     walk = erasure.walk
@@ -80,7 +109,7 @@ def shredding(
         if isinstance(place, _Retire):
             return _retiring(place.keys, _Erase(place.keys, walk.first))
         if isinstance(place, _Erase):
-            return _followed(walk.page(place.place), partial(_next, place.keys))
+            return _followed(walk.page(place.place), partial(_next, place.keys, last))
         if isinstance(place, _Destroy):
             return _destroying(codec, place.keys)
         return Read(lambda tx: ((), begun(tx)))
@@ -106,9 +135,9 @@ def _retiring(keys: Generations, following: _Erase) -> Page[Any]:
     return Write(Maintenance(act, alone=True))
 
 
-def _next(keys: Generations, found: tuple[Any, Any]) -> tuple[Any, Any]:
+def _next(keys: Generations, last: Sequence[str], found: tuple[Any, Any]) -> tuple[Any, Any]:
     items, place = found
-    if place is None:
+    if place is None or (isinstance(place, str) and place in last):
         return items, _Destroy(keys) if keys else None
     return items, _Erase(keys, place)
 

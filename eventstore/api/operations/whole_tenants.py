@@ -24,6 +24,7 @@ from eventstore.api.operations.operation import (
     Write,
     write,
 )
+from eventstore.api.operations.shredding import owners_of_tenant, shredding
 from eventstore.api.operations.wiping import finishing, with_remains
 from eventstore.conversation.commands import EraseAll
 from eventstore.conversation.store_events import EraseTenant
@@ -104,7 +105,8 @@ def _of(
         made: TenantErasure = next(one for one in found if isinstance(one, TenantErasure))
         return with_remains(made, [one for one in found if isinstance(one, tuple)])
 
-    return Collected(Paged("begin", pages), report)
+    owners = owners_of_tenant(scope.log.codec, name)
+    return shredding(scope.log.codec, owners, Collected(Paged("begin", pages), report))
 
 
 class _Next(NamedTuple):

@@ -1,0 +1,83 @@
+"""No key is destroyed that an unfinished transaction still seals with, on PostgreSQL."""
+
+import threading
+
+import pytest
+from sqlalchemy import create_engine
+
+from eventstore import ConversationStore, StoreBusy
+from tests.encryption.vaults import in_a_file
+from tests.postgres.test_conformance import AS_IS
+
+pytestmark = pytest.mark.newest_postgres
+
+
+@pytest.fixture
+def opened(server, migrated, tmp_path):
+    url = server.url(database=migrated)
+
+    def again():
+        return ConversationStore.open(url, encryption=in_a_file(tmp_path), **AS_IS)
+
+    engine = create_engine(url)
+    yield again, engine
+    engine.dispose()
+
+
+def texts(store, thread):
+    return [message.text for message in store.messages.list(thread)]
+
+
+def say(store, thread, text, **options):
+    return store.messages.create(thread, role="user", content=text, subject="alice", **options)
+
+
+def waits(engine):
+    """Tell whether a session waits for a lock on the table."""
+    with engine.connect() as connection:
+        found = connection.exec_driver_sql(
+            "SELECT count(*) FROM pg_locks WHERE NOT granted AND mode = 'ExclusiveLock'"
+        )
+        return found.scalar() > 0
+
+
+def test_an_erasure_waits_for_whoever_still_seals_with_the_key(opened):
+    open_store, engine = opened
+    with open_store() as store, open_store() as other:
+        one, two = store.threads.create().id, store.threads.create().id
+        say(store, one, "said")
+        say(other, one, "said there")
+        with engine.begin() as connection:
+            say(other, two, "not committed yet", connection=connection)
+            erasing = threading.Thread(target=lambda: store.privacy.erase(subject="alice"))
+            erasing.start()
+            while not waits(engine):
+                assert erasing.is_alive()
+        erasing.join()
+        assert [texts(store, thread) for thread in (one, two)] == [["", ""], [""]]
+        say(other, two, "later")
+        assert texts(store, two) == ["", "later"]
+    with open_store() as store:
+        assert texts(store, two) == ["", "later"]
+        assert store.audit.verify().findings == ()
+
+
+@pytest.mark.parametrize("level", ["READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"])
+def test_a_transaction_that_began_before_loses_nothing(opened, level):
+    """It writes with another key, or is refused because its snapshot is too old."""
+    open_store, engine = opened
+    with open_store() as store, open_store() as other:
+        one, two = store.threads.create().id, store.threads.create().id
+        say(other, one, "said")
+        with engine.connect().execution_options(isolation_level=level) as connection:
+            connection.exec_driver_sql("SELECT 1")
+            store.privacy.erase(subject="alice")
+            try:
+                say(other, two, "later", connection=connection)
+                connection.commit()
+            except StoreBusy:
+                connection.rollback()
+                assert level != "READ COMMITTED"
+                say(other, two, "later")
+    with open_store() as store:
+        assert texts(store, two) == ["later"]
