@@ -20,6 +20,7 @@ from eventstore.cli.messages import short_id
 from eventstore.cli.opening import DEFAULT, Database, ThreadPrefix, existing, find_thread
 from eventstore.cli.output import (
     errors,
+    goes_through_tenants,
     one_line,
     print_facts,
     print_indented,
@@ -96,6 +97,9 @@ def trail(
     """Show who did what, when and why, with every field before and after."""
     if html is not None and as_json:
         raise typer.BadParameter("give one of --html and --json")
+    if html is not None and thread is None and goes_through_tenants():
+        problem = "one page shows one tenant: name it with --tenant, or leave out --html"
+        raise typer.BadParameter(problem, param_hint="--html")
     with existing(database) as store:
         thread_id = None if thread is None else find_thread(store, thread)
         entries = store.audit.trail(

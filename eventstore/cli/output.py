@@ -28,6 +28,7 @@ __all__ = [
     "clipped",
     "error_text",
     "errors",
+    "goes_through_tenants",
     "of_tenant",
     "one_line",
     "print_facts",
@@ -133,6 +134,11 @@ def print_json(lines: Iterable[str]) -> None:
 
 _TENANT: Final[ContextVar[str | None]] = ContextVar("tenant", default=None)
 """The tenant that the output is about, if a command runs for several."""
+
+
+def goes_through_tenants() -> bool:
+    """Return whether the command runs once for each tenant."""
+    return _TENANT.get() is not None
 
 
 @contextmanager

@@ -68,6 +68,10 @@ def test_a_trail_becomes_a_page(run, database, thread, tmp_path):
     assert nowhere.exit_code == 2
     both = run("trail", thread, "--html", str(page), "--json", "--db", database)
     assert both.exit_code == 2
+    every = run("trail", "--all-tenants", "--html", str(page), "--db", database)
+    assert every.exit_code == 2
+    assert "--tenant" in every.stderr
+    assert page.read_text(encoding="utf-8") == text
 
 
 def test_a_difference_shows_old_and_new(run, database, thread):
