@@ -8,6 +8,7 @@ from eventstore import ConversationStore, InvalidInput, ThreadNotFound, TrailEnt
 from eventstore.audit import trail as walking
 from eventstore.audit.trail_page import trail_page
 from eventstore.encryption import SqliteKeys
+from eventstore.storage import read
 from tests.encryption.vaults import in_a_file
 from tests.storage.lives import environment, full_life
 
@@ -150,6 +151,28 @@ def test_memory_holds_a_page_however_long_a_thread_is(store):
         assert sum(1 for _ in store.audit.trail(thread)) == 1_501
     assert max(entries for entries, _ in carried) <= 500
     assert max(kept for _, kept in carried) == 100
+
+
+def test_what_happens_between_two_pages_shows_in_the_next(store, monkeypatch):
+    monkeypatch.setattr(read, "PAGE", 2)
+    thread = store.threads.create().id
+    said = store.messages.create(thread, role="user", content="first").id
+    store.messages.amend(thread, said, content="second")
+    store.messages.amend(thread, said, content="third")
+    walk = store.audit.trail(thread)
+    assert words(next(walk)) == []
+    assert words(next(walk)) == [(None, "first")]
+    store.privacy.erase(thread, said)
+    store.messages.create(thread, role="assistant", content="later")
+    assert [words(entry) for entry in walk] == [
+        *([(None, None)], [(None, None)]),
+        *([(None, None)], [(None, "later")]),
+    ]
+    walk = store.audit.trail(thread)
+    assert next(walk).version == 1
+    store.privacy.purge(thread)
+    with pytest.raises(ThreadNotFound):
+        list(walk)
 
 
 def test_an_erased_title_is_shown_as_erased_and_no_older_one_comes_back(store):

@@ -89,6 +89,8 @@ def trail(
         return Read(lambda tx: of_thread(tx, key, place))
 
     def of_thread(tx: Transaction, stream: StreamKey, place: StreamPlace | None) -> Any:  # noqa: ANN401
+        if stream_heads.head_version(tx, stream) == 0:  # also if it was purged meanwhile
+            raise ThreadNotFound(stream.text)
         begun = place or StreamPlace(_first(tx, stream, wanted), {})
         return stream_page(tx, scope.log, stream, begun, wanted)
 
@@ -97,8 +99,6 @@ def trail(
 
 def _first(tx: Transaction, stream: StreamKey, wanted: TrailFilter) -> int:
     """Return the version behind which the wanted entries of a thread begin."""
-    if stream_heads.head_version(tx, stream) == 0:
-        raise ThreadNotFound(stream.text)
     since = wanted.since_us
     return 0 if since is None else log_reading.version_at_time(tx, stream, since - 1)
 
