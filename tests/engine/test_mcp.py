@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mcp import types
+from mcp.server.mcpserver import MCPServer
 
 from eventstore import InvalidInput
 from eventstore.engine import Engine, ToolContext
@@ -91,6 +93,38 @@ def test_a_server_that_dies_is_a_failed_result_and_comes_back(store):
 def test_a_server_that_does_not_start_fails_the_run(store, options):
     run, _ = answered(store, McpServer("shop", timeout_seconds=5, **options))
     assert (run.status, run.error.code) == ("failed", "tools_unavailable")
+
+
+def test_images_and_files_are_limited_and_of_a_plain_type():
+    """Whatever a server calls them."""
+    pixel = "iVBORw0KGgo="
+    shop = MCPServer("shop")
+
+    @shop.tool(structured_output=False)
+    def odd() -> list[types.ImageContent | types.AudioContent]:
+        return [
+            types.ImageContent(type="image", data=pixel, mime_type="image/png"),
+            types.ImageContent(type="image", data=pixel, mime_type="text/html,<script>;base64"),
+            types.AudioContent(type="audio", data=pixel, mime_type="audio/wav"),
+        ]
+
+    @shop.tool(structured_output=False)
+    def large() -> types.ImageContent:
+        return types.ImageContent(type="image", data="A" * 12_000_000, mime_type="image/png")
+
+    async def called(name):
+        server = McpServer("shop", server=shop)
+        try:
+            return await server.call(f"shop__{name}", {})
+        finally:
+            await server.aclose()
+
+    answer = asyncio.run(called("odd"))
+    assert [part.type for part in answer.parts] == ["image", "file", "file"]
+    assert answer.parts[1].file_id == f"data:application/octet-stream;base64,{pixel}"
+    refused = asyncio.run(called("large"))
+    assert (refused.status, refused.parts) == ("failed", ())
+    assert refused.output == {"error": "Its images and files have over 8 MiB."}
 
 
 def test_a_process_that_did_not_list_the_tools_finds_them_by_the_names_models_see():

@@ -284,6 +284,13 @@ def test_whatever_is_shown_counts(interpreter, shown):
     assert "showed more than 256 KiB" in result.note
 
 
+def test_one_message_that_is_too_large_ends_the_kernel(interpreter):
+    """It is not read at all, and what comes after it is lost."""
+    result = run(interpreter, "print('x' * 40_000_000)")
+    assert (result.status, result.stdout) == ("failed", "")
+    assert result.note.startswith("The code was stopped: it showed more at once than is read. All")
+
+
 @pytest.mark.long
 def test_output_of_child_processes_counts_too(interpreter):
     result = run(interpreter, "import subprocess; subprocess.run(['yes'])")

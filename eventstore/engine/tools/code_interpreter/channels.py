@@ -25,7 +25,7 @@ _KINDS: Final[Mapping[Channel, int]] = {
     "iopub": zmq.SUB,
 }
 _MESSAGE_BYTES_MAX: Final = 32 * 1024 * 1024
-"""A kernel that sends a larger message is disconnected for a moment."""
+"""A kernel that sends a larger message is disconnected."""
 _WAITING_MAX: Final = 8
 """Messages that wait on each side of a socket."""
 _SIGNATURES_MAX: Final = 1000
@@ -56,6 +56,7 @@ class Channels:
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._sockets: dict[Channel, zmq.Socket[bytes]] = {}
         self._poller = zmq.Poller()
+        self._losses: zmq.Socket[bytes] | None = None
 
     @property
     def descriptors(self) -> Mapping[str, int]:
@@ -76,6 +77,12 @@ class Channels:
             end.connect(f"ipc://{self._folder / name}")
             self._sockets[name] = end
             self._poller.register(end, zmq.POLLIN)
+        self._losses = self._sockets["iopub"].get_monitor_socket(zmq.EVENT_DISCONNECTED)
+
+    @property
+    def is_cut(self) -> bool:
+        """The kernel ended, or sent a message that was too large. What it showed since is lost."""
+        return self._losses is not None and bool(self._losses.poll(0))
 
     def send(
         self,
@@ -121,9 +128,12 @@ class Channels:
         """Close the sockets, and remove them from the folder."""
         for each in self._listening.values():
             each.close()
+        if self._losses is not None:
+            self._sockets["iopub"].disable_monitor()
+            self._losses.close(0)
         for end in self._sockets.values():
             end.close()
-        self._context.term()
+        self._context.destroy(linger=0)
         for name in _KINDS:
             (self._folder / name).unlink(missing_ok=True)
 

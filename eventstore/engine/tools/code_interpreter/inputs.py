@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from typing import Final
 from urllib.parse import unquote_to_bytes
@@ -55,7 +54,7 @@ def _decoded(address: str) -> bytes | None:
         return None
     try:
         return base64.b64decode(match[3]) if match[2] else unquote_to_bytes(match[3])
-    except binascii.Error:
+    except ValueError:
         return None
 
 

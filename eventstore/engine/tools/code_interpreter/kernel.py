@@ -51,6 +51,8 @@ _REQUEST: Final = {
     "stop_on_error": True,
 }
 _FILES_LISTED: Final = 200
+_CUT_SECONDS: Final = 0.5
+"""Time between the end of a kernel's connection and its own end."""
 _NAME_MAX: Final = 200
 
 
@@ -155,6 +157,9 @@ class Kernel:
             execution.died = True
             execution.stopped = execution.stopped or str(death) or None
             self.close()
+        except BaseException:  # an interrupt, or a bug: nobody would stop what runs
+            self.close()
+            raise
         self.last_used = time.monotonic()
         return execution
 
@@ -197,6 +202,9 @@ class Kernel:
         yield from self._channels.receive(_TURN_SECONDS)
         if self._process.poll() is not None:
             raise KernelDied
+        if self._channels.is_cut:
+            ended = self._tree.kernel_has_ended(_CUT_SECONDS)
+            raise KernelDied("" if ended else "showed more at once than is read")
         now = time.monotonic()
         if now >= self._next_look:
             self._next_look = now + _LOOK_SECONDS
@@ -273,7 +281,7 @@ class Kernel:
     @property
     def has_ended(self) -> bool:
         """It ended by itself, or somebody else ended it."""
-        return self._process.poll() is not None or self._tree.kernel_has_ended
+        return self._process.poll() is not None or self._tree.kernel_has_ended(0)
 
     def close(self) -> None:
         """End the kernel and all of its processes."""

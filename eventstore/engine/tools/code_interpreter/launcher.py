@@ -20,6 +20,8 @@ from typing import Any
 
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE = 1, 4
 KILL = 9
+FLUSH_SECONDS = 0.02
+"""Time that printed text is gathered: what gathers in more may be too large for one message."""
 
 
 def settle(config: dict[str, Any]) -> None:
@@ -47,6 +49,8 @@ def serve(config: dict[str, Any]) -> None:
     app.config.InteractiveShell.colors = "nocolor"
     app.config.Session.key = config["key"].encode()
     app.initialize([])
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush_interval = FLUSH_SECONDS  # type: ignore[union-attr]
     app.start()
 
 

@@ -6,7 +6,6 @@ They are printed text, the value of the last line, an error, images, and files.
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -58,8 +57,9 @@ class Outputs:
 
     def add(self, type_: str, content: Mapping[str, Any]) -> None:
         """Take a message of the kernel's, if it shows anything."""
-        if type_ == "stream" and content.get("name") in {"stdout", "stderr"}:
-            self._add_text(content["name"], content.get("text"))
+        name = content.get("name")
+        if type_ == "stream" and name in ("stdout", "stderr"):  # a list, should it be one, is not
+            self._add_text(name, content.get("text"))
         elif type_ in {"display_data", "execute_result"}:
             self._add_shown(content.get("data"))
         elif type_ == "error":
@@ -130,5 +130,5 @@ class Outputs:
 def _decoded(text: object) -> bytes:
     try:
         return base64.b64decode(text) if isinstance(text, str) else b""
-    except binascii.Error:
+    except ValueError:
         return b""

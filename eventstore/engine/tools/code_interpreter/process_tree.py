@@ -40,10 +40,9 @@ class ProcessTree:
             self.kernel = _children(self._root)[0]
             self._kernel_end = os.pidfd_open(self.kernel)
 
-    @property
-    def kernel_has_ended(self) -> bool:
-        """The kernel's own process runs no longer."""
-        return bool(select.select([self._kernel_end], [], [], 0)[0])
+    def kernel_has_ended(self, wait_seconds: float) -> bool:
+        """Check that the kernel's own process runs no longer."""
+        return bool(select.select([self._kernel_end], [], [], wait_seconds)[0])
 
     def processes(self) -> list[int]:
         """Return the ids of the processes that run."""
