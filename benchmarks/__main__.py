@@ -114,6 +114,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--profile", action="store_true", help="profile ours in W1 and W2 instead of timing it")
     add("--rounds", type=int, metavar="N", help="how often each is measured (7)")
     add("--seconds", type=float, metavar="S", help="how long one measurement takes (1.0)")
+    add("--events", type=int, metavar="N", help="events to verify in W10 (1,000,000)")
     add("--messages", type=int, default=100, metavar="N", help="appends to count syncs for (100)")
     add("--dir", metavar="DIR", help="where the databases go while measuring: a real disk")
     add("--out", type=Path, metavar="DIR", help="where the results go")
@@ -164,6 +165,7 @@ def _plan(
             rounds=options.rounds or (2 if options.quick else 7),
             seconds=options.seconds or (0.1 if options.quick else 1.0),
             quick=options.quick,
+            events=options.events,
         )
 
 

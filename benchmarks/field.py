@@ -41,6 +41,8 @@ class Plan:
     rounds: int = 7
     seconds: float = 1.0
     quick: bool = False
+    events: int | None = None
+    """The number of events of W10; None is its own."""
 
     def side_by_side(self, face: Face, writers: Literal["one", "many"] = "one") -> list[Contender]:
         """The limits and then all others of this face, for one writer or for many.

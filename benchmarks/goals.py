@@ -111,6 +111,10 @@ REBUILD = Goal("rebuilding all tables", 20_000, None, Better.MORE, "events/s")
 READ_MEMORY = Goal("memory gained while reading", 64, 16, Better.LESS, "MB")
 REBUILD_MEMORY = Goal("memory gained while rebuilding", 64, 16, Better.LESS, "MB")
 
+VERIFY = Goal("events verified a second", 20_000, None, Better.MORE, "events/s")
+VERIFY_MEMORY = Goal("memory gained while verifying", 64, None, Better.LESS, "MB")
+TREE_HEAD = Goal("tree head after 10 of many threads changed", 100, None, Better.LESS, "ms")
+
 LAST = Goal("time of a page, ours / plain", 5.0, None, Better.LESS)
 LAST_TIME = {
     SQLITE: Goal("time of a page", None, 0.6, Better.LESS, "ms"),

@@ -18,6 +18,7 @@ from benchmarks.works import (
     w8_delivery,
     w9_runs,
     w9b_reading,
+    w10_proof,
     w11_kernels,
 )
 
@@ -35,5 +36,6 @@ WORKS: dict[str, tuple[str, Run]] = {
     "W8": (w8_delivery.TITLE, w8_delivery.run),
     "W9": (w9_runs.TITLE, w9_runs.run),
     "W9b": (w9b_reading.TITLE, w9b_reading.run),
+    "W10": (w10_proof.TITLE, w10_proof.run),
     "W11": (w11_kernels.TITLE, w11_kernels.run),
 }

@@ -75,6 +75,13 @@ class VerifyReport(Value):
     """Threads whose tables were not compared, because their events do not hold."""
     unchanged: int = 0
     """Streams that did not go on since the tree head; only their ends were compared."""
+    read_models: tuple[str, ...] = ()
+    """Projections that were built anew in memory and compared."""
+    since: int | None = None
+    """Version of the mark in the tenant's stream of the category ``store`` from which this
+    verification went on; None if it began at the beginning."""
+    marked: int | None = None
+    """Version of the mark that this verification left there."""
     findings: tuple[AuditFinding, ...]
     """Everything that was found."""
 

@@ -11,6 +11,7 @@ events and its head are read together.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
@@ -59,6 +60,12 @@ class Verified(NamedTuple):
     findings: Sequence[AuditFinding] = ()
     streams_at_the_end: int = 0
     """The number of all streams, at the end of a verification of those that changed."""
+    read_model: str | None = None
+    """The read model that was compared on this page, if it was the last one of its events."""
+    since: int | None = None
+    """Version of the mark that this verification goes on from."""
+    marked: int | None = None
+    """Version of the mark that this verification left."""
 
 
 class Verifying(NamedTuple):
@@ -83,6 +90,8 @@ class VerifyingChanged(NamedTuple):
 
     size: int
     """Number of leaves that the head covers."""
+    streams: tuple[tuple[int, bytes], ...] | None = None
+    """The streams that went on since a mark, in order; None to find those since the tree head."""
     stream: tuple[int, bytes] = (0, b"")
     """The last stream that was begun: the number of its category, and its id."""
     within: Verifying | None = None
@@ -131,7 +140,7 @@ def verify_changed_page(
         return [], None
     within = place.within
     if within is None:
-        found = next_changed(tx, number, place.stream, place.size)
+        found = _next_changed(tx, number, place)
         if found is None:
             beside = [*leftovers(tx, tenant), *check_leaves(tx, log, tenant)]
             total = streams_counted(tx, number)
@@ -140,6 +149,15 @@ def verify_changed_page(
         within = _stream_place(category_name(tx, found[0]), found[1])
     verified, following, _ = _look(tx, log, tenant, within)
     return [verified], place._replace(within=following if following.categories else None)
+
+
+def _next_changed(
+    tx: Transaction, tenant: int, place: VerifyingChanged
+) -> tuple[int, bytes] | None:
+    if place.streams is None:
+        return next_changed(tx, tenant, place.stream, place.size)
+    at = bisect_right(place.streams, place.stream)
+    return place.streams[at] if at < len(place.streams) else None
 
 
 def verify_thread_page(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -9,13 +10,14 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from eventstore import AuditFinding, ConversationStore, TreeHead, VerifyReport
-from eventstore.api.operations import Read, audit
+from eventstore import AuditFinding, ConversationStore, InvalidInput, TreeHead, VerifyReport
+from eventstore.api.operations import Read, verification
 from eventstore.audit.verifying import Verified
 from eventstore.cli.auditing import read_head, read_public_key
 from eventstore.cli.framework import AsJson, app, examples
 from eventstore.cli.opening import DEFAULT, Database, existing, find_stream
 from eventstore.cli.output import errors, print_json, progress, screen
+from eventstore.read_models import MessageSearch, Usage
 from eventstore.storage.chain_pages import events_counted
 from eventstore.storage.interning import find_tenant
 
@@ -23,7 +25,10 @@ __all__ = ["verify"]
 
 
 @app.command(
-    epilog=examples("verify", "verify 019ab3", "verify --tree-head head.json --public-key KEY")
+    epilog=examples(
+        *("verify", "verify 019ab3", "verify --mark", "verify --changed --mark"),
+        "verify --tree-head head.json --public-key KEY",
+    )
 )
 def verify(
     thread: Annotated[
@@ -52,7 +57,22 @@ def verify(
     ] = None,
     changed: Annotated[
         bool,
-        typer.Option("--changed", help="Recompute only streams that went on since the tree head."),
+        typer.Option(
+            "--changed",
+            help="Recompute only streams that went on since the tree head, or since the last mark.",
+        ),
+    ] = False,
+    mark: Annotated[
+        bool,
+        typer.Option("--mark", help="Without findings, leave a mark from which --changed goes on."),
+    ] = False,
+    read_models: Annotated[
+        bool,
+        typer.Option(
+            "--read-models",
+            help="Also build the tables of message search and usage by day anew, in memory, and"
+            " compare.",
+        ),
     ] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -68,6 +88,8 @@ def verify(
             None if tree_head is None else read_head(tree_head),
             None if public_key is None else read_public_key(public_key),
             changed_only=changed,
+            mark=mark,
+            read_models=read_models,
         )
     if as_json:
         print_json([report.model_dump_json()])
@@ -89,14 +111,21 @@ def _watched(
     public_key: bytes | None,
     *,
     changed_only: bool,
+    mark: bool,
+    read_models: bool,
 ) -> VerifyReport:
     """Run the method of the store, with a progress bar that counts events."""
-    work = audit.verify(
+    for one in (Usage(), MessageSearch()) if read_models else ():
+        with suppress(InvalidInput):  # with encryption there is no search
+            store.projections.register(one)
+    work = verification.verify(
         store.scope,
         thread_id,
         tree_head=tree_head,
         public_key=public_key,
         changed_only=changed_only,
+        mark=mark,
+        read_models=read_models,
     )
     done = list[Verified]()
     with progress() as bar:
@@ -120,7 +149,10 @@ def print_verification(console: Console, report: VerifyReport) -> None:
         return
     counted = f"{report.events} events of {report.streams} streams"
     if report.unchanged:
-        counted += f" (the ends of {report.unchanged} others are as they were signed)"
+        known = "signed" if report.since is None else "marked"
+        counted += f" (the ends of {report.unchanged} others are as they were {known})"
+    if report.read_models:
+        counted += f", the read models {' and '.join(report.read_models)}"
     if report.ok:
         said = f"{counted}: every hash holds, and the tables of {report.threads_compared} threads"
         console.print(Text(f"{said} match", style="green"))

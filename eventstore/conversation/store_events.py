@@ -19,12 +19,14 @@ __all__ = [
     "EraseTenant",
     "EraseVersions",
     "KeyRotated",
+    "MarkVerified",
     "PurgeStreams",
     "PurgeThread",
     "RotateKey",
     "StreamsPurged",
     "SubjectErased",
     "TenantErased",
+    "TenantVerified",
     "ThreadPurged",
     "content_erased",
 ]
@@ -83,6 +85,23 @@ class StreamsPurged(EventData, frozen=True):
     """Category and id of each, with version and hash of its last event."""
 
 
+class TenantVerified(EventData, frozen=True):
+    """This tenant was verified up to a position, and nothing was found."""
+
+    position: tuple[int, int, int]
+    streams: int
+    digest: bytes
+    """Sum of the digests of the ends of all streams as of the position."""
+
+
+class MarkVerified(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Record that the tenant was verified."""
+
+    position: tuple[int, int, int]
+    streams: int
+    digest: bytes
+
+
 class PurgeStreams(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Remove streams that are no threads' for good."""
 
@@ -138,6 +157,7 @@ STORE_EVENTS: tuple[EventKind, ...] = (
     EventKind(KeyRotated, Note),
     EventKind(StreamsPurged, Note),
     EventKind(TenantErased, Note),
+    EventKind(TenantVerified, Note),
     ERASURE_KIND,
 )
 """Every kind of event in a tenant's stream of the category ``store``."""

@@ -40,11 +40,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from eventstore.core import ids
 from eventstore.core.events import RecordedEvent
-from eventstore.read_models.catch_up.tables import WritableTables
+from eventstore.read_models.catch_up.tables import Tables, WritableTables
 
 __all__ = ["MessageSearch"]
 
@@ -76,6 +76,11 @@ _CREATE_DELETED: Final = (
     "CREATE TABLE {deleted} (tenant TEXT NOT NULL, thread_id TEXT NOT NULL,"
     " PRIMARY KEY (tenant, thread_id))"
 )
+_OF_ALL: Final = "SELECT m.tenant, m.thread_id, m.message_id, m.parent_id, m.hidden,"
+_CONTENTS: Final = {
+    "sqlite": f"{_OF_ALL} w.text FROM {{messages}} m LEFT JOIN {{words}} w ON w.rowid = m.number",
+    "postgresql": f"{_OF_ALL} m.text FROM {{messages}} m",
+}
 _FIND: Final = f"SELECT 1 FROM {{messages}} WHERE {_ROW}"
 _INSERT: Final = (
     "INSERT INTO {messages} (tenant, thread_id, message_id, parent_id, hidden)"
@@ -136,6 +141,14 @@ class MessageSearch:
     version = 1
     tables = ("messages", "words", "forks", "deleted")
     categories = (ids.THREAD, ids.STORE)
+
+    def contents(self, tables: Tables) -> list[tuple[Any, ...]]:
+        """Return the words of each message and title that has any, as any database keeps them."""
+        found = tables.all(_CONTENTS[tables.dialect])
+        rows = [(*row[:-1], in_pieces((row[-1] or "").replace("\0", " "))) for row in found]
+        deleted = tables.all("SELECT tenant, thread_id FROM {deleted}")
+        worded = (row for row in rows if row[1] != row[2] or row[-1])
+        return [*worded, *deleted]
 
     def create(self, tables: WritableTables) -> None:
         """Make the tables; on PostgreSQL the words stand with their messages."""

@@ -152,6 +152,15 @@ class Usage:
     tables = ("messages", "runs")
     categories = (ids.THREAD, ids.STORE)
 
+    def contents(self, tables: Tables) -> list[tuple[Any, ...]]:
+        """Return every count but that of characters, which erasures do not count back."""
+        said = "SELECT tenant, thread_id, day, role, messages FROM {messages}"
+        ran = (
+            "SELECT tenant, thread_id, day, runs, input_tokens, output_tokens, total_tokens"
+            " FROM {runs}"
+        )
+        return [*tables.all(said), *tables.all(ran)]
+
     def create(self, tables: WritableTables) -> None:
         """Make the tables."""
         for text in _CREATE:

@@ -73,7 +73,7 @@ _PAGE: Final = (
     " AND (stream, version) > (?, ?) AND stream <= ? ORDER BY stream, version LIMIT ?"
 )
 _HEADS: Final = (
-    "SELECT stream, version, recorded_at, hash, epoch, xid FROM {streams}"
+    "SELECT stream, version, recorded_at, <hash>, epoch, xid FROM {streams}"
     " WHERE tenant = ? AND category = ? AND stream > ? AND stream <= ? ORDER BY stream"
 )
 _CATEGORIES: Final = (
@@ -84,7 +84,7 @@ _CATEGORIES: Final = (
 _COUNTED: Final = "SELECT coalesce(sum(version), 0) FROM {streams} WHERE tenant = ?"
 _STREAMS: Final = "SELECT count(*) FROM {streams} WHERE tenant = ?"
 _STREAM: Final = "tenant = ? AND category = ? AND stream = ?"
-_HASH: Final = f"SELECT hash FROM {{events}} WHERE {_STREAM} AND version = ?"
+_HASH: Final = f"SELECT <hash> FROM {{events}} WHERE {_STREAM} AND version = ?"
 _STANDS: Final = f"SELECT 1 FROM {{streams}} WHERE {_STREAM}"
 _ANY: Final = f"SELECT 1 FROM {{events}} WHERE {_STREAM} LIMIT 1"
 _STAND: Final = (
@@ -142,7 +142,7 @@ def heads_between(
     tx: Transaction, category: tuple[int, int], after: bytes, last: bytes
 ) -> dict[bytes, HeadOfStream]:
     """Return the heads of the streams behind one, up to another."""
-    found = tx.all(_HEADS, (*category, after, last))
+    found = tx.all(_with_hash(_HEADS, tx.ordering.bytes_as_stored), (*category, after, last))
     return {bytes(row[0]): HeadOfStream._make(row) for row in found}
 
 
@@ -163,8 +163,14 @@ def streams_counted(tx: Transaction, tenant: int) -> int:
 
 def event_hash_at(tx: Transaction, place: tuple[int, int, bytes], version: int) -> bytes | None:
     """Return the stored hash of an event; None if there is no such event."""
-    row = tx.one(_HASH, (*place, version))
+    row = tx.one(_with_hash(_HASH, tx.ordering.bytes_as_stored), (*place, version))
     return None if row is None else bytes(row[0])
+
+
+@cache
+def _with_hash(sql: str, raw: str) -> str:
+    """Return a statement that reads the hash whatever stands in its column."""
+    return sql.replace("<hash>", raw.format(column="hash"))
 
 
 def stream_exists(tx: Transaction, place: tuple[int, int, bytes]) -> bool:

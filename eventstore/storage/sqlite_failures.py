@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from eventstore.core.causes import cause_of
 from eventstore.errors import ConversationStoreError, OutcomeUnknown, StoreBusy, StoreUnavailable
 from eventstore.storage.constraints import refused, refused_statement
+from eventstore.storage.not_text import is_not_text
 
 __all__ = ["driver_error", "translated", "translated_commit"]
 
@@ -55,6 +56,11 @@ _CONSTRAINT = "SQLITE_CONSTRAINT"
 _NAMED = " constraint failed: "
 _NO_TABLE = "no such table"
 """SQLite has no code for it."""
+_NOT_TEXT = (
+    "corrupt",
+    "a column of text holds bytes that are no text",
+    "Somebody changed it by hand: 'eventstore verify' names the thread; or restore a backup.",
+)
 _NOT_MIGRATED = (
     "not_migrated",
     "a table of the store is missing",
@@ -97,6 +103,8 @@ def _told(driver: sqlite3.Error, *, on_own_connection: bool) -> StoreBusy | Stor
     code = _code(driver)
     if code == "SQLITE_ERROR" and str(driver).startswith(_NO_TABLE):
         return StoreUnavailable(*_NOT_MIGRATED)
+    if is_not_text(driver):
+        return StoreUnavailable(*_NOT_TEXT)
     if code in _BUSY:
         return StoreBusy(
             "the transaction handed in as connection= could not write, because another connection"

@@ -23,12 +23,14 @@ from eventstore.conversation.store_events import (
     EraseTenant,
     EraseVersions,
     KeyRotated,
+    MarkVerified,
     PurgeStreams,
     PurgeThread,
     RotateKey,
     StreamsPurged,
     SubjectErased,
     TenantErased,
+    TenantVerified,
     ThreadPurged,
     content_erased,
 )
@@ -52,7 +54,13 @@ from eventstore.write_path.thread_streams import Guards
 __all__ = ["PurgeOptions", "StoreCategory", "store_stream"]
 
 StoreCommand: TypeAlias = (
-    PurgeThread | PurgeStreams | EraseSubject | EraseTenant | EraseVersions | RotateKey
+    PurgeThread
+    | PurgeStreams
+    | EraseSubject
+    | EraseTenant
+    | EraseVersions
+    | RotateKey
+    | MarkVerified
 )
 
 _DROP_ASSISTANT: Final = "DELETE FROM {assistants} WHERE tenant = ? AND assistant = ?"
@@ -139,6 +147,9 @@ class _StoreSession:
             return [content_erased(command)]
         if isinstance(command, PurgeStreams):
             return self._purge_streams(command)
+        if isinstance(command, MarkVerified):
+            data = TenantVerified(command.position, command.streams, command.digest)
+            return [decided(data)]
         if isinstance(command, RotateKey):
             return [_key_rotated(request, command)]
         return [_recorded(request, command)]

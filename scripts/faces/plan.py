@@ -116,12 +116,11 @@ RESOURCES: Final = (
     Resource(
         "Audit",
         "Prove that the log is what was written.",
-        _of(
-            "audit",
-            *("verify", "sign_tree_head", "tree_heads", "inclusion_proof", "consistency_proof"),
-            "export",
-            trail="trail.trail",
-        ),
+        {
+            **_of("verification", "verify"),
+            **_of("audit", "sign_tree_head", "tree_heads", "inclusion_proof", "consistency_proof"),
+            **_of("audit", "export", trail="trail.trail"),
+        },
     ),
     Resource(
         "Keys",

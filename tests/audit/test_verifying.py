@@ -3,7 +3,7 @@
 import pytest
 
 from eventstore import ConversationStore, InvalidInput, ThreadNotFound
-from eventstore.api.operations import audit
+from eventstore.api.operations import verification
 from eventstore.audit import verifying
 from tests.audit.world import hand_on_file
 from tests.storage.lives import environment, full_life
@@ -56,7 +56,7 @@ def write_between_pages(store):
             *(lambda one=one: store.privacy.erase(thread, one) for one in said[4:]),
         ]
     )
-    work = audit.verify(store.scope)
+    work = verification.verify(store.scope)
     found = []
     for one in store._runner.each(work.walk):  # noqa: SLF001 (no public method pauses)
         found.append(one)

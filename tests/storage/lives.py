@@ -131,6 +131,7 @@ def full_life(store: ConversationStore) -> list[str]:  # noqa: PLR0915 (a life i
     store.privacy.erase(subject="eve", reason="asked for", actor="user_2")
     store.tenant("left").assistants.create(name="Guide")
     store.tenant("left").tenants.purge("left", reason="the contract ended")
+    store.audit.verify(mark=True)
     return [one, fork.id, second.id]
 
 

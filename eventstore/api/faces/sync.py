@@ -47,6 +47,7 @@ from eventstore.api.operations import tenants as _tenants
 from eventstore.api.operations import thread_pages as _thread_pages
 from eventstore.api.operations import threads as _threads
 from eventstore.api.operations import trail as _trail
+from eventstore.api.operations import verification as _verification
 from eventstore.api.operations import whole_tenants as _whole_tenants
 from eventstore.api.operations.events import Receipt
 from eventstore.api.operations.keys import KeyStatus, Rotation
@@ -3538,12 +3539,15 @@ class Audit(Resource):
         tree_head: TreeHead | str | None = None,
         public_key: str | bytes | None = None,
         changed_only: bool = False,
+        read_models: bool = False,
+        mark: bool = False,
     ) -> VerifyReport:
-        """Recompute the hash chain, and compare the tables with the events. Writes nothing.
+        """Recompute the hash chain, and compare the tables with the events.
 
         It checks hashes and commitments, gaps and order, the ends of streams, that content went
         only by an erasure, that forks still stand on the events that they were made from, that
-        purged threads are gone, and that decision tables hold what the events say.
+        purged threads are gone, and that decision tables hold what the events say. It writes
+        nothing but a ``mark``.
 
         Nothing inside a database can show that an older copy was put in its place, that an end was
         cut off together with every trace of it, or that all hashes were computed anew. A signed
@@ -3555,21 +3559,30 @@ class Audit(Resource):
             tree_head: A head that was signed earlier: the tree has to go on from it.
             public_key: The key that signed it, 32 bytes or 64 hex digits. Stored heads of this key
                 are verified as well.
-            changed_only: Recompute only streams that went on since ``tree_head``: that the others
-                end where it says is verified all the same. An alteration of an older event is then
-                found only if the end of its stream differs, too.
+            changed_only: Recompute only streams that went on since ``tree_head``, or without one
+                since the last mark: that the others end where it says is verified all the same. An
+                alteration of an older event is then found only if the end of its stream differs,
+                too.
+            read_models: Also build the registered projections that offer ``contents`` anew, in
+                memory, and compare. It reads all events once more for each.
+            mark: If nothing is found, append a mark to the tenant's stream of the category
+                ``store``, from which ``changed_only`` goes on.
 
         Raises:
             InvalidInput: an argument is malformed, or the signature of the head does not hold.
             ThreadNotFound: there is none.
+            Refused: with a mark, if the tables are distributed over several nodes, which have no
+                common order.
         """
         return self._perform(
-            _audit.verify(
+            _verification.verify(
                 self._scope,
                 thread_id,
                 tree_head=tree_head,
                 public_key=public_key,
                 changed_only=changed_only,
+                read_models=read_models,
+                mark=mark,
             )
         )
 

@@ -12,7 +12,7 @@ from eventstore.core.quoting import quoted
 from eventstore.errors import InvalidInput
 from eventstore.read_models.catch_up.held import Held
 from eventstore.read_models.catch_up.leases import Watched
-from eventstore.read_models.catch_up.tables import WritableTables
+from eventstore.read_models.catch_up.tables import Tables, WritableTables
 from eventstore.storage.whole_store import NAMES_MAX
 
 __all__ = ["Definition", "Projection", "Registry", "defined", "projection"]
@@ -24,6 +24,7 @@ _VERSION_MAX: Final = 2**31 - 1
 
 Apply: TypeAlias = Callable[[WritableTables, RecordedEvent], object]
 Create: TypeAlias = Callable[[WritableTables], object]
+Contents: TypeAlias = Callable[[Tables], Iterable[tuple[Any, ...]]]
 
 
 class Projection(Protocol):
@@ -33,6 +34,12 @@ class Projection(Protocol):
     are built anew), ``categories`` and ``types`` (only events of those are applied), and
     ``stores_words`` (False says that its tables hold no content, so a store with encryption takes
     it).
+
+    And it may have ``contents(tables)``: a function that returns what its tables hold, as rows of
+    plain values, each with the id of its stream among them. Then ``audit.verify`` applies all
+    events once more, in an SQLite database in memory, and compares. So its SQL has to work on
+    SQLite, too; and rows must be the same whether something was erased before or after they were
+    made.
 
     ``apply`` is a plain function in both faces. It runs inside the transaction that moves the
     checkpoint and is repeated if that is rolled back. So it must do nothing but change its tables;
@@ -65,6 +72,7 @@ class Definition(NamedTuple):
     create: Create
     apply: Apply
     stores_words: bool = True
+    contents: Contents | None = None
 
 
 class _OfFunction(NamedTuple):
@@ -152,6 +160,7 @@ def defined(given: Any) -> Definition:  # noqa: ANN401 (whatever the caller gave
         given.create,
         given.apply,
         bool(getattr(given, "stores_words", True)),
+        getattr(given, "contents", None),
     )
 
 
