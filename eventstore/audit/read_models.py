@@ -59,7 +59,8 @@ class ModelCheck:
         """Apply the next events; return findings, and whether it is done.
 
         The findings are None until it is compared, and if it cannot be: its tables were never made,
-        or they still hold what was erased since they were last brought up to date. A page that is read again, as the database was lost, goes on from where it was.
+        or they still hold what was erased since they were last brought up to date.
+        A page that is read again, as the database was lost, goes on from where it was.
         """
         current = self._active(tx)
         if current is None or current.version != self._definition.version:
