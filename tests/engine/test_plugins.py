@@ -154,6 +154,32 @@ def test_an_error_of_the_service_is_a_failed_result():
     )
 
 
+@pytest.fixture
+def _hasty(monkeypatch):
+    """Wait for nothing between two tries."""
+    monkeypatch.setattr("eventstore.engine.tools.plugins.plugin._WAIT_SECONDS", 0)
+
+
+@pytest.mark.usefixtures("_hasty")
+@pytest.mark.parametrize("failure", [httpcore2.ConnectError, httpcore2.ReadError])
+def test_a_connection_that_breaks_is_made_again_for_what_may_be_repeated(
+    service, monkeypatch, failure
+):
+    tried = []
+
+    async def connects(*_, **__):
+        tried.append(1)
+        raise failure
+
+    shop = plugin(service)
+    monkeypatch.setattr(httpcore2.AnyIOBackend, "connect_tcp", connects)
+    assert call(shop, "getPet", {"id": "1"}).status == "failed"
+    assert len(tried) == 3
+    assert call(shop, "addPet", {"body": {"name": "a"}}).status == "failed"
+    assert len(tried) == 4
+
+
+@pytest.mark.usefixtures("_hasty")
 def test_what_may_be_repeated_is_asked_again_and_nothing_else():
     answers = iter([503, 503, 200, 503])
     with Service(lambda _: (next(answers), {}, {})).running() as shaky:
