@@ -7,6 +7,7 @@ Python that root keeps to itself is shown to that user, at the same place, and n
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -56,12 +57,10 @@ def as_nobody(arguments, folder):
 
 
 @pytest.fixture
-def folder(tmp_path_factory):
-    """One that another user finds."""
-    made = tmp_path_factory.mktemp("nobody")
-    for each in (made, *made.parents[:2]):
-        each.chmod(0o755)
-    return made
+def folder():
+    """One that another user may enter: each pytest keeps its own folders to its user."""
+    with tempfile.TemporaryDirectory(prefix="nobody-", ignore_cleanup_errors=True) as made:
+        yield Path(made)
 
 
 def test_a_user_without_rights_has_a_sandbox_that_holds(folder):
