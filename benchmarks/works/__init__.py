@@ -19,6 +19,7 @@ from benchmarks.works import (
     w9_runs,
     w9b_reading,
     w10_proof,
+    w10b_sealing,
     w11_kernels,
 )
 
@@ -37,5 +38,6 @@ WORKS: dict[str, tuple[str, Run]] = {
     "W9": (w9_runs.TITLE, w9_runs.run),
     "W9b": (w9b_reading.TITLE, w9b_reading.run),
     "W10": (w10_proof.TITLE, w10_proof.run),
+    "W10b": (w10b_sealing.TITLE, w10b_sealing.run),
     "W11": (w11_kernels.TITLE, w11_kernels.run),
 }

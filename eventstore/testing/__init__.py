@@ -15,6 +15,7 @@ Bad days
     :class:`Faults`, :func:`failing`, :func:`die`: a database call fails, or the process dies.
     :func:`jumping_environment`, :func:`fixed_environment`: clocks and dice.
     :class:`PostgresServer`: a real server, started, killed and restarted.
+    :class:`FakeKms`: a service with a master key, which can be out of reach.
 
 The plug-in for pytest gives tests the fixtures ``store``, ``async_store`` and ``postgres_url``
 without any import.
@@ -32,6 +33,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from eventstore.testing.conformance import ConformanceSuite
     from eventstore.testing.environments import fixed_environment, jumping_environment
+    from eventstore.testing.fake_kms import FakeKms
     from eventstore.testing.faults import Faults, die, failing
     from eventstore.testing.history import History, histories, stores_with_history
     from eventstore.testing.history_actions import Played, Step
@@ -48,6 +50,7 @@ __all__ = [
     "ConversationMachine",
     "Delivered",
     "EventStoreAdapter",
+    "FakeKms",
     "Faults",
     "Finding",
     "Given",
@@ -77,6 +80,7 @@ __all__ = [
 
 _HOMES: Final = {
     "conformance": ("ConformanceSuite",),
+    "fake_kms": ("FakeKms",),
     "faults": ("Faults", "die", "failing"),
     "history": ("History", "histories", "stores_with_history"),
     "history_actions": ("Played", "Step"),

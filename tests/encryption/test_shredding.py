@@ -10,6 +10,7 @@ from eventstore.core import ids
 from eventstore.core.codec import SUBJECT
 from eventstore.core.events import StreamKey
 from tests.encryption.vaults import in_a_file, in_the_database
+from tests.storage.lives import ask
 
 
 def alice(tenant=""):
@@ -171,3 +172,23 @@ def test_what_is_not_retained_loses_its_keys(tmp_path, url, action):
         owners = [StreamKey("", ids.THREAD, ids.parse(ids.THREAD, one, "")) for one in threads]
         assert [encryption.keys.newest(one).wrapped for one in owners] == [None, None]
         assert store.audit.verify().findings == ()
+
+
+@pytest.mark.parametrize("vault", ["file", "table"])
+def test_no_file_holds_the_wrapped_key_any_more(tmp_path, url, vault):
+    encryption = in_a_file(tmp_path) if vault == "file" else in_the_database()
+    file = tmp_path / ("keys.db" if vault == "file" else "chat.db")
+    with ConversationStore.open(url, encryption=encryption) as store:
+        thread = store.threads.create().id
+        store.messages.create(thread, role="user", content="of Alice", subject="alice")
+        asked = "SELECT wrapped FROM data_keys WHERE kind = ?"
+        [(wrapped,)] = ask(file, asked, SUBJECT)
+        assert holding(tmp_path, wrapped)
+        store.privacy.erase(subject="alice")
+        assert not holding(tmp_path, wrapped)
+        assert ask(file, asked, SUBJECT) == [(None,)]
+
+
+def holding(folder, raw):
+    """Return the names of the files that hold some bytes."""
+    return [path.name for path in folder.iterdir() if raw in path.read_bytes()]

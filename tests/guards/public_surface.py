@@ -19,7 +19,7 @@ from pathlib import Path
 from types import ModuleType
 
 import eventstore
-from eventstore import read_models
+from eventstore import encryption, read_models
 
 FILE = Path(__file__).with_name("public_surface.txt")
 FACES = ("ConversationStore", "AsyncConversationStore")
@@ -32,6 +32,9 @@ def surface() -> str:
     lines += ["", "# eventstore.read_models"]
     for name in sorted(read_models.__all__):
         lines += [*_exported(read_models, name), *_methods_of_class(getattr(read_models, name))]
+    lines += ["", "# eventstore.encryption"]
+    for name in sorted(encryption.__all__):
+        lines += [*_exported(encryption, name), *_methods_of_class(getattr(encryption, name))]
     for face in FACES:
         lines += ["", f"# {face}", *face_lines(face)]
     return "\n".join(["# eventstore", *lines, ""])
@@ -52,7 +55,7 @@ def undocumented() -> list[str]:
     """Public classes, functions and methods of the stores that say nothing about themselves."""
     exported = (
         (name, getattr(module, name))
-        for module in (eventstore, read_models)
+        for module in (eventstore, read_models, encryption)
         for name in sorted(module.__all__)
     )
     things = [(name, thing) for name, thing in exported if _is_definition(thing)]
@@ -150,6 +153,7 @@ def _methods_of_class(thing: object) -> Iterator[str]:
         return
     for name in _public(thing):
         value = inspect.getattr_static(thing, name)
+        value = value.__func__ if isinstance(value, classmethod) else value
         shown = signature(value) if inspect.isroutine(value) else ""
         yield f"    {name}{shown}"
 

@@ -4,12 +4,16 @@ from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from pathlib import Path
 
+import psycopg
 import pytest
 from sqlalchemy import create_engine
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from eventstore import AsyncConversationStore, ConversationStore
 from eventstore.testing.conformance import blocking, within
+from eventstore.testing.postgres_server import PostgresServer
+from tests.encryption.raw_bytes import found_in
+from tests.encryption.test_raw_bytes import lived
 from tests.encryption.vaults import in_a_file, in_the_database
 from tests.postgres.test_conformance import AS_IS, OnPostgres
 
@@ -92,3 +96,28 @@ class TestAsyncWithinTheApplicationsTransactions(Sealed):
             await engine.dispose()
 
         return blocking(opening)
+
+
+@pytest.mark.long
+@pytest.mark.newest_postgres
+@pytest.mark.parametrize("keys", ["file", "table"])
+def test_no_word_stands_in_tables_indexes_or_the_log(server, tmp_path, keys):
+    """On a server of its own: what others said in a shared one stands in the same log."""
+    with PostgresServer(major=server.major, durable=False) as own:
+        url = own.url(database=own.create_database())
+        encryption = in_a_file(tmp_path) if keys == "file" else in_the_database()
+        ConversationStore.open(url, **AS_IS).close()
+        with psycopg.connect(own.dsn()) as connection:
+            [(folder,)] = connection.execute("SHOW data_directory").fetchall()
+        empty = everything_in(folder)
+        with ConversationStore.open(url, encryption=encryption, **AS_IS) as store:
+            words = {word for word in lived(store) if word.encode() not in empty}
+        with psycopg.connect(own.dsn(), autocommit=True) as connection:
+            connection.execute("CHECKPOINT")
+        assert len(words) > 40
+        assert found_in(folder, words) == set()
+
+
+def everything_in(folder):
+    """Return the bytes of all files below a folder."""
+    return b"".join(path.read_bytes() for path in Path(folder).rglob("*") if path.is_file())

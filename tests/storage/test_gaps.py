@@ -173,6 +173,7 @@ WRITES = {
     *("RunSteps.start", "RunSteps.complete", "RunSteps.fail"),
     *("Assistants.create", "Assistants.update", "Assistants.delete"),
     *("Events.append", "Privacy.erase", "Privacy.purge", "Projections.rebuild"),
+    *("Privacy.retain", "Tenants.erase", "Tenants.purge", "Keys.rotate"),
 }
 OF_READ_MODELS = {
     *("read", "query", "status", "retry", "register", "run", "catch_up"),
@@ -183,6 +184,7 @@ what following notices has a test of its own."""
 OF_AUDIT = {
     *("Audit.verify", "Audit.sign_tree_head", "Audit.tree_heads", "Audit.inclusion_proof"),
     *("Audit.consistency_proof", "Audit.export", "Tenants.list", "Events.last_position"),
+    "Keys.status",
 }
 """Methods that look for gaps, sign, count streams or tell a position: tested elsewhere."""
 

@@ -61,6 +61,8 @@ class _Destroy(NamedTuple):
     """Everything is erased."""
 
     keys: Generations
+    following: Any
+    """The place behind it."""
 
 
 def owner_of_subject(tenant: str, subject: bytes) -> StreamKey:
@@ -98,8 +100,7 @@ def shredding(
 ) -> Collected[R]:
     """Return an erasure that also destroys the keys of owners; unchanged without encryption.
 
-    ``last`` are places of the erasure that end it as far as the keys are concerned: the caller goes
-    on with the files himself.
+    ``last`` are places of the erasure at which it ends here: the caller goes on from them himself.
     """
     if not isinstance(codec, SealedCodec):
         return erasure
@@ -111,7 +112,7 @@ def shredding(
         if isinstance(place, _Erase):
             return _followed(walk.page(place.place), partial(_next, place.keys, last))
         if isinstance(place, _Destroy):
-            return _destroying(codec, place.keys)
+            return _destroying(codec, place)
         return Read(lambda tx: ((), begun(tx)))
 
     def begun(tx: Transaction) -> _Retire | _Erase:
@@ -136,15 +137,17 @@ def _retiring(keys: Generations, following: _Erase) -> Page[Any]:
 
 
 def _next(keys: Generations, last: Sequence[str], found: tuple[Any, Any]) -> tuple[Any, Any]:
+    """Follow the erasure; once its content is gone, the keys go, before the files are wiped."""
     items, place = found
-    if place is None or (isinstance(place, str) and place in last):
-        return items, _Destroy(keys) if keys else None
-    return items, _Erase(keys, place)
+    if not isinstance(place, str | None) or place not in {"files", None}:
+        return items, _Erase(keys, place)
+    following = place if place is None or place in last else _Erase((), place)
+    return items, _Destroy(keys, following) if keys else following
 
 
-def _destroying(codec: SealedCodec, keys: Generations) -> Page[Any]:
-    def act(tx: Transaction) -> tuple[tuple[()], None]:
-        for owner, generation in keys:
+def _destroying(codec: SealedCodec, place: _Destroy) -> Page[Any]:
+    def act(tx: Transaction) -> tuple[tuple[()], Any]:
+        for owner, generation in place.keys:
             left = codec.generations(tx, [raw[2:] for raw in beginnings_of(tx, owner)])
             if any(one <= generation for one in left):
                 _log.warning(
@@ -153,7 +156,7 @@ def _destroying(codec: SealedCodec, keys: Generations) -> Page[Any]:
                 )
                 continue
             codec.destroyed(tx, owner, generation)
-        return (), None
+        return (), place.following
 
     if codec.keys is not None:
         return Read(act)
