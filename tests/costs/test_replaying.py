@@ -113,3 +113,23 @@ def test_branches_are_compared_from_where_they_part(store, effort):
         assert (found.common, found.parted_at) == (count - 2, trunk[-3])
         assert [one.id for one in found.only_b] == [other]
     assert_flat(*counts)
+
+
+def test_a_state_of_the_past_costs_the_same_whatever_came_later(store, effort):
+    counts = []
+    for count in (60, 600):
+        thread, trunk = talk(store, count)
+        store.messages.edit(thread, trunk[-2], content="otherwise")
+        counts.append(effort(store.replay.state, thread, at_version=40))
+    assert_flat(*counts)
+
+
+def test_a_state_costs_an_event_each_and_less_than_walking_there(store):
+    counts = []
+    for count in (100, 400):
+        thread, _ = talk(store, count)
+        state = calls_of(lambda thread=thread: store.replay.state(thread))
+        steps = calls_of(lambda thread=thread: list(store.replay.steps(thread)))
+        counts.append(state / count)
+        assert state < 0.75 * steps
+    assert counts[1] <= 1.1 * counts[0]
