@@ -127,7 +127,6 @@ def test_no_process_of_the_host_is_seen_or_killed(interpreter):
         bystander.wait()
 
 
-@pytest.mark.long
 def test_killing_all_it_can_kills_only_itself(interpreter):
     result = run(
         interpreter,
@@ -208,7 +207,6 @@ def test_memory_of_one_process_is_limited_and_the_kernel_lives_on(interpreter):
     assert interpreter.run("memory", "del rows; kept").result == "1"
 
 
-@pytest.mark.long
 def test_memory_of_many_processes_counts_together(interpreter):
     result = run(
         interpreter,
