@@ -4,7 +4,12 @@ import logging
 import shutil
 from pathlib import Path
 
+import pytest
+
 from eventstore import ConversationStore
+from eventstore.encryption import Encryption, SqliteKeys
+from eventstore.engine import replay
+from tests.encryption.vaults import MASTER
 from tests.engine.services.assistants import KEY, SECRET, answered, names_in, stored_words
 from tests.engine.services.checks import check_answers, check_secrets, erase_all
 
@@ -35,3 +40,16 @@ def test_an_assistant_uses_each_kind_of_tool(store, url, tmp_path_factory, caplo
 
 def bytes_in(folder):
     return b"\0".join(file.read_bytes() for file in folder.iterdir())
+
+
+@pytest.mark.long
+def test_nothing_of_it_can_be_read_in_a_store_that_encrypts(url, tmp_path_factory):
+    keys = SqliteKeys(tmp_path_factory.mktemp("keys") / "keys.db")
+    encryption = Encryption(MASTER, keys)
+    with ConversationStore.open(url, encryption=encryption) as store:
+        answer = answered(store)
+        words = stored_words(answer)
+        again = replay(store, answer.run.thread_id, answer.run.id)
+        assert again.same, again.difference
+    raw = bytes_in(Path(url.removeprefix("sqlite:///")).parent)
+    assert names_in(words, raw) == set()
