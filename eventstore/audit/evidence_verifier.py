@@ -285,6 +285,11 @@ class Event:
         self._metadata = unbase64(given["metadata"])
         if self._metadata == b"" or (self._content is None) != (self._salt is None):
             raise Rejected("an event has content without a salt, or no content and a salt")
+        for raw in (self._salt, self._commitment):
+            if raw is not None and len(raw) != 32:  # no bytes are not the same as none at all
+                raise Rejected("an event has a salt or a commitment of another length")
+        if not self._data or self._content == b"":
+            raise Rejected("an event has data or content of no bytes")
 
     @property
     def data(self) -> dict[str, Any]:

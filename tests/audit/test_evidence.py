@@ -87,7 +87,11 @@ CHANGES = 1_000 if LONG else 150
 
 
 def test_any_change_is_rejected(store):
-    """Bytes of the file, and values of it written as evidence is written."""
+    check_changes(store)
+
+
+def check_changes(store):
+    """Change bytes of files, and values of them written as evidence is written."""
     chosen = random.Random(3)
     threads = store.threads.list(limit=100).data
     files = [store.audit.export(thread.id, KEY) for thread in threads]
@@ -114,6 +118,20 @@ def test_an_equal_value_of_another_type_is_rejected(store):
             holder[key] = int(holder[key]) if isinstance(holder[key], bool) else float(holder[key])
             with pytest.raises(evidence_verifier.Rejected):
                 evidence_verifier.verify(evidence_verifier.as_bytes(evidence), PUBLIC)
+    assert tried > 5
+
+
+def test_nothing_is_not_the_same_as_no_bytes(store):
+    raw = max((store.audit.export(one.id, KEY) for one in store.threads.list()), key=len)
+    evidence = json.loads(raw)
+    tried = 0
+    for event in [one for stream in evidence["streams"] for one in stream["events"]]:
+        for name in ("commitment", "content", "salt", "metadata"):
+            if event[name] is None:
+                event[name], tried = "", tried + 1
+                with pytest.raises(evidence_verifier.Rejected):
+                    evidence_verifier.verify(evidence_verifier.as_bytes(evidence), PUBLIC)
+                event[name] = None
     assert tried > 5
 
 

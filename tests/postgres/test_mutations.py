@@ -5,8 +5,9 @@ import pytest
 
 from eventstore.audit import verifying
 from tests.audit.mutations import LOG_MUTATIONS, table_mutations
-from tests.audit.test_evidence import check_transcripts
+from tests.audit.test_evidence import check_changes, check_transcripts
 from tests.audit.test_mutations import SEEDS, THREADS, check_found
+from tests.audit.test_read_models import check_untouched
 from tests.audit.test_tree_heads import KEY, PUBLIC, race, signed_heads
 from tests.audit.test_tree_heads import check_found as check_against
 from tests.audit.test_verifying import write_between_pages
@@ -86,3 +87,22 @@ def test_every_mutation_is_found_and_named(server, databases):
                 except AssertionError as error:
                     raise AssertionError(told) from error
         assert store.audit.verify() == report
+
+
+@pytest.mark.parametrize("way", ["psycopg", "asyncpg"])
+def test_read_models_and_marks_are_those_of_the_log(url, way):
+    """What this database keeps for search is compared with what another one makes of the events."""
+    with open_at(url, way) as store:
+        check_untouched(store)
+        assert store.audit.verify(mark=True).ok
+        thread = store.threads.create(title="since the mark").id
+        some = store.audit.verify(changed_only=True, mark=True)
+        assert (some.ok, some.streams) == (True, 2)
+        store.privacy.erase(thread)
+        assert store.audit.verify(changed_only=True).ok
+
+
+def test_any_change_of_evidence_is_rejected(url):
+    with open_at(url, "psycopg") as store:
+        fill(store, 3)
+        check_changes(store)
