@@ -36,7 +36,7 @@ from eventstore.engine import recording
 from eventstore.engine import records as r
 from eventstore.engine.recording import Journal, Request
 from eventstore.engine.state import NOTHING_USED, RunState, evolved, left_by_the_dead
-from eventstore.engine.step import Rules, step
+from eventstore.engine.step import Decision, Rules, step
 
 __all__ = [
     "PASSING",
@@ -198,7 +198,7 @@ class _Conducting:
         while True:
             if state.tools is not tools:  # they were listed
                 rules, tools = self._rules_of(state), state.tools
-            decision = step(state, result, rules)
+            decision = yield from self._with_what_came_too(state, step(state, result, rules), rules)
             result = None
             if decision.records:
                 state, result = yield from self._write(state, decision.records)
@@ -212,6 +212,21 @@ class _Conducting:
                 self._listing = False
             if isinstance(result, f.ToolUnusable):
                 yield from self.stop_all()
+
+    def _with_what_came_too(
+        self, state: RunState, decision: Decision, rules: Rules
+    ) -> Course[Decision]:
+        """Decide on results that have arrived meanwhile, too, so that they share a commit."""
+        while state.running is not None and decision.records and not decision.effects:
+            arrived = self._early.popleft() if self._early else (yield Next(0))
+            if not isinstance(arrived, f.ToolReturned):
+                if arrived is not None:
+                    self._early.appendleft(arrived)
+                break
+            after = evolved(state, decision.records)
+            more = step(after, arrived, rules)
+            decision = Decision((*decision.records, *more.records), more.effects)
+        return decision
 
     def _rules_of(self, state: RunState) -> Rules:
         rules = self._rules_for(state)
