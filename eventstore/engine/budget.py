@@ -30,8 +30,19 @@ class Budget:
     """Old messages may be left out to make the prompt fit."""
     correction: float
     """Tokens that the provider counted for each one that was estimated, in the last answer."""
-    settings: RunSettings
-    """Settings of the next model call."""
+    completion_tokens: int | None
+    """Most tokens of the next answer."""
+    state: RunState
+    """The run."""
+
+    @property
+    def settings(self) -> RunSettings:
+        """Settings of the next model call."""
+        changed = {
+            "max_completion_tokens": self.completion_tokens,
+            "tool_choice": _choice(self.state),
+        }
+        return self.state.settings.model_copy(update=changed)
 
     @classmethod
     def of(cls, state: RunState) -> Budget:
@@ -55,9 +66,8 @@ class Budget:
             else None,
             cuts=isinstance(truncation, Auto),
             correction=_correction(state),
-            settings=settings.model_copy(
-                update={"max_completion_tokens": completion, "tool_choice": _choice(state)}
-            ),
+            completion_tokens=completion,
+            state=state,
         )
 
 

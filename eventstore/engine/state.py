@@ -176,6 +176,8 @@ def _ended(
 
 def added_usage(so_far: TokenUsage | None, more: TokenUsage | None) -> TokenUsage:
     """Return the sum of two counts of tokens."""
+    if more is None and so_far is not None:
+        return so_far
     both = [usage for usage in (so_far, more) if usage is not None]
     return TokenUsage(
         input_tokens=sum(usage.input_tokens for usage in both),

@@ -60,6 +60,27 @@ async def retried(
     ask: Callable[[], AsyncGenerator[ModelEvent, None]], retries: Retries
 ) -> AsyncGenerator[ModelEvent, None]:
     """Yield the events of an answer; ask again while none arrived and it is worth it."""
+    answer, first = await _begun_at_last(ask, retries)
+    async with aclosing(answer):
+        yield first
+        async for event in answer:
+            yield event
+
+
+async def _begun_at_last(
+    ask: Callable[[], AsyncGenerator[ModelEvent, None]], retries: Retries
+) -> tuple[AsyncGenerator[ModelEvent, None], ModelEvent]:
+    try:
+        return await _begun(ask)
+    except ModelError as error:
+        failed = error
+    return await _again(ask, retries, failed)  # outside of except: its errors have no context
+
+
+async def _again(
+    ask: Callable[[], AsyncGenerator[ModelEvent, None]], retries: Retries, error: ModelError
+) -> tuple[AsyncGenerator[ModelEvent, None], ModelEvent]:
+    """Ask again after the first attempt, which failed in this way; most answers need no second."""
     attempts = AsyncRetrying(
         stop=stop_after_attempt(retries.attempts),
         wait=retries.pause,
@@ -67,13 +88,15 @@ async def retried(
         sleep=retries.sleep,
         reraise=True,
     )
-    answer: AsyncGenerator[ModelEvent, None]
-    first: ModelEvent
-    answer, first = await attempts(_begun, ask)
-    async with aclosing(answer):
-        yield first
-        async for event in answer:
-            yield event
+    failed = [error]
+
+    async def attempt() -> tuple[AsyncGenerator[ModelEvent, None], ModelEvent]:
+        if failed:
+            raise failed.pop()
+        return await _begun(ask)
+
+    begun: tuple[AsyncGenerator[ModelEvent, None], ModelEvent] = await attempts(attempt)
+    return begun
 
 
 async def _begun(
