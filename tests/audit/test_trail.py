@@ -1,14 +1,17 @@
 """``store.audit.trail`` beside its laws: filters, forks, erasures, tenants, memory."""
 
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 
 import pytest
 
 from eventstore import ConversationStore, InvalidInput, ThreadNotFound, TrailEntry
 from eventstore.audit import trail as walking
 from eventstore.audit.trail_page import trail_page
+from eventstore.audit.trail_text import deed
 from eventstore.encryption import SqliteKeys
 from eventstore.storage import read
+from eventstore.write_path.categories import CATALOGUES
 from tests.encryption.vaults import in_a_file
 from tests.storage.lives import environment, full_life
 
@@ -151,6 +154,12 @@ def test_memory_holds_a_page_however_long_a_thread_is(store):
         assert sum(1 for _ in store.audit.trail(thread)) == 1_501
     assert max(entries for entries, _ in carried) <= 500
     assert max(kept for _, kept in carried) == 100
+
+
+@pytest.mark.parametrize("kind", sorted({*chain(*(one.types for one in CATALOGUES.values()))}))
+def test_every_type_of_event_is_told_in_words(kind):
+    entry = TrailEntry.model_construct(type=kind, changes=())
+    assert deed(entry) != kind
 
 
 def test_what_happens_between_two_pages_shows_in_the_next(store, monkeypatch):
