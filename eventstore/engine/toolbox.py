@@ -32,11 +32,24 @@ class Toolbox:
             else:
                 given: Any = one if hasattr(one, "definition") else _made(one)
                 self._take(self.tools, given.name, given)
+        for each in self.sets.values():
+            self._check_apart(each)
 
     def _take(self, into: dict[str, Any], name: str, one: object) -> None:
         if name in self.tools or name in self.sets:
             raise InvalidInput("tools", f"two are called {name}", "Give each its own name.")
         into[name] = one
+
+    def _check_apart(self, one: ToolSet) -> None:
+        """Refuse a tool of a set whose name others have: a call would go to either."""
+        others = [other for other in self.sets.values() if other is not one]
+        for own in getattr(one, "tools", ()):  # of a set that knows them beforehand
+            if own.name in self.tools or any(other.tool(own.name) for other in others):
+                raise InvalidInput(
+                    "tools",
+                    f"{own.name} of {one.type} is also a tool of another",
+                    "Give one of them a prefix=, or choose its operations=.",
+                )
 
     def find(self, name: str) -> LocalTool | None:
         """Return the tool of a name, alone or in a set."""

@@ -12,7 +12,7 @@ import httpcore2
 import pytest
 
 from eventstore import InvalidInput, ToolError, ToolResultPart
-from eventstore.engine import Engine, ToolContext
+from eventstore.engine import Engine, ToolContext, tool
 from eventstore.engine.models import ScriptedModel, ToolCall
 from eventstore.engine.tools import InvalidArguments
 from eventstore.engine.tools.plugins import Auth, Plugin, quark_search
@@ -86,6 +86,34 @@ def test_an_unusable_description_is_refused(changes, problem):
     with pytest.raises(ToolError, match=problem) as caught:
         Plugin("petstore", json.loads(PETS.read_text()) | changes)
     assert caught.value.code == "bad_description"
+
+
+def test_plugins_with_operations_of_the_same_name_are_kept_apart(store, thread, service):
+    """Else a call would go to either service, with its credentials."""
+    other = Plugin("other", PETS, server=service.url, allow_private=[service.host])
+    function = tool(name="getPet")(lambda: "a function")
+    for taken in (other, function):
+        with pytest.raises(InvalidInput, match=r"(listPets|getPet) of petstore is also"):
+            Engine(store, tools=[plugin(service), taken])
+    with pytest.raises(InvalidInput):
+        plugin(service, prefix="a b")
+    with Service(shop).running() as elsewhere:
+        mine = Plugin(
+            "mine",
+            PETS,
+            server=elsewhere.url,
+            allow_private=[elsewhere.host],
+            credentials=lambda _: SECRET,
+            approval=["deletePet"],
+            prefix="my_",
+        )
+        assert [one.approval for one in mine.tools] == [False, False, False, True]
+        model = ScriptedModel([[ToolCall("c1", "my_getPet", '{"id": "1"}')], "There."])
+        with Engine(store, tools=[plugin(service), mine], models={"m": model}) as engine:
+            run = engine.run(thread.id, model="m", tools=[{"type": "mine"}])
+            engine.execute(thread.id, run.id)
+        assert [one["path"] for one in elsewhere.asked] == ["/pets/1"]
+    assert service.asked == []
 
 
 def test_an_id_is_a_plain_one():

@@ -11,7 +11,7 @@ import inspect
 import random
 import re
 from collections.abc import Awaitable, Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 from urllib.parse import urlsplit
@@ -59,6 +59,7 @@ class Plugin:
         auth: Auth | None = None,
         server: str | None = None,
         operations: Collection[str] | None = None,
+        prefix: str = "",
         allow_private: Collection[str] = (),
         approval: bool | Collection[str] = False,
         timeout_seconds: float = 30.0,
@@ -74,6 +75,7 @@ class Plugin:
             auth: Place of the credentials in a request, in place of what the description says.
             server: Address of the service, in place of the description's.
             operations: Names of those that become tools; by default, all.
+            prefix: Beginning of the tools' names, where another plug-in has the same operations.
             allow_private: Hosts that may have private addresses, and be asked without TLS.
             approval: A person approves each call, or those of the operations named.
             timeout_seconds: Longest time of a request.
@@ -99,7 +101,7 @@ class Plugin:
         self.tools = tuple(
             OperationTool(
                 self._service,
-                one,
+                _prefixed(one, prefix),
                 approval=approval if isinstance(approval, bool) else one.name in approval,
                 timeout_seconds=_TRIES * (timeout_seconds + 1),
                 output_bytes_max=output_bytes_max,
@@ -115,6 +117,17 @@ class Plugin:
     def tool(self, name: str) -> OperationTool | None:
         """Return the tool of a name, if it is one of these."""
         return next((one for one in self.tools if one.name == name), None)
+
+
+def _prefixed(operation: Operation, prefix: str) -> Operation:
+    name = f"{prefix}{operation.name}"
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", name):
+        raise InvalidInput(
+            "prefix",
+            f"{name[:100]!r} is not a tool's name",
+            "Give letters, digits, _ and -, so that names have up to 64.",
+        )
+    return replace(operation, name=name)
 
 
 def _check_id(id: str) -> None:
