@@ -84,6 +84,13 @@ def read_description(given: Mapping[str, Any] | str | Path, server: str | None) 
         ToolError: ``"bad_description"``, with what is wrong.
     """
     document = given if isinstance(given, Mapping) else _loaded(Path(given))
+    try:
+        return _read(document, server)
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError):
+        raise _bad("a part of it has another form than OpenAPI says") from None
+
+
+def _read(document: Mapping[str, Any], server: str | None) -> Description:
     if not str(document.get("openapi", "")).startswith("3."):
         raise _bad("it is no OpenAPI 3 description")
     reader = _Reader(document)
@@ -121,6 +128,10 @@ def _checked_server(server: str) -> str:
     if parts.username or parts.password or parts.query or parts.fragment:
         raise _bad("the server's address holds more than a host and a path")
     return server.rstrip("/")
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_-]+", "_", name).strip("_")
 
 
 class _Reader:
@@ -163,7 +174,10 @@ class _Reader:
     def _operation(
         self, path: str, method: str, given: Mapping[str, Any], shared: list[Any]
     ) -> Operation:
-        name = re.sub(r"[^A-Za-z0-9_-]+", "_", str(given.get("operationId") or f"{method}{path}"))
+        if not path.startswith("/"):  # behind the server's name it would make another one
+            raise _bad("a path does not begin with /")
+        named = given.get("operationId")
+        name = _plain(str(named or "")) or _plain(f"{method}{path}")
         parameters: dict[tuple[str, str], Mapping[str, Any]] = {}
         for each in (*shared, *given.get("parameters", [])):
             parameter = self.mapping(each)
@@ -185,7 +199,7 @@ class _Reader:
             found.append(Parameter(own_name, place, argument, explode))  # type: ignore[arg-type]
         body = self._body(given, properties, required)
         return Operation(
-            name=name.strip("_")[:_NAME_MAX],
+            name=name[:_NAME_MAX],
             method=method.upper(),
             path=path,
             description=str(given.get("summary") or given.get("description") or name),
