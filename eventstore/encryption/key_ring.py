@@ -83,7 +83,8 @@ class KeyRing:
         self._master: Final = masters[0]
         self._keys_max: Final = keys_max
         self._seconds: Final = seconds
-        self._lock = threading.Lock()
+        # A reentrant lock: a signal handler may run in the middle of a call, and write.
+        self._lock = threading.RLock()
         self._sealing: dict[StreamKey, DataKey] = {}
         """By owner: its newest key, with uses left here."""
         self._opening: Found = {}
@@ -134,9 +135,9 @@ class KeyRing:
                 self._sealing.pop(key.owner, None)
                 self._sealing[key.owner] = made
             while len(self._opening) > self._keys_max:
-                del self._opening[next(iter(self._opening))]
+                self._opening.pop(next(iter(self._opening)), None)
             while len(self._sealing) > self._keys_max:
-                del self._sealing[next(iter(self._sealing))]
+                self._sealing.pop(next(iter(self._sealing)), None)
         return made
 
     def renewed(self, key: WrappedKey) -> bool:
@@ -152,7 +153,7 @@ class KeyRing:
         """Forget a key whose reserved uses are used up; more of them are reserved, or another."""
         with self._lock:
             if self._sealing.get(key.owner) is key:
-                del self._sealing[key.owner]
+                self._sealing.pop(key.owner, None)
 
     def retired(self, owner: StreamKey, generation: int) -> None:
         """Note that an owner's keys up to a generation seal nothing any more."""
@@ -162,20 +163,20 @@ class KeyRing:
             self._retired[owner] = max(generation, self._retired.get(owner, 0))
             known = self._sealing.get(owner)
             if known is not None and known.generation <= generation:
-                del self._sealing[owner]
+                self._sealing.pop(owner, None)
 
     def forget(self, chosen: Callable[[StreamKey], bool] = lambda _: True) -> None:
         """Drop the keys of chosen owners, or all."""
         with self._lock:
             for owner in [*filter(chosen, self._sealing)]:
-                del self._sealing[owner]
+                self._sealing.pop(owner, None)
             for key_id, key in [*self._opening.items()]:
                 if isinstance(key, Destroyed) or chosen(key.owner):
-                    del self._opening[key_id]
+                    self._opening.pop(key_id, None)
 
     def _forget_in_child(self) -> None:
         """Drop everything: what is reserved is the parent's."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._sealing, self._opening = {}, {}
 
     # -- wrapping ------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
+import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -49,7 +50,9 @@ class SqliteKeys:
             raise InvalidInput("path", "is no path", "Give the path of a file.") from None
         if not str(path) or str(path) == ":memory:":
             raise InvalidInput("path", "names no file", "Keys must outlive the process.")
-        self._lock = threading.Lock()
+        # A reentrant lock: a signal handler may run in the middle of a call, and write.
+        self._lock = threading.RLock()
+        _VAULTS.add(self)
         self._open: tuple[int, sqlite3.Connection] | None = None
         """The process that opened the connection, and the connection."""
 
@@ -161,11 +164,27 @@ class SqliteKeys:
         )
         driver.execute("COMMIT")
 
+    def _forget_in_child(self) -> None:
+        """Leave the parent's connection alone, and a lock that one of its threads may hold."""
+        self._lock = threading.RLock()
+        self._open = None
+
     def _drop(self) -> None:
         opened, self._open = self._open, None
         if opened is not None and opened[0] == os.getpid():
             with suppress(sqlite3.Error):
                 opened[1].close()
+
+
+_VAULTS: Final[weakref.WeakSet[SqliteKeys]] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for vault in list(_VAULTS):
+        vault._forget_in_child()  # noqa: SLF001 (this module's own)
+
+
+os.register_at_fork(after_in_child=_after_fork)
 
 
 class _Statements:

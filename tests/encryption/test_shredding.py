@@ -2,6 +2,7 @@
 
 import shutil
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -192,3 +193,36 @@ def test_no_file_holds_the_wrapped_key_any_more(tmp_path, url, vault):
 def holding(folder, raw):
     """Return the names of the files that hold some bytes."""
     return [path.name for path in folder.iterdir() if raw in path.read_bytes()]
+
+
+@pytest.mark.parametrize("what", ["message", "person", "thread", "purge"])
+def test_not_even_sealed_bytes_are_left_in_any_file(tmp_path, url, what):
+    with ConversationStore.open(url, encryption=in_a_file(tmp_path)) as store:
+        thread = store.threads.create(title="kept").id
+        large = "of Alice " * 10_000
+        options: dict[str, Any] = {"subject": "alice", "external_id": "x1"}
+        store.messages.create(thread, role="user", content=large, **options)
+        said = store.messages.create(thread, role="user", content="of Alice", **options)
+        store.branches.label(thread, said.id, "hers", subject="alice")
+        gone = [
+            raw.encode() if isinstance(raw, str) else raw
+            for asked in (
+                "SELECT content FROM events WHERE version > 1 AND length(content) > 0",
+                "SELECT content FROM blobs",
+                "SELECT label FROM labels",
+                "SELECT external_id FROM external_ids",
+            )
+            for (raw,) in ask(tmp_path / "chat.db", asked)
+        ]
+        assert len(gone) == 6
+        assert all(holding(tmp_path, raw[:60]) for raw in gone)
+        if what == "message":
+            for message in store.messages.list(thread):
+                store.privacy.erase(thread, message.id)
+        elif what == "person":
+            store.privacy.erase(subject="alice")
+        elif what == "thread":
+            store.privacy.erase(thread)
+        else:
+            store.privacy.purge(thread)
+        assert [holding(tmp_path, raw[:60]) for raw in gone] == [[]] * 6

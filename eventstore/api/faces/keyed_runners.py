@@ -91,6 +91,7 @@ class _KeyedSyncRunner(SyncRunner):
         wanted = _wanted(self._codec, write)
         within = _is_within(self._codec, write)
         for _ in range(_TRIES):
+            fetched = wanted is not None
             if wanted is not None:
                 self._fetch(wanted, write if within else None)
             try:
@@ -98,7 +99,7 @@ class _KeyedSyncRunner(SyncRunner):
             except KeysWanted as error:
                 wanted = error
             finally:
-                if within:
+                if within and fetched:
                     self._codec.ring.forget()
         raise _gave_up()
 
@@ -140,6 +141,7 @@ class _KeyedAsyncRunner(AsyncRunner):
         wanted = _wanted(self._codec, write)
         within = _is_within(self._codec, write)
         for _ in range(_TRIES):
+            fetched = wanted is not None
             if wanted is not None:
                 await self._fetch(wanted, write if within else None)
             try:
@@ -147,7 +149,7 @@ class _KeyedAsyncRunner(AsyncRunner):
             except KeysWanted as error:
                 wanted = error
             finally:
-                if within:
+                if within and fetched:
                     self._codec.ring.forget()
         raise _gave_up()
 
