@@ -127,13 +127,20 @@ def _in_fork(
         made = EraseAll(
             subject_id=command.subject_id,
             targets=found.messages,
-            seen=found.seen,
+            seen=_seen_by(view, found),
             source_id=request.stream.id,
         )
         return [_to_fork(request, fork, made)]
     inherited = tuple(key for key in found.messages if _inherits(view, key))
     made = EraseContent(targets=inherited, include=command.include, source_id=request.stream.id)
     return [_to_fork(request, fork, made)] if inherited else []
+
+
+def _seen_by(fork: StoredThread, found: Found) -> tuple[bytes, ...]:
+    """Return the messages of which a fork shows a wording that its source loses."""
+    row = fork.thread
+    until = 0 if row is None or row.fork is None else row.fork.version
+    return tuple(key for key, version in found.seen if version <= until)
 
 
 def _inherits(view: StoredThread, message_id: bytes) -> bool:

@@ -212,6 +212,34 @@ def test_what_another_said_about_her_message_goes_and_what_she_said_about_his_do
     assert store.messages.get(thread, quoting.id).text == "quoting her"
 
 
+@pytest.mark.parametrize("where", ["in the thread", "in a fork"])
+@pytest.mark.parametrize("hers", ["a message", "a wording"])
+def test_steps_of_others_that_saw_her_words_prove_nothing_any_more(store, where, hers):
+    """Digest and salt would allow to test guesses of the words."""
+    thread = store.threads.create().id
+    before = store.messages.create(thread, role="user", content="before", subject="bob")
+    fork_before = store.threads.fork(thread).id
+    if hers == "a message":
+        store.messages.create(thread, role="user", content="hers", subject="alice")
+    else:
+        store.messages.amend(thread, before.id, content="hers", subject="alice")
+    seen = thread if where == "in the thread" else store.threads.fork(thread).id
+    steps = {}
+    for one in (seen, fork_before):
+        run = store.runs.create(one, subject="bob")
+        store.runs.start(one, run.id)
+        context = store.runs.context(one, run.id)
+        step = store.runs.steps.start(one, run.id, context=context, details={"n": 1})
+        steps[one] = run.id, step.id
+    made = store.privacy.erase(subject="alice")
+    gone = store.runs.context(seen, steps[seen][0], step_id=steps[seen][1])
+    assert (gone.verified, gone.salt, gone.digest) == (None, None, None)
+    kept = store.runs.context(fork_before, steps[fork_before][0], step_id=steps[fork_before][1])
+    assert kept.verified, "it saw what was before"
+    assert (seen, made.erased) == (seen, store.privacy.erase(subject="alice").erased)
+    assert seen in {one.stream_id for one in made.erased}
+
+
 def test_mistakes_are_named(store):
     store.threads.create(subject="alice", title="x")
     with pytest.raises(SubjectNotFound) as told:

@@ -13,7 +13,7 @@ testing guesses: both go.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from msgspec.structs import replace
@@ -104,7 +104,8 @@ def find_all(view: ThreadView, command: EraseAll, traces: Sequence[Trace]) -> Fo
     runs = _runs(traces, written)
     messages = _messages(traces, written, runs, command)
     touched = _touched(traces, written, messages, command)
-    steps, readers = _steps(view, traces, (*messages, *touched), command)
+    since = dict.fromkeys(messages, 0) | touched
+    steps, readers = _steps(view, traces, since, command)
     subjects = frozenset((*_told_of(view, traces, messages, command), *runs))
     taken = [
         one
@@ -126,7 +127,7 @@ def find_all(view: ThreadView, command: EraseAll, traces: Sequence[Trace]) -> Fo
         left=tuple(left),
         near=frozenset(),
         rows=(),
-        seen=touched,
+        seen=tuple(touched.items()),
         unworded=_unworded(traces, lost),
         unlabelled=_unlabelled(view, traces, lost),
         untitled=_untitled(traces, lost),
@@ -163,15 +164,18 @@ def _messages(
 
 def _touched(
     traces: Sequence[Trace], written: frozenset[int], messages: Sequence[bytes], command: EraseAll
-) -> tuple[bytes, ...]:
-    """Return messages of others of which they wrote a wording."""
+) -> dict[bytes, int]:
+    """Return messages of others of which they wrote a wording, with the version of the first.
+
+    It is 0 for a wording that a fork inherits.
+    """
     known = frozenset(messages)
-    found = dict.fromkeys(one for one in command.seen if one not in known)
+    found = dict.fromkeys((one for one in command.seen if one not in known), 0)
     for one in traces:
         says = one.version in written and one.type in _CHANGED
         if says and one.data.message_id not in known:
-            found[one.data.message_id] = None
-    return tuple(found)
+            found.setdefault(one.data.message_id, one.version)
+    return found
 
 
 def _told_of(
@@ -204,14 +208,17 @@ def _recorded(traces: Sequence[Trace], command: EraseAll) -> int:
 
 
 def _steps(
-    view: ThreadView, traces: Sequence[Trace], messages: Sequence[bytes], command: EraseAll
+    view: ThreadView, traces: Sequence[Trace], since: Mapping[bytes, int], command: EraseAll
 ) -> tuple[frozenset[int], frozenset[bytes]]:
-    """Return the versions at which steps began that saw one of the messages, and their runs."""
+    """Return the versions at which steps began that saw one of the messages, and their runs.
+
+    ``since`` says of each message from which version on it has words that go.
+    """
     steps = [one for one in traces if one.type == "RunStepStarted"]
-    if command.whole or not steps or not messages:
+    if command.whole or not steps or not since:
         return frozenset(), frozenset()
-    places = _places(view, messages)
-    saw = [one for one in steps if _saw_any(one.data, places)]
+    places = _places(view, since)
+    saw = [one for one in steps if _saw_any(one, places, since)]
     return frozenset(one.version for one in saw), frozenset(one.data.run_id for one in saw)
 
 
@@ -231,12 +238,13 @@ def _places(view: ThreadView, messages: Iterable[bytes]) -> _Places:
     return places
 
 
-def _saw_any(step: e.RunStepStarted, places: _Places) -> bool:
+def _saw_any(trace: Trace, places: _Places, since: Mapping[bytes, int]) -> bool:
+    step: e.RunStepStarted = trace.data
     without = frozenset((*step.left_out, *step.erased))
     for hop, segment, start, end in step.ranges:
         found = places.get((hop, segment), [])
         first, last = bisect_left(found, (start, b"")), bisect_right(found, (end + 1, b""))
-        if any(key not in without for _, key in found[first:last]):
+        if any(key not in without and since[key] < trace.version for _, key in found[first:last]):
             return True
     return False
 

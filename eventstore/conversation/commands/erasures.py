@@ -80,8 +80,8 @@ class Found(NamedTuple):
     """Messages and runs that led to these events."""
     rows: tuple[MessageRow, ...]
     """Rows of the messages that lose their words."""
-    seen: tuple[bytes, ...] = ()
-    """Messages that lose a wording, and not all of them."""
+    seen: tuple[tuple[bytes, int], ...] = ()
+    """Messages that lose some of their wordings, each with the version of the first of these."""
     unworded: tuple[bytes, ...] = ()
     """Messages whose present wording is lost."""
     unlabelled: tuple[bytes, ...] = ()
