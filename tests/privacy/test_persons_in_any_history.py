@@ -21,12 +21,12 @@ class History:
         self.store = store
         self.dice = random.Random(seed)
         self.threads = []
-        self.said = {name: [] for name in WORDS}
+        self.said: dict[str | None, list[tuple[str, str]]] = {name: [] for name in WORDS}
         """Messages by their person, with their threads."""
 
     def live(self, steps):
-        acts = (self.create, self.say, self.say, self.say, self.reword, self.edit, self.label)
-        acts += (self.remove, self.fork, self.run, self.title)
+        acts = [self.create, self.say, self.say, self.say, self.reword, self.edit, self.label]
+        acts += [self.remove, self.fork, self.run, self.title]
         for _ in range(steps):
             name = self.dice.choice(list(WORDS))
             act = self.dice.choice(acts)
