@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+from pathlib import PurePath
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
@@ -12,6 +13,8 @@ from eventstore import FilePart, ImagePart, RunContext, ToolResultPart
 __all__ = ["files_in", "has_kernel"]
 
 _NAME: Final = re.compile(r"[^\w. -]+")
+_NAME_BYTES_MAX: Final = 200
+_ENDING_MAX: Final = 20
 _ADDRESS: Final = re.compile(r"data:([^,;]*)(?:;[^,;]*)*?(;base64)?,(.*)", re.DOTALL)
 
 
@@ -59,5 +62,8 @@ def _decoded(address: str) -> bytes | None:
 
 
 def _plain(name: str) -> str:
-    """Return a name without anything that leads elsewhere."""
-    return _NAME.sub("_", name.rpartition("/")[2]).lstrip(".")[:100] or "file"
+    """Return a name without anything that leads elsewhere; a long one keeps its ending."""
+    plain = PurePath(_NAME.sub("_", name.rpartition("/")[2]).lstrip(".") or "file")
+    ending = plain.suffix[:_ENDING_MAX]
+    room = _NAME_BYTES_MAX - len(ending.encode())
+    return plain.stem.encode()[:room].decode(errors="ignore") + ending
