@@ -30,6 +30,7 @@ from eventstore.api.faces.asynchronous import (
     AsyncThreads,
 )
 from eventstore.api.faces.keyed_runners import async_runner
+from eventstore.api.faces.shared_looks import SharedLooks
 from eventstore.api.open_options import Durability, OpenOptions, system_environment
 from eventstore.api.operations.binding import bind
 from eventstore.api.operations.catch_up import closing
@@ -152,7 +153,10 @@ class AsyncConversationStore:
         async def opened() -> Self:
             executor, runner = await async_executor(target, options)
             registry = Registry(None if encryption is None else encryption.may_store_words)
-            store = cls(executor, Scope(runner.log, registry=registry, metrics=runner.metrics))
+            store = cls(
+                executor,
+                Scope(runner.log, registry=registry, metrics=runner.metrics, looks=SharedLooks()),
+            )
             pause = PauseAsync(executor.changed, None)
             await drive_async(bind(runner.log.codec), store.perform, pause)
             await drive_async(finish_interrupted(), store.perform, pause)

@@ -15,6 +15,7 @@ from sqlalchemy import URL, Engine
 from eventstore.api.connect import sync_executor
 from eventstore.api.executors import SyncExecutor
 from eventstore.api.faces.keyed_runners import sync_runner
+from eventstore.api.faces.shared_looks import SharedLooks
 from eventstore.api.faces.sync import (
     Assistants,
     Audit,
@@ -145,7 +146,10 @@ class ConversationStore:
         )
         executor, runner = sync_executor(target, options)
         registry = Registry(None if encryption is None else encryption.may_store_words)
-        store = cls(executor, Scope(runner.log, registry=registry, metrics=runner.metrics))
+        store = cls(
+            executor,
+            Scope(runner.log, registry=registry, metrics=runner.metrics, looks=SharedLooks()),
+        )
         pause = Pause(executor.changed, None)
         drive(bind(runner.log.codec), store.perform, pause)
         drive(finish_interrupted(), store.perform, pause)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from eventstore.conversation.rows import RunStatus
@@ -19,19 +20,21 @@ from eventstore.subscriptions.subscription_state import PageOutcome
 from eventstore.threads import run_chunks
 from eventstore.threads.run_rows import RUN_STATUSES
 
-__all__ = ["RESTING", "RunPage", "RunReader", "RunStands"]
+__all__ = ["RESTING", "RunKey", "RunPage", "RunReader", "RunStands", "stands_of"]
 
 RESTING: Final = TERMINAL | {"requires_action"}
 """Statuses in which nothing more comes unless somebody outside acts."""
 
-_STAND: Final = (
-    "SELECT run.status, run.version, head.version, run.writing, (SELECT ends"
-    " FROM {run_chunks} AS one WHERE one.tenant = run.tenant AND one.thread = run.thread"
+_STANDS: Final = (
+    "SELECT run.tenant, run.thread, run.run, run.status, run.version, head.version, run.writing,"
+    " (SELECT ends"
+    " FROM {{run_chunks}} AS one WHERE one.tenant = run.tenant AND one.thread = run.thread"
     " AND one.message = run.writing ORDER BY begins DESC LIMIT 1)"
-    " FROM {runs} AS run JOIN {streams} AS head ON head.tenant = run.tenant"
-    " AND head.category = ? AND head.stream = run.thread"
-    " WHERE run.tenant = ? AND run.thread = ? AND run.run = ?"
+    " FROM {{runs}} AS run JOIN {{streams}} AS head ON head.tenant = run.tenant"
+    " AND head.category = ? AND head.stream = run.thread WHERE {}"
 )
+_ONE: Final = "run.tenant = ? AND run.thread = ? AND run.run = ?"
+_AT_ONCE: Final = 64
 _PAGE_EVENTS: Final = 500
 _PAGE_CHARACTERS: Final = 1_000_000
 
@@ -47,6 +50,36 @@ class RunStands(NamedTuple):
     writing: bytes | None
     shown: int
     """Length of the text that is being written."""
+
+
+class RunKey(NamedTuple):
+    """A run of a thread."""
+
+    stream: StreamKey
+    run_id: bytes
+
+
+def stands_of(tx: Transaction, keys: Sequence[RunKey]) -> dict[RunKey, RunStands]:
+    """Return the states of those of several runs that exist, many of them in a statement."""
+    known = {}
+    for key in keys:
+        place = place_of(tx, key.stream)
+        if place is not None:
+            tenant, category, thread = place
+            known[tenant, bytes(thread), key.run_id] = (category, key)
+    found = {}
+    asked = list(known)
+    for start in range(0, len(asked), _AT_ONCE):
+        some = asked[start : start + _AT_ONCE]
+        some += [some[-1]] * ((1 << (len(some) - 1).bit_length()) - len(some))  # few texts
+        category = known[some[0]][0]
+        given = [category, *(value for each in some for value in each)]
+        for row in tx.all(_STANDS.format(" OR ".join([f"({_ONE})"] * len(some))), given):
+            tenant, thread, run, status, begins, version, writing, shown = row
+            writes = None if writing is None else bytes(writing)
+            key = known[tenant, bytes(thread), bytes(run)][1]
+            found[key] = RunStands(RUN_STATUSES[status], begins, version, writes, shown or 0)
+    return found
 
 
 class RunPage(NamedTuple):
@@ -72,16 +105,15 @@ class RunReader(NamedTuple):
         Raises:
             RunNotFound: the thread has none of this id, or was purged.
         """
-        place = place_of(tx, self.stream)
-        row = None
-        if place is not None:
-            tenant, category, thread_id = place
-            row = tx.one(_STAND, (category, tenant, thread_id, self.run_id))
-        if row is None:
+        found = stands_of(tx, [self.key]).get(self.key)
+        if found is None:
             raise RunNotFound(ids.show(ids.RUN, self.run_id), self.stream.text)
-        status, begins, version, writing, shown = row
-        known = None if writing is None else bytes(writing)
-        return RunStands(RUN_STATUSES[status], begins, version, known, shown or 0)
+        return found
+
+    @property
+    def key(self) -> RunKey:
+        """The run, among those of all threads."""
+        return RunKey(self.stream, self.run_id)
 
     def next_page(self, tx: Transaction, reached: Reached) -> RunPage:
         """Return the events behind a place, on one snapshot.

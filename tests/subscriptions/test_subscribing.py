@@ -406,8 +406,8 @@ def test_a_commit_between_looking_and_waiting_is_not_missed(monkeypatch):
     with ConversationStore.open("sqlite://") as store:
         names, real = list("cba"), store._executor.read  # noqa: SLF001 (between two lines of it)
 
-        def read(look):
-            found = real(look)
+        def read(look, **given):
+            found = real(look, **given)
             if names:
                 store.events.append(stream(1), named(names.pop()), expected_version="any")
             return found
@@ -421,8 +421,8 @@ async def test_a_commit_between_looking_and_waiting_is_not_missed_by_a_task(monk
     async with AsyncConversationStore.open("sqlite://") as store:
         names, real = list("cba"), store._executor.read_async  # noqa: SLF001
 
-        async def read(look):
-            found = await real(look)
+        async def read(look, **given):
+            found = await real(look, **given)
             if names:
                 await store.events.append(stream(1), named(names.pop()), expected_version="any")
             return found

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
 from contextlib import aclosing
-from typing import Final, TypeVar
+from functools import partial
+from typing import Any, Final, TypeVar
 
 from eventstore.api.executors import AsyncExecutor
+from eventstore.api.faces.shared_looks import calm
 from eventstore.api.operations.following import TROUBLES, Await, Follow
 from eventstore.api.operations.operation import Collected, Paged, Read, Scope, Wipe, Write
 from eventstore.api.operations.walking import walk_ahead
 from eventstore.api.transaction_runner import TransactionRunner
 from eventstore.errors import ConversationStoreError
 from eventstore.execution.signals import Signals
+from eventstore.subscriptions.subscription_state import SubscriptionState
 from eventstore.write_path.requests import Failed
 
 __all__ = ["AsyncRunner"]
@@ -97,11 +101,17 @@ class AsyncRunner:
 
     async def _follow(self, follow: Follow[T]) -> AsyncGenerator[T, None]:
         """Yield present and future events; nothing is held while the consumer works."""
+        with self.scope.looks.followed(follow.key):
+            async with aclosing(self._followed(follow)) as items:
+                async for item in items:
+                    yield item
+
+    async def _followed(self, follow: Follow[T]) -> AsyncGenerator[T, None]:
         changed, course = self.executor.changed, follow.begin()
         while not course.over:
             since = changed.mark  # before looking, so that events appended meanwhile are not missed
             try:
-                page = await self.executor.read_async(follow.page(course).look)
+                page = await self._look(follow, course)
             except TROUBLES as error:
                 follow.failed(course, error)
             else:
@@ -109,6 +119,17 @@ class AsyncRunner:
                     yield event
             if course.rest_seconds is not None and not course.over:
                 if course.calm_seconds:
-                    await asyncio.sleep(course.calm_seconds)
+                    await asyncio.sleep(calm(follow, course))
                 told = await changed.wait_async(since, course.rest_seconds)
                 course.rested(told=told)
+
+    async def _look(self, follow: Follow[T], course: SubscriptionState[Any]) -> Any:  # noqa: ANN401
+        """Return the next page of a follower, or what others looked up for it."""
+        shared, now = follow.shared(course), time.monotonic()
+        if shared is not None:
+            read = partial(self.executor.read_async, snapshot=shared.snapshot)
+            found = await self.scope.looks.look_async(shared, now, read)
+            if found is not None:
+                return found
+        asked = follow.page(course)
+        return await self.executor.read_async(asked.look, snapshot=asked.snapshot)

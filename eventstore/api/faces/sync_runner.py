@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any, Final, TypeVar
 
 from eventstore.api.executors import SyncExecutor
 from eventstore.api.faces.following import Following
+from eventstore.api.faces.shared_looks import calm
 from eventstore.api.operations.following import TROUBLES, Await, Follow
 from eventstore.api.operations.operation import Collected, Paged, Read, Scope, Wipe, Write
 from eventstore.api.transaction_runner import TransactionRunner
@@ -88,16 +90,31 @@ class SyncRunner:
 
     def _follow(self, follow: Follow[T], course: SubscriptionState[Any]) -> Iterator[T]:
         """Yield present and future events; nothing is held while the consumer works."""
+        with self.scope.looks.followed(follow.key):
+            yield from self._followed(follow, course)
+
+    def _followed(self, follow: Follow[T], course: SubscriptionState[Any]) -> Iterator[T]:
         changed = self.executor.changed
         while course.goes_on():
             since = changed.mark  # before looking, so that events appended meanwhile are not missed
             try:
-                page = self.executor.read(follow.page(course).look)
+                page = self._look(follow, course)
             except TROUBLES as error:
                 follow.failed(course, error)
             else:
                 yield from follow.heard(course, page)
             if course.rest_seconds is not None and course.goes_on():
                 if course.calm_seconds:
-                    time.sleep(course.calm_seconds)
+                    time.sleep(calm(follow, course))
                 course.rested(told=changed.wait(since, course.rest_seconds))
+
+    def _look(self, follow: Follow[T], course: SubscriptionState[Any]) -> Any:  # noqa: ANN401
+        """Return the next page of a follower, or what others looked up for it."""
+        shared, now = follow.shared(course), time.monotonic()
+        if shared is not None:
+            read = partial(self.executor.read, snapshot=shared.snapshot)
+            found = self.scope.looks.look(shared, now, read)
+            if found is not None:
+                return found
+        asked = follow.page(course)
+        return self.executor.read(asked.look, snapshot=asked.snapshot)

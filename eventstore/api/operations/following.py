@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
-from typing import Any, Final, Generic, TypeVar
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 from eventstore.api.operations.operation import Read
 from eventstore.core.events import Position
 from eventstore.errors import StoreBusy, StoreUnavailable
 from eventstore.storage.read import StoredEvent
+from eventstore.storage.transaction import Transaction
 from eventstore.storage.whole_store import Filter
 from eventstore.subscriptions.pages import Seen, StreamPage, look
 from eventstore.subscriptions.subscription_state import PageOutcome, SubscriptionState
@@ -27,8 +28,28 @@ _PASSING: Final = frozenset({"connection_lost", "disk_full", "io_error", "out_of
 _log = logging.getLogger("eventstore.subscriptions")
 
 
+class SharedLook(NamedTuple, Generic[T]):
+    """A look that one follower may perform for all that follow something of its kind."""
+
+    key: Any
+    """The thing that it follows, or the place that it has come to."""
+    look: Callable[[Transaction, Sequence[Any]], Mapping[Any, T]]
+    """Returns what is found for each of several keys, without those that are not there."""
+    of: Any = None
+    """The followed thing whose followers may share it; None if it looks at all things at once."""
+    snapshot: bool = False
+    """As in ``Read``."""
+
+
 class Follow(ABC, Generic[T]):
     """An iterator over what is there and what comes, a page at a time."""
+
+    key: Any = None
+    """The thing that it follows, if it shares looks with others."""
+
+    def shared(self, course: SubscriptionState[Any]) -> SharedLook[Any] | None:  # noqa: ARG002
+        """Return the next look if it may be shared; ``page`` follows if it finds nothing."""
+        return None
 
     @abstractmethod
     def begin(self) -> SubscriptionState[Any]:

@@ -149,6 +149,8 @@ class Scope(NamedTuple):
     """The registered projections; ``open()`` gives each store its own registry."""
     metrics: Metrics = Metrics()
     """Counts the outcomes of writes; each store has its own."""
+    looks: Any = None
+    """The looks that followers of a store share; each store has its own."""
 
     @property
     def is_tenants(self) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from time import monotonic
 from typing import Any, Final
 
-from eventstore.api.operations.following import Await, Follow
+from eventstore.api.operations.following import Await, Follow, SharedLook
 from eventstore.api.operations.inputs import checked_fence, checked_offset, message_key
 from eventstore.api.operations.loaders import existing_run, live_thread, thread_key
 from eventstore.api.operations.operation import NO_OPTIONS, Read, Scope, Write, to_thread
@@ -21,7 +21,7 @@ from eventstore.core.pages import Count, decode_cursor, encode_cursor, listing_k
 from eventstore.core.quoting import quoted
 from eventstore.errors import InvalidInput, StoreBusy, StoreUnavailable, WaitTimedOut
 from eventstore.storage.transaction import Transaction
-from eventstore.subscriptions.run_pages import RESTING, RunPage, RunReader, RunStands
+from eventstore.subscriptions.run_pages import RESTING, RunPage, RunReader, RunStands, stands_of
 from eventstore.subscriptions.subscription_state import PageOutcome, SubscriptionState
 
 _POLL_SECONDS: Final = 5.0
@@ -119,6 +119,16 @@ class _RunFollow(Follow[RunEvent]):
         self._reader = reader
         self._after = after
         self._poll_seconds = seconds
+        self.key = reader.key
+
+    def shared(self, course: SubscriptionState[Reached]) -> SharedLook[RunPage | RunStands]:
+        assert isinstance(course, _RunCourse)  # noqa: S101 (it is from begin)
+        if course.stands is not None:  # woken: look first whether it is for this run
+            return SharedLook(self.key, stands_of)
+        reached = course.place
+        return SharedLook(
+            reached, lambda tx, _: {reached: self._look(tx, reached)}, self.key, snapshot=True
+        )
 
     def begin(self) -> _RunCourse:
         return _RunCourse(self._after, self._poll_seconds)
@@ -205,6 +215,10 @@ class _RunAwait(Await[Run]):
         self._until = None if timeout is None else monotonic() + timeout
         self._poll_seconds = seconds
         self._status = "unknown"
+        self.key = reader.key
+
+    def shared(self, course: SubscriptionState[None]) -> SharedLook[RunStands] | None:
+        return SharedLook(self.key, stands_of) if course.seen is None else None
 
     def begin(self) -> _Patience:
         course = _Patience(self._until, self._poll_seconds)

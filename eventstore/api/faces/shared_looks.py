@@ -1,0 +1,130 @@
+"""One look for all followers of a store that were woken by the same commit.
+
+Every commit wakes every reader of a run. Each has to see how its run stands, which is one small
+statement; two hundred readers would ask two hundred times. So the first one asks for all of them,
+and the others, which come while it asks or just before, take its answer. Likewise readers of one
+run, at one place, read the next page once. An answer serves whoever was woken before the asking
+began.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
+from time import monotonic
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from eventstore.api.operations.following import Follow, SharedLook
+from eventstore.execution import forks
+from eventstore.storage.transaction import Transaction
+from eventstore.subscriptions.subscription_state import SubscriptionState
+
+__all__ = ["SharedLooks", "calm"]
+
+
+class _Turn:
+    """The latest answer to looks of one kind, and whose turn it is to look."""
+
+    def __init__(self) -> None:
+        self.thread = threading.Lock()
+        self._tasks: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = (
+            WeakKeyDictionary()
+        )
+        self._began = float("-inf")
+        self.found: Mapping[Any, Any] = {}
+
+    def task(self) -> asyncio.Lock:
+        """Return the turn among the tasks of this loop."""
+        return self._tasks.setdefault(asyncio.get_running_loop(), asyncio.Lock())
+
+    def serves(self, key: object, since: float) -> bool:
+        """Return whether the answer is news for who was woken at a time."""
+        return self._began >= since and key in self.found
+
+    def answered(self, began: float, found: Mapping[Any, Any]) -> None:
+        """Take the answer to a look that began at a time."""
+        self._began, self.found = began, found
+
+
+class SharedLooks:
+    """The looks of one store's followers."""
+
+    def __init__(self) -> None:
+        self._renew()
+        forks.watch(self)
+
+    def _renew(self) -> None:
+        self._counting = threading.Lock()
+        self._followed: Counter[Any] = Counter()
+        self._all = _Turn()
+        self._each: dict[Any, _Turn] = {}
+        """By the thing that is followed."""
+
+    @contextmanager
+    def followed(self, key: object) -> Iterator[None]:
+        """Look for a key, too, as long as somebody follows it; None stands for no key."""
+        if key is None:
+            yield
+            return
+        with self._counting:
+            self._followed[key] += 1
+            self._each.setdefault(key, _Turn())
+        try:
+            yield
+        finally:
+            with self._counting:
+                self._followed[key] -= 1
+                if self._followed[key] <= 0:
+                    del self._followed[key]
+                    self._each.pop(key, None)
+
+    def look(self, shared: SharedLook[Any], since: float, read: Callable[[Any], Any]) -> Any:  # noqa: ANN401
+        """Return the answer for a key, None if there is nothing; in a thread."""
+        turn = self._turn(shared)
+        with turn.thread:
+            if not turn.serves(shared.key, since):
+                began, looking = monotonic(), self._looking(shared)
+                turn.answered(began, read(looking))
+            return turn.found.get(shared.key)
+
+    async def look_async(
+        self, shared: SharedLook[Any], since: float, read: Callable[[Any], Awaitable[Any]]
+    ) -> Any:  # noqa: ANN401
+        """Do the same in a task."""
+        turn = self._turn(shared)
+        async with turn.task():
+            if not turn.serves(shared.key, since):
+                await asyncio.sleep(0)  # tasks that were woken together come to their turns
+                began, looking = monotonic(), self._looking(shared)
+                turn.answered(began, await read(looking))
+            return turn.found.get(shared.key)
+
+    def _turn(self, shared: SharedLook[Any]) -> _Turn:
+        return self._all if shared.of is None else self._each.get(shared.of) or _Turn()
+
+    def _looking(self, shared: SharedLook[Any]) -> Callable[[Transaction], Mapping[Any, Any]]:
+        keys = [shared.key]
+        if shared.of is None:
+            with self._counting:
+                keys = list(self._followed)
+        return lambda tx: shared.look(tx, keys)
+
+    def before_fork(self, until: float) -> None:
+        """Do nothing: what is locked here hinders no fork."""
+
+    def after_fork_in_parent(self) -> None:
+        """Do nothing: the fork changed nothing in the parent."""
+
+    def after_fork(self) -> None:
+        """Begin anew: the followers are the parent's."""
+        self._renew()
+
+
+def calm(follow: Follow[Any], course: SubscriptionState[Any]) -> float:
+    """Return a follower's pause; those who share looks end it at the same time as others."""
+    seconds = course.calm_seconds
+    return seconds if follow.key is None else seconds - monotonic() % seconds
