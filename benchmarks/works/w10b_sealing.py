@@ -1,8 +1,8 @@
 """W10b: what encryption costs: an append, a thread with a key of its own, and a page, on and off.
 
 The processor's time is that of the whole process, so it holds the key store in a file, too. Rounds
-take the three stores in turn. An append goes to one thread, whose key is in memory; a new thread
-makes a key, which is on the disk before the thread is.
+take the three stores in turn, and every other round the other way round. An append goes to one
+thread, whose key is in memory; a new thread makes a key, which is on the disk before the thread is.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def run(plan: Plan, result: Result) -> None:
         taken: dict[str, list[_Taken]] = {way: [] for way in stores}
         for number in range(plan.rounds):
             say(f"W10b {title}, round {number + 1}")
-            for way, store in stores.items():
+            for way, store in list(stores.items())[:: 1 if number % 2 else -1]:
                 some = max(count // 10, 5) if plan.quick else count
                 taken[way].append(_measured(store, threads[way], act, some))
         rows = [_row(way, taken[way]) for way in stores]

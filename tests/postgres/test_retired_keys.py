@@ -1,12 +1,14 @@
 """No key is destroyed that an unfinished transaction still seals with, on PostgreSQL."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 import pytest
 from sqlalchemy import create_engine
 
 from eventstore import ConversationStore, StoreBusy
-from tests.encryption.vaults import in_a_file
+from tests.encryption.vaults import in_a_file, in_the_database
 from tests.postgres.test_conformance import AS_IS
 
 pytestmark = pytest.mark.newest_postgres
@@ -81,3 +83,27 @@ def test_a_transaction_that_began_before_loses_nothing(opened, level):
                 say(other, two, "later")
     with open_store() as store:
         assert texts(store, two) == ["later"]
+
+
+@pytest.mark.parametrize("keys", ["file", "table"])
+def test_whoever_makes_a_key_first_makes_it_for_all(server, migrated, tmp_path, keys):
+    encryptions = [in_a_file(tmp_path) if keys == "file" else in_the_database() for _ in range(2)]
+    url = server.url(database=migrated)
+    with ExitStack() as stack:
+        stores = [
+            stack.enter_context(ConversationStore.open(url, encryption=one, **AS_IS))
+            for one in encryptions
+        ]
+        threads = [stores[0].threads.create().id for _ in range(4)]
+        ready = threading.Barrier(8)
+
+        def write(number):
+            ready.wait()
+            say(stores[number % 2], threads[number % 4], f"by {number}")
+
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(write, range(8)))
+        found = [text for thread in threads for text in texts(stores[0], thread)]
+        assert sorted(found) == [f"by {number}" for number in range(8)]
+        kept = stores[0].keys.status().keys
+        assert sum(kept.values()) == 4 + 2  # of the threads, of Alice, of the tenant's words
