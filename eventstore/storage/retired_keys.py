@@ -25,6 +25,9 @@ __all__ = ["retire", "retired_among"]
 
 _FIND: Final = "SELECT kind, owner, generation FROM {retired_keys} WHERE tenant = ? AND owner"
 _LOCKED: Final = " FOR SHARE"
+_PATIENCE: Final = "SET LOCAL lock_timeout = '1s'"
+"""Appends wait behind whoever waits for the table. So an application's transaction that stays open
+is not waited for: the erasure is refused as busy, and can be tried again."""
 _ALONE: Final = "LOCK TABLE {retired_keys} IN EXCLUSIVE MODE"
 _LEVEL: Final = "SELECT current_setting('transaction_isolation')"
 _GUARD: Final = "SELECT id FROM {store} FOR SHARE"
@@ -56,6 +59,7 @@ def retired_among(
 def retire(tx: Transaction, owners: Sequence[tuple[StreamKey, int]]) -> None:
     """Retire the keys of owners up to a generation; later ones stay."""
     if not tx.ordering.single_writer:
+        tx.run(_PATIENCE)
         tx.run(_ALONE)
         tx.run(_MARK)
     for owner, generation in owners:

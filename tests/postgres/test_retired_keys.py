@@ -85,6 +85,20 @@ def test_a_transaction_that_began_before_loses_nothing(opened, level):
         assert texts(store, two) == ["later"]
 
 
+@pytest.mark.long
+def test_a_transaction_that_stays_open_holds_up_an_erasure_and_no_append_for_long(opened):
+    open_store, engine = opened
+    with open_store() as store, open_store() as other:
+        one, two = store.threads.create().id, store.threads.create().id
+        with engine.begin() as connection:
+            say(other, one, "not committed yet", connection=connection)
+            with pytest.raises(StoreBusy):
+                store.privacy.erase(subject="alice")
+            say(store, two, "meanwhile")
+        store.privacy.erase(subject="alice")
+        assert [texts(store, thread) for thread in (one, two)] == [[""], [""]]
+
+
 @pytest.mark.parametrize("keys", ["file", "table"])
 def test_whoever_makes_a_key_first_makes_it_for_all(server, migrated, tmp_path, keys):
     encryptions = [in_a_file(tmp_path) if keys == "file" else in_the_database() for _ in range(2)]
