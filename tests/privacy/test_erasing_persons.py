@@ -240,6 +240,33 @@ def test_steps_of_others_that_saw_her_words_prove_nothing_any_more(store, where,
     assert seen in {one.stream_id for one in made.erased}
 
 
+@pytest.mark.parametrize("what", ["the person", "the thread"])
+def test_text_that_is_being_written_goes_at_once(store, path, what):
+    thread = store.threads.create(subject="alice").id
+    store.messages.create(thread, role="user", content="why?", subject="alice")
+    run = store.runs.create(thread, instructions="be brief", subject="alice").id
+    store.runs.start(thread, run)
+    store.runs.write_text(thread, run, f"so {WORDS}", message_id=f"msg_{'5' * 32}", offset=0)
+    assert found_in(path)
+    if what == "the person":
+        store.privacy.erase(subject="alice")
+    else:
+        store.privacy.erase(thread)
+    assert ask(path, "SELECT count(*) FROM run_chunks") == [(0,)]
+    assert found_in(path) == []
+    store.runs.start(thread, run, take_over=True)
+    fence = store.runs.get(thread, run).fence
+    written = {"role": "assistant", "run_id": run, "fence": fence}
+    late = store.messages.create(thread, content=f"late {WORDS}", **written)
+    store.runs.complete(thread, run, fence=fence)
+    if what == "the person":
+        store.privacy.erase(subject="alice")
+    else:
+        store.privacy.erase(thread)
+    assert store.messages.get(thread, late.id).erased, "it was written in the person's run"
+    assert found_in(path) == []
+
+
 def test_mistakes_are_named(store):
     store.threads.create(subject="alice", title="x")
     with pytest.raises(SubjectNotFound) as told:
