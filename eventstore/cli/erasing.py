@@ -6,28 +6,25 @@ stdout holds only the certificate. Without a terminal to ask they require ``--ye
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any
 
 import typer
-from rich.text import Text
 
 from eventstore import ConversationStore, Erasure
-from eventstore.api.operations import Read, whole_tenants
+from eventstore.api.operations import Read
 from eventstore.api.operations.erasing_persons import subject_key
 from eventstore.api.operations.loaders import thread_key
-from eventstore.api.operations.operation import RetentionOptions
+from eventstore.cli.asking import Actor, Everything, Reason, Yes, ask
 from eventstore.cli.certificates import (
     print_certificate,
     print_erasure_ahead,
     print_person_ahead,
     print_purge_ahead,
-    print_tenant_ahead,
-    print_tenant_certificate,
     print_tombstone,
 )
+from eventstore.cli.erasing_tenants import whole_tenant
 from eventstore.cli.framework import AsJson, app, examples
 from eventstore.cli.opening import (
     DEFAULT,
@@ -37,7 +34,7 @@ from eventstore.cli.opening import (
     find_stream,
     find_thread,
 )
-from eventstore.cli.output import errors, print_json, progress, screen
+from eventstore.cli.output import errors, print_json, screen
 from eventstore.conversation.commands import EraseAll, EraseContent, Included
 from eventstore.conversation.commands.purging import check_purge
 from eventstore.core import ids
@@ -49,7 +46,7 @@ from eventstore.threads.forks import direct_forks, forks_below
 from eventstore.threads.stored_thread import StoredThread
 from eventstore.write_path.requests import AppendRequest
 
-__all__ = ["Actor", "Reason", "Yes", "ask", "erase", "purge"]
+__all__ = ["erase", "purge"]
 
 
 class _Include(StrEnum):
@@ -60,18 +57,6 @@ class _Include(StrEnum):
 class _Forks(StrEnum):
     REFUSE = "refuse"
     PURGE = "purge"
-
-
-Reason: TypeAlias = Annotated[
-    str | None, typer.Option(metavar="TEXT", help="Why. Kept in the log, so do not name anyone.")
-]
-Actor: TypeAlias = Annotated[
-    str | None, typer.Option(metavar="ID", help="Who asked for it: an opaque id.")
-]
-Everything: TypeAlias = Annotated[
-    bool, typer.Option("--everything", help="All of the tenant: see --tenant.")
-]
-Yes: TypeAlias = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
 
 
 @app.command(
@@ -124,17 +109,10 @@ def erase(
 
     Erasing again adds no event, but finishes anything still pending or interrupted.
     """
-    if (thread is not None) + (whole is not None) + (subject is not None) + everything != 1:
-        raise typer.BadParameter(
-            "Give THREAD and MESSAGE, or one of --thread, --subject and --everything."
-        )
-    if (thread is None) is not (message is None):
-        raise typer.BadParameter(
-            "Missing. For all messages of a thread: --thread.", param_hint="MESSAGE"
-        )
+    _check_one_of(thread, message, whole, subject, everything=everything)
     given = _given(reason=reason, actor=actor)
     if everything:
-        _whole_tenant(database, given, purge=False, yes=yes, as_json=as_json)
+        whole_tenant(database, given, purge=False, yes=yes, as_json=as_json)
         return
     with existing(database) as store:
         if subject is not None:
@@ -154,6 +132,29 @@ def erase(
             print_json([made.model_dump_json()])
         else:
             print_certificate(screen(), made)
+
+
+def _check_one_of(
+    thread: str | None,
+    message: str | None,
+    whole: str | None,
+    subject: str | None,
+    *,
+    everything: bool,
+) -> None:
+    """Refuse arguments that do not go together.
+
+    Raises:
+        BadParameter: says what to give.
+    """
+    if (thread is not None) + (whole is not None) + (subject is not None) + everything != 1:
+        raise typer.BadParameter(
+            "Give THREAD and MESSAGE, or one of --thread, --subject and --everything."
+        )
+    if (thread is None) is not (message is None):
+        raise typer.BadParameter(
+            "Missing. For all messages of a thread: --thread.", param_hint="MESSAGE"
+        )
 
 
 def _erase_message(
@@ -231,7 +232,7 @@ def purge(
         raise typer.BadParameter("Give THREAD, or --everything.")
     if thread is None:
         given = _given(reason=reason, actor=actor)
-        _whole_tenant(database, given, purge=True, yes=yes, as_json=as_json)
+        whole_tenant(database, given, purge=True, yes=yes, as_json=as_json)
         return
     with existing(database) as store:
         thread_id = find_stream(store, thread)
@@ -247,37 +248,6 @@ def purge(
         print_json([made.model_dump_json()])
     else:
         print_tombstone(screen(), made)
-
-
-def _whole_tenant(
-    database: str,
-    given: Any,  # noqa: ANN401 (options of a write)
-    *,
-    purge: bool,
-    yes: bool,
-    as_json: bool,
-) -> None:
-    """Erase or purge the tenant of a store, with a progress bar that counts streams."""
-    with existing(database) as store:
-        name = store.scope.tenant
-        sizes = {one.name: one for one in store.tenants.list()}
-        if not yes and name in sizes:
-            print_tenant_ahead(errors(), sizes[name], purge=purge)
-            ask("Remove it for good?" if purge else "Erase it for good?")
-        act = whole_tenants.purge if purge else whole_tenants.erase
-        work = act(store.scope, name, options=RetentionOptions(**given))
-        done = list[Any]()
-        with progress() as bar:
-            total = sizes[name].streams if name in sizes else None
-            task = bar.add_task("purging" if purge else "erasing", total=total)
-            for one in store._runner.each(work.walk):  # noqa: SLF001 (it counts as it goes)
-                done.append(one)
-                bar.advance(task, int(isinstance(one, str)))
-        made = work.report(done)
-    if as_json:
-        print_json([made.model_dump_json()])
-    else:
-        print_tenant_certificate(screen(), made)
 
 
 def _foresee(
@@ -300,23 +270,3 @@ def _foresee(
 
 def _given(**options: str | None) -> Any:  # noqa: ANN401 (options of a write)
     return {name: value for name, value in options.items() if value is not None}
-
-
-def ask(question: str) -> None:
-    """Continue if the answer is yes; end with status 1 if it is no.
-
-    Raises:
-        BadParameter: there is no terminal to ask.
-    """
-    errors().print(Text(f"{question} [y/N] "), end="")  # a prompt of readline's goes to stdout
-    answer = sys.stdin.readline()
-    if not answer or not sys.stdin.isatty():  # the user did not type the end of the question's line
-        errors().print()
-    if not answer:
-        raise typer.BadParameter(
-            "Cannot ask for confirmation without a terminal. Give --yes to go ahead.",
-            param_hint="--yes",
-        )
-    if answer.strip().lower() not in {"y", "yes"}:
-        errors().print("nothing was changed")
-        raise typer.Exit(1)

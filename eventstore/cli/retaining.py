@@ -14,8 +14,8 @@ from rich.text import Text
 from eventstore import ConversationStore, RetainedThread, RetentionReport
 from eventstore.api.operations import retention
 from eventstore.api.operations.operation import RetentionOptions
+from eventstore.cli.asking import Actor, Reason, Yes, ask
 from eventstore.cli.certificates import print_bytes
-from eventstore.cli.erasing import Actor, Reason, Yes, ask
 from eventstore.cli.framework import AsJson, app, examples
 from eventstore.cli.opening import DEFAULT, Database, existing
 from eventstore.cli.output import errors, print_json, progress, screen, when

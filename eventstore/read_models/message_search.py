@@ -38,19 +38,17 @@ does, its source has been told of: also to a rebuild, which never hears of eithe
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 from eventstore.core import ids
 from eventstore.core.events import RecordedEvent
 from eventstore.read_models.catch_up.tables import Tables, WritableTables
+from eventstore.read_models.search_text import contents_of_search, in_pieces
 
 __all__ = ["MessageSearch"]
 
 _CHARACTERS_MAX: Final = 100_000
-_RUN: Final = re.compile(r"(\S{255})(?=\S)")
-"""The longest run without a blank that PostgreSQL's parser gets at once."""
 
 _OF: Final = "tenant = ? AND thread_id = ?"
 _ROW: Final = f"{_OF} AND message_id = ?"
@@ -76,11 +74,6 @@ _CREATE_DELETED: Final = (
     "CREATE TABLE {deleted} (tenant TEXT NOT NULL, thread_id TEXT NOT NULL,"
     " PRIMARY KEY (tenant, thread_id))"
 )
-_OF_ALL: Final = "SELECT m.tenant, m.thread_id, m.message_id, m.parent_id, m.hidden,"
-_CONTENTS: Final = {
-    "sqlite": f"{_OF_ALL} w.text FROM {{messages}} m LEFT JOIN {{words}} w ON w.rowid = m.number",
-    "postgresql": f"{_OF_ALL} m.text FROM {{messages}} m",
-}
 _FIND: Final = f"SELECT 1 FROM {{messages}} WHERE {_ROW}"
 _INSERT: Final = (
     "INSERT INTO {messages} (tenant, thread_id, message_id, parent_id, hidden)"
@@ -144,11 +137,7 @@ class MessageSearch:
 
     def contents(self, tables: Tables) -> list[tuple[Any, ...]]:
         """Return the words of each message and title that has any, as any database keeps them."""
-        found = tables.all(_CONTENTS[tables.dialect])
-        rows = [(*row[:-1], in_pieces((row[-1] or "").replace("\0", " "))) for row in found]
-        deleted = tables.all("SELECT tenant, thread_id FROM {deleted}")
-        worded = (row for row in rows if row[1] != row[2] or row[-1])
-        return [*worded, *deleted]
+        return contents_of_search(tables)
 
     def create(self, tables: WritableTables) -> None:
         """Make the tables; on PostgreSQL the words stand with their messages."""
@@ -253,10 +242,6 @@ class _Thread:
         source = _Thread(self._tables, fork[0])
         source._inherit()
         self._tables.run(_INHERIT, (*source.key, fork[1], *source.key, *self.key))
-
-
-def in_pieces(text: str) -> str:
-    return _RUN.sub(r"\1 ", text)
 
 
 def _text(event: RecordedEvent) -> str:

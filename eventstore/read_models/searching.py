@@ -11,7 +11,7 @@ from eventstore.core.pages import PageOf, decode_cursor, encode_cursor, listing_
 from eventstore.core.quoting import quoted
 from eventstore.errors import InvalidInput
 from eventstore.read_models.catch_up.tables import Tables
-from eventstore.read_models.message_search import in_pieces
+from eventstore.read_models.search_text import in_pieces
 from eventstore.storage.tables import Dialect
 
 __all__ = ["Hit", "HitSort", "Hits", "search"]

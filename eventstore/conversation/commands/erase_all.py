@@ -12,8 +12,7 @@ testing guesses: both go.
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from msgspec.structs import replace
@@ -29,6 +28,7 @@ from eventstore.conversation.commands.erasures import (
     subject_of,
     the_log,
 )
+from eventstore.conversation.commands.steps_that_saw import steps_that_saw
 from eventstore.conversation.commands.thread_command import NewId, ThreadCommand
 from eventstore.conversation.events.threads import named_by
 from eventstore.conversation.results import no_result
@@ -105,7 +105,9 @@ def find_all(view: ThreadView, command: EraseAll, traces: Sequence[Trace]) -> Fo
     messages = _messages(traces, written, runs, command)
     touched = _touched(traces, written, messages, command)
     since = dict.fromkeys(messages, 0) | touched
-    steps, readers = _steps(view, traces, since, command)
+    steps, readers = (frozenset[int](), frozenset[bytes]())
+    if not command.whole:
+        steps, readers = steps_that_saw(view, traces, since)
     subjects = frozenset((*_told_of(view, traces, messages, command), *runs))
     taken = [
         one
@@ -202,51 +204,6 @@ def _recorded(traces: Sequence[Trace], command: EraseAll) -> int:
         return 0
     whole = (one.version for one in traces if one.type == _ERASED and one.data.whole)
     return max(whole, default=0)
-
-
-# -- what saw them ---------------------------------------------------------------------------------
-
-
-def _steps(
-    view: ThreadView, traces: Sequence[Trace], since: Mapping[bytes, int], command: EraseAll
-) -> tuple[frozenset[int], frozenset[bytes]]:
-    """Return the versions at which steps began that saw one of the messages, and their runs.
-
-    ``since`` says of each message from which version on it has words that go.
-    """
-    steps = [one for one in traces if one.type == "RunStepStarted"]
-    if command.whole or not steps or not since:
-        return frozenset(), frozenset()
-    places = _places(view, since)
-    saw = [one for one in steps if _saw_any(one, places, since)]
-    return frozenset(one.version for one in saw), frozenset(one.data.run_id for one in saw)
-
-
-_Places = dict[tuple[int, int], list[tuple[int, bytes]]]
-"""Depths and messages, in order, by hop and segment."""
-
-
-def _places(view: ThreadView, messages: Iterable[bytes]) -> _Places:
-    places: _Places = {}
-    for key in messages:
-        row = view.message(key)
-        if row is not None and row.place is not None:
-            hop, segment, depth = row.place
-            places.setdefault((hop, segment), []).append((depth, key))
-    for found in places.values():
-        found.sort()
-    return places
-
-
-def _saw_any(trace: Trace, places: _Places, since: Mapping[bytes, int]) -> bool:
-    step: e.RunStepStarted = trace.data
-    without = frozenset((*step.left_out, *step.erased))
-    for hop, segment, start, end in step.ranges:
-        found = places.get((hop, segment), [])
-        first, last = bisect_left(found, (start, b"")), bisect_right(found, (end + 1, b""))
-        if any(key not in without and since[key] < trace.version for _, key in found[first:last]):
-            return True
-    return False
 
 
 # -- what else changes -----------------------------------------------------------------------------
