@@ -1,4 +1,4 @@
-"""What commands that remove data for good have in common: their options, and the question."""
+"""Options that commands which remove data for good share, and the question that they ask."""
 
 from __future__ import annotations
 

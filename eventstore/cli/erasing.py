@@ -116,16 +116,9 @@ def erase(
         return
     with existing(database) as store:
         if subject is not None:
-            if not yes:
-                _show_person_ahead(store, subject)
-                ask("Erase it for good?")
-            made = store.privacy.erase(subject=subject, **given)
+            made = _erase_person(store, subject, given, yes=yes)
         elif whole is not None:
-            thread_id = find_thread(store, whole)
-            if not yes:
-                _show_erasure_ahead(store, thread_id, None, EraseAll(whole=True))
-                ask("Erase it for good?")
-            made = store.privacy.erase(thread_id, **given)
+            made = _erase_thread(store, whole, given, yes=yes)
         else:
             made = _erase_message(store, thread or "", message or "", include or (), given, yes=yes)
         if as_json:
@@ -174,6 +167,33 @@ def _erase_message(
         _show_erasure_ahead(store, thread_id, message_id, EraseContent((key,), wanted))
         ask("Erase it for good?")
     return store.privacy.erase(thread_id, message_id, include=wanted, **given)
+
+
+def _erase_thread(
+    store: ConversationStore,
+    thread: str,
+    given: Any,  # noqa: ANN401 (options of a write)
+    *,
+    yes: bool,
+) -> Erasure:
+    thread_id = find_thread(store, thread)
+    if not yes:
+        _show_erasure_ahead(store, thread_id, None, EraseAll(whole=True))
+        ask("Erase it for good?")
+    return store.privacy.erase(thread_id, **given)
+
+
+def _erase_person(
+    store: ConversationStore,
+    subject: str,
+    given: Any,  # noqa: ANN401 (options of a write)
+    *,
+    yes: bool,
+) -> Erasure:
+    if not yes:
+        _show_person_ahead(store, subject)
+        ask("Erase it for good?")
+    return store.privacy.erase(subject=subject, **given)
 
 
 def _show_person_ahead(store: ConversationStore, subject: str) -> None:
