@@ -114,6 +114,10 @@ class SqliteKeys:
             if opened is not None and opened[0] == os.getpid():
                 opened[1].close()
 
+    def __del__(self) -> None:
+        with suppress(AttributeError):  # of one that was refused before it was made
+            self._drop()
+
     @contextmanager
     def _table(self, *, make: bool = False) -> Iterator[tuple[KeyTable, sqlite3.Connection]]:
         """Lend the table; each statement is its own durable transaction.

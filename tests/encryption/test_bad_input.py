@@ -1,6 +1,8 @@
 """Missing, wrong and damaged keys: what they are told, and what goes on nevertheless."""
 
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from typing import Any, cast
 
@@ -254,3 +256,25 @@ def test_a_projection_that_may_store_words_has_to_be_allowed_by_name():
     allowed = in_the_database(may_store_words=["search"])
     with ConversationStore.open("sqlite://", encryption=allowed) as store:
         store.projections.register(MessageSearch())
+
+
+WITHOUT = """
+import sys
+sys.modules["cryptography"] = None
+from eventstore import ConversationStore, InvalidInput
+from eventstore.encryption import DatabaseKeys, Encryption, LocalMasterKey
+
+with ConversationStore.open("sqlite://") as store:
+    assert store.threads.create(title="t").title == "t"
+try:
+    LocalMasterKey(bytes(32))
+except InvalidInput as error:
+    print(error)
+"""
+
+
+def test_without_cryptography_a_store_works_and_encryption_says_what_to_install():
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT], capture_output=True, text=True, check=True
+    )
+    assert "conversation-eventstore[encryption]" in done.stdout
