@@ -34,11 +34,23 @@ class Toolbox:
                 self._take(self.tools, given.name, given)
         for each in self.sets.values():
             self._check_apart(each)
+        self._take_aliases()
 
     def _take(self, into: dict[str, Any], name: str, one: object) -> None:
         if name in self.tools or name in self.sets:
             raise InvalidInput("tools", f"two are called {name}", "Give each its own name.")
         into[name] = one
+
+    def _take_aliases(self) -> None:
+        """List tools under their other names, too, where no tool has such a name for its own."""
+        for tool in [*self.tools.values()]:
+            for alias in getattr(tool, "aliases", ()):
+                if not self.knows(alias):
+                    self.tools[alias] = tool.named(alias)  # type: ignore[attr-defined]
+        for one in [*self.sets.values()]:
+            for alias in getattr(one, "aliases", ()):
+                if not self.knows(alias):
+                    self.sets[alias] = one
 
     def _check_apart(self, one: ToolSet) -> None:
         """Refuse a tool of a set whose name others have: a call would go to either."""
@@ -63,7 +75,7 @@ class Toolbox:
 
     def __iter__(self) -> Iterator[LocalTool | ToolSet]:
         yield from self.tools.values()
-        yield from self.sets.values()
+        yield from {id(one): one for one in self.sets.values()}.values()
 
 
 def _listed(tools: object) -> Iterable[Any]:

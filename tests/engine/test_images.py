@@ -42,7 +42,7 @@ def test_an_image_is_kept_in_the_conversation(store, thread):
     service = ScriptedImages()
     arguments = json.dumps({"prompt": "a cat", "size": "64x64"})
     model = ScriptedModel([[ToolCall("c1", "wanx", arguments)], "There."])
-    tool = TextToImage(service, name="wanx", sizes=["64x64"])
+    tool = TextToImage(service, sizes=["64x64"])  # which answers to wanx, too
     with Engine(store, tools=[tool], models={"m": model}) as engine:
         run = engine.run(thread.id, model="m", tools=[{"type": "wanx"}])
         run = engine.execute(thread.id, run.id)

@@ -402,6 +402,19 @@ def test_a_search_of_the_web_is_a_plugin(service):
     assert answer.output["body"]["asked"] == "/search?q=event%20sourcing&limit=3"
 
 
+def test_an_assistant_lists_the_search_under_either_name(service, store, thread):
+    search = quark_search(service.url, credentials=lambda _: "token", allow_private=[service.host])
+    for name in ("quark_search", "search"):
+        model = ScriptedModel([[ToolCall(f"c_{name}", "web_search", '{"q": "x"}')], "Found."])
+        store.messages.create(thread.id, role="user", content="Search.")
+        with Engine(store, models={"m": model}, tools=[search]) as engine:
+            run = engine.run(thread.id, model="m", tools=[{"type": name}])
+            assert store.runs.wait(thread.id, run.id, timeout_seconds=30).status == "completed"
+        assert (
+            store.messages.list(thread.id)[-2].content[0].output["body"]["asked"] == "/search?q=x"
+        )
+
+
 @pytest.mark.parametrize("where", ["a new assistant", "an assistant", "a run", "an engine's run"])
 def test_credentials_in_a_definition_are_refused_before_they_are_recorded(store, thread, where):
     tools = [{"type": "petstore", "auth": {"type": "user_http", "user_token": SECRET}}]

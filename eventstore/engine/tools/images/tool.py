@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Collection, Mapping
-from typing import Any, Final
+from copy import copy
+from typing import Any, Final, Self
 
 from eventstore import ImagePart
 from eventstore.engine.tools import InvalidArguments, ToolAnswer, ToolContext
@@ -33,7 +34,7 @@ class TextToImage:
 
         Args:
             model: Service that draws.
-            name: Type by which an assistant lists it; ``"wanx"`` is usual, too.
+            name: Type by which an assistant lists it; ``text_to_image`` also answers to ``wanx``.
             sizes: Sizes that the model may choose from; the first unless it says which.
             approval: A person approves each call.
             image_bytes_max: Largest image that is kept.
@@ -44,6 +45,8 @@ class TextToImage:
         self._bytes_max = image_bytes_max
         self.name = name
         """Name that the model calls it by."""
+        self.aliases: tuple[str, ...] = ("wanx",) if name == "text_to_image" else ()
+        """Other names by which an assistant may list it."""
         self.definition = {"type": name}
         """Definition by which an assistant lists it."""
         self.repeatable: Final = False
@@ -54,6 +57,12 @@ class TextToImage:
         """Longest time that a call may take."""
         self.output_bytes_max: Final = 16 * 1024
         """Most bytes of its output as JSON; the image stands beside it."""
+
+    def named(self, name: str) -> Self:
+        """Return the same tool under another name."""
+        other = copy(self)
+        other.name, other.definition, other.aliases = name, {"type": name}, ()
+        return other
 
     @property
     def model_definition(self) -> dict[str, Any]:

@@ -94,6 +94,8 @@ class Plugin:
         """Id of the plug-in."""
         self.definition = {"type": id}
         """Definition by which an assistant lists all of its tools."""
+        self.aliases: tuple[str, ...] = ()
+        """Other types by which an assistant may list them."""
         self.title = read.title
         """Title of the service."""
         gate = Gate(private, timeout_seconds=timeout_seconds, bytes_max=answer_bytes_max)

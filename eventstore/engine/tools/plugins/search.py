@@ -24,9 +24,9 @@ def quark_search(
     id: str = "quark_search",
     allow_private: Collection[str] = (),
 ) -> Plugin:
-    """Return the plug-in of a search at ``server``. Its id may also be ``"search"``."""
+    """Return the plug-in of a search at ``server``; ``quark_search`` also answers to ``search``."""
     text = (files(__package__) / "quark_search.json").read_text(encoding="utf-8")
-    return Plugin(
+    plugin = Plugin(
         id,
         json.loads(text),
         server=server,
@@ -34,3 +34,5 @@ def quark_search(
         auth=auth,
         allow_private=allow_private,
     )
+    plugin.aliases = ("search",) if id == "quark_search" else ()
+    return plugin
