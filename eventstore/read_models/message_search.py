@@ -24,9 +24,9 @@ more than 255 characters is taken in pieces of that length: its parser goes over
 half an hour.
 
 **Erasure.** What was erased is not found any more once the projection has caught up. An index keeps
-words of texts that are gone until it is merged, so on SQLite an erasure merges it, which takes as
-long as the index is large (FTS5 learned to overwrite single words, ``secure-delete``, in SQLite
-3.42). On PostgreSQL dead rows keep them until VACUUM FULL.
+words of texts that are gone or replaced until it is merged, so on SQLite an erasure or a purge
+merges it, which takes as long as the index is large (FTS5 learned to overwrite single words,
+``secure-delete``, in SQLite 3.42). On PostgreSQL dead rows keep them until VACUUM FULL.
 
 How hidden messages are known: each row counts the removed messages from it up to the root. A
 removal adds one to everything below; a new message begins with none, since nothing is ever added
@@ -201,8 +201,7 @@ class _Thread:
         for message_id in message_ids:
             if self._has(message_id):
                 self.amend(message_id, "")
-        if self._tables.dialect == "sqlite":
-            self._tables.run(_MERGE)
+        self._merge()
 
     def hide(self, message_id: str, by: int) -> None:
         """Count a removed message more, or less, for everything from it downwards."""
@@ -216,12 +215,18 @@ class _Thread:
         """Keep nothing of a thread that is gone for good."""
         for text in (*_FORGET[self._tables.dialect], _FORGET_FORK, _UNDELETE):
             self._tables.run(text, self.key)
+        self._merge()
 
     def delete(self) -> None:
         self._tables.run(_DELETE, self.key)
 
     def restore(self) -> None:
         self._tables.run(_UNDELETE, self.key)
+
+    def _merge(self) -> None:
+        """Leave no word in the index of a text that is gone."""
+        if self._tables.dialect == "sqlite":
+            self._tables.run(_MERGE)
 
     def _say(self, place: tuple[str, str, str], text: str) -> None:
         self._tables.run(_SAY[self._tables.dialect], (self._taken(text), *place))
@@ -269,8 +274,7 @@ def _erased(thread: _Thread, event: RecordedEvent) -> None:
     messages = [one for one in (data.get("message_id"), *data.get("also", ())) if one is not None]
     if data.get("untitled"):
         thread.name("")
-    if messages or data.get("untitled"):
-        thread.erase(messages)
+    thread.erase(messages)
 
 
 def _purged(thread: _Thread, event: RecordedEvent) -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from eventstore.core.codec import SUBJECT
+from eventstore.core.codec import COVERED, SUBJECT
 from eventstore.core.events import StreamKey
 from eventstore.storage.interning import find_tenant
 from eventstore.storage.stream_heads import place_of
 from eventstore.storage.transaction import Transaction
 
-__all__ = ["beginnings_of"]
+__all__ = ["beginnings_of", "hides_any"]
 
 BEGINNING: Final = 18
 """Bytes of sealed content up to the end of the key's id."""
@@ -28,6 +28,13 @@ _OF_STREAM: Final = _BY.format(
 )
 
 
+_HIDDEN: Final = (
+    "SELECT 1 FROM {labels} WHERE tenant = ? AND label LIKE ? LIMIT 1",
+    "SELECT 1 FROM {thread_metadata} WHERE tenant = ? AND key LIKE ? LIMIT 1",
+    "SELECT 1 FROM {external_ids} WHERE tenant = ? AND external_id LIKE ? LIMIT 1",
+)
+
+
 def beginnings_of(tx: Transaction, owner: StreamKey) -> Iterator[bytes]:
     """Yield the different beginnings, with the id of a key, of the content that an owner has."""
     if owner.category == SUBJECT:
@@ -36,3 +43,9 @@ def beginnings_of(tx: Transaction, owner: StreamKey) -> Iterator[bytes]:
         place = place_of(tx, owner)
         found = [] if place is None else tx.all(_OF_STREAM, place)
     yield from (bytes(row[0]) for row in found)
+
+
+def hides_any(tx: Transaction, tenant_name: str) -> bool:
+    """Return whether any row of a tenant holds a word that its key hides."""
+    tenant = find_tenant(tx, tenant_name)
+    return any(tx.one(text, (tenant, f"{COVERED}%")) is not None for text in _HIDDEN)

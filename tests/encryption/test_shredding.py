@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from eventstore import ConversationStore
+from eventstore.api.operations import shredding
 from eventstore.core import ids
 from eventstore.core.codec import SUBJECT
 from eventstore.core.events import StreamKey
@@ -162,6 +163,47 @@ def test_a_tenant_that_is_erased_loses_all_of_its_keys(opened):
         assert store.tenant("a").audit.verify().findings == ()
         store.tenants.purge("a")
         assert [*store.tenant("a").threads.list()] == []
+
+
+@pytest.mark.parametrize("action", ["erase", "purge"])
+def test_a_tenant_with_labels_is_erased(opened, action):
+    """The erasure reads labels, so their key must not be retired before it."""
+    with opened() as store:
+        for number in range(2):
+            thread = store.threads.create(title="hers", metadata={"user": "u1"}).id
+            first = store.messages.create(thread, role="user", content="said", external_id="x")
+            store.branches.label(thread, first.id, f"named {number}")
+            fork = store.threads.fork(thread).id
+            store.threads.update(fork, metadata={"user": "u2"})
+            store.branches.label(fork, first.id, "named there")
+    with opened() as store:
+        made = getattr(store.tenants, action)("")
+        assert made.purged == (action == "purge")
+        assert not any(store.keys.status().keys.values()), "the words' key went, too"
+        assert getattr(store.tenants, action)("") == made
+        assert store.audit.verify().findings == ()
+
+
+def test_the_key_of_words_is_kept_while_a_word_is_left(opened, monkeypatch, caplog):
+    """Somebody labels a message between the sweep and the retirement."""
+    with opened() as store, opened() as other:
+        thread = store.threads.create().id
+        first = store.messages.create(thread, role="user", content="said")
+        store.branches.label(thread, first.id, "named")
+        retiring = shredding._retiring_words  # noqa: SLF001 (the moment before it)
+
+        def late(place):
+            other.branches.label(thread, first.id, "late")
+            return retiring(place)
+
+        monkeypatch.setattr(shredding, "_retiring_words", late)
+        store.tenants.erase("")
+        assert "hidden words are left" in caplog.text
+        monkeypatch.undo()
+        assert [*store.replay.state(thread).labels] == ["late"]
+        assert [branch.label for branch in store.branches.list(thread)] == ["late"]
+        store.tenants.erase("")
+        assert [branch.label for branch in store.branches.list(thread)] == [None]
 
 
 @pytest.mark.parametrize("action", ["erase", "purge"])

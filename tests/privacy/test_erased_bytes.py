@@ -260,6 +260,39 @@ def test_search_forgets_it_and_it_is_pending_until_then(path):
         assert hits(WORDS) == []
 
 
+def retitled(store, thread, _):
+    store.threads.update(thread, title=WORDS, subject="alice")
+    store.projections.catch_up()
+    store.threads.update(thread, title="Bob's", subject="bob")
+    return lambda: store.privacy.erase(subject="alice")
+
+
+def reworded(store, thread, said):
+    store.messages.amend(thread, said, content=WORDS, subject="alice")
+    store.projections.catch_up()
+    store.messages.amend(thread, said, content="Bob's", subject="bob")
+    return lambda: store.privacy.erase(subject="alice")
+
+
+def purged(store, thread, said):
+    store.messages.amend(thread, said, content=WORDS)
+    return lambda: store.tenants.purge("")
+
+
+@pytest.mark.parametrize("life", [retitled, reworded, purged])
+def test_search_keeps_no_word_of_what_was_replaced_before_or_purged(path, life):
+    with ConversationStore.open(f"sqlite:///{path}") as store:
+        store.projections.register(MessageSearch())
+        thread, messages = talk(store, 3)
+        finish = life(store, thread, messages[0].id)
+        store.projections.catch_up()
+        assert found_in(path)
+        assert finish().pending
+        store.projections.catch_up()
+        assert finish().remains == ()
+        assert found_in(path) == []
+
+
 def test_an_engine_that_does_not_overwrite_is_told_of(path):
     engine = create_engine(f"sqlite:///{path}")
     event.listen(engine, "connect", lambda driver, _: driver.execute("PRAGMA secure_delete = OFF"))

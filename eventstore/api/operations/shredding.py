@@ -4,6 +4,10 @@ From the commit that retires a key on, no process seals with it. So the erasure 
 everything that it ever sealed, and whoever writes for the same subject meanwhile, or later, gets
 another key. The key is destroyed after the last commit, and only if no content that it sealed is
 left: a key that cannot be destroyed is kept and reported, because content must not be lost.
+
+The key of a tenant's words is different: the erasure itself reads labels with it, and rows do not
+say which key hid them. So it is retired when the erasure is through, in a transaction that finds
+no hidden word left in the tenant; otherwise somebody wrote meanwhile, and the key is kept.
 """
 
 from __future__ import annotations
@@ -24,12 +28,12 @@ from eventstore.api.operations.operation import (
     Wipe,
     Write,
 )
-from eventstore.core.codec import SUBJECT, ContentCodec
+from eventstore.core.codec import SUBJECT, WORDS, ContentCodec
 from eventstore.core.events import StreamKey
 from eventstore.encryption.data_keys import DataKeyStore, WrappedKey
 from eventstore.encryption.sealed_codec import SealedCodec
 from eventstore.storage.retired_keys import retire
-from eventstore.storage.sealed_content import beginnings_of
+from eventstore.storage.sealed_content import beginnings_of, hides_any
 from eventstore.storage.transaction import Transaction
 from eventstore.write_path.requests import Appended
 
@@ -57,8 +61,16 @@ class _Erase(NamedTuple):
     place: Any
 
 
+class _RetireWords(NamedTuple):
+    """Everything is erased; the key of the words is retired now."""
+
+    keys: Generations
+    following: Any
+    """The place behind it."""
+
+
 class _Destroy(NamedTuple):
-    """Everything is erased."""
+    """Everything is erased, and no process uses the keys any more."""
 
     keys: Generations
     following: Any
@@ -111,6 +123,8 @@ def shredding(
             return _retiring(place.keys, _Erase(place.keys, walk.first))
         if isinstance(place, _Erase):
             return _followed(walk.page(place.place), partial(_next, place.keys, last))
+        if isinstance(place, _RetireWords):
+            return _retiring_words(place)
         if isinstance(place, _Destroy):
             return _destroying(codec, place)
         return Read(lambda tx: ((), begun(tx)))
@@ -129,11 +143,27 @@ def _newest(codec: SealedCodec, tx: Transaction, owners: Sequence[StreamKey]) ->
 
 def _retiring(keys: Generations, following: _Erase) -> Page[Any]:
     def act(tx: Transaction) -> tuple[tuple[()], _Erase]:
-        retire(tx, keys)
+        retire(tx, [key for key in keys if not _hides_words(key)])
         return (), following
 
     # It keeps the rows, but the writer must forget which keys were retired when it looked.
     return Write(Maintenance(act, alone=True))
+
+
+def _retiring_words(place: _RetireWords) -> Page[Any]:
+    def act(tx: Transaction) -> tuple[tuple[()], _Destroy]:
+        retire(tx, ())  # on PostgreSQL it waits for the writers, so that their rows are seen
+        kept = [key for key in place.keys if _hides_words(key) and hides_any(tx, key[0].tenant)]
+        retire(tx, [key for key in place.keys if _hides_words(key) and key not in kept])
+        if kept:
+            _log.warning("the key of a tenant's words was not destroyed: hidden words are left")
+        return (), _Destroy([key for key in place.keys if key not in kept], place.following)
+
+    return Write(Maintenance(act, alone=True))
+
+
+def _hides_words(key: tuple[StreamKey, int]) -> bool:
+    return key[0].category == WORDS
 
 
 def _next(keys: Generations, last: Sequence[str], found: tuple[Any, Any]) -> tuple[Any, Any]:
@@ -142,6 +172,8 @@ def _next(keys: Generations, last: Sequence[str], found: tuple[Any, Any]) -> tup
     if not isinstance(place, str | None) or place not in {"files", None}:
         return items, _Erase(keys, place)
     following = place if place is None or place in last else _Erase((), place)
+    if any(map(_hides_words, keys)):
+        return items, _RetireWords(keys, following)
     return items, _Destroy(keys, following) if keys else following
 
 
