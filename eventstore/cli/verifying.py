@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
 import typer
 from rich.console import Console
@@ -23,6 +23,41 @@ from eventstore.storage.interning import find_tenant
 
 __all__ = ["verify"]
 
+HeadFile: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="A tree head that was kept elsewhere: the store has to go on from it.",
+    ),
+]
+PublicKey: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="KEY",
+        envvar="EVENTSTORE_PUBLIC_KEY",
+        help="The key that signed it: 64 hex digits, or a file that holds them.",
+    ),
+]
+Changed: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--changed",
+        help="Recompute only streams that went on since the tree head, or since the last mark.",
+    ),
+]
+Mark: TypeAlias = Annotated[
+    bool,
+    typer.Option("--mark", help="Without findings, leave a mark from which --changed goes on."),
+]
+ReadModels: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--read-models",
+        help="Also build the tables of message search and usage by day anew, in memory, and"
+        " compare.",
+    ),
+]
+
 
 @app.command(
     epilog=examples(
@@ -40,40 +75,11 @@ def verify(
     ] = None,
     *,
     database: Database = DEFAULT,
-    tree_head: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="A tree head that was kept elsewhere: the store has to go on from it.",
-        ),
-    ] = None,
-    public_key: Annotated[
-        str | None,
-        typer.Option(
-            metavar="KEY",
-            envvar="EVENTSTORE_PUBLIC_KEY",
-            help="The key that signed it: 64 hex digits, or a file that holds them.",
-        ),
-    ] = None,
-    changed: Annotated[
-        bool,
-        typer.Option(
-            "--changed",
-            help="Recompute only streams that went on since the tree head, or since the last mark.",
-        ),
-    ] = False,
-    mark: Annotated[
-        bool,
-        typer.Option("--mark", help="Without findings, leave a mark from which --changed goes on."),
-    ] = False,
-    read_models: Annotated[
-        bool,
-        typer.Option(
-            "--read-models",
-            help="Also build the tables of message search and usage by day anew, in memory, and"
-            " compare.",
-        ),
-    ] = False,
+    tree_head: HeadFile = None,
+    public_key: PublicKey = None,
+    changed: Changed = False,
+    mark: Mark = False,
+    read_models: ReadModels = False,
     as_json: AsJson = False,
 ) -> None:
     """Recompute every hash, and compare the tables with the events.
@@ -97,11 +103,20 @@ def verify(
         print_verification(screen(), report)
     if report.empty and as_json:
         errors().print(_NOTHING)
+    if read_models and not report.read_models:
+        errors().print(_NO_MODEL)
     if not report.ok:
         raise typer.Exit(1)
 
 
 _NOTHING = Text("there was nothing to verify: no stream was found", style="yellow")
+
+
+_NO_MODEL = Text(
+    "no read model was compared: none has tables that are up to date with every erasure; and they"
+    " belong to the store as a whole, not to one named tenant",
+    style="yellow",
+)
 
 
 def _watched(
@@ -115,6 +130,7 @@ def _watched(
     read_models: bool,
 ) -> VerifyReport:
     """Run the method of the store, with a progress bar that counts events."""
+    read_models = read_models and not store.scope.is_tenants
     for one in (Usage(), MessageSearch()) if read_models else ():
         with suppress(InvalidInput):  # with encryption there is no search
             store.projections.register(one)

@@ -5,8 +5,10 @@ import sqlite3
 from contextlib import closing
 
 import pytest
+from typer.testing import CliRunner
 
-from eventstore import ConversationStore
+from eventstore import ConversationStore, InvalidInput
+from eventstore.cli.app import app
 from eventstore.read_models import MessageSearch, Usage, projection
 from tests.privacy.test_erasing_persons import lived
 
@@ -73,6 +75,26 @@ def check_untouched(store):
 def test_untouched_ones_have_no_finding(path):
     with ConversationStore.open(f"sqlite:///{path}") as store:
         check_untouched(store)
+
+
+def verify(path, *options):
+    given = ["verify", "--read-models", "--db", f"sqlite:///{path}", *options]
+    return CliRunner(env={"COLUMNS": "200"}).invoke(app, given, prog_name="eventstore")
+
+
+def test_they_belong_to_the_store_as_a_whole(path):
+    with ConversationStore.open(f"sqlite:///{path}") as store:
+        acme = store.tenant("acme")
+        acme.threads.create()
+        with pytest.raises(InvalidInput, match="all tenants"):
+            acme.audit.verify(read_models=True)
+        store.threads.create()
+    shown = verify(path, "--all-tenants")
+    assert (shown.exit_code, "no read model was compared" in shown.stderr) == (0, True)
+    with ConversationStore.open(f"sqlite:///{path}") as store:
+        filled(store)
+    shown = verify(path)
+    assert (shown.exit_code, "search" in shown.stdout) == (0, True), shown.output
 
 
 CHANGES = {

@@ -102,6 +102,12 @@ def verify(
     ):
         if checked_flag(given, name) and key is not None:
             raise InvalidInput(name, "is about a whole tenant", "Leave out thread_id.")
+    if read_models and scope.is_tenants:
+        raise InvalidInput(
+            "read_models",
+            "is about tables of all tenants",
+            "Call it on the store as it was opened, bound to no tenant.",
+        )
     chosen = _Chosen(changed_only=changed_only, read_models=read_models, mark=mark)
     verification = _Verification(scope, key, signed, chosen)
     first: Any = "begin" if key is None else thread_place(key.id)
