@@ -1,8 +1,10 @@
 """The table ``run_chunks``: text of messages that runs are writing, before they are final.
 
-Each row is one committed piece. The rows of a message are deleted in the transaction that appends
-the message, final or interrupted. They do not follow from events, so rebuilding and comparing leave
-them alone. The text is bytes, as PostgreSQL takes no NUL in text.
+Each row is one committed piece, or several small ones: a short row grows. PostgreSQL takes back the
+place of a replaced row at once, and the place of its entry in an index only with a vacuum. The rows
+of a message are deleted in the transaction that appends the message, final or interrupted. They do
+not follow from events, so rebuilding and comparing leave them alone. The text is bytes, as
+PostgreSQL takes no NUL in text.
 """
 
 from __future__ import annotations
@@ -22,8 +24,14 @@ __all__ = ["RUN_CHUNKS", "Chunk", "add", "drop", "length", "text"]
 
 _COLUMNS: Final = ("message", "begins", "ends", "text")
 RUN_CHUNKS: Final = ThreadTable("run_chunks", _COLUMNS, 2)
-_INSERT: Final = Insert("run_chunks", ("tenant", "thread", *_COLUMNS))
+_KEY: Final = ("tenant", "thread", "message", "begins")
+_WRITE: Final = Insert(
+    "run_chunks", ("tenant", "thread", *_COLUMNS), conflict=_KEY, replaces=("ends", "text")
+)
+_ROW_BYTES: Final = 400
+"""Length up to which a row grows: it is written anew each time."""
 _OF: Final = "FROM {run_chunks} WHERE tenant = ? AND thread = ? AND message = ?"
+_LAST: Final = f"SELECT begins, text {_OF} ORDER BY begins DESC LIMIT 1"
 _ENDS: Final = f"SELECT ends {_OF} ORDER BY begins DESC LIMIT 1"
 _TEXT: Final = (
     f"SELECT begins, text {_OF} AND begins >="
@@ -45,10 +53,23 @@ class Chunk(NamedTuple):
 def add(tx: Transaction, stream: StreamKey, chunk: Chunk, subject: bytes | None) -> None:
     """Add the next piece of a text."""
     raw, place = chunk.text.encode(), _place(stream, chunk.message_id)
-    sealed = tx.naming.codec.seal(raw, stream, subject, place, chunk.begins)
-    ends = chunk.begins + len(chunk.text)
+    written = tx.naming.codec.seal(raw, stream, subject, place, chunk.begins)
+    begins, ends = chunk.begins, chunk.begins + len(chunk.text)
     key = find_tenant(tx, stream.tenant), stream.id, chunk.message_id
-    tx.write(_INSERT, [(*key, chunk.begins, ends, sealed)])
+    if begins and written == raw:
+        begins, written = _grown(tx, key, begins, raw)
+    tx.write(_WRITE, [(*key, begins, ends, written)])
+
+
+def _grown(
+    tx: Transaction, key: tuple[int | None, bytes, bytes], begins: int, raw: bytes
+) -> tuple[int, bytes]:
+    """Return the row that a piece goes into: the last one, as long as it is short."""
+    last = tx.one(_LAST, key)
+    kept = b"" if last is None else bytes(last[1])
+    if not kept or kept[0] == SEALED or len(kept) + len(raw) > _ROW_BYTES:
+        return begins, raw
+    return last[0], kept + raw
 
 
 def length(tx: Transaction, stream: StreamKey, message_id: bytes) -> int:

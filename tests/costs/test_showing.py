@@ -1,6 +1,7 @@
 """A piece of text costs the same, however much of the answer was shown before it."""
 
 import secrets
+import sqlite3
 
 import pytest
 
@@ -53,3 +54,16 @@ def test_a_piece_costs_the_same_at_any_length(store, effort, act):
     few, many = (effort(getattr(Answer(store, pieces), act)) for pieces in (FEW, MANY))
     assert_flat(few, many)
     assert many.statements <= 10
+
+
+def test_small_pieces_share_rows(tmp_path):
+    file = tmp_path / "chat.db"
+    with ConversationStore.open(f"sqlite:///{file}") as store:
+        answer = Answer(store, 200)  # of eight bytes each
+        with sqlite3.connect(file) as rows:
+            [(count, whole)] = rows.execute("SELECT count(*), sum(length(text)) FROM run_chunks")
+        assert (count, whole) == (5, answer.offset)
+        rows.close()
+        told = store.runs.stream(answer.thread, answer.run)
+        text = [event.text for event in iter_until(told, answer.offset) if hasattr(event, "text")]
+        assert "".join(text) == "a piece " * 201
