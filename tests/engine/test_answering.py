@@ -4,7 +4,14 @@ import threading
 
 import pytest
 
-from eventstore import AsyncConversationStore, ConversationStore, InvalidInput
+from eventstore import (
+    AssistantNotFound,
+    AsyncConversationStore,
+    ConversationStore,
+    InvalidInput,
+    ThreadNotFound,
+    WrongExpectedVersion,
+)
 from eventstore.engine import AsyncEngine, Engine, tool
 from eventstore.engine.models import Gate, ScriptedModel, ToolCall
 
@@ -107,6 +114,34 @@ def test_messages_that_are_none_are_refused_and_hold_no_place(store, messages):
         assert caught.value.field.startswith("messages")
         run = engine.run(thread.id, model="m")
         assert engine.execute(thread.id, run.id).status == "completed"
+
+
+def test_a_run_that_cannot_be_created_holds_no_place(store):
+    thread, gone = asked(store), "0" * 32
+    with Engine(store, models={"m": ScriptedModel(["Rain."])}, concurrency=1) as engine:
+        with pytest.raises(AssistantNotFound):
+            engine.run(thread.id, f"asst_{gone}")
+        with pytest.raises(ThreadNotFound):
+            engine.run(f"thread_{gone}", model="m")
+        with pytest.raises(TypeError):
+            engine.run(thread.id, modle="m")
+        with pytest.raises(WrongExpectedVersion):
+            engine.run(thread.id, model="m", expected_version=7)
+        assert engine.execute(thread.id, engine.run(thread.id, model="m").id).status == "completed"
+
+
+async def test_an_async_engine_adds_the_question_and_interrupts_another_run(tmp_path):
+    async with AsyncConversationStore.open(f"sqlite:///{tmp_path / 'chat.db'}") as store:
+        thread = await store.threads.create()
+        other = await store.runs.create(thread.id, model="m")
+        other = await store.runs.start(thread.id, other.id, holder="somebody")
+        async with AsyncEngine(store, models={"m": ScriptedModel(["Rain."])}) as engine:
+            said = [{"role": "user", "content": "Weather?"}]
+            run = await engine.run(thread.id, model="m", messages=said, on_busy="interrupt")
+            assert (await store.runs.get(thread.id, other.id)).status == "cancelled"
+            assert (await engine.execute(thread.id, run.id)).status == "completed"
+        page = await store.messages.list(thread.id)
+    assert shown(page.data) == [("user", "Weather?"), ("assistant", "Rain.")]
 
 
 def test_the_same_key_makes_one_run_that_is_executed_once(store):
