@@ -47,10 +47,10 @@ class AuditFinding(Value):
     """One place where the store is not what was written."""
 
     stream_id: str
-    """The stream."""
+    """The stream; or ``"tree"``, ``"tenants"``, ``"categories"`` for the tables of that name."""
     version: int
-    """The event; for rows of tables, the version of the stream's last event; 0 for a stream without
-    events."""
+    """The event, or a number in such a table; for rows of other tables, the version of the stream's
+    last event; 0 for a stream without events."""
     kind: FindingKind
     """``"altered"``, ``"missing"``, ``"inserted"``, ``"reordered"`` or ``"cut_off"`` concern the
     log. ``"content_gone"`` is content that went without a ``ContentErased``, ``"content_left"``

@@ -8,6 +8,7 @@ from eventstore.audit.findings import AuditFinding, finding
 from eventstore.core import ids
 from eventstore.storage.blob_checks import unpaired_blobs
 from eventstore.storage.key_checks import keys_beside_the_log
+from eventstore.storage.nameless import nameless
 from eventstore.storage.transaction import Transaction
 from eventstore.threads.orphans import orphans
 from eventstore.write_path.assistant_rows import assistants_that_differ
@@ -23,6 +24,9 @@ def leftovers(tx: Transaction, tenant: str) -> Iterator[AuditFinding]:
     for thread, names in tables.items():
         message = f"the thread has rows in {', '.join(names)}, and no events"
         yield finding(ids.show(ids.THREAD, thread), 0, "missing", message)
+    for lacking, number in nameless(tx, tenant):
+        message = f"{lacking}: no row names the number {number}, so its streams were not verified"
+        yield finding(lacking, number, "missing", message, _NAME)
     for one in unpaired_blobs(tx, tenant):
         message = "blobs: a row that no event's content is in"
         yield finding(one.stream.text, one.version, "inserted", message, _BLOB)
@@ -36,6 +40,10 @@ def leftovers(tx: Transaction, tenant: str) -> Iterator[AuditFinding]:
 _BLOB = (
     "Delete it if its event was erased by hand: it may hold what was to go. Otherwise restore the"
     " event from a backup."
+)
+_NAME = (
+    "Restore the row from a backup and verify again: the name is part of each hash, so only the"
+    " right one holds."
 )
 _KEY = "Restore the row from a backup, or delete it: then a late repeat is a new command."
 _ASSISTANT = "Correct the row by hand from the assistant's events: nothing rebuilds it."

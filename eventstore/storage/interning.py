@@ -3,6 +3,9 @@
 The first write that needs a name interns it, and a read never does, so asking for a missing tenant
 leaves nothing behind. A store remembers names interned by a transaction only after its commit;
 until then the transaction itself knows them, because it needs them often.
+
+A number whose row is gone, which only manual SQL can cause, reads as ``?`` and the number:
+verification reports it, and no hash that covers the name holds.
 """
 
 from __future__ import annotations
@@ -86,6 +89,9 @@ def _name(tx: Transaction, table: str, known: dict[str, int], number: int) -> st
     for name, id_ in list(known.items()):  # the writer's thread adds to it
         if id_ == number:
             return name
-    name = str(tx.one(_NAME[table], (number,))[0])
+    row = tx.one(_NAME[table], (number,))
+    if row is None:
+        return f"?{number}"
+    name = str(row[0])
     tx.fresh.append((known, name, number))
     return name

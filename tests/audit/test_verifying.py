@@ -1,6 +1,7 @@
 """``store.audit.verify``: page by page beside writers, one thread or all, and nothing at all."""
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from eventstore import ConversationStore, InvalidInput, ThreadNotFound
 from eventstore.api.operations import verification
@@ -133,3 +134,29 @@ def test_many_findings_of_one_stream_are_told_in_one(store, hand):
     assert "up to" in findings[0].message
     hand.run("UPDATE tenants SET name = 'else' WHERE name = ''")
     assert len(store.tenant("else").audit.verify().findings) <= 4
+
+
+GONE = [("tenants", "acme"), *(("categories", one) for one in ("invoice", "thread", "store"))]
+
+
+@pytest.mark.parametrize("signed", [False, True])
+@pytest.mark.parametrize("gone", GONE, ids=lambda gone: gone[1])
+def test_a_name_that_is_gone_is_found_by_every_tenant_that_remains(
+    store, tmp_path, hand, gone, signed
+):
+    """Without its row nobody would look at the streams at all."""
+    full_life(store)
+    if signed:
+        store.audit.sign_tree_head(Ed25519PrivateKey.generate())
+    table, name = gone
+    [(number,)] = hand.all(f"SELECT id FROM {table} WHERE name = ?", name)
+    change = "DELETE FROM {0}" if signed else "UPDATE {0} SET id = 77"
+    hand.run(f"{change.format(table)} WHERE id = ?", number)
+    with ConversationStore.open(f"sqlite:///{tmp_path / 'chat.db'}") as fresh:
+        report = fresh.audit.verify()
+        assert (table, number, "missing") in {
+            (one.stream_id, one.version, one.kind) for one in report.findings
+        }
+        assert not report.ok
+        if table == "tenants":
+            assert fresh.tenant("acme").audit.verify().empty
