@@ -20,7 +20,7 @@ from benchmarks.works import (
     w9b_reading,
     w10_proof,
     w10b_sealing,
-    w11_kernels,
+    w12_kernels,
 )
 
 Run = Callable[[Plan, Result], None]
@@ -39,5 +39,5 @@ WORKS: dict[str, tuple[str, Run]] = {
     "W9b": (w9b_reading.TITLE, w9b_reading.run),
     "W10": (w10_proof.TITLE, w10_proof.run),
     "W10b": (w10b_sealing.TITLE, w10b_sealing.run),
-    "W11": (w11_kernels.TITLE, w11_kernels.run),
+    "W12": (w12_kernels.TITLE, w12_kernels.run),
 }

@@ -1,4 +1,4 @@
-"""W11: the kernels of the code interpreter: their start, a call, their memory, and many at once.
+"""W12: the kernels of the code interpreter: their start, a call, their memory, and many at once.
 
 The limit is a bare Jupyter kernel, without sandbox and without any of the limits. Each kernel is
 started anew in every round. The processor's time is that of the kernel from its birth to its first
@@ -96,7 +96,7 @@ def _alone(plan: Plan) -> Table:
     taken: dict[str, list[_Taken]] = {name: [] for name in ways}
     for number in range(plan.rounds):
         for name, (_, make) in ways.items():
-            say(f"W11 {name}, round {number + 1}")
+            say(f"W12 {name}, round {number + 1}")
             taken[name].append(_measured(make, 10 if plan.quick else CALLS))
     rows = [Row(name, kind, _figures(taken[name]), _NO_DISK) for name, (kind, _) in ways.items()]
     comparisons = [
@@ -212,7 +212,7 @@ def _row(name: str, figures: dict[str, float]) -> Row:
 
 def _crowd(threads: int, cap: int) -> dict[str, float]:
     """Let every thread run code once, all at the same time."""
-    say(f"W11 {threads} threads, {cap} kernels at a time")
+    say(f"W12 {threads} threads, {cap} kernels at a time")
     taken: list[float] = []
     most = memory = 0.0
     with CodeInterpreter(limits=CodeLimits(kernels_max=cap, queue_seconds=600)) as interpreter:
