@@ -331,7 +331,7 @@ def test_a_daemon_does_not_survive_the_call(interpreter):
             """
         ),
     )
-    assert result.status == "completed"
+    assert result.status == "completed", result
     code = """
         import glob
         names = [open(name).read().split(") ") for name in glob.glob("/proc/[0-9]*/stat")]
