@@ -21,6 +21,7 @@ from eventstore.cli.opening import DEFAULT, Database, ThreadPrefix, existing, fi
 from eventstore.cli.output import (
     errors,
     goes_through_tenants,
+    harmless_json,
     one_line,
     print_facts,
     print_indented,
@@ -269,4 +270,4 @@ def export(
             at_version=at_version,
             at_time=_moment(at_time, "--at-time"),
         )
-    _write_out(out, [made])
+    _write_out(out, [harmless_json(made) if format == "json" else made])

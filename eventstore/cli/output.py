@@ -29,6 +29,7 @@ __all__ = [
     "error_text",
     "errors",
     "goes_through_tenants",
+    "harmless_json",
     "of_tenant",
     "one_line",
     "print_facts",
@@ -44,9 +45,6 @@ __all__ = [
 
 WIDTH_MAX: Final = 100
 """Lines longer than this are hard to read, however wide the window."""
-
-# Control characters but tab and line feed; marks that turn the direction of the text around them.
-_STEERING: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 def screen() -> Console:
@@ -129,7 +127,12 @@ def print_json(lines: Iterable[str]) -> None:
         told = line
         if tenant is not None:
             told = json.dumps({"tenant": tenant, **json.loads(line)}, ensure_ascii=False)
-        sys.stdout.write(STEERING.sub(_escaped, told) + "\n")
+        sys.stdout.write(harmless_json(told) + "\n")
+
+
+def harmless_json(text: str) -> str:
+    """Return JSON with its control characters escaped; the meaning is the same."""
+    return STEERING.sub(_escaped, text)
 
 
 _TENANT: Final[ContextVar[str | None]] = ContextVar("tenant", default=None)

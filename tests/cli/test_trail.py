@@ -106,3 +106,6 @@ def test_an_export_is_printed_or_written(run, database, thread, tmp_path):
     assert lines(run("export", thread, *options, "--db", database)) == []
     assert file.read_text(encoding="utf-8") == html
     assert run("export", thread, "--format", "pdf", "--db", database).exit_code == 2
+    shown = run("export", thread, "--format", "json", "--db", database).stdout
+    assert not set(shown) & {"\x1b", "\u202e"}
+    assert HOSTILE in json.loads(shown)["messages"][0]["text"]
