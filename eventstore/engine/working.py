@@ -139,7 +139,8 @@ def _begin(run: Run, desk: Desk) -> Course[Claimed | Outcome]:
         yield recording.expire(run)
         return Rested()
     begun: Run = yield recording.start(run, desk.holder, desk.lease_seconds)
-    fresh = run.started_at is None
+    # Another engine may have begun it since it was read, and people answered: then it has messages.
+    fresh = run.started_at is None and begun.last_message_id == begun.started_head_id
     return _claim(begun, desk, fresh=fresh, since=_queued_at(run))
 
 
