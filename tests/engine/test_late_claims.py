@@ -1,6 +1,6 @@
 """An engine reads a queued run, and claims it only after another one has begun it."""
 
-from eventstore.engine import Engine, recording, tool, working
+from eventstore.engine import Engine, recording, tool
 from eventstore.engine.models import ScriptedModel, ToolCall
 
 
@@ -19,14 +19,14 @@ def test_a_run_that_another_engine_began_meanwhile_is_gone_on_with(store, thread
     start = recording.start
 
     def late(read, holder, lease_seconds):
-        monkeypatch.setattr(working.recording, "start", start)
+        monkeypatch.setattr(recording, "start", start)
         with Engine(store, tools=[pay], models={"m": model}, recover=False) as other:
             waiting = other.execute(thread.id, run.id)
         assert waiting.status == "requires_action"
         store.runs.approve(thread.id, run.id, "call_1")
         return start(read, holder, lease_seconds)
 
-    monkeypatch.setattr(working.recording, "start", late)
+    monkeypatch.setattr(recording, "start", late)
     with Engine(store, tools=[pay], models={"m": model}, recover=False) as engine:
         ended = engine.execute(thread.id, run.id)
     assert (ended.status, ended.error, paid) == ("completed", None, [5])
