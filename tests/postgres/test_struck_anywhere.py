@@ -20,8 +20,14 @@ pytestmark = pytest.mark.newest_postgres
 SAMPLE = 30
 
 
-# A strike while the driver connects leaves a connection that nobody was given; the collector closes
-# it.
+@pytest.fixture(autouse=True)
+def collected():
+    """Collect what a test left behind before the next one begins, not within it."""
+    yield
+    gc.collect()
+
+
+# A strike inside the pool leaves a connection that nobody has; the collector closes it.
 @pytest.mark.filterwarnings("ignore:.*was deleted while still open:ResourceWarning")
 @pytest.mark.parametrize("where", ["url", "engine"])
 @pytest.mark.parametrize("strike", WRITES.values(), ids=WRITES.keys())
@@ -36,7 +42,6 @@ def test_interrupts_at_moments_that_are_drawn_leave_nothing_behind(strike, where
     made.close()
     if not isinstance(target, str):
         target.dispose()
-    gc.collect()  # here, and not in a later test
 
 
 async def test_a_task_that_is_cancelled_at_any_turn_leaves_nothing_behind(server, migrated):
