@@ -46,7 +46,7 @@ from eventstore.api.operations.operation import (
 from eventstore.api.operations.routine import PauseAsync, drive_async
 from eventstore.api.operations.wiping import finish_interrupted
 from eventstore.core.environment import Environment
-from eventstore.core.json_values import Limits, check_name, check_text
+from eventstore.core.json_values import Limits, check_name
 from eventstore.encryption import Encryption
 from eventstore.read_models.catch_up.definition import Registry
 from eventstore.storage.migrations import Migrate
@@ -233,7 +233,9 @@ class AsyncConversationStore:
         Raises:
             InvalidInput: the name is malformed.
         """
-        return self._bound(tenant=name if name == "" else check_name(name, "tenant", 255))
+        return self._bound(
+            self.scope._replace(tenant=name if name == "" else check_name(name, "tenant", 255))
+        )
 
     def acting(
         self,
@@ -254,14 +256,10 @@ class AsyncConversationStore:
         Raises:
             InvalidInput: an id is malformed.
         """
-        given = {"actor": actor, "correlation_id": correlation_id, "causation_id": causation_id}
-        said = {
-            key: check_text(value, key, 255) for key, value in given.items() if value is not None
-        }
-        return self._bound(**said)
+        return self._bound(self.scope.acting(actor, correlation_id, causation_id))
 
-    def _bound(self, **changes: Any) -> Self:  # noqa: ANN401 (fields of Scope)
-        return type(self)(self._executor, self.scope._replace(**changes))
+    def _bound(self, scope: Scope) -> Self:
+        return type(self)(self._executor, scope)
 
     def counters(self) -> Counters:
         """Return counts of the writes of this store so far, in this process."""

@@ -7,6 +7,7 @@ by the handle's id.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from msgspec.structs import replace
@@ -85,8 +86,9 @@ class Batch:
         assert isinstance(made.request, AppendRequest)  # noqa: S101 (just made)
         return replace(made, request=replace(made.request, commands=self._commands))
 
-    def settle(self, results: Any) -> None:  # noqa: ANN401 (one result, or a list)
+    def settle(self, results: object) -> None:
         """Give every handle the result of its call."""
-        made = results if len(self._handles) > 1 else [results]
+        several = len(self._handles) > 1
+        made: Sequence[object] = results if several and isinstance(results, list) else [results]
         for handle, result in zip(self._handles, made, strict=True):
             handle.settle(result)

@@ -8,6 +8,7 @@ without this library.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextvars import Token
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -25,6 +26,7 @@ __all__ = [
     "ContentCodec",
     "KeysWanted",
     "PlainCodec",
+    "SqlTransaction",
     "WordCodec",
     "decode_any",
     "encode",
@@ -85,19 +87,29 @@ class KeysWanted(ConversationStoreError):
         """Keys that are needed for reading."""
 
 
+class SqlTransaction(Protocol):
+    """A transaction of a database that holds keys, as far as a codec uses it."""
+
+    def all(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
+        """Return every row."""
+
+    def run(self, sql: str, parameters: Sequence[Any] = ()) -> int:
+        """Execute one statement; return how many rows it changed."""
+
+
 class WordCodec(Protocol):
     """Hides the words in tables that are searched by equality. ``tx`` finds keys, if it must."""
 
-    def token(self, tx: Any, tenant: str, word: str) -> str:  # noqa: ANN401 (a transaction)
+    def token(self, tx: SqlTransaction, tenant: str, word: str) -> str:
         """Return the text that stands for a word: equal for equal words."""
 
-    def cover(self, tx: Any, tenant: str, place: bytes, word: str) -> str:  # noqa: ANN401
+    def cover(self, tx: SqlTransaction, tenant: str, place: bytes, word: str) -> str:
         """Return the text that stands for a word at a place, and can be read back."""
 
-    def uncover(self, tx: Any, tenant: str, place: bytes, covered: str) -> str:  # noqa: ANN401
+    def uncover(self, tx: SqlTransaction, tenant: str, place: bytes, covered: str) -> str:
         """Return the word that was covered, or the text itself if it was not."""
 
-    def blind(self, tx: Any, tenant: str, raw: bytes) -> bytes:  # noqa: ANN401
+    def blind(self, tx: SqlTransaction, tenant: str, raw: bytes) -> bytes:
         """Return bytes that stand for others, against which nobody without a key can guess."""
 
 
@@ -122,10 +134,13 @@ class ContentCodec(Protocol):
     def retired(self, owner: StreamKey, generation: int) -> None:
         """Note that the owner's keys up to a generation must seal nothing any more."""
 
-    def lock(self) -> Any:  # noqa: ANN401 (a mark)
-        """Note that this thread, or task, holds the write lock, under which nothing is fetched."""
+    def lock(self) -> Token[bool] | None:
+        """Note that this thread, or task, holds the write lock, under which nothing is fetched.
 
-    def unlock(self, mark: Any) -> None:  # noqa: ANN401
+        Returns what :meth:`unlock` takes.
+        """
+
+    def unlock(self, mark: Token[bool] | None) -> None:
         """Note that it does not hold it any more."""
 
     def close(self) -> None:
@@ -133,7 +148,7 @@ class ContentCodec(Protocol):
 
     def unseal(
         self,
-        tx: Any,  # noqa: ANN401 (a transaction)
+        tx: SqlTransaction,
         sealed: Sequence[tuple[bytes, bytes, int]],
         told: Callable[[int], tuple[str, int]],
     ) -> list[bytes | None]:
@@ -146,18 +161,18 @@ class ContentCodec(Protocol):
 class _PlainWords:
     """Leaves words as they are."""
 
-    def token(self, _: Any, __: str, word: str) -> str:  # noqa: ANN401
+    def token(self, _: SqlTransaction, __: str, word: str) -> str:
         return word
 
-    def cover(self, _: Any, __: str, ___: bytes, word: str) -> str:  # noqa: ANN401
+    def cover(self, _: SqlTransaction, __: str, ___: bytes, word: str) -> str:
         return word
 
-    def uncover(self, _: Any, __: str, ___: bytes, covered: str) -> str:  # noqa: ANN401
+    def uncover(self, _: SqlTransaction, __: str, ___: bytes, covered: str) -> str:
         if covered.startswith(COVERED):
             raise KeyUnavailable("a label", WITHOUT_KEYS)
         return covered
 
-    def blind(self, _: Any, __: str, raw: bytes) -> bytes:  # noqa: ANN401
+    def blind(self, _: SqlTransaction, __: str, raw: bytes) -> bytes:
         return raw
 
 
@@ -203,7 +218,7 @@ class PlainCodec:
     def lock(self) -> None:
         """Do nothing: nothing is ever fetched."""
 
-    def unlock(self, mark: Any) -> None:  # noqa: ANN401
+    def unlock(self, mark: Token[bool] | None) -> None:
         """Do nothing."""
 
     def close(self) -> None:
@@ -211,7 +226,7 @@ class PlainCodec:
 
     def unseal(
         self,
-        tx: Any,  # noqa: ANN401, ARG002
+        tx: SqlTransaction,  # noqa: ARG002
         sealed: Sequence[tuple[bytes, bytes, int]],  # noqa: ARG002
         told: Callable[[int], tuple[str, int]],
     ) -> list[bytes | None]:

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple, Protocol
 
 from eventstore.core.events import StreamKey
 
-__all__ = ["KEY_BYTES", "KEY_ID_BYTES", "DataKeyStore", "WrappedKey"]
+__all__ = ["KEY_BYTES", "KEY_ID_BYTES", "DataKeyStore", "DataKeys", "WrappedKey"]
 
 KEY_BYTES: Final = 32
 KEY_ID_BYTES: Final = 16
@@ -46,16 +46,8 @@ class WrappedKey(NamedTuple):
         return _TAG + framed + self.generation.to_bytes(8, "big")
 
 
-class DataKeyStore(Protocol):
-    """Keeps wrapped data keys. Whatever a method changed is durable when it returns.
-
-    Several processes use one key store at once, so :meth:`put`, :meth:`reserve`, :meth:`replace`
-    and :meth:`destroy` must each be atomic.
-    """
-
-    @property
-    def id(self) -> bytes | None:
-        """16 random bytes that were made with the key store; None while it does not exist."""
+class DataKeys(Protocol):
+    """Wrapped data keys, to be read and changed."""
 
     def newest(self, owner: StreamKey) -> WrappedKey | None:
         """Return the key of the highest generation of an owner, also if it was destroyed."""
@@ -83,3 +75,15 @@ class DataKeyStore(Protocol):
 
     def destroy_tenant(self, tenant: str) -> int:
         """Destroy every key of a tenant; return how many there were."""
+
+
+class DataKeyStore(DataKeys, Protocol):
+    """Keeps wrapped data keys. Whatever a method changed is durable when it returns.
+
+    Several processes use one key store at once, so :meth:`put`, :meth:`reserve`, :meth:`replace`
+    and :meth:`destroy` must each be atomic.
+    """
+
+    @property
+    def id(self) -> bytes | None:
+        """16 random bytes that were made with the key store; None while it does not exist."""

@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 from eventstore.core.codec import WORDS, KeysWanted
 from eventstore.core.events import StreamKey
-from eventstore.encryption.data_keys import DataKeyStore, WrappedKey
+from eventstore.encryption.data_keys import DataKeys, WrappedKey
 from eventstore.encryption.key_ring import RESERVED, USES_MAX, Found, KeyRing
 from eventstore.errors import KeyUnavailable
 
@@ -24,7 +24,7 @@ __all__ = ["Ask", "Fetching", "Think", "fetch", "fetched_by", "look_up", "wanted
 class Ask(NamedTuple):
     """A question to the key store."""
 
-    of: Callable[[Any], Any]
+    of: Callable[[DataKeys], Any]
     """Takes a key store, or one in a transaction."""
     writes: bool = False
 
@@ -99,19 +99,19 @@ def _for_sealing(ring: KeyRing, owner: StreamKey) -> Generator[Ask | Think, Any,
     raise KeyUnavailable("new content", "the key store refused every key that was made")
 
 
-def _newest(keys: DataKeyStore, owner: StreamKey) -> WrappedKey | None:
+def _newest(keys: DataKeys, owner: StreamKey) -> WrappedKey | None:
     return keys.newest(owner)
 
 
-def _put(keys: DataKeyStore, key: Any) -> bool:  # noqa: ANN401 (a WrappedKey)
+def _put(keys: DataKeys, key: WrappedKey) -> bool:
     return keys.put(key)
 
 
-def _reserve(keys: DataKeyStore, key_id: bytes) -> bool:
+def _reserve(keys: DataKeys, key_id: bytes) -> bool:
     return keys.reserve(key_id, RESERVED, USES_MAX)
 
 
-def fetched_by(keys: Any, fetching: Fetching) -> Found:  # noqa: ANN401 (a key store)
+def fetched_by(keys: DataKeys, fetching: Fetching) -> Found:
     """Run a generator to its end with a key store that this thread can ask."""
     answer: Any = None
     while True:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
+from eventstore.core.codec import SqlTransaction
 from eventstore.core.events import StreamKey
-from eventstore.encryption.data_keys import WrappedKey
+from eventstore.encryption.data_keys import DataKeys, WrappedKey
 
-__all__ = ["KeyTable", "Runs"]
+__all__ = ["KeyTable"]
 
 _COLUMNS: Final = "key_id, tenant, kind, owner, generation, master, wrapped, uses"
 _OF: Final = "tenant = ? AND kind = ? AND owner = ?"
@@ -37,20 +38,10 @@ _DESTROY_TENANT: Final = (
 _AT_ONCE: Final = 256
 
 
-class Runs(Protocol):
-    """A transaction: of the store, or of a file of keys."""
+class KeyTable(DataKeys):
+    """The keys in a table, within one transaction: of the store, or of a file of keys."""
 
-    def all(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
-        """Return every row."""
-
-    def run(self, sql: str, parameters: Sequence[Any] = ()) -> int:
-        """Execute one statement; return how many rows it changed."""
-
-
-class KeyTable:
-    """The methods of :class:`~eventstore.encryption.data_keys.DataKeyStore` in a transaction."""
-
-    def __init__(self, tx: Runs) -> None:
+    def __init__(self, tx: SqlTransaction) -> None:
         self._tx = tx
 
     def newest(self, owner: StreamKey) -> WrappedKey | None:

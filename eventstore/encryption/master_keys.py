@@ -11,7 +11,7 @@ import binascii
 import os
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Final, Protocol, Self
+from typing import Final, Protocol, Self
 
 from eventstore.encryption.data_keys import KEY_BYTES
 from eventstore.errors import InvalidInput
@@ -36,7 +36,17 @@ class MasterKey(Protocol):
         """Return the data key. It raises whatever it likes if it cannot."""
 
 
-def aes_gcm(key: bytes) -> Any:  # noqa: ANN401 (an AESGCM of cryptography)
+class Aead(Protocol):
+    """Encrypts bytes and covers others with the same tag: an ``AESGCM`` of cryptography."""
+
+    def encrypt(self, nonce: bytes, data: bytes, associated_data: bytes, /) -> bytes:
+        """Return the encrypted bytes and their tag."""
+
+    def decrypt(self, nonce: bytes, data: bytes, associated_data: bytes, /) -> bytes:
+        """Return the decrypted bytes. It raises ``InvalidTag`` if a byte was changed."""
+
+
+def aes_gcm(key: bytes) -> Aead:
     """Return AES-256-GCM with a key.
 
     Raises:

@@ -16,7 +16,7 @@ from contextvars import Token
 from functools import partial
 from hashlib import sha256
 from hmac import digest
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 from sqlalchemy.util import await_only
 from sqlalchemy.util.concurrency import in_greenlet
@@ -26,12 +26,13 @@ from eventstore.core.codec import (
     SEALED,
     ContentCodec,
     KeysWanted,
+    SqlTransaction,
     WordCodec,
     owner_of,
     words_of,
 )
 from eventstore.core.events import StreamKey
-from eventstore.encryption.data_keys import KEY_ID_BYTES, DataKeyStore
+from eventstore.encryption.data_keys import KEY_ID_BYTES, DataKeys, DataKeyStore
 from eventstore.encryption.fetching import fetched_by, look_up
 from eventstore.encryption.key_ring import DataKey, Destroyed, Found, KeyRing, WordKey
 from eventstore.encryption.key_table import KeyTable
@@ -83,8 +84,9 @@ class SealedCodec(ContentCodec):
     def lock(self) -> Token[bool]:
         return self.ring.locked.set(True)
 
-    def unlock(self, mark: Token[bool]) -> None:
-        self.ring.locked.reset(mark)
+    def unlock(self, mark: Token[bool] | None) -> None:
+        if mark is not None:
+            self.ring.locked.reset(mark)
 
     def close(self) -> None:
         self.ring.forget()
@@ -96,7 +98,7 @@ class SealedCodec(ContentCodec):
 
     def unseal(
         self,
-        tx: Any,  # noqa: ANN401 (a transaction)
+        tx: SqlTransaction,
         sealed: Sequence[tuple[bytes, bytes, int]],
         told: Callable[[int], tuple[str, int]],
     ) -> list[bytes | None]:
@@ -116,7 +118,7 @@ class SealedCodec(ContentCodec):
                 raise self._no_key(raw, *told(n))
         return opened
 
-    def load(self, tx: Any, wanted: KeysWanted) -> Found:  # noqa: ANN401 (a transaction)
+    def load(self, tx: SqlTransaction, wanted: KeysWanted) -> Found:
         """Fetch keys in the middle of a read.
 
         Raises:
@@ -126,7 +128,7 @@ class SealedCodec(ContentCodec):
             raise wanted
         return self.asked(tx, lambda keys: fetched_by(keys, look_up(self.ring, wanted)))
 
-    def asked(self, tx: Any, act: Callable[[Any], T]) -> T:  # noqa: ANN401 (a transaction)
+    def asked(self, tx: SqlTransaction, act: Callable[[DataKeys], T]) -> T:
         """Ask the key store something in the middle of a transaction that holds no lock."""
         if self.keys is None:
             return act(KeyTable(tx))
@@ -140,14 +142,14 @@ class SealedCodec(ContentCodec):
 
     # -- destroying ----------------------------------------------------------------------------
 
-    def generations(self, tx: Any, key_ids: Sequence[bytes]) -> list[int]:  # noqa: ANN401
+    def generations(self, tx: SqlTransaction, key_ids: Sequence[bytes]) -> list[int]:
         """Return the generations of those of the keys that were not destroyed."""
         found = self.asked(tx, lambda keys: keys.get(key_ids)) if key_ids else ()
         return [key.generation for key in found if key.wrapped is not None]
 
-    def destroyed(self, tx: Any, owner: StreamKey, generation: int) -> int:  # noqa: ANN401
+    def destroyed(self, tx: SqlTransaction, owner: StreamKey, generation: int) -> int:
         """Destroy the keys of an owner up to a generation; return how many there were."""
-        gone: int = self.asked(tx, lambda keys: keys.destroy(owner, generation))
+        gone = self.asked(tx, lambda keys: keys.destroy(owner, generation))
         self.ring.forget(lambda one: one == owner)
         return gone
 
@@ -165,7 +167,7 @@ def _opened(
     place, version = where
     nonce, sealed = raw[_NONCE_AT:_CONTENT_AT], raw[_CONTENT_AT:]
     try:
-        opened: bytes = key.aes.decrypt(nonce, sealed, _TAG + place + _VERSION.pack(version))
+        opened = key.aes.decrypt(nonce, sealed, _TAG + place + _VERSION.pack(version))
     except Exception:  # noqa: BLE001 (InvalidTag, or ValueError for too few bytes)
         raise BrokenChain(
             *told(), "its content was sealed for another place, or was changed"
@@ -179,7 +181,7 @@ class _SealedWords:
     def __init__(self, codec: SealedCodec) -> None:
         self._codec = codec
 
-    def _known(self, tx: Any, tenant: str) -> WordKey | None:  # noqa: ANN401 (a transaction)
+    def _known(self, tx: SqlTransaction, tenant: str) -> WordKey | None:
         """Return the key of a tenant; None if it never wrote a word with encryption."""
         ring, owner = self._codec.ring, words_of(tenant)
         key = ring.words(owner)
@@ -188,34 +190,34 @@ class _SealedWords:
             key = next((one.words for one in found.values() if isinstance(one, DataKey)), None)
         return key
 
-    def _key(self, tx: Any, tenant: str) -> WordKey:  # noqa: ANN401 (a transaction)
+    def _key(self, tx: SqlTransaction, tenant: str) -> WordKey:
         key = self._known(tx, tenant)
         if key is None:
             problem = self._codec.ring.problem or "the key store does not have it"
             raise KeyUnavailable("the words of a tenant", problem)
         return key
 
-    def token(self, tx: Any, tenant: str, word: str) -> str:  # noqa: ANN401
+    def token(self, tx: SqlTransaction, tenant: str, word: str) -> str:
         key = self._known(tx, tenant)
         if key is None:
             return word  # no table has a sealed one
         found = digest(key.tokens, word.encode(), sha256)[:_TOKEN_BYTES]
         return COVERED + base64.urlsafe_b64encode(found).decode()
 
-    def cover(self, tx: Any, tenant: str, place: bytes, word: str) -> str:  # noqa: ANN401
+    def cover(self, tx: SqlTransaction, tenant: str, place: bytes, word: str) -> str:
         key, raw = self._key(tx, tenant), word.encode()
         nonce = digest(key.nonces, place + raw, sha256)[:_NONCE_BYTES]  # equal for equal words
         sealed = key.aes.encrypt(nonce, raw, _TAG + place)
         return COVERED + base64.urlsafe_b64encode(nonce + sealed).decode()
 
-    def uncover(self, tx: Any, tenant: str, place: bytes, covered: str) -> str:  # noqa: ANN401
+    def uncover(self, tx: SqlTransaction, tenant: str, place: bytes, covered: str) -> str:
         if not covered.startswith(COVERED):
             return covered
         for last in (False, True):
             try:
                 raw = base64.urlsafe_b64decode(covered.removeprefix(COVERED))
                 nonce, sealed = raw[:_NONCE_BYTES], raw[_NONCE_BYTES:]
-                word: bytes = self._key(tx, tenant).aes.decrypt(nonce, sealed, _TAG + place)
+                word = self._key(tx, tenant).aes.decrypt(nonce, sealed, _TAG + place)
                 return word.decode()
             except (binascii.Error, ValueError, _invalid_tag()):
                 if last:
@@ -224,7 +226,7 @@ class _SealedWords:
                 self._codec.ring.forget(owner.__eq__)
         raise KeyUnavailable("a label", "it was sealed for another place, or changed")
 
-    def blind(self, tx: Any, tenant: str, raw: bytes) -> bytes:  # noqa: ANN401
+    def blind(self, tx: SqlTransaction, tenant: str, raw: bytes) -> bytes:
         return digest(self._key(tx, tenant).tokens, b"\0digest" + raw, sha256)
 
 

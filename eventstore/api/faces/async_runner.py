@@ -123,7 +123,7 @@ class AsyncRunner:
                 told = await changed.wait_async(since, course.rest_seconds)
                 course.rested(told=told)
 
-    async def _look(self, follow: Follow[T], course: SubscriptionState[Any]) -> Any:  # noqa: ANN401
+    async def _look(self, follow: Follow[T], course: SubscriptionState[Any]) -> object:
         """Return the next page of a follower, or what others looked up for it."""
         shared, now = follow.shared(course), time.monotonic()
         if shared is not None:

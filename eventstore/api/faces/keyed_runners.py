@@ -23,7 +23,7 @@ from eventstore.encryption.key_table import KeyTable
 from eventstore.encryption.sealed_codec import SealedCodec
 from eventstore.errors import KeyUnavailable
 from eventstore.storage.transaction import Transaction
-from eventstore.write_path.requests import AppendRequest, Maintenance
+from eventstore.write_path.requests import AppendRequest, Maintenance, Request
 from eventstore.write_path.retired_keys import owners_of
 
 __all__ = ["async_runner", "sync_runner"]
@@ -125,7 +125,7 @@ class _KeyedSyncRunner(SyncRunner):
             else:
                 answer = self.executor.read(_looking(step))
 
-    def _ask(self, request: Any, within: Write[Any] | None) -> Any:  # noqa: ANN401
+    def _ask(self, request: Request, within: Write[Any] | None) -> object:
         connection = None if within is None else within.connection
         return super().write(Write(request, connection))
 
@@ -176,6 +176,6 @@ class _KeyedAsyncRunner(AsyncRunner):
             else:
                 answer = await self.executor.read_async(_looking(step))
 
-    async def _ask(self, request: Any, within: Write[Any] | None) -> Any:  # noqa: ANN401
+    async def _ask(self, request: Request, within: Write[Any] | None) -> object:
         connection = None if within is None else within.connection
         return await super().write(Write(request, connection))

@@ -46,7 +46,7 @@ class _Recorded:
         """True once a heartbeat saw that the run was asked to stop: leave the block then."""
         return self._recording.cancelling
 
-    def tool_call(self, call_id: str, name: str, arguments: Any = None) -> None:  # noqa: ANN401 (JSON)
+    def tool_call(self, call_id: str, name: str, arguments: object = None) -> None:
         """Add a tool call to the message that is being written.
 
         Args:
@@ -120,7 +120,7 @@ class RecordedRun(_Recorded):
         made: Message | None = self._do(self._recording.message(provider, metadata))
         return made
 
-    def tool_result(self, call_id: str, output: Any, *, failed: bool = False) -> Message:  # noqa: ANN401
+    def tool_result(self, call_id: str, output: object, *, failed: bool = False) -> Message:
         """Add the result of a tool call.
 
         Args:
@@ -186,7 +186,7 @@ class AsyncRecordedRun(_Recorded):
         made: Message | None = await self._do(self._recording.message(provider, metadata))
         return made
 
-    async def tool_result(self, call_id: str, output: Any, *, failed: bool = False) -> Message:  # noqa: ANN401
+    async def tool_result(self, call_id: str, output: object, *, failed: bool = False) -> Message:
         """Add the result of a tool call.
 
         Args:

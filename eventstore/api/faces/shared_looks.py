@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from time import monotonic
-from typing import Any
+from typing import Any, TypeAlias, TypeVar
 from weakref import WeakKeyDictionary
 
 from eventstore.api.operations.following import Follow, SharedLook
@@ -24,6 +24,12 @@ from eventstore.storage.transaction import Transaction
 from eventstore.subscriptions.subscription_state import SubscriptionState
 
 __all__ = ["SharedLooks", "calm"]
+
+
+T = TypeVar("T")
+
+_Looking: TypeAlias = Callable[[Transaction], Mapping[Any, T]]
+"""Looks for several keys; returns what is there, by key."""
 
 
 class _Turn:
@@ -82,7 +88,9 @@ class SharedLooks:
                     del self._followed[key]
                     self._each.pop(key, None)
 
-    def look(self, shared: SharedLook[Any], since: float, read: Callable[[Any], Any]) -> Any:  # noqa: ANN401
+    def look(
+        self, shared: SharedLook[T], since: float, read: Callable[[_Looking[T]], Mapping[Any, T]]
+    ) -> T | None:
         """Return the answer for a key, None if there is nothing; in a thread."""
         turn = self._turn(shared)
         with turn.thread:
@@ -92,8 +100,11 @@ class SharedLooks:
             return turn.found.get(shared.key)
 
     async def look_async(
-        self, shared: SharedLook[Any], since: float, read: Callable[[Any], Awaitable[Any]]
-    ) -> Any:  # noqa: ANN401
+        self,
+        shared: SharedLook[T],
+        since: float,
+        read: Callable[[_Looking[T]], Awaitable[Mapping[Any, T]]],
+    ) -> T | None:
         """Do the same in a task."""
         turn = self._turn(shared)
         async with turn.task():
@@ -106,7 +117,7 @@ class SharedLooks:
     def _turn(self, shared: SharedLook[Any]) -> _Turn:
         return self._all if shared.of is None else self._each.get(shared.of) or _Turn()
 
-    def _looking(self, shared: SharedLook[Any]) -> Callable[[Transaction], Mapping[Any, Any]]:
+    def _looking(self, shared: SharedLook[T]) -> _Looking[T]:
         keys = [shared.key]
         if shared.of is None:
             with self._counting:

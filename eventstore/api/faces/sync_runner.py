@@ -108,7 +108,7 @@ class SyncRunner:
                     time.sleep(calm(follow, course))
                 course.rested(told=changed.wait(since, course.rest_seconds))
 
-    def _look(self, follow: Follow[T], course: SubscriptionState[Any]) -> Any:  # noqa: ANN401
+    def _look(self, follow: Follow[T], course: SubscriptionState[Any]) -> object:
         """Return the next page of a follower, or what others looked up for it."""
         shared, now = follow.shared(course), time.monotonic()
         if shared is not None:

@@ -147,7 +147,7 @@ def update(
         metadata=metadata,
     )
 
-    def text(value: Any, field: str, most: int) -> Any:  # noqa: ANN401 (text, None or UNSET)
+    def text(value: str | UnsetType | None, field: str, most: int) -> str | UnsetType | None:
         return unset_or(value, lambda given: optional_text(given, field, most))
 
     command = c.UpdateAssistant(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from eventstore.api.operations.loaders import thread_key
 from eventstore.api.operations.operation import (
     Collected,
     Maintenance,
+    Page,
     Paged,
     Read,
     Scope,
@@ -148,7 +149,7 @@ def export(scope: Scope, thread_id: str, private_key: PrivateKey) -> Collected[b
     """
     key, signer = thread_key(scope, thread_id), signer_of(private_key)
 
-    def page(place: Any) -> Any:  # noqa: ANN401 (a Write or a Read)
+    def page(place: object) -> Page[bytes]:
         if isinstance(place, TreeHead):
             return Read(lambda tx: ([evidence_of(tx, key, place)], None))
         return Write(Maintenance(act, keeps_rows=True, alone=True))

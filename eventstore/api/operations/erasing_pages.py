@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from msgspec.structs import replace
 
-from eventstore.api.operations.operation import Maintenance, Page, Read, Write
+from eventstore.api.operations.operation import Maintenance, Page, PageDone, Read, Write
 from eventstore.api.operations.wiping import erase_listed, finishing
 from eventstore.errors import ConversationStoreError
 from eventstore.privacy.erasure import erase as erase_in
@@ -18,27 +18,27 @@ from eventstore.storage.log import Log
 from eventstore.storage.transaction import Transaction
 from eventstore.write_path.requests import Appended, AppendRequest
 
-__all__ = ["FIRST_PLAN", "ErasingPages", "then"]
+__all__ = ["FIRST_PLAN", "ErasingPages", "Plan"]
 
 _ROUNDS: Final = 8
 """Number of plans made while others write; after that they wait for it."""
 
 
-class _Plan(NamedTuple):
+class Plan(NamedTuple):
     """An erasure to plan again, and the number of tries left."""
 
     before: Sequence[Planned]
     rounds: int
 
 
-FIRST_PLAN: Final = _Plan((), _ROUNDS)
+FIRST_PLAN: Final = Plan((), _ROUNDS)
 """The place at which the erasure of a thread's content begins."""
 
 
 class _Act(NamedTuple):
     """An erasure to perform as it was planned, or at once if no tries are left."""
 
-    plan: _Plan
+    plan: Plan
 
 
 class ErasingPages:
@@ -49,8 +49,8 @@ class ErasingPages:
         self._request = request
         self._connection = connection
 
-    def __call__(self, place: Any) -> Page[Any]:  # noqa: ANN401 (the places differ)
-        if isinstance(place, _Plan):
+    def __call__(self, place: object) -> Page[Any]:
+        if isinstance(place, Plan):
             return Read(partial(self._plan, before=place))
         if isinstance(place, _Act):
             return self._write(partial(self._act, plan=place.plan))
@@ -60,14 +60,14 @@ class ErasingPages:
         stream = self._request.stream
         return Write(Maintenance(act, alone=True, stream=stream), self._connection)
 
-    def _plan(self, tx: Transaction, before: _Plan) -> tuple[tuple[()], object]:
+    def _plan(self, tx: Transaction, before: Plan) -> tuple[tuple[()], object]:
         try:
             made = plan(tx, self._log, self._request, before=before.before)
         except ConversationStoreError:  # the write itself reports and counts it
             return (), "at once"
-        return (), _Act(_Plan(made, before.rounds - 1))
+        return (), _Act(Plan(made, before.rounds - 1))
 
-    def _act(self, tx: Transaction, plan: _Plan) -> Appended | tuple[tuple[()], object]:
+    def _act(self, tx: Transaction, plan: Plan) -> Appended | PageDone[object]:
         made = erase_as_planned(tx, self._log, plan.before)
         if made is None and plan.rounds:
             return (), plan
@@ -75,26 +75,8 @@ class ErasingPages:
             made = erase_in(tx, self._log, self._request, plan.before)
         return replace(made, result=([made.result], "parts"))
 
-    def _at_once(self, tx: Transaction) -> Appended:
+    def _at_once(self, tx: Transaction) -> Appended | PageDone[object]:
         made = erase_in(tx, self._log, self._request)
         if self._connection is not None:
             erase_listed(tx)
         return replace(made, result=([made.result], "parts" if self._connection is None else None))
-
-
-def then(page: Page[Any], follow: Callable[[Any], Any]) -> Page[Any]:
-    """Return a page of another walk as one of this walk."""
-    if isinstance(page, Read):
-        look = page.look
-        return Read(lambda tx: follow(look(tx)))
-    assert isinstance(page, Write)  # noqa: S101 (files are wiped at the end)
-    assert isinstance(page.request, Maintenance)  # noqa: S101
-    act = page.request.act
-
-    def mapped(tx: Transaction) -> Any:  # noqa: ANN401 (as the page has it)
-        done = act(tx)
-        if isinstance(done, Appended):
-            return replace(done, result=follow(done.result))
-        return follow(done)
-
-    return Write(page.request._replace(act=mapped))

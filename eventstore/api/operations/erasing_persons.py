@@ -6,18 +6,19 @@ the certificate is made from the log.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
-from eventstore.api.operations.erasing_pages import FIRST_PLAN, ErasingPages, then
+from eventstore.api.operations.erasing_pages import FIRST_PLAN, ErasingPages
 from eventstore.api.operations.operation import (
     Collected,
     Maintenance,
     Page,
     Paged,
+    PageDone,
     Read,
     Scope,
     Write,
@@ -25,6 +26,7 @@ from eventstore.api.operations.operation import (
     write,
 )
 from eventstore.api.operations.shredding import owner_of_subject, shredding
+from eventstore.api.operations.walking import then
 from eventstore.api.operations.wiping import UNCOMMITTED, erase_listed, finishing, with_remains
 from eventstore.conversation.commands import EraseAll
 from eventstore.conversation.store_events import EraseSubject
@@ -32,7 +34,7 @@ from eventstore.core import ids
 from eventstore.core.events import StreamKey
 from eventstore.core.json_values import check_name
 from eventstore.errors import ThreadNotFound
-from eventstore.privacy.erasure import Erased, Erasure, shown_copies
+from eventstore.privacy.erasure import ContentCopy, Erased, Erasure, shown_copies
 from eventstore.privacy.erasure import erase as erase_in
 from eventstore.privacy.persons import erase_stream, next_stream, record
 from eventstore.storage.transaction import Transaction
@@ -105,7 +107,7 @@ class _Person:
         self._subject = subject
         self._request = request
 
-    def __call__(self, place: Any) -> Page[Any]:  # noqa: ANN401 (the places differ)
+    def __call__(self, place: object) -> Page[Any]:
         if isinstance(place, _Next):
             return Read(partial(self._look, place=place))
         if isinstance(place, _Within):
@@ -125,7 +127,7 @@ class _Person:
         return (), _Within(after, stream, FIRST_PLAN if stream.category == ids.THREAD else "plain")
 
     def _within(self, place: _Within) -> Page[Any]:
-        def follow(page: tuple[Iterable[Any], Any]) -> tuple[list[Any], object]:
+        def follow(page: PageDone[Any]) -> PageDone[Any]:
             items, following = page
             done = following in {"files", None} if isinstance(following, str | None) else False
             goes_on = _Next(place.after) if done else place._replace(place=following)
@@ -175,14 +177,14 @@ class _Person:
 class _ThreadPages(ErasingPages):
     """The steps in one thread, which may be purged meanwhile."""
 
-    def _at_once(self, tx: Transaction) -> Appended:
+    def _at_once(self, tx: Transaction) -> Appended | PageDone[object]:
         try:
             return super()._at_once(tx)
         except ThreadNotFound:
             return Appended(([], "parts"), 0, ())
 
 
-def _copies(one: Any) -> list[Any]:  # noqa: ANN401 (an item of another walk)
+def _copies(one: object) -> list[ContentCopy]:
     if not isinstance(one, Erased):
         return []
     return [copy for planned in one.planned for copy in shown_copies(planned.erasing.found.left)]

@@ -189,7 +189,7 @@ def checked_metadata(
 
 
 def checked_tools(
-    tools: Any,  # noqa: ANN401 (a sequence of mappings, None or UNSET: checked)
+    tools: Sequence[object] | UnsetType | None,
     limits: Limits,
 ) -> list[dict[str, Any]] | UnsetType | None:
     """Return tool definitions as JSON objects."""

@@ -20,7 +20,7 @@ from eventstore.api.operations.operation import (
 )
 from eventstore.conversation.store_events import RotateKey
 from eventstore.core.values import Value
-from eventstore.encryption.data_keys import DataKeyStore, WrappedKey
+from eventstore.encryption.data_keys import DataKeys, WrappedKey
 from eventstore.encryption.sealed_codec import SealedCodec
 from eventstore.errors import InvalidInput, KeyUnavailable
 from eventstore.storage.transaction import Transaction
@@ -127,7 +127,7 @@ class _Rotating:
         self._options = options
         self._done: list[str] = []
 
-    def __call__(self, place: Any) -> Page[str]:  # noqa: ANN401 (the places differ)
+    def __call__(self, place: object) -> Page[str]:
         if isinstance(place, bytes):
             return Read(lambda tx: self._look(tx, place))
         if isinstance(place, _Rewrapped):
@@ -164,7 +164,7 @@ class _Rotating:
         return Write(made.request, answer=_nothing_follows)
 
 
-def _replace(keys: DataKeyStore, old: WrappedKey, new: WrappedKey) -> bool:
+def _replace(keys: DataKeys, old: WrappedKey, new: WrappedKey) -> bool:
     return keys.replace(old, new)
 
 

@@ -39,6 +39,7 @@ __all__ = [
     "ErasureOptions",
     "Maintenance",
     "Page",
+    "PageDone",
     "Paged",
     "Read",
     "RetentionOptions",
@@ -161,6 +162,16 @@ class Scope(NamedTuple):
         """
         return self.tenant != ""
 
+    def acting(self, *names: str | None) -> Scope:
+        """Return a scope with an actor, correlation and causation; None leaves one as it is."""
+        before = (self.actor, self.correlation_id, self.causation_id)
+        fields = ("actor", "correlation_id", "causation_id")
+        actor, correlation_id, causation_id = (
+            old if name is None else check_text(name, field, _NAME_CHARACTERS_MAX)
+            for name, field, old in zip(names, fields, before, strict=True)
+        )
+        return self._replace(actor=actor, correlation_id=correlation_id, causation_id=causation_id)
+
 
 _NOBODY: Final = (None, None, None)
 
@@ -191,10 +202,11 @@ class Read(NamedTuple, Generic[T]):
     beginning and ending a transaction on PostgreSQL costs two more trips to the server."""
 
 
-Page: TypeAlias = (
-    Read[tuple[Iterable[T], Any]] | Write[tuple[Iterable[T], Any]] | Wipe[tuple[Iterable[T], Any]]
-)
-"""Reads, or works on, one page: its items and the next place."""
+PageDone: TypeAlias = tuple[Iterable[T], Any]
+"""The items of a page, and the next place; None at the end."""
+
+Page: TypeAlias = Read[PageDone[T]] | Write[PageDone[T]] | Wipe[PageDone[T]]
+"""Reads, or works on, one page."""
 
 
 class Paged(NamedTuple, Generic[T]):

@@ -216,7 +216,7 @@ class Recording:
         )
         self._buffer.written(piece)
 
-    def tool_call(self, call_id: str, name: str, arguments: Any) -> None:  # noqa: ANN401 (JSON)
+    def tool_call(self, call_id: str, name: str, arguments: object) -> None:
         """Add a tool call to the message that is being written."""
         self._open()
         call = {"type": "tool_call", "id": call_id, "name": name, "arguments": arguments}
@@ -243,7 +243,7 @@ class Recording:
         self._message_id, self._parts, self._buffer = None, [], TextBuffer()
         return made
 
-    def tool_result(self, call_id: str, output: Any, *, failed: bool) -> Routine[Message]:  # noqa: ANN401
+    def tool_result(self, call_id: str, output: object, *, failed: bool) -> Routine[Message]:
         """Add the message that made a call, unless it is there, and the result of the call."""
         yield from self.message(None, None)
         status = "failed" if failed else "completed"

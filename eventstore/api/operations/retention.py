@@ -6,14 +6,14 @@ not found again, so a call that was interrupted is simply made again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import partial
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 from msgspec.structs import replace
 
-from eventstore.api.operations.erasing_pages import FIRST_PLAN, ErasingPages, then
+from eventstore.api.operations.erasing_pages import FIRST_PLAN, ErasingPages, Plan
 from eventstore.api.operations.inputs import checked_flag
 from eventstore.api.operations.operation import (
     NO_RETENTION_OPTIONS,
@@ -21,6 +21,7 @@ from eventstore.api.operations.operation import (
     Maintenance,
     Page,
     Paged,
+    PageDone,
     Read,
     RetentionOptions,
     Scope,
@@ -29,6 +30,7 @@ from eventstore.api.operations.operation import (
 )
 from eventstore.api.operations.shredding import shredding
 from eventstore.api.operations.thread_pages import checked_filters
+from eventstore.api.operations.walking import then
 from eventstore.api.operations.wiping import finishing
 from eventstore.conversation.commands import EraseAll
 from eventstore.conversation.store_events import PurgeThread
@@ -36,6 +38,7 @@ from eventstore.core import ids
 from eventstore.core.events import StreamKey, instant
 from eventstore.core.quoting import quoted
 from eventstore.errors import InvalidInput, Refused, ThreadNotFound
+from eventstore.execution.database import Left
 from eventstore.privacy.erasure import Erased
 from eventstore.privacy.purge import purge as purge_in
 from eventstore.privacy.retention import (
@@ -54,6 +57,9 @@ from eventstore.write_path.requests import Appended, AppendRequest
 from eventstore.write_path.store_streams import store_stream
 
 __all__ = ["retain"]
+
+_Found: TypeAlias = RetainedThread | Left
+"""An item of a walk: a thread that was looked at, or a place that still holds its bytes."""
 
 _ACTIONS: Final = ("erase", "purge")
 
@@ -140,7 +146,7 @@ class _Retention:
         self._action = action
         self._options = options
 
-    def __call__(self, place: Any) -> Page[Any]:  # noqa: ANN401 (the places differ)
+    def __call__(self, place: object) -> Page[Any]:
         if isinstance(place, _Scan):
             return Read(partial(self._scan, place=place))
         if isinstance(place, _Queue):
@@ -175,7 +181,7 @@ class _Retention:
         made = write(self._scope, stream, (command,), self._options.as_write())
         assert isinstance(made.request, AppendRequest)  # noqa: S101 (what write() makes)
 
-        def follow(page: tuple[Iterable[Any], Any]) -> tuple[list[Any], object]:
+        def follow(page: PageDone[Any]) -> PageDone[Any]:
             items, following = page
             told = [found for one in items for found in _told(due, one)]
             if isinstance(following, str | None) and following in {"files", None}:
@@ -200,7 +206,7 @@ class _Retention:
         request = write(self._scope, store, (command,), self._options.as_write()).request
         stream = StreamKey(self._scope.tenant, ids.THREAD, due.thread_id)
 
-        def act(tx: Transaction) -> Appended | tuple[list[Any], object]:
+        def act(tx: Transaction) -> Appended | PageDone[_Found]:
             assert isinstance(request, AppendRequest)  # noqa: S101 (what write() makes)
             hold(tx, stream)
             why = why_kept(tx, self._scope.tenant, due, self._which.cutoff_us)
@@ -213,7 +219,7 @@ class _Retention:
             left = [(where, True) for where in purged.result.remains]
             return replace(purged, result=([retained(due, "purged"), *left], None))
 
-        def follow(page: tuple[Iterable[Any], Any]) -> tuple[list[Any], object]:
+        def follow(page: PageDone[Any]) -> PageDone[Any]:
             items, following = page
             if following is None:
                 return [*items], self._next(_Queue(queue.due[1:], queue.following))
@@ -231,16 +237,18 @@ class _Retention:
 class _DuePages(ErasingPages):
     """The steps in one thread, which has to be as it was found."""
 
-    def __init__(self, log: Log, request: AppendRequest, kept: Any) -> None:  # noqa: ANN401
+    def __init__(
+        self, log: Log, request: AppendRequest, kept: Callable[[Transaction], str | None]
+    ) -> None:
         super().__init__(log, request, None)
         self._kept = kept
 
-    def _act(self, tx: Transaction, plan: Any) -> Any:  # noqa: ANN401 (as the class above has it)
+    def _act(self, tx: Transaction, plan: Plan) -> Appended | PageDone[object]:
         hold(tx, self._request.stream)
         why = self._kept(tx)
         return ([why], None) if why is not None else super()._act(tx, plan)
 
-    def _at_once(self, tx: Transaction) -> Any:  # noqa: ANN401
+    def _at_once(self, tx: Transaction) -> Appended | PageDone[object]:
         hold(tx, self._request.stream)
         why = self._kept(tx)
         try:
@@ -249,7 +257,7 @@ class _DuePages(ErasingPages):
             return ["changed"], None
 
 
-def _told(due: Due, one: Any) -> list[Any]:  # noqa: ANN401 (an item of the erasure)
+def _told(due: Due, one: object) -> list[_Found]:
     if isinstance(one, Erased):
         return [retained(due, "erased"), *((where, True) for where in one.behind)]
     return [retained(due, "kept", one)] if isinstance(one, str) else []

@@ -17,25 +17,23 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
 
-from msgspec.structs import replace
-
 from eventstore.api.operations.operation import (
     Collected,
     Maintenance,
     Page,
     Paged,
+    PageDone,
     Read,
-    Wipe,
     Write,
 )
+from eventstore.api.operations.walking import then
 from eventstore.core.codec import SUBJECT, WORDS, ContentCodec
 from eventstore.core.events import StreamKey
-from eventstore.encryption.data_keys import DataKeyStore, WrappedKey
+from eventstore.encryption.data_keys import DataKeys, WrappedKey
 from eventstore.encryption.sealed_codec import SealedCodec
 from eventstore.storage.retired_keys import retire
 from eventstore.storage.sealed_content import beginnings_of, hides_any
 from eventstore.storage.transaction import Transaction
-from eventstore.write_path.requests import Appended
 
 __all__ = ["owner_of_subject", "owners_of_tenant", "shredding"]
 
@@ -96,7 +94,7 @@ def owners_of_tenant(
     return found
 
 
-def _every_key(keys: DataKeyStore) -> Iterator[WrappedKey]:
+def _every_key(keys: DataKeys) -> Iterator[WrappedKey]:
     after = b""
     while page := keys.page(after, _PAGE):
         yield from page
@@ -118,11 +116,11 @@ def shredding(
         return erasure
     walk = erasure.walk
 
-    def page(place: Any) -> Page[Any]:  # noqa: ANN401 (the places differ)
+    def page(place: object) -> Page[Any]:
         if isinstance(place, _Retire):
             return _retiring(place.keys, _Erase(place.keys, walk.first))
         if isinstance(place, _Erase):
-            return _followed(walk.page(place.place), partial(_next, place.keys, last))
+            return then(walk.page(place.place), partial(_next, place.keys, last))
         if isinstance(place, _RetireWords):
             return _retiring_words(place)
         if isinstance(place, _Destroy):
@@ -166,7 +164,7 @@ def _hides_words(key: tuple[StreamKey, int]) -> bool:
     return key[0].category == WORDS
 
 
-def _next(keys: Generations, last: Sequence[str], found: tuple[Any, Any]) -> tuple[Any, Any]:
+def _next(keys: Generations, last: Sequence[str], found: PageDone[Any]) -> PageDone[Any]:
     """Follow the erasure; once its content is gone, the keys go, before the files are wiped."""
     items, place = found
     if not isinstance(place, str | None) or place not in {"files", None}:
@@ -193,23 +191,3 @@ def _destroying(codec: SealedCodec, place: _Destroy) -> Page[Any]:
     if codec.keys is not None:
         return Read(act)
     return Write(Maintenance(act, keeps_rows=True, alone=True))
-
-
-def _followed(page: Page[Any], follow: Callable[[Any], Any]) -> Page[Any]:
-    """Return a page whose result is followed up."""
-    if isinstance(page, Read):
-        look = page.look
-        return Read(lambda tx: follow(look(tx)))
-    if isinstance(page, Wipe):
-        told = page.told
-        return Wipe(lambda left: follow(told(left)))
-    assert isinstance(page.request, Maintenance)  # noqa: S101 (as every page of a walk)
-    act = page.request.act
-
-    def mapped(tx: Transaction) -> Any:  # noqa: ANN401 (as the page has it)
-        done = act(tx)
-        if isinstance(done, Appended):
-            return replace(done, result=follow(done.result))
-        return follow(done)
-
-    return Write(page.request._replace(act=mapped), page.connection)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from difflib import get_close_matches
-from typing import Any, Final
+from typing import Final
 
 from eventstore.api.operations.inputs import checked_sequence
 from eventstore.api.operations.loaders import thread_key
-from eventstore.api.operations.operation import Paged, Read, Scope
+from eventstore.api.operations.operation import Paged, PageDone, Read, Scope
 from eventstore.audit.trail import StreamPlace, TenantPlace, stream_page, tenant_page
 from eventstore.audit.trail_values import TrailEntry, TrailFilter
 from eventstore.core import ids
@@ -82,16 +82,18 @@ def trail(
         else ids.show(ids.EVENT, ids.parse(ids.EVENT, event_id, "event_id")),
     )
 
-    def page(place: Any) -> Read[Any]:  # noqa: ANN401 (a place, or none yet)
+    def page(place: object) -> Read[PageDone[TrailEntry]]:
         if key is None:
-            begun = place or TenantPlace(START, {})
+            begun = place if isinstance(place, TenantPlace) else TenantPlace(START, {})
             return Read(lambda tx: tenant_page(tx, scope.log, scope.tenant, begun, wanted))
         return Read(lambda tx: of_thread(tx, key, place))
 
-    def of_thread(tx: Transaction, stream: StreamKey, place: StreamPlace | None) -> Any:  # noqa: ANN401
+    def of_thread(tx: Transaction, stream: StreamKey, place: object) -> PageDone[TrailEntry]:
         if stream_heads.head_version(tx, stream) == 0:  # also if it was purged meanwhile
             raise ThreadNotFound(stream.text)
-        begun = place or StreamPlace(_first(tx, stream, wanted), {})
+        begun = (
+            place if isinstance(place, StreamPlace) else StreamPlace(_first(tx, stream, wanted), {})
+        )
         return stream_page(tx, scope.log, stream, begun, wanted)
 
     return Paged((), page)

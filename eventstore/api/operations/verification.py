@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Literal, NamedTuple, TypeAlias
+
+from msgspec.structs import replace
 
 from eventstore.api.operations.inputs import checked_flag
 from eventstore.api.operations.loaders import thread_key
@@ -47,7 +49,7 @@ from eventstore.storage.chain_pages import stream_exists
 from eventstore.storage.not_text import is_not_text
 from eventstore.storage.stream_heads import place_of
 from eventstore.storage.transaction import Transaction
-from eventstore.write_path.requests import AppendRequest
+from eventstore.write_path.requests import Appended, AppendRequest
 from eventstore.write_path.store_streams import store_stream
 
 __all__ = ["verify"]
@@ -110,7 +112,7 @@ def verify(
         )
     chosen = _Chosen(changed_only=changed_only, read_models=read_models, mark=mark)
     verification = _Verification(scope, key, signed, chosen)
-    first: Any = "begin" if key is None else thread_place(key.id)
+    first: _Place = "begin" if key is None else thread_place(key.id)
     return Collected(Paged(first, verification), _report)
 
 
@@ -159,6 +161,13 @@ class _Models(NamedTuple):
     left: tuple[ModelCheck, ...]
 
 
+_Place: TypeAlias = Literal["begin"] | Verifying | VerifyingChanged | TreePlace | _Models
+"""A place in a verification at which something is looked at."""
+
+_Looked: TypeAlias = tuple[list[Verified], _Place | Literal["mark"] | None]
+"""The findings at a place, and the next place."""
+
+
 class _Verification:
     """The pages of one verification, with what it has to know at its end."""
 
@@ -176,7 +185,7 @@ class _Verification:
         """The mark that it should have gone on from, if the ends of streams differ from it."""
         self._found = False
 
-    def __call__(self, place: Any) -> Page[Any]:  # noqa: ANN401 (the places differ)
+    def __call__(self, place: _Place | Literal["mark"]) -> Page[Verified]:
         if place == "mark":
             return Write(Maintenance(self._mark, alone=True, stream=self._store))
         return Read(partial(self._look, place=place))
@@ -185,7 +194,7 @@ class _Verification:
     def _store(self) -> StreamKey:
         return store_stream(self._scope.tenant)
 
-    def _look(self, tx: Transaction, place: Any) -> tuple[list[Verified], Any]:  # noqa: ANN401
+    def _look(self, tx: Transaction, place: _Place) -> _Looked:
         try:
             found, following = self._page(tx, place)
         except Exception as error:
@@ -195,10 +204,10 @@ class _Verification:
         self._found = self._found or any(one.findings for one in found)
         return found, following
 
-    def _page(self, tx: Transaction, place: Any) -> tuple[list[Verified], Any]:  # noqa: ANN401
+    def _page(self, tx: Transaction, place: _Place) -> _Looked:
         scope = self._scope
         found: list[Verified]
-        following: Any
+        following: Verifying | VerifyingChanged | TreePlace | None
         if place == "begin":
             return self._begin(tx)
         if isinstance(place, _Models):
@@ -219,7 +228,7 @@ class _Verification:
 
     # -- the beginning -------------------------------------------------------------------------
 
-    def _begin(self, tx: Transaction) -> tuple[list[Verified], Any]:
+    def _begin(self, tx: Transaction) -> _Looked:
         if self._chosen.mark:
             self._position = position_to_mark(tx)
         if not self._chosen.changed_only:
@@ -237,7 +246,7 @@ class _Verification:
 
     # -- the end -------------------------------------------------------------------------------
 
-    def _after(self, found: list[Verified]) -> tuple[list[Verified], Any]:
+    def _after(self, found: list[Verified]) -> _Looked:
         """Return the place behind the log and the tree."""
         known = [one for one in self._scope.registry.named(None) if one.contents is not None]
         if self._chosen.read_models and not self._scope.is_tenants and known:
@@ -245,7 +254,7 @@ class _Verification:
             return found, _Models(tuple(ModelCheck(one, present) for one in known))
         return self._finished(found)
 
-    def _model(self, tx: Transaction, place: _Models) -> tuple[list[Verified], Any]:
+    def _model(self, tx: Transaction, place: _Models) -> _Looked:
         check, *others = place.left
         findings, done = check.page(tx)
         if not done:
@@ -254,7 +263,7 @@ class _Verification:
         check.close()
         return (found, _Models(tuple(others))) if others else self._finished(found)
 
-    def _finished(self, found: list[Verified]) -> tuple[list[Verified], Any]:
+    def _finished(self, found: list[Verified]) -> _Looked:
         nothing = not self._found and not any(one.findings for one in found)
         if self._doubted is not None and nothing:
             said = "ends of streams that did not go on since this mark are not those that it says"
@@ -262,13 +271,13 @@ class _Verification:
             return [*found, Verified(findings=[doubt])], None
         return found, "mark" if self._chosen.mark and nothing else None
 
-    def _mark(self, tx: Transaction) -> Any:  # noqa: ANN401 (an append with a page as its result)
+    def _mark(self, tx: Transaction) -> Appended:
         request = write(self._scope, self._store, (), NO_OPTIONS).request
         assert isinstance(request, AppendRequest)  # noqa: S101 (what write() makes)
         assert self._position is not None  # noqa: S101 (read at the beginning)
         made = leave_mark(tx, self._scope.log, request, self._position)
         page = [Verified(marked=made.version)], None
-        return type(made)(page, made.version, made.positions)
+        return replace(made, result=page)
 
 
 def _thread_page(

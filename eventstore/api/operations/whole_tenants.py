@@ -5,19 +5,20 @@ Whatever ends them on the way, the same call goes on.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
-from eventstore.api.operations.erasing_pages import FIRST_PLAN, ErasingPages, then
+from eventstore.api.operations.erasing_pages import FIRST_PLAN, ErasingPages
 from eventstore.api.operations.operation import (
     NO_RETENTION_OPTIONS,
     Collected,
     Maintenance,
     Page,
     Paged,
+    PageDone,
     Read,
     RetentionOptions,
     Scope,
@@ -25,6 +26,7 @@ from eventstore.api.operations.operation import (
     write,
 )
 from eventstore.api.operations.shredding import owners_of_tenant, shredding
+from eventstore.api.operations.walking import then
 from eventstore.api.operations.wiping import finishing, with_remains
 from eventstore.conversation.commands import EraseAll
 from eventstore.conversation.store_events import EraseTenant
@@ -131,7 +133,7 @@ class _Tenant:
         self._request = request
         self._purged = purged
 
-    def __call__(self, place: Any) -> Page[Any]:  # noqa: ANN401 (the places differ)
+    def __call__(self, place: object) -> Page[Any]:
         if place == "begin":
             return Read(self._begin)
         if place == "purge":
@@ -149,7 +151,7 @@ class _Tenant:
         require_tenant(tx, self._scope.tenant)
         return (), "purge" if self._purged else _Next(_START)
 
-    def _purge(self, tx: Transaction) -> Any:  # noqa: ANN401 (with or without events)
+    def _purge(self, tx: Transaction) -> Appended | PageDone[str]:
         request = replace(self._request, options=Guards())
         made = purge_some(tx, self._scope.log, request)
         if made is None:
@@ -164,7 +166,7 @@ class _Tenant:
         return (), _Within(after, stream, FIRST_PLAN if stream.category == ids.THREAD else "plain")
 
     def _within(self, place: _Within) -> Page[Any]:
-        def follow(page: tuple[Iterable[Any], Any]) -> tuple[list[Any], object]:
+        def follow(page: PageDone[Any]) -> PageDone[Any]:
             items, following = page
             if isinstance(following, str | None) and following in {"files", None}:
                 return ["erased"], _Next(place.after)
@@ -189,7 +191,7 @@ class _Tenant:
 class _ThreadPages(ErasingPages):
     """The steps in one thread, which may be purged meanwhile."""
 
-    def _at_once(self, tx: Transaction) -> Appended:
+    def _at_once(self, tx: Transaction) -> Appended | PageDone[object]:
         try:
             return super()._at_once(tx)
         except ThreadNotFound:

@@ -17,7 +17,7 @@ from eventstore.api.operations.operation import Maintenance, Page, Read, Wipe, W
 from eventstore.api.operations.routine import Routine
 from eventstore.errors import ConversationStoreError
 from eventstore.execution.database import Left
-from eventstore.storage.erasing import erase_part, next_part
+from eventstore.storage.erasing import Part, erase_part, next_part
 from eventstore.storage.transaction import Transaction
 
 __all__ = ["UNCOMMITTED", "erase_listed", "finish_interrupted", "finishing", "with_remains"]
@@ -29,12 +29,14 @@ _log: Final = logging.getLogger("eventstore.erasing")
 UNCOMMITTED: Final[Left] = ("the database's files, until your transaction has committed", True)
 
 
-def finishing(place: Any) -> Page[Any]:  # noqa: ANN401 (the places differ)
+def finishing(place: object) -> Page[Left]:
     """Return the page of a walk from ``"parts"`` on, to the end: its items name what is left."""
     if place == "parts":
         return Read(lambda tx: ((), next_part(tx) or "files"))
     if place == "files":
         return Wipe(lambda left: (list(left), None))
+
+    assert isinstance(place, Part)  # noqa: S101 (no other place is left)
 
     def act(tx: Transaction) -> tuple[tuple[()], str]:
         erase_part(tx, place)
