@@ -53,7 +53,7 @@ class AuditFinding(Value):
     last event; 0 for a stream without events."""
     kind: FindingKind
     """``"altered"``, ``"missing"``, ``"inserted"``, ``"reordered"`` or ``"cut_off"`` concern the
-    log. ``"content_gone"`` is content that went without a ``ContentErased``, ``"content_left"``
+    log. ``"content_gone"`` is content that went without an event that erases it, ``"content_left"``
     content that is there in spite of one. ``"unreadable"`` is an event that no rule can fold.
     ``"projection_differs"`` concerns tables that are made from the events."""
     message: str

@@ -14,15 +14,8 @@ from typing import Any, Final, NamedTuple
 
 from eventstore.audit.trail_values import TrailEntry, TrailFilter
 from eventstore.conversation.changes import Change, changes, erased_content
-from eventstore.conversation.facts import (
-    Facts,
-    Subject,
-    after,
-    begins,
-    changed_by,
-    erased_by,
-    inherits,
-)
+from eventstore.conversation.fact_fold import after, begins, changed_by, erased_by, inherits
+from eventstore.conversation.facts import Facts, Subject
 from eventstore.core import codec, ids
 from eventstore.core.events import Event, Position, StreamKey, instant
 from eventstore.core.trusted import trusted

@@ -7,7 +7,8 @@ from typing import Final, Literal, NamedTuple
 
 from eventstore.audit.trail_values import TrailEntry
 from eventstore.conversation.change_text import ERASED_TEXT, side_text
-from eventstore.conversation.changes import Change
+from eventstore.conversation.changes import ERASED, Change
+from eventstore.conversation.every_event import EVERY_EVENT
 
 __all__ = ["Shown", "deed", "shown"]
 
@@ -20,53 +21,6 @@ class Shown(NamedTuple):
     after: str | None
 
 
-_DEEDS: Final[Mapping[str, str]] = {
-    "ThreadCreated": "began the thread",
-    "ThreadForked": "forked the thread from another",
-    "ThreadUpdated": "changed the thread",
-    "ThreadArchived": "archived the thread",
-    "ThreadUnarchived": "took the thread out of the archive",
-    "ThreadDeleted": "deleted the thread",
-    "ThreadRestored": "restored the thread",
-    "ThreadPurged": "purged a thread for good",
-    "MessageAdded": "added a message",
-    "MessageQueued": "sent a message, which waits",
-    "MessageEdited": "edited a message: another beside it",
-    "MessageRegenerated": "wrote another answer beside one",
-    "MessageBegun": "began to write a message",
-    "MessageAmended": "amended a message",
-    "MessageUpdated": "changed name or metadata of a message",
-    "MessageRemoved": "removed a message",
-    "MessageRestored": "restored a message",
-    "BranchSelected": "switched to another branch",
-    "BranchLabelled": "labelled a message",
-    "RunQueued": "queued a run",
-    "RunStarted": "started a run",
-    "RunTakenOver": "took a run over",
-    "RunActionRequired": "asked for the outputs of tools",
-    "ToolOutputsSubmitted": "handed in the outputs of tools",
-    "RunCancelling": "asked a run to stop",
-    "RunCancelled": "cancelled a run",
-    "RunCompleted": "completed a run",
-    "RunIncomplete": "ended a run before it was complete",
-    "RunFailed": "failed a run",
-    "RunExpired": "let a run expire",
-    "RunUpdated": "changed metadata of a run",
-    "RunStepStarted": "began a step",
-    "RunStepCompleted": "completed a step",
-    "RunStepFailed": "failed a step",
-    "ContentErased": "erased content for good",
-    "SubjectErased": "erased all content of a person for good",
-    "KeyRotated": "had data keys wrapped by another master key",
-    "StreamsPurged": "purged streams for good",
-    "TenantErased": "erased all content of the tenant for good",
-    "TenantVerified": "verified the tenant",
-    "AssistantCreated": "created an assistant",
-    "AssistantUpdated": "changed an assistant",
-    "AssistantDeleted": "deleted an assistant",
-}
-_JOINED: Final = "let a waiting message join the conversation"
-_UNLABELLED: Final = "took the label from a message"
 _FOLLOWS: Final = frozenset({"parent_id", "role", "run_id", "removed", "archived", "deleted"})
 """Fields that are left out: what was done says the same."""
 _NAMES: Final[Mapping[str, str]] = {
@@ -80,16 +34,16 @@ _NAMES: Final[Mapping[str, str]] = {
 
 def deed(entry: TrailEntry) -> str:
     """Return the deed, as the rest of a sentence that begins with the actor."""
-    changes = {change.field: change for change in entry.changes}
-    if entry.type == "MessageAdded" and "role" not in changes:
-        return _JOINED
-    if entry.type == "BranchLabelled" and "label" in changes and _is_none(changes["label"]):
-        return _UNLABELLED
-    return _DEEDS.get(entry.type, entry.type)
+    declared = EVERY_EVENT.get(entry.type)
+    if declared is None:
+        return entry.type
+    if isinstance(declared.deed, str):
+        return declared.deed
+    return declared.deed({change.field: _now(change) for change in entry.changes})
 
 
-def _is_none(change: Change) -> bool:
-    return change.after is None and "after" not in change.erased
+def _now(change: Change) -> object:
+    return ERASED if "after" in change.erased else change.after
 
 
 def shown(entry: TrailEntry) -> Iterator[Shown]:

@@ -59,7 +59,7 @@ def _write_out(out: Path | None, pieces: Iterable[str], option: str = "--out") -
 @app.command(
     epilog=examples(
         "trail 019ab3",
-        "trail 019ab3 --type ContentErased --type ThreadUpdated",
+        "trail 019ab3 --type MessageEdited --type ThreadUpdated",
         'trail --actor agent_9 --since "2026-05-01" --json',
         "trail 019ab3 --html trail.html",
     )

@@ -124,13 +124,22 @@ def notes(message: Message, label: str | None = None) -> list[str]:
 
 def event_summary(event: RecordedEvent) -> str:
     """Return the summary of an event, as one line."""
-    say = _SAID.get(event.type)
-    said = say(event.data, event.content or {}) if say else _other(event.data)
+    said = _wording(event)(event.data, event.content or {})
     reason = (event.content or {}).get("reason")
     return one_line(said + (f" (reason: {reason})" if isinstance(reason, str) else ""))
 
 
-def _other(data: Mapping[str, Any]) -> str:
+def _wording(event: RecordedEvent) -> _Wording:
+    """Choose a wording: that of its type, or the one for events with such fields."""
+    if event.stream_id.partition("_")[0] != ids.THREAD:
+        return _other  # an application's own types may have any name, and any fields
+    if event.type in _WORDINGS:
+        return _WORDINGS[event.type]
+    fields = (("role", _born), ("message_id", _one_message), ("run_id", _run))
+    return next((wording for field, wording in fields if field in event.data), _other)
+
+
+def _other(data: Mapping[str, Any], _: object) -> str:
     return " ".join(f"{name}={json_text(value)}" for name, value in data.items())
 
 
@@ -191,24 +200,19 @@ def _run(data: Mapping[str, Any], _: object) -> str:
 
 def _erased(data: Mapping[str, Any], _: object) -> str:
     versions = ", ".join(map(str, data["versions"]))
-    return f"{short_id(data['message_id'])}: content of version {versions}"
+    about = short_id(data.get("message_id")) or ("everything" if data.get("whole") else "a person")
+    return f"{about}: content of version {versions}"
 
 
-_WORDINGS: Final = (
-    (_titled, "ThreadCreated ThreadUpdated"),
-    (_forked, "ThreadForked"),
-    (_begun, "MessageBegun"),
-    (_born, "MessageAdded MessageQueued MessageEdited MessageRegenerated"),
-    (_amended, "MessageAmended"),
-    (_one_message, "MessageUpdated MessageRemoved MessageRestored"),
-    (_selected, "BranchSelected"),
-    (_labelled, "BranchLabelled"),
-    (_run, "RunQueued RunStarted RunTakenOver RunActionRequired ToolOutputsSubmitted"),
-    (_run, "RunCancelling RunCancelled RunCompleted RunIncomplete RunFailed RunExpired"),
-    (_run, "RunUpdated RunStepStarted RunStepCompleted RunStepFailed"),
-    (_erased, "ContentErased"),
-)
 _Wording: TypeAlias = Callable[[Mapping[str, Any], Mapping[str, Any]], str]
-_SAID: Final[Mapping[str, _Wording]] = {
-    name: wording for wording, names in _WORDINGS for name in names.split()
+_WORDINGS: Final[Mapping[str, _Wording]] = {
+    "ThreadCreated": _titled,
+    "ThreadUpdated": _titled,
+    "ThreadForked": _forked,
+    "MessageBegun": _begun,
+    "MessageAmended": _amended,
+    "BranchSelected": _selected,
+    "BranchLabelled": _labelled,
+    "ContentErased": _erased,
 }
+"""Wordings of types that say more than the thing that they are about."""

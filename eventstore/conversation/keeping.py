@@ -30,9 +30,8 @@ __all__ = ["KEEPERS", "with_event"]
 
 def with_event(events: Any, event: Event) -> Any:  # noqa: ANN401 (a map with insert)
     """Return the events with one more; content that it erases is dropped here, too."""
-    if event.type == "ContentErased":
-        for version in event.data.versions:
-            events = events.insert(version, replace(events[version], content=None))
+    for version in event.data.versions if event.data.erases else ():
+        events = events.insert(version, replace(events[version], content=None))
     return events.insert(event.version, event)
 
 

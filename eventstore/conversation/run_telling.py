@@ -8,10 +8,11 @@ final message, or in an interrupted one. The text of a message only grows, so th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias, cast
 
 from eventstore.conversation import events as e
 from eventstore.conversation import run_events as told
+from eventstore.conversation.run_lifecycle import MOVES, TERMINAL
 from eventstore.core import ids
 from eventstore.core.events import Event
 
@@ -46,22 +47,13 @@ Cursor: TypeAlias = Callable[[Reached], str]
 
 _Made: TypeAlias = tuple[told.RunEvent, Reached]
 
+_AFTER: Final = {event: status for moves in MOVES.values() for event, status in moves.items()}
 _STATUS: Final[Mapping[str, told.RunState]] = {
     "RunQueued": "run.queued",
-    "RunStarted": "run.in_progress",
+    **{event: cast("told.RunState", f"run.{status}") for event, status in _AFTER.items()},
     "RunTakenOver": "run.taken_over",
-    "RunActionRequired": "run.requires_action",
-    "ToolOutputsSubmitted": "run.queued",
-    "RunCancelling": "run.cancelling",
-    "RunCompleted": "run.completed",
-    "RunIncomplete": "run.incomplete",
-    "RunFailed": "run.failed",
-    "RunCancelled": "run.cancelled",
-    "RunExpired": "run.expired",
 }
-_ENDS: Final = frozenset(
-    {"RunCompleted", "RunIncomplete", "RunFailed", "RunCancelled", "RunExpired"}
-)
+_ENDS: Final = frozenset(event for event, status in _AFTER.items() if status in TERMINAL)
 _STEPS: Final[Mapping[str, told.StepState]] = {
     "RunStepStarted": "step.started",
     "RunStepCompleted": "step.completed",

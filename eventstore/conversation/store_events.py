@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import msgspec
 
-from eventstore.conversation.events import ERASURE_KIND, ContentErased, Note
-from eventstore.core.catalogue import EventKind
+from eventstore.conversation.events import ERASURE, ContentErased, Note
+from eventstore.conversation.events.declared_event import DeclaredEvent
 from eventstore.core.events import Decided, EventData
 from eventstore.core.expectations import ANY, Expectation
 
@@ -151,13 +151,13 @@ class PurgeThread(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Expected version of the thread."""
 
 
-STORE_EVENTS: tuple[EventKind, ...] = (
-    EventKind(ThreadPurged, Note),
-    EventKind(SubjectErased, Note),
-    EventKind(KeyRotated, Note),
-    EventKind(StreamsPurged, Note),
-    EventKind(TenantErased, Note),
-    EventKind(TenantVerified, Note),
-    ERASURE_KIND,
+STORE_EVENTS: tuple[DeclaredEvent, ...] = (
+    DeclaredEvent(ThreadPurged, Note, "purged a thread for good"),
+    DeclaredEvent(SubjectErased, Note, "erased all content of a person for good"),
+    DeclaredEvent(KeyRotated, Note, "had data keys wrapped by another master key"),
+    DeclaredEvent(StreamsPurged, Note, "purged streams for good"),
+    DeclaredEvent(TenantErased, Note, "erased all content of the tenant for good"),
+    DeclaredEvent(TenantVerified, Note, "verified the tenant"),
+    ERASURE,
 )
-"""Every kind of event in a tenant's stream of the category ``store``."""
+"""Every type of event in a tenant's stream of the category ``store``."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, ClassVar, Final, NamedTuple, Self
 
 import msgspec
 from pydantic import ConfigDict, Field
@@ -78,6 +78,9 @@ def microseconds(moment: datetime, field: str) -> int:
 
 class EventData(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """Base of an event's ``data``: structure, hashed, never erased. The class name is the type."""
+
+    erases: ClassVar[bool] = False
+    """Whether it erases content: that of the events of its stream in ``versions``."""
 
 
 class EventContent(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):

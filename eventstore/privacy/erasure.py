@@ -1,8 +1,8 @@
 """Erase content of a message or a thread, there and in the forks that inherit it.
 
 ``api/operations/erasing.py`` calls it. ``privacy/planning.py`` first plans the content to erase.
-Then each thread gets one ``ContentErased``, all in one transaction, and from then on no reader sees
-the content they name (``write_path/thread_streams.py``). The **certificate** is made of the plan
+Then each thread gets one event that erases it there, all in one transaction, and from then on no
+reader sees that content (``write_path/thread_streams.py``). The **certificate** is made of the plan
 and the log, so a repeated erasure gives the same one.
 """
 
@@ -103,7 +103,7 @@ class Erased(NamedTuple):
     now: Sequence[bool]
     """For each thread, whether this erasure wrote an event for it."""
     said: Sequence[read.StoredEvent]
-    """The last ``ContentErased`` of each thread in which anything was erased."""
+    """The last erasing event of each thread in which anything was erased."""
     version: int
     """The version of the message's own thread."""
     behind: tuple[str, ...]

@@ -2,7 +2,7 @@
 
 Each stream is erased in a transaction of its own: a thread with its forks as one message is, others
 by their versions. At the end one ``SubjectErased`` goes to the tenant's stream of the category
-``store``. Each ``ContentErased`` bears the person's subject, so the certificate is made of these
+``store``. Each erasing event bears the person's subject, so the certificate is made of these
 events: the same when the erasure was interrupted and done again, or asked for once more.
 """
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from eventstore.conversation import tree
 from eventstore.conversation.changes import Change, changes, reversed_change
-from eventstore.conversation.facts import Facts, Subject, after, begins, changed_by, erased_by
+from eventstore.conversation.fact_fold import after, begins, changed_by, erased_by
+from eventstore.conversation.facts import Facts, Subject
 from eventstore.conversation.present import message_value
 from eventstore.conversation.rows import ROOT, Place
 from eventstore.core import ids

@@ -210,7 +210,7 @@ class CachedRows:
     def put(self, event: Event, rows: Iterable[Any]) -> None:
         """Lay the rows (each a ``Row``) that an event changed over the rows that were read."""
         self._events[event.version] = event
-        if event.type == "ContentErased":
+        if event.data.erases:
             self._erased |= {*event.data.versions}
         for row in rows:
             kind = type(row)

@@ -142,7 +142,7 @@ class Mending:
         index = self._expected.index
         savepoint, changed = index.savepoint(), list[StateRow]()
         for event in decoded_events(tx, log, self.stream, after=self._seen, until=version):
-            if event.type == "ContentErased":
+            if event.data.erases:
                 return False  # it erases words of events that were folded already
             changed += self._expected.take(tx, log, event)
         if index.savepoint() != savepoint:

@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from eventstore.conversation.changes import ERASED, value_of
-from eventstore.conversation.facts import Facts, Subject, Words, after
+from eventstore.conversation.fact_fold import after
+from eventstore.conversation.facts import Facts, Subject, Words
 from eventstore.conversation.rows import MessageRow
 from eventstore.core import ids
 from eventstore.core.events import Event, StreamKey

@@ -21,8 +21,8 @@ __all__ = ["CATALOGUES", "CATEGORY_HANDLERS"]
 
 CATALOGUES: Final[Mapping[str, Catalogue]] = {
     ids.THREAD: Catalogue(one.kind for one in THREAD_EVENTS),
-    ids.ASSISTANT: Catalogue(ASSISTANT_EVENTS),
-    ids.STORE: Catalogue(STORE_EVENTS),
+    ids.ASSISTANT: Catalogue(one.kind for one in ASSISTANT_EVENTS),
+    ids.STORE: Catalogue(one.kind for one in STORE_EVENTS),
 }
 """Built-in categories; an application's own events may not use them."""
 

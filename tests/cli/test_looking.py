@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from eventstore import ConversationStore
+from eventstore import ConversationStore, NewEvent
 from eventstore.api.faces.sync import Messages
 
 READING = [
@@ -327,6 +327,20 @@ def test_what_the_log_prints_can_be_pasted_into_the_next_command(run, talk):
     assert "And red?" in told
     [said] = [line for line in of_all if "by u_42" in line]
     assert f"by u_42  {message} user: And red?" in said
+
+
+def test_the_log_shows_erasures_of_people_and_events_of_applications(run, talk):
+    with ConversationStore.open(talk.url) as store:
+        store.messages.create(talk.thread, role="user", content="I am Ann.", subject="ann")
+        store.privacy.erase(subject="ann")
+        store.privacy.erase(talk.thread)
+        own = [NewEvent(type="RunQueued", data={"n": 1}), NewEvent(type="MessageAdded", data={})]
+        store.events.append(f"app_{'0' * 32}", own, expected_version="any")
+    shown = [line.split(None, 4)[3:] for line in lines(run("log", "--db", talk.url, columns=120))]
+    assert ["ContentErased", "a person: content of version 7"] in shown
+    assert ["ContentErased", "everything: content of version 1, 2, 3, 4, 5"] in shown
+    assert ["RunQueued", "n=1"] in shown
+    assert ["MessageAdded"] in shown
 
 
 def test_flags_are_shown_without_a_type(run):

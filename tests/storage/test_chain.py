@@ -92,10 +92,7 @@ def test_every_hash_is_what_the_page_says(lived):
             seen.add(row["type"])
         assert (head["version"], head["hash"]) == (len(rows), previous)
         assert head["recorded_at"] == rows[-1]["recorded_at"]
-    known = {
-        kind.name
-        for kind in (*(one.kind for one in THREAD_EVENTS), *ASSISTANT_EVENTS, *STORE_EVENTS)
-    }
+    known = {one.name for one in (*THREAD_EVENTS, *ASSISTANT_EVENTS, *STORE_EVENTS)}
     known -= {"KeyRotated"}  # a store without encryption has no keys
     assert seen == known | {"Sent", "Paid"}, "the life in lives.py does not have every event"
     assert ask(lived, "SELECT length(content) > 32768 FROM blobs") == [(1,)]
@@ -256,7 +253,7 @@ def test_the_page_says_of_every_field_whose_id_it_holds():
 
 
 def test_the_page_describes_every_event_with_every_field():
-    kinds = (*(one.kind for one in THREAD_EVENTS), *ASSISTANT_EVENTS, *STORE_EVENTS)
+    kinds = [one.kind for one in (*THREAD_EVENTS, *ASSISTANT_EVENTS, *STORE_EVENTS)]
     in_code = {kind.name: (fields_of(kind.data), fields_of(kind.content)) for kind in kinds}
     assert dict(described_events()) == in_code
     assert {kind.schema_version for kind in kinds} == {1}, "the page says so"

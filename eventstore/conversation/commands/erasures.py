@@ -145,7 +145,7 @@ def concerns(found: Found, trace: Trace) -> bool:
     if trace.type == "RunStepStarted" and any(_saw(data, row) for row in found.rows):
         return True
     if trace.type == "ContentErased":
-        return not found.near.isdisjoint((*data.messages, *data.run_ids))
+        return not found.near.isdisjoint((*data.erased_messages, *data.run_ids))
     about = getattr(data, _SUBJECT.get(trace.type, ""), None)
     return about in found.near or getattr(data, "replaces", None) in found.near
 
@@ -225,7 +225,7 @@ def gone_of(traces: Iterable[Trace]) -> dict[int, int]:
     """Return the events that lost their content, each with the last event that erased it."""
     gone: dict[int, int] = {}
     for trace in traces:
-        if trace.type == "ContentErased":
+        if trace.data.erases:
             gone.update(dict.fromkeys(trace.data.versions, trace.version))
     return gone
 

@@ -82,7 +82,7 @@ def _check_not_erased_since(view: ThreadView, command: StartStep) -> None:
 def check_nothing_erased(thread: str, traces: Iterable[Trace]) -> None:
     """Refuse a context if content of a thread was erased since it was read."""
     for trace in traces:
-        if trace.type == "ContentErased":
+        if trace.data.erases:
             raise Refused(
                 "context_erased",
                 f"something was erased from {thread} after this context was read",

@@ -25,22 +25,25 @@ from eventstore.conversation.events.branches import (
     BranchSelected,
     LabelContent,
 )
-from eventstore.conversation.events.erasures import ERASURE_KIND, ERASURES, ContentErased
-from eventstore.conversation.events.messages import (
-    MESSAGES,
+from eventstore.conversation.events.erasures import ERASURE, ContentErased
+from eventstore.conversation.events.message_changes import (
+    MESSAGE_CHANGES,
     AmendedContent,
-    MessageAdded,
     MessageAmended,
-    MessageBegun,
-    MessageBorn,
-    MessageContent,
     MessageDetails,
-    MessageEdited,
-    MessageQueued,
-    MessageRegenerated,
     MessageRemoved,
     MessageRestored,
     MessageUpdated,
+)
+from eventstore.conversation.events.messages import (
+    MESSAGES,
+    MessageAdded,
+    MessageBegun,
+    MessageBorn,
+    MessageContent,
+    MessageEdited,
+    MessageQueued,
+    MessageRegenerated,
 )
 from eventstore.conversation.events.runs import (
     RUNS,
@@ -82,7 +85,7 @@ from eventstore.conversation.events.threads import (
 
 __all__ = [
     "ASSISTANT_EVENTS",
-    "ERASURE_KIND",
+    "ERASURE",
     "THREAD_EVENTS",
     "AmendedContent",
     "AssistantContent",
@@ -141,9 +144,10 @@ __all__ = [
 THREAD_EVENTS: Final[tuple[ThreadEvent, ...]] = (
     *THREAD_LIFE,
     *MESSAGES,
+    *MESSAGE_CHANGES,
     *BRANCHES,
     *RUNS,
     *STEPS,
-    *ERASURES,
+    ERASURE,
 )
 """Every type of event in a thread's stream."""

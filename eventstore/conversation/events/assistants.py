@@ -7,9 +7,11 @@ from typing import Any, Final
 from msgspec import UNSET, UnsetType
 
 from eventstore.conversation.events.base import Note
-from eventstore.conversation.events.erasures import ERASURE_KIND
-from eventstore.core.catalogue import EventKind
-from eventstore.core.events import EventData
+from eventstore.conversation.events.declared_event import DeclaredEvent
+from eventstore.conversation.events.erasures import ERASURE
+from eventstore.conversation.facts import Facts, facts_of_stream, these, words
+from eventstore.core import ids
+from eventstore.core.events import Event, EventData
 
 __all__ = [
     "ASSISTANT_EVENTS",
@@ -45,10 +47,35 @@ class AssistantDeleted(EventData, frozen=True):
     pass
 
 
+def _created_facts(_: Facts, data: AssistantCreated, event: Event, stream: bytes) -> Facts:
+    fields = [name for name in AssistantContent.__struct_fields__ if name != "reason"]
+    return {"deleted": False, "model": data.model, **words(stream, event, *fields)}
+
+
+def _updated_facts(facts: Facts, data: AssistantUpdated, event: Event, stream: bytes) -> Facts:
+    model = facts["model"] if data.model is UNSET else data.model
+    return {"model": model, **words(stream, event, *data.fields)}
+
+
 ASSISTANT_EVENTS: Final = (
-    EventKind(AssistantCreated, AssistantContent),
-    EventKind(AssistantUpdated, AssistantContent),
-    EventKind(AssistantDeleted, Note),
-    ERASURE_KIND,
+    DeclaredEvent(
+        AssistantCreated,
+        AssistantContent,
+        "created an assistant",
+        (facts_of_stream(ids.ASSISTANT, _created_facts, begins=True),),
+    ),
+    DeclaredEvent(
+        AssistantUpdated,
+        AssistantContent,
+        "changed an assistant",
+        (facts_of_stream(ids.ASSISTANT, _updated_facts),),
+    ),
+    DeclaredEvent(
+        AssistantDeleted,
+        Note,
+        "deleted an assistant",
+        (facts_of_stream(ids.ASSISTANT, these(deleted=True)),),
+    ),
+    ERASURE,
 )
-"""Every kind of event in an assistant's stream."""
+"""Every type of event in an assistant's stream."""

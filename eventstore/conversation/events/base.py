@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from msgspec.structs import asdict
+
 from eventstore.core.events import EventContent, EventData
 
-__all__ = ["ErrorContent", "Note", "Usage"]
+__all__ = ["ErrorContent", "Note", "Usage", "usage_fact"]
 
 # ruff: noqa: D101 (each event is explained once, in the table of docs/format.md)
 
@@ -25,3 +27,8 @@ class Usage(EventData, frozen=True):
 
 class ErrorContent(Note, frozen=True):
     message: str | None = None
+
+
+def usage_fact(usage: Usage | None) -> dict[str, int] | None:
+    """Return usage as a fact."""
+    return None if usage is None else asdict(usage)

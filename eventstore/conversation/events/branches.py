@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from msgspec.structs import replace
@@ -10,6 +11,13 @@ from eventstore.conversation import tree
 from eventstore.conversation.events.base import Note
 from eventstore.conversation.events.rows import head_place, message_row, thread_row
 from eventstore.conversation.events.thread_event import ThreadEvent
+from eventstore.conversation.facts import (
+    Facts,
+    facts_of_named,
+    facts_of_stream,
+    shown_id,
+    words,
+)
 from eventstore.conversation.rows import (
     ROOT,
     LabelRow,
@@ -17,6 +25,7 @@ from eventstore.conversation.rows import (
     TouchRow,
 )
 from eventstore.conversation.view import ThreadView
+from eventstore.core import ids
 from eventstore.core.events import Event, EventData
 
 __all__ = ["BRANCHES", "BranchLabelled", "BranchSelected", "LabelContent"]
@@ -52,7 +61,33 @@ def _labelled(_: ThreadView, data: BranchLabelled, event: Event) -> list[Row]:
     return [TouchRow(data.message_id, event.version), LabelRow(data.message_id, label)]
 
 
+def _selected_facts(_: Facts, data: BranchSelected, __: Event, ___: bytes) -> Facts:
+    return {"head_id": shown_id(ids.MESSAGE, data.head)}
+
+
+def _labelled_facts(_: Facts, data: BranchLabelled, event: Event, stream: bytes) -> Facts:
+    return {"label": None} if data.cleared else words(stream, event, "label")
+
+
+def _labelled_deed(now: Mapping[str, object]) -> str:
+    cleared = "label" in now and now["label"] is None
+    return "took the label from a message" if cleared else "labelled a message"
+
+
 BRANCHES: Final = (
-    ThreadEvent(BranchSelected, Note, evolve=_selected),
-    ThreadEvent(BranchLabelled, LabelContent, evolve=_labelled, subject="message_id"),
+    ThreadEvent(
+        BranchSelected,
+        Note,
+        "switched to another branch",
+        (facts_of_stream(ids.THREAD, _selected_facts),),
+        evolve=_selected,
+    ),
+    ThreadEvent(
+        BranchLabelled,
+        LabelContent,
+        _labelled_deed,
+        (facts_of_named(ids.MESSAGE, "message_id", _labelled_facts),),
+        evolve=_labelled,
+        subject="message_id",
+    ),
 )

@@ -5,7 +5,7 @@ Streams of every category may hold one. Only threads have rows that it changes.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import ClassVar, Final
 
 from eventstore.conversation.events.base import Note
 from eventstore.conversation.events.thread_event import ThreadEvent
@@ -14,15 +14,15 @@ from eventstore.conversation.rows import (
     Row,
 )
 from eventstore.conversation.view import ThreadView
-from eventstore.core.catalogue import EventKind
 from eventstore.core.events import Event, EventData
 
-__all__ = ["ERASURES", "ERASURE_KIND", "ContentErased"]
+__all__ = ["ERASURE", "ContentErased"]
 
 
 class ContentErased(EventData, frozen=True):
     """Content of this stream that is erased for good: no read returns it from then on."""
 
+    erases: ClassVar[bool] = True
     versions: tuple[int, ...]
     """Events of this stream that lost their content."""
     message_id: bytes | None = None
@@ -42,7 +42,7 @@ class ContentErased(EventData, frozen=True):
     """The thread's present title is among what is erased."""
 
     @property
-    def messages(self) -> tuple[bytes, ...]:
+    def erased_messages(self) -> tuple[bytes, ...]:
         """Every message that lost its words."""
         return self.also if self.message_id is None else (self.message_id, *self.also)
 
@@ -52,6 +52,4 @@ def _erased(_: ThreadView, data: ContentErased, __: Event) -> list[Row]:
     return [LabelRow(message_id, None) for message_id in data.unlabelled]
 
 
-ERASURES: Final = (ThreadEvent(ContentErased, Note, evolve=_erased),)
-ERASURE_KIND: Final = EventKind(ContentErased, Note)
-"""For the catalogues of other categories."""
+ERASURE: Final = ThreadEvent(ContentErased, Note, "erased content for good", evolve=_erased)

@@ -1,17 +1,26 @@
-"""The events of messages: their data, their content, and the rows that they change."""
+"""The events that add messages: their data, their content, rows and facts."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
-from msgspec import UNSET, UnsetType, field
+from msgspec import field
 from msgspec.structs import replace
 
 from eventstore.conversation import tree
 from eventstore.conversation.events.base import Note
 from eventstore.conversation.events.rows import head_place, message_row, run_row, thread_row
 from eventstore.conversation.events.thread_event import ThreadEvent
-from eventstore.conversation.history import saying
+from eventstore.conversation.facts import (
+    FactRule,
+    Facts,
+    facts_of_named,
+    facts_of_stream,
+    shown_id,
+    these,
+    words,
+)
 from eventstore.conversation.parts import StoredPart
 from eventstore.conversation.provider_form import StoredForm
 from eventstore.conversation.rows import (
@@ -24,23 +33,18 @@ from eventstore.conversation.rows import (
     TouchRow,
 )
 from eventstore.conversation.view import ThreadView
+from eventstore.core import ids
 from eventstore.core.events import Event, EventData
 
 __all__ = [
     "MESSAGES",
-    "AmendedContent",
     "MessageAdded",
-    "MessageAmended",
     "MessageBegun",
     "MessageBorn",
     "MessageContent",
-    "MessageDetails",
     "MessageEdited",
     "MessageQueued",
     "MessageRegenerated",
-    "MessageRemoved",
-    "MessageRestored",
-    "MessageUpdated",
 ]
 
 # ruff: noqa: D101 (each event is explained once, in the table of docs/format.md)
@@ -105,38 +109,6 @@ class MessageQueued(EventData, frozen=True):
     sent: int | None = None
     """Version at which the first replaced message was queued: its place in the queue, which
     stays."""
-
-
-class MessageAmended(EventData, frozen=True):
-    message_id: bytes
-
-
-class AmendedContent(Note, frozen=True):
-    parts: list[StoredPart] = field(default_factory=list)
-    provider: StoredForm | None = None
-
-
-class MessageUpdated(EventData, frozen=True):
-    message_id: bytes
-    fields: tuple[str, ...] = ()
-    """Those of ``"metadata"`` and ``"name"`` that are replaced; stays when they are erased."""
-
-
-class MessageDetails(Note, frozen=True):
-    metadata: dict[str, Any] | UnsetType | None = UNSET
-    name: str | UnsetType | None = UNSET
-
-
-class MessageRemoved(EventData, frozen=True):
-    message_id: bytes
-    head: bytes | None = None
-    head_moved: bool = False
-
-
-class MessageRestored(EventData, frozen=True):
-    message_id: bytes
-    head: bytes | None = None
-    head_moved: bool = False
 
 
 def _born(view: ThreadView, data: MessageAdded | MessageEdited, event: Event) -> list[Row]:
@@ -210,54 +182,91 @@ def _queued(view: ThreadView, data: MessageQueued, event: Event) -> list[Row]:
     return [row, replace(thread, queued_messages=thread.queued_messages + 1)]
 
 
-def _amended(view: ThreadView, data: MessageAmended, event: Event) -> list[Row]:
-    row = message_row(view, data.message_id)
-    return [TouchRow(data.message_id, event.version), saying(row, event.version, "words")]
+_WORDS: Final = ("content", "name", "metadata", "external_id", "provider")
 
 
-def _message_updated(view: ThreadView, data: MessageUpdated, event: Event) -> list[Row]:
-    row = message_row(view, data.message_id)
-    return [TouchRow(data.message_id, event.version), saying(row, event.version, *data.fields)]
+def _placed_facts(data: MessageBorn) -> Facts:
+    return {
+        "status": data.status,
+        "parent_id": shown_id(ids.MESSAGE, data.parent_id),
+        "run_id": shown_id(ids.RUN, data.run_id),
+    }
 
 
-def _removed(view: ThreadView, data: MessageRemoved, event: Event) -> list[Row]:
-    row, thread = message_row(view, data.message_id), thread_row(view)
-    gone = replace(row, removed=event.version, took_head=data.head_moved, changed=event.version)
-    rows = [*_touches(view, row, event), gone]
-    if row.place is None:
-        return [*rows, replace(thread, queued_messages=thread.queued_messages - 1)]
-    rows += tree.removal_rows(view, row.place, +1)
-    head = data.head if data.head_moved else thread.head
-    return [*rows, replace(thread, head=head, removed_messages=thread.removed_messages + 1)]
+def _new_facts(
+    data: MessageBorn | MessageQueued, placed: Facts, event: Event, stream: bytes
+) -> Facts:
+    return {
+        "role": data.role,
+        **words(stream, event, *_WORDS),
+        **placed,
+        "replaces": shown_id(ids.MESSAGE, getattr(data, "replaces", None)),
+        "removed": False,
+        "label": None,
+    }
 
 
-def _restored(view: ThreadView, data: MessageRestored, event: Event) -> list[Row]:
-    row, thread = message_row(view, data.message_id), thread_row(view)
-    back = replace(row, removed=None, took_head=False, changed=event.version)
-    rows = [*_touches(view, row, event), back]
-    if row.place is None:
-        return [*rows, replace(thread, queued_messages=thread.queued_messages + 1)]
-    rows += tree.removal_rows(view, row.place, -1)
-    head = data.head if data.head_moved else thread.head
-    return [*rows, replace(thread, head=head, removed_messages=thread.removed_messages - 1)]
+def _born_facts(_: Facts, data: MessageBorn, event: Event, stream: bytes) -> Facts:
+    placed = _placed_facts(data)
+    return placed if _joins(data) else _new_facts(data, placed, event, stream)
 
 
-def _touches(view: ThreadView, row: MessageRow, event: Event) -> list[Row]:
-    """Touch the parent of a removed or restored message: the counts of its siblings change."""
-    touch: Row = TouchRow(row.message_id, event.version)
-    if row.place is None:
-        return [touch]
-    return [touch, TouchRow(row.parent_id or view.thread_id, event.version)]
+def _joins(data: MessageBorn) -> bool:
+    """Return whether a message waited in the queue, where it has its words."""
+    return isinstance(data, MessageAdded) and data.queued_version is not None
+
+
+def _queued_facts(_: Facts, data: MessageQueued, event: Event, stream: bytes) -> Facts:
+    waiting = {"status": "queued", "parent_id": None, "run_id": None}
+    return _new_facts(data, waiting, event, stream)
+
+
+def _moved_to_new(_: Facts, data: MessageBorn, __: Event, ___: bytes) -> Facts:
+    return {"head_id": shown_id(ids.MESSAGE, data.message_id)}
+
+
+_BORN_FACTS: Final[tuple[FactRule, ...]] = (
+    facts_of_named(ids.MESSAGE, "message_id", _born_facts, begins=lambda data: not _joins(data)),
+    facts_of_stream(ids.THREAD, _moved_to_new, when=lambda data: data.select),
+)
+
+
+def _added_deed(now: Mapping[str, object]) -> str:
+    return "added a message" if "role" in now else "let a waiting message join the conversation"
 
 
 MESSAGES: Final = (
-    ThreadEvent(MessageBegun, Note, evolve=_begun, subject="message_id"),
-    ThreadEvent(MessageAdded, MessageContent, evolve=_born, subject="message_id"),
-    ThreadEvent(MessageQueued, MessageContent, evolve=_queued, subject="message_id"),
-    ThreadEvent(MessageEdited, MessageContent, evolve=_born, subject="message_id"),
-    ThreadEvent(MessageRegenerated, MessageContent, evolve=_born, subject="message_id"),
-    ThreadEvent(MessageAmended, AmendedContent, evolve=_amended, subject="message_id"),
-    ThreadEvent(MessageUpdated, MessageDetails, evolve=_message_updated, subject="message_id"),
-    ThreadEvent(MessageRemoved, Note, evolve=_removed, subject="message_id"),
-    ThreadEvent(MessageRestored, Note, evolve=_restored, subject="message_id"),
+    ThreadEvent(
+        MessageBegun, Note, "began to write a message", evolve=_begun, subject="message_id"
+    ),
+    ThreadEvent(
+        MessageAdded, MessageContent, _added_deed, _BORN_FACTS, evolve=_born, subject="message_id"
+    ),
+    ThreadEvent(
+        MessageQueued,
+        MessageContent,
+        "sent a message, which waits",
+        (
+            facts_of_named(ids.MESSAGE, "message_id", _queued_facts, begins=lambda _: True),
+            facts_of_named(ids.MESSAGE, "replaces", these(status="replaced")),
+        ),
+        evolve=_queued,
+        subject="message_id",
+    ),
+    ThreadEvent(
+        MessageEdited,
+        MessageContent,
+        "edited a message: another beside it",
+        _BORN_FACTS,
+        evolve=_born,
+        subject="message_id",
+    ),
+    ThreadEvent(
+        MessageRegenerated,
+        MessageContent,
+        "wrote another answer beside one",
+        _BORN_FACTS,
+        evolve=_born,
+        subject="message_id",
+    ),
 )

@@ -7,9 +7,17 @@ from typing import Any, Final
 from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
-from eventstore.conversation.events.base import ErrorContent, Note, Usage
+from eventstore.conversation.events.base import ErrorContent, Note, Usage, usage_fact
 from eventstore.conversation.events.rows import run_row, thread_row
-from eventstore.conversation.events.thread_event import ThreadEvent
+from eventstore.conversation.events.thread_event import Evolver, ThreadEvent
+from eventstore.conversation.facts import (
+    FactChange,
+    Facts,
+    Words,
+    facts_of_named,
+    shown_id,
+    words,
+)
 from eventstore.conversation.rows import (
     ActionReason,
     Row,
@@ -18,7 +26,8 @@ from eventstore.conversation.rows import (
 )
 from eventstore.conversation.run_lifecycle import MOVES, TERMINAL
 from eventstore.conversation.view import ThreadView
-from eventstore.core.events import Event, EventData
+from eventstore.core import ids
+from eventstore.core.events import Event, EventContent, EventData
 
 __all__ = [
     "RUNS",
@@ -191,17 +200,93 @@ def _run_updated(view: ThreadView, data: RunUpdated, event: Event) -> list[Row]:
     return [TouchRow(run.run_id, event.version), _run_changed(run, event)]
 
 
+def _queued_facts(_: Facts, data: RunQueued, event: Event, stream: bytes) -> Facts:
+    return {
+        "status": "queued",
+        "assistant_id": shown_id(ids.ASSISTANT, data.assistant_id),
+        "assistant_version": data.assistant_version,
+        "model": data.model,
+        **words(stream, event, "instructions", "tools", "settings", "metadata"),
+        "regenerates": shown_id(ids.MESSAGE, data.regenerates),
+        "queue": data.queue,
+        "holder": None,
+        "required_calls": None,
+        "usage": None,
+        "incomplete_reason": None,
+        "error_code": None,
+        "error_message": None,
+    }
+
+
+def _moved_facts(facts: Facts, data: EventData, event: Event, _: bytes) -> Facts:
+    return {
+        "status": MOVES[facts["status"]][event.type],
+        "required_calls": None,
+        "usage": usage_fact(getattr(data, "usage", None)) or facts["usage"],
+    }
+
+
+def _held_facts(
+    facts: Facts, data: RunStarted | RunTakenOver, event: Event, stream: bytes
+) -> Facts:
+    return {**_moved_facts(facts, data, event, stream), "holder": data.holder}
+
+
+def _failed_facts(facts: Facts, data: RunFailed, event: Event, stream: bytes) -> Facts:
+    message = Words(stream, (event.version,), "message")
+    moved = _moved_facts(facts, data, event, stream)
+    return {**moved, "error_code": data.code, "error_message": message}
+
+
+def _incomplete_facts(facts: Facts, data: RunIncomplete, event: Event, stream: bytes) -> Facts:
+    return {**_moved_facts(facts, data, event, stream), "incomplete_reason": data.reason}
+
+
+def _action_facts(facts: Facts, data: RunActionRequired, event: Event, stream: bytes) -> Facts:
+    return {**_moved_facts(facts, data, event, stream), "required_calls": list(data.calls) or None}
+
+
+def _submitted_facts(
+    facts: Facts, data: ToolOutputsSubmitted, event: Event, stream: bytes
+) -> Facts:
+    if data.all_in:
+        return _moved_facts(facts, data, event, stream)
+    settled = {*data.calls, *data.approved}
+    left = [call for call in facts["required_calls"] or () if call not in settled]
+    return {"required_calls": left or None}
+
+
+def _updated_facts(_: Facts, __: RunUpdated, event: Event, stream: bytes) -> Facts:
+    return words(stream, event, "metadata")
+
+
+def _declared(
+    data: type[EventData],
+    deed: str,
+    evolve: Evolver = _run_moved,
+    facts: FactChange = _moved_facts,
+    content: type[EventContent] = Note,
+) -> ThreadEvent:
+    told = facts_of_named(ids.RUN, "run_id", facts, begins=lambda _: data is RunQueued)
+    return ThreadEvent(data, content, deed, (told,), evolve=evolve, subject="run_id")
+
+
 RUNS: Final = (
-    ThreadEvent(RunQueued, RunContent, evolve=_run_queued, subject="run_id"),
-    ThreadEvent(RunStarted, Note, evolve=_run_started, subject="run_id"),
-    ThreadEvent(RunTakenOver, Note, evolve=_run_taken_over, subject="run_id"),
-    ThreadEvent(RunActionRequired, Note, evolve=_action_required, subject="run_id"),
-    ThreadEvent(ToolOutputsSubmitted, Note, evolve=_outputs_submitted, subject="run_id"),
-    ThreadEvent(RunCancelling, Note, evolve=_run_moved, subject="run_id"),
-    ThreadEvent(RunCancelled, Note, evolve=_run_moved, subject="run_id"),
-    ThreadEvent(RunCompleted, Note, evolve=_run_moved, subject="run_id"),
-    ThreadEvent(RunIncomplete, Note, evolve=_run_moved, subject="run_id"),
-    ThreadEvent(RunFailed, ErrorContent, evolve=_run_moved, subject="run_id"),
-    ThreadEvent(RunExpired, Note, evolve=_run_moved, subject="run_id"),
-    ThreadEvent(RunUpdated, RunDetails, evolve=_run_updated, subject="run_id"),
+    _declared(RunQueued, "queued a run", _run_queued, _queued_facts, RunContent),
+    _declared(RunStarted, "started a run", _run_started, _held_facts),
+    _declared(RunTakenOver, "took a run over", _run_taken_over, _held_facts),
+    _declared(RunActionRequired, "asked for the outputs of tools", _action_required, _action_facts),
+    _declared(
+        ToolOutputsSubmitted,
+        "handed in the outputs of tools",
+        _outputs_submitted,
+        _submitted_facts,
+    ),
+    _declared(RunCancelling, "asked a run to stop"),
+    _declared(RunCancelled, "cancelled a run"),
+    _declared(RunCompleted, "completed a run"),
+    _declared(RunIncomplete, "ended a run before it was complete", facts=_incomplete_facts),
+    _declared(RunFailed, "failed a run", facts=_failed_facts, content=ErrorContent),
+    _declared(RunExpired, "let a run expire"),
+    _declared(RunUpdated, "changed metadata of a run", _run_updated, _updated_facts, RunDetails),
 )

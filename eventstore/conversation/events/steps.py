@@ -6,9 +6,16 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
-from eventstore.conversation.events.base import ErrorContent, Note, Usage
+from eventstore.conversation.events.base import ErrorContent, Note, Usage, usage_fact
 from eventstore.conversation.events.rows import run_row
 from eventstore.conversation.events.thread_event import Evolver, ThreadEvent
+from eventstore.conversation.facts import (
+    Facts,
+    Words,
+    facts_of_named,
+    shown_id,
+    words,
+)
 from eventstore.conversation.rows import (
     Row,
     StepRow,
@@ -16,6 +23,7 @@ from eventstore.conversation.rows import (
     TouchRow,
 )
 from eventstore.conversation.view import ThreadView
+from eventstore.core import ids
 from eventstore.core.events import Event, EventData
 
 __all__ = [
@@ -83,8 +91,53 @@ def _step_ended(status: StepStatus) -> Evolver:
     return end
 
 
+def _started_facts(_: Facts, data: RunStepStarted, event: Event, stream: bytes) -> Facts:
+    return {
+        "status": "in_progress",
+        "run_id": shown_id(ids.RUN, data.run_id),
+        "type": data.type,
+        "head_id": shown_id(ids.MESSAGE, data.head),
+        **words(stream, event, "details"),
+        "usage": None,
+        "error_code": None,
+        "error_message": None,
+    }
+
+
+def _completed_facts(facts: Facts, data: RunStepCompleted, event: Event, _: bytes) -> Facts:
+    begun: Words = facts["details"]
+    details = begun._replace(versions=(*begun.versions, event.version))
+    return {"status": "completed", "usage": usage_fact(data.usage), "details": details}
+
+
+def _failed_facts(_: Facts, data: RunStepFailed, event: Event, stream: bytes) -> Facts:
+    message = Words(stream, (event.version,), "message")
+    return {"status": "failed", "error_code": data.code, "error_message": message}
+
+
 STEPS: Final = (
-    ThreadEvent(RunStepStarted, StepBegun, evolve=_step_started, subject="run_id"),
-    ThreadEvent(RunStepCompleted, StepContent, evolve=_step_ended("completed"), subject="run_id"),
-    ThreadEvent(RunStepFailed, ErrorContent, evolve=_step_ended("failed"), subject="run_id"),
+    ThreadEvent(
+        RunStepStarted,
+        StepBegun,
+        "began a step",
+        (facts_of_named(ids.STEP, "step_id", _started_facts, begins=lambda _: True),),
+        evolve=_step_started,
+        subject="run_id",
+    ),
+    ThreadEvent(
+        RunStepCompleted,
+        StepContent,
+        "completed a step",
+        (facts_of_named(ids.STEP, "step_id", _completed_facts),),
+        evolve=_step_ended("completed"),
+        subject="run_id",
+    ),
+    ThreadEvent(
+        RunStepFailed,
+        ErrorContent,
+        "failed a step",
+        (facts_of_named(ids.STEP, "step_id", _failed_facts),),
+        evolve=_step_ended("failed"),
+        subject="run_id",
+    ),
 )

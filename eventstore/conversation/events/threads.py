@@ -10,6 +10,14 @@ from msgspec.structs import replace
 from eventstore.conversation.events.base import Note
 from eventstore.conversation.events.rows import thread_row
 from eventstore.conversation.events.thread_event import Evolver, ThreadEvent
+from eventstore.conversation.facts import (
+    Facts,
+    facts_of_stream,
+    replaced_fields,
+    shown_id,
+    these,
+    words,
+)
 from eventstore.conversation.rows import (
     ForkPoint,
     Place,
@@ -18,6 +26,7 @@ from eventstore.conversation.rows import (
     TouchRow,
 )
 from eventstore.conversation.view import ThreadView
+from eventstore.core import ids
 from eventstore.core.events import Event, EventData
 
 __all__ = [
@@ -116,12 +125,60 @@ def _marked(**changes: bool) -> Evolver:
     return mark
 
 
+_NEW: Final[Facts] = {
+    "title": None,
+    "metadata": None,
+    "head_id": None,
+    "archived": False,
+    "deleted": False,
+    "forked_from": None,
+}
+
+
+def _created_facts(_: Facts, __: object, event: Event, stream: bytes) -> Facts:
+    return {**_NEW, **words(stream, event, "title", "metadata")}
+
+
+def _forked_facts(facts: Facts, data: ThreadForked, _: Event, __: bytes) -> Facts:
+    """Return the facts of a fork; ``facts`` are the title and the metadata that it inherits."""
+    head = shown_id(ids.MESSAGE, data.message_id)
+    source = {
+        "thread_id": shown_id(ids.THREAD, data.source_id),
+        "message_id": head,
+        "version": data.source_version,
+    }
+    return {**_NEW, **facts, "head_id": head, "forked_from": source}
+
+
+def _life(data: type[EventData], deed: str, **changes: bool) -> ThreadEvent:
+    facts = (facts_of_stream(ids.THREAD, these(**changes)),)
+    return ThreadEvent(data, Note, deed, facts, evolve=_marked(**changes))
+
+
 THREAD_LIFE: Final = (
-    ThreadEvent(ThreadCreated, ThreadDetails, evolve=_created),
-    ThreadEvent(ThreadUpdated, ThreadDetails, evolve=_updated),
-    ThreadEvent(ThreadArchived, Note, evolve=_marked(archived=True)),
-    ThreadEvent(ThreadUnarchived, Note, evolve=_marked(archived=False)),
-    ThreadEvent(ThreadDeleted, Note, evolve=_marked(deleted=True)),
-    ThreadEvent(ThreadRestored, Note, evolve=_marked(deleted=False)),
-    ThreadEvent(ThreadForked, Note, evolve=_forked),
+    ThreadEvent(
+        ThreadCreated,
+        ThreadDetails,
+        "began the thread",
+        (facts_of_stream(ids.THREAD, _created_facts, begins=True),),
+        evolve=_created,
+    ),
+    ThreadEvent(
+        ThreadUpdated,
+        ThreadDetails,
+        "changed the thread",
+        (facts_of_stream(ids.THREAD, replaced_fields),),
+        evolve=_updated,
+    ),
+    _life(ThreadArchived, "archived the thread", archived=True),
+    _life(ThreadUnarchived, "took the thread out of the archive", archived=False),
+    _life(ThreadDeleted, "deleted the thread", deleted=True),
+    _life(ThreadRestored, "restored the thread", deleted=False),
+    ThreadEvent(
+        ThreadForked,
+        Note,
+        "forked the thread from another",
+        (facts_of_stream(ids.THREAD, _forked_facts, begins=True, inherits=True),),
+        evolve=_forked,
+    ),
 )

@@ -60,9 +60,9 @@ def timeline(
     if finding.kind == "lost":  # a reader that missed an event received those around it
         writes += _nearest(_writes(ledgers), writes)
         names = {line.event_ids[0] for line in writes}
-        tellings = [line for line in _tellings(told, finding) if names & {*line.event_ids}]
+        tellings = [line for line in _rules(told, finding) if names & {*line.event_ids}]
     else:
-        tellings = list(_in_order(_tellings(told, finding), about, finding.stream))
+        tellings = list(_in_order(_rules(told, finding), about, finding.stream))
         names = {line.event_ids[0] for line in tellings} - about
         same_stream = (line for line in _writes(ledgers) if line.stream == finding.stream)
         near = _nearest(same_stream, writes) if finding.kind == "duplicated" else []
@@ -116,7 +116,7 @@ def _writes(ledgers: Ledgers) -> Iterator[Line]:
             yield Line(entry.ended, entry.began, who, names, append.stream, None, entry.outcome)
 
 
-def _tellings(told: Journal | None, finding: Finding) -> Iterator[Line]:
+def _rules(told: Journal | None, finding: Finding) -> Iterator[Line]:
     for one in () if told is None else told.read():
         names = (one.event_id,)
         yield Line(one.moment, one.moment, finding.reader, names, one.stream, one.version, None)
