@@ -432,7 +432,7 @@ def _say(
         message["sealed"] = message["sealed"] and "parts" not in fields
 
 
-def readable(value: Any) -> Any:  # noqa: ANN401 (JSON, and bytes)
+def readable(value: object) -> object:
     """Return a value for JSON: bytes become text that says so."""
     if isinstance(value, bytes):
         return {"base64": base64.b64encode(value).decode()}
@@ -477,7 +477,7 @@ def verify(raw: bytes, public_key: bytes) -> Mapping[str, Any]:
     return evidence  # type: ignore[no-any-return]
 
 
-def _check(raw: bytes, evidence: Any, public_key: bytes) -> None:  # noqa: ANN401 (any JSON)
+def _check(raw: bytes, evidence: object, public_key: bytes) -> None:
     if not isinstance(evidence, dict) or evidence.get("format") != FORMAT:
         raise Rejected("this is no evidence of a known format")
     if as_bytes(evidence) != raw:

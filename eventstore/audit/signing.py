@@ -20,13 +20,20 @@ _REMEDY: Final = (
 )
 
 
+class PublicKey(Protocol):
+    """A public key, as an ``Ed25519PublicKey`` is one."""
+
+    def public_bytes_raw(self) -> bytes:
+        """Return its 32 bytes."""
+
+
 class SigningKey(Protocol):
     """A key that signs as an ``Ed25519PrivateKey`` does; it may be in a device or a service."""
 
     def sign(self, data: bytes, /) -> bytes:
         """Return the Ed25519 signature of some bytes."""
 
-    def public_key(self) -> Any:  # noqa: ANN401 (its ``public_bytes_raw()`` returns 32 bytes)
+    def public_key(self) -> PublicKey:
         """Return the public key."""
 
 

@@ -7,8 +7,9 @@ place, that ends of streams were cut off, or that hashes were computed anew.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from eventstore.audit import evidence_verifier as v
 from eventstore.core.events import instant
@@ -49,7 +50,7 @@ class TreeHead(Value):
         return json.dumps(self.model_dump(), indent=1, sort_keys=True) + "\n"
 
     @classmethod
-    def parse(cls, given: Any, field: str = "tree_head") -> TreeHead:  # noqa: ANN401
+    def parse(cls, given: object, field: str = "tree_head") -> TreeHead:
         """Return a head from what :meth:`as_json` made of it.
 
         Raises:
@@ -59,10 +60,11 @@ class TreeHead(Value):
             return given
         try:
             found = json.loads(given) if isinstance(given, (str, bytes)) else given
-            head = cls(**found)
+            if isinstance(found, Mapping):
+                return cls(**found)
         except (ValueError, TypeError):
-            raise InvalidInput(field, "is no tree head", _REMEDY) from None
-        return head
+            pass
+        raise InvalidInput(field, "is no tree head", _REMEDY)
 
     def check(self, public_key: bytes, field: str = "tree_head") -> None:
         """Check the signature.

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated, TypeAlias
+from typing import Annotated, TypeAlias, TypedDict
 
 import typer
 from rich.text import Text
 
 from eventstore.cli.output import errors
 
-__all__ = ["Actor", "Everything", "Reason", "Yes", "ask"]
+__all__ = ["Actor", "Everything", "Given", "Reason", "Yes", "ask"]
 
 Reason: TypeAlias = Annotated[
     str | None, typer.Option(metavar="TEXT", help="Why. Kept in the log, so do not name anyone.")
@@ -22,6 +22,13 @@ Everything: TypeAlias = Annotated[
     bool, typer.Option("--everything", help="All of the tenant: see --tenant.")
 ]
 Yes: TypeAlias = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
+
+
+class Given(TypedDict):
+    """The options of every write that removes data for good."""
+
+    reason: str | None
+    actor: str | None
 
 
 def ask(question: str) -> None:

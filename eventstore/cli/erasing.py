@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -16,7 +16,7 @@ from eventstore import ConversationStore, Erasure
 from eventstore.api.operations import Read
 from eventstore.api.operations.erasing_persons import subject_key
 from eventstore.api.operations.loaders import thread_key
-from eventstore.cli.asking import Actor, Everything, Reason, Yes, ask
+from eventstore.cli.asking import Actor, Everything, Given, Reason, Yes, ask
 from eventstore.cli.certificates import (
     print_certificate,
     print_erasure_ahead,
@@ -110,7 +110,7 @@ def erase(
     Erasing again adds no event, but finishes anything still pending or interrupted.
     """
     _check_one_of(thread, message, whole, subject, everything=everything)
-    given = _given(reason=reason, actor=actor)
+    given = Given(reason=reason, actor=actor)
     if everything:
         whole_tenant(database, given, purge=False, yes=yes, as_json=as_json)
         return
@@ -155,7 +155,7 @@ def _erase_message(
     thread: str,
     message: str,
     include: Sequence[_Include],
-    given: Any,  # noqa: ANN401 (options of a write)
+    given: Given,
     *,
     yes: bool,
 ) -> Erasure:
@@ -172,7 +172,7 @@ def _erase_message(
 def _erase_thread(
     store: ConversationStore,
     thread: str,
-    given: Any,  # noqa: ANN401 (options of a write)
+    given: Given,
     *,
     yes: bool,
 ) -> Erasure:
@@ -186,7 +186,7 @@ def _erase_thread(
 def _erase_person(
     store: ConversationStore,
     subject: str,
-    given: Any,  # noqa: ANN401 (options of a write)
+    given: Given,
     *,
     yes: bool,
 ) -> Erasure:
@@ -251,7 +251,7 @@ def purge(
     if (thread is not None) + everything != 1:
         raise typer.BadParameter("Give THREAD, or --everything.")
     if thread is None:
-        given = _given(reason=reason, actor=actor)
+        given = Given(reason=reason, actor=actor)
         whole_tenant(database, given, purge=True, yes=yes, as_json=as_json)
         return
     with existing(database) as store:
@@ -262,7 +262,7 @@ def purge(
                 print_purge_ahead(errors(), store, thread_id, *ahead)
                 ask("Remove it for good?")
         made = store.privacy.purge(
-            thread_id, forks=forks.value, **_given(reason=reason, actor=actor)
+            thread_id, forks=forks.value, **Given(reason=reason, actor=actor)
         )
     if as_json:
         print_json([made.model_dump_json()])
@@ -286,7 +286,3 @@ def _foresee(
     along = forks_below(tx, tenant, key.id) if forks is _Forks.PURGE else []
     check_purge(view, view.thread, [] if along else direct_forks(tx, tenant, key.id))
     return view.thread.version, [ids.show(ids.THREAD, fork) for fork in along]
-
-
-def _given(**options: str | None) -> Any:  # noqa: ANN401 (options of a write)
-    return {name: value for name, value in options.items() if value is not None}

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from eventstore.api.operations import whole_tenants
 from eventstore.api.operations.operation import RetentionOptions
-from eventstore.cli.asking import ask
+from eventstore.cli.asking import Given, ask
 from eventstore.cli.certificates import print_tenant_ahead, print_tenant_certificate
 from eventstore.cli.opening import existing
 from eventstore.cli.output import errors, print_json, progress, screen
@@ -16,7 +14,7 @@ __all__ = ["whole_tenant"]
 
 def whole_tenant(
     database: str,
-    given: Any,  # noqa: ANN401 (options of a write)
+    given: Given,
     *,
     purge: bool,
     yes: bool,
@@ -31,7 +29,7 @@ def whole_tenant(
             ask("Remove it for good?" if purge else "Erase it for good?")
         act = whole_tenants.purge if purge else whole_tenants.erase
         work = act(store.scope, name, options=RetentionOptions(**given))
-        done = list[Any]()
+        done = list[object]()
         with progress() as bar:
             total = sizes[name].streams if name in sizes else None
             task = bar.add_task("purging" if purge else "erasing", total=total)

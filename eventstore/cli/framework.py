@@ -27,7 +27,7 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 class _Command(TyperCommand):
     """A command whose flags are shown without a type: they take no value."""
 
-    def get_params(self, ctx: Any) -> Any:  # noqa: ANN401
+    def get_params(self, ctx: Any) -> list[Any]:  # noqa: ANN401 (the same)
         return _without_types(super().get_params(ctx))
 
 
@@ -37,7 +37,7 @@ class Commands(TyperGroup):
     panels: ClassVar[Mapping[str, Sequence[str]]] = {}
     """The names of the program's commands in the order of its help, by heading."""
 
-    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401 (the same)
         names: list[str] = super().list_commands(ctx)
         if ctx.parent is not None:
             return names
@@ -47,10 +47,10 @@ class Commands(TyperGroup):
         order = [*heading]
         return sorted(names, key=lambda name: order.index(name) if name in heading else len(order))
 
-    def get_params(self, ctx: Any) -> Any:  # noqa: ANN401
+    def get_params(self, ctx: Any) -> list[Any]:  # noqa: ANN401 (the same)
         return _without_types(super().get_params(ctx))
 
-    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 (the framework's own context)
+    def invoke(self, ctx: Any) -> object:  # noqa: ANN401 (the framework's own context)
         tolerate_any_encoding()
         try:
             return super().invoke(ctx)

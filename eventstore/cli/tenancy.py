@@ -8,7 +8,7 @@ each tenant; a command that names a THREAD runs for the tenant that has it.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Annotated, Any, Final, get_type_hints
 
@@ -95,13 +95,14 @@ def with_tenants(function: Callable[..., Any], *, each: bool = True) -> Callable
         schema: str | None,
         keys: str | None,
         master_key: str | None,
-        **given: Any,  # noqa: ANN401
+        database: str,
+        **given: object,
     ) -> None:
         if all_tenants and (tenant is not None or not each):
             problem = "give one of --tenant and --all-tenants" if each else "name one: --tenant"
             raise typer.BadParameter(problem, param_hint="--all-tenants")
         target = Target(
-            given.pop("database"),
+            database,
             tenant=tenant or "",
             prefix=prefix,
             schema=schema,
@@ -124,11 +125,13 @@ def with_tenants(function: Callable[..., Any], *, each: bool = True) -> Callable
     return run
 
 
-def _run_for_each(function: Callable[..., Any], target: Target, given: dict[str, Any]) -> None:
+def _run_for_each(
+    function: Callable[..., Any], target: Target, given: Mapping[str, object]
+) -> None:
     with existing(target) as store:
         names = store.perform(Read(tenant_names))
     thread = given.get("thread") or given.get("whole")
-    if thread is not None:
+    if isinstance(thread, str):
         names = [name for name in names if _has(target.of(name), thread)]
         if len(names) > 1:
             listed = ", ".join(repr(one_line(name, 40)) for name in names[:5])
@@ -138,7 +141,7 @@ def _run_for_each(function: Callable[..., Any], target: Target, given: dict[str,
     status, unknown = 0, list[SubjectNotFound]()
     for name in names or ([""] if thread is not None else []):
         try:
-            with of_tenant(name, heading=not given.get("as_json", False)):
+            with of_tenant(name, heading=given.get("as_json") is not True):
                 function(database=target.of(name), **given)
         except typer.Exit as ended:
             status = max(status, ended.exit_code)

@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 import threading
-from typing import Annotated, Any
+from typing import Annotated, TypeVar
 
 import typer
 from rich.text import Text
@@ -20,6 +20,8 @@ from eventstore.cli.output import errors, one_line
 from eventstore.engine import AsyncEngine, Engine
 
 __all__ = ["worker"]
+
+E = TypeVar("E", Engine, AsyncEngine)
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -52,14 +54,14 @@ def worker(
         _work(_checked(made, Engine), finish)
 
 
-def _named(target: str) -> Any:  # noqa: ANN401 (whatever has that name)
+def _named(target: str) -> object:
     module, colon, name = target.partition(":")
     if not (module and colon and name):
         raise InvalidInput("target", "is not MODULE:NAME", "Give, for example, app:engine.")
     if os.getcwd() not in sys.path:  # noqa: PTH109 (sys.path holds texts)
         sys.path.insert(0, os.getcwd())  # noqa: PTH109
     try:
-        found = importlib.import_module(module)
+        found: object = importlib.import_module(module)
     except ModuleNotFoundError as error:
         if error.name is None or not module.startswith(error.name):
             raise
@@ -72,7 +74,7 @@ def _named(target: str) -> Any:  # noqa: ANN401 (whatever has that name)
     return found
 
 
-def _made(found: Any) -> tuple[bool, Any]:  # noqa: ANN401
+def _made(found: object) -> tuple[bool, object]:
     """Return whether an event loop is needed, and the engine, or what makes it on the loop."""
     if isinstance(found, Engine | AsyncEngine):
         return isinstance(found, AsyncEngine), found
@@ -82,7 +84,7 @@ def _made(found: Any) -> tuple[bool, Any]:  # noqa: ANN401
     return isinstance(made, AsyncEngine), made
 
 
-def _checked(made: object, kind: type[Any]) -> Any:  # noqa: ANN401
+def _checked(made: object, kind: type[E]) -> E:
     if not isinstance(made, kind):
         raise InvalidInput(
             "target",
@@ -107,10 +109,10 @@ def _work(engine: Engine, finish: float) -> None:
         engine.close(finish_seconds=finish)
 
 
-async def _work_async(made: Any, finish: float) -> None:  # noqa: ANN401
+async def _work_async(made: object, finish: float) -> None:
     if inspect.iscoroutinefunction(made):
         made = await made()
-    engine: AsyncEngine = _checked(made, AsyncEngine)
+    engine = _checked(made, AsyncEngine)
     stop = asyncio.Event()
     for number in _SIGNALS:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

@@ -71,7 +71,7 @@ class Change(Value):
 
 
 def changes(
-    subject: Subject, before: Facts, after: Facts, said: Callable[[Words], Any]
+    subject: Subject, before: Facts, after: Facts, said: Callable[[Words], object]
 ) -> Iterator[Change]:
     """Yield the fields that differ between two moments of a thing.
 
@@ -88,7 +88,7 @@ def changes(
             yield _change(subject, field, old, new)
 
 
-def _read(fact: object, said: Callable[[Words], Any]) -> Any:  # noqa: ANN401 (JSON)
+def _read(fact: object, said: Callable[[Words], object]) -> object:
     return said(fact) if isinstance(fact, Words) else fact
 
 
@@ -121,7 +121,7 @@ def reversed_change(change: Change) -> Change:
     )
 
 
-def value_of(content: object, field: str) -> Any:  # noqa: ANN401 (JSON)
+def value_of(content: object, field: str) -> object:
     """Return a field of an event's content as JSON; None if it is not there, or empty."""
     found = getattr(content, _STORED_AS.get(field, field), UNSET)
     if found is UNSET or found is None:

@@ -78,7 +78,7 @@ def _may_not_be_json(annotation: object) -> bool:
     )
 
 
-def _readable(prefix: str, value: Any) -> Any:  # noqa: ANN401 (JSON values)
+def _readable(prefix: str, value: object) -> object:
     if isinstance(value, bytes):
         return prefix + value.hex()
     if isinstance(value, (list, tuple)):

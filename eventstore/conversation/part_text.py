@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, assert_never
+from typing import assert_never
 
 from eventstore.conversation.parts import (
     DataPart,
@@ -54,7 +54,7 @@ def _address(address: str) -> str:
     return f"{media_type or 'text/plain'}, {max(1, size // 1000):,} kB"
 
 
-def arguments_text(arguments: Any) -> str:  # noqa: ANN401 (any JSON value)
+def arguments_text(arguments: object) -> str:
     """Return the arguments of a tool call, as a Python programmer writes them."""
     if not isinstance(arguments, Mapping):
         return "" if arguments is None else json_text(arguments)

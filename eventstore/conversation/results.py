@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final, Protocol
 
 from eventstore.conversation import present, present_runs
 from eventstore.conversation.rows import MessageRow
@@ -28,6 +28,20 @@ __all__ = [
 _BORN: Final = {"MessageAdded", "MessageEdited", "MessageRegenerated", "MessageQueued"}
 
 
+class _OnMessage(Protocol):
+    """A command about one message."""
+
+    @property
+    def target(self) -> bytes: ...
+
+
+class _OnStep(Protocol):
+    """A command about one step."""
+
+    @property
+    def step_id(self) -> bytes: ...
+
+
 def this_thread(view: ThreadHistory, _: object, __: object) -> Thread:
     assert view.thread is not None  # noqa: S101 (decided)
     return present.thread_value(view, view.thread)
@@ -48,7 +62,7 @@ def new_message(view: ThreadHistory, _: object, events: Sequence[Event]) -> Mess
     return present.message_value(view, row)
 
 
-def target_message(view: ThreadHistory, command: Any, _: object) -> Message:  # noqa: ANN401
+def target_message(view: ThreadHistory, command: _OnMessage, _: object) -> Message:
     return _message(view, command.target)
 
 
@@ -68,7 +82,7 @@ def selected_branch(view: ThreadHistory, _: object, __: object) -> Branch:
     return _branch(view, view.thread.head or b"")
 
 
-def labelled_branch(view: ThreadHistory, command: Any, _: object) -> Branch:  # noqa: ANN401
+def labelled_branch(view: ThreadHistory, command: _OnMessage, _: object) -> Branch:
     return _branch(view, command.target)
 
 
@@ -79,7 +93,7 @@ def _branch(view: ThreadHistory, message_id: bytes) -> Branch:
     return branch_value(view, row, view.label_of(message_id))
 
 
-def its_run(view: ThreadHistory, command: Any, events: Sequence[Event]) -> Run:  # noqa: ANN401
+def its_run(view: ThreadHistory, command: object, events: Sequence[Event]) -> Run:
     run_id = getattr(command, "run_id", None)
     if run_id is None:
         run_id = next(event for event in reversed(events) if event.type == "RunQueued").data.run_id
@@ -88,7 +102,7 @@ def its_run(view: ThreadHistory, command: Any, events: Sequence[Event]) -> Run: 
     return present_runs.run_value(view, row)
 
 
-def its_step(view: ThreadHistory, command: Any, events: Sequence[Event]) -> RunStep:  # noqa: ANN401
+def its_step(view: ThreadHistory, command: _OnStep, events: Sequence[Event]) -> RunStep:
     row = view.step(events[-1].data.step_id if events else command.step_id)
     assert row is not None  # noqa: S101 (decided)
     return present_runs.step_value(view, row)

@@ -30,7 +30,7 @@ class TokenUsage(Value):
 
     @model_validator(mode="before")
     @classmethod
-    def _totalled(cls, given: Any) -> Any:  # noqa: ANN401 (whatever the caller gave)
+    def _totalled(cls, given: object) -> object:
         if not isinstance(given, Mapping):
             return given
         counts = {_COUNTS.get(name, name): count for name, count in given.items()}

@@ -14,7 +14,7 @@ the active path, the queue, the runs, and the decision tables with the events th
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from eventstore.api.store import ConversationStore
 from eventstore.conversation.run_values import Run
@@ -27,6 +27,8 @@ from eventstore.testing.oracle import OracleThread, Refusal, code_of
 __all__ = ["Comparison"]
 
 _BORN: Final = frozenset({"MessageAdded", "MessageEdited", "MessageRegenerated", "MessageQueued"})
+
+T = TypeVar("T")
 
 
 class Comparison:
@@ -76,11 +78,11 @@ class Comparison:
     def do(
         self,
         at: int,
-        act: Callable[[dict[str, Any]], Any],
-        say: Callable[[OracleThread, Fresh], Any],
+        act: Callable[[dict[str, Any]], T],
+        say: Callable[[OracleThread, Fresh], object],
         *,
         keyed: bool = False,
-    ) -> Any:  # noqa: ANN401 (whatever the store's method returns)
+    ) -> T | None:
         """Do one thing in the store and in the oracle: both accept it, or both refuse it."""
         self.sound = False
         before = self.threads[at]

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from eventstore.conversation.values import Message
 from eventstore.errors import (
     WrongExpectedHead,
 )
@@ -18,8 +19,9 @@ def _texts(store: AnyStore, thread_id: str) -> list[str]:
     return [message.text for message in store.messages.list(thread_id)]
 
 
-def _say(store: AnyStore, thread_id: str, text: str, **options: object) -> Any:  # noqa: ANN401
-    return store.messages.create(thread_id, role="user", content=text, **options)
+def _say(store: AnyStore, thread_id: str, text: str, **options: object) -> Message:
+    made: Message = store.messages.create(thread_id, role="user", content=text, **options)
+    return made
 
 
 def _kind(act: Callable[[], Any]) -> str:

@@ -26,6 +26,7 @@ from typing import Any, Final
 
 import pytest
 
+from eventstore.conversation.values import Message
 from eventstore.core import ids
 from eventstore.errors import (
     IdempotencyConflict,
@@ -67,8 +68,9 @@ def _texts(store: AnyStore, thread_id: str) -> list[str]:
     return [message.text for message in store.messages.list(thread_id)]
 
 
-def _say(store: AnyStore, thread_id: str, text: str, **options: object) -> Any:  # noqa: ANN401
-    return store.messages.create(thread_id, role="user", content=text, **options)
+def _say(store: AnyStore, thread_id: str, text: str, **options: object) -> Message:
+    made: Message = store.messages.create(thread_id, role="user", content=text, **options)
+    return made
 
 
 def _rare(length: int, seed: int) -> str:

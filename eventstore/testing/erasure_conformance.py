@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from eventstore.conversation.values import Message
 from eventstore.core import ids
 from eventstore.errors import (
     IdempotencyConflict,
@@ -24,9 +25,10 @@ __all__ = ["ErasureSuite"]
 WORD = "blackbird"
 
 
-def _say(store: AnyStore, thread_id: str, text: object, **options: object) -> Any:  # noqa: ANN401
+def _say(store: AnyStore, thread_id: str, text: object, **options: object) -> Message:
     options = {"role": "user", **options}
-    return store.messages.create(thread_id, content=text, **options)
+    made: Message = store.messages.create(thread_id, content=text, **options)
+    return made
 
 
 def _everything(store: AnyStore, thread_id: str) -> str:

@@ -10,10 +10,10 @@ import secrets
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import pytest
 
+from eventstore.conversation.run_values import Run
 from eventstore.errors import LeaseLost, Refused
 from eventstore.testing.store_wrappers import AnyStore
 
@@ -29,13 +29,14 @@ def _becomes_true(holds: Callable[[], bool]) -> None:
         assert time.monotonic() < until, "it did not become true"
 
 
-def _started(store: AnyStore, **options: object) -> Any:  # noqa: ANN401
+def _started(store: AnyStore, **options: object) -> Run:
     thread = store.threads.create().id
     run = store.runs.create(thread, queue=options.pop("queue", None))
-    return store.runs.start(thread, run.id, **options)
+    started: Run = store.runs.start(thread, run.id, **options)
+    return started
 
 
-def _writes(store: AnyStore, run: Any, step: str, fence: int | None) -> list[Callable[[], Any]]:  # noqa: ANN401
+def _writes(store: AnyStore, run: Run, step: str, fence: int | None) -> list[Callable[[], object]]:
     """Return every write of a run's holder."""
     thread, runs = run.thread_id, store.runs
     add = store.messages.create
@@ -104,13 +105,14 @@ class HoldingSuite:
         workers = 8
         run = _started(store, lease_seconds=0)
 
-        def take_over(number: int) -> Any:  # noqa: ANN401
+        def take_over(number: int) -> Run | None:
             try:
-                return store.runs.start(
+                taken: Run = store.runs.start(
                     run.thread_id, run.id, holder=str(number), take_over=True, fence=run.fence
                 )
             except LeaseLost:
                 return None
+            return taken
 
         with ThreadPoolExecutor(workers) as pool:
             taken = [one for one in pool.map(take_over, range(workers)) if one is not None]

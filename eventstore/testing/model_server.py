@@ -256,7 +256,7 @@ class ModelServer:
         return True
 
 
-def problem_of(messages: Any) -> str | None:  # noqa: ANN401 (whatever a client sent)
+def problem_of(messages: object) -> str | None:
     """Return the reason for which a service refuses messages; None if it takes them."""
     if not isinstance(messages, list) or not messages:
         return "messages are empty"

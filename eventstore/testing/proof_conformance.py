@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from eventstore.conversation.context import context_digest
+from eventstore.conversation.run_values import RunContext
 from eventstore.errors import Refused
 from eventstore.testing.store_wrappers import AnyStore
 
@@ -21,15 +20,16 @@ class _Run:
         self.id = store.runs.create(thread_id).id
         store.runs.start(thread_id, self.id)
 
-    def see(self, **chosen: Any) -> Any:  # noqa: ANN401
-        return self.store.runs.context(self.thread_id, self.id, **chosen)
+    def see(self, **chosen: object) -> RunContext:
+        seen: RunContext = self.store.runs.context(self.thread_id, self.id, **chosen)
+        return seen
 
     def step(self, seen: object, **options: object) -> str:
         options = {"details": {"prompt": "Why?"}, **options}
         made = self.store.runs.steps.start(self.thread_id, self.id, context=seen, **options)
         return str(made.id)
 
-    def proof(self, step_id: str) -> Any:  # noqa: ANN401
+    def proof(self, step_id: str) -> RunContext:
         return self.see(step_id=step_id)
 
 
@@ -57,6 +57,7 @@ class ProofSuite:
         whole, part = run.step(run.see()), run.step(run.see(leave_out=[asked]))
         before = run.proof(whole)
         assert before.verified
+        assert before.salt is not None
         assert context_digest(before.salt, before.messages) == before.digest  # anyone who guesses
         made = store.privacy.erase(thread, asked)
         after = run.proof(whole)
@@ -128,6 +129,7 @@ class ProofSuite:
         seen = run.see()
         handed = type(seen).model_validate_json(seen.model_dump_json())
         assert handed == seen
+        assert seen.digest is not None
         assert handed.model_dump(mode="json")["digest"] == seen.digest.hex()
         assert run.proof(run.step(handed)).verified
 

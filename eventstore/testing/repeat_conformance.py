@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from eventstore.conversation.values import Message
 from eventstore.errors import (
     IdempotencyConflict,
 )
@@ -18,9 +19,10 @@ __all__ = ["RepeatSuite"]
 WORD = "blackbird"
 
 
-def _say(store: AnyStore, thread_id: str, text: object, **options: object) -> Any:  # noqa: ANN401
+def _say(store: AnyStore, thread_id: str, text: object, **options: object) -> Message:
     options = {"role": "user", **options}
-    return store.messages.create(thread_id, content=text, **options)
+    made: Message = store.messages.create(thread_id, content=text, **options)
+    return made
 
 
 class RepeatSuite:

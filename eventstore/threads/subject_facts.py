@@ -139,16 +139,18 @@ class SubjectReader:
         self._keep((stored.stream.id, stored.version), event, stored)
         return event
 
-    def said(self, words: Words) -> Any:  # noqa: ANN401 (JSON)
+    def said(self, words: Words) -> object:
         """Return words as JSON; ``ERASED`` if they are gone."""
-        found: Any = None
+        found: object = None
         for version in words.versions:
             content, erased = self._content(words.stream, version)
             if erased:
                 return ERASED
             value = value_of(content, words.field)
-            both = isinstance(found, dict) and isinstance(value, dict)
-            found = {**found, **value} if both else value or found
+            if isinstance(found, dict) and isinstance(value, dict):
+                found = {**found, **value}
+            else:
+                found = value or found
         return found
 
     def _content(self, stream: bytes, version: int) -> tuple[Any, bool]:

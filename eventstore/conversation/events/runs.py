@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
@@ -148,11 +148,18 @@ def _run_queued(view: ThreadView, data: RunQueued, event: Event) -> list[Row]:
     return [row, replace(thread, open_runs=thread.open_runs + 1)]
 
 
-def _run_changed(run: RunRow, event: Event, **changes: Any) -> RunRow:  # noqa: ANN401 (fields)
+class _OfRun(Protocol):
+    """The data of any event that moves a run on."""
+
+    @property
+    def run_id(self) -> bytes: ...
+
+
+def _run_changed(run: RunRow, event: Event, **changes: object) -> RunRow:
     return replace(run, changed=event.version, updated_at_us=event.recorded_at_us, **changes)
 
 
-def _run_moved(view: ThreadView, data: Any, event: Event) -> list[Row]:  # noqa: ANN401 (any run event)
+def _run_moved(view: ThreadView, data: _OfRun, event: Event) -> list[Row]:
     run, thread = run_row(view, data.run_id), thread_row(view)
     status = MOVES[run.status][event.type]
     if status in TERMINAL:

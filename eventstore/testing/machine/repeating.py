@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Any
 
 from hypothesis.stateful import precondition, rule
 
@@ -16,7 +15,7 @@ from eventstore.testing.machine.base import MOSTLY, PICKS, Machine
 __all__ = ["RepeatingRules"]
 
 
-def without_lease(result: Any) -> Any:  # noqa: ANN401 (any result)
+def without_lease(result: object) -> object:
     """Return a result without the end of a lease, which no event tells."""
     return result.model_copy(update={"lease_ends_at": None}) if isinstance(result, Run) else result
 

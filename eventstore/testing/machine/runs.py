@@ -12,6 +12,7 @@ from hypothesis.stateful import precondition, rule
 
 from eventstore.conversation.commands import OnBusy
 from eventstore.conversation.rows import Role
+from eventstore.conversation.run_values import RunStep
 from eventstore.testing.machine.base import ANSWERED, BUSY, MOSTLY, PICKS, Machine
 from eventstore.testing.oracle import Words
 
@@ -235,7 +236,7 @@ class RunRules(Machine):
         target = self.both.new_id("step") if what == "step" else self.one_of(pick, known, "step")
         if what == "step":
 
-            def act(options: dict[str, Any]) -> Any:  # noqa: ANN401
+            def act(options: dict[str, Any]) -> RunStep:
                 context = None if thread.deleted else self.store.runs.context(thread.id, run)
                 return steps.start(
                     thread.id, run, context=context, step_id=target, fence=fence, **options

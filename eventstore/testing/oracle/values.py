@@ -96,7 +96,7 @@ class Words:
         return not self.calls and self.answer is None
 
     @property
-    def content(self) -> Any:  # noqa: ANN401 (a caller's content)
+    def content(self) -> str | list[dict[str, Any]]:
         """Return the content as a caller gives it to the store."""
         if self.answer is not None:
             return [{"type": "tool_result", "call_id": self.answer, "output": self.text}]

@@ -71,7 +71,7 @@ class EventStoreAdapter(ABC, Generic[C]):
         """
 
     @abstractmethod
-    def read(self, connection: C, after: Any, limit: int) -> Iterable[Delivered]:  # noqa: ANN401
+    def read(self, connection: C, after: Any, limit: int) -> Iterable[Delivered]:  # noqa: ANN401 (the store's own)
         """Return the next events of all streams, in the order of the store.
 
         Args:

@@ -183,8 +183,8 @@ class _Reader:
         self._connection = connection
         self._query = query
 
-    def read_after(self, cursor: Any | None, limit: int) -> Sequence[Delivered]:  # noqa: ANN401
-        key, position = cursor or ("0", 0)
+    def read_after(self, cursor: object, limit: int) -> Sequence[Delivered]:
+        key, position = cursor if isinstance(cursor, tuple) else ("0", 0)
         try:
             rows = self._connection.execute(self._query, (key, position, limit)).fetchall()
         except psycopg.OperationalError as error:

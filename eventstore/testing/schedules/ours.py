@@ -19,13 +19,14 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy import Connection, Engine, Executable, create_engine, event, make_url, text
 from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 
 from eventstore import (
     ConversationStore,
     NewEvent,
     OutcomeUnknown,
+    Position,
     RecordedEvent,
     StoreBusy,
     StoreUnavailable,
@@ -260,13 +261,14 @@ class _Connected:
         """End a connection that is at work: mostly one of the store's."""
         self._end(_END_ANY)
 
-    def _end(self, statement: Any, **values: object) -> None:  # noqa: ANN401
+    def _end(self, statement: Executable, **values: object) -> None:
         with suppress(DBAPIError), self.other.connect() as connection:
             connection.execute(statement, values)
 
     # -- reading -----------------------------------------------------------------------------------
 
-    def read_after(self, cursor: Any | None, limit: int) -> Sequence[Delivered]:  # noqa: ANN401
+    def read_after(self, cursor: object, limit: int) -> Sequence[Delivered]:
+        assert cursor is None or isinstance(cursor, Position)
         try:
             found = list(self.store.events.read_all(after=cursor, limit=limit))
         except _TROUBLE as error:

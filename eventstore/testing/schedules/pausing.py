@@ -15,7 +15,10 @@ from functools import cache
 from pathlib import Path
 from random import Random
 from types import FrameType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from _typeshed import TraceFunction
 
 __all__ = ["Pausing"]
 
@@ -55,7 +58,7 @@ class Pausing:
         else:
             self._lines += 1
 
-    def _trace(self, frame: FrameType, event: str, argument: Any) -> Any:  # noqa: ANN401, ARG002
+    def _trace(self, frame: FrameType, event: str, argument: object) -> TraceFunction | None:  # noqa: ARG002
         if self._left <= 0 or not _is_looked_at(frame.f_code.co_filename):
             return None
         if event == "line":

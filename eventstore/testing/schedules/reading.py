@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from random import Random
-from typing import Any, Final
+from typing import Final
 
 from eventstore.testing.schedules.connections import Lasting
 from eventstore.testing.schedules.findings import Finding
@@ -78,7 +78,7 @@ class Reading(threading.Thread):
             if pages % _PAGES_A_CONNECTION == 0:
                 self._connection.close()  # as a subscriber does that goes on after a restart
 
-    def _after(self, cursor: Any, limit: int) -> list[Delivered]:  # noqa: ANN401
+    def _after(self, cursor: object, limit: int) -> list[Delivered]:
         try:
             return list(self._connection.get().read_after(cursor, limit))
         except LostConnection:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Final
 
 from eventstore import ConversationStore, Position, RecordedEvent, StoreClosed
 from eventstore.testing.schedules.protocol import Delivered
@@ -32,9 +32,10 @@ class Subscribed:
         self._error: Exception | None = None
         self._after: Position | None = None
 
-    def read_after(self, cursor: Any | None, limit: int) -> Sequence[Delivered]:  # noqa: ANN401
+    def read_after(self, cursor: object, limit: int) -> Sequence[Delivered]:
         """Return the events delivered meanwhile; the first cursor says where to begin."""
         if self._follower is None:
+            assert cursor is None or isinstance(cursor, Position)
             self._after = cursor
             self._follower = threading.Thread(target=self._follow, daemon=True)
             self._follower.start()
