@@ -26,6 +26,7 @@ from eventstore.execution.settings import Settings
 from eventstore.execution.url import UrlExecutor
 from eventstore.execution.url_arguments import check_arguments
 from eventstore.storage.log import Log
+from eventstore.storage.snapshots import Snapshots
 from eventstore.storage.sqlite import MEMORY, SqliteDatabase
 from eventstore.storage.sqlite_settings import warn_about_network
 from eventstore.storage.sqlite_transaction import SqliteConnection
@@ -57,6 +58,7 @@ def _log(options: OpenOptions) -> Log:
         options.limits,
         PlainCodec() if options.encryption is None else options.encryption.codec(),
         CATALOGUES,
+        Snapshots(),
     )
 
 

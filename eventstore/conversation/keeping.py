@@ -29,9 +29,14 @@ __all__ = ["KEEPERS", "with_event"]
 
 
 def with_event(events: Any, event: Event) -> Any:  # noqa: ANN401 (a map with insert)
-    """Return the events with one more; content that it erases is dropped here, too."""
+    """Return the events with one more; content that it erases is dropped here, too.
+
+    A view that goes on from a snapshot does not have every event.
+    """
     for version in event.data.versions if event.data.erases else ():
-        events = events.insert(version, replace(events[version], content=None))
+        erased = events.get(version)
+        if erased is not None:
+            events = events.insert(version, replace(erased, content=None))
     return events.insert(event.version, event)
 
 

@@ -9,6 +9,7 @@ from eventstore.core.catalogue import Catalogue
 from eventstore.core.codec import ContentCodec
 from eventstore.core.environment import Environment
 from eventstore.core.json_values import Limits
+from eventstore.storage.snapshots import Snapshots
 
 __all__ = ["Log"]
 
@@ -22,3 +23,5 @@ class Log(NamedTuple):
     """Seals and opens content; ``tx.naming`` has it, too."""
     catalogues: Mapping[str, Catalogue]
     """By category; categories without one hold the application's own events."""
+    snapshots: Snapshots
+    """States that readers of this store folded."""

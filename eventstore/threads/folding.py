@@ -1,14 +1,21 @@
-"""Fold a thread from the log: a fork's source up to its version, then its own events."""
+"""Fold a thread from the log: a fork's source up to its version, then its own events.
+
+The cost of a state does not grow with its history: whoever folded many more events than the state
+has rows keeps a snapshot of it, from which the next reader goes on
+(:mod:`~eventstore.threads.resuming`).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import chain
+from typing import Final
 
 from eventstore.conversation.draft import ThreadDraft
 from eventstore.conversation.evolve import evolve
 from eventstore.conversation.folded_view import FoldedView
 from eventstore.conversation.rows import ForkPoint, Place
+from eventstore.conversation.snapshot import size_of
 from eventstore.conversation.state import FoldedThread, fold
 from eventstore.core import ids
 from eventstore.core.events import Event, StreamKey
@@ -17,10 +24,16 @@ from eventstore.storage.gaps import missing
 from eventstore.storage.log import Log
 from eventstore.storage.transaction import Transaction
 from eventstore.threads.ancestral import AncestralEvents
+from eventstore.threads.resuming import keep, resumed
 
 __all__ = ["fold_thread", "folded_steps", "starting_state"]
 
 _LAST = 2**62
+EVENTS_MAX: Final = 1_000
+"""Events that are folded before a snapshot is taken, besides as many as the state has rows.
+
+So a thread whose events are nearly all messages has none: reading its snapshot would cost as much.
+"""
 
 
 def fold_thread(
@@ -28,13 +41,23 @@ def fold_thread(
 ) -> FoldedView:
     """Return a thread's state at a version, from its events alone.
 
-    Only the last state is wanted, so it is folded in place, in less than half the time.
+    Only the last state is wanted, so it is folded in place, in less than half the time. It goes on
+    from a snapshot if there is one, and may then have no events but those that hold present words.
     """
-    draft: ThreadDraft | None = None
-    for event in decoded_events(tx, log, StreamKey(tenant, ids.THREAD, thread_id), until=until):
+    stream = StreamKey(tenant, ids.THREAD, thread_id)
+    draft = resumed(tx, log, stream, until)
+    folded = 0
+    after = 0 if draft is None else draft.version
+    for event in decoded_events(tx, log, stream, after=after, until=until):
         if draft is None:
-            draft = ThreadDraft(starting_state(tx, log, tenant, thread_id, event))
+            start = starting_state(tx, log, tenant, thread_id, event)
+            folded = sum(ancestor.version for ancestor in start.ancestors)
+            draft = ThreadDraft(start)
         draft.take(event)
+        folded += 1
+        if folded > EVENTS_MAX and folded > EVENTS_MAX + size_of(draft):
+            keep(tx, log, stream, draft)
+            folded = 0
     return FoldedThread(thread_id) if draft is None else draft
 
 

@@ -1,0 +1,219 @@
+"""A folded thread as bytes, without words: a place from which folding goes on.
+
+The state of a thread with few messages and a long history is small, and so is its snapshot. It
+holds rows, and of the events only versions: the words are read from the log again, so what was
+erased since is gone from the state, too. Of the later events about a run, a step or the thread
+itself it names the first and the last of each kind, which is all that a value needs; of messages
+their rows name the events with the present wording. So a snapshot grows with the state and not with
+its history, and a view that goes on from one shows the same values, but no earlier revisions.
+
+The snapshot of a fork also holds the path that it inherits, and nothing else of its source.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+from msgspec.structs import replace
+from rpds import HashTrieMap
+
+from eventstore.conversation.draft import ThreadDraft
+from eventstore.conversation.folded_view import FoldedView
+from eventstore.conversation.inheritance import Inheritance, further
+from eventstore.conversation.keeping import KEEPERS
+from eventstore.conversation.rows import (
+    BranchPointRow,
+    LabelRow,
+    MessageRow,
+    Range,
+    Row,
+    RunRow,
+    SegmentRow,
+    StepRow,
+    ThreadRow,
+    TouchRow,
+)
+from eventstore.conversation.state import FoldedThread
+from eventstore.core.events import Event
+
+__all__ = ["Snapshot", "decoded_snapshot", "encoded_snapshot", "size_of"]
+
+_Touches = dict[bytes, tuple[int, ...]]
+
+
+class _Part(msgspec.Struct, frozen=True, array_like=True):
+    """The rows of one thread: of the fork itself, or what it sees of a thread above it."""
+
+    thread_id: bytes
+    messages: Sequence[MessageRow]
+    segments: Sequence[SegmentRow]
+    touches: _Touches
+
+    @classmethod
+    def of(cls, view: FoldedView, messages: Iterable[MessageRow], told: Iterable[bytes]) -> _Part:
+        """Take some messages of a view, and what tells of some other things."""
+        return cls(
+            view.thread_id,
+            sorted(messages, key=_version),
+            sorted(view.segments.values(), key=_segment),
+            {one: kept for one in told if (kept := _telling(view, one))},
+        )
+
+    def versions(self) -> set[int]:
+        """Return the versions of the events that hold the words of these rows."""
+        found = {1, *(version for some in self.touches.values() for version in some)}
+        for row in self.messages:
+            if row.place is None or row.place.hop == 0:  # else another thread's event added it
+                found.add(row.content_version)
+            found.update(version for version in row.said or () if version is not None)
+        return found
+
+
+class Snapshot(msgspec.Struct, frozen=True, array_like=True):
+    """The rows of a thread after one of its events."""
+
+    thread: ThreadRow
+    own: _Part
+    branch_points: Sequence[BranchPointRow]
+    runs: Sequence[RunRow]
+    steps: Sequence[StepRow]
+    labels: dict[bytes, int]
+    """Messages with a label, and the versions of the events that hold it."""
+    level: int
+    path: Sequence[Range] | None
+    """For a fork: the path that it inherits, the last range first."""
+    ancestors: Sequence[_Part]
+    changing: tuple[int, ...]
+
+    @classmethod
+    def of(cls, view: FoldedView) -> Snapshot:
+        """Take the snapshot of a state, which has had an event."""
+        assert view.thread is not None  # noqa: S101 (its first event made it)
+        path = view.inherited
+        return cls(
+            view.thread,
+            _Part.of(view, view.messages.values(), (view.thread_id, *view.runs, *view.steps)),
+            list(view.branch_points.values()),
+            sorted(view.runs.values(), key=_version),
+            sorted(view.steps.values(), key=_version),
+            {key: _labelled(view, key) for key in view.labelled.values()},
+            0 if path is None else path.level,
+            None if path is None else list(path),
+            [] if path is None else [*_seen(view.ancestors, path)],
+            view.changing,
+        )
+
+    def _rows(self) -> Iterator[Row]:
+        yield self.thread
+        yield from self.own.segments
+        yield from self.branch_points
+        yield from self.own.messages
+        yield from self.runs
+        yield from self.steps
+
+    def wanted(self) -> Iterator[tuple[bytes, set[int]]]:
+        """Yield the threads whose events hold the words of the state, and the versions."""
+        began = {*(run.version for run in self.runs), *(step.version for step in self.steps)}
+        yield self.own.thread_id, self.own.versions() | began | {*self.labels.values()}
+        for part in self.ancestors:
+            yield part.thread_id, part.versions()
+
+    def resumed(self, events: Mapping[bytes, Mapping[int, Event]]) -> ThreadDraft:
+        """Return the state, with the events of :meth:`wanted` by thread and version."""
+        path = None if self.path is None else Inheritance.of_path(self.level, self.path)
+        own = events[self.own.thread_id]
+        start = FoldedThread(self.own.thread_id, inherited=path, changing=self.changing)
+        draft = _filled(start, self._rows(), self.own.touches, own)
+        draft.ancestors = tuple(_ancestor(part, events[part.thread_id]) for part in self.ancestors)
+        for message_id, version in self.labels.items():
+            said = own[version].content
+            if said is not None and said.label is not None:
+                _keep(draft, LabelRow(message_id, said.label))
+            _keep(draft, TouchRow(message_id, version))
+        replaced = {row.message_id for row in self.own.messages if row.status == "replaced"}
+        draft.waiting = tuple(one for one in draft.waiting if one not in replaced)
+        return draft
+
+
+def size_of(view: FoldedView) -> int:
+    """Return how many rows the snapshot of a state has, to within those of a fork's path."""
+    path = view.inherited
+    inherited = 0 if path is None or not len(path) else path.end.depth
+    own = len(view.messages) + len(view.segments) + len(view.branch_points)
+    return own + len(view.runs) + len(view.steps) + inherited
+
+
+def encoded_snapshot(view: FoldedView) -> bytes:
+    """Return the snapshot of a state as bytes."""
+    return zlib.compress(_ENCODER.encode(Snapshot.of(view)), 1)
+
+
+def decoded_snapshot(stored: bytes) -> Snapshot:
+    """Return a snapshot from its bytes."""
+    return _DECODER.decode(zlib.decompress(stored))
+
+
+def _version(row: MessageRow | RunRow | StepRow) -> int:
+    return row.version
+
+
+def _segment(row: SegmentRow) -> int:
+    return row.segment
+
+
+def _telling(view: FoldedView, subject_id: bytes) -> tuple[int, ...]:
+    """Return the first and the last of each kind of event about a thing, in order."""
+    first: dict[Any, int] = {}
+    last: dict[Any, int] = {}
+    for version in view.touches_of(subject_id):
+        event = view.event(version)
+        kind = event.type, getattr(event.data, "fields", ())
+        first.setdefault(kind, version)
+        last[kind] = version
+    return tuple(sorted({*first.values(), *last.values()}))
+
+
+def _labelled(view: FoldedView, message_id: bytes) -> int:
+    touches = reversed(view.touches_of(message_id))
+    return next(one for one in touches if view.event(one).type == "BranchLabelled")
+
+
+def _seen(ancestors: Sequence[FoldedView], path: Inheritance) -> Iterator[_Part]:
+    """Yield of each ancestor what a fork sees of it: the rows of messages on its path."""
+    for hop, ancestor in enumerate(ancestors, 1):
+        rows = [
+            row
+            for row in ancestor.messages.values()
+            if row.place is not None and path.sees(further(row.place, hop))
+        ]
+        part = _Part.of(ancestor, rows, (ancestor.thread_id,))
+        on_path = [row for row in part.segments if path.end_of(hop, row.segment)]
+        yield replace(part, segments=on_path)
+
+
+def _ancestor(part: _Part, events: Mapping[int, Event]) -> ThreadDraft:
+    rows: list[Row] = [*part.segments, *part.messages]
+    return _filled(FoldedThread(part.thread_id), rows, part.touches, events)
+
+
+def _filled(
+    start: FoldedThread, rows: Iterable[Row], touches: _Touches, events: Mapping[int, Event]
+) -> ThreadDraft:
+    draft = ThreadDraft(replace(start, events=HashTrieMap(events)))
+    for row in rows:
+        _keep(draft, row)
+    for subject_id, versions in touches.items():
+        for version in versions:
+            _keep(draft, TouchRow(subject_id, version))
+    return draft
+
+
+def _keep(draft: ThreadDraft, row: Row) -> None:
+    KEEPERS[type(row)](draft, draft.__dict__, row)
+
+
+_ENCODER: Final = msgspec.msgpack.Encoder()
+_DECODER: Final = msgspec.msgpack.Decoder(Snapshot)
