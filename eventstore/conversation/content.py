@@ -23,7 +23,7 @@ from eventstore.conversation.parts import (
     ToolCallPart,
     ToolResultPart,
 )
-from eventstore.core.json_values import check_json, check_text
+from eventstore.core.json_values import check_items, check_text
 from eventstore.core.trusted import trusted
 from eventstore.errors import InvalidInput
 
@@ -94,8 +94,7 @@ def _plain(part: object, field: str, depth_max: int) -> dict[str, Any]:
         raise InvalidInput(
             field, f"expected a part, got {type(part).__name__}", "Give a dict with a type."
         )
-    plain: dict[str, Any] = check_json(value, field, depth_max)
-    return plain
+    return check_items(value, field, depth_max)
 
 
 def _explained(error: ValidationError, field: str) -> InvalidInput:

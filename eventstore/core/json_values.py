@@ -10,12 +10,15 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from eventstore.core.codec import COVERED
 from eventstore.errors import InvalidInput
 
-__all__ = ["Limits", "check_json", "check_text"]
+__all__ = ["Json", "Limits", "check_json", "check_text"]
+
+Json: TypeAlias = "str | int | float | bool | list[Json] | dict[str, Json] | None"
+"""A JSON value in plain types."""
 
 _INT_MIN, _INT_MAX = -(2**63), 2**63 - 1
 _WORD: Final = re.compile(r"[A-Za-z0-9_.:-]{1,40}\Z")
@@ -85,7 +88,7 @@ def _lone_surrogate(text: str) -> int | None:
     return None
 
 
-def check_json(value: object, field: str, depth_max: int) -> Any:  # noqa: ANN401 (a JSON value)
+def check_json(value: object, field: str, depth_max: int) -> Json:
     """Return a copy of a JSON value in plain types; refuse everything else.
 
     A copy, because the caller may change the value while it waits to be written.
@@ -105,22 +108,32 @@ def check_json(value: object, field: str, depth_max: int) -> Any:  # noqa: ANN40
             f"{type(value).__name__} is not JSON",
             "Use str, int, float, bool, None, lists and dicts with text keys.",
         )
-    if depth_max <= 0:
-        raise InvalidInput(field, "nested too deeply", "Flatten it, or give it as text.")
     if isinstance(value, (dict, Mapping)):
-        return {
-            (
-                key
-                if type(key) is str and key.isascii()  # the usual case
-                else _checked_key(key, field)
-            ): item
-            if type(item) is str and item.isascii()  # likewise
-            else check_json(item, _below(field, key), depth_max - 1)
-            for key, item in value.items()
-        }
+        return check_items(value, field, depth_max)
+    _check_depth(field, depth_max)
     return [
         check_json(item, f"{field}[{index}]", depth_max - 1) for index, item in enumerate(value)
     ]
+
+
+def check_items(value: Mapping[Any, object], field: str, depth_max: int) -> dict[str, Json]:
+    """Return a copy of a JSON object in plain types; :func:`check_json` says what it refuses."""
+    _check_depth(field, depth_max)
+    return {
+        (
+            key
+            if type(key) is str and key.isascii()  # the usual case
+            else _checked_key(key, field)
+        ): item
+        if type(item) is str and item.isascii()  # likewise
+        else check_json(item, _below(field, key), depth_max - 1)
+        for key, item in value.items()
+    }
+
+
+def _check_depth(field: str, depth_max: int) -> None:
+    if depth_max <= 0:
+        raise InvalidInput(field, "nested too deeply", "Flatten it, or give it as text.")
 
 
 def _checked_key(key: object, field: str) -> str:
@@ -158,5 +171,4 @@ def check_object(value: object, field: str, limits: Limits) -> dict[str, Any]:
             f"expected a JSON object, got {type(value).__name__}",
             "Give a dict with text keys.",
         )
-    checked: dict[str, Any] = check_json(value, field, limits.depth_max)
-    return checked
+    return check_items(value, field, limits.depth_max)

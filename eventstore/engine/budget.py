@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -75,7 +76,7 @@ def _left(most: int | None, used: int) -> int | None:
     return None if most is None else most - used
 
 
-def _choice(state: RunState) -> Any:  # noqa: ANN401 (text or a JSON object)
+def _choice(state: RunState) -> str | Mapping[str, Any] | None:
     """A forced choice holds for the first answer: forced again, the model would never end."""
     choice = state.settings.tool_choice
     if choice is None or choice in _UNFORCED:

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import Any, Final
+from typing import Final
 
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
 from eventstore import InvalidInput, ToolError
-from eventstore.core.json_values import check_json
+from eventstore.core.json_values import Json, check_json
 from eventstore.engine.effects import CallTool, ToolReturned, ToolUnusable
 from eventstore.engine.tools import InvalidArguments, LocalTool, ToolAnswer, ToolContext
 
@@ -40,7 +40,7 @@ async def call(
     return ToolReturned(asked.call_id, output, answer.status, answer.parts)
 
 
-async def _answer(tool: LocalTool, given: Any, context: ToolContext) -> ToolAnswer:  # noqa: ANN401
+async def _answer(tool: LocalTool, given: object, context: ToolContext) -> ToolAnswer:
     limit = asyncio.timeout(tool.timeout_seconds)
     try:
         async with limit:
@@ -72,7 +72,7 @@ def _failed(error: BaseException) -> _Failed:
     return _Failed(f"{type(error).__name__}: {error}" if str(error) else type(error).__name__)
 
 
-def _plain(tool: LocalTool, returned: Any) -> Any:  # noqa: ANN401 (a JSON value)
+def _plain(tool: LocalTool, returned: object) -> Json:
     """Return a tool's output as JSON."""
     try:
         plain = check_json(to_jsonable_python(returned), "output", _DEPTH_MAX)

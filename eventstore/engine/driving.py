@@ -6,7 +6,7 @@ import asyncio
 import queue
 from collections.abc import Callable
 from functools import partial
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from eventstore import AsyncConversationStore, ConversationStore
 from eventstore.engine.conducting import Begin, Course, Next, Op
@@ -22,13 +22,13 @@ class Inbox:
     """The results and the news of a run, for a thread that waits for them."""
 
     def __init__(self) -> None:
-        self._arrived: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._arrived: queue.SimpleQueue[object] = queue.SimpleQueue()
 
-    def put(self, arrived: Any) -> None:  # noqa: ANN401 (a result, or news)
+    def put(self, arrived: object) -> None:
         """Deliver something, from any thread."""
         self._arrived.put(arrived)
 
-    def take(self, seconds: float | None) -> Any:  # noqa: ANN401
+    def take(self, seconds: float | None) -> object:
         """Return the next thing; None once the seconds are over."""
         try:
             return self._arrived.get(timeout=seconds)
@@ -40,13 +40,13 @@ class AsyncInbox:
     """The same, for a task."""
 
     def __init__(self) -> None:
-        self._arrived: asyncio.Queue[Any] = asyncio.Queue()
+        self._arrived: asyncio.Queue[object] = asyncio.Queue()
 
-    def put(self, arrived: Any) -> None:  # noqa: ANN401 (a result, or news)
+    def put(self, arrived: object) -> None:
         """Deliver something, on the loop."""
         self._arrived.put_nowait(arrived)
 
-    async def take(self, seconds: float | None) -> Any:  # noqa: ANN401
+    async def take(self, seconds: float | None) -> object:
         """Return the next thing; None once the seconds are over."""
         if not self._arrived.empty():
             return self._arrived.get_nowait()
@@ -75,7 +75,9 @@ def drive(
             act = partial(course.send, answer)
 
 
-def _done(op: Op, store: ConversationStore, begin: Callable[[Effect], None], inbox: Inbox) -> Any:  # noqa: ANN401
+def _done(
+    op: Op, store: ConversationStore, begin: Callable[[Effect], None], inbox: Inbox
+) -> object:
     match op:
         case Ask(call):
             return call(store)
@@ -83,7 +85,8 @@ def _done(op: Op, store: ConversationStore, begin: Callable[[Effect], None], inb
             with store.threads.batch(thread_id, **options) as batch:
                 return collect(batch)
         case Begin(effect):
-            return begin(effect)
+            begin(effect)
+            return None
         case Next(seconds):
             return inbox.take(seconds)
 
@@ -111,7 +114,7 @@ async def drive_async(
 
 async def _done_async(
     op: Op, store: AsyncConversationStore, begin: Callable[[Effect], None], inbox: AsyncInbox
-) -> Any:  # noqa: ANN401
+) -> object:
     match op:
         case Ask(call):
             return await call(store)
@@ -119,6 +122,7 @@ async def _done_async(
             async with store.threads.batch(thread_id, **options) as batch:
                 return collect(batch)
         case Begin(effect):
-            return begin(effect)
+            begin(effect)
+            return None
         case Next(seconds):
             return await inbox.take(seconds)

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from datetime import datetime
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 from eventstore import ConversationStoreError, EngineClosed, InvalidInput, RecordedEvent, Run
 from eventstore.engine.backlog import Backlog, Key
@@ -46,7 +46,7 @@ _log = logging.getLogger("eventstore.engine")
 
 
 class _Inbox(Protocol):
-    def put(self, arrived: Any) -> None: ...  # noqa: ANN401
+    def put(self, arrived: object) -> None: ...
 
 
 class EngineBase:

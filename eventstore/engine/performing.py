@@ -24,6 +24,7 @@ from eventstore.engine.models.protocol import (
     ToolCall,
     Usage,
 )
+from eventstore.engine.recording import AnyStore
 from eventstore.engine.toolbox import Toolbox
 from eventstore.engine.tools import ToolContext
 
@@ -44,7 +45,7 @@ class Performing:
 
     def __init__(
         self,
-        store: Any,  # noqa: ANN401 (either face; handed on to tools)
+        store: AnyStore,
         run: Run,
         resolve: Resolve,
         tools: Toolbox,

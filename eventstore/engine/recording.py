@@ -15,7 +15,9 @@ from pydantic import ValidationError
 
 from eventstore import (
     Assistant,
+    AsyncConversationStore,
     Batch,
+    ConversationStore,
     Handle,
     InvalidInput,
     Message,
@@ -30,6 +32,7 @@ from eventstore.engine.settings import RunSettings
 from eventstore.engine.state import CallState, RunState, StepState, added_usage
 
 __all__ = [
+    "AnyStore",
     "Ask",
     "Asked",
     "Holding",
@@ -67,6 +70,8 @@ class Together:
 
 
 Request: TypeAlias = Ask | Together
+
+AnyStore: TypeAlias = ConversationStore | AsyncConversationStore
 
 
 ANSWER: Final = "message_creation"
@@ -228,7 +233,7 @@ def assistant_of(
     return known[key]
 
 
-def list_runs(**filters: Any) -> Ask:  # noqa: ANN401 (those of runs.list)
+def list_runs(**filters: object) -> Ask:
     """Read a page of runs of all threads."""
     return Ask(lambda store: store.runs.list(**filters))
 
@@ -260,9 +265,9 @@ def read_seen(run: Run, step_id: str) -> Ask:
 def read_events(run: Run) -> Ask:
     """Read the events of a run's thread."""
 
-    def call(store: Any) -> Any:  # noqa: ANN401 (either face)
+    def call(store: AnyStore) -> object:
         events = store.events.read(run.thread_id)
-        return _all(events) if hasattr(events, "__aiter__") else list(events)
+        return _all(events) if isinstance(events, AsyncIterator) else list(events)
 
     return Ask(call)
 
@@ -286,11 +291,11 @@ NO_HISTORY: Final = History((), None)
 def read_history(run: Run, after: int) -> Ask:
     """Read what people did to a run, behind a version."""
 
-    def call(store: Any) -> Any:  # noqa: ANN401 (either face)
+    def call(store: AnyStore) -> object:
         events = store.events.read(run.thread_id, after=after)
-        return (
-            _history_async(events, run) if hasattr(events, "__aiter__") else _history(events, run)
-        )
+        if isinstance(events, AsyncIterator):
+            return _history_async(events, run)
+        return _history(events, run)
 
     return Ask(call)
 
@@ -444,7 +449,9 @@ class Journal:
         made = [self._one(batch, record) for record in records]
         return [handle for handle in made if handle is not None]
 
-    def _one(self, batch: Any, record: r.Record) -> Any:  # noqa: ANN401, C901, PLR0911 (one case a record)
+    def _one(  # noqa: C901, PLR0911 (one case a record)
+        self, batch: Batch, record: r.Record
+    ) -> Handle[Run] | Handle[RunStep] | None:
         run, fence = self.run, self._fence
         match record:
             case r.BeginAnswer(context, estimated, tools):
@@ -464,7 +471,7 @@ class Journal:
                     status=status,
                     run_id=run.id,
                     message_id=self.message_id(step),
-                    **({} if provider is None else {"provider": provider}),
+                    provider=provider,
                     **fence,
                 )
             case r.WriteResult(call_id, output, status, parts):

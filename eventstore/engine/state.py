@@ -7,7 +7,7 @@ messages goes from the store to the model without passing through here. ``evolve
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import reduce
 from typing import Any, Final, Literal, TypeAlias
@@ -116,7 +116,9 @@ def evolve(state: RunState, record: r.Record) -> RunState:  # noqa: C901, PLR091
             offered = state.tools if tools is None else tools
             return replace(state, steps=(*state.steps, begun), tools=offered)
         case r.BeginCalls(calls):
-            running = _with_calls(state, calls, status="running", approved=False)
+            running = _with_calls(
+                state, calls, lambda call: replace(call, status="running", approved=False)
+            )
             return replace(running, steps=(*state.steps, StepState("tool_calls", calls=calls)))
         case r.WriteAnswer(parts=parts, status=status):
             made = tuple(
@@ -126,7 +128,7 @@ def evolve(state: RunState, record: r.Record) -> RunState:  # noqa: C901, PLR091
             )
             return replace(state, calls=made, answered=status == "completed" and not made)
         case r.WriteResult(call_id):
-            return _with_calls(state, (call_id,), status="answered")
+            return _with_calls(state, (call_id,), lambda call: replace(call, status="answered"))
         case r.EndStep(usage=usage):
             ended = _ended(state, "completed", None if usage is None else usage.input_tokens)
             return replace(ended, usage=added_usage(state.usage, usage))
@@ -161,9 +163,11 @@ def left_by_the_dead(state: RunState) -> RunState:
     return replace(state, steps=steps, calls=calls)
 
 
-def _with_calls(state: RunState, ids: Iterable[str], **changes: Any) -> RunState:  # noqa: ANN401
+def _with_calls(
+    state: RunState, ids: Iterable[str], changed: Callable[[CallState], CallState]
+) -> RunState:
     named = frozenset(ids)
-    calls = tuple(replace(one, **changes) if one.id in named else one for one in state.calls)
+    calls = tuple(changed(one) if one.id in named else one for one in state.calls)
     return replace(state, calls=calls)
 
 

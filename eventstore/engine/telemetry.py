@@ -30,7 +30,7 @@ _SCOPE: Final = "eventstore.engine"
 class Span:
     """A span that takes facts; one without a span beneath forgets them."""
 
-    def __init__(self, span: Any = None) -> None:  # noqa: ANN401 (a span of OpenTelemetry)
+    def __init__(self, span: trace.Span | None = None) -> None:
         self._span = span
 
     def add(self, event: ModelEvent) -> None:

@@ -7,7 +7,7 @@ import contextlib
 import contextvars
 import threading
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 __all__ = ["in_thread"]
 
@@ -43,9 +43,9 @@ def _as_exception(error: BaseException) -> BaseException:
     return RuntimeError(type(error).__name__)
 
 
-def _tell(loop: asyncio.AbstractEventLoop, *call: Any) -> None:  # noqa: ANN401
+def _tell(loop: asyncio.AbstractEventLoop, call: Callable[..., object], *given: object) -> None:
     with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile
-        loop.call_soon_threadsafe(*call)
+        loop.call_soon_threadsafe(call, *given)
 
 
 def _settle(future: asyncio.Future[T], result: T) -> None:

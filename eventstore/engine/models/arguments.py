@@ -41,7 +41,7 @@ def object_of(text: str) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-def arguments_text(arguments: Any) -> str:  # noqa: ANN401 (a JSON value)
+def arguments_text(arguments: object) -> str:
     """Return stored arguments as JSON text: always an object."""
     if arguments is None:
         return "{}"

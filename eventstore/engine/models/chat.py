@@ -250,11 +250,11 @@ def _text_or_none(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _joined(content: Any) -> str:  # noqa: ANN401 (text, or a list of text parts)
+def _joined(content: str | Sequence[Mapping[str, Any]] | None) -> str:
     if isinstance(content, str):
         return content
     return "".join([str(item.get("text", "")) for item in content or []])
 
 
-def _json(value: Any) -> str:  # noqa: ANN401 (a JSON value)
+def _json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)

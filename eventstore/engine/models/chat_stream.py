@@ -171,10 +171,10 @@ def _merge(into: dict[str, Any], more: Mapping[str, Any]) -> None:
             into[name] = dict(value) if isinstance(value, Mapping) else value
 
 
-def _merge_item(items: list[Any], item: Any) -> None:  # noqa: ANN401 (JSON)
-    index = item.get("index") if isinstance(item, Mapping) else None
-    same = [old for old in items if isinstance(old, dict) and old.get("index") == index]
-    if index is not None and same:
-        _merge(same[0], item)
-    else:
-        items.append(item)
+def _merge_item(items: list[Any], item: object) -> None:
+    if isinstance(item, Mapping) and (index := item.get("index")) is not None:
+        for old in items:
+            if isinstance(old, dict) and old.get("index") == index:
+                _merge(old, item)
+                return
+    items.append(item)

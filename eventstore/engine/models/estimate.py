@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
 from eventstore import DataPart, FilePart, ImagePart, Message, ToolCallPart, ToolResultPart
 from eventstore.conversation.parts import Part
@@ -60,5 +60,5 @@ def _estimate_part(part: Part) -> int:
             return estimate_text(part.text)
 
 
-def _json(value: Any) -> str:  # noqa: ANN401 (a JSON value)
+def _json(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -9,12 +9,15 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 import openai
 
 from eventstore import ModelError
+
+if TYPE_CHECKING:
+    import httpx2 as httpx
 
 __all__ = ["is_known", "retry_after", "told_of", "translated"]
 
@@ -76,7 +79,7 @@ def _is_one_of(error: Exception, *names: str) -> bool:
     return any(one.__name__ in names for one in type(error).__mro__)
 
 
-def told_of(error: object, request: Any) -> openai.APIError:  # noqa: ANN401 (of the HTTP library)
+def told_of(error: object, request: httpx.Request) -> openai.APIError:
     """Return the SDK's error for a frame of a stream that tells of one."""
     told = error.get("message") if isinstance(error, Mapping) else None
     message = told if told and isinstance(told, str) else "An error occurred during streaming"

@@ -42,6 +42,7 @@ from pydantic import (
 
 from eventstore import InvalidInput
 from eventstore.conversation.parts import ContentPart
+from eventstore.core.json_values import Json
 from eventstore.engine.threads import in_thread
 
 __all__ = ["InvalidArguments", "LocalTool", "Tool", "ToolAnswer", "ToolContext", "ToolSet", "tool"]
@@ -114,7 +115,7 @@ class LocalTool(Protocol):
     def output_bytes_max(self) -> int:
         """Most bytes of its output as JSON."""
 
-    async def call(self, arguments: Any, context: ToolContext) -> Any:  # noqa: ANN401
+    async def call(self, arguments: object, context: ToolContext) -> object:
         """Answer a call with a ``ToolAnswer`` or a JSON value; any error is a failed result."""
 
 
@@ -189,14 +190,14 @@ class Tool(Generic[P, T]):
     @property
     def definition(self) -> dict[str, Any]:
         """The tool as a model is told of it."""
-        schema = _without_titles(self._arguments.model_json_schema(by_alias=True))
+        schema = self._arguments.model_json_schema(by_alias=True)
         schema.pop("description", None)
-        function = {"name": self.name, "parameters": schema}
+        function = {"name": self.name, "parameters": _without_titles(schema)}
         if self.description:
             function["description"] = self.description
         return {"type": "function", "function": function}
 
-    async def call(self, arguments: Any, context: ToolContext) -> Any:  # noqa: ANN401
+    async def call(self, arguments: object, context: ToolContext) -> object:
         """Call the function with a model's arguments.
 
         Args:
@@ -215,7 +216,7 @@ class Tool(Generic[P, T]):
         returned = await in_thread(lambda: function(**named))
         return await returned if inspect.isawaitable(returned) else returned
 
-    def _checked(self, given: Any) -> dict[str, Any]:  # noqa: ANN401 (of a model)
+    def _checked(self, given: object) -> dict[str, Any]:
         if not isinstance(given, dict):
             raise InvalidArguments("The arguments are not a JSON object.")
         try:
@@ -294,7 +295,7 @@ def _arguments_of(function: Callable[..., Any], name: str) -> tuple[str | None, 
     return context, model
 
 
-def _is_context(hint: Any) -> bool:  # noqa: ANN401 (any annotation)
+def _is_context(hint: object) -> bool:
     plain = get_args(hint)[0] if get_origin(hint) is Annotated else hint
     return plain is ToolContext
 
@@ -322,7 +323,7 @@ def _checked_positive(value: float, field: str) -> float:
     return value
 
 
-def _without_titles(schema: Any) -> Any:  # noqa: ANN401 (a JSON schema)
+def _without_titles(schema: Json) -> Json:
     """Leave out the titles that pydantic makes up from names; they cost tokens and say nothing."""
     if isinstance(schema, list):
         return [_without_titles(item) for item in schema]

@@ -15,17 +15,25 @@ import hashlib
 import re
 import sys
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import mcp
 from mcp import types
+from mcp.client import Transport
 from mcp.client.stdio import StdioServerParameters, stdio_client
 
 from eventstore import FilePart, ImagePart
 from eventstore.engine.tools import InvalidArguments, ToolAnswer, ToolContext
 from eventstore.errors import InvalidInput, ToolError
 
+if TYPE_CHECKING:
+    from mcp.server import Server
+    from mcp.server.mcpserver import MCPServer
+
 __all__ = ["McpServer", "McpTool"]
+
+_Reachable: TypeAlias = "Server[Any] | MCPServer | Transport | StdioServerParameters | str"
+"""Anything that ``mcp.Client`` connects to."""
 
 _TOOLS_MAX: Final = 500
 _NAME_MAX: Final = 64
@@ -50,7 +58,7 @@ class McpServer:
         command: Sequence[str] | None = None,
         url: str | None = None,
         environment: Mapping[str, str] | None = None,
-        server: Any = None,  # noqa: ANN401 (whatever the client takes)
+        server: _Reachable | None = None,
         tools: Collection[str] | None = None,
         approval: bool | Collection[str] = False,
         timeout_seconds: float = 60.0,
@@ -214,7 +222,7 @@ class McpTool:
         self.output_bytes_max = output_bytes_max
         """Most bytes of its output as JSON."""
 
-    async def call(self, arguments: Any, context: ToolContext) -> ToolAnswer:  # noqa: ANN401, ARG002
+    async def call(self, arguments: object, context: ToolContext) -> ToolAnswer:  # noqa: ARG002
         """Call the tool at its server."""
         if not isinstance(arguments, Mapping):
             raise InvalidArguments("The arguments are not a JSON object.")
@@ -224,13 +232,13 @@ class McpTool:
 class _Connection:
     """A client that is kept open by a task of its own: it must end in the task it began in."""
 
-    def __init__(self, server: Any, timeout_seconds: float) -> None:  # noqa: ANN401
+    def __init__(self, server: _Reachable, timeout_seconds: float) -> None:
         self._loop = asyncio.get_running_loop()
         self._ready: asyncio.Future[mcp.Client] = self._loop.create_future()
         self._closing = asyncio.Event()
         self._task = self._loop.create_task(self._keep(server, timeout_seconds))
 
-    async def _keep(self, server: Any, timeout_seconds: float) -> None:  # noqa: ANN401
+    async def _keep(self, server: _Reachable, timeout_seconds: float) -> None:
         try:
             reached = server
             if isinstance(server, StdioServerParameters):  # its complaints go where ours would

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Final
 
+from eventstore import AsyncConversationStore, ConversationStore
+from eventstore.api.faces.asynchronous import AsyncThreads
+from eventstore.api.faces.sync import Threads
 from eventstore.testing.faults import die
 
 __all__ = ["CLAIMED", "OUTSIDE", "PLACES", "AsyncDoomed", "Death", "Doomed"]
@@ -69,44 +72,52 @@ class Death:
         self.at(after)
 
 
-class Doomed:
+class _Stand:
+    """Stands in for an object, whose attributes it has unless it has its own."""
+
+    def __init__(self, within: object) -> None:
+        self._within = within
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 (whatever has that name)
+        return getattr(self._within, name)
+
+
+class Doomed(_Stand):
     """A store whose user dies before or after one of its writes. Everything else is the store's."""
 
-    def __init__(self, store: Any, death: Death) -> None:  # noqa: ANN401 (a store)
-        self._store = store
+    def __init__(self, store: ConversationStore, death: Death) -> None:
+        super().__init__(store)
         self.runs = _Runs(store.runs, death)
         self.threads = _Threads(store.threads, death)
 
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401
-        return getattr(self._store, name)
-
 
 class _Runs:
-    def __init__(self, runs: Any, death: Death) -> None:  # noqa: ANN401
+    def __init__(self, runs: object, death: Death) -> None:
         self._runs = runs
         self._death = death
 
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401
-        method = getattr(self._runs, name)
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        method: Callable[..., Any] = getattr(self._runs, name)
         if name not in _AROUND:
             return method
 
-        def with_death(*given: Any, **named: Any) -> Any:  # noqa: ANN401
+        def with_death(*given: object, **named: object) -> object:
             with self._death.around(name):
                 return method(*given, **named)
 
         return with_death
 
 
-class _Threads:
-    def __init__(self, threads: Any, death: Death) -> None:  # noqa: ANN401
+class _Threads(_Stand):
+    def __init__(self, threads: Threads, death: Death) -> None:
+        super().__init__(threads)
         self._threads = threads
         self._death = death
 
     @contextmanager
-    def batch(self, *given: Any, **named: Any) -> Iterator[Any]:  # noqa: ANN401
+    def batch(self, thread_id: str, **options: Any) -> Iterator[_Noted]:  # noqa: ANN401 (of a write)
         deeds: set[str] = set()
-        batch = self._threads.batch(*given, **named)
+        batch = self._threads.batch(thread_id, **options)
         collecting = batch.__enter__()
         try:
             yield _Noted(collecting, "", deeds)
@@ -116,48 +127,43 @@ class _Threads:
         with self._death.around(next((deed for deed in _DEEDS if deed in deeds), None)):
             batch.__exit__(None, None, None)
 
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401
-        return getattr(self._threads, name)
 
-
-class AsyncDoomed:
+class AsyncDoomed(_Stand):
     """The same for an async store."""
 
-    def __init__(self, store: Any, death: Death) -> None:  # noqa: ANN401 (a store)
-        self._store = store
+    def __init__(self, store: AsyncConversationStore, death: Death) -> None:
+        super().__init__(store)
         self.runs = _AsyncRuns(store.runs, death)
         self.threads = _AsyncThreads(store.threads, death)
 
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401
-        return getattr(self._store, name)
-
 
 class _AsyncRuns:
-    def __init__(self, runs: Any, death: Death) -> None:  # noqa: ANN401
+    def __init__(self, runs: object, death: Death) -> None:
         self._runs = runs
         self._death = death
 
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401
-        method = getattr(self._runs, name)
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        method: Callable[..., Any] = getattr(self._runs, name)
         if name not in _AROUND:
             return method
 
-        async def with_death(*given: Any, **named: Any) -> Any:  # noqa: ANN401
+        async def with_death(*given: object, **named: object) -> object:
             with self._death.around(name):
                 return await method(*given, **named)
 
         return with_death
 
 
-class _AsyncThreads:
-    def __init__(self, threads: Any, death: Death) -> None:  # noqa: ANN401
+class _AsyncThreads(_Stand):
+    def __init__(self, threads: AsyncThreads, death: Death) -> None:
+        super().__init__(threads)
         self._threads = threads
         self._death = death
 
     @asynccontextmanager
-    async def batch(self, *given: Any, **named: Any) -> AsyncIterator[Any]:  # noqa: ANN401
+    async def batch(self, thread_id: str, **options: Any) -> AsyncIterator[_Noted]:  # noqa: ANN401
         deeds: set[str] = set()
-        batch = self._threads.batch(*given, **named)
+        batch = self._threads.batch(thread_id, **options)
         collecting = await batch.__aenter__()
         try:
             yield _Noted(collecting, "", deeds)
@@ -167,22 +173,19 @@ class _AsyncThreads:
         with self._death.around(next((deed for deed in _DEEDS if deed in deeds), None)):
             await batch.__aexit__(None, None, None)
 
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401
-        return getattr(self._threads, name)
-
 
 class _Noted:
     """A batch that notes which deeds it collects."""
 
-    def __init__(self, within: Any, name: str, deeds: set[str]) -> None:  # noqa: ANN401
-        self._within = within
+    def __init__(self, within: object, name: str, deeds: set[str]) -> None:
+        self._within: Any = within
         self._name = name
         self._deeds = deeds
 
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401
+    def __getattr__(self, name: str) -> _Noted:
         return _Noted(getattr(self._within, name), f"{self._name}.{name}", self._deeds)
 
-    def __call__(self, *given: Any, **named: Any) -> Any:  # noqa: ANN401
+    def __call__(self, *given: object, **named: object) -> object:
         match self._name, named.get("role"), named.get("type"):
             case ".messages.create", role, _:
                 self._deeds.add("result" if role == "tool" else "call")

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import time
 import uuid
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Any, Final, TypeVar, cast
 
-from eventstore import OutcomeUnknown, StoreBusy, StoreUnavailable
+from eventstore import ConversationStore, OutcomeUnknown, StoreBusy, StoreUnavailable
 
-__all__ = ["Patient"]
+__all__ = ["patient"]
+
+T = TypeVar("T")
 
 _WRITES: Final = frozenset({"create", "cancel", "submit_tool_outputs", "approve", "deny"})
 _TROUBLES: Final = (StoreBusy, StoreUnavailable, OutcomeUnknown)
@@ -19,21 +22,26 @@ _SECONDS: Final = 120.0
 _PAUSE_SECONDS: Final = 0.05
 
 
-class Patient:
-    """A store, or a resource of one. Followers wait by themselves."""
+class _Patient:
+    """A store, or a resource of one."""
 
-    def __init__(self, within: Any) -> None:  # noqa: ANN401 (a store or a resource)
+    def __init__(self, within: object) -> None:
         self._within = within
 
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 (whatever has that name)
         found = getattr(self._within, name)
         if not callable(found):
-            return Patient(found)
+            return _Patient(found)
         return found if name == "stream" else _patiently(name, found)
 
 
-def _patiently(name: str, call: Any) -> Any:  # noqa: ANN401 (a method)
-    def repeated(*given: Any, **named: Any) -> Any:  # noqa: ANN401
+def patient(store: ConversationStore) -> ConversationStore:
+    """Return a store whose calls are repeated until they work. Followers wait by themselves."""
+    return cast("ConversationStore", _Patient(store))  # it has every method of it
+
+
+def _patiently(name: str, call: Callable[..., T]) -> Callable[..., T]:
+    def repeated(*given: object, **named: object) -> T:
         if name in _WRITES:
             named["idempotency_key"] = uuid.uuid4().hex
         until = time.monotonic() + _SECONDS

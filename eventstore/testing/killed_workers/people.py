@@ -11,7 +11,7 @@ from pathlib import Path
 from random import Random
 from typing import Any, Final
 
-from eventstore import Message, Refused, Run, ToolCallPart, ToolResultPart
+from eventstore import ConversationStore, Message, Refused, Run, ToolCallPart, ToolResultPart
 from eventstore.testing.killed_workers.findings import Report
 from eventstore.testing.killed_workers.readers import Reader
 from eventstore.testing.killed_workers.stories import ASKING, ELSEWHERE, MODEL, TOOLS, Story
@@ -32,7 +32,7 @@ class People:
 
     def __init__(
         self,
-        store: Any,  # noqa: ANN401 (a ConversationStore, or a Patient one)
+        store: ConversationStore,
         folder: Path,
         report: Report,
         is_alive: Callable[[str | None], bool],

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from eventstore import Run
+from eventstore import ConversationStore, Run, RunEvent
+from eventstore.conversation.run_events import MessageEnded
 
 __all__ = ["Reader"]
 
@@ -12,11 +13,11 @@ __all__ = ["Reader"]
 class Reader:
     """Everything that one reader was told of a run."""
 
-    def __init__(self, store: Any, run: Run) -> None:  # noqa: ANN401 (a store)
+    def __init__(self, store: ConversationStore, run: Run) -> None:
         self._store = store
         self._run = run
         self._cursor: str | None = None
-        self.told: list[Any] = []
+        self.told: list[RunEvent] = []
         self.resumed = 0
         """Number of times that it came back."""
         self.wrong: list[str] = []
@@ -26,7 +27,7 @@ class Reader:
     def read(self, most: int | None = None) -> bool:
         """Read on; return whether the stream came to its end before so many events."""
         self.resumed += self._cursor is not None
-        events: Any = self._store.runs.stream(self._run.thread_id, self._run.id, after=self._cursor)
+        events = self._store.runs.stream(self._run.thread_id, self._run.id, after=self._cursor)
         try:
             for event in events:
                 self._take(event)
@@ -36,7 +37,7 @@ class Reader:
             events.close()
         return True
 
-    def _take(self, event: Any) -> None:  # noqa: ANN401 (any event of a run)
+    def _take(self, event: RunEvent) -> None:
         self._cursor = event.cursor
         if event.type == "message.delta":
             if event.offset != self._length:
@@ -61,4 +62,5 @@ class Reader:
 
     def ended(self, kind: str) -> list[str]:
         """Return the messages that became final in a way."""
-        return [one.message_id for one in self.told if one.type == f"message.{kind}"]
+        final = [one for one in self.told if isinstance(one, MessageEnded)]
+        return [one.message_id for one in final if one.type == f"message.{kind}"]

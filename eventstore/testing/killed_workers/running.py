@@ -12,7 +12,7 @@ from typing import Final, Literal
 
 from eventstore import ConversationStore, StoreClosed
 from eventstore.testing.killed_workers.findings import Report
-from eventstore.testing.killed_workers.patience import Patient
+from eventstore.testing.killed_workers.patience import patient
 from eventstore.testing.killed_workers.people import People
 from eventstore.testing.killed_workers.stories import Endpoint
 from eventstore.testing.killed_workers.worker import Work
@@ -68,7 +68,7 @@ def torture(
     ):
         work = Work(url, durability, model.base_url, folder, lease_seconds)
         with Workers(work, seed, workers) as killed:
-            users = People(Patient(store), folder, report, killed.is_alive)
+            users = People(patient(store), folder, report, killed.is_alive)
             disturbed = _Disturbed(disturb, report)
             with ThreadPoolExecutor(people) as pool:
                 lives = [pool.submit(users.live, number) for number in range(runs)]

@@ -154,5 +154,5 @@ def _words(mark: str, number: int) -> Iterable[str]:
     return (f"{mark}.{place}".ljust(_WORD_BYTES, "_") for place in range(number))
 
 
-def _text(content: Any) -> str:  # noqa: ANN401 (text, or a list of parts)
+def _text(content: str | Sequence[Mapping[str, str]]) -> str:
     return content if isinstance(content, str) else "".join(part["text"] for part in content)

@@ -163,7 +163,7 @@ class CodeInterpreter:
         function = {"name": self.name, "description": _DESCRIPTION, "parameters": parameters}
         return {"type": "function", "function": function}
 
-    async def call(self, arguments: Any, context: ToolContext) -> ToolAnswer:  # noqa: ANN401
+    async def call(self, arguments: object, context: ToolContext) -> ToolAnswer:
         """Run the code of a call, with the files of its run's messages."""
         # A model that writes its code as it is, without JSON around it, means the same.
         code = arguments.get("code") if isinstance(arguments, Mapping) else arguments

@@ -16,7 +16,11 @@ import os
 import resource
 import stat
 import sys
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+_Message: TypeAlias = Mapping[str, Any]
+"""A message of the kernel's protocol."""
 
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE = 1, 4
 KILL = 9
@@ -57,7 +61,7 @@ def serve(config: dict[str, Any]) -> None:
 # Third-party code is imported when rights are gone.
 
 
-def kernel_class() -> Any:
+def kernel_class() -> type[Any]:
     """Return ipykernel's kernel with answers about files."""
     from ipykernel.ipkernel import IPythonKernel  # noqa: PLC0415
 
@@ -66,16 +70,18 @@ def kernel_class() -> Any:
     class Kernel(base):  # type: ignore[misc]
         msg_types = (*base.msg_types, "put_file", "list_files", "get_file")
 
-        async def put_file(self, stream: Any, ident: Any, parent: Any) -> None:
+        async def put_file(self, stream: object, ident: object, parent: _Message) -> None:
             content = {"status": written(parent["content"]["name"], parent["buffers"][0])}
             self.session.send(stream, "put_file_reply", content, parent, ident)
 
-        async def list_files(self, stream: Any, ident: Any, parent: Any) -> None:
+        async def list_files(
+            self, stream: object, ident: object, parent: Mapping[str, Any]
+        ) -> None:
             reap()
             content = {"status": "ok", "files": listed(parent["content"]["files_max"])}
             self.session.send(stream, "list_files_reply", content, parent, ident)
 
-        async def get_file(self, stream: Any, ident: Any, parent: Any) -> None:
+        async def get_file(self, stream: object, ident: object, parent: _Message) -> None:
             found = read(parent["content"]["name"], parent["content"]["bytes_max"])
             content = {"status": "error" if found is None else "ok"}
             buffers = [] if found is None else [found]
@@ -84,7 +90,7 @@ def kernel_class() -> Any:
     return Kernel
 
 
-def app_class(config: dict[str, Any]) -> Any:
+def app_class(config: dict[str, Any]) -> type[Any]:
     """Return ipykernel's application, with sockets that exist already, and without files."""
     import zmq  # noqa: PLC0415
     from ipykernel.kernelapp import IPKernelApp  # noqa: PLC0415
@@ -93,7 +99,7 @@ def app_class(config: dict[str, Any]) -> Any:
     base: Any = IPKernelApp
 
     class App(base):  # type: ignore[misc]
-        def _bind_socket(self, s: Any, port: int) -> int:  # noqa: ARG002
+        def _bind_socket(self, s: zmq.Socket[bytes], port: int) -> int:  # noqa: ARG002
             name = next(names)
             if name in config["sockets"]:
                 s.setsockopt(zmq.USE_FD, config["sockets"][name])
@@ -103,7 +109,7 @@ def app_class(config: dict[str, Any]) -> Any:
         def init_connection_file(self) -> None:
             pass
 
-        def write_connection_file(self, **_: Any) -> None:
+        def write_connection_file(self, **_: object) -> None:
             pass
 
         def log_connection_info(self) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import aiohttp
 from dashscope.aigc.image_synthesis import AioImageSynthesis
+from dashscope.api_entities.dashscope_response import DashScopeAPIResponse
 from dashscope.client.base_api import BaseAsyncAioApi
 
 from eventstore.engine.tools.images.drawing import Drawing, ImageFailed
@@ -82,7 +83,7 @@ class DashScopeImages:
             raise ImageFailed("The image service made no image.")
         return [await self._fetched(each) for each in addresses]
 
-    async def _done(self, drawing: Drawing) -> Any:  # noqa: ANN401 (the SDK is untyped)
+    async def _done(self, drawing: Drawing) -> DashScopeAPIResponse:
         """Return the response for a task that has ended.
 
         The SDK would keep a session open for as long as the process lives, so it is given one. Its
@@ -110,7 +111,7 @@ class DashScopeImages:
         """Do nothing: each request has a connection of its own."""
 
 
-def _check(response: Any) -> None:  # noqa: ANN401 (the SDK is untyped)
+def _check(response: DashScopeAPIResponse) -> None:
     if response.status_code != _OK or response.output is None:
         raise ImageFailed(f"The image service refused ({response.status_code}).")
     if response.output.get("task_status") in {"FAILED", "CANCELED", "UNKNOWN"}:

@@ -78,7 +78,7 @@ class TextToImage:
         }
         return {"type": "function", "function": function}
 
-    async def call(self, arguments: Any, context: ToolContext) -> ToolAnswer:  # noqa: ANN401, ARG002
+    async def call(self, arguments: object, context: ToolContext) -> ToolAnswer:  # noqa: ARG002
         """Draw the picture of a call."""
         drawing = self._drawing(arguments)
         try:
@@ -88,7 +88,7 @@ class TextToImage:
             return ToolAnswer({"error": str(failure)}, "failed")
         return ToolAnswer({"images": len(parts), "size": drawing.size}, "completed", parts)
 
-    def _drawing(self, arguments: Any) -> Drawing:  # noqa: ANN401 (of a model)
+    def _drawing(self, arguments: object) -> Drawing:
         given = arguments if isinstance(arguments, Mapping) else {}
         prompt, size = given.get("prompt"), given.get("size", self._sizes[0])
         if not isinstance(prompt, str) or not 0 < len(prompt) <= _PROMPT_MAX:

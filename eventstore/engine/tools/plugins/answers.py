@@ -8,6 +8,7 @@ from typing import Any, Final, Literal
 from urllib.parse import quote
 
 from eventstore import ImagePart
+from eventstore.core.json_values import Json
 from eventstore.engine.tools import ToolAnswer
 from eventstore.engine.tools.plugins.guarded_http import Answer
 
@@ -33,16 +34,18 @@ def tool_answer(answer: Answer, secret: str | None) -> ToolAnswer:
     return ToolAnswer(output, status)
 
 
-def _plain(text: str, secret: str | None) -> Any:  # noqa: ANN401 (JSON)
+def _plain(text: str, secret: str | None) -> Json:
     """Return a body as JSON if it is, else as text."""
     try:
-        value = json.loads(text)
+        value: Json = json.loads(text)
         # Written anew, since a service may escape any letter of what it repeats.
         written = json.dumps(value, ensure_ascii=False)
         hidden = _blotted(written.encode(), secret).decode()
-        return value if hidden == written else json.loads(hidden)
+        if hidden != written:
+            value = json.loads(hidden)
     except (ValueError, RecursionError):
         return _blotted(text.encode(), secret).decode()
+    return value
 
 
 def _blotted(body: bytes, secret: str | None) -> bytes:

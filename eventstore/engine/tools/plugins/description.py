@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 from urllib.parse import urlsplit
 
+from eventstore.core.json_values import Json
 from eventstore.errors import ToolError
 
 __all__ = ["Auth", "Description", "Operation", "Parameter", "read_description"]
@@ -136,7 +137,7 @@ def _plain(name: str) -> str:
 
 class _Reader:
     def __init__(self, document: Mapping[str, Any]) -> None:
-        self._document = document
+        self._document: dict[str, Json] = dict(document)
 
     def server(self) -> str:
         servers = self._document.get("servers")
@@ -189,7 +190,7 @@ class _Reader:
             if place not in {"path", "query", "header"} or own_name.lower() in _OWN_HEADERS:
                 continue
             argument = own_name if own_name not in properties else f"{own_name}_{place}"
-            schema = dict(self.resolved(parameter.get("schema", {})))
+            schema = dict(self.mapping(self.resolved(parameter.get("schema", {}))))
             if parameter.get("description"):
                 schema.setdefault("description", str(parameter["description"]))
             properties[argument] = schema
@@ -230,7 +231,7 @@ class _Reader:
                 return media_type
         raise _bad("the body of an operation is neither JSON nor a form")
 
-    def mapping(self, value: Any) -> Mapping[str, Any]:  # noqa: ANN401 (JSON)
+    def mapping(self, value: object) -> Mapping[str, Any]:
         """Return a JSON object, or the one that it refers to."""
         for _ in range(_DEPTH_MAX):
             if not isinstance(value, Mapping):
@@ -240,10 +241,10 @@ class _Reader:
             value = self._referred(value["$ref"])
         raise _bad("a part of it is no JSON object, or refers to itself")
 
-    def _referred(self, reference: object) -> Any:  # noqa: ANN401 (JSON)
+    def _referred(self, reference: object) -> Json:
         if not isinstance(reference, str) or not reference.startswith("#/"):
             raise _bad("it refers to another document")
-        found: Any = self._document
+        found: Json = self._document
         for step in reference[2:].split("/"):
             key = step.replace("~1", "/").replace("~0", "~")
             if not isinstance(found, Mapping) or key not in found:
@@ -251,7 +252,7 @@ class _Reader:
             found = found[key]
         return found
 
-    def resolved(self, value: Any, depth: int = 0) -> Any:  # noqa: ANN401 (JSON)
+    def resolved(self, value: Json, depth: int = 0) -> Json:
         """Return a schema without references; one that contains itself ends in ``{}``."""
         if depth > _DEPTH_MAX // 4:
             return {}

@@ -14,7 +14,7 @@ import socket
 import ssl
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
 import httpcore2 as httpcore
 
@@ -128,7 +128,7 @@ class _CheckedBackend(httpcore.AsyncNetworkBackend):
         port: int,
         timeout: float | None = None,  # noqa: ASYNC109 (the protocol of the library)
         local_address: str | None = None,
-        socket_options: Any = None,  # noqa: ANN401 (handed on)
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.AsyncNetworkStream:
         addresses = await _resolved(host, port)
         if not self._allowed & {host.lower(), f"{host.lower()}:{port}"}:
@@ -145,7 +145,7 @@ class _CheckedBackend(httpcore.AsyncNetworkBackend):
                 failure = error
         raise failure or httpcore.ConnectError
 
-    async def connect_unix_socket(self, *_: Any, **__: Any) -> httpcore.AsyncNetworkStream:  # noqa: ANN401
+    async def connect_unix_socket(self, *_: object, **__: object) -> httpcore.AsyncNetworkStream:
         raise HttpFailed("The service is no address on the internet.")
 
     async def sleep(self, seconds: float) -> None:

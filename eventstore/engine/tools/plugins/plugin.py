@@ -233,7 +233,7 @@ class OperationTool:
         }
         return {"type": "function", "function": function}
 
-    async def call(self, arguments: Any, context: ToolContext) -> ToolAnswer:  # noqa: ANN401
+    async def call(self, arguments: object, context: ToolContext) -> ToolAnswer:
         """Send the request, again if it failed in passing and may be repeated."""
         if not isinstance(arguments, Mapping):
             raise InvalidArguments("The arguments are not a JSON object.")

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from eventstore.core.json_values import Json
 from eventstore.engine.tools import InvalidArguments
 from eventstore.engine.tools.plugins.description import Auth, Operation, Parameter
 
@@ -69,14 +70,14 @@ def request_of(server: str, operation: Operation, given: Mapping[str, Any]) -> R
     return Request(url, headers, body)
 
 
-def _segment(parameter: Parameter, value: Any) -> str:  # noqa: ANN401 (JSON)
+def _segment(parameter: Parameter, value: Json) -> str:
     text = ",".join(map(_text, value)) if isinstance(value, list) else _text(value)
     if text in {"", ".", ".."}:
         raise InvalidArguments(f"{parameter.argument} cannot be a part of a path.")
     return quote(text, safe="")
 
 
-def _pairs(parameter: Parameter, value: Any) -> list[tuple[str, str]]:  # noqa: ANN401 (JSON)
+def _pairs(parameter: Parameter, value: Json) -> list[tuple[str, str]]:
     if isinstance(value, list):
         texts = list(map(_text, value))
         return [
@@ -87,18 +88,18 @@ def _pairs(parameter: Parameter, value: Any) -> list[tuple[str, str]]:  # noqa: 
     return [(parameter.name, _text(value))]
 
 
-def _header(parameter: Parameter, value: Any) -> str:  # noqa: ANN401 (JSON)
+def _header(parameter: Parameter, value: Json) -> str:
     text = _text(value)
     if not text.isascii() or not text.isprintable():
         raise InvalidArguments(f"{parameter.argument} cannot be a header: it is not plain ASCII.")
     return text
 
 
-def _text(value: Any) -> str:  # noqa: ANN401 (JSON)
+def _text(value: Json) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _body(operation: Operation, given: Any, headers: dict[str, str]) -> bytes | None:  # noqa: ANN401
+def _body(operation: Operation, given: Json, headers: dict[str, str]) -> bytes | None:
     if operation.body is None or given is None:
         return None
     headers["Content-Type"] = operation.body
