@@ -49,6 +49,10 @@ _CONTENT_AT: Final = _NONCE_AT + _NONCE_BYTES
 _TAG: Final = b"eventstore/sealed/1"
 _VERSION: Final = struct.Struct(">q")
 _TOKEN_BYTES: Final = 24
+_RETIRED: Final = (
+    "SELECT generation FROM {retired_keys}"
+    " WHERE tenant = (SELECT id FROM {tenants} WHERE name = ?) AND kind = ? AND owner = ?"
+)
 
 
 class SealedCodec(ContentCodec):
@@ -182,8 +186,15 @@ class _SealedWords:
         self._codec = codec
 
     def _known(self, tx: SqlTransaction, tenant: str) -> WordKey | None:
-        """Return the key of a tenant; None if it never wrote a word with encryption."""
+        """Return the key of a tenant; None if it never wrote a word with encryption.
+
+        Another process may have erased the tenant and written with another key since this one was
+        fetched. A write checks that under its lock, and a read here, in its own transaction.
+        """
         ring, owner = self._codec.ring, words_of(tenant)
+        if not ring.locked.get() and ring.words(owner) is not None:
+            for (generation,) in tx.all(_RETIRED, owner):
+                ring.retired(owner, generation)
         key = ring.words(owner)
         if key is None and ring.problem is None:
             found = self._codec.load(tx, KeysWanted([owner]))

@@ -207,3 +207,25 @@ def test_a_key_leaves_memory_after_a_while(tmp_path, monkeypatch):
         assert texts(store, thread) == [""]
         store.messages.create(thread, role="user", content="again", subject="alice")
         assert texts(store, thread) == ["", "again"]
+
+
+# -- a tenant that another process erased, and wrote to again ---------------------------------------
+
+
+@pytest.mark.parametrize("vault", VAULTS)
+def test_words_are_found_at_once_after_another_process_erased_the_tenant(tmp_path, vault):
+    """Stores share nothing but their files, so another store stands for another process."""
+    with opened(tmp_path, vault) as here, opened(tmp_path, vault) as there:
+        old = here.threads.create(metadata={"user": "1"}).id
+        assert [one.id for one in there.threads.list(metadata={"user": "1"})] == [old]
+        for _ in range(2):
+            here.tenants.erase("")
+            assert not [*there.threads.list(metadata={"user": "1"})]
+            new = here.threads.create(metadata={"user": "1"}).id
+            said = here.messages.create(new, role="user", content="hello", external_id="e-1")
+            here.branches.label(new, said.id, "good")
+            assert [one.id for one in there.threads.list(metadata={"user": "1"})] == [new]
+            assert there.messages.get(new, external_id="e-1").id == said.id
+            assert there.replay.state(new).labels == {"good": said.id}
+            assert [one.label for one in there.branches.list(new)] == ["good"]
+            assert there.messages.list(new, branch="good").data == (said,)
