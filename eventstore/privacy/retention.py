@@ -123,10 +123,11 @@ def _is_erased(tx: Transaction, log: Log, stream: StreamKey, version: int) -> bo
     return event.type == "ContentErased" and bool(event.data.whole)
 
 
-def why_kept(tx: Transaction, tenant: str, due: Due, cutoff_us: int) -> str | None:
+def why_kept(tx: Transaction, log: Log, tenant: str, due: Due, cutoff_us: int) -> str | None:
     """Return why a thread has to stay; None if nothing speaks for it.
 
-    It holds as long as the head of the thread is locked.
+    It holds as long as the head of the thread is locked. A fork that was erased is not in use,
+    though its erasure is young: else a source would outlive its forks by another such time.
     """
     number, category = find_tenant(tx, tenant), find_category(tx, ids.THREAD)
     assert number is not None  # noqa: S101 (the thread was found)
@@ -136,8 +137,10 @@ def why_kept(tx: Transaction, tenant: str, due: Due, cutoff_us: int) -> str | No
     if now != due.last:
         return "changed"
     forks = forks_below(tx, number, due.thread_id)
-    if any(one.at_us >= cutoff_us for one in last_activity(tx, place, forks).values()):
-        return "fork_in_use"
+    for fork, one in last_activity(tx, place, forks).items():
+        stream = StreamKey(tenant, ids.THREAD, fork)
+        if one.at_us >= cutoff_us and not _is_erased(tx, log, stream, one.version):
+            return "fork_in_use"
     return None
 
 

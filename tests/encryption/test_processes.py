@@ -209,7 +209,7 @@ def test_a_key_leaves_memory_after_a_while(tmp_path, monkeypatch):
         assert texts(store, thread) == ["", "again"]
 
 
-# -- a tenant that another process erased, and wrote to again ---------------------------------------
+# -- a tenant that another process erased, and wrote to again --------------------------------------
 
 
 @pytest.mark.parametrize("vault", VAULTS)

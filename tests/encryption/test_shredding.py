@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import create_engine
 
 from eventstore import ConversationStore
 from eventstore.api.operations import shredding
@@ -268,3 +269,44 @@ def test_not_even_sealed_bytes_are_left_in_any_file(tmp_path, url, what):
         else:
             store.privacy.purge(thread)
         assert [holding(tmp_path, raw[:60]) for raw in gone] == [[]] * 6
+
+
+@pytest.mark.parametrize("way", ["a message", "a person", "a thread", "a purge"])
+def test_in_a_transaction_of_the_application_keys_stay_until_it_is_asked_again(url, tmp_path, way):
+    """The certificate says so: had the transaction rolled back, a destroyed key would be a loss."""
+    own = f"msg_{'0a' * 16}"
+    engine = create_engine(url)
+    with ConversationStore.open(url, encryption=in_a_file(tmp_path)) as store:
+        thread = store.threads.create().id
+        subject = own if way == "a message" else "alice" if way == "a person" else None
+        given: dict[str, Any] = {} if subject is None else {"subject": subject}
+        store.messages.create(thread, role="user", content="hers", message_id=own, **given)
+
+        def erase(**options):
+            if way == "a person":
+                return store.privacy.erase(subject="alice", **options)
+            if way == "a purge":
+                return store.privacy.purge(thread, **options)
+            return store.privacy.erase(thread, own if way == "a message" else None, **options)
+
+        before = wrapped_in(tmp_path)
+        with engine.connect() as connection:
+            made = erase(connection=connection)
+            connection.rollback()
+        assert (made.pending, texts(store, thread)) == (True, ["hers"])
+        with engine.begin() as connection:
+            made = erase(connection=connection)
+        assert made.pending
+        assert "the key that goes with it" in made.remains[-1]
+        assert wrapped_in(tmp_path) == before
+        again = erase()
+        assert (again.pending, again.remains) == (False, ())
+        assert wrapped_in(tmp_path) == before - 1
+        assert store.audit.verify().findings == ()
+    engine.dispose()
+
+
+def wrapped_in(place):
+    """How many keys were not destroyed."""
+    [(count,)] = ask(place / "keys.db", "SELECT count(wrapped) FROM data_keys")
+    return count

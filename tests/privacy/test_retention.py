@@ -118,6 +118,21 @@ def test_a_thread_stays_while_a_fork_of_it_is_in_use(store, clock):
     assert list(store.threads.list(include_deleted=True)) == []
 
 
+def test_old_forks_go_together_with_their_source(store, clock):
+    """The erasure of a fork is young, and is no use of the fork."""
+    source = said(store, "the source")
+    clock.wait(1)
+    fork = store.threads.fork(source).id
+    second = store.threads.fork(fork).id
+    clock.wait(30)
+    done = store.privacy.retain(older_than=7 * DAY)
+    assert outcomes(done) == dict.fromkeys((source, fork, second), "erased")
+    assert [one.text for one in store.messages.list(second)] == [""]
+    store.messages.create(second, role="user", content="it goes on")
+    clock.wait(6)
+    assert store.privacy.retain(older_than=7 * DAY).threads == ()
+
+
 def test_a_busy_thread_is_not_purged(store, clock):
     thread = said(store)
     run = store.runs.create(thread)

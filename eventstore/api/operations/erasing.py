@@ -18,7 +18,7 @@ from eventstore.api.operations.operation import (
     to_thread,
 )
 from eventstore.api.operations.shredding import owner_of_subject, shredding
-from eventstore.api.operations.wiping import UNCOMMITTED, with_remains
+from eventstore.api.operations.wiping import uncommitted, with_remains
 from eventstore.conversation.commands import EraseAll, EraseContent, Included
 from eventstore.core import ids
 from eventstore.core.events import StreamKey
@@ -125,7 +125,7 @@ def _erasing(scope: Scope, planned: Write[Any], owner: StreamKey) -> Collected[E
 
     def report(found: list[Any]) -> Erasure:
         return with_remains(
-            certificate(found[0]), found[1:] if connection is None else [UNCOMMITTED]
+            certificate(found[0]), found[1:] if connection is None else uncommitted(scope.log.codec)
         )
 
     if connection is not None:

@@ -27,7 +27,7 @@ from eventstore.api.operations.operation import (
 )
 from eventstore.api.operations.shredding import owner_of_subject, shredding
 from eventstore.api.operations.walking import then
-from eventstore.api.operations.wiping import UNCOMMITTED, erase_listed, finishing, with_remains
+from eventstore.api.operations.wiping import erase_listed, finishing, uncommitted, with_remains
 from eventstore.conversation.commands import EraseAll
 from eventstore.conversation.store_events import EraseSubject
 from eventstore.core import ids
@@ -73,7 +73,7 @@ def erase_person(scope: Scope, subject: str, options: WriteOptions) -> Collected
     def report(found: list[Any]) -> Erasure:
         at, made = next((n, one) for n, one in enumerate(found) if isinstance(one, Erasure))
         copies = tuple(dict.fromkeys(found[:at]))
-        left = found[at + 1 :] if connection is None else [UNCOMMITTED]
+        left = found[at + 1 :] if connection is None else uncommitted(scope.log.codec)
         return with_remains(made.model_copy(update={"copies": copies}), left)
 
     if connection is None:

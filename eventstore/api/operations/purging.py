@@ -21,7 +21,7 @@ from eventstore.api.operations.operation import (
     write,
 )
 from eventstore.api.operations.shredding import shredding
-from eventstore.api.operations.wiping import UNCOMMITTED, finishing, with_remains
+from eventstore.api.operations.wiping import finishing, uncommitted, with_remains
 from eventstore.conversation.store_events import PurgeThread
 from eventstore.conversation.tombstone import Tombstone
 from eventstore.core import expectations
@@ -99,7 +99,9 @@ def purge(
 
     def report(found: list[Any]) -> Tombstone:
         tombstone: Tombstone = found[0]
-        return with_remains(tombstone, found[1:] if connection is None else [UNCOMMITTED])
+        return with_remains(
+            tombstone, found[1:] if connection is None else uncommitted(scope.log.codec)
+        )
 
     walk = Collected(Paged("transaction", page), report)
     if connection is not None:

@@ -165,7 +165,7 @@ class _Retention:
             return [], self._next(_Queue(tuple(found), following))
         seen = []
         for due in found:
-            why = why_kept(tx, self._scope.tenant, due, self._which.cutoff_us)
+            why = why_kept(tx, self._scope.log, self._scope.tenant, due, self._which.cutoff_us)
             seen.append(retained(due, "due" if why is None else "kept", why))
         return seen, None if following is None else _Scan(following)
 
@@ -192,7 +192,11 @@ class _Retention:
             """Report nothing: the pages are part of this walk."""
 
         kept = partial(
-            why_kept, tenant=self._scope.tenant, due=due, cutoff_us=self._which.cutoff_us
+            why_kept,
+            log=self._scope.log,
+            tenant=self._scope.tenant,
+            due=due,
+            cutoff_us=self._which.cutoff_us,
         )
         pages = _DuePages(self._scope.log, made.request, kept)
         erasure = Collected(Paged(FIRST_PLAN, pages), report)
@@ -209,7 +213,7 @@ class _Retention:
         def act(tx: Transaction) -> Appended | PageDone[_Found]:
             assert isinstance(request, AppendRequest)  # noqa: S101 (what write() makes)
             hold(tx, stream)
-            why = why_kept(tx, self._scope.tenant, due, self._which.cutoff_us)
+            why = why_kept(tx, self._scope.log, self._scope.tenant, due, self._which.cutoff_us)
             if why is not None:
                 return [retained(due, "kept", why)], None
             try:

@@ -15,18 +15,28 @@ from pydantic import BaseModel
 
 from eventstore.api.operations.operation import Maintenance, Page, Read, Wipe, Write
 from eventstore.api.operations.routine import Routine
+from eventstore.core.codec import ContentCodec
 from eventstore.errors import ConversationStoreError
 from eventstore.execution.database import Left
 from eventstore.storage.erasing import Part, erase_part, next_part
 from eventstore.storage.transaction import Transaction
 
-__all__ = ["UNCOMMITTED", "erase_listed", "finish_interrupted", "finishing", "with_remains"]
+__all__ = ["erase_listed", "finish_interrupted", "finishing", "uncommitted", "with_remains"]
 
 R = TypeVar("R", bound=BaseModel)
 
 _log: Final = logging.getLogger("eventstore.erasing")
 
-UNCOMMITTED: Final[Left] = ("the database's files, until your transaction has committed", True)
+_FILES: Final[Left] = ("the database's files, until your transaction has committed", True)
+_KEY: Final[Left] = ("the key that goes with it, until you call again after your commit", True)
+
+
+def uncommitted(codec: ContentCodec) -> list[Left]:
+    """Return the places that hold what is erased in a transaction of the application.
+
+    No key is destroyed there: if the transaction rolled back, its content would be lost.
+    """
+    return [_FILES, _KEY] if codec.seals else [_FILES]
 
 
 def finishing(place: object) -> Page[Left]:
