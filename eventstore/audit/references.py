@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from msgspec import DecodeError
 
 from eventstore.audit.findings import AuditFinding, finding, ranges
 from eventstore.audit.stream_walk import Notable, StreamWalk
+from eventstore.conversation.events import ContentErased, ThreadForked
+from eventstore.conversation.store_events import ThreadPurged
 from eventstore.core import codec, ids
+from eventstore.core.events import EventData
 from eventstore.errors import UndecodableEvent, UnknownEventType
 from eventstore.storage.chain_pages import contents_that_stand, event_hash_at, stream_exists
 from eventstore.storage.interning import find_category
@@ -44,7 +47,8 @@ def anchor_of(log: Log, walk: StreamWalk) -> Anchor | None:
     for one in walk.notable[:1]:
         if one.type == "ThreadForked":
             data = _decoded(log, walk, one)
-            return None if data is None else Anchor(*data[:3])
+            if isinstance(data, ThreadForked):
+                return Anchor(data.source_id, data.source_version, data.source_hash)
     return None
 
 
@@ -66,11 +70,12 @@ def check_references(
         yield from _anchored(tx, category, walk, anchor)
 
 
-def _decoded(log: Log, walk: StreamWalk, one: Notable) -> Any:  # noqa: ANN401 (an event's fields)
-    """Return the fields that are needed of a notable event; None if it cannot be read."""
+def _decoded(log: Log, walk: StreamWalk, one: Notable) -> EventData | None:
+    """Return the data of a notable event; None if it cannot be read."""
     stream = walk.stream
     if stream.category not in log.catalogues:
-        return _versions_of(one)
+        versions = _versions_of(one)
+        return None if versions is None else ContentErased(versions)
     try:
         data, _ = log.catalogues[stream.category].decode(
             stream,
@@ -82,17 +87,14 @@ def _decoded(log: Log, walk: StreamWalk, one: Notable) -> Any:  # noqa: ANN401 (
         )
     except (UnknownEventType, UndecodableEvent):
         return None
-    if one.type == "ThreadForked":
-        return data.source_id, data.source_version, data.source_hash
-    if one.type == "ThreadPurged":
-        return data.thread_id, data.version, data.hash
-    return data.versions
+    known: EventData = data
+    return known
 
 
-def _versions_of(one: Notable) -> Any:  # noqa: ANN401 (numbers, or something that was altered)
+def _versions_of(one: Notable) -> tuple[int, ...] | None:
     """Return the versions that an erasure in a stream of the application names; None if unclear."""
     try:
-        return [int(version) for version in codec.decode_any(one.data)["versions"]]
+        return tuple(int(version) for version in codec.decode_any(one.data)["versions"])
     except (DecodeError, KeyError, TypeError, ValueError):
         return None
 
@@ -102,8 +104,9 @@ def _erasures(
 ) -> Iterator[AuditFinding]:
     stream, erased = walk.stream, dict[int, int]()
     for one in walk.notable:
-        if one.type == _ERASURE:
-            for version in _decoded(log, walk, one) or ():
+        data = _decoded(log, walk, one)
+        if isinstance(data, ContentErased):
+            for version in data.versions:
                 erased.setdefault(version, one.version)
     for first, last in ranges(version for version in walk.gone if version not in erased):
         events = "the event" if first == last else f"the events up to {last}"
@@ -135,10 +138,10 @@ def _tombstones(tx: Transaction, log: Log, walk: StreamWalk) -> Iterator[AuditFi
     kept = all_tombstones(tx, stream.tenant)
     threads = find_category(tx, ids.THREAD)
     for one in walk.notable:
-        data = None if one.type == _ERASURE else _decoded(log, walk, one)
-        if data is None:
+        data = _decoded(log, walk, one)
+        if not isinstance(data, ThreadPurged):
             continue
-        thread, name = data[0], ids.show(ids.THREAD, data[0])
+        thread, name = data.thread_id, ids.show(ids.THREAD, data.thread_id)
         tenant, known = kept.tenant, kept.versions.pop(thread, None)
         if known != one.version:
             message = f"tombstones: the row of {name} is missing or names another event"

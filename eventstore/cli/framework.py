@@ -56,7 +56,7 @@ class Commands(TyperGroup):
             return super().invoke(ctx)
         except ConversationStoreError as error:
             command = self.get_command(ctx, ctx.invoked_subcommand)
-            said = as_typed(error, typed_names(command))
+            said = as_typed(error, {} if command is None else typed_names(command))
             errors().print(error_text(error, said), soft_wrap=True)
             raise typer.Exit(1) from None
 

@@ -7,8 +7,8 @@ has, and how they are typed, so a new option needs no line here.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Mapping, Sequence
+from typing import Final, Protocol
 
 from eventstore.errors import ConversationStoreError, InvalidInput, NotFound, ThreadNotFound
 
@@ -20,10 +20,29 @@ _IN_PYTHON: Final = re.compile(r"(?:^|[ (])[a-z_]+=")
 _NO_OPTION: Final = "(That is an argument in Python, for which this command has no option.)"
 
 
-def typed_names(command: Any) -> dict[str, str]:  # noqa: ANN401 (a command of the framework)
+class _Parameter(Protocol):
+    """An argument or an option of the framework."""
+
+    @property
+    def name(self) -> str | None: ...
+
+    @property
+    def opts(self) -> Sequence[str]: ...
+
+
+class _Command(Protocol):
+    """A command of the framework."""
+
+    @property
+    def params(self) -> Sequence[_Parameter]: ...
+
+
+def typed_names(command: _Command) -> dict[str, str]:
     """Return a command's options as typed, by the names of the library's arguments."""
     typed = {
-        one.name: max(one.opts, key=len) for one in command.params if one.opts[0].startswith("-")
+        one.name: max(one.opts, key=len)
+        for one in command.params
+        if one.name is not None and one.opts[0].startswith("-")
     }
     named = {name: typed[ours] for name, ours in _OTHERWISE.items() if ours in typed}
     return typed | named

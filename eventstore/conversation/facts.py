@@ -13,7 +13,7 @@ holds them. So two facts compare without reading anything, and erased words are 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from eventstore.core import ids
 from eventstore.core.events import Event
@@ -126,6 +126,13 @@ def these(**given: object) -> FactChange:
     return lambda *_: given
 
 
-def replaced_fields(_: Facts, data: Any, event: Event, stream: bytes) -> Facts:  # noqa: ANN401
+class _Replaces(Protocol):
+    """The data of an event that replaces some fields."""
+
+    @property
+    def fields(self) -> tuple[str, ...]: ...
+
+
+def replaced_fields(_: Facts, data: _Replaces, event: Event, stream: bytes) -> Facts:
     """Set the words that an event with ``fields`` replaces."""
     return words(stream, event, *data.fields)

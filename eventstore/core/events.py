@@ -173,8 +173,7 @@ class Position(NamedTuple):
         return cls(*map(int, match.groups()))
 
     @classmethod
-    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> core_schema.CoreSchema:  # noqa: ANN401
-        del source, handler
+    def __get_pydantic_core_schema__(cls, _: object, __: object) -> core_schema.CoreSchema:
 
         def placed(given: object) -> Position:
             if isinstance(given, tuple) and list(map(type, given)) == [int] * 3:

@@ -10,6 +10,7 @@
 
 from eventstore.engine.async_engine import AsyncEngine
 from eventstore.engine.replaying import RunReplay, replay, replay_async
+from eventstore.engine.run_options import RunOptions
 from eventstore.engine.settings import RunSettings
 from eventstore.engine.sync_engine import Engine
 from eventstore.engine.tools import LocalTool, Tool, ToolAnswer, ToolContext, tool
@@ -18,6 +19,7 @@ __all__ = [
     "AsyncEngine",
     "Engine",
     "LocalTool",
+    "RunOptions",
     "RunReplay",
     "RunSettings",
     "Tool",

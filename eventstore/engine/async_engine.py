@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, Unpack
 
 from eventstore import (
     AsyncConversationStore,
@@ -28,6 +28,7 @@ from eventstore.engine.models.estimate import Estimate
 from eventstore.engine.models.registry import Models, Target
 from eventstore.engine.performing import Performing
 from eventstore.engine.recording import asked_for
+from eventstore.engine.run_options import RunOptions
 from eventstore.engine.sweeping import Swept, sweep
 from eventstore.engine.toolbox import AnyTool
 from eventstore.engine.working import Claimed, Outcome, Rested, claimed, created, work
@@ -152,7 +153,7 @@ class AsyncEngine(EngineBase):
         assistant_id: str | None = None,
         *,
         messages: Sequence[Mapping[str, Any]] = (),
-        **options: Any,  # noqa: ANN401 (those of runs.create)
+        **options: Unpack[RunOptions],
     ) -> Run:
         """Create a run, and execute it.
 

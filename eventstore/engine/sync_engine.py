@@ -11,7 +11,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import CancelledError, wait
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Self, Unpack
 
 from eventstore import (
     ConversationStore,
@@ -30,6 +30,7 @@ from eventstore.engine.models.estimate import Estimate
 from eventstore.engine.models.registry import Models, Target
 from eventstore.engine.performing import Performing
 from eventstore.engine.recording import asked_for
+from eventstore.engine.run_options import RunOptions
 from eventstore.engine.sweeping import Swept, sweep
 from eventstore.engine.toolbox import AnyTool
 from eventstore.engine.working import Claimed, Outcome, Rested, claimed, created, work
@@ -157,7 +158,7 @@ class Engine(EngineBase):
         assistant_id: str | None = None,
         *,
         messages: Sequence[Mapping[str, Any]] = (),
-        **options: Any,  # noqa: ANN401 (those of runs.create)
+        **options: Unpack[RunOptions],
     ) -> Run:
         """Create a run, and execute it.
 

@@ -124,7 +124,7 @@ def test_a_run_that_cannot_be_created_holds_no_place(store):
         with pytest.raises(ThreadNotFound):
             engine.run(f"thread_{gone}", model="m")
         with pytest.raises(TypeError):
-            engine.run(thread.id, modle="m")
+            engine.run(thread.id, modle="m")  # type: ignore[call-arg]
         with pytest.raises(WrongExpectedVersion):
             engine.run(thread.id, model="m", expected_version=7)
         assert engine.execute(thread.id, engine.run(thread.id, model="m").id).status == "completed"

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from eventstore import AsyncConversationStore, ProviderForm
+from eventstore.conversation.tool_definition import ToolGiven
 from eventstore.engine import Engine, replay, replay_async, replaying, tool
 from eventstore.engine.models import Finished, Gate, ScriptedModel, ToolCall
 from eventstore.engine.records import WriteAnswer
@@ -36,7 +37,7 @@ CALLS = [
 
 def lived(store, thread, answers, *, settings=None, act=None):
     """A run that was executed to its end."""
-    tools = [weather, broken, ELSEWHERE]
+    tools: list[ToolGiven] = [weather, broken, ELSEWHERE]
     models = {"m": ScriptedModel(answers)}
     with Engine(store, tools=[weather, broken], models=models, lease_seconds=0.3) as engine:
         run = engine.run(thread.id, model="m", tools=tools, settings=settings)

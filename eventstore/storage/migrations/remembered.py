@@ -36,8 +36,7 @@ def remembering(
     if known is None:
         ran: list[tuple[str, Any]] = []
 
-        def note(*heard: Any) -> None:  # noqa: ANN401 (what SQLAlchemy tells)
-            _, _, statement, parameters, _, _ = heard
+        def note(_: object, __: object, statement: str, parameters: object, *___: object) -> None:
             ran.append((statement, parameters))
 
         event.listen(connection, "after_cursor_execute", note)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
 from alembic import op
 from sqlalchemy import (
@@ -14,7 +14,7 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
-from sqlalchemy.types import UserDefinedType
+from sqlalchemy.types import TypeEngine, UserDefinedType
 
 from eventstore.storage.migrations.triggers import create_triggers
 from eventstore.storage.transaction import Naming
@@ -25,10 +25,14 @@ branch_labels = None
 depends_on = None
 
 
+_Kind: TypeAlias = TypeEngine[Any] | type[TypeEngine[Any]]
+"""The type of a column."""
+
+
 class _BigSerial(UserDefinedType[int]):
     """A number with a sequence of its own: Citus makes one on its nodes if a column owns it."""
 
-    def get_col_spec(self, **_: Any) -> str:  # noqa: ANN401
+    def get_col_spec(self, **_: object) -> str:
         return "BIGSERIAL"
 
 
@@ -36,15 +40,15 @@ def _serial(name: str) -> Column[Any]:
     return Column(name, Integer, primary_key=True, nullable=False)
 
 
-def _key(name: str, kind: Any) -> Column[Any]:  # noqa: ANN401 (a column type)
+def _key(name: str, kind: _Kind) -> Column[Any]:
     return Column(name, kind, primary_key=True, nullable=False, autoincrement=False)
 
 
-def _given(name: str, kind: Any) -> Column[Any]:  # noqa: ANN401
+def _given(name: str, kind: _Kind) -> Column[Any]:
     return Column(name, kind, nullable=False)
 
 
-def _maybe(name: str, kind: Any) -> Column[Any]:  # noqa: ANN401
+def _maybe(name: str, kind: _Kind) -> Column[Any]:
     return Column(name, kind, nullable=True)
 
 
