@@ -7,6 +7,9 @@ visits none of the others. The fixture ``effort`` is in ``tests/conftest.py``.
 
 import sqlite3
 from typing import NamedTuple
+from unittest.mock import patch
+
+from eventstore.core.catalogue import Catalogue
 
 
 class Effort(NamedTuple):
@@ -76,3 +79,16 @@ def assert_flat(small, large, *, searches=0):
     assert large.statements <= small.statements + 5 * searches, (small, large)
     assert large.steps <= small.steps * 1.1 + 30 + 300 * searches, (small, large)
     assert large.held <= small.held * 1.1 + 30 + 300 * searches, (small, large)
+
+
+def events_decoded(act, *args, **kwargs):
+    """Do it, and return how many events of any store it decoded."""
+    decode, count = Catalogue.decode, [0]
+
+    def counted(*given, **named):
+        count[0] += 1
+        return decode(*given, **named)
+
+    with patch.object(Catalogue, "decode", counted):
+        act(*args, **kwargs)
+    return count[0]

@@ -33,8 +33,13 @@ class TransactionRunner:
         tx: Transaction,
         requests: Sequence[Request],
         patient: bool = True,  # noqa: FBT001, FBT002 (called by position)
+        *,
+        lent: bool = False,
     ) -> list[Outcome | Postponed]:
-        """Return each request's outcome; ``patient``: wait for threads locked by others."""
+        """Return each request's outcome; ``patient``: wait for threads locked by others.
+
+        ``lent``: the transaction is the application's, and writes what it asked for alone.
+        """
         self.metrics.begun()
         outcomes: list[Outcome | Postponed] = []
         waiting: list[AppendRequest] = []
@@ -51,6 +56,8 @@ class TransactionRunner:
                     waiting.append(request)
             if waiting:
                 outcomes += append_many(tx, waiting, self.log, patient=patient)
+            if self.log.snapshots.waiting and not lent:
+                self.log.snapshots.write(tx)
             tx.flush()
         finally:
             if mark is not None:
@@ -58,8 +65,8 @@ class TransactionRunner:
         return outcomes
 
     def alone(self, tx: Transaction, request: Request) -> Outcome:
-        """Perform one request, which waits for threads locked by others."""
-        [outcome] = self(tx, [request])
+        """Perform one request in a transaction of the application; wait for locked threads."""
+        [outcome] = self(tx, [request], lent=True)
         assert not isinstance(outcome, Postponed)  # noqa: S101 (it waited)
         return outcome
 

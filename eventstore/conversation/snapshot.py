@@ -28,6 +28,7 @@ from eventstore.conversation.rows import (
     BranchPointRow,
     LabelRow,
     MessageRow,
+    Place,
     Range,
     Row,
     RunRow,
@@ -96,10 +97,10 @@ class Snapshot(msgspec.Struct, frozen=True, array_like=True):
         return cls(
             view.thread,
             _Part.of(view, view.messages.values(), (view.thread_id, *view.runs, *view.steps)),
-            list(view.branch_points.values()),
+            sorted(view.branch_points.values(), key=_place),
             sorted(view.runs.values(), key=_version),
             sorted(view.steps.values(), key=_version),
-            {key: _labelled(view, key) for key in view.labelled.values()},
+            {key: _labelled(view, key) for key in sorted(view.labelled.values())},
             0 if path is None else path.level,
             None if path is None else list(path),
             [] if path is None else [*_seen(view.ancestors, path)],
@@ -162,6 +163,10 @@ def _version(row: MessageRow | RunRow | StepRow) -> int:
 
 def _segment(row: SegmentRow) -> int:
     return row.segment
+
+
+def _place(row: BranchPointRow) -> Place:
+    return row.place
 
 
 def _telling(view: FoldedView, subject_id: bytes) -> tuple[int, ...]:

@@ -1,8 +1,11 @@
-"""Snapshots of the states of streams: bytes that readers keep for later readers of the same store.
+"""Snapshots of the states of threads: bytes that a reader keeps for later readers.
 
-Nothing depends on a snapshot. It stands in memory only, so no other process and no backup has it,
-and it is worth nothing without the log: it names the hash of the event that it was taken at, and is
-used only while that event stands there. When the store is full of them, the oldest go.
+Nothing depends on the table ``snapshots``. A row is worth nothing without the log: it names the
+hash of the event that it was taken at, and is used only while that event stands there. Whoever
+misses a row reads more events, so rows may be deleted at any time.
+
+Reading never writes. A snapshot waits in the memory of its store, where readers find it already,
+until the store writes something anyway; then it goes into the table in that transaction.
 """
 
 from __future__ import annotations
@@ -12,12 +15,28 @@ from typing import Final, NamedTuple
 
 from eventstore.storage.chain_pages import event_hash_at
 from eventstore.storage.ordering import Place
+from eventstore.storage.statements import Insert
 from eventstore.storage.transaction import Transaction
 
 __all__ = ["Kept", "Snapshots"]
 
 BYTES_MAX: Final = 16 * 2**20
-"""Size of all snapshots of a store."""
+"""Size of all snapshots that wait; when there are more, the oldest go."""
+_WRITTEN_BYTES: Final = 2**20
+"""Size above which a transaction writes no further one: it has something else to do."""
+
+_KEY: Final = ("tenant", "thread", "version")
+_STATE: Final = ("hash", "state")
+_INSERT: Final = Insert("snapshots", (*_KEY, *_STATE), conflict=_KEY, replaces=_STATE)
+_NEAREST: Final = (
+    "SELECT s.version, s.hash, s.state FROM {snapshots} s WHERE s.tenant = ? AND s.thread = ?"
+    " AND s.version <= ? AND s.version > ? AND EXISTS (SELECT 1 FROM {events} e"
+    " WHERE e.tenant = s.tenant AND e.category = ? AND e.stream = s.thread"
+    " AND e.version = s.version AND e.hash = s.hash) ORDER BY s.version DESC LIMIT 1"
+)
+_HEAD: Final = "SELECT 1 FROM {streams} WHERE tenant = ? AND category = ? AND stream = ?"
+_HELD: Final = " FOR UPDATE SKIP LOCKED"
+"""On PostgreSQL nobody purges the thread then before this transaction ends, and nobody waits."""
 
 
 class Kept(NamedTuple):
@@ -29,40 +48,68 @@ class Kept(NamedTuple):
 
 
 class Snapshots:
-    """The snapshots of one store, by stream."""
+    """The snapshots of one store, by thread."""
 
     def __init__(self) -> None:
-        self._kept: dict[Place, tuple[Kept, ...]] = {}
+        self.waiting: dict[Place, tuple[Kept, ...]] = {}
+        """Those that no transaction has taken along yet."""
         self._bytes = 0
         self._changing = threading.Lock()
         """Never waited for: whoever finds it taken keeps nothing, also in a forked child."""
 
     def nearest(self, tx: Transaction, place: Place, until: int) -> Kept | None:
-        """Return the last snapshot of a stream at a version or before it, if it still holds."""
-        for one in reversed(self._kept.get(place, ())):
+        """Return the last snapshot of a thread at a version or before it, if it still holds."""
+        waiting = self._nearest_waiting(tx, place, until)
+        tenant, category, thread = place
+        after = 0 if waiting is None else waiting.version
+        row = tx.one(_NEAREST, (tenant, thread, until, after, category))
+        return waiting if row is None else Kept(row[0], bytes(row[1]), bytes(row[2]))
+
+    def _nearest_waiting(self, tx: Transaction, place: Place, until: int) -> Kept | None:
+        for one in reversed(self.waiting.get(place, ())):
             if one.version <= until and event_hash_at(tx, place, one.version) == one.hash:
                 return one
         return None
 
     def keep(self, tx: Transaction, place: Place, version: int, state: bytes) -> None:
-        """Keep a snapshot of a stream, taken in this transaction after one of its events."""
+        """Keep a snapshot of a thread, taken in this transaction after one of its events."""
         digest = event_hash_at(tx, place, version)
         if digest is None or len(state) > BYTES_MAX or not self._changing.acquire(blocking=False):
             return
         try:
-            before = self._kept.pop(place, ())
+            before = self.waiting.pop(place, ())
             others = [one for one in before if one.version != version]
-            self._kept[place] = tuple(sorted([*others, Kept(version, digest, state)]))
+            self.waiting[place] = tuple(sorted([*others, Kept(version, digest, state)]))
             self._bytes += len(state) - sum(len(one.state) for one in before if one not in others)
             while self._bytes > BYTES_MAX:
-                self._drop_one()
+                self._take_one()
         finally:
             self._changing.release()
 
-    def _drop_one(self) -> None:
-        place, kept = next(iter(self._kept.items()))
-        self._bytes -= len(kept[0].state)
-        if len(kept) > 1:
-            self._kept[place] = kept[1:]
+    def write(self, tx: Transaction) -> None:
+        """Write what waits, or some of it, in a transaction that writes anyway.
+
+        If it is rolled back, these are lost, and somebody takes them again.
+        """
+        if not self._changing.acquire(blocking=False):
+            return
+        try:
+            written = 0
+            while self.waiting and written < _WRITTEN_BYTES:
+                place, one = self._take_one()
+                if tx.one(_HEAD if tx.ordering.single_writer else _HEAD + _HELD, place) is not None:
+                    tenant, _, thread = place
+                    tx.write(_INSERT, [(tenant, thread, *one)])
+                written += len(one.state)
+        finally:
+            self._changing.release()
+
+    def _take_one(self) -> tuple[Place, Kept]:
+        """Take the first snapshot of the thread that was read the longest ago."""
+        place, (first, *others) = next(iter(self.waiting.items()))
+        self._bytes -= len(first.state)
+        if others:
+            self.waiting[place] = tuple(others)
         else:
-            del self._kept[place]
+            del self.waiting[place]
+        return place, first

@@ -22,6 +22,7 @@ from eventstore.threads.cached_rows import ROW_TABLES
 from eventstore.threads.expected import Expected, expected_rows
 from eventstore.threads.indexes import ContentIndex, IndexEntry, stored_entries
 from eventstore.threads.leases import LEASES, lease_key
+from eventstore.threads.snapshot_checks import threads_with_snapshots, wrong_snapshots
 from eventstore.threads.thread_table import ThreadKey
 
 __all__ = ["Finding", "compare_thread"]
@@ -55,6 +56,7 @@ def compare_thread(tx: Transaction, log: Log, stream: StreamKey) -> list[Finding
         *_differences(expected.rows, actual),
         *_lease_differences(tx, (tenant, stream.id), expected),
         *_index_differences(index.entries(tx, stream), stored_entries(tx, tenant, stream.id)),
+        *_snapshot_differences(tx, log, stream, (tenant, stream.id)),
     ]
     return [
         Finding(stream_id=stream.text, version=expected.version, kind=kind, message=message)
@@ -83,6 +85,14 @@ def _index_differences(
         yield "missing_row", f"{table}: a row is missing, or has another value"
     for table, *_ in sorted(actual - expected):
         yield "extra_row", f"{table}: a row that no event made"
+
+
+def _snapshot_differences(
+    tx: Transaction, log: Log, stream: StreamKey, thread: ThreadKey
+) -> Iterator[tuple[str, str]]:
+    if threads_with_snapshots(tx, thread, thread):
+        for version in wrong_snapshots(tx, log, stream, thread):
+            yield "different_row", f"snapshots: the state after event {version} differs"
 
 
 def _differences(

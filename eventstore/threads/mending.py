@@ -13,7 +13,7 @@ rebuilds it whole in its own transaction, and the slices end, because its head h
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple, TypeAlias
 
 from eventstore.conversation.rows import Row as StateRow
@@ -67,8 +67,13 @@ class Mending:
         found: Iterable[Difference],
         head: bytes | None,
         tries: int,
+        *,
+        snapshots: Sequence[int] = (),
     ) -> None:
-        """Create it from the differences and the head found, after so many comparisons."""
+        """Create it from the differences and the head found, after so many comparisons.
+
+        ``snapshots`` are the versions of those that differ; all of the thread's go at the end.
+        """
         self.again: Final = Again(expected.stream, tries)
         self.stream: Final = expected.stream
         self.thread: Final = thread
@@ -77,6 +82,7 @@ class Mending:
         """True if it was appended to before it was right."""
         self._expected = expected
         self._head_found = head
+        self._snapshots = snapshots
         self._marked = False
         self._seen = expected.version
         self._gone: list[Change] = []
@@ -127,6 +133,8 @@ class Mending:
                 yield f"{table.name}: {named} differs in {', '.join(names)}"
         if self.head != self._head_found:
             yield "streams: the thread has another head"
+        for version in self._snapshots:
+            yield f"snapshots: the state after event {version} differs"
 
     def still_holds(self, tx: Transaction, log: Log, version: int) -> bool:
         """Return whether the differences hold at the version that the thread has under the lock."""

@@ -13,6 +13,7 @@ from eventstore.storage.interning import find_category, find_tenant
 from eventstore.storage.transaction import Transaction
 from eventstore.threads.cached_rows import ROW_TABLES
 from eventstore.threads.indexes import EXTERNAL_IDS, THREAD_METADATA
+from eventstore.threads.snapshot_checks import SNAPSHOTS
 
 __all__ = ["Orphan", "orphans"]
 
@@ -20,6 +21,7 @@ _TABLES: Final = (
     *(table.name for table, _ in ROW_TABLES.values()),
     THREAD_METADATA.name,
     EXTERNAL_IDS.name,
+    SNAPSHOTS.name,
 )
 _ALONE: Final = (
     "SELECT DISTINCT t.thread FROM {{{table}}} t WHERE t.tenant = ? AND NOT EXISTS (SELECT 1"

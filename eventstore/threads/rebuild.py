@@ -21,6 +21,7 @@ from eventstore.storage.transaction import Transaction
 from eventstore.threads.expected import expected_rows
 from eventstore.threads.indexes import ContentIndex
 from eventstore.threads.mending_slices import rows_by_table
+from eventstore.threads.snapshot_checks import SNAPSHOTS
 from eventstore.threads.thread_rows import mend_heads
 from eventstore.threads.thread_table import differences, mend
 
@@ -42,6 +43,7 @@ def rebuild_thread(tx: Transaction, log: Log, stream: StreamKey) -> int:
     tx.ordering.take(tx, [(tenant, find_category(tx, ids.THREAD) or 0, stream.id)], 1, patient=True)
     expected = expected_rows(tx, log, stream, decoded_events(tx, log, stream), ContentIndex())
     mend(tx, differences(tx, [thread], rows_by_table(tenant, {thread: expected})))
+    SNAPSHOTS.clear(tx, [thread])
     if expected.thread is not None:
         mend_heads(tx, [thread], {thread: expected.thread.head})
     tx.flush()  # an append that goes on in this transaction must not meet waiting rows

@@ -9,16 +9,18 @@ from eventstore.threads.cached_rows import ROW_TABLES
 from eventstore.threads.indexes import clear_indexes
 from eventstore.threads.leases import LEASES
 from eventstore.threads.run_chunks import RUN_CHUNKS
+from eventstore.threads.snapshot_checks import SNAPSHOTS
 
 __all__ = ["remove_thread"]
 
 
 def remove_thread(tx: Transaction, place: Place) -> None:
-    """Delete a thread's decision tables, leases, chunks, index entries and events."""
+    """Delete a thread's decision tables, leases, chunks, snapshots, index entries and events."""
     tenant, _, thread_id = place
     for table, _ in ROW_TABLES.values():
         table.clear(tx, [(tenant, thread_id)])
     LEASES.clear(tx, [(tenant, thread_id)])
     RUN_CHUNKS.clear(tx, [(tenant, thread_id)])
+    SNAPSHOTS.clear(tx, [(tenant, thread_id)])
     clear_indexes(tx, [(tenant, thread_id)])
     purge_stream(tx, place)

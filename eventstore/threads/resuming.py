@@ -13,6 +13,7 @@ from typing import Final
 import msgspec
 
 from eventstore.conversation.draft import ThreadDraft
+from eventstore.conversation.rows import PROJECTION_VERSION
 from eventstore.conversation.snapshot import Snapshot, decoded_snapshot, encoded_snapshot
 from eventstore.core.events import Event, StreamKey
 from eventstore.storage.folding_pages import decoded_events, decoded_events_at
@@ -55,9 +56,10 @@ def resumed(tx: Transaction, log: Log, stream: StreamKey, until: int) -> ThreadD
 
 def _decoded(state: bytes) -> Snapshot | None:
     try:
-        return decoded_snapshot(state)
+        found = decoded_snapshot(state)
     except (zlib.error, msgspec.DecodeError):  # of another version of the library, or damaged
         return None
+    return found if found.thread.projection_version == PROJECTION_VERSION else None
 
 
 def _events(

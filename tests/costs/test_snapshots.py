@@ -3,9 +3,8 @@
 import pytest
 
 from eventstore import ConversationStore
-from eventstore.core.catalogue import Catalogue
-from eventstore.storage.snapshots import Snapshots
 from eventstore.threads import folding
+from tests.effort import events_decoded
 
 BOUND = 20
 """Stands for the thousand events of the library."""
@@ -16,24 +15,6 @@ def store(monkeypatch):
     monkeypatch.setattr(folding, "EVENTS_MAX", BOUND)
     with ConversationStore.open("sqlite://") as opened:
         yield opened
-
-
-@pytest.fixture
-def events_read(monkeypatch):
-    """Count the events that an act decodes."""
-    decode, count = Catalogue.decode, [0]
-
-    def counted(*args, **kwargs):
-        count[0] += 1
-        return decode(*args, **kwargs)
-
-    def read(act, *args, **kwargs):
-        count[0] = 0
-        act(*args, **kwargs)
-        return count[0]
-
-    monkeypatch.setattr(Catalogue, "decode", counted)
-    return read
 
 
 def switch(store, thread, said, n):
@@ -70,7 +51,7 @@ def update_run(store, thread, _, n):
 
 
 @pytest.mark.parametrize("act", [switch, amend, rename, label, retitle, describe, hide, update_run])
-def test_a_state_reads_a_bounded_number_of_events_however_much_came_before(store, events_read, act):
+def test_a_state_reads_a_bounded_number_of_events_however_much_came_before(store, act):
     thread = store.threads.create(title="before", metadata={"is": "old"}).id
     said = [store.messages.create(thread, role="user", content="asked").id]
     said.append(store.messages.create(thread, role="assistant", content="one").id)
@@ -84,13 +65,13 @@ def test_a_state_reads_a_bounded_number_of_events_however_much_came_before(store
         store.replay.state(thread)  # the first reader leaves snapshots
         asked = [1, 3, 19, 21, last // 2, last // 2 + 7, last - 1, last]
         most.append(
-            max(events_read(store.replay.state, thread, at_version=version) for version in asked)
+            max(events_decoded(store.replay.state, thread, at_version=version) for version in asked)
         )
     assert max(most) <= BOUND + 40  # some 10 rows, of which each names a few events
     assert most[1] <= most[0] + 10
 
 
-def test_so_does_that_of_a_fork_whose_source_has_a_long_history(store, events_read):
+def test_so_does_that_of_a_fork_whose_source_has_a_long_history(store):
     thread = store.threads.create().id
     said = [store.messages.create(thread, role="user", content="asked").id]
     said.append(store.messages.create(thread, role="assistant", content="one").id)
@@ -101,35 +82,14 @@ def test_so_does_that_of_a_fork_whose_source_has_a_long_history(store, events_re
     further = store.threads.fork(fork).id
     for one in (fork, further):
         store.replay.state(one)
-        assert events_read(store.replay.state, one) <= 20
+        assert events_decoded(store.replay.state, one) <= 20
         store.messages.create(one, role="user", content="and more")
-        assert events_read(store.replay.state, one) <= 20
+        assert events_decoded(store.replay.state, one) <= 20
 
 
-def test_a_thread_of_messages_alone_keeps_none(store, events_read):
+def test_a_thread_of_messages_alone_keeps_none(store):
     thread = store.threads.create().id
     for n in range(3 * BOUND):
         store.messages.create(thread, role="user", content=f"words {n}")
-    assert events_read(store.replay.state, thread) == 3 * BOUND + 1
-    assert events_read(store.replay.state, thread) == 3 * BOUND + 1
-
-
-def test_a_snapshot_holds_only_for_the_event_that_it_was_taken_at(store, events_read, monkeypatch):
-    thread = store.threads.create().id
-    said = [store.messages.create(thread, role="user", content="asked").id]
-    for n in range(100):
-        amend(store, thread, said, n)
-    store.replay.state(thread)
-    assert events_read(store.replay.state, thread) < 60
-    nearest = Snapshots.nearest
-    for change in ({"state": b"no snapshot"}, {"hash": bytes(32)}):
-
-        def changed(self, tx, place, until, change=change):
-            self._kept = {
-                one: tuple(kept._replace(**change) for kept in some)
-                for one, some in self._kept.items()
-            }
-            return nearest(self, tx, place, until)
-
-        monkeypatch.setattr(Snapshots, "nearest", changed)
-        assert events_read(store.replay.state, thread) == 102
+    assert events_decoded(store.replay.state, thread) == 3 * BOUND + 1
+    assert events_decoded(store.replay.state, thread) == 3 * BOUND + 1

@@ -72,7 +72,10 @@ def act(world, kind, one):
         store.runs.create(one.id)
         one.busy = True
     else:
+        before = store.threads.get(one.id).version
         (store.threads.archive if kind == "archive" else store.threads.delete)(one.id)
+        if store.threads.get(one.id, include_deleted=True).version == before:
+            return  # it was archived before
     one.last = clock[0]
 
 

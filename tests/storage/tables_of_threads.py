@@ -12,6 +12,7 @@ OF_THREADS = frozenset(
         "steps",
         "labels",
         "touches",
+        "snapshots",
         "thread_metadata",
         "external_ids",
     }

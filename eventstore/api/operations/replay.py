@@ -28,9 +28,9 @@ def state(
 ) -> Read[ReplayedThread]:
     """Return a thread at a version, at a time, or now, made from its events alone.
 
-    All of the thread is in memory then. The first call of a process reads its events up to then; of
-    a fork also those of all threads that it comes from, as far as it sees them. It leaves snapshots
-    in memory, so the next ones, at whichever version, read some thousand events at most, and those
+    All of the thread is in memory then. The first reader of a long history reads its events up to
+    then; of a fork also those of all threads that it comes from, as far as it sees them. It leaves
+    snapshots, so later ones, at whichever version, read some thousand events at most, and those
     that hold the words of the state. One page of a past path costs less:
     ``messages.list(thread_id, at_version=…)``.
 

@@ -54,6 +54,7 @@ TABLES: Final = (
     "run_chunks",
     "labels",
     "touches",
+    "snapshots",
     "tombstones",
     "thread_metadata",
     "external_ids",

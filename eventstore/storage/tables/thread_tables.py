@@ -62,6 +62,19 @@ def _tombstones(metadata: MetaData, prefix: str) -> None:
     )
 
 
+def _snapshots(metadata: MetaData, prefix: str) -> None:
+    # With rowids on SQLite, for the same reason as `blobs`.
+    Table(
+        f"{prefix}snapshots",
+        metadata,
+        key("tenant"),
+        key("thread", LargeBinary),
+        key("version", BigInteger),
+        given("hash", LargeBinary),
+        given("state", LargeBinary),
+    )
+
+
 def _thread_metadata(metadata: MetaData, prefix: str) -> None:
     Table(
         f"{prefix}thread_metadata",
@@ -91,5 +104,5 @@ def _external_ids(metadata: MetaData, prefix: str) -> None:
 
 def add_thread_tables(metadata: MetaData, prefix: str) -> None:
     """Add them to the metadata."""
-    for add in (_threads, _tombstones, _thread_metadata, _external_ids):
+    for add in (_threads, _tombstones, _snapshots, _thread_metadata, _external_ids):
         add(metadata, prefix)

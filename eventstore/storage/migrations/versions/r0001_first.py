@@ -344,6 +344,15 @@ def upgrade(naming: Naming) -> None:
         sqlite_with_rowid=False,
     )
     op.create_table(
+        naming.plain("snapshots"),
+        _key("tenant", Integer),
+        _key("thread", LargeBinary),
+        _key("version", BigInteger),
+        _given("hash", LargeBinary),
+        _given("state", LargeBinary),
+        schema=naming.schema,
+    )
+    op.create_table(
         naming.plain("tombstones"),
         _key("tenant", Integer),
         _key("thread", LargeBinary),

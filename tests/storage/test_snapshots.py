@@ -1,0 +1,184 @@
+"""Snapshots of states in their table: never trusted over the log, and gone with their threads."""
+
+import sqlite3
+import zlib
+from contextlib import closing
+
+import msgspec
+import pytest
+from msgspec.structs import replace
+from sqlalchemy import create_engine
+
+from eventstore import ConversationStore
+from eventstore.conversation.snapshot import decoded_snapshot
+from eventstore.threads import folding
+from tests.effort import events_decoded
+from tests.storage.lives import ask
+
+WORD = "zqblackbird"
+COUNT = "SELECT count(*) FROM snapshots"
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "chat.db"
+
+
+@pytest.fixture
+def store(path, monkeypatch):
+    monkeypatch.setattr(folding, "EVENTS_MAX", 20)
+    with opened(path) as made:
+        yield made
+
+
+def opened(path, **options):
+    return ConversationStore.open(f"sqlite:///{path}", **options)
+
+
+def switched(store, count=60):
+    """A thread of three messages, of which one has a label, that was switched again and again."""
+    thread = store.threads.create(title=WORD, metadata={"is": WORD}).id
+    asked = store.messages.create(thread, role="user", content=WORD)
+    one = store.messages.create(thread, role="assistant", content=f"one {WORD}")
+    two = store.messages.regenerate(thread, one.id, content=f"two {WORD}")
+    store.branches.label(thread, two.id, WORD)
+    for n in range(count):
+        store.branches.select(thread, (one.id, two.id)[n % 2])
+    return thread, asked.id
+
+
+def left_behind(store, thread):
+    """Read a state, and let the next write take its snapshots along."""
+    state = store.replay.state(thread)
+    store.threads.create()
+    return state
+
+
+def change(path, sql, *parameters):
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute(sql, parameters)
+
+
+def test_reading_writes_nothing_and_the_next_write_takes_them_along(store, path):
+    thread, _ = switched(store)
+    told = store.replay.state(thread).value()
+    assert ask(path, COUNT) == [(0,)]
+    assert events_decoded(store.replay.state, thread) < 40, "it is in memory already"
+    with opened(path) as other:
+        assert events_decoded(other.replay.state, thread) == 65
+        store.threads.create()
+        assert ask(path, COUNT)[0][0] > 1
+        assert events_decoded(other.replay.state, thread) < 40
+        assert other.replay.state(thread).value() == told
+
+
+def test_a_transaction_of_the_application_does_not_take_them_along(store, path):
+    thread, _ = switched(store)
+    store.replay.state(thread)
+    engine = create_engine(f"sqlite:///{path}")
+    with engine.begin() as connection:
+        store.threads.create(connection=connection)
+    engine.dispose()
+    assert ask(path, COUNT) == [(0,)]
+
+
+def test_no_word_stands_in_them(store, path):
+    thread, _ = switched(store)
+    left_behind(store, thread)
+    for (state,) in ask(path, "SELECT state FROM snapshots"):
+        assert WORD.encode() not in zlib.decompress(state)
+
+
+def test_what_is_erased_later_is_gone_from_states_of_the_past(store, path):
+    thread, asked = switched(store)
+    left_behind(store, thread)
+    store.privacy.erase(thread, asked)
+    store.privacy.erase(thread)
+    with opened(path) as other:
+        state = other.replay.state(thread, at_version=60)
+        assert events_decoded(other.replay.state, thread, at_version=60) < 40
+        assert [one.text for one in state.messages] == ["", ""]
+        assert (state.thread.title, state.thread.metadata, state.labels) == (None, {}, {})
+        assert other.projections.compare().findings == ()
+        assert other.audit.verify().findings == ()
+
+
+def test_a_purge_takes_them_and_none_comes_after_it(store, path):
+    thread, _ = switched(store)
+    left_behind(store, thread)
+    kept, _ = switched(store)
+    late, _ = switched(store)
+    store.replay.state(late)  # these wait while another store purges
+    with opened(path) as other:
+        other.privacy.purge(thread)
+        other.privacy.purge(late)
+    store.replay.state(kept)
+    store.threads.create()
+    store.threads.create()
+    found = {bytes(row[0]).hex() for row in ask(path, "SELECT thread FROM snapshots")}
+    assert found == {kept.removeprefix("thread_")}
+
+
+def rewritten(state):
+    """Bytes that show another past, and are a snapshot all the same."""
+    found = decoded_snapshot(state)
+    thread = replace(found.thread, archived=True)
+    return zlib.compress(msgspec.msgpack.encode(replace(found, thread=thread)))
+
+
+CHANGES = {
+    "state": lambda row: row[1][:-1],
+    "byte": lambda row: bytes([row[1][0] ^ 1]) + row[1][1:],
+    "hash": lambda _: bytes(32),
+    "rewritten": lambda row: rewritten(row[1]),
+}
+
+
+@pytest.mark.parametrize("how", CHANGES)
+def test_one_that_was_altered_is_found_and_goes_at_a_rebuild(store, path, how):
+    thread, _ = switched(store)
+    told = left_behind(store, thread).value()
+    versions = [version for (version,) in ask(path, "SELECT version FROM snapshots")]
+    for rowid, state in ask(path, "SELECT rowid, state FROM snapshots"):
+        column = "hash" if how == "hash" else "state"
+        change(
+            path,
+            f"UPDATE snapshots SET {column} = ? WHERE rowid = ?",
+            CHANGES[how]((rowid, state)),
+            rowid,
+        )
+    with opened(path) as other:
+        if how != "rewritten":  # by somebody who may write to the database, and knew how
+            assert other.replay.state(thread).value() == told
+        found = other.audit.verify().findings
+        assert [(one.stream_id, one.kind) for one in found] == [
+            (thread, "projection_differs") for _ in versions
+        ]
+        assert [one.message for one in found] == [
+            f"snapshots: the state after event {version} differs" for version in versions
+        ]
+        assert not other.projections.compare().ok
+        other.projections.rebuild()
+        assert other.audit.verify().findings == ()
+        assert other.replay.state(thread).value() == told
+
+
+def test_one_that_stands_at_another_version_is_not_used(store, path):
+    thread, _ = switched(store)
+    told = left_behind(store, thread).value()
+    change(path, "UPDATE snapshots SET version = version + 1000")
+    with opened(path) as other:
+        assert other.replay.state(thread).value() == told
+        assert len(other.audit.verify().findings) > 1
+    change(path, "DELETE FROM snapshots")
+    with opened(path) as other:
+        assert other.replay.state(thread).value() == told
+        assert other.audit.verify().findings == ()
+
+
+def test_one_without_a_thread_is_found(store, path):
+    thread, _ = switched(store)
+    left_behind(store, thread)
+    change(path, "UPDATE snapshots SET thread = randomblob(16)")
+    with opened(path) as other:
+        assert {one.kind for one in other.audit.verify().findings} == {"missing"}
