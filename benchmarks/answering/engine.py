@@ -5,6 +5,7 @@ A run is its question, the run itself, and the answer that is read at the end.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AsyncExitStack, ExitStack
 from typing import Any
 
@@ -84,6 +85,10 @@ class Ours:
         """Answer once: what the proof of durability counts syncs of."""
         self._answer(thread, Task.ANSWER)
 
+    def extend(self, thread: str, messages: Sequence[WorkMessage]) -> None:
+        for message in messages:
+            self.append(thread, message)
+
     def close(self) -> None:
         self._stack.close()
 
@@ -135,6 +140,10 @@ class AsyncOurs:
     async def append(self, thread: str, message: WorkMessage) -> None:  # noqa: ARG002
         """Answer once: what the proof of durability counts syncs of."""
         await self._answer(thread, Task.ANSWER)
+
+    async def extend(self, thread: str, messages: Sequence[WorkMessage]) -> None:
+        for message in messages:
+            await self.append(thread, message)
 
     async def close(self) -> None:
         await self._stack.aclose()

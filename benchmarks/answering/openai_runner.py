@@ -7,6 +7,7 @@ keeps an event loop of its own; it cannot stream.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 from uuid import uuid4
 
@@ -114,6 +115,10 @@ class AsyncRunner(_Agents):
     async def append(self, thread: str, message: WorkMessage) -> None:  # noqa: ARG002
         """Answer once: what the proof of durability counts syncs of."""
         await Runner.run(self._plain, QUESTION, session=self._make(thread))
+
+    async def extend(self, thread: str, messages: Sequence[WorkMessage]) -> None:
+        for message in messages:
+            await self.append(thread, message)
 
     async def close(self) -> None:
         await self._client.close()

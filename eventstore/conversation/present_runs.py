@@ -5,27 +5,36 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from msgspec import UNSET, to_builtins
+from msgspec import UNSET
+from msgspec.structs import asdict
 
 from eventstore.conversation import events as e
 from eventstore.conversation.present import text
 from eventstore.conversation.rows import RunRow, StepRow
 from eventstore.conversation.run_lifecycle import HELD, TERMINAL
-from eventstore.conversation.run_values import Run, RunStep
+from eventstore.conversation.run_values import RequiredAction, Run, RunError, RunStep, TokenUsage
 from eventstore.conversation.view import ThreadHistory
 from eventstore.core import ids
 from eventstore.core.events import Event, instant
+from eventstore.core.trusted import trusted
 
 __all__ = ["run_value", "step_value"]
 
 
-def _usage(data: object) -> dict[str, Any] | None:
+def _usage(data: object) -> TokenUsage | None:
     usage = getattr(data, "usage", None)
-    return None if usage is None else to_builtins(usage)
+    return None if usage is None else trusted(TokenUsage, asdict(usage))
+
+
+def _own(value: Any) -> Any:  # noqa: ANN401 (JSON)
+    """Return JSON as a copy: the event that holds it may be presented again."""
+    if isinstance(value, dict):
+        return {name: _own(one) for name, one in value.items()}
+    return [_own(one) for one in value] if isinstance(value, list) else value
 
 
 def run_value(view: ThreadHistory, row: RunRow) -> Run:
-    """Return a run as users see it."""
+    """Return a run as users see it. The fields stand in the order of those of ``Run``."""
     queued = view.event(row.version)
     content: e.RunContent = queued.content or e.RunContent()
     fields: dict[str, Any] = {
@@ -36,8 +45,8 @@ def run_value(view: ThreadHistory, row: RunRow) -> Run:
         "status": row.status,
         "model": queued.data.model,
         "instructions": content.instructions,
-        "tools": content.tools or (),
-        "settings": content.settings or {},
+        "tools": tuple(_own(content.tools or [])),
+        "settings": _own(content.settings or {}),
         "metadata": content.metadata or {},
         "regenerates": text(ids.MESSAGE, row.regenerates),
         "queue": row.queue,
@@ -47,29 +56,32 @@ def run_value(view: ThreadHistory, row: RunRow) -> Run:
         "started_head_id": text(ids.MESSAGE, row.started_head),
         "last_message_id": text(ids.MESSAGE, row.last_message),
         "required_calls": row.pending_calls,
+        "required_actions": (),
         "incomplete_reason": None,
         "error": None,
         "usage": None,
         "created_at": instant(queued.recorded_at_us),
+        "updated_at": instant(queued.recorded_at_us),
         "started_at": None,
         "ended_at": None,
         "version": row.changed,
     }
     reasons: dict[str, str] = {}
-    fields["updated_at"] = fields["created_at"]
     for version in view.touches_of(row.run_id):
         event = view.event(version)
         fields["updated_at"] = instant(event.recorded_at_us)
         if event.type == "RunActionRequired":
             reasons = dict(zip(event.data.calls, event.data.reasons, strict=False))
         _fold_run_event(fields, event)
-    fields["required_actions"] = [
-        {"call_id": call, "reason": reasons.get(call, "outputs")} for call in row.pending_calls
-    ]
+    fields["metadata"] = _own(fields["metadata"])
+    fields["required_actions"] = tuple(
+        trusted(RequiredAction, {"call_id": call, "reason": reasons.get(call, "outputs")})
+        for call in row.pending_calls
+    )
     if row.status in TERMINAL:
         fields["ended_at"] = fields.pop("last_move")
     fields.pop("last_move", None)
-    return Run.model_validate(fields)
+    return trusted(Run, fields)
 
 
 def _lease_end(view: ThreadHistory, row: RunRow) -> datetime | None:
@@ -90,7 +102,7 @@ def _fold_run_event(fields: dict[str, Any], event: Event) -> None:
     if event.type == "RunStarted":
         fields["started_at"] = fields["started_at"] or fields["last_move"]
     elif event.type == "RunFailed":
-        fields["error"] = {"code": data.code, "message": content.message if content else None}
+        fields["error"] = _error(data.code, content)
     elif event.type == "RunIncomplete":
         fields["incomplete_reason"] = data.reason
 
@@ -109,7 +121,7 @@ def step_value(view: ThreadHistory, row: StepRow) -> RunStep:
         "thread_id": ids.show(ids.THREAD, view.thread_id),
         "type": data.type,
         "status": status,
-        "details": (content.details if content else None) or {},
+        "details": _own((content.details if content else None) or {}),
         "head_id": text(ids.MESSAGE, data.head),
         "seen_version": data.seen_version,
         "left_out": tuple(ids.show(ids.MESSAGE, key) for key in data.left_out),
@@ -127,8 +139,11 @@ def step_value(view: ThreadHistory, row: StepRow) -> RunStep:
         fields["version"] = version
         fields["usage"] = _usage(ended.data)
         if isinstance(ended.content, e.ErrorContent) or ended.type == "RunStepFailed":
-            message = ended.content.message if ended.content else None
-            fields["error"] = {"code": ended.data.code, "message": message}
+            fields["error"] = _error(ended.data.code, ended.content)
         elif isinstance(ended.content, e.StepContent) and ended.content.details is not None:
-            fields["details"] = {**fields["details"], **ended.content.details}
-    return RunStep.model_validate(fields)
+            fields["details"] = {**fields["details"], **_own(ended.content.details)}
+    return trusted(RunStep, fields)
+
+
+def _error(code: str, content: e.ErrorContent | None) -> RunError:
+    return trusted(RunError, {"code": code, "message": content.message if content else None})

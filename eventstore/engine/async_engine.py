@@ -300,8 +300,22 @@ def _nothing(_: Effect) -> None:
     """Claiming has no effects."""
 
 
-async def _until_done(futures: Sequence[Future[Any]], seconds: float | None = None) -> None:
-    """Wait for futures without taking part in them: to cancel the wait cancels none of them."""
-    wrapped = [asyncio.wrap_future(one) for one in futures if not one.done()]
-    if wrapped:
-        await asyncio.wait(wrapped, timeout=seconds)
+async def _until_done(futures: Sequence[Future[Run | None]], seconds: float | None = None) -> None:
+    """Wait for futures without taking part in them: to cancel the wait cancels none of them.
+
+    They end on this loop, so that nobody needs to be woken from another thread.
+    """
+    open_ = [one for one in futures if not one.done()]
+    all_done = asyncio.get_running_loop().create_future()
+
+    def ended(one: Future[Run | None]) -> None:
+        open_.remove(one)
+        if not open_ and not all_done.done():
+            all_done.set_result(None)
+
+    for one in tuple(open_):
+        one.add_done_callback(ended)
+    if open_:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await all_done

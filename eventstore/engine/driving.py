@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import queue
+from collections import deque
 from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
@@ -37,24 +38,34 @@ class Inbox:
 
 
 class AsyncInbox:
-    """The same, for a task."""
+    """The same, for one task. A future and a timer take half the steps of a queue and a timeout."""
 
     def __init__(self) -> None:
-        self._arrived: asyncio.Queue[object] = asyncio.Queue()
+        self._arrived: deque[object] = deque()
+        self._waits: asyncio.Future[None] | None = None
 
     def put(self, arrived: object) -> None:
         """Deliver something, on the loop."""
-        self._arrived.put_nowait(arrived)
+        self._arrived.append(arrived)
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._waits is not None and not self._waits.done():
+            self._waits.set_result(None)
 
     async def take(self, seconds: float | None) -> object:
         """Return the next thing; None once the seconds are over."""
-        if not self._arrived.empty():
-            return self._arrived.get_nowait()
-        try:
-            async with asyncio.timeout(seconds):
-                return await self._arrived.get()
-        except TimeoutError:
-            return None
+        if not self._arrived:
+            loop = asyncio.get_running_loop()
+            self._waits = loop.create_future()
+            timer = None if seconds is None else loop.call_later(seconds, self._wake)
+            try:
+                await self._waits
+            finally:
+                self._waits = None
+                if timer is not None:
+                    timer.cancel()
+        return self._arrived.popleft() if self._arrived else None
 
 
 def drive(

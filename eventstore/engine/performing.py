@@ -139,9 +139,10 @@ class Performing:
             async with aclosing(model.stream(effect.request)) as events:
                 async for event in events:
                     answer.add(event)
-                    span.add(event)
                     if isinstance(event, TextDelta):
                         self._say(effect.step, event.text)
+                    else:
+                        span.add(event)
             return answer.result()
 
     def _say(self, step: int, text: str) -> None:

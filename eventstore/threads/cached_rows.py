@@ -38,6 +38,7 @@ from eventstore.threads.message_rows import MESSAGES
 from eventstore.threads.removed import REMOVED_MAX, Removed
 from eventstore.threads.row_table import RowTable
 from eventstore.threads.run_rows import RUNS, STEPS
+from eventstore.threads.run_stories import STORIES, going_on
 from eventstore.threads.shape import SEGMENTS_MAX, Shape
 from eventstore.threads.stretches import read_ending
 from eventstore.threads.thread_rows import THREADS
@@ -128,8 +129,10 @@ class CachedRows:
         self._known: dict[type[Any], dict[Any, Any]] = {kind: {} for kind in ROW_TABLES}
         self._placed: dict[Place, MessageRow | None] = {}
         self._events: dict[int, Event] = {}
-        self._known_runs: dict[bytes, Sequence[int]] = {}
-        """Touches of runs that were read together; only in views that change nothing."""
+        self._touched: dict[bytes, list[int]] = {}
+        """Touches by subject, as far as all of them are known."""
+        self._listed: dict[type[Any], set[bytes]] = {}
+        """Keys of the rows that a list over the table found, and of those that came since."""
         self.__dict__.pop("thread", None)
         if self._moved is not None:
             self.thread = self._moved
@@ -186,6 +189,18 @@ class CachedRows:
         table: RowTable[R] = ROW_TABLES[kind][0]
         return table.get(self._tx, self._tenant, self.thread_id, where, parameters)
 
+    def _list(self, kind: type[R], where: str, holds: Callable[[R], bool]) -> list[R]:
+        """Return the rows that a condition holds for: in the table, and since it was read."""
+        known, key_of = self._known[kind], ROW_TABLES[kind][1]
+        keys = self._listed.get(kind)
+        if keys is None:
+            found = {key_of(row): row for row in self._find(kind, where, ())}
+            known.update({key: row for key, row in found.items() if known.get(key) is None})
+            keys = {*found, *self._changed.get(kind, {})}
+        rows = [row for key in keys if holds(row := known[key])]
+        self._listed[kind] = {key_of(row) for row in rows}
+        return rows
+
     def _changed_of(self, kind: type[R]) -> list[R]:
         return list(self._changed.get(kind, {}).values())
 
@@ -225,6 +240,13 @@ class CachedRows:
                 self._segments += 1
             changed[key] = row
             self._keep(kind, key, row)
+            if kind is TouchRow:
+                if row.subject_id in self._touched:
+                    self._touched[row.subject_id].append(row.version)
+            elif kind in self._listed:
+                self._listed[kind].add(key)
+            if kind in STORIES and row.version == event.version:
+                self._touched[key] = []
 
     def _expect_nothing_below(self, place: Place | None) -> None:
         """Note, without a query, that nothing follows a message that was added just now."""
@@ -278,7 +300,11 @@ class CachedRows:
             self._shape, self._segments = None, len(shape.segments)
         if thread.removed_messages > 2 * REMOVED_MAX:
             self._gone = None
-        self._events.clear()
+        if self._touched and not self._erased:
+            known = [*self._known[RunRow].values(), *self._known[StepRow].values()]
+            self._touched, self._events = going_on(known, self._touched, self._events)
+        else:
+            self._touched, self._events = {}, {}
         self._erased = _NONE_ERASED
         return rows
 

@@ -63,15 +63,11 @@ class StoredThread(StoredTree):
     # -- queue, runs and labels --------------------------------------------------------------------
 
     def queued_messages(self) -> Sequence[MessageRow]:
-        found = self._find(MessageRow, WAITS, ())
-        rows = {row.message_id: row for row in [*found, *self._changed_of(MessageRow)]}
-        waiting = [row for row in rows.values() if row.status == "queued" and row.removed is None]
+        waiting = self._list(MessageRow, WAITS, _waits)
         return sorted(waiting, key=lambda row: row.waits_since)
 
     def open_runs(self) -> Sequence[RunRow]:
-        found = self._find(RunRow, OPEN_RUNS, ())
-        rows = {row.run_id: row for row in [*found, *self._changed_of(RunRow)]}
-        running = [row for row in rows.values() if row.status not in TERMINAL]
+        running = self._list(RunRow, OPEN_RUNS, _runs_on)
         return sorted(running, key=lambda row: row.version)
 
     def shown_text(self, message_id: bytes) -> str:
@@ -104,7 +100,7 @@ class StoredThread(StoredTree):
 
     def touches_of(self, subject_id: bytes) -> Sequence[int]:
         """Return the versions of later events about a thread, message, run or step, in order."""
-        known = self._known_runs.get(subject_id)
+        known = self._touched.get(subject_id)
         if known is not None:
             return known
         found = self._find(TouchRow, "subject = ?", (subject_id,))
@@ -186,7 +182,7 @@ class StoredThread(StoredTree):
 
     def know_run(self, run_id: bytes, touches: Sequence[int], lease_end: int | None) -> None:
         """Take what was read about a run together with others."""
-        self._known_runs[run_id] = touches
+        self._touched[run_id] = list(touches)
         self.leases[run_id] = lease_end
 
     def know_event(self, event: Event) -> None:
@@ -281,3 +277,11 @@ class StoredThread(StoredTree):
         for depth in range(stretch.start, stretch.end + 1):
             if depth not in branched:
                 points.setdefault(Place(stretch.hop, stretch.segment, depth), None)
+
+
+def _waits(row: MessageRow) -> bool:
+    return row.status == "queued" and row.removed is None
+
+
+def _runs_on(row: RunRow) -> bool:
+    return row.status not in TERMINAL

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from msgspec.structs import replace
 
@@ -18,10 +18,22 @@ from eventstore.errors import AssistantNotFound
 from eventstore.storage import read
 from eventstore.storage.interning import find_tenant
 from eventstore.storage.log import Log
+from eventstore.storage.stream_heads import head_version
 from eventstore.storage.transaction import Transaction
 from eventstore.write_path.requests import AppendRequest, NewId, StreamSession
 
 __all__ = ["AssistantCategory", "assistant_for_run", "assistant_history"]
+
+_KEPT: Final = "assistants of runs"
+_KEPT_MAX: Final = 1_000
+
+
+class _Current(NamedTuple):
+    """The present version of an assistant, and its model: no words."""
+
+    version: int
+    model: str | None
+
 
 _UPSERT: Final = (
     "INSERT INTO {assistants}"
@@ -48,11 +60,23 @@ def assistant_for_run(tx: Transaction, log: Log, tenant: str, command: c.CreateR
         AssistantNotFound: there is none, or it was deleted.
     """
     assert command.assistant_id is not None  # noqa: S101 (asked by the caller)
-    versions = assistant_history(tx, log, tenant, command.assistant_id)
-    if not versions or versions[-1].deleted:
-        raise AssistantNotFound(ids.show(ids.ASSISTANT, command.assistant_id))
-    current = versions[-1]
+    stream = StreamKey(tenant, ids.ASSISTANT, command.assistant_id)
+    known: dict[StreamKey, _Current] = tx.cache.setdefault(_KEPT, {})
+    current = known.get(stream)
+    if current is None or current.version != head_version(tx, stream):
+        current = _current(assistant_history(tx, log, tenant, command.assistant_id))
+        if current is None:
+            raise AssistantNotFound(ids.show(ids.ASSISTANT, command.assistant_id))
+        if len(known) >= _KEPT_MAX:
+            known.clear()
+        known[stream] = current
     return replace(command, assistant_version=current.version, model=command.model or current.model)
+
+
+def _current(versions: Sequence[Assistant]) -> _Current | None:
+    if not versions or versions[-1].deleted:
+        return None
+    return _Current(versions[-1].version, versions[-1].model)
 
 
 class AssistantCategory:

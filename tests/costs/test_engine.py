@@ -31,4 +31,4 @@ def test_a_run_takes_few_statements(store, effort):
         thread = store.threads.create()
         answer()
         took = effort(answers)
-    assert took.statements <= 70 * RUNS
+    assert took.statements <= 60 * RUNS

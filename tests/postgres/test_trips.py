@@ -263,9 +263,30 @@ def test_a_rebuild_asks_as_often_for_twenty_threads_as_for_two(store, trips):
     assert counts[0] == counts[1] <= 11
 
 
-def test_a_heartbeat_takes_an_append_a_look_at_the_clock_and_what_the_answer_says(store, trips):
+def test_a_heartbeat_takes_an_append_and_a_look_at_the_clock(store, trips):
+    """The answer needs the run's events, which the writer keeps while the run goes on."""
     thread = store.threads.create().id
     run = store.runs.create(thread).id
     fence = store.runs.start(thread, run).fence
-    store.runs.heartbeat(thread, run, fence=fence)  # reads the run's events, which are kept
-    assert trips(store.runs.heartbeat, thread, run, fence=fence) == APPEND + 2
+    assert trips(store.runs.heartbeat, thread, run, fence=fence) == APPEND + 1
+
+
+def test_a_run_asks_for_little_beside_its_appends(store, trips):
+    """Whether each of four ids is free, the assistant's version, and the time for the lease."""
+    thread, assistant = store.threads.create().id, store.assistants.create(model="m").id
+
+    def answered():
+        with store.threads.batch(thread) as batch:
+            batch.messages.create(role="user", content="Why?")
+            made = batch.runs.create(assistant_id=assistant)
+            batch.runs.start(str(made.id), holder="me")
+        run = str(made.id)
+        with store.threads.batch(thread) as batch:
+            step = batch.runs.steps.start(run)
+        with store.threads.batch(thread) as batch:
+            batch.messages.create(role="assistant", content="So.", run_id=run)
+            batch.runs.steps.complete(str(step.id))
+            batch.runs.complete(run)
+
+    answered()
+    assert trips(answered) == 3 * APPEND + 6

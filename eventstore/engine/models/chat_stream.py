@@ -63,16 +63,13 @@ class ChatStream:
             return []
         self._reason = choices[0].get("finish_reason") or self._reason
         delta = choices[0].get("delta") or {}
-        if delta.keys() == _TEXT and isinstance(delta["content"], str):  # nearly every chunk
-            return self._add_text(delta["content"])
+        if delta.keys() == _TEXT and isinstance(text := delta["content"], str):  # nearly every one
+            self._said["content"] = (self._said.get("content") or "") + text
+            return [TextDelta(text)] if text else []
         for fragment in delta.get("tool_calls") or []:
             self._add_call(fragment)
         _merge(self._said, {name: v for name, v in delta.items() if name != "tool_calls"})
         return list(_deltas(delta))
-
-    def _add_text(self, text: str) -> list[ModelEvent]:
-        self._said["content"] = (self._said.get("content") or "") + text
-        return [TextDelta(text)] if text else []
 
     def end(self) -> list[ModelEvent]:
         """Return calls, usage and the end.

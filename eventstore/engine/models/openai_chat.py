@@ -6,7 +6,7 @@ Needs the extra ``openai``.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
@@ -92,23 +92,18 @@ class OpenAIModel:
         """Name of the kind of endpoint, for telemetry."""
         return "openai"
 
-    async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelEvent, None]:
+    def stream(self, request: ModelRequest) -> AsyncGenerator[ModelEvent, None]:
         """Ask, and yield the events of the answer."""
-        parameters = self._asked(request)
-        events = retried(lambda: self._answer(parameters), self._retries)
-        try:
-            async for event in events:
-                yield event
-        finally:
-            await events.aclose()
+        return retried(lambda: self._answer(request), self._retries)
 
     async def aclose(self) -> None:
         """Close the connections."""
         if self._owned:
             await self._client.close()
 
-    async def _answer(self, parameters: dict[str, Any]) -> AsyncGenerator[ModelEvent, None]:
+    async def _answer(self, request: ModelRequest) -> AsyncGenerator[ModelEvent, None]:
         """Ask once."""
+        parameters = self._asked(request)
         answer = ChatStream()
         failure: ModelError | None = None
         try:
@@ -188,9 +183,7 @@ async def _read(response: httpx.Response) -> AsyncGenerator[Mapping[str, Any], N
     Behind the last one the body is read to its end for a moment, so that the connection serves the
     next request, too.
     """
-    plain = "content-encoding" not in response.headers
-    pieces = response.aiter_raw() if plain else response.aiter_bytes()
-    frames, done = DataFrames(), False
+    pieces, frames, done = _pieces(response), DataFrames(), False
     while not done and (piece := await anext(pieces, None)) is not None:
         for data in frames.add(piece):
             if done := data.startswith(_DONE):
@@ -205,6 +198,14 @@ async def _read(response: httpx.Response) -> AsyncGenerator[Mapping[str, Any], N
         async with asyncio.timeout(_DRAIN_SECONDS):
             async for _ in pieces:
                 pass
+
+
+def _pieces(response: httpx.Response) -> AsyncIterator[bytes]:
+    """Return the bytes of a body, without the layer that would unpack them if they are plain."""
+    body = response.stream
+    if "content-encoding" in response.headers or not isinstance(body, AsyncIterable):
+        return response.aiter_bytes()
+    return aiter(body)
 
 
 def _addressed(part: Part, resolve: Callable[[ImagePart], str]) -> Part:

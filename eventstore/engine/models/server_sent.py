@@ -21,6 +21,9 @@ class DataFrames:
 
     def add(self, piece: bytes) -> list[bytes]:
         """Return the data of each event that the next bytes complete."""
+        if not self._rest and _is_one(piece):  # as most servers send them
+            self._half = False
+            return [piece[6:-2]]
         if self._half and piece:
             piece, self._half = piece.removeprefix(b"\n"), False
         if b"\r" in piece:
@@ -28,6 +31,12 @@ class DataFrames:
             piece = piece.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         *whole, self._rest = (self._rest + piece).split(b"\n\n")
         return [data for event in whole if (data := _data_of(event)) is not None]
+
+
+def _is_one(piece: bytes) -> bool:
+    """Return whether bytes are one event with one line of data, whole, and ended by line feeds."""
+    sound = piece.startswith(b"data: ") and piece.endswith(b"\n\n")
+    return sound and piece.count(b"\n") == 2 and b"\r" not in piece  # noqa: PLR2004
 
 
 def _data_of(event: bytes) -> bytes | None:
