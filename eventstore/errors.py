@@ -214,7 +214,9 @@ class SubjectNotFound(NotFound):
         """The id follows from the name: the name itself stands in no error."""
         super().__init__(subject_id)
         said = f"nothing was written in the name of this person ({subject_id})"
-        self.args = (f"{said}. Give name and tenant exactly as writes with subject= did.",)
+        self.args: tuple[Any, ...] = (
+            f"{said}. Give name and tenant exactly as writes with subject= did.",
+        )
 
 
 class MomentNotFound(NotFound):
@@ -232,7 +234,7 @@ class MomentNotFound(NotFound):
             said = f"did not exist yet: it began at {began}. Give that time, version 1, or later"
         else:
             said = f"has not come so far: it is at version {last_version}. Give 1 to {last_version}"
-        self.args = (f"{thread_id} {said}.",)
+        self.args: tuple[Any, ...] = (f"{thread_id} {said}.",)
         self.reason = reason
         self.began_at = began_at
         self.last_version = last_version
@@ -245,7 +247,9 @@ class TenantNotFound(NotFound):
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
-        self.args = (f"no tenant {name!r} ever wrote into this store. Look at tenants.list().",)
+        self.args: tuple[Any, ...] = (
+            f"no tenant {name!r} ever wrote into this store. Look at tenants.list().",
+        )
 
 
 class UndecodableEvent(ConversationStoreError):

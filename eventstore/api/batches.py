@@ -44,7 +44,7 @@ class Batch:
     """Collects commands to one thread."""
 
     def __init__(self, scope: Scope, thread_id: str, options: WriteOptions) -> None:
-        self.scope = scope._replace(actor=None, correlation_id=None, causation_id=None)
+        self.scope: Scope = scope._replace(actor=None, correlation_id=None, causation_id=None)
         self._acting = scope
         self.thread_id = thread_id
         self._stream: StreamKey = thread_key(scope, thread_id)
@@ -52,10 +52,10 @@ class Batch:
         self._given: list[Any] = []
         self._commands: list[Any] = []
         self._handles: list[Handle[Any]] = []
-        self.messages = BatchMessages(self)
-        self.branches = BatchBranches(self)
-        self.runs = BatchRuns(self)
-        self.thread = BatchThread(self)
+        self.messages: BatchMessages = BatchMessages(self)
+        self.branches: BatchBranches = BatchBranches(self)
+        self.runs: BatchRuns = BatchRuns(self)
+        self.thread: BatchThread = BatchThread(self)
 
     def collect(self, one: Write[Any]) -> Handle[Any]:
         """Add one call's command."""

@@ -276,8 +276,8 @@ class Event:
         for number in (self.version, self.schema_version, self.recorded_at_us):
             if type(number) is not int:
                 raise Rejected("an event has a number that is none")
-        self.event_id = unhex(given["event_id"], 16)
-        self.hash = unhex(given["hash"], 32)
+        self.event_id: bytes = unhex(given["event_id"], 16)
+        self.hash: bytes = unhex(given["hash"], 32)
         self._data = unbase64(given["data"]) or b""
         self._content = unbase64(given["content"])
         self._salt = unbase64(given["salt"])

@@ -41,9 +41,9 @@ class StreamWalk:
     def __init__(self, stream: StreamKey, notable: frozenset[str]) -> None:
         """Events of the types in ``notable`` are kept for later checks."""
         self.stream: Final = stream
-        self.version = 0
+        self.version: int = 0
         """Version of the last row."""
-        self.events = 0
+        self.events: int = 0
         self.notable: list[Notable] = []
         self.gone: list[int] = []
         """Versions whose content was erased."""

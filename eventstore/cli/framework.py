@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
-from typing import Annotated, Any, ClassVar, TypeAlias, TypeVar
+from typing import Annotated, Any, ClassVar, Final, TypeAlias, TypeVar
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -82,7 +82,7 @@ class Program(typer.Typer):
         return add
 
 
-app = Program(
+app: Final = Program(
     cls=Commands,
     name="eventstore",
     help="Inspect stored conversations: their threads, branches and events, as they are now"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 from rich.text import Text
@@ -23,7 +23,7 @@ from eventstore.cli.run_listing import find_run, print_run, print_runs
 
 __all__ = ["chat", "follow", "list_", "runs", "show"]
 
-runs = Program(
+runs: Final = Program(
     cls=Commands,
     name="runs",
     help="List, show and follow runs: the answers of assistants, and how they came about.",

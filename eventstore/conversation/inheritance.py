@@ -52,7 +52,7 @@ class Inheritance:
         top: _Key | None,
         last: _Key | None,
     ) -> None:
-        self.level = level
+        self.level: int = level
         """Number of forks from the root of the chain, which is no fork, down to this thread."""
         self._stretches = stretches
         self._top = top

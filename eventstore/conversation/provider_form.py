@@ -7,6 +7,8 @@ with the words, and erased with them.
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from msgspec import Struct
 from pydantic import ConfigDict, Field
 
@@ -24,7 +26,7 @@ _FORMAT_MAX = 255
 class ProviderForm(Value):
     """The provider's own form of a message. In JSON, ``data`` is hex."""
 
-    model_config = ConfigDict(
+    model_config: ClassVar[ConfigDict] = ConfigDict(
         extra="forbid", hide_input_in_errors=True, ser_json_bytes="hex", val_json_bytes="hex"
     )
 

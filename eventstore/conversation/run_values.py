@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from pydantic import ConfigDict, model_validator
 
@@ -19,7 +19,7 @@ __all__ = ["Assistant", "RequiredAction", "Run", "RunContext", "RunError", "RunS
 class TokenUsage(Value):
     """Tokens, as the provider counted them. ``input`` and ``output`` are accepted, too."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
     input_tokens: int = 0
     """Tokens that the model read."""
@@ -159,7 +159,7 @@ class RunStep(Value):
 class RunContext(Value):
     """The messages that a run, or one of its steps, works with. In JSON, bytes are hex."""
 
-    model_config = ConfigDict(ser_json_bytes="hex", val_json_bytes="hex")
+    model_config: ClassVar[ConfigDict] = ConfigDict(ser_json_bytes="hex", val_json_bytes="hex")
 
     thread_id: str
     """Thread of the run."""

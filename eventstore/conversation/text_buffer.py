@@ -29,7 +29,7 @@ class TextBuffer:
         self._waiting: list[str] = []
         self._bytes = 0
         self._due_at = float("-inf")
-        self.offset = 0
+        self.offset: int = 0
         """Number of characters in the pieces that were written."""
 
     def add(self, text: str, now: float) -> str:

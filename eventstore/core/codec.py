@@ -39,10 +39,10 @@ _encoder: Final = msgspec.msgpack.Encoder()
 _canonical: Final = msgspec.msgpack.Encoder(order="deterministic")
 _decoder: Final = msgspec.msgpack.Decoder()
 
-encode = _encoder.encode
+encode: Final[Callable[[Any], bytes]] = _encoder.encode
 """MessagePack bytes of a struct or JSON value, keys in the order given."""
 
-encode_canonical = _canonical.encode
+encode_canonical: Final[Callable[[Any], bytes]] = _canonical.encode
 """The same with sorted keys: equal values give equal bytes. For digests."""
 
 

@@ -192,7 +192,7 @@ class Position(NamedTuple):
 class NewEvent(Value):
     """An event of the application's own, for ``store.events.append``."""
 
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+    model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     type: str
     """Kind of event, up to 128 characters."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterator
 from hashlib import blake2b
-from typing import Annotated, Any, Final, Generic, Literal, TypeAlias, TypeVar
+from typing import Annotated, Any, ClassVar, Final, Generic, Literal, TypeAlias, TypeVar
 
 import msgspec
 from pydantic import ConfigDict
@@ -46,7 +46,7 @@ T = TypeVar("T")
 class PageOf(Value, Generic[T]):
     """One page of a listing. Iterating over it yields the items of this page only."""
 
-    model_config = ConfigDict(arbitrary_types_allowed=True)
+    model_config: ClassVar[ConfigDict] = ConfigDict(arbitrary_types_allowed=True)
 
     data: tuple[T, ...]
     """Items of the page."""

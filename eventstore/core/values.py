@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from pydantic import BaseModel, ConfigDict
 
 __all__ = ["Value"]
@@ -14,7 +16,7 @@ class Value(BaseModel):
     so only its size counts; two values that differ in nothing else still compare as different.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True)
 
     def __hash__(self) -> int:
         return hash((type(self).__name__, *map(_hashed, self.__dict__.values())))

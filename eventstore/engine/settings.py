@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -13,7 +13,7 @@ __all__ = ["Auto", "LastMessages", "RunSettings", "Truncation"]
 class Auto(BaseModel):
     """Leave out the oldest messages until the prompt fits ``max_prompt_tokens``."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid")
 
     type: Literal["auto"] = "auto"
     """Kind of truncation."""
@@ -22,7 +22,7 @@ class Auto(BaseModel):
 class LastMessages(BaseModel):
     """Keep the last messages alone."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid")
 
     type: Literal["last_messages"] = "last_messages"
     """Kind of truncation."""
@@ -36,7 +36,9 @@ Truncation: TypeAlias = Annotated[Auto | LastMessages, Field(discriminator="type
 class RunSettings(BaseModel):
     """Settings of a run, merged over those of its assistant."""
 
-    model_config = ConfigDict(frozen=True, extra="allow", hide_input_in_errors=True)
+    model_config: ClassVar[ConfigDict] = ConfigDict(
+        frozen=True, extra="allow", hide_input_in_errors=True
+    )
 
     temperature: float | None = Field(default=None, ge=0)
     """Randomness of the answer."""

@@ -132,8 +132,10 @@ class MessageSearch:
 
     name = "search"
     version = 1
-    tables = ("messages", "words", "forks", "deleted")
-    categories = (ids.THREAD, ids.STORE)
+    tables: tuple[str, ...] = ("messages", "words", "forks", "deleted")
+    """Names of its tables, without their common beginning."""
+    categories: tuple[str, ...] = (ids.THREAD, ids.STORE)
+    """Categories of the events that it follows."""
 
     def contents(self, tables: Tables) -> list[tuple[Any, ...]]:
         """Return the words of each message and title that has any, as any database keeps them."""

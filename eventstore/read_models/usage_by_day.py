@@ -149,8 +149,10 @@ class Usage:
     name = "usage"
     stores_words = False
     version = 1
-    tables = ("messages", "runs")
-    categories = (ids.THREAD, ids.STORE)
+    tables: tuple[str, ...] = ("messages", "runs")
+    """Names of its tables, without their common beginning."""
+    categories: tuple[str, ...] = (ids.THREAD, ids.STORE)
+    """Categories of the events that it follows."""
 
     def contents(self, tables: Tables) -> list[tuple[Any, ...]]:
         """Return every count but that of characters, which erasures do not count back."""

@@ -82,12 +82,13 @@ class SubscriptionState(Generic[P]):
     _told = False
 
     def __init__(self, after: P, poll_seconds: float, pause_seconds: float = 0.0) -> None:
-        self.place = after
-        self.calm_seconds = self._calm_least_seconds = pause_seconds
+        self.place: P = after
+        self.calm_seconds: float = pause_seconds
         """Seconds to wait in any case before it rests: commits of others wake every follower."""
+        self._calm_least_seconds = pause_seconds
         self.seen: Any = None
         """The last delivered event, in the form that :mod:`eventstore.subscriptions.pages` uses."""
-        self.state = State.CATCHING_UP
+        self.state: State = State.CATCHING_UP
         self._poll_seconds = poll_seconds
         self._pause_seconds = 0.0
 

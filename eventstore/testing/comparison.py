@@ -43,7 +43,7 @@ class Comparison:
         """Results of live reads, by thread and version."""
         self.done: list[Done] = []
         """Writes that were accepted under an idempotency key."""
-        self.sound = True
+        self.sound: bool = True
         """Whether nothing has failed so far, so that a last comparison makes sense."""
         self._recorded_at: dict[str, Any] = {}
         self._made = 0

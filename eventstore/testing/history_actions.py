@@ -185,7 +185,7 @@ ACTIONS: Final[dict[str, Action]] = {
 _SAYS: Final = frozenset({"say", "answer", "begin", "retitle", "call_tool"})
 
 
-LOOKED_AT: Final = {
+LOOKED_AT: Final[dict[str, tuple[str, ...]]] = {
     **dict.fromkeys(ACTIONS, ("thread",)),
     **dict.fromkeys(_SAYS, ("thread", "text")),
     **dict.fromkeys(("select", "remove", "restore", "fork", "erase"), ("thread", "message")),

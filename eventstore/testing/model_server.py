@@ -18,7 +18,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, Self, TypeAlias
+from typing import Any, Final, Literal, Self, TypeAlias
 
 __all__ = [
     "ModelServer",
@@ -153,9 +153,9 @@ class ModelServer:
     def __init__(self, script: Script, *, key: str | None = None) -> None:
         self.requests: list[dict[str, Any]] = []
         """The body of each request."""
-        self.asked = threading.Event()
+        self.asked: Final = threading.Event()
         """Set once a request arrived."""
-        self.dropped = threading.Event()
+        self.dropped: Final = threading.Event()
         """Set once a client closed the connection while it was being answered."""
         self._reply = script if callable(script) else _in_order(script)
         self._key = key

@@ -44,7 +44,7 @@ class Outcome(Generic[E]):
     """The outcome of a command: the events it led to, or the error that refused it."""
 
     def __init__(self, events: Sequence[E], refusal: Exception | None) -> None:
-        self.events = tuple(events)
+        self.events: tuple[E, ...] = tuple(events)
         """The events that the command led to; none if it was refused or changed nothing."""
         self.refusal = refusal
         """The error that refused the command; None if it was taken."""

@@ -77,8 +77,8 @@ class Mending:
         self.again: Final = Again(expected.stream, tries)
         self.stream: Final = expected.stream
         self.thread: Final = thread
-        self.done = False
-        self.followed = False
+        self.done: bool = False
+        self.followed: bool = False
         """True if it was appended to before it was right."""
         self._expected = expected
         self._head_found = head

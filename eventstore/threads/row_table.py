@@ -34,7 +34,7 @@ class RowTable(ThreadTable, Generic[R]):
         super().__init__(name, (*key, *values), len(key))
         self.encode = encode
         self.decode = decode
-        self.columns = ["thread", *key, *values]
+        self.columns: list[str] = ["thread", *key, *values]
         self._upsert = Insert(
             name,
             ("tenant", "thread", *key, *values),

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import pytest
 from pydantic import BaseModel, Field
 
-from eventstore import ImagePart, InvalidInput
+from eventstore import ConversationStore, ImagePart, InvalidInput
 from eventstore.engine import Engine, ToolAnswer, ToolContext, tool
 from eventstore.engine.models import ScriptedModel, ToolCall
 
@@ -73,14 +73,28 @@ def test_the_schema_comes_from_types_and_docstring():
     }
 
 
-def test_the_context_is_no_parameter_of_the_model(store):
-    seen = []
-
+def noting(seen):
     @tool
     def note(text: str, context: ToolContext) -> str:
         seen.append((text, context))
         return "noted"
 
+    return note
+
+
+def noting_typed(seen):
+    @tool
+    def note(text: str, context: ToolContext[ConversationStore]) -> str:
+        seen.append((text, context))
+        return "noted"
+
+    return note
+
+
+@pytest.mark.parametrize("made", [noting, noting_typed])
+def test_the_context_is_no_parameter_of_the_model(store, made):
+    seen: list[tuple[str, ToolContext]] = []
+    note = made(seen)
     assert list(note.definition["function"]["parameters"]["properties"]) == ["text"]
     called(store.tenant("acme"), store.tenant("acme").threads.create(), note, '{"text": "x"}')
     [(text, context)] = seen

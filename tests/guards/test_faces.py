@@ -56,7 +56,7 @@ def fields_without_a_word(cls):
         for one, following in zip(node.body, [*node.body[1:], None], strict=True):
             if isinstance(one, ast.AnnAssign) and isinstance(one.target, ast.Name):
                 said = isinstance(following, ast.Expr) and isinstance(following.value, ast.Constant)
-                if not said and not one.target.id.startswith("_"):
+                if not said and not one.target.id.startswith(("_", "model_config")):
                     yield f"{base.__name__}.{one.target.id}"
 
 

@@ -1,7 +1,8 @@
-"""Type checkers find nothing in a right application, and each mistake in a wrong one."""
+"""Type checkers find nothing in a right application, every mistake in a wrong one, every type."""
 
 import asyncio
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,10 @@ from tests.typing.application import async_chat, own_transaction, sync_chat
 
 HERE = Path(__file__).parents[1] / "typing"
 APPLICATION, MISTAKES = HERE / "application.py", HERE / "mistakes.py"
+REVEALED = HERE / "revealed.py"
+FILES = [str(APPLICATION), str(MISTAKES), str(REVEALED)]
+JSON = re.compile(r"(dict|Mapping)\[str, Any\]|Coroutine(Type)?\[Any, Any, ")
+"""Objects of JSON, whose values only the application knows; and how coroutines are written."""
 ROOT = HERE.parents[1]
 BIN = Path(sys.executable).parent
 
@@ -22,31 +27,36 @@ def run(*words):
 
 
 def mypy(cache):
-    """Lines with an error, of each file, as mypy sees them in an application of its own."""
+    """What mypy says of each file, as it sees them in an application of its own."""
     told = run(
         *("mypy", "--strict", "--config-file=", f"--cache-dir={cache}", "--output=json"),
-        *(str(APPLICATION), str(MISTAKES)),
+        *FILES,
     )
     found = [json.loads(line) for line in told.stdout.splitlines()]
-    errors = [one for one in found if one["severity"] == "error"]
-    return [(Path(one["file"]).name, one["line"], one["message"]) for one in errors]
+    return [
+        (one["severity"] == "error", Path(one["file"]).name, one["line"], one["message"])
+        for one in found
+    ]
 
 
 def basedpyright(cache):
     settings = cache / "pyrightconfig.json"
-    files = [str(APPLICATION), str(MISTAKES)]
     settings.write_text(
-        json.dumps({"include": files, "typeCheckingMode": "strict", "extraPaths": [str(ROOT)]})
+        json.dumps({"include": FILES, "typeCheckingMode": "strict", "extraPaths": [str(ROOT)]})
     )
     told = run(
         *("basedpyright", "--outputjson", "--pythonpath", sys.executable),
         *("--project", str(settings)),
     )
     found = json.loads(told.stdout)["generalDiagnostics"]
-    errors = [one for one in found if one["severity"] == "error"]
     return [
-        (Path(one["file"]).name, one["range"]["start"]["line"] + 1, one["message"])
-        for one in errors
+        (
+            one["severity"] == "error",
+            Path(one["file"]).name,
+            one["range"]["start"]["line"] + 1,
+            one["message"],
+        )
+        for one in found
     ]
 
 
@@ -55,12 +65,26 @@ def planted():
     return [number for number, line in enumerate(lines, 1) if "# mistake" in line]
 
 
+def asked():
+    lines = REVEALED.read_text(encoding="utf-8").splitlines()
+    return [number for number, line in enumerate(lines, 1) if "    reveal_type(" in line]
+
+
 @pytest.mark.parametrize("checker", [mypy, basedpyright], ids=lambda checker: checker.__name__)
-def test_every_mistake_is_reported_and_nothing_else(checker, tmp_path):
+def test_every_mistake_is_reported_nothing_else_and_every_type_is_known(checker, tmp_path):
     found = checker(tmp_path)
-    assert [one for one in found if one[0] == APPLICATION.name] == []
-    reported = {line for file, line, _ in found if file == MISTAKES.name}
-    assert sorted(reported) == planted(), found
+    errors = [one[1:] for one in found if one[0]]
+    assert [one for one in errors if one[0] != MISTAKES.name] == []
+    reported = {line for file, line, _ in errors if file == MISTAKES.name}
+    assert sorted(reported) == planted(), errors
+    revealed = {line: said for _, file, line, said in found if file == REVEALED.name}
+    assert sorted(revealed) == asked()
+    vague = {
+        n: said
+        for n, said in revealed.items()
+        if re.search(r"\b(Any|Unknown)\b", JSON.sub("", said))
+    }
+    assert vague == {}
 
 
 def test_the_application_runs(tmp_path):

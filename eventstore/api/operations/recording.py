@@ -147,7 +147,7 @@ class Recording:
         self.beat_seconds: Final = max(lease_seconds / 3, _BEAT_SECONDS_MIN)
         self.run: Run | None = None
         """The run as it was last seen; None before it started."""
-        self.cancelling = False
+        self.cancelling: bool = False
         """True once a heartbeat saw that the run was asked to stop."""
         self._scope = scope
         self._begin = begin

@@ -16,7 +16,7 @@ import re
 import threading
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from eventstore import ModelError
 from eventstore.engine.models.estimate import estimate_text, estimate_tokens
@@ -40,7 +40,7 @@ class Gate:
     """
 
     def __init__(self) -> None:
-        self.reached = threading.Event()
+        self.reached: Final = threading.Event()
         """Set once a model waits here, or went through."""
         self._lock = threading.Lock()
         self._open = False
@@ -100,7 +100,7 @@ class ScriptedModel:
         self._answer = answers if callable(answers) else _in_order(answers)
         self.requests: list[ModelRequest] = []
         """Each request, in order."""
-        self.closed = False
+        self.closed: bool = False
         """Whether it was closed."""
 
     @property

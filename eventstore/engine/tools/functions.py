@@ -24,7 +24,6 @@ from typing import (
     Literal,
     ParamSpec,
     Protocol,
-    TypeVar,
     get_args,
     get_origin,
     overload,
@@ -39,6 +38,7 @@ from pydantic import (
     ValidationError,
     create_model,
 )
+from typing_extensions import TypeVar  # with a default; in typing from 3.13 on
 
 from eventstore import InvalidInput
 from eventstore.conversation.parts import ContentPart
@@ -49,6 +49,7 @@ __all__ = ["InvalidArguments", "LocalTool", "Tool", "ToolAnswer", "ToolContext",
 
 P = ParamSpec("P")
 T = TypeVar("T")
+S = TypeVar("S", default=Any)
 
 _NAME_MAX: Final = 64
 """The longest name that model APIs accept."""
@@ -57,10 +58,13 @@ _TIMEOUT_SECONDS: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class ToolContext:
-    """The call that a tool answers. A tool that has a parameter of this type is given it."""
+class ToolContext(Generic[S]):
+    """The call that a tool answers. A tool that has a parameter of this type is given it.
 
-    store: Any
+    ``ToolContext[ConversationStore]`` tells a type checker which store the engine has.
+    """
+
+    store: S
     """The store of the engine: sync or async, as the engine is."""
     thread_id: str
     """Thread of the run."""
@@ -164,21 +168,21 @@ class Tool(Generic[P, T]):
     ) -> None:
         """Use :func:`tool`."""
         self.function = function
-        self.name = _checked_name(str(name or getattr(function, "__name__", "")))
+        self.name: str = _checked_name(str(name or getattr(function, "__name__", "")))
         """Name that the model calls it by."""
-        self.description = description or inspect.getdoc(function) or ""
+        self.description: str = description or inspect.getdoc(function) or ""
         """Description for the model."""
         self.repeatable = repeatable
         """Calling it twice does no harm, so it is called again if a crash hid its outcome."""
         self.approval = approval
         """A person approves each call."""
-        self.timeout_seconds = _checked_positive(timeout_seconds, "timeout_seconds")
+        self.timeout_seconds: float = _checked_positive(timeout_seconds, "timeout_seconds")
         """Longest time that a call may take."""
-        self.output_bytes_max = int(_checked_positive(output_bytes_max, "output_bytes_max"))
+        self.output_bytes_max: int = int(_checked_positive(output_bytes_max, "output_bytes_max"))
         """Most bytes of its output as JSON."""
         self._context, self._arguments = _arguments_of(function, self.name)
         self.__doc__ = function.__doc__
-        self.__name__ = self.name
+        self.__name__: str = self.name
         self.__wrapped__ = function
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -297,7 +301,7 @@ def _arguments_of(function: Callable[..., Any], name: str) -> tuple[str | None, 
 
 def _is_context(hint: object) -> bool:
     plain = get_args(hint)[0] if get_origin(hint) is Annotated else hint
-    return plain is ToolContext
+    return (get_origin(plain) or plain) is ToolContext
 
 
 def _no_schema(name: str, problem: str) -> InvalidInput:

@@ -83,7 +83,7 @@ class McpServer:
             raise InvalidInput("command", "is not the only one", "Give command=, url= or server=.")
         self.type = id
         """Id of the server."""
-        self.definition = {"type": id}
+        self.definition: dict[str, str] = {"type": id}
         """Definition by which an assistant lists its tools."""
         self._server = server or url or _parameters(command or (), environment)
         self._only = None if tools is None else frozenset(tools)

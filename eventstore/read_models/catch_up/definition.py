@@ -192,9 +192,9 @@ class Registry:
         """``may_store_words``: with encryption, the projections that may; None allows all."""
         self._may_store_words = may_store_words
         self._known: dict[str, Definition] = {}
-        self.held = Held()
+        self.held: Held = Held()
         """The leases of the projections that run."""
-        self.watched = Watched()
+        self.watched: Watched = Watched()
         """The leases of other workers, as this process has seen them."""
 
     def add(self, given: Projection) -> None:

@@ -27,7 +27,7 @@ class Held:
     def __init__(self) -> None:
         self._process = os.getpid()
         self._leases: dict[tuple[str, int], Lease] = {}
-        self.closed = False
+        self.closed: bool = False
         """True once the store is being closed and gives back its leases."""
 
     def add(self, lease: Lease) -> None:

@@ -87,8 +87,8 @@ class Doomed(_Stand):
 
     def __init__(self, store: ConversationStore, death: Death) -> None:
         super().__init__(store)
-        self.runs = _Runs(store.runs, death)
-        self.threads = _Threads(store.threads, death)
+        self.runs: _Runs = _Runs(store.runs, death)
+        self.threads: _Threads = _Threads(store.threads, death)
 
 
 class _Runs:
@@ -133,8 +133,8 @@ class AsyncDoomed(_Stand):
 
     def __init__(self, store: AsyncConversationStore, death: Death) -> None:
         super().__init__(store)
-        self.runs = _AsyncRuns(store.runs, death)
-        self.threads = _AsyncThreads(store.threads, death)
+        self.runs: _AsyncRuns = _AsyncRuns(store.runs, death)
+        self.threads: _AsyncThreads = _AsyncThreads(store.threads, death)
 
 
 class _AsyncRuns:

@@ -18,7 +18,7 @@ class Reader:
         self._run = run
         self._cursor: str | None = None
         self.told: list[RunEvent] = []
-        self.resumed = 0
+        self.resumed: int = 0
         """Number of times that it came back."""
         self.wrong: list[str] = []
         """Contradictions within what it was told."""

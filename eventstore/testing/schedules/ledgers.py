@@ -72,15 +72,15 @@ class Ledgers:
     """The sum of all ledgers."""
 
     def __init__(self, streams: Sequence[str]) -> None:
-        self.ended = 0
+        self.ended: int = 0
         """All transactions."""
-        self.transactions = 0
+        self.transactions: int = 0
         """Acknowledged transactions."""
-        self.events = Names()
+        self.events: Names = Names()
         """The events of acknowledged transactions."""
-        self.refused = Names()
+        self.refused: Names = Names()
         """The events of transactions that the store refused."""
-        self.refusals = 0
+        self.refusals: int = 0
         self._streams = streams
         self._files: list[Path] = []
 

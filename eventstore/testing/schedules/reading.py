@@ -37,7 +37,7 @@ class Reading(threading.Thread):
         """The findings about the events it received."""
         self.versions: Final[dict[str, bytearray]] = {}
         """A byte a version for each stream: 1 if the reader received it."""
-        self.stalled = False
+        self.stalled: bool = False
         self.error: BaseException | None = None
         self._connection = Lasting(make)
         self._chance = Random(f"{schedule.seed}/{name}")  # noqa: S311 (a seed is the point)

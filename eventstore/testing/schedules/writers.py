@@ -28,7 +28,7 @@ class Writers:
         self._work = work
         self._folder = folder
         self._processes: list[_Process] = []
-        self.ledgers = Ledgers(work.streams)
+        self.ledgers: Ledgers = Ledgers(work.streams)
 
     def run(self, meanwhile: Callable[[float], object]) -> float:
         """Run all of them to their ends, and report the seconds they took at intervals.

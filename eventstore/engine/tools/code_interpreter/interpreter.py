@@ -77,9 +77,10 @@ class CodeInterpreter:
         """Code may have run before a crash, so it is not run again by itself."""
         self.approval = approval
         """A person approves each call."""
-        self.timeout_seconds = limits.queue_seconds + limits.start_seconds + 2 * limits.call_seconds
+        waiting = limits.queue_seconds + limits.start_seconds
+        self.timeout_seconds: float = waiting + 2 * limits.call_seconds
         """Longest time that a call may take, with waiting for a kernel; its own limits end it."""
-        self.output_bytes_max = 4 * limits.output_bytes_max + 64 * 1024
+        self.output_bytes_max: int = 4 * limits.output_bytes_max + 64 * 1024
         """Most bytes of its output as JSON; its text is cut off long before."""
         self._running: dict[str, set[Event]] = {}
         self._lock = Lock()

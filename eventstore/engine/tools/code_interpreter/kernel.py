@@ -103,8 +103,8 @@ class Kernel:
             raise
         self._tree = ProcessTree(root, sandboxed=manner != "none")
         self._next_look = 0.0
-        self.last_used = time.monotonic()
-        self.is_dead = False
+        self.last_used: float = time.monotonic()
+        self.is_dead: bool = False
 
     def wait_until_ready(self) -> None:
         """Wait for the kernel to answer.

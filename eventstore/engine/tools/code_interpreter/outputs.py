@@ -50,7 +50,7 @@ class Outputs:
         self._cut: set[str] = set()
         self.seen_bytes = 0
         """Bytes of all messages that came, kept or not; counted by the one who receives them."""
-        self.left_out = 0
+        self.left_out: int = 0
         """Number of images and files that were too many, or too large."""
         self.artifacts: list[Artifact] = []
         self.error: CodeError | None = None

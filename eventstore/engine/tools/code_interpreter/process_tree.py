@@ -31,7 +31,7 @@ class ProcessTree:
         self._sandboxed = sandboxed
         # A number may be given to another process later; a descriptor means this one for ever.
         self._root_end = os.pidfd_open(root)
-        self.kernel = root
+        self.kernel: int = root
         self._kernel_end = self._root_end
 
     def look_for_kernel(self) -> None:

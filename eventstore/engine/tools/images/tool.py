@@ -47,7 +47,7 @@ class TextToImage:
         """Name that the model calls it by."""
         self.aliases: tuple[str, ...] = ("wanx",) if name == "text_to_image" else ()
         """Other names by which an assistant may list it."""
-        self.definition = {"type": name}
+        self.definition: dict[str, str] = {"type": name}
         """Definition by which an assistant lists it."""
         self.repeatable: Final = False
         """Drawing costs money, so it is not done again by itself."""

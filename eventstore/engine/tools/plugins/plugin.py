@@ -92,15 +92,15 @@ class Plugin:
         chosen = [one for one in read.operations if operations is None or one.name in operations]
         self.type = id
         """Id of the plug-in."""
-        self.definition = {"type": id}
+        self.definition: dict[str, str] = {"type": id}
         """Definition by which an assistant lists all of its tools."""
         self.aliases: tuple[str, ...] = ()
         """Other types by which an assistant may list them."""
-        self.title = read.title
+        self.title: str = read.title
         """Title of the service."""
         gate = Gate(private, timeout_seconds=timeout_seconds, bytes_max=answer_bytes_max)
         self._service = _Service(id, read.server, auth or read.auth, credentials, gate)
-        self.tools = tuple(
+        self.tools: tuple[OperationTool, ...] = tuple(
             OperationTool(
                 self._service,
                 _prefixed(one, prefix),
@@ -209,9 +209,9 @@ class OperationTool:
     ) -> None:
         self._service = service
         self._operation = operation
-        self.name = operation.name
+        self.name: str = operation.name
         """Name that the model calls it by."""
-        self.repeatable = operation.method in _IDEMPOTENT
+        self.repeatable: bool = operation.method in _IDEMPOTENT
         """Calling it twice does no harm, by the meaning of its method."""
         self.approval = approval
         """A person approves each call."""
