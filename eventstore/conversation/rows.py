@@ -215,6 +215,8 @@ class RunRow(msgspec.Struct, frozen=True, gc=False):
     """Version of the event that made this worker its holder; None before it first started."""
     taken_over: bool = False
     """A holder lost it to another one, so from then on each write of a holder names its fence."""
+    subject: bytes | None = None
+    """The person in whose name it was created: what is written for it is theirs, too."""
 
 
 class StepRow(msgspec.Struct, frozen=True, gc=False):

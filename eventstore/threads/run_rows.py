@@ -46,13 +46,14 @@ def _encode_run(row: RunRow) -> tuple[Any, ...]:
         row.holder,
         row.fence,
         int(row.taken_over),
+        row.subject,
     )
 
 
 def _decode_run(columns: Sequence[Any]) -> RunRow:
     _, run_id, version, status, changed, assistant, regenerates, started = columns[:8]
     head, last, calls, steps, writing, position, updated_at = columns[8:15]
-    queue, holder, fence, taken_over = columns[15:19]
+    queue, holder, fence, taken_over, subject = columns[15:20]
     return RunRow(
         run_id,
         version,
@@ -72,6 +73,7 @@ def _decode_run(columns: Sequence[Any]) -> RunRow:
         holder,
         fence,
         bool(taken_over),
+        subject,
     )
 
 
@@ -96,6 +98,7 @@ RUNS: Final = RowTable[RunRow](
         "holder",
         "fence",
         "taken_over",
+        "subject",
     ),
     encode=_encode_run,
     decode=_decode_run,

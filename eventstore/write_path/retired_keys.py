@@ -14,7 +14,7 @@ from eventstore.storage.retired_keys import retired_among
 from eventstore.storage.transaction import Transaction
 from eventstore.write_path.requests import AppendRequest
 
-__all__ = ["check_keys", "owners_of"]
+__all__ = ["check_key", "check_keys", "owners_of"]
 
 _KNOWN: Final = "retired keys"
 _KNOWN_MAX: Final = 16_384
@@ -41,3 +41,13 @@ def check_keys(tx: Transaction, requests: Iterable[AppendRequest]) -> None:
     for owner in owners:
         if known[owner]:
             tx.naming.codec.retired(owner, known[owner])
+
+
+def check_key(tx: Transaction, owner: StreamKey) -> None:
+    """Do the same for an owner that deciding a request found, after :func:`check_keys`."""
+    known: dict[StreamKey, int] = tx.cache.setdefault(_KNOWN, {})
+    if owner not in known:
+        known[owner] = 0
+        known.update(retired_among(tx, owner.tenant, [owner]))
+    if known[owner]:
+        tx.naming.codec.retired(owner, known[owner])

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
+from msgspec.structs import replace
+
 from eventstore.conversation import commands as c
 from eventstore.conversation.commands import THREAD_COMMANDS
 from eventstore.conversation.commands.checks import check_expected_head
@@ -20,6 +22,7 @@ from eventstore.conversation.present import thread_details
 from eventstore.conversation.repeats import may_come_of
 from eventstore.conversation.rows import Row
 from eventstore.conversation.run_lifecycle import HELD, MOVES, MOVING
+from eventstore.core.codec import owner_of
 from eventstore.core.events import Decided, Event, StreamKey
 from eventstore.errors import IdempotencyConflict
 from eventstore.storage.erasing import list_content
@@ -37,6 +40,7 @@ from eventstore.threads.writing_rows import write_rows
 from eventstore.write_path.erasure_scope import Erasing, find_erasing
 from eventstore.write_path.heads import locked_head
 from eventstore.write_path.requests import AppendRequest, NewId
+from eventstore.write_path.retired_keys import check_key
 from eventstore.write_path.thread_deciders import DECIDERS, with_reason
 
 __all__ = ["Guards", "ThreadCategory"]
@@ -54,6 +58,7 @@ class Guards(NamedTuple):
 _NO_GUARDS = Guards()
 _BORN: Final = frozenset({"MessageAdded", "MessageRegenerated"})
 """Events that add a message which a run may have been writing."""
+_RUN_BEGINS: Final = "RunQueued"
 _KEPT = "views of threads"
 _VIEWS_KEPT = 4_096
 """Number of threads whose rows the writer keeps between transactions, about 2 kB each."""
@@ -190,9 +195,32 @@ class _ThreadSession:
         elif look is None:
             decided = decide(self.view, command, self._handler.new_id)
         else:
-            self._handler.subject = request.subject
+            self._handler.subject = request.subject or self._owner_of_run(command)
             decided = look(self._handler, self._stream, self.view, command)
-        return decided if guards.reason is None else with_reason(decided, guards.reason)
+        if guards.reason is not None:
+            decided = with_reason(decided, guards.reason)
+        if request.subject is None:
+            for one in decided:  # a loop, since most messages are of no run
+                if getattr(one.data, "run_id", None) is not None and one.type != _RUN_BEGINS:
+                    return [self._in_their_name(one) for one in decided]
+        return decided
+
+    def _in_their_name(self, decided: Decided) -> Decided:
+        """Return an event of a person's run as one in the person's name, unless it has another.
+
+        So the key that is destroyed with the person has sealed it, too.
+        """
+        subject = decided.subject or self._owner_of_run(decided.data)
+        return decided if subject == decided.subject else replace(decided, subject=subject)
+
+    def _owner_of_run(self, about: object) -> bytes | None:
+        """Return the person in whose name the run of a command, or of an event, was created."""
+        run_id = getattr(about, "run_id", None)
+        run = None if run_id is None else self.view.run(run_id)
+        subject = None if run is None else run.subject
+        if subject is not None and self._handler.log.codec.seals:
+            check_key(self._handler.tx, owner_of(self._stream, subject))
+        return subject
 
     def evolve(self, event: Event) -> None:
         view, handler = self.view, self._handler

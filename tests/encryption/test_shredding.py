@@ -310,3 +310,71 @@ def wrapped_in(place):
     """How many keys were not destroyed."""
     [(count,)] = ask(place / "keys.db", "SELECT count(wrapped) FROM data_keys")
     return count
+
+
+# -- what runs write in the name of a person -------------------------------------------------------
+
+
+def answered(store, thread, words, **given):
+    """Let a run of Alice answer; the run's own writes name nobody, unless ``given`` does."""
+    run = store.runs.create(thread, instructions=words, subject="alice").id
+    store.runs.start(thread, run)
+    step = store.runs.steps.start(thread, run, type="model", details={"d": words})
+    begun = f"msg_{'0b' * 16}"
+    store.runs.write_text(thread, run, words, message_id=begun, offset=0)
+    store.messages.create(
+        thread,
+        role="assistant",
+        content=words,
+        run_id=run,
+        message_id=begun,
+        metadata={"m": words},
+        **given,
+    )
+    store.runs.steps.complete(thread, step.id, details={"d": words})
+    store.runs.update(thread, run, metadata={"m": words})
+    return run
+
+
+def test_what_her_run_wrote_goes_with_her_key(url, tmp_path):
+    with ConversationStore.open(url, encryption=in_a_file(tmp_path)) as store:
+        thread = store.threads.create(title="kept").id
+        store.messages.create(thread, role="user", content="of Alice", subject="alice")
+        store.runs.fail(thread, answered(store, thread, "the answer"), message="the answer")
+        store.messages.create(thread, role="user", content="of nobody")
+    for file in tmp_path.glob("chat.db*"):
+        shutil.copy(file, tmp_path / f"backup-{file.name}")
+    with ConversationStore.open(url, encryption=in_a_file(tmp_path)) as store:
+        store.privacy.erase(subject="alice")
+        assert store.audit.verify().findings == ()
+        assert store.projections.compare().findings == ()
+    backup = f"sqlite:///{tmp_path}/backup-chat.db"
+    with ConversationStore.open(backup, encryption=in_a_file(tmp_path)) as store:
+        left = {event.type: event.content for event in store.events.read(thread) if event.content}
+        assert list(left) == ["ThreadCreated", "MessageAdded"]
+        assert texts(store, thread) == ["", "", "of nobody"]
+
+
+def test_what_names_another_person_stays_theirs(opened):
+    with opened() as store:
+        thread = store.threads.create().id
+        answered(store, thread, "of Bob", subject="bob")
+        store.privacy.erase(subject="alice")
+        assert texts(store, thread) == ["of Bob"]
+
+
+def test_a_run_goes_on_after_she_was_erased_and_loses_nothing(opened):
+    """Another process has her key in memory, and her run in its hands."""
+    with opened() as store, opened() as other:
+        thread = store.threads.create().id
+        run = answered(other, thread, "before")
+        store.privacy.erase(subject="alice")
+        other.messages.create(thread, role="assistant", content="after", run_id=run)
+        other.runs.write_text(thread, run, "shown", message_id=f"msg_{'0c' * 16}", offset=0)
+        other.runs.fail(thread, run, message="why")
+    with opened() as store:
+        assert texts(store, thread) == ["", "after", "shown"]
+        assert store.runs.get(thread, run).error.message == "why"
+        assert store.audit.verify().findings == ()
+        store.privacy.erase(subject="alice")
+        assert texts(store, thread) == ["", "", ""]

@@ -143,6 +143,7 @@ def _run_queued(view: ThreadView, data: RunQueued, event: Event) -> list[Row]:
         created_position=event.position,
         updated_at_us=event.recorded_at_us,
         queue=data.queue,
+        subject=event.subject,
     )
     thread = thread_row(view)
     return [row, replace(thread, open_runs=thread.open_runs + 1)]

@@ -43,6 +43,7 @@ def _runs(metadata: MetaData, prefix: str) -> None:
         maybe("holder", Text),
         maybe("fence", BigInteger),
         given("taken_over", Integer),
+        maybe("subject", LargeBinary),
         Index(f"{prefix}runs_by_version", "tenant", "thread", "version"),
         # The few runs of a tenant that have not ended, without looking at the many that have.
         Index(f"{prefix}runs_by_status", "tenant", "status", "created_position"),

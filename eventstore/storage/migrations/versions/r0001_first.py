@@ -408,6 +408,7 @@ def upgrade(naming: Naming) -> None:
         _maybe("holder", Text),
         _maybe("fence", BigInteger),
         _given("taken_over", Integer),
+        _maybe("subject", LargeBinary),
         schema=naming.schema,
         sqlite_with_rowid=False,
     )
