@@ -13,9 +13,9 @@ from eventstore.storage.log import Log
 from eventstore.storage.not_text import is_not_text
 from eventstore.storage.stream_heads import head_version
 from eventstore.storage.transaction import Transaction
-from eventstore.threads.cached_rows import ROW_TABLES
 from eventstore.threads.indexes import EXTERNAL_IDS, THREAD_METADATA
 from eventstore.threads.mending_slices import look_over
+from eventstore.threads.row_tables import ROW_TABLES
 from eventstore.threads.thread_table import ThreadKey
 
 __all__ = ["Compared", "compare_tables"]
@@ -85,7 +85,7 @@ def _unfolded(tx: Transaction, stream: StreamKey, error: Exception) -> Iterator[
 
 def _unreadable(tx: Transaction, thread: ThreadKey) -> Iterator[str]:
     """Yield the names of the tables whose rows for a thread cannot be read."""
-    for table in (*(one for one, _ in ROW_TABLES.values()), THREAD_METADATA, EXTERNAL_IDS):
+    for table in (*ROW_TABLES.values(), THREAD_METADATA, EXTERNAL_IDS):
         try:
             table.between(tx, thread, thread)
         except Exception as error:

@@ -23,6 +23,7 @@ from eventstore import (
 )
 from eventstore.api.operations import Read
 from eventstore.cli.encrypting import NO_KEYS, KeysGiven
+from eventstore.conversation.rows import MessageRow
 from eventstore.core import ids
 from eventstore.storage.migrations import Migrate
 from eventstore.storage.transaction import Transaction
@@ -212,7 +213,7 @@ def find_message(store: ConversationStore, thread_id: str, text: str) -> str:
     if len(digits) == _DIGITS:
         return f"{ids.MESSAGE}_{digits}"
     folded = store.replay.state(thread_id).folded
-    known = [ids.show(ids.MESSAGE, key) for key in dict(folded.messages)]
+    known = [ids.show(ids.MESSAGE, key) for key in dict(folded.rows[MessageRow])]
     near = [one for one in known if one[4:].startswith(digits) or one.endswith(digits)]
     if not near or not digits:
         raise MessageNotFound(text, thread_id)

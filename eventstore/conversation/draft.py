@@ -12,7 +12,7 @@ from rpds import HashTrieMap
 
 from eventstore.conversation.evolve import evolve
 from eventstore.conversation.folded_view import FoldedView
-from eventstore.conversation.keeping import KEEPERS, with_event
+from eventstore.conversation.keeping import keep, with_event
 from eventstore.conversation.rows import Row
 from eventstore.conversation.state import FoldedThread
 from eventstore.core.events import Event
@@ -45,12 +45,13 @@ class ThreadDraft(FoldedView):
         for name in FoldedThread.__struct_fields__:
             value: Any = getattr(start, name)
             setattr(self, name, _Map(value) if isinstance(value, HashTrieMap) else value)
+        self.rows = {kind: _Map(rows) for kind, rows in start.rows.items()}
 
     def take(self, event: Event) -> list[Row]:
         """Fold one more event; return the rows that it changes."""
         rows = evolve(self, event)
         maps = self.__dict__
         for row in rows:
-            KEEPERS[type(row)](self, maps, row)
+            keep(self, maps, row)
         maps["events"] = with_event(maps["events"], event)
         return rows

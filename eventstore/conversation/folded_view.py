@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from msgspec.structs import replace
 
@@ -19,15 +19,17 @@ from eventstore.conversation.rows import (
     MessageRow,
     Place,
     Range,
+    Row,
     RunRow,
     SegmentRow,
-    StepRow,
     ThreadRow,
 )
 from eventstore.conversation.view import SourcedEvent
 from eventstore.core.events import Event, Trace
 
 __all__ = ["FoldedView", "Stretch"]
+
+R = TypeVar("R", bound=Row)
 
 Stretch: TypeAlias = tuple[int, int]
 """Hop and segment."""
@@ -43,19 +45,14 @@ class FoldedView:
     inherited: Inheritance | None
     ancestors: tuple[FoldedView, ...]
     changing: tuple[int, ...]
-    messages: Mapping[bytes, MessageRow]
+    rows: Mapping[type[Any], Mapping[Any, Any]]
     places: Mapping[Place, bytes]
-    segments: Mapping[Stretch, SegmentRow]
     ends: Mapping[Stretch, int]
     hanging: Mapping[Place, tuple[Stretch, ...]]
-    branch_points: Mapping[Place, BranchPointRow]
     bends: Mapping[Stretch, tuple[int, ...]]
     gone: Mapping[Stretch, tuple[int, ...]]
     waiting: tuple[bytes, ...]
-    runs: Mapping[bytes, RunRow]
     active_runs: tuple[bytes, ...]
-    steps: Mapping[bytes, StepRow]
-    labels: Mapping[bytes, LabelRow]
     labelled: Mapping[str, bytes]
     touches: Mapping[bytes, tuple[int, ...]]
     events: Mapping[int, Event]
@@ -67,12 +64,16 @@ class FoldedView:
 
     # -- rows, and places -----------------------------------------------------------------------
 
+    def row(self, kind: type[R], key: object) -> R | None:
+        found: R | None = self.rows[kind].get(key)
+        return found
+
     def message(self, message_id: bytes) -> MessageRow | None:
-        row = self.messages.get(message_id)
+        row = self.rows[MessageRow].get(message_id)
         if row is not None or self.inherited is None:
             return row
         for hop, ancestor in enumerate(self.ancestors, 1):  # the nearest one has the latest state
-            found = ancestor.messages.get(message_id)
+            found = ancestor.rows[MessageRow].get(message_id)
             if found is not None and found.place is not None:
                 place = further(found.place, hop)
                 if self.inherited.sees(place):
@@ -82,19 +83,19 @@ class FoldedView:
     def message_at(self, place: Place) -> MessageRow | None:
         if not place.hop:
             message_id = self.places.get(place)
-            return None if message_id is None else self.messages[message_id]
+            return None if message_id is None else self.row(MessageRow, message_id)
         if self.inherited is None or not self.inherited.sees(place):
             return None
         owner = self.ancestors[place.hop - 1]
         message_id = owner.places[place._replace(hop=0)]
-        row = self.messages.get(message_id)
+        row: MessageRow | None = self.rows[MessageRow].get(message_id)
         if row is not None:
             return row
         for hop in self._changing_below(place.hop):
-            row = self.ancestors[hop - 1].messages.get(message_id)
+            row = self.ancestors[hop - 1].rows[MessageRow].get(message_id)
             if row is not None:
                 return _inherited(row, place)
-        return _inherited(owner.messages[message_id], place)
+        return _inherited(owner.rows[MessageRow][message_id], place)
 
     def _changing_below(self, hop: int) -> list[int]:
         """Return the hops of threads below an ancestor that changed messages that they inherit.
@@ -105,8 +106,8 @@ class FoldedView:
 
     def segment(self, hop: int, segment: int) -> SegmentRow | None:
         if not hop:
-            return self.segments.get((0, segment))
-        row = self.ancestors[hop - 1].segments.get((0, segment))
+            return self.row(SegmentRow, (0, segment))
+        row = self.ancestors[hop - 1].row(SegmentRow, (0, segment))
         if row is None:
             return None
         return replace(row, hop=hop, parent=further(row.parent, hop), ordinal=0)
@@ -117,7 +118,7 @@ class FoldedView:
         return self.ends.get((hop, segment), 0)
 
     def branch_point(self, place: Place) -> BranchPointRow | None:
-        return self.branch_points.get(place) or self._turn(place)
+        return self.rows[BranchPointRow].get(place) or self._turn(place)
 
     def _turn(self, place: Place) -> BranchPointRow | None:
         """Return the turn of the inherited path at a place."""
@@ -164,27 +165,25 @@ class FoldedView:
             for depth in depths
             if hop and start <= depth <= end
         ]
-        points = [self.branch_points[place] for place in sorted(places, key=lambda p: p.depth)]
+        known = self.rows[BranchPointRow]
+        points = [known[place] for place in sorted(places, key=lambda p: p.depth)]
         return [point for point in points if point.active is not None and not point.active[0]]
 
     # -- what waits, what runs, what has a name ------------------------------------------------
 
     def queued_messages(self) -> Sequence[MessageRow]:
-        rows = [self.messages[message_id] for message_id in self.waiting]
+        rows = [self.rows[MessageRow][message_id] for message_id in self.waiting]
         waiting = [row for row in rows if row.removed is None]
         return sorted(waiting, key=lambda row: row.waits_since)
 
     def open_runs(self) -> Sequence[RunRow]:
-        return [self.runs[run_id] for run_id in self.active_runs]
+        return [self.rows[RunRow][run_id] for run_id in self.active_runs]
 
     def run(self, run_id: bytes) -> RunRow | None:
-        return self.runs.get(run_id)
+        return self.row(RunRow, run_id)
 
     def lease_of(self, _: bytes) -> None:
         """Return None: events do not tell until when a run is held."""
-
-    def step(self, step_id: bytes) -> StepRow | None:
-        return self.steps.get(step_id)
 
     def shown_text(self, _: bytes) -> str:
         """Return nothing: text that is being written is not in the log yet."""
@@ -195,10 +194,10 @@ class FoldedView:
 
     def label(self, label: str) -> LabelRow | None:
         message_id = self.labelled.get(label)
-        return None if message_id is None else self.labels.get(message_id)
+        return None if message_id is None else self.row(LabelRow, message_id)
 
     def label_of(self, message_id: bytes) -> str | None:
-        row = self.labels.get(message_id)
+        row = self.row(LabelRow, message_id)
         return None if row is None else row.label
 
     # -- history -------------------------------------------------------------------------------
@@ -233,7 +232,7 @@ class FoldedView:
     def wordings(self, row: MessageRow) -> Sequence[SourcedEvent]:
         found = []
         for told in self._tellers(row):
-            there = told.messages.get(row.message_id)
+            there = told.rows[MessageRow].get(row.message_id)
             said = set() if there is None else {*(there.said or ())} - {None}
             found += [SourcedEvent(told.thread_id, told.event(version)) for version in sorted(said)]
         return found

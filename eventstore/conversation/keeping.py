@@ -1,7 +1,7 @@
-"""Stores a row in the maps of a folded thread: one function for each kind of row.
+"""Keeps a row in a folded thread: by its kind and key, and in the indexes over rows of its kind.
 
-``changes`` collects the new maps by name; a map's ``insert`` returns the map to keep. So the same
-functions serve persistent maps and mutable ones.
+``changes`` collects what changes of a state, by the names of its fields. A map's ``insert`` returns
+the map to keep, so the same functions serve persistent maps and mutable ones.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from eventstore.conversation.rows import (
     BranchPointRow,
     LabelRow,
     MessageRow,
+    Row,
     RunRow,
     SegmentRow,
-    StepRow,
     ThreadRow,
     TouchRow,
 )
 from eventstore.conversation.run_lifecycle import TERMINAL
 from eventstore.core.events import Event
 
-__all__ = ["KEEPERS", "with_event"]
+__all__ = ["keep", "with_event"]
 
 
 def with_event(events: Any, event: Event) -> Any:  # noqa: ANN401 (a map with insert)
@@ -40,6 +40,17 @@ def with_event(events: Any, event: Event) -> Any:  # noqa: ANN401 (a map with in
     return events.insert(event.version, event)
 
 
+def keep(state: FoldedView, changes: dict[str, Any], row: Row) -> None:
+    """Keep a row; ``changes["rows"]`` is a dictionary by kind that belongs to the new state."""
+    kind = type(row)
+    index = _INDEXES.get(kind)
+    if index is not None:
+        index(state, changes, row)
+    if kind not in _KEPT_ELSEWHERE:
+        rows = changes["rows"]
+        rows[kind] = rows[kind].insert(kind.key_of(row), row)
+
+
 def _put(state: FoldedView, changes: dict[str, Any], name: str, key: object, value: object) -> None:
     changes[name] = changes.get(name, getattr(state, name)).insert(key, value)
 
@@ -52,9 +63,13 @@ def _keep_thread(_: FoldedView, changes: dict[str, Any], row: ThreadRow) -> None
     changes["thread"] = row
 
 
-def _keep_message(state: FoldedView, changes: dict[str, Any], row: MessageRow) -> None:
-    before: MessageRow | None = _has(state, changes, "messages", row.message_id)
-    _put(state, changes, "messages", row.message_id, row)
+def _keep_touch(state: FoldedView, changes: dict[str, Any], row: TouchRow) -> None:
+    touches = _has(state, changes, "touches", row.subject_id) or ()
+    _put(state, changes, "touches", row.subject_id, (*touches, row.version))
+
+
+def _index_message(state: FoldedView, changes: dict[str, Any], row: MessageRow) -> None:
+    before: MessageRow | None = changes["rows"][MessageRow].get(row.message_id)
     waiting = changes.get("waiting", state.waiting)
     if row.place is None:
         if before is None:
@@ -76,57 +91,45 @@ def _keep_message(state: FoldedView, changes: dict[str, Any], row: MessageRow) -
         _put(state, changes, "gone", stretch, tuple(sorted(gone)))
 
 
-def _keep_segment(state: FoldedView, changes: dict[str, Any], row: SegmentRow) -> None:
+def _index_segment(state: FoldedView, changes: dict[str, Any], row: SegmentRow) -> None:
     stretch = (row.hop, row.segment)
-    _put(state, changes, "segments", stretch, row)
     hanging = _has(state, changes, "hanging", row.parent) or ()
     _put(state, changes, "hanging", row.parent, (*hanging, stretch))
 
 
-def _keep_branch_point(state: FoldedView, changes: dict[str, Any], row: BranchPointRow) -> None:
-    if _has(state, changes, "branch_points", row.place) is None:
+def _index_branch_point(state: FoldedView, changes: dict[str, Any], row: BranchPointRow) -> None:
+    if row.place not in changes["rows"][BranchPointRow]:
         stretch = (row.place.hop, row.place.segment)
         bends = {*(_has(state, changes, "bends", stretch) or ()), row.place.depth}
         _put(state, changes, "bends", stretch, tuple(sorted(bends)))
-    _put(state, changes, "branch_points", row.place, row)
 
 
-def _keep_run(state: FoldedView, changes: dict[str, Any], row: RunRow) -> None:
+def _index_run(state: FoldedView, changes: dict[str, Any], row: RunRow) -> None:
     active = changes.get("active_runs", state.active_runs)
     if row.status in TERMINAL:
         changes["active_runs"] = tuple(run_id for run_id in active if run_id != row.run_id)
     elif row.run_id not in active:
         changes["active_runs"] = (*active, row.run_id)
-    _put(state, changes, "runs", row.run_id, row)
 
 
-def _keep_step(state: FoldedView, changes: dict[str, Any], row: StepRow) -> None:
-    _put(state, changes, "steps", row.step_id, row)
-
-
-def _keep_label(state: FoldedView, changes: dict[str, Any], row: LabelRow) -> None:
-    before: LabelRow | None = _has(state, changes, "labels", row.message_id)
+def _index_label(state: FoldedView, changes: dict[str, Any], row: LabelRow) -> None:
+    before: LabelRow | None = changes["rows"][LabelRow].get(row.message_id)
     labelled = changes.get("labelled", state.labelled)
     if before is not None and before.label is not None:
         labelled = labelled.discard(before.label)
     if row.label is not None:
         labelled = labelled.insert(row.label, row.message_id)
     changes["labelled"] = labelled
-    _put(state, changes, "labels", row.message_id, row)
 
 
-def _keep_touch(state: FoldedView, changes: dict[str, Any], row: TouchRow) -> None:
-    touches = _has(state, changes, "touches", row.subject_id) or ()
-    _put(state, changes, "touches", row.subject_id, (*touches, row.version))
-
-
-KEEPERS: Final[Mapping[type[Any], Callable[[FoldedView, dict[str, Any], Any], None]]] = {
+_KEPT_ELSEWHERE: Final = frozenset({ThreadRow, TouchRow})
+_INDEXES: Final[Mapping[type[Any], Callable[[FoldedView, dict[str, Any], Any], None]]] = {
     ThreadRow: _keep_thread,
-    MessageRow: _keep_message,
-    SegmentRow: _keep_segment,
-    BranchPointRow: _keep_branch_point,
-    RunRow: _keep_run,
-    StepRow: _keep_step,
-    LabelRow: _keep_label,
     TouchRow: _keep_touch,
+    MessageRow: _index_message,
+    SegmentRow: _index_segment,
+    BranchPointRow: _index_branch_point,
+    RunRow: _index_run,
+    LabelRow: _index_label,
 }
+"""Kinds of rows that are found in other ways than by their key."""

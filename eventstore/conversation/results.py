@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final, Protocol
 
 from eventstore.conversation import present, present_runs
-from eventstore.conversation.rows import MessageRow
+from eventstore.conversation.rows import MessageRow, StepRow
 from eventstore.conversation.run_values import Run, RunStep
 from eventstore.conversation.values import Branch, Message, Thread
 from eventstore.conversation.view import ThreadHistory
@@ -103,7 +103,7 @@ def its_run(view: ThreadHistory, command: object, events: Sequence[Event]) -> Ru
 
 
 def its_step(view: ThreadHistory, command: _OnStep, events: Sequence[Event]) -> RunStep:
-    row = view.step(events[-1].data.step_id if events else command.step_id)
+    row = view.row(StepRow, events[-1].data.step_id if events else command.step_id)
     assert row is not None  # noqa: S101 (decided)
     return present_runs.step_value(view, row)
 

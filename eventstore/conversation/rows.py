@@ -1,18 +1,23 @@
 """The rows that events change. Deciding reads them, and the decision tables hold them.
 
 ``evolve`` returns rows; the folded state keeps them in maps, ``threads`` writes them to tables.
-A row is a frozen value, so a state that shares rows with an older one shares them safely.
+A row is a frozen value, so a state that shares rows with an older one shares them safely. Its class
+has ``key_of``, which returns its key among the rows of its kind in its thread. A new kind of row is
+a class here, and a name in the union at the end: folded states take their kinds from it.
 """
 
 from __future__ import annotations
 
-from typing import Final, Literal, NamedTuple, TypeAlias
+from collections.abc import Callable
+from operator import attrgetter
+from typing import Any, ClassVar, Final, Literal, NamedTuple, TypeAlias, get_args
 
 import msgspec
 
 __all__ = [
     "PROJECTION_VERSION",
     "ROOT",
+    "ROW_KINDS",
     "BranchPointRow",
     "ForkPoint",
     "LabelRow",
@@ -30,6 +35,8 @@ __all__ = [
     "TouchRow",
 ]
 
+KeyOf: TypeAlias = Callable[[Any], Any]
+"""Returns the key of a row."""
 Role: TypeAlias = Literal["system", "user", "assistant", "tool"]
 MessageStatus: TypeAlias = Literal["queued", "completed", "incomplete", "replaced"]
 GivenStatus: TypeAlias = Literal["completed", "incomplete"]
@@ -105,6 +112,7 @@ class Said(NamedTuple):
 class ThreadRow(msgspec.Struct, frozen=True, gc=False):
     """The current state of a thread."""
 
+    key_of: ClassVar[KeyOf] = attrgetter("thread_id")
     thread_id: bytes
     version: int
     created_position: int
@@ -126,6 +134,7 @@ class ThreadRow(msgspec.Struct, frozen=True, gc=False):
 class MessageRow(msgspec.Struct, frozen=True, gc=False):
     """A message's place and state; its content is in the log."""
 
+    key_of: ClassVar[KeyOf] = attrgetter("message_id")
     message_id: bytes
     version: int
     role: Role
@@ -167,6 +176,7 @@ class MessageRow(msgspec.Struct, frozen=True, gc=False):
 class SegmentRow(msgspec.Struct, frozen=True, gc=False):
     """A run of messages, each the only or first child of the one before."""
 
+    key_of: ClassVar[KeyOf] = attrgetter("hop", "segment")
     hop: int
     segment: int
     parent: Place
@@ -178,6 +188,7 @@ class SegmentRow(msgspec.Struct, frozen=True, gc=False):
 class BranchPointRow(msgspec.Struct, frozen=True, gc=False):
     """A place from which segments hang, with the number of children and the last active one."""
 
+    key_of: ClassVar[KeyOf] = attrgetter("place")
     place: Place
     children: int
     removed: int = 0
@@ -188,6 +199,7 @@ class BranchPointRow(msgspec.Struct, frozen=True, gc=False):
 class RunRow(msgspec.Struct, frozen=True, gc=False):
     """The current state of a run."""
 
+    key_of: ClassVar[KeyOf] = attrgetter("run_id")
     run_id: bytes
     version: int
     """Version of its ``RunQueued``: its place in the queue."""
@@ -222,6 +234,7 @@ class RunRow(msgspec.Struct, frozen=True, gc=False):
 class StepRow(msgspec.Struct, frozen=True, gc=False):
     """A step of a run."""
 
+    key_of: ClassVar[KeyOf] = attrgetter("step_id")
     step_id: bytes
     run_id: bytes
     version: int
@@ -231,6 +244,7 @@ class StepRow(msgspec.Struct, frozen=True, gc=False):
 class LabelRow(msgspec.Struct, frozen=True, gc=False):
     """A message's label; None once it was removed."""
 
+    key_of: ClassVar[KeyOf] = attrgetter("message_id")
     message_id: bytes
     label: str | None
 
@@ -242,6 +256,7 @@ class TouchRow(msgspec.Struct, frozen=True, gc=False):
     can tell which siblings were visible.
     """
 
+    key_of: ClassVar[KeyOf] = attrgetter("subject_id", "version")
     subject_id: bytes
     version: int
 
@@ -249,3 +264,6 @@ class TouchRow(msgspec.Struct, frozen=True, gc=False):
 Row: TypeAlias = (
     ThreadRow | MessageRow | SegmentRow | BranchPointRow | RunRow | StepRow | LabelRow | TouchRow
 )
+
+ROW_KINDS: Final[tuple[type[Row], ...]] = get_args(Row)
+"""Every kind of row."""

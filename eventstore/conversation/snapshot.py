@@ -23,17 +23,14 @@ from rpds import HashTrieMap
 from eventstore.conversation.draft import ThreadDraft
 from eventstore.conversation.folded_view import FoldedView
 from eventstore.conversation.inheritance import Inheritance, further
-from eventstore.conversation.keeping import KEEPERS
+from eventstore.conversation.keeping import keep
 from eventstore.conversation.rows import (
-    BranchPointRow,
+    ROW_KINDS,
     LabelRow,
     MessageRow,
-    Place,
     Range,
     Row,
-    RunRow,
     SegmentRow,
-    StepRow,
     ThreadRow,
     TouchRow,
 )
@@ -59,7 +56,7 @@ class _Part(msgspec.Struct, frozen=True, array_like=True):
         return cls(
             view.thread_id,
             sorted(messages, key=_version),
-            sorted(view.segments.values(), key=_segment),
+            sorted(view.rows[SegmentRow].values(), key=_segment),
             {one: kept for one in told if (kept := _telling(view, one))},
         )
 
@@ -78,9 +75,8 @@ class Snapshot(msgspec.Struct, frozen=True, array_like=True):
 
     thread: ThreadRow
     own: _Part
-    branch_points: Sequence[BranchPointRow]
-    runs: Sequence[RunRow]
-    steps: Sequence[StepRow]
+    others: dict[str, msgspec.Raw]
+    """Rows of other kinds, by the name of the kind."""
     labels: dict[bytes, int]
     """Messages with a label, and the versions of the events that hold it."""
     level: int
@@ -96,10 +92,8 @@ class Snapshot(msgspec.Struct, frozen=True, array_like=True):
         path = view.inherited
         return cls(
             view.thread,
-            _Part.of(view, view.messages.values(), (view.thread_id, *view.runs, *view.steps)),
-            sorted(view.branch_points.values(), key=_place),
-            sorted(view.runs.values(), key=_version),
-            sorted(view.steps.values(), key=_version),
+            _Part.of(view, view.rows[MessageRow].values(), (view.thread_id, *_told_of(view))),
+            {kind.__name__: _encoded(view.rows[kind].values()) for kind in _OTHERS},
             {key: _labelled(view, key) for key in sorted(view.labelled.values())},
             0 if path is None else path.level,
             None if path is None else list(path),
@@ -110,14 +104,16 @@ class Snapshot(msgspec.Struct, frozen=True, array_like=True):
     def _rows(self) -> Iterator[Row]:
         yield self.thread
         yield from self.own.segments
-        yield from self.branch_points
         yield from self.own.messages
-        yield from self.runs
-        yield from self.steps
+        yield from self._others()
+
+    def _others(self) -> Iterator[Row]:
+        for kind, decoder in _OTHERS.items():
+            yield from decoder.decode(self.others[kind.__name__])
 
     def wanted(self) -> Iterator[tuple[bytes, set[int]]]:
         """Yield the threads whose events hold the words of the state, and the versions."""
-        began = {*(run.version for run in self.runs), *(step.version for step in self.steps)}
+        began = {_version(row) for row in self._others()} - {0}
         yield self.own.thread_id, self.own.versions() | began | {*self.labels.values()}
         for part in self.ancestors:
             yield part.thread_id, part.versions()
@@ -143,8 +139,7 @@ def size_of(view: FoldedView) -> int:
     """Return how many rows the snapshot of a state has, to within those of a fork's path."""
     path = view.inherited
     inherited = 0 if path is None or not len(path) else path.end.depth
-    own = len(view.messages) + len(view.segments) + len(view.branch_points)
-    return own + len(view.runs) + len(view.steps) + inherited
+    return sum(map(len, view.rows.values())) + inherited
 
 
 def encoded_snapshot(view: FoldedView) -> bytes:
@@ -157,16 +152,24 @@ def decoded_snapshot(stored: bytes) -> Snapshot:
     return _DECODER.decode(zlib.decompress(stored))
 
 
-def _version(row: MessageRow | RunRow | StepRow) -> int:
-    return row.version
+def _version(row: Row) -> int:
+    """Return the version of the event that began a thing; 0 for a row of no such thing."""
+    return getattr(row, "version", 0)
+
+
+def _told_of(view: FoldedView) -> Iterator[bytes]:
+    """Yield the things, besides messages, that events tell of: those with an id."""
+    for kind in _OTHERS:
+        yield from (key for key in view.rows[kind] if isinstance(key, bytes))
+
+
+def _encoded(rows: Iterable[Row]) -> msgspec.Raw:
+    ordered = sorted(rows, key=lambda row: (_version(row), type(row).key_of(row)))
+    return msgspec.Raw(_ENCODER.encode(ordered))
 
 
 def _segment(row: SegmentRow) -> int:
     return row.segment
-
-
-def _place(row: BranchPointRow) -> Place:
-    return row.place
 
 
 def _telling(view: FoldedView, subject_id: bytes) -> tuple[int, ...]:
@@ -191,7 +194,7 @@ def _seen(ancestors: Sequence[FoldedView], path: Inheritance) -> Iterator[_Part]
     for hop, ancestor in enumerate(ancestors, 1):
         rows = [
             row
-            for row in ancestor.messages.values()
+            for row in ancestor.rows[MessageRow].values()
             if row.place is not None and path.sees(further(row.place, hop))
         ]
         part = _Part.of(ancestor, rows, (ancestor.thread_id,))
@@ -217,8 +220,14 @@ def _filled(
 
 
 def _keep(draft: ThreadDraft, row: Row) -> None:
-    KEEPERS[type(row)](draft, draft.__dict__, row)
+    keep(draft, draft.__dict__, row)
 
 
 _ENCODER: Final = msgspec.msgpack.Encoder()
 _DECODER: Final = msgspec.msgpack.Decoder(Snapshot)
+_OTHERS: Final[dict[type[Row], msgspec.msgpack.Decoder[list[Row]]]] = {
+    kind: msgspec.msgpack.Decoder(list[kind])  # type: ignore[valid-type]
+    for kind in ROW_KINDS
+    if kind not in {ThreadRow, MessageRow, SegmentRow, LabelRow, TouchRow}
+}
+"""Kinds of rows that a snapshot holds as they are, and their decoders."""

@@ -10,7 +10,8 @@ A fork is folded from a **prefix**: the path that it inherits (:meth:`FoldedThre
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any, Final, Self
 
 import msgspec
@@ -21,19 +22,8 @@ from eventstore.conversation import tree
 from eventstore.conversation.evolve import evolve
 from eventstore.conversation.folded_view import FoldedView, Stretch
 from eventstore.conversation.inheritance import Inheritance
-from eventstore.conversation.keeping import KEEPERS, with_event
-from eventstore.conversation.rows import (
-    BranchPointRow,
-    ForkPoint,
-    LabelRow,
-    MessageRow,
-    Place,
-    Row,
-    RunRow,
-    SegmentRow,
-    StepRow,
-    ThreadRow,
-)
+from eventstore.conversation.keeping import keep, with_event
+from eventstore.conversation.rows import ROW_KINDS, ForkPoint, Place, Row, ThreadRow
 from eventstore.core.events import Event
 
 __all__ = ["FoldedThread", "fold"]
@@ -41,6 +31,7 @@ __all__ = ["FoldedThread", "fold"]
 
 _EMPTY: Final[HashTrieMap[Any, Any]] = HashTrieMap()
 """All states share it, since it never changes."""
+_NO_ROWS: Final = MappingProxyType(dict.fromkeys(ROW_KINDS, _EMPTY))
 
 
 class FoldedThread(FoldedView, msgspec.Struct, frozen=True):
@@ -48,22 +39,18 @@ class FoldedThread(FoldedView, msgspec.Struct, frozen=True):
 
     thread_id: bytes
     thread: ThreadRow | None = None
-    messages: HashTrieMap[bytes, MessageRow] = _EMPTY
+    rows: Mapping[type[Any], HashTrieMap[Any, Any]] = _NO_ROWS
+    """Rows by kind and key, except the thread's own and touches. Never changed."""
     places: HashTrieMap[Place, bytes] = _EMPTY
-    segments: HashTrieMap[Stretch, SegmentRow] = _EMPTY
     ends: HashTrieMap[Stretch, int] = _EMPTY
     hanging: HashTrieMap[Place, tuple[Stretch, ...]] = _EMPTY
     """Segments that hang from a place."""
-    branch_points: HashTrieMap[Place, BranchPointRow] = _EMPTY
     bends: HashTrieMap[Stretch, tuple[int, ...]] = _EMPTY
     """Depths of a segment's branch points, sorted."""
     gone: HashTrieMap[Stretch, tuple[int, ...]] = _EMPTY
     """Depths of a segment's removed messages, sorted."""
     waiting: tuple[bytes, ...] = ()
-    runs: HashTrieMap[bytes, RunRow] = _EMPTY
     active_runs: tuple[bytes, ...] = ()
-    steps: HashTrieMap[bytes, StepRow] = _EMPTY
-    labels: HashTrieMap[bytes, LabelRow] = _EMPTY
     labelled: HashTrieMap[str, bytes] = _EMPTY
     touches: HashTrieMap[bytes, tuple[int, ...]] = _EMPTY
     events: HashTrieMap[int, Event] = _EMPTY
@@ -88,9 +75,9 @@ class FoldedThread(FoldedView, msgspec.Struct, frozen=True):
 
     def with_rows(self, rows: Iterable[Row], event: Event) -> Self:
         """Return the state with an event's rows in place."""
-        changes: dict[str, Any] = {}
+        changes: dict[str, Any] = {"rows": {**self.rows}}
         for row in rows:
-            KEEPERS[type(row)](self, changes, row)
+            keep(self, changes, row)
         return replace(self, events=with_event(self.events, event), **changes)
 
     def prefix_for(self, fork_id: bytes, fork: ForkPoint) -> FoldedThread:

@@ -1,14 +1,14 @@
 """The view that deciding and evolving read: a thread's rows, by key.
 
 Two kinds of classes implement this protocol: ``state.FoldedThread`` and ``draft.ThreadDraft`` hold
-rows folded from the whole history in memory; ``projections.stored_thread.StoredThread`` reads rows
+rows folded from the whole history in memory; ``threads.stored_thread.StoredThread`` reads rows
 by key in the append's own transaction. A test holds that both lead to the same events.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import msgspec
 
@@ -19,14 +19,16 @@ from eventstore.conversation.rows import (
     MessageRow,
     Place,
     Range,
+    Row,
     RunRow,
     SegmentRow,
-    StepRow,
     ThreadRow,
 )
 from eventstore.core.events import Event, Trace
 
 __all__ = ["SourcedEvent", "ThreadHistory", "ThreadView"]
+
+R = TypeVar("R", bound=Row)
 
 
 class ThreadView(Protocol):
@@ -39,6 +41,9 @@ class ThreadView(Protocol):
     @property
     def thread(self) -> ThreadRow | None:
         """The thread's own row."""
+
+    def row(self, kind: type[R], key: object) -> R | None:
+        """A row of this thread by its key, of a kind that forks do not inherit."""
 
     def message(self, message_id: bytes) -> MessageRow | None:
         """A message of this thread, queued, added or inherited by a fork."""
@@ -85,9 +90,6 @@ class ThreadView(Protocol):
 
     def run(self, run_id: bytes) -> RunRow | None:
         """A run of this thread."""
-
-    def step(self, step_id: bytes) -> StepRow | None:
-        """A step of one of this thread's runs."""
 
     def shown_text(self, message_id: bytes) -> str:
         """The text of a message that a run is writing, as far as it was shown."""

@@ -12,6 +12,7 @@ from typing import Any, Literal, NamedTuple
 from eventstore.conversation.folded_view import FoldedView
 from eventstore.conversation.present import message_value, thread_value
 from eventstore.conversation.present_runs import run_value
+from eventstore.conversation.rows import RunRow
 from eventstore.conversation.run_values import Run
 from eventstore.conversation.thread_state import ThreadState
 from eventstore.conversation.values import BranchTree, Message, Thread
@@ -92,7 +93,7 @@ class ReplayedThread:
     @property
     def runs(self) -> tuple[Run, ...]:
         """Every run, in the order they were created."""
-        rows = sorted(self._state.runs.values(), key=lambda row: row.version)
+        rows = sorted(self._state.rows[RunRow].values(), key=lambda row: row.version)
         return tuple(run_value(self._state, row) for row in rows)
 
     @property

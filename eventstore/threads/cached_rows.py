@@ -11,20 +11,16 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
-from operator import attrgetter
 from typing import Any, Final, NamedTuple, TypeVar
 
 from msgspec.structs import replace
 
 from eventstore.conversation.rows import (
     BranchPointRow,
-    LabelRow,
     MessageRow,
     Place,
     Row,
-    RunRow,
     SegmentRow,
-    StepRow,
     ThreadRow,
     TouchRow,
 )
@@ -33,33 +29,17 @@ from eventstore.storage.interning import find_tenant
 from eventstore.storage.log import Log
 from eventstore.storage.transaction import Transaction
 from eventstore.threads.leases import LeaseChanges, lease_end
-from eventstore.threads.marks import LABELS, TOUCHES
-from eventstore.threads.message_rows import MESSAGES
 from eventstore.threads.removed import REMOVED_MAX, Removed
 from eventstore.threads.row_table import RowTable
-from eventstore.threads.run_rows import RUNS, STEPS
+from eventstore.threads.row_tables import ROW_TABLES
 from eventstore.threads.run_stories import STORIES, going_on
 from eventstore.threads.shape import SEGMENTS_MAX, Shape
 from eventstore.threads.stretches import read_ending
-from eventstore.threads.thread_rows import THREADS
 from eventstore.threads.thread_table import ThreadKey
-from eventstore.threads.tree_tables import BRANCH_POINTS, SEGMENTS
 
-__all__ = ["ROW_TABLES", "CachedRows", "RowsSavepoint"]
+__all__ = ["CachedRows", "RowsSavepoint"]
 
-ROW_TABLES: Final[Mapping[type[Any], tuple[RowTable[Any], Callable[[Any], Any]]]] = {
-    ThreadRow: (THREADS, lambda _: None),
-    MessageRow: (MESSAGES, attrgetter("message_id")),
-    SegmentRow: (SEGMENTS, attrgetter("hop", "segment")),
-    BranchPointRow: (BRANCH_POINTS, attrgetter("place")),
-    RunRow: (RUNS, attrgetter("run_id")),
-    StepRow: (STEPS, attrgetter("step_id")),
-    LabelRow: (LABELS, attrgetter("message_id")),
-    TouchRow: (TOUCHES, lambda row: row),
-}
-"""By kind of row: its table, and its key within its thread."""
-
-R = TypeVar("R")
+R = TypeVar("R", bound=Row)
 
 _NONE_ERASED: Final[frozenset[int]] = frozenset()
 _KEPT_MESSAGES: Final = 64
@@ -166,13 +146,14 @@ class CachedRows:
             self._known[SegmentRow].setdefault((0, found.segment.segment), found.segment)
         return self._stored
 
-    def _row(self, kind: type[R], key: object, where: str, *parameters: object) -> R | None:
+    def _row(self, kind: type[R], key: object) -> R | None:
         """Return a cached row, or read it now."""
         known: dict[Any, R | None] = self._known[kind]
         try:
             return known[key]
         except KeyError:
-            row = known[key] = self._find_one(kind, where, parameters)
+            parameters = key if isinstance(key, tuple) else (key,)
+            row = known[key] = self._find_one(kind, ROW_TABLES[kind].by_key, parameters)
             return row
 
     def _find(
@@ -180,18 +161,18 @@ class CachedRows:
     ) -> list[Any]:
         if self._tenant is None:
             return []
-        table = ROW_TABLES[kind][0]
+        table = ROW_TABLES[kind]
         return table.find(self._tx, self._tenant, self.thread_id, where, parameters, few=few)
 
     def _find_one(self, kind: type[R], where: str, parameters: Sequence[Any]) -> R | None:
         if self._tenant is None:
             return None
-        table: RowTable[R] = ROW_TABLES[kind][0]
+        table: RowTable[R] = ROW_TABLES[kind]
         return table.get(self._tx, self._tenant, self.thread_id, where, parameters)
 
     def _list(self, kind: type[R], where: str, holds: Callable[[R], bool]) -> list[R]:
         """Return the rows that a condition holds for: in the table, and since it was read."""
-        known, key_of = self._known[kind], ROW_TABLES[kind][1]
+        known, key_of = self._known[kind], kind.key_of
         keys = self._listed.get(kind)
         if keys is None:
             found = {key_of(row): row for row in self._find(kind, where, ())}
@@ -232,7 +213,7 @@ class CachedRows:
             if kind is ThreadRow:
                 self.thread = self._moved = row
                 continue
-            key = ROW_TABLES[kind][1](row)
+            key = kind.key_of(row)
             changed = self._changed[kind]
             if kind is MessageRow and row.version == event.version:
                 self._expect_nothing_below(row.place)
@@ -257,13 +238,8 @@ class CachedRows:
 
     def savepoint(self) -> RowsSavepoint:
         """Return a mark of the changes so far."""
-        return RowsSavepoint(
-            _copied(self._changed),
-            self._moved,
-            dict(self._events),
-            self._erased,
-            dict(self.leases),
-        )
+        changed, events = _copied(self._changed), dict(self._events)
+        return RowsSavepoint(changed, self._moved, events, self._erased, dict(self.leases))
 
     def rollback_to(self, savepoint: RowsSavepoint) -> None:
         """Undo the changes since a mark."""
@@ -301,7 +277,7 @@ class CachedRows:
         if thread.removed_messages > 2 * REMOVED_MAX:
             self._gone = None
         if self._touched and not self._erased:
-            known = [*self._known[RunRow].values(), *self._known[StepRow].values()]
+            known = [row for kind in STORIES for row in self._known[kind].values()]
             self._touched, self._events = going_on(known, self._touched, self._events)
         else:
             self._touched, self._events = {}, {}

@@ -18,10 +18,10 @@ from eventstore.storage.folding_pages import decoded_events
 from eventstore.storage.interning import find_tenant
 from eventstore.storage.log import Log
 from eventstore.storage.transaction import Transaction
-from eventstore.threads.cached_rows import ROW_TABLES
 from eventstore.threads.expected import Expected, expected_rows
 from eventstore.threads.indexes import ContentIndex, IndexEntry, stored_entries
 from eventstore.threads.leases import LEASES, lease_key
+from eventstore.threads.row_tables import ROW_TABLES
 from eventstore.threads.snapshot_checks import threads_with_snapshots, wrong_snapshots
 from eventstore.threads.thread_table import ThreadKey
 
@@ -48,8 +48,8 @@ def compare_thread(tx: Transaction, log: Log, stream: StreamKey) -> list[Finding
     index = ContentIndex()
     expected = expected_rows(tx, log, stream, decoded_events(tx, log, stream), index)
     actual = {
-        (kind, key(row)): row
-        for kind, (table, key) in ROW_TABLES.items()
+        (kind, kind.key_of(row)): row
+        for kind, table in ROW_TABLES.items()
         for row in table.all(tx, tenant, stream.id)
     }
     differences = [
@@ -99,7 +99,7 @@ def _differences(
     expected: dict[tuple[type[Any], Any], Any], actual: dict[tuple[type[Any], Any], Any]
 ) -> Iterator[tuple[str, str]]:
     for place in expected.keys() | actual.keys():
-        name = ROW_TABLES[place[0]][0].name
+        name = ROW_TABLES[place[0]].name
         wanted, found = expected.get(place), actual.get(place)
         if found is None:
             yield "missing_row", f"{name}: no row for {_shown(place[1])}"

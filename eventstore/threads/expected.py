@@ -14,7 +14,6 @@ from eventstore.core.events import Event, StreamKey
 from eventstore.storage.folding_pages import decoded_in_streams
 from eventstore.storage.log import Log
 from eventstore.storage.transaction import Transaction
-from eventstore.threads.cached_rows import ROW_TABLES
 from eventstore.threads.folding import starting_state
 from eventstore.threads.indexes import ContentIndex
 
@@ -22,7 +21,6 @@ __all__ = ["Expected", "expected_of_each", "expected_rows"]
 
 _NAMING: Final = frozenset({"ThreadCreated", "ThreadUpdated"})
 """Events that say something of metadata even after they were erased: that there is none."""
-_KEYS: Final = {kind: key for kind, (_, key) in ROW_TABLES.items()}
 
 Rows: TypeAlias = dict[tuple[type[Any], Any], Any]
 """Rows by their kind, and their key within their thread."""
@@ -62,7 +60,7 @@ class Expected:
         changed = draft.take(event)
         for row in changed:
             kind = type(row)
-            self.rows[kind, _KEYS[kind](row)] = row
+            self.rows[kind, kind.key_of(row)] = row
         thread = draft.thread
         assert thread is not None  # noqa: S101 (its first event made it)
         if event.content is not None or event.type in _NAMING:

@@ -30,9 +30,9 @@ from eventstore.storage.folding_pages import decoded_events_at
 from eventstore.storage.log import Log
 from eventstore.storage.transaction import Transaction
 from eventstore.threads.ancestry import Ancestor, Ancestry, find_ancestry
-from eventstore.threads.marks import TOUCHES
 from eventstore.threads.message_rows import MESSAGES
 from eventstore.threads.stretches import read_climbing
+from eventstore.threads.touches import TOUCHES
 
 __all__ = ["Inherited"]
 

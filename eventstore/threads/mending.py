@@ -22,10 +22,10 @@ from eventstore.core.events import StreamKey
 from eventstore.storage.folding_pages import decoded_events
 from eventstore.storage.log import Log
 from eventstore.storage.transaction import Transaction
-from eventstore.threads.cached_rows import ROW_TABLES
 from eventstore.threads.expected import Expected
 from eventstore.threads.hidden_words import rows_as_stored
 from eventstore.threads.leases import LEASES, lease_key
+from eventstore.threads.row_tables import ROW_TABLES
 from eventstore.threads.thread_rows import THREADS
 from eventstore.threads.thread_table import (
     Difference,
@@ -197,7 +197,7 @@ class Mending:
         return _in_table(self.thread, self._expected.thread)
 
 
-_ROW_TABLES: Final = frozenset(table for table, _ in ROW_TABLES.values())
+_ROW_TABLES: Final = frozenset(ROW_TABLES.values())
 
 
 def _shown(value: object) -> str:
@@ -209,5 +209,5 @@ def _hidden(tx: Transaction, table: ThreadTable, row: Row | None) -> Row | None:
 
 
 def _in_table(thread: ThreadKey, row: StateRow) -> Change:
-    table = ROW_TABLES[type(row)][0]
+    table = ROW_TABLES[type(row)]
     return table, (*thread, *table.encode(row))

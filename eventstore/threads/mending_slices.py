@@ -12,10 +12,10 @@ from eventstore.storage import gaps
 from eventstore.storage.interning import find_category, find_tenant
 from eventstore.storage.log import Log
 from eventstore.storage.transaction import Transaction
-from eventstore.threads.cached_rows import ROW_TABLES
 from eventstore.threads.expected import Expected, expected_of_each
 from eventstore.threads.leases import LEASES, lease_key
 from eventstore.threads.mending import SLICE, Again, Change, Mending
+from eventstore.threads.row_tables import ROW_TABLES
 from eventstore.threads.snapshot_checks import (
     SNAPSHOTS,
     threads_with_snapshots,
@@ -99,13 +99,13 @@ def rows_by_table(
     indexed: dict[ThreadTable, list[Row]] = {LEASES: []}
     for thread, one in expected.items():
         for (kind, _), row in one.rows.items():
-            rows[kind].append((*thread, *ROW_TABLES[kind][0].encode(row)))
+            rows[kind].append((*thread, *ROW_TABLES[kind].encode(row)))
             if kind is RunRow:
                 key, held = lease_key(thread, row)
                 indexed[LEASES] += [key] if held else []
         for table, found in one.index.rows(tenant):
             indexed.setdefault(table, []).extend(found)
-    return [*((ROW_TABLES[kind][0], found) for kind, found in rows.items()), *indexed.items()]
+    return [*((ROW_TABLES[kind], found) for kind, found in rows.items()), *indexed.items()]
 
 
 def mend_slice(tx: Transaction, log: Log, waiting: Sequence[Mending]) -> Mended:

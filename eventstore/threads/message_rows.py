@@ -98,6 +98,7 @@ def _decode(columns: Sequence[Any]) -> MessageRow:
 
 
 MESSAGES: Final = RowTable[MessageRow](
+    MessageRow,
     "messages",
     key=("message",),
     values=(

@@ -11,14 +11,14 @@ from typing import Final, NamedTuple
 from eventstore.core import ids
 from eventstore.storage.interning import find_category, find_tenant
 from eventstore.storage.transaction import Transaction
-from eventstore.threads.cached_rows import ROW_TABLES
 from eventstore.threads.indexes import EXTERNAL_IDS, THREAD_METADATA
+from eventstore.threads.row_tables import ROW_TABLES
 from eventstore.threads.snapshot_checks import SNAPSHOTS
 
 __all__ = ["Orphan", "orphans"]
 
 _TABLES: Final = (
-    *(table.name for table, _ in ROW_TABLES.values()),
+    *(table.name for table in ROW_TABLES.values()),
     THREAD_METADATA.name,
     EXTERNAL_IDS.name,
     SNAPSHOTS.name,

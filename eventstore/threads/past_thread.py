@@ -11,9 +11,9 @@ messages waited in the queue. For these the thread is folded from its beginning.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import Final
+from typing import Any, Final, TypeVar
 
 from msgspec.structs import replace
 
@@ -26,6 +26,7 @@ from eventstore.conversation.rows import (
     LabelRow,
     MessageRow,
     Place,
+    Row,
     RunRow,
     SegmentRow,
     StepRow,
@@ -43,6 +44,8 @@ from eventstore.threads.past_moves import BORN, MOVED_OUT, head_after, last_of, 
 from eventstore.threads.stored_thread import StoredThread
 
 __all__ = ["PastThread", "thread_at"]
+
+R = TypeVar("R", bound=Row)
 
 _RUNS: Final = 8
 """Runs that are read at a time, to check whether one was open."""
@@ -94,6 +97,13 @@ class PastThread(StoredThread):
             if moved:
                 return head
         return None
+
+    def row(self, kind: type[R], key: object) -> R | None:
+        rule = _THEN.get(kind)
+        if rule is None:
+            return self._folded.row(kind, key)
+        row = super().row(kind, key)
+        return row and rule(self, row)
 
     # -- messages ------------------------------------------------------------------------------
 
@@ -206,9 +216,9 @@ class PastThread(StoredThread):
             before = found[-1].version if len(found) == _RUNS else 0
         return False
 
-    def run(self, run_id: bytes) -> RunRow | None:
-        row = super().run(run_id)
-        if row is None or row.version > self._as_of:
+    def run_then(self, row: RunRow) -> RunRow | None:
+        """Return a run as it was."""
+        if row.version > self._as_of:
             return None
         run = self._run_as_it_was(row)
         if row.last_message is None or self.message(row.last_message) is not None:
@@ -226,7 +236,7 @@ class PastThread(StoredThread):
         draft = ThreadDraft(FoldedThread(self.thread_id, alone))
         for version in (row.version, *self.touches_of(row.run_id)):
             draft.take(self.event(version))
-        return draft.runs[row.run_id]
+        return draft.row(RunRow, row.run_id) or row
 
     def _last_message_of(self, run: RunRow) -> bytes | None:
         """Return the last message that a run had written, or the message it had started on."""
@@ -240,24 +250,24 @@ class PastThread(StoredThread):
                 return message_id
         return run.started_head
 
-    def step(self, step_id: bytes) -> StepRow | None:
-        row = super().step(step_id)
-        if row is None or row.version > self._as_of:
+    def step_then(self, row: StepRow) -> StepRow | None:
+        """Return a step as it was."""
+        if row.version > self._as_of:
             return None
-        return row if self.touches_of(step_id) else replace(row, status="in_progress")
+        return row if self.touches_of(row.step_id) else replace(row, status="in_progress")
 
     # -- names ---------------------------------------------------------------------------------
 
-    def label_of(self, message_id: bytes) -> str | None:
-        for version in reversed(self.touches_of(message_id)):
+    def label_then(self, row: LabelRow) -> LabelRow:
+        """Return a label as it was."""
+        for version in reversed(self.touches_of(row.message_id)):
             event = self.event(version)
             if event.type == "BranchLabelled":
                 said = None if event.data.cleared else event.content
-                return None if said is None else said.label
-        return None
+                return replace(row, label=None if said is None else said.label)
+        return replace(row, label=None)
 
-    # -- facts that rows do not record
-    # --------------------------------------------------------------
+    # -- facts that rows do not record ---------------------------------------------------------
 
     @cached_property
     def _folded(self) -> FoldedView:
@@ -284,3 +294,11 @@ class PastThread(StoredThread):
 
     def labels(self) -> dict[bytes, str]:
         return {message_id: label for label, message_id in self._folded.labelled.items()}
+
+
+_THEN: Final[Mapping[type[Any], Callable[[PastThread, Any], Any]]] = {
+    RunRow: PastThread.run_then,
+    StepRow: PastThread.step_then,
+    LabelRow: PastThread.label_then,
+}
+"""Rules for rows as they stood earlier, by kind; others are folded from the beginning."""

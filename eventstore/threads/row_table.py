@@ -19,6 +19,7 @@ class RowTable(ThreadTable, Generic[R]):
 
     def __init__(
         self,
+        kind: type[R],
         name: str,
         *,
         key: Sequence[str],
@@ -27,11 +28,15 @@ class RowTable(ThreadTable, Generic[R]):
         decode: Callable[[Sequence[Any]], R],
         select: str | None = None,
     ) -> None:
-        """Create it. ``encode`` returns key and values, ``decode`` reads them, thread first.
+        """Create it for a kind of row, whose key has the values of the columns ``key``.
 
+        ``encode`` returns key and values, ``decode`` reads them, thread first.
         ``select`` reads the columns for ``decode`` if it needs more than the table's own.
         """
         super().__init__(name, (*key, *values), len(key))
+        self.kind: Final = kind
+        self.by_key: Final = " AND ".join(f"{column} = ?" for column in key)
+        """SQL that selects a row of a thread."""
         self.encode = encode
         self.decode = decode
         self.columns: list[str] = ["thread", *key, *values]

@@ -9,7 +9,7 @@ from eventstore.conversation.rows import RunRow, RunStatus, StepRow, StepStatus
 from eventstore.conversation.run_lifecycle import TERMINAL
 from eventstore.threads.row_table import RowTable, join_calls, split_calls
 
-__all__ = ["OPEN_RUNS", "RUNS", "RUN_STATUSES", "STEPS", "run_codes"]
+__all__ = ["OPEN_RUNS", "RUNS", "RUN_STATUSES", "RUN_TABLES", "STEPS", "run_codes"]
 
 RUN_STATUSES: Final[tuple[RunStatus, ...]] = get_args(RunStatus)
 _STEP_STATUSES: Final[tuple[StepStatus, ...]] = get_args(StepStatus)
@@ -78,6 +78,7 @@ def _decode_run(columns: Sequence[Any]) -> RunRow:
 
 
 RUNS: Final = RowTable[RunRow](
+    RunRow,
     "runs",
     key=("run",),
     values=(
@@ -105,9 +106,12 @@ RUNS: Final = RowTable[RunRow](
 )
 
 STEPS: Final = RowTable[StepRow](
+    StepRow,
     "steps",
     key=("step",),
     values=("run", "version", "status"),
     encode=lambda row: (row.step_id, row.run_id, row.version, _STEP_STATUSES.index(row.status)),
     decode=lambda columns: StepRow(columns[1], columns[2], columns[3], _STEP_STATUSES[columns[4]]),
 )
+
+RUN_TABLES: Final = (RUNS, STEPS)

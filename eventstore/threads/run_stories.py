@@ -38,7 +38,7 @@ def going_on(
     for row in rows:
         if row is None or row.status not in _GOING_ON:
             continue
-        key = row.run_id if isinstance(row, RunRow) else row.step_id
+        key = type(row).key_of(row)
         if key not in touched:
             continue
         kept.touched[key] = touched[key]

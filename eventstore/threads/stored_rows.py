@@ -6,13 +6,14 @@ over them.
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 from eventstore.conversation.rows import (
     ForkPoint,
     MessageRow,
     Row,
     RunRow,
     SegmentRow,
-    StepRow,
 )
 from eventstore.core import ids
 from eventstore.storage import stream_heads
@@ -21,6 +22,8 @@ from eventstore.threads.cached_rows import CachedRows
 from eventstore.threads.inherited import Inherited
 
 __all__ = ["StoredRows"]
+
+R = TypeVar("R", bound=Row)
 
 
 class StoredRows(CachedRows):
@@ -39,10 +42,13 @@ class StoredRows(CachedRows):
 
     # -- rows by key ---------------------------------------------------------------------------
 
+    def row(self, kind: type[R], key: object) -> R | None:
+        return self._row(kind, key)
+
     def message(self, message_id: bytes) -> MessageRow | None:
         row: MessageRow | None = self._known[MessageRow].get(message_id)
         if row is None:
-            row = self._row(MessageRow, message_id, "message = ?", message_id)
+            row = self._row(MessageRow, message_id)
         if row is None and (inherited := self._inheritance()) is not None:
             return inherited.message(message_id)
         return row if row is None or self._as_of is None else self._as_it_was(row)
@@ -62,16 +68,11 @@ class StoredRows(CachedRows):
         key = (hop, segment)
         if self._shape is not None:
             return self._shape.segments.get(key)
-        row: SegmentRow | None = self._row(SegmentRow, key, "hop = ? AND segment = ?", *key)
+        row: SegmentRow | None = self._row(SegmentRow, key)
         return row
 
     def run(self, run_id: bytes) -> RunRow | None:
-        row: RunRow | None = self._row(RunRow, run_id, "run = ?", run_id)
-        return row
-
-    def step(self, step_id: bytes) -> StepRow | None:
-        row: StepRow | None = self._row(StepRow, step_id, "step = ?", step_id)
-        return row
+        return self.row(RunRow, run_id)
 
     # -- inherited by a fork ----------------------------------------------------------------------
 

@@ -87,7 +87,7 @@ class StoredThread(StoredTree):
         return next((row for row in rows.values() if row.label == label), None)
 
     def label_of(self, message_id: bytes) -> str | None:
-        row: LabelRow | None = self._row(LabelRow, message_id, "message = ?", message_id)
+        row = self.row(LabelRow, message_id)
         return None if row is None else row.label
 
     def labels(self) -> dict[bytes, str]:

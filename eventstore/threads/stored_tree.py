@@ -71,8 +71,7 @@ class StoredTree(StoredRows):
         if self._shape is not None:
             row = self._shape.points.get(place)
         else:
-            where = "hop = ? AND segment = ? AND depth = ?"
-            row = self._row(BranchPointRow, place, where, *place)
+            row = self._row(BranchPointRow, place)
         if row is None and (place.hop or place == ROOT):
             return self._inherited_turn(place)
         return row

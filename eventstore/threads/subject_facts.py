@@ -13,7 +13,7 @@ from typing import Any, Final
 from eventstore.conversation.changes import ERASED, value_of
 from eventstore.conversation.fact_fold import after
 from eventstore.conversation.facts import Facts, Subject, Words
-from eventstore.conversation.rows import MessageRow
+from eventstore.conversation.rows import MessageRow, RunRow, StepRow
 from eventstore.core import ids
 from eventstore.core.events import Event, StreamKey
 from eventstore.storage import read
@@ -70,7 +70,11 @@ class SubjectReader:
         if subject.prefix == ids.THREAD:
             fork = view.thread is not None and view.thread.fork is not None
             return self._inherited_names() if fork else {}, {1, *view.touches_of(key)}
-        row: Any = _ROW[subject.prefix](view, key)
+        row = (
+            view.message(key)
+            if subject.prefix == ids.MESSAGE
+            else view.row(_ROW[subject.prefix], key)
+        )
         if row is None:
             return {}, set()
         touches = {*view.touches_of(key)}
@@ -167,8 +171,4 @@ class SubjectReader:
             self._contents.popitem(last=False)
 
 
-_ROW: Final[Mapping[str, Any]] = {
-    ids.MESSAGE: StoredThread.message,
-    ids.RUN: StoredThread.run,
-    ids.STEP: StoredThread.step,
-}
+_ROW: Final[Mapping[str, type[RunRow | StepRow]]] = {ids.RUN: RunRow, ids.STEP: StepRow}

@@ -95,6 +95,7 @@ STANDING: Final = (
 """Threads with their streams."""
 
 THREADS: Final = RowTable[ThreadRow](
+    ThreadRow,
     "threads",
     key=(),
     values=_VALUES,

@@ -8,7 +8,7 @@ from typing import Any, Final
 from eventstore.conversation.rows import BranchPointRow, Place, SegmentRow
 from eventstore.threads.row_table import RowTable
 
-__all__ = ["BRANCH_POINTS", "SEGMENTS"]
+__all__ = ["BRANCH_POINTS", "SEGMENTS", "TREE_TABLES"]
 
 
 def _decode_segment(columns: Sequence[Any]) -> SegmentRow:
@@ -23,6 +23,7 @@ def _decode_branch_point(columns: Sequence[Any]) -> BranchPointRow:
 
 
 SEGMENTS: Final = RowTable[SegmentRow](
+    SegmentRow,
     "segments",
     key=("hop", "segment"),
     values=("parent_hop", "parent_segment", "parent_depth", "ordinal"),
@@ -31,9 +32,12 @@ SEGMENTS: Final = RowTable[SegmentRow](
 )
 
 BRANCH_POINTS: Final = RowTable[BranchPointRow](
+    BranchPointRow,
     "branch_points",
     key=("hop", "segment", "depth"),
     values=("children", "removed", "active_hop", "active_segment"),
     encode=lambda row: (*row.place, row.children, row.removed, *(row.active or (None, None))),
     decode=_decode_branch_point,
 )
+
+TREE_TABLES: Final = (SEGMENTS, BRANCH_POINTS)

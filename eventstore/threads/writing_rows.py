@@ -9,7 +9,7 @@ from eventstore.conversation.rows import (
     Row,
 )
 from eventstore.storage.transaction import Transaction
-from eventstore.threads.cached_rows import ROW_TABLES
+from eventstore.threads.row_tables import ROW_TABLES
 
 __all__ = ["write_rows"]
 
@@ -20,4 +20,4 @@ def write_rows(tx: Transaction, rows: Iterable[tuple[int, bytes, Row]]) -> None:
     for entry in rows:
         by_kind.setdefault(type(entry[2]), []).append(entry)
     for kind, entries in by_kind.items():
-        ROW_TABLES[kind][0].write(tx, entries)
+        ROW_TABLES[kind].write(tx, entries)

@@ -1,10 +1,12 @@
-"""A new event touches few files, and `CONTRIBUTING.md` names them."""
+"""A new event or row touches few files, and `CONTRIBUTING.md` names them."""
 
 import re
 
 import pytest
 
 from eventstore.conversation.events import THREAD_EVENTS
+from eventstore.conversation.rows import ROW_KINDS
+from eventstore.threads.row_tables import ROW_TABLES
 from tests.guards.source import PACKAGE, PROJECT
 
 FILES_MAX = 10
@@ -13,8 +15,24 @@ CENTRAL = {"ThreadForked": 14, "MessageAdded": 14, "ContentErased": 14}
 NEEDED = ("conversation/events/__init__.py", "conversation/events/", "conversation/commands/")
 
 
-def naming(event):
-    word = re.compile(rf"\b{event}\b")
+STEP_ROWS = [
+    "conversation/rows.py",
+    "conversation/events/steps.py",
+    "threads/run_rows.py",
+    "storage/tables/run_tables.py",
+    "storage/migrations/versions/r0001_first.py",
+]
+READS_STEP_ROWS = {
+    *("conversation/commands/steps.py", "conversation/present_runs.py"),
+    *("conversation/results.py", "api/operations/run_context.py"),
+    *("threads/past_thread.py", "threads/subject_facts.py"),
+    "threads/run_stories.py",
+}
+"""They ask for such rows, as any code may."""
+
+
+def naming(text):
+    word = re.compile(text)
     root = PROJECT / PACKAGE
     files = [one.relative_to(root) for one in root.rglob("*.py")]
     own = [one for one in files if one.parts[0] != "testing"]
@@ -23,10 +41,23 @@ def naming(event):
 
 @pytest.mark.parametrize("event", THREAD_EVENTS, ids=lambda event: event.name)
 def test_an_event_is_named_in_the_listed_files_and_few_others(event):
-    found = naming(event.name)
+    found = naming(rf"\b{event.name}\b")
     assert len(found) <= CENTRAL.get(event.name, FILES_MAX), found
     for needed in NEEDED:
         assert any(one.startswith(needed) for one in found), needed
+
+
+def test_a_row_that_decisions_read_is_made_kept_and_stored_in_the_listed_files():
+    made = {*naming(r'\bStepRow\b|"steps"')} - READS_STEP_ROWS
+    assert made == set(STEP_ROWS)
+    page = (PROJECT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    listed = page.split("### A row that decisions read")[1].split("\n### ")[0]
+    for place in STEP_ROWS:
+        assert f"`{place.rpartition('/')[0]}/" in listed, place
+
+
+def test_every_kind_of_row_has_a_table():
+    assert set(ROW_TABLES) == set(ROW_KINDS)
 
 
 @pytest.mark.parametrize(

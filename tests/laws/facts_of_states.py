@@ -1,6 +1,7 @@
 """The facts of a replayed state, from the values that users get: what trails must agree with."""
 
 from eventstore.conversation.present_runs import step_value
+from eventstore.conversation.rows import MessageRow, StepRow
 from eventstore.core import ids
 
 GONE = "(gone)"
@@ -29,7 +30,7 @@ def facts_of(state):
         note(message.id, **of_message(state, message))
     for run in state.runs:
         note(run.id, **of_run(run))
-    for row in state.folded.steps.values():
+    for row in state.folded.rows[StepRow].values():
         step = step_value(state.folded, row)
         note(
             step.id,
@@ -48,7 +49,7 @@ def facts_of(state):
 def messages_of(state):
     """Every message, also removed and replaced ones, and those that a fork inherits."""
     inherited = state.folded.inherited
-    known = dict.fromkeys(state.folded.messages)
+    known = dict.fromkeys(state.folded.rows[MessageRow])
     if inherited is not None and len(inherited):
         for depth in range(1, inherited.end.depth + 1):
             known[state.folded.message_at(inherited.at(depth)).message_id] = None

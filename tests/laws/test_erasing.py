@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eventstore import ConversationStore, Refused
+from eventstore.conversation.rows import MessageRow
 from eventstore.core import ids
 from eventstore.testing.environments import jumping_environment
 from tests.laws.examples import of_a_law_of_lives
@@ -26,8 +27,8 @@ def messages_of(store, thread):
     """Every message of a thread by id, hidden and queued ones too."""
     state = store.replay.state(thread)
     folded = state.folded
-    inherited = [key for ancestor in folded.ancestors for key in dict(ancestor.messages)]
-    keys = {*dict(folded.messages), *[key for key in inherited if folded.message(key)]}
+    inherited = [key for ancestor in folded.ancestors for key in dict(ancestor.rows[MessageRow])]
+    keys = {*dict(folded.rows[MessageRow]), *[key for key in inherited if folded.message(key)]}
     return {one: state.message(one) for one in (ids.show(ids.MESSAGE, key) for key in keys)}
 
 

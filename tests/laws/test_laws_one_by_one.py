@@ -79,6 +79,7 @@ def _start(first):
 def _fields(view):
     fields = {name: getattr(view, name) for name in FoldedThread.__struct_fields__}
     fields["inherited"] = view.inherited and list(view.inherited)
+    fields["rows"] = {kind: dict(rows) for kind, rows in view.rows.items()}
     return {
         name: dict(value) if isinstance(value, Mapping) else value for name, value in fields.items()
     }

@@ -14,7 +14,7 @@ from eventstore.api.operations.operation import Read
 from eventstore.conversation import tree
 from eventstore.conversation.present import message_value, revisions, thread_value
 from eventstore.conversation.present_runs import run_value, step_value
-from eventstore.conversation.rows import ROOT
+from eventstore.conversation.rows import ROOT, MessageRow, RunRow, StepRow
 from eventstore.testing.environments import jumping_environment
 from eventstore.threads import paths
 from eventstore.threads.folding import folded_steps
@@ -60,13 +60,13 @@ def compare(store, key, tx):
         past = PastThread(tx, log, key.tenant, key.id, as_of=state.version)
         assert told(past) == told(state)
         assert shown(past) == shown(state)
-        for message_id in last.messages:
+        for message_id in last.rows[MessageRow]:
             assert_same_message(past, state, message_id)
-        for run_id in last.runs:
+        for run_id in last.rows[RunRow]:
             assert_same_run(past, state, run_id)
-        for step_id in last.steps:
-            row = past.step(step_id)
-            assert row == state.step(step_id)
+        for step_id in last.rows[StepRow]:
+            row = past.row(StepRow, step_id)
+            assert row == state.row(StepRow, step_id)
             if row is not None:
                 assert step_value(past, row) == step_value(state, row)
         for place in (ROOT, *last.places):

@@ -16,7 +16,7 @@ from eventstore.conversation import tree
 from eventstore.conversation.context import context_digest, left_out
 from eventstore.conversation.events import StepBegun
 from eventstore.conversation.present import message_value
-from eventstore.conversation.rows import MessageRow, Place, RunRow
+from eventstore.conversation.rows import MessageRow, Place, RunRow, StepRow
 from eventstore.conversation.run_lifecycle import TERMINAL
 from eventstore.conversation.run_values import RunContext
 from eventstore.conversation.values import Message
@@ -186,7 +186,7 @@ def _rebuilt(
     tx: Transaction, scope: Scope, view: StoredThread, run: RunRow, step_id: bytes
 ) -> RunContext:
     """Rebuild the context of a step from the thread as of the version it saw."""
-    step = view.step(step_id)
+    step = view.row(StepRow, step_id)
     if step is None or step.run_id != run.run_id:
         raise InvalidInput("step_id", "is not a step of this run", "See runs.steps.list().")
     begun = view.event(step.version)

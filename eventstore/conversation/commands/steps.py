@@ -53,7 +53,7 @@ def start(view: ThreadView, command: StartStep, new_id: NewId) -> list[Decided]:
     """Decide that a step begins, with the messages that it saw."""
     run = writing_run(view, command.run_id, command.fence)
     _check_not_erased_since(view, command)
-    if command.step_id is not None and view.step(command.step_id) is not None:
+    if command.step_id is not None and view.row(StepRow, command.step_id) is not None:
         raise InvalidInput(
             "step_id", f"{ids.show(ids.STEP, command.step_id)} is in use", "Leave it out."
         )
@@ -119,7 +119,7 @@ def fail(view: ThreadView, command: FailStep, _: NewId) -> list[Decided]:
 
 
 def _open_step(view: ThreadView, step_id: bytes, fence: int | None) -> StepRow:
-    step = view.step(step_id)
+    step = view.row(StepRow, step_id)
     if step is None:
         raise Refused(
             "unknown_step",

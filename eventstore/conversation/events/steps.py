@@ -82,7 +82,7 @@ def _step_started(view: ThreadView, data: RunStepStarted, event: Event) -> list[
 
 def _step_ended(status: StepStatus) -> Evolver:
     def end(view: ThreadView, data: RunStepCompleted | RunStepFailed, event: Event) -> list[Row]:
-        step = view.step(data.step_id)
+        step = view.row(StepRow, data.step_id)
         if step is None:
             message = f"an event names step {data.step_id.hex()}, which the run does not have"
             raise LookupError(message)

@@ -24,9 +24,9 @@ from sqlalchemy import (
 from eventstore.storage.tables.columns import given, key, maybe
 from eventstore.storage.tables.key_tables import add_key_tables
 from eventstore.storage.tables.log_tables import add_log
-from eventstore.storage.tables.message_tables import add_message_tables
-from eventstore.storage.tables.run_tables import add_run_tables
-from eventstore.storage.tables.thread_tables import add_thread_tables
+from eventstore.storage.tables.message_tables import MESSAGE_TABLES, add_message_tables
+from eventstore.storage.tables.run_tables import RUN_TABLES, add_run_tables
+from eventstore.storage.tables.thread_tables import THREAD_TABLES, add_thread_tables
 from eventstore.storage.tables.tree_tables import add_tree_tables
 
 __all__ = ["POSTGRES_ALONE", "TABLES", "Dialect", "metadata_for"]
@@ -35,37 +35,13 @@ Dialect: TypeAlias = Literal["sqlite", "postgresql"]
 """The supported databases, as SQLAlchemy calls them."""
 
 TABLES: Final = (
-    "store",
-    "tenants",
-    "categories",
-    "events",
-    "blobs",
-    "streams",
-    "idempotency_keys",
-    "erasing",
-    "purging",
-    "threads",
-    "messages",
-    "segments",
-    "branch_points",
-    "runs",
-    "leases",
-    "steps",
-    "run_chunks",
-    "labels",
-    "touches",
-    "snapshots",
-    "tombstones",
-    "thread_metadata",
-    "external_ids",
-    "assistants",
-    "projections",
-    "tree_leaves",
-    "tree_nodes",
-    "tree_heads",
-    "data_keys",
-    "retired_keys",
-    "key_stores",
+    *("store", "tenants", "categories"),
+    *("events", "blobs", "streams", "idempotency_keys", "erasing", "purging"),
+    *THREAD_TABLES,
+    *MESSAGE_TABLES,
+    *RUN_TABLES,
+    *("projections", "tree_leaves", "tree_nodes", "tree_heads"),
+    *("data_keys", "retired_keys", "key_stores"),
 )
 """Names that SQL may use in braces."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from sqlalchemy import (
     BigInteger,
     Index,
@@ -15,7 +17,7 @@ from sqlalchemy import (
 
 from eventstore.storage.tables.columns import given, key, maybe
 
-__all__ = ["add_message_tables"]
+__all__ = ["MESSAGE_TABLES", "add_message_tables"]
 
 
 def _messages(metadata: MetaData, prefix: str) -> None:
@@ -147,7 +149,18 @@ def _touches(metadata: MetaData, prefix: str) -> None:
     )
 
 
+_TABLES: Final = {
+    "messages": _messages,
+    "segments": _segments,
+    "branch_points": _branch_points,
+    "labels": _labels,
+    "touches": _touches,
+}
+MESSAGE_TABLES: Final = tuple(_TABLES)
+"""Their names."""
+
+
 def add_message_tables(metadata: MetaData, prefix: str) -> None:
     """Add them to the metadata."""
-    for add in (_messages, _segments, _branch_points, _labels, _touches):
+    for add in _TABLES.values():
         add(metadata, prefix)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from sqlalchemy import (
     BigInteger,
     Column,
@@ -16,7 +18,7 @@ from sqlalchemy import (
 
 from eventstore.storage.tables.columns import given, key, maybe
 
-__all__ = ["add_run_tables"]
+__all__ = ["RUN_TABLES", "add_run_tables"]
 
 
 def _runs(metadata: MetaData, prefix: str) -> None:
@@ -109,7 +111,18 @@ def _assistants(metadata: MetaData, prefix: str) -> None:
     )
 
 
+_TABLES: Final = {
+    "runs": _runs,
+    "leases": _leases,
+    "steps": _steps,
+    "run_chunks": _run_chunks,
+    "assistants": _assistants,
+}
+RUN_TABLES: Final = tuple(_TABLES)
+"""Their names."""
+
+
 def add_run_tables(metadata: MetaData, prefix: str) -> None:
     """Add them to the metadata."""
-    for add in (_runs, _leases, _steps, _run_chunks, _assistants):
+    for add in _TABLES.values():
         add(metadata, prefix)

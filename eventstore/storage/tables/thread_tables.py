@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from sqlalchemy import (
     BigInteger,
     Index,
@@ -15,7 +17,7 @@ from sqlalchemy import (
 
 from eventstore.storage.tables.columns import given, key, maybe
 
-__all__ = ["add_thread_tables"]
+__all__ = ["THREAD_TABLES", "add_thread_tables"]
 
 
 def _threads(metadata: MetaData, prefix: str) -> None:
@@ -102,7 +104,18 @@ def _external_ids(metadata: MetaData, prefix: str) -> None:
     )
 
 
+_TABLES: Final = {
+    "threads": _threads,
+    "tombstones": _tombstones,
+    "snapshots": _snapshots,
+    "thread_metadata": _thread_metadata,
+    "external_ids": _external_ids,
+}
+THREAD_TABLES: Final = tuple(_TABLES)
+"""Their names."""
+
+
 def add_thread_tables(metadata: MetaData, prefix: str) -> None:
     """Add them to the metadata."""
-    for add in (_threads, _tombstones, _snapshots, _thread_metadata, _external_ids):
+    for add in _TABLES.values():
         add(metadata, prefix)

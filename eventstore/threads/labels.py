@@ -1,7 +1,4 @@
-"""The tables ``labels`` and ``touches``: names of messages, and later events about a subject.
-
-A touch is a later event about a thread, message, run or step.
-"""
+"""The table ``labels``: names of messages."""
 
 from __future__ import annotations
 
@@ -10,12 +7,12 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
-from eventstore.conversation.rows import LabelRow, TouchRow
+from eventstore.conversation.rows import LabelRow
 from eventstore.storage.transaction import Transaction
 from eventstore.threads.hidden_words import hidden_label, label_shown
 from eventstore.threads.row_table import RowTable
 
-__all__ = ["LABELS", "TOUCHES"]
+__all__ = ["LABELS"]
 
 
 class _Labels(RowTable[LabelRow]):
@@ -62,17 +59,10 @@ def _shown(tx: Transaction, tenant: int, thread: bytes, row: LabelRow) -> LabelR
 
 
 LABELS: Final = _Labels(
+    LabelRow,
     "labels",
     key=("message",),
     values=("label",),
     encode=lambda row: (row.message_id, row.label),
     decode=lambda columns: LabelRow(columns[1], columns[2]),
-)
-
-TOUCHES: Final = RowTable[TouchRow](
-    "touches",
-    key=("subject", "version"),
-    values=(),
-    encode=lambda row: (row.subject_id, row.version),
-    decode=lambda columns: TouchRow(columns[1], columns[2]),
 )
