@@ -111,13 +111,13 @@ def stretch_values(view: ThreadHistory, stretch: tree.Range) -> list[Message]:
 def message_value(
     view: ThreadHistory,
     row: MessageRow,
-    told: SourcedEvent | None = None,
+    sourced: SourcedEvent | None = None,
     siblings: tuple[int, int] | None = None,
 ) -> Message:
-    """Return a message as users see it; its event and its siblings are looked up if not given."""
-    told = told or view.born(row)
+    """Return a message as users see it; the event that added it and its siblings may be given."""
+    sourced = sourced or view.born(row)
     siblings = siblings or tree.sibling_position(view, row)
-    place, born = row.place, told.event
+    place, born = row.place, sourced.event
     hop = 0 if place is None else place.hop
     content, erased = born.content, born.content is None
     if row.changed is not None:
@@ -145,7 +145,7 @@ def message_value(
             "sibling_index": siblings[0] + 1,
             "sibling_count": siblings[1],
             "replaces": None if replaces is None else "msg_" + replaces.hex(),
-            "origin": _origin(told.thread_id, row) if hop else None,
+            "origin": _origin(sourced.thread_id, row) if hop else None,
             "run_id": None if run is None else "run_" + run.hex(),
             "actor": born.actor,
             "external_id": said.external_id,

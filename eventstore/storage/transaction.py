@@ -138,7 +138,7 @@ class Interned:
         self._landmarks: dict[Position, Landmark] = {}
         """The newest event that was seen, and for moments those before it."""
         self.ancestries: Final = Remembered(20_000)
-        """By tenant and place: the sources of its forks; see ``projections.ancestry``. A fork of a
+        """By tenant and place: the sources of its forks; see ``threads.ancestry``. A fork of a
         hundredth fork takes some 20 kB."""
         self.whole = False
         """True once all events were seen to stand in one order, on one node."""

@@ -1,9 +1,9 @@
 """Hold the rows of one thread: those of the database, and those that this transaction changed.
 
 Rows are read by key on demand and kept. Rows that events changed lie over them until
-:func:`write_rows` writes them, once, at the end of the batch. The writer keeps all of it between
-its transactions as long as no other connection wrote (see ``Transaction.cache``). The queries on
-them are in :mod:`~eventstore.threads.stored_thread`.
+:func:`~eventstore.threads.writing_rows.write_rows` writes them, once, at the end of the batch. The
+writer keeps all of it between its transactions as long as no other connection wrote (see
+``Transaction.cache``). The queries on them are in :mod:`~eventstore.threads.stored_thread`.
 """
 
 from __future__ import annotations

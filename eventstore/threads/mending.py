@@ -1,10 +1,10 @@
 """Mend the rows of threads while other transactions go on.
 
 Reading a thread's events, folding them and comparing its rows is nearly all of a rebuild. It is
-done on a snapshot, where it blocks no writer (:func:`look_over`). Only differences are written
-under the lock of an append, a slice a transaction (:func:`mend_slice`). If the thread was appended
-to meanwhile, the few new events are folded under the lock, and the thread is compared once more
-afterwards, because those appends were decided on wrong rows.
+done on a snapshot, where it blocks no writer (``look_over`` in ``mending_slices.py``). Only
+differences are written under the lock of an append, a slice a transaction (``mend_slice``). If the
+thread was appended to meanwhile, the few new events are folded under the lock, and the thread is
+compared once more afterwards, because those appends were decided on wrong rows.
 
 No append may be decided on rows of which only some are mended. So a thread that takes more than one
 slice is marked first, as if an older version of the library had written its rows: an append to it

@@ -1,4 +1,4 @@
-"""``store.messages``, writing: add messages, and change them without losing any."""
+"""``store.messages.create`` and ``create_many``: add messages to a thread."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Decides messages: create, edit, regenerate, amend, update, remove, restore.
+"""Commands that add messages: create, edit, regenerate.
 
-Editing and regenerating add a **sibling** and change no message; amending corrects a message in
-place and keeps every earlier revision readable.
+Editing and regenerating add a **sibling** and change no message. The commands that change one are
+in :mod:`~eventstore.conversation.commands.message_changes`.
 """
 
 from __future__ import annotations

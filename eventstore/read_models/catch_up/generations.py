@@ -7,8 +7,8 @@ one; the old one is **retired**, and its tables are dropped.
 What must stay true:
 
 * *Exactly once.* The row's position and the rows of the projection's tables change in one
-  transaction, and that transaction begins with :func:`advance`. It holds the row from then on, so
-  two batches of one generation never run side by side.
+  transaction, and that transaction begins with ``advance`` (``holding.py``). It holds the row from
+  then on, so two batches of one generation never run side by side.
 * *One at a time, and no late write.* The worker on a generation holds a lease: its name, a
   duration, and a **token** that increases whenever the lease changes hands. ``advance`` names the
   token that the worker was given. A worker that slept past its lease finds another token and has
