@@ -29,6 +29,7 @@ from eventstore.threads.thread_table import ThreadKey, ThreadTable
 __all__ = ["SNAPSHOTS", "threads_with_snapshots", "wrong_snapshots"]
 
 SNAPSHOTS: Final = ThreadTable("snapshots", ("version", "hash", "state"), 1)
+_VERSIONS: Final = f"SELECT version {SNAPSHOTS.some_between}"
 _THREADS: Final = f"SELECT DISTINCT thread {SNAPSHOTS.some_between} ORDER BY thread"
 
 
@@ -41,18 +42,19 @@ def wrong_snapshots(
     tx: Transaction, log: Log, stream: StreamKey, thread: ThreadKey
 ) -> Iterator[int]:
     """Yield the versions of a thread whose snapshot is not what the events give, in order."""
-    stored = {row[2]: row for row in SNAPSHOTS.between(tx, thread, thread)}
+    stored = {int(row[0]) for row in tx.all(_VERSIONS, (*thread, thread[1]))}
     place = thread[0], find_category(tx, ids.THREAD) or 0, thread[1]
     draft: ThreadDraft | None = None
     for event in decoded_events(tx, log, stream, until=max(stored, default=0)):
         if draft is None:
             draft = ThreadDraft(starting_state(tx, log, stream.tenant, stream.id, event))
         draft.take(event)
-        row = stored.pop(event.version, None)
-        if row is not None:
-            _, _, version, digest, state = row
-            if event_hash_at(tx, place, version) != digest or not _holds(state, draft):
-                yield version
+        if event.version in stored:  # one is read at a time: they may be large
+            stored.remove(event.version)
+            row = SNAPSHOTS.row(tx, (*thread, event.version))
+            stands = row is not None and event_hash_at(tx, place, event.version) == row[3]
+            if row is None or not stands or not _holds(row[4], draft):
+                yield event.version
     yield from sorted(stored)
 
 

@@ -1,5 +1,7 @@
 """``store.audit.verify``: page by page beside writers, one thread or all, and nothing at all."""
 
+import tracemalloc
+
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -33,6 +35,21 @@ def test_a_page_may_end_anywhere(store, monkeypatch, size):
     monkeypatch.setattr(verifying, "_PAGE_EVENTS", size)
     assert store.audit.verify() == whole
     assert whole.ok
+
+
+def test_memory_holds_a_page_however_many_threads_there_are(store, monkeypatch):
+    monkeypatch.setattr(verifying, "_PAGE_EVENTS", 40)
+    messages = [{"role": "user", "content": "x" * 2_000} for _ in range(20)]
+    peaks = []
+    for more in (12, 36):
+        for _ in range(more):
+            store.threads.create(messages=messages)
+        assert store.audit.verify().ok
+        tracemalloc.start()
+        assert store.audit.verify().ok
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 1.2 * peaks[0], peaks
 
 
 def test_who_writes_between_two_pages_causes_no_finding(store, monkeypatch):

@@ -10,10 +10,11 @@ from eventstore import ConversationStore, ConversationStoreError
 from eventstore.storage.snapshots import Snapshots
 from eventstore.testing.environments import jumping_environment
 from eventstore.threads import folding
-from tests.laws.examples import of_a_law_of_lives
+from tests.laws.examples import LONG, of_a_law_of_lives
 from tests.laws.facts_of_states import facts_of
 from tests.laws.lives import live
 from tests.laws.test_past import finish
+from tests.storage.lives import environment, full_life
 
 SEEDS = st.integers(min_value=0, max_value=10_000)
 
@@ -27,7 +28,7 @@ def test_at_every_version_snapshots_change_nothing(seed, few, backwards):
     ):
         patch.setattr(folding, "EVENTS_MAX", few)
         patch.setattr(folding, "size_of", lambda _: 0)
-        threads = live(store, seed, writes=60)
+        threads = live(store, seed, writes=60 if LONG else 30)
         for thread in threads:
             finish(store, thread)
             compare(store, thread, backwards=backwards)
@@ -39,6 +40,18 @@ def test_at_every_version_snapshots_change_nothing(seed, few, backwards):
         compare(store, threads[0], backwards=backwards)
         store.threads.create()  # writes what waits
         assert store.projections.compare().findings == ()
+        assert store.audit.verify().findings == ()
+
+
+def test_so_it_is_for_every_type_of_event(monkeypatch):
+    monkeypatch.setattr(folding, "EVENTS_MAX", 2)
+    monkeypatch.setattr(folding, "size_of", lambda _: 0)
+    with ConversationStore.open("sqlite://", environment=environment()) as store:
+        full_life(store)
+        for thread in store.threads.list(include_deleted=True).iter():
+            compare(store, thread.id, backwards=False)
+            store.threads.create()  # writes what waits
+            compare(store, thread.id, backwards=False)
         assert store.audit.verify().findings == ()
 
 

@@ -119,6 +119,23 @@ def test_a_purge_takes_them_and_none_comes_after_it(store, path):
     assert found == {kept.removeprefix("thread_")}
 
 
+def test_a_title_stands_behind_later_metadata_and_metadata_behind_a_later_title(store, path):
+    thread = store.threads.create(title="first", metadata={"n": 0}).id
+    run = store.runs.create(thread).id
+    for title, metadata in [("a", None), (None, {"n": 1}), ("b", None), (None, {"n": 2})] * 3:
+        changed = {"title": title} if metadata is None else {"metadata": metadata}
+        store.threads.update(thread, **changed)
+        store.runs.update(thread, run, metadata=metadata)
+    for n in range(30):
+        store.threads.update(thread, **({"metadata": {"n": n}} if n else {"title": "the last"}))
+    left_behind(store, thread)
+    with opened(path) as other:
+        assert ask(path, COUNT) != [(0,)]
+        for step in other.replay.steps(thread):
+            found = other.replay.state(thread, at_version=step.event.version)
+            assert found.value() == step.state.value()
+
+
 def rewritten(state):
     """Bytes that show another past, and are a snapshot all the same."""
     found = decoded_snapshot(state)
