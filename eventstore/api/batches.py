@@ -8,7 +8,7 @@ by the handle's id.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
@@ -21,6 +21,8 @@ from eventstore.errors import InvalidInput
 from eventstore.write_path.requests import AppendRequest
 
 __all__ = ["Batch", "batch"]
+
+T = TypeVar("T")
 
 
 def batch(scope: Scope, thread_id: str, *, options: WriteOptions = NO_OPTIONS) -> Batch:
@@ -57,7 +59,7 @@ class Batch:
         self.runs: BatchRuns = BatchRuns(self)
         self.thread: BatchThread = BatchThread(self)
 
-    def collect(self, one: Write[Any]) -> Handle[Any]:
+    def collect(self, one: Write[T]) -> Handle[T]:
         """Add one call's command."""
         request = one.request
         assert isinstance(request, AppendRequest)  # noqa: S101 (made by an operation on a thread)
@@ -67,7 +69,7 @@ class Batch:
         self._given.append(request.commands[0])
         command, object_id = with_fixed_id(request.commands[0], self.scope, self._seed())
         self._commands.append(command)
-        handle: Handle[Any] = Handle(object_id)
+        handle: Handle[T] = Handle(object_id)
         self._handles.append(handle)
         return handle
 

@@ -39,7 +39,7 @@ class _OnStep(Protocol):
     """A command about one step."""
 
     @property
-    def step_id(self) -> bytes: ...
+    def step_id(self) -> bytes | None: ...
 
 
 def this_thread(view: ThreadHistory, _: object, __: object) -> Thread:
@@ -103,7 +103,8 @@ def its_run(view: ThreadHistory, command: object, events: Sequence[Event]) -> Ru
 
 
 def its_step(view: ThreadHistory, command: _OnStep, events: Sequence[Event]) -> RunStep:
-    row = view.row(StepRow, events[-1].data.step_id if events else command.step_id)
+    step_id = events[-1].data.step_id if events else command.step_id
+    row = None if step_id is None else view.row(StepRow, step_id)
     assert row is not None  # noqa: S101 (decided)
     return present_runs.step_value(view, row)
 

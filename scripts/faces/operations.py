@@ -12,7 +12,7 @@ from typing import Final
 
 ROOT: Final = Path(__file__).parents[2]
 
-SHARED: Final = "eventstore.api.operations.operation"
+SHARED: Final = "eventstore.api.operations.write_options"
 """The module that declares the options that many operations share."""
 
 

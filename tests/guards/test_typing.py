@@ -6,9 +6,12 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import pytest
+from typing_extensions import get_original_bases
 
+from eventstore.conversation.commands import THREAD_COMMANDS
 from tests.typing.application import async_chat, own_transaction, sync_chat
 
 HERE = Path(__file__).parents[1] / "typing"
@@ -85,6 +88,14 @@ def test_every_mistake_is_reported_nothing_else_and_every_type_is_known(checker,
         if re.search(r"\b(Any|Unknown)\b", JSON.sub("", said))
     }
     assert vague == {}
+
+
+@pytest.mark.parametrize("command", THREAD_COMMANDS, ids=lambda command: command.__name__)
+def test_a_command_declares_the_type_of_its_result(command):
+    """Type checkers hold every method of a store to it, and cannot see the table of commands."""
+    [base] = get_original_bases(command)
+    returned = get_type_hints(THREAD_COMMANDS[command].result)["return"]
+    assert get_args(base) == (returned,)
 
 
 def test_the_application_runs(tmp_path):

@@ -51,17 +51,17 @@ from eventstore.api.operations import verification as _verification
 from eventstore.api.operations import whole_tenants as _whole_tenants
 from eventstore.api.operations.events import Receipt
 from eventstore.api.operations.keys import KeyStatus, Rotation
-from eventstore.api.operations.operation import (
-    AppendOptions,
-    ErasureOptions,
-    RetentionOptions,
-    WriteOptions,
-)
 from eventstore.api.operations.projection_status import ProjectionStatus
 from eventstore.api.operations.projections import CompareReport, RebuildReport
 from eventstore.api.operations.run_streams import _POLL_SECONDS
 from eventstore.api.operations.tenants import Tenant
 from eventstore.api.operations.thread_pages import ThreadSort
+from eventstore.api.operations.write_options import (
+    AppendOptions,
+    ErasureOptions,
+    RetentionOptions,
+    WriteOptions,
+)
 from eventstore.audit.findings import VerifyReport
 from eventstore.audit.proofs import ConsistencyProof, InclusionProof
 from eventstore.audit.signing import PrivateKey

@@ -1,17 +1,33 @@
-"""The results of operations, and the options of every write."""
+"""The results of operations, and how a command becomes a write."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Final, Generic, Literal, NamedTuple, TypeAlias, TypeVar
+from typing import (
+    Any,
+    Final,
+    Generic,
+    NamedTuple,
+    TypeAlias,
+    TypeVar,
+    overload,
+)
 
 import msgspec
 from msgspec import UNSET
 from msgspec.structs import replace
-from sqlalchemy import Connection
 
 from eventstore.api.operations.metrics import Metrics
+from eventstore.api.operations.write_options import (
+    NO_ERASURE_OPTIONS,
+    NO_OPTIONS,
+    NO_RETENTION_OPTIONS,
+    AppendOptions,
+    ErasureOptions,
+    RetentionOptions,
+    WriteOptions,
+)
 from eventstore.conversation import commands as c
 from eventstore.core import codec, expectations, ids
 from eventstore.core.events import StreamKey
@@ -24,9 +40,6 @@ from eventstore.storage.log import Log
 from eventstore.storage.transaction import Transaction
 from eventstore.write_path.requests import Appended, AppendRequest, Maintenance, Request
 from eventstore.write_path.thread_streams import Guards
-
-if TYPE_CHECKING:
-    from sqlalchemy.ext.asyncio import AsyncConnection  # loads the ORM: see `connect`
 
 __all__ = [
     "EMPTY",
@@ -57,85 +70,6 @@ EMPTY: Final = "empty"
 """``expected_head`` of an empty thread: it has no message yet, or all are removed."""
 
 _NAME_CHARACTERS_MAX: Final = 255
-
-
-class AppendOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """The options of a low-level append."""
-
-    idempotency_key: str | None = None
-    """The same key with the same command returns the first result and adds nothing."""
-    actor: str | None = None
-    """Opaque id of the user or service that acts, up to 255 characters; kept for ever. Overrides
-    ``acting()``."""
-    subject: str | None = None
-    """Opaque name of the person whose data the content is; the thread's own if left out."""
-    connection: Connection | AsyncConnection | None = None
-    """The application's own open transaction: the write commits or rolls back with it."""
-
-
-class WriteOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """The options of every write."""
-
-    expected_head: str | None = None
-    """Id of the message that the caller believes is the head; ``EMPTY`` for none."""
-    expected_version: int | Literal["no_stream", "stream_exists", "any"] | None = None
-    """Version that the caller believes the stream is at; None does not check it."""
-    idempotency_key: str | None = None
-    """The same key with the same command returns the first result and adds nothing."""
-    actor: str | None = None
-    """Opaque id of the user or service that acts, up to 255 characters; kept for ever. Overrides
-    ``acting()``."""
-    reason: str | None = None
-    """The reason, in the writer's words; erasable."""
-    subject: str | None = None
-    """Opaque name of the person whose data the content is; the thread's own if left out."""
-    connection: Connection | AsyncConnection | None = None
-    """The application's own open transaction: the write commits or rolls back with it."""
-
-
-NO_OPTIONS: Final = WriteOptions()
-
-
-class ErasureOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """The options of an erasure, where ``subject`` is the person to erase."""
-
-    expected_head: str | None = None
-    """Id of the message that the caller believes is the head of the thread; ``EMPTY`` for none."""
-    expected_version: int | Literal["no_stream", "stream_exists", "any"] | None = None
-    """Version that the caller believes the thread is at; None does not check it."""
-    idempotency_key: str | None = None
-    """The same key with the same command returns the first result and adds nothing."""
-    actor: str | None = None
-    """Opaque id of the user or service that acts, up to 255 characters; kept for ever. Overrides
-    ``acting()``."""
-    reason: str | None = None
-    """The reason, in the writer's words; erasable."""
-    connection: Connection | AsyncConnection | None = None
-    """The application's own open transaction: the write commits or rolls back with it."""
-
-    def as_write(self) -> WriteOptions:
-        """Return the same as options of a write."""
-        return WriteOptions(**msgspec.structs.asdict(self))
-
-
-NO_ERASURE_OPTIONS: Final = ErasureOptions()
-
-
-class RetentionOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """The options of work on many threads or streams."""
-
-    actor: str | None = None
-    """Opaque id of the user or service that acts, up to 255 characters; kept for ever. Overrides
-    ``acting()``."""
-    reason: str | None = None
-    """The reason, in the writer's words; erasable."""
-
-    def as_write(self) -> WriteOptions:
-        """Return the same as options of a write."""
-        return WriteOptions(actor=self.actor, reason=self.reason)
-
-
-NO_RETENTION_OPTIONS: Final = RetentionOptions()
 
 
 class Scope(NamedTuple):
@@ -228,6 +162,14 @@ class Collected(NamedTuple, Generic[T]):
     report: Callable[[list[Any]], T]
 
 
+@overload
+def write(
+    scope: Scope, stream: StreamKey, commands: tuple[c.Command[T]], options: WriteOptions
+) -> Write[T]: ...
+@overload
+def write(
+    scope: Scope, stream: StreamKey, commands: Sequence[Any], options: WriteOptions
+) -> Write[Any]: ...
 def write(
     scope: Scope, stream: StreamKey, commands: Sequence[Any], options: WriteOptions
 ) -> Write[Any]:
@@ -292,8 +234,8 @@ def _short(value: str | None, name: str) -> str | None:
 
 
 def to_thread(
-    scope: Scope, thread_id: str, command: c.Command, options: WriteOptions
-) -> Write[Any]:
+    scope: Scope, thread_id: str, command: c.Command[T], options: WriteOptions
+) -> Write[T]:
     """Return the write of one command to a thread."""
     key = StreamKey(scope.tenant, ids.THREAD, ids.parse(ids.THREAD, thread_id, "thread_id"))
     return write(scope, key, (command,), options)

@@ -7,13 +7,14 @@ from typing import Any
 from msgspec import UNSET, UnsetType
 
 from eventstore.conversation.commands.base import Command
+from eventstore.conversation.run_values import Assistant
 
 __all__ = ["CreateAssistant", "DeleteAssistant", "UpdateAssistant"]
 
 # ruff: noqa: D101 (each command is explained by the method of the store that makes it)
 
 
-class CreateAssistant(Command, frozen=True):
+class CreateAssistant(Command[Assistant], frozen=True):
     model: str | None = None
     name: str | None = None
     description: str | None = None
@@ -23,7 +24,7 @@ class CreateAssistant(Command, frozen=True):
     metadata: dict[str, Any] | None = None
 
 
-class UpdateAssistant(Command, frozen=True):
+class UpdateAssistant(Command[Assistant], frozen=True):
     model: str | UnsetType | None = UNSET
     name: str | UnsetType | None = UNSET
     description: str | UnsetType | None = UNSET
@@ -33,5 +34,5 @@ class UpdateAssistant(Command, frozen=True):
     metadata: dict[str, Any] | UnsetType = UNSET
 
 
-class DeleteAssistant(Command, frozen=True):
+class DeleteAssistant(Command[Assistant], frozen=True):
     pass

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypeAlias
+from typing import Any, Generic, Literal, TypeAlias
 
 import msgspec
+from typing_extensions import TypeVar  # with a default; in typing from 3.13 on
 
 from eventstore.conversation.parts import StoredPart
 from eventstore.conversation.provider_form import StoredForm
 
 __all__ = ["Command", "Draft", "Included", "OnBusy"]
+
+R_co = TypeVar("R_co", covariant=True, default=Any)
 
 OnBusy: TypeAlias = Literal["enqueue", "reject", "interrupt", "rollback"]
 
@@ -17,8 +20,8 @@ OnBusy: TypeAlias = Literal["enqueue", "reject", "interrupt", "rollback"]
 Included: TypeAlias = Literal["edits", "run"]
 
 
-class Command(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """Base of all commands."""
+class Command(msgspec.Struct, Generic[R_co], frozen=True, kw_only=True, gc=False):
+    """Base of all commands: ``Command[Message]`` is one whose caller gets a message."""
 
 
 class Draft(msgspec.Struct, frozen=True, kw_only=True, gc=False):

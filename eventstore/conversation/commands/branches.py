@@ -19,6 +19,7 @@ from eventstore.conversation.commands.checks import (
 from eventstore.conversation.commands.thread_command import NewId, ThreadCommand
 from eventstore.conversation.results import labelled_branch, selected_branch
 from eventstore.conversation.rows import MessageRow
+from eventstore.conversation.values import Branch
 from eventstore.conversation.view import ThreadView
 from eventstore.core import ids
 from eventstore.core.events import Decided
@@ -55,7 +56,7 @@ def named(view: ThreadView, branch: bytes | str) -> bytes:
     return row.message_id
 
 
-class SelectBranch(Command, frozen=True):
+class SelectBranch(Command[Branch], frozen=True):
     branch: bytes | str
     """A message's id, or a label."""
 
@@ -70,7 +71,7 @@ def select(view: ThreadView, command: SelectBranch, _: NewId) -> list[Decided]:
     return [decided(e.BranchSelected(requested=requested, head=leaf.message_id))]
 
 
-class LabelBranch(Command, frozen=True):
+class LabelBranch(Command[Branch], frozen=True):
     target: bytes
     label: str | None
 

@@ -51,7 +51,7 @@ _NAMING: Final = _types_of(e.ThreadDetails)
 _ERASED: Final = "ContentErased"
 
 
-class EraseAll(Command, frozen=True):
+class EraseAll(Command[None], frozen=True):
     """Erase the content of a person in a thread, or all of it."""
 
     subject_id: bytes | None = None

@@ -92,7 +92,7 @@ class Found(NamedTuple):
     """Version of the last erasure of the whole thread, if that is what is asked for."""
 
 
-class EraseContent(Command, frozen=True):
+class EraseContent(Command[None], frozen=True):
     targets: tuple[bytes, ...]
     """The message to erase; in a fork, all erased messages that it inherits."""
     include: tuple[Included, ...] = ()
@@ -293,7 +293,7 @@ def _saw(step: e.RunStepStarted, row: MessageRow) -> bool:
     )
 
 
-def the_log(_: EraseContent) -> Iterable[tuple[str, bytes]]:
+def the_log(_: Command) -> Iterable[tuple[str, bytes]]:
     """Name no other stream: it reads the log of its own."""
     return ()
 

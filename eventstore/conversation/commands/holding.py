@@ -15,6 +15,7 @@ from eventstore.conversation.commands.thread_command import NewId, ThreadCommand
 from eventstore.conversation.results import its_run
 from eventstore.conversation.rows import RunRow
 from eventstore.conversation.run_lifecycle import HELD, TERMINAL, next_status
+from eventstore.conversation.run_values import Run
 from eventstore.conversation.view import ThreadView
 from eventstore.core import ids
 from eventstore.core.events import Decided
@@ -83,7 +84,7 @@ def writing_run(view: ThreadView, run_id: bytes, fence: int | None) -> RunRow:
     return run
 
 
-class HoldRun(Command, frozen=True):
+class HoldRun(Command[Run], frozen=True):
     """Changes nothing in the log: moves the end of the lease."""
 
     run_id: bytes

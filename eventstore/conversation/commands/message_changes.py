@@ -21,6 +21,7 @@ from eventstore.conversation.commands.messages import pairing, unasked
 from eventstore.conversation.commands.thread_command import NewId, ThreadCommand
 from eventstore.conversation.results import target_message
 from eventstore.conversation.rows import MessageRow
+from eventstore.conversation.values import Message
 from eventstore.conversation.view import ThreadView
 from eventstore.core.events import Decided
 from eventstore.errors import Refused
@@ -40,7 +41,7 @@ __all__ = [
 # ruff: noqa: D101 (each command is explained by the method of the store that makes it)
 
 
-class AmendMessage(Command, frozen=True):
+class AmendMessage(Command[Message], frozen=True):
     target: bytes
     draft: Draft
 
@@ -61,7 +62,7 @@ def amend(view: ThreadView, command: AmendMessage, _: NewId) -> list[Decided]:
     return [decided(data, content)]
 
 
-class UpdateMessage(Command, frozen=True):
+class UpdateMessage(Command[Message], frozen=True):
     target: bytes
     metadata: dict[str, Any] | UnsetType | None = UNSET
     name: str | UnsetType | None = UNSET
@@ -77,7 +78,7 @@ def update(view: ThreadView, command: UpdateMessage, _: NewId) -> list[Decided]:
     return [decided(data, e.MessageDetails(metadata=command.metadata, name=command.name))]
 
 
-class RemoveMessage(Command, frozen=True):
+class RemoveMessage(Command[Message], frozen=True):
     target: bytes
 
 
@@ -93,7 +94,7 @@ def remove(view: ThreadView, command: RemoveMessage, _: NewId) -> list[Decided]:
     return [decided(data)]
 
 
-class RestoreMessage(Command, frozen=True):
+class RestoreMessage(Command[Message], frozen=True):
     target: bytes
 
 

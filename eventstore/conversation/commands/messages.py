@@ -32,6 +32,7 @@ from eventstore.conversation.commands.thread_command import NewId, ThreadCommand
 from eventstore.conversation.content import check_role_of_tools
 from eventstore.conversation.results import new_message
 from eventstore.conversation.rows import MessageRow, MessageStatus, Role
+from eventstore.conversation.values import Message
 from eventstore.conversation.view import ThreadView
 from eventstore.core import ids
 from eventstore.core.events import Decided
@@ -50,7 +51,7 @@ __all__ = [
 # ruff: noqa: D101 (each command is explained by the method of the store that makes it)
 
 
-class CreateMessage(Command, frozen=True):
+class CreateMessage(Command[Message], frozen=True):
     draft: Draft
     role: Role
     message_id: bytes | None = None
@@ -171,7 +172,7 @@ def _check_plain(draft: Draft, situation: str) -> None:
         )
 
 
-class EditMessage(Command, frozen=True):
+class EditMessage(Command[Message], frozen=True):
     target: bytes
     draft: Draft
     message_id: bytes | None = None
@@ -205,7 +206,7 @@ def _queued_instead(view: ThreadView, command: EditMessage, new_id: NewId) -> De
     return decided(data, draft_content(command.draft))
 
 
-class RegenerateMessage(Command, frozen=True):
+class RegenerateMessage(Command[Message], frozen=True):
     target: bytes
     draft: Draft
     message_id: bytes | None = None

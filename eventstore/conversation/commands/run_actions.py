@@ -22,6 +22,7 @@ from eventstore.conversation.commands.thread_command import NewId, ThreadCommand
 from eventstore.conversation.results import its_run
 from eventstore.conversation.rows import ActionReason, RunRow
 from eventstore.conversation.run_lifecycle import next_status
+from eventstore.conversation.run_values import Run
 from eventstore.conversation.view import ThreadView
 from eventstore.core import ids
 from eventstore.core.events import Decided
@@ -40,7 +41,7 @@ __all__ = [
 # ruff: noqa: D101 (each command is explained by the method of the store that makes it)
 
 
-class RequireAction(Command, frozen=True):
+class RequireAction(Command[Run], frozen=True):
     run_id: bytes
     fence: int | None = None
     calls: tuple[str, ...] | None = None
@@ -75,7 +76,7 @@ class ToolOutput(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     message_id: bytes | None = None
 
 
-class SubmitToolOutputs(Command, frozen=True):
+class SubmitToolOutputs(Command[Run], frozen=True):
     run_id: bytes
     outputs: tuple[ToolOutput, ...]
     approved: tuple[str, ...] = ()

@@ -13,6 +13,7 @@ from eventstore.conversation.commands.runs import ended, moved
 from eventstore.conversation.commands.thread_command import NewId, ThreadCommand
 from eventstore.conversation.events import Usage
 from eventstore.conversation.results import its_run
+from eventstore.conversation.run_values import Run
 from eventstore.conversation.view import ThreadView
 from eventstore.core.events import Decided
 
@@ -31,7 +32,7 @@ __all__ = [
 # ruff: noqa: D101 (each command is explained by the method of the store that makes it)
 
 
-class CompleteRun(Command, frozen=True):
+class CompleteRun(Command[Run], frozen=True):
     run_id: bytes
     fence: int | None = None
     usage: Usage | None = None
@@ -49,7 +50,7 @@ def complete(view: ThreadView, command: CompleteRun, new_id: NewId) -> list[Deci
     return ended(view, run, new_id, completed)
 
 
-class FailRun(Command, frozen=True):
+class FailRun(Command[Run], frozen=True):
     run_id: bytes
     fence: int | None = None
     code: str = "server_error"
@@ -65,7 +66,7 @@ def fail(view: ThreadView, command: FailRun, new_id: NewId) -> list[Decided]:
     return ended(view, run, new_id, failed, outcome="failed")
 
 
-class CancelRun(Command, frozen=True):
+class CancelRun(Command[Run], frozen=True):
     run_id: bytes
     fence: int | None = None
 
@@ -86,7 +87,7 @@ def cancel(view: ThreadView, command: CancelRun, new_id: NewId) -> list[Decided]
     return ended(view, run, new_id, moved(run, e.RunCancelled(run_id=run.run_id)))
 
 
-class ExpireRun(Command, frozen=True):
+class ExpireRun(Command[Run], frozen=True):
     run_id: bytes
     fence: int | None = None
 

@@ -23,6 +23,7 @@ from eventstore.conversation.commands.thread_command import NewId, ThreadCommand
 from eventstore.conversation.results import its_run
 from eventstore.conversation.rows import RunRow
 from eventstore.conversation.run_lifecycle import HELD, PAST_QUEUED, next_status
+from eventstore.conversation.run_values import Run
 from eventstore.conversation.view import ThreadView
 from eventstore.core import ids
 from eventstore.core.events import Decided, EventContent, EventData
@@ -58,7 +59,7 @@ def ended(
     return [*left, *last, *joined]
 
 
-class CreateRun(Command, frozen=True):
+class CreateRun(Command[Run], frozen=True):
     run_id: bytes | None = None
     assistant_id: bytes | None = None
     assistant_version: int | None = None
@@ -111,7 +112,7 @@ def _check_answer(view: ThreadView, message_id: bytes) -> None:
         )
 
 
-class StartRun(Command, frozen=True):
+class StartRun(Command[Run], frozen=True):
     run_id: bytes
     holder: str | None = None
     take_over: bool = False
@@ -160,7 +161,7 @@ def _check_turn(view: ThreadView, run: RunRow) -> None:
     )
 
 
-class UpdateRun(Command, frozen=True):
+class UpdateRun(Command[Run], frozen=True):
     run_id: bytes
     metadata: dict[str, Any] | UnsetType | None = UNSET
 

@@ -42,7 +42,7 @@ __all__ = [
 # ruff: noqa: D101 (each command is explained by the method of the store that makes it)
 
 
-class WriteText(Command, frozen=True):
+class WriteText(Command[int], frozen=True):
     run_id: bytes
     message_id: bytes
     offset: int

@@ -13,6 +13,7 @@ from eventstore.conversation.commands.thread_command import NewId, ThreadCommand
 from eventstore.conversation.events import Usage
 from eventstore.conversation.results import its_step
 from eventstore.conversation.rows import StepRow
+from eventstore.conversation.run_values import RunStep
 from eventstore.conversation.view import ThreadView
 from eventstore.core import ids
 from eventstore.core.events import Decided, Trace
@@ -32,7 +33,7 @@ __all__ = [
 # ruff: noqa: D101 (each command is explained by the method of the store that makes it)
 
 
-class StartStep(Command, frozen=True):
+class StartStep(Command[RunStep], frozen=True):
     run_id: bytes
     type: str
     fence: int | None = None
@@ -90,7 +91,7 @@ def check_nothing_erased(thread: str, traces: Iterable[Trace]) -> None:
             )
 
 
-class CompleteStep(Command, frozen=True):
+class CompleteStep(Command[RunStep], frozen=True):
     step_id: bytes
     fence: int | None = None
     details: dict[str, Any] | None = None
@@ -104,7 +105,7 @@ def complete(view: ThreadView, command: CompleteStep, _: NewId) -> list[Decided]
     return [decided(data, e.StepContent(details=command.details))]
 
 
-class FailStep(Command, frozen=True):
+class FailStep(Command[RunStep], frozen=True):
     step_id: bytes
     fence: int | None = None
     code: str = "server_error"

@@ -19,6 +19,7 @@ from eventstore.conversation.commands.checks import (
 from eventstore.conversation.commands.thread_command import NewId, ThreadCommand, decided_elsewhere
 from eventstore.conversation.results import this_thread
 from eventstore.conversation.rows import ThreadRow
+from eventstore.conversation.values import Thread
 from eventstore.conversation.view import ThreadView
 from eventstore.core import ids
 from eventstore.core.events import Decided
@@ -48,7 +49,7 @@ __all__ = [
 # ruff: noqa: D101 (each command is explained by the method of the store that makes it)
 
 
-class CreateThread(Command, frozen=True):
+class CreateThread(Command[Thread], frozen=True):
     title: str | None = None
     metadata: dict[str, Any] | None = None
     named: bool = False
@@ -62,7 +63,7 @@ def create(view: ThreadView, command: CreateThread, _: NewId) -> list[Decided]:
     return [decided(e.ThreadCreated(), details)]
 
 
-class ShowThread(Command, frozen=True):
+class ShowThread(Command[Thread], frozen=True):
     """Changes nothing: returns the thread as the commands before it left it."""
 
 
@@ -72,7 +73,7 @@ def show(view: ThreadView, _: ShowThread, __: NewId) -> list[Decided]:
     return []
 
 
-class ForkThread(Command, frozen=True):
+class ForkThread(Command[Thread], frozen=True):
     source_id: bytes
     at_message: bytes | None = None
     at_version: int | None = None
@@ -115,7 +116,7 @@ def _check_new(view: ThreadView) -> None:
         )
 
 
-class UpdateThread(Command, frozen=True):
+class UpdateThread(Command[Thread], frozen=True):
     title: str | UnsetType | None = UNSET
     metadata: dict[str, Any] | UnsetType = UNSET
 
@@ -128,7 +129,7 @@ def update(view: ThreadView, command: UpdateThread, _: NewId) -> list[Decided]:
     return [decided(data, e.ThreadDetails(title=command.title, metadata=command.metadata))]
 
 
-class ArchiveThread(Command, frozen=True):
+class ArchiveThread(Command[Thread], frozen=True):
     pass
 
 
@@ -139,7 +140,7 @@ def archive(view: ThreadView, _: ArchiveThread, __: NewId) -> list[Decided]:
     return [] if thread.archived else [decided(e.ThreadArchived())]
 
 
-class UnarchiveThread(Command, frozen=True):
+class UnarchiveThread(Command[Thread], frozen=True):
     pass
 
 
@@ -148,7 +149,7 @@ def unarchive(view: ThreadView, _: UnarchiveThread, __: NewId) -> list[Decided]:
     return [decided(e.ThreadUnarchived())] if living_thread(view).archived else []
 
 
-class DeleteThread(Command, frozen=True):
+class DeleteThread(Command[Thread], frozen=True):
     pass
 
 
@@ -172,7 +173,7 @@ def check_idle(view: ThreadView, thread: ThreadRow) -> None:
         )
 
 
-class RestoreThread(Command, frozen=True):
+class RestoreThread(Command[Thread], frozen=True):
     pass
 
 
