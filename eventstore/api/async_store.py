@@ -13,29 +13,17 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from sqlalchemy import URL
 
+from eventstore.api.bound_store import BoundStore
 from eventstore.api.connect import async_executor
 from eventstore.api.executors import AsyncExecutor
-from eventstore.api.faces.asynchronous import (
-    AsyncAssistants,
-    AsyncAudit,
-    AsyncBranches,
-    AsyncEvents,
-    AsyncKeys,
-    AsyncMessages,
-    AsyncPrivacy,
-    AsyncProjections,
-    AsyncReplay,
-    AsyncRuns,
-    AsyncTenants,
-    AsyncThreads,
-)
+from eventstore.api.faces.asynchronous import AsyncResources
 from eventstore.api.faces.keyed_runners import async_runner
 from eventstore.api.faces.shared_looks import SharedLooks
 from eventstore.api.open_options import Durability, OpenOptions, system_environment
 from eventstore.api.operations.binding import bind
 from eventstore.api.operations.catch_up import closing
 from eventstore.api.operations.health import Health, health
-from eventstore.api.operations.metrics import Counters, OnAppend
+from eventstore.api.operations.metrics import OnAppend
 from eventstore.api.operations.operation import (
     Collected,
     Read,
@@ -46,7 +34,7 @@ from eventstore.api.operations.operation import (
 from eventstore.api.operations.routine import PauseAsync, drive_async
 from eventstore.api.operations.wiping import finish_interrupted
 from eventstore.core.environment import Environment
-from eventstore.core.json_values import Limits, check_name
+from eventstore.core.json_values import Limits
 from eventstore.encryption import Encryption
 from eventstore.read_models.catch_up.definition import Registry
 from eventstore.storage.migrations import Migrate
@@ -60,7 +48,7 @@ S = TypeVar("S", bound="AsyncConversationStore")
 T = TypeVar("T")
 
 
-class AsyncConversationStore:
+class AsyncConversationStore(BoundStore[AsyncExecutor], AsyncResources):
     """An event-sourced store of conversations, async.
 
     ::
@@ -72,22 +60,8 @@ class AsyncConversationStore:
 
     def __init__(self, executor: AsyncExecutor, scope: Scope) -> None:
         """Use :meth:`open`."""
-        self._executor = executor
-        self.scope = scope
-        """Tenant, actor and correlation of every call."""
-        runner = self._runner = async_runner(executor, scope)
-        self._threads = AsyncThreads(runner)
-        self._messages = AsyncMessages(runner)
-        self._branches = AsyncBranches(runner)
-        self._runs = AsyncRuns(runner)
-        self._assistants = AsyncAssistants(runner)
-        self._events = AsyncEvents(runner)
-        self._projections = AsyncProjections(runner)
-        self._replay = AsyncReplay(runner)
-        self._privacy = AsyncPrivacy(runner)
-        self._audit = AsyncAudit(runner)
-        self._tenants = AsyncTenants(runner)
-        self._keys = AsyncKeys(runner)
+        BoundStore.__init__(self, executor, scope)
+        AsyncResources.__init__(self, async_runner(executor, scope))
 
     @classmethod
     def open(
@@ -163,107 +137,6 @@ class AsyncConversationStore:
             return store
 
         return Opening(opened)
-
-    @property
-    def threads(self) -> AsyncThreads:
-        """Create, find, fork, archive and delete conversations."""
-        return self._threads
-
-    @property
-    def messages(self) -> AsyncMessages:
-        """Add messages, edit and regenerate them, and read the history of a thread."""
-        return self._messages
-
-    @property
-    def branches(self) -> AsyncBranches:
-        """Show the tree of a thread, and choose which of its paths is active."""
-        return self._branches
-
-    @property
-    def runs(self) -> AsyncRuns:
-        """Record executions of an assistant: their starts, waits, ends and order."""
-        return self._runs
-
-    @property
-    def assistants(self) -> AsyncAssistants:
-        """Keep assistants: a model, instructions and tools, each change a version."""
-        return self._assistants
-
-    @property
-    def events(self) -> AsyncEvents:
-        """Read and follow the log itself, and append to streams of your own."""
-        return self._events
-
-    @property
-    def projections(self) -> AsyncProjections:
-        """Run read models of your own behind the log, and check the tables of the store."""
-        return self._projections
-
-    @property
-    def replay(self) -> AsyncReplay:
-        """Rebuild any moment of a thread from its events alone."""
-        return self._replay
-
-    @property
-    def privacy(self) -> AsyncPrivacy:
-        """Remove content or whole threads for good."""
-        return self._privacy
-
-    @property
-    def audit(self) -> AsyncAudit:
-        """Prove that the log is what was written."""
-        return self._audit
-
-    @property
-    def keys(self) -> AsyncKeys:
-        """Look at the keys of a store with encryption, and rotate the master key."""
-        return self._keys
-
-    @property
-    def tenants(self) -> AsyncTenants:
-        """List the tenants of the store."""
-        return self._tenants
-
-    def tenant(self, name: str) -> Self:
-        """Return this store bound to a tenant. Other tenants' ids are unknown to it.
-
-        Args:
-            name: Name of the tenant, up to 255 characters. Its first write makes it.
-
-        Raises:
-            InvalidInput: the name is malformed.
-        """
-        return self._bound(
-            self.scope._replace(tenant=name if name == "" else check_name(name, "tenant", 255))
-        )
-
-    def acting(
-        self,
-        *,
-        actor: str | None = None,
-        correlation_id: str | None = None,
-        causation_id: str | None = None,
-    ) -> Self:
-        """Return this store bound to an actor; every event that it writes names the actor.
-
-        Closing a bound store closes the store.
-
-        Args:
-            actor: Opaque id of whoever acts, up to 255 characters; kept for ever.
-            correlation_id: Id that everything belonging together shares, up to 255 characters.
-            causation_id: Id of the event or request that led to these writes, up to 255 characters.
-
-        Raises:
-            InvalidInput: an id is malformed.
-        """
-        return self._bound(self.scope.acting(actor, correlation_id, causation_id))
-
-    def _bound(self, scope: Scope) -> Self:
-        return type(self)(self._executor, scope)
-
-    def counters(self) -> Counters:
-        """Return counts of the writes of this store so far, in this process."""
-        return self.scope.metrics.counters()
 
     async def health(self) -> Health:
         """Ask the database whether it answers, and return how it is doing.

@@ -12,29 +12,17 @@ from typing import Any, Self, TypeVar
 
 from sqlalchemy import URL, Engine
 
+from eventstore.api.bound_store import BoundStore
 from eventstore.api.connect import sync_executor
 from eventstore.api.executors import SyncExecutor
 from eventstore.api.faces.keyed_runners import sync_runner
 from eventstore.api.faces.shared_looks import SharedLooks
-from eventstore.api.faces.sync import (
-    Assistants,
-    Audit,
-    Branches,
-    Events,
-    Keys,
-    Messages,
-    Privacy,
-    Projections,
-    Replay,
-    Runs,
-    Tenants,
-    Threads,
-)
+from eventstore.api.faces.sync import Resources
 from eventstore.api.open_options import Durability, OpenOptions, system_environment
 from eventstore.api.operations.binding import bind
 from eventstore.api.operations.catch_up import closing
 from eventstore.api.operations.health import Health, health
-from eventstore.api.operations.metrics import Counters, OnAppend
+from eventstore.api.operations.metrics import OnAppend
 from eventstore.api.operations.operation import (
     Collected,
     Read,
@@ -45,7 +33,7 @@ from eventstore.api.operations.operation import (
 from eventstore.api.operations.routine import Pause, drive
 from eventstore.api.operations.wiping import finish_interrupted
 from eventstore.core.environment import Environment
-from eventstore.core.json_values import Limits, check_name
+from eventstore.core.json_values import Limits
 from eventstore.encryption import Encryption
 from eventstore.read_models.catch_up.definition import Registry
 from eventstore.storage.migrations import Migrate
@@ -55,7 +43,7 @@ __all__ = ["ConversationStore"]
 T = TypeVar("T")
 
 
-class ConversationStore:
+class ConversationStore(BoundStore[SyncExecutor], Resources):
     """An event-sourced store of conversations, sync.
 
     ::
@@ -67,22 +55,8 @@ class ConversationStore:
 
     def __init__(self, executor: SyncExecutor, scope: Scope) -> None:
         """Use :meth:`open`."""
-        self._executor = executor
-        self.scope = scope
-        """Tenant, actor and correlation of every call."""
-        runner = self._runner = sync_runner(executor, scope)
-        self._threads = Threads(runner)
-        self._messages = Messages(runner)
-        self._branches = Branches(runner)
-        self._runs = Runs(runner)
-        self._assistants = Assistants(runner)
-        self._events = Events(runner)
-        self._projections = Projections(runner)
-        self._replay = Replay(runner)
-        self._privacy = Privacy(runner)
-        self._audit = Audit(runner)
-        self._tenants = Tenants(runner)
-        self._keys = Keys(runner)
+        BoundStore.__init__(self, executor, scope)
+        Resources.__init__(self, sync_runner(executor, scope))
 
     @classmethod
     def open(
@@ -154,107 +128,6 @@ class ConversationStore:
         drive(bind(runner.log.codec), store.perform, pause)
         drive(finish_interrupted(), store.perform, pause)
         return store
-
-    @property
-    def threads(self) -> Threads:
-        """Create, find, fork, archive and delete conversations."""
-        return self._threads
-
-    @property
-    def messages(self) -> Messages:
-        """Add messages, edit and regenerate them, and read the history of a thread."""
-        return self._messages
-
-    @property
-    def branches(self) -> Branches:
-        """Show the tree of a thread, and choose which of its paths is active."""
-        return self._branches
-
-    @property
-    def runs(self) -> Runs:
-        """Record executions of an assistant: their starts, waits, ends and order."""
-        return self._runs
-
-    @property
-    def assistants(self) -> Assistants:
-        """Keep assistants: a model, instructions and tools, each change a version."""
-        return self._assistants
-
-    @property
-    def events(self) -> Events:
-        """Read and follow the log itself, and append to streams of your own."""
-        return self._events
-
-    @property
-    def projections(self) -> Projections:
-        """Run read models of your own behind the log, and check the tables of the store."""
-        return self._projections
-
-    @property
-    def replay(self) -> Replay:
-        """Rebuild any moment of a thread from its events alone."""
-        return self._replay
-
-    @property
-    def privacy(self) -> Privacy:
-        """Remove content or whole threads for good."""
-        return self._privacy
-
-    @property
-    def audit(self) -> Audit:
-        """Prove that the log is what was written."""
-        return self._audit
-
-    @property
-    def keys(self) -> Keys:
-        """Look at the keys of a store with encryption, and rotate the master key."""
-        return self._keys
-
-    @property
-    def tenants(self) -> Tenants:
-        """List the tenants of the store."""
-        return self._tenants
-
-    def tenant(self, name: str) -> Self:
-        """Return this store bound to a tenant. Other tenants' ids are unknown to it.
-
-        Args:
-            name: Name of the tenant, up to 255 characters. Its first write makes it.
-
-        Raises:
-            InvalidInput: the name is malformed.
-        """
-        return self._bound(
-            self.scope._replace(tenant=name if name == "" else check_name(name, "tenant", 255))
-        )
-
-    def acting(
-        self,
-        *,
-        actor: str | None = None,
-        correlation_id: str | None = None,
-        causation_id: str | None = None,
-    ) -> Self:
-        """Return this store bound to an actor; every event that it writes names the actor.
-
-        Closing a bound store closes the store.
-
-        Args:
-            actor: Opaque id of whoever acts, up to 255 characters; kept for ever.
-            correlation_id: Id that everything belonging together shares, up to 255 characters.
-            causation_id: Id of the event or request that led to these writes, up to 255 characters.
-
-        Raises:
-            InvalidInput: an id is malformed.
-        """
-        return self._bound(self.scope.acting(actor, correlation_id, causation_id))
-
-    def _bound(self, scope: Scope) -> Self:
-        return type(self)(self._executor, scope)
-
-    def counters(self) -> Counters:
-        """Return counts of the writes of this store so far, in this process."""
-        return self.scope.metrics.counters()
 
     def health(self) -> Health:
         """Ask the database whether it answers, and return how it is doing.

@@ -52,7 +52,7 @@ RESOURCES: Final = (
     ),
     Resource(
         "Branches",
-        "Look at the tree of a thread, and choose which of its paths is active.",
+        "Show the tree of a thread, and choose which of its paths is active.",
         _of("branches", "tree", "select", "label", "siblings", "diff", list="branches.list_"),
     ),
     Resource(
@@ -62,7 +62,7 @@ RESOURCES: Final = (
     ),
     Resource(
         "Runs",
-        "Record executions of an assistant: what starts, waits, ends, and in which order.",
+        "Record executions of an assistant: their starts, waits, ends and order.",
         {
             **_of("runs", "create", "start", "heartbeat", "update"),
             **_of("run_actions", "require_action", "submit_tool_outputs"),

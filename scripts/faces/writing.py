@@ -32,6 +32,8 @@ class Face:
     about: str
     prefix: str
     base_module: str
+    runner_module: str
+    runner: str
     connection: str
     page: str
     iterator: str
@@ -45,6 +47,8 @@ SYNC: Final = Face(
     "The resources of the sync face, written from the operations by `python -m scripts.faces`.",
     "",
     "eventstore.api.faces.sync_base",
+    "eventstore.api.faces.sync_runner",
+    "SyncRunner",
     "Connection",
     "Page",
     "Iterator",
@@ -57,6 +61,8 @@ ASYNC: Final = Face(
     "The resources of the async face, written from the operations by `python -m scripts.faces`.",
     "Async",
     "eventstore.api.faces.async_base",
+    "eventstore.api.faces.async_runner",
+    "AsyncRunner",
     "AsyncConnection",
     "AsyncPage",
     "AsyncIterator",
@@ -135,10 +141,32 @@ def face_text(face: Face) -> str:
     file = _File()
     for resource in RESOURCES:
         file.lines += _class(file, resource, face)
-    names = [f"{face.prefix}{one.name}" for one in RESOURCES]
+    file.lines += _resources(file, face)
+    names = [f"{face.prefix}{one}" for one in ("Resources", *[one.name for one in RESOURCES])]
     bases = sorted({f"{face.prefix}{one.base}" for one in RESOURCES})
     file.imports.update(f"from {face.base_module} import {base}" for base in bases)
     return _whole(file, face.about, names, with_async=face.coroutine)
+
+
+def _resources(file: _File, face: Face) -> list[str]:
+    """Return the class with an attribute for each resource, of which the store is one."""
+    file.imports.add(f"from {face.runner_module} import {face.runner}")
+    parts = {part for one in RESOURCES for part in one.parts.values()}
+    made = [one for one in RESOURCES if one.name not in parts]
+    lines = [f"class {face.prefix}Resources:", '    """The attributes of a store."""', ""]
+    lines += [
+        f"    def __init__(self, runner: {face.runner}) -> None:",
+        "        self._runner = runner",
+    ]
+    lines += [f"        self._{one.name.lower()} = {face.prefix}{one.name}(runner)" for one in made]
+    for one in made:
+        lines += [
+            "",
+            "    @property",
+            f"    def {one.name.lower()}(self) -> {face.prefix}{one.name}:",
+        ]
+        lines += [f'        """{one.purpose}"""', f"        return self._{one.name.lower()}"]
+    return [*lines, ""]
 
 
 def planned_text() -> str:

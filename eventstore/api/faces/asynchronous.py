@@ -13,6 +13,7 @@ from msgspec import UNSET, UnsetType
 from eventstore.api import batches as _batches
 from eventstore.api.batches import Batch
 from eventstore.api.faces.async_base import AsyncProjectionsBase, AsyncResource
+from eventstore.api.faces.async_runner import AsyncRunner
 from eventstore.api.faces.pages import AsyncPage
 from eventstore.api.faces.recorded import AsyncRecordedRun
 from eventstore.api.operations import approvals as _approvals
@@ -97,6 +98,7 @@ __all__ = [
     "AsyncPrivacy",
     "AsyncProjections",
     "AsyncReplay",
+    "AsyncResources",
     "AsyncRunSteps",
     "AsyncRuns",
     "AsyncTenants",
@@ -1351,7 +1353,7 @@ class AsyncMessages(AsyncResource):
 
 
 class AsyncBranches(AsyncResource):
-    """Look at the tree of a thread, and choose which of its paths is active."""
+    """Show the tree of a thread, and choose which of its paths is active."""
 
     async def tree(self, thread_id: str) -> BranchTree:
         """Return every visible message with its place in the tree, depth first.
@@ -1738,7 +1740,7 @@ class AsyncRunSteps(AsyncResource):
 
 
 class AsyncRuns(AsyncResource):
-    """Record executions of an assistant: what starts, waits, ends, and in which order."""
+    """Record executions of an assistant: their starts, waits, ends and order."""
 
     @property
     def steps(self) -> AsyncRunSteps:
@@ -3825,3 +3827,82 @@ class AsyncTenants(AsyncResource):
             measure: Also add up the bytes of all events, which reads through them.
         """
         return await self._perform(_tenants.list_(self._scope, measure=measure))
+
+
+class AsyncResources:
+    """The attributes of a store."""
+
+    def __init__(self, runner: AsyncRunner) -> None:
+        self._runner = runner
+        self._threads = AsyncThreads(runner)
+        self._messages = AsyncMessages(runner)
+        self._branches = AsyncBranches(runner)
+        self._runs = AsyncRuns(runner)
+        self._assistants = AsyncAssistants(runner)
+        self._events = AsyncEvents(runner)
+        self._projections = AsyncProjections(runner)
+        self._replay = AsyncReplay(runner)
+        self._privacy = AsyncPrivacy(runner)
+        self._audit = AsyncAudit(runner)
+        self._keys = AsyncKeys(runner)
+        self._tenants = AsyncTenants(runner)
+
+    @property
+    def threads(self) -> AsyncThreads:
+        """Create, find, fork, archive and delete conversations."""
+        return self._threads
+
+    @property
+    def messages(self) -> AsyncMessages:
+        """Add messages, edit and regenerate them, and read the history of a thread."""
+        return self._messages
+
+    @property
+    def branches(self) -> AsyncBranches:
+        """Show the tree of a thread, and choose which of its paths is active."""
+        return self._branches
+
+    @property
+    def runs(self) -> AsyncRuns:
+        """Record executions of an assistant: their starts, waits, ends and order."""
+        return self._runs
+
+    @property
+    def assistants(self) -> AsyncAssistants:
+        """Keep assistants: a model, instructions and tools, each change a version."""
+        return self._assistants
+
+    @property
+    def events(self) -> AsyncEvents:
+        """Read and follow the log itself, and append to streams of your own."""
+        return self._events
+
+    @property
+    def projections(self) -> AsyncProjections:
+        """Run read models of your own behind the log, and check the tables of the store."""
+        return self._projections
+
+    @property
+    def replay(self) -> AsyncReplay:
+        """Rebuild any moment of a thread from its events alone."""
+        return self._replay
+
+    @property
+    def privacy(self) -> AsyncPrivacy:
+        """Remove content or whole threads for good."""
+        return self._privacy
+
+    @property
+    def audit(self) -> AsyncAudit:
+        """Prove that the log is what was written."""
+        return self._audit
+
+    @property
+    def keys(self) -> AsyncKeys:
+        """Look at the keys of a store with encryption, and rotate the master key."""
+        return self._keys
+
+    @property
+    def tenants(self) -> AsyncTenants:
+        """List the tenants of a store, and erase or purge one."""
+        return self._tenants

@@ -17,6 +17,7 @@ from eventstore.api.faces.following import Following
 from eventstore.api.faces.pages import Page
 from eventstore.api.faces.recorded import RecordedRun
 from eventstore.api.faces.sync_base import ProjectionsBase, Resource
+from eventstore.api.faces.sync_runner import SyncRunner
 from eventstore.api.operations import approvals as _approvals
 from eventstore.api.operations import assistants as _assistants
 from eventstore.api.operations import audit as _audit
@@ -95,6 +96,7 @@ __all__ = [
     "Privacy",
     "Projections",
     "Replay",
+    "Resources",
     "RunSteps",
     "Runs",
     "Tenants",
@@ -1347,7 +1349,7 @@ class Messages(Resource):
 
 
 class Branches(Resource):
-    """Look at the tree of a thread, and choose which of its paths is active."""
+    """Show the tree of a thread, and choose which of its paths is active."""
 
     def tree(self, thread_id: str) -> BranchTree:
         """Return every visible message with its place in the tree, depth first.
@@ -1734,7 +1736,7 @@ class RunSteps(Resource):
 
 
 class Runs(Resource):
-    """Record executions of an assistant: what starts, waits, ends, and in which order."""
+    """Record executions of an assistant: their starts, waits, ends and order."""
 
     @property
     def steps(self) -> RunSteps:
@@ -3813,3 +3815,82 @@ class Tenants(Resource):
             measure: Also add up the bytes of all events, which reads through them.
         """
         return self._perform(_tenants.list_(self._scope, measure=measure))
+
+
+class Resources:
+    """The attributes of a store."""
+
+    def __init__(self, runner: SyncRunner) -> None:
+        self._runner = runner
+        self._threads = Threads(runner)
+        self._messages = Messages(runner)
+        self._branches = Branches(runner)
+        self._runs = Runs(runner)
+        self._assistants = Assistants(runner)
+        self._events = Events(runner)
+        self._projections = Projections(runner)
+        self._replay = Replay(runner)
+        self._privacy = Privacy(runner)
+        self._audit = Audit(runner)
+        self._keys = Keys(runner)
+        self._tenants = Tenants(runner)
+
+    @property
+    def threads(self) -> Threads:
+        """Create, find, fork, archive and delete conversations."""
+        return self._threads
+
+    @property
+    def messages(self) -> Messages:
+        """Add messages, edit and regenerate them, and read the history of a thread."""
+        return self._messages
+
+    @property
+    def branches(self) -> Branches:
+        """Show the tree of a thread, and choose which of its paths is active."""
+        return self._branches
+
+    @property
+    def runs(self) -> Runs:
+        """Record executions of an assistant: their starts, waits, ends and order."""
+        return self._runs
+
+    @property
+    def assistants(self) -> Assistants:
+        """Keep assistants: a model, instructions and tools, each change a version."""
+        return self._assistants
+
+    @property
+    def events(self) -> Events:
+        """Read and follow the log itself, and append to streams of your own."""
+        return self._events
+
+    @property
+    def projections(self) -> Projections:
+        """Run read models of your own behind the log, and check the tables of the store."""
+        return self._projections
+
+    @property
+    def replay(self) -> Replay:
+        """Rebuild any moment of a thread from its events alone."""
+        return self._replay
+
+    @property
+    def privacy(self) -> Privacy:
+        """Remove content or whole threads for good."""
+        return self._privacy
+
+    @property
+    def audit(self) -> Audit:
+        """Prove that the log is what was written."""
+        return self._audit
+
+    @property
+    def keys(self) -> Keys:
+        """Look at the keys of a store with encryption, and rotate the master key."""
+        return self._keys
+
+    @property
+    def tenants(self) -> Tenants:
+        """List the tenants of a store, and erase or purge one."""
+        return self._tenants
