@@ -15,7 +15,7 @@ from typing import Literal, NamedTuple
 from msgspec.structs import replace
 
 from eventstore.conversation.commands import EraseAll
-from eventstore.conversation.commands.erasures import Copy
+from eventstore.conversation.commands.erasable_content import Copy
 from eventstore.core import ids
 from eventstore.core.events import Position, instant
 from eventstore.core.values import Value

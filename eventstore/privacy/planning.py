@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 from eventstore.conversation.commands import EraseAll, EraseContent
 from eventstore.conversation.commands.checks import existing_thread
-from eventstore.conversation.commands.erasures import Found, check, concerns
+from eventstore.conversation.commands.erasable_content import Found
+from eventstore.conversation.commands.erasures import check, concerns
 from eventstore.core.events import StreamKey, Trace
 from eventstore.storage.erasing import hold
 from eventstore.storage.interning import find_tenant

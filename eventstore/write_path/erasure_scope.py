@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from eventstore.conversation.commands import EraseAll, EraseContent
+from eventstore.conversation.commands.erasable_content import Found
 from eventstore.conversation.commands.erase_all import find_all
-from eventstore.conversation.commands.erasures import Found, find
+from eventstore.conversation.commands.erasures import find
 from eventstore.core import ids
 from eventstore.core.events import StreamKey, Trace
 from eventstore.storage.erasing import keys_of

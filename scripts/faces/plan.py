@@ -71,7 +71,7 @@ RESOURCES: Final = (
             **_of("run_pages", "get", list="run_pages.list_"),
             **_of("run_context", "context"),
             **_of("run_streams", "write_text", "stream", "wait"),
-            **_of("recording", "record"),
+            **_of("run_recording", "record"),
         },
         parts={"steps": "RunSteps"},
     ),

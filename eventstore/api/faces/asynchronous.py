@@ -32,13 +32,13 @@ from eventstore.api.operations import messages as _messages
 from eventstore.api.operations import projection_status as _projection_status
 from eventstore.api.operations import projections as _projections
 from eventstore.api.operations import purging as _purging
-from eventstore.api.operations import recording as _recording
 from eventstore.api.operations import replay as _replay
 from eventstore.api.operations import retention as _retention
 from eventstore.api.operations import run_actions as _run_actions
 from eventstore.api.operations import run_context as _run_context
 from eventstore.api.operations import run_ends as _run_ends
 from eventstore.api.operations import run_pages as _run_pages
+from eventstore.api.operations import run_recording as _run_recording
 from eventstore.api.operations import run_steps as _run_steps
 from eventstore.api.operations import run_streams as _run_streams
 from eventstore.api.operations import runs as _runs
@@ -2783,7 +2783,7 @@ class AsyncRuns(AsyncResource):
             LeaseLost: the run has another fence; inside the block, another worker took it over.
         """
         return self._recorded(
-            _recording.record(
+            _run_recording.record(
                 self._scope,
                 thread_id,
                 run_id,

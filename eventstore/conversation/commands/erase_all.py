@@ -20,14 +20,14 @@ from msgspec.structs import replace
 from eventstore.conversation import events as e
 from eventstore.conversation.commands.base import Command
 from eventstore.conversation.commands.checks import decided, existing_thread
-from eventstore.conversation.commands.erasures import (
+from eventstore.conversation.commands.erasable_content import (
     Copy,
     Found,
     gone_of,
     linked_by_edits,
     subject_of,
-    the_log,
 )
+from eventstore.conversation.commands.erasures import the_log
 from eventstore.conversation.commands.steps_that_saw import steps_that_saw
 from eventstore.conversation.commands.thread_command import NewId, ThreadCommand
 from eventstore.conversation.events.threads import named_by

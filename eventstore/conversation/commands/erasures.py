@@ -13,8 +13,8 @@ it, with ``source_id`` set; :mod:`eventstore.privacy.erasure` finds those forks.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Final, Literal, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import Final
 
 from eventstore.conversation import events as e
 from eventstore.conversation.commands.base import Command, Included
@@ -23,6 +23,13 @@ from eventstore.conversation.commands.checks import (
     existing_thread,
     some_message,
     thread_text,
+)
+from eventstore.conversation.commands.erasable_content import (
+    Copy,
+    Found,
+    gone_of,
+    linked_by_edits,
+    subject_of,
 )
 from eventstore.conversation.commands.thread_command import NewId, ThreadCommand
 from eventstore.conversation.results import no_result
@@ -34,62 +41,15 @@ from eventstore.errors import Refused
 
 __all__ = [
     "ERASURES",
-    "Copy",
     "EraseContent",
-    "Found",
     "concerns",
     "erase",
     "erase_found",
     "find",
-    "gone_of",
-    "linked_by_edits",
-    "subject_of",
     "the_log",
 ]
 
 # ruff: noqa: D101 (each command is explained by the method of the store that makes it)
-
-_SUBJECT: Final[Mapping[str, str]] = {
-    one.name: one.subject for one in e.THREAD_EVENTS if one.subject is not None
-}
-"""The field that names the message or run of an event, by event type."""
-
-
-class Copy(NamedTuple):
-    """A place that may also hold the words of an erased message."""
-
-    kind: Literal["edit", "run", "source"]
-    owner: bytes
-    """Thread whose events hold them."""
-    id: bytes
-
-
-class Found(NamedTuple):
-    """The content that an erasure removes in one thread, as of a version of the thread."""
-
-    version: int
-    messages: tuple[bytes, ...]
-    runs: tuple[bytes, ...]
-    versions: tuple[int, ...]
-    """Versions of the events that lose their content."""
-    gone: dict[int, int]
-    """Events that lost it before, by version, each with the version of the erasing event."""
-    left: tuple[Copy, ...]
-    """Places that may hold copies and stay."""
-    near: frozenset[bytes]
-    """Messages and runs that led to these events."""
-    rows: tuple[MessageRow, ...]
-    """Rows of the messages that lose their words."""
-    seen: tuple[tuple[bytes, int], ...] = ()
-    """Messages that lose some of their wordings, each with the version of the first of these."""
-    unworded: tuple[bytes, ...] = ()
-    """Messages whose present wording is lost."""
-    unlabelled: tuple[bytes, ...] = ()
-    untitled: bool = False
-    renamed: bool = False
-    """Title or metadata of the thread are lost."""
-    recorded: int = 0
-    """Version of the last erasure of the whole thread, if that is what is asked for."""
 
 
 class EraseContent(Command[None], frozen=True):
@@ -146,7 +106,7 @@ def concerns(found: Found, trace: Trace) -> bool:
         return True
     if trace.type == "ContentErased":
         return not found.near.isdisjoint((*data.erased_messages, *data.run_ids))
-    about = getattr(data, _SUBJECT.get(trace.type, ""), None)
+    about = subject_of(trace)
     return about in found.near or getattr(data, "replaces", None) in found.near
 
 
@@ -165,12 +125,6 @@ def _check_own(view: ThreadView, row: MessageRow) -> None:
 def _owner(view: ThreadView, row: MessageRow) -> bytes:
     """Return the thread whose events hold a message's words."""
     return view.owner(0 if row.place is None else row.place.hop)
-
-
-def subject_of(trace: Trace) -> bytes | None:
-    """Return the message or the run that an event is about."""
-    field = _SUBJECT.get(trace.type)
-    return None if field is None else getattr(trace.data, field)
 
 
 def _is_about(trace: Trace, subjects: frozenset[bytes]) -> bool:
@@ -221,25 +175,12 @@ def find(view: ThreadView, command: EraseContent, traces: Sequence[Trace]) -> Fo
     )
 
 
-def gone_of(traces: Iterable[Trace]) -> dict[int, int]:
-    """Return the events that lost their content, each with the last event that erased it."""
-    gone: dict[int, int] = {}
-    for trace in traces:
-        if trace.data.erases:
-            gone.update(dict.fromkeys(trace.data.versions, trace.version))
-    return gone
-
-
 def _worded(
     traces: Iterable[Trace], subjects: Iterable[bytes], without: frozenset[int]
 ) -> set[bytes]:
     """Return the messages and runs of the events, except those of some versions."""
-    wanted = frozenset(subjects)
-    return {
-        getattr(trace.data, _SUBJECT[trace.type])
-        for trace in traces
-        if trace.version not in without and _is_about(trace, wanted)
-    }
+    told = {subject_of(trace) for trace in traces if trace.version not in without}
+    return {one for one in subjects if one in told}
 
 
 def _is_own(row: MessageRow) -> bool:
@@ -254,24 +195,6 @@ def _kin(view: ThreadView, rows: Sequence[MessageRow], traces: Sequence[Trace]) 
     keys = linked_by_edits(traces, [row.message_id for row in rows])
     found = [view.message(key) for key in keys]
     return [row for row in found if row is not None]
-
-
-def linked_by_edits(traces: Iterable[Trace], messages: Iterable[bytes]) -> list[bytes]:
-    """Return the other messages that edits and regenerations connect with these."""
-    linked: dict[bytes, list[bytes]] = {}
-    for trace in traces:
-        replaced = getattr(trace.data, "replaces", None)
-        if replaced is not None:
-            linked.setdefault(trace.data.message_id, []).append(replaced)
-            linked.setdefault(replaced, []).append(trace.data.message_id)
-    given = dict.fromkeys(messages)
-    keys, known = [*given], {*given}
-    for key in keys:  # grows meanwhile
-        for near in linked.get(key, ()):
-            if near not in known:
-                known.add(near)
-                keys.append(near)
-    return keys[len(given) :]
 
 
 def _runs(rows: Sequence[MessageRow], saw: Sequence[Trace]) -> tuple[bytes, ...]:
