@@ -16,13 +16,11 @@ included, hold both faces. :func:`within` sends each write through ``connection=
 
 from __future__ import annotations
 
-import random
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from hashlib import sha256
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import pytest
 
@@ -30,7 +28,6 @@ from eventstore.conversation.values import Message
 from eventstore.core import ids
 from eventstore.errors import (
     IdempotencyConflict,
-    InvalidInput,
     MessageNotFound,
     Refused,
     StoreClosed,
@@ -42,6 +39,7 @@ from eventstore.testing.concurrent_conformance import ConcurrentSuite
 from eventstore.testing.erasure_conformance import ErasureSuite
 from eventstore.testing.holding_conformance import HoldingSuite
 from eventstore.testing.large_conformance import LargeContentSuite
+from eventstore.testing.lookup_conformance import LookupSuite
 from eventstore.testing.proof_conformance import ProofSuite
 from eventstore.testing.repeat_conformance import RepeatSuite
 from eventstore.testing.store_wrappers import AnyStore, blocking, within
@@ -51,19 +49,6 @@ from eventstore.testing.trail_conformance import TrailSuite
 __all__ = ["ConformanceSuite", "blocking", "within"]
 
 
-_KINDS: Final = ("h:", "k:", "s:", "")
-
-
-def _by_pages(store: AnyStore, **asked: object) -> list[str]:
-    """Return the ids of threads, listed page by page."""
-    found, page = [], store.threads.list(**asked)
-    while True:
-        found += [one.id for one in page]
-        if page.next_cursor is None:
-            return found
-        page = store.threads.list(**asked, after=page.next_cursor)
-
-
 def _texts(store: AnyStore, thread_id: str) -> list[str]:
     return [message.text for message in store.messages.list(thread_id)]
 
@@ -71,12 +56,6 @@ def _texts(store: AnyStore, thread_id: str) -> list[str]:
 def _say(store: AnyStore, thread_id: str, text: str, **options: object) -> Message:
     made: Message = store.messages.create(thread_id, role="user", content=text, **options)
     return made
-
-
-def _rare(length: int, seed: int) -> str:
-    """Return characters of four bytes that no database can compress."""
-    dice = random.Random(seed)  # noqa: S311 (the same each time)
-    return "".join([chr(dice.randrange(0x20000, 0x2A000)) for _ in range(length)])
 
 
 def _kind(act: Callable[[], Any]) -> str:
@@ -93,6 +72,7 @@ class ConformanceSuite(
     ErasureSuite,
     HoldingSuite,
     LargeContentSuite,
+    LookupSuite,
     ProofSuite,
     RepeatSuite,
     StreamSuite,
@@ -135,58 +115,6 @@ class ConformanceSuite(
         assert (question.version, answer.version, answer.parent_id) == (2, 3, question.id)
         found = store.threads.get(thread.id)
         assert (found.title, found.metadata, found.version) == ("a title", {"user": "u"}, 3)
-
-    def test_whatever_is_looked_up_by_name_may_be_in_any_script(self, store: AnyStore) -> None:
-        """An entry of an index has its limits in bytes, and a character takes up to four."""
-        for length in (250, 298, 300, 350, 398, 400):
-            key, value = _rare(length, 1), _rare(length, 2)
-            thread = store.threads.create(metadata={key: value})
-            assert [one.id for one in store.threads.list(metadata={key: value})] == [thread.id]
-        thread, name = store.threads.create(), _rare(255, 3)
-        said = store.messages.create(
-            thread.id, role="user", content="x", external_id=name, idempotency_key=name
-        )
-        store.branches.label(thread.id, said.id, name)
-        assert store.messages.get(thread.id, external_id=name).id == said.id
-        assert [one.id for one in store.messages.list(thread.id, branch=name)] == [said.id]
-
-    def test_no_metadata_key_is_taken_for_another(self, store: AnyStore) -> None:
-        """Keys that are long are looked up by a digest, which is a key that one may have, too."""
-        long = "k" * 301
-        digests = [
-            f"{kind}{sha256(said.encode()).hexdigest()}"
-            for kind in _KINDS
-            for said in (long, f"k:{long}")
-        ]
-        metadata = {key: str(number) for number, key in enumerate([long, *digests])}
-        thread = store.threads.create(metadata=metadata)
-        assert store.threads.get(thread.id).metadata == metadata
-        for key, value in metadata.items():
-            assert [one.id for one in store.threads.list(metadata={key: value})] == [thread.id]
-            assert list(store.threads.list(metadata={key: "another"})) == []
-
-    def test_threads_are_listed_by_creation_or_last_activity(self, store: AnyStore) -> None:
-        made = [store.threads.create(metadata={"odd": bool(n % 2)}).id for n in range(5)]
-        for place in (3, 0, 4, 1):
-            _say(store, made[place], "hello")
-        store.threads.archive(made[3])
-        active = [made[place] for place in (2, 0, 4, 1, 3)]
-        for order, asked in (("asc", active), ("desc", active[::-1])):
-            found = {"sort": "activity", "order": order}
-            assert [one.id for one in store.threads.list(**found)] == asked
-            assert _by_pages(store, **found, limit=2) == asked
-            odd = [one for one in asked if one in made[1::2]]
-            assert _by_pages(store, **found, metadata={"odd": True}, limit=1) == odd
-            archived = store.threads.list(**found, archived=True)
-            assert [one.id for one in archived] == [made[3]]
-        assert [one.id for one in store.threads.list(sort="created")] == made
-        page = store.threads.list(sort="activity", order="desc", limit=2)
-        _say(store, active[0], "meanwhile")  # it moves to the newest end
-        after = {"sort": "activity", "order": "desc", "after": page.next_cursor}
-        assert [one.id for one in store.threads.list(**after)] == active[2:0:-1]
-        for wrong in ({"sort": "created"}, {"order": "asc"}):
-            with pytest.raises(InvalidInput):
-                store.threads.list(**{**after, **wrong})
 
     def test_another_store_sees_it(self, tmp_path: Path) -> None:
         if not self.lasting:
