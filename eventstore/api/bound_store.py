@@ -17,7 +17,7 @@ class BoundStore(Generic[E]):
     """An executor, and the tenant and actor in whose name it is used."""
 
     def __init__(self, executor: E, scope: Scope) -> None:
-        """Use :meth:`open`."""
+        """Use ``open`` of a store."""
         self._executor = executor
         self.scope = scope
         """Tenant, actor and correlation of every call."""

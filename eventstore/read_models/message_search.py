@@ -39,7 +39,7 @@ does, its source has been told of: also to a rebuild, which never hears of eithe
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 from eventstore.core import ids
 from eventstore.core.events import RecordedEvent
@@ -283,13 +283,9 @@ def _purged(thread: _Thread, event: RecordedEvent) -> None:
     thread.of(event.data["thread_id"]).forget()
 
 
-_Rule: TypeAlias = Callable[[_Thread, RecordedEvent], object]
-_RULES: Final[Mapping[str, _Rule]] = {
-    "ThreadCreated": _named,
-    "ThreadUpdated": _named,
-    "MessageAdded": _born,
-    "MessageEdited": _born,
-    "MessageRegenerated": _born,
+_RULES: Final[Mapping[str, Callable[[_Thread, RecordedEvent], object]]] = {
+    **dict.fromkeys(("ThreadCreated", "ThreadUpdated"), _named),
+    **dict.fromkeys(("MessageAdded", "MessageEdited", "MessageRegenerated"), _born),
     "MessageQueued": _born,
     "MessageAmended": lambda thread, event: thread.amend(event.data["message_id"], _text(event)),
     "MessageRemoved": lambda thread, event: thread.hide(event.data["message_id"], 1),

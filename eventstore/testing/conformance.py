@@ -17,14 +17,13 @@ included, hold both faces. :func:`within` sends each write through ``connection=
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from eventstore.conversation.values import Message
 from eventstore.core import ids
 from eventstore.errors import (
     IdempotencyConflict,
@@ -44,27 +43,10 @@ from eventstore.testing.proof_conformance import ProofSuite
 from eventstore.testing.repeat_conformance import RepeatSuite
 from eventstore.testing.store_wrappers import AnyStore, blocking, within
 from eventstore.testing.stream_conformance import StreamSuite
+from eventstore.testing.suite_calls import kind_of_error, say, texts
 from eventstore.testing.trail_conformance import TrailSuite
 
 __all__ = ["ConformanceSuite", "blocking", "within"]
-
-
-def _texts(store: AnyStore, thread_id: str) -> list[str]:
-    return [message.text for message in store.messages.list(thread_id)]
-
-
-def _say(store: AnyStore, thread_id: str, text: str, **options: object) -> Message:
-    made: Message = store.messages.create(thread_id, role="user", content=text, **options)
-    return made
-
-
-def _kind(act: Callable[[], Any]) -> str:
-    """Return the name of the error that a call raises, or "" if it does not."""
-    try:
-        act()
-    except Exception as error:  # noqa: BLE001 (the caller compares)
-        return type(error).__name__
-    return ""
 
 
 class ConformanceSuite(
@@ -109,9 +91,9 @@ class ConformanceSuite(
 
     def test_what_was_written_is_read_back(self, store: AnyStore) -> None:
         thread = store.threads.create(title="a title", metadata={"user": "u"})
-        question = _say(store, thread.id, "why?")
+        question = say(store, thread.id, "why?")
         answer = store.messages.create(thread.id, role="assistant", content="because")
-        assert _texts(store, thread.id) == ["why?", "because"]
+        assert texts(store, thread.id) == ["why?", "because"]
         assert (question.version, answer.version, answer.parent_id) == (2, 3, question.id)
         found = store.threads.get(thread.id)
         assert (found.title, found.metadata, found.version) == ("a title", {"user": "u"}, 3)
@@ -121,89 +103,89 @@ class ConformanceSuite(
             pytest.skip("what is kept in memory goes with its store")
         with self.opened(tmp_path) as store:
             thread = store.threads.create()
-            _say(store, thread.id, "kept")
+            say(store, thread.id, "kept")
         with self.opened(tmp_path) as again:
-            assert _texts(again, thread.id) == ["kept"]
-            _say(again, thread.id, "and more")
+            assert texts(again, thread.id) == ["kept"]
+            say(again, thread.id, "and more")
             assert [event.version for event in again.events.read(thread.id)] == [1, 2, 3]
 
     def test_branches_are_kept_side_by_side(self, store: AnyStore) -> None:
         thread = store.threads.create()
-        question = _say(store, thread.id, "q")
+        question = say(store, thread.id, "q")
         answer = store.messages.create(thread.id, role="assistant", content="a")
         other = store.messages.regenerate(thread.id, answer.id, content="b")
-        assert _texts(store, thread.id) == ["q", "b"]
+        assert texts(store, thread.id) == ["q", "b"]
         store.branches.select(thread.id, answer.id)
-        assert _texts(store, thread.id) == ["q", "a"]
+        assert texts(store, thread.id) == ["q", "a"]
         store.messages.edit(thread.id, question.id, content="q2")
-        assert _texts(store, thread.id) == ["q2"]
+        assert texts(store, thread.id) == ["q2"]
         assert [m.id for m in store.branches.siblings(thread.id, other.id)] == [answer.id, other.id]
 
     def test_a_fork_shares_what_was_before_it(self, store: AnyStore) -> None:
         thread = store.threads.create()
-        first = _say(store, thread.id, "shared")
-        _say(store, thread.id, "after the fork")
+        first = say(store, thread.id, "shared")
+        say(store, thread.id, "after the fork")
         fork = store.threads.fork(thread.id, at_message=first.id)
-        _say(store, fork.id, "own")
-        assert _texts(store, fork.id) == ["shared", "own"]
-        assert _texts(store, thread.id) == ["shared", "after the fork"]
+        say(store, fork.id, "own")
+        assert texts(store, fork.id) == ["shared", "own"]
+        assert texts(store, thread.id) == ["shared", "after the fork"]
 
     def test_what_is_said_during_a_run_waits_for_its_end(self, store: AnyStore) -> None:
         thread = store.threads.create()
-        _say(store, thread.id, "go")
+        say(store, thread.id, "go")
         run = store.runs.create(thread.id)
         store.runs.start(thread.id, run.id)
-        assert _say(store, thread.id, "later").status == "queued"
+        assert say(store, thread.id, "later").status == "queued"
         store.messages.create(thread.id, role="assistant", content="done", run_id=run.id)
         assert store.runs.complete(thread.id, run.id).status == "completed"
-        assert _texts(store, thread.id) == ["go", "done", "later"]
+        assert texts(store, thread.id) == ["go", "done", "later"]
 
     def test_a_batch_happens_as_a_whole_or_not_at_all(self, store: AnyStore) -> None:
         thread = store.threads.create()
         with store.threads.batch(thread.id) as batch:
             first = batch.messages.create(role="user", content="1")
             batch.messages.create(role="user", content="2", parent_id=first.id)
-        assert _texts(store, thread.id) == ["1", "2"]
+        assert texts(store, thread.id) == ["1", "2"]
 
         def refused() -> None:
             with store.threads.batch(thread.id) as batch:
                 batch.messages.create(role="user", content="3")
                 batch.messages.remove(ids.show(ids.MESSAGE, bytes(16)))
 
-        assert _kind(refused) == MessageNotFound.__name__
-        assert _texts(store, thread.id) == ["1", "2"]
+        assert kind_of_error(refused) == MessageNotFound.__name__
+        assert texts(store, thread.id) == ["1", "2"]
         assert store.threads.get(thread.id).version == 3  # noqa: PLR2004 (created, 1, 2)
 
     def test_a_refusal_leaves_nothing(self, store: AnyStore) -> None:
         thread = store.threads.create()
-        _say(store, thread.id, "only")
+        say(store, thread.id, "only")
         store.threads.archive(thread.id)
         version = store.threads.get(thread.id).version
         with pytest.raises(Refused):
-            _say(store, thread.id, "x")
+            say(store, thread.id, "x")
         with pytest.raises(ThreadNotFound):
-            _say(store, ids.show(ids.THREAD, bytes(16)), "x")
+            say(store, ids.show(ids.THREAD, bytes(16)), "x")
         assert store.threads.get(thread.id).version == version
         assert [event.version for event in store.events.read(thread.id)][-1] == version
 
     def test_guards_hold(self, store: AnyStore) -> None:
         thread = store.threads.create()
-        first = _say(store, thread.id, "1")
-        _say(store, thread.id, "2", expected_head=first.id, expected_version=2)
+        first = say(store, thread.id, "1")
+        say(store, thread.id, "2", expected_head=first.id, expected_version=2)
         with pytest.raises(WrongExpectedHead):
-            _say(store, thread.id, "3", expected_head=first.id)
+            say(store, thread.id, "3", expected_head=first.id)
         with pytest.raises(WrongExpectedVersion):
-            _say(store, thread.id, "3", expected_version=2)
-        assert _texts(store, thread.id) == ["1", "2"]
+            say(store, thread.id, "3", expected_version=2)
+        assert texts(store, thread.id) == ["1", "2"]
 
     def test_a_repeated_key_returns_the_first_result(self, store: AnyStore) -> None:
         thread = store.threads.create()
-        first = _say(store, thread.id, "once", idempotency_key="k")
-        again = _say(store, thread.id, "once", idempotency_key="k")
+        first = say(store, thread.id, "once", idempotency_key="k")
+        again = say(store, thread.id, "once", idempotency_key="k")
         assert (again.id, again.version) == (first.id, first.version)
         with pytest.raises(IdempotencyConflict):
-            _say(store, thread.id, "something else", idempotency_key="k")
-        assert _texts(store, thread.id) == ["once"]
+            say(store, thread.id, "something else", idempotency_key="k")
+        assert texts(store, thread.id) == ["once"]
 
     def test_events_of_the_application_are_kept_in_order(self, store: AnyStore) -> None:
         stream = "invoice_" + "0" * 31 + "1"
@@ -227,20 +209,20 @@ class ConformanceSuite(
 
     def test_replay_equals_what_is_live(self, store: AnyStore) -> None:
         thread = store.threads.create()
-        question = _say(store, thread.id, "q")
+        question = say(store, thread.id, "q")
         store.messages.create(thread.id, role="assistant", content="a")
         store.messages.amend(thread.id, question.id, content="q, amended")
         store.messages.edit(thread.id, question.id, content="q2")
-        _say(store, thread.id, "more")
+        say(store, thread.id, "more")
         replayed = [message.text for message in store.replay.state(thread.id).messages]
-        assert replayed == _texts(store, thread.id) == ["q2", "more"]
+        assert replayed == texts(store, thread.id) == ["q2", "more"]
         steps = list(store.replay.steps(thread.id))
         assert [step.event.version for step in steps] == [1, 2, 3, 4, 5, 6]
 
     def test_a_rebuild_changes_nothing(self, store: AnyStore) -> None:
         thread = store.threads.create()
         for text in "abc":
-            _say(store, thread.id, text)
+            say(store, thread.id, text)
         before = list(store.messages.list(thread.id))
         assert store.projections.rebuild().threads == 1
         assert list(store.messages.list(thread.id)) == before
@@ -252,7 +234,7 @@ class ConformanceSuite(
             store.close()
             for act in (
                 lambda: store.threads.get(thread.id),
-                lambda: _say(store, thread.id, "late"),
+                lambda: say(store, thread.id, "late"),
                 store.health,
             ):
                 with pytest.raises(StoreClosed):

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import pytest
 
-from eventstore.conversation.values import Message
 from eventstore.core import ids
 from eventstore.errors import (
     IdempotencyConflict,
@@ -19,16 +15,11 @@ from eventstore.errors import (
     WrongExpectedVersion,
 )
 from eventstore.testing.store_wrappers import AnyStore
+from eventstore.testing.suite_calls import say
 
 __all__ = ["ErasureSuite"]
 
 WORD = "blackbird"
-
-
-def _say(store: AnyStore, thread_id: str, text: object, **options: object) -> Message:
-    options = {"role": "user", **options}
-    made: Message = store.messages.create(thread_id, content=text, **options)
-    return made
 
 
 def _everything(store: AnyStore, thread_id: str) -> str:
@@ -48,20 +39,14 @@ def _everything(store: AnyStore, thread_id: str) -> str:
     return " ".join(one.model_dump_json() for one in told)
 
 
-def _refusal(act: Callable[[], Any]) -> str:
-    with pytest.raises(Refused) as told:
-        act()
-    return told.value.reason
-
-
 class ErasureSuite:
     """Needs the fixture ``store``, as ``ConformanceSuite`` has it."""
 
     def test_a_person_is_erased_in_all_streams(self, store: AnyStore) -> None:
         subject = "user_17"
         thread = store.threads.create(title=WORD, metadata={"bird": WORD}, subject=subject).id
-        said = _say(store, thread, WORD, subject=subject, name=WORD, external_id="x")
-        kept = _say(store, thread, "another one", subject="user_18")
+        said = say(store, thread, WORD, subject=subject, name=WORD, external_id="x")
+        kept = say(store, thread, "another one", subject="user_18")
         fork = store.threads.fork(thread).id
         store.messages.amend(fork, said.id, content=f"{WORD} in the fork")
         store.branches.label(fork, kept.id, WORD, subject=subject)
@@ -82,7 +67,7 @@ class ErasureSuite:
 
     def test_a_whole_thread_is_erased_and_keeps_its_skeleton(self, store: AnyStore) -> None:
         thread = store.threads.create(title=WORD, metadata={"bird": WORD}).id
-        first = _say(store, thread, WORD)
+        first = say(store, thread, WORD)
         edited = store.messages.edit(thread, first.id, content=f"{WORD} again", reason=WORD)
         store.branches.label(thread, edited.id, WORD)
         made = store.privacy.erase(thread, reason="request 18")
@@ -91,14 +76,14 @@ class ErasureSuite:
         tree = store.branches.tree(thread)
         assert [node.message.id for node in tree.nodes] == [first.id, edited.id]
         assert store.privacy.erase(thread).erased == made.erased
-        _say(store, thread, "it goes on")
+        say(store, thread, "it goes on")
         assert store.messages.list(thread).data[-1].text == "it goes on"
 
     def test_what_was_erased_is_gone_and_the_rest_stays(self, store: AnyStore) -> None:
         thread = store.threads.create(title="a title")
-        before = _say(store, thread.id, "before")
-        told = _say(store, thread.id, WORD, name=WORD, external_id=WORD, metadata={WORD: 1})
-        after = _say(store, thread.id, "after", role="assistant")
+        before = say(store, thread.id, "before")
+        told = say(store, thread.id, WORD, name=WORD, external_id=WORD, metadata={WORD: 1})
+        after = say(store, thread.id, "after", role="assistant")
         store.messages.amend(thread.id, told.id, content=f"{WORD} amended", reason=WORD)
         store.messages.update(thread.id, told.id, metadata={"a": WORD})
         store.branches.label(thread.id, told.id, WORD)
@@ -136,7 +121,7 @@ class ErasureSuite:
 
     def test_erasing_again_gives_the_same_and_appends_nothing(self, store: AnyStore) -> None:
         thread = store.threads.create()
-        told = _say(store, thread.id, WORD)
+        told = say(store, thread.id, WORD)
         first = store.privacy.erase(thread.id, told.id)
         assert store.privacy.erase(thread.id, told.id) == first
         assert store.threads.get(thread.id).version == first.version == 3  # noqa: PLR2004
@@ -149,7 +134,7 @@ class ErasureSuite:
 
     def test_a_name_given_after_the_erasure_is_shown(self, store: AnyStore) -> None:
         thread = store.threads.create()
-        told = _say(store, thread.id, WORD, name=WORD)
+        told = say(store, thread.id, WORD, name=WORD)
         store.privacy.erase(thread.id, told.id)
         store.messages.update(thread.id, told.id, name="anonymous")
         seen = store.messages.get(thread.id, told.id)
@@ -159,8 +144,8 @@ class ErasureSuite:
         self, store: AnyStore
     ) -> None:
         thread = store.threads.create()
-        told = _say(store, thread.id, WORD)
-        shared = _say(store, thread.id, "shared")
+        told = say(store, thread.id, WORD)
+        shared = say(store, thread.id, "shared")
         forks = [store.threads.fork(thread.id).id]
         store.messages.amend(forks[0], told.id, content=f"{WORD} in the fork")
         forks.append(store.threads.fork(forks[0]).id)  # a fork of the fork
@@ -189,19 +174,19 @@ class ErasureSuite:
 
     def test_copies_are_listed_or_taken_along(self, store: AnyStore) -> None:
         thread = store.threads.create()
-        told = _say(store, thread.id, WORD)
+        told = say(store, thread.id, WORD)
         run = store.runs.create(thread.id, instructions=WORD, metadata={"a": WORD})
         store.runs.start(thread.id, run.id)
         seen = store.runs.context(thread.id, run.id)
         step = store.runs.steps.start(
             thread.id, run.id, context=seen, details={"prompt": f"{WORD}?"}
         )
-        answer = _say(store, thread.id, "an answer", role="assistant", run_id=run.id)
+        answer = say(store, thread.id, "an answer", role="assistant", run_id=run.id)
         store.runs.steps.complete(thread.id, step.id, details={"said": WORD})
         store.runs.complete(thread.id, run.id)
         edit = store.messages.edit(thread.id, told.id, content=f"{WORD}, edited")
         further = store.messages.edit(thread.id, edit.id, content=f"{WORD}, edited again")
-        alone = _say(store, thread.id, "another beginning", parent_id=None)
+        alone = say(store, thread.id, "another beginning", parent_id=None)
         copies = {("edit", edit.id), ("edit", further.id), ("run", run.id)}
 
         made = store.privacy.erase(thread.id, told.id)
@@ -225,7 +210,7 @@ class ErasureSuite:
         thread = store.threads.create()
         run = store.runs.create(thread.id)
         store.runs.start(thread.id, run.id)
-        first = _say(store, thread.id, f"{WORD}, first")
+        first = say(store, thread.id, f"{WORD}, first")
         edit = store.messages.edit(thread.id, first.id, content=WORD, idempotency_key="k")
         store.runs.complete(thread.id, run.id)
         made = store.privacy.erase(thread.id, edit.id)
@@ -237,10 +222,10 @@ class ErasureSuite:
 
     def test_it_does_not_matter_what_became_of_thread_and_message(self, store: AnyStore) -> None:
         thread = store.threads.create()
-        told = _say(store, thread.id, WORD)
+        told = say(store, thread.id, WORD)
         run = store.runs.create(thread.id)
         store.runs.start(thread.id, run.id)
-        waiting = _say(store, thread.id, f"{WORD}, later")
+        waiting = say(store, thread.id, f"{WORD}, later")
         store.privacy.erase(thread.id, waiting.id)
         assert [m.erased for m in store.messages.queued(thread.id)] == [True]
         store.runs.complete(thread.id, run.id)
@@ -249,7 +234,7 @@ class ErasureSuite:
         store.messages.remove(thread.id, told.id)
         store.threads.archive(thread.id)
         store.privacy.erase(thread.id, told.id)
-        removed = _say(store, store.threads.create().id, WORD)
+        removed = say(store, store.threads.create().id, WORD)
         store.threads.delete(removed.thread_id)
         store.privacy.erase(removed.thread_id, removed.id)
         assert WORD not in _everything(store, thread.id)
@@ -257,7 +242,7 @@ class ErasureSuite:
 
     def test_what_cannot_be_erased_is_refused_and_nothing_happens(self, store: AnyStore) -> None:
         thread = store.threads.create()
-        told = _say(store, thread.id, WORD)
+        told = say(store, thread.id, WORD)
         fork = store.threads.fork(thread.id)
         store.messages.amend(fork.id, told.id, content="the fork's")
         erase = store.privacy.erase
@@ -281,11 +266,11 @@ class ErasureSuite:
 
     def test_erased_tool_output_leaves_no_digest_of_who_handed_it_in(self, store: AnyStore) -> None:
         thread = store.threads.create()
-        _say(store, thread.id, "what time is it?")
+        say(store, thread.id, "what time is it?")
         run = store.runs.create(thread.id)
         store.runs.start(thread.id, run.id)
         call = [{"type": "tool_call", "id": "c1", "name": "clock", "arguments": {"at": WORD}}]
-        asked = _say(store, thread.id, call, role="assistant", run_id=run.id)
+        asked = say(store, thread.id, call, role="assistant", run_id=run.id)
         store.runs.require_action(thread.id, run.id)
         outputs = [{"call_id": "c1", "output": WORD}]
         store.runs.submit_tool_outputs(thread.id, run.id, outputs, idempotency_key="k")
@@ -297,6 +282,6 @@ class ErasureSuite:
         again = store.runs.submit_tool_outputs(thread.id, run.id, outputs, idempotency_key="k")
         assert again.status == "queued"
         with pytest.raises(IdempotencyConflict):
-            _say(store, thread.id, "another command", idempotency_key="k")
+            say(store, thread.id, "another command", idempotency_key="k")
         store.runs.start(thread.id, run.id)
         store.runs.complete(thread.id, run.id)

@@ -8,21 +8,15 @@ from typing import Any
 
 import pytest
 
-from eventstore.conversation.values import Message
 from eventstore.errors import (
     IdempotencyConflict,
 )
 from eventstore.testing.store_wrappers import AnyStore
+from eventstore.testing.suite_calls import say
 
 __all__ = ["RepeatSuite"]
 
 WORD = "blackbird"
-
-
-def _say(store: AnyStore, thread_id: str, text: object, **options: object) -> Message:
-    options = {"role": "user", **options}
-    made: Message = store.messages.create(thread_id, content=text, **options)
-    return made
 
 
 class RepeatSuite:
@@ -30,12 +24,12 @@ class RepeatSuite:
 
     def test_a_repeated_key_returns_what_was_erased_as_erased(self, store: AnyStore) -> None:
         thread = store.threads.create()
-        first = _say(store, thread.id, WORD, idempotency_key="k")
+        first = say(store, thread.id, WORD, idempotency_key="k")
         amended = store.messages.amend(thread.id, first.id, content="b", idempotency_key="l")
-        other = _say(store, thread.id, "other", idempotency_key="m")
+        other = say(store, thread.id, "other", idempotency_key="m")
         store.privacy.erase(thread.id, first.id, idempotency_key="n")
         version = store.threads.get(thread.id).version
-        again = _say(store, thread.id, WORD, idempotency_key="k")
+        again = say(store, thread.id, WORD, idempotency_key="k")
         assert (again.id, again.version, again.erased, again.text) == (first.id, 2, True, "")
         again = store.messages.amend(thread.id, first.id, content="b", idempotency_key="l")
         assert (again.id, again.revision, again.erased) == (first.id, amended.revision, True)
@@ -46,7 +40,7 @@ class RepeatSuite:
             lambda: store.messages.create_many(
                 thread.id, [{"role": "user", "content": "a"}] * 2, idempotency_key="k"
             ),
-            lambda: _say(store, thread.id, "not the same", idempotency_key="m"),
+            lambda: say(store, thread.id, "not the same", idempotency_key="m"),
         )
         for act in others:
             with pytest.raises(IdempotencyConflict):
@@ -58,8 +52,8 @@ class RepeatSuite:
         store: AnyStore,
     ) -> None:
         thread = store.threads.create().id
-        other = _say(store, thread, "other").id
-        first = _say(store, thread, WORD, idempotency_key="k").id
+        other = say(store, thread, "other").id
+        first = say(store, thread, WORD, idempotency_key="k").id
         store.privacy.erase(thread, first)
         version = store.threads.get(thread).version
         threads, key = store.threads, {"idempotency_key": "k"}
@@ -81,7 +75,7 @@ class RepeatSuite:
 
     def test_a_key_whose_digest_was_erased_is_still_that_of_one_run(self, store: AnyStore) -> None:
         thread = store.threads.create().id
-        _say(store, thread, "go")
+        say(store, thread, "go")
         run = store.runs.create(thread).id
         store.runs.start(thread, run)
         answer = store.messages.create(thread, role="assistant", content=WORD, run_id=run).id
@@ -98,7 +92,7 @@ class RepeatSuite:
         self, store: AnyStore
     ) -> None:
         thread = store.threads.create()
-        told = _say(store, thread.id, "a")
+        told = say(store, thread.id, "a")
         named = store.branches.label(thread.id, told.id, WORD, idempotency_key="k")
         chosen = store.branches.select(thread.id, told.id, idempotency_key="l")
         assert (named.label, chosen.label) == (WORD, WORD)
