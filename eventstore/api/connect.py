@@ -32,7 +32,7 @@ from eventstore.storage.sqlite_settings import warn_about_network
 from eventstore.storage.sqlite_transaction import SqliteConnection
 from eventstore.storage.transaction import Marks, Naming, Transaction
 from eventstore.write_path.categories import CATALOGUES
-from eventstore.write_path.requests import Outcome, Request
+from eventstore.write_path.requests import Outcome, Request, is_brief
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine  # loads the ORM: a sixth of the whole import
@@ -164,6 +164,7 @@ def _url_executor(url: URL, options: OpenOptions, runner: TransactionRunner) -> 
             _database((dialect, driver), options, settings, runner.log, ours=True),
             settings,
             runner,
+            is_brief,
             in_memory=in_memory,
         )
 

@@ -135,13 +135,17 @@ class Connections(Generic[X, Q, R]):
 
     # -- writing -------------------------------------------------------------------------------
 
-    def write(self, requests: Sequence[Q]) -> list[R | Postponed]:
-        """Run one transaction on the writing connection; repeat it where it lost a race."""
+    def write(self, requests: Sequence[Q], *, patient: bool = True) -> list[R | Postponed]:
+        """Run one transaction on the writing connection; repeat it where it lost a race.
+
+        Raises:
+            StoreBusy: the database was locked for too long, or at all if not ``patient``.
+        """
         tries: Tries | None = None
         try:
             while True:
                 try:
-                    return self._write_held(requests)
+                    return self._write_held(requests, patient=patient)
                 except (*self._database.retried, *self._database.violated) as error:
                     tries = tries or Tries(self._database, alone=len(requests) == 1)
                     if not tries.after(error):
@@ -151,13 +155,13 @@ class Connections(Generic[X, Q, R]):
                 self._abandon()
             raise
 
-    def _write_held(self, requests: Sequence[Q]) -> list[R | Postponed]:
+    def _write_held(self, requests: Sequence[Q], *, patient: bool) -> list[R | Postponed]:
         if self._struck:
             self._abandon()
         self._struck = True
         said = False
         try:
-            _, driver, tx = self._begun()
+            _, driver, tx = self._begun(patient=patient)
             tx.begun()
             outcomes = self._perform(tx, requests, False)  # noqa: FBT003 (a callable)
             said = True
@@ -208,11 +212,11 @@ class Connections(Generic[X, Q, R]):
                 yield pooled
                 return
 
-    def _begun(self) -> _Writing[X]:
+    def _begun(self, *, patient: bool) -> _Writing[X]:
         """Return the writing connection with an open transaction; replace a lost one."""
         writing = self._writing or self._connect()
         try:
-            self._database.begin(writing.driver, self._database.begin_write)
+            self._database.begin(writing.driver, self._database.begin_write, patient=patient)
         except self._database.driver_errors:
             if not self._database.is_lost(writing.driver):
                 raise

@@ -76,8 +76,11 @@ class Database(Protocol[D_contra, X]):
     def say(self, driver: D_contra, text: str) -> None:
         """Execute a statement that begins or ends a transaction."""
 
-    def begin(self, driver: D_contra, text: str) -> None:
-        """Begin a transaction, after ending one that a failed rollback left open."""
+    def begin(self, driver: D_contra, text: str, *, patient: bool = True) -> None:
+        """Begin a transaction, after ending one that a failed rollback left open.
+
+        Not ``patient``: where another process holds the write lock, fail at once.
+        """
 
     def commit(self, driver: D_contra) -> bool:
         """Commit; return whether the database committed."""

@@ -147,13 +147,19 @@ def settle_rest(batch: Sequence[_Ticket], error: StoreBusy | OutcomeUnknown) -> 
             ticket.wake()  # its leader was interrupted, maybe before waking it
 
 
-def wake_tasks(waiting: Sequence[object]) -> None:
-    """Resume waiting tasks: one call into each event loop, however many tasks there are."""
+def wake_tasks(waiting: Sequence[object], here: asyncio.AbstractEventLoop | None = None) -> None:
+    """Resume waiting tasks: one call into each event loop, however many tasks there are.
+
+    ``here``: the event loop in whose thread this is called, if it is called in one.
+    """
     by_loop: dict[asyncio.AbstractEventLoop, list[Sleeper]] = {}
     for one in waiting:
         if isinstance(one, Sleeper):
             by_loop.setdefault(one.loop, []).append(one)
     for loop, rooms in by_loop.items():
+        if loop is here:
+            _wake_all(rooms)
+            continue
         try:
             loop.call_soon_threadsafe(_wake_all, rooms)
         except RuntimeError:  # the loop was closed with its tasks: nobody waits there any more

@@ -30,6 +30,7 @@ from eventstore.execution.host_transaction import (
     run_in_host_transaction_async,
 )
 from eventstore.execution.new_connections import check_new
+from eventstore.execution.pace import AtOnce
 from eventstore.execution.retrying import (
     ALONE_MAX,
     finished,
@@ -66,14 +67,19 @@ class UrlExecutor(Generic[X, Q, R]):
         database: Database[Any, X],
         settings: Settings,
         perform: Callable[[X, Sequence[Q], bool], list[R | Postponed]],
+        is_brief: Callable[[Q], bool],
         *,
         in_memory: bool,
     ) -> None:
-        """Open the database and migrate its tables."""
+        """Open the database and migrate its tables.
+
+        ``is_brief`` returns whether a request may be performed in the thread of an event loop.
+        """
         self._url = url
         self._database = database
         self._settings = settings
         self._perform = perform
+        self._is_brief = is_brief
         self._in_memory = in_memory
         self.mark: Final = Mark()
         self._closed = self._ended = False
@@ -106,6 +112,10 @@ class UrlExecutor(Generic[X, Q, R]):
             self._write_batch,
             queue_max=self._settings.queue_max,
             patience_seconds=self._settings.busy_timeout_seconds,
+            # A server, or a reader of the one connection in memory, could hold up an event loop.
+            at_once=None
+            if self._in_memory or self._database.postpones
+            else AtOnce(self._write_at_once, self._is_brief),
         )
 
     def _made_engine(self) -> Engine:
@@ -196,12 +206,12 @@ class UrlExecutor(Generic[X, Q, R]):
             return await finished(self._begun_in(self._patient, self._write_alone, request))
         return outcome
 
-    def _write_batch(self, requests: Sequence[Q]) -> list[R | Postponed]:
+    def _write_batch(self, requests: Sequence[Q], *, patient: bool = True) -> list[R | Postponed]:
         outcomes = None
         try:
             with self._gate.way(), self._leading:
                 self._gate.check_open()
-                outcomes = self._connections.write(requests)
+                outcomes = self._connections.write(requests, patient=patient)
             if are_news(outcomes):
                 self.changed.tell()
         except Exception as error:
@@ -209,6 +219,11 @@ class UrlExecutor(Generic[X, Q, R]):
                 raise struck_while_committing() from error
             raise
         return outcomes
+
+    @door
+    def _write_at_once(self, requests: Sequence[Q]) -> list[R | Postponed]:
+        """Write in the thread of an event loop, waiting for no other process."""
+        return self._write_batch(requests, patient=False)
 
     def _write_alone(self, request: Q) -> R:
         if not self._alone.acquire(timeout=self._settings.busy_timeout_seconds):

@@ -110,8 +110,11 @@ class PostgresDatabase:
         else:
             driver.execute(text)
 
-    def begin(self, driver: Driver, text: str) -> None:
-        """Begin a transaction, after ending one that a failed rollback left open."""
+    def begin(self, driver: Driver, text: str, *, patient: bool = True) -> None:  # noqa: ARG002
+        """Begin a transaction, after ending one that a failed rollback left open.
+
+        It waits for nobody, patient or not: rows are locked later.
+        """
         if self.in_transaction(driver):
             self.say(driver, "ROLLBACK")
         self.say(driver, text)

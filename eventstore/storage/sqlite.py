@@ -92,7 +92,7 @@ class SqliteDatabase:
         """Set one store's options; ``check_connections``: also check the application's."""
         self._naming = naming
         self._migrate = migrate
-        self._busy_timeout_seconds = busy_timeout_seconds
+        self._be_patient = f"PRAGMA busy_timeout = {int(busy_timeout_seconds * 1000)}"
         self._check_connections = check_connections
         self._interned = Interned()
         self.file = OpenedFile()
@@ -101,7 +101,7 @@ class SqliteDatabase:
         """Set up a connection of the store, with explicit BEGIN and COMMIT from here on."""
         connection.isolation_level = None
         cursor = connection.cursor()
-        cursor.execute(f"PRAGMA busy_timeout = {int(self._busy_timeout_seconds * 1000)}")
+        cursor.execute(self._be_patient)
         if self._migrate == "auto":  # it stays in the file: not if we only look
             cursor.execute("PRAGMA journal_mode = WAL")
         cursor.execute("PRAGMA synchronous = FULL")
@@ -114,11 +114,21 @@ class SqliteDatabase:
         """Execute a statement that begins or ends a transaction."""
         driver.execute(text)
 
-    def begin(self, driver: sqlite3.Connection, text: str) -> None:
-        """Begin a transaction, after ending one that a failed rollback left open."""
+    def begin(self, driver: sqlite3.Connection, text: str, *, patient: bool = True) -> None:
+        """Begin a transaction, after ending one that a failed rollback left open.
+
+        An interrupt may leave the connection impatient; it is closed then in any case.
+        """
         if driver.in_transaction:
             driver.execute("ROLLBACK")
-        driver.execute(text)
+        if patient:
+            driver.execute(text)
+            return
+        driver.execute("PRAGMA busy_timeout = 0")
+        try:
+            driver.execute(text)
+        finally:
+            driver.execute(self._be_patient)
 
     def commit(self, driver: sqlite3.Connection) -> bool:
         """Commit the open transaction; it is durable unless this raises."""

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Protocol, TypeAlias, TypeVar
 
 import msgspec
 
+from eventstore.conversation.commands import Command
 from eventstore.core import expectations
 from eventstore.core.events import Decided, Event, Position, StreamKey
 from eventstore.core.expectations import Expectation
@@ -27,6 +28,7 @@ __all__ = [
     "Outcome",
     "Request",
     "StreamSession",
+    "is_brief",
 ]
 
 C_contra = TypeVar("C_contra", contravariant=True)
@@ -74,6 +76,14 @@ class Maintenance(NamedTuple):
 
 Request: TypeAlias = AppendRequest | Maintenance
 """One unit of work for the writer."""
+
+
+def is_brief(request: Request) -> bool:
+    """Return whether a request is a single command whose work is that of an append."""
+    if isinstance(request, Maintenance) or len(request.commands) != 1:
+        return False
+    command = request.commands[0]
+    return isinstance(command, Command) and command.brief
 
 
 class Appended(msgspec.Struct, frozen=True, gc=False):

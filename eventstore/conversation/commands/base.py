@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Generic, Literal, TypeAlias
+from typing import Any, ClassVar, Generic, Literal, TypeAlias
 
 import msgspec
 from typing_extensions import TypeVar  # with a default; in typing from 3.13 on
@@ -22,6 +22,9 @@ Included: TypeAlias = Literal["edits", "run"]
 
 class Command(msgspec.Struct, Generic[R_co], frozen=True, kw_only=True, gc=False):
     """Base of all commands: ``Command[Message]`` is one whose caller gets a message."""
+
+    brief: ClassVar[bool] = True
+    """False if its work grows with the thread, as an erasure's does."""
 
 
 class Draft(msgspec.Struct, frozen=True, kw_only=True, gc=False):

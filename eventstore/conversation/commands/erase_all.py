@@ -54,6 +54,8 @@ _ERASED: Final = "ContentErased"
 class EraseAll(Command[None], frozen=True):
     """Erase the content of a person in a thread, or all of it."""
 
+    brief = False
+
     subject_id: bytes | None = None
     """The person; None for a whole thread."""
     whole: bool = False

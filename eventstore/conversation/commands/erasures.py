@@ -53,6 +53,8 @@ __all__ = [
 
 
 class EraseContent(Command[None], frozen=True):
+    brief = False
+
     targets: tuple[bytes, ...]
     """The message to erase; in a fork, all erased messages that it inherits."""
     include: tuple[Included, ...] = ()
