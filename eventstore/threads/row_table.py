@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 from eventstore.storage.statements import Insert
 from eventstore.storage.transaction import Transaction
 from eventstore.threads.thread_table import ThreadTable
 
-__all__ = ["RowTable", "join_calls", "split_calls"]
+__all__ = ["RowTable", "Words", "join_calls", "split_calls"]
 
 R = TypeVar("R")
+
+
+class Words(NamedTuple, Generic[R]):
+    """Functions that hide and show the words of a kind of row, by tenant and thread."""
+
+    hidden: Callable[[Transaction, int, bytes, R], R]
+    shown: Callable[[Transaction, int, bytes, R], R]
 
 
 class RowTable(ThreadTable, Generic[R]):
@@ -27,16 +34,19 @@ class RowTable(ThreadTable, Generic[R]):
         encode: Callable[[R], tuple[Any, ...]],
         decode: Callable[[Sequence[Any]], R],
         select: str | None = None,
+        words: Words[R] | None = None,
     ) -> None:
         """Create it for a kind of row, whose key has the values of the columns ``key``.
 
         ``encode`` returns key and values, ``decode`` reads them, thread first.
-        ``select`` reads the columns for ``decode`` if it needs more than the table's own.
+        ``select`` reads the columns for ``decode`` if it needs more than the table's own. ``words``
+        are hidden in a store with encryption.
         """
         super().__init__(name, (*key, *values), len(key))
         self.kind: Final = kind
         self.by_key: Final = " AND ".join(f"{column} = ?" for column in key)
         """SQL that selects a row of a thread."""
+        self._words: Final = words
         self.encode = encode
         self.decode = decode
         self.columns: list[str] = ["thread", *key, *values]
@@ -52,7 +62,9 @@ class RowTable(ThreadTable, Generic[R]):
 
     def write(self, tx: Transaction, rows: Iterable[tuple[int, bytes, R]]) -> None:
         """Insert or replace rows, each with its tenant and thread."""
-        encode = self.encode
+        encode, words = self.encode, self._words
+        if words is not None:
+            rows = [(one, thread, words.hidden(tx, one, thread, row)) for one, thread, row in rows]
         written = []
         for tenant, thread, row in rows:
             written.append((tenant, thread, *encode(row)))
@@ -75,7 +87,9 @@ class RowTable(ThreadTable, Generic[R]):
         """
         select = self._select.replace(" tenant = ", " +tenant = ") if few else self._select
         found = tx.all(f"{select} AND {where}", (tenant, thread, *parameters))
-        return [self.decode(row) for row in found]
+        rows = [self.decode(row) for row in found]
+        words = self._words
+        return rows if words is None else [words.shown(tx, tenant, thread, row) for row in rows]
 
     def get(
         self,
@@ -87,11 +101,16 @@ class RowTable(ThreadTable, Generic[R]):
     ) -> R | None:
         """Return the first row of a thread that satisfies ``where``."""
         row = tx.one(f"{self._select} AND {where}", (tenant, thread, *parameters))
-        return None if row is None else self.decode(row)
+        found = None if row is None else self.decode(row)
+        if found is None or self._words is None:
+            return found
+        return self._words.shown(tx, tenant, thread, found)
 
     def all(self, tx: Transaction, tenant: int, thread: bytes) -> list[R]:
         """Return every row of a thread."""
-        return [self.decode(row) for row in tx.all(self._select, (tenant, thread))]
+        rows = [self.decode(row) for row in tx.all(self._select, (tenant, thread))]
+        words = self._words
+        return rows if words is None else [words.shown(tx, tenant, thread, row) for row in rows]
 
 
 _BETWEEN: Final = "\x1f"

@@ -16,7 +16,7 @@ from sqlalchemy import (
     text,
 )
 
-from eventstore.storage.tables.columns import given, key, maybe
+from eventstore.storage.tables.columns import given, key, maybe, stream_table
 
 __all__ = ["add_log"]
 
@@ -100,62 +100,46 @@ def _blobs(metadata: MetaData, prefix: str) -> None:
 
 
 def _streams(metadata: MetaData, prefix: str) -> None:
-    Table(
+    stream_table(
         f"{prefix}streams",
         metadata,
-        key("tenant"),
-        key("category"),
-        key("stream", LargeBinary),
         given("version", BigInteger),
         given("recorded_at", BigInteger),
         given("hash", LargeBinary),
         given("epoch", Integer),
         given("xid", BigInteger),
         maybe("summary", LargeBinary),
-        sqlite_with_rowid=False,
     )
 
 
 def _idempotency_keys(metadata: MetaData, prefix: str) -> None:
-    Table(
+    stream_table(
         f"{prefix}idempotency_keys",
         metadata,
-        key("tenant"),
-        key("category"),
-        key("stream", LargeBinary),
         key("key", Text),
         given("salt", LargeBinary),
         given("digest", LargeBinary),
         given("first_version", BigInteger),
         given("last_version", BigInteger),
         maybe("ends", LargeBinary),
-        sqlite_with_rowid=False,
     )
 
 
 def _erasing(metadata: MetaData, prefix: str) -> None:
-    Table(
+    stream_table(
         f"{prefix}erasing",
         metadata,
-        key("tenant"),
-        key("category"),
-        key("stream", LargeBinary),
         key("version", BigInteger),
         key("part"),
         given("versions", LargeBinary),
         given("keys", LargeBinary),
-        sqlite_with_rowid=False,
     )
 
 
 def _purging(metadata: MetaData, prefix: str) -> None:
-    Table(
+    stream_table(
         f"{prefix}purging",
         metadata,
-        key("tenant"),
-        key("category"),
-        key("stream", LargeBinary),
-        sqlite_with_rowid=False,
     )
 
 

@@ -10,22 +10,19 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
-    Table,
     Text,
     text,
 )
 
-from eventstore.storage.tables.columns import given, key, maybe
+from eventstore.storage.tables.columns import given, key, maybe, thread_table
 
 __all__ = ["MESSAGE_TABLES", "add_message_tables"]
 
 
 def _messages(metadata: MetaData, prefix: str) -> None:
-    Table(
+    thread_table(
         f"{prefix}messages",
         metadata,
-        key("tenant"),
-        key("thread", LargeBinary),
         key("hop"),
         key("segment", BigInteger),
         key("depth", BigInteger),
@@ -71,16 +68,13 @@ def _messages(metadata: MetaData, prefix: str) -> None:
             sqlite_where=text("removed IS NOT NULL"),
             postgresql_where=text("removed IS NOT NULL"),
         ),
-        sqlite_with_rowid=False,
     )
 
 
 def _segments(metadata: MetaData, prefix: str) -> None:
-    Table(
+    thread_table(
         f"{prefix}segments",
         metadata,
-        key("tenant"),
-        key("thread", LargeBinary),
         key("hop"),
         key("segment", BigInteger),
         given("parent_hop", Integer),
@@ -96,16 +90,13 @@ def _segments(metadata: MetaData, prefix: str) -> None:
             "parent_depth",
             "segment",
         ),
-        sqlite_with_rowid=False,
     )
 
 
 def _branch_points(metadata: MetaData, prefix: str) -> None:
-    Table(
+    thread_table(
         f"{prefix}branch_points",
         metadata,
-        key("tenant"),
-        key("thread", LargeBinary),
         key("hop"),
         key("segment", BigInteger),
         key("depth", BigInteger),
@@ -120,32 +111,25 @@ def _branch_points(metadata: MetaData, prefix: str) -> None:
             sqlite_where=text("hop > 0"),
             postgresql_where=text("hop > 0"),
         ),
-        sqlite_with_rowid=False,
     )
 
 
 def _labels(metadata: MetaData, prefix: str) -> None:
-    Table(
+    thread_table(
         f"{prefix}labels",
         metadata,
-        key("tenant"),
-        key("thread", LargeBinary),
         key("message", LargeBinary),
         maybe("label", Text),
         Index(f"{prefix}labels_by_label", "tenant", "thread", "label"),
-        sqlite_with_rowid=False,
     )
 
 
 def _touches(metadata: MetaData, prefix: str) -> None:
-    Table(
+    thread_table(
         f"{prefix}touches",
         metadata,
-        key("tenant"),
-        key("thread", LargeBinary),
         key("subject", LargeBinary),
         key("version", BigInteger),
-        sqlite_with_rowid=False,
     )
 
 

@@ -16,17 +16,15 @@ from sqlalchemy import (
     text,
 )
 
-from eventstore.storage.tables.columns import given, key, maybe
+from eventstore.storage.tables.columns import given, key, maybe, thread_table
 
 __all__ = ["RUN_TABLES", "add_run_tables"]
 
 
 def _runs(metadata: MetaData, prefix: str) -> None:
-    Table(
+    thread_table(
         f"{prefix}runs",
         metadata,
-        key("tenant"),
-        key("thread", LargeBinary),
         key("run", LargeBinary),
         given("version", BigInteger),
         given("status", Integer),
@@ -49,49 +47,41 @@ def _runs(metadata: MetaData, prefix: str) -> None:
         Index(f"{prefix}runs_by_version", "tenant", "thread", "version"),
         # The few runs of a tenant that have not ended, without looking at the many that have.
         Index(f"{prefix}runs_by_status", "tenant", "status", "created_position"),
-        sqlite_with_rowid=False,
     )
 
 
 def _leases(metadata: MetaData, prefix: str) -> None:
-    Table(
+    thread_table(
         f"{prefix}leases",
         metadata,
-        key("tenant"),
-        key("thread", LargeBinary),
         key("run", LargeBinary),
         # A row that is made again knows no time: such a lease has ended.
         Column("ends_at", BigInteger, nullable=False, server_default=text("0")),
-        sqlite_with_rowid=False,
     )
 
 
 def _steps(metadata: MetaData, prefix: str) -> None:
-    Table(
+    thread_table(
         f"{prefix}steps",
         metadata,
-        key("tenant"),
-        key("thread", LargeBinary),
         key("step", LargeBinary),
         given("run", LargeBinary),
         given("version", BigInteger),
         given("status", Integer),
         Index(f"{prefix}steps_by_run", "tenant", "thread", "run", "version"),
-        sqlite_with_rowid=False,
     )
 
 
 def _run_chunks(metadata: MetaData, prefix: str) -> None:
     # With rowids on SQLite, for the same reason as `blobs`.
-    Table(
+    thread_table(
         f"{prefix}run_chunks",
         metadata,
-        key("tenant"),
-        key("thread", LargeBinary),
         key("message", LargeBinary),
         key("begins", BigInteger),
         given("ends", BigInteger),
         given("text", LargeBinary),
+        with_rowid=True,
     )
 
 

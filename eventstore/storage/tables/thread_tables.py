@@ -10,22 +10,19 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
-    Table,
     Text,
     text,
 )
 
-from eventstore.storage.tables.columns import given, key, maybe
+from eventstore.storage.tables.columns import given, key, maybe, thread_table
 
 __all__ = ["THREAD_TABLES", "add_thread_tables"]
 
 
 def _threads(metadata: MetaData, prefix: str) -> None:
-    Table(
+    thread_table(
         f"{prefix}threads",
         metadata,
-        key("tenant"),
-        key("thread", LargeBinary),
         given("created_position", BigInteger),
         given("created_at", BigInteger),
         given("archived", Integer),
@@ -49,58 +46,47 @@ def _threads(metadata: MetaData, prefix: str) -> None:
             sqlite_where=text("fork_thread IS NOT NULL"),
             postgresql_where=text("fork_thread IS NOT NULL"),
         ),
-        sqlite_with_rowid=False,
     )
 
 
 def _tombstones(metadata: MetaData, prefix: str) -> None:
-    Table(
+    thread_table(
         f"{prefix}tombstones",
         metadata,
-        key("tenant"),
-        key("thread", LargeBinary),
         given("version", BigInteger),
-        sqlite_with_rowid=False,
     )
 
 
 def _snapshots(metadata: MetaData, prefix: str) -> None:
     # With rowids on SQLite, for the same reason as `blobs`.
-    Table(
+    thread_table(
         f"{prefix}snapshots",
         metadata,
-        key("tenant"),
-        key("thread", LargeBinary),
         key("version", BigInteger),
         given("hash", LargeBinary),
         given("state", LargeBinary),
+        with_rowid=True,
     )
 
 
 def _thread_metadata(metadata: MetaData, prefix: str) -> None:
-    Table(
+    thread_table(
         f"{prefix}thread_metadata",
         metadata,
-        key("tenant"),
-        key("thread", LargeBinary),
         key("key", Text),
         given("value", Text),
         given("created_position", BigInteger),
         # In the order in which threads are listed, so that a page of many costs a page.
         Index(f"{prefix}thread_metadata_by_value", "tenant", "key", "value", "created_position"),
-        sqlite_with_rowid=False,
     )
 
 
 def _external_ids(metadata: MetaData, prefix: str) -> None:
-    Table(
+    thread_table(
         f"{prefix}external_ids",
         metadata,
-        key("tenant"),
-        key("thread", LargeBinary),
         key("external_id", Text),
         key("message", LargeBinary),
-        sqlite_with_rowid=False,
     )
 
 
