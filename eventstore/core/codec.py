@@ -18,6 +18,7 @@ from eventstore.errors import ConversationStoreError, KeyUnavailable
 
 __all__ = [
     "COVERED",
+    "KEY_ID_BYTES",
     "PLAIN",
     "SEALED",
     "SUBJECT",
@@ -31,6 +32,7 @@ __all__ = [
     "decode_any",
     "encode",
     "encode_canonical",
+    "key_of",
     "owner_of",
     "words_of",
 ]
@@ -53,8 +55,15 @@ def decode_any(raw: bytes) -> Any:  # noqa: ANN401 (untyped by nature)
 
 SEALED: Final = 0xC1
 """First byte of sealed content. No MessagePack begins with it, and no text in UTF-8."""
+KEY_ID_BYTES: Final = 16
+"""Length of a key's id, which stands behind the first two bytes of sealed content."""
 COVERED: Final = "\x02sealed:"
 """Beginning of a word that a table holds sealed or as an HMAC."""
+
+
+def key_of(raw: bytes) -> bytes | None:
+    """Return the id of the key that sealed content; None if it is not sealed."""
+    return raw[2 : 2 + KEY_ID_BYTES] if raw[:1] == bytes([SEALED]) else None
 
 
 SUBJECT: Final = "#subject"

@@ -13,10 +13,9 @@ from typing import Final, NamedTuple, Protocol
 
 from eventstore.core.events import StreamKey
 
-__all__ = ["KEY_BYTES", "KEY_ID_BYTES", "DataKeyStore", "DataKeys", "WrappedKey"]
+__all__ = ["KEY_BYTES", "DataKeyStore", "DataKeys", "WrappedKey"]
 
 KEY_BYTES: Final = 32
-KEY_ID_BYTES: Final = 16
 _TAG: Final = b"eventstore/datakey/1"
 _LENGTH: Final = struct.Struct(">I")
 

@@ -18,9 +18,9 @@ from hmac import digest
 from itertools import count
 from typing import Any, Final, TypeAlias
 
-from eventstore.core.codec import WORDS
+from eventstore.core.codec import KEY_ID_BYTES, WORDS
 from eventstore.core.events import StreamKey
-from eventstore.encryption.data_keys import KEY_BYTES, KEY_ID_BYTES, WrappedKey
+from eventstore.encryption.data_keys import KEY_BYTES, WrappedKey
 from eventstore.encryption.master_keys import MasterKey, aes_gcm
 from eventstore.errors import KeyUnavailable
 

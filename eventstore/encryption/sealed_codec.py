@@ -23,6 +23,7 @@ from sqlalchemy.util.concurrency import in_greenlet
 
 from eventstore.core.codec import (
     COVERED,
+    KEY_ID_BYTES,
     SEALED,
     ContentCodec,
     KeysWanted,
@@ -32,7 +33,7 @@ from eventstore.core.codec import (
     words_of,
 )
 from eventstore.core.events import StreamKey
-from eventstore.encryption.data_keys import KEY_ID_BYTES, DataKeys, DataKeyStore
+from eventstore.encryption.data_keys import DataKeys, DataKeyStore
 from eventstore.encryption.fetching import fetched_by, look_up
 from eventstore.encryption.key_ring import DataKey, Destroyed, Found, KeyRing, WordKey
 from eventstore.encryption.key_table import KeyTable

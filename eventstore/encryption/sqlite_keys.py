@@ -11,8 +11,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
+from eventstore.core.codec import KEY_ID_BYTES
 from eventstore.core.events import StreamKey
-from eventstore.encryption.data_keys import KEY_ID_BYTES, WrappedKey
+from eventstore.encryption.data_keys import WrappedKey
 from eventstore.encryption.key_table import KeyTable
 from eventstore.errors import InvalidInput, KeyUnavailable
 

@@ -80,6 +80,11 @@ class Backlog:
             self._reserved += free
             return free
 
+    @property
+    def reserving(self) -> bool:
+        """Whether a run is being created, and claimed with that."""
+        return self._reserved > 0
+
     def filled(self, key: Key | None) -> bool:
         """Give a reserved place to a run, or back; return whether the run may begin."""
         with self._lock:

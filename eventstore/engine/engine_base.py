@@ -88,6 +88,8 @@ class EngineBase:
         self._inboxes: dict[Key, _Inbox] = {}
         self._own: set[Key] = set()
         """Runs that it made or worked on, and that have not ended."""
+        self._early: dict[Key, CancelRequested | TakenOver] = {}
+        """News of runs that may be in creation here: their inbox does not exist yet."""
         self._unsure: set[Key] = set()
         """Runs that go on, perhaps of another queue."""
         self._swept_at = self._sweep_at = float("-inf")
@@ -145,8 +147,13 @@ class EngineBase:
         self._own.add(key)
         if reserved and self._backlog.filled(None if claim is None else key):
             self._begin(key, claim)
+            early = self._early.pop(key, None)
+            if early is not None:
+                self._tell(key, early)
         elif claim is None:
             self._want(key)
+        if not self._backlog.reserving:
+            self._early.clear()
 
     def _begin(self, key: Key, claim: Claimed | None) -> None:
         """Work on a run, which may be claimed already."""
@@ -226,6 +233,8 @@ class EngineBase:
                 self._backlog.turn(event.stream_id)
 
     def _tell(self, key: Key, news: CancelRequested | TakenOver) -> None:
+        if self._backlog.reserving:  # noted first: another thread may make the inbox just now
+            self._early[key] = news
         inbox = self._inboxes.get(key)
         if inbox is not None:
             inbox.put(news)

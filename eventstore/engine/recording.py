@@ -29,7 +29,7 @@ from eventstore import (
 )
 from eventstore.engine import records as r
 from eventstore.engine.settings import RunSettings
-from eventstore.engine.state import CallState, RunState, StepState, added_usage
+from eventstore.engine.state import CallState, RunState, StepState, added_usage, tool_name
 
 __all__ = [
     "AnyStore",
@@ -231,6 +231,25 @@ def assistant_of(
     if key not in known:
         known[key] = yield read_assistant(*key)
     return known[key]
+
+
+def newest_assistant(
+    assistant_id: str, known: dict[Any, Assistant]
+) -> Generator[Request, Any, Assistant]:
+    """Return an assistant as it was when it was read last, or as it is now."""
+    versions = [version for one, version in known if one == assistant_id]
+    if versions:
+        return known[assistant_id, max(versions)]
+    found: Assistant = yield read_assistant(assistant_id, None)
+    return known.setdefault((assistant_id, found.version), found)
+
+
+def names_of(tools: object) -> list[str]:
+    """Return the names of tools as ``runs.create`` takes them; it refuses what is none of these."""
+    if isinstance(tools, str | bytes | Mapping) or not isinstance(tools, Iterable):
+        return []
+    given = [getattr(one, "definition", one) for one in tools]
+    return [tool_name(one) for one in given if isinstance(one, Mapping)]
 
 
 def list_runs(**filters: object) -> Ask:

@@ -93,12 +93,14 @@ def _has_model(run: Run, desk: Desk) -> bool:
 def _has_tools(run: Run, desk: Desk) -> Course[bool]:
     """Return whether the engine has a run's tools, but for those that its engine had not, either.
 
-    The steps of a run name those: their outputs come from outside.
+    The settings and the steps of a run name those: their outputs come from outside.
     """
     assistant = yield from recording.assistant_of(run, desk.assistants)
     tools: Iterable[object] = run.tools or (assistant.tools if assistant else ())
     names = {tool_name(one) for one in tools}  # type: ignore[arg-type]
     lacking = {one for one in names if one not in desk.external and not desk.tools.knows(one)}
+    with suppress(InvalidInput):  # it fails as soon as it goes on
+        lacking.difference_update(settings_of(run, assistant).external_tools)
     if lacking and run.started_at is not None:
         steps = yield recording.read_steps(run)
         lacking -= recording.elsewhere(steps)

@@ -5,6 +5,8 @@ The claim is an append, ``runs.start``. Whatever engines believe, the log accept
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, TypeAlias
@@ -65,6 +67,7 @@ class Claimed:
 
 def created(asked: Asked, desk: Desk, *, claim: bool) -> Course[tuple[Run, Claimed | None]]:
     """Create a run, and claim it at once if that is wanted and its turn has come."""
+    asked = yield from _with_external_tools(asked, desk)
     if claim:
         try:
             made, begun = yield recording.create(asked, Holding(desk.holder, desk.lease_seconds))
@@ -76,6 +79,33 @@ def created(asked: Asked, desk: Desk, *, claim: bool) -> Course[tuple[Run, Claim
             return run, _claim(begun.object, desk, fresh=True, since=run.created_at)
     made, _ = yield recording.create(asked)
     return made.object, None
+
+
+def _with_external_tools(asked: Asked, desk: Desk) -> Course[Asked]:
+    """Return the same run with the names of its tools that this engine has not.
+
+    An engine that goes on with it may have died before the first step, which names them, too. Those
+    of a queue are its workers' affair.
+    """
+    if asked.run.get("queue") is not None:
+        return asked
+    tools, assistant_id = asked.run.get("tools"), asked.run.get("assistant_id")
+    assistant = None
+    if isinstance(assistant_id, str):
+        with suppress(NotFound, InvalidInput):  # creating the run says so
+            assistant = yield from recording.newest_assistant(assistant_id, desk.assistants)
+    if tools is None:
+        tools = () if assistant is None else assistant.tools
+    external = {name for name in recording.names_of(tools) if not desk.tools.knows(name)}
+    settings = asked.run.get("settings") or {}
+    if not external or not isinstance(settings, Mapping):
+        return asked
+    before = (assistant.settings if assistant else {}) | dict(settings)
+    known = before.get("external_tools", ())
+    if isinstance(known, list | tuple):
+        names = sorted(external.union(one for one in known if isinstance(one, str)))
+        settings = {**settings, "external_tools": names}
+    return asked._replace(run={**asked.run, "settings": settings})
 
 
 def claimed(

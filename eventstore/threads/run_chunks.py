@@ -1,6 +1,7 @@
 """The table ``run_chunks``: text of messages that runs are writing, before they are final.
 
-Each row is one committed piece, or several small ones: a short row grows. PostgreSQL takes back the
+Each row is one committed piece, or several small ones: a short row grows, and is sealed anew if
+pieces are sealed, as long as both parts have the same key. PostgreSQL takes back the
 place of a replaced row at once, and the place of its entry in an index only with a vacuum. The rows
 of a message are deleted in the transaction that appends the message, final or interrupted. They do
 not follow from events, so rebuilding and comparing leave them alone. The text is bytes, as
@@ -13,7 +14,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from eventstore.core import chain
-from eventstore.core.codec import SEALED
+from eventstore.core.codec import SEALED, key_of
 from eventstore.core.events import StreamKey
 from eventstore.storage.interning import find_tenant
 from eventstore.storage.statements import Insert
@@ -52,24 +53,22 @@ class Chunk(NamedTuple):
 
 def add(tx: Transaction, stream: StreamKey, chunk: Chunk, subject: bytes | None) -> None:
     """Add the next piece of a text."""
-    raw, place = chunk.text.encode(), _place(stream, chunk.message_id)
-    written = tx.naming.codec.seal(raw, stream, subject, place, chunk.begins)
-    begins, ends = chunk.begins, chunk.begins + len(chunk.text)
+    raw, place, begins = chunk.text.encode(), _place(stream, chunk.message_id), chunk.begins
+    codec = tx.naming.codec
+    written = codec.seal(raw, stream, subject, place, begins)
     key = find_tenant(tx, stream.tenant), stream.id, chunk.message_id
-    if begins and written == raw:
-        begins, written = _grown(tx, key, begins, raw)
-    tx.write(_WRITE, [(*key, begins, ends, written)])
+    last = tx.one(_LAST, key) if begins else None
+    if last is not None and _share(kept := bytes(last[1]), written):
+        opened = _opened(tx, stream, chunk.message_id, [(last[0], kept)])
+        if opened:
+            begins = last[0]
+            written = codec.seal(opened[0] + raw, stream, subject, place, begins)
+    tx.write(_WRITE, [(*key, begins, chunk.begins + len(chunk.text), written)])
 
 
-def _grown(
-    tx: Transaction, key: tuple[int | None, bytes, bytes], begins: int, raw: bytes
-) -> tuple[int, bytes]:
-    """Return the row that a piece goes into: the last one, as long as it is short."""
-    last = tx.one(_LAST, key)
-    kept = b"" if last is None else bytes(last[1])
-    if not kept or kept[0] == SEALED or len(kept) + len(raw) > _ROW_BYTES:
-        return begins, raw
-    return last[0], kept + raw
+def _share(kept: bytes, written: bytes) -> bool:
+    """Return whether a piece may go into the last row: it is short, and the same key opens both."""
+    return len(kept) + len(written) <= _ROW_BYTES and key_of(kept) == key_of(written)
 
 
 def length(tx: Transaction, stream: StreamKey, message_id: bytes) -> int:

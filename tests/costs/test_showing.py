@@ -2,10 +2,12 @@
 
 import secrets
 import sqlite3
+from contextlib import closing
 
 import pytest
 
 from eventstore import ConversationStore
+from eventstore.encryption import Encryption, LocalMasterKey, SqliteKeys
 from tests.effort import assert_flat
 
 FEW, MANY = 20, 400
@@ -67,3 +69,43 @@ def test_small_pieces_share_rows(tmp_path):
         told = store.runs.stream(answer.thread, answer.run)
         text = [event.text for event in iter_until(told, answer.offset) if hasattr(event, "text")]
         assert "".join(text) == "a piece " * 201
+
+
+PIECE = "about forty bytes in a fifth of a second"
+PIECES = 100
+
+
+def taken(file):
+    """The bytes of all rows, and of those that hold text on show."""
+    with closing(sqlite3.connect(file)) as rows:
+        found = dict(rows.execute("SELECT name, sum(payload) FROM dbstat GROUP BY name"))
+    return sum(found.values()), sum(size for name, size in found.items() if "run_chunks" in name)
+
+
+@pytest.mark.parametrize("sealed", [False, True])
+def test_a_streamed_answer_takes_at_most_half_as_much_again(tmp_path, sealed):
+    """While it is shown, and afterwards beside one that was not."""
+    file = tmp_path / "chat.db"
+    keys = SqliteKeys(tmp_path / "keys.db") if sealed else None
+    encryption = None if keys is None else Encryption(LocalMasterKey(b"k" * 32), keys)
+    with ConversationStore.open(f"sqlite:///{file}", encryption=encryption) as store:
+        sizes = []
+        for shown in (False, False, True):
+            before = taken(file)[0]
+            thread = store.threads.create(messages=[{"role": "user", "content": "why?"}]).id
+            run = store.runs.create(thread).id
+            store.runs.start(thread, run)
+            message, offset = f"msg_{secrets.token_hex(16)}", 0
+            for _ in range(PIECES if shown else 0):
+                offset = store.runs.write_text(
+                    thread, run, PIECE, message_id=message, offset=offset
+                )
+            on_show = taken(file)[1]
+            assert on_show <= 1.5 * offset
+            assert bool(on_show) == shown
+            store.messages.create(
+                thread, role="assistant", content=PIECE * PIECES, run_id=run, message_id=message
+            )
+            store.runs.complete(thread, run)
+            sizes.append(taken(file)[0] - before)
+        assert sizes[2] <= 1.5 * sizes[1]

@@ -342,3 +342,44 @@ def test_no_more_runs_are_at_work_than_allowed(store):
         for run in runs:
             assert engine.execute(run.thread_id, run.id).status == "completed"
     assert most == 2
+
+
+def test_tools_that_are_handed_in_are_known_before_the_first_step(store, thread):
+    """An engine that died right after it made a run has recorded which of its tools it had not."""
+    other = {"type": "function", "function": {"name": "other", "parameters": {}}}
+    assistant = store.assistants.create(
+        model="m", tools=[other], settings={"external_tools": ["third"]}
+    )
+    gate, second = Gate(), store.threads.create()
+    with engine_of(store, [gate], concurrency=1) as engine:
+        engine.run(second.id, model="m")
+        run = engine.run(thread.id, assistant.id)
+        gate.reached.wait(30)
+        engine.close(finish_seconds=0)
+    assert store.runs.get(thread.id, run.id).status == "queued"
+    assert run.settings == {"external_tools": ["other", "third"]}
+    asking = ToolCall("call_1", "other")
+    with Engine(store, models={"m": ScriptedModel(lambda _: [asking])}, lease_seconds=0.1):
+        run = ends(store, run)
+    assert (run.status, run.required_calls) == ("requires_action", ("call_1",))
+
+
+def test_news_of_a_run_whose_creation_has_not_returned_are_kept(store, thread, monkeypatch):
+    gate, heard = Gate(), threading.Event()
+    with engine_of(store, [gate, "Rain."], lease_seconds=60) as engine:
+        hear, made = engine._heard, engine._made  # noqa: SLF001
+
+        def hear_and_tell(event):
+            hear(event)
+            if event.type == "RunCancelling":
+                heard.set()
+
+        def made_late(run, *given, **options):
+            store.runs.cancel(run.thread_id, run.id)
+            assert heard.wait(30)
+            made(run, *given, **options)
+
+        monkeypatch.setattr(engine, "_heard", hear_and_tell)
+        monkeypatch.setattr(engine, "_made", made_late)
+        run = engine.run(thread.id, model="m")
+        assert store.runs.wait(thread.id, run.id, timeout_seconds=10).status == "cancelled"

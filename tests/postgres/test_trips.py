@@ -290,3 +290,22 @@ def test_a_run_asks_for_little_beside_its_appends(store, trips):
 
     answered()
     assert trips(answered) == 3 * APPEND + 6
+
+
+def test_a_page_of_runs_asks_as_often_however_many_have_ended(store, trips):
+    def crowded(tenant, ended):
+        thread = tenant.threads.create().id
+        for _ in range(ended):
+            run = tenant.runs.create(thread, queue="mail").id
+            tenant.runs.start(thread, run, holder="worker-1")
+            tenant.runs.complete(thread, run)
+        for holder in ("worker-1", "worker-2"):
+            other = tenant.threads.create().id
+            run = tenant.runs.create(other, queue="mail").id
+            tenant.runs.start(other, run, holder=holder, lease_seconds=0)
+        return tenant
+
+    tenants = [crowded(store.tenant(name), ended) for name, ended in (("few", 2), ("many", 30))]
+    for asked in ({}, {"lease_ended": True}, {"holder": "worker-1"}, {"queue": "mail"}):
+        few, many = (trips(tenant.runs.list, limit=2, **asked) for tenant in tenants)
+        assert few == many <= 8

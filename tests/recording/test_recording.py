@@ -213,3 +213,37 @@ async def test_a_task_is_cancelled_at_any_of_its_waits(async_store):
         turns += 1
     assert "cancelled" in ends
     assert (await store.projections.compare()).ok
+
+
+def deltas(events, length):
+    """The text that a reader sees, up to a length."""
+    seen = ""
+    for event in events:
+        seen += event.text if event.type == "message.delta" else ""
+        if len(seen) >= length:
+            return seen
+    return seen
+
+
+def test_text_is_shown_when_its_time_has_come_although_no_more_is_said(store, thread):
+    with store.runs.record(thread) as run:
+        run.text("It is ")
+        run.text("noon.")  # too soon after the first to be shown with it
+        assert deltas(store.runs.stream(thread, run.id), 11) == "It is noon."
+        run.text(" Or ")
+        run.text("later.")
+        assert deltas(store.runs.stream(thread, run.id), 21) == "It is noon. Or later."
+    assert said(store, thread)[-1] == ("assistant", "It is noon. Or later.", "completed")
+
+
+async def test_so_it_is_for_a_task(tmp_path):
+    async with AsyncConversationStore.open(f"sqlite:///{tmp_path / 'chat.db'}") as store:
+        thread = (await store.threads.create()).id
+        async with store.runs.record(thread) as run:
+            await run.text("It is ")
+            await run.text("noon.")
+            seen = ""
+            async for event in store.runs.stream(thread, run.id):
+                seen += event.text if event.type == "message.delta" else ""
+                if seen == "It is noon.":
+                    break

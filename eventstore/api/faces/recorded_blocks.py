@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
+import time
 import weakref
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -14,12 +15,22 @@ from typing import Any, Final
 from eventstore.api.faces.recorded import AsyncRecordedRun, RecordedRun
 from eventstore.api.operations.recording import Recording
 from eventstore.api.operations.routine import Routine, drive, drive_async
-from eventstore.errors import LeaseLost, NotFound, Refused, StoreBusy, StoreClosed
+from eventstore.errors import (
+    LeaseLost,
+    NotFound,
+    OutcomeUnknown,
+    Refused,
+    StoreBusy,
+    StoreClosed,
+    StoreUnavailable,
+)
 
 __all__ = ["AsyncRecordedBlock", "RecordedBlock"]
 
 _OVER: Final = (Refused, LeaseLost, NotFound, StoreClosed)
 """The run ended, or is another's, and the loop's next write says so; or everything ends."""
+_PASSING: Final = (StoreBusy, StoreUnavailable, OutcomeUnknown)
+"""The next beat tries again."""
 
 
 def _never_waits(_: float) -> bool:
@@ -39,7 +50,7 @@ class RecordedBlock:
 
     def __init__(self, recording: Recording, perform: Callable[[Any], Any]) -> None:
         self._recording = recording
-        self._do = partial(drive, perform=perform, pause=_never_waits)
+        self._do = _one_at_a_time(partial(drive, perform=perform, pause=_never_waits))
         self._heart = _Heart(self, recording, self._do)
 
     def __enter__(self) -> RecordedRun:
@@ -82,8 +93,19 @@ class RecordedBlock:
             self._do(self._recording.stop())
 
 
+def _one_at_a_time(do: Callable[[Routine[Any]], Any]) -> Callable[[Routine[Any]], Any]:
+    """Keep the loop and its heart from writing at once: both move the text that waits."""
+    alone = threading.RLock()
+
+    def act(routine: Routine[Any]) -> Any:  # noqa: ANN401 (what the routine returns)
+        with alone:
+            return do(routine)
+
+    return act
+
+
 class _Heart(threading.Thread):
-    """Renews a lease beside the loop that holds it.
+    """Renews a lease beside the loop that holds it, and shows text whose time has come.
 
     It ends with the block. If an interrupt keeps the block from ending it, it ends when the block
     is gone: a lease that nobody needs must not be renewed for ever.
@@ -96,26 +118,54 @@ class _Heart(threading.Thread):
         self._block: Final = weakref.ref(block)
         self._recording: Final = recording
         self._do: Final = do
-        self._over = threading.Event()
+        self._over = False
+        self._woken = threading.Event()
+        recording.text_waits = self._woken.set
 
     def stop(self) -> None:
         """End it, and do not wait: a renewal under way does no harm to a run that has ended."""
-        self._over.set()
+        self._over = True
+        self._woken.set()
 
     def run(self) -> None:
-        while not self._over.wait(self._recording.beat_seconds) and self._beat():
-            pass
+        pulse = _Pulse(self._recording)
+        while True:
+            self._woken.wait(pulse.seconds_left())
+            self._woken.clear()
+            if self._over or self._block() is None or not self._beat(pulse.due()):
+                return
 
-    def _beat(self) -> bool:
-        """Renew the lease; return whether there may be more to renew."""
-        if self._block() is None:
-            return False
-        with contextlib.suppress(StoreBusy):
+    def _beat(self, routine: Routine[None] | None) -> bool:
+        """Do what is due; return whether there may be more to do."""
+        with contextlib.suppress(*_PASSING):
             try:
-                self._do(self._recording.beat())
+                if routine is not None:
+                    self._do(routine)
             except _OVER:
                 return False
         return True
+
+
+class _Pulse:
+    """The times at which a heart has something to do."""
+
+    def __init__(self, recording: Recording) -> None:
+        self._recording = recording
+        self._beat_at = time.monotonic() + recording.beat_seconds
+
+    def seconds_left(self) -> float:
+        """Return how long there is nothing to do, unless text begins to wait."""
+        left = self._beat_at - time.monotonic()
+        due = self._recording.due_seconds
+        return max(0.0, left if due is None else min(left, due))
+
+    def due(self) -> Routine[None] | None:
+        """Return what is to be done now."""
+        now = time.monotonic()
+        if now >= self._beat_at:
+            self._beat_at = now + self._recording.beat_seconds
+            return self._recording.beat()
+        return self._recording.show_due() if self._recording.due_seconds == 0 else None
 
 
 class AsyncRecordedBlock:
@@ -123,7 +173,9 @@ class AsyncRecordedBlock:
 
     def __init__(self, recording: Recording, perform: Callable[[Any], Awaitable[Any]]) -> None:
         self._recording = recording
-        self._do = partial(drive_async, perform=perform, pause=_never_waits_async)
+        self._do = _one_at_a_time_async(
+            partial(drive_async, perform=perform, pause=_never_waits_async)
+        )
         self._heart: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> AsyncRecordedRun:
@@ -170,16 +222,38 @@ class AsyncRecordedBlock:
             await self._do(self._recording.stop())
 
 
+def _one_at_a_time_async(
+    do: Callable[[Routine[Any]], Awaitable[Any]],
+) -> Callable[[Routine[Any]], Awaitable[Any]]:
+    """Do the same for tasks."""
+    alone = asyncio.Lock()
+
+    async def act(routine: Routine[Any]) -> Any:  # noqa: ANN401 (what the routine returns)
+        async with alone:
+            return await do(routine)
+
+    return act
+
+
 async def _beating(
     block: weakref.ref[AsyncRecordedBlock],
     recording: Recording,
     do: Callable[[Routine[Any]], Awaitable[Any]],
 ) -> None:
-    await asyncio.sleep(recording.beat_seconds)
-    while block() is not None:
-        with contextlib.suppress(StoreBusy):
+    """Do what :class:`_Heart` does, in a task."""
+    woken, pulse = asyncio.Event(), _Pulse(recording)
+    recording.text_waits = woken.set
+    while True:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(pulse.seconds_left()):
+                await woken.wait()
+        woken.clear()
+        if block() is None:
+            return
+        routine = pulse.due()
+        with contextlib.suppress(*_PASSING):
             try:
-                await do(recording.beat())
+                if routine is not None:
+                    await do(routine)
             except _OVER:
                 return
-        await asyncio.sleep(recording.beat_seconds)

@@ -11,7 +11,7 @@ run that has ended refuses a second end, which is ignored while an error passes 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from eventstore.api.operations import messages, run_actions, run_ends, run_streams, runs
@@ -62,6 +62,8 @@ class Recording:
         self._usage: TokenUsage | None = None
         self._incomplete: str | None = None
         self._waits = False
+        self.text_waits: Callable[[], object] = bool  # nobody waits for it yet
+        """Called when text begins to wait for its time."""
 
     @property
     def fence(self) -> int | None:
@@ -101,7 +103,19 @@ class Recording:
             self._parts[-1] += delta
         else:
             self._parts.append(delta)
+        waited = self.due_seconds is not None
         yield from self._show(self._buffer.add(delta, time.monotonic()))
+        if not waited and self.due_seconds is not None:
+            self.text_waits()
+
+    @property
+    def due_seconds(self) -> float | None:
+        """Seconds until the text that waits is to be shown; None if none waits."""
+        return self._buffer.wait_seconds(time.monotonic())
+
+    def show_due(self) -> Routine[None]:
+        """Show the text whose time has come: the model may pause before it says more."""
+        yield from self._show(self._buffer.due(time.monotonic()))
 
     def _open(self) -> None:
         if self._message_id is None:
