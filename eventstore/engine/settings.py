@@ -63,7 +63,7 @@ class RunSettings(BaseModel):
     action_expires_seconds: float = Field(default=86_400, gt=0)
     """Longest time that it waits for a person or an application."""
     external_tools: tuple[str, ...] = ()
-    """Names of tools whose outputs the application hands in. ``engine.run`` adds those that its
+    """Names of tools whose outputs the application hands in. ``Engine.run`` adds those that its
     engine has not, so that any engine may go on with the run."""
 
     @property

@@ -287,12 +287,17 @@ class Engine(EngineBase):
         self._backlog.give_up()
         self._look.set()
         self._news.close()
-        closing = asyncio.run_coroutine_threadsafe(self._close_equipment(), self._loop)
+        closing = asyncio.run_coroutine_threadsafe(self._close_all(), self._loop)
         wait([closing], timeout=HAND_BACK_SECONDS)
         self._loop.call_soon_threadsafe(self._loop.stop)
         for thread in self._threads:
             if thread is not threading.current_thread():
                 thread.join(_JOIN_SECONDS)
+
+    async def _close_all(self) -> None:
+        """Close the equipment, and what others opened on the loop that ends."""
+        await self._close_equipment()
+        await self._desk.models.disconnect()
 
     def __enter__(self) -> Self:
         return self

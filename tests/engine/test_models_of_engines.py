@@ -7,6 +7,7 @@ import pytest
 from eventstore import AsyncConversationStore, ConversationStore
 from eventstore.engine import AsyncEngine, Engine
 from eventstore.engine.models import Endpoint
+from eventstore.engine.models.openai_chat import OpenAIModel
 from eventstore.testing.model_server import ModelServer, says
 
 QUESTION = [{"role": "user", "content": "Hello?"}]
@@ -52,3 +53,14 @@ def test_a_model_that_cannot_be_had_fails_the_run_with_a_code(name, code, monkey
     assert run.error.code == code
     assert run.error.message is not None
     assert name in run.error.message
+
+
+def test_a_model_serves_one_engine_after_another():
+    """Each sync engine has an event loop of its own, and a connection serves one loop."""
+    with ConversationStore.open("sqlite://") as store, ModelServer(lambda _: says("Hi.")) as server:
+        model = OpenAIModel("tiny", base_url=server.base_url, api_key="any")
+        thread = store.threads.create(messages=QUESTION)
+        for _ in range(2):
+            with Engine(store, models={"fast": model}) as engine:
+                run = engine.execute(thread.id, engine.run(thread.id, model="fast").id)
+            assert (run.status, run.error) == ("completed", None)

@@ -160,7 +160,7 @@ class _Pulse:
         return max(0.0, left if due is None else min(left, due))
 
     def due(self) -> Routine[None] | None:
-        """Return what is to be done now."""
+        """Return the routine that is due now, if one is."""
         now = time.monotonic()
         if now >= self._beat_at:
             self._beat_at = now + self._recording.beat_seconds

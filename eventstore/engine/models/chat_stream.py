@@ -143,8 +143,8 @@ def _deltas(delta: Mapping[str, Any]) -> Iterator[ModelEvent]:
     thoughts = next((delta[name] for name in _REASONING if delta.get(name)), None)
     if isinstance(thoughts, str):
         yield ReasoningDelta(thoughts)
-    if delta.get("content"):
-        yield TextDelta(delta["content"])
+    if text := delta.get("content"):
+        yield TextDelta("" + text)  # anything else is no answer
     if delta.get("refusal"):
         yield RefusalDelta(delta["refusal"])
 

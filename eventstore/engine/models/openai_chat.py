@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
@@ -19,6 +20,7 @@ from eventstore.conversation.parts import Part
 from eventstore.engine.models.chat import ChatMessage, to_chat
 from eventstore.engine.models.chat_stream import ChatStream
 from eventstore.engine.models.failures import is_known, told_of, translated
+from eventstore.engine.models.loop_clients import LoopClients, OneClient
 from eventstore.engine.models.protocol import ModelEvent, ModelRequest
 from eventstore.engine.models.retrying import Retries, retried
 from eventstore.engine.models.server_sent import DataFrames
@@ -73,13 +75,13 @@ class OpenAIModel:
         self._reasoning = reasoning_field
         self._resolve = resolve_image
         self._parameters = dict(parameters or {})
-        self._owned = client is None
-        self._client = (
-            _client(base_url, api_key, timeout_seconds)
+        self._clients: LoopClients | OneClient = (
+            LoopClients(partial(_client, base_url, api_key, timeout_seconds))
             if client is None
-            else client.with_options(max_retries=0)
+            else OneClient(client.with_options(max_retries=0))
         )
-        host = urlsplit(str(self._client.base_url)).netloc.rpartition("@")[2]
+        address = self._clients.base_url
+        host = urlsplit(address).netloc.rpartition("@")[2]
         self._place = f"{model} at {host}"
 
     @property
@@ -97,9 +99,12 @@ class OpenAIModel:
         return retried(lambda: self._answer(request), self._retries)
 
     async def aclose(self) -> None:
-        """Close the connections."""
-        if self._owned:
-            await self._client.close()
+        """Close the connections of this event loop."""
+        await self._clients.close()
+
+    async def disconnect(self) -> None:
+        """Close the connections of this event loop, which is about to end."""
+        await self._clients.close()
 
     async def _answer(self, request: ModelRequest) -> AsyncGenerator[ModelEvent, None]:
         """Ask once."""
@@ -109,7 +114,7 @@ class OpenAIModel:
         try:
             # The typed method checks each message of the request, and makes each chunk an object
             # that is taken apart here at once. The untyped one sends and reads the same bytes.
-            chunks = await self._client.post(
+            chunks = await self._clients.here().post(
                 "/chat/completions",
                 cast_to=object,
                 body=parameters,
@@ -118,7 +123,7 @@ class OpenAIModel:
             )
             async with chunks:
                 async for chunk in _read(chunks.response):
-                    for event in answer.add(chunk):
+                    for event in _added(answer, chunk):
                         yield event
         except Exception as error:
             if not is_known(error):
@@ -198,6 +203,14 @@ async def _read(response: httpx.Response) -> AsyncGenerator[Mapping[str, Any], N
         async with asyncio.timeout(_DRAIN_SECONDS):
             async for _ in pieces:
                 pass
+
+
+def _added(answer: ChatStream, chunk: Mapping[str, Any]) -> list[ModelEvent]:
+    """Return the events of a chunk; one that has another shape is no answer."""
+    try:
+        return answer.add(chunk)
+    except (AttributeError, LookupError, TypeError, ValueError):
+        raise msgspec.ValidationError from None
 
 
 def _pieces(response: httpx.Response) -> AsyncIterator[bytes]:

@@ -157,6 +157,15 @@ class Models:
             target = self._next(target, name)
         return passed[-1], target
 
+    async def disconnect(self) -> None:
+        """Close the connections that handed-over models opened on this loop, which is about to end.
+
+        They may be asked again on another one.
+        """
+        for target in {id(one): one for one in self._aliases.values()}.values():
+            if hasattr(target, "disconnect"):
+                await target.disconnect()
+
     async def aclose(self) -> None:
         """Close the models that were made here; models that were handed over stay open."""
         made, self._made = self._made, {}

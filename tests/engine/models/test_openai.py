@@ -19,7 +19,7 @@ from eventstore.engine.models import (
 from eventstore.engine.models.chat import to_chat
 from eventstore.engine.models.openai_chat import OpenAIModel
 from eventstore.engine.settings import RunSettings
-from eventstore.testing.model_server import calls, chunk, refuses, says
+from eventstore.testing.model_server import Reply, calls, chunk, refuses, says
 from tests.engine.models.conftest import KEY, asked, message
 
 WORDS = "the words of a user"
@@ -238,6 +238,27 @@ async def test_a_stream_that_breaks_behind_the_end_lacks_the_usage_alone(serving
     reply = says("Here.", usage=None).ending("cut")
     with serving([reply]) as (_, model):
         assert await asked(model) == [TextDelta("Here."), Finished("stop")]
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        {"choices": "a"},
+        {"choices": [5]},
+        {"choices": {"0": {}}},
+        {"choices": [{"index": 0, "delta": "a"}]},
+        {"choices": [{"index": 0, "delta": {"role": "assistant", "content": 5}}]},
+        {"choices": [{"index": 0, "delta": {"tool_calls": [5]}}]},
+        {"choices": [], "usage": {"prompt_tokens": "many"}},
+    ],
+    ids=str,
+)
+async def test_frames_of_another_shape_are_no_answer(serving, frame, pauses):
+    del pauses
+    reply = Reply(frames=(json.dumps(frame).encode(),))
+    with serving([reply] * 4) as (server, model):
+        assert (await failure(model)).code == "stream_broken"
+    assert len(server.requests) == 4
 
 
 async def test_silence_ends_in_a_timeout(serving):
