@@ -198,12 +198,15 @@ class AsyncEngine(EngineBase):
         """
         self._check_open()
         await self.start()
-        rests = self._want(Key(thread_id, run_id))
-        await _until_done([rests])  # a caller that is cancelled leaves the run alone
-        if rests.cancelled():
-            raise EngineClosed
-        run = rests.result()
-        return await self.store.runs.get(thread_id, run_id) if run is None else run
+        while True:
+            rests = self._want(Key(thread_id, run_id))
+            await _until_done([rests])  # a caller that is cancelled leaves the run alone
+            run = None if rests.cancelled() else rests.result()
+            if run is None and not rests.cancelled():
+                run = await self.store.runs.get(thread_id, run_id)
+            if run is not None and not self._goes_on(run):
+                return run
+            self._check_open()
 
     async def submit_tool_outputs(
         self, thread_id: str, run_id: str, outputs: Sequence[Mapping[str, Any]]

@@ -117,6 +117,12 @@ class EngineBase:
             if hasattr(one, "aclose"):
                 await one.aclose()
 
+    def _goes_on(self, run: Run) -> bool:
+        """Return whether a run that was left here goes on: elsewhere, or once it is taken over."""
+        if run.status not in {"queued", "in_progress", "cancelling"}:
+            return False
+        return self._closed or (run.status != "queued" and run.holder != self.holder)
+
     def _check_open(self) -> None:
         if self._closed:
             raise EngineClosed

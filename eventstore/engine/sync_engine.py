@@ -201,11 +201,15 @@ class Engine(EngineBase):
             ThreadNotFound, RunNotFound: there is no such run.
         """
         self._check_open()
-        try:
-            run = self._want(Key(thread_id, run_id)).result()
-        except CancelledError:
-            raise EngineClosed from None
-        return self.store.runs.get(thread_id, run_id) if run is None else run
+        while True:
+            try:
+                run = self._want(Key(thread_id, run_id)).result()
+            except CancelledError:
+                raise EngineClosed from None
+            run = self.store.runs.get(thread_id, run_id) if run is None else run
+            if not self._goes_on(run):
+                return run
+            self._check_open()
 
     def submit_tool_outputs(
         self, thread_id: str, run_id: str, outputs: Sequence[Mapping[str, Any]]

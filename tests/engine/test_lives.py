@@ -1,6 +1,7 @@
 """Runs that are cancelled, expire, wait for people, or end in another way than with an answer."""
 
 import threading
+import time
 from typing import Any
 
 import pytest
@@ -374,3 +375,47 @@ def test_closing_ends_the_threads_of_an_engine(store):
     with answering(store, []):
         assert len(threads()) == 3
     assert not threads()
+
+
+def in_a_thread(act):
+    """The error or the result of a call in a thread of its own, once it is joined."""
+    found = []
+
+    def run():
+        try:
+            found.append(act())
+        except EngineClosed as error:
+            found.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    return thread, found
+
+
+def test_who_waits_for_a_run_hears_that_the_engine_closed(store, thread):
+    gate = Gate()
+    engine = answering(store, [gate, "Rain."])
+    run = engine.run(thread.id, model="m")
+    waits, found = in_a_thread(lambda: engine.execute(thread.id, run.id))
+    assert gate.reached.wait(30)
+    engine.close(finish_seconds=0)
+    waits.join()
+    assert isinstance(found[0], EngineClosed)
+    assert store.runs.get(thread.id, run.id).status == "in_progress"
+
+
+def test_who_waits_for_a_run_that_another_took_over_waits_for_the_other(store, thread):
+    gate = Gate()
+    with answering(store, [gate, "Rain."]) as engine:
+        run = engine.run(thread.id, model="m")
+        waits, found = in_a_thread(lambda: engine.execute(thread.id, run.id))
+        assert gate.reached.wait(30)
+        taken = store.runs.start(
+            thread.id, run.id, holder="other", take_over=True, lease_seconds=600
+        )
+        while engine._inboxes:  # noqa: SLF001 (nothing else tells that it left the run)
+            time.sleep(0.001)
+        assert not found
+        store.runs.complete(thread.id, run.id, fence=taken.fence)
+        waits.join()
+    assert found[0].status == "completed"
