@@ -13,7 +13,6 @@ from typing import Any, Self, Unpack
 from eventstore import (
     AsyncConversationStore,
     ConversationStoreError,
-    EngineClosed,
     Position,
     Run,
     StoreClosed,
