@@ -10,7 +10,7 @@ QWEN = ["qwen-turbo", "qwen-plus", "qwen-max", "qwen2-57b-a14b-instruct", "qwen2
 
 
 def client(model):
-    return model._client  # noqa: SLF001 (nothing shows an address before a request)
+    return model._clients.here()  # noqa: SLF001 (nothing shows an address before a request)
 
 
 def address(model):
