@@ -1,129 +1,31 @@
 """The course of one claimed run, from its claim to where it rests; written once for all drivers.
 
-A course is a generator. It yields what it needs done, and is sent the answer: a request to the
-store, an effect to begin, or the next result to wait for. An error of the store is raised where the
-request was yielded. Between the steps it keeps the lease, and it looks at the clock.
-
-Whatever the store answers, the log decides. After an error that leaves the outcome of a write open,
-the course reads the run again, and goes on from there.
+It decides with ``step``, writes the records, begins the effects, and waits for their results.
+Between the steps it keeps the lease, shows text, and looks at the clock.
 """
 
 from __future__ import annotations
 
-import time
-from collections import deque
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
+from datetime import datetime, timedelta
+from typing import Any
 
-from eventstore import (
-    Assistant,
-    InvalidInput,
-    LeaseLost,
-    Message,
-    NotFound,
-    OutcomeUnknown,
-    Refused,
-    Run,
-    StoreBusy,
-    StoreUnavailable,
-)
-from eventstore.conversation.text_buffer import TextBuffer
+from eventstore import Assistant, InvalidInput, OutcomeUnknown, Refused, Run
 from eventstore.engine import effects as f
-from eventstore.engine import recording
+from eventstore.engine import reading, recording
 from eventstore.engine import records as r
-from eventstore.engine.recording import Journal, Request
-from eventstore.engine.state import NOTHING_USED, RunState, evolved, left_by_the_dead
+from eventstore.engine.asking import Gone
+from eventstore.engine.courses import Begin, Claim, Clock, Course, HandBack, Next, TakenOver
+from eventstore.engine.state import NOTHING_USED, RunState, evolved
 from eventstore.engine.step import Decision, Rules, step
+from eventstore.engine.writing import Writing
 
-__all__ = [
-    "PASSING",
-    "Begin",
-    "Claim",
-    "Clock",
-    "Course",
-    "HandBack",
-    "Next",
-    "TakenOver",
-    "conduct",
-]
-
-T = TypeVar("T")
-
-
-class Clock(NamedTuple):
-    """Time, as an argument."""
-
-    now: Callable[[], datetime] = lambda: datetime.now(UTC)
-    monotonic: Callable[[], float] = time.monotonic
-
-
-@dataclass(frozen=True, slots=True)
-class Begin:
-    """Begin an effect; its results come into the inbox."""
-
-    effect: f.Effect
-
-
-@dataclass(frozen=True, slots=True)
-class Next:
-    """Wait for the next thing in the inbox; answered with None once the seconds are over."""
-
-    seconds: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class TakenOver:
-    """Arrives when somebody else took the run."""
-
-
-@dataclass(frozen=True, slots=True)
-class HandBack:
-    """Arrives when the engine closes: stop, and leave the run to others."""
-
-
-Op: TypeAlias = Request | Begin | Next
-Course: TypeAlias = Generator[Op, Any, T]
-
-PASSING: Final = frozenset({"connection_lost", "disk_full", "io_error", "out_of_memory"})
-"""Reasons for which a store is unavailable that may pass."""
-_PAUSE_SECONDS: Final = (0.05, 1.0)
-_BEATS_PER_LEASE: Final = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """A run that this engine may execute."""
-
-    run: Run
-    fresh: bool
-    """It has no step and no message of its own yet."""
-    lease_seconds: float
-    since: datetime
-    """Time since which it waits or works, without waiting for people: it expires after that."""
-
-
-class _Gone(Exception):
-    """The run ended or went to somebody else."""
+__all__ = ["conduct"]
 
 
 class _HandedBack(Exception):
     """The engine closes, so the run is left to others."""
-
-
-class _Lease:
-    """The time until which the run is ours."""
-
-    def __init__(self, seconds: float, now: float) -> None:
-        self.seconds = seconds
-        self.renewed(now)
-
-    def renewed(self, now: float) -> None:
-        """Note that the lease begins anew."""
-        self.beat_at = now + self.seconds / _BEATS_PER_LEASE
-        self.ends_at = now + self.seconds
 
 
 def conduct(
@@ -136,7 +38,7 @@ def conduct(
     course = _Conducting(claim, rules, clock, assistants)
     try:
         yield from course.run_to_rest()
-    except _Gone:
+    except Gone:
         yield from course.stop_all()
     except _HandedBack:
         yield from course.hand_back()
@@ -150,7 +52,7 @@ def conduct(
     return course.rests
 
 
-class _Conducting:
+class _Conducting(Writing):
     """One run's course."""
 
     def __init__(
@@ -160,22 +62,11 @@ class _Conducting:
         clock: Clock,
         assistants: dict[Any, Assistant],
     ) -> None:
-        self._run = claim.run
-        self._since = claim.since
+        super().__init__(claim, clock, assistants)
         self._claim = claim
         self._rules_for = rules
-        self._clock = clock
-        self._assistants = assistants
-        self._journal = Journal(claim.run)
-        self._showing = 0
-        """Number of the step that writes it."""
-        self._early: deque[Any] = deque()
-        """Arrived while the course waited for something else."""
         self._under_way = False
         self._listing = False
-        self._lease = _Lease(claim.lease_seconds, clock.monotonic())
-        self._text: TextBuffer | None = None
-        """Text of the answer that is being written."""
         self._deadline: datetime | None = None
 
     @property
@@ -239,7 +130,7 @@ class _Conducting:
         for effect in effects:
             match effect:
                 case f.ReadContext(last_messages):
-                    asked = recording.read_context(self._run, last_messages)
+                    asked = reading.read_context(self._run, last_messages)
                     context = yield from self._ask(asked)
                     return f.ContextRead(context, effect)
                 case f.Stop():
@@ -251,123 +142,6 @@ class _Conducting:
                     yield Begin(effect)
         return None
 
-    # -- reading
-
-    def _load(self, *, fresh: bool) -> Course[RunState]:
-        assistant = yield from recording.assistant_of(self._run, self._assistants)
-        if fresh:
-            return recording.loaded(self._run, assistant)
-        steps = yield from self._ask(recording.read_steps(self._run))
-        own = yield from self._own_messages()
-        history = recording.NO_HISTORY
-        if steps:
-            history = yield from self._ask(recording.read_history(self._run, steps[0].version))
-        self._since = max(self._since, history.submitted_at or self._since)
-        self._journal = Journal(self._run, [one.id for one in steps])
-        return recording.loaded(self._run, assistant, steps, own, history)
-
-    def _own_messages(self) -> Course[list[Message]]:
-        """Read the messages that the run wrote, oldest first."""
-        own: list[Message] = []
-        if self._run.last_message_id == self._run.started_head_id:
-            return own
-        after: str | None = None
-        while True:
-            page = yield from self._ask(recording.read_newest(self._run, after))
-            for message in page.data:
-                if message.id == self._run.started_head_id:
-                    return own[::-1]
-                own.append(message)
-            if page.next_cursor is None:
-                return own[::-1]
-            after = page.next_cursor
-
-    def _ask(self, request: Request) -> Course[Any]:
-        """Perform a request; wait while the database is in trouble that may pass."""
-        pause, most = _PAUSE_SECONDS
-        while True:
-            try:
-                return (yield request)
-            except StoreBusy:
-                pass
-            except StoreUnavailable as error:
-                if error.reason not in PASSING:
-                    raise
-            except (LeaseLost, NotFound):
-                raise _Gone from None
-            if self._clock.monotonic() > self._lease.ends_at:
-                raise _Gone
-            yield from self._rest(pause)
-            pause = min(2 * pause, most)
-
-    def _rest(self, seconds: float) -> Course[None]:
-        until = self._clock.monotonic() + seconds
-        while (left := until - self._clock.monotonic()) > 0:
-            arrived = yield Next(left)
-            if arrived is not None:
-                self._early.append(arrived)
-
-    # -- writing
-
-    def _write(
-        self, state: RunState, records: Sequence[r.Record]
-    ) -> Course[tuple[RunState, f.Result | None]]:
-        """Write records; return the state after them, and what to decide on instead if refused."""
-        while True:
-            try:
-                yield from self._record(records)
-            except OutcomeUnknown:
-                found = yield from self._reload()
-                if found == left_by_the_dead(evolved(state, records)):
-                    return evolved(state, records), None
-                if found != left_by_the_dead(state):
-                    raise _Gone from None
-            except Refused as error:
-                return (yield from self._refused(state, error))
-            except InvalidInput as error:
-                return (yield from self._unrecordable(state, error))
-            else:
-                return evolved(state, records), None
-
-    def _record(self, records: Sequence[r.Record]) -> Course[None]:
-        made = yield from self._ask(self._journal.write(records))
-        self._journal.written(made)
-
-    def _reload(self) -> Course[RunState]:
-        self._run = yield from self._ask(recording.read_run(self._run.thread_id, self._run.id))
-        return (yield from self._load(fresh=False))
-
-    def _refused(self, state: RunState, error: Refused) -> Course[tuple[RunState, f.Result | None]]:
-        if error.reason == "context_erased":
-            asked = f.ReadContext()
-            context = yield from self._ask(recording.read_context(self._run))
-            return state, f.ContextRead(context, asked)
-        run = yield from self._ask(recording.read_run(self._run.thread_id, self._run.id))
-        if run.status == "cancelling":
-            return state, f.CancelRequested()
-        if run.status != "in_progress":
-            raise _Gone
-        return (yield from self._unrecordable(state, error))
-
-    def _unrecordable(
-        self, state: RunState, error: Refused | InvalidInput
-    ) -> Course[tuple[RunState, f.Result | None]]:
-        """End a run whose next record the store does not take."""
-        code = error.reason if isinstance(error, Refused) else "invalid_value"
-        failed = () if state.running is None else (r.FailStep(state.running, code, str(error)),)
-        records = (*failed, r.Fail(code, str(error), state.usage))
-        try:
-            yield from self._record(records)
-        except (Refused, InvalidInput, OutcomeUnknown):
-            raise _Gone from None
-        yield from self.stop_all()
-        return evolved(state, records), None
-
-    def _fail_at_once(self, error: InvalidInput) -> Course[None]:
-        """End a run with settings that nobody can follow."""
-        record = r.Fail("invalid_settings", str(error), NOTHING_USED)
-        yield from self._record((record,))
-
     # -- waiting
 
     def _next(self) -> Course[f.Result]:
@@ -376,7 +150,7 @@ class _Conducting:
             arrived = self._early.popleft() if self._early else (yield Next(self._seconds_left()))
             match arrived:
                 case TakenOver():
-                    raise _Gone
+                    raise Gone
                 case HandBack():
                     raise _HandedBack
                 case f.TextArrived(step_number, text):
@@ -409,37 +183,9 @@ class _Conducting:
         try:
             run: Run = yield from self._ask(asked)
         except Refused:
-            raise _Gone from None
+            raise Gone from None
         self._lease.renewed(self._clock.monotonic())
         return run.status == "cancelling"
-
-    def _show(self, step_number: int, text: str) -> Course[None]:
-        """Collect text that arrived; it is shown once it is due and nothing else has arrived.
-
-        So an answer that comes in one breath is written once, as the message that it is. A buffer
-        that is full does not wait.
-        """
-        if self._text is None:
-            self._text = TextBuffer()
-        self._showing = step_number
-        piece = self._text.add(text, self._clock.monotonic())
-        if self._text.full:
-            yield from self._write_text(self._text, piece)
-
-    def _write_text(self, buffer: TextBuffer, piece: str) -> Course[None]:
-        if not piece:
-            return
-        message_id = self._journal.message_id(self._showing)
-        try:
-            yield from self._ask(recording.write_text(self._run, piece, message_id, buffer.offset))
-        except OutcomeUnknown:
-            return  # the next piece begins with it again
-        except Refused:
-            run = yield from self._ask(recording.read_run(self._run.thread_id, self._run.id))
-            if run.status not in {"in_progress", "cancelling"}:
-                raise _Gone from None
-            return  # so will the answer be; what becomes of the run is decided there
-        buffer.written(piece)
 
     # -- stopping
 
@@ -459,14 +205,14 @@ class _Conducting:
     def hand_back(self) -> Course[None]:
         """Stop, and end the lease, so that another engine goes on at once."""
         yield from self.stop_all()
-        with suppress(_Gone, Refused):
+        with suppress(Gone, Refused):
             yield from self._ask(recording.heartbeat(self._run, 0))
 
     def give_up(self, error: Refused) -> Course[None]:
         """Stop, and end a run that nobody could go on with."""
         yield from self.stop_all()
         record = r.Fail(error.reason, str(error), NOTHING_USED)
-        with suppress(_Gone, Refused, OutcomeUnknown):
+        with suppress(Gone, Refused, OutcomeUnknown):
             yield from self._record((record,))
 
     def stop_all(self) -> Course[None]:

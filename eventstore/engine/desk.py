@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from eventstore import Assistant
-from eventstore.engine.conducting import Clock
+from eventstore.engine.courses import Clock
 from eventstore.engine.models.estimate import Estimate, estimate_tokens
 from eventstore.engine.models.registry import Models
 from eventstore.engine.state import RunState

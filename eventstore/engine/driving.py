@@ -10,9 +10,9 @@ from functools import partial
 from typing import TypeVar
 
 from eventstore import AsyncConversationStore, ConversationStore
-from eventstore.engine.conducting import Begin, Course, Next, Op
+from eventstore.engine.courses import Begin, Course, Next, Op
 from eventstore.engine.effects import Effect
-from eventstore.engine.recording import Ask, Together
+from eventstore.engine.requests import Ask, Together
 
 __all__ = ["AsyncInbox", "Inbox", "drive", "drive_async"]
 

@@ -10,7 +10,7 @@ from typing import Final, Protocol
 
 from eventstore import ConversationStoreError, EngineClosed, InvalidInput, RecordedEvent, Run
 from eventstore.engine.backlog import Backlog, Key
-from eventstore.engine.conducting import Clock, TakenOver
+from eventstore.engine.courses import Clock, TakenOver
 from eventstore.engine.desk import Desk, own_name
 from eventstore.engine.effects import CancelRequested
 from eventstore.engine.models.estimate import Estimate, estimate_tokens

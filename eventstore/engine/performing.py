@@ -24,7 +24,7 @@ from eventstore.engine.models.protocol import (
     ToolCall,
     Usage,
 )
-from eventstore.engine.recording import AnyStore
+from eventstore.engine.requests import AnyStore
 from eventstore.engine.toolbox import Toolbox
 from eventstore.engine.tools import ToolContext
 

@@ -1,4 +1,4 @@
-"""The records of a run. ``step`` decides them, ``recording.py`` writes them.
+"""The records of a run. ``step`` decides them, ``journal.py`` writes them.
 
 A record names a step by its number within the run. Ids belong to the store: nothing that is decided
 depends on them.

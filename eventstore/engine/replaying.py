@@ -19,10 +19,11 @@ from typing import Final
 
 from eventstore import AsyncConversationStore, ConversationStore, Refused, Run, RunContext
 from eventstore.engine import effects as f
-from eventstore.engine import recording
+from eventstore.engine import loading, reading
 from eventstore.engine import records as r
-from eventstore.engine.conducting import Course
+from eventstore.engine.courses import Course
 from eventstore.engine.driving import AsyncInbox, Inbox, drive, drive_async
+from eventstore.engine.journal import CALLS
 from eventstore.engine.script import Erased, Item, OutputsCame, TakenOver, script_of
 from eventstore.engine.state import RunState, evolve, left_by_the_dead
 from eventstore.engine.step import Rules, ToolRule, step
@@ -92,17 +93,17 @@ def _no_effect(effect: f.Effect) -> None:
 
 
 def _replayed(thread_id: str, run_id: str) -> Course[RunReplay]:
-    run: Run = yield recording.read_run(thread_id, run_id)
-    assistant = yield from recording.assistant_of(run, {})
-    steps = yield recording.read_steps(run)
+    run: Run = yield reading.read_run(thread_id, run_id)
+    assistant = yield from reading.assistant_of(run, {})
+    steps = yield reading.read_steps(run)
     contexts = {}
     for one in steps:
-        if one.type != recording.CALLS:
-            contexts[one.id] = yield recording.read_seen(run, one.id)
-    last = yield recording.read_context(run)
-    events = yield recording.read_events(run)
+        if one.type != CALLS:
+            contexts[one.id] = yield reading.read_seen(run, one.id)
+    last = yield reading.read_context(run)
+    events = yield reading.read_events(run)
     script = script_of(run_id, events, contexts)
-    state = replace(recording.loaded(run, assistant), status="in_progress")
+    state = replace(loading.loaded(run, assistant), status="in_progress")
     verified = all(one.verified is not False for one in contexts.values())
     return _Comparison(run_id, state, script, last, verified=verified).run()
 

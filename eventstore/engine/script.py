@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 from eventstore import ProviderForm, RecordedEvent, RunContext, TokenUsage, ToolResultPart
 from eventstore.conversation.content import from_stored
 from eventstore.engine import records as r
-from eventstore.engine.recording import CALLS
+from eventstore.engine.journal import CALLS
 
 __all__ = ["Erased", "Item", "OutputsCame", "TakenOver", "script_of"]
 

@@ -2,7 +2,7 @@
 
 The state knows which steps and tool calls there are and how they stand, and no words: the text of
 messages goes from the store to the model without passing through here. ``evolve`` adds one record.
-``recording.py`` reads the same state back from a store; a law holds both to each other.
+``loading.py`` reads the same state back from a store; a law holds both to each other.
 """
 
 from __future__ import annotations

@@ -12,11 +12,11 @@ from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from eventstore import InvalidInput, NotFound, Refused, Run
-from eventstore.engine import recording
+from eventstore.engine import reading, recording
 from eventstore.engine.backlog import Key
-from eventstore.engine.conducting import Course
+from eventstore.engine.courses import Course
 from eventstore.engine.desk import Desk
-from eventstore.engine.recording import settings_of
+from eventstore.engine.loading import settings_of
 from eventstore.engine.state import tool_name
 
 __all__ = ["Swept", "sweep"]
@@ -69,7 +69,7 @@ def _pages(**filters: object) -> Course[list[Run]]:
     found: list[Run] = []
     after = None
     for _ in range(_PAGES_MAX):
-        page = yield recording.list_runs(after=after, **filters)
+        page = yield reading.list_runs(after=after, **filters)
         found += page.data
         after = page.next_cursor
         if after is None:
@@ -95,21 +95,21 @@ def _has_tools(run: Run, desk: Desk) -> Course[bool]:
 
     The settings and the steps of a run name those: their outputs come from outside.
     """
-    assistant = yield from recording.assistant_of(run, desk.assistants)
+    assistant = yield from reading.assistant_of(run, desk.assistants)
     tools: Iterable[object] = run.tools or (assistant.tools if assistant else ())
     names = {tool_name(one) for one in tools}  # type: ignore[arg-type]
     lacking = {one for one in names if one not in desk.external and not desk.tools.knows(one)}
     with suppress(InvalidInput):  # it fails as soon as it goes on
         lacking.difference_update(settings_of(run, assistant).external_tools)
     if lacking and run.started_at is not None:
-        steps = yield recording.read_steps(run)
-        lacking -= recording.elsewhere(steps)
+        steps = yield reading.read_steps(run)
+        lacking -= reading.elsewhere(steps)
     return not lacking
 
 
 def _expire_if_late(run: Run, desk: Desk) -> Course[list[datetime]]:
     """Expire a run that waited too long; return when it will have, if it has not."""
-    assistant = yield from recording.assistant_of(run, desk.assistants)
+    assistant = yield from reading.assistant_of(run, desk.assistants)
     # Settings that nobody can follow are not the engine's; a run may be no longer as it was seen.
     with suppress(InvalidInput, Refused, NotFound):
         patience = settings_of(run, assistant).action_expires_seconds
@@ -122,7 +122,7 @@ def _expire_if_late(run: Run, desk: Desk) -> Course[list[datetime]]:
 
 def _is_over(run: Run, desk: Desk) -> Course[bool]:
     """Return whether the time of a run is over, so that any engine may end it."""
-    assistant = yield from recording.assistant_of(run, desk.assistants)
+    assistant = yield from reading.assistant_of(run, desk.assistants)
     try:
         patience = settings_of(run, assistant).expires_seconds
     except InvalidInput:

@@ -22,7 +22,7 @@ from eventstore import (
 )
 from eventstore.engine import telemetry
 from eventstore.engine.backlog import Key
-from eventstore.engine.conducting import Clock, HandBack
+from eventstore.engine.courses import Clock, HandBack
 from eventstore.engine.driving import Inbox, drive
 from eventstore.engine.effects import Effect
 from eventstore.engine.engine_base import HAND_BACK_SECONDS, NEWS, PAUSE_SECONDS, EngineBase, key_of

@@ -21,8 +21,10 @@ from eventstore import (
     StoreBusy,
     StoreUnavailable,
 )
-from eventstore.engine import recording
-from eventstore.engine.conducting import PASSING, Claim, Course, conduct
+from eventstore.engine import loading, reading, recording
+from eventstore.engine.asking import PASSING
+from eventstore.engine.conducting import conduct
+from eventstore.engine.courses import Claim, Course
 from eventstore.engine.desk import Desk
 from eventstore.engine.recording import Asked, Holding
 from eventstore.engine.settings import RunSettings
@@ -93,10 +95,10 @@ def _with_external_tools(asked: Asked, desk: Desk) -> Course[Asked]:
     assistant = None
     if isinstance(assistant_id, str):
         with suppress(NotFound, InvalidInput):  # creating the run says so
-            assistant = yield from recording.newest_assistant(assistant_id, desk.assistants)
+            assistant = yield from reading.newest_assistant(assistant_id, desk.assistants)
     if tools is None:
         tools = () if assistant is None else assistant.tools
-    external = {name for name in recording.names_of(tools) if not desk.tools.knows(name)}
+    external = {name for name in reading.names_of(tools) if not desk.tools.knows(name)}
     settings = asked.run.get("settings") or {}
     if not external or not isinstance(settings, Mapping):
         return asked
@@ -114,7 +116,7 @@ def claimed(
     """Claim a run if it can be claimed now; one of a queue, if a queue is named."""
     while True:
         try:
-            run: Run = yield recording.read_run(thread_id, run_id)
+            run: Run = yield reading.read_run(thread_id, run_id)
             if queue is not None and run.queue != queue:
                 return Rested()
             outcome = yield from _try(run, desk)
@@ -184,9 +186,9 @@ def _queued_at(run: Run) -> datetime:
 
 def _expires_at(run: Run, desk: Desk) -> Course[datetime]:
     """Return the time at which a queued run expires."""
-    assistant = yield from recording.assistant_of(run, desk.assistants)
+    assistant = yield from reading.assistant_of(run, desk.assistants)
     try:
-        patience = recording.settings_of(run, assistant).expires_seconds
+        patience = loading.settings_of(run, assistant).expires_seconds
     except InvalidInput:  # it fails as soon as it begins
         patience = RunSettings().expires_seconds
     return _queued_at(run) + timedelta(seconds=patience)

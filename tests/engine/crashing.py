@@ -11,10 +11,10 @@ from functools import partial
 from eventstore import ConversationStoreError, StoreClosed
 from eventstore.engine import Engine, tool
 from eventstore.engine import sync_engine as module
-from eventstore.engine.conducting import Clock
+from eventstore.engine.courses import Clock
 from eventstore.engine.driving import drive
 from eventstore.engine.models import ScriptedModel, ToolCall
-from eventstore.engine.recording import Ask, Together
+from eventstore.engine.requests import Ask, Together
 
 SETTINGS = {"expires_seconds": 86_400}
 AN_HOUR_LATER = Clock(now=lambda: datetime.now(UTC) + timedelta(hours=1))

@@ -6,7 +6,7 @@ import pytest
 
 from eventstore import OutcomeUnknown, StoreBusy, StoreUnavailable
 from eventstore.engine import replay, working
-from eventstore.engine.recording import Ask, Together
+from eventstore.engine.requests import Ask, Together
 from tests.conftest import LONG
 from tests.engine.crashing import Life
 

@@ -25,10 +25,10 @@ from eventstore import (
 )
 from eventstore.engine import effects as f
 from eventstore.engine import tool
-from eventstore.engine.conducting import Begin, Clock, HandBack, Next, TakenOver
+from eventstore.engine.courses import Begin, Clock, HandBack, Next, TakenOver
 from eventstore.engine.desk import Desk
 from eventstore.engine.models import Models
-from eventstore.engine.recording import Ask, Together
+from eventstore.engine.requests import Ask, Together
 from eventstore.engine.toolbox import Toolbox
 from eventstore.engine.working import Claimed, claimed, work
 from tests.laws.test_contexts import check_accepted, check_chat
