@@ -125,14 +125,14 @@ class AsyncConversationStore(BoundStore[AsyncExecutor], AsyncResources):
         )
 
         async def opened() -> Self:
-            executor, runner = await async_executor(target, options)
+            executor, log, metrics = await async_executor(target, options)
             registry = Registry(None if encryption is None else encryption.may_store_words)
             store = cls(
                 executor,
-                Scope(runner.log, registry=registry, metrics=runner.metrics, looks=SharedLooks()),
+                Scope(log, registry=registry, metrics=metrics, looks=SharedLooks()),
             )
             pause = PauseAsync(executor.changed, None)
-            await drive_async(bind(runner.log.codec), store.perform, pause)
+            await drive_async(bind(log.codec), store.perform, pause)
             await drive_async(finish_interrupted(), store.perform, pause)
             return store
 

@@ -15,7 +15,6 @@ from sqlalchemy.exc import ArgumentError
 from eventstore.api.executors import AsyncExecutor, SyncExecutor, ThreadedExecutor
 from eventstore.api.open_options import OpenOptions, check_options, settings_of
 from eventstore.api.operations.metrics import Metrics
-from eventstore.api.transaction_runner import TransactionRunner
 from eventstore.core.codec import PlainCodec
 from eventstore.errors import ConversationStoreError, InvalidInput
 from eventstore.execution.async_url import AsyncUrlExecutor
@@ -33,6 +32,7 @@ from eventstore.storage.sqlite_transaction import SqliteConnection
 from eventstore.storage.transaction import Marks, Naming, Transaction
 from eventstore.write_path.categories import CATALOGUES
 from eventstore.write_path.requests import Outcome, Request, is_brief
+from eventstore.write_path.transaction_runner import TransactionRunner
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine  # loads the ORM: a sixth of the whole import
@@ -192,7 +192,7 @@ def _is_async(target: object) -> TypeIs[AsyncEngine]:
 
 def sync_executor(
     target: str | URL | Engine, options: OpenOptions
-) -> tuple[SyncExecutor, TransactionRunner]:
+) -> tuple[SyncExecutor, Log, Metrics]:
     """Open the executor of a sync store.
 
     Raises:
@@ -200,11 +200,12 @@ def sync_executor(
         StoreUnavailable: the database cannot be used as it is.
     """
     check_options(options)
-    runner = TransactionRunner(_log(options), Metrics(options.on_append))
+    metrics = Metrics(options.on_append)
+    runner = TransactionRunner(_log(options), metrics.begun)
     if isinstance(target, Engine):
         settings = settings_of(options)
         database = _database(_driver_of(target), options, settings, runner.log, ours=False)
-        return OwnedEngine(target, database, settings, runner), runner
+        return OwnedEngine(target, database, settings, runner), runner.log, metrics
     if _is_async(target):
         raise InvalidInput(
             "engine", "is an AsyncEngine", "Give an Engine, or open an AsyncConversationStore."
@@ -216,12 +217,12 @@ def sync_executor(
         raise InvalidInput(
             "url", "names an async driver", f"Use {right} here, or open an AsyncConversationStore."
         )
-    return _url_executor(url, options, runner), runner
+    return _url_executor(url, options, runner), runner.log, metrics
 
 
 async def async_executor(
     target: str | URL | AsyncEngine, options: OpenOptions
-) -> tuple[AsyncExecutor, TransactionRunner]:
+) -> tuple[AsyncExecutor, Log, Metrics]:
     """Open the executor of an async store.
 
     Raises:
@@ -229,7 +230,8 @@ async def async_executor(
         StoreUnavailable: the database cannot be used as it is.
     """
     check_options(options)
-    runner = TransactionRunner(_log(options), Metrics(options.on_append))
+    metrics = Metrics(options.on_append)
+    runner = TransactionRunner(_log(options), metrics.begun)
     settings = settings_of(options)
     if _is_async(target):
         database = _database(_driver_of(target), options, settings, runner.log, ours=False)
@@ -237,7 +239,7 @@ async def async_executor(
             target, database, settings, runner
         )
         await owned.open()
-        return owned, runner
+        return owned, runner.log, metrics
     if isinstance(target, Engine):
         raise InvalidInput(
             "engine", "is a sync Engine", "Give an AsyncEngine, or open a ConversationStore."
@@ -252,8 +254,8 @@ async def async_executor(
         )
         with _query_of_url():
             await made.open()
-        return made, runner
-    return await _opened_in_thread(url, options, runner), runner
+        return made, runner.log, metrics
+    return await _opened_in_thread(url, options, runner), runner.log, metrics
 
 
 async def _opened_in_thread(

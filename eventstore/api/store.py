@@ -118,14 +118,14 @@ class ConversationStore(BoundStore[SyncExecutor], Resources):
             on_append=on_append,
             encryption=encryption,
         )
-        executor, runner = sync_executor(target, options)
+        executor, log, metrics = sync_executor(target, options)
         registry = Registry(None if encryption is None else encryption.may_store_words)
         store = cls(
             executor,
-            Scope(runner.log, registry=registry, metrics=runner.metrics, looks=SharedLooks()),
+            Scope(log, registry=registry, metrics=metrics, looks=SharedLooks()),
         )
         pause = Pause(executor.changed, None)
-        drive(bind(runner.log.codec), store.perform, pause)
+        drive(bind(log.codec), store.perform, pause)
         drive(finish_interrupted(), store.perform, pause)
         return store
 

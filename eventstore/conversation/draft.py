@@ -10,10 +10,10 @@ from typing import Any, Self, TypeVar
 
 from rpds import HashTrieMap
 
-from eventstore.conversation.evolve import evolve
 from eventstore.conversation.folded_view import FoldedView
 from eventstore.conversation.keeping import keep, with_event
 from eventstore.conversation.rows import Row
+from eventstore.conversation.rules import evolve
 from eventstore.conversation.state import FoldedThread
 from eventstore.core.events import Event
 

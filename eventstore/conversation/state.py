@@ -19,11 +19,11 @@ from msgspec.structs import replace
 from rpds import HashTrieMap
 
 from eventstore.conversation import tree
-from eventstore.conversation.evolve import evolve
 from eventstore.conversation.folded_view import FoldedView, Stretch
 from eventstore.conversation.inheritance import Inheritance
 from eventstore.conversation.keeping import keep, with_event
 from eventstore.conversation.rows import ROW_KINDS, ForkPoint, Place, Row, ThreadRow
+from eventstore.conversation.rules import evolve
 from eventstore.core.events import Event
 
 __all__ = ["FoldedThread", "fold"]

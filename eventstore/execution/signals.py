@@ -157,6 +157,6 @@ def _settle(told: asyncio.Future[None]) -> None:
 def are_news(outcomes: Iterable[Any]) -> bool:
     """Return whether events or text were written: refusals, and work on tables, are no news."""
     for outcome in outcomes:
-        if getattr(outcome, "positions", ()) or getattr(outcome, "tells", False):
+        if getattr(outcome, "positions", ()) or getattr(outcome, "wakes_readers", False):
             return True
     return False

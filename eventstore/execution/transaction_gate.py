@@ -17,10 +17,10 @@ class TransactionGate:
 
     Each thread has its own lock, its way, and holds it while it is inside. A lock is entered and
     left in C, where no signal handler runs, so an interrupt cannot leave a thread counted that has
-    left. Shutting the passage takes the ways of all threads. ::
+    left. Shutting the gate takes the ways of all threads. ::
 
-        with passage.way():
-            passage.check_open()
+        with gate.way():
+            gate.check_open()
     """
 
     def __init__(self) -> None:
@@ -28,7 +28,7 @@ class TransactionGate:
         self._ways: Final[weakref.WeakSet[Any]] = weakref.WeakSet()
         """One for each thread that has entered and still lives."""
         self._adding: Final = threading.RLock()
-        """Held while a way is added, and while the passage is shut."""
+        """Held while a way is added, and while the gate is shut."""
         self._shut = self._closed = False
 
     def way(self) -> threading.RLock:
@@ -46,7 +46,7 @@ class TransactionGate:
         return way
 
     def check_open(self) -> None:
-        """Check that the passage was not closed while the caller waited for its way.
+        """Check that the gate was not closed while the caller waited for its way.
 
         Raises:
             StoreClosed: it was.
@@ -70,7 +70,7 @@ class TransactionGate:
         return all(way.acquire(timeout=max(0.0, until - monotonic())) for way in list(self._ways))
 
     def reopen(self) -> None:
-        """Admit threads again; the thread that shut the passage calls it."""
+        """Admit threads again; the thread that shut the gate calls it."""
         if not self._shut:
             return
         self._shut = False

@@ -28,7 +28,7 @@ from eventstore.storage.transaction import Transaction
 from eventstore.threads.describing import describe_forks
 from eventstore.write_path.append import append_many
 from eventstore.write_path.requests import Appended, AppendRequest, Failed
-from eventstore.write_path.thread_streams import Guards
+from eventstore.write_path.thread_session import Guards
 
 __all__ = [
     "ContentCopy",

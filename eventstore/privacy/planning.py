@@ -25,7 +25,7 @@ from eventstore.threads.rebuild import bring_up_to_date
 from eventstore.threads.stored_thread import StoredThread
 from eventstore.write_path.erasure_scope import Erasing, find_erasing
 from eventstore.write_path.requests import AppendRequest
-from eventstore.write_path.thread_streams import Guards
+from eventstore.write_path.thread_session import Guards
 
 __all__ = ["Planned", "confirmed", "plan"]
 

@@ -24,7 +24,7 @@ from typing import Any, Final, Generic, TypeVar
 from hypothesis import strategies as st
 
 from eventstore.conversation.commands import Command
-from eventstore.conversation.decide import decide
+from eventstore.conversation.rules import decide
 from eventstore.conversation.state import FoldedThread
 from eventstore.core.events import Decided, Event, EventContent, EventData
 from eventstore.errors import ConversationStoreError, Refused

@@ -12,9 +12,9 @@ from itertools import chain
 from typing import Final
 
 from eventstore.conversation.draft import ThreadDraft
-from eventstore.conversation.evolve import evolve
 from eventstore.conversation.folded_view import FoldedView
 from eventstore.conversation.rows import ForkPoint, Place
+from eventstore.conversation.rules import evolve
 from eventstore.conversation.snapshot import size_of
 from eventstore.conversation.state import FoldedThread, fold
 from eventstore.core import ids

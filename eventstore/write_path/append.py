@@ -14,6 +14,9 @@
 7. **insert**: at the end heads, events, changed rows and keys, one statement a table for all; and
    before a request that reads rows which the batch has not inserted yet.
 
+The handlers of categories are listed in ``categories.py``; that of threads is in
+``thread_streams.py``, and ``thread_session.py`` has its steps 2 to 6.
+
 A refused request leaves before its own step 7, and nothing of it is written. Versions are numbered
 from the heads, so they have no gaps and no duplicates. ``recorded_at`` is one reading of the clock
 per transaction, never below the stream's last.
@@ -91,11 +94,11 @@ def append_many(
     taken = take_heads(tx, requests, watched, patient=patient)
     batch.heads, batch.placing, locked = taken.heads, taken.placing, taken.locked
     outcomes: list[Outcome | Postponed] = []
-    for request, others in zip(requests, watched, strict=True):
-        if locked and not locked.isdisjoint((request.stream, *(others or ()))):
+    for request, streams in zip(requests, watched, strict=True):
+        if locked and not locked.isdisjoint((request.stream, *(streams or ()))):
             outcomes.append(POSTPONED)
         else:
-            outcomes.append(batch.perform(request, others))
+            outcomes.append(batch.perform(request, streams))
     if taken.absent:
         confirm_absent(tx, [key for key in taken.absent if batch.is_absent(key)])
     batch.insert()
@@ -138,8 +141,8 @@ class _Batch:
             made = CATEGORY_HANDLERS.get(category) or CATEGORY_HANDLERS[""]
             handler = self._handlers[category] = made(self._tx, self._log, self.new_id)
         for command in request.commands:
-            if type(command) in handler.looks_elsewhere:
-                return tuple(handler.looks_at(request))
+            if type(command) in handler.watching:
+                return tuple(handler.watched(request))
         return None
 
     def is_absent(self, stream: StreamKey) -> bool:
@@ -162,7 +165,7 @@ class _Batch:
         many = len(request.commands) > 1
         savepoint = session.savepoint() if many else None
         try:
-            results, ends = self._decide(request, head, session)
+            results, ends = self._perform_commands(request, head, session)
         except ConversationStoreError as error:
             if len(self._event_rows) > rows and not many:
                 raise  # the event was folded already, and only a rollback undoes that
@@ -179,14 +182,16 @@ class _Batch:
             self._keep_key(request, head, before.version + 1, ends)
         result = results if many else results[0]
         positions = tuple(self._positions[rows:])
-        return Appended(result, head.row.version, positions, not positions and self._tells(request))
+        return Appended(
+            result, head.row.version, positions, not positions and self._wakes_readers(request)
+        )
 
-    def _tells(self, request: AppendRequest) -> bool:
+    def _wakes_readers(self, request: AppendRequest) -> bool:
         """Return whether a request wrote something beside the log that readers wait for."""
-        tells = self._handlers[request.stream.category].tells
-        return any(type(command) in tells for command in request.commands)
+        waking = self._handlers[request.stream.category].waking
+        return any(type(command) in waking for command in request.commands)
 
-    def _decide(
+    def _perform_commands(
         self, request: AppendRequest, head: StreamHead, session: StreamSession[Any, Any]
     ) -> tuple[list[object], list[int]]:
         """Return the result of each command, and the version at which it ended."""

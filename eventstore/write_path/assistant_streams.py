@@ -22,7 +22,7 @@ from eventstore.storage.stream_heads import head_version
 from eventstore.storage.transaction import Transaction
 from eventstore.write_path.requests import AppendRequest, NewId, StreamSession
 
-__all__ = ["AssistantCategory", "assistant_for_run", "assistant_history"]
+__all__ = ["AssistantHandler", "assistant_for_run", "assistant_history"]
 
 _KEPT: Final = "assistants of runs"
 _KEPT_MAX: Final = 1_000
@@ -79,11 +79,11 @@ def _current(versions: Sequence[Assistant]) -> _Current | None:
     return _Current(versions[-1].version, versions[-1].model)
 
 
-class AssistantCategory:
+class AssistantHandler:
     """Implements ``CategoryHandler`` for the category ``asst``."""
 
-    looks_elsewhere: frozenset[type[Any]] = frozenset()
-    tells: frozenset[type[Any]] = frozenset()
+    watching: frozenset[type[Any]] = frozenset()
+    waking: frozenset[type[Any]] = frozenset()
     """Empty: deciding reads only the assistant's own stream."""
 
     def __init__(self, tx: Transaction, log: Log, _: NewId) -> None:
@@ -91,7 +91,7 @@ class AssistantCategory:
         self._log = log
         self._sessions: dict[StreamKey, _AssistantSession] = {}
 
-    def looks_at(self, _: AppendRequest) -> Iterable[StreamKey]:
+    def watched(self, _: AppendRequest) -> Iterable[StreamKey]:
         return ()
 
     def session(self, stream: StreamKey) -> StreamSession[Any, Any]:

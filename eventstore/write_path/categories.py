@@ -11,11 +11,11 @@ from eventstore.core import ids
 from eventstore.core.catalogue import Catalogue
 from eventstore.storage.log import Log
 from eventstore.storage.transaction import Transaction
-from eventstore.write_path.assistant_streams import AssistantCategory
-from eventstore.write_path.plain_streams import PlainCategory
+from eventstore.write_path.assistant_streams import AssistantHandler
+from eventstore.write_path.plain_streams import PlainHandler
 from eventstore.write_path.requests import CategoryHandler, NewId
-from eventstore.write_path.store_streams import StoreCategory
-from eventstore.write_path.thread_streams import ThreadCategory
+from eventstore.write_path.store_streams import StoreHandler
+from eventstore.write_path.thread_streams import ThreadHandler
 
 __all__ = ["CATALOGUES", "CATEGORY_HANDLERS"]
 
@@ -27,9 +27,9 @@ CATALOGUES: Final[Mapping[str, Catalogue]] = {
 """Built-in categories; an application's own events may not use them."""
 
 CATEGORY_HANDLERS: Final[Mapping[str, Callable[[Transaction, Log, NewId], CategoryHandler]]] = {
-    ids.THREAD: ThreadCategory,
-    ids.ASSISTANT: AssistantCategory,
-    ids.STORE: StoreCategory,
-    "": PlainCategory,
+    ids.THREAD: ThreadHandler,
+    ids.ASSISTANT: AssistantHandler,
+    ids.STORE: StoreHandler,
+    "": PlainHandler,
 }
 """By category; ``""`` is for the application's own."""

@@ -14,7 +14,7 @@ from eventstore.storage.log import Log
 from eventstore.storage.transaction import Transaction
 from eventstore.write_path.requests import AppendRequest, NewId, StreamSession
 
-__all__ = ["PlainCategory"]
+__all__ = ["PlainHandler"]
 
 
 def _as_json(command: EraseVersions) -> dict[str, Any]:
@@ -24,16 +24,16 @@ def _as_json(command: EraseVersions) -> dict[str, Any]:
     return {"versions": list(command.versions), **of}
 
 
-class PlainCategory:
+class PlainHandler:
     """Appends the given events to any stream, and projects nothing."""
 
-    looks_elsewhere: frozenset[type[Any]] = frozenset()
-    tells: frozenset[type[Any]] = frozenset()
+    watching: frozenset[type[Any]] = frozenset()
+    waking: frozenset[type[Any]] = frozenset()
 
     def __init__(self, tx: Transaction, log: Log, _: NewId) -> None:
         """Take no arguments: nothing is read before deciding."""
 
-    def looks_at(self, _: AppendRequest) -> Iterable[StreamKey]:
+    def watched(self, _: AppendRequest) -> Iterable[StreamKey]:
         return ()
 
     def session(self, _: StreamKey) -> StreamSession[Any, Any]:

@@ -93,7 +93,7 @@ class Appended(msgspec.Struct, frozen=True, gc=False):
     version: int
     positions: tuple[Position, ...]
     """Empty for a repeat: nothing was appended."""
-    tells: bool = False
+    wakes_readers: bool = False
     """True without events, if readers wait for what was written beside the log."""
 
 
@@ -144,12 +144,12 @@ class StreamSession(Protocol[C_contra, S]):
 class CategoryHandler(Protocol):
     """The streams of one category, within one transaction."""
 
-    looks_elsewhere: frozenset[type[Any]]
+    watching: frozenset[type[Any]]
     """Commands that need other streams, or the log itself, to be decided."""
-    tells: frozenset[type[Any]]
+    waking: frozenset[type[Any]]
     """Commands that write something beside the log that readers wait for."""
 
-    def looks_at(self, request: AppendRequest) -> Iterable[StreamKey]:
+    def watched(self, request: AppendRequest) -> Iterable[StreamKey]:
         """Return the other streams that must not move while the request is decided."""
 
     def session(self, stream: StreamKey) -> StreamSession[Any, Any]:

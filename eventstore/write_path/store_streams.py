@@ -49,9 +49,9 @@ from eventstore.threads.removal import remove_thread
 from eventstore.threads.stored_thread import StoredThread
 from eventstore.threads.tombstones import add_tombstones, find_tombstone
 from eventstore.write_path.requests import AppendRequest, NewId, StreamSession
-from eventstore.write_path.thread_streams import Guards
+from eventstore.write_path.thread_session import Guards
 
-__all__ = ["PurgeOptions", "StoreCategory", "store_stream"]
+__all__ = ["PurgeOptions", "StoreHandler", "store_stream"]
 
 StoreCommand: TypeAlias = (
     PurgeThread
@@ -95,18 +95,18 @@ class PurgeOptions(NamedTuple):
     """Forks to purge with the thread, as found before their heads were locked."""
 
 
-class StoreCategory:
+class StoreHandler:
     """Implements ``CategoryHandler`` for the category ``store``."""
 
-    looks_elsewhere: frozenset[type[Any]] = frozenset({PurgeThread, PurgeStreams})
-    tells: frozenset[type[Any]] = frozenset()
+    watching: frozenset[type[Any]] = frozenset({PurgeThread, PurgeStreams})
+    waking: frozenset[type[Any]] = frozenset()
 
     def __init__(self, tx: Transaction, log: Log, _: NewId) -> None:
         self._tx = tx
         self._log = log
         self._sessions: dict[StreamKey, _StoreSession] = {}
 
-    def looks_at(self, request: AppendRequest) -> Iterable[StreamKey]:
+    def watched(self, request: AppendRequest) -> Iterable[StreamKey]:
         """Return the thread and the forks purged with it, the same before and after locking."""
         [command] = request.commands
         if isinstance(command, PurgeStreams):

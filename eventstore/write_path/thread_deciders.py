@@ -9,84 +9,111 @@ from msgspec.structs import replace
 
 from eventstore.conversation import commands as c
 from eventstore.conversation import events as e
+from eventstore.conversation.commands.erase_all import erase_all_found
+from eventstore.conversation.commands.erasures import erase_found
 from eventstore.conversation.commands.showing import unwritten
 from eventstore.conversation.commands.steps import check_nothing_erased
-from eventstore.conversation.decide import decide
+from eventstore.conversation.rules import decide
 from eventstore.core import ids
 from eventstore.core.events import Decided, StreamKey
 from eventstore.storage.traces import traces
 from eventstore.threads import run_chunks
-from eventstore.threads.stored_thread import StoredThread
 from eventstore.threads.tombstones import refuse_purged
 from eventstore.write_path.assistant_streams import assistant_for_run
+from eventstore.write_path.erasure_scope import Erasing, find_erasing
 from eventstore.write_path.forking import decide_fork
+from eventstore.write_path.requests import AppendRequest
 
 if TYPE_CHECKING:
-    from eventstore.write_path.thread_streams import ThreadCategory
+    from eventstore.write_path.thread_session import ThreadSession
 
 __all__ = ["DECIDERS", "with_reason"]
 
 
-def _create(
-    handler: ThreadCategory, stream: StreamKey, view: StoredThread, command: c.CreateThread
-) -> Sequence[Decided]:
+def _create(session: ThreadSession, _: AppendRequest, command: c.CreateThread) -> Sequence[Decided]:
     if command.named:
-        refuse_purged(handler.tx, stream)
-    return decide(view, command, handler.new_id)
+        refuse_purged(session.handler.tx, session.stream)
+    return decide(session.view, command, session.handler.new_id)
 
 
-def _fork(
-    handler: ThreadCategory, stream: StreamKey, view: StoredThread, command: c.ForkThread
-) -> Sequence[Decided]:
+def _fork(session: ThreadSession, _: AppendRequest, command: c.ForkThread) -> Sequence[Decided]:
+    handler, stream = session.handler, session.stream
     if command.named:
         refuse_purged(handler.tx, stream)
     source = handler.session(stream._replace(id=command.source_id)).view
-    return decide_fork(handler.tx, handler.log, view, source, command)
+    return decide_fork(handler.tx, handler.log, session.view, source, command)
 
 
-def _run(
-    handler: ThreadCategory, stream: StreamKey, view: StoredThread, command: c.CreateRun
-) -> Sequence[Decided]:
+def _run(session: ThreadSession, _: AppendRequest, command: c.CreateRun) -> Sequence[Decided]:
+    handler = session.handler
     if command.assistant_id is not None:
-        command = assistant_for_run(handler.tx, handler.log, stream.tenant, command)
-    return decide(view, command, handler.new_id)
+        command = assistant_for_run(handler.tx, handler.log, session.stream.tenant, command)
+    return decide(session.view, command, handler.new_id)
 
 
-def _hold(
-    handler: ThreadCategory, _: StreamKey, view: StoredThread, command: c.HoldRun
-) -> Sequence[Decided]:
-    decided = decide(view, command, handler.new_id)
-    view.leases[command.run_id] = handler.lease_of(command.lease_us)
+def _start(session: ThreadSession, _: AppendRequest, command: c.StartRun) -> Sequence[Decided]:
+    session.lease_us = command.lease_us
+    return decide(session.view, command, session.handler.new_id)
+
+
+def _hold(session: ThreadSession, _: AppendRequest, command: c.HoldRun) -> Sequence[Decided]:
+    decided = decide(session.view, command, session.handler.new_id)
+    session.view.leases[command.run_id] = session.handler.lease_of(command.lease_us)
     return decided
 
 
-def _step(
-    handler: ThreadCategory, _: StreamKey, view: StoredThread, command: c.StartStep
-) -> Sequence[Decided]:
+def _step(session: ThreadSession, _: AppendRequest, command: c.StartStep) -> Sequence[Decided]:
     """Decide that a step begins, and check the other threads that hold messages it saw.
 
     Their heads are not locked. An erasure there locks this thread's head before it looks for
     steps, so either the erasure sees this step, or this step sees the erasure.
     """
-    decided = decide(view, command, handler.new_id)
+    handler = session.handler
+    decided = decide(session.view, command, handler.new_id)
     for source_id, version in command.sources:
-        source = StreamKey(view.tenant_name, ids.THREAD, source_id)
+        source = StreamKey(session.stream.tenant, ids.THREAD, source_id)
         since = traces(handler.tx, handler.log, source, after=version)
         check_nothing_erased(source.text, since)
     return decided
 
 
 def _write_text(
-    handler: ThreadCategory, stream: StreamKey, view: StoredThread, command: c.WriteText
+    session: ThreadSession, request: AppendRequest, command: c.WriteText
 ) -> Sequence[Decided]:
     """Decide a piece of text, and add it to the chunks: it is the only command of its request."""
-    decided = decide(view, command, handler.log.environment.new_id)
-    piece = unwritten(view, command)
+    handler = session.handler
+    subject = request.subject or session.owner_of_run(command)
+    decided = decide(session.view, command, handler.log.environment.new_id)
+    piece = unwritten(session.view, command)
     if piece:
         begins = command.offset + len(command.text) - len(piece)
         chunk = run_chunks.Chunk(command.message_id, begins, piece)
-        run_chunks.add(handler.tx, stream, chunk, handler.subject)
+        run_chunks.add(handler.tx, session.stream, chunk, subject)
     return decided
+
+
+def _erase(
+    session: ThreadSession, request: AppendRequest, command: c.EraseContent
+) -> Sequence[Decided]:
+    return erase_found(session.view, command, _erasing(session, request, command).found)
+
+
+def _erase_all(
+    session: ThreadSession, request: AppendRequest, command: c.EraseAll
+) -> Sequence[Decided]:
+    return erase_all_found(session.view, command, _erasing(session, request, command).found)
+
+
+def _erasing(
+    session: ThreadSession, request: AppendRequest, command: c.EraseContent | c.EraseAll
+) -> Erasing:
+    """Return the content to erase: found beforehand, or found now."""
+    found: Erasing | None = None if request.options is None else request.options.erasing
+    if found is None:
+        view = session.view
+        found = find_erasing(session.handler.tx, view, command, view.traces())
+    session.erasing = found
+    return found
 
 
 def with_reason(decided: Sequence[Decided], reason: str) -> list[Decided]:
@@ -97,12 +124,15 @@ def with_reason(decided: Sequence[Decided], reason: str) -> list[Decided]:
     ]
 
 
-DECIDERS: Final[Mapping[type[c.Command], Callable[..., Sequence[Decided]]]] = {
+DECIDERS: Final[Mapping[type[object], Callable[..., Sequence[Decided]]]] = {
     c.CreateThread: _create,
     c.ForkThread: _fork,
     c.CreateRun: _run,
+    c.StartRun: _start,
     c.HoldRun: _hold,
     c.StartStep: _step,
     c.WriteText: _write_text,
+    c.EraseContent: _erase,
+    c.EraseAll: _erase_all,
 }
 """Commands that need more than the current state of the thread, each with its preparation."""

@@ -2,8 +2,8 @@
 
 from eventstore.conversation import commands as c
 from eventstore.conversation import events as e
-from eventstore.conversation.decide import decide
 from eventstore.conversation.events import AmendedContent, LabelContent, MessageContent
+from eventstore.conversation.rules import decide
 from eventstore.testing.environments import counting_ids
 from eventstore.testing.scenarios import fold_decided, thread
 

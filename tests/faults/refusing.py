@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import pytest
 
 from eventstore import StoreUnavailable
-from eventstore.api.transaction_runner import TransactionRunner
+from eventstore.write_path.transaction_runner import TransactionRunner
 from tests.concurrency.schedules import SECONDS
 
 WRITERS = 8

@@ -23,7 +23,7 @@ from eventstore.api.operations.operation import (
     to_thread,
     write,
 )
-from eventstore.conversation.decide import decide
+from eventstore.conversation.rules import decide
 from eventstore.testing.command_sequences import command_sequences
 from eventstore.testing.environments import counting_ids, fixed_environment
 from eventstore.testing.oracle import code_of

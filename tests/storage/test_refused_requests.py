@@ -6,15 +6,15 @@ from eventstore import ConversationStore, InvalidInput, MessageNotFound, NewEven
 from eventstore.api.batches import Batch
 from eventstore.api.operations import messages, threads
 from eventstore.api.operations.operation import NO_OPTIONS, Maintenance, WriteOptions
-from eventstore.api.transaction_runner import TransactionRunner
 from eventstore.write_path.requests import Appended, Failed
+from eventstore.write_path.transaction_runner import TransactionRunner
 
 UNKNOWN = "msg_" + "0" * 32
 
 
 def together(store, *writes):
     """Perform several writes in one transaction, as the shared writer does."""
-    perform = TransactionRunner(store.scope.log, store.scope.metrics)
+    perform = TransactionRunner(store.scope.log, store.scope.metrics.begun)
     return store._executor.write(  # noqa: SLF001 (no public way to make two callers meet)
         Maintenance(lambda tx: perform(tx, [write.request for write in writes]))
     ).result

@@ -14,11 +14,11 @@ from eventstore.api.faces.shared_looks import calm
 from eventstore.api.operations.following import TROUBLES, Await, Follow
 from eventstore.api.operations.operation import Collected, Paged, Read, Scope, Wipe, Write
 from eventstore.api.operations.walking import walk_ahead
-from eventstore.api.transaction_runner import TransactionRunner
 from eventstore.errors import ConversationStoreError
 from eventstore.execution.signals import Signals
 from eventstore.subscriptions.subscription_state import SubscriptionState
 from eventstore.write_path.requests import Failed
+from eventstore.write_path.transaction_runner import TransactionRunner
 
 __all__ = ["AsyncRunner"]
 
@@ -32,7 +32,7 @@ class AsyncRunner:
         self.executor: Final = executor
         self.scope: Final = scope
         """Tenant, actor and correlation of every call."""
-        self._runner = TransactionRunner(scope.log, scope.metrics)
+        self._runner = TransactionRunner(scope.log, scope.metrics.begun)
 
     def perform(self, operation: Write[T] | Read[T] | Wipe[T] | Collected[T]) -> Awaitable[T]:
         """Run an operation; every method ends here."""

@@ -12,13 +12,13 @@ from eventstore.api.faces.following import Following
 from eventstore.api.faces.shared_looks import calm
 from eventstore.api.operations.following import TROUBLES, Await, Follow
 from eventstore.api.operations.operation import Collected, Paged, Read, Scope, Wipe, Write
-from eventstore.api.transaction_runner import TransactionRunner
 from eventstore.errors import ConversationStoreError
 from eventstore.execution.database import Left
 from eventstore.execution.signals import Signals
 from eventstore.storage.transaction import Transaction
 from eventstore.subscriptions.subscription_state import SubscriptionState
 from eventstore.write_path.requests import Failed
+from eventstore.write_path.transaction_runner import TransactionRunner
 
 __all__ = ["SyncRunner"]
 
@@ -32,7 +32,7 @@ class SyncRunner:
         self.executor: Final = executor
         self.scope: Final = scope
         """Tenant, actor and correlation of every call."""
-        self._runner = TransactionRunner(scope.log, scope.metrics)
+        self._runner = TransactionRunner(scope.log, scope.metrics.begun)
 
     def perform(self, operation: Write[T] | Read[T] | Wipe[T] | Collected[T]) -> T:
         """Run an operation; every method ends here."""

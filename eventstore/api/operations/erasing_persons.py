@@ -40,7 +40,7 @@ from eventstore.privacy.persons import erase_stream, next_stream, record
 from eventstore.storage.transaction import Transaction
 from eventstore.write_path.requests import Appended, AppendRequest
 from eventstore.write_path.store_streams import store_stream
-from eventstore.write_path.thread_streams import Guards
+from eventstore.write_path.thread_session import Guards
 
 __all__ = ["erase_person", "subject_key"]
 

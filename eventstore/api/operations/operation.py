@@ -39,7 +39,7 @@ from eventstore.storage.idempotency import digested_command
 from eventstore.storage.log import Log
 from eventstore.storage.transaction import Transaction
 from eventstore.write_path.requests import Appended, AppendRequest, Maintenance, Request
-from eventstore.write_path.thread_streams import Guards
+from eventstore.write_path.thread_session import Guards
 
 __all__ = [
     "EMPTY",

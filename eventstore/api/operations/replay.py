@@ -9,7 +9,7 @@ from eventstore.api.operations.inputs import checked_version
 from eventstore.api.operations.loaders import Moment, folded_at, thread_key
 from eventstore.api.operations.operation import Paged, Read, Scope
 from eventstore.api.operations.recorded import recorded
-from eventstore.conversation.evolve import evolve
+from eventstore.conversation.rules import evolve
 from eventstore.conversation.state import FoldedThread
 from eventstore.errors import ThreadNotFound
 from eventstore.replay import ReplayedThread, ReplayStep, ThreadDiff, compare_moments

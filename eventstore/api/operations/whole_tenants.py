@@ -45,7 +45,7 @@ from eventstore.storage.tenant_streams import next_stream_behind
 from eventstore.storage.transaction import Transaction
 from eventstore.write_path.requests import Appended, AppendRequest
 from eventstore.write_path.store_streams import store_stream
-from eventstore.write_path.thread_streams import Guards
+from eventstore.write_path.thread_session import Guards
 
 __all__ = ["erase", "purge"]
 

@@ -286,5 +286,5 @@ def _is_inherited(row: MessageRow) -> bool:
 
 
 ERASURES_OF_ALL: Final = (
-    ThreadCommand(EraseAll, erase_all, no_result, leads_to=(_ERASED,), looks_at=the_log),
+    ThreadCommand(EraseAll, erase_all, no_result, leads_to=(_ERASED,), watched=the_log),
 )

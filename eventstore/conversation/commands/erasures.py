@@ -224,5 +224,5 @@ def the_log(_: Command) -> Iterable[tuple[str, bytes]]:
 
 
 ERASURES: Final = (
-    ThreadCommand(EraseContent, erase, no_result, leads_to=("ContentErased",), looks_at=the_log),
+    ThreadCommand(EraseContent, erase, no_result, leads_to=("ContentErased",), watched=the_log),
 )

@@ -183,7 +183,7 @@ RUNS: Final = (
         its_run,
         leads_to=("RunQueued",),
         mints=("run_id", ids.RUN),
-        looks_at=_assistant,
+        watched=_assistant,
     ),
     ThreadCommand(
         StartRun,

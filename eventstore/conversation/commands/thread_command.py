@@ -34,7 +34,7 @@ class ThreadCommand(NamedTuple, Generic[C, R]):
     """The field of these events that names their target, and the command's own field for it."""
     mints: tuple[str, str] | None = None
     """The field of the id that it makes if the caller gave none, and the prefix of such ids."""
-    looks_at: Callable[[C], Iterable[tuple[str, bytes]]] | None = None
+    watched: Callable[[C], Iterable[tuple[str, bytes]]] | None = None
     """Returns category and id of the other streams that must not move while it is decided. None
     if its own stream, as it is now, is enough."""
 

@@ -190,7 +190,7 @@ THREADS: Final = (
     ThreadCommand(CreateThread, create, this_thread, leads_to=("ThreadCreated",)),
     ThreadCommand(ShowThread, show, this_thread),
     ThreadCommand(
-        ForkThread, decided_elsewhere, this_thread, leads_to=("ThreadForked",), looks_at=_source
+        ForkThread, decided_elsewhere, this_thread, leads_to=("ThreadForked",), watched=_source
     ),
     ThreadCommand(UpdateThread, update, this_thread, leads_to=("ThreadUpdated",)),
     ThreadCommand(ArchiveThread, archive, this_thread, leads_to=("ThreadArchived",)),

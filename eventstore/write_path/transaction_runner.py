@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
-from eventstore.api.operations.metrics import Metrics
 from eventstore.execution.database import POSTPONED, Postponed
 from eventstore.storage.log import Log
 from eventstore.storage.transaction import Transaction
@@ -24,9 +23,10 @@ __all__ = ["TransactionRunner"]
 class TransactionRunner:
     """Runs a batch of requests in one transaction: appends together, maintenance in its place."""
 
-    def __init__(self, log: Log, metrics: Metrics) -> None:
+    def __init__(self, log: Log, count: Callable[[], None]) -> None:
+        """Create it. ``count`` is called as each transaction begins."""
         self.log: Final = log
-        self.metrics: Final = metrics
+        self._count = count
 
     def __call__(
         self,
@@ -40,7 +40,7 @@ class TransactionRunner:
 
         ``lent``: the transaction is the application's, and writes what it asked for alone.
         """
-        self.metrics.begun()
+        self._count()
         outcomes: list[Outcome | Postponed] = []
         waiting: list[AppendRequest] = []
         codec = self.log.codec
