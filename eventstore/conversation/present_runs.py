@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -26,11 +27,15 @@ def _usage(data: object) -> TokenUsage | None:
     return None if usage is None else trusted(TokenUsage, asdict(usage))
 
 
-def _own(value: Any) -> Any:  # noqa: ANN401 (JSON)
-    """Return JSON as a copy: the event that holds it may be presented again."""
+def _own(given: Mapping[str, object] | None) -> dict[str, Any]:
+    """Return a JSON object as a copy: the event that holds it may be presented again."""
+    return {} if given is None else {name: _own_value(value) for name, value in given.items()}
+
+
+def _own_value(value: object) -> object:
     if isinstance(value, dict):
-        return {name: _own(one) for name, one in value.items()}
-    return [_own(one) for one in value] if isinstance(value, list) else value
+        return _own(value)
+    return [_own_value(one) for one in value] if isinstance(value, list) else value
 
 
 def run_value(view: ThreadHistory, row: RunRow) -> Run:
@@ -45,8 +50,8 @@ def run_value(view: ThreadHistory, row: RunRow) -> Run:
         "status": row.status,
         "model": queued.data.model,
         "instructions": content.instructions,
-        "tools": tuple(_own(content.tools or [])),
-        "settings": _own(content.settings or {}),
+        "tools": tuple(map(_own, content.tools or ())),
+        "settings": _own(content.settings),
         "metadata": content.metadata or {},
         "regenerates": text(ids.MESSAGE, row.regenerates),
         "queue": row.queue,
@@ -121,7 +126,7 @@ def step_value(view: ThreadHistory, row: StepRow) -> RunStep:
         "thread_id": ids.show(ids.THREAD, view.thread_id),
         "type": data.type,
         "status": status,
-        "details": _own((content.details if content else None) or {}),
+        "details": _own(content.details if content else None),
         "head_id": text(ids.MESSAGE, data.head),
         "seen_version": data.seen_version,
         "left_out": tuple(ids.show(ids.MESSAGE, key) for key in data.left_out),

@@ -23,6 +23,8 @@ from eventstore.write_path.transaction_runner import TransactionRunner
 __all__ = ["AsyncRunner"]
 
 T = TypeVar("T")
+K = TypeVar("K", bound=SubscriptionState[Any])
+G = TypeVar("G")
 
 
 class AsyncRunner:
@@ -48,11 +50,11 @@ class AsyncRunner:
         """Run an operation that yields."""
         return self._walk(walk)
 
-    def following(self, follow: Follow[T]) -> AsyncIterator[T]:
+    def following(self, follow: Follow[T, K, G]) -> AsyncIterator[T]:
         """Run an operation that yields what comes."""
         return self._follow(follow)
 
-    async def awaited(self, one: Await[T]) -> T:
+    async def awaited(self, one: Await[T, K, G]) -> T:
         """Run an operation that waits for one value."""
         async with aclosing(self._follow(one)) as values:
             return await anext(values)
@@ -99,14 +101,14 @@ class AsyncRunner:
             for item in items:
                 yield item
 
-    async def _follow(self, follow: Follow[T]) -> AsyncGenerator[T, None]:
+    async def _follow(self, follow: Follow[T, K, G]) -> AsyncGenerator[T, None]:
         """Yield present and future events; nothing is held while the consumer works."""
         with self.scope.looks.followed(follow.key):
             async with aclosing(self._followed(follow)) as items:
                 async for item in items:
                     yield item
 
-    async def _followed(self, follow: Follow[T]) -> AsyncGenerator[T, None]:
+    async def _followed(self, follow: Follow[T, K, G]) -> AsyncGenerator[T, None]:
         changed, course = self.executor.changed, follow.begin()
         while not course.over:
             since = changed.mark  # before looking, so that events appended meanwhile are not missed
@@ -123,12 +125,12 @@ class AsyncRunner:
                 told = await changed.wait_async(since, course.rest_seconds)
                 course.rested(told=told)
 
-    async def _look(self, follow: Follow[T], course: SubscriptionState[Any]) -> object:
+    async def _look(self, follow: Follow[T, K, G], course: K) -> G:
         """Return the next page of a follower, or what others looked up for it."""
         shared, now = follow.shared(course), time.monotonic()
         if shared is not None:
             read = partial(self.executor.read_async, snapshot=shared.snapshot)
-            found = await self.scope.looks.look_async(shared, now, read)
+            found: G | None = await self.scope.looks.look_async(shared, now, read)
             if found is not None:
                 return found
         asked = follow.page(course)

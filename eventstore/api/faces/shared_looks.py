@@ -27,6 +27,7 @@ __all__ = ["SharedLooks", "calm"]
 
 
 T = TypeVar("T")
+K = TypeVar("K", bound=SubscriptionState[Any])
 
 _Looking: TypeAlias = Callable[[Transaction], Mapping[Any, T]]
 """Looks for several keys; returns what is there, by key."""
@@ -135,7 +136,7 @@ class SharedLooks:
         self._renew()
 
 
-def calm(follow: Follow[Any], course: SubscriptionState[Any]) -> float:
+def calm(follow: Follow[Any, K, Any], course: K) -> float:
     """Return a follower's pause; those who share looks end it at the same time as others."""
     seconds = course.calm_seconds
     return seconds if follow.key is None else seconds - monotonic() % seconds

@@ -23,6 +23,8 @@ from eventstore.write_path.transaction_runner import TransactionRunner
 __all__ = ["SyncRunner"]
 
 T = TypeVar("T")
+K = TypeVar("K", bound=SubscriptionState[Any])
+G = TypeVar("G")
 
 
 class SyncRunner:
@@ -50,12 +52,12 @@ class SyncRunner:
         """Run an operation that yields."""
         return self._walk(walk)
 
-    def following(self, follow: Follow[T]) -> Following[T]:
+    def following(self, follow: Follow[T, K, G]) -> Following[T]:
         """Run an operation that yields what comes."""
         course = follow.begin()
         return Following(self._follow(follow, course), course, self.executor.changed)
 
-    def awaited(self, one: Await[T]) -> T:
+    def awaited(self, one: Await[T, K, G]) -> T:
         """Run an operation that waits for one value."""
         return next(self._follow(one, one.begin()))
 
@@ -88,12 +90,12 @@ class SyncRunner:
             items, place = self.perform(walk.page(place))
             yield from items
 
-    def _follow(self, follow: Follow[T], course: SubscriptionState[Any]) -> Iterator[T]:
+    def _follow(self, follow: Follow[T, K, G], course: K) -> Iterator[T]:
         """Yield present and future events; nothing is held while the consumer works."""
         with self.scope.looks.followed(follow.key):
             yield from self._followed(follow, course)
 
-    def _followed(self, follow: Follow[T], course: SubscriptionState[Any]) -> Iterator[T]:
+    def _followed(self, follow: Follow[T, K, G], course: K) -> Iterator[T]:
         changed = self.executor.changed
         while course.goes_on():
             since = changed.mark  # before looking, so that events appended meanwhile are not missed
@@ -108,12 +110,12 @@ class SyncRunner:
                     time.sleep(calm(follow, course))
                 course.rested(told=changed.wait(since, course.rest_seconds))
 
-    def _look(self, follow: Follow[T], course: SubscriptionState[Any]) -> object:
+    def _look(self, follow: Follow[T, K, G], course: K) -> G:
         """Return the next page of a follower, or what others looked up for it."""
         shared, now = follow.shared(course), time.monotonic()
         if shared is not None:
             read = partial(self.executor.read, snapshot=shared.snapshot)
-            found = self.scope.looks.look(shared, now, read)
+            found: G | None = self.scope.looks.look(shared, now, read)
             if found is not None:
                 return found
         asked = follow.page(course)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Final, Generic, NamedTuple, TypeVar
+from typing import Any, Final, Generic, NamedTuple
+
+from typing_extensions import TypeVar  # with a default; in typing from 3.13 on
 
 from eventstore.api.operations.operation import Read
 from eventstore.core.events import Position
@@ -19,6 +21,8 @@ from eventstore.subscriptions.subscription_state import PageOutcome, Subscriptio
 __all__ = ["TROUBLES", "Await", "Follow", "Subscribe"]
 
 T = TypeVar("T")
+K = TypeVar("K", bound=SubscriptionState[Any], default=Any)
+G = TypeVar("G", default=Any)
 
 TROUBLES: Final = (StoreBusy, StoreUnavailable)
 """Errors of reading that may, for some reasons, pass."""
@@ -41,29 +45,29 @@ class SharedLook(NamedTuple, Generic[T]):
     """As in ``Read``."""
 
 
-class Follow(ABC, Generic[T]):
-    """An iterator over what is there and what comes, a page at a time."""
+class Follow(ABC, Generic[T, K, G]):
+    """An iterator over what is there and what comes: its items, its course, and its pages."""
 
     key: Any = None
     """The thing that it follows, if it shares looks with others."""
 
-    def shared(self, course: SubscriptionState[Any]) -> SharedLook[Any] | None:  # noqa: ARG002
+    def shared(self, course: K) -> SharedLook[G] | None:  # noqa: ARG002
         """Return the next look if it may be shared; ``page`` follows if it finds nothing."""
         return None
 
     @abstractmethod
-    def begin(self) -> SubscriptionState[Any]:
+    def begin(self) -> K:
         """Return the first place."""
 
     @abstractmethod
-    def page(self, course: SubscriptionState[Any]) -> Read[Any]:
+    def page(self, course: K) -> Read[G]:
         """Return the read of the next page. Nothing of it is held afterwards."""
 
     @abstractmethod
-    def heard(self, course: SubscriptionState[Any], page: Any) -> Iterator[T]:  # noqa: ANN401 (each follower's own)
+    def heard(self, course: K, page: G) -> Iterator[T]:
         """Yield the items of a page; then move on."""
 
-    def failed(self, course: SubscriptionState[Any], error: StoreBusy | StoreUnavailable) -> None:
+    def failed(self, course: K, error: StoreBusy | StoreUnavailable) -> None:
         """Handle the error of reading a page.
 
         Raises:
@@ -75,11 +79,11 @@ class Follow(ABC, Generic[T]):
             _log.warning("a follower waits for the database, and then goes on: %s", error)
 
 
-class Await(Follow[T]):
+class Await(Follow[T, K, G]):
     """A follower that yields one item, once it is there."""
 
 
-class Subscribe(Follow[T]):
+class Subscribe(Follow[T, SubscriptionState[Position], StreamPage]):
     """Everything after a position, and later events: it does not end."""
 
     def __init__(

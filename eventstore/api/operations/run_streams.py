@@ -111,7 +111,7 @@ class _RunCourse(SubscriptionState[Reached]):
         return news
 
 
-class _RunFollow(Follow[RunEvent]):
+class _RunFollow(Follow[RunEvent, _RunCourse, RunPage | RunStands]):
     """The events of a run behind a place, until it ends or waits for somebody outside."""
 
     def __init__(self, scope: Scope, reader: RunReader, after: Reached, seconds: float) -> None:
@@ -121,8 +121,7 @@ class _RunFollow(Follow[RunEvent]):
         self._poll_seconds = seconds
         self.key = reader.key
 
-    def shared(self, course: SubscriptionState[Reached]) -> SharedLook[RunPage | RunStands]:
-        assert isinstance(course, _RunCourse)  # noqa: S101 (it is from begin)
+    def shared(self, course: _RunCourse) -> SharedLook[RunPage | RunStands]:
         if course.stands is not None:  # woken: look first whether it is for this run
             return SharedLook(self.key, stands_of)
         reached = course.place
@@ -133,8 +132,7 @@ class _RunFollow(Follow[RunEvent]):
     def begin(self) -> _RunCourse:
         return _RunCourse(self._after, self._poll_seconds)
 
-    def page(self, course: SubscriptionState[Reached]) -> Read[RunPage | RunStands]:
-        assert isinstance(course, _RunCourse)  # noqa: S101 (it is from begin)
+    def page(self, course: _RunCourse) -> Read[RunPage | RunStands]:
         if course.stands is not None:  # woken: look first whether it is for this run
             return Read(self._reader.stand, snapshot=False)
         reached = course.place
@@ -144,10 +142,7 @@ class _RunFollow(Follow[RunEvent]):
         live_thread(tx, self._scope, self._reader.stream)
         return self._reader.next_page(tx, reached)
 
-    def heard(
-        self, course: SubscriptionState[Reached], page: RunPage | RunStands
-    ) -> Iterator[RunEvent]:
-        assert isinstance(course, _RunCourse)  # noqa: S101
+    def heard(self, course: _RunCourse, page: RunPage | RunStands) -> Iterator[RunEvent]:
         if isinstance(page, RunStands):
             if course.woken_for(page):
                 course.stands = None
@@ -203,7 +198,7 @@ def stream(
 # -- waiting ---------------------------------------------------------------------------------------
 
 
-class _RunAwait(Await[Run]):
+class _RunAwait(Await[Run, SubscriptionState[None], Run | RunStands]):
     """A run, once it has ended or waits for somebody outside."""
 
     def __init__(
@@ -217,7 +212,7 @@ class _RunAwait(Await[Run]):
         self._status = "unknown"
         self.key = reader.key
 
-    def shared(self, course: SubscriptionState[None]) -> SharedLook[RunStands] | None:
+    def shared(self, course: SubscriptionState[None]) -> SharedLook[Run | RunStands] | None:
         return SharedLook(self.key, stands_of) if course.seen is None else None
 
     def begin(self) -> _Patience:
@@ -245,7 +240,7 @@ class _RunAwait(Await[Run]):
         if course.seen is None:
             self._check_time()
 
-    def failed(self, course: SubscriptionState[Any], error: StoreBusy | StoreUnavailable) -> None:
+    def failed(self, course: SubscriptionState[None], error: StoreBusy | StoreUnavailable) -> None:
         super().failed(course, error)
         self._check_time()
 

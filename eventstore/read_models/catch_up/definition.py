@@ -129,7 +129,7 @@ def _running(statements: object) -> Create:
     return create
 
 
-def defined(given: Any) -> Definition:  # noqa: ANN401 (whatever the caller gave)
+def defined(given: Projection) -> Definition:
     """Return the checked definition of a projection.
 
     Raises:
@@ -140,10 +140,12 @@ def defined(given: Any) -> Definition:  # noqa: ANN401 (whatever the caller gave
             raise InvalidInput(
                 "projection", f"has no {needed!r}", "See eventstore.read_models.Projection."
             )
-    if not callable(given.create) or not callable(given.apply):
+    functions: tuple[object, ...] = (given.create, given.apply)
+    if not all(map(callable, functions)):
         raise InvalidInput("projection", "create or apply is not a function", "Give functions.")
     tables = _names(given.tables, "tables") or ()
-    for name in (given.name, *tables):
+    names: tuple[object, ...] = (given.name, *tables)
+    for name in names:
         if not isinstance(name, str) or _NAME.match(name) is None:
             raise InvalidInput("projection", f"{name!r} is not allowed as a name", _NAME_REMEDY)
     version = getattr(given, "version", 1)
