@@ -7,9 +7,7 @@ one snapshot for the rows of a thread and the events behind them.
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakSet
@@ -26,8 +24,13 @@ from eventstore.storage.postgres_connections import (
     Driver,
     check_encoding,
     committing,
+    in_transaction,
     is_asyncpg,
+    is_lost,
+    say,
+    socket_of,
 )
+from eventstore.storage.postgres_listening import listen, watch
 from eventstore.storage.postgres_ordering import CHANNEL, raise_epoch
 from eventstore.storage.postgres_rows import ON_CITUS, PLAIN, Manner
 from eventstore.storage.postgres_settings import UNSAFE, check_settings, names_hold
@@ -47,7 +50,6 @@ from eventstore.storage.transaction import (
 
 if TYPE_CHECKING:
     import psycopg  # an extra
-    from sqlalchemy.pool import PoolProxiedConnection
 
 __all__ = ["PostgresDatabase"]
 
@@ -83,8 +85,7 @@ class PostgresDatabase:
         self._unsafe = {**UNSAFE, **({} if ours else _DEAF)} if check_settings else {}
         self._interned = Interned()
         self._met: WeakSet[Any] = WeakSet()
-        """Connections on which the database was recognised; a new one may lead to another database.
-        """
+        """Connections on which the database was recognised; a new one may lead elsewhere."""
         self._lock_timeout_ms = max(int(busy_timeout_seconds * 1000), 1)
         self._go_by(PLAIN)
 
@@ -102,13 +103,6 @@ class PostgresDatabase:
             " SET LOCAL client_min_messages = warning;"
             f" SET LOCAL plan_cache_mode = {manner.plans}"
         )
-
-    def say(self, driver: Driver, text: str) -> None:
-        """Execute a statement that begins or ends a transaction."""
-        if is_asyncpg(driver):
-            await_only(driver.execute(text))
-        else:
-            driver.execute(text)
 
     def begin(self, driver: Driver, text: str, *, patient: bool = True) -> None:  # noqa: ARG002
         """Begin a transaction, after ending one that a failed rollback left open.
@@ -144,19 +138,9 @@ class PostgresDatabase:
         """Return False: a connection that lost its answer cannot know."""
         return False
 
-    def in_transaction(self, driver: Driver) -> bool:
-        """Return whether a driver's connection has an open transaction."""
-        if is_asyncpg(driver):
-            return bool(driver.is_in_transaction())
-        return not driver.closed and driver.info.transaction_status != _IDLE
-
     def is_taken(self, driver: Driver) -> bool:
         """Return whether a transaction was begun on a driver's connection."""
         return self.in_transaction(driver)
-
-    def is_lost(self, driver: Driver) -> bool:
-        """Return whether a driver's connection has lost its server."""
-        return bool(driver.is_closed() if is_asyncpg(driver) else driver.closed)
 
     def begin_on(self, connection: Connection, *, write: bool | None) -> None:
         """Begin on a SQLAlchemy connection; with ``write`` None the caller sets the mode."""
@@ -173,21 +157,6 @@ class PostgresDatabase:
     ) -> tuple[int, int] | None:
         """Return None: each connection has its own socket, which does not exist yet."""
         return None
-
-    def identity(self, pooled: PoolProxiedConnection) -> tuple[int, int] | None:
-        """Return the device and inode of a connection's socket; None once it is closed."""
-        driver: Any = pooled.driver_connection
-        try:
-            if is_asyncpg(driver):
-                number = driver._transport.get_extra_info("socket").fileno()  # noqa: SLF001
-            else:
-                number = driver.fileno()
-            found = os.fstat(number)
-        except (OSError, AttributeError):
-            return None
-        except self.driver_errors:
-            return None
-        return found.st_dev, found.st_ino
 
     def suits(self, connection: Connection) -> bool:
         """Accept PostgreSQL connections of the store's driver: parameter marks differ."""
@@ -288,26 +257,6 @@ class PostgresDatabase:
             recognise(tx, tx.interned)
         self._met.add(tx.driver)
 
-    def watch(
-        self,
-        driver: psycopg.Connection[Any],
-        rest: Callable[[float | None, int | None], bool],
-    ) -> Iterator[None]:
-        """Yield after every committed append, on a connection of psycopg."""
-        driver.execute(f'LISTEN "{self._naming.plain(CHANNEL)}"')
-        yield
-        while rest(None, driver.fileno()):
-            if any(driver.notifies(timeout=0)):
-                yield
-
-    async def listen(self, driver: AsyncpgConnection, heard: Callable[[], None]) -> None:
-        """Call ``heard`` after every committed append, on a connection of asyncpg."""
-        lost = asyncio.Event()
-        driver.add_termination_listener(lambda _: lost.set())
-        await driver.add_listener(self._naming.plain(CHANNEL), lambda *_: heard())
-        heard()
-        await lost.wait()
-
     def wipe(self, ask: Callable[[str], Any]) -> Sequence[tuple[str, bool]]:  # noqa: ARG002 (nothing helps)
         """Return the places that no client of the server can wipe."""
         return (
@@ -315,10 +264,26 @@ class PostgresDatabase:
             ("the server's WAL, replicas and backups: as long as they are kept", False),
         )
 
+    def watch(
+        self,
+        driver: psycopg.Connection[Any],
+        rest: Callable[[float | None, int | None], bool],
+    ) -> Iterator[None]:
+        """Yield after every committed append, on a connection of psycopg."""
+        return watch(self._naming.plain(CHANNEL), driver, rest)
+
+    async def listen(self, driver: AsyncpgConnection, heard: Callable[[], None]) -> None:
+        """Call ``heard`` after every committed append, on a connection of asyncpg."""
+        await listen(self._naming.plain(CHANNEL), driver, heard)
+
     def forget(self) -> None:
         """Forget all names: this is a forked child, or the database was restored."""
         self._interned = self._interned.forgotten()
 
+    say = staticmethod(say)
+    in_transaction = staticmethod(in_transaction)
+    identity = staticmethod(socket_of)
+    is_lost = staticmethod(is_lost)
     committed = staticmethod(remember)
     translated = staticmethod(postgres_failures.translated)
     translated_commit = staticmethod(postgres_failures.translated_commit)
@@ -328,10 +293,6 @@ _BEGIN: Final = "BEGIN ISOLATION LEVEL READ COMMITTED"
 _DRIVERS: Final = {"%s": "psycopg", "$1": "asyncpg"}
 _CITUS: Final = "SELECT 1 FROM pg_extension WHERE extname = 'citus'"
 _THERE: Final = "SELECT to_regclass(?::text)"
-_IDLE: Final = 0
-"""libpq's PQTRANS_IDLE."""
 _MIGRATION_LOCK: Final = 0x6576656E7473  # "events" in ASCII
-
-
 _DEAF: Final = {"client_min_messages": "error"}
 """Hides that the server did not wait for a standby; the store's connections set it otherwise."""

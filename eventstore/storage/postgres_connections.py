@@ -1,4 +1,4 @@
-"""Read encodings and warnings, which a driver's connection reports beside query results.
+"""Read the encodings, warnings and state that a driver's connection reports beside query results.
 
 **Encodings.** The server reports at once in which encoding it stores text and in which it sends it.
 Any encoding but UTF8 cannot hold every text, and fails when a user first writes in another script;
@@ -15,22 +15,39 @@ commit means that all is well, so every warning without a context counts.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
+from sqlalchemy.util import await_only
+
 from eventstore.errors import OutcomeUnknown, StoreUnavailable
+from eventstore.storage.postgres_failures import DRIVER_ERRORS
 
 if TYPE_CHECKING:
     import psycopg  # an extra
+    from sqlalchemy.pool import PoolProxiedConnection
     from typing_extensions import TypeIs  # in typing from 3.13 on
 
-__all__ = ["AsyncpgConnection", "Driver", "check_encoding", "committing", "is_asyncpg"]
+__all__ = [
+    "AsyncpgConnection",
+    "Driver",
+    "check_encoding",
+    "committing",
+    "in_transaction",
+    "is_asyncpg",
+    "is_lost",
+    "say",
+    "socket_of",
+]
 
 _UTF8: Final = frozenset({"UTF8", "UNICODE"})
 """The server's name of UTF-8, and the one it had before."""
 _WARNING: Final = "WARNING"
+_IDLE: Final = 0
+"""libpq's PQTRANS_IDLE."""
 
 
 class AsyncpgConnection(Protocol):
@@ -158,3 +175,39 @@ def _note(
 ) -> None:
     if severity == _WARNING and not message.context:
         warned.append(message.sqlstate or "")
+
+
+def say(driver: Driver, text: str) -> None:
+    """Execute a statement that begins or ends a transaction."""
+    if is_asyncpg(driver):
+        await_only(driver.execute(text))
+    else:
+        driver.execute(text)
+
+
+def in_transaction(driver: Driver) -> bool:
+    """Return whether a driver's connection has an open transaction."""
+    if is_asyncpg(driver):
+        return bool(driver.is_in_transaction())
+    return not driver.closed and driver.info.transaction_status != _IDLE
+
+
+def is_lost(driver: Driver) -> bool:
+    """Return whether a driver's connection has lost its server."""
+    return bool(driver.is_closed() if is_asyncpg(driver) else driver.closed)
+
+
+def socket_of(pooled: PoolProxiedConnection) -> tuple[int, int] | None:
+    """Return the device and inode of a connection's socket; None once it is closed."""
+    driver: Any = pooled.driver_connection
+    try:
+        if is_asyncpg(driver):
+            number = driver._transport.get_extra_info("socket").fileno()  # noqa: SLF001
+        else:
+            number = driver.fileno()
+        found = os.fstat(number)
+    except (OSError, AttributeError):
+        return None
+    except DRIVER_ERRORS:
+        return None
+    return found.st_dev, found.st_ino

@@ -39,6 +39,7 @@ from eventstore.storage.sqlite_transaction import (
     DriverTransaction,
     WriterTransaction,
 )
+from eventstore.storage.sqlite_wiping import wipe
 from eventstore.storage.transaction import (
     CoreTransaction,
     Interned,
@@ -60,9 +61,6 @@ _log = logging.getLogger("eventstore.sqlite")
 _CHECKPOINT_PAGES: Final = 4_000
 """Pages of log (16 MB) after which they are copied into the database; SQLite's own is 1,000.
 Writers of many threads dirty the same pages again and again, and each copying costs two syncs."""
-
-_WIPE_PATIENCE_MS: Final = 1_000
-"""Longest wait for readers when the log is truncated; writers are blocked meanwhile."""
 
 
 _HASH: Final = "SELECT hash FROM {events} WHERE position = ?"
@@ -288,28 +286,11 @@ class SqliteDatabase:
         """Never called: SQLite has no driver that waits without a thread."""
         raise NotImplementedError
 
-    def wipe(self, ask: Callable[[str], Any]) -> list[tuple[str, bool]]:
-        """Copy the write-ahead log into the database and truncate it: it holds older pages.
-
-        Readers and writers that are active meanwhile prevent it.
-        """
-        left = []
-        (patience_ms,) = ask("PRAGMA busy_timeout")
-        ask(f"PRAGMA busy_timeout = {_WIPE_PATIENCE_MS}")
-        try:
-            (busy, _, __) = ask("PRAGMA wal_checkpoint(TRUNCATE)")
-        finally:
-            ask(f"PRAGMA busy_timeout = {patience_ms}")
-        if busy:
-            left.append(("the write-ahead log, which somebody reads or writes", True))
-        if ask("PRAGMA secure_delete") != (1,):
-            left.append(("free pages, as secure_delete is not ON: until VACUUM", False))
-        return left
-
     def forget(self) -> None:
         """Forget all names: this is a forked child, or the database was restored."""
         self._interned = self._interned.forgotten()
 
+    wipe = staticmethod(wipe)
     committed = staticmethod(remember)
     translated = staticmethod(sqlite_failures.translated)
     translated_commit = staticmethod(sqlite_failures.translated_commit)

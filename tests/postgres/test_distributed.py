@@ -134,9 +134,9 @@ def said(monkeypatch):
         hearing(kind, "_execute")
     say = PostgresDatabase.say
 
-    def saying(database, driver, text):
+    def saying(_, driver, text):
         heard.append(text)
-        say(database, driver, text)
+        say(driver, text)
 
     monkeypatch.setattr(PostgresDatabase, "say", saying)
     return heard

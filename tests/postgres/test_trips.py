@@ -241,9 +241,9 @@ def test_a_page_of_everything_is_one_trip_without_a_transaction_around_it(store,
     begun = []
     say = PostgresDatabase.say
 
-    def heard(database, driver, text):
+    def heard(_, driver, text):
         begun.append(text)
-        say(database, driver, text)
+        say(driver, text)
 
     monkeypatch.setattr(PostgresDatabase, "say", heard)
     said.clear()
