@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
+from itertools import islice
 from typing import Final
 
 from msgspec.structs import replace
 
 from eventstore.conversation.draft import ThreadDraft
-from eventstore.conversation.rows import RunRow, StepRow, ThreadRow
+from eventstore.conversation.folded_view import FoldedView
+from eventstore.conversation.rows import RunRow, StepRow, ThreadRow, TouchRow
 from eventstore.conversation.run_lifecycle import TERMINAL
 from eventstore.conversation.state import FoldedThread
 from eventstore.core import ids
 from eventstore.core.events import StreamKey, Trace
 from eventstore.storage.traces import traces_back
+from eventstore.threads import folding
 from eventstore.threads.past_moves import BORN, moves
 from eventstore.threads.stored_thread import StoredThread
 
@@ -27,6 +31,18 @@ class PastRuns(StoredThread):
     """The floor of ``PastThread`` about runs. In a run's row ``steps`` shows nothing."""
 
     _as_of: int
+
+    @cached_property
+    def _folded(self) -> FoldedView:
+        tenant, thread = self.tenant_name, self.thread_id
+        return folding.fold_thread(self._tx, self._log, tenant, thread, until=self._as_of)
+
+    def _few_touches(self, subject_id: bytes) -> list[int] | None:
+        """Return the versions of events about a thing until then; None if there are many."""
+        where = "subject = ? AND version <= ? ORDER BY version LIMIT ?"
+        most = folding.EVENTS_MAX
+        found = self._find(TouchRow, where, (subject_id, self._as_of, most + 1))
+        return [row.version for row in found] if len(found) <= most else None
 
     def _back(self) -> Iterator[Trace]:
         stream = StreamKey(self.tenant_name, ids.THREAD, self.thread_id)
@@ -67,9 +83,12 @@ class PastRuns(StoredThread):
         """Return a run's earlier row, except its last message, which no touch records."""
         if row.changed <= self._as_of:
             return row
+        few = self._few_touches(row.run_id)
+        if few is None:
+            return self._folded.row(RunRow, row.run_id) or row
         alone = ThreadRow(self.thread_id, 0, 0, 0, 0)
         draft = ThreadDraft(FoldedThread(self.thread_id, alone))
-        for version in (row.version, *self.touches_of(row.run_id)):
+        for version in (row.version, *few):
             draft.take(self.event(version))
         return draft.row(RunRow, row.run_id) or row
 
@@ -77,13 +96,14 @@ class PastRuns(StoredThread):
         """Return the last message that a run had written, or the message it had started on."""
         if not run.started:
             return None
-        for trace in self._back():
+        for trace in islice(self._back(), folding.EVENTS_MAX):
             if trace.version <= run.version:
-                break
+                return run.started_head
             if trace.type in BORN and moves(trace.data, run.run_id):
                 message_id: bytes = trace.data.message_id
                 return message_id
-        return run.started_head
+        row = self._folded.row(RunRow, run.run_id)
+        return run.started_head if row is None else row.last_message
 
     def step_then(self, row: StepRow) -> StepRow | None:
         """Return a step as it was."""

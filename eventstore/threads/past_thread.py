@@ -6,18 +6,19 @@ the same however long the thread is. The last event that moved the head defines 
 that event is short, unless many later events moved no head.
 
 Rows do not record which child of a branch point was active, which message bore a label, or which
-messages waited in the queue. For these the thread is folded from its beginning.
+messages waited in the queue. For these the thread is folded, and so it is where more events than a
+fold takes from one snapshot to the next would have to be read one by one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
+from itertools import islice
 from typing import Any, Final, TypeVar
 
 from msgspec.structs import replace
 
-from eventstore.conversation.folded_view import FoldedView
 from eventstore.conversation.history import changed_by, changes_message
 from eventstore.conversation.rows import (
     ROOT,
@@ -31,10 +32,11 @@ from eventstore.conversation.rows import (
     StepRow,
     ThreadRow,
 )
+from eventstore.conversation.view import SourcedEvent
 from eventstore.core.events import StreamKey
 from eventstore.storage.log import Log
 from eventstore.storage.transaction import Transaction
-from eventstore.threads.folding import fold_thread
+from eventstore.threads import folding
 from eventstore.threads.past_moves import MOVED_OUT, head_after, last_of
 from eventstore.threads.past_runs import PastRuns
 from eventstore.threads.stored_thread import StoredThread
@@ -66,7 +68,11 @@ class PastThread(PastRuns):
         now = super().thread
         if now is None:
             return None
-        touches = [self.event(version).type for version in self.touches_of(self.thread_id)]
+        few = self._few_touches(self.thread_id)
+        if few is None:
+            row = self._folded.thread
+            return None if row is None else replace(row, queued_messages=0, removed_messages=1)
+        touches = [self.event(version).type for version in few]
         return replace(
             now,
             version=self._as_of,
@@ -81,11 +87,12 @@ class PastThread(PastRuns):
         )
 
     def _head(self) -> bytes | None:
-        for trace in self._back():
+        for trace in islice(self._back(), folding.EVENTS_MAX):
             moved, head = head_after(trace)
             if moved:
                 return head
-        return None
+        row = self._folded.thread
+        return None if row is None else row.head
 
     def row(self, kind: type[R], key: object) -> R | None:
         rule = _THEN.get(kind)
@@ -107,12 +114,15 @@ class PastThread(PastRuns):
             row = self._waiting(row)
         if row.changed is None or row.changed <= self._as_of:
             return row
+        few = self._few_touches(row.message_id)
+        if few is None:
+            return self._folded.message(row.message_id)
         before = self._beneath(row.message_id) if row.place is not None and row.place.hop else None
         if before is None:
             before = row if row.place is not None else self._waiting(row)
             before = replace(before, removed=None, took_head=False, changed=None, said=None)
             before = replace(before, revision=0)
-        for event in map(self.event, self.touches_of(row.message_id)):
+        for event in map(self.event, few):
             if changes_message(event, row.message_id):
                 before = changed_by(before, event)
         return before
@@ -148,8 +158,12 @@ class PastThread(PastRuns):
     def _removed_below(self, place: Place) -> set[bytes]:
         above = None if place == ROOT else self.message_at(place)
         subject = self.thread_id if above is None else above.message_id
+        few = self._few_touches(subject)
+        if few is None:
+            gone = map(self._folded.message_at, self._folded.removed_children(place))
+            return {row.message_id for row in gone if row is not None}
         removed: set[bytes] = set()
-        for event in map(self.event, self.touches_of(subject)):
+        for event in map(self.event, few):
             if event.type in MOVED_OUT and event.data.message_id != subject:
                 removed ^= {event.data.message_id}
         return removed
@@ -188,19 +202,21 @@ class PastThread(PastRuns):
 
     def label_then(self, row: LabelRow) -> LabelRow:
         """Return a label as it was."""
-        for version in reversed(self.touches_of(row.message_id)):
+        few = self._few_touches(row.message_id)
+        if few is None:
+            return replace(row, label=self._folded.label_of(row.message_id))
+        for version in reversed(few):
             event = self.event(version)
             if event.type == "BranchLabelled":
                 said = None if event.data.cleared else event.content
                 return replace(row, label=None if said is None else said.label)
         return replace(row, label=None)
 
-    # -- facts that rows do not record ---------------------------------------------------------
+    def renamings(self) -> Iterator[SourcedEvent]:
+        many = self._few_touches(self.thread_id) is None
+        return self._folded.renamings() if many else super().renamings()
 
-    @cached_property
-    def _folded(self) -> FoldedView:
-        tenant, thread = self.tenant_name, self.thread_id
-        return fold_thread(self._tx, self._log, tenant, thread, until=self._as_of)
+    # -- facts that rows do not record ---------------------------------------------------------
 
     def end_of(self, hop: int, segment: int) -> int:
         return super().end_of(hop, segment) if hop else self._folded.end_of(hop, segment)

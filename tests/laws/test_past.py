@@ -16,7 +16,7 @@ from eventstore.conversation.present import message_value, revisions, thread_val
 from eventstore.conversation.present_runs import run_value, step_value
 from eventstore.conversation.rows import ROOT, MessageRow, RunRow, StepRow
 from eventstore.testing.environments import jumping_environment
-from eventstore.threads import paths
+from eventstore.threads import folding, paths
 from eventstore.threads.folding import folded_steps
 from eventstore.threads.past_thread import PastThread
 from tests.laws.examples import of_a_law_of_lives
@@ -26,9 +26,14 @@ SEEDS = st.integers(min_value=0, max_value=10_000)
 
 
 @of_a_law_of_lives
-@given(seed=SEEDS)
-def test_at_every_version_rows_tell_what_the_events_give(seed):
-    with ConversationStore.open("sqlite://", environment=jumping_environment(seed)) as store:
+@given(seed=SEEDS, most=st.sampled_from([1_000, 1_000, 3, 1]))
+def test_at_every_version_rows_tell_what_the_events_give(seed, most):
+    """Also where few events are read one by one, and the thread is folded for the rest."""
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        ConversationStore.open("sqlite://", environment=jumping_environment(seed)) as store,
+    ):
+        patch.setattr(folding, "EVENTS_MAX", most)
         for thread in live(store, seed, writes=60):
             finish(store, thread)
             key = thread_key(store.scope, thread)
