@@ -1,13 +1,12 @@
 """Tools of an assistant: Python functions, and those that need more, each an optional extra."""
 
-from eventstore.engine.tools.functions import (
+from eventstore.engine.tools.functions import Tool, tool
+from eventstore.engine.tools.local_tools import (
     InvalidArguments,
     LocalTool,
-    Tool,
     ToolAnswer,
     ToolContext,
     ToolSet,
-    tool,
 )
 
 __all__ = ["InvalidArguments", "LocalTool", "Tool", "ToolAnswer", "ToolContext", "ToolSet", "tool"]
