@@ -1,52 +1,32 @@
-"""Changes the row of a message for each event that touches it."""
+"""Changes the row of a message for each event that touches it, as the events declare it."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
-from msgspec.structs import replace
-
-from eventstore.conversation.rows import MessageRow, Said
+from eventstore.conversation.events import THREAD_EVENTS
+from eventstore.conversation.events.thread_event import Rewriter
+from eventstore.conversation.rows import MessageRow
 from eventstore.core.events import Event
 
-__all__ = ["changed_by", "changes_message", "saying"]
+__all__ = ["changed_by", "changes_message"]
 
-_CHANGES: Final = {
-    *("MessageAmended", "MessageUpdated", "MessageRemoved", "MessageRestored", "MessageQueued")
+_REWRITERS: Final[Mapping[str, Rewriter]] = {
+    one.name: one.rewrites for one in THREAD_EVENTS if one.rewrites is not None
 }
 
 
 def changes_message(event: Event, message_id: bytes) -> bool:
     """Return whether an event that touches a message changes its row.
 
-    Other events label it, or remove a message below it. A queued edit changes the message that it
-    replaces.
+    Other events label it, or remove a message below it.
     """
-    if event.type not in _CHANGES:
+    if event.type not in _REWRITERS:
         return False
     return message_id in {event.data.message_id, getattr(event.data, "replaces", None)}
 
 
-def saying(row: MessageRow, version: int, *fields: str) -> MessageRow:
-    """Return a message's row after an event changed its words, metadata or name."""
-    said = row.said or Said()
-    return replace(
-        row,
-        changed=version,
-        revision=row.revision + ("words" in fields),
-        said=said._replace(**dict.fromkeys(fields, version)),
-    )
-
-
 def changed_by(row: MessageRow, event: Event) -> MessageRow:
     """Return a message's row after an event that changes it."""
-    data, version = event.data, event.version
-    if event.type == "MessageAmended":
-        return saying(row, version, "words")
-    if event.type == "MessageUpdated":
-        return saying(row, version, *data.fields)
-    if event.type == "MessageRemoved":
-        return replace(row, changed=version, removed=version, took_head=data.head_moved)
-    if event.type == "MessageRestored":
-        return replace(row, changed=version, removed=None, took_head=False)
-    return replace(row, changed=version, status="replaced", sent=None)
+    return _REWRITERS[event.type](row, event.data, event.version)

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from eventstore.conversation import tree
 from eventstore.conversation.events.base import Note
 from eventstore.conversation.events.rows import message_row, thread_row
-from eventstore.conversation.events.thread_event import ThreadEvent
+from eventstore.conversation.events.thread_event import Evolver, Rewriter, ThreadEvent
 from eventstore.conversation.facts import (
     FactRule,
     Facts,
@@ -21,10 +21,9 @@ from eventstore.conversation.facts import (
     these,
     words,
 )
-from eventstore.conversation.history import saying
 from eventstore.conversation.parts import StoredPart
 from eventstore.conversation.provider_form import StoredForm
-from eventstore.conversation.rows import MessageRow, Row, TouchRow
+from eventstore.conversation.rows import MessageRow, Row, Said, TouchRow
 from eventstore.conversation.view import ThreadView
 from eventstore.core import ids
 from eventstore.core.events import Event, EventData
@@ -74,20 +73,44 @@ class MessageRestored(EventData, frozen=True):
     head_moved: bool = False
 
 
-def _amended(view: ThreadView, data: MessageAmended, event: Event) -> list[Row]:
-    row = message_row(view, data.message_id)
-    return [TouchRow(data.message_id, event.version), saying(row, event.version, "words")]
+def _amended_message(row: MessageRow, _: MessageAmended, version: int) -> MessageRow:
+    return _saying(row, version, "words")
 
 
-def _message_updated(view: ThreadView, data: MessageUpdated, event: Event) -> list[Row]:
-    row = message_row(view, data.message_id)
-    return [TouchRow(data.message_id, event.version), saying(row, event.version, *data.fields)]
+def _updated_message(row: MessageRow, data: MessageUpdated, version: int) -> MessageRow:
+    return _saying(row, version, *data.fields)
+
+
+def _saying(row: MessageRow, version: int, *fields: str) -> MessageRow:
+    """Return a message's row after an event changed its words, metadata or name."""
+    said = row.said or Said()
+    return replace(
+        row,
+        changed=version,
+        revision=row.revision + ("words" in fields),
+        said=said._replace(**dict.fromkeys(fields, version)),
+    )
+
+
+def _reworded(rewrite: Rewriter) -> Evolver:
+    def evolve(view: ThreadView, data: MessageAmended | MessageUpdated, event: Event) -> list[Row]:
+        row = message_row(view, data.message_id)
+        return [TouchRow(data.message_id, event.version), rewrite(row, data, event.version)]
+
+    return evolve
+
+
+def _removed_message(row: MessageRow, data: MessageRemoved, version: int) -> MessageRow:
+    return replace(row, changed=version, removed=version, took_head=data.head_moved)
+
+
+def _restored_message(row: MessageRow, _: MessageRestored, version: int) -> MessageRow:
+    return replace(row, changed=version, removed=None, took_head=False)
 
 
 def _removed(view: ThreadView, data: MessageRemoved, event: Event) -> list[Row]:
     row, thread = message_row(view, data.message_id), thread_row(view)
-    gone = replace(row, removed=event.version, took_head=data.head_moved, changed=event.version)
-    rows = [*_touches(view, row, event), gone]
+    rows = [*_touches(view, row, event), _removed_message(row, data, event.version)]
     if row.place is None:
         return [*rows, replace(thread, queued_messages=thread.queued_messages - 1)]
     rows += tree.removal_rows(view, row.place, +1)
@@ -97,8 +120,7 @@ def _removed(view: ThreadView, data: MessageRemoved, event: Event) -> list[Row]:
 
 def _restored(view: ThreadView, data: MessageRestored, event: Event) -> list[Row]:
     row, thread = message_row(view, data.message_id), thread_row(view)
-    back = replace(row, removed=None, took_head=False, changed=event.version)
-    rows = [*_touches(view, row, event), back]
+    rows = [*_touches(view, row, event), _restored_message(row, data, event.version)]
     if row.place is None:
         return [*rows, replace(thread, queued_messages=thread.queued_messages + 1)]
     rows += tree.removal_rows(view, row.place, -1)
@@ -137,16 +159,18 @@ MESSAGE_CHANGES: Final = (
         AmendedContent,
         "amended a message",
         (facts_of_named(ids.MESSAGE, "message_id", _amended_facts),),
-        evolve=_amended,
+        evolve=_reworded(_amended_message),
         subject="message_id",
+        rewrites=_amended_message,
     ),
     ThreadEvent(
         MessageUpdated,
         MessageDetails,
         "changed name or metadata of a message",
         (facts_of_named(ids.MESSAGE, "message_id", replaced_fields),),
-        evolve=_message_updated,
+        evolve=_reworded(_updated_message),
         subject="message_id",
+        rewrites=_updated_message,
     ),
     ThreadEvent(
         MessageRemoved,
@@ -155,6 +179,7 @@ MESSAGE_CHANGES: Final = (
         _removed_facts(removed=True),
         evolve=_removed,
         subject="message_id",
+        rewrites=_removed_message,
     ),
     ThreadEvent(
         MessageRestored,
@@ -163,5 +188,6 @@ MESSAGE_CHANGES: Final = (
         _removed_facts(removed=False),
         evolve=_restored,
         subject="message_id",
+        rewrites=_restored_message,
     ),
 )

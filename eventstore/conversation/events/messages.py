@@ -163,6 +163,10 @@ def _still_open(
     return tuple(call for call in before if call not in answers) + calls
 
 
+def _replaced_message(row: MessageRow, _: MessageQueued, version: int) -> MessageRow:
+    return replace(row, changed=version, status="replaced", sent=None)
+
+
 def _queued(view: ThreadView, data: MessageQueued, event: Event) -> list[Row]:
     row = MessageRow(
         message_id=data.message_id,
@@ -175,8 +179,7 @@ def _queued(view: ThreadView, data: MessageQueued, event: Event) -> list[Row]:
         sent=data.sent,
     )
     if data.replaces is not None:
-        old = message_row(view, data.replaces)
-        replaced = replace(old, status="replaced", sent=None, changed=event.version)
+        replaced = _replaced_message(message_row(view, data.replaces), data, event.version)
         return [TouchRow(data.replaces, event.version), replaced, row]
     thread = thread_row(view)
     return [row, replace(thread, queued_messages=thread.queued_messages + 1)]
@@ -252,6 +255,7 @@ MESSAGES: Final = (
         ),
         evolve=_queued,
         subject="message_id",
+        rewrites=_replaced_message,
     ),
     ThreadEvent(
         MessageEdited,

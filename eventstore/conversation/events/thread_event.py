@@ -7,15 +7,19 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from eventstore.conversation.events.declared_event import DeclaredEvent
-from eventstore.conversation.rows import Row
+from eventstore.conversation.rows import MessageRow, Row
 from eventstore.conversation.view import ThreadView
 from eventstore.core.events import Event
 
-__all__ = ["Evolver", "ThreadEvent"]
+__all__ = ["Evolver", "Rewriter", "ThreadEvent"]
 
 Evolver: TypeAlias = Callable[[ThreadView, Any, Event], list[Row]]
 """Returns the rows that an event changes, from the view before it, its data and itself. It copies
 the values that the event resolved (a head, a parent) and never decides again."""
+
+
+Rewriter: TypeAlias = Callable[[MessageRow, Any, int], MessageRow]
+"""Returns the row of a message after an event, from the row before, its data and its version."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,3 +30,6 @@ class ThreadEvent(DeclaredEvent):
     subject: str | None = field(default=None, kw_only=True)
     """Field of ``data`` that names the message or run it is about; None for the thread itself.
     Erasing that message or run erases the content of the event."""
+    rewrites: Rewriter | None = field(default=None, kw_only=True)
+    """Its effect on a message that was there before: the one that it is about, or replaces in the
+    queue."""
