@@ -39,6 +39,7 @@ from eventstore.storage.transaction import Transaction
 from eventstore.threads import folding
 from eventstore.threads.past_moves import MOVED_OUT, head_after, last_of
 from eventstore.threads.past_runs import PastRuns
+from eventstore.threads.removed import REMOVED
 from eventstore.threads.stored_thread import StoredThread
 
 __all__ = ["PastThread", "thread_at"]
@@ -176,27 +177,23 @@ class PastThread(PastRuns):
         return [one for one in super()._hanging_from(place) if one[1] <= self._as_of]
 
     def first_removed(self, hop: int, segment: int, start: int, end: int) -> int | None:
-        where = (
-            "hop = ? AND segment = ? AND depth BETWEEN ? AND ?"
-            " AND (removed IS NOT NULL OR changed > ?) ORDER BY depth"
-        )
-        return self._first_removed(where, (hop, segment, start, end, self._as_of))
+        here = "hop = ? AND segment = ? AND depth BETWEEN ? AND ?"
+        return self._first_removed_then(here, (hop, segment, start, end))
 
     def first_inherited_removed(self, start: int, end: int) -> int | None:
-        where = (
-            "hop > 0 AND depth BETWEEN ? AND ? AND (removed IS NOT NULL OR changed > ?)"
-            " ORDER BY depth"
-        )
-        return self._first_removed(where, (start, end, self._as_of), few=True)
+        return self._first_removed_then("hop > 0 AND depth BETWEEN ? AND ?", (start, end))
 
-    def _first_removed(
-        self, where: str, parameters: Sequence[int], *, few: bool = False
-    ) -> int | None:
-        for row in self._find(MessageRow, where, parameters, few=few):
-            was = self._as_it_was(row)
-            if was is not None and was.place is not None and was.removed is not None:
-                return was.place.depth
-        return None
+    def _first_removed_then(self, here: str, place: Sequence[int]) -> int | None:
+        """Return the first depth at which one was removed: it still is, or it changed since.
+
+        Each of the two has an index of its own, so the length of the path does not count.
+        """
+        changed = "changed IS NOT NULL AND changed > ?"
+        rows = self._find(MessageRow, f"{REMOVED} AND {here}", place, few=True)
+        rows += self._find(MessageRow, f"{changed} AND {here}", (self._as_of, *place), few=True)
+        then = [was for was in map(self._as_it_was, rows) if was is not None]
+        depths = [was.place.depth for was in then if was.place and was.removed is not None]
+        return min(depths, default=None)
 
     # -- names ---------------------------------------------------------------------------------
 

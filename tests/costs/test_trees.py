@@ -4,7 +4,7 @@ import pytest
 
 from eventstore import ConversationStore
 from eventstore.threads.removed import REMOVED_MAX
-from tests.effort import assert_flat
+from tests.effort import Effort, assert_flat
 
 FEW, MANY = 150, 600
 
@@ -109,3 +109,32 @@ def test_a_message_that_was_amended_often_is_read_like_one_that_was_amended_once
             efforts.append(effort(READ[read], *given))
     assert_flat(efforts[0], efforts[2])
     assert_flat(efforts[1], efforts[3])
+
+
+@pytest.mark.parametrize("restored", [False, True])
+@pytest.mark.parametrize("forked", [False, True])
+def test_an_earlier_version_costs_what_is_removed_or_changed(store, effort, restored, forked):
+    """To fork it, or to read its end: not the length of the path above."""
+    forking: list[Effort] = []
+    reading: list[Effort] = []
+    for count in (FEW, MANY):
+        thread, messages = talk(store, count)
+        if forked:
+            thread = store.threads.fork(thread).id
+        store.messages.remove(thread, messages[-2])
+        said(store, thread)
+        version = store.threads.get(thread).version
+        said(store, thread)
+        if restored:
+            store.messages.restore(thread, messages[-2])
+        forking.append(effort(store.threads.fork, thread, at_version=version))
+        page = {"at_version": version, "limit": 10, "order": "desc"}
+        reading.append(effort(store.messages.list, thread, **page))
+        assert texts_at(store, thread, version) == [f"words {count - 3}", "more"]
+    assert_flat(*forking)
+    assert_flat(*reading)
+
+
+def texts_at(store, thread, version):
+    page = store.messages.list(thread, at_version=version, limit=2, order="desc")
+    return [message.text for message in page.data][::-1]

@@ -68,6 +68,14 @@ def _messages(metadata: MetaData, prefix: str) -> None:
             sqlite_where=text("removed IS NOT NULL"),
             postgresql_where=text("removed IS NOT NULL"),
         ),
+        # What was removed at an earlier version may have been restored since.
+        Index(
+            f"{prefix}messages_changed",
+            "thread",
+            "changed",
+            sqlite_where=text("changed IS NOT NULL"),
+            postgresql_where=text("changed IS NOT NULL"),
+        ),
     )
 
 

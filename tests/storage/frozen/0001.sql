@@ -585,6 +585,7 @@ CREATE UNIQUE INDEX messages_by_id ON messages (message, tenant, thread);
 CREATE INDEX messages_inherited ON messages (thread, depth) WHERE hop > 0;
 CREATE INDEX messages_removed ON messages (thread, hop, segment, depth) WHERE removed IS NOT NULL;
 CREATE INDEX messages_removed_below ON messages (thread, parent, hop, segment) WHERE removed IS NOT NULL;
+CREATE INDEX messages_changed ON messages (thread, changed) WHERE changed IS NOT NULL;
 CREATE INDEX segments_by_parent ON segments (tenant, thread, parent_hop, parent_segment, parent_depth, segment);
 CREATE INDEX branch_points_inherited ON branch_points (thread, depth) WHERE hop > 0;
 CREATE INDEX labels_by_label ON labels (tenant, thread, label);

@@ -279,10 +279,12 @@ def upgrade(naming: Naming) -> None:
     )
     inherited = ["thread", "depth"]
     _some(naming, "messages_inherited", "messages", inherited, "hop > 0")
-    placed = ["thread", "hop", "segment", "depth"]
-    _some(naming, "messages_removed", "messages", placed, "removed IS NOT NULL")
-    below = ["thread", "parent", "hop", "segment"]
-    _some(naming, "messages_removed_below", "messages", below, "removed IS NOT NULL")
+    for name, columns, where in (
+        ("messages_removed", ["thread", "hop", "segment", "depth"], "removed IS NOT NULL"),
+        ("messages_removed_below", ["thread", "parent", "hop", "segment"], "removed IS NOT NULL"),
+        ("messages_changed", ["thread", "changed"], "changed IS NOT NULL"),
+    ):
+        _some(naming, name, "messages", columns, where)
     op.create_table(
         naming.plain("segments"),
         _key("tenant", Integer),
