@@ -54,10 +54,11 @@ _CLIMBING: Final = (
     " AND e.version = coalesce(m.queued_version, m.version)"
     " WHERE u.forks = 0 AND u.depth >= ? AND g.tenant = ? AND g.thread = u.thread"
     " AND g.hop = 0 AND g.segment = u.segment AND m.tenant = g.tenant AND m.thread = g.thread"
-    " AND m.hop = 0 AND m.segment = g.segment AND m.depth > g.parent_depth AND m.depth <= u.depth"
-    " AND m.depth >= ?"
+    " AND m.hop = 0 AND m.segment = g.segment AND m.depth <= u.depth"
+    " AND m.depth >= CASE WHEN g.parent_depth < ? THEN ? ELSE g.parent_depth + 1 END"
 )
-"""SQLite joins in the order in which tables are named here; it cannot know how few rows climb."""
+"""SQLite joins in the order in which tables are named here; it cannot know how few rows climb. Of
+two lower limits of the depth it would look for one, and read every row up to the other."""
 _MESSAGE: Final = len(MESSAGES.columns)
 _VERSION: Final = _MESSAGE + DECODED_COLUMNS.index("version")
 _CONTENT: Final = _MESSAGE + DECODED_COLUMNS.index("content")
@@ -157,7 +158,7 @@ def read_climbing(
         return *place, columns[0], columns[_VERSION]
 
     start = (segment, last, tenant, stream.id, tenant, tenant, first)
-    where = (*start, category, first, tenant, first)
+    where = (*start, category, first, tenant, first, first)
     found = []
     for columns in rows_of_events(tx, _CLIMBING, where, _CONTENT, key):
         told, row = stream._replace(id=bytes(columns[0])), MESSAGES.decode(columns[:_MESSAGE])

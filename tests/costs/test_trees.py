@@ -138,3 +138,14 @@ def test_an_earlier_version_costs_what_is_removed_or_changed(store, effort, rest
 def texts_at(store, thread, version):
     page = store.messages.list(thread, at_version=version, limit=2, order="desc")
     return [message.text for message in page.data][::-1]
+
+
+def test_the_end_of_a_fork_costs_what_is_read(store, effort):
+    """However long the path is that it inherits."""
+    efforts = []
+    for count in (FEW, MANY):
+        thread, _ = talk(store, count)
+        fork = store.threads.fork(thread).id
+        said(store, fork)
+        efforts.append(effort(store.messages.list, fork, limit=10, order="desc"))
+    assert_flat(*efforts)
