@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any, Final
 
 from eventstore.conversation.changes import ERASED, value_of
@@ -23,6 +24,7 @@ from eventstore.storage.log import Log
 from eventstore.storage.read import StoredEvent
 from eventstore.storage.traces import traces_back
 from eventstore.storage.transaction import Transaction
+from eventstore.threads import folding
 from eventstore.threads.past_moves import head_after
 from eventstore.threads.stored_thread import StoredThread
 
@@ -129,11 +131,14 @@ class SubjectReader:
         return facts
 
     def _head(self, until: int) -> str | None:
-        for trace in traces_back(self._tx, self._log, self._stream, until=until):
+        back = traces_back(self._tx, self._log, self._stream, until=until)
+        for trace in islice(back, folding.EVENTS_MAX):
             moved, head = head_after(trace)
             if moved:
                 return ids.show_or_none(ids.MESSAGE, head)
-        return None
+        tenant, _, thread_id = self._stream
+        row = folding.fold_thread(self._tx, self._log, tenant, thread_id, until=until).thread
+        return None if row is None else ids.show_or_none(ids.MESSAGE, row.head)
 
     # -- words -----------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from eventstore import ConversationStore, ConversationStoreError
 from eventstore.audit import trail as walking
 from eventstore.storage import read, whole_store
 from eventstore.testing.environments import jumping_environment
+from eventstore.threads import folding
 from tests.laws.examples import of_a_law_of_lives
 from tests.laws.facts_of_states import GONE, assert_agree, facts_of, patched
 from tests.laws.lives import live
@@ -98,9 +99,13 @@ def test_a_trail_that_keeps_few_facts_and_reads_short_pages_is_the_same(seed, ke
 
 
 @of_a_law_of_lives
-@given(seed=SEEDS, data=st.data())
-def test_a_difference_patches_one_state_into_the_other(seed, data):
-    with ConversationStore.open("sqlite://", environment=jumping_environment(seed)) as store:
+@given(seed=SEEDS, data=st.data(), most=st.sampled_from([1_000, 2]))
+def test_a_difference_patches_one_state_into_the_other(seed, data, most):
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        ConversationStore.open("sqlite://", environment=jumping_environment(seed)) as store,
+    ):
+        patch.setattr(folding, "EVENTS_MAX", most)
         for thread in live(store, seed, writes=40):
             finish(store, thread)
             versions = st.integers(1, store.threads.get(thread).version)
