@@ -14,7 +14,11 @@ from eventstore import (
 )
 from eventstore.engine import AsyncEngine, Engine, tool
 from eventstore.engine.models import Gate, ScriptedModel, ToolCall
+from tests.storage.lives import ask
 
+_SUBJECTS = (
+    "SELECT subject FROM events WHERE version >= {} AND stream IN (SELECT thread FROM messages)"
+)
 CALLS = [
     ToolCall("call_1", "weather", '{"city": "Oslo"}'),
     ToolCall("call_2", "weather", '{"city": "Rome"}'),
@@ -39,6 +43,21 @@ def asked(store, text="Weather in Oslo and Rome?"):
 
 def shown(messages):
     return [(one.role, one.text) for one in messages]
+
+
+def test_an_answer_belongs_to_the_person_in_whose_name_it_was_asked_for(store, tmp_path):
+    model = ScriptedModel([CALLS, "4 °C in Oslo."])
+    assistant = store.assistants.create(model="qwen-plus", tools=[weather])
+    thread = asked(store)
+    with Engine(store, tools=[weather], models={"qwen-plus": model}) as engine:
+        engine.execute(thread.id, engine.run(thread.id, assistant.id, subject="ann").id)
+    events = [*store.events.read(thread.id)]
+    begun = next(one.version for one in events if one.type == "RunQueued")
+    rows = ask(tmp_path / "chat.db", _SUBJECTS.format(begun))
+    assert len({subject for (subject,) in rows if subject is not None}) == 1
+    assert (None,) not in rows
+    store.privacy.erase(subject="ann")
+    assert [one.erased for one in store.messages.list(thread.id)] == [False, *[True] * 4]
 
 
 def test_an_assistant_with_tools_answers(store):

@@ -146,8 +146,9 @@ class AsyncThreads(AsyncResource):
             actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
                 Overrides ``acting()``.
             reason: The reason, in the writer's words; erasable.
-            subject: Opaque name of the person whose data the content is; the thread's own if left
-                out.
+            subject: Opaque name of the person whose data the content is. If left out, what belongs
+                to a run is of the person in whose name the run was created, and all else is the
+                thread's own.
             connection: The application's own open transaction: the write commits or rolls back with
                 it.
 
@@ -275,8 +276,9 @@ class AsyncThreads(AsyncResource):
             actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
                 Overrides ``acting()``.
             reason: The reason, in the writer's words; erasable.
-            subject: Opaque name of the person whose data the content is; the thread's own if left
-                out.
+            subject: Opaque name of the person whose data the content is. If left out, what belongs
+                to a run is of the person in whose name the run was created, and all else is the
+                thread's own.
             connection: The application's own open transaction: the write commits or rolls back with
                 it.
 
@@ -339,8 +341,9 @@ class AsyncThreads(AsyncResource):
             actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
                 Overrides ``acting()``.
             reason: The reason, in the writer's words; erasable.
-            subject: Opaque name of the person whose data the content is; the thread's own if left
-                out.
+            subject: Opaque name of the person whose data the content is. If left out, what belongs
+                to a run is of the person in whose name the run was created, and all else is the
+                thread's own.
             connection: The application's own open transaction: the write commits or rolls back with
                 it.
 
@@ -395,8 +398,9 @@ class AsyncThreads(AsyncResource):
             actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
                 Overrides ``acting()``.
             reason: The reason, in the writer's words; erasable.
-            subject: Opaque name of the person whose data the content is; the thread's own if left
-                out.
+            subject: Opaque name of the person whose data the content is. If left out, what belongs
+                to a run is of the person in whose name the run was created, and all else is the
+                thread's own.
             connection: The application's own open transaction: the write commits or rolls back with
                 it.
 
@@ -446,8 +450,9 @@ class AsyncThreads(AsyncResource):
             actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
                 Overrides ``acting()``.
             reason: The reason, in the writer's words; erasable.
-            subject: Opaque name of the person whose data the content is; the thread's own if left
-                out.
+            subject: Opaque name of the person whose data the content is. If left out, what belongs
+                to a run is of the person in whose name the run was created, and all else is the
+                thread's own.
             connection: The application's own open transaction: the write commits or rolls back with
                 it.
 
@@ -499,8 +504,9 @@ class AsyncThreads(AsyncResource):
             actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
                 Overrides ``acting()``.
             reason: The reason, in the writer's words; erasable.
-            subject: Opaque name of the person whose data the content is; the thread's own if left
-                out.
+            subject: Opaque name of the person whose data the content is. If left out, what belongs
+                to a run is of the person in whose name the run was created, and all else is the
+                thread's own.
             connection: The application's own open transaction: the write commits or rolls back with
                 it.
 
@@ -550,8 +556,9 @@ class AsyncThreads(AsyncResource):
             actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
                 Overrides ``acting()``.
             reason: The reason, in the writer's words; erasable.
-            subject: Opaque name of the person whose data the content is; the thread's own if left
-                out.
+            subject: Opaque name of the person whose data the content is. If left out, what belongs
+                to a run is of the person in whose name the run was created, and all else is the
+                thread's own.
             connection: The application's own open transaction: the write commits or rolls back with
                 it.
 
@@ -637,8 +644,9 @@ class AsyncThreads(AsyncResource):
             actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
                 Overrides ``acting()``.
             reason: The reason, in the writer's words; erasable.
-            subject: Opaque name of the person whose data the content is; the thread's own if left
-                out.
+            subject: Opaque name of the person whose data the content is. If left out, what belongs
+                to a run is of the person in whose name the run was created, and all else is the
+                thread's own.
             connection: The application's own open transaction: the write commits or rolls back with
                 it.
 
@@ -726,8 +734,9 @@ class AsyncMessages(AsyncResource):
             actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
                 Overrides ``acting()``.
             reason: The reason, in the writer's words; erasable.
-            subject: Opaque name of the person whose data the content is; the thread's own if left
-                out.
+            subject: Opaque name of the person whose data the content is. If left out, what belongs
+                to a run is of the person in whose name the run was created, and all else is the
+                thread's own.
             connection: The application's own open transaction: the write commits or rolls back with
                 it.
 
@@ -800,8 +809,9 @@ class AsyncMessages(AsyncResource):
             actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
                 Overrides ``acting()``.
             reason: The reason, in the writer's words; erasable.
-            subject: Opaque name of the person whose data the content is; the thread's own if left
-                out.
+            subject: Opaque name of the person whose data the content is. If left out, what belongs
+                to a run is of the person in whose name the run was created, and all else is the
+                thread's own.
             connection: The application's own open transaction: the write commits or rolls back with
                 it.
 
@@ -970,8 +980,9 @@ class AsyncMessages(AsyncResource):
             actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
                 Overrides ``acting()``.
             reason: The reason, in the writer's words; erasable.
-            subject: Opaque name of the person whose data the content is; the thread's own if left
-                out.
+            subject: Opaque name of the person whose data the content is. If left out, what belongs
+                to a run is of the person in whose name the run was created, and all else is the
+                thread's own.
             connection: The application's own open transaction: the write commits or rolls back with
                 it.
 
@@ -1054,8 +1065,9 @@ class AsyncMessages(AsyncResource):
             actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
                 Overrides ``acting()``.
             reason: The reason, in the writer's words; erasable.
-            subject: Opaque name of the person whose data the content is; the thread's own if left
-                out.
+            subject: Opaque name of the person whose data the content is. If left out, what belongs
+                to a run is of the person in whose name the run was created, and all else is the
+                thread's own.
             connection: The application's own open transaction: the write commits or rolls back with
                 it.
 
@@ -1125,8 +1137,9 @@ class AsyncMessages(AsyncResource):
             actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
                 Overrides ``acting()``.
             reason: The reason, in the writer's words; erasable.
-            subject: Opaque name of the person whose data the content is; the thread's own if left
-                out.
+            subject: Opaque name of the person whose data the content is. If left out, what belongs
+                to a run is of the person in whose name the run was created, and all else is the
+                thread's own.
             connection: The application's own open transaction: the write commits or rolls back with
                 it.
 
@@ -1186,8 +1199,9 @@ class AsyncMessages(AsyncResource):
             actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
                 Overrides ``acting()``.
             reason: The reason, in the writer's words; erasable.
-            subject: Opaque name of the person whose data the content is; the thread's own if left
-                out.
+            subject: Opaque name of the person whose data the content is. If left out, what belongs
+                to a run is of the person in whose name the run was created, and all else is the
+                thread's own.
             connection: The application's own open transaction: the write commits or rolls back with
                 it.
 
@@ -1258,8 +1272,9 @@ class AsyncMessages(AsyncResource):
             actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
                 Overrides ``acting()``.
             reason: The reason, in the writer's words; erasable.
-            subject: Opaque name of the person whose data the content is; the thread's own if left
-                out.
+            subject: Opaque name of the person whose data the content is. If left out, what belongs
+                to a run is of the person in whose name the run was created, and all else is the
+                thread's own.
             connection: The application's own open transaction: the write commits or rolls back with
                 it.
 
@@ -1314,8 +1329,9 @@ class AsyncMessages(AsyncResource):
             actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
                 Overrides ``acting()``.
             reason: The reason, in the writer's words; erasable.
-            subject: Opaque name of the person whose data the content is; the thread's own if left
-                out.
+            subject: Opaque name of the person whose data the content is. If left out, what belongs
+                to a run is of the person in whose name the run was created, and all else is the
+                thread's own.
             connection: The application's own open transaction: the write commits or rolls back with
                 it.
 
@@ -1395,8 +1411,9 @@ class AsyncBranches(AsyncResource):
             actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
                 Overrides ``acting()``.
             reason: The reason, in the writer's words; erasable.
-            subject: Opaque name of the person whose data the content is; the thread's own if left
-                out.
+            subject: Opaque name of the person whose data the content is. If left out, what belongs
+                to a run is of the person in whose name the run was created, and all else is the
+                thread's own.
             connection: The application's own open transaction: the write commits or rolls back with
                 it.
 
@@ -1451,8 +1468,9 @@ class AsyncBranches(AsyncResource):
             actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
                 Overrides ``acting()``.
             reason: The reason, in the writer's words; erasable.
-            subject: Opaque name of the person whose data the content is; the thread's own if left
-                out.
+            subject: Opaque name of the person whose data the content is. If left out, what belongs
+                to a run is of the person in whose name the run was created, and all else is the
+                thread's own.
             connection: The application's own open transaction: the write commits or rolls back with
                 it.
 
@@ -1562,8 +1580,9 @@ class AsyncRunSteps(AsyncResource):
             actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
                 Overrides ``acting()``.
             reason: The reason, in the writer's words; erasable.
-            subject: Opaque name of the person whose data the content is; the thread's own if left
-                out.
+            subject: Opaque name of the person whose data the content is. If left out, what belongs
+                to a run is of the person in whose name the run was created, and all else is the
+                thread's own.
             connection: The application's own open transaction: the write commits or rolls back with
                 it.
 
@@ -1629,8 +1648,9 @@ class AsyncRunSteps(AsyncResource):
             actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
                 Overrides ``acting()``.
             reason: The reason, in the writer's words; erasable.
-            subject: Opaque name of the person whose data the content is; the thread's own if left
-                out.
+            subject: Opaque name of the person whose data the content is. If left out, what belongs
+                to a run is of the person in whose name the run was created, and all else is the
+                thread's own.
             connection: The application's own open transaction: the write commits or rolls back with
                 it.
 
@@ -1694,8 +1714,9 @@ class AsyncRunSteps(AsyncResource):
             actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
                 Overrides ``acting()``.
             reason: The reason, in the writer's words; erasable.
-            subject: Opaque name of the person whose data the content is; the thread's own if left
-                out.
+            subject: Opaque name of the person whose data the content is. If left out, what belongs
+                to a run is of the person in whose name the run was created, and all else is the
+                thread's own.
             connection: The application's own open transaction: the write commits or rolls back with
                 it.
 
@@ -1795,8 +1816,9 @@ class AsyncRuns(AsyncResource):
             actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
                 Overrides ``acting()``.
             reason: The reason, in the writer's words; erasable.
-            subject: Opaque name of the person whose data the content is; the thread's own if left
-                out.
+            subject: Opaque name of the person whose data the content is. If left out, what belongs
+                to a run is of the person in whose name the run was created, and all else is the
+                thread's own.
             connection: The application's own open transaction: the write commits or rolls back with
                 it.
 
@@ -1876,8 +1898,9 @@ class AsyncRuns(AsyncResource):
             actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
                 Overrides ``acting()``.
             reason: The reason, in the writer's words; erasable.
-            subject: Opaque name of the person whose data the content is; the thread's own if left
-                out.
+            subject: Opaque name of the person whose data the content is. If left out, what belongs
+                to a run is of the person in whose name the run was created, and all else is the
+                thread's own.
             connection: The application's own open transaction: the write commits or rolls back with
                 it.
 
@@ -1964,8 +1987,9 @@ class AsyncRuns(AsyncResource):
             actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
                 Overrides ``acting()``.
             reason: The reason, in the writer's words; erasable.
-            subject: Opaque name of the person whose data the content is; the thread's own if left
-                out.
+            subject: Opaque name of the person whose data the content is. If left out, what belongs
+                to a run is of the person in whose name the run was created, and all else is the
+                thread's own.
             connection: The application's own open transaction: the write commits or rolls back with
                 it.
 
@@ -2024,8 +2048,9 @@ class AsyncRuns(AsyncResource):
             actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
                 Overrides ``acting()``.
             reason: The reason, in the writer's words; erasable.
-            subject: Opaque name of the person whose data the content is; the thread's own if left
-                out.
+            subject: Opaque name of the person whose data the content is. If left out, what belongs
+                to a run is of the person in whose name the run was created, and all else is the
+                thread's own.
             connection: The application's own open transaction: the write commits or rolls back with
                 it.
 
@@ -2088,8 +2113,9 @@ class AsyncRuns(AsyncResource):
             actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
                 Overrides ``acting()``.
             reason: The reason, in the writer's words; erasable.
-            subject: Opaque name of the person whose data the content is; the thread's own if left
-                out.
+            subject: Opaque name of the person whose data the content is. If left out, what belongs
+                to a run is of the person in whose name the run was created, and all else is the
+                thread's own.
             connection: The application's own open transaction: the write commits or rolls back with
                 it.
 
@@ -2156,8 +2182,9 @@ class AsyncRuns(AsyncResource):
             actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
                 Overrides ``acting()``.
             reason: The reason, in the writer's words; erasable.
-            subject: Opaque name of the person whose data the content is; the thread's own if left
-                out.
+            subject: Opaque name of the person whose data the content is. If left out, what belongs
+                to a run is of the person in whose name the run was created, and all else is the
+                thread's own.
             connection: The application's own open transaction: the write commits or rolls back with
                 it.
 
@@ -2223,8 +2250,9 @@ class AsyncRuns(AsyncResource):
             actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
                 Overrides ``acting()``.
             reason: The reason, in the writer's words; erasable.
-            subject: Opaque name of the person whose data the content is; the thread's own if left
-                out.
+            subject: Opaque name of the person whose data the content is. If left out, what belongs
+                to a run is of the person in whose name the run was created, and all else is the
+                thread's own.
             connection: The application's own open transaction: the write commits or rolls back with
                 it.
 
@@ -2289,8 +2317,9 @@ class AsyncRuns(AsyncResource):
             actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
                 Overrides ``acting()``.
             reason: The reason, in the writer's words; erasable.
-            subject: Opaque name of the person whose data the content is; the thread's own if left
-                out.
+            subject: Opaque name of the person whose data the content is. If left out, what belongs
+                to a run is of the person in whose name the run was created, and all else is the
+                thread's own.
             connection: The application's own open transaction: the write commits or rolls back with
                 it.
 
@@ -2347,8 +2376,9 @@ class AsyncRuns(AsyncResource):
             actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
                 Overrides ``acting()``.
             reason: The reason, in the writer's words; erasable.
-            subject: Opaque name of the person whose data the content is; the thread's own if left
-                out.
+            subject: Opaque name of the person whose data the content is. If left out, what belongs
+                to a run is of the person in whose name the run was created, and all else is the
+                thread's own.
             connection: The application's own open transaction: the write commits or rolls back with
                 it.
 
@@ -2408,8 +2438,9 @@ class AsyncRuns(AsyncResource):
             actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
                 Overrides ``acting()``.
             reason: The reason, in the writer's words; erasable.
-            subject: Opaque name of the person whose data the content is; the thread's own if left
-                out.
+            subject: Opaque name of the person whose data the content is. If left out, what belongs
+                to a run is of the person in whose name the run was created, and all else is the
+                thread's own.
             connection: The application's own open transaction: the write commits or rolls back with
                 it.
 
@@ -2469,8 +2500,9 @@ class AsyncRuns(AsyncResource):
             actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
                 Overrides ``acting()``.
             reason: The reason, in the writer's words; erasable.
-            subject: Opaque name of the person whose data the content is; the thread's own if left
-                out.
+            subject: Opaque name of the person whose data the content is. If left out, what belongs
+                to a run is of the person in whose name the run was created, and all else is the
+                thread's own.
             connection: The application's own open transaction: the write commits or rolls back with
                 it.
 
@@ -2848,8 +2880,9 @@ class AsyncAssistants(AsyncResource):
             actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
                 Overrides ``acting()``.
             reason: The reason, in the writer's words; erasable.
-            subject: Opaque name of the person whose data the content is; the thread's own if left
-                out.
+            subject: Opaque name of the person whose data the content is. If left out, what belongs
+                to a run is of the person in whose name the run was created, and all else is the
+                thread's own.
             connection: The application's own open transaction: the write commits or rolls back with
                 it.
 
@@ -2935,8 +2968,9 @@ class AsyncAssistants(AsyncResource):
             actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
                 Overrides ``acting()``.
             reason: The reason, in the writer's words; erasable.
-            subject: Opaque name of the person whose data the content is; the thread's own if left
-                out.
+            subject: Opaque name of the person whose data the content is. If left out, what belongs
+                to a run is of the person in whose name the run was created, and all else is the
+                thread's own.
             connection: The application's own open transaction: the write commits or rolls back with
                 it.
 
@@ -2994,8 +3028,9 @@ class AsyncAssistants(AsyncResource):
             actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
                 Overrides ``acting()``.
             reason: The reason, in the writer's words; erasable.
-            subject: Opaque name of the person whose data the content is; the thread's own if left
-                out.
+            subject: Opaque name of the person whose data the content is. If left out, what belongs
+                to a run is of the person in whose name the run was created, and all else is the
+                thread's own.
             connection: The application's own open transaction: the write commits or rolls back with
                 it.
 
@@ -3470,8 +3505,9 @@ class AsyncPrivacy(AsyncResource):
             actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
                 Overrides ``acting()``.
             reason: The reason, in the writer's words; erasable.
-            subject: Opaque name of the person whose data the content is; the thread's own if left
-                out.
+            subject: Opaque name of the person whose data the content is. If left out, what belongs
+                to a run is of the person in whose name the run was created, and all else is the
+                thread's own.
             connection: The application's own open transaction: the write commits or rolls back with
                 it.
 

@@ -144,8 +144,9 @@ class Threads(Resource):
             actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
                 Overrides ``acting()``.
             reason: The reason, in the writer's words; erasable.
-            subject: Opaque name of the person whose data the content is; the thread's own if left
-                out.
+            subject: Opaque name of the person whose data the content is. If left out, what belongs
+                to a run is of the person in whose name the run was created, and all else is the
+                thread's own.
             connection: The application's own open transaction: the write commits or rolls back with
                 it.
 
@@ -271,8 +272,9 @@ class Threads(Resource):
             actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
                 Overrides ``acting()``.
             reason: The reason, in the writer's words; erasable.
-            subject: Opaque name of the person whose data the content is; the thread's own if left
-                out.
+            subject: Opaque name of the person whose data the content is. If left out, what belongs
+                to a run is of the person in whose name the run was created, and all else is the
+                thread's own.
             connection: The application's own open transaction: the write commits or rolls back with
                 it.
 
@@ -335,8 +337,9 @@ class Threads(Resource):
             actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
                 Overrides ``acting()``.
             reason: The reason, in the writer's words; erasable.
-            subject: Opaque name of the person whose data the content is; the thread's own if left
-                out.
+            subject: Opaque name of the person whose data the content is. If left out, what belongs
+                to a run is of the person in whose name the run was created, and all else is the
+                thread's own.
             connection: The application's own open transaction: the write commits or rolls back with
                 it.
 
@@ -391,8 +394,9 @@ class Threads(Resource):
             actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
                 Overrides ``acting()``.
             reason: The reason, in the writer's words; erasable.
-            subject: Opaque name of the person whose data the content is; the thread's own if left
-                out.
+            subject: Opaque name of the person whose data the content is. If left out, what belongs
+                to a run is of the person in whose name the run was created, and all else is the
+                thread's own.
             connection: The application's own open transaction: the write commits or rolls back with
                 it.
 
@@ -442,8 +446,9 @@ class Threads(Resource):
             actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
                 Overrides ``acting()``.
             reason: The reason, in the writer's words; erasable.
-            subject: Opaque name of the person whose data the content is; the thread's own if left
-                out.
+            subject: Opaque name of the person whose data the content is. If left out, what belongs
+                to a run is of the person in whose name the run was created, and all else is the
+                thread's own.
             connection: The application's own open transaction: the write commits or rolls back with
                 it.
 
@@ -495,8 +500,9 @@ class Threads(Resource):
             actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
                 Overrides ``acting()``.
             reason: The reason, in the writer's words; erasable.
-            subject: Opaque name of the person whose data the content is; the thread's own if left
-                out.
+            subject: Opaque name of the person whose data the content is. If left out, what belongs
+                to a run is of the person in whose name the run was created, and all else is the
+                thread's own.
             connection: The application's own open transaction: the write commits or rolls back with
                 it.
 
@@ -546,8 +552,9 @@ class Threads(Resource):
             actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
                 Overrides ``acting()``.
             reason: The reason, in the writer's words; erasable.
-            subject: Opaque name of the person whose data the content is; the thread's own if left
-                out.
+            subject: Opaque name of the person whose data the content is. If left out, what belongs
+                to a run is of the person in whose name the run was created, and all else is the
+                thread's own.
             connection: The application's own open transaction: the write commits or rolls back with
                 it.
 
@@ -633,8 +640,9 @@ class Threads(Resource):
             actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
                 Overrides ``acting()``.
             reason: The reason, in the writer's words; erasable.
-            subject: Opaque name of the person whose data the content is; the thread's own if left
-                out.
+            subject: Opaque name of the person whose data the content is. If left out, what belongs
+                to a run is of the person in whose name the run was created, and all else is the
+                thread's own.
             connection: The application's own open transaction: the write commits or rolls back with
                 it.
 
@@ -722,8 +730,9 @@ class Messages(Resource):
             actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
                 Overrides ``acting()``.
             reason: The reason, in the writer's words; erasable.
-            subject: Opaque name of the person whose data the content is; the thread's own if left
-                out.
+            subject: Opaque name of the person whose data the content is. If left out, what belongs
+                to a run is of the person in whose name the run was created, and all else is the
+                thread's own.
             connection: The application's own open transaction: the write commits or rolls back with
                 it.
 
@@ -796,8 +805,9 @@ class Messages(Resource):
             actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
                 Overrides ``acting()``.
             reason: The reason, in the writer's words; erasable.
-            subject: Opaque name of the person whose data the content is; the thread's own if left
-                out.
+            subject: Opaque name of the person whose data the content is. If left out, what belongs
+                to a run is of the person in whose name the run was created, and all else is the
+                thread's own.
             connection: The application's own open transaction: the write commits or rolls back with
                 it.
 
@@ -966,8 +976,9 @@ class Messages(Resource):
             actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
                 Overrides ``acting()``.
             reason: The reason, in the writer's words; erasable.
-            subject: Opaque name of the person whose data the content is; the thread's own if left
-                out.
+            subject: Opaque name of the person whose data the content is. If left out, what belongs
+                to a run is of the person in whose name the run was created, and all else is the
+                thread's own.
             connection: The application's own open transaction: the write commits or rolls back with
                 it.
 
@@ -1050,8 +1061,9 @@ class Messages(Resource):
             actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
                 Overrides ``acting()``.
             reason: The reason, in the writer's words; erasable.
-            subject: Opaque name of the person whose data the content is; the thread's own if left
-                out.
+            subject: Opaque name of the person whose data the content is. If left out, what belongs
+                to a run is of the person in whose name the run was created, and all else is the
+                thread's own.
             connection: The application's own open transaction: the write commits or rolls back with
                 it.
 
@@ -1121,8 +1133,9 @@ class Messages(Resource):
             actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
                 Overrides ``acting()``.
             reason: The reason, in the writer's words; erasable.
-            subject: Opaque name of the person whose data the content is; the thread's own if left
-                out.
+            subject: Opaque name of the person whose data the content is. If left out, what belongs
+                to a run is of the person in whose name the run was created, and all else is the
+                thread's own.
             connection: The application's own open transaction: the write commits or rolls back with
                 it.
 
@@ -1182,8 +1195,9 @@ class Messages(Resource):
             actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
                 Overrides ``acting()``.
             reason: The reason, in the writer's words; erasable.
-            subject: Opaque name of the person whose data the content is; the thread's own if left
-                out.
+            subject: Opaque name of the person whose data the content is. If left out, what belongs
+                to a run is of the person in whose name the run was created, and all else is the
+                thread's own.
             connection: The application's own open transaction: the write commits or rolls back with
                 it.
 
@@ -1254,8 +1268,9 @@ class Messages(Resource):
             actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
                 Overrides ``acting()``.
             reason: The reason, in the writer's words; erasable.
-            subject: Opaque name of the person whose data the content is; the thread's own if left
-                out.
+            subject: Opaque name of the person whose data the content is. If left out, what belongs
+                to a run is of the person in whose name the run was created, and all else is the
+                thread's own.
             connection: The application's own open transaction: the write commits or rolls back with
                 it.
 
@@ -1310,8 +1325,9 @@ class Messages(Resource):
             actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
                 Overrides ``acting()``.
             reason: The reason, in the writer's words; erasable.
-            subject: Opaque name of the person whose data the content is; the thread's own if left
-                out.
+            subject: Opaque name of the person whose data the content is. If left out, what belongs
+                to a run is of the person in whose name the run was created, and all else is the
+                thread's own.
             connection: The application's own open transaction: the write commits or rolls back with
                 it.
 
@@ -1391,8 +1407,9 @@ class Branches(Resource):
             actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
                 Overrides ``acting()``.
             reason: The reason, in the writer's words; erasable.
-            subject: Opaque name of the person whose data the content is; the thread's own if left
-                out.
+            subject: Opaque name of the person whose data the content is. If left out, what belongs
+                to a run is of the person in whose name the run was created, and all else is the
+                thread's own.
             connection: The application's own open transaction: the write commits or rolls back with
                 it.
 
@@ -1447,8 +1464,9 @@ class Branches(Resource):
             actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
                 Overrides ``acting()``.
             reason: The reason, in the writer's words; erasable.
-            subject: Opaque name of the person whose data the content is; the thread's own if left
-                out.
+            subject: Opaque name of the person whose data the content is. If left out, what belongs
+                to a run is of the person in whose name the run was created, and all else is the
+                thread's own.
             connection: The application's own open transaction: the write commits or rolls back with
                 it.
 
@@ -1558,8 +1576,9 @@ class RunSteps(Resource):
             actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
                 Overrides ``acting()``.
             reason: The reason, in the writer's words; erasable.
-            subject: Opaque name of the person whose data the content is; the thread's own if left
-                out.
+            subject: Opaque name of the person whose data the content is. If left out, what belongs
+                to a run is of the person in whose name the run was created, and all else is the
+                thread's own.
             connection: The application's own open transaction: the write commits or rolls back with
                 it.
 
@@ -1625,8 +1644,9 @@ class RunSteps(Resource):
             actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
                 Overrides ``acting()``.
             reason: The reason, in the writer's words; erasable.
-            subject: Opaque name of the person whose data the content is; the thread's own if left
-                out.
+            subject: Opaque name of the person whose data the content is. If left out, what belongs
+                to a run is of the person in whose name the run was created, and all else is the
+                thread's own.
             connection: The application's own open transaction: the write commits or rolls back with
                 it.
 
@@ -1690,8 +1710,9 @@ class RunSteps(Resource):
             actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
                 Overrides ``acting()``.
             reason: The reason, in the writer's words; erasable.
-            subject: Opaque name of the person whose data the content is; the thread's own if left
-                out.
+            subject: Opaque name of the person whose data the content is. If left out, what belongs
+                to a run is of the person in whose name the run was created, and all else is the
+                thread's own.
             connection: The application's own open transaction: the write commits or rolls back with
                 it.
 
@@ -1791,8 +1812,9 @@ class Runs(Resource):
             actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
                 Overrides ``acting()``.
             reason: The reason, in the writer's words; erasable.
-            subject: Opaque name of the person whose data the content is; the thread's own if left
-                out.
+            subject: Opaque name of the person whose data the content is. If left out, what belongs
+                to a run is of the person in whose name the run was created, and all else is the
+                thread's own.
             connection: The application's own open transaction: the write commits or rolls back with
                 it.
 
@@ -1872,8 +1894,9 @@ class Runs(Resource):
             actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
                 Overrides ``acting()``.
             reason: The reason, in the writer's words; erasable.
-            subject: Opaque name of the person whose data the content is; the thread's own if left
-                out.
+            subject: Opaque name of the person whose data the content is. If left out, what belongs
+                to a run is of the person in whose name the run was created, and all else is the
+                thread's own.
             connection: The application's own open transaction: the write commits or rolls back with
                 it.
 
@@ -1960,8 +1983,9 @@ class Runs(Resource):
             actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
                 Overrides ``acting()``.
             reason: The reason, in the writer's words; erasable.
-            subject: Opaque name of the person whose data the content is; the thread's own if left
-                out.
+            subject: Opaque name of the person whose data the content is. If left out, what belongs
+                to a run is of the person in whose name the run was created, and all else is the
+                thread's own.
             connection: The application's own open transaction: the write commits or rolls back with
                 it.
 
@@ -2020,8 +2044,9 @@ class Runs(Resource):
             actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
                 Overrides ``acting()``.
             reason: The reason, in the writer's words; erasable.
-            subject: Opaque name of the person whose data the content is; the thread's own if left
-                out.
+            subject: Opaque name of the person whose data the content is. If left out, what belongs
+                to a run is of the person in whose name the run was created, and all else is the
+                thread's own.
             connection: The application's own open transaction: the write commits or rolls back with
                 it.
 
@@ -2084,8 +2109,9 @@ class Runs(Resource):
             actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
                 Overrides ``acting()``.
             reason: The reason, in the writer's words; erasable.
-            subject: Opaque name of the person whose data the content is; the thread's own if left
-                out.
+            subject: Opaque name of the person whose data the content is. If left out, what belongs
+                to a run is of the person in whose name the run was created, and all else is the
+                thread's own.
             connection: The application's own open transaction: the write commits or rolls back with
                 it.
 
@@ -2152,8 +2178,9 @@ class Runs(Resource):
             actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
                 Overrides ``acting()``.
             reason: The reason, in the writer's words; erasable.
-            subject: Opaque name of the person whose data the content is; the thread's own if left
-                out.
+            subject: Opaque name of the person whose data the content is. If left out, what belongs
+                to a run is of the person in whose name the run was created, and all else is the
+                thread's own.
             connection: The application's own open transaction: the write commits or rolls back with
                 it.
 
@@ -2219,8 +2246,9 @@ class Runs(Resource):
             actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
                 Overrides ``acting()``.
             reason: The reason, in the writer's words; erasable.
-            subject: Opaque name of the person whose data the content is; the thread's own if left
-                out.
+            subject: Opaque name of the person whose data the content is. If left out, what belongs
+                to a run is of the person in whose name the run was created, and all else is the
+                thread's own.
             connection: The application's own open transaction: the write commits or rolls back with
                 it.
 
@@ -2285,8 +2313,9 @@ class Runs(Resource):
             actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
                 Overrides ``acting()``.
             reason: The reason, in the writer's words; erasable.
-            subject: Opaque name of the person whose data the content is; the thread's own if left
-                out.
+            subject: Opaque name of the person whose data the content is. If left out, what belongs
+                to a run is of the person in whose name the run was created, and all else is the
+                thread's own.
             connection: The application's own open transaction: the write commits or rolls back with
                 it.
 
@@ -2343,8 +2372,9 @@ class Runs(Resource):
             actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
                 Overrides ``acting()``.
             reason: The reason, in the writer's words; erasable.
-            subject: Opaque name of the person whose data the content is; the thread's own if left
-                out.
+            subject: Opaque name of the person whose data the content is. If left out, what belongs
+                to a run is of the person in whose name the run was created, and all else is the
+                thread's own.
             connection: The application's own open transaction: the write commits or rolls back with
                 it.
 
@@ -2404,8 +2434,9 @@ class Runs(Resource):
             actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
                 Overrides ``acting()``.
             reason: The reason, in the writer's words; erasable.
-            subject: Opaque name of the person whose data the content is; the thread's own if left
-                out.
+            subject: Opaque name of the person whose data the content is. If left out, what belongs
+                to a run is of the person in whose name the run was created, and all else is the
+                thread's own.
             connection: The application's own open transaction: the write commits or rolls back with
                 it.
 
@@ -2465,8 +2496,9 @@ class Runs(Resource):
             actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
                 Overrides ``acting()``.
             reason: The reason, in the writer's words; erasable.
-            subject: Opaque name of the person whose data the content is; the thread's own if left
-                out.
+            subject: Opaque name of the person whose data the content is. If left out, what belongs
+                to a run is of the person in whose name the run was created, and all else is the
+                thread's own.
             connection: The application's own open transaction: the write commits or rolls back with
                 it.
 
@@ -2844,8 +2876,9 @@ class Assistants(Resource):
             actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
                 Overrides ``acting()``.
             reason: The reason, in the writer's words; erasable.
-            subject: Opaque name of the person whose data the content is; the thread's own if left
-                out.
+            subject: Opaque name of the person whose data the content is. If left out, what belongs
+                to a run is of the person in whose name the run was created, and all else is the
+                thread's own.
             connection: The application's own open transaction: the write commits or rolls back with
                 it.
 
@@ -2931,8 +2964,9 @@ class Assistants(Resource):
             actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
                 Overrides ``acting()``.
             reason: The reason, in the writer's words; erasable.
-            subject: Opaque name of the person whose data the content is; the thread's own if left
-                out.
+            subject: Opaque name of the person whose data the content is. If left out, what belongs
+                to a run is of the person in whose name the run was created, and all else is the
+                thread's own.
             connection: The application's own open transaction: the write commits or rolls back with
                 it.
 
@@ -2990,8 +3024,9 @@ class Assistants(Resource):
             actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
                 Overrides ``acting()``.
             reason: The reason, in the writer's words; erasable.
-            subject: Opaque name of the person whose data the content is; the thread's own if left
-                out.
+            subject: Opaque name of the person whose data the content is. If left out, what belongs
+                to a run is of the person in whose name the run was created, and all else is the
+                thread's own.
             connection: The application's own open transaction: the write commits or rolls back with
                 it.
 
@@ -3460,8 +3495,9 @@ class Privacy(Resource):
             actor: Opaque id of the user or service that acts, up to 255 characters; kept for ever.
                 Overrides ``acting()``.
             reason: The reason, in the writer's words; erasable.
-            subject: Opaque name of the person whose data the content is; the thread's own if left
-                out.
+            subject: Opaque name of the person whose data the content is. If left out, what belongs
+                to a run is of the person in whose name the run was created, and all else is the
+                thread's own.
             connection: The application's own open transaction: the write commits or rolls back with
                 it.
 

@@ -50,7 +50,8 @@ class WriteOptions(msgspec.Struct, frozen=True, kw_only=True):
     reason: str | None = None
     """The reason, in the writer's words; erasable."""
     subject: str | None = None
-    """Opaque name of the person whose data the content is; the thread's own if left out."""
+    """Opaque name of the person whose data the content is. If left out, what belongs to a run is of
+    the person in whose name the run was created, and all else is the thread's own."""
     connection: Connection | AsyncConnection | None = None
     """The application's own open transaction: the write commits or rolls back with it."""
 
