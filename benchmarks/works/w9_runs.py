@@ -25,6 +25,7 @@ from benchmarks.drivers import Burst
 from benchmarks.field import Entrant, Field, Plan
 from benchmarks.goals import Comparison, Goal, ratios
 from benchmarks.machine import versions
+from benchmarks.places import Database
 from benchmarks.results import Column, Result, Row, Table
 
 TITLE = "the time of a run beside the model"
@@ -127,8 +128,10 @@ def _comparisons(
 
 
 def _goal(entrant: Entrant) -> Goal:
+    """The goal names sessions of openai-agents in SQLite; on a server it is for information."""
     agents = entrant.contender.distribution == "openai-agents"
-    return goals.RUN_PEER if agents else goals.RUN_OTHER
+    beside = agents and entrant.contender.database is Database.SQLITE
+    return goals.RUN_PEER if beside else goals.RUN_OTHER
 
 
 # -- many at once ----------------------------------------------------------------------------------

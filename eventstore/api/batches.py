@@ -53,6 +53,7 @@ class Batch:
         self._options = options
         self._given: list[Any] = []
         self._commands: list[Any] = []
+        self._fresh: list[tuple[str, bytes]] = []
         self._handles: list[Handle[Any]] = []
         self.messages: BatchMessages = BatchMessages(self)
         self.branches: BatchBranches = BatchBranches(self)
@@ -67,9 +68,11 @@ class Batch:
         if len(self._commands) >= most:
             raise InvalidInput("batch", f"has more than {most} calls", "Split it.")
         self._given.append(request.commands[0])
-        command, object_id = with_fixed_id(request.commands[0], self.scope, self._seed())
-        self._commands.append(command)
-        handle: Handle[T] = Handle(object_id)
+        fixed = with_fixed_id(request.commands[0], self.scope, self._seed())
+        self._commands.append(fixed.command)
+        if fixed.fresh is not None:
+            self._fresh.append(fixed.fresh)
+        handle: Handle[T] = Handle(fixed.object_id)
         self._handles.append(handle)
         return handle
 
@@ -86,7 +89,8 @@ class Batch:
             return None
         made = write(self._acting, self._stream, self._given, self._options)
         assert isinstance(made.request, AppendRequest)  # noqa: S101 (just made)
-        return replace(made, request=replace(made.request, commands=self._commands))
+        request = replace(made.request, commands=self._commands, fresh=self._fresh)
+        return replace(made, request=request)
 
     def settle(self, results: object) -> None:
         """Give every handle the result of its call."""

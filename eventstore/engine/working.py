@@ -120,7 +120,7 @@ def claimed(
             if queue is not None and run.queue != queue:
                 return Rested()
             outcome = yield from _try(run, desk)
-        except NotFound:
+        except (NotFound, InvalidInput):  # whoever asked for it hears why
             return Rested()
         except (StoreBusy, OutcomeUnknown):
             return _soon(desk)

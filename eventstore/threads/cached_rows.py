@@ -28,6 +28,7 @@ from eventstore.core.events import Event
 from eventstore.storage.interning import find_tenant
 from eventstore.storage.log import Log
 from eventstore.storage.transaction import Transaction
+from eventstore.threads.fresh_ids import expect_fresh
 from eventstore.threads.leases import LeaseChanges, lease_end
 from eventstore.threads.removed import REMOVED_MAX, Removed
 from eventstore.threads.row_table import RowTable
@@ -228,6 +229,10 @@ class CachedRows:
                 self._listed[kind].add(key)
             if kind in STORIES and row.version == event.version:
                 self._touched[key] = []
+
+    def expect_fresh(self, made: Iterable[tuple[str, bytes]]) -> None:
+        """Note, without a query, that nothing has an id that was made just now."""
+        expect_fresh(self._known, made)
 
     def _expect_nothing_below(self, place: Place | None) -> None:
         """Note, without a query, that nothing follows a message that was added just now."""

@@ -56,6 +56,8 @@ class AppendRequest(msgspec.Struct, frozen=True, gc=False):
     subject: bytes | None = None
     options: Any = None
     """Further values for the category's session, for example an expected head."""
+    fresh: Sequence[tuple[str, bytes]] = ()
+    """Ids that were made for its commands, each with its prefix: nothing else has them."""
 
 
 class Maintenance(NamedTuple):

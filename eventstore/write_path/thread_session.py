@@ -81,6 +81,8 @@ class ThreadSession:
             check_expected_head(self.view, request.options.expected_head)
 
     def decide(self, request: AppendRequest, command: c.Command) -> Sequence[Decided]:
+        if request.fresh:
+            self.view.expect_fresh(request.fresh)
         decider = DECIDERS.get(type(command))
         decided: Sequence[Decided]
         if decider is None:

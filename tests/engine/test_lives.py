@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from eventstore import EngineClosed, ModelError, Refused, RunNotFound, ThreadNotFound
+from eventstore import EngineClosed, InvalidInput, ModelError, Refused, RunNotFound, ThreadNotFound
 from eventstore.engine import Engine, replay, tool
 from eventstore.engine.models import Finished, Gate, ScriptedModel, ToolCall
 
@@ -347,12 +347,15 @@ def test_an_answer_that_the_store_does_not_take_fails_the_run(store, thread):
     assert run.status == "failed"
 
 
-def test_an_unknown_thread_or_run_is_an_error(store, thread):
+def test_an_unknown_thread_or_run_is_an_error(store, thread, caplog):
     with answering(store) as engine:
         with pytest.raises(RunNotFound):
             engine.execute(thread.id, NO_RUN)
         with pytest.raises(ThreadNotFound):
             engine.run("thread_" + "0" * 32, model="m")
+        with pytest.raises(InvalidInput):
+            engine.execute("a thread", NO_RUN)
+    assert not caplog.records  # the caller knows, and nobody else needs to
 
 
 def test_a_closed_engine_says_so(store, thread):

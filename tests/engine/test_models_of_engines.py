@@ -3,11 +3,14 @@
 import asyncio
 
 import pytest
+from pydantic_ai.models.openai import OpenAIChatModel
+from pydantic_ai.providers.openai import OpenAIProvider
 
 from eventstore import AsyncConversationStore, ConversationStore
 from eventstore.engine import AsyncEngine, Engine
 from eventstore.engine.models import Endpoint
 from eventstore.engine.models.openai_chat import OpenAIModel
+from eventstore.engine.models.pydantic_ai import PydanticAIModel
 from eventstore.testing.model_server import ModelServer, says
 
 QUESTION = [{"role": "user", "content": "Hello?"}]
@@ -55,10 +58,20 @@ def test_a_model_that_cannot_be_had_fails_the_run_with_a_code(name, code, monkey
     assert name in run.error.message
 
 
-def test_a_model_serves_one_engine_after_another():
+def openai_model(address):
+    return OpenAIModel("tiny", base_url=address, api_key="any")
+
+
+def pydantic_model(address):
+    provider = OpenAIProvider(base_url=address, api_key="any")
+    return PydanticAIModel(OpenAIChatModel("tiny", provider=provider))
+
+
+@pytest.mark.parametrize("make", [openai_model, pydantic_model])
+def test_a_model_serves_one_engine_after_another(make):
     """Each sync engine has an event loop of its own, and a connection serves one loop."""
     with ConversationStore.open("sqlite://") as store, ModelServer(lambda _: says("Hi.")) as server:
-        model = OpenAIModel("tiny", base_url=server.base_url, api_key="any")
+        model = make(server.base_url)
         thread = store.threads.create(messages=QUESTION)
         for _ in range(2):
             with Engine(store, models={"fast": model}) as engine:

@@ -141,6 +141,24 @@ def test_a_wait_ends_with_the_commit(stores):
     assert [(one.status, one.required_calls) for one in came] == [("requires_action", ("c",))]
 
 
+@pytest.mark.parametrize(
+    ("status", "end"),
+    [
+        ("completed", lambda runs, *run: runs.complete(*run)),
+        ("incomplete", lambda runs, *run: runs.complete(*run, incomplete_reason="max_tokens")),
+        ("expired", lambda runs, *run: runs.expire(*run)),
+        ("cancelled", lambda runs, *run: (runs.cancel(*run), runs.cancel(*run))),
+    ],
+)
+def test_a_wait_ends_however_a_run_does(tmp_path, status, end):
+    with opened(ConversationStore, f"sqlite:///{tmp_path}/chat.db") as reader:
+        run = started(reader.store)
+        with waited(reader, *run) as came:
+            reader.until_waiting()
+            end(reader.store.runs, *run)
+        assert [one.status for one in came] == [status]
+
+
 def test_closing_ends_a_reader_and_a_wait(tmp_path):
     with opened(ConversationStore, f"sqlite:///{tmp_path}/chat.db") as reader:
         thread, run = started(reader.store)

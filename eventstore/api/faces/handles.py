@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 import msgspec
 
@@ -44,17 +44,27 @@ class Handle(Generic[T]):
         self._made.append(made)
 
 
-def with_fixed_id(
-    command: c.Command, scope: Scope, seed: Sequence[str] | None
-) -> tuple[c.Command, str | None]:
-    """Fix the id of the object that a command will make, if it is open; return it as text.
+class Fixed(NamedTuple):
+    """A command that names the object that it makes."""
 
-    With a ``seed`` the id depends on the seed alone.
+    command: c.Command
+    object_id: str | None = None
+    fresh: tuple[str, bytes] | None = None
+    """The id with its prefix, if it was made just now, so that nothing else has it."""
+
+
+def with_fixed_id(command: c.Command, scope: Scope, seed: Sequence[str] | None) -> Fixed:
+    """Fix the id of the object that a command will make, if it is open.
+
+    With a ``seed`` the id depends on the seed alone, so an earlier request may have used it.
     """
     declared = THREAD_COMMANDS.get(type(command))
     if declared is None or declared.mints is None:
-        return command, None
+        return Fixed(command)
     field, prefix = declared.mints
+    own: bytes | None = getattr(command, field)
+    if own is not None:
+        return Fixed(command, ids.show(prefix, own))
     made = scope.log.environment.new_id() if seed is None else ids.derived(prefix, *seed)
-    key: bytes = getattr(command, field) or made
-    return msgspec.structs.replace(command, **{field: key}), ids.show(prefix, key)
+    named = msgspec.structs.replace(command, **{field: made})
+    return Fixed(named, ids.show(prefix, made), (prefix, made) if seed is None else None)

@@ -110,6 +110,11 @@ class PydanticAIModel:
         """Close the connections, if no other model of pydantic-ai shares them."""
         await self._open.aclose()
 
+    async def disconnect(self) -> None:
+        """Close them, too, before their event loop ends; the next request opens others."""
+        entered, self._open, self._entered = self._open, AsyncExitStack(), False
+        await entered.aclose()
+
     async def _answer(
         self,
         messages: list[theirs.ModelMessage],
