@@ -133,6 +133,17 @@ def test_a_page_of_a_trail_shows_hostile_words_as_words(store):
     assert "default-src 'none'" in page
 
 
+def test_a_page_of_a_trail_links_an_entry_to_the_event_that_caused_it(store):
+    thread = store.threads.create().id
+    [begun] = store.audit.trail(thread)
+    for cause in (begun.event_id, "<b>"):
+        store.acting(causation_id=cause).threads.update(thread, title="T")
+    page = "".join(trail_page(store.audit.trail(thread), title="T"))
+    assert f'caused by <a href="#{begun.event_id}">{begun.event_id}</a>' in page
+    assert f'<article id="{begun.event_id}">' in page
+    assert "caused by <bdi>&lt;b&gt;</bdi>" in page
+
+
 def test_memory_holds_a_page_however_long_a_thread_is(store):
     """Counted by what a walk carries from page to page."""
     thread = store.threads.create().id
