@@ -79,8 +79,9 @@ class Engine(EngineBase):
             recover: Take over runs whose engine died.
             lease_seconds: Time after which others may take over a run of an engine that is silent.
             holder: Name of this engine; no two may share one.
-            external_tools: Names of tools whose outputs the application hands in. A run that names
-                other unknown tools is not taken over from an engine that died.
+            external_tools: Names of tools whose outputs the application hands in, beside those that
+                a run's settings name. A run with other unknown tools is not taken over from an
+                engine that died.
             estimate: Function that estimates the tokens of a request.
             clock: Time, for tests.
 
