@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from datetime import datetime
@@ -40,6 +41,7 @@ HAND_BACK_SECONDS: Final = 10.0
 _SOON_SECONDS: Final = 0.5
 """Least time between two looks through the runs."""
 
+_EARLY_MAX: Final = 1_000
 _CONCURRENCY_MAX: Final = 10_000
 _LEASE_SECONDS_MAX: Final = 86_400
 _log = logging.getLogger("eventstore.engine")
@@ -88,8 +90,8 @@ class EngineBase:
         self._inboxes: dict[Key, _Inbox] = {}
         self._own: set[Key] = set()
         """Runs that it made or worked on, and that have not ended."""
-        self._early: dict[Key, CancelRequested | TakenOver] = {}
-        """News of runs that may be in creation here: their inbox does not exist yet."""
+        self._early: deque[tuple[Key, CancelRequested | TakenOver]] = deque(maxlen=_EARLY_MAX)
+        """The latest news of runs that may be in creation here, so that they have no inbox yet."""
         self._unsure: set[Key] = set()
         """Runs that go on, perhaps of another queue."""
         self._swept_at = self._sweep_at = float("-inf")
@@ -153,9 +155,9 @@ class EngineBase:
         self._own.add(key)
         if reserved and self._backlog.filled(None if claim is None else key):
             self._begin(key, claim)
-            early = self._early.pop(key, None)
-            if early is not None:
-                self._tell(key, early)
+            for one, news in list(self._early):
+                if one == key:
+                    self._tell(key, news)
         elif claim is None:
             self._want(key)
         if not self._backlog.reserving:
@@ -239,9 +241,10 @@ class EngineBase:
                 self._backlog.turn(event.stream_id)
 
     def _tell(self, key: Key, news: CancelRequested | TakenOver) -> None:
-        if self._backlog.reserving:  # noted first: another thread may make the inbox just now
-            self._early[key] = news
         inbox = self._inboxes.get(key)
+        if inbox is None and self._backlog.reserving:
+            self._early.append((key, news))
+            inbox = self._inboxes.get(key)  # another thread may have made it just now
         if inbox is not None:
             inbox.put(news)
 
