@@ -51,7 +51,7 @@ def assistant_of(
         return None
     key = (run.assistant_id, run.assistant_version)
     if key not in known:
-        known[key] = yield read_assistant(*key)
+        _know((yield read_assistant(*key)), known)
     return known[key]
 
 
@@ -59,11 +59,17 @@ def newest_assistant(
     assistant_id: str, known: dict[Any, Assistant]
 ) -> Generator[Request, Any, Assistant]:
     """Return an assistant as it was when it was read last, or as it is now."""
-    versions = [version for one, version in known if one == assistant_id]
-    if versions:
-        return known[assistant_id, max(versions)]
-    found: Assistant = yield read_assistant(assistant_id, None)
-    return known.setdefault((assistant_id, found.version), found)
+    if (assistant_id, None) not in known:
+        _know((yield read_assistant(assistant_id, None)), known)
+    return known[assistant_id, None]
+
+
+def _know(found: Assistant, known: dict[Any, Assistant]) -> None:
+    """Remember a version of an assistant, and which is the newest."""
+    known[found.id, found.version] = found
+    newest = known.setdefault((found.id, None), found)
+    if newest.version < found.version:
+        known[found.id, None] = found
 
 
 def names_of(tools: object) -> list[str]:
