@@ -34,7 +34,7 @@ from eventstore.storage.tenant_streams import (
     versions_with_content,
 )
 from eventstore.storage.traces import traces, traces_back
-from eventstore.storage.transaction import Transaction
+from eventstore.storage.transaction import Transaction, only_row
 from eventstore.threads.finding import Listing, find_threads
 from eventstore.write_path.append import append_many
 from eventstore.write_path.requests import Appended, AppendRequest, Failed
@@ -165,7 +165,7 @@ _STREAMS: Final = "SELECT count(*) FROM {streams} WHERE tenant = ?"
 
 def _counted(tx: Transaction, log: Log, stream: StreamKey, *, purged: bool) -> int:
     if not purged:
-        return int(tx.one(_STREAMS, (find_tenant(tx, stream.tenant),))[0])
+        return int(only_row(tx, _STREAMS, (find_tenant(tx, stream.tenant),))[0])
     told = traces(tx, log, stream)
     threads = sum(one.type == "ThreadPurged" for one in told)
     return threads + sum(len(one.data.streams) for one in told if one.type == "StreamsPurged")

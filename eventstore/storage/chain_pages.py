@@ -14,7 +14,7 @@ from eventstore.errors import BrokenChain
 from eventstore.storage.among import among, in_few
 from eventstore.storage.blobs import ELSEWHERE, content_of
 from eventstore.storage.shown import hidden
-from eventstore.storage.transaction import Transaction
+from eventstore.storage.transaction import Transaction, only_row
 
 __all__ = [
     "LAST",
@@ -153,12 +153,12 @@ def stream_categories(tx: Transaction, tenant: int) -> list[tuple[int, str]]:
 
 def events_counted(tx: Transaction, tenant: int) -> int:
     """Return the number of a tenant's events by the heads of its streams, for a progress bar."""
-    return int(tx.one(_COUNTED, (tenant,))[0])
+    return int(only_row(tx, _COUNTED, (tenant,))[0])
 
 
 def streams_counted(tx: Transaction, tenant: int) -> int:
     """Return the number of a tenant's streams."""
-    return int(tx.one(_STREAMS, (tenant,))[0])
+    return int(only_row(tx, _STREAMS, (tenant,))[0])
 
 
 def event_hash_at(tx: Transaction, place: tuple[int, int, bytes], version: int) -> bytes | None:

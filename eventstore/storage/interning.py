@@ -10,7 +10,7 @@ verification reports it, and no hash that covers the name holds.
 
 from __future__ import annotations
 
-from eventstore.storage.transaction import Transaction
+from eventstore.storage.transaction import Transaction, only_row
 
 __all__ = ["category_name", "find_category", "find_tenant", "intern_category", "intern_tenant"]
 
@@ -80,7 +80,7 @@ def _intern(tx: Transaction, table: str, known: dict[str, int], name: str) -> in
     number = _find(tx, table, known, name)
     if number is None:
         tx.run(_INTERN[table], (name,))
-        number = int(tx.one(_FIND[table], (name,))[0])
+        number = int(only_row(tx, _FIND[table], (name,))[0])
         tx.fresh.append((known, name, number))
     return number
 

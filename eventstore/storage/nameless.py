@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final, Literal, TypeAlias
 
 from eventstore.storage.interning import find_tenant
-from eventstore.storage.transaction import Transaction
+from eventstore.storage.transaction import Transaction, only_row
 
 __all__ = ["Naming", "nameless"]
 
@@ -40,6 +40,6 @@ def nameless(tx: Transaction, tenant: str) -> Iterator[tuple[Naming, int]]:
 
 def _used(tx: Transaction, names: Naming, table: str, parameters: tuple[int, ...]) -> Iterator[int]:
     text, last = _NEXT[names].replace("<table>", table), _FIRST
-    while (found := tx.one(text, (last, *parameters))[0]) is not None:
+    while (found := only_row(tx, text, (last, *parameters))[0]) is not None:
         last = int(found)
         yield last

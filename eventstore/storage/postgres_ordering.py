@@ -28,16 +28,14 @@ that Citus places as a whole is on one node with all its tables, and has its ord
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from eventstore.core.events import Position
 from eventstore.errors import Refused
 from eventstore.storage.ordering import HeadRow, Heads, Holder, Moved, Place
 from eventstore.storage.postgres_failures import Raced
 from eventstore.storage.statements import Update
-
-if TYPE_CHECKING:
-    from eventstore.storage.transaction import Transaction
+from eventstore.storage.transaction import Transaction, only_row
 
 __all__ = ["CHANNEL", "PostgresOrdering", "raise_epoch"]
 
@@ -257,7 +255,7 @@ def _columns(places: Sequence[Place]) -> tuple[list[Any], ...]:
 def _is_whole(tx: Transaction) -> bool:
     """Return whether all events stand on one node, beside everything that orders them."""
     events = (tx.naming.sql("{events}"),)
-    shards, schemas = tx.one(_CITUS)
+    shards, schemas = only_row(tx, _CITUS)
     if shards is None or (row := tx.one(_DISTRIBUTED, events)) is None:
         return True
     if row[0] != _WHOLE or schemas is None:

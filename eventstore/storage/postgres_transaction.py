@@ -56,7 +56,7 @@ class PostgresTransaction(Generic[D]):
         self.newest: Landmark | None = None
         self.cache: dict[str, dict[Any, Any]] = {}
 
-    def one(self, sql: str, parameters: Row = ()) -> Any:  # noqa: ANN401
+    def one(self, sql: str, parameters: Row = ()) -> Row | None:
         return next(iter(self.all(sql, parameters)), None)
 
     def all(self, sql: str, parameters: Row = ()) -> list[Any]:

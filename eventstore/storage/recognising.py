@@ -21,7 +21,7 @@ from functools import cache
 from typing import Final
 
 from eventstore.core.events import Position
-from eventstore.storage.transaction import Interned, Landmark, Transaction
+from eventstore.storage.transaction import Interned, Landmark, Transaction, only_row
 
 __all__ = ["RESTORED", "id_of_store", "recognise"]
 
@@ -65,7 +65,7 @@ def recognise(tx: Transaction, known: Interned) -> bool:
 def id_of_store(tx: Transaction) -> bytes:
     """Return the random id of the database, which is never shown to a tenant."""
     known = tx.interned.store_id
-    return known if known is not None else bytes(tx.one(_ID)[0])
+    return known if known is not None else bytes(only_row(tx, _ID)[0])
 
 
 def _purged(tx: Transaction, found: bytes | None, landmark: Landmark) -> bool:

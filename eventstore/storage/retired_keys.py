@@ -19,7 +19,7 @@ from typing import Final
 from eventstore.core.events import StreamKey
 from eventstore.storage.among import among, in_few
 from eventstore.storage.interning import find_tenant, intern_tenant
-from eventstore.storage.transaction import CoreTransaction, Transaction
+from eventstore.storage.transaction import CoreTransaction, Transaction, only_row
 
 __all__ = ["retire", "retired_among"]
 
@@ -46,7 +46,7 @@ def retired_among(
     """Yield those of a tenant's owners whose keys were retired, up to which generation."""
     tenant = find_tenant(tx, tenant_name) or 0  # asked in any case, for the lock
     locked = "" if tx.ordering.single_writer else _LOCKED
-    if locked and isinstance(tx, CoreTransaction) and tx.one(_LEVEL)[0] != "read committed":
+    if locked and isinstance(tx, CoreTransaction) and only_row(tx, _LEVEL)[0] != "read committed":
         tx.one(_GUARD)
     wanted = {(owner.category, owner.id): owner for owner in owners}
     for few in in_few([owner.id for owner in owners]):

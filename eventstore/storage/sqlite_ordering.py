@@ -14,13 +14,11 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from eventstore.core.events import Position
 from eventstore.storage.ordering import HeadMoved, HeadRow, Heads, Moved, Place
-
-if TYPE_CHECKING:
-    from eventstore.storage.transaction import Transaction
+from eventstore.storage.transaction import Transaction, only_row
 
 __all__ = ["SqliteOrdering"]
 
@@ -80,7 +78,7 @@ class _Counting:
     def __init__(self, tx: Transaction) -> None:
         self._last: dict[None, int] = tx.cache.setdefault(_KEPT, {})
         if None not in self._last:
-            self._last[None] = int(tx.one(_LAST)[0])
+            self._last[None] = int(only_row(tx, _LAST)[0])
 
     def next(self) -> int:
         self._last[None] += 1

@@ -60,8 +60,9 @@ class DriverTransaction:
     def begun(self) -> None:
         """Do nothing: no fact is kept from an earlier transaction."""
 
-    def one(self, sql: str, parameters: Row = ()) -> Any:  # noqa: ANN401
-        return self.driver.execute(self._sql(sql), parameters).fetchone()
+    def one(self, sql: str, parameters: Row = ()) -> Row | None:
+        row: Row | None = self.driver.execute(self._sql(sql), parameters).fetchone()
+        return row
 
     def all(self, sql: str, parameters: Row = ()) -> list[Any]:
         return self.driver.execute(self._sql(sql), parameters).fetchall()

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from eventstore.core import ids
-from eventstore.storage.transaction import Transaction
+from eventstore.storage.transaction import Transaction, only_row
 
 __all__ = ["TenantSize", "tenant_names", "tenant_sizes"]
 
@@ -50,5 +50,5 @@ def tenant_sizes(tx: Transaction, only: str | None, *, measure: bool) -> Iterato
     for name, streams, events, threads, last in tx.all(_SIZES, given):
         size = None
         if measure:
-            size = int(tx.one(_BYTES, (name,))[0]) + int(tx.one(_APART, (name,))[0])
+            size = int(only_row(tx, _BYTES, (name,))[0]) + int(only_row(tx, _APART, (name,))[0])
         yield TenantSize(name, int(streams), int(events), int(threads), last, size)

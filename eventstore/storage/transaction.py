@@ -29,6 +29,7 @@ __all__ = [
     "Naming",
     "Remade",
     "Transaction",
+    "only_row",
     "remember",
 ]
 
@@ -193,7 +194,7 @@ class Transaction(Protocol):
     def begun(self) -> None:
         """Note that a transaction has begun; the writer's facts may not hold any more."""
 
-    def one(self, sql: str, parameters: Sequence[Any] = ()) -> Any:  # noqa: ANN401 (a row)
+    def one(self, sql: str, parameters: Sequence[Any] = ()) -> Sequence[Any] | None:
         """Return the first row, or None."""
 
     def all(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
@@ -210,6 +211,13 @@ class Transaction(Protocol):
 
     def flush(self) -> None:
         """Write the rows that wait, if any do: the transaction is about to end."""
+
+
+def only_row(tx: Transaction, sql: str, parameters: Sequence[Any] = ()) -> Sequence[Any]:
+    """Return the row of a statement that always has exactly one, such as a count."""
+    [row] = tx.all(sql, parameters)
+    found: Sequence[Any] = row
+    return found
 
 
 class Batching(Protocol):
@@ -252,7 +260,7 @@ class CoreTransaction:
         """The driver's connection."""
         return self._connection.connection.driver_connection
 
-    def one(self, sql: str, parameters: Sequence[Any] = ()) -> Any:  # noqa: ANN401
+    def one(self, sql: str, parameters: Sequence[Any] = ()) -> Sequence[Any] | None:
         return self._connection.exec_driver_sql(self._sql(sql), tuple(parameters)).fetchone()
 
     def all(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:

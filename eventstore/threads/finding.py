@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 from eventstore.core import ids
 from eventstore.storage.interning import find_category
-from eventstore.storage.transaction import Transaction
+from eventstore.storage.transaction import Transaction, only_row
 from eventstore.threads.hidden_words import hidden_name
 
 __all__ = ["Filter", "Listing", "Place", "find_threads"]
@@ -146,7 +146,7 @@ def _rarest_first(tx: Transaction, tenant: int, filters: Sequence[Filter]) -> li
     counts: dict[Filter, int] = {}
     for most in _COUNTED:
         counted = ", ".join([_COUNT.format(most=most)] * len(filters))
-        counts = dict(zip(filters, tx.one(f"SELECT {counted}", asked), strict=True))
+        counts = dict(zip(filters, only_row(tx, f"SELECT {counted}", asked), strict=True))
         if min(counts.values()) < most:
             break
     return sorted(filters, key=counts.__getitem__)

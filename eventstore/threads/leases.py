@@ -17,7 +17,7 @@ from typing import Final, TypeAlias
 from eventstore.conversation.rows import RunRow
 from eventstore.conversation.run_lifecycle import HELD
 from eventstore.storage.statements import Delete, Insert
-from eventstore.storage.transaction import Transaction
+from eventstore.storage.transaction import Transaction, only_row
 from eventstore.threads.thread_table import Row, ThreadKey, ThreadTable
 
 __all__ = ["LEASES", "LeaseChanges", "database_time", "lease_end", "lease_key", "write_leases"]
@@ -36,7 +36,7 @@ _END: Final = "SELECT ends_at FROM {leases} WHERE tenant = ? AND thread = ? AND 
 
 def database_time(tx: Transaction) -> int:
     """Return the time by the database's clock, in microseconds since 1970."""
-    now: int = tx.one(f"SELECT {tx.ordering.clock}")[0]
+    now: int = only_row(tx, f"SELECT {tx.ordering.clock}")[0]
     return now
 
 

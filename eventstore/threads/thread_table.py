@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from eventstore.storage.statements import Delete, Insert
-from eventstore.storage.transaction import Transaction
+from eventstore.storage.transaction import Transaction, only_row
 from eventstore.threads.hidden_words import rows_as_stored
 
 __all__ = ["Difference", "Row", "ThreadKey", "ThreadTable", "Wanted", "differences", "mend"]
@@ -107,7 +107,7 @@ def _without_empty(
         return list(wanted)
     asked = ", ".join([f"EXISTS (SELECT 1 {table.some_between})" for table in empty])
     bounds = (*threads[0], threads[-1][1])
-    there = tx.one(f"SELECT {asked}", bounds * len(empty))
+    there = only_row(tx, f"SELECT {asked}", bounds * len(empty))
     kept = {table for table, some in zip(empty, there, strict=True) if some}
     return [(table, rows) for table, rows in wanted if rows or table in kept]
 

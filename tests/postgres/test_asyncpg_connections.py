@@ -9,6 +9,7 @@ import pytest
 
 from eventstore import AsyncConversationStore, StoreClosed
 from eventstore.api.operations.operation import Read
+from eventstore.storage.transaction import only_row
 from tests.concurrency.schedules import SECONDS
 from tests.subscriptions.ways import until
 
@@ -68,7 +69,7 @@ async def in_loop(loop, work):
 async def test_no_more_read_at_once_than_was_said(opening, connections):
     async with opening() as store:
         await store.threads.create()
-        read = Read(lambda tx: tx.one("SELECT pg_backend_pid()")[0])
+        read = Read(lambda tx: only_row(tx, "SELECT pg_backend_pid()")[0])
         readers = await asyncio.gather(*[store.perform(read) for _ in range(50)])
         assert len(set(readers)) <= READERS
         assert connections() <= READERS + 1  # and the one that writes

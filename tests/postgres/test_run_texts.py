@@ -4,6 +4,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from eventstore import ConversationStore
+from eventstore.storage.transaction import only_row
 from tests.conftest import LONG
 from tests.laws.run_texts import ENDS, LIVES, SEEN_BEFORE, live
 
@@ -17,7 +18,7 @@ def test_a_reader_sees_the_text_once(server, migrated):
         def law(life):
             live(store, *life)
             [left] = store._executor.read(  # noqa: SLF001 (no door shows the table)
-                lambda tx: tx.one("SELECT count(*) FROM {run_chunks}")
+                lambda tx: only_row(tx, "SELECT count(*) FROM {run_chunks}")
             )
             assert left == 0
 

@@ -8,7 +8,7 @@ from eventstore.api.operations.operation import Read, Scope
 from eventstore.core.values import Value
 from eventstore.storage.interning import find_tenant
 from eventstore.storage.migrations import HEAD
-from eventstore.storage.transaction import Transaction
+from eventstore.storage.transaction import Transaction, only_row
 
 __all__ = ["Health", "HorizonHolder", "health"]
 
@@ -54,12 +54,16 @@ def health(scope: Scope) -> Read[Health]:
 
 
 def _asked(tx: Transaction, scope: Scope) -> Health:
-    (version,) = tx.one(tx.ordering.version)
+    (version,) = only_row(tx, tx.ordering.version)
     holder = tx.ordering.holder(tx)
+    if scope.is_tenants:
+        events = _events_of(tx, scope.tenant)
+    else:
+        events = int(only_row(tx, tx.ordering.last)[0])
     return Health(
         database=version,
         schema_revision=HEAD,
-        events=_events_of(tx, scope.tenant) if scope.is_tenants else tx.one(tx.ordering.last)[0],
+        events=events,
         held_back_by=None
         if holder is None
         else HorizonHolder(
@@ -81,5 +85,5 @@ def _events_of(tx: Transaction, tenant: str) -> int:
     number = find_tenant(tx, tenant)
     if number is None:
         return 0
-    row = tx.one("SELECT coalesce(sum(version), 0) FROM {streams} WHERE tenant = ?", (number,))
-    return int(row[0])
+    counted = "SELECT coalesce(sum(version), 0) FROM {streams} WHERE tenant = ?"
+    return int(only_row(tx, counted, (number,))[0])

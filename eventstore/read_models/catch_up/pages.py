@@ -14,7 +14,7 @@ from eventstore.errors import BrokenChain
 from eventstore.read_models.catch_up.definition import Definition
 from eventstore.storage.interning import find_tenant
 from eventstore.storage.read import StoredEvent
-from eventstore.storage.transaction import Transaction
+from eventstore.storage.transaction import Transaction, only_row
 from eventstore.storage.whole_store import START, Filter, check_not_ahead, read_all
 
 __all__ = ["Lag", "Page", "lag", "last_position", "next_page"]
@@ -84,5 +84,5 @@ def lag(tx: Transaction, after: Position, tenant: str | None) -> Lag:
     )
     if first is None:
         return Lag(0, None)
-    count = tx.one(f"SELECT count(*) FROM {{events}} WHERE {where}", parameters)
+    count = only_row(tx, f"SELECT count(*) FROM {{events}} WHERE {where}", parameters)
     return Lag(int(count[0]), int(first[0]))
