@@ -112,7 +112,7 @@ class Erased(NamedTuple):
 
 def erase(
     tx: Transaction, log: Log, request: AppendRequest, before: Sequence[Planned] = ()
-) -> Appended:
+) -> Appended[Erased]:
     """Plan and perform the request for an erasure in one transaction; ``before`` is an older plan.
 
     Raises:
@@ -121,7 +121,9 @@ def erase(
     return _erase(tx, log, plan(tx, log, request, before=before, holding=True))
 
 
-def erase_as_planned(tx: Transaction, log: Log, planned: Sequence[Planned]) -> Appended | None:
+def erase_as_planned(
+    tx: Transaction, log: Log, planned: Sequence[Planned]
+) -> Appended[Erased] | None:
     """Perform a request that was planned before; None if later events change the plan.
 
     Raises:
@@ -130,7 +132,7 @@ def erase_as_planned(tx: Transaction, log: Log, planned: Sequence[Planned]) -> A
     return _erase(tx, log, planned) if confirmed(tx, log, planned) else None
 
 
-def _erase(tx: Transaction, log: Log, planned: Sequence[Planned]) -> Appended:
+def _erase(tx: Transaction, log: Log, planned: Sequence[Planned]) -> Appended[Erased]:
     outcomes = append_many(tx, [_with_plan(one) for one in planned], log)
     now: list[bool] = []
     said: list[read.StoredEvent] = []

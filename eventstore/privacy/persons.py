@@ -65,7 +65,7 @@ def erase_stream(tx: Transaction, log: Log, request: AppendRequest, subject: byt
     return outcome
 
 
-def record(tx: Transaction, log: Log, request: AppendRequest, subject: bytes) -> Appended:
+def record(tx: Transaction, log: Log, request: AppendRequest, subject: bytes) -> Appended[Erasure]:
     """Record that a person was erased, unless nothing was erased since it was last recorded.
 
     ``request`` goes to the store's stream. The result is the certificate, still without copies.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from eventstore.conversation.tombstone import Tombstone
 from eventstore.core import ids
 from eventstore.core.events import StreamKey
 from eventstore.privacy.remains import projections_behind
@@ -20,7 +21,7 @@ from eventstore.write_path.store_streams import PurgeOptions
 __all__ = ["purge"]
 
 
-def purge(tx: Transaction, log: Log, request: AppendRequest) -> Appended:
+def purge(tx: Transaction, log: Log, request: AppendRequest) -> Appended[Tombstone]:
     """Perform the request for a ``PurgeThread``, which goes to the store's stream.
 
     Raises:
@@ -33,10 +34,10 @@ def purge(tx: Transaction, log: Log, request: AppendRequest) -> Appended:
     event = read.event_at(tx, request.stream, version)
     behind = projections_behind(tx, event.position)
     said = {"remains": behind, "pending": bool(behind)}
-    return replace(purged, result=purged.result.model_copy(update=said))
+    return purged.with_result(purged.result.model_copy(update=said))
 
 
-def _purge_thread(tx: Transaction, log: Log, request: AppendRequest) -> Appended:
+def _purge_thread(tx: Transaction, log: Log, request: AppendRequest) -> Appended[Tombstone]:
     """Purge a thread; ``request`` goes to the store's stream, and its result is a tombstone.
 
     Raises:

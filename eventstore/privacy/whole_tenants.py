@@ -122,7 +122,9 @@ def purge_some(tx: Transaction, log: Log, request: AppendRequest) -> Appended | 
     return _appended(tx, log, replace(request, commands=(gone,), options=None))
 
 
-def record_tenant(tx: Transaction, log: Log, request: AppendRequest, *, purged: bool) -> Appended:
+def record_tenant(
+    tx: Transaction, log: Log, request: AppendRequest, *, purged: bool
+) -> Appended[TenantErasure]:
     """Record what was done, unless nothing happened in the tenant since it was last recorded.
 
     The result is the certificate.

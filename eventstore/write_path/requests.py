@@ -7,9 +7,10 @@ A caller's write is an :class:`AppendRequest`. Each category of streams has a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple, Protocol, TypeAlias, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeAlias
 
 import msgspec
+from typing_extensions import TypeVar  # with a default; in typing from 3.13 on
 
 from eventstore.conversation.commands import Command
 from eventstore.core import expectations
@@ -35,6 +36,9 @@ C_contra = TypeVar("C_contra", contravariant=True)
 """A command of the category."""
 S = TypeVar("S")
 """A savepoint."""
+T = TypeVar("T", default=Any)
+"""The value that a caller gets."""
+R = TypeVar("R")
 
 NewId: TypeAlias = Callable[[], bytes]
 """Returns a fresh id of the batch's time."""
@@ -60,13 +64,13 @@ class AppendRequest(msgspec.Struct, frozen=True, gc=False):
     """Ids that were made for its commands, each with its prefix: nothing else has them."""
 
 
-class Maintenance(NamedTuple):
+class Maintenance(NamedTuple, Generic[T]):
     """A function over the transaction, for the writer: work on tables, or on several streams.
 
     If it appends, it returns an ``Appended``.
     """
 
-    act: Callable[[Transaction], Any]
+    act: Callable[[Transaction], T | Appended[T]]
     """Returns the caller's result; or an ``Appended``, if it appended events."""
     keeps_rows: bool = False
     """True if it changes no row that the writer may have kept from an earlier transaction."""
@@ -88,15 +92,19 @@ def is_brief(request: Request) -> bool:
     return isinstance(command, Command) and command.brief
 
 
-class Appended(msgspec.Struct, frozen=True, gc=False):
+class Appended(msgspec.Struct, Generic[T], frozen=True, gc=False):
     """An accepted request."""
 
-    result: Any
+    result: T
     version: int
     positions: tuple[Position, ...]
     """Empty for a repeat: nothing was appended."""
     wakes_readers: bool = False
     """True without events, if readers wait for what was written beside the log."""
+
+    def with_result(self, result: R) -> Appended[R]:
+        """Return the same with another result."""
+        return Appended(result, self.version, self.positions, self.wakes_readers)
 
 
 class Failed(NamedTuple):

@@ -6,9 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Final, NamedTuple
 
-from msgspec.structs import replace
-
-from eventstore.api.operations.operation import Maintenance, Page, PageDone, Read, Write
+from eventstore.api.operations.operation import Maintenance, Page, PageActed, Read, Write
 from eventstore.api.operations.wiping import erase_listed, finishing
 from eventstore.errors import ConversationStoreError
 from eventstore.privacy.erasure import erase as erase_in
@@ -16,7 +14,7 @@ from eventstore.privacy.erasure import erase_as_planned
 from eventstore.privacy.planning import Planned, plan
 from eventstore.storage.log import Log
 from eventstore.storage.transaction import Transaction
-from eventstore.write_path.requests import Appended, AppendRequest
+from eventstore.write_path.requests import AppendRequest
 
 __all__ = ["FIRST_PLAN", "ErasingPages", "Plan"]
 
@@ -67,16 +65,16 @@ class ErasingPages:
             return (), "at once"
         return (), _Act(Plan(made, before.rounds - 1))
 
-    def _act(self, tx: Transaction, plan: Plan) -> Appended | PageDone[object]:
+    def _act(self, tx: Transaction, plan: Plan) -> PageActed[object]:
         made = erase_as_planned(tx, self._log, plan.before)
         if made is None and plan.rounds:
             return (), plan
         if made is None:  # only the newest events are read while others wait
             made = erase_in(tx, self._log, self._request, plan.before)
-        return replace(made, result=([made.result], "parts"))
+        return made.with_result(([made.result], "parts"))
 
-    def _at_once(self, tx: Transaction) -> Appended | PageDone[object]:
+    def _at_once(self, tx: Transaction) -> PageActed[object]:
         made = erase_in(tx, self._log, self._request)
         if self._connection is not None:
             erase_listed(tx)
-        return replace(made, result=([made.result], "parts" if self._connection is None else None))
+        return made.with_result(([made.result], "parts" if self._connection is None else None))

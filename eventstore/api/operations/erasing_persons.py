@@ -17,6 +17,7 @@ from eventstore.api.operations.operation import (
     Collected,
     Maintenance,
     Page,
+    PageActed,
     Paged,
     PageDone,
     Read,
@@ -149,15 +150,15 @@ class _Person:
             options=Guards(),
         )
 
-    def _plain(self, tx: Transaction, request: AppendRequest) -> Appended:
+    def _plain(self, tx: Transaction, request: AppendRequest) -> Appended[PageDone[object]]:
         made = erase_stream(tx, self._scope.log, replace(request, options=None), self._subject)
-        return replace(made, result=([], "parts"))
+        return made.with_result(([], "parts"))
 
-    def _record(self, tx: Transaction, following: object) -> Appended:
+    def _record(self, tx: Transaction, following: object) -> Appended[PageDone[Erasure]]:
         made = record(tx, self._scope.log, self._request, self._subject)
-        return replace(made, result=([made.result], following))
+        return made.with_result(([made.result], following))
 
-    def at_once(self, tx: Transaction) -> Appended:
+    def at_once(self, tx: Transaction) -> Appended[PageDone[object]]:
         """Do all of it in one transaction: that of the application."""
         items: list[Any] = []
         place: Any = _Next(_START)
@@ -171,13 +172,13 @@ class _Person:
             place = _Next(place.after)
         erase_listed(tx)
         done = self._record(tx, None)
-        return replace(done, result=([*items, *done.result[0]], None))
+        return done.with_result(([*items, *done.result[0]], None))
 
 
 class _ThreadPages(ErasingPages):
     """The steps in one thread, which may be purged meanwhile."""
 
-    def _at_once(self, tx: Transaction) -> Appended | PageDone[object]:
+    def _at_once(self, tx: Transaction) -> PageActed[object]:
         try:
             return super()._at_once(tx)
         except ThreadNotFound:

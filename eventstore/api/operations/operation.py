@@ -38,7 +38,7 @@ from eventstore.read_models.catch_up.definition import Registry
 from eventstore.storage.idempotency import digested_command
 from eventstore.storage.log import Log
 from eventstore.storage.transaction import Transaction
-from eventstore.write_path.requests import Appended, AppendRequest, Maintenance, Request
+from eventstore.write_path.requests import Appended, AppendRequest, Maintenance
 from eventstore.write_path.thread_session import Guards
 
 __all__ = [
@@ -52,6 +52,7 @@ __all__ = [
     "ErasureOptions",
     "Maintenance",
     "Page",
+    "PageActed",
     "PageDone",
     "Paged",
     "Read",
@@ -120,7 +121,7 @@ class Wipe(NamedTuple, Generic[T]):
 class Write(msgspec.Struct, Generic[T], frozen=True):
     """A request to the writer, where to perform it, and what its caller gets."""
 
-    request: Request
+    request: AppendRequest | Maintenance[Any]
     connection: Any = None
     """The application's own open transaction, of the face's kind; None for one of the store's."""
     answer: Callable[[Appended], T] = attrgetter("result")
@@ -138,6 +139,9 @@ class Read(NamedTuple, Generic[T]):
 
 PageDone: TypeAlias = tuple[Iterable[T], Any]
 """The items of a page, and the next place; None at the end."""
+
+PageActed: TypeAlias = Appended[PageDone[T]] | PageDone[T]
+"""The same from a page that writes, with the events that it appended, if it did."""
 
 Page: TypeAlias = Read[PageDone[T]] | Write[PageDone[T]] | Wipe[PageDone[T]]
 """Reads, or works on, one page."""

@@ -15,6 +15,7 @@ from eventstore.api.operations.operation import (
     Maintenance,
     Page,
     Paged,
+    PageDone,
     Scope,
     Write,
     WriteOptions,
@@ -88,9 +89,9 @@ def purge(
 
     connection = made.connection
 
-    def act(tx: Transaction) -> Appended:
+    def act(tx: Transaction) -> Appended[PageDone[Tombstone]]:
         purged = purge_in(tx, scope.log, request)
-        return replace(purged, result=([purged.result], "files" if connection is None else None))
+        return purged.with_result(([purged.result], "files" if connection is None else None))
 
     def page(place: str) -> Page[Any]:
         if place != "transaction":

@@ -11,8 +11,6 @@ from datetime import timedelta
 from functools import partial
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
-from msgspec.structs import replace
-
 from eventstore.api.operations.erasing_pages import FIRST_PLAN, ErasingPages, Plan
 from eventstore.api.operations.inputs import checked_flag
 from eventstore.api.operations.operation import (
@@ -20,6 +18,7 @@ from eventstore.api.operations.operation import (
     Collected,
     Maintenance,
     Page,
+    PageActed,
     Paged,
     PageDone,
     Read,
@@ -53,7 +52,7 @@ from eventstore.privacy.retention import (
 from eventstore.storage.erasing import hold
 from eventstore.storage.log import Log
 from eventstore.storage.transaction import Transaction
-from eventstore.write_path.requests import Appended, AppendRequest
+from eventstore.write_path.requests import AppendRequest
 from eventstore.write_path.store_streams import store_stream
 
 __all__ = ["retain"]
@@ -210,7 +209,7 @@ class _Retention:
         request = write(self._scope, store, (command,), self._options.as_write()).request
         stream = StreamKey(self._scope.tenant, ids.THREAD, due.thread_id)
 
-        def act(tx: Transaction) -> Appended | PageDone[_Found]:
+        def act(tx: Transaction) -> PageActed[_Found]:
             assert isinstance(request, AppendRequest)  # noqa: S101 (what write() makes)
             hold(tx, stream)
             why = why_kept(tx, self._scope.log, self._scope.tenant, due, self._which.cutoff_us)
@@ -221,7 +220,7 @@ class _Retention:
             except Refused as error:  # before anything was written
                 return [retained(due, "kept", error.reason)], None
             left = [(where, True) for where in purged.result.remains]
-            return replace(purged, result=([retained(due, "purged"), *left], None))
+            return purged.with_result(([retained(due, "purged"), *left], None))
 
         def follow(page: PageDone[Any]) -> PageDone[Any]:
             items, following = page
@@ -247,12 +246,12 @@ class _DuePages(ErasingPages):
         super().__init__(log, request, None)
         self._kept = kept
 
-    def _act(self, tx: Transaction, plan: Plan) -> Appended | PageDone[object]:
+    def _act(self, tx: Transaction, plan: Plan) -> PageActed[object]:
         hold(tx, self._request.stream)
         why = self._kept(tx)
         return ([why], None) if why is not None else super()._act(tx, plan)
 
-    def _at_once(self, tx: Transaction) -> Appended | PageDone[object]:
+    def _at_once(self, tx: Transaction) -> PageActed[object]:
         hold(tx, self._request.stream)
         why = self._kept(tx)
         try:

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Literal, NamedTuple, TypeAlias
 
-from msgspec.structs import replace
-
 from eventstore.api.operations.inputs import checked_flag
 from eventstore.api.operations.loaders import thread_key
 from eventstore.api.operations.operation import (
@@ -271,13 +269,13 @@ class _Verification:
             return [*found, Verified(findings=[doubt])], None
         return found, "mark" if self._chosen.mark and nothing else None
 
-    def _mark(self, tx: Transaction) -> Appended:
+    def _mark(self, tx: Transaction) -> Appended[_Looked]:
         request = write(self._scope, self._store, (), NO_OPTIONS).request
         assert isinstance(request, AppendRequest)  # noqa: S101 (what write() makes)
         assert self._position is not None  # noqa: S101 (read at the beginning)
         made = leave_mark(tx, self._scope.log, request, self._position)
         page = [Verified(marked=made.version)], None
-        return replace(made, result=page)
+        return made.with_result(page)
 
 
 def _thread_page(

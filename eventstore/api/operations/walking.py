@@ -11,11 +11,10 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Final, TypeVar
 
-from msgspec.structs import replace
-
 from eventstore.api.operations.operation import (
     Maintenance,
     Page,
+    PageActed,
     Paged,
     PageDone,
     Read,
@@ -67,10 +66,10 @@ def then(page: Page[T], follow: Callable[[PageDone[T]], PageDone[U]]) -> Page[U]
     assert isinstance(page.request, Maintenance)  # noqa: S101 (as every page of a walk)
     act = page.request.act
 
-    def acted(tx: Transaction) -> Appended | PageDone[U]:
+    def acted(tx: Transaction) -> PageActed[U]:
         done = act(tx)
         if isinstance(done, Appended):
-            return replace(done, result=follow(done.result))
+            return done.with_result(follow(done.result))
         return follow(done)
 
     return Write(page.request._replace(act=acted), page.connection)

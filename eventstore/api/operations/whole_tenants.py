@@ -17,6 +17,7 @@ from eventstore.api.operations.operation import (
     Collected,
     Maintenance,
     Page,
+    PageActed,
     Paged,
     PageDone,
     Read,
@@ -151,12 +152,12 @@ class _Tenant:
         require_tenant(tx, self._scope.tenant)
         return (), "purge" if self._purged else _Next(_START)
 
-    def _purge(self, tx: Transaction) -> Appended | PageDone[str]:
+    def _purge(self, tx: Transaction) -> PageActed[str]:
         request = replace(self._request, options=Guards())
         made = purge_some(tx, self._scope.log, request)
         if made is None:
             return (), _Next(_START)
-        return replace(made, result=(["purged"], "purge"))
+        return made.with_result((["purged"], "purge"))
 
     def _look(self, tx: Transaction, place: _Next) -> tuple[tuple[()], object]:
         found = next_stream_behind(tx, self._scope.tenant, place.after)
@@ -179,19 +180,19 @@ class _Tenant:
             return then(self._write(partial(self._plain, request=request)), follow)
         return then(_ThreadPages(self._scope.log, request, None)(place.place), follow)
 
-    def _plain(self, tx: Transaction, request: AppendRequest) -> Appended:
+    def _plain(self, tx: Transaction, request: AppendRequest) -> Appended[PageDone[str]]:
         made = erase_other_stream(tx, self._scope.log, replace(request, options=None))
-        return replace(made, result=([], "parts"))
+        return made.with_result(([], "parts"))
 
-    def _record(self, tx: Transaction) -> Appended:
+    def _record(self, tx: Transaction) -> Appended[PageDone[TenantErasure]]:
         made = record_tenant(tx, self._scope.log, self._request, purged=self._purged)
-        return replace(made, result=([made.result], "parts"))
+        return made.with_result(([made.result], "parts"))
 
 
 class _ThreadPages(ErasingPages):
     """The steps in one thread, which may be purged meanwhile."""
 
-    def _at_once(self, tx: Transaction) -> Appended | PageDone[object]:
+    def _at_once(self, tx: Transaction) -> PageActed[object]:
         try:
             return super()._at_once(tx)
         except ThreadNotFound:
