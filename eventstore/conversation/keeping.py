@@ -7,7 +7,7 @@ the map to keep, so the same functions serve persistent maps and mutable ones.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, Protocol, Self, TypeVar
 
 from msgspec.structs import replace
 
@@ -28,7 +28,18 @@ from eventstore.core.events import Event
 __all__ = ["keep", "with_event"]
 
 
-def with_event(events: Any, event: Event) -> Any:  # noqa: ANN401 (a map with insert)
+class _Events(Protocol):
+    """Events by version, in a map whose ``insert`` returns the map to keep."""
+
+    def get(self, version: int, /) -> Event | None: ...
+
+    def insert(self, version: int, event: Event, /) -> Self: ...
+
+
+E = TypeVar("E", bound=_Events)
+
+
+def with_event(events: E, event: Event) -> E:
     """Return the events with one more; content that it erases is dropped here, too.
 
     A view that goes on from a snapshot does not have every event.

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from eventstore.api.operations.recording import Recording
-from eventstore.api.operations.routine import Routine
+from eventstore.api.operations.routine import Drives, DrivesAsync
 from eventstore.conversation.provider_form import ProviderForm
 from eventstore.conversation.run_values import Run, RunContext
 from eventstore.conversation.values import Message
@@ -77,7 +77,7 @@ class _Recorded:
 class RecordedRun(_Recorded):
     """A run that is being recorded. Use it in one thread."""
 
-    def __init__(self, recording: Recording, do: Callable[[Routine[Any]], Any]) -> None:
+    def __init__(self, recording: Recording, do: Drives) -> None:
         super().__init__(recording)
         self._do = do
 
@@ -87,8 +87,7 @@ class RecordedRun(_Recorded):
         Args:
             last_messages: Keep only so many of the newest messages.
         """
-        seen: RunContext = self._do(self._recording.context(last_messages))
-        return seen
+        return self._do(self._recording.context(last_messages))
 
     def text(self, delta: str) -> None:
         """Add text to the message that is being written.
@@ -117,8 +116,7 @@ class RecordedRun(_Recorded):
         Raises:
             LeaseLost: another worker took the run over.
         """
-        made: Message | None = self._do(self._recording.message(provider, metadata))
-        return made
+        return self._do(self._recording.message(provider, metadata))
 
     def tool_result(self, call_id: str, output: object, *, failed: bool = False) -> Message:
         """Add the result of a tool call.
@@ -131,19 +129,17 @@ class RecordedRun(_Recorded):
         Raises:
             LeaseLost: another worker took the run over.
         """
-        made: Message = self._do(self._recording.tool_result(call_id, output, failed=failed))
-        return made
+        return self._do(self._recording.tool_result(call_id, output, failed=failed))
 
     def require_action(self) -> Run:
         """Let the run wait for the outputs of its open calls; leave the block then."""
-        run: Run = self._do(self._recording.require_action())
-        return run
+        return self._do(self._recording.require_action())
 
 
 class AsyncRecordedRun(_Recorded):
     """A run that is being recorded. Use it in one task."""
 
-    def __init__(self, recording: Recording, do: Callable[[Routine[Any]], Awaitable[Any]]) -> None:
+    def __init__(self, recording: Recording, do: DrivesAsync) -> None:
         super().__init__(recording)
         self._do = do
 
@@ -153,8 +149,7 @@ class AsyncRecordedRun(_Recorded):
         Args:
             last_messages: Keep only so many of the newest messages.
         """
-        seen: RunContext = await self._do(self._recording.context(last_messages))
-        return seen
+        return await self._do(self._recording.context(last_messages))
 
     async def text(self, delta: str) -> None:
         """Add text to the message that is being written.
@@ -183,8 +178,7 @@ class AsyncRecordedRun(_Recorded):
         Raises:
             LeaseLost: another worker took the run over.
         """
-        made: Message | None = await self._do(self._recording.message(provider, metadata))
-        return made
+        return await self._do(self._recording.message(provider, metadata))
 
     async def tool_result(self, call_id: str, output: object, *, failed: bool = False) -> Message:
         """Add the result of a tool call.
@@ -197,10 +191,8 @@ class AsyncRecordedRun(_Recorded):
         Raises:
             LeaseLost: another worker took the run over.
         """
-        made: Message = await self._do(self._recording.tool_result(call_id, output, failed=failed))
-        return made
+        return await self._do(self._recording.tool_result(call_id, output, failed=failed))
 
     async def require_action(self) -> Run:
         """Let the run wait for the outputs of its open calls; leave the block then."""
-        run: Run = await self._do(self._recording.require_action())
-        return run
+        return await self._do(self._recording.require_action())

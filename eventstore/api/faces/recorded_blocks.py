@@ -10,11 +10,11 @@ import weakref
 from collections.abc import Awaitable, Callable
 from functools import partial
 from types import TracebackType
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from eventstore.api.faces.recorded import AsyncRecordedRun, RecordedRun
 from eventstore.api.operations.recording import Recording
-from eventstore.api.operations.routine import Routine, drive, drive_async
+from eventstore.api.operations.routine import Drives, DrivesAsync, Routine, drive, drive_async
 from eventstore.errors import (
     LeaseLost,
     NotFound,
@@ -31,6 +31,8 @@ _OVER: Final = (Refused, LeaseLost, NotFound, StoreClosed)
 """The run ended, or is another's, and the loop's next write says so; or everything ends."""
 _PASSING: Final = (StoreBusy, StoreUnavailable, OutcomeUnknown)
 """The next beat tries again."""
+
+T = TypeVar("T")
 
 
 def _never_waits(_: float) -> bool:
@@ -93,11 +95,11 @@ class RecordedBlock:
             self._do(self._recording.stop())
 
 
-def _one_at_a_time(do: Callable[[Routine[Any]], Any]) -> Callable[[Routine[Any]], Any]:
+def _one_at_a_time(do: Drives) -> Drives:
     """Keep the loop and its heart from writing at once: both move the text that waits."""
     alone = threading.RLock()
 
-    def act(routine: Routine[Any]) -> Any:  # noqa: ANN401 (what the routine returns)
+    def act(routine: Routine[T], /) -> T:
         with alone:
             return do(routine)
 
@@ -111,9 +113,7 @@ class _Heart(threading.Thread):
     is gone: a lease that nobody needs must not be renewed for ever.
     """
 
-    def __init__(
-        self, block: RecordedBlock, recording: Recording, do: Callable[[Routine[Any]], Any]
-    ) -> None:
+    def __init__(self, block: RecordedBlock, recording: Recording, do: Drives) -> None:
         super().__init__(name="eventstore-heartbeat", daemon=True)
         self._block: Final = weakref.ref(block)
         self._recording: Final = recording
@@ -222,13 +222,11 @@ class AsyncRecordedBlock:
             await self._do(self._recording.stop())
 
 
-def _one_at_a_time_async(
-    do: Callable[[Routine[Any]], Awaitable[Any]],
-) -> Callable[[Routine[Any]], Awaitable[Any]]:
+def _one_at_a_time_async(do: DrivesAsync) -> DrivesAsync:
     """Do the same for tasks."""
     alone = asyncio.Lock()
 
-    async def act(routine: Routine[Any]) -> Any:  # noqa: ANN401 (what the routine returns)
+    async def act(routine: Routine[T], /) -> T:
         async with alone:
             return await do(routine)
 
@@ -238,7 +236,7 @@ def _one_at_a_time_async(
 async def _beating(
     block: weakref.ref[AsyncRecordedBlock],
     recording: Recording,
-    do: Callable[[Routine[Any]], Awaitable[Any]],
+    do: DrivesAsync,
 ) -> None:
     """Do what :class:`_Heart` does, in a task."""
     woken, pulse = asyncio.Event(), _Pulse(recording)

@@ -14,13 +14,22 @@ import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Generator
 from functools import partial
-from typing import Any, NamedTuple, TypeAlias, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeAlias, TypeVar
 
 from eventstore.api.operations.operation import Read, Wipe, Write
 from eventstore.errors import InvalidInput
 from eventstore.execution.signals import Signals
 
-__all__ = ["Pause", "PauseAsync", "Routine", "Wait", "drive", "drive_async"]
+__all__ = [
+    "Drives",
+    "DrivesAsync",
+    "Pause",
+    "PauseAsync",
+    "Routine",
+    "Wait",
+    "drive",
+    "drive_async",
+]
 
 T = TypeVar("T")
 
@@ -33,6 +42,20 @@ class Wait(NamedTuple):
 
 Step: TypeAlias = Read[Any] | Write[Any] | Wipe[Any] | Wait
 Routine: TypeAlias = Generator[Step, Any, T]
+
+
+class Drives(Protocol):
+    """Runs routines to their ends, in a thread."""
+
+    def __call__(self, routine: Routine[T], /) -> T:
+        """Return the value that the routine returns."""
+
+
+class DrivesAsync(Protocol):
+    """The same in a task."""
+
+    def __call__(self, routine: Routine[T], /) -> Awaitable[T]:
+        """Return the value that the routine returns."""
 
 
 def drive(routine: Routine[T], perform: Callable[[Any], Any], pause: Callable[[float], bool]) -> T:
