@@ -7,21 +7,24 @@ can be used at all.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Engine, event
+from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from eventstore.execution.database import Database
 
 __all__ = ["check_new", "checking_new"]
 
 
-def check_new(engine: Engine, database: Database[Any, Any]) -> Any:  # noqa: ANN401 (a listener)
+def check_new(
+    engine: Engine, database: Database[Any, Any]
+) -> Callable[[DBAPIConnection, object], None]:
     """Check each new connection of an engine from now on, and close a refused one."""
 
-    def look(made: Any, _: object) -> None:  # noqa: ANN401 (a driver's connection, or an adapter)
+    def look(made: DBAPIConnection, _: object) -> None:  # an adapter, if the driver is async
         try:
             database.check_driver(getattr(made, "driver_connection", made))
         except BaseException:

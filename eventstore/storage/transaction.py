@@ -226,7 +226,7 @@ class Batching(Protocol):
     def text(self, statement: Statement, rows: Sequence[Sequence[Any]]) -> str:
         """Return the SQL for rows, with ``?`` and ``{table}``."""
 
-    def parameters(self, rows: Sequence[Sequence[Any]]) -> Any:  # noqa: ANN401
+    def parameters(self, rows: Sequence[Sequence[Any]]) -> Sequence[Any]:
         """Return the parameters for that text: a list of rows for ``executemany``, or one tuple."""
 
 

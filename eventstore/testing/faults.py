@@ -194,12 +194,12 @@ class Faults:
 class _Cursor(sqlite3.Cursor):
     faults: Faults | None = None
 
-    def execute(self, sql: str, parameters: Any = ()) -> Self:  # noqa: ANN401
+    def execute(self, sql: str, parameters: Any = ()) -> Self:  # noqa: ANN401 (the driver's)
         if self.faults is None:
             return super().execute(sql, parameters)
         return self.faults.call(sql, lambda: super(_Cursor, self).execute(sql, parameters))
 
-    def executemany(self, sql: str, rows: Any) -> Self:  # noqa: ANN401
+    def executemany(self, sql: str, rows: Any) -> Self:  # noqa: ANN401 (the driver's)
         if self.faults is None:
             return super().executemany(sql, rows)
         return self.faults.call(sql, lambda: super(_Cursor, self).executemany(sql, rows))
@@ -213,10 +213,10 @@ class _Connection(sqlite3.Connection):
         made.faults = self.faults
         return made
 
-    def execute(self, sql: str, parameters: Any = ()) -> _Cursor:  # noqa: ANN401
+    def execute(self, sql: str, parameters: Any = ()) -> _Cursor:  # noqa: ANN401 (the same)
         return self.cursor().execute(sql, parameters)
 
-    def executemany(self, sql: str, rows: Any) -> _Cursor:  # noqa: ANN401
+    def executemany(self, sql: str, rows: Any) -> _Cursor:  # noqa: ANN401 (the same)
         return self.cursor().executemany(sql, rows)
 
     def commit(self) -> None:
