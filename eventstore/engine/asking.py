@@ -30,8 +30,8 @@ class Lease:
 
     def renewed(self, now: float) -> None:
         """Note that the lease begins anew."""
-        self.beat_at = now + self.seconds / _BEATS_PER_LEASE
-        self.ends_at = now + self.seconds
+        self.beat_at: float = now + self.seconds / _BEATS_PER_LEASE
+        self.ends_at: float = now + self.seconds
 
 
 class Asking:

@@ -166,7 +166,7 @@ class AsyncUrlExecutor(Generic[X, Q, R]):
         self._guards: dict[asyncio.AbstractEventLoop, AsyncGenerator[None, None]] = {}
         self._opening: dict[asyncio.AbstractEventLoop, asyncio.Lock] = {}
         self._closing: dict[asyncio.AbstractEventLoop, asyncio.Future[None]] = {}
-        self.changed = Signals(self._listen)
+        self.changed: Signals = Signals(self._listen)
         """Signals every commit; followers of the log wait on it."""
         forks.watch(self)
 

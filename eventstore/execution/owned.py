@@ -75,7 +75,7 @@ class Owned(Generic[X, Q, R]):
         self._perform = perform
         self._closed = False
         self._forked = False
-        self.changed = Signals()
+        self.changed: Signals = Signals()
         """Signals every commit of this store, but no commits by others."""
         forks.watch(self)
 

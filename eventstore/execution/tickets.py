@@ -55,10 +55,10 @@ class ThreadTicket(Generic[Q, R]):
 
     def __init__(self, request: Q) -> None:
         self.request = request
-        self.settled = False
+        self.settled: bool = False
         self.withdrawn = False
         """True once the holder was interrupted and waits no more."""
-        self.thread = get_ident()
+        self.thread: int = get_ident()
         self.successor: Any = None
         """The heir that the holder appointed after leading, and may not have woken yet."""
         self.outcome: R | None = None
@@ -94,7 +94,7 @@ class Sleeper:
     __slots__ = ("future", "loop")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.loop = loop
+        self.loop: asyncio.AbstractEventLoop = loop
         self.future: asyncio.Future[None] = loop.create_future()
 
     def wake(self) -> None:
@@ -113,8 +113,8 @@ class TaskTicket(Sleeper, Generic[Q, R]):
 
     def __init__(self, request: Q, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(loop)
-        self.request = request
-        self.settled = False
+        self.request: Q = request
+        self.settled: bool = False
         self.outcome: R | None = None
         self.error: BaseException | None = None
 

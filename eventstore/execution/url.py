@@ -86,7 +86,7 @@ class UrlExecutor(Generic[X, Q, R]):
         self._closing = threading.Lock()
         self._forked = False
         self._watcher = None if in_memory else Watcher(lambda: self._connections.engine, database)
-        self.changed = Signals() if self._watcher is None else self._watcher.changed
+        self.changed: Signals = Signals() if self._watcher is None else self._watcher.changed
         """Signals every commit; followers of the log wait on it."""
         with forks.no_fork():
             self._open()

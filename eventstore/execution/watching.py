@@ -161,7 +161,7 @@ class Watcher:
         self._lock = threading.RLock()
         self._halted = self._was_halted = False
         self._thread: _Thread | None = None
-        self.changed = Signals(self._start)
+        self.changed: Signals = Signals(self._start)
         """Signals every commit, also of this process."""
         forks.watch(self)
 

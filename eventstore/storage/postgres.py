@@ -62,7 +62,7 @@ class PostgresDatabase:
     begin_read = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
     postpones = True
     reads_snapshots = False
-    driver_errors = postgres_failures.DRIVER_ERRORS
+    driver_errors: tuple[type[BaseException], ...] = postgres_failures.DRIVER_ERRORS
     retried: tuple[type[BaseException], ...] = (postgres_failures.Raced,)
     violated: tuple[type[BaseException], ...] = (Violated,)
 
@@ -97,7 +97,7 @@ class PostgresDatabase:
         client_min_messages could hide.
         """
         self._manner = manner
-        self.begin_write = (
+        self.begin_write: str = (
             f"{_BEGIN};"
             f" SET LOCAL lock_timeout = {self._lock_timeout_ms};"
             " SET LOCAL client_min_messages = warning;"

@@ -51,7 +51,7 @@ class PostgresTransaction(Generic[D]):
         self._waiting = WaitingRows(manner.batching)
         self.naming = naming
         self.interned = interned
-        self.committed = False
+        self.committed: bool = False
         self.fresh: list[tuple[dict[Any, Any], Any, Any]] = []
         self.newest: Landmark | None = None
         self.cache: dict[str, dict[Any, Any]] = {}

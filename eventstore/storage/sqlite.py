@@ -93,7 +93,7 @@ class SqliteDatabase:
         self._be_patient = f"PRAGMA busy_timeout = {int(busy_timeout_seconds * 1000)}"
         self._check_connections = check_connections
         self._interned = Interned()
-        self.file = OpenedFile()
+        self.file: OpenedFile = OpenedFile()
 
     def prepare(self, connection: sqlite3.Connection) -> None:
         """Set up a connection of the store, with explicit BEGIN and COMMIT from here on."""

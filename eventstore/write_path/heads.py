@@ -58,11 +58,12 @@ class StreamHead:
     __slots__ = ("key", "place", "prefix", "row", "stored")
 
     def __init__(self, key: StreamKey, place: Place | None, row: HeadRow | None) -> None:
-        self.key = key
-        self.place = place
+        self.key: StreamKey = key
+        self.place: Place | None = place
         """The key of its row; None until its names are interned with the tenant's first event."""
-        self.prefix = chain.stream_prefix(key.tenant, key.text)
-        self.stored = self.row = row or NO_EVENTS
+        self.prefix: bytes = chain.stream_prefix(key.tenant, key.text)
+        self.stored: HeadRow = row or NO_EVENTS
+        self.row: HeadRow = self.stored
         """The head in the database, and the head after the decided events are written."""
 
 

@@ -65,9 +65,9 @@ class ThreadSession:
 
     def __init__(self, handler: ThreadHandler, stream: StreamKey, view: StoredThread) -> None:
         self.view: Final = view
-        self.handler = handler
-        self.stream = stream
-        self.lease_us = 0
+        self.handler: ThreadHandler = handler
+        self.stream: StreamKey = stream
+        self.lease_us: int = 0
         """Length of the lease that the present command asks for."""
         self.erasing: Erasing | None = None
         """The content that the present command erases."""

@@ -21,7 +21,7 @@ class LoopClients:
         """Make the first client at once, so that bad options are refused here."""
         self._make = make
         self._first: openai.AsyncOpenAI | None = make()
-        self.base_url = str(self._first.base_url)
+        self.base_url: str = str(self._first.base_url)
         """Address of the endpoint."""
         self._clients: WeakKeyDictionary[asyncio.AbstractEventLoop, openai.AsyncOpenAI]
         self._clients = WeakKeyDictionary()
@@ -47,7 +47,7 @@ class OneClient:
 
     def __init__(self, client: openai.AsyncOpenAI) -> None:
         self._client = client
-        self.base_url = str(client.base_url)
+        self.base_url: str = str(client.base_url)
         """Address of the endpoint."""
 
     def here(self) -> openai.AsyncOpenAI:
