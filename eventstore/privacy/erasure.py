@@ -20,14 +20,14 @@ from eventstore.core import ids
 from eventstore.core.events import Position, instant
 from eventstore.core.values import Value
 from eventstore.errors import BrokenChain
-from eventstore.privacy.planning import Planned, confirmed, plan
+from eventstore.privacy.planning import ErasureRequest, Planned, confirmed, plan
 from eventstore.privacy.remains import projections_behind
 from eventstore.storage import read, stream_heads
 from eventstore.storage.log import Log
 from eventstore.storage.transaction import Transaction
 from eventstore.threads.describing import describe_forks
 from eventstore.write_path.append import append_many
-from eventstore.write_path.requests import Appended, AppendRequest, Failed
+from eventstore.write_path.requests import Appended, Failed
 from eventstore.write_path.thread_session import Guards
 
 __all__ = [
@@ -111,7 +111,7 @@ class Erased(NamedTuple):
 
 
 def erase(
-    tx: Transaction, log: Log, request: AppendRequest, before: Sequence[Planned] = ()
+    tx: Transaction, log: Log, request: ErasureRequest, before: Sequence[Planned] = ()
 ) -> Appended[Erased]:
     """Plan and perform the request for an erasure in one transaction; ``before`` is an older plan.
 
@@ -166,7 +166,7 @@ def _of_a_person(planned: Sequence[Planned]) -> bool:
     return isinstance(command, EraseAll) and not command.whole
 
 
-def _with_plan(planned: Planned) -> AppendRequest:
+def _with_plan(planned: Planned) -> ErasureRequest:
     guards = planned.request.options or Guards()
     return replace(planned.request, options=guards._replace(erasing=planned.erasing))
 
@@ -179,7 +179,7 @@ class Foreseen(NamedTuple):
     copies: tuple[ContentCopy, ...]
 
 
-def foresee(tx: Transaction, log: Log, request: AppendRequest) -> Foreseen:
+def foresee(tx: Transaction, log: Log, request: ErasureRequest) -> Foreseen:
     """Return the effects of :func:`erase` without performing it.
 
     Raises:

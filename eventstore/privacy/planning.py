@@ -9,7 +9,7 @@ fork can appear unseen.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from eventstore.conversation.commands import EraseAll, EraseContent
 from eventstore.conversation.commands.checks import existing_thread
@@ -27,13 +27,16 @@ from eventstore.write_path.erasure_scope import Erasing, find_erasing
 from eventstore.write_path.requests import AppendRequest
 from eventstore.write_path.thread_session import Guards
 
-__all__ = ["Planned", "confirmed", "plan"]
+__all__ = ["ErasureRequest", "Planned", "confirmed", "plan"]
+
+ErasureRequest: TypeAlias = AppendRequest[EraseAll | EraseContent, Guards]
+"""A write that erases content of a thread."""
 
 
 class Planned(NamedTuple):
     """The content to erase in one thread."""
 
-    request: AppendRequest
+    request: ErasureRequest
     erasing: Erasing
     traces: Sequence[Trace]
     forks: frozenset[bytes]
@@ -43,7 +46,7 @@ class Planned(NamedTuple):
 def plan(
     tx: Transaction,
     log: Log,
-    request: AppendRequest,
+    request: ErasureRequest,
     *,
     before: Sequence[Planned] = (),
     holding: bool = False,
@@ -98,7 +101,7 @@ def confirmed(tx: Transaction, log: Log, planned: Sequence[Planned]) -> bool:
 
 
 def _planned(
-    tx: Transaction, view: StoredThread, request: AppendRequest, before: Sequence[Trace]
+    tx: Transaction, view: StoredThread, request: ErasureRequest, before: Sequence[Trace]
 ) -> Planned:
     stream, [command] = request.stream, request.commands
     traces = [*before, *view.traces(after=len(before))]
@@ -113,14 +116,14 @@ def _tenant(tx: Transaction, stream: StreamKey) -> int:
     return tenant
 
 
-def _changes(request: AppendRequest, found: Found, trace: Trace) -> bool:
+def _changes(request: ErasureRequest, found: Found, trace: Trace) -> bool:
     """Return whether a later event may change what is found."""
     return isinstance(request.commands[0], EraseAll) or concerns(found, trace)
 
 
 def _in_fork(
-    request: AppendRequest, found: Found, fork: StreamKey, view: StoredThread
-) -> list[AppendRequest]:
+    request: ErasureRequest, found: Found, fork: StreamKey, view: StoredThread
+) -> list[ErasureRequest]:
     """Return the request to a fork, if it inherits something that is erased."""
     [command] = request.commands
     made: EraseAll | EraseContent
@@ -150,8 +153,8 @@ def _inherits(view: StoredThread, message_id: bytes) -> bool:
 
 
 def _to_fork(
-    request: AppendRequest, fork: StreamKey, command: EraseAll | EraseContent
-) -> AppendRequest:
+    request: ErasureRequest, fork: StreamKey, command: EraseAll | EraseContent
+) -> ErasureRequest:
     reason = None if request.options is None else request.options.reason
     return AppendRequest(
         fork,

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 from msgspec.structs import replace
 
+from eventstore.conversation.store_events import PurgeThread
 from eventstore.conversation.tombstone import Tombstone
 from eventstore.core import ids
 from eventstore.core.events import StreamKey
@@ -17,11 +20,14 @@ from eventstore.threads.tombstones import find_tombstone
 from eventstore.write_path.append import append_many
 from eventstore.write_path.requests import Appended, AppendRequest, Failed
 from eventstore.write_path.store_streams import PurgeOptions
+from eventstore.write_path.thread_session import Guards
 
 __all__ = ["purge"]
 
+_Request: TypeAlias = AppendRequest[PurgeThread, Guards]
 
-def purge(tx: Transaction, log: Log, request: AppendRequest) -> Appended[Tombstone]:
+
+def purge(tx: Transaction, log: Log, request: _Request) -> Appended[Tombstone]:
     """Perform the request for a ``PurgeThread``, which goes to the store's stream.
 
     Raises:
@@ -37,7 +43,7 @@ def purge(tx: Transaction, log: Log, request: AppendRequest) -> Appended[Tombsto
     return purged.with_result(purged.result.model_copy(update=said))
 
 
-def _purge_thread(tx: Transaction, log: Log, request: AppendRequest) -> Appended[Tombstone]:
+def _purge_thread(tx: Transaction, log: Log, request: _Request) -> Appended[Tombstone]:
     """Purge a thread; ``request`` goes to the store's stream, and its result is a tombstone.
 
     Raises:

@@ -34,6 +34,10 @@ __all__ = [
 
 C_contra = TypeVar("C_contra", contravariant=True)
 """A command of the category."""
+C_co = TypeVar("C_co", covariant=True, default=Any)
+"""The commands of a request."""
+O_co = TypeVar("O_co", covariant=True, default=Any)
+"""The options of its category."""
 S = TypeVar("S")
 """A savepoint."""
 T = TypeVar("T", default=Any)
@@ -44,11 +48,11 @@ NewId: TypeAlias = Callable[[], bytes]
 """Returns a fresh id of the batch's time."""
 
 
-class AppendRequest(msgspec.Struct, frozen=True, gc=False):
+class AppendRequest(msgspec.Struct, Generic[C_co, O_co], frozen=True, gc=False):
     """One caller's write: commands to one stream, all or nothing."""
 
     stream: StreamKey
-    commands: Sequence[Any]
+    commands: Sequence[C_co]
     """Commands for the category's :class:`CategoryHandler`, decided one after another."""
     expected: Expectation = expectations.ANY
     key: str | None = None
@@ -58,7 +62,7 @@ class AppendRequest(msgspec.Struct, frozen=True, gc=False):
     metadata: bytes | None = None
     actor: str | None = None
     subject: bytes | None = None
-    options: Any = None
+    options: O_co | None = None
     """Further values for the category's session, for example an expected head."""
     fresh: Sequence[tuple[str, bytes]] = ()
     """Ids that were made for its commands, each with its prefix: nothing else has them."""

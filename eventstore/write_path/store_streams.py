@@ -13,6 +13,7 @@ which no longer exists.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from eventstore.conversation import events as e
@@ -95,6 +96,10 @@ class PurgeOptions(NamedTuple):
     """Forks to purge with the thread, as found before their heads were locked."""
 
 
+_StoreRequest: TypeAlias = AppendRequest[StoreCommand, PurgeOptions]
+"""A write to a tenant's own stream; one that purges a thread has options."""
+
+
 class StoreHandler:
     """Implements ``CategoryHandler`` for the category ``store``."""
 
@@ -106,7 +111,7 @@ class StoreHandler:
         self._log = log
         self._sessions: dict[StreamKey, _StoreSession] = {}
 
-    def watched(self, request: AppendRequest) -> Iterable[StreamKey]:
+    def watched(self, request: _StoreRequest) -> Iterable[StreamKey]:
         """Return the thread and the forks purged with it, the same before and after locking."""
         [command] = request.commands
         if isinstance(command, PurgeStreams):
@@ -114,7 +119,8 @@ class StoreHandler:
                 yield StreamKey(request.stream.tenant, category, key)
         if not isinstance(command, PurgeThread):
             return
-        purge: PurgeOptions = request.options
+        purge = request.options
+        assert purge is not None  # noqa: S101 (see privacy.purge)
         for thread_id in (command.thread_id, *purge.along):
             yield StreamKey(request.stream.tenant, ids.THREAD, thread_id)
 
@@ -163,8 +169,9 @@ class _StoreSession:
                 found.append((category, key, head.version, head.hash))
         return [decided(StreamsPurged(tuple(found)))] if found else []
 
-    def _purge(self, request: AppendRequest, command: PurgeThread) -> Sequence[Decided]:
-        purge: PurgeOptions = request.options
+    def _purge(self, request: _StoreRequest, command: PurgeThread) -> Sequence[Decided]:
+        purge = request.options
+        assert purge is not None  # noqa: S101 (see privacy.purge)
         thread = self._thread(command.thread_id)
         view = StoredThread(self._tx, self._log, thread.tenant, thread.id)
         head = stream_heads.head_of(self._tx, thread)
@@ -177,8 +184,10 @@ class _StoreSession:
             check_expected_head(view, purge.guards.expected_head)
         check_purge(view, view.thread, self._in_the_way(command), busy=command.busy)
         along = self._along(command, purge.along)
-        events = [self._decided(thread._replace(id=fork), request) for fork in reversed(along)]
-        return [*events, self._decided(thread, request, tuple(along))]
+        reason = None if purge.guards is None else purge.guards.reason
+        purged = partial(self._thread_purged, command, reason)
+        events = [purged(thread._replace(id=fork)) for fork in reversed(along)]
+        return [*events, purged(thread, tuple(along))]
 
     def _in_the_way(self, command: PurgeThread) -> Sequence[bytes]:
         tenant = self._place(self._thread(command.thread_id))[0]
@@ -198,16 +207,18 @@ class _StoreSession:
             self._tx.ordering.confirm_absent(self._tx, new)
         return along
 
-    def _decided(
-        self, thread: StreamKey, request: AppendRequest, along: tuple[bytes, ...] = ()
+    def _thread_purged(
+        self,
+        command: PurgeThread,
+        reason: str | None,
+        thread: StreamKey,
+        along: tuple[bytes, ...] = (),
     ) -> Decided:
         view = StoredThread(self._tx, self._log, thread.tenant, thread.id)
         head = stream_heads.head_of(self._tx, thread)
         assert view.thread is not None  # noqa: S101 (its row was just found)
         assert head is not None  # noqa: S101
-        check_purge(view, view.thread, (), busy=request.commands[0].busy)
-        guards = request.options.guards
-        reason = None if guards is None else guards.reason
+        check_purge(view, view.thread, (), busy=command.busy)
         data = ThreadPurged(thread.id, head.version, head.hash, along)
         return decided(data, None if reason is None else e.Note(reason=reason))
 

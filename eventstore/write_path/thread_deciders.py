@@ -22,21 +22,20 @@ from eventstore.threads.tombstones import refuse_purged
 from eventstore.write_path.assistant_streams import assistant_for_run
 from eventstore.write_path.erasure_scope import Erasing, find_erasing
 from eventstore.write_path.forking import decide_fork
-from eventstore.write_path.requests import AppendRequest
 
 if TYPE_CHECKING:
-    from eventstore.write_path.thread_session import ThreadSession
+    from eventstore.write_path.thread_session import ThreadRequest, ThreadSession
 
 __all__ = ["DECIDERS", "with_reason"]
 
 
-def _create(session: ThreadSession, _: AppendRequest, command: c.CreateThread) -> Sequence[Decided]:
+def _create(session: ThreadSession, _: ThreadRequest, command: c.CreateThread) -> Sequence[Decided]:
     if command.named:
         refuse_purged(session.handler.tx, session.stream)
     return decide(session.view, command, session.handler.new_id)
 
 
-def _fork(session: ThreadSession, _: AppendRequest, command: c.ForkThread) -> Sequence[Decided]:
+def _fork(session: ThreadSession, _: ThreadRequest, command: c.ForkThread) -> Sequence[Decided]:
     handler, stream = session.handler, session.stream
     if command.named:
         refuse_purged(handler.tx, stream)
@@ -44,25 +43,25 @@ def _fork(session: ThreadSession, _: AppendRequest, command: c.ForkThread) -> Se
     return decide_fork(handler.tx, handler.log, session.view, source, command)
 
 
-def _run(session: ThreadSession, _: AppendRequest, command: c.CreateRun) -> Sequence[Decided]:
+def _run(session: ThreadSession, _: ThreadRequest, command: c.CreateRun) -> Sequence[Decided]:
     handler = session.handler
     if command.assistant_id is not None:
         command = assistant_for_run(handler.tx, handler.log, session.stream.tenant, command)
     return decide(session.view, command, handler.new_id)
 
 
-def _start(session: ThreadSession, _: AppendRequest, command: c.StartRun) -> Sequence[Decided]:
+def _start(session: ThreadSession, _: ThreadRequest, command: c.StartRun) -> Sequence[Decided]:
     session.lease_us = command.lease_us
     return decide(session.view, command, session.handler.new_id)
 
 
-def _hold(session: ThreadSession, _: AppendRequest, command: c.HoldRun) -> Sequence[Decided]:
+def _hold(session: ThreadSession, _: ThreadRequest, command: c.HoldRun) -> Sequence[Decided]:
     decided = decide(session.view, command, session.handler.new_id)
     session.view.leases[command.run_id] = session.handler.lease_of(command.lease_us)
     return decided
 
 
-def _step(session: ThreadSession, _: AppendRequest, command: c.StartStep) -> Sequence[Decided]:
+def _step(session: ThreadSession, _: ThreadRequest, command: c.StartStep) -> Sequence[Decided]:
     """Decide that a step begins, and check the other threads that hold messages it saw.
 
     Their heads are not locked. An erasure there locks this thread's head before it looks for
@@ -78,7 +77,7 @@ def _step(session: ThreadSession, _: AppendRequest, command: c.StartStep) -> Seq
 
 
 def _write_text(
-    session: ThreadSession, request: AppendRequest, command: c.WriteText
+    session: ThreadSession, request: ThreadRequest, command: c.WriteText
 ) -> Sequence[Decided]:
     """Decide a piece of text, and add it to the chunks: it is the only command of its request."""
     handler = session.handler
@@ -93,22 +92,22 @@ def _write_text(
 
 
 def _erase(
-    session: ThreadSession, request: AppendRequest, command: c.EraseContent
+    session: ThreadSession, request: ThreadRequest, command: c.EraseContent
 ) -> Sequence[Decided]:
     return erase_found(session.view, command, _erasing(session, request, command).found)
 
 
 def _erase_all(
-    session: ThreadSession, request: AppendRequest, command: c.EraseAll
+    session: ThreadSession, request: ThreadRequest, command: c.EraseAll
 ) -> Sequence[Decided]:
     return erase_all_found(session.view, command, _erasing(session, request, command).found)
 
 
 def _erasing(
-    session: ThreadSession, request: AppendRequest, command: c.EraseContent | c.EraseAll
+    session: ThreadSession, request: ThreadRequest, command: c.EraseContent | c.EraseAll
 ) -> Erasing:
     """Return the content to erase: found beforehand, or found now."""
-    found: Erasing | None = None if request.options is None else request.options.erasing
+    found = None if request.options is None else request.options.erasing
     if found is None:
         view = session.view
         found = find_erasing(session.handler.tx, view, command, view.traces())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from msgspec.structs import replace
 
@@ -32,7 +32,7 @@ from eventstore.write_path.thread_deciders import DECIDERS, with_reason
 if TYPE_CHECKING:
     from eventstore.write_path.thread_streams import ThreadHandler
 
-__all__ = ["Guards", "ThreadSession"]
+__all__ = ["Guards", "ThreadRequest", "ThreadSession"]
 
 
 class Guards(NamedTuple):
@@ -43,6 +43,9 @@ class Guards(NamedTuple):
     erasing: Erasing | None = None
     """For an erasure: the content to erase, if it was found beforehand."""
 
+
+ThreadRequest: TypeAlias = AppendRequest[c.Command, Guards]
+"""A write to a thread."""
 
 _BORN: Final = frozenset({"MessageAdded", "MessageRegenerated"})
 """Events that add a message which a run may have been writing."""
@@ -76,11 +79,11 @@ class ThreadSession:
         self.final: tuple[bytes, ...] = ()
         """Messages that were being written and are in the log now."""
 
-    def check(self, request: AppendRequest) -> None:
+    def check(self, request: ThreadRequest) -> None:
         if request.options is not None and request.options.expected_head is not None:
             check_expected_head(self.view, request.options.expected_head)
 
-    def decide(self, request: AppendRequest, command: c.Command) -> Sequence[Decided]:
+    def decide(self, request: ThreadRequest, command: c.Command) -> Sequence[Decided]:
         if request.fresh:
             self.view.expect_fresh(request.fresh)
         decider = DECIDERS.get(type(command))
@@ -89,7 +92,7 @@ class ThreadSession:
             decided = decide(self.view, command, self.handler.new_id)
         else:
             decided = decider(self, request, command)
-        guards: Guards | None = request.options
+        guards = request.options
         if guards is not None and guards.reason is not None:
             decided = with_reason(decided, guards.reason)
         if request.subject is None:
@@ -155,7 +158,7 @@ class ThreadSession:
     def result(self, command: c.Command, events: Sequence[Event]) -> object:
         return THREAD_COMMANDS[type(command)].result(self.view, command, events)
 
-    def repeated(self, request: AppendRequest, command: c.Command, first: int, last: int) -> object:
+    def repeated(self, request: ThreadRequest, command: c.Command, first: int, last: int) -> object:
         """Rebuild the first result from the events, as of its version; no copy of it is stored.
 
         Raises:
