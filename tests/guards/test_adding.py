@@ -1,6 +1,7 @@
 """A new event or row touches few files, and `CONTRIBUTING.md` names them."""
 
 import re
+from functools import cache
 
 import pytest
 
@@ -31,12 +32,18 @@ READS_STEP_ROWS = {
 """They ask for such rows, as any code may."""
 
 
-def naming(text):
-    word = re.compile(text)
+@cache
+def sources():
+    """The text of every file of the library but the test kit, by its name."""
     root = PROJECT / PACKAGE
     files = [one.relative_to(root) for one in root.rglob("*.py")]
     own = [one for one in files if one.parts[0] != "testing"]
-    return [one.as_posix() for one in own if word.search((root / one).read_text(encoding="utf-8"))]
+    return {one.as_posix(): (root / one).read_text(encoding="utf-8") for one in own}
+
+
+def naming(text):
+    word = re.compile(text)
+    return [name for name, source in sources().items() if word.search(source)]
 
 
 @pytest.mark.parametrize("event", THREAD_EVENTS, ids=lambda event: event.name)
