@@ -121,3 +121,28 @@ def test_whoever_makes_a_key_first_makes_it_for_all(server, migrated, tmp_path, 
         assert sorted(found) == [f"by {number}" for number in range(8)]
         kept = stores[0].keys.status().keys
         assert sum(kept.values()) == 4 + 2  # of the threads, of Alice, of the tenant's words
+
+
+def test_words_are_found_at_once_after_another_store_erased_the_tenant(opened):
+    again, _ = opened
+    with again() as here, again() as there:
+        here.threads.create(metadata={"user": "1"})
+        assert len([*there.threads.list(metadata={"user": "1"})]) == 1
+        here.tenants.erase("")
+        new = here.threads.create(metadata={"user": "1"}).id
+        said = say(here, new, "hello", external_id="e-1")
+        assert [one.id for one in there.threads.list(metadata={"user": "1"})] == [new]
+        assert there.messages.get(new, external_id="e-1").id == said.id
+
+
+def test_a_run_of_hers_goes_on_while_she_is_erased_and_loses_nothing(opened):
+    again, _ = opened
+    with again() as here, again() as there:
+        thread = here.threads.create().id
+        run = there.runs.create(thread, subject="alice").id
+        there.runs.start(thread, run)
+        there.messages.create(thread, role="assistant", content="before", run_id=run)
+        here.privacy.erase(subject="alice")
+        there.messages.create(thread, role="assistant", content="after", run_id=run)
+    with again() as store:
+        assert texts(store, thread) == ["", "after"]
