@@ -2,9 +2,11 @@
 
 import asyncio
 import json
+import os
 import re
 import subprocess
 import sys
+import venv
 from pathlib import Path
 from typing import get_args, get_type_hints
 
@@ -12,6 +14,7 @@ import pytest
 from typing_extensions import get_original_bases
 
 from eventstore.conversation.commands import THREAD_COMMANDS
+from tests.conftest import LONG
 from tests.typing.application import async_chat, own_transaction, sync_chat
 
 HERE = Path(__file__).parents[1] / "typing"
@@ -109,3 +112,26 @@ def test_the_application_runs(tmp_path):
         "user: one",
         "user: two",
     ]
+
+
+@pytest.mark.skipif(not LONG, reason="a quarter of a minute")
+def test_the_types_of_public_names_are_complete(tmp_path):
+    """As an application sees them that installs the library: beside its other packages."""
+    venv.create(tmp_path, symlinks=True)
+    [packages] = tmp_path.glob("lib/python*/site-packages")
+    (packages / "eventstore").symlink_to(ROOT / "eventstore")
+    (packages / "others.pth").write_text(
+        "\n".join(one for one in sys.path if "site-packages" in one)
+    )
+    told = subprocess.run(
+        [BIN / "basedpyright", "--verifytypes", "eventstore", "--ignoreexternal", "--outputjson"],
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, "PATH": f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}"},
+    )
+    found = json.loads(told.stdout)["typeCompleteness"]
+    unknown = [one["name"] for one in found["symbols"] if not one["isTypeKnown"]]
+    assert found["exportedSymbolCounts"]["withKnownType"] > 5_000
+    assert found["completenessScore"] > 0.99, "\n".join(unknown)
