@@ -276,10 +276,18 @@ class AsyncEngine(EngineBase):
             return
         self._closed = True
         at_work = self._backlog.close()
-        await _until_done(at_work, finish_seconds)
-        for inbox in list(self._inboxes.values()):
-            inbox.put(HandBack())
-        await _until_done(at_work, HAND_BACK_SECONDS)
+        try:
+            await _until_done(at_work, finish_seconds)
+        finally:  # whoever cancels it does not want to wait, and wants no less to be closed
+            for inbox in list(self._inboxes.values()):
+                inbox.put(HandBack())
+            try:
+                await _until_done(at_work, HAND_BACK_SECONDS)
+            finally:
+                await self._end()
+
+    async def _end(self) -> None:
+        """End what is left once no run is at work any more, or should be."""
         self._backlog.give_up()
         for keeper in self._keepers:
             keeper.cancel()

@@ -285,10 +285,18 @@ class Engine(EngineBase):
             return
         self._closed = True
         at_work = self._backlog.close()
-        wait(at_work, timeout=finish_seconds)
-        for inbox in list(self._inboxes.values()):
-            inbox.put(HandBack())
-        wait(at_work, timeout=HAND_BACK_SECONDS)
+        try:
+            wait(at_work, timeout=finish_seconds)
+        finally:  # whoever interrupts it does not want to wait, and wants no less to be closed
+            for inbox in list(self._inboxes.values()):
+                inbox.put(HandBack())
+            try:
+                wait(at_work, timeout=HAND_BACK_SECONDS)
+            finally:
+                self._end()
+
+    def _end(self) -> None:
+        """End what is left once no run is at work any more, or should be."""
         self._backlog.give_up()
         self._look.set()
         self._news.close()

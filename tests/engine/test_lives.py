@@ -1,13 +1,22 @@
 """Runs that are cancelled, expire, wait for people, or end in another way than with an answer."""
 
+import asyncio
 import threading
 import time
 from typing import Any
 
 import pytest
 
-from eventstore import EngineClosed, InvalidInput, ModelError, Refused, RunNotFound, ThreadNotFound
-from eventstore.engine import Engine, replay, tool
+from eventstore import (
+    AsyncConversationStore,
+    EngineClosed,
+    InvalidInput,
+    ModelError,
+    Refused,
+    RunNotFound,
+    ThreadNotFound,
+)
+from eventstore.engine import AsyncEngine, Engine, replay, tool
 from eventstore.engine.models import Finished, Gate, ScriptedModel, ToolCall
 
 NO_RUN = "run_" + "0" * 32
@@ -422,3 +431,20 @@ def test_who_waits_for_a_run_that_another_took_over_waits_for_the_other(store, t
         store.runs.complete(thread.id, run.id, fence=taken.fence)
         waits.join()
     assert found[0].status == "completed"
+
+
+async def test_an_engine_whose_closing_is_cancelled_is_closed_all_the_same(url):
+    gate = Gate()
+    async with AsyncConversationStore.open(url) as store:
+        thread = await store.threads.create(messages=[{"role": "user", "content": "When?"}])
+        engine = AsyncEngine(store, models={"m": ScriptedModel([[gate, "Noon."]])})
+        run = await engine.run(thread.id, model="m")
+        await asyncio.to_thread(gate.reached.wait, 30)
+        closing = asyncio.ensure_future(engine.close())
+        await asyncio.sleep(0)
+        closing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await closing
+        left = await store.runs.list(lease_ended=True)
+        assert [one.id for one in left] == [run.id]  # it was handed back
+        assert asyncio.all_tasks() == {asyncio.current_task()}
