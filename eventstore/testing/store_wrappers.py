@@ -38,7 +38,7 @@ class _Seen:
         self._inner = inner
         self._manner = manner
 
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 (whatever has that name)
         found = getattr(self._inner, name)
         if name in _RESOURCES and not callable(
             found

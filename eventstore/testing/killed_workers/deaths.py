@@ -161,7 +161,7 @@ class _AsyncThreads(_Stand):
         self._death = death
 
     @asynccontextmanager
-    async def batch(self, thread_id: str, **options: Any) -> AsyncIterator[_Noted]:  # noqa: ANN401
+    async def batch(self, thread_id: str, **options: Any) -> AsyncIterator[_Noted]:  # noqa: ANN401 (the same)
         deeds: set[str] = set()
         batch = self._threads.batch(thread_id, **options)
         collecting = await batch.__aenter__()

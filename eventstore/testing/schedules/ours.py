@@ -202,7 +202,7 @@ class _Connected:
         except _TROUBLE as error:
             raise LostConnection from error
 
-    def _append(self, append: Append, **options: Any) -> None:  # noqa: ANN401
+    def _append(self, append: Append, **options: Any) -> None:  # noqa: ANN401 (of a write)
         names = append.event_ids
         if not append.stream.startswith(_THREAD):
             events = [NewEvent(type=_TYPE, data={"name": name}) for name in names]
