@@ -13,8 +13,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, Generic, TypeVar
 
 from eventstore.errors import OutcomeUnknown, StoreBusy, StoreClosed
+from eventstore.execution.leading import BATCH_MAX
 from eventstore.execution.retrying import halves
-from eventstore.execution.shared_writer import BATCH_MAX
 from eventstore.execution.tickets import queue_is_full, same_again
 
 __all__ = ["AsyncQueue"]

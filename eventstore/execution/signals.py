@@ -23,6 +23,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from itertools import count
 from typing import Any, Final
 
 from eventstore.errors import StoreClosed
@@ -44,8 +45,10 @@ class Signals:
 
     def __init__(self, wanted: Callable[[], None] = _nothing) -> None:
         """Create signals. ``wanted`` runs before each wait, in the waiter, to start a listener."""
-        self.mark: object = object()
-        """A new object after every ``tell``."""
+        self._marks = count()  # drawing the next number is a single step, in any thread
+        self.mark = next(self._marks)
+        """Another number after every ``tell``. What is read once a mark was seen shows everything
+        that smaller marks signalled, too."""
         self._wanted = wanted
         # A reentrant lock: a signal handler may write while its thread is about to wait.
         self._lock = threading.RLock()
@@ -61,7 +64,7 @@ class Signals:
 
     def tell(self) -> None:
         """Signal that something may be new. Any thread may call it after a commit."""
-        self.mark = object()
+        self.mark = next(self._marks)
         if self._waiting:
             self._wake()
 
@@ -74,7 +77,7 @@ class Signals:
         self._soon_until = time.monotonic() + _SOON_SECONDS
         self.tell()
 
-    def wait(self, since: object, seconds: float) -> bool:
+    def wait(self, since: int, seconds: float) -> bool:
         """Wait in a thread until the mark differs from ``since``, at most that long.
 
         Return whether it differs.
@@ -84,11 +87,11 @@ class Signals:
         """
         told = threading.Event()
         with self._waiter(told.set):
-            if self.mark is since and not self._closed:
+            if self.mark == since and not self._closed:
                 told.wait(self._patience(seconds))
         return self._outcome(since)
 
-    async def wait_async(self, since: object, seconds: float) -> bool:
+    async def wait_async(self, since: int, seconds: float) -> bool:
         """Do the same in a task."""
         loop = asyncio.get_running_loop()
         told: asyncio.Future[None] = loop.create_future()
@@ -98,7 +101,7 @@ class Signals:
                 loop.call_soon_threadsafe(_settle, told)
 
         with self._waiter(wake):
-            if self.mark is since and not self._closed:
+            if self.mark == since and not self._closed:
                 await asyncio.wait([told], timeout=self._patience(seconds))
         return self._outcome(since)
 
@@ -124,10 +127,10 @@ class Signals:
     def _patience(self, seconds: float) -> float:
         return min(seconds, _OFTEN_SECONDS) if time.monotonic() < self._soon_until else seconds
 
-    def _outcome(self, since: object) -> bool:
+    def _outcome(self, since: int) -> bool:
         if self._closed:
             raise StoreClosed
-        return self.mark is not since
+        return self.mark != since
 
     def _wake(self) -> None:
         with self._lock:

@@ -13,12 +13,12 @@ import threading
 import pytest
 
 from eventstore.errors import OutcomeUnknown
-from eventstore.execution import shared_writer, tickets
+from eventstore.execution import leading, shared_writer, tickets
 from eventstore.execution.shared_writer import SharedWriter
 from tests.concurrency.schedules import SECONDS, Gate, Thread, until_queued
 from tests.subscriptions.ways import until
 
-FILES = {shared_writer.__file__, tickets.__file__}
+FILES = {leading.__file__, shared_writer.__file__, tickets.__file__}
 LINES_MAX = 300
 UNWINDING = "_leave"
 """A second interrupt while the first is dealt with is more than is promised."""
@@ -127,7 +127,7 @@ def alone(scene, nth):
     return struck
 
 
-def leading(scene, nth):
+def leader_gone(scene, nth):
     """It leads, and two came meanwhile, the first of whom leads next."""
 
     def others_come():
@@ -164,7 +164,7 @@ def _open_when_queued(scene, gate):
 
 
 @pytest.mark.parametrize(
-    "situation", [alone, leading, waiting], ids=["alone", "leading", "waiting"]
+    "situation", [alone, leader_gone, waiting], ids=["alone", "leading", "waiting"]
 )
 def test_an_interrupt_at_any_line_leaves_nobody_waiting(situation):
     lines = 0

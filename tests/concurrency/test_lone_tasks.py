@@ -23,7 +23,7 @@ from tests.concurrency.schedules import SECONDS
 from tests.concurrency.striking import NEVER, Strikes, Struck, StruckAgain
 
 SAMPLE = 60
-LOST = "SharedWriter._turn_ended"
+LOST = "Leader._turn_ended"
 """An interrupt on its way into this callback is like one in the loop's own code: it is gone."""
 WORKER = "eventstore-writer"
 

@@ -55,15 +55,13 @@ def test_thirty_readers_ask_a_few_times_for_a_commit_of_another(store, effort, k
         store.messages.create(other, role="user", content="words")
         until(lambda: waiting(store) == READERS)
 
-    counts: list[int] = []
-    while len(counts) < 5 or (min(counts) >= 3 * READERS and len(counts) < 30):
-        counts.append(effort(commit).statements)  # on a busy machine they share less
+    counts = [effort(commit).statements for _ in range(5)]
     for run in runs:
         store.runs.complete(run.thread_id, run.id)
     for reader in readers:
         reader.join(60)
         assert not reader.is_alive()
-    assert min(counts) < 3 * READERS, counts  # each of them took four by itself
+    assert max(counts) < 2 * READERS, counts  # by itself each of them took four
 
 
 def test_readers_of_one_run_read_a_piece_once(store, effort):
@@ -97,4 +95,4 @@ def test_readers_of_one_run_read_a_piece_once(store, effort):
         reader.join(60)
         assert not reader.is_alive()
     assert all(told.count(piece) == READERS for piece in pieces)
-    assert min(counts) < 5 * READERS, counts  # each of them took ten by itself
+    assert max(counts) < 2 * READERS, counts  # by itself each of them took ten

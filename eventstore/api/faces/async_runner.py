@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, Final, TypeVar
 
 from eventstore.api.executors import AsyncExecutor
-from eventstore.api.faces.shared_looks import calm
+from eventstore.api.faces.shared_looks import Woken, calm
 from eventstore.api.operations.following import TROUBLES, Await, Follow
 from eventstore.api.operations.operation import Collected, Paged, Read, Scope, Wipe, Write
 from eventstore.api.operations.walking import walk_ahead
@@ -109,11 +109,12 @@ class AsyncRunner:
                     yield item
 
     async def _followed(self, follow: Follow[T, K, G]) -> AsyncGenerator[T, None]:
-        changed, course = self.executor.changed, follow.begin()
+        changed, course, told = self.executor.changed, follow.begin(), False
         while not course.over:
             since = changed.mark  # before looking, so that events appended meanwhile are not missed
+            woken = Woken(told, since, time.monotonic())
             try:
-                page = await self._look(follow, course)
+                page = await self._look(follow, course, woken)
             except TROUBLES as error:
                 follow.failed(course, error)
             else:
@@ -125,12 +126,12 @@ class AsyncRunner:
                 told = await changed.wait_async(since, course.rest_seconds)
                 course.rested(told=told)
 
-    async def _look(self, follow: Follow[T, K, G], course: K) -> G:
+    async def _look(self, follow: Follow[T, K, G], course: K, woken: Woken) -> G:
         """Return the next page of a follower, or what others looked up for it."""
-        shared, now = follow.shared(course), time.monotonic()
+        shared = follow.shared(course)
         if shared is not None:
             read = partial(self.executor.read_async, snapshot=shared.snapshot)
-            found: G | None = await self.scope.looks.look_async(shared, now, read)
+            found: G | None = await self.scope.looks.look_async(shared, woken, read)
             if found is not None:
                 return found
         asked = follow.page(course)

@@ -2,9 +2,9 @@
 
 Every commit wakes every reader of a run. Each has to see how its run stands, which is one small
 statement; two hundred readers would ask two hundred times. So the first one asks for all of them,
-and the others, which come while it asks or just before, take its answer. Likewise readers of one
-run, at one place, read the next page once. An answer serves whoever was woken before the asking
-began.
+and the others, which come while it asks or later, take its answer. Likewise readers of one run, at
+one place, read the next page once. An answer serves whoever was woken by a commit that it saw, and
+whoever came before the asking began.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from time import monotonic
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 from weakref import WeakKeyDictionary
 
 from eventstore.api.operations.following import Follow, SharedLook
@@ -23,7 +23,7 @@ from eventstore.execution import forks
 from eventstore.storage.transaction import Transaction
 from eventstore.subscriptions.subscription_state import SubscriptionState
 
-__all__ = ["SharedLooks", "calm"]
+__all__ = ["SharedLooks", "Woken", "calm"]
 
 
 T = TypeVar("T")
@@ -31,6 +31,17 @@ K = TypeVar("K", bound=SubscriptionState[Any])
 
 _Looking: TypeAlias = Callable[[Transaction], Mapping[Any, T]]
 """Looks for several keys; returns what is there, by key."""
+
+
+class Woken(NamedTuple):
+    """What made a follower look."""
+
+    told: bool
+    """True if a signal did; False at the beginning, and after a rest without one."""
+    mark: int
+    """The mark of the signals when it began to look."""
+    at: float
+    """The time, of ``monotonic``."""
 
 
 class _Turn:
@@ -42,19 +53,21 @@ class _Turn:
             WeakKeyDictionary()
         )
         self._began = float("-inf")
+        self._mark = -1
         self.found: Mapping[Any, Any] = {}
 
     def task(self) -> asyncio.Lock:
         """Return the turn among the tasks of this loop."""
         return self._tasks.setdefault(asyncio.get_running_loop(), asyncio.Lock())
 
-    def serves(self, key: object, since: float) -> bool:
-        """Return whether the answer is news for who was woken at a time."""
-        return self._began >= since and key in self.found
+    def serves(self, key: object, woken: Woken) -> bool:
+        """Return whether the answer shows what a follower was woken for."""
+        seen = woken.told and self._mark >= woken.mark
+        return (seen or self._began >= woken.at) and key in self.found
 
-    def answered(self, began: float, found: Mapping[Any, Any]) -> None:
-        """Take the answer to a look that began at a time."""
-        self._began, self.found = began, found
+    def answered(self, began: float, mark: int, found: Mapping[Any, Any]) -> None:
+        """Take the answer to a look that began at a time, once a mark was seen."""
+        self._began, self._mark, self.found = began, mark, found
 
 
 class SharedLooks:
@@ -90,29 +103,29 @@ class SharedLooks:
                     self._each.pop(key, None)
 
     def look(
-        self, shared: SharedLook[T], since: float, read: Callable[[_Looking[T]], Mapping[Any, T]]
+        self, shared: SharedLook[T], woken: Woken, read: Callable[[_Looking[T]], Mapping[Any, T]]
     ) -> T | None:
         """Return the answer for a key, None if there is nothing; in a thread."""
         turn = self._turn(shared)
         with turn.thread:
-            if not turn.serves(shared.key, since):
+            if not turn.serves(shared.key, woken):
                 began, looking = monotonic(), self._looking(shared)
-                turn.answered(began, read(looking))
+                turn.answered(began, woken.mark, read(looking))
             return turn.found.get(shared.key)
 
     async def look_async(
         self,
         shared: SharedLook[T],
-        since: float,
+        woken: Woken,
         read: Callable[[_Looking[T]], Awaitable[Mapping[Any, T]]],
     ) -> T | None:
         """Do the same in a task."""
         turn = self._turn(shared)
         async with turn.task():
-            if not turn.serves(shared.key, since):
+            if not turn.serves(shared.key, woken):
                 await asyncio.sleep(0)  # tasks that were woken together come to their turns
                 began, looking = monotonic(), self._looking(shared)
-                turn.answered(began, await read(looking))
+                turn.answered(began, woken.mark, await read(looking))
             return turn.found.get(shared.key)
 
     def _turn(self, shared: SharedLook[Any]) -> _Turn:

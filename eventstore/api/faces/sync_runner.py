@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 
 from eventstore.api.executors import SyncExecutor
 from eventstore.api.faces.following import Following
-from eventstore.api.faces.shared_looks import calm
+from eventstore.api.faces.shared_looks import Woken, calm
 from eventstore.api.operations.following import TROUBLES, Await, Follow
 from eventstore.api.operations.operation import Collected, Paged, Read, Scope, Wipe, Write
 from eventstore.errors import ConversationStoreError
@@ -96,11 +96,12 @@ class SyncRunner:
             yield from self._followed(follow, course)
 
     def _followed(self, follow: Follow[T, K, G], course: K) -> Iterator[T]:
-        changed = self.executor.changed
+        changed, told = self.executor.changed, False
         while course.goes_on():
             since = changed.mark  # before looking, so that events appended meanwhile are not missed
+            woken = Woken(told, since, time.monotonic())
             try:
-                page = self._look(follow, course)
+                page = self._look(follow, course, woken)
             except TROUBLES as error:
                 follow.failed(course, error)
             else:
@@ -108,14 +109,15 @@ class SyncRunner:
             if course.rest_seconds is not None and course.goes_on():
                 if course.calm_seconds:
                     time.sleep(calm(follow, course))
-                course.rested(told=changed.wait(since, course.rest_seconds))
+                told = changed.wait(since, course.rest_seconds)
+                course.rested(told=told)
 
-    def _look(self, follow: Follow[T, K, G], course: K) -> G:
+    def _look(self, follow: Follow[T, K, G], course: K, woken: Woken) -> G:
         """Return the next page of a follower, or what others looked up for it."""
-        shared, now = follow.shared(course), time.monotonic()
+        shared = follow.shared(course)
         if shared is not None:
             read = partial(self.executor.read, snapshot=shared.snapshot)
-            found: G | None = self.scope.looks.look(shared, now, read)
+            found: G | None = self.scope.looks.look(shared, woken, read)
             if found is not None:
                 return found
         asked = follow.page(course)

@@ -122,17 +122,18 @@ def test_a_kernel_outlives_the_os_thread_that_asked_for_it(interpreter):
     assert (second.result, second.kernel) == ("5", "kept")
 
 
-def test_cancel_interrupts_the_call_and_keeps_the_state(interpreter):
-    interpreter.run("state", "kept = 5")
-    results = []
-    code = "print('begun', flush=True)\nwhile True: pass"
-    worker = threading.Thread(target=lambda: results.append(interpreter.run("state", code)))
-    worker.start()
-    until(lambda: interpreter.cancel("state"))
-    worker.join()
-    assert results[0].status == "cancelled"
-    assert interpreter.run("state", "kept").result == "5"
-    assert not interpreter.cancel("state")
+def test_cancel_interrupts_the_call_and_keeps_the_state():
+    with CodeInterpreter(limits=replace(SMALL, grace_seconds=30)) as patient:
+        patient.run("state", "kept = 5")
+        results = []
+        code = "print('begun', flush=True)\nwhile True: pass"
+        worker = threading.Thread(target=lambda: results.append(patient.run("state", code)))
+        worker.start()
+        until(lambda: patient.cancel("state"))
+        worker.join()
+        assert results[0].status == "cancelled"
+        assert patient.run("state", "kept").result == "5"
+        assert not patient.cancel("state")
 
 
 def test_a_thread_that_needs_room_ends_the_kernel_idle_longest():

@@ -1,0 +1,255 @@
+"""Who performs the next batch of waiting requests, and how.
+
+The lead goes from caller to caller: the thread that has it takes every waiting request, performs
+them in one transaction, appoints the next leader and wakes the callers. See
+:mod:`~eventstore.execution.shared_writer` for what must stay true.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from operator import attrgetter
+from queue import SimpleQueue
+from threading import get_ident
+from typing import Final, Generic, TypeAlias, TypeVar
+
+from eventstore.errors import OutcomeUnknown, StoreBusy
+from eventstore.execution.pace import AtOnce, MustWait, Pace
+from eventstore.execution.retrying import halves
+from eventstore.execution.tickets import (
+    Sleeper,
+    TaskTicket,
+    ThreadTicket,
+    interrupted,
+    settle_rest,
+    wake_tasks,
+)
+
+__all__ = ["BATCH_MAX", "Leader"]
+
+Q = TypeVar("Q")
+R = TypeVar("R")
+
+BATCH_MAX: Final = 1_000
+
+_Ticket: TypeAlias = ThreadTicket[Q, R] | TaskTicket[Q, R]
+
+
+class Leader(Generic[Q, R]):
+    """The queue of a shared writer, and the lead."""
+
+    def __init__(
+        self,
+        perform: Callable[[Sequence[Q]], Sequence[R]],
+        *,
+        queue_max: int,
+        patience_seconds: float,
+        at_once: AtOnce[Q, R] | None = None,
+    ) -> None:
+        """Create it. ``perform`` runs one transaction and returns outcomes, or raises for all.
+
+        With ``at_once`` an event loop may perform the request of a task that is alone.
+        """
+        self._perform = perform
+        self._queue_max = queue_max
+        self._patience_seconds = patience_seconds
+        self._mutex = threading.RLock()
+        self._leading = threading.Lock()
+        """The lead itself: the thread that performs a batch holds it, whatever the fields below
+        say."""
+        self._changed = threading.Condition(self._mutex)
+        self._watched = False
+        """True once anybody has waited for a change: to notify takes three calls for each append.
+        """
+        self._queue: deque[_Ticket[Q, R]] = deque()
+        self._led = False
+        self._heir: object = None
+        """The ticket whose turn it is to lead. A thread's ticket stays here until it has appointed
+        another, so that it can find out, if it was interrupted, whether it still had to lead."""
+        self._closed = False
+        self._worker: threading.Thread | None = None
+        self._wakes: SimpleQueue[None] = SimpleQueue()  # in C; a Semaphore is 25 calls
+        self._waking: asyncio.AbstractEventLoop | None = None
+        """The event loop that will wake the worker at the end of its turn, or lead itself."""
+        self._turns_until = 0.0
+        """The loop's time after which its turn must have been interrupted."""
+        self._waiting_for_room: list[Sleeper] = []
+        self._at_once = at_once
+        self._pace = Pace()
+
+    def _is_left_over(self) -> bool:
+        """Return whether this thread still appears as the leader after an interrupt."""
+        return isinstance(self._heir, ThreadTicket) and self._heir.thread == get_ident()
+
+    def _turn_ended(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Wake the worker, or lead in the loop's own thread."""
+        batch: list[_Ticket[Q, R]] = []
+        try:
+            with self._mutex:
+                if self._waking is not loop:
+                    return
+                if not self._may_lead_at_once():
+                    self._hurry()
+                    return
+                self._waking = None
+            self._lead(None, batch, loop)
+        except BaseException:  # KeyboardInterrupt, which stops the loop
+            self._wakes.put(None)  # the worker takes up what is left
+            settle_rest(batch, interrupted())
+            wake_tasks(batch)
+            raise
+
+    def _may_lead_at_once(self) -> bool:
+        """Return whether a single brief request waits, and transactions are quick."""
+        at_once, queue = self._at_once, self._queue
+        if at_once is None or len(queue) != 1 or not self._pace.quick:
+            return False
+        return at_once.is_brief(queue[0].request)
+
+    def _hurry(self) -> None:
+        """Wake the worker now, if it was to be woken at the end of a loop's turn.
+
+        Callers from elsewhere do this: that loop may have been stopped in this very turn. So may
+        one that was to lead itself; once too often does no harm.
+        """
+        if self._waking is not None or not self._leading.locked():
+            self._waking = None
+            self._wakes.put(None)
+
+    def _start_worker(self) -> None:
+        """Start a worker to lead for tasks, if none runs. Called with the mutex held."""
+        if self._worker is None:
+            worker = threading.Thread(target=self._work, name="eventstore-writer", daemon=True)
+            worker.start()
+            self._worker = worker
+
+    def _work(self) -> None:
+        """Lead for tasks until the writer is closed."""
+        while True:
+            self._wakes.get()
+            if self._worker is None:  # close() found nothing left to do; an empty queue may be led
+                return
+            with suppress(BaseException):  # its callers got the error; the others still wait
+                self._lead(None, [])
+
+    def _lead(
+        self,
+        ticket: ThreadTicket[Q, R] | None,
+        batch: list[_Ticket[Q, R]],
+        loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        """Perform one batch, pass the lead on, and wake the callers.
+
+        The worker has no ticket, and a ``loop`` that leads in its own thread has none, either.
+        ``batch`` is empty, and shows what was taken if this is interrupted.
+        """
+        try:
+            with self._leading:
+                if ticket is None or not ticket.settled:
+                    self._take(batch, ticket)
+                    if ticket is not None:
+                        self._serve(batch, self._perform)
+                    elif loop is None or self._at_once is None:
+                        self._serve_timed(batch, self._perform)
+                    else:
+                        self._serve_timed(batch, self._at_once.perform)
+        except BaseException:
+            settle_rest(batch, interrupted())
+            raise
+        finally:
+            with self._mutex:
+                heir = self._appoint(ticket)
+                rooms, self._waiting_for_room = self._waiting_for_room, []
+            if heir is not None:
+                self._pass_lead(heir)
+            if ticket is not None:
+                ticket.successor = None
+            if batch != [ticket]:
+                wake_tasks(batch, loop)
+            if rooms:
+                wake_tasks(rooms)
+
+    def _take(
+        self,
+        batch: list[_Ticket[Q, R]],
+        ticket: ThreadTicket[Q, R] | None,
+    ) -> None:
+        """Take the requests of the next batch; the holder of the lead calls it."""
+        with self._mutex:
+            self._heir = ticket
+            for _ in range(min(len(self._queue), BATCH_MAX)):
+                one = self._queue[0]
+                if not (one.withdrawn or one.settled):  # settled: an interrupt struck right here
+                    batch.append(one)
+                self._queue.popleft()
+            if ticket is not None and ticket not in batch and ticket not in self._queue:
+                ticket.settle(None, interrupted())  # taken by a thread that is gone
+
+    def _appoint(self, by: ThreadTicket[Q, R] | None) -> _Ticket[Q, R] | None:
+        """Choose the next leader: the first ticket that waits. Called with the mutex held.
+
+        The lead leaves ``by`` with the last line. If it is interrupted before, it appoints again;
+        if after, it knows whom to wake.
+        """
+        if self._watched:
+            self._changed.notify_all()
+        heir = self._queue[0] if self._queue else None
+        if by is not None:
+            by.successor = heir
+        self._led = heir is not None
+        self._heir = heir
+        return heir
+
+    def _pass_lead(self, heir: _Ticket[Q, R] | None) -> None:
+        if isinstance(heir, ThreadTicket):
+            heir.wake()
+        elif heir is not None:
+            self._wakes.put(None)
+
+    def _serve_timed(
+        self, batch: list[_Ticket[Q, R]], perform: Callable[[Sequence[Q]], Sequence[R]]
+    ) -> None:
+        """Serve a batch and note the time; if it would have to wait and may not, hand it on."""
+        begun = time.perf_counter()
+        try:
+            self._serve(batch, perform)
+        except MustWait:
+            waiting = [one for one in batch if not one.settled]
+            with self._mutex:  # in this order: an interrupt in between loses nothing
+                self._queue.extendleft(reversed(waiting))
+                batch[:] = [one for one in batch if one.settled]
+        self._pace.note(time.perf_counter() - begun)
+
+    def _serve(
+        self, batch: Sequence[_Ticket[Q, R]], perform: Callable[[Sequence[Q]], Sequence[R]]
+    ) -> None:
+        """Perform a batch and settle every ticket of it.
+
+        Raises:
+            MustWait: nothing was written, and another leader has to do it.
+        """
+        if not batch:
+            return
+        try:
+            outcomes = perform(list(map(_request_of, batch)))
+        except (StoreBusy, OutcomeUnknown) as error:
+            if perform != self._perform and isinstance(error, StoreBusy):
+                raise MustWait from error
+            settle_rest(batch, error)
+        except Exception as error:  # noqa: BLE001 (whatever it is belongs to one of the callers)
+            if len(batch) == 1:
+                batch[0].settle(None, error)
+            else:
+                for half in halves(batch):
+                    self._serve(half, perform)
+        else:
+            for ticket, outcome in zip(batch, outcomes, strict=True):
+                ticket.settle(outcome, None)
+
+
+_request_of: Final = attrgetter("request")
