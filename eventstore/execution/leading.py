@@ -1,4 +1,4 @@
-"""Who performs the next batch of waiting requests, and how.
+"""Decides which caller performs the next batch of waiting requests, and performs it.
 
 The lead goes from caller to caller: the thread that has it takes every waiting request, performs
 them in one transaction, appoints the next leader and wakes the callers. See

@@ -34,7 +34,7 @@ _Looking: TypeAlias = Callable[[Transaction], Mapping[Any, T]]
 
 
 class Woken(NamedTuple):
-    """What made a follower look."""
+    """The cause of a follower's look."""
 
     told: bool
     """True if a signal did; False at the beginning, and after a rest without one."""
