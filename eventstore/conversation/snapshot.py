@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 from msgspec.structs import replace
@@ -39,6 +39,8 @@ from eventstore.core.events import Event
 
 __all__ = ["Snapshot", "decoded_snapshot", "encoded_snapshot", "size_of"]
 
+R = TypeVar("R", bound=Row)
+
 _Touches = dict[bytes, tuple[int, ...]]
 
 
@@ -55,8 +57,8 @@ class _Part(msgspec.Struct, frozen=True, array_like=True):
         """Take some messages of a view, and what tells of some other things."""
         return cls(
             view.thread_id,
-            sorted(messages, key=_version),
-            sorted(view.rows[SegmentRow].values(), key=_segment),
+            _ordered(messages),
+            _ordered(view.rows[SegmentRow].values()),
             {one: kept for one in told if (kept := _telling(view, one))},
         )
 
@@ -164,12 +166,16 @@ def _told_of(view: FoldedView) -> Iterator[bytes]:
 
 
 def _encoded(rows: Iterable[Row]) -> msgspec.Raw:
-    ordered = sorted(rows, key=lambda row: (_version(row), type(row).key_of(row)))
-    return msgspec.Raw(_ENCODER.encode(ordered))
+    return msgspec.Raw(_ENCODER.encode(_ordered(rows)))
 
 
-def _segment(row: SegmentRow) -> int:
-    return row.segment
+def _ordered(rows: Iterable[R]) -> list[R]:
+    """Return rows in an order that does not depend on how the state was folded.
+
+    Versions are not enough: a fork keeps rows of messages that it inherits, and these bear versions
+    of another thread.
+    """
+    return sorted(rows, key=lambda row: (_version(row), type(row).key_of(row)))
 
 
 def _telling(view: FoldedView, subject_id: bytes) -> tuple[int, ...]:

@@ -23,6 +23,7 @@ from eventstore.core.values import Value
 from eventstore.errors import InvalidInput
 
 __all__ = [
+    "NOBODY",
     "Decided",
     "Event",
     "EventContent",
@@ -100,6 +101,10 @@ class StreamKey(NamedTuple):
         return ids.show(self.category, self.id)
 
 
+NOBODY: Final = b""
+"""Subject of an event that a decider gives to nobody, whoever the request names."""
+
+
 class Decided(msgspec.Struct, frozen=True, gc=False):
     """One event as a decider returns it; a dict as ``data`` is an application's own event."""
 
@@ -108,7 +113,7 @@ class Decided(msgspec.Struct, frozen=True, gc=False):
     content: EventContent | dict[str, Any] | None = None
     event_id: bytes | None = None
     subject: bytes | None = None
-    """Subject whose data the content is; None means the stream's own subject."""
+    """Subject whose data the content is; None means that of the request, or the stream's own."""
 
 
 class Event(msgspec.Struct, frozen=True, gc=False):

@@ -34,8 +34,10 @@ _NEAREST: Final = (
     " WHERE e.tenant = s.tenant AND e.category = ? AND e.stream = s.thread"
     " AND e.version = s.version AND e.hash = s.hash) ORDER BY s.version DESC LIMIT 1"
 )
-_HEAD: Final = "SELECT 1 FROM {streams} WHERE tenant = ? AND category = ? AND stream = ?"
-_HELD: Final = " FOR UPDATE SKIP LOCKED"
+_HELD: Final = (
+    "SELECT 1 FROM {streams} WHERE tenant = ? AND category = ? AND stream = ?"
+    " FOR UPDATE SKIP LOCKED"
+)
 """On PostgreSQL nobody purges the thread then before this transaction ends, and nobody waits."""
 
 
@@ -97,12 +99,20 @@ class Snapshots:
             written = 0
             while self.waiting and written < _WRITTEN_BYTES:
                 place, one = self._take_one()
-                if tx.one(_HEAD if tx.ordering.single_writer else _HEAD + _HELD, place) is not None:
+                if self._may_be_written(tx, place, one):
                     tenant, _, thread = place
                     tx.write(_INSERT, [(tenant, thread, *one)])
                 written += len(one.state)
         finally:
             self._changing.release()
+
+    def _may_be_written(self, tx: Transaction, place: Place, one: Kept) -> bool:
+        """Return whether the event of a snapshot stands in the log, and stays there meanwhile.
+
+        The transaction in which it was taken may have been rolled back, or the thread purged since.
+        """
+        held = tx.ordering.single_writer or tx.one(_HELD, place) is not None
+        return held and event_hash_at(tx, place, one.version) == one.hash
 
     def _take_one(self) -> tuple[Place, Kept]:
         """Take the first snapshot of the thread that was read the longest ago."""

@@ -226,7 +226,7 @@ class _Batch:
         log, last = self._log, head.row
         version = last.version + 1
         now = max(self._now_us, last.recorded_at_us)
-        subject = decided.subject or request.subject
+        subject = request.subject if decided.subject is None else decided.subject or None
         data = codec.encode(decided.data)
         content = salt = commitment = None
         random = self._random(chain.SALT_BYTES + ids.RANDOM_BYTES)

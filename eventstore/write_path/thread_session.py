@@ -15,7 +15,7 @@ from eventstore.conversation.repeats import may_come_of
 from eventstore.conversation.rules import decide, evolve
 from eventstore.conversation.run_lifecycle import HELD, MOVES, MOVING
 from eventstore.core.codec import owner_of
-from eventstore.core.events import Decided, Event, StreamKey
+from eventstore.core.events import NOBODY, Decided, Event, StreamKey
 from eventstore.errors import IdempotencyConflict
 from eventstore.storage.erasing import list_content
 from eventstore.storage.interning import find_tenant
@@ -95,18 +95,22 @@ class ThreadSession:
         guards = request.options
         if guards is not None and guards.reason is not None:
             decided = with_reason(decided, guards.reason)
-        if request.subject is None:
-            for one in decided:  # a loop, since most messages are of no run
-                if getattr(one.data, "run_id", None) is not None and one.type != _RUN_BEGINS:
-                    return [self._in_their_name(one) for one in decided]
+        for one in decided:  # a loop, since most messages are of no run
+            if getattr(one.data, "run_id", None) is not None and one.type != _RUN_BEGINS:
+                return [self._in_their_name(one, request.subject) for one in decided]
         return decided
 
-    def _in_their_name(self, decided: Decided) -> Decided:
+    def _in_their_name(self, decided: Decided, given: bytes | None) -> Decided:
         """Return an event of a person's run as one in the person's name, unless it has another.
 
-        So the key that is destroyed with the person has sealed it, too.
+        So the key that is destroyed with the person has sealed it, too. Text that a run leaves
+        unfinished is the run's, whoever ends it: the name that is given is for what they say.
         """
+        if given is not None and not getattr(decided.data, "interrupted", False):
+            return decided
         subject = decided.subject or self.owner_of_run(decided.data)
+        if subject is None and given is not None:
+            subject = NOBODY
         return decided if subject == decided.subject else replace(decided, subject=subject)
 
     def owner_of_run(self, about: object) -> bytes | None:

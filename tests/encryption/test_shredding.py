@@ -355,6 +355,24 @@ def test_what_her_run_wrote_goes_with_her_key(url, tmp_path):
         assert texts(store, thread) == ["", "", "of nobody"]
 
 
+def test_text_that_bob_cuts_short_is_sealed_with_her_key(opened):
+    """Another process has no key of hers, or one that was destroyed since."""
+    with opened() as store, opened() as other:
+        thread = store.threads.create().id
+        for shown in (f"msg_{'0d' * 16}", f"msg_{'0e' * 16}"):
+            run = store.runs.create(thread, subject="alice").id
+            store.runs.start(thread, run)
+            store.runs.write_text(thread, run, "hers", message_id=shown, offset=0)
+            other.messages.create(
+                thread, role="user", content="his", subject="bob", on_busy="interrupt"
+            )
+            assert texts(other, thread)[-2:] == ["hers", "his"]
+            other.privacy.erase(subject="alice")
+            assert texts(store, thread)[-2:] == ["", "his"]
+            store.privacy.erase(subject="bob")
+        assert store.audit.verify().findings == ()
+
+
 def test_what_names_another_person_stays_theirs(opened):
     with opened() as store:
         thread = store.threads.create().id

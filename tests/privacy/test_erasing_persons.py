@@ -399,3 +399,51 @@ def test_many_streams_take_one_pass(store):
         store.threads.create(title=f"{number} {WORDS}", subject="alice")
     made = store.privacy.erase(subject="alice")
     assert len(made.erased) == 30
+
+
+# -- what the request of one person does to what is another's --------------------------------------
+
+
+def showing(store, **given):
+    """A thread with a run that shows a piece of text, and two messages that wait for it."""
+    thread = store.threads.create().id
+    run = store.runs.create(thread, **given).id
+    store.runs.start(thread, run)
+    store.messages.create(thread, role="user", content="of Bob", subject="bob")
+    store.messages.create(thread, role="user", content="of nobody")
+    store.runs.write_text(thread, run, "shown", message_id=f"msg_{'0a' * 16}", offset=0)
+    return thread, run
+
+
+ENDS = {
+    "interrupted": lambda store, thread, _, name: store.messages.create(
+        thread, role="user", content="in between", subject=name, on_busy="interrupt"
+    ),
+    "failed": lambda store, thread, run, name: store.runs.fail(
+        thread, run, message="why", subject=name
+    ),
+}
+
+
+def said(store, thread):
+    return {one.text for one in store.messages.list(thread)} - {"", "in between"}
+
+
+@pytest.mark.parametrize("how", ENDS)
+def test_who_lets_waiting_messages_in_does_not_own_them(store, how):
+    thread, run = showing(store)
+    ENDS[how](store, thread, run, "carol")
+    store.privacy.erase(subject="carol")
+    assert said(store, thread) == {"shown", "of Bob", "of nobody"}
+    store.privacy.erase(subject="bob")
+    assert said(store, thread) == {"shown", "of nobody"}
+
+
+@pytest.mark.parametrize("how", ENDS)
+def test_text_that_a_run_leaves_unfinished_is_of_the_runs_person(store, how):
+    thread, run = showing(store, subject="alice")
+    ENDS[how](store, thread, run, "carol")
+    store.privacy.erase(subject="carol")
+    assert said(store, thread) == {"shown", "of Bob", "of nobody"}
+    store.privacy.erase(subject="alice")
+    assert said(store, thread) == {"of Bob", "of nobody"}

@@ -82,6 +82,21 @@ def test_a_transaction_of_the_application_does_not_take_them_along(store, path):
     assert ask(path, COUNT) == [(0,)]
 
 
+def test_one_of_a_transaction_that_was_rolled_back_is_never_written(store, path):
+    thread = store.threads.create().id
+    store.messages.create(thread, role="user", content="hello")
+    engine = create_engine(f"sqlite:///{path}")
+    with engine.begin() as connection:
+        for number in range(60):
+            store.threads.update(thread, title=str(number), connection=connection)
+        store.threads.fork(thread, at_version=40, connection=connection)  # folds what is there
+        connection.rollback()
+    engine.dispose()
+    store.threads.create()
+    assert ask(path, COUNT) == [(0,)]
+    assert store.audit.verify().findings == ()
+
+
 def test_no_word_stands_in_them(store, path):
     thread, _ = switched(store)
     left_behind(store, thread)
@@ -199,3 +214,25 @@ def test_one_without_a_thread_is_found(store, path):
     change(path, "UPDATE snapshots SET thread = randomblob(16)")
     with opened(path) as other:
         assert {one.kind for one in other.audit.verify().findings} == {"missing"}
+
+
+def test_a_row_of_the_source_may_bear_the_same_version_as_one_of_the_fork(store):
+    """The state is the same, whether it was folded from the beginning or from a snapshot."""
+    source = store.threads.create().id
+    for number in range(29):
+        store.threads.update(source, title=str(number))
+    first = store.messages.create(source, role="user", content="first")
+    fork = store.threads.fork(source).id
+    store.messages.amend(fork, first.id, content="amended")
+    run = store.runs.create(fork).id
+    store.runs.start(fork, run)
+    second = store.messages.create(fork, role="user", content="it waits").id
+    for number in range(24):
+        store.messages.amend(fork, first.id, content=f"amended {number}")
+    left_behind(store, fork)
+    store.runs.complete(fork, run)
+    assert store.messages.get(fork, second).version == first.version
+    for number in range(24):
+        store.messages.amend(fork, first.id, content=f"again {number}")
+    left_behind(store, fork)
+    assert store.audit.verify().findings == ()

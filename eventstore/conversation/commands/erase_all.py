@@ -158,8 +158,8 @@ def _messages(
     by_them = frozenset(runs)
     found = dict.fromkeys(command.targets)
     for one in traces:
-        if one.type not in _BORN:
-            continue
+        if one.type not in _BORN or getattr(one.data, "queued_version", None) is not None:
+            continue  # who sent a message that waited said so then, whoever let it in
         unnamed = one.subject is None and getattr(one.data, "run_id", None) in by_them
         if one.version in written or unnamed:
             found[one.data.message_id] = None
