@@ -19,6 +19,7 @@ from eventstore.core.events import Event, StreamKey
 from eventstore.storage.folding_pages import decoded_events, decoded_events_at
 from eventstore.storage.gaps import missing
 from eventstore.storage.log import Log
+from eventstore.storage.snapshots import Kept
 from eventstore.storage.stream_heads import place_of
 from eventstore.storage.transaction import Transaction
 
@@ -44,22 +45,31 @@ def resumed(tx: Transaction, log: Log, stream: StreamKey, until: int) -> ThreadD
     """
     place = place_of(tx, stream)
     kept = None if place is None else log.snapshots.nearest(tx, place, until)
-    snapshot = None if kept is None else _decoded(kept.state)
-    if snapshot is None:
+    found = None if kept is None else _decoded(kept, stream)
+    if found is None:
         return None
+    snapshot, wanted = found
     events = {
         thread: _events(tx, log, stream._replace(id=thread), sorted(versions))
-        for thread, versions in snapshot.wanted()
+        for thread, versions in wanted
     }
     return snapshot.resumed(events)
 
 
-def _decoded(state: bytes) -> Snapshot | None:
+def _decoded(
+    kept: Kept, stream: StreamKey
+) -> tuple[Snapshot, Sequence[tuple[bytes, set[int]]]] | None:
+    """Return a snapshot with what it wants; None if it is not one of this thread and version."""
     try:
-        found = decoded_snapshot(state)
-    except (zlib.error, msgspec.DecodeError):  # of another version of the library, or damaged
+        found = decoded_snapshot(kept.state)
+        thread = found.thread
+        if thread.projection_version != PROJECTION_VERSION:
+            return None
+        wanted = [*found.wanted()]
+    except (zlib.error, msgspec.DecodeError, KeyError):  # of another library version, or damaged
         return None
-    return found if found.thread.projection_version == PROJECTION_VERSION else None
+    stands = thread.thread_id == stream.id and thread.version == kept.version
+    return (found, wanted) if stands else None
 
 
 def _events(

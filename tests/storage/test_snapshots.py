@@ -195,6 +195,40 @@ def test_one_that_was_altered_is_found_and_goes_at_a_rebuild(store, path, how):
         assert other.replay.state(thread).value() == told
 
 
+def moved(path):
+    [(state,)] = ask(path, "SELECT state FROM snapshots ORDER BY version DESC LIMIT 1")
+    change(path, "UPDATE snapshots SET state = ?", state)
+
+
+def of_another_thread(path):
+    [(state,)] = ask(path, "SELECT state FROM snapshots ORDER BY version LIMIT 1")
+    found = decoded_snapshot(state)
+    thread = replace(found.thread, thread_id=bytes(16))
+    for (version,) in ask(path, "SELECT version FROM snapshots"):
+        made = replace(found, thread=replace(thread, version=version))
+        packed = zlib.compress(msgspec.msgpack.encode(made))
+        change(path, "UPDATE snapshots SET state = ? WHERE version = ?", packed, version)
+
+
+def without_rows(path):
+    for version, state in ask(path, "SELECT version, state FROM snapshots"):
+        packed = zlib.compress(msgspec.msgpack.encode(replace(decoded_snapshot(state), others={})))
+        change(path, "UPDATE snapshots SET state = ? WHERE version = ?", packed, version)
+
+
+@pytest.mark.parametrize("how", [moved, of_another_thread, without_rows])
+def test_one_that_is_not_of_its_place_is_not_used(store, path, how):
+    thread, _ = switched(store)
+    left_behind(store, thread)
+    versions = [version for (version,) in ask(path, "SELECT version FROM snapshots")]
+    told = [store.replay.state(thread, at_version=version).value() for version in versions]
+    how(path)
+    with opened(path) as other:
+        for version, state in zip(versions, told, strict=True):
+            assert other.replay.state(thread, at_version=version).value() == state
+        assert not other.audit.verify().ok
+
+
 def test_one_that_stands_at_another_version_is_not_used(store, path):
     thread, _ = switched(store)
     told = left_behind(store, thread).value()
