@@ -93,7 +93,8 @@ class Leader(Generic[Q, R]):
             with self._mutex:
                 if self._waking is not loop:
                     return
-                if not self._may_lead_at_once():
+                # The worker may lead already, if it was woken once too often: a loop does not wait.
+                if self._leading.locked() or not self._may_lead_at_once():
                     self._hurry()
                     return
                 self._waking = None
@@ -151,7 +152,7 @@ class Leader(Generic[Q, R]):
         try:
             with self._leading:
                 if ticket is None or not ticket.settled:
-                    self._take(batch, ticket)
+                    self._take(batch, ticket, loop)
                     if ticket is not None:
                         self._serve(batch, self._perform)
                     elif loop is None or self._at_once is None:
@@ -178,10 +179,16 @@ class Leader(Generic[Q, R]):
         self,
         batch: list[_Ticket[Q, R]],
         ticket: ThreadTicket[Q, R] | None,
+        loop: asyncio.AbstractEventLoop | None,
     ) -> None:
-        """Take the requests of the next batch; the holder of the lead calls it."""
+        """Take the requests of the next batch; the holder of the lead calls it.
+
+        A loop takes none if others have come since it decided to lead: they may be long.
+        """
         with self._mutex:
             self._heir = ticket
+            if loop is not None and not self._may_lead_at_once():
+                return
             for _ in range(min(len(self._queue), BATCH_MAX)):
                 one = self._queue[0]
                 if not (one.withdrawn or one.settled):  # settled: an interrupt struck right here

@@ -3,6 +3,8 @@
 The loop never waits there for another process, and what it does is done once, whatever strikes.
 """
 
+# ruff: noqa: SLF001 (schedules are made by looking at the queue)
+
 import asyncio
 import sqlite3
 import threading
@@ -18,8 +20,9 @@ from eventstore import AsyncConversationStore
 from eventstore.errors import ConversationStoreError
 from eventstore.execution import pace, shared_writer, tickets
 from eventstore.execution.connections import Connections
-from eventstore.execution.pace import DISTRUST, QUICK_SECONDS, Pace
-from tests.concurrency.schedules import SECONDS
+from eventstore.execution.pace import DISTRUST, QUICK_SECONDS, AtOnce, Pace
+from eventstore.execution.shared_writer import SharedWriter
+from tests.concurrency.schedules import SECONDS, until_queued
 from tests.concurrency.striking import NEVER, Strikes, Struck, StruckAgain
 
 SAMPLE = 60
@@ -148,6 +151,77 @@ async def test_a_loop_goes_on_while_another_process_has_the_lock(store, threads,
     assert texts == ["before", "while it was locked"]
     await say(store, thread_id, "after")
     assert threads[-1] == here()
+
+
+class Late:
+    """The lead, before which somebody comes between."""
+
+    def __init__(self, comes):
+        self.lock, self.comes = threading.Lock(), comes
+        self.locked = self.lock.locked
+
+    def __enter__(self):
+        if here() != WORKER:
+            self.comes()
+        return self.lock.__enter__()
+
+    def __exit__(self, *raised):
+        self.lock.__exit__(*raised)
+
+
+@pytest.mark.usefixtures("quick")
+async def test_a_loop_takes_nothing_that_came_after_it_decided_to_lead():
+    """For example an erasure of another thread, which may take long."""
+    led = []
+
+    def perform(requests):
+        led.extend((request, here()) for request in requests)
+        return [*requests]
+
+    def comes():
+        writer._leading = lead.lock
+        other.start()
+        until_queued(writer, 2)
+
+    other = threading.Thread(target=lambda: writer.submit("long"))
+    brief = AtOnce(perform, lambda request: request == "brief")
+    writer = SharedWriter(perform, queue_max=9, patience_seconds=SECONDS, at_once=brief)
+    await writer.submit_async("first")
+    lead = writer._leading = Late(comes)
+    assert await writer.submit_async("brief") == "brief"
+    other.join(SECONDS)
+    assert led == [("first", WORKER), ("brief", WORKER), ("long", WORKER)]
+    writer.close()
+
+
+@pytest.mark.usefixtures("quick")
+async def test_a_loop_never_waits_for_a_worker_that_leads():
+    """The worker may be woken by another loop once too often, and then wait for the database."""
+    busy, free = threading.Event(), threading.Event()
+
+    def perform(requests):
+        busy.set()
+        assert free.wait(SECONDS)
+        return [*requests]
+
+    async def wake():
+        busy.clear()
+        writer._wakes.put(None)
+        assert busy.wait(SECONDS)
+
+    free.set()
+    at_once = AtOnce(list, lambda _: True)
+    writer = SharedWriter(perform, queue_max=9, patience_seconds=SECONDS, at_once=at_once)
+    await writer.submit_async("first")
+    free.clear()
+    acts = writer.submit_async("one"), wake(), writer.submit_async("two")
+    begun = [asyncio.create_task(act) for act in acts]
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert not begun[0].done()
+    free.set()
+    assert await asyncio.gather(*begun) == ["one", None, "two"]
+    writer.close()
 
 
 # -- interrupts ------------------------------------------------------------------------------------
