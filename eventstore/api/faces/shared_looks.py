@@ -25,7 +25,6 @@ from eventstore.subscriptions.subscription_state import SubscriptionState
 
 __all__ = ["SharedLooks", "Woken", "calm"]
 
-
 T = TypeVar("T")
 K = TypeVar("K", bound=SubscriptionState[Any])
 
@@ -44,6 +43,20 @@ class Woken(NamedTuple):
     """The time, of ``monotonic``."""
 
 
+class _Answer(NamedTuple):
+    """What a look found. Loops and threads exchange it as one value, so nobody sees half of it."""
+
+    began: float
+    mark: int
+    """The mark that was seen before it began."""
+    found: Mapping[Any, Any]
+
+    def serves(self, key: object, woken: Woken) -> bool:
+        """Return whether it shows what a follower was woken for."""
+        seen = woken.told and self.mark >= woken.mark
+        return (seen or self.began >= woken.at) and key in self.found
+
+
 class _Turn:
     """The latest answer to looks of one kind, and whose turn it is to look."""
 
@@ -52,22 +65,11 @@ class _Turn:
         self._tasks: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = (
             WeakKeyDictionary()
         )
-        self._began = float("-inf")
-        self._mark = -1
-        self.found: Mapping[Any, Any] = {}
+        self.answer = _Answer(float("-inf"), -1, {})
 
     def task(self) -> asyncio.Lock:
         """Return the turn among the tasks of this loop."""
         return self._tasks.setdefault(asyncio.get_running_loop(), asyncio.Lock())
-
-    def serves(self, key: object, woken: Woken) -> bool:
-        """Return whether the answer shows what a follower was woken for."""
-        seen = woken.told and self._mark >= woken.mark
-        return (seen or self._began >= woken.at) and key in self.found
-
-    def answered(self, began: float, mark: int, found: Mapping[Any, Any]) -> None:
-        """Take the answer to a look that began at a time, once a mark was seen."""
-        self._began, self._mark, self.found = began, mark, found
 
 
 class SharedLooks:
@@ -108,10 +110,11 @@ class SharedLooks:
         """Return the answer for a key, None if there is nothing; in a thread."""
         turn = self._turn(shared)
         with turn.thread:
-            if not turn.serves(shared.key, woken):
+            answer = turn.answer
+            if not answer.serves(shared.key, woken):
                 began, looking = monotonic(), self._looking(shared)
-                turn.answered(began, woken.mark, read(looking))
-            return turn.found.get(shared.key)
+                answer = turn.answer = _Answer(began, woken.mark, read(looking))
+            return answer.found.get(shared.key)
 
     async def look_async(
         self,
@@ -122,11 +125,12 @@ class SharedLooks:
         """Do the same in a task."""
         turn = self._turn(shared)
         async with turn.task():
-            if not turn.serves(shared.key, woken):
+            answer = turn.answer
+            if not answer.serves(shared.key, woken):
                 await asyncio.sleep(0)  # tasks that were woken together come to their turns
                 began, looking = monotonic(), self._looking(shared)
-                turn.answered(began, woken.mark, await read(looking))
-            return turn.found.get(shared.key)
+                answer = turn.answer = _Answer(began, woken.mark, await read(looking))
+            return answer.found.get(shared.key)
 
     def _turn(self, shared: SharedLook[Any]) -> _Turn:
         return self._all if shared.of is None else self._each.get(shared.of) or _Turn()
