@@ -172,7 +172,7 @@ class Late:
 @pytest.mark.usefixtures("quick")
 async def test_a_loop_takes_nothing_that_came_after_it_decided_to_lead():
     """For example an erasure of another thread, which may take long."""
-    led = []
+    led: list[tuple[str, str]] = []
 
     def perform(requests):
         led.extend((request, here()) for request in requests)
@@ -187,7 +187,8 @@ async def test_a_loop_takes_nothing_that_came_after_it_decided_to_lead():
     brief = AtOnce(perform, lambda request: request == "brief")
     writer = SharedWriter(perform, queue_max=9, patience_seconds=SECONDS, at_once=brief)
     await writer.submit_async("first")
-    lead = writer._leading = Late(comes)
+    lead = Late(comes)
+    writer._leading = lead  # type: ignore[assignment]
     assert await writer.submit_async("brief") == "brief"
     other.join(SECONDS)
     assert led == [("first", WORKER), ("brief", WORKER), ("long", WORKER)]
@@ -210,7 +211,7 @@ async def test_a_loop_never_waits_for_a_worker_that_leads():
         assert busy.wait(SECONDS)
 
     free.set()
-    at_once = AtOnce(list, lambda _: True)
+    at_once: AtOnce[str, str] = AtOnce(list, lambda _: True)
     writer = SharedWriter(perform, queue_max=9, patience_seconds=SECONDS, at_once=at_once)
     await writer.submit_async("first")
     free.clear()

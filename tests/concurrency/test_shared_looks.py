@@ -11,7 +11,7 @@ from eventstore.api.faces.shared_looks import SharedLooks, Woken
 from eventstore.api.operations.following import SharedLook
 from tests.concurrency.schedules import SECONDS
 
-PAGE = SharedLook("page", lambda _, __: {}, of="run")
+PAGE: SharedLook[str] = SharedLook("page", lambda _, __: {}, of="run")
 
 
 def look(looks, mark, finds):
@@ -41,7 +41,8 @@ def between(step, act):
 def test_an_answer_is_never_half_of_one_and_half_of_another():
     with ThreadPoolExecutor(1) as other:
         for step in count():
-            looks, came = SharedLooks(), []
+            looks = SharedLooks()
+            came: list[str] = []
 
             def comes(looks=looks, came=came):
                 came.append(other.submit(look, looks, 2, "new").result(SECONDS))
