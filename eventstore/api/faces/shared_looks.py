@@ -44,7 +44,7 @@ class Woken(NamedTuple):
 
 
 class _Answer(NamedTuple):
-    """The result of a look. Loops and threads exchange it as one value, so nobody sees half of it."""
+    """The result of a look. Loops and threads exchange it whole, so nobody sees half of it."""
 
     began: float
     mark: int
