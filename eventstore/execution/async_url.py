@@ -239,7 +239,13 @@ class AsyncUrlExecutor(Generic[X, Q, R]):
         """Perform a request in a transaction shared with the waiting tasks of this loop."""
         return await (await self._here()).write(request)
 
-    async def read_async(self, look: Callable[[X], T], *, snapshot: bool = True) -> T:
+    async def read_async(
+        self,
+        look: Callable[[X], T],
+        *,
+        snapshot: bool = True,
+        brief: bool = False,  # noqa: ARG002
+    ) -> T:
         """Run a function on one snapshot, or on one snapshot for each statement."""
         return await (await self._here()).read(look, snapshot=snapshot)
 

@@ -112,6 +112,11 @@ class Leader(Generic[Q, R]):
             return False
         return at_once.is_brief(queue[0].request)
 
+    @property
+    def may_work_at_once(self) -> bool:
+        """Whether an event loop may do something brief in its own thread at present."""
+        return self._at_once is not None and self._pace.quick
+
     def _hurry(self) -> None:
         """Wake the worker now, if it was to be woken at the end of a loop's turn.
 

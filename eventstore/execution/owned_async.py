@@ -113,7 +113,13 @@ class OwnedAsyncEngine(Owned[X, Q, R]):
             raise
         return outcomes
 
-    async def read_async(self, look: Callable[[X], T], *, snapshot: bool = True) -> T:  # noqa: ARG002
+    async def read_async(
+        self,
+        look: Callable[[X], T],
+        *,
+        snapshot: bool = True,  # noqa: ARG002
+        brief: bool = False,  # noqa: ARG002
+    ) -> T:
         """Run a function on one snapshot; an engine begins a transaction in any case."""
         self._ready_here()
         return await self._to_the_end(partial(self._read_on, look=look))

@@ -256,9 +256,13 @@ class UrlExecutor(Generic[X, Q, R]):
             self._gate.check_open()
             return self._connections.read(look, snapshot=snapshot)
 
-    async def read_async(self, look: Callable[[X], T], *, snapshot: bool = True) -> T:
-        """Do the same for a task, in a reader's thread."""
+    async def read_async(
+        self, look: Callable[[X], T], *, snapshot: bool = True, brief: bool = False
+    ) -> T:
+        """Do the same for a task: in a reader's thread, or at once if it is brief."""
         self._ready()
+        if brief and self._writer.may_work_at_once:
+            return self.read(look, snapshot=snapshot)
         return await self._in_readers(partial(self._read, look, snapshot=snapshot))
 
     async def _in_readers(self, act: Callable[[], T]) -> T:

@@ -7,7 +7,7 @@ A caller's write is an :class:`AppendRequest`. Each category of streams has a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Generic, NamedTuple, Protocol, TypeAlias
+from typing import Any, Final, Generic, NamedTuple, Protocol, TypeAlias
 
 import msgspec
 from typing_extensions import TypeVar  # with a default; in typing from 3.13 on
@@ -88,12 +88,15 @@ Request: TypeAlias = AppendRequest | Maintenance
 """One unit of work for the writer."""
 
 
+_BRIEF_MAX: Final = 8
+"""Most commands of a request that an event loop performs; a run is created and claimed with 3."""
+
+
 def is_brief(request: Request) -> bool:
-    """Return whether a request is a single command whose work is that of an append."""
-    if isinstance(request, Maintenance) or len(request.commands) != 1:
+    """Return whether a request is a few commands whose work is that of appends."""
+    if isinstance(request, Maintenance) or len(request.commands) > _BRIEF_MAX:
         return False
-    command = request.commands[0]
-    return isinstance(command, Command) and command.brief
+    return all(isinstance(one, Command) and one.brief for one in request.commands)
 
 
 class Appended(msgspec.Struct, Generic[T], frozen=True, gc=False):

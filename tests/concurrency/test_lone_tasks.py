@@ -22,6 +22,7 @@ from eventstore.execution import pace, shared_writer, tickets
 from eventstore.execution.connections import Connections
 from eventstore.execution.pace import DISTRUST, QUICK_SECONDS, AtOnce, Pace
 from eventstore.execution.shared_writer import SharedWriter
+from eventstore.execution.url import UrlExecutor
 from tests.concurrency.schedules import SECONDS, until_queued
 from tests.concurrency.striking import NEVER, Strikes, Struck, StruckAgain
 
@@ -104,9 +105,36 @@ async def test_long_requests_go_to_the_worker(store, threads):
     thread_id = (await store.threads.create()).id
     said = await say(store, thread_id)
     threads.clear()
-    await store.messages.create_many(thread_id, [{"role": "user", "content": "a"}] * 2)
+    await store.messages.create_many(thread_id, [{"role": "user", "content": "a"}] * 9)
     await store.privacy.erase(message_id=said.id, thread_id=thread_id)
     assert set(threads) == {WORKER}
+
+
+@pytest.mark.usefixtures("quick")
+async def test_a_few_commands_at_once_are_brief(store, threads):
+    thread_id = (await store.threads.create()).id
+    threads.clear()
+    await store.messages.create_many(thread_id, [{"role": "user", "content": "a"}] * 3)
+    assert threads == [here()]
+
+
+@pytest.mark.usefixtures("quick")
+async def test_a_brief_read_needs_no_other_thread(store, monkeypatch):
+    handed_on = []
+    in_readers = UrlExecutor._in_readers
+
+    async def noted(self, act):
+        handed_on.append(act)
+        return await in_readers(self, act)
+
+    monkeypatch.setattr(UrlExecutor, "_in_readers", noted)
+    thread_id = (await store.threads.create()).id
+    run = await store.runs.create(thread_id)
+    await store.runs.cancel(thread_id, run.id)
+    assert (await store.runs.wait(thread_id, run.id)).status == "cancelled"
+    assert not handed_on
+    await store.messages.list(thread_id)
+    assert handed_on
 
 
 @pytest.mark.usefixtures("quick")

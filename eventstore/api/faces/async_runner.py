@@ -41,10 +41,13 @@ class AsyncRunner:
         if isinstance(operation, Write):
             return self.write(operation)
         if isinstance(operation, Read):
-            return self.executor.read_async(operation.look, snapshot=operation.snapshot)
+            return self._read(operation)
         if isinstance(operation, Wipe):
             return self._wipe(operation)
         return self._gather(operation)
+
+    def _read(self, read: Read[T]) -> Awaitable[T]:
+        return self.executor.read_async(read.look, snapshot=read.snapshot, brief=read.brief)
 
     def each(self, walk: Paged[T]) -> AsyncIterator[T]:
         """Run an operation that yields."""
@@ -130,9 +133,9 @@ class AsyncRunner:
         """Return the next page of a follower, or what others looked up for it."""
         shared = follow.shared(course)
         if shared is not None:
-            read = partial(self.executor.read_async, snapshot=shared.snapshot)
+            read = partial(self.executor.read_async, snapshot=shared.snapshot, brief=shared.brief)
             found: G | None = await self.scope.looks.look_async(shared, woken, read)
             if found is not None:
                 return found
         asked = follow.page(course)
-        return await self.executor.read_async(asked.look, snapshot=asked.snapshot)
+        return await self._read(asked)

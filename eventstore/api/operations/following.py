@@ -43,6 +43,8 @@ class SharedLook(NamedTuple, Generic[T]):
     """The followed thing whose followers may share it; None if it looks at all things at once."""
     snapshot: bool = False
     """As in ``Read``."""
+    brief: bool = False
+    """As in ``Read``."""
 
 
 class Follow(ABC, Generic[T, K, G]):

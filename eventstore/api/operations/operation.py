@@ -135,6 +135,8 @@ class Read(NamedTuple, Generic[T]):
     snapshot: bool = True
     """False where one statement reads everything, and each may see the state of its own time:
     beginning and ending a transaction on PostgreSQL costs two more trips to the server."""
+    brief: bool = False
+    """True if it reads a few rows by key: an event loop may do that in its own thread."""
 
 
 PageDone: TypeAlias = tuple[Iterable[T], Any]

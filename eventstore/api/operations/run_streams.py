@@ -123,7 +123,7 @@ class _RunFollow(Follow[RunEvent, _RunCourse, RunPage | RunStands]):
 
     def shared(self, course: _RunCourse) -> SharedLook[RunPage | RunStands]:
         if course.stands is not None:  # woken: look first whether it is for this run
-            return SharedLook(self.key, stands_of)
+            return SharedLook(self.key, stands_of, brief=True)
         reached = course.place
         return SharedLook(
             reached, lambda tx, _: {reached: self._look(tx, reached)}, self.key, snapshot=True
@@ -134,7 +134,7 @@ class _RunFollow(Follow[RunEvent, _RunCourse, RunPage | RunStands]):
 
     def page(self, course: _RunCourse) -> Read[RunPage | RunStands]:
         if course.stands is not None:  # woken: look first whether it is for this run
-            return Read(self._reader.stand, snapshot=False)
+            return Read(self._reader.stand, snapshot=False, brief=True)
         reached = course.place
         return Read(lambda tx: self._look(tx, reached))
 
@@ -213,7 +213,7 @@ class _RunAwait(Await[Run, SubscriptionState[None], Run | RunStands]):
         self.key = reader.key
 
     def shared(self, course: SubscriptionState[None]) -> SharedLook[Run | RunStands] | None:
-        return SharedLook(self.key, stands_of) if course.seen is None else None
+        return SharedLook(self.key, stands_of, brief=True) if course.seen is None else None
 
     def begin(self) -> _Patience:
         course = _Patience(self._until, self._poll_seconds)
@@ -222,8 +222,8 @@ class _RunAwait(Await[Run, SubscriptionState[None], Run | RunStands]):
 
     def page(self, course: SubscriptionState[None]) -> Read[Run | RunStands]:
         if course.seen is None:
-            return Read(self._reader.stand, snapshot=False)
-        return Read(self._look)
+            return Read(self._reader.stand, snapshot=False, brief=True)
+        return Read(self._look, brief=True)
 
     def _look(self, tx: Transaction) -> Run:
         view = live_thread(tx, self._scope, self._reader.stream)
