@@ -107,6 +107,7 @@ async def test_long_requests_go_to_the_worker(store, threads):
     threads.clear()
     await store.messages.create_many(thread_id, [{"role": "user", "content": "a"}] * 9)
     await store.privacy.erase(message_id=said.id, thread_id=thread_id)
+    await store.threads.fork(thread_id)
     assert set(threads) == {WORKER}
 
 

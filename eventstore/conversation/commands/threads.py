@@ -74,6 +74,8 @@ def show(view: ThreadView, _: ShowThread, __: NewId) -> list[Decided]:
 
 
 class ForkThread(Command[Thread], frozen=True):
+    brief = False
+
     source_id: bytes
     at_message: bytes | None = None
     at_version: int | None = None
