@@ -12,11 +12,14 @@ from eventstore.storage.transaction import Transaction
 __all__ = ["keys_beside_the_log"]
 
 _BESIDE: Final = (
-    "SELECT DISTINCT k.category, k.stream FROM {idempotency_keys} k LEFT JOIN {streams} s"
-    " ON s.tenant = k.tenant AND s.category = k.category AND s.stream = k.stream"
-    " WHERE k.tenant = ? AND (s.version IS NULL OR k.first_version < 1"
-    " OR k.last_version < k.first_version - 1 OR k.last_version > s.version) ORDER BY 1, 2"
+    "SELECT DISTINCT category, stream FROM (SELECT k.category, k.stream, k.first_version,"
+    " k.last_version, (SELECT s.version FROM {streams} s WHERE s.tenant = k.tenant"
+    " AND s.category = k.category AND s.stream = k.stream) AS version"
+    " FROM {idempotency_keys} k WHERE k.tenant = ?) kept"
+    " WHERE version IS NULL OR first_version < 1 OR last_version < first_version - 1"
+    " OR last_version > version ORDER BY 1, 2"
 )
+"""The head by its key, also where PostgreSQL has no statistics and would join in another way."""
 
 
 def keys_beside_the_log(tx: Transaction, tenant: str) -> Iterator[StreamKey]:

@@ -24,10 +24,11 @@ _TABLES: Final = (
     SNAPSHOTS.name,
 )
 _ALONE: Final = (
-    "SELECT DISTINCT t.thread FROM {{{table}}} t WHERE t.tenant = ? AND NOT EXISTS (SELECT 1"
-    " FROM {{streams}} s WHERE s.tenant = t.tenant AND s.category = ? AND s.stream = t.thread)"
-    " ORDER BY 1"
+    "SELECT thread FROM {{{table}}} WHERE tenant = ? EXCEPT SELECT stream FROM {{streams}}"
+    " WHERE tenant = ? AND category = ? ORDER BY 1"
 )
+"""Both sides are read once, whatever the planner knows. Asked with NOT EXISTS, a PostgreSQL without
+statistics compared each of 270,000 messages with 30,000 streams: 150 s."""
 
 
 class Orphan(NamedTuple):
@@ -41,5 +42,5 @@ def orphans(tx: Transaction, tenant_name: str) -> Iterator[Orphan]:
     """Yield the orphaned threads of a tenant, table by table."""
     tenant, category = find_tenant(tx, tenant_name), find_category(tx, ids.THREAD) or 0
     for table in _TABLES:
-        for (thread,) in tx.all(_ALONE.format(table=table), (tenant, category)):
+        for (thread,) in tx.all(_ALONE.format(table=table), (tenant, tenant, category)):
             yield Orphan(table, bytes(thread))
