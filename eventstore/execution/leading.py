@@ -226,8 +226,8 @@ class Leader(Generic[Q, R]):
     def _serve_timed(
         self, batch: list[_Ticket[Q, R]], perform: Callable[[Sequence[Q]], Sequence[R]]
     ) -> None:
-        """Serve a batch and note the time; if it would have to wait and may not, hand it on."""
-        begun = time.perf_counter()
+        """Serve a batch and note how long it waited; if it has to wait and may not, hand it on."""
+        begun = time.perf_counter() - time.thread_time()
         try:
             self._serve(batch, perform)
         except MustWait:
@@ -235,7 +235,7 @@ class Leader(Generic[Q, R]):
             with self._mutex:  # in this order: an interrupt in between loses nothing
                 self._queue.extendleft(reversed(waiting))
                 batch[:] = [one for one in batch if one.settled]
-        self._pace.note(time.perf_counter() - begun)
+        self._pace.note(time.perf_counter() - time.thread_time() - begun)
 
     def _serve(
         self, batch: Sequence[_Ticket[Q, R]], perform: Callable[[Sequence[Q]], Sequence[R]]

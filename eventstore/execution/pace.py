@@ -2,8 +2,8 @@
 
 Handing a request to a thread and its outcome back takes about as long as a durable commit on a fast
 disk. A loop that does it itself stands still meanwhile, and its tasks with it. So it may only where
-the latest transactions took less than :data:`QUICK_SECONDS`. A slow one, such as one that moves the
-write-ahead log into the database, sends the next :data:`DISTRUST` to the thread.
+the latest transactions waited less than :data:`QUICK_SECONDS` for the disk. A slow one, such as one
+that moves the write-ahead log into the database, sends the next :data:`DISTRUST` to the thread.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Q = TypeVar("Q")
 R = TypeVar("R")
 
 QUICK_SECONDS: Final = 0.001
-"""A loop's own work for one message takes half as long."""
+"""Computing is not counted: no other thread could run Python meanwhile."""
 DISTRUST: Final = 16
 
 
@@ -47,7 +47,7 @@ class Pace:
         return not self._slow
 
     def note(self, seconds: float) -> None:
-        """Take the time of one transaction."""
+        """Take the time that one transaction waited."""
         if seconds > QUICK_SECONDS:
             self._slow = DISTRUST
         elif self._slow:
