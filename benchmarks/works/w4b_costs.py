@@ -170,23 +170,27 @@ def _watched_lock() -> Iterator[_Lock]:
 
 @contextmanager
 def _watched(database: Any, lock: _Lock) -> Iterator[None]:
-    say_it, commit = database.say, database.commit
+    say_it, begin, commit = database.say, database.begin, database.commit
 
-    def said(self: Any, driver: Any, text: str) -> Any:
-        done = say_it(self, driver, text)
+    def said(self: Any, driver: Any, text: str) -> None:
+        say_it(self, driver, text)
         if text == self.begin_write:
             lock.begun = time.thread_time()
-        return done
+
+    def begun(self: Any, driver: Any, text: str, *, patient: bool) -> None:
+        begin(self, driver, text, patient=patient)
+        if text == self.begin_write:
+            lock.begun = time.thread_time()
 
     def committed(self: Any, driver: Any) -> Any:
         lock.longest = max(lock.longest, time.thread_time() - lock.begun)
         return commit(self, driver)
 
-    database.say, database.commit = said, committed
+    database.say, database.begin, database.commit = said, begun, committed
     try:
         yield
     finally:
-        database.say, database.commit = say_it, commit
+        database.say, database.begin, database.commit = say_it, begin, commit
 
 
 # -- what is measured ------------------------------------------------------------------------------
