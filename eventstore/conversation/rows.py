@@ -22,6 +22,7 @@ __all__ = [
     "ForkPoint",
     "LabelRow",
     "MessageRow",
+    "Named",
     "Place",
     "Range",
     "Role",
@@ -109,6 +110,23 @@ class Said(NamedTuple):
     name: int | None = None
 
 
+class Named(NamedTuple):
+    """Versions of the later events, in a thread itself, that set its present title and metadata.
+
+    None means that they are unchanged since the thread was created, or as a fork inherits them.
+    """
+
+    title: int | None = None
+    metadata: int | None = None
+
+    def back(self) -> list[int]:
+        """Return the versions, the last one first."""
+        return sorted({version for version in self if version is not None}, reverse=True)
+
+
+UNNAMED: Final = Named()
+
+
 class ThreadRow(msgspec.Struct, frozen=True, gc=False):
     """The current state of a thread."""
 
@@ -121,8 +139,8 @@ class ThreadRow(msgspec.Struct, frozen=True, gc=False):
     head: bytes | None = None
     archived: bool = False
     deleted: bool = False
-    changed: bool = False
-    """Title or metadata were updated; touches list the events."""
+    named: Named = UNNAMED
+    """Events with title and metadata, so that one of a thousand updates is read."""
     open_runs: int = 0
     queued_messages: int = 0
     removed_messages: int = 0

@@ -142,7 +142,10 @@ class ThreadHistory(ThreadView, Protocol):
         """The later events about a message, the source's before the fork's own."""
 
     def renamings(self) -> Iterable[SourcedEvent]:
-        """The events that may hold title or metadata, newest first, back through the sources."""
+        """The events that hold title and metadata, newest first, back through the sources.
+
+        Some may be among them whose title and metadata were both replaced.
+        """
 
     def prepare(self, stretches: Sequence[Range]) -> None:
         """Read stretches of one path, oldest first, ahead of their use."""

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 from eventstore.conversation.inheritance import Inheritance
-from eventstore.conversation.rows import ForkPoint, Range
+from eventstore.conversation.rows import UNNAMED, ForkPoint, Named, Range
 from eventstore.storage.transaction import Transaction
 
 __all__ = ["Ancestor", "Ancestry", "climbing", "find_ancestry", "remember_ancestry"]
@@ -29,9 +29,8 @@ class Ancestor(NamedTuple):
     """The version as of which the fork sees it."""
     changes_inherited: bool = False
     """True if it has its own rows about inherited messages: by now, perhaps not at that version."""
-    renamed: bool = True
-    """True if title or metadata were updated: by now, perhaps not at that version. For the last
-    ancestor it is not looked up and stays True."""
+    named: Named = UNNAMED
+    """Events that set title and metadata: by now, perhaps after that version."""
 
 
 class Ancestry:
@@ -54,25 +53,24 @@ class Ancestry:
         return len(self.ancestors) + len(self.inherited)
 
 
-def climbing(start: str, *, until: str = "", told: str = "", telling: str = "") -> str:
+def climbing(start: str, *, until: str = "") -> str:
     """Return SQL of a table ``up``: a place, the place it hangs from, and so on.
 
     ``up.forks`` counts the forks left to climb until the thread that has the segment; at 0 the row
     is the end of a range, and ``segment`` and ``depth`` are this thread's own. ``start`` is the
-    SELECT of the first row; with ``until`` the climb stops at some place. ``told`` and ``telling``
-    name and select more columns of the threads that are left behind.
+    SELECT of the first row; with ``until`` the climb stops at some place.
 
     The parameters after those of ``start`` are the tenant, twice, and then those of ``until``.
     """
     leaves = "(g.segment IS NULL OR g.parent_hop > 0)"
     return (
-        f"WITH RECURSIVE up (step, hop, thread, version, forks, segment, depth{told}) AS ({start}"
+        f"WITH RECURSIVE up (step, hop, thread, version, forks, segment, depth) AS ({start}"
         f" UNION ALL SELECT u.step + 1, CASE WHEN {leaves} THEN u.hop + 1 ELSE u.hop END,"
         " coalesce(t.fork_thread, u.thread), coalesce(t.fork_version, u.version),"
         " CASE WHEN g.segment IS NULL THEN u.forks - 1"
         " WHEN g.parent_hop > 0 THEN g.parent_hop - 1 ELSE 0 END,"
         " coalesce(g.parent_segment, u.segment), coalesce(g.parent_depth, u.depth)"
-        f"{telling} FROM up u"
+        " FROM up u"
         " LEFT JOIN {segments} g ON u.forks = 0 AND u.segment > 0 AND g.tenant = ?"
         " AND g.thread = u.thread AND g.hop = 0 AND g.segment = u.segment"
         f" LEFT JOIN {{threads}} t ON {leaves} AND t.tenant = ? AND t.thread = u.thread"
@@ -82,17 +80,14 @@ def climbing(start: str, *, until: str = "", told: str = "", telling: str = "") 
 
 _START: Final = (
     "SELECT 0, 1, t.thread, CAST(? AS BIGINT), CAST(? AS INTEGER), CAST(? AS BIGINT),"
-    " CAST(? AS BIGINT), CAST(0 AS INTEGER), CAST(0 AS INTEGER)"
-    " FROM {threads} t WHERE t.tenant = ? AND t.thread = ?"
-)
-_CHANGES: Final = (
-    ", coalesce(t.changed, 0), CASE WHEN t.thread IS NOT NULL AND EXISTS (SELECT 1"
-    " FROM {messages} m WHERE m.tenant = t.tenant AND m.thread = t.thread AND m.hop > 0)"
-    " THEN 1 ELSE 0 END"
+    " CAST(? AS BIGINT) FROM {threads} t WHERE t.tenant = ? AND t.thread = ?"
 )
 _ANCESTRY: Final = (
-    climbing(_START, told=", renamed, changing", telling=_CHANGES)
-    + " SELECT hop, thread, version, forks, segment, depth, renamed, changing FROM up ORDER BY step"
+    climbing(_START) + " SELECT u.hop, u.thread, u.version, u.forks, u.segment, u.depth,"
+    " CASE WHEN EXISTS (SELECT 1 FROM {messages} m"
+    " WHERE m.tenant = t.tenant AND m.thread = t.thread AND m.hop > 0) THEN 1 ELSE 0 END,"
+    " t.title_version, t.metadata_version"
+    " FROM up u LEFT JOIN {threads} t ON t.tenant = ? AND t.thread = u.thread ORDER BY u.step"
 )
 
 
@@ -121,20 +116,16 @@ def _key(tx: Transaction, tenant: int, fork: ForkPoint) -> tuple[Any, ...]:
 def _read(tx: Transaction, tenant: int, fork: ForkPoint) -> Ancestry:
     hop, segment, depth = fork.place
     start = (fork.version, hop, segment, depth, tenant, fork.thread_id)
-    rows = tx.all(_ANCESTRY, (*start, tenant, tenant))
+    rows = tx.all(_ANCESTRY, (*start, tenant, tenant, tenant))
     ancestors = _ancestors(rows)
     return Ancestry(ancestors, Inheritance.of_path(len(ancestors), list(_ranges(rows))))
 
 
 def _ancestors(rows: Sequence[Sequence[Any]]) -> list[Ancestor]:
     found: list[Ancestor] = []
-    for hop, thread, version, _, __, ___, renamed, changing in rows:
+    for hop, thread, version, _, __, ___, changing, title, metadata in rows:
         if hop > len(found):
-            if found:  # a thread's own changes are found when the climb leaves it
-                found[-1] = found[-1]._replace(
-                    changes_inherited=bool(changing), renamed=bool(renamed)
-                )
-            found.append(Ancestor(bytes(thread), version))
+            found.append(Ancestor(bytes(thread), version, bool(changing), Named(title, metadata)))
     return found
 
 

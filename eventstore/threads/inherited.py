@@ -20,7 +20,7 @@ from msgspec.structs import replace
 
 from eventstore.conversation.history import changed_by, changes_message
 from eventstore.conversation.inheritance import Inheritance, further
-from eventstore.conversation.rows import ForkPoint, MessageRow, Place, Said
+from eventstore.conversation.rows import ForkPoint, MessageRow, Named, Place, Said
 from eventstore.conversation.view import SourcedEvent
 from eventstore.core import ids
 from eventstore.core.events import Event, StreamKey
@@ -31,6 +31,7 @@ from eventstore.storage.log import Log
 from eventstore.storage.transaction import Transaction
 from eventstore.threads.ancestry import Ancestor, Ancestry, find_ancestry
 from eventstore.threads.message_rows import MESSAGES
+from eventstore.threads.past_moves import named_then
 from eventstore.threads.stretches import read_climbing
 from eventstore.threads.touches import TOUCHES
 
@@ -260,11 +261,17 @@ class Inherited:
     def renamings(self) -> Iterator[SourcedEvent]:
         """Yield the events that set title and metadata of the ancestors, the last one first."""
         for ancestor in self.ancestry.ancestors:
-            if ancestor.renamed:
-                touches = self._touches(ancestor, ancestor.thread_id)
-                yield from self._told(ancestor, reversed(touches))
+            yield from self._told(ancestor, self._named(ancestor).back())
         root = self.ancestry.ancestors[-1]
         yield SourcedEvent(root.thread_id, self.event(root.thread_id, 1))
+
+    def _named(self, ancestor: Ancestor) -> Named:
+        """Return which events name an ancestor as the fork sees it."""
+        if all((version or 0) <= ancestor.version for version in ancestor.named):
+            return ancestor.named
+        back = reversed(self._touches(ancestor, ancestor.thread_id))
+        events = (self.event(ancestor.thread_id, version) for version in back)
+        return named_then(ancestor.named, ancestor.version, events)
 
     def _told(self, ancestor: Ancestor, versions: Iterable[int]) -> Iterator[SourcedEvent]:
         book = ancestor.thread_id

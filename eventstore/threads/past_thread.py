@@ -12,7 +12,7 @@ fold takes from one snapshot to the next would have to be read one by one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from itertools import islice
 from typing import Any, Final, TypeVar
@@ -32,12 +32,11 @@ from eventstore.conversation.rows import (
     StepRow,
     ThreadRow,
 )
-from eventstore.conversation.view import SourcedEvent
 from eventstore.core.events import StreamKey
 from eventstore.storage.log import Log
 from eventstore.storage.transaction import Transaction
 from eventstore.threads import folding
-from eventstore.threads.past_moves import MOVED_OUT, head_after, last_of
+from eventstore.threads.past_moves import MOVED_OUT, head_after, last_of, named_then
 from eventstore.threads.past_runs import PastRuns
 from eventstore.threads.removed import REMOVED
 from eventstore.threads.stored_thread import StoredThread
@@ -73,7 +72,8 @@ class PastThread(PastRuns):
         if few is None:
             row = self._folded.thread
             return None if row is None else replace(row, queued_messages=0, removed_messages=1)
-        touches = [self.event(version).type for version in few]
+        events = [self.event(version) for version in few]
+        touches = [event.type for event in events]
         return replace(
             now,
             version=self._as_of,
@@ -81,7 +81,7 @@ class PastThread(PastRuns):
             head=self._head(),
             archived=last_of(touches, "ThreadArchived", "ThreadUnarchived"),
             deleted=last_of(touches, "ThreadDeleted", "ThreadRestored"),
-            changed="ThreadUpdated" in touches,
+            named=named_then(now.named, self._as_of, reversed(events)),
             open_runs=int(self._was_busy()),
             queued_messages=0,
             removed_messages=1,
@@ -208,10 +208,6 @@ class PastThread(PastRuns):
                 said = None if event.data.cleared else event.content
                 return replace(row, label=None if said is None else said.label)
         return replace(row, label=None)
-
-    def renamings(self) -> Iterator[SourcedEvent]:
-        many = self._few_touches(self.thread_id) is None
-        return self._folded.renamings() if many else super().renamings()
 
     # -- facts that rows do not record ---------------------------------------------------------
 

@@ -150,9 +150,8 @@ class StoredThread(StoredTree):
         return (SourcedEvent(self.thread_id, self.event(version)) for version in versions)
 
     def renamings(self) -> Iterator[SourcedEvent]:
-        thread = self.thread
-        if thread is not None and thread.changed:
-            yield from self._told(reversed(self.touches_of(self.thread_id)))
+        if self.thread is not None:
+            yield from self._told(self.thread.named.back())
         inherited = self._inheritance()
         yield from self._told([1]) if inherited is None else inherited.renamings()
 
@@ -170,7 +169,7 @@ class StoredThread(StoredTree):
             source.thread_id,
             thread.version,
             changes_inherited=above is not None and source.changes_inherited(),
-            renamed=thread.changed,
+            named=thread.named,
         )
         inherited = tree.inherited_from(source, above.inherited if above else None, place)
         ancestry = Ancestry([one, *(above.ancestors if above else ())], inherited)

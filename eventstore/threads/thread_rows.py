@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from eventstore.conversation.rows import ForkPoint, Place, ThreadRow
+from eventstore.conversation.rows import ForkPoint, Named, Place, ThreadRow
 from eventstore.core import ids
 from eventstore.storage.interning import find_category
 from eventstore.storage.statements import Update
@@ -23,7 +23,7 @@ def _encode(row: ThreadRow) -> tuple[Any, ...]:
         row.created_at_us,
         int(row.archived),
         int(row.deleted),
-        int(row.changed),
+        *row.named,
         row.open_runs,
         row.queued_messages,
         row.removed_messages,
@@ -39,8 +39,8 @@ def _encode(row: ThreadRow) -> tuple[Any, ...]:
 def _decode(columns: Sequence[Any]) -> ThreadRow:
     """Decode a row; the thread's id and the columns of ``streams`` come first."""
     fork = None
-    if columns[12] is not None:
-        source, message, hop, segment, depth, version = columns[12:18]
+    if columns[13] is not None:
+        source, message, hop, segment, depth, version = columns[13:19]
         fork = ForkPoint(source, message, Place(hop, segment, depth), version)
     thread_id, version, updated_at_us, head, created_position, created_at_us = columns[:6]
     return ThreadRow(
@@ -52,12 +52,12 @@ def _decode(columns: Sequence[Any]) -> ThreadRow:
         head,
         archived=bool(columns[6]),
         deleted=bool(columns[7]),
-        changed=bool(columns[8]),
-        open_runs=columns[9],
-        queued_messages=columns[10],
-        removed_messages=columns[11],
+        named=Named(columns[8], columns[9]),
+        open_runs=columns[10],
+        queued_messages=columns[11],
+        removed_messages=columns[12],
         fork=fork,
-        projection_version=columns[18],
+        projection_version=columns[19],
     )
 
 
@@ -66,7 +66,8 @@ _VALUES: Final = (
     "created_at",
     "archived",
     "deleted",
-    "changed",
+    "title_version",
+    "metadata_version",
     "open_runs",
     "queued_messages",
     "removed_messages",

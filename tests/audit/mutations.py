@@ -396,7 +396,15 @@ def bring_back_a_purged_thread(scene):
 # -- tables that are made from the events ----------------------------------------------------------
 
 _TAKEN = (sqlite3.IntegrityError, psycopg.errors.UniqueViolation)
-_FILLED = {"pending_calls": "c", "removed": 1, "open_calls": "c", "queue": "q", "holder": "h"}
+_FILLED = {
+    "pending_calls": "c",
+    "removed": 1,
+    "open_calls": "c",
+    "queue": "q",
+    "holder": "h",
+    "title_version": 1,
+    "metadata_version": 1,
+}
 """Values for columns that may be NULL in each row; others hold ids."""
 _KEYS_OF_TENANT = {"tenant", "thread", "assistant"}
 

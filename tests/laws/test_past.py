@@ -81,7 +81,7 @@ def compare(store, key, tx):
 
 def told(view):
     row = view.thread
-    fields = row.head, row.archived, row.deleted, row.changed, row.open_runs > 0, row.updated_at_us
+    fields = row.head, row.archived, row.deleted, row.named, row.open_runs > 0, row.updated_at_us
     return fields, thread_value(view, row)
 
 

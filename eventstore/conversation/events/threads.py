@@ -114,8 +114,10 @@ def _forked(view: ThreadView, data: ThreadForked, event: Event) -> list[Row]:
     return [replace(row, head=data.message_id, fork=fork)]
 
 
-def _updated(view: ThreadView, _: object, event: Event) -> list[Row]:
-    return [TouchRow(view.thread_id, event.version), replace(thread_row(view), changed=True)]
+def _updated(view: ThreadView, data: ThreadUpdated, event: Event) -> list[Row]:
+    row = thread_row(view)
+    named = row.named._replace(**dict.fromkeys(data.fields, event.version))
+    return [TouchRow(view.thread_id, event.version), replace(row, named=named)]
 
 
 def _marked(**changes: bool) -> Evolver:
