@@ -8,26 +8,34 @@ folded over them. For inherited messages the source's events come first, as of t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from msgspec import UNSET, UnsetType
 
 from eventstore.conversation import events as e
 from eventstore.conversation import tree
 from eventstore.conversation.content import from_stored, parts_and_text, text_of
+from eventstore.conversation.events.rows import message_row, thread_row
 from eventstore.conversation.events.threads import named_by
 from eventstore.conversation.provider_form import form_from_stored
 from eventstore.conversation.rows import MessageRow, ThreadRow
-from eventstore.conversation.values import Message, Origin, Revision, Thread
+from eventstore.conversation.values import Branch, Message, Origin, Revision, Thread
 from eventstore.conversation.view import SourcedEvent, ThreadHistory
 from eventstore.core import ids
 from eventstore.core.events import Event, instant
 from eventstore.core.trusted import trusted
 
 __all__ = [
+    "branch_value",
+    "labelled_branch",
     "message_value",
+    "new_message",
+    "no_result",
     "revisions",
+    "selected_branch",
     "stretch_values",
+    "target_message",
+    "this_thread",
     "thread_value",
 ]
 
@@ -35,10 +43,14 @@ _ALONE: Final = (0, 1)
 """Index and count of a message without siblings."""
 _NOTHING: Final = e.MessageContent()
 """Content of a message that was erased."""
+_BORN: Final = {"MessageAdded", "MessageEdited", "MessageRegenerated", "MessageQueued"}
 
 
-def text(prefix: str, key: bytes | None) -> str | None:
-    return None if key is None else f"{prefix}_{key.hex()}"
+class _OnMessage(Protocol):
+    """A command about one message."""
+
+    @property
+    def target(self) -> bytes: ...
 
 
 # -- threads ---------------------------------------------------------------------------------------
@@ -53,7 +65,7 @@ def thread_value(view: ThreadHistory, row: ThreadRow) -> Thread:
             "id": ids.show(ids.THREAD, row.thread_id),
             "title": title,
             "metadata": metadata,
-            "head_id": text(ids.MESSAGE, row.head),
+            "head_id": ids.show_or_none(ids.MESSAGE, row.head),
             "archived": row.archived,
             "deleted": row.deleted,
             "busy": row.open_runs > 0,
@@ -213,4 +225,46 @@ def _revision(number: int, event: Event) -> Revision:
     return value.model_copy(update={"text": text_of(value.content)})
 
 
-# -- runs ------------------------------------------------------------------------------------------
+# -- results of commands, from the state right after them ------------------------------------------
+
+
+def this_thread(view: ThreadHistory, _: object, __: object) -> Thread:
+    return thread_value(view, thread_row(view))
+
+
+def new_message(view: ThreadHistory, _: object, events: Sequence[Event]) -> Message:
+    """Return the last message that the command added; those from the queue come before it."""
+    last = events[-1]
+    born = last if last.type in _BORN else next(e for e in reversed(events) if e.type in _BORN)
+    return message_value(view, message_row(view, born.data.message_id))
+
+
+def target_message(view: ThreadHistory, command: _OnMessage, _: object) -> Message:
+    return message_value(view, message_row(view, command.target))
+
+
+def branch_value(view: ThreadHistory, row: MessageRow, label: str | None) -> Branch:
+    """Return the branch that ends at a message."""
+    return Branch(
+        leaf_id=ids.show(ids.MESSAGE, row.message_id),
+        label=label,
+        active=thread_row(view).head == row.message_id,
+        depth=0 if row.place is None else row.place.depth,
+    )
+
+
+def selected_branch(view: ThreadHistory, _: object, __: object) -> Branch:
+    return _branch(view, thread_row(view).head or b"")
+
+
+def labelled_branch(view: ThreadHistory, command: _OnMessage, _: object) -> Branch:
+    return _branch(view, command.target)
+
+
+def _branch(view: ThreadHistory, message_id: bytes) -> Branch:
+    """Return a branch with its stored label: a repeat may name a label that was erased since."""
+    return branch_value(view, message_row(view, message_id), view.label_of(message_id))
+
+
+def no_result(_: object, __: object, ___: object) -> None:
+    """Return nothing: the certificate of an erasure spans threads; see ``privacy``."""

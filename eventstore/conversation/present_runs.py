@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from msgspec import UNSET
 from msgspec.structs import asdict
 
 from eventstore.conversation import events as e
-from eventstore.conversation.present import text
+from eventstore.conversation.events.rows import run_row
 from eventstore.conversation.rows import RunRow, StepRow
 from eventstore.conversation.run_lifecycle import HELD, TERMINAL
 from eventstore.conversation.run_values import RequiredAction, Run, RunError, RunStep, TokenUsage
@@ -19,7 +19,14 @@ from eventstore.core import ids
 from eventstore.core.events import Event, instant
 from eventstore.core.trusted import trusted
 
-__all__ = ["run_value", "step_value"]
+__all__ = ["its_run", "its_step", "run_value", "step_value"]
+
+
+class _OnStep(Protocol):
+    """A command about one step."""
+
+    @property
+    def step_id(self) -> bytes | None: ...
 
 
 def _usage(data: object) -> TokenUsage | None:
@@ -45,7 +52,7 @@ def run_value(view: ThreadHistory, row: RunRow) -> Run:
     fields: dict[str, Any] = {
         "id": ids.show(ids.RUN, row.run_id),
         "thread_id": ids.show(ids.THREAD, view.thread_id),
-        "assistant_id": text(ids.ASSISTANT, row.assistant_id),
+        "assistant_id": ids.show_or_none(ids.ASSISTANT, row.assistant_id),
         "assistant_version": queued.data.assistant_version,
         "status": row.status,
         "model": queued.data.model,
@@ -53,13 +60,13 @@ def run_value(view: ThreadHistory, row: RunRow) -> Run:
         "tools": tuple(map(_own, content.tools or ())),
         "settings": _own(content.settings),
         "metadata": content.metadata or {},
-        "regenerates": text(ids.MESSAGE, row.regenerates),
+        "regenerates": ids.show_or_none(ids.MESSAGE, row.regenerates),
         "queue": row.queue,
         "holder": row.holder,
         "fence": row.fence,
         "lease_ends_at": _lease_end(view, row),
-        "started_head_id": text(ids.MESSAGE, row.started_head),
-        "last_message_id": text(ids.MESSAGE, row.last_message),
+        "started_head_id": ids.show_or_none(ids.MESSAGE, row.started_head),
+        "last_message_id": ids.show_or_none(ids.MESSAGE, row.last_message),
         "required_calls": row.pending_calls,
         "required_actions": (),
         "incomplete_reason": None,
@@ -127,7 +134,7 @@ def step_value(view: ThreadHistory, row: StepRow) -> RunStep:
         "type": data.type,
         "status": status,
         "details": _own(content.details if content else None),
-        "head_id": text(ids.MESSAGE, data.head),
+        "head_id": ids.show_or_none(ids.MESSAGE, data.head),
         "seen_version": data.seen_version,
         "left_out": tuple(ids.show(ids.MESSAGE, key) for key in data.left_out),
         "error": None,
@@ -152,3 +159,20 @@ def step_value(view: ThreadHistory, row: StepRow) -> RunStep:
 
 def _error(code: str, content: e.ErrorContent | None) -> RunError:
     return trusted(RunError, {"code": code, "message": content.message if content else None})
+
+
+# -- results of commands, from the state right after them ------------------------------------------
+
+
+def its_run(view: ThreadHistory, command: object, events: Sequence[Event]) -> Run:
+    run_id = getattr(command, "run_id", None)
+    if run_id is None:
+        run_id = next(event for event in reversed(events) if event.type == "RunQueued").data.run_id
+    return run_value(view, run_row(view, run_id))
+
+
+def its_step(view: ThreadHistory, command: _OnStep, events: Sequence[Event]) -> RunStep:
+    step_id = events[-1].data.step_id if events else command.step_id
+    row = None if step_id is None else view.row(StepRow, step_id)
+    assert row is not None  # noqa: S101 (decided)
+    return step_value(view, row)

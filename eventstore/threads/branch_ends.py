@@ -75,7 +75,7 @@ class _Lines:
             end = self._inherited.end
             gone = self._removed.first_inherited(line.depth, end.depth)
             return self._above(gone, line, end)
-        end = line._replace(depth=self._shape.end_of(0, line.segment))
+        end = line._replace(depth=self._shape.ends.get((0, line.segment), 0))
         gone = self._removed.first(0, line.segment, line.depth, end.depth)
         return self._above(gone, line, end)
 

@@ -1,9 +1,9 @@
 """Hold the rows of one thread: those of the database, and those that this transaction changed.
 
-Rows are read by key on demand and kept. Rows that events changed lie over them until
-:func:`~eventstore.threads.writing_rows.write_rows` writes them, once, at the end of the batch. The
-writer keeps all of it between its transactions as long as no other connection wrote (see
-``Transaction.cache``). The queries on them are in :mod:`~eventstore.threads.stored_thread`.
+Rows are read by key on demand and kept. Rows that events changed lie over them until they are
+written, once, at the end of the batch. The writer keeps all of it between its transactions as long
+as no other connection wrote (see ``Transaction.cache``). The queries on them are in
+:mod:`~eventstore.threads.stored_thread`.
 """
 
 from __future__ import annotations
@@ -185,10 +185,6 @@ class CachedRows:
 
     def _changed_of(self, kind: type[R]) -> list[R]:
         return list(self._changed.get(kind, {}).values())
-
-    def _changed_in(self, hop: int, segment: int) -> list[MessageRow]:
-        rows = self._changed_of(MessageRow)
-        return [row for row in rows if row.place is not None and row.place[:2] == (hop, segment)]
 
     def lease_of(self, run_id: bytes) -> int | None:
         """Return when the lease on a run ends, in microseconds; None if nobody holds it."""

@@ -42,7 +42,8 @@ class Shape:
     def __init__(self) -> None:
         self.segments: Final[dict[tuple[int, int], SegmentRow]] = {}
         self.points: Final[dict[Place, BranchPointRow]] = {}
-        self._ends: dict[tuple[int, int], int] = {}
+        self.ends: Final[dict[tuple[int, int], int]] = {}
+        """Depths of the last messages of segments that have one."""
         self._hanging: dict[Place, set[tuple[int, int]]] = {}
 
     def keep(self, row: object) -> None:
@@ -50,21 +51,13 @@ class Shape:
         if isinstance(row, MessageRow):
             if row.place is not None:
                 place = row.place
-                if place.depth > self._ends.get(place[:2], 0):
-                    self._ends[place[:2]] = place.depth
+                if place.depth > self.ends.get(place[:2], 0):
+                    self.ends[place[:2]] = place.depth
         elif isinstance(row, SegmentRow):
             self.segments[row.hop, row.segment] = row
             self._hanging.setdefault(row.parent, set()).add((row.hop, row.segment))
         elif isinstance(row, BranchPointRow):
             self.points[row.place] = row
-
-    def _reach(self, segment: tuple[int, int], depth: int) -> None:
-        if depth > self._ends.get(segment, 0):
-            self._ends[segment] = depth
-
-    def end_of(self, hop: int, segment: int) -> int:
-        """Return the depth of a segment's last message; 0 if it has none."""
-        return self._ends.get((hop, segment), 0)
 
     def points_in(self, hop: int, segment: int, start: int, end: int) -> Iterator[BranchPointRow]:
         """Yield the branch points at depths start..end of a segment, in no order."""
@@ -93,7 +86,8 @@ class Shape:
                 parent_hop, parent, parent_depth, ordinal, end = rest
                 above = Place(parent_hop, parent, parent_depth)
                 shape.keep(SegmentRow(hop, segment, above, ordinal))
-                shape._reach((hop, segment), end or 0)
+                if end is not None:
+                    shape.ends[hop, segment] = end
         return shape
 
 

@@ -1,8 +1,7 @@
 """Read a thread through its rows in the database: the view for deciding inside a transaction.
 
-Its rows, read and changed, are in :mod:`~eventstore.threads.cached_rows`; the queries are here. A
-query that spans several rows merges rows that were read with changed ones, so the tenth command of
-a batch sees the changes of the first nine.
+A query that spans several rows merges rows that were read with changed ones, so the tenth command
+of a batch sees the changes of the first nine.
 
 The writer keeps views between its transactions as long as no other connection wrote. So a message
 at the head of a thread that is being written reads nothing. The shape of a small tree is known
@@ -12,7 +11,7 @@ Inherited messages are looked up in :mod:`~eventstore.threads.inherited`; the fo
 lie over them.
 
 One class answers every query of ``ThreadView`` and its extensions, on the same rows. It has three
-floors: rows by key (``stored_rows``), places of the tree (``stored_tree``), and the rest, here.
+floors: rows read and changed (``cached_rows``), the tree (``stored_tree``), and the rest, here.
 """
 
 from __future__ import annotations

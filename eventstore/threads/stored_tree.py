@@ -1,30 +1,88 @@
-"""Read the places of a thread's tree: what stands there, hangs from there, and is removed."""
+"""Read the messages of a thread's tree by id and by place, those that a fork inherits included.
+
+Inherited messages are looked up in :mod:`~eventstore.threads.inherited`; the fork's own rows lie
+over them.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Final
+from typing import Final, TypeVar
 
 from eventstore.conversation.inheritance import Inheritance
 from eventstore.conversation.rows import (
     ROOT,
     BranchPointRow,
+    ForkPoint,
     MessageRow,
     Place,
+    Row,
+    RunRow,
     SegmentRow,
 )
+from eventstore.core import ids
+from eventstore.storage import stream_heads
+from eventstore.threads.ancestry import Ancestry
+from eventstore.threads.cached_rows import CachedRows
+from eventstore.threads.inherited import Inherited
 from eventstore.threads.removed import REMOVED, REMOVED_MAX, Removed
 from eventstore.threads.shape import SEGMENTS_MAX, Shape, read_shape
-from eventstore.threads.stored_rows import StoredRows
 
 __all__ = ["StoredTree"]
+
+R = TypeVar("R", bound=Row)
 
 _INHERITED_AT: Final = "hop > 0 AND depth BETWEEN ? AND ?"
 """On an inherited path the depth alone names the message."""
 
 
-class StoredTree(StoredRows):
-    """Answers for places; of a small tree it knows the whole shape."""
+class StoredTree(CachedRows):
+    """Answers for rows by key and for places; of a small tree it knows the whole shape."""
+
+    def _forget_rows(self) -> None:
+        self._inherited: Inherited | None = None
+        self._prepared: range = range(0)
+        """Depths of the inherited path at which this thread's branches were already read."""
+        super()._forget_rows()
+
+    def take_changed(self) -> list[tuple[int, bytes, Row]]:
+        if self._inherited is not None:
+            self._inherited.close_books()
+        return super().take_changed()
+
+    # -- rows by key ---------------------------------------------------------------------------
+
+    def row(self, kind: type[R], key: object) -> R | None:
+        return self._row(kind, key)
+
+    def message(self, message_id: bytes) -> MessageRow | None:
+        row: MessageRow | None = self._known[MessageRow].get(message_id)
+        if row is None:
+            row = self._row(MessageRow, message_id)
+        if row is None and (inherited := self._inheritance()) is not None:
+            return inherited.message(message_id)
+        return row if row is None or self._as_of is None else self._as_it_was(row)
+
+    def _as_it_was(self, row: MessageRow) -> MessageRow | None:
+        """Return an own row as of an earlier version; see ``PastThread``."""
+        return row
+
+    def _beneath(self, message_id: bytes) -> MessageRow | None:
+        """Return the row of an inherited message without this thread's own changes."""
+        inherited = self._inheritance()
+        return None if inherited is None else inherited.message(message_id)
+
+    def segment(self, hop: int, segment: int) -> SegmentRow | None:
+        if hop and (inherited := self._inheritance()) is not None:
+            return inherited.path.segment(hop, segment)
+        key = (hop, segment)
+        if self._shape is not None:
+            return self._shape.segments.get(key)
+        row: SegmentRow | None = self._row(SegmentRow, key)
+        return row
+
+    def run(self, run_id: bytes) -> RunRow | None:
+        return self.row(RunRow, run_id)
 
     # -- places --------------------------------------------------------------------------------
 
@@ -43,7 +101,7 @@ class StoredTree(StoredRows):
         if place in self._placed:
             return self._placed[place]
         shape = None if place.hop else self._shape
-        if shape is not None and place.depth > shape.end_of(0, place.segment):
+        if shape is not None and place.depth > shape.ends.get((0, place.segment), 0):
             return None
         where = "hop = ? AND segment = ? AND depth = ?"
         row: MessageRow | None = self._find_one(MessageRow, where, place)
@@ -58,13 +116,12 @@ class StoredTree(StoredRows):
         if hop and (inherited := self._inheritance()) is not None:
             return inherited.path.end_of(hop, segment)
         if (shape := self._tree()) is not None:
-            return shape.end_of(hop, segment)
+            return shape.ends.get((hop, segment), 0)
         where = "hop = ? AND segment = ? ORDER BY depth DESC"
         last = self._find_one(MessageRow, where, (hop, segment))
-        depths = [row.place.depth for row in self._changed_in(hop, segment) if row.place]
-        if last is not None and last.place is not None:
-            depths.append(last.place.depth)
-        return max(depths, default=0)
+        rows = [*self._changed_of(MessageRow), *([] if last is None else [last])]
+        places = [row.place for row in rows if row.place is not None]
+        return max((one.depth for one in places if one[:2] == (hop, segment)), default=0)
 
     def branch_point(self, place: Place) -> BranchPointRow | None:
         row: BranchPointRow | None
@@ -178,3 +235,51 @@ class StoredTree(StoredRows):
             for row in rows.values()
             if row.place and row.removed is not None and row.parent_id == parent
         ]
+
+    # -- inherited by a fork ----------------------------------------------------------------------
+
+    def _inheritance(self) -> Inherited | None:
+        """Return the inherited part of this thread; None if it is no fork."""
+        if self._inherited is None and self.thread is not None and self.thread.fork is not None:
+            self._inherited = self._look_up(self.thread.fork)
+        return self._inherited
+
+    def _look_up(self, fork: ForkPoint, ancestry: Ancestry | None = None) -> Inherited:
+        assert self._tenant is not None  # noqa: S101 (there is the source)
+        tenant = self._tenant, self.tenant_name
+        return Inherited(self._tx, self._log, tenant, fork, ancestry)
+
+    @property
+    def ancestry(self) -> Ancestry | None:
+        """The ancestors, if this is a fork."""
+        inherited = self._inheritance()
+        return None if inherited is None else inherited.ancestry
+
+    @property
+    def tenant(self) -> int:
+        """The number of the tenant of a thread that exists."""
+        assert self._tenant is not None  # noqa: S101
+        return self._tenant
+
+    def changes_inherited(self) -> bool:
+        """Return whether this fork has its own rows about inherited messages."""
+        return self._find_one(MessageRow, "hop > 0 LIMIT 1", ()) is not None
+
+    def share_book(self, inherited: Inherited) -> None:
+        """Share the events that were read here with a fork of this thread, which adds to them."""
+        inherited.open_book(self.thread_id, self._events)
+
+    def owner(self, hop: int) -> bytes:
+        inherited = self._inheritance() if hop else None
+        return self.thread_id if inherited is None else inherited.ancestry.at(hop).thread_id
+
+    def ancestors(self) -> list[bytes]:
+        """Return the ancestors of a fork, the nearest first."""
+        ancestry = self.ancestry
+        return [] if ancestry is None else [one.thread_id for one in ancestry.ancestors]
+
+    def sources(self, hops: int) -> list[tuple[bytes, int]]:
+        """Return the threads up to that many hops above a fork, each with its present version."""
+        above = self.ancestors()[:hops] if hops else []
+        versions = stream_heads.head_versions(self._tx, self.tenant_name, ids.THREAD, above)
+        return [(thread_id, versions[thread_id]) for thread_id in above]

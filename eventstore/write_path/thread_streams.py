@@ -6,6 +6,7 @@ and changed rows are written once at the end.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -18,8 +19,8 @@ from eventstore.storage.transaction import Transaction
 from eventstore.threads.indexes import ContentIndex
 from eventstore.threads.leases import database_time, write_leases
 from eventstore.threads.rebuild import bring_up_to_date
+from eventstore.threads.row_tables import ROW_TABLES
 from eventstore.threads.stored_thread import StoredThread
-from eventstore.threads.writing_rows import write_rows
 from eventstore.write_path.heads import locked_head
 from eventstore.write_path.requests import AppendRequest, NewId
 from eventstore.write_path.thread_session import ThreadSession
@@ -67,9 +68,7 @@ class ThreadHandler:
     def _view(self, stream: StreamKey) -> StoredThread:
         """Return the view that an earlier transaction kept of a thread, or a new one."""
         view = self._views.get(stream)
-        if view is not None:
-            view.close_books()
-        else:
+        if view is None:
             begun = locked_head(self.tx, stream) is not None
             view = StoredThread(self.tx, self.log, stream.tenant, stream.id, begun=begun)
             row = view.thread
@@ -95,10 +94,12 @@ class ThreadHandler:
 
     def write(self) -> None:
         sessions = self._sessions.values()
-        rows: list[tuple[int, bytes, Row]] = []
+        by_kind: dict[type[Row], list[tuple[int, bytes, Row]]] = defaultdict(list)
         for session in sessions:
-            rows += session.view.take_changed()
-        write_rows(self.tx, rows)
+            for entry in session.view.take_changed():
+                by_kind[type(entry[2])].append(entry)
+        for kind, entries in by_kind.items():
+            ROW_TABLES[kind].write(self.tx, entries)
         leases = [session.view.take_leases() for session in sessions if session.view.leases]
         if leases:
             write_leases(self.tx, leases)

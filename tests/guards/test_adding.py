@@ -25,7 +25,7 @@ STEP_ROWS = [
 ]
 READS_STEP_ROWS = {
     *("conversation/commands/steps.py", "conversation/present_runs.py"),
-    *("conversation/results.py", "api/operations/run_context.py"),
+    "api/operations/run_context.py",
     *("threads/past_thread.py", "threads/past_runs.py", "threads/subject_facts.py"),
     *("threads/run_stories.py", "threads/fresh_ids.py"),
 }

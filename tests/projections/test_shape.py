@@ -60,7 +60,7 @@ def test_a_thread_that_outgrows_what_is_kept_is_written_and_read_the_same(store)
 
 def test_rows_laid_over_a_shape_take_the_place_of_those_read():
     shape = Shape.of_rows([(0, 0, 2, 0, 0, 0, 0, 3), (1, 0, 2, 1, 2, 0, 0, 5)])
-    assert (shape.end_of(0, 2), shape.end_of(0, 5)) == (3, 0)
+    assert shape.ends == {(0, 2): 3}
     turned = BranchPointRow(Place(0, 2, 1), children=3, active=(0, 7))
     for row in (
         SegmentRow(0, 7, Place(0, 2, 1), ordinal=2),
@@ -69,7 +69,7 @@ def test_rows_laid_over_a_shape_take_the_place_of_those_read():
         MessageRow(b"q", 9, "user", None),
     ):
         shape.keep(row)
-    assert shape.end_of(0, 2) == 4
+    assert shape.ends == {(0, 2): 4}
     assert list(shape.points_in(0, 2, 1, 4)) == [turned]
     assert list(shape.points_in(0, 2, 2, 4)) == []
     assert set(shape.hanging_from(Place(0, 2, 1))) == {(0, 7)}

@@ -18,7 +18,7 @@ from eventstore.conversation import commands as c
 from eventstore.conversation import tree as tree_rules
 from eventstore.conversation.commands import branches as branch_rules
 from eventstore.conversation.commands.checks import visible_message
-from eventstore.conversation.results import branch_value
+from eventstore.conversation.present import branch_value
 from eventstore.conversation.rows import ROOT, Place
 from eventstore.conversation.values import Branch, BranchDiff, BranchTree, Message
 from eventstore.core import ids

@@ -17,7 +17,7 @@ from eventstore.conversation.commands.checks import (
     writable_thread,
 )
 from eventstore.conversation.commands.thread_command import NewId, ThreadCommand
-from eventstore.conversation.results import labelled_branch, selected_branch
+from eventstore.conversation.present import labelled_branch, selected_branch
 from eventstore.conversation.rows import MessageRow
 from eventstore.conversation.values import Branch
 from eventstore.conversation.view import ThreadView

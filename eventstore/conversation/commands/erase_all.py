@@ -31,7 +31,7 @@ from eventstore.conversation.commands.erasures import the_log
 from eventstore.conversation.commands.steps_that_saw import steps_that_saw
 from eventstore.conversation.commands.thread_command import NewId, ThreadCommand
 from eventstore.conversation.events.threads import named_by
-from eventstore.conversation.results import no_result
+from eventstore.conversation.present import no_result
 from eventstore.conversation.rows import MessageRow
 from eventstore.conversation.view import ThreadView
 from eventstore.core.events import Decided, Event, Trace

@@ -32,7 +32,7 @@ from eventstore.conversation.commands.erasable_content import (
     subject_of,
 )
 from eventstore.conversation.commands.thread_command import NewId, ThreadCommand
-from eventstore.conversation.results import no_result
+from eventstore.conversation.present import no_result
 from eventstore.conversation.rows import MessageRow
 from eventstore.conversation.view import ThreadView
 from eventstore.core import ids

@@ -12,7 +12,7 @@ from typing import Final
 from eventstore.conversation.commands.base import Command
 from eventstore.conversation.commands.checks import living_thread, thread_text
 from eventstore.conversation.commands.thread_command import NewId, ThreadCommand
-from eventstore.conversation.results import its_run
+from eventstore.conversation.present_runs import its_run
 from eventstore.conversation.rows import RunRow
 from eventstore.conversation.run_lifecycle import HELD, TERMINAL, next_status
 from eventstore.conversation.run_values import Run

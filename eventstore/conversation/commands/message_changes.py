@@ -19,7 +19,7 @@ from eventstore.conversation.commands.checks import (
 )
 from eventstore.conversation.commands.messages import pairing, unasked
 from eventstore.conversation.commands.thread_command import NewId, ThreadCommand
-from eventstore.conversation.results import target_message
+from eventstore.conversation.present import target_message
 from eventstore.conversation.rows import MessageRow
 from eventstore.conversation.values import Message
 from eventstore.conversation.view import ThreadView

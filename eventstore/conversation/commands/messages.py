@@ -30,7 +30,7 @@ from eventstore.conversation.commands.holding import writing_run
 from eventstore.conversation.commands.showing import check_follows_shown
 from eventstore.conversation.commands.thread_command import NewId, ThreadCommand
 from eventstore.conversation.content import check_role_of_tools
-from eventstore.conversation.results import new_message
+from eventstore.conversation.present import new_message
 from eventstore.conversation.rows import MessageRow, MessageStatus, Role
 from eventstore.conversation.values import Message
 from eventstore.conversation.view import ThreadView

@@ -19,7 +19,7 @@ from eventstore.conversation.commands.checks import (
 from eventstore.conversation.commands.holding import held_run, some_run
 from eventstore.conversation.commands.runs import moved
 from eventstore.conversation.commands.thread_command import NewId, ThreadCommand
-from eventstore.conversation.results import its_run
+from eventstore.conversation.present_runs import its_run
 from eventstore.conversation.rows import ActionReason, RunRow
 from eventstore.conversation.run_lifecycle import next_status
 from eventstore.conversation.run_values import Run

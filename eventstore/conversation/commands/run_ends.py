@@ -12,7 +12,7 @@ from eventstore.conversation.commands.holding import check_fence, held_run, some
 from eventstore.conversation.commands.runs import ended, moved
 from eventstore.conversation.commands.thread_command import NewId, ThreadCommand
 from eventstore.conversation.events import Usage
-from eventstore.conversation.results import its_run
+from eventstore.conversation.present_runs import its_run
 from eventstore.conversation.run_values import Run
 from eventstore.conversation.view import ThreadView
 from eventstore.core.events import Decided

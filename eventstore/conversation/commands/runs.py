@@ -20,7 +20,7 @@ from eventstore.conversation.commands.closing import Outcome, closed, end_at
 from eventstore.conversation.commands.holding import check_fence, some_run
 from eventstore.conversation.commands.showing import asked_again
 from eventstore.conversation.commands.thread_command import NewId, ThreadCommand
-from eventstore.conversation.results import its_run
+from eventstore.conversation.present_runs import its_run
 from eventstore.conversation.rows import RunRow
 from eventstore.conversation.run_lifecycle import HELD, PAST_QUEUED, next_status
 from eventstore.conversation.run_values import Run

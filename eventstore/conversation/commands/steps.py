@@ -11,7 +11,7 @@ from eventstore.conversation.commands.checks import decided, existing_thread, th
 from eventstore.conversation.commands.holding import writing_run
 from eventstore.conversation.commands.thread_command import NewId, ThreadCommand
 from eventstore.conversation.events import Usage
-from eventstore.conversation.results import its_step
+from eventstore.conversation.present_runs import its_step
 from eventstore.conversation.rows import StepRow
 from eventstore.conversation.run_values import RunStep
 from eventstore.conversation.view import ThreadView

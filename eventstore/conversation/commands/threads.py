@@ -17,7 +17,7 @@ from eventstore.conversation.commands.checks import (
     thread_text,
 )
 from eventstore.conversation.commands.thread_command import NewId, ThreadCommand, decided_elsewhere
-from eventstore.conversation.results import this_thread
+from eventstore.conversation.present import this_thread
 from eventstore.conversation.rows import ThreadRow
 from eventstore.conversation.values import Thread
 from eventstore.conversation.view import ThreadView
