@@ -80,6 +80,7 @@ class SubscriptionState(Generic[P]):
     closed = False
     """True once its consumer wants nothing more."""
     _told = False
+    _for_nothing = False
 
     def __init__(self, after: P, poll_seconds: float, pause_seconds: float = 0.0) -> None:
         self.place: P = after
@@ -124,14 +125,16 @@ class SubscriptionState(Generic[P]):
         """Record whether a look found something.
 
         A follower that was woken for nothing waits a little before it looks again, longer each
-        time, so that a busy store does not keep followers of rare events busy.
+        time, so that a busy store does not keep followers of rare events busy. The first time does
+        not count: of a commit that brought news, the watcher of the file tells once more.
         """
-        least = self._calm_least_seconds
-        if news or not self._told:
-            self.calm_seconds = least
-        else:
+        least, before = self._calm_least_seconds, self._for_nothing
+        self._for_nothing = self._told and not news
+        if self._for_nothing and before:
             calm = max(2 * self.calm_seconds, _CALM_LEAST_SECONDS)
             self.calm_seconds = max(min(calm, _CALM_MOST_SECONDS), least)
+        else:
+            self.calm_seconds = least
 
     @property
     def _most_seconds(self) -> float:

@@ -85,11 +85,11 @@ def test_a_change_of_state_is_told_once(course):
 
 def test_woken_for_nothing_it_sleeps_longer_each_time(course):
     slept = []
-    for _ in range(8):
+    for _ in range(9):
         course.rested(told=True)
         course.looked(news=False)
         slept.append(course.calm_seconds)
-    assert slept == [0.002, 0.004, 0.008, 0.016, 0.032, 0.05, 0.05, 0.05]
+    assert slept == [0, 0.002, 0.004, 0.008, 0.016, 0.032, 0.05, 0.05, 0.05]
     course.rested(told=True)
     course.looked(news=True)
     assert course.calm_seconds == 0
@@ -108,4 +108,11 @@ def test_a_pause_is_slept_between_any_two_looks_of_a_follower_that_was_woken():
         course.rested(told=True)
         course.looked(news=news)
         slept.append(course.calm_seconds)
-    assert slept == [0.03, 0.03, 0.05, 0.05, 0.03]
+    assert slept == [0.03, 0.03, 0.03, 0.05, 0.03]
+
+
+def test_told_twice_of_each_commit_it_never_sleeps(course):
+    for news in (True, False) * 5:  # its writer tells, and then the watcher of the file
+        course.rested(told=True)
+        course.looked(news=news)
+        assert course.calm_seconds == 0
