@@ -42,14 +42,9 @@ _PREFIX: Final[Mapping[str, str]] = {
 def described(value: Struct) -> dict[str, Any]:
     """Return an event's data or content as JSON values, fields at their default left out."""
     raw: dict[str, Any] = to_builtins(value, builtin_types=_AS_THEY_ARE)
-    prefixes = _not_json(type(value))
-    if prefixes:
-        for name, found in raw.items():  # fewer than all possible fields
-            kind = type(found)
-            if kind is bytes:
-                raw[name] = prefixes[name] + found.hex()
-            elif kind is not str and name in prefixes:
-                raw[name] = _readable(prefixes[name], found)
+    for name, prefix in _not_json(type(value)):
+        if name in raw:
+            raw[name] = _readable(prefix, raw[name])
     return raw
 
 
@@ -57,16 +52,16 @@ _AS_THEY_ARE: Final = (bytes,)
 
 
 @cache
-def _not_json(kind: type[Struct]) -> dict[str, str]:
+def _not_json(kind: type[Struct]) -> tuple[tuple[str, str], ...]:
     """Return the fields that may hold bytes or tuples, each with the prefix of its text.
 
     Computed once for each class: inspecting each value of each event costs more than decoding it.
     """
-    return {
-        field.name: f"{_PREFIX[field.name]}_" if field.name in _PREFIX else ""
+    return tuple(
+        (field.name, f"{_PREFIX[field.name]}_" if field.name in _PREFIX else "")
         for field in structs.fields(kind)
         if _may_not_be_json(field.type)
-    }
+    )
 
 
 def _may_not_be_json(annotation: object) -> bool:

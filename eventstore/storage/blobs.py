@@ -13,6 +13,7 @@ change.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from operator import itemgetter
 from typing import Any, Final, TypeAlias
 
 from eventstore.core import chain
@@ -55,6 +56,7 @@ EventKey: TypeAlias = tuple[int, int, bytes, int]
 
 Row: TypeAlias = Sequence[Any]
 
+_FIRST: Final = itemgetter(0)
 _KEY: Final = ("tenant", "category", "stream", "version")
 _INSERT: Final = Insert("blobs", (*_KEY, "content"))
 _WHERE: Final = " AND ".join(f"{column} = ?" for column in _KEY)
@@ -168,9 +170,9 @@ def _read(
     stands = ""
     while True:
         rows = tx.all(stands or sql, parameters)
-        keys = {n: key_of(row) for n, row in enumerate(rows) if row[content_at] == ELSEWHERE}
-        if not keys and not stands:
+        if not stands and ELSEWHERE not in map(itemgetter(content_at), rows):
             return rows, False
+        keys = {n: key_of(row) for n, row in enumerate(rows) if row[content_at] == ELSEWHERE}
         whole = len(rows)
         if bytes_max is not None and len(keys) > 1:
             rows = rows[: _fitting(tx, keys, bytes_max, whole)]
@@ -205,9 +207,10 @@ def _opened(
     tx: Transaction, rows: list[Any], content_at: int, key_of: Callable[[Row], EventKey]
 ) -> list[Any]:
     """Open the sealed contents among rows of events."""
-    sealed = [n for n, row in enumerate(rows) if (raw := row[content_at]) and raw[0] == SEALED]
-    if not sealed:
+    contents = map(itemgetter(content_at), rows)
+    if SEALED not in map(_FIRST, filter(None, contents)):  # in C: every row that is read passes
         return rows
+    sealed = [n for n, row in enumerate(rows) if (raw := row[content_at]) and raw[0] == SEALED]
     streams: dict[EventKey, tuple[StreamKey, bytes]] = {}
 
     def stream_of(n: int) -> tuple[StreamKey, bytes]:

@@ -57,13 +57,12 @@ def event_decoder(log: Log, stream: StreamKey) -> Callable[[Sequence[Any]], Even
     decode = log.catalogues[stream.category].decode
 
     def decoded(columns: Sequence[Any]) -> Event:
-        version, kind, schema_version, recorded_at_us, position = columns[:5]
-        data, content, subject, metadata = columns[5:]
+        version, kind, schema_version, at_us, position, data, content, subject, metadata = columns
         facts, said = decode(
             stream, version, kind, schema_version=schema_version, data=data, content=content
         )
         actor = None if metadata is None else actor_of(metadata)
-        return Event(kind, version, recorded_at_us, position, facts, said, actor, subject)
+        return Event(kind, version, at_us, position, facts, said, actor, subject)
 
     return decoded
 

@@ -223,8 +223,10 @@ class StoredThread(StoredTree):
     ) -> Iterator[tuple[MessageRow, SourcedEvent]]:
         stream = StreamKey(self.tenant_name, ids.THREAD, self.thread_id)
         found = read_stretch(self._tx, self._log, stream, (segment, start, end))
-        while some := [(self._as_it_was(row) or row, event) for row, event in islice(found, _PAGE)]:
-            self.read_wordings(row for row, _ in some)
+        while some := list(islice(found, _PAGE)):
+            if self._as_of is not None:
+                some = [(self._as_it_was(row) or row, event) for row, event in some]
+            self.read_wordings([row for row, _ in some if row.said])
             for row, event in some:
                 yield row, SourcedEvent(self.thread_id, event)
 
