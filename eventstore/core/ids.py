@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from functools import cache, lru_cache
+from functools import cache
 from typing import Final
 
 from eventstore.core.quoting import quoted
@@ -30,18 +30,17 @@ _STREAM = re.compile(r"([a-z][a-z0-9]{0,31})_([0-9a-f]{32})\Z")
 
 RANDOM_BYTES: Final = 8
 """Number of random bytes that :func:`uuid7` takes."""
+_62_BITS: Final = (1 << 62) - 1
+_LAYOUT: Final = 7 << 76 | 2 << 62
+"""Version and variant of a UUIDv7."""
 
 
 def uuid7(now_us: int, random: bytes) -> bytes:
     """Return a UUIDv7 for ``now_us`` (microseconds since 1970, UTC) and 8 random bytes."""
-    return _uuid7_prefix(now_us) + bytes((0x80 | (random[0] & 0x3F),)) + random[1:]
-
-
-@lru_cache(maxsize=8)
-def _uuid7_prefix(now_us: int) -> bytes:
-    """Return the first 8 bytes: time and version; the same for all ids of one transaction."""
-    milliseconds, rest = divmod(now_us, 1000)
-    return milliseconds.to_bytes(6, "big") + (0x7000 | rest * 4096 // 1000).to_bytes(2, "big")
+    milliseconds = now_us // 1000
+    fraction = (now_us - milliseconds * 1000) * 4096 // 1000
+    chance = int.from_bytes(random, "big") & _62_BITS
+    return (milliseconds << 80 | _LAYOUT | fraction << 64 | chance).to_bytes(16, "big")
 
 
 def derived(*parts: str) -> bytes:

@@ -53,6 +53,15 @@ def check_name(value: object, field: str, characters_max: int) -> str:
     return name
 
 
+def too_large(field: str, size: int, most: int) -> InvalidInput:
+    """Return the error for a value of too many bytes."""
+    return InvalidInput(
+        field,
+        f"{size} bytes encoded, {most} allowed",
+        "Shorten it, or keep large data elsewhere and refer to it.",
+    )
+
+
 def check_text(value: object, field: str, characters_max: int | None = None) -> str:
     """Return ``value`` if it is Unicode text without lone surrogates.
 

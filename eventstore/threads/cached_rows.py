@@ -9,7 +9,7 @@ as no other connection wrote (see ``Transaction.cache``). The queries on them ar
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from typing import Any, Final, NamedTuple, TypeVar
 
@@ -29,6 +29,7 @@ from eventstore.storage.interning import find_tenant
 from eventstore.storage.log import Log
 from eventstore.storage.transaction import Transaction
 from eventstore.threads.fresh_ids import expect_fresh
+from eventstore.threads.inherited import Inherited
 from eventstore.threads.leases import LeaseChanges, lease_end
 from eventstore.threads.removed import REMOVED_MAX, Removed
 from eventstore.threads.row_table import RowTable
@@ -58,7 +59,7 @@ class RowsSavepoint(NamedTuple):
 
 
 class CachedRows:
-    """The cached rows of one thread and the changes to them."""
+    """The rows of one thread that were read, and the changes to them."""
 
     def __init__(
         self,
@@ -70,10 +71,7 @@ class CachedRows:
         as_of: int | None = None,
         begun: bool = True,
     ) -> None:
-        """Open a thread's rows; ``as_of`` is an earlier version, if the subclass supports one.
-
-        ``begun`` False: it has no event yet, so it has no row to read.
-        """
+        """Open a thread's rows: as of an earlier version, or ``begun`` False without any event."""
         self._tx = tx
         self._log = log
         self.tenant_name: Final = tenant_name
@@ -94,19 +92,22 @@ class CachedRows:
         """Number of segments in the table, counted up to one more than are read at once."""
         self._shape: Shape | None = None
         self._gone: Removed | None = None
-        self._forget()
+        self._forget_rows()
         if not begun:
             self.thread = None
             self._shape = Shape()
 
     def _forget(self) -> None:
-        """Drop everything read from the database; keep only the changes made here."""
+        """Drop everything read from the database; keep the changes made here."""
         self._shape = None
         self._gone = None
         self._forget_rows()
 
     def _forget_rows(self) -> None:
         """Drop everything but the shape of the tree, which does not grow with each message."""
+        self._inherited: Inherited | None = None
+        self._prepared: range = range(0)
+        """Depths of the inherited path at which this thread's branches were already read."""
         self._known: dict[type[Any], dict[Any, Any]] = {kind: {} for kind in ROW_TABLES}
         self._placed: dict[Place, MessageRow | None] = {}
         self._events: dict[int, Event] = {}
@@ -184,7 +185,7 @@ class CachedRows:
         return rows
 
     def _changed_of(self, kind: type[R]) -> list[R]:
-        return list(self._changed.get(kind, {}).values())
+        return [*self._changed.get(kind, {}).values()]
 
     def lease_of(self, run_id: bytes) -> int | None:
         """Return when the lease on a run ends, in microseconds; None if nobody holds it."""
@@ -252,10 +253,11 @@ class CachedRows:
     def take_changed(self) -> list[tuple[int, bytes, Row]]:
         """Return every row that differs from the database, with tenant and thread, for writing.
 
-        From then on they count as read: a view that is kept for the next transaction starts with
-        the rows at the head of the thread, or, once it has grown, with the shape of its tree alone.
+        From then on they count as read.
         """
         thread, self._moved = self._moved, None
+        if self._inherited is not None:
+            self._inherited.close_books()
         if thread is None:
             return []
         if self._tenant is None:
@@ -266,10 +268,18 @@ class CachedRows:
         for kind in self._changed.values():
             for row in kind.values():
                 rows.append((tenant, thread_id, row))  # noqa: PERF401 (a frame fewer)
-        if self._stored is None or not _only_head_moved(self._stored, thread):
-            rows.append((tenant, thread_id, thread))  # else it is written with the stream's head
+        before, now = self._stored, thread
+        if before is None or now != replace(
+            before, version=now.version, updated_at_us=now.updated_at_us, head=now.head
+        ):
+            rows.append((tenant, thread_id, now))  # else its head moved, which the stream's row has
         self._stored = thread
         self._changed.clear()
+        self._keep_little(thread)
+        return rows
+
+    def _keep_little(self, thread: ThreadRow) -> None:
+        """Keep, for the next transaction, the rows at the head; once they are many, the shape."""
         if len(self._known[MessageRow]) > _KEPT_MESSAGES:
             self._forget_rows()
         shape = self._shape
@@ -283,16 +293,7 @@ class CachedRows:
         else:
             self._touched, self._events = {}, {}
         self._erased = _NONE_ERASED
-        return rows
 
 
-def _copied(changed: Mapping[type[Any], Mapping[Any, Any]]) -> dict[type[Any], dict[Any, Any]]:
+def _copied(changed: dict[type[Any], dict[Any, Any]]) -> dict[type[Any], dict[Any, Any]]:
     return defaultdict(dict, {kind: dict(rows) for kind, rows in changed.items()})
-
-
-def _only_head_moved(before: ThreadRow, after: ThreadRow) -> bool:
-    """Return whether a thread's row changed only as every message changes it."""
-    moved = replace(
-        before, version=after.version, updated_at_us=after.updated_at_us, head=after.head
-    )
-    return moved == after

@@ -39,17 +39,6 @@ _INHERITED_AT: Final = "hop > 0 AND depth BETWEEN ? AND ?"
 class StoredTree(CachedRows):
     """Answers for rows by key and for places; of a small tree it knows the whole shape."""
 
-    def _forget_rows(self) -> None:
-        self._inherited: Inherited | None = None
-        self._prepared: range = range(0)
-        """Depths of the inherited path at which this thread's branches were already read."""
-        super()._forget_rows()
-
-    def take_changed(self) -> list[tuple[int, bytes, Row]]:
-        if self._inherited is not None:
-            self._inherited.close_books()
-        return super().take_changed()
-
     # -- rows by key ---------------------------------------------------------------------------
 
     def row(self, kind: type[R], key: object) -> R | None:

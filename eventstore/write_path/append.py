@@ -4,8 +4,8 @@
 
 1. **take heads**: lock the heads of all streams that the batch decides on (``heads.py``); then for
    each request, in the order sent:
-2. **check guards**: an idempotency key, the expected version, and those of the stream's category,
-   for example an expected head;
+2. **check guards**: an idempotency key (``repeats.py``), the expected version, and those of the
+   stream's category, for example an expected head;
 3. **decide**: the category's handler turns each command into events. It reads the view of its
    stream, which shows the rows as the commands before left them;
 4. **number and chain**: each event gets its version, position, id and hash;
@@ -30,10 +30,10 @@ from typing import Any, Final
 from eventstore.core import chain, codec, expectations, ids
 from eventstore.core.environment import RandomBuffer
 from eventstore.core.events import Decided, Event, Position, StreamKey
-from eventstore.errors import ConversationStoreError, IdempotencyConflict, InvalidInput
+from eventstore.core.json_values import too_large
+from eventstore.errors import ConversationStoreError
 from eventstore.execution.database import POSTPONED, Postponed
 from eventstore.storage import blobs
-from eventstore.storage.idempotency import KeptKey, find_key, key_row, write_keys
 from eventstore.storage.interning import intern_category, intern_tenant
 from eventstore.storage.log import Log
 from eventstore.storage.ordering import HeadRow, Placing
@@ -42,13 +42,13 @@ from eventstore.storage.transaction import Landmark, Transaction
 from eventstore.write_path.categories import CATEGORY_HANDLERS
 from eventstore.write_path.heads import (
     HEADS_MAX,
-    NO_EVENTS,
     StreamHead,
     Watched,
     confirm_absent,
     take_heads,
     write_heads,
 )
+from eventstore.write_path.repeats import Repeats
 from eventstore.write_path.requests import (
     Appended,
     AppendRequest,
@@ -100,7 +100,7 @@ def append_many(
         else:
             outcomes.append(batch.perform(request, streams))
     if taken.absent:
-        confirm_absent(tx, [key for key in taken.absent if batch.is_absent(key)])
+        confirm_absent(tx, taken)
     batch.insert()
     if len(taken.heads) > HEADS_MAX:
         taken.heads.clear()
@@ -117,7 +117,6 @@ class _Batch:
         self._tx = tx
         self._log = log
         self._now_us = log.environment.clock()
-        self._seal = log.codec.seal
         self._random = RandomBuffer(log.environment.random_bytes, _RANDOM_BYTES * len(requests))
         self._handlers: dict[str, CategoryHandler] = {}
         self._moved: dict[StreamKey, tuple[StreamHead, StreamSession[Any, Any]]] = {}
@@ -125,8 +124,8 @@ class _Batch:
         self._positions: list[Position] = []
         self._any_large = False
         """True once a content is too large for its event's row."""
-        self._keys: dict[tuple[StreamKey, str], KeptKey] = {}
-        self._key_rows: list[tuple[Any, ...]] = []
+        self._repeats: Repeats | None = None
+        """The idempotency keys; made with the first one."""
         self._order = (0, 0)
         """Order key of the events of the current request: not below that of the transaction, nor
         below those of the streams that it looks at."""
@@ -145,10 +144,6 @@ class _Batch:
                 return tuple(handler.watched(request))
         return None
 
-    def is_absent(self, stream: StreamKey) -> bool:
-        """Return whether the batch decided on the absence of a stream and did not make it."""
-        return self.heads[stream].stored is NO_EVENTS and stream not in self._moved
-
     # -- 2 to 6: one request -------------------------------------------------------------------
 
     def perform(self, request: AppendRequest, watched: Watched) -> Outcome:
@@ -159,8 +154,9 @@ class _Batch:
         head, session = self.heads[stream], self._handlers[stream.category].session(stream)
         if not self._tx.ordering.single_writer:
             self._order = self._order_behind(stream, *(watched or ()))
-        if request.key is not None and (kept := self._find_key(request, head)) is not None:
-            return self._repeat(request, session, kept)
+        if request.key is not None and (kept := self._keys().find(request, head)) is not None:
+            self.insert()  # the first try may be in this very batch, and is read back
+            return self._keys().answer(request, session, kept)
         before, rows = head.row, len(self._event_rows)
         many = len(request.commands) > 1
         savepoint = session.savepoint() if many else None
@@ -179,12 +175,15 @@ class _Batch:
                 self._intern(head, rows)
             self._moved[stream] = head, session
         if request.key is not None:
-            self._keep_key(request, head, before.version + 1, ends)
-        result = results if many else results[0]
+            self._keys().keep(request, head, before.version + 1, ends)
         positions = tuple(self._positions[rows:])
-        return Appended(
-            result, head.row.version, positions, not positions and self._wakes_readers(request)
-        )
+        waking = not positions and self._wakes_readers(request)
+        return Appended(results if many else results[0], head.row.version, positions, waking)
+
+    def _keys(self) -> Repeats:
+        if self._repeats is None:
+            self._repeats = Repeats(self._tx, self._log, self._random)
+        return self._repeats
 
     def _wakes_readers(self, request: AppendRequest) -> bool:
         """Return whether a request wrote something beside the log that readers wait for."""
@@ -233,8 +232,8 @@ class _Batch:
         if decided.content is not None:
             plain = codec.encode(decided.content)
             if len(plain) > log.limits.content_bytes_max:
-                raise _too_long(len(plain), log.limits.content_bytes_max)
-            content = self._seal(plain, head.key, subject, head.prefix, version)
+                raise too_large("content", len(plain), log.limits.content_bytes_max)
+            content = log.codec.seal(plain, head.key, subject, head.prefix, version)
             salt = random[: chain.SALT_BYTES]
             commitment = chain.commitment(salt, content)
             if len(content) > blobs.IN_ROW_BYTES_MAX:
@@ -284,48 +283,6 @@ class _Batch:
         place = head.place = tenant, category, head.key.id
         self._event_rows[rows:] = [(*r[:3], *place, *r[6:]) for r in self._event_rows[rows:]]
 
-    # -- 2: repeats ----------------------------------------------------------------------------
-
-    def _find_key(self, request: AppendRequest, head: StreamHead) -> KeptKey | None:
-        """Return the record of an earlier request with the same key to the same stream."""
-        key = request.key or ""
-        kept = self._keys.get((request.stream, key))
-        if kept is not None or head.stored is NO_EVENTS or head.place is None:
-            return kept
-        return find_key(self._tx, head.place, key)
-
-    def _repeat(
-        self, request: AppendRequest, session: StreamSession[Any, Any], kept: KeptKey
-    ) -> Outcome:
-        """Answer a request from the events that its first try wrote."""
-        if not any(kept.is_of(one, len(request.commands)) for one in self._digested(request)):
-            return Failed(IdempotencyConflict(request.stream.text, request.key or ""))
-        self.insert()  # the first try may be in this very batch, and is read back
-        results, first = [], kept.first
-        try:
-            for command, end in zip(request.commands, kept.ends, strict=True):
-                results.append(session.repeated(request, command, first, end))
-                first = end + 1
-        except ConversationStoreError as error:
-            return Failed(error)
-        return Appended(results if len(results) > 1 else results[0], kept.ends[-1], ())
-
-    def _digested(self, request: AppendRequest) -> Sequence[bytes]:
-        """Return the bytes to digest; with encryption blinded ones, and those of before it."""
-        codec, digested = self._log.codec, request.digested
-        if not codec.seals:
-            return (digested,)
-        return codec.words.blind(self._tx, request.stream.tenant, digested), digested
-
-    def _keep_key(
-        self, request: AppendRequest, head: StreamHead, first: int, ends: Sequence[int]
-    ) -> None:
-        if head.place is not None:  # else nothing was appended, and there is nothing to repeat
-            key, salt = request.key or "", self._random(chain.SALT_BYTES)
-            kept = KeptKey.of(self._digested(request)[0], salt, first, ends)
-            self._keys[request.stream, key] = kept
-            self._key_rows.append(key_row(head.place, key, kept))
-
     # -- 7: insert -----------------------------------------------------------------------------
 
     def insert(self) -> None:
@@ -339,14 +296,5 @@ class _Batch:
             self._event_rows, self._positions, self._moved = [], [], {}
         for handler in self._handlers.values():
             handler.write()
-        if self._key_rows:
-            write_keys(tx, self._key_rows)
-            self._key_rows = []
-
-
-def _too_long(length: int, limit: int) -> InvalidInput:
-    return InvalidInput(
-        "content",
-        f"{length} bytes encoded, {limit} allowed",
-        "Shorten it, or keep large data elsewhere and refer to it.",
-    )
+        if self._repeats is not None:
+            self._repeats.write()

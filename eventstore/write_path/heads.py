@@ -148,13 +148,14 @@ def locked_head(tx: Transaction, stream: StreamKey) -> HeadRow | None:
     return None if head is None or not head.row.version else head.row
 
 
-def confirm_absent(tx: Transaction, doubtful: Iterable[StreamKey]) -> None:
+def confirm_absent(tx: Transaction, taken: TakenHeads) -> None:
     """Check again that missing streams which the batch did not make are still missing.
 
     A missing row cannot be locked: another transaction may have made the stream since, after a
     request was refused because of its absence. (A stream that is made here meets its own key.)
     """
-    places = [place for key in doubtful if (place := _place(tx, key)) is not None]
+    missing = [key for key in taken.absent if taken.heads[key].row is NO_EVENTS]
+    places = [place for key in missing if (place := _place(tx, key)) is not None]
     if places:
         tx.ordering.confirm_absent(tx, places)
 

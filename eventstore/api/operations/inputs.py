@@ -21,7 +21,7 @@ from eventstore.conversation.run_values import TokenUsage
 from eventstore.conversation.tool_definition import Defined
 from eventstore.core import codec, ids
 from eventstore.core.events import microseconds
-from eventstore.core.json_values import Limits, check_name, check_object, check_text
+from eventstore.core.json_values import Limits, check_name, check_object, check_text, too_large
 from eventstore.core.quoting import quoted
 from eventstore.errors import InvalidInput
 
@@ -180,11 +180,7 @@ def checked_metadata(
     checked = check_object(value, field, limits)
     size = len(codec.encode(checked))
     if size > limits.metadata_bytes_max:
-        raise InvalidInput(
-            field,
-            f"{size} bytes encoded, {limits.metadata_bytes_max} allowed",
-            "Keep large data elsewhere and put its id here.",
-        )
+        raise too_large(field, size, limits.metadata_bytes_max)
     return checked
 
 

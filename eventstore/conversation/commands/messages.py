@@ -71,42 +71,40 @@ def create(view: ThreadView, command: CreateMessage, new_id: NewId) -> list[Deci
     thread = writable_thread(view)
     if command.run_id is not None:
         return [_of_run(view, command, command.run_id, new_id)]
-    if command.message_id is not None:
-        check_new_message_id(view, command.message_id)
-    message_id = command.message_id or new_id()
-    if not isinstance(command.parent_id, UnsetType):
-        return [_added(view, command, message_id, command.parent_id, joined=False)]
-    if not thread.open_runs:
-        return [_added(view, command, message_id, thread.head, joined=False)]
+    check_new_message_id(view, command.message_id)
+    message_id, parent_id = command.message_id or new_id(), command.parent_id
+    if isinstance(parent_id, UnsetType):
+        if thread.open_runs:
+            return _while_busy(view, command, message_id, new_id)
+        parent_id = thread.head
+    parent = None if parent_id is None else placed_message(view, parent_id)[0]
+    check_calls(parent, command.draft.answers)
+    return [_added(command, message_id, parent_id, select=command.select)]
+
+
+def _while_busy(
+    view: ThreadView, command: CreateMessage, message_id: bytes, new_id: NewId
+) -> list[Decided]:
     if command.on_busy == "enqueue":
         return [_queued(view, command, message_id)]
     before, head = queue.make_way(view, command.on_busy, new_id)
     closing, end = closed(head, new_id)
-    return [*before, *closing, _added(view, command, message_id, end.message_id, joined=True)]
+    _check_plain(command.draft, "interrupts a run")
+    added = _added(command, message_id, end.message_id, select=command.select)
+    return [*before, *closing, added]
 
 
 def _added(
-    view: ThreadView,
-    command: CreateMessage,
-    message_id: bytes,
-    parent_id: bytes | None,
-    *,
-    joined: bool,
+    command: CreateMessage, message_id: bytes, parent_id: bytes | None, *, select: bool
 ) -> Decided:
-    """Decide the event that adds it. ``joined``: the same decision adds the parent."""
     draft = command.draft
-    if joined:
-        _check_plain(draft, "interrupts a run")
-    else:
-        parent = None if parent_id is None else placed_message(view, parent_id)[0]
-        if draft.answers or (parent is not None and parent.open_calls):
-            check_calls(parent, draft.answers)
     data = e.MessageAdded(
         message_id=message_id,
         role=command.role,
         parent_id=parent_id,
-        select=command.select,
+        select=select,
         status=command.status,
+        run_id=command.run_id,
         calls=draft.calls,
         answers=draft.answers,
         original_created_at_us=draft.original_created_at_us,
@@ -118,26 +116,15 @@ def _of_run(view: ThreadView, command: CreateMessage, run_id: bytes, new_id: New
     """Decide a run's own message: it attaches to the run's last one, never to the head."""
     run = writing_run(view, run_id, command.fence)
     check_new_message_id(view, command.message_id)
-    if command.parent_id is not UNSET and command.parent_id != run.last_message:
+    last = run.last_message
+    if command.parent_id is not UNSET and command.parent_id != last:
         raise InvalidInput(
             "parent_id", "a run's messages attach to its last message", "Leave parent_id out."
         )
-    parent = None if run.last_message is None else placed_message(view, run.last_message)[0]
-    draft = command.draft
-    check_calls(parent, draft.answers)
-    check_follows_shown(view, run, command.message_id, draft.parts)
-    data = e.MessageAdded(
-        message_id=command.message_id or new_id(),
-        role=command.role,
-        parent_id=run.last_message,
-        select=command.select and living_thread(view).head == run.last_message,
-        status=command.status,
-        run_id=run_id,
-        calls=draft.calls,
-        answers=draft.answers,
-        original_created_at_us=draft.original_created_at_us,
-    )
-    return decided(data, draft_content(draft))
+    check_calls(None if last is None else placed_message(view, last)[0], command.draft.answers)
+    check_follows_shown(view, run, command.message_id, command.draft.parts)
+    select = command.select and living_thread(view).head == last
+    return _added(command, command.message_id or new_id(), last, select=select)
 
 
 def _queued(view: ThreadView, command: CreateMessage, message_id: bytes) -> Decided:
