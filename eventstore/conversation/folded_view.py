@@ -42,6 +42,7 @@ class FoldedView:
 
     thread_id: bytes
     thread: ThreadRow | None
+    changes_inherited: bool
     inherited: Inheritance | None
     ancestors: tuple[FoldedView, ...]
     changing: tuple[int, ...]

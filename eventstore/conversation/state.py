@@ -5,7 +5,7 @@ memory of n changes, and any of them can be read later: replay walks through the
 implements :class:`~eventstore.conversation.view.ThreadView`, so the deciders run on it in tests,
 and the decision tables are compared with its rows.
 
-A fork is folded from a **prefix**: the path that it inherits (:meth:`FoldedThread.prefix_for`).
+A fork is folded from a **prefix**: the path that it inherits (:func:`prefix_of`).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from eventstore.conversation.rows import ROW_KINDS, ForkPoint, Place, Row, Threa
 from eventstore.conversation.rules import evolve
 from eventstore.core.events import Event
 
-__all__ = ["FoldedThread", "fold"]
+__all__ = ["FoldedThread", "fold", "prefix_of"]
 
 
 _EMPTY: Final[HashTrieMap[Any, Any]] = HashTrieMap()
@@ -59,7 +59,7 @@ class FoldedThread(FoldedView, msgspec.Struct, frozen=True):
     """For a fork: whether it has events about a message that it inherits."""
     inherited: Inheritance | None = None
     """For a fork: the path that it inherits."""
-    ancestors: tuple[FoldedThread, ...] = ()
+    ancestors: tuple[FoldedView, ...] = ()
     """For a fork: its source, the source of that, and so on, each as of the version it was forked
     at. A flat tuple, so that a message of the hundredth ancestor costs no more than one of the
     first.
@@ -80,19 +80,6 @@ class FoldedThread(FoldedView, msgspec.Struct, frozen=True):
             keep(self, changes, row)
         return replace(self, events=with_event(self.events, event), **changes)
 
-    def prefix_for(self, fork_id: bytes, fork: ForkPoint) -> FoldedThread:
-        """Return the state in which a fork begins: the path to the fork's message, one hop further.
-
-        ``self`` must be the source as of the fork's version. Nothing is copied: reads go to the
-        ancestors, in the order of their hops.
-        """
-        return FoldedThread(
-            fork_id,
-            inherited=tree.inherited_from(self, self.inherited, fork.place),
-            ancestors=(self, *self.ancestors),
-            changing=(*[1] * self.changes_inherited, *[hop + 1 for hop in self.changing]),
-        )
-
 
 def fold(start: FoldedThread, events: Iterable[Event]) -> FoldedThread:
     """Fold events, in order, into a state."""
@@ -100,3 +87,17 @@ def fold(start: FoldedThread, events: Iterable[Event]) -> FoldedThread:
     for event in events:
         state = state.after(event)
     return state
+
+
+def prefix_of(source: FoldedView, fork_id: bytes, fork: ForkPoint) -> FoldedThread:
+    """Return the state in which a fork begins: the path to the fork's message, one hop further.
+
+    ``source`` must be the source as of the fork's version, and must not change any more. Nothing is
+    copied: reads go to the ancestors, in the order of their hops.
+    """
+    return FoldedThread(
+        fork_id,
+        inherited=tree.inherited_from(source, source.inherited, fork.place),
+        ancestors=(source, *source.ancestors),
+        changing=(*[1] * source.changes_inherited, *[hop + 1 for hop in source.changing]),
+    )

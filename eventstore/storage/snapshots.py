@@ -67,6 +67,10 @@ class Snapshots:
         row = tx.one(_NEAREST, (tenant, thread, until, after, category))
         return waiting if row is None else Kept(row[0], bytes(row[1]), bytes(row[2]))
 
+    def waits(self, place: Place, until: int) -> bool:
+        """Return whether one of a thread at a version or before it is in memory."""
+        return any(one.version <= until for one in self.waiting.get(place, ()))
+
     def _nearest_waiting(self, tx: Transaction, place: Place, until: int) -> Kept | None:
         for one in reversed(self.waiting.get(place, ())):
             if one.version <= until and event_hash_at(tx, place, one.version) == one.hash:

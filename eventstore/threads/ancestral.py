@@ -31,7 +31,10 @@ _UP: Final = (
     " UNION ALL SELECT u.hop + 1, t.fork_thread, t.fork_version FROM up u JOIN {threads} t"
     " ON t.tenant = ? AND t.thread = u.thread WHERE t.fork_thread IS NOT NULL AND u.hop < ?)"
 )
-_LINEAGE: Final = f"{_UP} SELECT thread, version FROM up ORDER BY hop"
+_LINEAGE: Final = (
+    f"{_UP} SELECT u.thread, u.version, EXISTS (SELECT 1 FROM {{snapshots}} s WHERE s.tenant = ?"
+    " AND s.thread = u.thread AND s.version <= u.version) FROM up u ORDER BY u.hop"
+)
 _EVENTS: Final = (
     f"{_UP} SELECT {decoded_columns('e')}, u.thread"
     " FROM up u CROSS JOIN {events} e WHERE e.tenant = ? AND e.category = ?"
@@ -54,25 +57,47 @@ class _Life(NamedTuple):
 class AncestralEvents:
     """Events of the threads above one fork, read ahead."""
 
-    def __init__(self, tx: Transaction, log: Log, source: StreamKey, version: int) -> None:
-        """Read the short lives at once, beginning with the source as of a version."""
+    def __init__(
+        self,
+        tx: Transaction,
+        log: Log,
+        source: StreamKey,
+        version: int,
+        *,
+        goes_on: bool = False,
+    ) -> None:
+        """Read the short lives at once, beginning with the source as of a version.
+
+        ``goes_on``: stop at the nearest ancestor that seems to have a snapshot.
+        """
         self._tx = tx
         self._log = log
         self._source = source
         self._read: dict[_Life, list[Event]] = {}
+        self.patched: bytes | None = None
+        """The ancestor that seems to have a snapshot, and of which nothing is read ahead."""
         tenant, category = find_tenant(tx, source.tenant), find_category(tx, ids.THREAD)
         if tenant is not None and category is not None:
             self._place = tenant, category
-            for few in _together(self._lineage(_Life(source.id, version))):
+            for few in _together(self._lineage(_Life(source.id, version), goes_on=goes_on)):
                 self._read_together(few)
 
     def _up(self, start: _Life, hops: int) -> tuple[Any, ...]:
         tenant = self._place[0]
         return start.version, tenant, start.thread_id, tenant, hops
 
-    def _lineage(self, start: _Life) -> list[_Life]:
-        found = self._tx.all(_LINEAGE, self._up(start, _ALL))
-        return [_Life(bytes(thread), version) for thread, version in found]
+    def _lineage(self, start: _Life, *, goes_on: bool) -> list[_Life]:
+        """Return the ancestors, the nearest first; those below the one with a snapshot."""
+        found: list[_Life] = []
+        tenant, category = self._place
+        for thread, version, kept in self._tx.all(_LINEAGE, (*self._up(start, _ALL), tenant)):
+            one = _Life(bytes(thread), version)
+            place = tenant, category, one.thread_id
+            if goes_on and (kept or self._log.snapshots.waits(place, version)):
+                self.patched = one.thread_id
+                break
+            found.append(one)
+        return found
 
     def _read_together(self, lives: Sequence[_Life]) -> None:
         where = (*self._up(lives[0], len(lives)), *self._place)

@@ -14,7 +14,7 @@ from eventstore.core.events import Event, StreamKey
 from eventstore.storage.folding_pages import decoded_in_streams
 from eventstore.storage.log import Log
 from eventstore.storage.transaction import Transaction
-from eventstore.threads.folding import starting_state
+from eventstore.threads.beginnings import starting_state
 from eventstore.threads.indexes import ContentIndex
 
 __all__ = ["Expected", "expected_of_each", "expected_rows"]

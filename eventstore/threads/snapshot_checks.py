@@ -23,7 +23,7 @@ from eventstore.storage.folding_pages import decoded_events
 from eventstore.storage.interning import find_category
 from eventstore.storage.log import Log
 from eventstore.storage.transaction import Transaction
-from eventstore.threads.folding import starting_state
+from eventstore.threads.beginnings import starting_state
 from eventstore.threads.thread_table import ThreadKey, ThreadTable
 
 __all__ = ["SNAPSHOTS", "threads_with_snapshots", "wrong_snapshots"]

@@ -14,7 +14,7 @@ from eventstore import ConversationStore, IdempotencyConflict, Refused
 from eventstore.api.operations.loaders import thread_key
 from eventstore.api.operations.operation import Read
 from eventstore.conversation.draft import ThreadDraft
-from eventstore.conversation.state import FoldedThread
+from eventstore.conversation.state import FoldedThread, prefix_of
 from eventstore.testing.environments import fixed_environment, jumping_environment
 from eventstore.threads.folding import folded_steps
 from tests.laws.examples import LONG, of_a_law
@@ -73,7 +73,7 @@ def _start(first):
     """The state before a thread's first event: a fork's is what it sees of its source."""
     if not first.ancestors:
         return FoldedThread(first.thread_id)
-    return first.ancestors[0].prefix_for(first.thread_id, first.thread.fork)
+    return prefix_of(first.ancestors[0], first.thread_id, first.thread.fork)
 
 
 def _fields(view):

@@ -16,7 +16,7 @@ from eventstore.replay import ReplayedThread, ReplayStep, ThreadDiff, compare_mo
 from eventstore.storage import read as log_reading
 from eventstore.storage import stream_heads
 from eventstore.storage.transaction import Transaction
-from eventstore.threads.folding import starting_state
+from eventstore.threads.beginnings import starting_state
 
 
 def state(
