@@ -80,7 +80,8 @@ class Snapshot(msgspec.Struct, frozen=True, array_like=True):
     others: dict[str, msgspec.Raw]
     """Rows of other kinds, by the name of the kind."""
     labels: dict[bytes, int]
-    """Messages with a label, and the versions of the events that hold it."""
+    """Messages that were given a label, and the versions of the events that hold it, or held it
+    until it was erased."""
     level: int
     path: Sequence[Range] | None
     """For a fork: the path that it inherits, the last range first."""
@@ -96,7 +97,7 @@ class Snapshot(msgspec.Struct, frozen=True, array_like=True):
             view.thread,
             _Part.of(view, view.rows[MessageRow].values(), (view.thread_id, *_told_of(view))),
             {kind.__name__: _encoded(view.rows[kind].values()) for kind in _OTHERS},
-            {key: _labelled(view, key) for key in sorted(view.labelled.values())},
+            dict(_labels(view)),
             0 if path is None else path.level,
             None if path is None else list(path),
             [] if path is None else [*_seen(view.ancestors, path)],
@@ -129,8 +130,7 @@ class Snapshot(msgspec.Struct, frozen=True, array_like=True):
         draft.ancestors = tuple(_ancestor(part, events[part.thread_id]) for part in self.ancestors)
         for message_id, version in self.labels.items():
             said = own[version].content
-            if said is not None and said.label is not None:
-                _keep(draft, LabelRow(message_id, said.label))
+            _keep(draft, LabelRow(message_id, None if said is None else said.label))
             _keep(draft, TouchRow(message_id, version))
         replaced = {row.message_id for row in self.own.messages if row.status == "replaced"}
         draft.waiting = tuple(one for one in draft.waiting if one not in replaced)
@@ -190,9 +190,13 @@ def _telling(view: FoldedView, subject_id: bytes) -> tuple[int, ...]:
     return tuple(sorted({*first.values(), *last.values()}))
 
 
-def _labelled(view: FoldedView, message_id: bytes) -> int:
-    touches = reversed(view.touches_of(message_id))
-    return next(one for one in touches if view.event(one).type == "BranchLabelled")
+def _labels(view: FoldedView) -> Iterator[tuple[bytes, int]]:
+    """Yield the messages that were given a label, each with its event."""
+    for message_id in sorted(view.rows[LabelRow]):
+        touches = map(view.event, reversed(view.touches_of(message_id)))
+        event = next(event for event in touches if event.type == "BranchLabelled")
+        if not event.data.cleared:
+            yield message_id, event.version
 
 
 def _seen(ancestors: Sequence[FoldedView], path: Inheritance) -> Iterator[_Part]:

@@ -28,12 +28,14 @@ _WRITTEN_BYTES: Final = 2**20
 _KEY: Final = ("tenant", "thread", "version")
 _STATE: Final = ("hash", "state")
 _INSERT: Final = Insert("snapshots", (*_KEY, *_STATE), conflict=_KEY, replaces=_STATE)
-_NEAREST: Final = (
-    "SELECT s.version, s.hash, s.state FROM {snapshots} s WHERE s.tenant = ? AND s.thread = ?"
+_STANDING: Final = (
+    "FROM {snapshots} s WHERE s.tenant = ? AND s.thread = ?"
     " AND s.version <= ? AND s.version > ? AND EXISTS (SELECT 1 FROM {events} e"
     " WHERE e.tenant = s.tenant AND e.category = ? AND e.stream = s.thread"
     " AND e.version = s.version AND e.hash = s.hash) ORDER BY s.version DESC LIMIT 1"
 )
+_NEAREST: Final = f"SELECT s.version, s.hash, s.state {_STANDING}"
+_LAST: Final = f"SELECT s.version {_STANDING}"
 _HELD: Final = (
     "SELECT 1 FROM {streams} WHERE tenant = ? AND category = ? AND stream = ?"
     " FOR UPDATE SKIP LOCKED"
@@ -66,6 +68,14 @@ class Snapshots:
         after = 0 if waiting is None else waiting.version
         row = tx.one(_NEAREST, (tenant, thread, until, after, category))
         return waiting if row is None else Kept(row[0], bytes(row[1]), bytes(row[2]))
+
+    def last(self, tx: Transaction, place: Place, until: int) -> int:
+        """Return the version of the nearest snapshot; 0 if there is none."""
+        waiting = self._nearest_waiting(tx, place, until)
+        tenant, category, thread = place
+        after = 0 if waiting is None else waiting.version
+        row = tx.one(_LAST, (tenant, thread, until, after, category))
+        return after if row is None else int(row[0])
 
     def waits(self, place: Place, until: int) -> bool:
         """Return whether one of a thread at a version or before it is in memory."""

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from typing import Final
 
 import msgspec
-from msgspec.structs import replace
 
 from eventstore.conversation.draft import ThreadDraft
 from eventstore.conversation.rows import PROJECTION_VERSION
@@ -65,9 +64,4 @@ def _holds(state: bytes, draft: ThreadDraft) -> bool:
         return False
     if found.thread.projection_version != PROJECTION_VERSION:
         return True  # of another version of the library: it is never used
-    wanted = Snapshot.of(draft)
-    labels = found.labels.items() - wanted.labels.items()
-    return replace(found, labels={}) == replace(wanted, labels={}) and (
-        wanted.labels.items() <= found.labels.items()
-        and all(draft.events[version].content is None for _, version in labels)
-    )
+    return found == Snapshot.of(draft)

@@ -12,11 +12,13 @@ from typing import Any, Final, TypeVar
 from eventstore.api.executors import AsyncExecutor
 from eventstore.api.faces.shared_looks import Woken, calm
 from eventstore.api.operations.following import TROUBLES, Await, Follow
+from eventstore.api.operations.leaving import left_to_readers, snapshots_due
 from eventstore.api.operations.operation import Collected, Paged, Read, Scope, Wipe, Write
 from eventstore.api.operations.walking import walk_ahead
 from eventstore.errors import ConversationStoreError
 from eventstore.execution.signals import Signals
 from eventstore.subscriptions.subscription_state import SubscriptionState
+from eventstore.threads import leaving
 from eventstore.write_path.requests import Failed
 from eventstore.write_path.transaction_runner import TransactionRunner
 
@@ -83,6 +85,11 @@ class AsyncRunner:
         metrics.record(request, outcome, committed=host_transaction is None)
         if isinstance(outcome, Failed):
             raise outcome.error
+        if host_transaction is None and outcome.version >= leaving.SPAN:
+            due = snapshots_due(self.scope, request, outcome)
+            if due is not None:
+                with left_to_readers(request.stream):
+                    await self.perform(due)
         return write.answer(outcome)
 
     async def _wipe(self, wipe: Wipe[T]) -> T:

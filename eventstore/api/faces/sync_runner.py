@@ -11,12 +11,14 @@ from eventstore.api.executors import SyncExecutor
 from eventstore.api.faces.following import Following
 from eventstore.api.faces.shared_looks import Woken, calm
 from eventstore.api.operations.following import TROUBLES, Await, Follow
+from eventstore.api.operations.leaving import left_to_readers, snapshots_due
 from eventstore.api.operations.operation import Collected, Paged, Read, Scope, Wipe, Write
 from eventstore.errors import ConversationStoreError
 from eventstore.execution.database import Left
 from eventstore.execution.signals import Signals
 from eventstore.storage.transaction import Transaction
 from eventstore.subscriptions.subscription_state import SubscriptionState
+from eventstore.threads import leaving
 from eventstore.write_path.requests import Failed
 from eventstore.write_path.transaction_runner import TransactionRunner
 
@@ -82,6 +84,11 @@ class SyncRunner:
         metrics.record(request, outcome, committed=host_transaction is None)
         if isinstance(outcome, Failed):
             raise outcome.error
+        if host_transaction is None and outcome.version >= leaving.SPAN:
+            due = snapshots_due(self.scope, request, outcome)
+            if due is not None:
+                with left_to_readers(request.stream):
+                    self.perform(due)
         return write.answer(outcome)
 
     def _walk(self, walk: Paged[T]) -> Iterator[T]:
