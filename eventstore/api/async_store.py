@@ -23,6 +23,7 @@ from eventstore.api.open_options import Durability, OpenOptions, system_environm
 from eventstore.api.operations.binding import bind
 from eventstore.api.operations.catch_up import closing
 from eventstore.api.operations.health import Health, health
+from eventstore.api.operations.leaving import parting
 from eventstore.api.operations.metrics import OnAppend
 from eventstore.api.operations.operation import (
     Collected,
@@ -160,7 +161,7 @@ class AsyncConversationStore(BoundStore[AsyncExecutor], AsyncResources):
             pause = PauseAsync(self._executor.changed, None)
             await drive_async(closing(self.scope), self.perform, pause)
         finally:
-            await self._executor.close_async()
+            await self._executor.close_async(parting(self.scope))
             self.scope.log.codec.close()
 
     async def __aenter__(self) -> Self:

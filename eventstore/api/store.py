@@ -22,6 +22,7 @@ from eventstore.api.open_options import Durability, OpenOptions, system_environm
 from eventstore.api.operations.binding import bind
 from eventstore.api.operations.catch_up import closing
 from eventstore.api.operations.health import Health, health
+from eventstore.api.operations.leaving import parting
 from eventstore.api.operations.metrics import OnAppend
 from eventstore.api.operations.operation import (
     Collected,
@@ -150,7 +151,7 @@ class ConversationStore(BoundStore[SyncExecutor], Resources):
         try:
             drive(closing(self.scope), self.perform, Pause(self._executor.changed, None))
         finally:
-            self._executor.close()
+            self._executor.close(parting(self.scope))
             self.scope.log.codec.close()
 
     def __enter__(self) -> Self:

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from sqlalchemy import URL
 from sqlalchemy.util import greenlet_spawn
 
-from eventstore.errors import StoreClosed, StoreUnavailable
+from eventstore.errors import ConversationStoreError, StoreClosed, StoreUnavailable
 from eventstore.execution import forks, inherited
 from eventstore.execution.async_queue import AsyncQueue
 from eventstore.execution.connections import Connections
@@ -265,14 +266,18 @@ class AsyncUrlExecutor(Generic[X, Q, R]):
         if here is not None:
             here.listen()
 
-    async def close_async(self) -> None:
+    async def close_async(self, last: Q | None = None) -> None:
         """Finish waiting requests and close the connections in every running loop. Idempotent.
 
-        A loop that is not running closes its own connections when it ends.
+        ``last`` is performed before, unless the database refuses it. A loop that is not running
+        closes its own connections when it ends.
         """
+        here = asyncio.get_running_loop()
+        if last is not None and not self._closed and here in self._loops:
+            with suppress(ConversationStoreError):
+                await self._loops[here].write(last)
         self._closed = True
         self.changed.close()
-        here = asyncio.get_running_loop()
         running = [loop for loop in list(self._guards) if loop is not here and loop.is_running()]
         elsewhere = [begun for loop in running if (begun := self._begun_in(loop)) is not None]
         await self._close_in(here)

@@ -288,8 +288,8 @@ class OwnedEngine(Owned[X, Q, R]):
         return run_in_host_transaction(connection, self._database, act, self.changed)
 
     @door
-    def close(self) -> None:
-        """Finish waiting requests; the engine stays the application's."""
+    def close(self, _: Q | None = None) -> None:
+        """Finish waiting requests, and begin none; the engine stays the application's."""
         self._closed = True
         self.changed.close()
         if self._forked:  # waiting requests are the parent's

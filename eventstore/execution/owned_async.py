@@ -167,8 +167,8 @@ class OwnedAsyncEngine(Owned[X, Q, R]):
         self._ready_here()
         return await run_in_host_transaction_async(connection, self._database, act, self.changed)
 
-    async def close_async(self) -> None:
-        """Finish waiting requests; the engine stays the application's."""
+    async def close_async(self, _: Q | None = None) -> None:
+        """Finish waiting requests, and begin none; the engine stays the application's."""
         self._closed = True
         self.changed.close()
         if self._forked:  # waiting requests are the parent's

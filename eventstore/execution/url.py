@@ -13,14 +13,14 @@ import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, TypeVarTuple, cast
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.pool import QueuePool, StaticPool
 
-from eventstore.errors import StoreClosed, StoreUnavailable
+from eventstore.errors import ConversationStoreError, StoreClosed, StoreUnavailable
 from eventstore.execution import forks, inherited
 from eventstore.execution.connections import Connections
 from eventstore.execution.database import Database, Left, OpenTransaction, Postponed
@@ -318,8 +318,11 @@ class UrlExecutor(Generic[X, Q, R]):
     # -- closing -------------------------------------------------------------------------------
 
     @door
-    def close(self) -> None:
-        """Finish waiting requests, then close every connection. Idempotent."""
+    def close(self, last: Q | None = None) -> None:
+        """Finish waiting requests, then close every connection. Idempotent.
+
+        ``last`` is performed before, unless another process holds the database, or refuses it.
+        """
         with self._closing:
             if self._ended:
                 return
@@ -335,9 +338,12 @@ class UrlExecutor(Generic[X, Q, R]):
             self._readers.shutdown()
             self._gate.close()
             with self._gate.way():  # no fork meanwhile
+                if last is not None and not self._in_memory:
+                    with suppress(ConversationStoreError):
+                        self._connections.write([last], patient=False)
                 self._connections.close()
             self._ended = True  # set last, so that an interrupted caller may close it again
 
-    async def close_async(self) -> None:
+    async def close_async(self, last: Q | None = None) -> None:
         """Do the same without blocking the event loop."""
-        await asyncio.to_thread(self.close)
+        await asyncio.to_thread(self.close, last)

@@ -5,7 +5,7 @@ hash of the event that it was taken at, and is used only while that event stands
 misses a row reads more events, so rows may be deleted at any time.
 
 Reading never writes. A snapshot waits in the memory of its store, where readers find it already,
-until the store writes something anyway; then it goes into the table in that transaction.
+until the store writes something anyway, or is closed; then it goes into the table.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from eventstore.storage.ordering import Place
 from eventstore.storage.statements import Insert
 from eventstore.storage.transaction import Transaction
 
-__all__ = ["Kept", "Snapshots"]
+__all__ = ["BYTES_MAX", "Kept", "Snapshots"]
 
 BYTES_MAX: Final = 16 * 2**20
 """Size of all snapshots that wait; when there are more, the oldest go."""
@@ -102,7 +102,7 @@ class Snapshots:
         finally:
             self._changing.release()
 
-    def write(self, tx: Transaction) -> None:
+    def write(self, tx: Transaction, *, most: int = _WRITTEN_BYTES) -> None:
         """Write what waits, or some of it, in a transaction that writes anyway.
 
         If it is rolled back, these are lost, and somebody takes them again.
@@ -111,7 +111,7 @@ class Snapshots:
             return
         try:
             written = 0
-            while self.waiting and written < _WRITTEN_BYTES:
+            while self.waiting and written < most:
                 place, one = self._take_one()
                 if self._may_be_written(tx, place, one):
                     tenant, _, thread = place

@@ -89,6 +89,9 @@ class Child:
             finally:
                 os._exit(code)
 
+    def kill(self):
+        os.kill(self._id, signal.SIGKILL)
+
     def wait(self):
         _, status = os.waitpid(self._id, 0)
         return os.waitstatus_to_exitcode(status)

@@ -9,14 +9,16 @@ from __future__ import annotations
 import logging
 from collections.abc import Generator
 from contextlib import contextmanager
+from functools import partial
 
 from eventstore.api.operations.operation import Read, Scope
 from eventstore.core import ids
 from eventstore.core.events import StreamKey
+from eventstore.storage.snapshots import BYTES_MAX
 from eventstore.threads import leaving
-from eventstore.write_path.requests import Appended, Request
+from eventstore.write_path.requests import Appended, Maintenance, Request
 
-__all__ = ["left_to_readers", "snapshots_due"]
+__all__ = ["left_to_readers", "parting", "snapshots_due"]
 
 _log = logging.getLogger("eventstore.threads")
 
@@ -29,6 +31,17 @@ def snapshots_due(scope: Scope, request: Request, outcome: Appended) -> Read[Non
     if stream is None or stream.category != ids.THREAD:
         return None
     return Read(lambda tx: leaving.leave_snapshots(tx, scope.log, stream, version))
+
+
+def parting(scope: Scope) -> Maintenance[None] | None:
+    """Return what writes the snapshots that wait, before a store closes; None without any.
+
+    So a process that only reads leaves those that it took to the next one.
+    """
+    snapshots = scope.log.snapshots
+    if not snapshots.waiting:
+        return None
+    return Maintenance(partial(snapshots.write, most=BYTES_MAX), keeps_rows=True)
 
 
 @contextmanager
