@@ -1,4 +1,4 @@
-"""Snapshots that writers leave, while others write, are struck, and are killed: they change nothing."""
+"""Snapshots that writers leave change nothing, whoever writes, is struck or is killed meanwhile."""
 
 import os
 import signal
@@ -84,7 +84,7 @@ def test_a_process_that_is_killed_leaves_none_that_lies(tmp_path):
         versions = [one.version for one in store.events.read(thread)]
         assert versions == [*range(1, len(versions) + 1)]
         for version in (3, 4, KILLED_AFTER, versions[-1]):
-            last = [*store.replay.steps(thread, after=version - 1)][0].state
+            last = next(iter(store.replay.steps(thread, after=version - 1))).state
             assert store.replay.state(thread, at_version=version).value() == last.value()
 
 

@@ -3,7 +3,7 @@
 import psycopg
 import pytest
 
-from eventstore.threads import folding
+from eventstore.threads import folding, leaving
 from tests.effort import events_decoded
 from tests.postgres.bad_days import WAYS, open_at
 
@@ -38,6 +38,24 @@ def test_the_next_write_takes_them_along_for_everybody(url, admin, way):
         assert other.audit.verify().findings == ()
         other.privacy.purge(thread)
         assert admin.execute(COUNT).fetchone() == (0,)
+
+
+@pytest.mark.newest_postgres
+@pytest.mark.parametrize("way", WAYS)
+def test_whoever_passes_a_multiple_leaves_them_and_so_does_whoever_closes(
+    url, admin, way, monkeypatch
+):
+    monkeypatch.setattr(leaving, "SPAN", 30)
+    with open_at(url, way) as store, open_at(url, way) as other:
+        thread = amended(store, 70)
+        store.threads.create()
+        assert admin.execute(COUNT).fetchone()[0] > 1
+        assert events_decoded(other.replay.state, thread) < 50
+    admin.execute("DELETE FROM snapshots")
+    with open_at(url, way) as store:
+        store.replay.state(thread)
+        assert admin.execute(COUNT).fetchone() == (0,)
+    assert admin.execute(COUNT).fetchone()[0] > 1
 
 
 @pytest.mark.newest_postgres

@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 from sqlalchemy import create_engine
 
-from eventstore import ConversationStore
+from eventstore import AsyncConversationStore, ConversationStore
 from eventstore.conversation.snapshot import decoded_snapshot
 from eventstore.threads import folding
 from tests.effort import events_decoded
@@ -70,6 +70,46 @@ def test_reading_writes_nothing_and_the_next_write_takes_them_along(store, path)
         assert ask(path, COUNT)[0][0] > 1
         assert events_decoded(other.replay.state, thread) < 40
         assert other.replay.state(thread).value() == told
+
+
+def test_a_store_that_only_read_leaves_them_as_it_is_closed(store, path):
+    thread, _ = switched(store)
+    with opened(path) as other:
+        other.replay.state(thread)
+        assert ask(path, COUNT) == [(0,)]
+    assert ask(path, COUNT)[0][0] > 1
+    with opened(path) as other:
+        assert events_decoded(other.replay.state, thread) < 40
+        assert other.audit.verify().findings == ()
+
+
+async def test_a_store_of_tasks_does_so_too(store, path):
+    thread, _ = switched(store)
+    async with AsyncConversationStore.open(f"sqlite:///{path}") as other:
+        await other.replay.state(thread)
+    assert ask(path, COUNT)[0][0] > 1
+
+
+def test_closing_waits_for_nobody_who_holds_the_database(store, path):
+    thread, _ = switched(store)
+    other = opened(path, busy_timeout_seconds=3_600)
+    other.replay.state(thread)
+    with closing(sqlite3.connect(path, isolation_level=None)) as held:
+        held.execute("BEGIN IMMEDIATE")
+        other.close()
+        held.execute("ROLLBACK")
+    assert ask(path, COUNT) == [(0,)]
+
+
+def test_a_file_that_may_not_be_written_stays_as_it_is(store, path):
+    thread, _ = switched(store)
+    before = path.read_bytes()
+    url = f"sqlite:///file:{path}?mode=ro&uri=true"
+    with ConversationStore.open(url, migrate="check") as other:
+        assert other.replay.state(thread).version == 65
+        assert events_decoded(other.replay.state, thread) < 40
+    assert path.read_bytes() == before
+    assert ask(path, COUNT) == [(0,)]
 
 
 def test_a_transaction_of_the_application_does_not_take_them_along(store, path):
