@@ -33,11 +33,12 @@ class PastRuns(StoredThread):
     _as_of: int
 
     @cached_property
-    def _folded(self) -> FoldedView:
+    def folded(self) -> FoldedView:
+        """The state that the events give."""
         tenant, thread = self.tenant_name, self.thread_id
         return folding.fold_thread(self._tx, self._log, tenant, thread, until=self._as_of)
 
-    def _few_touches(self, subject_id: bytes) -> list[int] | None:
+    def few_touches(self, subject_id: bytes) -> list[int] | None:
         """Return the versions of events about a thing until then; None if there are many."""
         where = "subject = ? AND version <= ? ORDER BY version LIMIT ?"
         most = folding.EVENTS_MAX
@@ -83,9 +84,9 @@ class PastRuns(StoredThread):
         """Return a run's earlier row, except its last message, which no touch records."""
         if row.changed <= self._as_of:
             return row
-        few = self._few_touches(row.run_id)
+        few = self.few_touches(row.run_id)
         if few is None:
-            return self._folded.row(RunRow, row.run_id) or row
+            return self.folded.row(RunRow, row.run_id) or row
         alone = ThreadRow(self.thread_id, 0, 0, 0, 0)
         draft = ThreadDraft(FoldedThread(self.thread_id, alone))
         for version in (row.version, *few):
@@ -102,7 +103,7 @@ class PastRuns(StoredThread):
             if trace.type in BORN and moves(trace.data, run.run_id):
                 message_id: bytes = trace.data.message_id
                 return message_id
-        row = self._folded.row(RunRow, run.run_id)
+        row = self.folded.row(RunRow, run.run_id)
         return run.started_head if row is None else row.last_message
 
     def step_then(self, row: StepRow) -> StepRow | None:

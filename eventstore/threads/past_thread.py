@@ -68,9 +68,9 @@ class PastThread(PastRuns):
         now = super().thread
         if now is None:
             return None
-        few = self._few_touches(self.thread_id)
+        few = self.few_touches(self.thread_id)
         if few is None:
-            row = self._folded.thread
+            row = self.folded.thread
             return None if row is None else replace(row, queued_messages=0, removed_messages=1)
         events = [self.event(version) for version in few]
         touches = [event.type for event in events]
@@ -92,13 +92,13 @@ class PastThread(PastRuns):
             moved, head = head_after(trace)
             if moved:
                 return head
-        row = self._folded.thread
+        row = self.folded.thread
         return None if row is None else row.head
 
     def row(self, kind: type[R], key: object) -> R | None:
         rule = _THEN.get(kind)
         if rule is None:
-            return self._folded.row(kind, key)
+            return self.folded.row(kind, key)
         row = super().row(kind, key)
         return row and rule(self, row)
 
@@ -115,9 +115,9 @@ class PastThread(PastRuns):
             row = self._waiting(row)
         if row.changed is None or row.changed <= self._as_of:
             return row
-        few = self._few_touches(row.message_id)
+        few = self.few_touches(row.message_id)
         if few is None:
-            return self._folded.message(row.message_id)
+            return self.folded.message(row.message_id)
         before = self._beneath(row.message_id) if row.place is not None and row.place.hop else None
         if before is None:
             before = row if row.place is not None else self._waiting(row)
@@ -159,9 +159,9 @@ class PastThread(PastRuns):
     def _removed_below(self, place: Place) -> set[bytes]:
         above = None if place == ROOT else self.message_at(place)
         subject = self.thread_id if above is None else above.message_id
-        few = self._few_touches(subject)
+        few = self.few_touches(subject)
         if few is None:
-            gone = map(self._folded.message_at, self._folded.removed_children(place))
+            gone = map(self.folded.message_at, self.folded.removed_children(place))
             return {row.message_id for row in gone if row is not None}
         removed: set[bytes] = set()
         for event in map(self.event, few):
@@ -199,9 +199,9 @@ class PastThread(PastRuns):
 
     def label_then(self, row: LabelRow) -> LabelRow:
         """Return a label as it was."""
-        few = self._few_touches(row.message_id)
+        few = self.few_touches(row.message_id)
         if few is None:
-            return replace(row, label=self._folded.label_of(row.message_id))
+            return replace(row, label=self.folded.label_of(row.message_id))
         for version in reversed(few):
             event = self.event(version)
             if event.type == "BranchLabelled":
@@ -212,25 +212,25 @@ class PastThread(PastRuns):
     # -- facts that rows do not record ---------------------------------------------------------
 
     def end_of(self, hop: int, segment: int) -> int:
-        return super().end_of(hop, segment) if hop else self._folded.end_of(hop, segment)
+        return super().end_of(hop, segment) if hop else self.folded.end_of(hop, segment)
 
     def turns(self, hop: int, segment: int, start: int, end: int) -> Sequence[BranchPointRow]:
-        return self._folded.turns(hop, segment, start, end)
+        return self.folded.turns(hop, segment, start, end)
 
     def turns_off(self, start: int, end: int) -> Sequence[BranchPointRow]:
-        return self._folded.turns_off(start, end)
+        return self.folded.turns_off(start, end)
 
     def queued_messages(self) -> Sequence[MessageRow]:
-        return self._folded.queued_messages()
+        return self.folded.queued_messages()
 
     def open_runs(self) -> Sequence[RunRow]:
-        return self._folded.open_runs()
+        return self.folded.open_runs()
 
     def label(self, label: str) -> LabelRow | None:
-        return self._folded.label(label)
+        return self.folded.label(label)
 
     def labels(self) -> dict[bytes, str]:
-        return {message_id: label for label, message_id in self._folded.labelled.items()}
+        return {message_id: label for label, message_id in self.folded.labelled.items()}
 
 
 _THEN: Final[Mapping[type[Any], Callable[[PastThread, Any], Any]]] = {

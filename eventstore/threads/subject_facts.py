@@ -1,19 +1,21 @@
 """Reads the facts of one thing as of a version, from its own events, by key.
 
 The rows of a thing name its events: the one that began it, and those that touched it. So the facts
-of a message cost as many reads as there are events about it, however long its thread is.
+of a message cost as many reads as there are events about it, however long its thread is. Where
+these are too many, the thread is folded, which goes on from a snapshot.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, Final
 
 from eventstore.conversation.changes import ERASED, value_of
 from eventstore.conversation.fact_fold import after
 from eventstore.conversation.facts import Facts, Subject, Words
+from eventstore.conversation.folded_view import FoldedView
 from eventstore.conversation.rows import MessageRow, RunRow, StepRow
 from eventstore.core import ids
 from eventstore.core.events import Event, StreamKey
@@ -25,7 +27,9 @@ from eventstore.storage.read import StoredEvent
 from eventstore.storage.traces import traces_back
 from eventstore.storage.transaction import Transaction
 from eventstore.threads import folding
+from eventstore.threads.folded_facts import facts_told, versions_telling
 from eventstore.threads.past_moves import head_after
+from eventstore.threads.past_thread import PastThread
 from eventstore.threads.stored_thread import StoredThread
 
 __all__ = ["SubjectReader"]
@@ -44,6 +48,7 @@ class SubjectReader:
         self._stream: Final = stream
         self._contents: OrderedDict[tuple[bytes, int], tuple[Any, bool]] = OrderedDict()
         self._view: Final = StoredThread(tx, log, stream.tenant, stream.id)
+        self._then: tuple[int, PastThread] | None = None
 
     # -- facts -----------------------------------------------------------------------------------
 
@@ -54,24 +59,41 @@ class SubjectReader:
         if subject.prefix == ids.ASSISTANT:
             events = decoded_events(self._tx, self._log, self._stream, until=until)
             return self._folded({}, subject, events)
-        begun, versions = self._told(subject)
-        wanted = sorted(version for version in versions if version <= until)
-        facts = self._folded(begun, subject, self._events(wanted))
+        past = self._past(until)
+        few = past.few_touches(subject.key)
+        if few is None:
+            facts = self._from_state(past.folded, subject)
+        else:
+            begun, versions = self._told(subject, few)
+            wanted = sorted(version for version in versions if version <= until)
+            facts = self._folded(begun, subject, self._events(wanted))
         if subject.prefix == ids.THREAD:
-            return {**facts, "head_id": self._head(until)}
+            return {**facts, "head_id": self._head(past, until)}
         return facts
+
+    def _past(self, until: int) -> PastThread:
+        """Return the view as of a version, which may fold the thread, once for many things."""
+        if self._then is None or self._then[0] != until:
+            tenant, _, thread_id = self._stream
+            past = PastThread(self._tx, self._log, tenant, thread_id, as_of=until)
+            self._then = until, past
+        return self._then[1]
+
+    def _from_state(self, state: FoldedView, subject: Subject) -> Facts:
+        """Return the facts of a thing of which too many events tell to read them one by one."""
+        events = self._events(versions_telling(state, subject))
+        return facts_told(state, subject, self._begun(subject), events, self._stream.id)
 
     def _folded(self, facts: Facts, subject: Subject, events: Iterator[Event]) -> Facts:
         for event in events:
             facts = after(facts, subject, event, self._stream.id)
         return facts
 
-    def _told(self, subject: Subject) -> tuple[Facts, set[int]]:
+    def _told(self, subject: Subject, touches: Sequence[int]) -> tuple[Facts, set[int]]:
         """Return the facts that a thing inherits, and the versions of its own events."""
         view, key = self._view, subject.key
         if subject.prefix == ids.THREAD:
-            fork = view.thread is not None and view.thread.fork is not None
-            return self._inherited_names() if fork else {}, {1, *view.touches_of(key)}
+            return self._begun(subject), {1, *touches}
         row = (
             view.message(key)
             if subject.prefix == ids.MESSAGE
@@ -79,12 +101,23 @@ class SubjectReader:
         )
         if row is None:
             return {}, set()
-        touches = {*view.touches_of(key)}
         if not isinstance(row, MessageRow):
             return {}, {row.version, *touches}
         if row.place is not None and row.place.hop:
-            return self._inherited_message(row), touches
+            return self._begun(subject), {*touches}
         return {}, {row.version, row.content_version, *touches}
+
+    def _begun(self, subject: Subject) -> Facts:
+        """Return the facts that a thing has before the events of this thread about it."""
+        thread = self._view.thread
+        if thread is None or thread.fork is None:
+            return {}
+        if subject.prefix == ids.THREAD:
+            return self._inherited_names()
+        row = self._view.message(subject.key) if subject.prefix == ids.MESSAGE else None
+        if row is None or row.place is None or not row.place.hop:
+            return {}
+        return self._inherited_message(row)
 
     def _events(self, versions: list[int]) -> Iterator[Event]:
         for start in range(0, len(versions), _AT_ONCE):
@@ -130,14 +163,13 @@ class SubjectReader:
                 facts = after(facts, subject, told.event, told.thread_id)
         return facts
 
-    def _head(self, until: int) -> str | None:
+    def _head(self, past: PastThread, until: int) -> str | None:
         back = traces_back(self._tx, self._log, self._stream, until=until)
         for trace in islice(back, folding.EVENTS_MAX):
             moved, head = head_after(trace)
             if moved:
                 return ids.show_or_none(ids.MESSAGE, head)
-        tenant, _, thread_id = self._stream
-        row = folding.fold_thread(self._tx, self._log, tenant, thread_id, until=until).thread
+        row = past.folded.thread
         return None if row is None else ids.show_or_none(ids.MESSAGE, row.head)
 
     # -- words -----------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from eventstore import ConversationStore, ConversationStoreError
 from eventstore.storage.snapshots import Snapshots
 from eventstore.testing.environments import jumping_environment
-from eventstore.threads import folding
+from eventstore.threads import folding, leaving
 from tests.laws.examples import LONG, of_a_law_of_lives
 from tests.laws.facts_of_states import facts_of
 from tests.laws.lives import live
@@ -20,14 +20,19 @@ SEEDS = st.integers(min_value=0, max_value=10_000)
 
 
 @of_a_law_of_lives
-@given(seed=SEEDS, few=st.sampled_from([1, 4, 9]), backwards=st.booleans())
-def test_at_every_version_snapshots_change_nothing(seed, few, backwards):
+@given(
+    seed=SEEDS,
+    few=st.sampled_from([1, 4, 9]),
+    span=st.sampled_from([1, 3, 10_000]),
+    backwards=st.booleans(),
+)
+def test_at_every_version_snapshots_change_nothing(seed, few, span, backwards):
+    """Whether writers leave them as the thread grows, or readers."""
     with (
         pytest.MonkeyPatch.context() as patch,
         ConversationStore.open("sqlite://", environment=jumping_environment(seed)) as store,
     ):
-        patch.setattr(folding, "EVENTS_MAX", few)
-        patch.setattr(folding, "size_of", lambda _: 0)
+        soon(patch, few, span)
         threads = live(store, seed, writes=60 if LONG else 30)
         for thread in threads:
             finish(store, thread)
@@ -43,9 +48,43 @@ def test_at_every_version_snapshots_change_nothing(seed, few, backwards):
         assert store.audit.verify().findings == ()
 
 
+@of_a_law_of_lives
+@given(seed=SEEDS, few=st.sampled_from([0, 1, 3]), data=st.data())
+def test_differences_do_not_depend_on_how_many_events_tell_of_a_thing(seed, few, data):
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        ConversationStore.open("sqlite://", environment=jumping_environment(seed)) as store,
+    ):
+        soon(patch, few, span=3)
+        for thread in live(store, seed, writes=60 if LONG else 30):
+            finish(store, thread)
+            last = store.threads.get(thread, include_deleted=True).version
+            versions = st.integers(min_value=1, max_value=last)
+            for one, two in data.draw(st.lists(st.tuples(versions, versions), max_size=12)):
+                found = store.replay.diff(thread, from_version=one, to_version=two)
+                assert found == in_full(patch, store, thread, one, two)
+            trail = [*store.audit.trail(thread)]
+            with patch.context() as whole:
+                whole.setattr(folding, "EVENTS_MAX", 10_000)
+                assert trail == [*store.audit.trail(thread)]
+
+
+def in_full(patch, store, thread, one, two):
+    with patch.context() as whole:
+        whole.setattr(folding, "EVENTS_MAX", 10_000)
+        return store.replay.diff(thread, from_version=one, to_version=two)
+
+
+def soon(patch, few, span):
+    """Let snapshots be taken after so many events."""
+    patch.setattr(folding, "EVENTS_MAX", few)
+    patch.setattr(folding, "size_of", lambda _: 0)
+    patch.setattr(leaving, "SPAN", span)
+    patch.setattr(leaving, "_has_more_rows", lambda *_: False)
+
+
 def test_so_it_is_for_every_type_of_event(monkeypatch):
-    monkeypatch.setattr(folding, "EVENTS_MAX", 2)
-    monkeypatch.setattr(folding, "size_of", lambda _: 0)
+    soon(monkeypatch, few=2, span=5)
     with ConversationStore.open("sqlite://", environment=environment()) as store:
         full_life(store)
         for thread in store.threads.list(include_deleted=True).iter():
