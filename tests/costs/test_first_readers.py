@@ -14,7 +14,16 @@ from eventstore import AsyncConversationStore, ConversationStore
 from eventstore.threads import folding, leaving
 from tests.concurrency.schedules import at_once
 from tests.conftest import LONG
-from tests.costs.test_snapshots import label, rename, retitle, switch
+from tests.costs.test_snapshots import (
+    amend,
+    describe,
+    hide,
+    label,
+    rename,
+    retitle,
+    switch,
+    update_run,
+)
 from tests.effort import events_decoded
 
 MOST, SPAN, COUNTS = (1_000, 4_096, (2_000, 20_000)) if LONG else (10, 40, (50, 170))
@@ -216,3 +225,21 @@ def test_an_interrupt_while_one_is_taken_leaves_the_append(url):
         assert version == SPAN
         assert pass_it("first").version == version, "its key answers, and nothing is appended"
         assert store.threads.get(thread).version == version
+
+
+@pytest.mark.parametrize("act", [amend, rename, label, retitle, describe, hide, update_run])
+def test_neighbours_are_compared_without_reading_all_that_ever_happened_to_a_thing(url, act):
+    decoded = []
+    for count in COUNTS:
+        with ConversationStore.open(url) as store:
+            thread, said = few(store)
+            for n in range(count):
+                act(store, thread, said, n)
+            store.threads.create()
+            last = store.threads.get(thread).version
+        with ConversationStore.open(url) as other:
+            read = partial(other.replay.diff, thread, from_version=last - 1)
+            decoded.append(events_decoded(read))
+            changes = read().changes
+            assert [one.before != one.after for one in changes] == [True] * len(changes) != []
+    assert decoded[1] <= 2 * SPAN, "two moments: each is folded, or a few events are read"
