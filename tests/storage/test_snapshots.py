@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 from sqlalchemy import create_engine
 
-from eventstore import AsyncConversationStore, ConversationStore
+from eventstore import AsyncConversationStore, BrokenChain, ConversationStore
 from eventstore.conversation.snapshot import decoded_snapshot
 from eventstore.threads import folding
 from tests.effort import events_decoded
@@ -288,6 +288,25 @@ def test_one_without_a_thread_is_found(store, path):
     change(path, "UPDATE snapshots SET thread = randomblob(16)")
     with opened(path) as other:
         assert {one.kind for one in other.audit.verify().findings} == {"missing"}
+
+
+def test_a_deleted_event_below_one_is_missed_by_those_who_read_every_event(store, path):
+    thread, _ = switched(store)
+    told = left_behind(store, thread).value()
+    for (name,) in ask(path, "SELECT name FROM sqlite_master WHERE type = 'trigger'"):
+        change(path, f'DROP TRIGGER "{name}"')
+    key = bytes.fromhex(thread.removeprefix("thread_"))
+    change(path, "DELETE FROM events WHERE stream = ? AND version = 10", key)
+    with opened(path, migrate="off") as other:
+        assert other.replay.state(thread).value() == told, "as its page says"
+        [finding] = other.audit.verify().findings
+        assert (finding.stream_id, finding.version, finding.kind) == (thread, 10, "missing")
+        for read in (other.replay.steps, other.events.read):
+            with pytest.raises(BrokenChain):
+                list(read(thread))
+        change(path, "DELETE FROM snapshots")
+        with pytest.raises(BrokenChain):
+            other.replay.state(thread)
 
 
 def test_a_row_of_the_source_may_bear_the_same_version_as_one_of_the_fork(store):
