@@ -10,11 +10,13 @@ from __future__ import annotations
 
 from typing import Final
 
+from eventstore.conversation.rows import TouchRow
 from eventstore.core.events import StreamKey
 from eventstore.storage.log import Log
 from eventstore.storage.stream_heads import place_of
 from eventstore.storage.transaction import Transaction
 from eventstore.threads.folding import fold_thread
+from eventstore.threads.row_tables import ROW_TABLES
 from eventstore.threads.stored_thread import StoredThread
 
 __all__ = ["leave_snapshots", "passes"]
@@ -22,7 +24,7 @@ __all__ = ["leave_snapshots", "passes"]
 SPAN: Final = 4_096
 """Events of a thread after which a snapshot may be due. Most threads never have so many."""
 
-_TABLES: Final = ("messages", "segments", "branch_points", "labels", "runs", "steps")
+_TABLES: Final = [table.name for kind, table in ROW_TABLES.items() if kind is not TouchRow]
 _SOME: Final = "SELECT 1 FROM {%s} WHERE tenant = ? AND thread = ?"
 _ROWS: Final = (
     f"SELECT count(*) FROM ({' UNION ALL '.join(_SOME % table for table in _TABLES)} LIMIT ?) few"

@@ -24,7 +24,7 @@ _log = logging.getLogger("eventstore.threads")
 
 
 def snapshots_due(scope: Scope, request: Request, outcome: Appended) -> Read[None] | None:
-    """Return what leaves snapshots after an append of this store; None if none is due."""
+    """Return a read that leaves snapshots after an append of this store; None if none is due."""
     stream, version = request.stream, outcome.version
     if not leaving.passes(version, len(outcome.positions)):
         return None
@@ -34,7 +34,7 @@ def snapshots_due(scope: Scope, request: Request, outcome: Appended) -> Read[Non
 
 
 def parting(scope: Scope) -> Maintenance[None] | None:
-    """Return what writes the snapshots that wait, before a store closes; None without any.
+    """Return a write of the snapshots that wait, before a store closes; None without any.
 
     So a process that only reads leaves those that it took to the next one.
     """
