@@ -10,18 +10,9 @@ from __future__ import annotations
 
 from typing import Final, Literal, TypeAlias
 
-from sqlalchemy import (
-    BigInteger,
-    Column,
-    Integer,
-    LargeBinary,
-    MetaData,
-    Table,
-    Text,
-    UniqueConstraint,
-)
+from sqlalchemy import BigInteger, Column, Integer, LargeBinary, MetaData, Text, UniqueConstraint
 
-from eventstore.storage.tables.columns import given, key, maybe
+from eventstore.storage.tables.columns import Tables, given, key, maybe
 from eventstore.storage.tables.key_tables import add_key_tables
 from eventstore.storage.tables.log_tables import add_log
 from eventstore.storage.tables.message_tables import MESSAGE_TABLES, add_message_tables
@@ -53,34 +44,24 @@ def metadata_for(
     prefix: str = "", schema: str | None = None, dialect: Dialect = "sqlite"
 ) -> MetaData:
     """Return the tables of a store on one kind of database, with its prefix and schema."""
-    metadata = MetaData(schema=schema)
-    _names(metadata, prefix)
-    add_log(metadata, prefix, dialect)
-    add_thread_tables(metadata, prefix)
-    add_message_tables(metadata, prefix)
-    add_run_tables(metadata, prefix)
-    _projections(metadata, prefix)
-    add_tree_tables(metadata, prefix)
-    add_key_tables(metadata, prefix)
-    return metadata
-
-
-def _names(metadata: MetaData, prefix: str) -> None:
-    Table(f"{prefix}store", metadata, key("id", LargeBinary), sqlite_with_rowid=False)
+    tables = Tables(MetaData(schema=schema), prefix)
+    tables.add("store", key("id", LargeBinary))
     for name in ("tenants", "categories"):
-        Table(
-            f"{prefix}{name}",
-            metadata,
-            Column("id", Integer, primary_key=True, nullable=False),
-            given("name", Text),
-            UniqueConstraint("name"),
-        )
+        number = Column("id", Integer, primary_key=True, nullable=False)
+        tables.add(name, number, given("name", Text), UniqueConstraint("name"), rowid=True)
+    add_log(tables, dialect)
+    add_thread_tables(tables)
+    add_message_tables(tables)
+    add_run_tables(tables)
+    _add_projections(tables)
+    add_tree_tables(tables)
+    add_key_tables(tables)
+    return tables.metadata
 
 
-def _projections(metadata: MetaData, prefix: str) -> None:
-    Table(
-        f"{prefix}projections",
-        metadata,
+def _add_projections(tables: Tables) -> None:
+    tables.add(
+        "projections",
         key("name", Text),
         key("generation"),
         given("version", BigInteger),
@@ -98,5 +79,4 @@ def _projections(metadata: MetaData, prefix: str) -> None:
         maybe("failed_version", BigInteger),
         maybe("failed_type", Text),
         maybe("error", Text),
-        sqlite_with_rowid=False,
     )

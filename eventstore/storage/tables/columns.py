@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, Integer, LargeBinary, MetaData, Table, Text
+from collections.abc import Sequence
+from typing import Final
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    text,
+)
 from sqlalchemy.schema import SchemaItem
 
-__all__ = ["given", "key", "maybe", "stream_table", "thread_table"]
+__all__ = ["Tables", "given", "key", "maybe"]
 
 
 def key(
@@ -27,15 +41,35 @@ def maybe(name: str, kind: type[Integer | BigInteger | LargeBinary | Text]) -> C
     return Column(name, kind, nullable=True)
 
 
-def thread_table(
-    name: str, metadata: MetaData, *rest: SchemaItem, with_rowid: bool = False
-) -> None:
-    """Add a table whose key begins with tenant and thread."""
-    began = key("tenant"), key("thread", LargeBinary)
-    Table(name, metadata, *began, *rest, sqlite_with_rowid=with_rowid)
+class Tables:
+    """The tables of one store, to which more are added."""
 
+    def __init__(self, metadata: MetaData, prefix: str) -> None:
+        self.metadata: Final = metadata
+        self._prefix: Final = prefix
 
-def stream_table(name: str, metadata: MetaData, *rest: SchemaItem) -> None:
-    """Add a table whose key begins with tenant, category and stream."""
-    began = key("tenant"), key("category"), key("stream", LargeBinary)
-    Table(name, metadata, *began, *rest, sqlite_with_rowid=False)
+    def add(self, name: str, *items: SchemaItem, rowid: bool = False) -> None:
+        """Add a table; ``rowid``: with a number for each row on SQLite."""
+        Table(f"{self._prefix}{name}", self.metadata, *items, sqlite_with_rowid=rowid)
+
+    def of_thread(self, name: str, *items: SchemaItem, rowid: bool = False) -> None:
+        """Add a table whose key begins with tenant and thread."""
+        self.add(name, key("tenant"), key("thread", LargeBinary), *items, rowid=rowid)
+
+    def of_stream(self, name: str, *items: SchemaItem, rowid: bool = False) -> None:
+        """Add a table whose key begins with tenant, category and stream."""
+        began = key("tenant"), key("category"), key("stream", LargeBinary)
+        self.add(name, *began, *items, rowid=rowid)
+
+    def index(
+        self, name: str, columns: Sequence[str], *, unique: bool = False, where: str | None = None
+    ) -> Index:
+        """Return an index of a table, or of those of its rows for which ``where`` holds."""
+        some = None if where is None else text(where)
+        return Index(
+            f"{self._prefix}{name}",
+            *columns,
+            unique=unique,
+            sqlite_where=some,
+            postgresql_where=some,
+        )

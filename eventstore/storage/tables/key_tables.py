@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Index, LargeBinary, MetaData, Table, Text
+from sqlalchemy import BigInteger, LargeBinary, Text
 
-from eventstore.storage.tables.columns import given, key, maybe
+from eventstore.storage.tables.columns import Tables, given, key, maybe
 
 __all__ = ["add_key_tables"]
 
 
-def add_key_tables(metadata: MetaData, prefix: str) -> None:
-    """Add them to the metadata."""
-    Table(
-        f"{prefix}data_keys",
-        metadata,
+def add_key_tables(tables: Tables) -> None:
+    """Add them."""
+    tables.add(
+        "data_keys",
         key("key_id", LargeBinary),
         given("tenant", Text),
         given("kind", Text),
@@ -22,16 +21,13 @@ def add_key_tables(metadata: MetaData, prefix: str) -> None:
         given("master", Text),
         maybe("wrapped", LargeBinary),
         given("uses", BigInteger),
-        Index(f"{prefix}data_keys_by_owner", "tenant", "kind", "owner", "generation", unique=True),
-        sqlite_with_rowid=False,
+        tables.index("data_keys_by_owner", ["tenant", "kind", "owner", "generation"], unique=True),
     )
-    Table(
-        f"{prefix}retired_keys",
-        metadata,
+    tables.add(
+        "retired_keys",
         key("tenant"),
         key("kind", Text),
         key("owner", LargeBinary),
         given("generation", BigInteger),
-        sqlite_with_rowid=False,
     )
-    Table(f"{prefix}key_stores", metadata, key("id", LargeBinary), sqlite_with_rowid=False)
+    tables.add("key_stores", key("id", LargeBinary))

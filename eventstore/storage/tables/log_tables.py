@@ -4,19 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import (
-    BigInteger,
-    Column,
-    Index,
-    Integer,
-    LargeBinary,
-    MetaData,
-    Table,
-    Text,
-    text,
-)
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, Text
 
-from eventstore.storage.tables.columns import given, key, maybe, stream_table
+from eventstore.storage.tables.columns import Tables, given, key, maybe
 
 __all__ = ["add_log"]
 
@@ -37,21 +27,9 @@ def _event() -> list[Column[object]]:
     ]
 
 
-def _by_subject(prefix: str) -> Index:
-    """Return the index of what was written in the name of a person: others do not pay for it."""
-    named = "subject IS NOT NULL"
-    return Index(
-        f"{prefix}events_by_subject",
-        *("tenant", "subject", "category", "stream", "version"),
-        sqlite_where=text(named),
-        postgresql_where=text(named),
-    )
-
-
-def _sqlite_log(metadata: MetaData, prefix: str) -> None:
-    Table(
-        f"{prefix}events",
-        metadata,
+def _sqlite_log(tables: Tables) -> None:
+    tables.add(
+        "events",
         Column("position", Integer, primary_key=True, nullable=False),
         given("epoch", Integer),
         given("xid", BigInteger),
@@ -60,15 +38,15 @@ def _sqlite_log(metadata: MetaData, prefix: str) -> None:
         given("stream", LargeBinary),
         given("version", BigInteger),
         *_event(),
-        Index(f"{prefix}events_by_version", "tenant", "category", "stream", "version", unique=True),
-        _by_subject(prefix),
+        tables.index("events_by_version", ["tenant", "category", "stream", "version"], unique=True),
+        _by_subject(tables),
+        rowid=True,
     )
 
 
-def _postgres_log(metadata: MetaData, prefix: str) -> None:
-    Table(
-        f"{prefix}events",
-        metadata,
+def _postgres_log(tables: Tables) -> None:
+    tables.add(
+        "events",
         given("position", BigInteger),
         given("epoch", Integer),
         given("xid", BigInteger),
@@ -77,32 +55,29 @@ def _postgres_log(metadata: MetaData, prefix: str) -> None:
         key("stream", LargeBinary),
         key("version", BigInteger),
         *_event(),
-        Index(f"{prefix}events_in_order", "epoch", "xid", "position"),
-        _by_subject(prefix),
+        tables.index("events_in_order", ["epoch", "xid", "position"]),
+        _by_subject(tables),
+        rowid=True,
     )
-    Table(f"{prefix}epochs", metadata, key("epoch"))
+    tables.add("epochs", key("epoch"), rowid=True)
 
 
 _EVENTS: Final = {"sqlite": _sqlite_log, "postgresql": _postgres_log}
 
 
-def _blobs(metadata: MetaData, prefix: str) -> None:
+def _by_subject(tables: Tables) -> Index:
+    """Return the index of what was written in the name of a person: others do not pay for it."""
+    columns = ["tenant", "subject", "category", "stream", "version"]
+    return tables.index("events_by_subject", columns, where="subject IS NOT NULL")
+
+
+def add_log(tables: Tables, dialect: str) -> None:
+    """Add the tables, of which one differs by database."""
+    _EVENTS[dialect](tables)
     # With rowids on SQLite: without, such large rows would stand in the inner nodes of the table.
-    Table(
-        f"{prefix}blobs",
-        metadata,
-        key("tenant"),
-        key("category"),
-        key("stream", LargeBinary),
-        key("version", BigInteger),
-        given("content", LargeBinary),
-    )
-
-
-def _streams(metadata: MetaData, prefix: str) -> None:
-    stream_table(
-        f"{prefix}streams",
-        metadata,
+    tables.of_stream("blobs", key("version", BigInteger), given("content", LargeBinary), rowid=True)
+    tables.of_stream(
+        "streams",
         given("version", BigInteger),
         given("recorded_at", BigInteger),
         given("hash", LargeBinary),
@@ -110,12 +85,8 @@ def _streams(metadata: MetaData, prefix: str) -> None:
         given("xid", BigInteger),
         maybe("summary", LargeBinary),
     )
-
-
-def _idempotency_keys(metadata: MetaData, prefix: str) -> None:
-    stream_table(
-        f"{prefix}idempotency_keys",
-        metadata,
+    tables.of_stream(
+        "idempotency_keys",
         key("key", Text),
         given("salt", LargeBinary),
         given("digest", LargeBinary),
@@ -123,28 +94,11 @@ def _idempotency_keys(metadata: MetaData, prefix: str) -> None:
         given("last_version", BigInteger),
         maybe("ends", LargeBinary),
     )
-
-
-def _erasing(metadata: MetaData, prefix: str) -> None:
-    stream_table(
-        f"{prefix}erasing",
-        metadata,
+    tables.of_stream(
+        "erasing",
         key("version", BigInteger),
         key("part"),
         given("versions", LargeBinary),
         given("keys", LargeBinary),
     )
-
-
-def _purging(metadata: MetaData, prefix: str) -> None:
-    stream_table(
-        f"{prefix}purging",
-        metadata,
-    )
-
-
-def add_log(metadata: MetaData, prefix: str, dialect: str) -> None:
-    """Add the tables, of which one differs by database."""
-    _EVENTS[dialect](metadata, prefix)
-    for add in (_blobs, _streams, _idempotency_keys, _erasing, _purging):
-        add(metadata, prefix)
+    tables.of_stream("purging")

@@ -4,25 +4,55 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import (
-    BigInteger,
-    Index,
-    Integer,
-    LargeBinary,
-    MetaData,
-    Text,
-    text,
-)
+from sqlalchemy import BigInteger, Integer, LargeBinary, Text
 
-from eventstore.storage.tables.columns import given, key, maybe, thread_table
+from eventstore.storage.tables.columns import Tables, given, key, maybe
 
 __all__ = ["MESSAGE_TABLES", "add_message_tables"]
 
+MESSAGE_TABLES: Final = ("messages", "segments", "branch_points", "labels", "touches")
+"""Their names."""
 
-def _messages(metadata: MetaData, prefix: str) -> None:
-    thread_table(
-        f"{prefix}messages",
-        metadata,
+
+def add_message_tables(tables: Tables) -> None:
+    """Add them."""
+    _messages(tables)
+    tables.of_thread(
+        "segments",
+        key("hop"),
+        key("segment", BigInteger),
+        given("parent_hop", Integer),
+        given("parent_segment", BigInteger),
+        given("parent_depth", BigInteger),
+        given("ordinal", Integer),
+        tables.index(
+            "segments_by_parent",
+            ["tenant", "thread", "parent_hop", "parent_segment", "parent_depth", "segment"],
+        ),
+    )
+    tables.of_thread(
+        "branch_points",
+        key("hop"),
+        key("segment", BigInteger),
+        key("depth", BigInteger),
+        given("children", Integer),
+        given("removed", Integer),
+        maybe("active_hop", Integer),
+        maybe("active_segment", BigInteger),
+        tables.index("branch_points_inherited", ["thread", "depth"], where="hop > 0"),
+    )
+    tables.of_thread(
+        "labels",
+        key("message", LargeBinary),
+        maybe("label", Text),
+        tables.index("labels_by_label", ["tenant", "thread", "label"]),
+    )
+    tables.of_thread("touches", key("subject", LargeBinary), key("version", BigInteger))
+
+
+def _messages(tables: Tables) -> None:
+    tables.of_thread(
+        "messages",
         key("hop"),
         key("segment", BigInteger),
         key("depth", BigInteger),
@@ -41,118 +71,17 @@ def _messages(metadata: MetaData, prefix: str) -> None:
         maybe("said", Text),
         # The id comes first: ids increase with time, so the new entries of all threads go to the
         # same few pages. Tenant first would dirty a page for each thread that is written.
-        Index(f"{prefix}messages_by_id", "message", "tenant", "thread", unique=True),
+        tables.index("messages_by_id", ["message", "tenant", "thread"], unique=True),
         # A fork's rows hold little about what it inherits, where the depth alone names a message.
-        Index(
-            f"{prefix}messages_inherited",
-            "thread",
-            "depth",
-            sqlite_where=text("hop > 0"),
-            postgresql_where=text("hop > 0"),
+        tables.index("messages_inherited", ["thread", "depth"], where="hop > 0"),
+        tables.index(
+            "messages_removed", ["thread", "hop", "segment", "depth"], where="removed IS NOT NULL"
         ),
-        Index(
-            f"{prefix}messages_removed",
-            "thread",
-            "hop",
-            "segment",
-            "depth",
-            sqlite_where=text("removed IS NOT NULL"),
-            postgresql_where=text("removed IS NOT NULL"),
-        ),
-        Index(
-            f"{prefix}messages_removed_below",
-            "thread",
-            "parent",
-            "hop",
-            "segment",
-            sqlite_where=text("removed IS NOT NULL"),
-            postgresql_where=text("removed IS NOT NULL"),
+        tables.index(
+            "messages_removed_below",
+            ["thread", "parent", "hop", "segment"],
+            where="removed IS NOT NULL",
         ),
         # What was removed at an earlier version may have been restored since.
-        Index(
-            f"{prefix}messages_changed",
-            "thread",
-            "changed",
-            sqlite_where=text("changed IS NOT NULL"),
-            postgresql_where=text("changed IS NOT NULL"),
-        ),
+        tables.index("messages_changed", ["thread", "changed"], where="changed IS NOT NULL"),
     )
-
-
-def _segments(metadata: MetaData, prefix: str) -> None:
-    thread_table(
-        f"{prefix}segments",
-        metadata,
-        key("hop"),
-        key("segment", BigInteger),
-        given("parent_hop", Integer),
-        given("parent_segment", BigInteger),
-        given("parent_depth", BigInteger),
-        given("ordinal", Integer),
-        Index(
-            f"{prefix}segments_by_parent",
-            "tenant",
-            "thread",
-            "parent_hop",
-            "parent_segment",
-            "parent_depth",
-            "segment",
-        ),
-    )
-
-
-def _branch_points(metadata: MetaData, prefix: str) -> None:
-    thread_table(
-        f"{prefix}branch_points",
-        metadata,
-        key("hop"),
-        key("segment", BigInteger),
-        key("depth", BigInteger),
-        given("children", Integer),
-        given("removed", Integer),
-        maybe("active_hop", Integer),
-        maybe("active_segment", BigInteger),
-        Index(
-            f"{prefix}branch_points_inherited",
-            "thread",
-            "depth",
-            sqlite_where=text("hop > 0"),
-            postgresql_where=text("hop > 0"),
-        ),
-    )
-
-
-def _labels(metadata: MetaData, prefix: str) -> None:
-    thread_table(
-        f"{prefix}labels",
-        metadata,
-        key("message", LargeBinary),
-        maybe("label", Text),
-        Index(f"{prefix}labels_by_label", "tenant", "thread", "label"),
-    )
-
-
-def _touches(metadata: MetaData, prefix: str) -> None:
-    thread_table(
-        f"{prefix}touches",
-        metadata,
-        key("subject", LargeBinary),
-        key("version", BigInteger),
-    )
-
-
-_TABLES: Final = {
-    "messages": _messages,
-    "segments": _segments,
-    "branch_points": _branch_points,
-    "labels": _labels,
-    "touches": _touches,
-}
-MESSAGE_TABLES: Final = tuple(_TABLES)
-"""Their names."""
-
-
-def add_message_tables(metadata: MetaData, prefix: str) -> None:
-    """Add them to the metadata."""
-    for add in _TABLES.values():
-        add(metadata, prefix)

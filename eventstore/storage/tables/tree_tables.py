@@ -2,38 +2,28 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Index, Integer, LargeBinary, MetaData, Table, Text
+from sqlalchemy import BigInteger, Integer, LargeBinary, Text
 
-from eventstore.storage.tables.columns import given, key
+from eventstore.storage.tables.columns import Tables, given, key
 
 __all__ = ["add_tree_tables"]
 
 
-def add_tree_tables(metadata: MetaData, prefix: str) -> None:
+def add_tree_tables(tables: Tables) -> None:
     """Add them."""
-    Table(
-        f"{prefix}tree_leaves",
-        metadata,
+    tables.add(
+        "tree_leaves",
         key("number", BigInteger),
         given("tenant", Integer),
         given("category", Integer),
         given("stream", LargeBinary),
         given("version", BigInteger),
         given("hash", LargeBinary),
-        Index(f"{prefix}tree_leaves_by_stream", "tenant", "category", "stream", "version"),
-        sqlite_with_rowid=False,
+        tables.index("tree_leaves_by_stream", ["tenant", "category", "stream", "version"]),
     )
-    Table(
-        f"{prefix}tree_nodes",
-        metadata,
-        key("level"),
-        key("number", BigInteger),
-        given("hash", LargeBinary),
-        sqlite_with_rowid=False,
-    )
-    Table(
-        f"{prefix}tree_heads",
-        metadata,
+    tables.add("tree_nodes", key("level"), key("number", BigInteger), given("hash", LargeBinary))
+    tables.add(
+        "tree_heads",
         key("number", BigInteger),
         given("size", BigInteger),
         given("root", LargeBinary),
@@ -43,5 +33,4 @@ def add_tree_tables(metadata: MetaData, prefix: str) -> None:
         given("epoch", Integer),
         given("xid", BigInteger),
         given("position", BigInteger),
-        sqlite_with_rowid=False,
     )

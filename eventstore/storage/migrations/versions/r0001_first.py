@@ -14,6 +14,7 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
+from sqlalchemy.schema import SchemaItem
 from sqlalchemy.types import TypeEngine, UserDefinedType
 
 from eventstore.storage.migrations.triggers import create_triggers
@@ -68,22 +69,53 @@ def _event() -> list[Column[Any]]:
     ]
 
 
-def _some(naming: Naming, name: str, table: str, columns: list[str], where: str) -> None:
-    """Create an index of some rows of a table."""
-    op.create_index(
-        naming.plain(name),
-        naming.plain(table),
-        columns,
-        unique=False,
-        schema=naming.schema,
-        sqlite_where=text(where),
-        postgresql_where=text(where),
-    )
+class _Maker:
+    """Makes the tables and indexes of one store."""
+
+    def __init__(self, naming: Naming) -> None:
+        self._naming = naming
+
+    def table(self, name: str, *columns: SchemaItem, rowid: bool = False) -> None:
+        op.create_table(
+            self._naming.plain(name),
+            *columns,
+            schema=self._naming.schema,
+            sqlite_with_rowid=rowid,
+        )
+
+    def of_thread(self, name: str, *columns: SchemaItem, rowid: bool = False) -> None:
+        began = _key("tenant", Integer), _key("thread", LargeBinary)
+        self.table(name, *began, *columns, rowid=rowid)
+
+    def of_stream(self, name: str, *columns: SchemaItem, rowid: bool = False) -> None:
+        began = _key("tenant", Integer), _key("category", Integer), _key("stream", LargeBinary)
+        self.table(name, *began, *columns, rowid=rowid)
+
+    def index(
+        self,
+        name: str,
+        table: str,
+        columns: list[str],
+        *,
+        unique: bool = False,
+        where: str | None = None,
+    ) -> None:
+        """Create an index of a table, or of those of its rows for which ``where`` holds."""
+        some = None if where is None else text(where)
+        op.create_index(
+            self._naming.plain(name),
+            self._naming.plain(table),
+            columns,
+            unique=unique,
+            schema=self._naming.schema,
+            sqlite_where=some,
+            postgresql_where=some,
+        )
 
 
-def _sqlite_log(naming: Naming) -> None:
-    op.create_table(
-        naming.plain("events"),
+def _sqlite_log(make: _Maker, _: Naming) -> None:
+    make.table(
+        "events",
         _serial("position"),
         _given("epoch", Integer),
         _given("xid", BigInteger),
@@ -92,20 +124,16 @@ def _sqlite_log(naming: Naming) -> None:
         _given("stream", LargeBinary),
         _given("version", BigInteger),
         *_event(),
-        schema=naming.schema,
+        rowid=True,
     )
-    op.create_index(
-        naming.plain("events_by_version"),
-        naming.plain("events"),
-        ["tenant", "category", "stream", "version"],
-        unique=True,
-        schema=naming.schema,
+    make.index(
+        "events_by_version", "events", ["tenant", "category", "stream", "version"], unique=True
     )
 
 
-def _postgres_log(naming: Naming) -> None:
-    op.create_table(
-        naming.plain("events"),
+def _postgres_log(make: _Maker, naming: Naming) -> None:
+    make.table(
+        "events",
         _given("position", _BigSerial()),
         _given("epoch", Integer),
         _given("xid", BigInteger),
@@ -114,16 +142,10 @@ def _postgres_log(naming: Naming) -> None:
         _key("stream", LargeBinary),
         _key("version", BigInteger),
         *_event(),
-        schema=naming.schema,
+        rowid=True,
     )
-    op.create_index(
-        naming.plain("events_in_order"),
-        naming.plain("events"),
-        ["epoch", "xid", "position"],
-        unique=False,
-        schema=naming.schema,
-    )
-    op.create_table(naming.plain("epochs"), _key("epoch", Integer), schema=naming.schema)
+    make.index("events_in_order", "events", ["epoch", "xid", "position"])
+    make.table("epochs", _key("epoch", Integer), rowid=True)
     op.execute(naming.sql("INSERT INTO {epochs} (epoch) VALUES (1)"))
 
 
@@ -135,92 +157,45 @@ _RANDOM_ID = {"sqlite": "randomblob(16)", "postgresql": "uuid_send(gen_random_uu
 
 def upgrade(naming: Naming) -> None:
     """Make everything; a single step, so it reads top to bottom as the schema does."""
-    dialect = op.get_bind().dialect.name
-    op.create_table(
-        naming.plain("store"),
-        _key("id", LargeBinary),
-        schema=naming.schema,
-        sqlite_with_rowid=False,
-    )
+    make, dialect = _Maker(naming), op.get_bind().dialect.name
+    make.table("store", _key("id", LargeBinary))
     op.execute(naming.sql(f"INSERT INTO {{store}} (id) VALUES ({_RANDOM_ID[dialect]})"))
-    op.create_table(
-        naming.plain("tenants"),
-        _serial("id"),
-        _given("name", Text),
-        UniqueConstraint("name"),
-        schema=naming.schema,
+    make.table("tenants", _serial("id"), _given("name", Text), UniqueConstraint("name"), rowid=True)
+    make.table(
+        "categories", _serial("id"), _given("name", Text), UniqueConstraint("name"), rowid=True
     )
-    op.create_table(
-        naming.plain("categories"),
-        _serial("id"),
-        _given("name", Text),
-        UniqueConstraint("name"),
-        schema=naming.schema,
-    )
-    _LOG[dialect](naming)
+    _LOG[dialect](make, naming)
     theirs = ["tenant", "subject", "category", "stream", "version"]
-    _some(naming, "events_by_subject", "events", theirs, "subject IS NOT NULL")
-    op.create_table(
-        naming.plain("blobs"),
-        _key("tenant", Integer),
-        _key("category", Integer),
-        _key("stream", LargeBinary),
-        _key("version", BigInteger),
-        _given("content", LargeBinary),
-        schema=naming.schema,
-    )
-    op.create_table(
-        naming.plain("streams"),
-        _key("tenant", Integer),
-        _key("category", Integer),
-        _key("stream", LargeBinary),
+    make.index("events_by_subject", "events", theirs, where="subject IS NOT NULL")
+    make.of_stream("blobs", _key("version", BigInteger), _given("content", LargeBinary), rowid=True)
+    make.of_stream(
+        "streams",
         _given("version", BigInteger),
         _given("recorded_at", BigInteger),
         _given("hash", LargeBinary),
         _given("epoch", Integer),
         _given("xid", BigInteger),
         _maybe("summary", LargeBinary),
-        schema=naming.schema,
-        sqlite_with_rowid=False,
     )
-    op.create_table(
-        naming.plain("idempotency_keys"),
-        _key("tenant", Integer),
-        _key("category", Integer),
-        _key("stream", LargeBinary),
+    make.of_stream(
+        "idempotency_keys",
         _key("key", Text),
         _given("salt", LargeBinary),
         _given("digest", LargeBinary),
         _given("first_version", BigInteger),
         _given("last_version", BigInteger),
         _maybe("ends", LargeBinary),
-        schema=naming.schema,
-        sqlite_with_rowid=False,
     )
-    op.create_table(
-        naming.plain("erasing"),
-        _key("tenant", Integer),
-        _key("category", Integer),
-        _key("stream", LargeBinary),
+    make.of_stream(
+        "erasing",
         _key("version", BigInteger),
         _key("part", Integer),
         _given("versions", LargeBinary),
         _given("keys", LargeBinary),
-        schema=naming.schema,
-        sqlite_with_rowid=False,
     )
-    op.create_table(
-        naming.plain("purging"),
-        _key("tenant", Integer),
-        _key("category", Integer),
-        _key("stream", LargeBinary),
-        schema=naming.schema,
-        sqlite_with_rowid=False,
-    )
-    op.create_table(
-        naming.plain("threads"),
-        _key("tenant", Integer),
-        _key("thread", LargeBinary),
+    make.of_stream("purging")
+    make.of_thread(
+        "threads",
         _given("created_position", BigInteger),
         _given("created_at", BigInteger),
         _given("archived", Integer),
@@ -237,21 +212,12 @@ def upgrade(naming: Naming) -> None:
         _maybe("fork_depth", BigInteger),
         _maybe("fork_version", BigInteger),
         _given("projection_version", Integer),
-        schema=naming.schema,
-        sqlite_with_rowid=False,
     )
-    op.create_index(
-        naming.plain("threads_by_creation"),
-        naming.plain("threads"),
-        ["tenant", "created_position", "thread"],
-        unique=False,
-        schema=naming.schema,
-    )
-    _some(naming, "threads_by_source", "threads", ["fork_thread"], "fork_thread IS NOT NULL")
-    op.create_table(
-        naming.plain("messages"),
-        _key("tenant", Integer),
-        _key("thread", LargeBinary),
+    make.index("threads_by_creation", "threads", ["tenant", "created_position", "thread"])
+    forks = "fork_thread IS NOT NULL"
+    make.index("threads_by_source", "threads", ["fork_thread"], where=forks)
+    make.of_thread(
+        "messages",
         _key("hop", Integer),
         _key("segment", BigInteger),
         _key("depth", BigInteger),
@@ -268,48 +234,31 @@ def upgrade(naming: Naming) -> None:
         _maybe("changed", BigInteger),
         _given("revision", Integer),
         _maybe("said", Text),
-        schema=naming.schema,
-        sqlite_with_rowid=False,
     )
-    op.create_index(
-        naming.plain("messages_by_id"),
-        naming.plain("messages"),
-        ["message", "tenant", "thread"],
-        unique=True,
-        schema=naming.schema,
-    )
-    inherited = ["thread", "depth"]
-    _some(naming, "messages_inherited", "messages", inherited, "hop > 0")
+    make.index("messages_by_id", "messages", ["message", "tenant", "thread"], unique=True)
+    make.index("messages_inherited", "messages", ["thread", "depth"], where="hop > 0")
     for name, columns, where in (
         ("messages_removed", ["thread", "hop", "segment", "depth"], "removed IS NOT NULL"),
         ("messages_removed_below", ["thread", "parent", "hop", "segment"], "removed IS NOT NULL"),
         ("messages_changed", ["thread", "changed"], "changed IS NOT NULL"),
     ):
-        _some(naming, name, "messages", columns, where)
-    op.create_table(
-        naming.plain("segments"),
-        _key("tenant", Integer),
-        _key("thread", LargeBinary),
+        make.index(name, "messages", columns, where=where)
+    make.of_thread(
+        "segments",
         _key("hop", Integer),
         _key("segment", BigInteger),
         _given("parent_hop", Integer),
         _given("parent_segment", BigInteger),
         _given("parent_depth", BigInteger),
         _given("ordinal", Integer),
-        schema=naming.schema,
-        sqlite_with_rowid=False,
     )
-    op.create_index(
-        naming.plain("segments_by_parent"),
-        naming.plain("segments"),
+    make.index(
+        "segments_by_parent",
+        "segments",
         ["tenant", "thread", "parent_hop", "parent_segment", "parent_depth", "segment"],
-        unique=False,
-        schema=naming.schema,
     )
-    op.create_table(
-        naming.plain("branch_points"),
-        _key("tenant", Integer),
-        _key("thread", LargeBinary),
+    make.of_thread(
+        "branch_points",
         _key("hop", Integer),
         _key("segment", BigInteger),
         _key("depth", BigInteger),
@@ -317,82 +266,33 @@ def upgrade(naming: Naming) -> None:
         _given("removed", Integer),
         _maybe("active_hop", Integer),
         _maybe("active_segment", BigInteger),
-        schema=naming.schema,
-        sqlite_with_rowid=False,
     )
-    _some(naming, "branch_points_inherited", "branch_points", inherited, "hop > 0")
-    op.create_table(
-        naming.plain("labels"),
-        _key("tenant", Integer),
-        _key("thread", LargeBinary),
-        _key("message", LargeBinary),
-        _maybe("label", Text),
-        schema=naming.schema,
-        sqlite_with_rowid=False,
-    )
-    op.create_index(
-        naming.plain("labels_by_label"),
-        naming.plain("labels"),
-        ["tenant", "thread", "label"],
-        unique=False,
-        schema=naming.schema,
-    )
-    op.create_table(
-        naming.plain("touches"),
-        _key("tenant", Integer),
-        _key("thread", LargeBinary),
-        _key("subject", LargeBinary),
-        _key("version", BigInteger),
-        schema=naming.schema,
-        sqlite_with_rowid=False,
-    )
-    op.create_table(
-        naming.plain("snapshots"),
-        _key("tenant", Integer),
-        _key("thread", LargeBinary),
+    make.index("branch_points_inherited", "branch_points", ["thread", "depth"], where="hop > 0")
+    make.of_thread("labels", _key("message", LargeBinary), _maybe("label", Text))
+    make.index("labels_by_label", "labels", ["tenant", "thread", "label"])
+    make.of_thread("touches", _key("subject", LargeBinary), _key("version", BigInteger))
+    make.of_thread(
+        "snapshots",
         _key("version", BigInteger),
         _given("hash", LargeBinary),
         _given("state", LargeBinary),
-        schema=naming.schema,
+        rowid=True,
     )
-    op.create_table(
-        naming.plain("tombstones"),
-        _key("tenant", Integer),
-        _key("thread", LargeBinary),
-        _given("version", BigInteger),
-        schema=naming.schema,
-        sqlite_with_rowid=False,
-    )
-    op.create_table(
-        naming.plain("thread_metadata"),
-        _key("tenant", Integer),
-        _key("thread", LargeBinary),
+    make.of_thread("tombstones", _given("version", BigInteger))
+    make.of_thread(
+        "thread_metadata",
         _key("key", Text),
         _given("value", Text),
         _given("created_position", BigInteger),
-        schema=naming.schema,
-        sqlite_with_rowid=False,
     )
-    op.create_index(
-        naming.plain("thread_metadata_by_value"),
-        naming.plain("thread_metadata"),
+    make.index(
+        "thread_metadata_by_value",
+        "thread_metadata",
         ["tenant", "key", "value", "created_position"],
-        unique=False,
-        schema=naming.schema,
     )
-    op.create_table(
-        naming.plain("external_ids"),
-        _key("tenant", Integer),
-        _key("thread", LargeBinary),
-        _key("external_id", Text),
-        _key("message", LargeBinary),
-        schema=naming.schema,
-        sqlite_with_rowid=False,
-    )
-    op.create_table(
-        naming.plain("runs"),
-        _key("tenant", Integer),
-        _key("thread", LargeBinary),
+    make.of_thread("external_ids", _key("external_id", Text), _key("message", LargeBinary))
+    make.of_thread(
+        "runs",
         _key("run", LargeBinary),
         _given("version", BigInteger),
         _given("status", Integer),
@@ -412,62 +312,32 @@ def upgrade(naming: Naming) -> None:
         _maybe("fence", BigInteger),
         _given("taken_over", Integer),
         _maybe("subject", LargeBinary),
-        schema=naming.schema,
-        sqlite_with_rowid=False,
     )
-    op.create_index(
-        naming.plain("runs_by_version"),
-        naming.plain("runs"),
-        ["tenant", "thread", "version"],
-        unique=False,
-        schema=naming.schema,
-    )
-    op.create_index(
-        naming.plain("runs_by_status"),
-        naming.plain("runs"),
-        ["tenant", "status", "created_position"],
-        unique=False,
-        schema=naming.schema,
-    )
-    op.create_table(
-        naming.plain("leases"),
-        _key("tenant", Integer),
-        _key("thread", LargeBinary),
+    make.index("runs_by_version", "runs", ["tenant", "thread", "version"])
+    make.index("runs_by_status", "runs", ["tenant", "status", "created_position"])
+    make.of_thread(
+        "leases",
         _key("run", LargeBinary),
         Column("ends_at", BigInteger, nullable=False, server_default=text("0")),
-        schema=naming.schema,
-        sqlite_with_rowid=False,
     )
-    op.create_table(
-        naming.plain("steps"),
-        _key("tenant", Integer),
-        _key("thread", LargeBinary),
+    make.of_thread(
+        "steps",
         _key("step", LargeBinary),
         _given("run", LargeBinary),
         _given("version", BigInteger),
         _given("status", Integer),
-        schema=naming.schema,
-        sqlite_with_rowid=False,
     )
-    op.create_index(
-        naming.plain("steps_by_run"),
-        naming.plain("steps"),
-        ["tenant", "thread", "run", "version"],
-        unique=False,
-        schema=naming.schema,
-    )
-    op.create_table(
-        naming.plain("run_chunks"),
-        _key("tenant", Integer),
-        _key("thread", LargeBinary),
+    make.index("steps_by_run", "steps", ["tenant", "thread", "run", "version"])
+    make.of_thread(
+        "run_chunks",
         _key("message", LargeBinary),
         _key("begins", BigInteger),
         _given("ends", BigInteger),
         _given("text", LargeBinary),
-        schema=naming.schema,
+        rowid=True,
     )
-    op.create_table(
-        naming.plain("projections"),
+    make.table(
+        "projections",
         _key("name", Text),
         _key("generation", Integer),
         _given("version", BigInteger),
@@ -485,11 +355,9 @@ def upgrade(naming: Naming) -> None:
         _maybe("failed_version", BigInteger),
         _maybe("failed_type", Text),
         _maybe("error", Text),
-        schema=naming.schema,
-        sqlite_with_rowid=False,
     )
-    op.create_table(
-        naming.plain("assistants"),
+    make.table(
+        "assistants",
         _key("tenant", Integer),
         _key("assistant", LargeBinary),
         _given("version", BigInteger),
@@ -497,50 +365,32 @@ def upgrade(naming: Naming) -> None:
         _given("created_at", BigInteger),
         _given("updated_at", BigInteger),
         _given("deleted", Integer),
-        schema=naming.schema,
-        sqlite_with_rowid=False,
     )
-    op.create_index(
-        naming.plain("assistants_by_creation"),
-        naming.plain("assistants"),
-        ["tenant", "created_position", "assistant"],
-        unique=False,
-        schema=naming.schema,
-    )
-    _tree(naming)
-    _data_keys(naming)
+    make.index("assistants_by_creation", "assistants", ["tenant", "created_position", "assistant"])
+    _tree(make)
+    _data_keys(make)
     create_triggers(op.get_bind(), naming)
 
 
-def _tree(naming: Naming) -> None:
-    op.create_table(
-        naming.plain("tree_leaves"),
+def _tree(make: _Maker) -> None:
+    make.table(
+        "tree_leaves",
         _key("number", BigInteger),
         _given("tenant", Integer),
         _given("category", Integer),
         _given("stream", LargeBinary),
         _given("version", BigInteger),
         _given("hash", LargeBinary),
-        schema=naming.schema,
-        sqlite_with_rowid=False,
     )
-    op.create_index(
-        naming.plain("tree_leaves_by_stream"),
-        naming.plain("tree_leaves"),
-        ["tenant", "category", "stream", "version"],
-        unique=False,
-        schema=naming.schema,
-    )
-    op.create_table(
-        naming.plain("tree_nodes"),
+    make.index("tree_leaves_by_stream", "tree_leaves", ["tenant", "category", "stream", "version"])
+    make.table(
+        "tree_nodes",
         _key("level", Integer),
         _key("number", BigInteger),
         _given("hash", LargeBinary),
-        schema=naming.schema,
-        sqlite_with_rowid=False,
     )
-    op.create_table(
-        naming.plain("tree_heads"),
+    make.table(
+        "tree_heads",
         _key("number", BigInteger),
         _given("size", BigInteger),
         _given("root", LargeBinary),
@@ -550,14 +400,12 @@ def _tree(naming: Naming) -> None:
         _given("epoch", Integer),
         _given("xid", BigInteger),
         _given("position", BigInteger),
-        schema=naming.schema,
-        sqlite_with_rowid=False,
     )
 
 
-def _data_keys(naming: Naming) -> None:
-    op.create_table(
-        naming.plain("data_keys"),
+def _data_keys(make: _Maker) -> None:
+    make.table(
+        "data_keys",
         _key("key_id", LargeBinary),
         _given("tenant", Text),
         _given("kind", Text),
@@ -566,31 +414,18 @@ def _data_keys(naming: Naming) -> None:
         _given("master", Text),
         _maybe("wrapped", LargeBinary),
         _given("uses", BigInteger),
-        schema=naming.schema,
-        sqlite_with_rowid=False,
     )
-    op.create_index(
-        naming.plain("data_keys_by_owner"),
-        naming.plain("data_keys"),
-        ["tenant", "kind", "owner", "generation"],
-        unique=True,
-        schema=naming.schema,
+    make.index(
+        "data_keys_by_owner", "data_keys", ["tenant", "kind", "owner", "generation"], unique=True
     )
-    op.create_table(
-        naming.plain("retired_keys"),
+    make.table(
+        "retired_keys",
         _key("tenant", Integer),
         _key("kind", Text),
         _key("owner", LargeBinary),
         _given("generation", BigInteger),
-        schema=naming.schema,
-        sqlite_with_rowid=False,
     )
-    op.create_table(
-        naming.plain("key_stores"),
-        _key("id", LargeBinary),
-        schema=naming.schema,
-        sqlite_with_rowid=False,
-    )
+    make.table("key_stores", _key("id", LargeBinary))
 
 
 def downgrade(naming: Naming) -> None:
