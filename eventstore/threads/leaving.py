@@ -23,6 +23,10 @@ __all__ = ["leave_snapshots", "passes"]
 
 SPAN: Final = 4_096
 """Events of a thread after which a snapshot may be due. Most threads never have so many."""
+ROWS_MAX: Final = 65_536
+"""Rows of the largest state that a writer takes a snapshot of. The bytes of a larger one might be
+too many to be kept (:data:`~eventstore.storage.snapshots.BYTES_MAX`), and it would be folded again
+and again."""
 
 _TABLES: Final = [table.name for kind, table in ROW_TABLES.items() if kind is not TouchRow]
 _SOME: Final = "SELECT 1 FROM {%s} WHERE tenant = ? AND thread = ?"
@@ -41,13 +45,13 @@ def leave_snapshots(tx: Transaction, log: Log, stream: StreamKey, version: int) 
 
     They are once there are :data:`SPAN` events since the last one, and twice as many as the state
     has rows. So taking them costs each event its share, and a thread whose events are nearly all
-    messages has none.
+    messages has none. A state of more than :data:`ROWS_MAX` rows is left to readers.
     """
     place = place_of(tx, stream)
     if place is None:  # purged meanwhile
         return
     events = version - log.snapshots.last(tx, place, version)
-    if events >= SPAN and not _has_more_rows(tx, log, stream, events // 2):
+    if events >= SPAN and not _has_more_rows(tx, log, stream, min(events // 2, ROWS_MAX)):
         fold_thread(tx, log, stream.tenant, stream.id, until=version)
 
 

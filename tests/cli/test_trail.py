@@ -5,7 +5,9 @@ import json
 import pytest
 
 from eventstore import ConversationStore
+from eventstore.threads import folding
 from tests.cli.test_looking import lines, objects
+from tests.storage.lives import ask
 
 HOSTILE = "<b>bold</b> \x1b[2J\u202e"
 
@@ -86,6 +88,21 @@ def test_a_difference_shows_old_and_new(run, database, thread):
     assert (found["to_version"], len(found["erased"])) == (7, 1)
     time = objects(run("log", thread, "--json", "--db", database))[2]["recorded_at"]
     assert lines(run("diff", thread, time, "5", "--db", database)) == shown
+
+
+def test_a_difference_leaves_its_snapshots_to_the_next_command(
+    run, database, thread, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(folding, "EVENTS_MAX", 20)
+    with ConversationStore.open(database) as store:
+        for number in range(60):
+            store.threads.update(thread, title=f"title {number}")
+    kept = "SELECT count(*) FROM snapshots"
+    assert ask(tmp_path / "here.db", kept) == [(0,)]
+    shown = lines(run("diff", thread, "66", "--db", database))
+    assert [line.strip() for line in shown[-2:]] == ["- title 58", "+ title 59"]
+    assert ask(tmp_path / "here.db", kept)[0][0] > 1
+    assert lines(run("diff", thread, "66", "--db", database)) == shown
 
 
 def test_a_difference_from_before_the_beginning_is_an_error(run, database, thread):

@@ -246,3 +246,13 @@ def test_neighbours_are_compared_without_reading_all_that_ever_happened_to_a_thi
             changes = read().changes
             assert [one.before != one.after for one in changes] == [True] * len(changes) != []
     assert decoded[1] <= 2 * SPAN, "two moments: each is folded, or a few events are read"
+
+
+def test_a_state_that_may_be_too_large_to_be_kept_is_left_to_readers(url, monkeypatch):
+    """Else it would be folded again and again: nothing that is due would ever be taken."""
+    monkeypatch.setattr(leaving, "ROWS_MAX", 3)
+    with ConversationStore.open(url) as store, patch.object(leaving, "fold_thread") as fold:
+        thread, said = few(store)
+        for n in range(SPAN):
+            switch(store, thread, said, n)
+        assert fold.call_count == 0
