@@ -55,3 +55,10 @@ class ThreadDraft(FoldedView):
             keep(self, maps, row)
         maps["events"] = with_event(maps["events"], event)
         return rows
+
+    def settled(self) -> FoldedThread:
+        """Return the state as a value, which no further event changes."""
+        fields = {name: getattr(self, name) for name in FoldedThread.__struct_fields__}
+        maps = {name: HashTrieMap(one) for name, one in fields.items() if isinstance(one, _Map)}
+        rows = {kind: HashTrieMap(kept) for kind, kept in self.rows.items()}
+        return FoldedThread(**{**fields, **maps, "rows": rows})

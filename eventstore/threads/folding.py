@@ -23,7 +23,7 @@ from eventstore.storage.transaction import Transaction
 from eventstore.threads.beginnings import begun, starting_state
 from eventstore.threads.resuming import keep, resumed
 
-__all__ = ["fold_thread", "folded_steps"]
+__all__ = ["fold_thread", "folded_steps", "settled_state"]
 
 _LAST = 2**62
 EVENTS_MAX: Final = 1_000
@@ -55,6 +55,14 @@ def fold_thread(
             keep(tx, log, stream, draft)
             folded = 0
     return FoldedThread(thread_id) if draft is None else draft
+
+
+def settled_state(
+    tx: Transaction, log: Log, tenant: str, thread_id: bytes, *, until: int
+) -> FoldedThread:
+    """Return the same as a value from which folding can go on, every state by itself."""
+    state = fold_thread(tx, log, tenant, thread_id, until=until)
+    return state.settled() if isinstance(state, ThreadDraft) else FoldedThread(thread_id)
 
 
 def folded_steps(

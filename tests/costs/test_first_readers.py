@@ -16,7 +16,6 @@ from tests.concurrency.schedules import at_once
 from tests.conftest import LONG
 from tests.costs.test_snapshots import (
     amend,
-    describe,
     hide,
     label,
     rename,
@@ -85,6 +84,17 @@ def test_at_every_version_the_first_reader_folds_no_more_than_the_bound(url, act
         assert max(events for events, _ in read) <= BOUND
         counts.append(max(steps for _, steps in read))
     assert counts[1] <= 60 * BOUND, "steps of SQLite: some thirty for each event, and no more"
+
+
+def test_the_first_reader_of_the_last_steps_folds_no_more_either(url):
+    with ConversationStore.open(url) as store:
+        thread, said = few(store)
+        for n in range(COUNTS[1]):
+            switch(store, thread, said, n)
+        store.threads.create()
+    with ConversationStore.open(url) as other:
+        steps = partial(other.replay.steps, thread, after=COUNTS[1])
+        assert events_decoded(lambda: list(steps())) <= BOUND + 2 * 5
 
 
 def test_without_snapshots_of_writers_it_folds_everything(url):
@@ -230,7 +240,7 @@ def test_an_interrupt_while_one_is_taken_leaves_the_append(url):
         assert store.threads.get(thread).version == version
 
 
-@pytest.mark.parametrize("act", [amend, rename, label, retitle, describe, hide, update_run])
+@pytest.mark.parametrize("act", [amend, rename, retitle, hide, update_run])
 def test_neighbours_are_compared_without_reading_all_that_ever_happened_to_a_thing(url, act):
     decoded = []
     for count in COUNTS:

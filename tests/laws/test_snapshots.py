@@ -94,6 +94,24 @@ def test_so_it_is_for_every_type_of_event(monkeypatch):
         assert store.audit.verify().findings == ()
 
 
+@of_a_law_of_lives
+@given(seed=SEEDS, after=st.integers(min_value=1, max_value=40))
+def test_steps_from_a_version_on_are_those_of_the_whole_walk(seed, after):
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        ConversationStore.open("sqlite://", environment=jumping_environment(seed)) as store,
+    ):
+        soon(patch, few=3, span=5)
+        for thread in live(store, seed, writes=60 if LONG else 30):
+            finish(store, thread)
+            whole = [*store.replay.steps(thread)][after:]
+            rest = [*store.replay.steps(thread, after=after)]
+            assert [one.event for one in rest] == [one.event for one in whole]
+            for one, other in zip(rest, whole, strict=True):
+                assert one.state.value() == other.state.value()
+                assert facts_of(one.state) == facts_of(other.state)
+
+
 def compare(store, thread, *, backwards):
     versions = range(1, store.threads.get(thread, include_deleted=True).version + 1)
     for version in reversed(versions) if backwards else versions:

@@ -3337,7 +3337,7 @@ class AsyncReplay(AsyncResource):
         through ``connection=`` leaves none, and its first reader reads every event.
 
         An event that was deleted below a snapshot is not missed here: ``audit.verify`` finds it,
-        and :meth:`steps` stops there. One page of a past path costs less:
+        and :meth:`steps` from the beginning stop there. One page of a past path costs less:
         ``messages.list(thread_id, at_version=…)``.
 
         Args:
@@ -3357,8 +3357,8 @@ class AsyncReplay(AsyncResource):
     def steps(self, thread_id: str, *, after: int = 0) -> AsyncIterator[ReplayStep]:
         """Yield every event of a thread with the state right after it.
 
-        n steps cost n, also where the length of the path or the last message is read at each.
-        Events up to ``after`` are read all the same.
+        n steps cost n, also where the length of the path or the last message is read at each. With
+        ``after`` the state there is read first, which costs what :meth:`state` does.
 
         Args:
             thread_id: The thread.

@@ -17,6 +17,7 @@ from eventstore.storage import read as log_reading
 from eventstore.storage import stream_heads
 from eventstore.storage.transaction import Transaction
 from eventstore.threads.beginnings import starting_state
+from eventstore.threads.folding import settled_state
 
 
 def state(
@@ -35,8 +36,8 @@ def state(
     ``connection=`` leaves none, and its first reader reads every event.
 
     An event that was deleted below a snapshot is not missed here: ``audit.verify`` finds it, and
-    :meth:`steps` stops there. One page of a past path costs less: ``messages.list(thread_id,
-    at_version=…)``.
+    :meth:`steps` from the beginning stop there. One page of a past path costs less:
+    ``messages.list(thread_id, at_version=…)``.
 
     Args:
         thread_id: The thread.
@@ -55,8 +56,8 @@ def state(
 def steps(scope: Scope, thread_id: str, *, after: int = 0) -> Paged[ReplayStep]:
     """Yield every event of a thread with the state right after it.
 
-    n steps cost n, also where the length of the path or the last message is read at each. Events up
-    to ``after`` are read all the same.
+    n steps cost n, also where the length of the path or the last message is read at each. With
+    ``after`` the state there is read first, which costs what :meth:`state` does.
 
     Args:
         thread_id: The thread.
@@ -72,8 +73,10 @@ def steps(scope: Scope, thread_id: str, *, after: int = 0) -> Paged[ReplayStep]:
         return Read(lambda tx: look(tx, *place))
 
     def look(tx: Transaction, before: FoldedThread | None, version: int) -> tuple[list[Any], Any]:
+        if before is None and after:
+            before = settled_state(tx, scope.log, key.tenant, key.id, until=after)
         found = log_reading.read_page(tx, key, after=version)
-        if not found and before is None:
+        if not found and (before is None or not before.version):
             raise ThreadNotFound(thread_id)
         made = []
         for stored in found:
@@ -81,12 +84,11 @@ def steps(scope: Scope, thread_id: str, *, after: int = 0) -> Paged[ReplayStep]:
             if before is None:
                 before = starting_state(tx, scope.log, key.tenant, key.id, event)
             before = before.with_rows(evolve(before, event), event)
-            if event.version > after:
-                made.append(ReplayStep(recorded(scope.log, stored), ReplayedThread(before)))
+            made.append(ReplayStep(recorded(scope.log, stored), ReplayedThread(before)))
         done = not found or found[-1].version >= stream_heads.head_version(tx, key)
         return made, None if done else (before, found[-1].version)
 
-    return Paged((None, 0), page)
+    return Paged((None, after), page)
 
 
 def diff(
