@@ -25,7 +25,7 @@ from eventstore.core import ids
 from eventstore.core.events import Decided
 from eventstore.errors import MessageNotFound, Refused
 
-__all__ = ["BRANCHES", "LabelBranch", "SelectBranch", "label", "resolve", "select"]
+__all__ = ["BRANCHES", "LabelBranch", "SelectBranch"]
 
 # ruff: noqa: D101 (each command is explained by the method of the store that makes it)
 

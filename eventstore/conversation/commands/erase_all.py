@@ -36,7 +36,7 @@ from eventstore.conversation.rows import MessageRow
 from eventstore.conversation.view import ThreadView
 from eventstore.core.events import Decided, Event, Trace
 
-__all__ = ["ERASURES_OF_ALL", "EraseAll", "erase_all", "erase_all_found", "find_all"]
+__all__ = ["ERASURES_OF_ALL", "EraseAll"]
 
 
 def _types_of(*contents: type[Any]) -> frozenset[str]:

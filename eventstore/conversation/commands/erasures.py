@@ -39,15 +39,7 @@ from eventstore.core import ids
 from eventstore.core.events import Decided, Trace
 from eventstore.errors import Refused
 
-__all__ = [
-    "ERASURES",
-    "EraseContent",
-    "concerns",
-    "erase",
-    "erase_found",
-    "find",
-    "the_log",
-]
+__all__ = ["ERASURES", "EraseContent"]
 
 # ruff: noqa: D101 (each command is explained by the method of the store that makes it)
 

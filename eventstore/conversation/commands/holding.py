@@ -21,7 +21,7 @@ from eventstore.core import ids
 from eventstore.core.events import Decided
 from eventstore.errors import LeaseLost, Refused, RunNotFound
 
-__all__ = ["HOLDING", "HoldRun", "check_fence", "held_run", "hold", "some_run", "writing_run"]
+__all__ = ["HOLDING", "HoldRun"]
 
 
 def some_run(view: ThreadView, run_id: bytes) -> RunRow:

@@ -26,17 +26,7 @@ from eventstore.conversation.view import ThreadView
 from eventstore.core.events import Decided
 from eventstore.errors import Refused
 
-__all__ = [
-    "MESSAGE_CHANGES",
-    "AmendMessage",
-    "RemoveMessage",
-    "RestoreMessage",
-    "UpdateMessage",
-    "amend",
-    "remove",
-    "restore",
-    "update",
-]
+__all__ = ["MESSAGE_CHANGES", "AmendMessage", "RemoveMessage", "RestoreMessage", "UpdateMessage"]
 
 # ruff: noqa: D101 (each command is explained by the method of the store that makes it)
 

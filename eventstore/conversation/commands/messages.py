@@ -38,15 +38,7 @@ from eventstore.core import ids
 from eventstore.core.events import Decided
 from eventstore.errors import InvalidInput, Refused
 
-__all__ = [
-    "MESSAGES",
-    "CreateMessage",
-    "EditMessage",
-    "RegenerateMessage",
-    "create",
-    "edit",
-    "regenerate",
-]
+__all__ = ["MESSAGES", "CreateMessage", "EditMessage", "RegenerateMessage"]
 
 # ruff: noqa: D101 (each command is explained by the method of the store that makes it)
 

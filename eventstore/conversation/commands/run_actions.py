@@ -29,14 +29,7 @@ from eventstore.core.events import Decided
 from eventstore.core.quoting import named, quoted
 from eventstore.errors import Refused
 
-__all__ = [
-    "RUN_ACTIONS",
-    "RequireAction",
-    "SubmitToolOutputs",
-    "ToolOutput",
-    "require_action",
-    "submit_tool_outputs",
-]
+__all__ = ["RUN_ACTIONS", "RequireAction", "SubmitToolOutputs", "ToolOutput"]
 
 # ruff: noqa: D101 (each command is explained by the method of the store that makes it)
 

@@ -17,17 +17,7 @@ from eventstore.conversation.run_values import Run
 from eventstore.conversation.view import ThreadView
 from eventstore.core.events import Decided
 
-__all__ = [
-    "RUN_ENDS",
-    "CancelRun",
-    "CompleteRun",
-    "ExpireRun",
-    "FailRun",
-    "cancel",
-    "complete",
-    "expire",
-    "fail",
-]
+__all__ = ["RUN_ENDS", "CancelRun", "CompleteRun", "ExpireRun", "FailRun"]
 
 # ruff: noqa: D101 (each command is explained by the method of the store that makes it)
 

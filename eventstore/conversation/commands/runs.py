@@ -29,15 +29,7 @@ from eventstore.core import ids
 from eventstore.core.events import Decided, EventContent, EventData
 from eventstore.errors import InvalidInput, Refused
 
-__all__ = [
-    "RUNS",
-    "CreateRun",
-    "StartRun",
-    "UpdateRun",
-    "create",
-    "start",
-    "update",
-]
+__all__ = ["RUNS", "CreateRun", "StartRun", "UpdateRun"]
 
 # ruff: noqa: D101 (each command is explained by the method of the store that makes it)
 

@@ -29,15 +29,7 @@ from eventstore.core import ids
 from eventstore.core.events import Decided
 from eventstore.errors import Refused
 
-__all__ = [
-    "SHOWING",
-    "WriteText",
-    "asked_again",
-    "check_follows_shown",
-    "kept",
-    "unwritten",
-    "write_text",
-]
+__all__ = ["SHOWING", "WriteText"]
 
 # ruff: noqa: D101 (each command is explained by the method of the store that makes it)
 

@@ -19,16 +19,7 @@ from eventstore.core import ids
 from eventstore.core.events import Decided, Trace
 from eventstore.errors import InvalidInput, Refused
 
-__all__ = [
-    "STEPS",
-    "CompleteStep",
-    "FailStep",
-    "StartStep",
-    "check_nothing_erased",
-    "complete",
-    "fail",
-    "start",
-]
+__all__ = ["STEPS", "CompleteStep", "FailStep", "StartStep"]
 
 # ruff: noqa: D101 (each command is explained by the method of the store that makes it)
 

@@ -11,7 +11,7 @@ from eventstore.conversation.commands.base import Command
 from eventstore.conversation.view import ThreadHistory, ThreadView
 from eventstore.core.events import Decided, Event
 
-__all__ = ["NewId", "ThreadCommand", "decided_elsewhere"]
+__all__ = ["NewId", "ThreadCommand"]
 
 C = TypeVar("C", bound=Command, default=Any)
 R = TypeVar("R", default=Any)

@@ -35,15 +35,6 @@ __all__ = [
     "ShowThread",
     "UnarchiveThread",
     "UpdateThread",
-    "archive",
-    "check_idle",
-    "create",
-    "delete",
-    "fork",
-    "restore",
-    "show",
-    "unarchive",
-    "update",
 ]
 
 # ruff: noqa: D101 (each command is explained by the method of the store that makes it)

@@ -11,135 +11,16 @@ from __future__ import annotations
 
 from typing import Final
 
-from eventstore.conversation.events.assistants import (
-    ASSISTANT_EVENTS,
-    AssistantContent,
-    AssistantCreated,
-    AssistantDeleted,
-    AssistantUpdated,
-)
-from eventstore.conversation.events.base import ErrorContent, Note, Usage
-from eventstore.conversation.events.branches import (
-    BRANCHES,
-    BranchLabelled,
-    BranchSelected,
-    LabelContent,
-)
-from eventstore.conversation.events.erasures import ERASURE, ContentErased
-from eventstore.conversation.events.message_changes import (
-    MESSAGE_CHANGES,
-    AmendedContent,
-    MessageAmended,
-    MessageDetails,
-    MessageRemoved,
-    MessageRestored,
-    MessageUpdated,
-)
-from eventstore.conversation.events.messages import (
-    MESSAGES,
-    MessageAdded,
-    MessageBegun,
-    MessageBorn,
-    MessageContent,
-    MessageEdited,
-    MessageQueued,
-    MessageRegenerated,
-)
-from eventstore.conversation.events.runs import (
-    RUNS,
-    RunActionRequired,
-    RunCancelled,
-    RunCancelling,
-    RunCompleted,
-    RunContent,
-    RunDetails,
-    RunExpired,
-    RunFailed,
-    RunIncomplete,
-    RunQueued,
-    RunStarted,
-    RunTakenOver,
-    RunUpdated,
-    ToolOutputsSubmitted,
-)
-from eventstore.conversation.events.steps import (
-    STEPS,
-    RunStepCompleted,
-    RunStepFailed,
-    RunStepStarted,
-    StepBegun,
-    StepContent,
-)
-from eventstore.conversation.events.thread_event import ThreadEvent
-from eventstore.conversation.events.threads import (
-    THREAD_LIFE,
-    ThreadArchived,
-    ThreadCreated,
-    ThreadDeleted,
-    ThreadDetails,
-    ThreadForked,
-    ThreadRestored,
-    ThreadUnarchived,
-    ThreadUpdated,
-)
-
-__all__ = [
-    "ASSISTANT_EVENTS",
-    "ERASURE",
-    "THREAD_EVENTS",
-    "AmendedContent",
-    "AssistantContent",
-    "AssistantCreated",
-    "AssistantDeleted",
-    "AssistantUpdated",
-    "BranchLabelled",
-    "BranchSelected",
-    "ContentErased",
-    "ErrorContent",
-    "LabelContent",
-    "MessageAdded",
-    "MessageAmended",
-    "MessageBegun",
-    "MessageBorn",
-    "MessageContent",
-    "MessageDetails",
-    "MessageEdited",
-    "MessageQueued",
-    "MessageRegenerated",
-    "MessageRemoved",
-    "MessageRestored",
-    "MessageUpdated",
-    "Note",
-    "RunActionRequired",
-    "RunCancelled",
-    "RunCancelling",
-    "RunCompleted",
-    "RunContent",
-    "RunDetails",
-    "RunExpired",
-    "RunFailed",
-    "RunIncomplete",
-    "RunQueued",
-    "RunStarted",
-    "RunStepCompleted",
-    "RunStepFailed",
-    "RunStepStarted",
-    "RunTakenOver",
-    "RunUpdated",
-    "StepBegun",
-    "StepContent",
-    "ThreadArchived",
-    "ThreadCreated",
-    "ThreadDeleted",
-    "ThreadDetails",
-    "ThreadEvent",
-    "ThreadForked",
-    "ThreadRestored",
-    "ThreadUnarchived",
-    "ThreadUpdated",
-    "ToolOutputsSubmitted",
-    "Usage",
-]
+from eventstore.conversation.events.assistants import *
+from eventstore.conversation.events.base import *
+from eventstore.conversation.events.branches import *
+from eventstore.conversation.events.erasures import *
+from eventstore.conversation.events.message_changes import *
+from eventstore.conversation.events.messages import *
+from eventstore.conversation.events.runs import *
+from eventstore.conversation.events.steps import *
+from eventstore.conversation.events.thread_event import *
+from eventstore.conversation.events.threads import *
 
 THREAD_EVENTS: Final[tuple[ThreadEvent, ...]] = (
     *THREAD_LIFE,
