@@ -46,7 +46,7 @@ class Signals:
     def __init__(self, wanted: Callable[[], None] = _nothing) -> None:
         """Create signals. ``wanted`` runs before each wait, in the waiter, to start a listener."""
         self._marks = count()  # drawing the next number is a single step, in any thread
-        self.mark = next(self._marks)
+        self.mark: int = next(self._marks)
         """Another number after every ``tell``. What is read once a mark was seen shows everything
         that smaller marks signalled, too."""
         self._wanted = wanted
