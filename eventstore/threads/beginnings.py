@@ -1,7 +1,8 @@
 """The state in which a thread begins: empty, or that of its source as far as a fork sees it.
 
 The lives of all ancestors are folded, up to the versions at which they were forked. Where snapshots
-are trusted, the nearest ancestor that has one goes on from there, and nothing above it is read.
+are trusted, the nearest ancestor that has one goes on from there, and nothing above it is read; and
+long lives leave some, so that other forks of the same threads need not fold them again.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import NamedTuple
 from eventstore.conversation.draft import ThreadDraft
 from eventstore.conversation.folded_view import FoldedView
 from eventstore.conversation.rows import ForkPoint, Place
+from eventstore.conversation.snapshot import size_of
 from eventstore.conversation.state import FoldedThread, fold, prefix_of
 from eventstore.core import ids
 from eventstore.core.events import Event, StreamKey
@@ -21,7 +23,7 @@ from eventstore.storage.gaps import missing
 from eventstore.storage.log import Log
 from eventstore.storage.transaction import Transaction
 from eventstore.threads.ancestral import AncestralEvents
-from eventstore.threads.resuming import resumed
+from eventstore.threads.resuming import keep, resumed
 
 __all__ = ["begun", "starting_state"]
 
@@ -42,15 +44,16 @@ def starting_state(
     Raises:
         BrokenChain: an event of an ancestor is missing.
     """
-    return begun(tx, log, StreamKey(tenant, ids.THREAD, thread_id), first, goes_on=False)[0]
+    return begun(tx, log, StreamKey(tenant, ids.THREAD, thread_id), first, most=None)[0]
 
 
 def begun(
-    tx: Transaction, log: Log, stream: StreamKey, first: Event, *, goes_on: bool
+    tx: Transaction, log: Log, stream: StreamKey, first: Event, *, most: int | None
 ) -> tuple[FoldedThread, int]:
-    """Return the state before a thread's first event, and how many events were folded for it.
+    """Return the state before a thread's first event, and how many events no snapshot spares.
 
-    ``goes_on``: go on from the snapshot of an ancestor, if there is one.
+    ``most``: go on from a snapshot of an ancestor, and keep one where more events were folded than
+    that, and than the state has rows. None does neither.
 
     Raises:
         BrokenChain: an event of an ancestor is missing.
@@ -58,13 +61,16 @@ def begun(
     start, folded = FoldedThread(stream.id), 0
     if first.type != "ThreadForked":
         return start, folded
-    state, lives = _climbed(tx, log, stream, first, goes_on=goes_on)
+    state, lives = _climbed(tx, log, stream, first, goes_on=most is not None)
     for fork_id, fork, events in reversed(lives):
-        before = state.version
+        before, source = state.version, stream._replace(id=fork.thread_id)
         state = _after(state, events)
         if state.version < fork.version:
-            raise missing(stream._replace(id=fork.thread_id), state.version + 1)
+            raise missing(source, state.version + 1)
         folded += state.version - before
+        if most is not None and folded > most and folded > most + size_of(state):
+            keep(tx, log, source, state)
+            folded = 0
         state = start = prefix_of(state, fork_id, fork)
     return start, folded
 

@@ -47,7 +47,7 @@ def fold_thread(
     after = 0 if draft is None else draft.version
     for event in decoded_events(tx, log, stream, after=after, until=until):
         if draft is None:
-            start, folded = begun(tx, log, stream, event, goes_on=True)
+            start, folded = begun(tx, log, stream, event, most=EVENTS_MAX)
             draft = ThreadDraft(start)
         draft.take(event)
         folded += 1

@@ -13,6 +13,7 @@ from typing import Final
 import msgspec
 
 from eventstore.conversation.draft import ThreadDraft
+from eventstore.conversation.folded_view import FoldedView
 from eventstore.conversation.rows import PROJECTION_VERSION
 from eventstore.conversation.snapshot import Snapshot, decoded_snapshot, encoded_snapshot
 from eventstore.core.events import Event, StreamKey
@@ -29,11 +30,11 @@ _RANGE: Final = 32
 """Events close to each other that are read as one range, and not by key."""
 
 
-def keep(tx: Transaction, log: Log, stream: StreamKey, draft: ThreadDraft) -> None:
+def keep(tx: Transaction, log: Log, stream: StreamKey, state: FoldedView) -> None:
     """Keep a snapshot of a state."""
     place = place_of(tx, stream)
     assert place is not None  # noqa: S101 (it has events)
-    log.snapshots.keep(tx, place, draft.version, encoded_snapshot(draft))
+    log.snapshots.keep(tx, place, state.version, encoded_snapshot(state))
 
 
 def resumed(tx: Transaction, log: Log, stream: StreamKey, until: int) -> ThreadDraft | None:

@@ -91,6 +91,22 @@ def test_so_does_that_of_a_fork_whose_source_has_a_long_history(store):
         assert events_decoded(store.replay.state, one) <= 20
 
 
+def test_the_first_reader_of_a_fork_leaves_them_to_the_other_forks(store):
+    thread = store.threads.create().id
+    said = [store.messages.create(thread, role="user", content="asked").id]
+    said.append(store.messages.create(thread, role="assistant", content="one").id)
+    said.append(store.messages.regenerate(thread, said[1], content="another").id)
+    for n in range(4 * BOUND):
+        switch(store, thread, said, n)
+    first = store.threads.fork(thread).id
+    other = store.threads.fork(store.threads.fork(thread).id).id
+    assert events_decoded(store.replay.state, first) > 4 * BOUND
+    for one in (first, other, thread):
+        assert events_decoded(store.replay.state, one) <= 20
+    store.threads.create()
+    assert store.audit.verify().findings == ()
+
+
 def test_a_thread_of_messages_alone_keeps_none(store):
     thread = store.threads.create().id
     for n in range(3 * BOUND):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from eventstore import ConversationStore, ConversationStoreError
 from eventstore.storage.snapshots import Snapshots
 from eventstore.testing.environments import jumping_environment
-from eventstore.threads import folding, leaving
+from eventstore.threads import beginnings, folding, leaving
 from tests.laws.examples import LONG, of_a_law_of_lives
 from tests.laws.facts_of_states import facts_of
 from tests.laws.lives import live
@@ -78,7 +78,8 @@ def in_full(patch, store, thread, one, two):
 def soon(patch, few, span):
     """Let snapshots be taken after so many events."""
     patch.setattr(folding, "EVENTS_MAX", few)
-    patch.setattr(folding, "size_of", lambda _: 0)
+    for module in (folding, beginnings):
+        patch.setattr(module, "size_of", lambda _: 0)
     patch.setattr(leaving, "SPAN", span)
     patch.setattr(leaving, "_has_more_rows", lambda *_: False)
 
