@@ -156,7 +156,10 @@ class AsyncConversationStore(BoundStore[AsyncExecutor], AsyncResources):
         return self._runner.perform(operation)
 
     async def close(self) -> None:
-        """Finish waiting requests and close, also stores bound to this one. Idempotent."""
+        """Finish waiting requests and close, also stores bound to this one. Idempotent.
+
+        Snapshots that reading took are written first, unless another process is writing.
+        """
         try:
             pause = PauseAsync(self._executor.changed, None)
             await drive_async(closing(self.scope), self.perform, pause)

@@ -147,7 +147,10 @@ class ConversationStore(BoundStore[SyncExecutor], Resources):
         return self._runner.perform(operation)
 
     def close(self) -> None:
-        """Finish waiting requests and close, also stores bound to this one. Idempotent."""
+        """Finish waiting requests and close, also stores bound to this one. Idempotent.
+
+        Snapshots that reading took are written first, unless another process is writing.
+        """
         try:
             drive(closing(self.scope), self.perform, Pause(self._executor.changed, None))
         finally:
