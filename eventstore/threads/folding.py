@@ -19,11 +19,12 @@ from eventstore.core import ids
 from eventstore.core.events import Event, StreamKey
 from eventstore.storage.folding_pages import decoded_events
 from eventstore.storage.log import Log
+from eventstore.storage.stream_heads import place_of
 from eventstore.storage.transaction import Transaction
 from eventstore.threads.beginnings import begun, starting_state
 from eventstore.threads.resuming import keep, resumed
 
-__all__ = ["fold_thread", "folded_steps", "settled_state"]
+__all__ = ["fold_thread", "folded_steps", "keep_if_due", "settled_state"]
 
 _LAST = 2**62
 EVENTS_MAX: Final = 1_000
@@ -63,6 +64,15 @@ def settled_state(
     """Return the same as a value from which folding can go on, every state by itself."""
     state = fold_thread(tx, log, tenant, thread_id, until=until)
     return state.settled() if isinstance(state, ThreadDraft) else FoldedThread(thread_id)
+
+
+def keep_if_due(tx: Transaction, log: Log, stream: StreamKey, state: FoldedThread) -> None:
+    """Keep a snapshot of a state that was folded step by step, unless one is near."""
+    place = place_of(tx, stream)
+    if place is not None and state.version > EVENTS_MAX:
+        folded = state.version - log.snapshots.last(tx, place, state.version)
+        if folded > EVENTS_MAX + size_of(state):
+            keep(tx, log, stream, state)
 
 
 def folded_steps(

@@ -83,6 +83,18 @@ def test_a_store_that_only_read_leaves_them_as_it_is_closed(store, path):
         assert other.audit.verify().findings == ()
 
 
+def test_whoever_walks_the_steps_leaves_some_too(store, path):
+    thread, _ = switched(store)
+    told = store.replay.state(thread, at_version=64).value()
+    with opened(path) as other:
+        assert len(list(other.replay.steps(thread))) == 65
+    with opened(path) as other:
+        assert events_decoded(other.replay.state, thread) < 40
+        store.branches.select(thread, store.messages.list(thread)[0].id)
+        assert other.replay.state(thread, at_version=64).value() == told
+        assert other.audit.verify().findings == ()
+
+
 async def test_a_store_of_tasks_does_so_too(store, path):
     thread, _ = switched(store)
     async with AsyncConversationStore.open(f"sqlite:///{path}") as other:

@@ -17,7 +17,7 @@ from eventstore.storage import read as log_reading
 from eventstore.storage import stream_heads
 from eventstore.storage.transaction import Transaction
 from eventstore.threads.beginnings import starting_state
-from eventstore.threads.folding import settled_state
+from eventstore.threads.folding import keep_if_due, settled_state
 
 
 def state(
@@ -85,6 +85,8 @@ def steps(scope: Scope, thread_id: str, *, after: int = 0) -> Paged[ReplayStep]:
                 before = starting_state(tx, scope.log, key.tenant, key.id, event)
             before = before.with_rows(evolve(before, event), event)
             made.append(ReplayStep(recorded(scope.log, stored), ReplayedThread(before)))
+        if before is not None:
+            keep_if_due(tx, scope.log, key, before)
         done = not found or found[-1].version >= stream_heads.head_version(tx, key)
         return made, None if done else (before, found[-1].version)
 
