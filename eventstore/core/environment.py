@@ -27,15 +27,18 @@ class Environment(NamedTuple):
 
 
 class RandomBuffer:
-    """Unpredictable bytes for one batch of writes, read from their source at once.
+    """Unpredictable bytes and fresh ids for one batch of writes, read from their source at once.
 
     A call into the operating system costs more than the use of its answer. Each batch makes a new
     one and drops it: a forked child that inherited unused bytes would draw the same ones as its
     parent.
     """
 
-    def __init__(self, random_bytes: Callable[[int], bytes], expected_bytes: int) -> None:
+    def __init__(
+        self, random_bytes: Callable[[int], bytes], now_us: int, expected_bytes: int
+    ) -> None:
         self._random_bytes = random_bytes
+        self._now_us = now_us
         self._bytes = random_bytes(expected_bytes) if expected_bytes else b""
         self._used = 0
 
@@ -44,3 +47,11 @@ class RandomBuffer:
         start, self._used = self._used, self._used + count
         taken = self._bytes[start : self._used]
         return taken if len(taken) == count else self._random_bytes(count)
+
+    def new_id(self) -> bytes:
+        """Return a fresh id of the batch's time."""
+        start, self._used = self._used, self._used + ids.RANDOM_BYTES
+        taken = self._bytes[start : self._used]
+        if len(taken) < ids.RANDOM_BYTES:
+            taken = self._random_bytes(ids.RANDOM_BYTES)
+        return ids.uuid7(self._now_us, taken)

@@ -119,7 +119,8 @@ def check_json(value: object, field: str, depth_max: int) -> Json:
         )
     if isinstance(value, (dict, Mapping)):
         return check_items(value, field, depth_max)
-    _check_depth(field, depth_max)
+    if depth_max <= 0:
+        raise _too_deep(field)
     return [
         check_json(item, f"{field}[{index}]", depth_max - 1) for index, item in enumerate(value)
     ]
@@ -127,7 +128,8 @@ def check_json(value: object, field: str, depth_max: int) -> Json:
 
 def check_items(value: Mapping[Any, object], field: str, depth_max: int) -> dict[str, Json]:
     """Return a copy of a JSON object in plain types; :func:`check_json` says what it refuses."""
-    _check_depth(field, depth_max)
+    if depth_max <= 0:
+        raise _too_deep(field)
     return {
         (
             key
@@ -140,9 +142,8 @@ def check_items(value: Mapping[Any, object], field: str, depth_max: int) -> dict
     }
 
 
-def _check_depth(field: str, depth_max: int) -> None:
-    if depth_max <= 0:
-        raise InvalidInput(field, "nested too deeply", "Flatten it, or give it as text.")
+def _too_deep(field: str) -> InvalidInput:
+    return InvalidInput(field, "nested too deeply", "Flatten it, or give it as text.")
 
 
 def _checked_key(key: object, field: str) -> str:

@@ -44,7 +44,7 @@ class HeadRow(msgspec.Struct, frozen=True, gc=False):
         return self.epoch, self.xid
 
 
-class Moved(NamedTuple):
+class Moved(msgspec.Struct, frozen=True, gc=False):
     """A stream's head as this transaction leaves it, and as the database has it until then."""
 
     before: HeadRow
@@ -53,7 +53,7 @@ class Moved(NamedTuple):
     place: Place
 
 
-class Heads(NamedTuple):
+class Heads(msgspec.Struct, frozen=True):
     """The result of locking heads."""
 
     rows: dict[Place, HeadRow]

@@ -28,6 +28,7 @@ that Citus places as a whole is on one node with all its tables, and has its ord
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import Any, Final
 
 from eventstore.core.events import Position
@@ -155,6 +156,9 @@ def _drawn(tx: Transaction, draw: str, count: int) -> list[tuple[int, int, int]]
     return [(row[0], row[1], row[2]) for row in rows]
 
 
+_end_of: Final = attrgetter("row", "summary", "place")
+
+
 class PostgresOrdering:
     """Keeps the protocol ``Ordering``."""
 
@@ -204,7 +208,7 @@ class PostgresOrdering:
             _MOVE,
             [
                 (row.version, row.recorded_at_us, row.hash, row.epoch, row.xid, summary, *place)
-                for _, row, summary, place in moved
+                for row, summary, place in map(_end_of, moved)
             ],
         )
 

@@ -50,7 +50,8 @@ def _move_many(count: int) -> str:
 
 def _values(one: Moved) -> tuple[Any, ...]:
     """Return the parameters that move a head; bytes in a form that needs no adapter."""
-    before, row, summary, (tenant, category, stream) = one
+    before, row, summary = one.before, one.row, one.summary
+    tenant, category, stream = one.place
     return (
         *(row.version, row.recorded_at_us, bytearray(row.hash), row.epoch, row.xid),
         None if summary is None else bytearray(summary),

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence, Sized
-from typing import Any, Final, Literal, NamedTuple, Protocol, TypeAlias
+from typing import Any, Final, Literal, Protocol, TypeAlias
 
+import msgspec
 from sqlalchemy import Connection
 
 from eventstore.core.codec import PLAIN, ContentCodec
@@ -97,7 +98,7 @@ class Remade:
         """A new object each time: facts kept of rows before it do not hold."""
 
 
-class Landmark(NamedTuple):
+class Landmark(msgspec.Struct, frozen=True, gc=False):
     """An event by which a store recognises its database."""
 
     position: Position

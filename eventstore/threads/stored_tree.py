@@ -19,8 +19,10 @@ from eventstore.conversation.rows import (
     Row,
     RunRow,
     SegmentRow,
+    ThreadRow,
 )
 from eventstore.core import ids
+from eventstore.core.events import Event
 from eventstore.storage import stream_heads
 from eventstore.threads.ancestry import Ancestry
 from eventstore.threads.cached_rows import CachedRows
@@ -100,6 +102,33 @@ class StoredTree(CachedRows):
             row = self._as_it_was(row)
         self._placed[place] = row
         return row
+
+    def ends_at_head(self) -> bool:
+        """Return whether the head is known to be an own message, with nothing below or open."""
+        thread, known = self.thread, self._known
+        head: MessageRow | None = None if thread is None else known[MessageRow].get(thread.head)
+        place = None if head is None or head.open_calls else head.place
+        if place is None or place.hop:
+            return False
+        if (shape := self._shape) is not None:
+            return place.depth == shape.end_of(0, place.segment)
+        below = Place(0, place.segment, place.depth + 1)
+        return self._placed.get(below, head) is known[BranchPointRow].get(place, head) is None
+
+    def put_below_head(self, event: Event, row: MessageRow, thread: ThreadRow) -> None:
+        """Do what :meth:`put` does for a message below the head, where :meth:`ends_at_head`."""
+        place = row.place
+        assert place is not None  # noqa: S101 (it is below the head)
+        self._events[event.version] = event
+        self._changed[MessageRow][row.message_id] = row
+        self._known[MessageRow][row.message_id] = row
+        self._known[BranchPointRow][place] = None
+        self._placed[place] = row
+        if self._shape is not None:
+            self._shape.keep(row)
+        else:
+            self._placed[Place(0, place.segment, place.depth + 1)] = None
+        self.thread = self._moved = thread
 
     def end_of(self, hop: int, segment: int) -> int:
         if hop and (inherited := self._inheritance()) is not None:

@@ -117,7 +117,10 @@ class _Batch:
         self._tx = tx
         self._log = log
         self._now_us = log.environment.clock()
-        self._random = RandomBuffer(log.environment.random_bytes, _RANDOM_BYTES * len(requests))
+        self._seal = log.codec.seal if log.codec.seals else None
+        self._random = RandomBuffer(
+            log.environment.random_bytes, self._now_us, _RANDOM_BYTES * len(requests)
+        )
         self._handlers: dict[str, CategoryHandler] = {}
         self._moved: dict[StreamKey, tuple[StreamHead, StreamSession[Any, Any]]] = {}
         self._event_rows: list[tuple[Any, ...]] = []
@@ -138,7 +141,7 @@ class _Batch:
         handler = self._handlers.get(category)
         if handler is None:
             made = CATEGORY_HANDLERS.get(category) or CATEGORY_HANDLERS[""]
-            handler = self._handlers[category] = made(self._tx, self._log, self.new_id)
+            handler = self._handlers[category] = made(self._tx, self._log, self._random.new_id)
         for command in request.commands:
             if type(command) in handler.watching:
                 return tuple(handler.watched(request))
@@ -214,33 +217,33 @@ class _Batch:
         seen = [self.heads[key].row.order for key in streams]
         return max((self.placing.epoch, self.placing.xid), *seen)
 
-    def new_id(self) -> bytes:
-        """Return a fresh id of the batch's time."""
-        return ids.uuid7(self._now_us, self._random(ids.RANDOM_BYTES))
-
     # -- 4: number and chain -------------------------------------------------------------------
 
     def _chain(self, request: AppendRequest, head: StreamHead, decided: Decided) -> Event:
         """Number, encode and chain one event."""
-        log, last = self._log, head.row
+        log, last, now, random = self._log, head.row, self._now_us, self._random
         version = last.version + 1
-        now = max(self._now_us, last.recorded_at_us)
+        now = max(now, last.recorded_at_us)
         subject = request.subject if decided.subject is None else decided.subject or None
         data = codec.encode(decided.data)
         content = salt = commitment = None
-        random = self._random(chain.SALT_BYTES + ids.RANDOM_BYTES)
         if decided.content is not None:
             plain = codec.encode(decided.content)
             if len(plain) > log.limits.content_bytes_max:
                 raise too_large("content", len(plain), log.limits.content_bytes_max)
-            content = log.codec.seal(plain, head.key, subject, head.prefix, version)
-            salt = random[: chain.SALT_BYTES]
+            seal = self._seal
+            content = (
+                plain if seal is None else seal(plain, head.key, subject, head.prefix, version)
+            )
+            salt = random(chain.SALT_BYTES)
             commitment = chain.commitment(salt, content)
             if len(content) > blobs.IN_ROW_BYTES_MAX:
                 self._any_large = True
         catalogue = log.catalogues.get(head.key.category)
         schema_version = 1 if catalogue is None else catalogue.schema_versions[decided.type]
-        event_id = decided.event_id or ids.uuid7(now, random[chain.SALT_BYTES :])
+        event_id = decided.event_id or (
+            random.new_id() if now == self._now_us else ids.uuid7(now, random(ids.RANDOM_BYTES))
+        )
         hashed = chain.event_hash(
             head.prefix,
             last.hash,

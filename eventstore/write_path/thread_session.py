@@ -14,6 +14,7 @@ from eventstore.conversation.present import thread_details
 from eventstore.conversation.repeats import may_come_of
 from eventstore.conversation.rules import decide, evolve
 from eventstore.conversation.run_lifecycle import HELD, MOVES, MOVING
+from eventstore.conversation.values import Message
 from eventstore.core.codec import owner_of
 from eventstore.core.events import NOBODY, Decided, Event, StreamKey
 from eventstore.errors import IdempotencyConflict
@@ -25,6 +26,7 @@ from eventstore.threads.indexes import IndexSavepoint, forget_names
 from eventstore.threads.past_thread import thread_at
 from eventstore.threads.stored_thread import StoredThread
 from eventstore.write_path.erasure_scope import Erasing
+from eventstore.write_path.plain_messages import add_plain, decide_plain
 from eventstore.write_path.requests import AppendRequest
 from eventstore.write_path.retired_keys import check_key
 from eventstore.write_path.thread_deciders import DECIDERS, with_reason
@@ -64,7 +66,10 @@ class _Savepoint(NamedTuple):
 class ThreadSession:
     """Implements ``StreamSession`` for one thread."""
 
-    __slots__ = ("erased", "erasing", "final", "handler", "lease_us", "stream", "view")
+    __slots__ = (
+        *("erased", "erasing", "final", "handler", "lease_us", "plain", "stream", "value"),
+        "view",
+    )
 
     def __init__(self, handler: ThreadHandler, stream: StreamKey, view: StoredThread) -> None:
         self.view: Final = view
@@ -78,12 +83,21 @@ class ThreadSession:
         """The erasure whose content is to be erased once it is written."""
         self.final: tuple[bytes, ...] = ()
         """Messages that were being written and are in the log now."""
+        self.plain: Decided | None = None
+        """What the present command leads to, if it goes the short way of ``plain_messages``."""
+        self.value: Message | None = None
+        """The message that it added."""
 
     def check(self, request: ThreadRequest) -> None:
         if request.options is not None and request.options.expected_head is not None:
             check_expected_head(self.view, request.options.expected_head)
 
     def decide(self, request: ThreadRequest, command: c.Command) -> Sequence[Decided]:
+        self.plain = None
+        if type(command) is c.CreateMessage and request.options is None and not request.fresh:
+            self.plain = decide_plain(self.view, command, self.handler.new_id)
+            if self.plain is not None:
+                return (self.plain,)
         if request.fresh:
             self.view.expect_fresh(request.fresh)
         decider = DECIDERS.get(type(command))
@@ -123,6 +137,9 @@ class ThreadSession:
         return subject
 
     def evolve(self, event: Event) -> None:
+        if self.plain is not None:
+            self.value = add_plain(self.view, event)
+            return
         view, handler = self.view, self.handler
         rows = evolve(view, event)
         if event.type == "ContentErased" or getattr(event.data, "run_id", None) is not None:
@@ -160,6 +177,8 @@ class ThreadSession:
             view.leases[run_id] = self.handler.lease_of(self.lease_us)
 
     def result(self, command: c.Command, events: Sequence[Event]) -> object:
+        if self.plain is not None:
+            return self.value
         return THREAD_COMMANDS[type(command)].result(self.view, command, events)
 
     def repeated(self, request: ThreadRequest, command: c.Command, first: int, last: int) -> object:
