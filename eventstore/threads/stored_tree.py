@@ -111,12 +111,12 @@ class StoredTree(CachedRows):
         if place is None or place.hop:
             return False
         if (shape := self._shape) is not None:
-            return place.depth == shape.end_of(0, place.segment)
+            return place.depth == shape.ends.get((0, place.segment), 0)
         below = Place(0, place.segment, place.depth + 1)
         return self._placed.get(below, head) is known[BranchPointRow].get(place, head) is None
 
     def put_below_head(self, event: Event, row: MessageRow, thread: ThreadRow) -> None:
-        """Do what :meth:`put` does for a message below the head, where :meth:`ends_at_head`."""
+        """Lay a message below the head over what was read, if :meth:`ends_at_head`."""
         place = row.place
         assert place is not None  # noqa: S101 (it is below the head)
         self._events[event.version] = event

@@ -84,7 +84,7 @@ class ThreadSession:
         self.final: tuple[bytes, ...] = ()
         """Messages that were being written and are in the log now."""
         self.plain: Decided | None = None
-        """What the present command leads to, if it goes the short way of ``plain_messages``."""
+        """The event of the present command, if it goes the short way of ``plain_messages``."""
         self.value: Message | None = None
         """The message that it added."""
 
