@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, get_args
 
+from msgspec.structs import astuple, replace
+
 from eventstore.conversation.rows import RunRow, RunStatus, StepRow, StepStatus
 from eventstore.conversation.run_lifecycle import TERMINAL
 from eventstore.threads.row_table import RowTable, join_calls, split_calls
@@ -27,54 +29,17 @@ def run_codes(statuses: Iterable[RunStatus]) -> list[int]:
 
 
 def _encode_run(row: RunRow) -> tuple[Any, ...]:
-    return (
-        row.run_id,
-        row.version,
-        RUN_STATUSES.index(row.status),
-        row.changed,
-        row.assistant_id,
-        row.regenerates,
-        int(row.started),
-        row.started_head,
-        row.last_message,
-        join_calls(row.pending_calls),
-        row.steps,
-        row.writing,
-        row.created_position,
-        row.updated_at_us,
-        row.queue,
-        row.holder,
-        row.fence,
-        int(row.taken_over),
-        row.subject,
-    )
+    """Return the values of its fields, which stand in the order of the columns."""
+    status, calls = RUN_STATUSES.index(row.status), join_calls(row.pending_calls)
+    flags = {"started": int(row.started), "taken_over": int(row.taken_over)}
+    return astuple(replace(row, status=status, pending_calls=calls, **flags))
 
 
 def _decode_run(columns: Sequence[Any]) -> RunRow:
-    _, run_id, version, status, changed, assistant, regenerates, started = columns[:8]
-    head, last, calls, steps, writing, position, updated_at = columns[8:15]
-    queue, holder, fence, taken_over, subject = columns[15:20]
-    return RunRow(
-        run_id,
-        version,
-        RUN_STATUSES[status],
-        changed,
-        assistant,
-        regenerates,
-        bool(started),
-        head,
-        last,
-        split_calls(calls),
-        steps,
-        writing,
-        position,
-        updated_at,
-        queue,
-        holder,
-        fence,
-        bool(taken_over),
-        subject,
-    )
+    row: Any = RunRow(*columns[1:])
+    status, calls = RUN_STATUSES[row.status], split_calls(row.pending_calls)
+    flags = {"started": bool(row.started), "taken_over": bool(row.taken_over)}
+    return replace(row, status=status, pending_calls=calls, **flags)  # type: ignore[no-any-return]
 
 
 RUNS: Final = RowTable[RunRow](

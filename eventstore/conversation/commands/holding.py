@@ -7,7 +7,8 @@ only decide who tries to take over.
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Callable
+from typing import Final, TypeVar
 
 from eventstore.conversation.commands.base import Command
 from eventstore.conversation.commands.checks import living_thread, thread_text
@@ -22,6 +23,8 @@ from eventstore.core.events import Decided
 from eventstore.errors import LeaseLost, Refused, RunNotFound
 
 __all__ = ["HOLDING", "HoldRun"]
+
+C = TypeVar("C", bound=Command)
 
 
 def some_run(view: ThreadView, run_id: bytes) -> RunRow:
@@ -104,6 +107,13 @@ def hold(view: ThreadView, command: HoldRun, _: NewId) -> list[Decided]:
             "Start the run again before you go on with it.",
         )
     return []
+
+
+def of_run(
+    command: type[C], decide: Callable[[ThreadView, C, NewId], list[Decided]], *leads_to: str
+) -> ThreadCommand[C, Run]:
+    """Declare a command about one run, which is its result."""
+    return ThreadCommand(command, decide, its_run, leads_to, about=("run_id", "run_id"))
 
 
 HOLDING: Final = (ThreadCommand(HoldRun, hold, its_run),)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
 
 from msgspec import UNSET, UnsetType
 
@@ -27,6 +28,8 @@ from eventstore.core.events import Decided
 from eventstore.errors import Refused
 
 __all__ = ["MESSAGE_CHANGES", "AmendMessage", "RemoveMessage", "RestoreMessage", "UpdateMessage"]
+
+C = TypeVar("C", bound="AmendMessage | UpdateMessage | RemoveMessage | RestoreMessage")
 
 # ruff: noqa: D101 (each command is explained by the method of the store that makes it)
 
@@ -120,33 +123,16 @@ def _was_active(view: ThreadView, row: MessageRow) -> bytes | None:
     return None if leaf is None else leaf.message_id
 
 
+def _declared(
+    command: type[C], decide: Callable[[ThreadView, C, NewId], list[Decided]], leads_to: str
+) -> ThreadCommand[C, Message]:
+    about = "message_id", "target"
+    return ThreadCommand(command, decide, target_message, (leads_to,), about)
+
+
 MESSAGE_CHANGES: Final = (
-    ThreadCommand(
-        AmendMessage,
-        amend,
-        target_message,
-        leads_to=("MessageAmended",),
-        about=("message_id", "target"),
-    ),
-    ThreadCommand(
-        UpdateMessage,
-        update,
-        target_message,
-        leads_to=("MessageUpdated",),
-        about=("message_id", "target"),
-    ),
-    ThreadCommand(
-        RemoveMessage,
-        remove,
-        target_message,
-        leads_to=("MessageRemoved",),
-        about=("message_id", "target"),
-    ),
-    ThreadCommand(
-        RestoreMessage,
-        restore,
-        target_message,
-        leads_to=("MessageRestored",),
-        about=("message_id", "target"),
-    ),
+    _declared(AmendMessage, amend, "MessageAmended"),
+    _declared(UpdateMessage, update, "MessageUpdated"),
+    _declared(RemoveMessage, remove, "MessageRemoved"),
+    _declared(RestoreMessage, restore, "MessageRestored"),
 )

@@ -16,10 +16,9 @@ from eventstore.conversation.commands.checks import (
     placed_message,
     some_message,
 )
-from eventstore.conversation.commands.holding import held_run, some_run
+from eventstore.conversation.commands.holding import held_run, of_run, some_run
 from eventstore.conversation.commands.runs import moved
-from eventstore.conversation.commands.thread_command import NewId, ThreadCommand
-from eventstore.conversation.present_runs import its_run
+from eventstore.conversation.commands.thread_command import NewId
 from eventstore.conversation.rows import ActionReason, RunRow
 from eventstore.conversation.run_lifecycle import next_status
 from eventstore.conversation.run_values import Run
@@ -127,18 +126,6 @@ def _check_outputs(run: RunRow, given: tuple[str, ...]) -> None:
 
 
 RUN_ACTIONS: Final = (
-    ThreadCommand(
-        RequireAction,
-        require_action,
-        its_run,
-        leads_to=("RunActionRequired",),
-        about=("run_id", "run_id"),
-    ),
-    ThreadCommand(
-        SubmitToolOutputs,
-        submit_tool_outputs,
-        its_run,
-        leads_to=("ToolOutputsSubmitted",),
-        about=("run_id", "run_id"),
-    ),
+    of_run(RequireAction, require_action, "RunActionRequired"),
+    of_run(SubmitToolOutputs, submit_tool_outputs, "ToolOutputsSubmitted"),
 )

@@ -8,11 +8,10 @@ from eventstore.conversation import events as e
 from eventstore.conversation.commands import queue
 from eventstore.conversation.commands.base import Command
 from eventstore.conversation.commands.closing import check_answered
-from eventstore.conversation.commands.holding import check_fence, held_run, some_run
+from eventstore.conversation.commands.holding import check_fence, held_run, of_run, some_run
 from eventstore.conversation.commands.runs import ended, moved
-from eventstore.conversation.commands.thread_command import NewId, ThreadCommand
+from eventstore.conversation.commands.thread_command import NewId
 from eventstore.conversation.events import Usage
-from eventstore.conversation.present_runs import its_run
 from eventstore.conversation.run_values import Run
 from eventstore.conversation.view import ThreadView
 from eventstore.core.events import Decided
@@ -89,26 +88,8 @@ def expire(view: ThreadView, command: ExpireRun, new_id: NewId) -> list[Decided]
 
 
 RUN_ENDS: Final = (
-    ThreadCommand(
-        CompleteRun,
-        complete,
-        its_run,
-        leads_to=(
-            "RunCompleted",
-            "RunIncomplete",
-        ),
-        about=("run_id", "run_id"),
-    ),
-    ThreadCommand(FailRun, fail, its_run, leads_to=("RunFailed",), about=("run_id", "run_id")),
-    ThreadCommand(
-        CancelRun,
-        cancel,
-        its_run,
-        leads_to=(
-            "RunCancelled",
-            "RunCancelling",
-        ),
-        about=("run_id", "run_id"),
-    ),
-    ThreadCommand(ExpireRun, expire, its_run, leads_to=("RunExpired",), about=("run_id", "run_id")),
+    of_run(CompleteRun, complete, "RunCompleted", "RunIncomplete"),
+    of_run(FailRun, fail, "RunFailed"),
+    of_run(CancelRun, cancel, "RunCancelled", "RunCancelling"),
+    of_run(ExpireRun, expire, "RunExpired"),
 )

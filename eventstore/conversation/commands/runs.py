@@ -17,7 +17,7 @@ from eventstore.conversation.commands.checks import (
     writable_thread,
 )
 from eventstore.conversation.commands.closing import Outcome, closed, end_at
-from eventstore.conversation.commands.holding import check_fence, some_run
+from eventstore.conversation.commands.holding import check_fence, of_run, some_run
 from eventstore.conversation.commands.showing import asked_again
 from eventstore.conversation.commands.thread_command import NewId, ThreadCommand
 from eventstore.conversation.present_runs import its_run
@@ -177,15 +177,6 @@ RUNS: Final = (
         mints=("run_id", ids.RUN),
         watched=_assistant,
     ),
-    ThreadCommand(
-        StartRun,
-        start,
-        its_run,
-        leads_to=(
-            "RunStarted",
-            "RunTakenOver",
-        ),
-        about=("run_id", "run_id"),
-    ),
-    ThreadCommand(UpdateRun, update, its_run, leads_to=("RunUpdated",), about=("run_id", "run_id")),
+    of_run(StartRun, start, "RunStarted", "RunTakenOver"),
+    of_run(UpdateRun, update, "RunUpdated"),
 )
