@@ -3,6 +3,7 @@
 import sqlite3
 import zlib
 from contextlib import closing
+from unittest.mock import patch
 
 import msgspec
 import pytest
@@ -11,6 +12,7 @@ from sqlalchemy import create_engine
 
 from eventstore import AsyncConversationStore, BrokenChain, ConversationStore
 from eventstore.conversation.snapshot import decoded_snapshot
+from eventstore.storage.snapshots import Snapshots
 from eventstore.threads import folding
 from tests.effort import events_decoded
 from tests.storage.lives import ask
@@ -300,6 +302,21 @@ def test_one_without_a_thread_is_found(store, path):
     change(path, "UPDATE snapshots SET thread = randomblob(16)")
     with opened(path) as other:
         assert {one.kind for one in other.audit.verify().findings} == {"missing"}
+
+
+def test_whoever_checks_goes_on_from_none(store):
+    """Else a snapshot that lies would vouch for itself, and for the forks of its thread."""
+    thread, _ = switched(store)
+    fork = store.threads.fork(thread).id
+    store.messages.create(fork, role="user", content="further")
+    left_behind(store, fork)
+    for name in ("nearest", "waits"):
+        with patch.object(Snapshots, name, side_effect=AssertionError):
+            assert store.audit.verify().findings == ()
+            assert store.projections.compare().findings == ()
+            assert len(list(store.replay.steps(fork))) == 2
+    with patch.object(Snapshots, "nearest", side_effect=AssertionError):
+        store.projections.rebuild()
 
 
 def test_a_deleted_event_below_one_is_missed_by_those_who_read_every_event(store, path):
