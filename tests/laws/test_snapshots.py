@@ -69,6 +69,17 @@ def test_differences_do_not_depend_on_how_many_events_tell_of_a_thing(seed, few,
                 assert trail == [*store.audit.trail(thread)]
 
 
+def test_so_are_those_of_every_type_of_event(monkeypatch):
+    soon(monkeypatch, few=0, span=5)
+    with ConversationStore.open("sqlite://", environment=environment()) as store:
+        full_life(store)
+        for thread in store.threads.list(include_deleted=True).iter():
+            for version in range(1, thread.version):
+                for last in {version + 1, thread.version}:
+                    found = store.replay.diff(thread.id, from_version=version, to_version=last)
+                    assert found == in_full(monkeypatch, store, thread.id, version, last)
+
+
 def in_full(patch, store, thread, one, two):
     with patch.context() as whole:
         whole.setattr(folding, "EVENTS_MAX", 10_000)
