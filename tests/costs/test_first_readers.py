@@ -27,9 +27,9 @@ from tests.effort import events_decoded
 
 MOST, SPAN, COUNTS = (1_000, 4_096, (2_000, 20_000)) if LONG else (10, 40, (50, 170))
 """With ``LAWS=long`` those of the library, and lives as long as that."""
-ROWS = 40
+ROWS = 15
 """More than the events that hold the words of a few messages, and than their rows."""
-BOUND = SPAN + 2 * ROWS + MOST + ROWS
+BOUND = SPAN + MOST + 2 * ROWS
 COUNT = "SELECT count(*) FROM snapshots"
 
 
