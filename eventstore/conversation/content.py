@@ -32,7 +32,6 @@ __all__ = [
     "from_stored",
     "packed",
     "parse",
-    "parts_and_text",
     "text_of",
 ]
 
@@ -159,13 +158,6 @@ def _to_stored(parts: Sequence[Part]) -> list[StoredPart]:
         part.text if type(part) is TextPart else part.model_dump(exclude_none=True)
         for part in parts
     ]
-
-
-def parts_and_text(stored: Sequence[StoredPart]) -> tuple[tuple[Part, ...], str]:
-    """Return stored parts as typed parts, and their :func:`text_of`."""
-    if len(stored) == 1 and isinstance(text := stored[0], str):  # the usual case
-        return (trusted(TextPart, {"type": "text", "text": text}),), text
-    return from_stored(stored), "".join([part for part in stored if isinstance(part, str)])
 
 
 def from_stored(stored: Sequence[StoredPart]) -> tuple[Part, ...]:

@@ -14,9 +14,10 @@ from msgspec import UNSET, UnsetType
 
 from eventstore.conversation import events as e
 from eventstore.conversation import tree
-from eventstore.conversation.content import from_stored, parts_and_text, text_of
+from eventstore.conversation.content import from_stored, text_of
 from eventstore.conversation.events.rows import message_row, thread_row
 from eventstore.conversation.events.threads import named_by
+from eventstore.conversation.parts import TextPart
 from eventstore.conversation.provider_form import form_from_stored
 from eventstore.conversation.rows import MessageRow, ThreadRow
 from eventstore.conversation.values import Branch, Message, Origin, Revision, Thread
@@ -138,15 +139,19 @@ def message_value(
     if row.changed is not None:
         content, erased = _wording(born, [one.event for one in view.wordings(row)])
     said = _NOTHING if content is None else content
-    parts, text = parts_and_text(said.parts)
     original, fields = born.data.original_created_at_us, _FIELDS.copy()
     parent, replaces, run = row.parent_id, row.replaces, row.run_id
     fields["id"] = "msg_" + row.message_id.hex()
     fields["thread_id"] = "thread_" + view.thread_id.hex()
     fields["parent_id"] = None if parent is None else "msg_" + parent.hex()
     fields["role"] = row.role
-    fields["content"] = parts
-    fields["text"] = text
+    parts = said.parts
+    if len(parts) == 1 and isinstance(text := parts[0], str):  # the usual case
+        fields["content"] = (trusted(TextPart, {"type": "text", "text": text}),)
+        fields["text"] = text
+    else:
+        fields["content"] = from_stored(parts)
+        fields["text"] = "".join([part for part in parts if isinstance(part, str)])
     fields["provider"] = None if said.provider is None else form_from_stored(said.provider)
     fields["name"] = said.name
     fields["status"] = row.status

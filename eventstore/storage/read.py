@@ -41,7 +41,6 @@ __all__ = [
     "recorded_in_stream",
     "stored_event",
     "version_at_time",
-    "version_of",
 ]
 
 
@@ -161,11 +160,6 @@ def _recorded(stream: StreamKey, rows: Sequence[Any]) -> RecordedPage:
 def position_of(columns: Sequence[Any]) -> Position:
     """Return the position of an event from ``RECORDED_COLUMNS`` or all columns."""
     return Position._make(columns[:3])
-
-
-def version_of(columns: Sequence[Any]) -> int:
-    """Return the version of an event from ``RECORDED_COLUMNS`` or all columns."""
-    return columns[VERSION]  # type: ignore[no-any-return]
 
 
 def _pages(

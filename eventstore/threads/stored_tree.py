@@ -209,34 +209,23 @@ class StoredTree(CachedRows):
         return {(row.hop, row.segment) for row in (*found, *changed)}
 
     def first_removed(self, hop: int, segment: int, start: int, end: int) -> int | None:
-        if self.thread is None or not self.thread.removed_messages:
-            return None
-        if (gone := self._removed()) is not None:
-            return gone.first(hop, segment, start, end)
         where = "hop = ? AND segment = ? AND depth BETWEEN ? AND ?"
-        return self._first_of_removed(where, (hop, segment, start, end)).first(
-            hop, segment, start, end
-        )
+        gone = self._removed_in(where, (hop, segment, start, end))
+        return None if gone is None else gone.first(hop, segment, start, end)
 
     def first_inherited_removed(self, start: int, end: int) -> int | None:
+        gone = self._removed_in(_INHERITED_AT, (start, end))
+        return None if gone is None else gone.first_inherited(start, end)
+
+    def _removed_in(self, where: str, parameters: Sequence[int]) -> Removed | None:
+        """Return removed messages: all if they are few, or at least the first of a range."""
         if self.thread is None or not self.thread.removed_messages:
             return None
-        if (gone := self._removed()) is not None:
-            return gone.first_inherited(start, end)
-        found = self._first_of_removed(_INHERITED_AT, (start, end))
-        return found.first_inherited(start, end)
-
-    def _removed(self) -> Removed | None:
-        """Return the removed messages if they are few enough to be known whole."""
-        if self._gone is None and self.thread is not None:
-            if self.thread.removed_messages > REMOVED_MAX:
-                return None
+        if self._gone is None and self.thread.removed_messages <= REMOVED_MAX:
             rows = self._find(MessageRow, REMOVED, (), few=True)
             self._gone = Removed([*rows, *self._changed_of(MessageRow)])
-        return self._gone
-
-    def _first_of_removed(self, where: str, parameters: Sequence[int]) -> Removed:
-        """Return removed messages in a range: at least the present first one."""
+        if self._gone is not None:
+            return self._gone
         changed = self._changed_of(MessageRow)
         some = f"{where} AND {REMOVED} ORDER BY depth LIMIT {len(changed) + 1}"
         return Removed([*self._find(MessageRow, some, parameters, few=True), *changed])

@@ -36,13 +36,14 @@ from eventstore.execution.database import POSTPONED, Postponed
 from eventstore.storage import blobs
 from eventstore.storage.interning import intern_category, intern_tenant
 from eventstore.storage.log import Log
-from eventstore.storage.ordering import HeadRow, Placing
+from eventstore.storage.ordering import HeadRow
 from eventstore.storage.statements import Insert
 from eventstore.storage.transaction import Landmark, Transaction
 from eventstore.write_path.categories import CATEGORY_HANDLERS
 from eventstore.write_path.heads import (
     HEADS_MAX,
     StreamHead,
+    TakenHeads,
     Watched,
     confirm_absent,
     take_heads,
@@ -92,7 +93,7 @@ def append_many(
     batch = _Batch(tx, log, requests)
     watched = list(map(batch.watched, requests))
     taken = take_heads(tx, requests, watched, patient=patient)
-    batch.heads, batch.placing, locked = taken.heads, taken.placing, taken.locked
+    batch.taken, locked = taken, taken.locked
     outcomes: list[Outcome | Postponed] = []
     for request, streams in zip(requests, watched, strict=True):
         if locked and not locked.isdisjoint((request.stream, *(streams or ()))):
@@ -110,17 +111,15 @@ def append_many(
 class _Batch:
     """The requests of one transaction: heads that move, and rows to be inserted."""
 
-    heads: dict[StreamKey, StreamHead]
-    placing: Placing
+    taken: TakenHeads
 
     def __init__(self, tx: Transaction, log: Log, requests: Sequence[AppendRequest]) -> None:
         self._tx = tx
         self._log = log
-        self._now_us = log.environment.clock()
+        clock, random_bytes = log.environment
+        self._now_us = clock()
         self._seal = log.codec.seal if log.codec.seals else None
-        self._random = RandomBuffer(
-            log.environment.random_bytes, self._now_us, _RANDOM_BYTES * len(requests)
-        )
+        self._random = RandomBuffer(random_bytes, self._now_us, _RANDOM_BYTES * len(requests))
         self._handlers: dict[str, CategoryHandler] = {}
         self._moved: dict[StreamKey, tuple[StreamHead, StreamSession[Any, Any]]] = {}
         self._event_rows: list[tuple[Any, ...]] = []
@@ -154,7 +153,7 @@ class _Batch:
         if watched is not None:
             self.insert()  # the request may read rows decided in this very batch
         stream = request.stream
-        head, session = self.heads[stream], self._handlers[stream.category].session(stream)
+        head, session = self.taken.heads[stream], self._handlers[stream.category].session(stream)
         if not self._tx.ordering.single_writer:
             self._order = self._order_behind(stream, *(watched or ()))
         if request.key is not None and (kept := self._keys().find(request, head)) is not None:
@@ -214,16 +213,15 @@ class _Batch:
 
     def _order_behind(self, *streams: StreamKey) -> tuple[int, int]:
         """Return an order key that is below neither the transaction's nor that of any stream."""
-        seen = [self.heads[key].row.order for key in streams]
-        return max((self.placing.epoch, self.placing.xid), *seen)
+        seen = [self.taken.heads[key].row.order for key in streams]
+        return max((self.taken.placing.epoch, self.taken.placing.xid), *seen)
 
     # -- 4: number and chain -------------------------------------------------------------------
 
     def _chain(self, request: AppendRequest, head: StreamHead, decided: Decided) -> Event:
         """Number, encode and chain one event."""
-        log, last, now, random = self._log, head.row, self._now_us, self._random
-        version = last.version + 1
-        now = max(now, last.recorded_at_us)
+        log, last, random = self._log, head.row, self._random
+        version, now = last.version + 1, max(self._now_us, last.recorded_at_us)
         subject = request.subject if decided.subject is None else decided.subject or None
         data = codec.encode(decided.data)
         content = salt = commitment = None
@@ -231,10 +229,9 @@ class _Batch:
             plain = codec.encode(decided.content)
             if len(plain) > log.limits.content_bytes_max:
                 raise too_large("content", len(plain), log.limits.content_bytes_max)
-            seal = self._seal
-            content = (
-                plain if seal is None else seal(plain, head.key, subject, head.prefix, version)
-            )
+            content = plain
+            if self._seal is not None:
+                content = self._seal(plain, head.key, subject, head.prefix, version)
             salt = random(chain.SALT_BYTES)
             commitment = chain.commitment(salt, content)
             if len(content) > blobs.IN_ROW_BYTES_MAX:
@@ -257,7 +254,7 @@ class _Batch:
             content_commitment=commitment,
         )
         epoch, xid = self._order
-        position = self.placing.next()
+        position = self.taken.placing.next()
         self._positions.append(Position(epoch, xid, position))
         self._event_rows.append(
             (
