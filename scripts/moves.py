@@ -1,10 +1,10 @@
 """Count the way of one call through the library: ``python -m scripts.moves``.
 
-For one message that is added, and for one page of messages that is listed, it prints how many files
-of ``eventstore/`` take part, how often control moves from one of them to another (calls and
-returns), how deep the frames go, and how many Python functions are called. The store is a SQLite
-file with a warm thread of 60 messages, on the sync face. ``--tree`` prints every call instead,
-indented, in the order in which it happens: a map of the path for a reader.
+For one message that is added, one page of messages that is listed, and one message that is edited,
+it prints how many files of ``eventstore/`` take part, how often control moves from one of them to
+another (calls and returns), how deep the frames go, and how many Python functions are called. The
+store is a SQLite file with a warm thread of 60 messages, on the sync face. ``--tree`` prints every
+call instead, indented, in the order in which it happens: a map of the path for a reader.
 """
 
 from __future__ import annotations
@@ -103,12 +103,15 @@ def ways() -> dict[str, Way]:
     ):
         thread = store.threads.create().id
         for number in range(_WARM):
-            store.messages.create(thread, role="user", content=f"message {number}")
+            edited = store.messages.create(thread, role="user", content=f"message {number}").id
         return {
             "messages.create": _way_of(
                 lambda: store.messages.create(thread, role="user", content="one more")
             ),
             "messages.list": _way_of(lambda: store.messages.list(thread)),
+            "messages.edit": _way_of(
+                lambda: store.messages.edit(thread, edited, content="once more")
+            ),
         }
 
 

@@ -125,7 +125,7 @@ class StoredTree(CachedRows):
         self._known[BranchPointRow][place] = None
         self._placed[place] = row
         if self._shape is not None:
-            self._shape.keep(row)
+            self._shape.ends[0, place.segment] = place.depth
         else:
             self._placed[Place(0, place.segment, place.depth + 1)] = None
         self.thread = self._moved = thread
