@@ -103,20 +103,25 @@ class StoredTree(CachedRows):
         self._placed[place] = row
         return row
 
-    def ends_at_head(self) -> bool:
-        """Return whether the head is known to be an own message, with nothing below or open."""
+    def free_below_head(self) -> Place | None:
+        """Return the place below the head: if all is known that may forbid a plain message there.
+
+        The head is the thread's own message, waits for no tool, and nothing is below it.
+        """
         thread, known = self.thread, self._known
         head: MessageRow | None = None if thread is None else known[MessageRow].get(thread.head)
         place = None if head is None or head.open_calls else head.place
         if place is None or place.hop:
-            return False
-        if (shape := self._shape) is not None:
-            return place.depth == shape.ends.get((0, place.segment), 0)
+            return None
         below = Place(0, place.segment, place.depth + 1)
-        return self._placed.get(below, head) is known[BranchPointRow].get(place, head) is None
+        if (shape := self._shape) is not None:
+            free = shape.ends.get((0, place.segment), 0) < below.depth
+        else:
+            free = self._placed.get(below, head) is known[BranchPointRow].get(place, head) is None
+        return below if free else None
 
     def put_below_head(self, event: Event, row: MessageRow, thread: ThreadRow) -> None:
-        """Lay a message below the head over what was read, if :meth:`ends_at_head`."""
+        """Lay a message over what was read, at the place of :meth:`free_below_head`."""
         place = row.place
         assert place is not None  # noqa: S101 (it is below the head)
         self._events[event.version] = event

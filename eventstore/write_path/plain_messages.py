@@ -32,8 +32,13 @@ __all__ = ["add_plain", "decide_plain"]
 _ALONE: Final = (0, 1)
 
 
-def decide_plain(view: StoredThread, command: CreateMessage, new_id: NewId) -> Decided | None:
-    """Return the event of a plain message below the head; None if the rules must decide it."""
+def decide_plain(
+    view: StoredThread, command: CreateMessage, new_id: NewId
+) -> tuple[Decided, Place] | None:
+    """Return the event of a plain message below the head, and the place where it goes.
+
+    None if the rules must decide the command.
+    """
     draft, thread = command.draft, view.thread
     if (
         command.parent_id is not UNSET
@@ -47,7 +52,7 @@ def decide_plain(view: StoredThread, command: CreateMessage, new_id: NewId) -> D
         or thread.deleted
         or thread.archived
         or thread.open_runs
-        or not view.ends_at_head()
+        or (place := view.free_below_head()) is None
     ):
         return None
     data = MessageAdded(
@@ -57,19 +62,14 @@ def decide_plain(view: StoredThread, command: CreateMessage, new_id: NewId) -> D
         status=command.status,
         original_created_at_us=draft.original_created_at_us,
     )
-    return Decided("MessageAdded", data, draft_content(draft))
+    return Decided("MessageAdded", data, draft_content(draft)), place
 
 
-def add_plain(view: StoredThread, event: Event) -> Message:
+def add_plain(view: StoredThread, event: Event, place: Place) -> Message:
     """Change the rows as the event of :func:`decide_plain` does; return the message."""
     thread, data, version = view.thread, event.data, event.version
-    assert thread is not None and thread.head is not None  # noqa: S101, PT018 (decided)
-    above = view.message(thread.head)
-    assert above is not None and above.place is not None  # noqa: S101, PT018
-    _, segment, depth = above.place
-    row = MessageRow(
-        data.message_id, version, data.role, Place(0, segment, depth + 1), thread.head, data.status
-    )
+    assert thread is not None  # noqa: S101 (decided)
+    row = MessageRow(data.message_id, version, data.role, place, thread.head, data.status)
     head = data.message_id
     view.put_below_head(
         event,

@@ -12,6 +12,7 @@ from eventstore.conversation.commands import THREAD_COMMANDS
 from eventstore.conversation.commands.checks import check_expected_head
 from eventstore.conversation.present import thread_details
 from eventstore.conversation.repeats import may_come_of
+from eventstore.conversation.rows import Place
 from eventstore.conversation.rules import decide, evolve
 from eventstore.conversation.run_lifecycle import HELD, MOVES, MOVING
 from eventstore.conversation.values import Message
@@ -83,8 +84,8 @@ class ThreadSession:
         """The erasure whose content is to be erased once it is written."""
         self.final: tuple[bytes, ...] = ()
         """Messages that were being written and are in the log now."""
-        self.plain: Decided | None = None
-        """The event of the present command, if it goes the short way of ``plain_messages``."""
+        self.plain: tuple[Decided, Place] | None = None
+        """The present command's event and place, if it goes the way of ``plain_messages``."""
         self.value: Message | None = None
         """The message that it added."""
 
@@ -97,7 +98,7 @@ class ThreadSession:
         if type(command) is c.CreateMessage and request.options is None and not request.fresh:
             self.plain = decide_plain(self.view, command, self.handler.new_id)
             if self.plain is not None:
-                return (self.plain,)
+                return self.plain[:1]
         if request.fresh:
             self.view.expect_fresh(request.fresh)
         decider = DECIDERS.get(type(command))
@@ -138,7 +139,7 @@ class ThreadSession:
 
     def evolve(self, event: Event) -> None:
         if self.plain is not None:
-            self.value = add_plain(self.view, event)
+            self.value = add_plain(self.view, event, self.plain[1])
             return
         view, handler = self.view, self.handler
         rows = evolve(view, event)
