@@ -70,7 +70,7 @@ def asked_of(last):
     return [one for one in {3, last // 2, last, *around} if 0 < one <= last]
 
 
-@pytest.mark.parametrize("act", [label, rename, retitle, switch])
+@pytest.mark.parametrize("act", [label, rename, switch])
 def test_at_every_version_the_first_reader_folds_no_more_than_the_bound(url, act, effort):
     counts = []
     for count in COUNTS:
@@ -241,7 +241,7 @@ def test_an_interrupt_while_one_is_taken_leaves_the_append(url):
         assert store.threads.get(thread).version == version
 
 
-@pytest.mark.parametrize("act", [amend, rename, retitle, hide, update_run])
+@pytest.mark.parametrize("act", [amend, retitle, hide, update_run])
 def test_neighbours_are_compared_without_reading_all_that_ever_happened_to_a_thing(url, act):
     decoded = []
     for count in COUNTS:
