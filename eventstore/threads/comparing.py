@@ -22,7 +22,7 @@ from eventstore.threads.expected import Expected, expected_rows
 from eventstore.threads.indexes import ContentIndex, IndexEntry, stored_entries
 from eventstore.threads.leases import LEASES, lease_key
 from eventstore.threads.row_tables import ROW_TABLES
-from eventstore.threads.snapshot_checks import threads_with_snapshots, wrong_snapshots
+from eventstore.threads.snapshot_checks import StoredSnapshots
 from eventstore.threads.thread_table import ThreadKey
 
 __all__ = ["Finding", "compare_thread"]
@@ -46,7 +46,9 @@ def compare_thread(tx: Transaction, log: Log, stream: StreamKey) -> list[Finding
     """Return every row of a thread that differs from its events."""
     tenant = find_tenant(tx, stream.tenant) or 0
     index = ContentIndex()
-    expected = expected_rows(tx, log, stream, decoded_events(tx, log, stream), index)
+    snapshots = StoredSnapshots(tx, (tenant, stream.id))
+    events = decoded_events(tx, log, stream)
+    expected = expected_rows(tx, log, stream, events, index, snapshots=snapshots)
     actual = {
         (kind, kind.key_of(row)): row
         for kind, table in ROW_TABLES.items()
@@ -56,7 +58,10 @@ def compare_thread(tx: Transaction, log: Log, stream: StreamKey) -> list[Finding
         *_differences(expected.rows, actual),
         *_lease_differences(tx, (tenant, stream.id), expected),
         *_index_differences(index.entries(tx, stream), stored_entries(tx, tenant, stream.id)),
-        *_snapshot_differences(tx, log, stream, (tenant, stream.id)),
+        *[
+            ("different_row", f"snapshots: the state after event {version} differs")
+            for version in snapshots.wrong
+        ],
     ]
     return [
         Finding(stream_id=stream.text, version=expected.version, kind=kind, message=message)
@@ -85,14 +90,6 @@ def _index_differences(
         yield "missing_row", f"{table}: a row is missing, or has another value"
     for table, *_ in sorted(actual - expected):
         yield "extra_row", f"{table}: a row that no event made"
-
-
-def _snapshot_differences(
-    tx: Transaction, log: Log, stream: StreamKey, thread: ThreadKey
-) -> Iterator[tuple[str, str]]:
-    if threads_with_snapshots(tx, thread, thread):
-        for version in wrong_snapshots(tx, log, stream, thread):
-            yield "different_row", f"snapshots: the state after event {version} differs"
 
 
 def _differences(

@@ -12,10 +12,12 @@ from eventstore.conversation.present import thread_details
 from eventstore.conversation.rows import Row, ThreadRow
 from eventstore.core.events import Event, StreamKey
 from eventstore.storage.folding_pages import decoded_in_streams
+from eventstore.storage.interning import find_tenant
 from eventstore.storage.log import Log
 from eventstore.storage.transaction import Transaction
 from eventstore.threads.beginnings import starting_state
 from eventstore.threads.indexes import ContentIndex
+from eventstore.threads.snapshot_checks import StoredSnapshots, threads_with_snapshots
 
 __all__ = ["Expected", "expected_of_each", "expected_rows"]
 
@@ -29,11 +31,14 @@ Rows: TypeAlias = dict[tuple[type[Any], Any], Any]
 class Expected:
     """The rows of one thread's events, as far as they were folded."""
 
-    def __init__(self, stream: StreamKey, index: ContentIndex) -> None:
+    def __init__(
+        self, stream: StreamKey, index: ContentIndex, snapshots: StoredSnapshots | None = None
+    ) -> None:
         self.rows: Final[Rows] = {}
         self.stream: Final = stream
         self.index: Final = index
         """Receives every folded event."""
+        self._snapshots: Final = snapshots
         self._draft: ThreadDraft | None = None
 
     @property
@@ -51,6 +56,11 @@ class Expected:
         """The thread's own row; None without events."""
         return None if self._draft is None else self._draft.thread
 
+    @property
+    def wrong_snapshots(self) -> list[int]:
+        """Versions whose snapshot is not the state there, if they are looked at."""
+        return [] if self._snapshots is None else self._snapshots.wrong
+
     def take(self, tx: Transaction, log: Log, event: Event) -> list[Row]:
         """Fold one more event in; return the rows that it changes."""
         stream, index, draft = self.stream, self.index, self._draft
@@ -58,6 +68,8 @@ class Expected:
             start = starting_state(tx, log, stream.tenant, stream.id, event)
             draft = self._draft = ThreadDraft(start)
         changed = draft.take(event)
+        if self._snapshots is not None:
+            self._snapshots.see(tx, draft)
         for row in changed:
             kind = type(row)
             self.rows[kind, kind.key_of(row)] = row
@@ -71,10 +83,16 @@ class Expected:
 
 
 def expected_rows(
-    tx: Transaction, log: Log, stream: StreamKey, events: Iterable[Event], index: ContentIndex
+    tx: Transaction,
+    log: Log,
+    stream: StreamKey,
+    events: Iterable[Event],
+    index: ContentIndex,
+    *,
+    snapshots: StoredSnapshots | None = None,
 ) -> Expected:
-    """Fold all events of a thread, and pass each to ``index``."""
-    expected = Expected(stream, index)
+    """Fold all events of a thread, and pass each to ``index``, and each state to ``snapshots``."""
+    expected = Expected(stream, index, snapshots)
     for event in events:
         expected.take(tx, log, event)
     return expected
@@ -84,6 +102,10 @@ def expected_of_each(
     tx: Transaction, log: Log, first: StreamKey, last: StreamKey
 ) -> Iterator[Expected]:
     """Do the same for every thread of a tenant in a range of ids."""
+    tenant = find_tenant(tx, first.tenant) or 0
+    patched = {*threads_with_snapshots(tx, (tenant, first.id), (tenant, last.id))}
     events = decoded_in_streams(tx, log, first, last)
     for stream, told in groupby(events, itemgetter(0)):
-        yield expected_rows(tx, log, stream, (event for _, event in told), ContentIndex())
+        kept = StoredSnapshots(tx, (tenant, stream.id)) if stream.id in patched else None
+        of_thread = (event for _, event in told)
+        yield expected_rows(tx, log, stream, of_thread, ContentIndex(), snapshots=kept)

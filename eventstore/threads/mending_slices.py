@@ -16,11 +16,7 @@ from eventstore.threads.expected import Expected, expected_of_each
 from eventstore.threads.leases import LEASES, lease_key
 from eventstore.threads.mending import SLICE, Again, Change, Mending
 from eventstore.threads.row_tables import ROW_TABLES
-from eventstore.threads.snapshot_checks import (
-    SNAPSHOTS,
-    threads_with_snapshots,
-    wrong_snapshots,
-)
+from eventstore.threads.snapshot_checks import SNAPSHOTS
 from eventstore.threads.thread_rows import ends_of, mend_heads
 from eventstore.threads.thread_table import (
     Difference,
@@ -74,17 +70,11 @@ def look_over(tx: Transaction, log: Log, streams: Sequence[StreamKey], tries: in
     found = differences(tx, threads, rows_by_table(tenant, expected))
     wrong = {row[:2] for _, goes, comes in found for row in (*goes, *comes)}
     wrong |= {thread for thread, one in expected.items() if one.head != heads.get(thread)}
-    snapshots = {
-        thread: wrong_ones
-        for one in threads_with_snapshots(tx, threads[0], threads[-1])
-        if (thread := (tenant, one)) in expected
-        and (wrong_ones := [*wrong_snapshots(tx, log, streams[0]._replace(id=one), thread)])
-    }
-    wrong |= snapshots.keys()
+    wrong |= {thread for thread, one in expected.items() if one.wrong_snapshots}
     return Looked(
         [len(one.rows) for key, one in expected.items() if key not in wrong],
         [
-            Mending(one, key, found, heads.get(key), tries, snapshots=snapshots.get(key, ()))
+            Mending(one, key, found, heads.get(key), tries, snapshots=one.wrong_snapshots)
             for key, one in expected.items()
             if key in wrong
         ],

@@ -7,7 +7,6 @@ that never was.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
 from typing import Final
 
 import msgspec
@@ -16,16 +15,12 @@ from eventstore.conversation.draft import ThreadDraft
 from eventstore.conversation.rows import PROJECTION_VERSION
 from eventstore.conversation.snapshot import Snapshot, decoded_snapshot
 from eventstore.core import ids
-from eventstore.core.events import StreamKey
 from eventstore.storage.chain_pages import event_hash_at
-from eventstore.storage.folding_pages import decoded_events
 from eventstore.storage.interning import find_category
-from eventstore.storage.log import Log
 from eventstore.storage.transaction import Transaction
-from eventstore.threads.beginnings import starting_state
 from eventstore.threads.thread_table import ThreadKey, ThreadTable
 
-__all__ = ["SNAPSHOTS", "threads_with_snapshots", "wrong_snapshots"]
+__all__ = ["SNAPSHOTS", "StoredSnapshots", "threads_with_snapshots"]
 
 SNAPSHOTS: Final = ThreadTable("snapshots", ("version", "hash", "state"), 1)
 _VERSIONS: Final = f"SELECT version {SNAPSHOTS.some_between}"
@@ -37,24 +32,30 @@ def threads_with_snapshots(tx: Transaction, first: ThreadKey, last: ThreadKey) -
     return [bytes(row[0]) for row in tx.all(_THREADS, (*first, last[1]))]
 
 
-def wrong_snapshots(
-    tx: Transaction, log: Log, stream: StreamKey, thread: ThreadKey
-) -> Iterator[int]:
-    """Yield the versions of a thread whose snapshot is not what the events give, in order."""
-    stored = {int(row[0]) for row in tx.all(_VERSIONS, (*thread, thread[1]))}
-    place = thread[0], find_category(tx, ids.THREAD) or 0, thread[1]
-    draft: ThreadDraft | None = None
-    for event in decoded_events(tx, log, stream, until=max(stored, default=0)):
-        if draft is None:
-            draft = ThreadDraft(starting_state(tx, log, stream.tenant, stream.id, event))
-        draft.take(event)
-        if event.version in stored:  # one is read at a time: they may be large
-            stored.remove(event.version)
-            row = SNAPSHOTS.row(tx, (*thread, event.version))
-            stands = row is not None and event_hash_at(tx, place, event.version) == row[3]
-            if row is None or not stands or not _holds(row[4], draft):
-                yield event.version
-    yield from sorted(stored)
+class StoredSnapshots:
+    """The snapshots of one thread, held against its states while its events are folded."""
+
+    def __init__(self, tx: Transaction, thread: ThreadKey) -> None:
+        self._thread: Final = thread
+        self._left = {int(row[0]) for row in tx.all(_VERSIONS, (*thread, thread[1]))}
+        self._wrong: list[int] = []
+
+    def see(self, tx: Transaction, draft: ThreadDraft) -> None:
+        """Hold the snapshot of a version against the state there, if there is one."""
+        if draft.version not in self._left:
+            return
+        self._left.remove(draft.version)
+        tenant, thread = self._thread  # one is read at a time: they may be large
+        row = SNAPSHOTS.row(tx, (tenant, thread, draft.version))
+        place = tenant, find_category(tx, ids.THREAD) or 0, thread
+        stands = row is not None and event_hash_at(tx, place, draft.version) == row[3]
+        if row is None or not stands or not _holds(row[4], draft):
+            self._wrong.append(draft.version)
+
+    @property
+    def wrong(self) -> list[int]:
+        """Versions whose snapshot is not what the events give, or that have no event, in order."""
+        return sorted([*self._wrong, *self._left])
 
 
 def _holds(state: bytes, draft: ThreadDraft) -> bool:

@@ -107,6 +107,21 @@ def test_the_first_reader_of_a_fork_leaves_them_to_the_other_forks(store):
     assert store.audit.verify().findings == ()
 
 
+def test_checking_them_folds_no_event_twice(store):
+    thread = store.threads.create().id
+    said = [store.messages.create(thread, role="user", content="asked").id]
+    for n in range(4 * BOUND):
+        amend(store, thread, said, n)
+    fork = store.threads.fork(thread).id
+    checks = [store.audit.verify, store.projections.compare, store.projections.rebuild]
+    before = [events_decoded(check) for check in checks]
+    for one in (thread, fork):
+        store.replay.state(one)
+        store.threads.create()
+    for check, events in zip(checks, before, strict=True):
+        assert events <= events_decoded(check) <= events + 10, "two more threads were created"
+
+
 def test_a_thread_of_messages_alone_keeps_none(store):
     thread = store.threads.create().id
     for n in range(3 * BOUND):
