@@ -19,17 +19,14 @@ from eventstore import (
 )
 from eventstore.engine import telemetry
 from eventstore.engine.backlog import Key
-from eventstore.engine.courses import Clock, HandBack
+from eventstore.engine.courses import HandBack
 from eventstore.engine.driving import AsyncInbox, drive_async
 from eventstore.engine.effects import Effect
 from eventstore.engine.engine_base import HAND_BACK_SECONDS, NEWS, PAUSE_SECONDS, EngineBase, key_of
-from eventstore.engine.models.estimate import Estimate
-from eventstore.engine.models.registry import Models, Target
 from eventstore.engine.performing import Performing
 from eventstore.engine.recording import asked_for
 from eventstore.engine.run_options import RunOptions
 from eventstore.engine.sweeping import Swept, sweep
-from eventstore.engine.toolbox import AnyTool
 from eventstore.engine.working import Claimed, Outcome, Rested, claimed, created, work
 
 __all__ = ["AsyncEngine"]
@@ -37,7 +34,7 @@ __all__ = ["AsyncEngine"]
 _log = logging.getLogger("eventstore.engine")
 
 
-class AsyncEngine(EngineBase):
+class AsyncEngine(EngineBase[AsyncConversationStore]):
     """Executes the runs of assistants: asks models, calls tools, and records every step.
 
     ::
@@ -47,55 +44,7 @@ class AsyncEngine(EngineBase):
             run = await engine.execute(thread.id, run.id)  # waits until it rests
     """
 
-    def __init__(
-        self,
-        store: AsyncConversationStore,
-        *,
-        tools: Sequence[AnyTool] = (),
-        models: Mapping[str, Target] | Models | None = None,
-        queue: str | None = None,
-        concurrency: int = 8,
-        recover: bool = True,
-        lease_seconds: float = 30.0,
-        holder: str | None = None,
-        external_tools: Sequence[str] = (),
-        estimate: Estimate | None = None,
-        clock: Clock | None = None,
-    ) -> None:
-        """Make an engine; it begins with ``async with``, or with its first call.
-
-        Args:
-            store: Store of the runs; it stays the application's to close.
-            tools: Functions that models may call, made with ``tool``.
-            models: Models by name, before those that the names stand for by themselves.
-            queue: Queue whose runs it executes; None executes runs of the application.
-            concurrency: Most runs at work at once.
-            recover: Take over runs whose engine died.
-            lease_seconds: Time after which others may take over a run of an engine that is silent.
-            holder: Name of this engine; no two may share one.
-            external_tools: Names of tools whose outputs the application hands in, beside those that
-                a run's settings name. A run with other unknown tools is not taken over from an
-                engine that died.
-            estimate: Function that estimates the tokens of a request.
-            clock: Time, for tests.
-
-        Raises:
-            InvalidInput: an option is malformed.
-        """
-        super().__init__(
-            tools=tools,
-            models=models,
-            queue=queue,
-            concurrency=concurrency,
-            recover=recover,
-            lease_seconds=lease_seconds,
-            holder=holder,
-            external_tools=external_tools,
-            estimate=estimate,
-            clock=clock,
-        )
-        self.store = store
-        """The store that it works on."""
+    def _open(self) -> None:
         self._tasks: set[asyncio.Task[None]] = set()
         self._keepers: list[asyncio.Task[None]] = []
         self._look = asyncio.Event()

@@ -7,9 +7,17 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from datetime import datetime
-from typing import Final, Protocol
+from typing import Final, Generic, Protocol, TypeVar
 
-from eventstore import ConversationStoreError, EngineClosed, InvalidInput, RecordedEvent, Run
+from eventstore import (
+    AsyncConversationStore,
+    ConversationStore,
+    ConversationStoreError,
+    EngineClosed,
+    InvalidInput,
+    RecordedEvent,
+    Run,
+)
 from eventstore.engine.backlog import Backlog, Key
 from eventstore.engine.courses import Clock, TakenOver
 from eventstore.engine.desk import Desk, own_name
@@ -26,11 +34,8 @@ __all__ = ["HAND_BACK_SECONDS", "NEWS", "PAUSE_SECONDS", "EngineBase", "key_of"]
 _ENDS: Final = ("RunCompleted", "RunIncomplete", "RunFailed", "RunCancelled", "RunExpired")
 NEWS: Final = (
     *_ENDS,
-    "RunQueued",
-    "RunCancelling",
-    "RunTakenOver",
-    "RunActionRequired",
-    "ToolOutputsSubmitted",
+    *("RunQueued", "RunCancelling", "RunTakenOver"),
+    *("RunActionRequired", "ToolOutputsSubmitted"),
 )
 """Types of the events that an engine wants to hear of."""
 PAUSE_SECONDS: Final = 0.1
@@ -47,27 +52,51 @@ _LEASE_SECONDS_MAX: Final = 86_400
 _log = logging.getLogger("eventstore.engine")
 
 
+Store = TypeVar("Store", ConversationStore, AsyncConversationStore)
+
+
 class _Inbox(Protocol):
     def put(self, arrived: object) -> None: ...
 
 
-class EngineBase:
+class EngineBase(Generic[Store]):
     """An engine without its threads or tasks."""
 
     def __init__(
         self,
+        store: Store,
         *,
-        tools: Sequence[AnyTool],
-        models: Mapping[str, Target] | Models | None,
-        queue: str | None,
-        concurrency: int,
-        recover: bool,
-        lease_seconds: float,
-        holder: str | None,
-        external_tools: Sequence[str],
-        estimate: Estimate | None,
-        clock: Clock | None,
+        tools: Sequence[AnyTool] = (),
+        models: Mapping[str, Target] | Models | None = None,
+        queue: str | None = None,
+        concurrency: int = 8,
+        recover: bool = True,
+        lease_seconds: float = 30.0,
+        holder: str | None = None,
+        external_tools: Sequence[str] = (),
+        estimate: Estimate | None = None,
+        clock: Clock | None = None,
     ) -> None:
+        """Make an engine: it begins at once, an ``AsyncEngine`` when it is first used.
+
+        Args:
+            store: Store of the runs; it stays the application's to close.
+            tools: Functions that models may call, made with ``tool``.
+            models: Models by name, before those that the names stand for by themselves.
+            queue: Queue whose runs it executes; None executes runs of the application.
+            concurrency: Most runs at work at once.
+            recover: Take over runs whose engine died.
+            lease_seconds: Time after which others may take over a run of an engine that is silent.
+            holder: Name of this engine; no two may share one.
+            external_tools: Names of tools whose outputs the application hands in, beside those that
+                a run's settings name. A run with other unknown tools is not taken over from an
+                engine that died.
+            estimate: Function that estimates the tokens of a request.
+            clock: Time, for tests.
+
+        Raises:
+            InvalidInput: an option is malformed.
+        """
         if not 0 < lease_seconds <= _LEASE_SECONDS_MAX:
             most = f"Give more than 0 and up to {_LEASE_SECONDS_MAX:,} seconds."
             raise InvalidInput("lease_seconds", f"{lease_seconds} is not allowed", most)
@@ -99,6 +128,13 @@ class EngineBase:
         self._sweep_wanted = False
         """A run began to wait for people since the last look, and its time may be short."""
         self._closed = False
+        self.store: Store = store
+        """The store that it works on."""
+        self._open()
+
+    def _open(self) -> None:
+        """Make what its threads or tasks need."""
+        raise NotImplementedError
 
     @property
     def holder(self) -> str:
@@ -144,8 +180,7 @@ class EngineBase:
         Not so if a caller may repeat the creation or commits it later, or if the run is one of a
         queue, whose workers hear of it.
         """
-        again = {"idempotency_key", "connection"}
-        if any(asked.options.get(name) is not None for name in again):
+        if any(asked.options.get(one) is not None for one in ("idempotency_key", "connection")):
             return False
         return self.queue is None and asked.run.get("queue") is None and self._backlog.reserve()
 
@@ -190,10 +225,6 @@ class EngineBase:
         if ends is not None:
             self._sweep_at = min(self._sweep_at, max(ends, now + _SOON_SECONDS))
 
-    def _sweep_soon(self) -> None:
-        self._sweep_wanted = True
-        self._look_again()
-
     @property
     def _next_sweep(self) -> float:
         soon = self._swept_at + _SOON_SECONDS
@@ -229,16 +260,16 @@ class EngineBase:
                     self._unsure.add(key)
                     self._want(key)
             case "RunActionRequired":
-                self._sweep_soon()
+                self._sweep_wanted = True
+                self._look_again()
             case "RunTakenOver":
                 if event.data.get("holder") != self.holder:
                     self._tell(key, TakenOver())
-            case "RunCancelling":
-                self._tell(key, CancelRequested())
-            case _:
-                self._tell(key, CancelRequested())  # the course finds that it ended
-                self._own.discard(key)
-                self._backlog.turn(event.stream_id)
+            case kind:
+                self._tell(key, CancelRequested())  # the course finds out if it ended
+                if kind in _ENDS:
+                    self._own.discard(key)
+                    self._backlog.turn(event.stream_id)
 
     def _tell(self, key: Key, news: CancelRequested | TakenOver) -> None:
         inbox = self._inboxes.get(key)
