@@ -40,10 +40,7 @@ def decide_fork(
         raise Refused(
             "nothing_to_fork", "the source has no message on its active path", "Give at_message."
         )
-    events = fork(view, source, message_id, version, _hash_at(tx, stream, version))
-    if version == last:
-        view.will_inherit(now, message_id)
-    return events
+    return fork(view, source, message_id, version, _hash_at(tx, stream, version))
 
 
 def _hash_at(tx: Transaction, stream: StreamKey, version: int) -> bytes:

@@ -156,8 +156,16 @@ class ThreadSession:
         if event.type == "ContentErased":
             self._forget(event, thread.created_position)
         if event.type == "ThreadForked":
-            inherited = thread_details(view)[1]
-            handler.content_index().inherit(self.stream, inherited, thread.created_position)
+            self._inherit(event, thread.created_position)
+
+    def _inherit(self, event: Event, created_position: int) -> None:
+        """Let a fork that has begun inherit what its source has in memory, and index it."""
+        data, view, handler = event.data, self.view, self.handler
+        source = handler.session(self.stream._replace(id=data.source_id)).view
+        if source.thread is not None and source.thread.version == data.source_version:
+            view.will_inherit(source, data.message_id)
+        metadata = thread_details(view)[1]
+        handler.content_index().inherit(self.stream, metadata, created_position)
 
     def _forget(self, event: Event, created_position: int) -> None:
         """Note that content is to be erased, and index the thread without its metadata."""

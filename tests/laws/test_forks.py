@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from eventstore import ConversationStore
+from eventstore import ConversationStore, InvalidInput, Limits, MessageNotFound
 
 
 @pytest.fixture
@@ -77,6 +77,20 @@ def test_a_batch_that_touches_an_inherited_message_still_sees_what_follows_it(st
         batch.messages.restore(second)
         selected = batch.branches.select(second)
     assert selected.object.leaf_id == third
+
+
+def test_a_thread_inherits_nothing_of_a_fork_of_the_same_id_that_was_refused():
+    limits = Limits(content_bytes_max=100)
+    with ConversationStore.open("sqlite://", limits=limits) as store:
+        source, (root,) = talk(store, "Why?")
+        named = f"thread_{7:032x}"
+        with pytest.raises(InvalidInput):  # its event was decided on, and is too large
+            store.threads.fork(source, fork_id=named, reason="x" * 200)
+        store.threads.create(thread_id=named)
+        with pytest.raises(MessageNotFound):
+            store.messages.amend(named, root, content="Not mine.")
+        assert store.messages.create(named, role="user", content="First.").parent_id is None
+        assert store.projections.compare().findings == ()
 
 
 def test_no_depth_of_forks_is_too_much_to_fold():
