@@ -32,7 +32,7 @@ class BoundStore(Generic[E]):
             InvalidInput: the name is malformed.
         """
         return self._bound(
-            self.scope._replace(tenant=name if name == "" else check_name(name, "tenant", 255))
+            self.scope._replace(tenant=name if name == "" else check_name(name, "tenant"))
         )
 
     def acting(

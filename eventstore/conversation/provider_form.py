@@ -12,15 +12,13 @@ from typing import ClassVar
 from msgspec import Struct
 from pydantic import ConfigDict, Field
 
-from eventstore.core.json_values import check_name
+from eventstore.core.json_values import NAME_MAX, check_name
 from eventstore.core.trusted import trusted
 from eventstore.core.unshown import Unshown
 from eventstore.core.values import Value
 from eventstore.errors import InvalidInput
 
 __all__ = ["ProviderForm", "StoredForm", "form_from_stored", "packed_form"]
-
-_FORMAT_MAX = 255
 
 
 class ProviderForm(Value):
@@ -30,7 +28,7 @@ class ProviderForm(Value):
         extra="forbid", hide_input_in_errors=True, ser_json_bytes="hex", val_json_bytes="hex"
     )
 
-    format: str = Field(min_length=1, max_length=_FORMAT_MAX)
+    format: str = Field(min_length=1, max_length=NAME_MAX)
     """Name of the format, for example ``"openai.chat"``."""
     data: Unshown[bytes] = Field(strict=True)
     """The bytes as the provider sent them."""
@@ -59,7 +57,7 @@ def packed_form(given: object) -> StoredForm:
         raise InvalidInput(
             "provider.data", f"expected bytes, got {type(given.data).__name__}", "Give bytes."
         )
-    return StoredForm(check_name(given.format, "provider.format", _FORMAT_MAX), given.data)
+    return StoredForm(check_name(given.format, "provider.format"), given.data)
 
 
 def form_from_stored(stored: StoredForm | None) -> ProviderForm | None:

@@ -20,6 +20,8 @@ __all__ = ["Json", "Limits", "check_json", "check_text"]
 Json: TypeAlias = "str | int | float | bool | list[Json] | dict[str, Json] | None"
 """A JSON value in plain types."""
 
+NAME_MAX: Final = 255
+"""Most characters of a name, an id of somebody else's, or a code."""
 _INT_MIN, _INT_MAX = -(2**63), 2**63 - 1
 _WORD: Final = re.compile(r"[A-Za-z0-9_.:-]{1,40}\Z")
 
@@ -39,7 +41,7 @@ class Limits(NamedTuple):
     """Most commands in one batch, most messages in one ``create_many``."""
 
 
-def check_name(value: object, field: str, characters_max: int) -> str:
+def check_name(value: object, field: str, characters_max: int = NAME_MAX) -> str:
     """Return ``value`` if it is a name: text without NUL, which databases cannot compare.
 
     Raises:

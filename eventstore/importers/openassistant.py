@@ -21,14 +21,14 @@ from typing import Any, Final, NamedTuple
 from eventstore.conversation.events import MessageContent
 from eventstore.core import codec, ids
 from eventstore.core.events import microseconds
-from eventstore.core.json_values import Limits, check_name, check_object, check_text
+from eventstore.core.json_values import NAME_MAX, Limits, check_name, check_object, check_text
 from eventstore.errors import InvalidInput
 
 __all__ = ["ImportedTree", "read_trees"]
 
 _SOURCE: Final = "openassistant"
 _ROLES: Final[Mapping[str, str]] = {"prompter": "user", "assistant": "assistant"}
-_ID_MAX: Final = 255 - len(_SOURCE) - len("::messages")
+_ID_MAX: Final = NAME_MAX - len(_SOURCE) - len("::messages")
 """Keeps keys made of a tree's id within the maximum length of keys."""
 _OWN_PLACE: Final = {"message_id", "parent_id", "role", "text", "created_date", "replies"}
 """Fields that have a place of their own in the store; every other one is kept as metadata."""

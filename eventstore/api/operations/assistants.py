@@ -23,7 +23,7 @@ from eventstore.conversation.run_values import Assistant
 from eventstore.conversation.tool_definition import ToolGiven
 from eventstore.core import ids
 from eventstore.core.events import StreamKey
-from eventstore.core.json_values import Limits
+from eventstore.core.json_values import NAME_MAX, Limits
 from eventstore.core.pages import (
     EVERYTHING,
     PageOf,
@@ -36,7 +36,6 @@ from eventstore.storage.transaction import Transaction
 from eventstore.write_path.assistant_streams import assistant_history
 
 _NAME_MAX: Final = 256
-_KEY_MAX: Final = 255
 _DESCRIPTION_MAX: Final = 4_096
 _INSTRUCTIONS_MAX: Final = 256_000
 _Assistants = PageOf[Assistant]  # once: pydantic looks for it each time
@@ -95,7 +94,7 @@ def create(
         metadata=checked_metadata(metadata, limits),
     )
     given = optional_id(ids.ASSISTANT, assistant_id, "assistant_id")
-    key = optional_text(options.idempotency_key, "idempotency_key", _KEY_MAX)
+    key = optional_text(options.idempotency_key, "idempotency_key", NAME_MAX)
     if given is None and key is not None:
         given = ids.derived(ids.ASSISTANT, scope.tenant, key)
     stream = StreamKey(scope.tenant, ids.ASSISTANT, given or scope.log.environment.new_id())

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from eventstore.api.operations.inputs import message_key
 from eventstore.api.operations.loaders import live_thread, thread_key, whole_thread
 from eventstore.api.operations.operation import (
@@ -27,13 +25,11 @@ from eventstore.errors import InvalidInput
 from eventstore.storage.transaction import Transaction
 from eventstore.threads import paths
 
-_LABEL_MAX: Final = 255
-
 
 def _named(branch: object, field: str) -> bytes | str:
     if isinstance(branch, str) and branch.startswith(f"{ids.MESSAGE}_"):
         return message_key(branch, field)
-    return check_name(branch, field, _LABEL_MAX)
+    return check_name(branch, field)
 
 
 def select(
@@ -77,7 +73,7 @@ def label(
         Refused: another message has the label.
         WrongExpectedHead, WrongExpectedVersion, IdempotencyConflict: a guard does not hold.
     """
-    text = None if label is None else check_name(label, "label", _LABEL_MAX)
+    text = None if label is None else check_name(label, "label")
     if text is not None and text.startswith(f"{ids.MESSAGE}_"):
         raise InvalidInput("label", "looks like a message's id", "Begin it with another word.")
     command = c.LabelBranch(target=message_key(message_id), label=text)

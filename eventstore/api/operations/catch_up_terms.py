@@ -43,7 +43,7 @@ def checked_terms(
         value = getattr(terms, name)
         if not isinstance(value, kinds) or not 0 < value <= _MOST:
             raise InvalidInput(name, "is not allowed", f"Give more than 0, up to {_MOST}.")
-    check_name(terms.holder or "?", "holder", 255)
+    check_name(terms.holder or "?", "holder")
     return terms
 
 

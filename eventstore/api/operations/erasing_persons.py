@@ -45,7 +45,6 @@ from eventstore.write_path.thread_session import Guards
 
 __all__ = ["erase_person", "subject_key"]
 
-_NAME_CHARACTERS_MAX = 255
 _START = (-1, b"")
 
 
@@ -55,7 +54,7 @@ def subject_key(tenant: str, subject: str) -> bytes:
     Raises:
         InvalidInput: it is no name.
     """
-    return ids.derived("subject", tenant, check_name(subject, "subject", _NAME_CHARACTERS_MAX))
+    return ids.derived("subject", tenant, check_name(subject, "subject"))
 
 
 def erase_person(scope: Scope, subject: str, options: WriteOptions) -> Collected[Erasure]:

@@ -21,7 +21,14 @@ from eventstore.conversation.run_values import TokenUsage
 from eventstore.conversation.tool_definition import Defined
 from eventstore.core import codec, ids
 from eventstore.core.events import microseconds
-from eventstore.core.json_values import Limits, check_name, check_object, check_text, too_large
+from eventstore.core.json_values import (
+    NAME_MAX,
+    Limits,
+    check_name,
+    check_object,
+    check_text,
+    too_large,
+)
 from eventstore.core.quoting import quoted
 from eventstore.errors import InvalidInput
 
@@ -48,9 +55,9 @@ __all__ = [
     "optional_id",
     "optional_name",
     "optional_text",
+    "run_key",
 ]
 
-_NAME_MAX: Final = 255
 _TOKENS_MAX: Final = 10**12
 """Limit of one run or step: nine million of them add up to a number that a database holds."""
 _ROLES: Final = frozenset(get_args(Role))
@@ -65,6 +72,11 @@ _LAST: Final = 2**62
 def message_key(message_id: str, field: str = "message_id") -> bytes:
     """Return the packed id of a message."""
     return ids.parse(ids.MESSAGE, message_id, field)
+
+
+def run_key(run_id: str) -> bytes:
+    """Return the packed id of a run."""
+    return ids.parse(ids.RUN, run_id, "run_id")
 
 
 def optional_id(prefix: str, text: str | None, field: str) -> bytes | None:
@@ -161,9 +173,9 @@ def checked_sequence(value: object, field: str, remedy: str) -> Sequence[Any]:
     return value
 
 
-def optional_name(value: str | None, field: str, characters_max: int = _NAME_MAX) -> str | None:
+def optional_name(value: str | None, field: str) -> str | None:
     """Return text that names something, or None."""
-    return None if value is None else check_name(value, field, characters_max)
+    return None if value is None else check_name(value, field)
 
 
 def optional_text(value: str | None, field: str, characters_max: int | None = None) -> str | None:
@@ -264,10 +276,8 @@ def checked_draft(
         calls=calls,
         answers=answers,
         metadata=None if metadata is None else checked_metadata(metadata, limits),
-        name=None if name is None else check_text(name, "name", _NAME_MAX),
-        external_id=None
-        if external_id is None
-        else check_name(external_id, "external_id", _NAME_MAX),
+        name=None if name is None else check_text(name, "name", NAME_MAX),
+        external_id=None if external_id is None else check_name(external_id, "external_id"),
         original_created_at_us=None
         if original_created_at is None
         else microseconds(original_created_at, "original_created_at"),

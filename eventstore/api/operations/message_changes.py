@@ -15,7 +15,6 @@ from eventstore.api.operations.inputs import (
     optional_text,
     unset_or,
 )
-from eventstore.api.operations.messages import NAME_MAX
 from eventstore.api.operations.operation import (
     NO_OPTIONS,
     Scope,
@@ -27,6 +26,7 @@ from eventstore.conversation import commands as c
 from eventstore.conversation.parts import Content
 from eventstore.conversation.provider_form import ProviderForm
 from eventstore.conversation.values import Message
+from eventstore.core.json_values import NAME_MAX
 
 __all__ = ["amend", "remove", "restore", "update"]
 

@@ -8,7 +8,6 @@ selected meanwhile.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Final
 
 from eventstore.api.operations.inputs import (
     checked_flag,
@@ -47,7 +46,6 @@ from eventstore.threads import paths
 from eventstore.threads.indexes import find_external_id
 from eventstore.threads.stored_thread import StoredThread
 
-_LABEL_MAX: Final = 255
 _Messages = PageOf[Message]  # once: pydantic looks for it each time
 
 
@@ -166,7 +164,7 @@ def list_(
 def _branch_key(branch: str | None) -> bytes | str | None:
     if isinstance(branch, str) and branch.startswith(f"{ids.MESSAGE}_"):
         return message_key(branch, "branch")
-    return optional_name(branch, "branch", _LABEL_MAX)
+    return optional_name(branch, "branch")
 
 
 class _Bounds:

@@ -19,6 +19,7 @@ from eventstore.api.operations.inputs import (
     checked_sequence,
     checked_status,
     message_key,
+    run_key,
 )
 from eventstore.api.operations.loaders import (
     thread_key,
@@ -37,10 +38,7 @@ from eventstore.conversation.parts import Content
 from eventstore.conversation.provider_form import ProviderForm
 from eventstore.conversation.rows import GivenStatus, Role
 from eventstore.conversation.values import Message
-from eventstore.core import ids
 from eventstore.errors import InvalidInput
-
-NAME_MAX: Final = 255
 
 
 def create(
@@ -154,7 +152,7 @@ def _create_command(
         else message_key(parent_id, "parent_id"),
         select=select is True or checked_flag(select, "select"),
         status="completed" if status == "completed" else checked_status(status),
-        run_id=None if run_id is None else ids.parse(ids.RUN, run_id, "run_id"),
+        run_id=None if run_id is None else run_key(run_id),
         fence=None if fence is None else fence_of(run_id, fence),
         on_busy="enqueue" if on_busy is None else checked_on_busy(on_busy),
     )

@@ -31,7 +31,7 @@ from eventstore.api.operations.write_options import (
 from eventstore.conversation import commands as c
 from eventstore.core import codec, expectations, ids
 from eventstore.core.events import StreamKey
-from eventstore.core.json_values import check_name, check_text
+from eventstore.core.json_values import NAME_MAX, check_name, check_text
 from eventstore.errors import InvalidInput
 from eventstore.execution.database import Left
 from eventstore.read_models.catch_up.definition import Registry
@@ -70,8 +70,6 @@ T = TypeVar("T")
 EMPTY: Final = "empty"
 """``expected_head`` of an empty thread: it has no message yet, or all are removed."""
 
-_NAME_CHARACTERS_MAX: Final = 255
-
 
 class Scope(NamedTuple):
     """The values that a store, or one bound by ``acting`` or ``tenant``, adds to every call."""
@@ -102,7 +100,7 @@ class Scope(NamedTuple):
         before = (self.actor, self.correlation_id, self.causation_id)
         fields = ("actor", "correlation_id", "causation_id")
         actor, correlation_id, causation_id = (
-            old if name is None else check_text(name, field, _NAME_CHARACTERS_MAX)
+            old if name is None else check_text(name, field, NAME_MAX)
             for name, field, old in zip(names, fields, before, strict=True)
         )
         return self._replace(actor=actor, correlation_id=correlation_id, causation_id=causation_id)
@@ -236,7 +234,7 @@ def _believed_head(head: str) -> bytes:
 
 
 def _short(value: str | None, name: str) -> str | None:
-    return None if value is None else check_name(value, name, _NAME_CHARACTERS_MAX)
+    return None if value is None else check_name(value, name)
 
 
 def to_thread(

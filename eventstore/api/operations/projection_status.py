@@ -8,7 +8,6 @@ from typing import Final, Literal
 
 from eventstore.api.operations.catch_up_terms import changing
 from eventstore.api.operations.operation import Read, Scope, Write
-from eventstore.api.operations.projections import NAME_MAX
 from eventstore.core.events import Position, instant
 from eventstore.core.json_values import check_name
 from eventstore.core.values import Value
@@ -125,5 +124,5 @@ def retry(scope: Scope, name: str) -> Write[int]:
         name: Name of the projection.
     """
     del scope
-    check_name(name, "name", NAME_MAX)
+    check_name(name, "name")
     return changing(partial(retry_failed, name=name))

@@ -244,9 +244,6 @@ def _each_thread(
 # -- projections that follow the log ---------------------------------------------------------------
 
 
-NAME_MAX: Final = 255
-
-
 _PLAIN: Final = (str, int)
 """Parameter types that cause a driver's own Python errors on some databases."""
 
@@ -261,7 +258,7 @@ def read(scope: Scope, name: str, look: Callable[[Tables], T]) -> Read[T]:
     Raises:
         InvalidInput: the projection has no tables yet.
     """
-    check_name(name, "name", NAME_MAX)
+    check_name(name, "name")
     if not callable(look):
         raise InvalidInput(
             "look",

@@ -23,12 +23,11 @@ from eventstore.conversation.run_values import Run, RunContext, TokenUsage
 from eventstore.conversation.text_buffer import TextBuffer
 from eventstore.conversation.values import Message
 from eventstore.core import ids
-from eventstore.core.json_values import check_text
+from eventstore.core.json_values import NAME_MAX, check_text
 from eventstore.errors import ConversationStoreError, Refused
 
 __all__ = ["Recording"]
 
-_CODE_MAX: Final = 255
 _BEAT_SECONDS_MIN: Final = 0.01
 
 
@@ -193,7 +192,7 @@ class Recording:
 
     def cut_off(self, reason: str) -> None:
         """Note that the answer is not whole, so that the run ends incomplete."""
-        self._incomplete = check_text(reason, "reason", _CODE_MAX)
+        self._incomplete = check_text(reason, "reason", NAME_MAX)
 
     # -- how it ends -----------------------------------------------------------------------------
 
@@ -219,7 +218,7 @@ class Recording:
         code = getattr(error, "reason" if isinstance(error, Refused) else "code", None)
         named = code if isinstance(code, str) and code else type(error).__name__
         yield from _tried(
-            run_ends.fail(*self._names, code=named[:_CODE_MAX], usage=self._usage, fence=self.fence)
+            run_ends.fail(*self._names, code=named[:NAME_MAX], usage=self._usage, fence=self.fence)
         )
 
     def stop(self) -> Routine[None]:

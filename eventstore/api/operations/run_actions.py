@@ -9,6 +9,7 @@ from eventstore.api.operations.inputs import (
     checked_draft,
     checked_fence,
     checked_sequence,
+    run_key,
 )
 from eventstore.api.operations.operation import (
     NO_OPTIONS,
@@ -17,7 +18,7 @@ from eventstore.api.operations.operation import (
     WriteOptions,
     to_thread,
 )
-from eventstore.api.operations.runs import NAME_MAX, approves, run_key
+from eventstore.api.operations.runs import approves
 from eventstore.conversation import commands as c
 from eventstore.conversation.rows import ActionReason
 from eventstore.conversation.run_values import Run
@@ -61,7 +62,7 @@ def require_action(
         reasons, calls = tuple(map(_reason, calls.values())), list(calls)
     if calls is not None:
         listed = checked_sequence(calls, "calls", "Give the ids of tool calls.")
-        named = tuple(check_name(call, "calls", NAME_MAX) for call in listed)
+        named = tuple(check_name(call, "calls") for call in listed)
     command = c.RequireAction(
         run_id=run_key(run_id), fence=checked_fence(fence), calls=named, reasons=reasons
     )
@@ -122,7 +123,7 @@ def _approved(given: Mapping[str, Any], index: int) -> str:
     if set(given) != {"call_id", "approved"} or given["approved"] is not True:
         remedy = "Give call_id and approved=True, or a failed output to decline."
         raise InvalidInput(field, "is not an approval", remedy)
-    return check_name(given["call_id"], f"{field}.call_id", NAME_MAX)
+    return check_name(given["call_id"], f"{field}.call_id")
 
 
 def _output(scope: Scope, given: object, index: int) -> c.ToolOutput:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from eventstore.api.operations.inputs import checked_sequence, message_key, optional_id
+from eventstore.api.operations.inputs import checked_sequence, message_key, optional_id, run_key
 from eventstore.api.operations.loaders import existing_run, live_thread, thread_key
 from eventstore.api.operations.operation import Read, Scope
 from eventstore.conversation import tree
@@ -66,7 +66,7 @@ def context(
     skipped = frozenset(message_key(one, "leave_out") for one in listed)
     step = optional_id(ids.STEP, step_id, "step_id")
     check_limit(last_messages, scope.log.limits.page_size_max, "last_messages")
-    wanted = ids.parse(ids.RUN, run_id, "run_id")
+    wanted = run_key(run_id)
 
     def look(tx: Transaction) -> RunContext:
         view = live_thread(tx, scope, key)

@@ -9,6 +9,7 @@ from eventstore.api.operations.inputs import (
     checked_fence,
     checked_usage,
     optional_text,
+    run_key,
 )
 from eventstore.api.operations.operation import (
     NO_OPTIONS,
@@ -17,10 +18,9 @@ from eventstore.api.operations.operation import (
     WriteOptions,
     to_thread,
 )
-from eventstore.api.operations.runs import NAME_MAX, run_key
 from eventstore.conversation import commands as c
 from eventstore.conversation.run_values import Run, TokenUsage
-from eventstore.core.json_values import check_text
+from eventstore.core.json_values import NAME_MAX, check_text
 
 __all__ = ["cancel", "complete", "expire", "fail"]
 

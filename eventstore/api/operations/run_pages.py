@@ -12,6 +12,7 @@ from eventstore.api.operations.inputs import (
     checked_flag,
     checked_sequence,
     optional_name,
+    run_key,
 )
 from eventstore.api.operations.loaders import existing_run, live_thread, thread_key
 from eventstore.api.operations.operation import Read, Scope
@@ -19,7 +20,6 @@ from eventstore.conversation.present_runs import run_value
 from eventstore.conversation.rows import RunStatus
 from eventstore.conversation.run_lifecycle import HELD, TERMINAL
 from eventstore.conversation.run_values import Run
-from eventstore.core import ids
 from eventstore.core.events import microseconds
 from eventstore.core.pages import (
     EVERYTHING,
@@ -52,7 +52,7 @@ def get(scope: Scope, thread_id: str, run_id: str) -> Read[Run]:
     Raises:
         ThreadNotFound, RunNotFound: there is no such run.
     """
-    key, wanted = thread_key(scope, thread_id), ids.parse(ids.RUN, run_id, "run_id")
+    key, wanted = thread_key(scope, thread_id), run_key(run_id)
 
     def look(tx: Transaction) -> Run:
         view = live_thread(tx, scope, key)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from eventstore.api.operations.inputs import (
     checked_fence,
@@ -12,6 +12,7 @@ from eventstore.api.operations.inputs import (
     message_key,
     optional_id,
     optional_text,
+    run_key,
 )
 from eventstore.api.operations.loaders import live_thread, thread_key
 from eventstore.api.operations.operation import (
@@ -26,13 +27,11 @@ from eventstore.conversation import commands as c
 from eventstore.conversation.present_runs import step_value
 from eventstore.conversation.run_values import RunContext, RunStep, TokenUsage
 from eventstore.core import ids
-from eventstore.core.json_values import check_text
+from eventstore.core.json_values import NAME_MAX, check_text
 from eventstore.errors import InvalidInput, RunNotFound
 from eventstore.storage.interning import find_tenant
 from eventstore.storage.transaction import Transaction
 from eventstore.threads.run_rows import STEPS
-
-_NAME_MAX: Final = 255
 
 
 def _is_of(context: object, thread_id: str, run_id: str) -> bool:
@@ -92,9 +91,9 @@ def start(
             "digest": context.digest,
         }
     command = c.StartStep(
-        run_id=ids.parse(ids.RUN, run_id, "run_id"),
+        run_id=run_key(run_id),
         fence=checked_fence(fence),
-        type=check_text(type, "type", _NAME_MAX),
+        type=check_text(type, "type", NAME_MAX),
         step_id=optional_id(ids.STEP, step_id, "step_id"),
         details=checked_metadata(details, scope.log.limits, "details"),
         **seen,
@@ -166,7 +165,7 @@ def fail(
     command = c.FailStep(
         step_id=ids.parse(ids.STEP, step_id, "step_id"),
         fence=checked_fence(fence),
-        code=check_text(code, "code", _NAME_MAX),
+        code=check_text(code, "code", NAME_MAX),
         message=optional_text(message, "message"),
     )
     return to_thread(scope, thread_id, command, options)
@@ -183,7 +182,7 @@ def list_(scope: Scope, thread_id: str, run_id: str) -> Read[list[RunStep]]:
         ThreadNotFound, RunNotFound: there is no such run.
     """
     key = thread_key(scope, thread_id)
-    run = ids.parse(ids.RUN, run_id, "run_id")
+    run = run_key(run_id)
 
     def look(tx: Transaction) -> list[RunStep]:
         view = live_thread(tx, scope, key)

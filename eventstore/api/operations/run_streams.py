@@ -7,7 +7,7 @@ from time import monotonic
 from typing import Any, Final
 
 from eventstore.api.operations.following import Await, Follow, SharedLook
-from eventstore.api.operations.inputs import checked_fence, checked_offset, message_key
+from eventstore.api.operations.inputs import checked_fence, checked_offset, message_key, run_key
 from eventstore.api.operations.loaders import existing_run, live_thread, thread_key
 from eventstore.api.operations.operation import NO_OPTIONS, Read, Scope, Write, to_thread
 from eventstore.conversation import commands as c
@@ -26,10 +26,6 @@ from eventstore.subscriptions.subscription_state import PageOutcome, Subscriptio
 
 _POLL_SECONDS: Final = 5.0
 _SECONDS_MAX: Final = 86_400.0
-
-
-def _run_key(run_id: str) -> bytes:
-    return ids.parse(ids.RUN, run_id, "run_id")
 
 
 # -- writing ---------------------------------------------------------------------------------------
@@ -73,7 +69,7 @@ def write_text(
         LeaseLost: another worker took the run over.
     """
     command = c.WriteText(
-        run_id=_run_key(run_id),
+        run_id=run_key(run_id),
         message_id=message_key(message_id, "message_id"),
         offset=checked_offset(offset, "offset"),
         text=check_text(text, "text"),
@@ -188,7 +184,7 @@ def stream(
         StoreClosed: the store was closed, also while waiting.
         StoreUnavailable: the database fails for a reason that does not pass with time.
     """
-    key, run = thread_key(scope, thread_id), _run_key(run_id)
+    key, run = thread_key(scope, thread_id), run_key(run_id)
     listing = listing_key("run events", scope.tenant, key.id, run)
     reader = RunReader(scope.log, key, run, lambda reached: encode_cursor(listing, *reached))
     place = START if after is None else Reached(*decode_cursor(listing, after, _PLACE))
@@ -294,7 +290,7 @@ def wait(
         limit = (
             0.0 if timeout_seconds == 0 else _checked_seconds(timeout_seconds, "timeout_seconds")
         )
-    reader = RunReader(scope.log, thread_key(scope, thread_id), _run_key(run_id), lambda _: "")
+    reader = RunReader(scope.log, thread_key(scope, thread_id), run_key(run_id), lambda _: "")
     return _RunAwait(scope, reader, limit, _checked_seconds(poll_seconds, "poll_seconds"))
 
 

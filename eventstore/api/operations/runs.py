@@ -24,6 +24,7 @@ from eventstore.api.operations.inputs import (
     optional_id,
     optional_name,
     optional_text,
+    run_key,
     unset_or,
 )
 from eventstore.api.operations.operation import (
@@ -38,16 +39,12 @@ from eventstore.conversation.commands import OnBusy
 from eventstore.conversation.run_values import Run
 from eventstore.conversation.tool_definition import ToolGiven
 from eventstore.core import ids
+from eventstore.core.json_values import NAME_MAX
 from eventstore.core.quoting import quoted
 from eventstore.errors import InvalidInput
 
-NAME_MAX: Final = 255
 _INSTRUCTIONS_MAX: Final = 256_000
 _LEASE_SECONDS_MAX: Final = 86_400
-
-
-def run_key(run_id: str) -> bytes:
-    return ids.parse(ids.RUN, run_id, "run_id")
 
 
 # -- recording -------------------------------------------------------------------------------------

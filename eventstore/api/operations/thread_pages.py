@@ -37,14 +37,11 @@ from eventstore.threads.finding import Filter, Listing, Place, find_threads
 from eventstore.threads.indexes import metadata_key, metadata_text
 from eventstore.threads.stored_thread import StoredThread
 
-__all__ = ["KEY_MAX", "ThreadSort", "checked_filters", "list_"]
+__all__ = ["ThreadSort", "checked_filters", "list_"]
 
 
 ThreadSort: TypeAlias = Literal["created", "activity"]
 """Order of threads: when they were created, or when something last happened in them."""
-
-
-KEY_MAX: Final = 255
 
 
 _FILTERS_MAX: Final = 32

@@ -28,12 +28,12 @@ from eventstore.api.operations.operation import (
     to_thread,
     write,
 )
-from eventstore.api.operations.thread_pages import KEY_MAX
 from eventstore.conversation import commands as c
 from eventstore.conversation.present import thread_value
 from eventstore.conversation.values import Thread
 from eventstore.core import ids
 from eventstore.core.events import StreamKey
+from eventstore.core.json_values import NAME_MAX
 from eventstore.storage.transaction import Transaction
 
 _TITLE_MAX: Final = 1_000
@@ -82,7 +82,7 @@ def create(
 def _new_stream(
     scope: Scope, thread_id: str | None, options: WriteOptions, field: str = "thread_id"
 ) -> StreamKey:
-    key = optional_text(options.idempotency_key, "idempotency_key", KEY_MAX)
+    key = optional_text(options.idempotency_key, "idempotency_key", NAME_MAX)
     given = optional_id(ids.THREAD, thread_id, field)
     if given is None and key is not None:
         given = ids.derived(ids.THREAD, scope.tenant, key)

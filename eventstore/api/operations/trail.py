@@ -23,7 +23,6 @@ from eventstore.storage.transaction import Transaction
 from eventstore.storage.whole_store import START
 from eventstore.write_path.categories import CATALOGUES
 
-_NAME_MAX: Final = 255
 _TYPES: Final = frozenset(name for one in CATALOGUES.values() for name in one.types)
 
 
@@ -106,7 +105,7 @@ def _first(tx: Transaction, stream: StreamKey, wanted: TrailFilter) -> int:
 
 
 def _named(value: str | None, field: str) -> str | None:
-    return None if value is None else check_name(value, field, _NAME_MAX)
+    return None if value is None else check_name(value, field)
 
 
 def _types(given: str | Sequence[str]) -> frozenset[str]:

@@ -50,7 +50,6 @@ from eventstore.write_path.thread_session import Guards
 
 __all__ = ["erase", "purge"]
 
-_NAME_CHARACTERS_MAX = 255
 _START = (-1, b"")
 
 
@@ -95,7 +94,7 @@ def _of(
     scope: Scope, name: str, options: RetentionOptions, *, purged: bool
 ) -> Collected[TenantErasure]:
     if name != "":
-        check_name(name, "name", _NAME_CHARACTERS_MAX)
+        check_name(name, "name")
     if scope.is_tenants and name != scope.tenant:
         raise InvalidInput("name", "is another tenant than that of this store", "Name its own.")
     scope = scope._replace(tenant=name)

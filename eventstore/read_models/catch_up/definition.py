@@ -19,7 +19,6 @@ __all__ = ["Definition", "Projection", "Registry", "defined", "projection"]
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*\Z")
 _NAME_REMEDY: Final = "Use lowercase letters, digits and single underscores."
-_CHARACTERS_MAX: Final = 255
 _VERSION_MAX: Final = 2**31 - 1
 
 Apply: TypeAlias = Callable[[WritableTables, RecordedEvent], object]
@@ -184,7 +183,7 @@ def _names(given: object, field: str) -> tuple[str, ...] | None:
             f"has {len(given)} {field}",
             f"Give up to {NAMES_MAX}, or none for all and choose in apply().",
         )
-    return tuple(check_name(name, f"projection.{field}", _CHARACTERS_MAX) for name in given)
+    return tuple(check_name(name, f"projection.{field}") for name in given)
 
 
 class Registry:
