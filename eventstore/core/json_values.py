@@ -60,7 +60,7 @@ def too_large(field: str, size: int, most: int) -> InvalidInput:
     return InvalidInput(
         field,
         f"{size} bytes encoded, {most} allowed",
-        "Shorten it, or keep large data elsewhere and refer to it.",
+        "Keep large data elsewhere and refer to it, or shorten it.",
     )
 
 
