@@ -13,7 +13,7 @@ rebuilds it whole in its own transaction, and the slices end, because its head h
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple, TypeAlias
 
 from eventstore.conversation.rows import Row as StateRow
@@ -27,15 +27,11 @@ from eventstore.threads.hidden_words import rows_as_stored
 from eventstore.threads.leases import LEASES, lease_key
 from eventstore.threads.row_tables import ROW_TABLES
 from eventstore.threads.thread_rows import THREADS
-from eventstore.threads.thread_table import (
-    Difference,
-    Row,
-    ThreadKey,
-    ThreadTable,
-)
+from eventstore.threads.thread_table import Row, ThreadKey, ThreadTable
 
 __all__ = [
     "Again",
+    "Changes",
     "Mending",
 ]
 
@@ -47,6 +43,13 @@ _BEHIND_MAX: Final = 100
 """Events that are folded under the lock; with more, a thread is compared again."""
 _UNFINISHED: Final = 0
 """Replaces the version of the rows' meaning while only some of them are right."""
+
+
+class Changes(NamedTuple):
+    """The rows of one thread that differ from its events."""
+
+    gone: list[Change]
+    missing: list[Change]
 
 
 class Again(NamedTuple):
@@ -64,7 +67,7 @@ class Mending:
         self,
         expected: Expected,
         thread: ThreadKey,
-        found: Iterable[Difference],
+        found: Changes,
         head: bytes | None,
         tries: int,
         *,
@@ -85,11 +88,7 @@ class Mending:
         self._snapshots = snapshots
         self._marked = False
         self._seen = expected.version
-        self._gone: list[Change] = []
-        self._missing: list[Change] = []
-        for table, gone, missing in found:
-            self._gone += [(table, row) for row in gone if row[:2] == thread]
-            self._missing += [(table, row) for row in missing if row[:2] == thread]
+        self._gone, self._missing = found
 
     @property
     def size(self) -> int:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from eventstore.conversation.rows import RunRow
@@ -14,7 +15,7 @@ from eventstore.storage.log import Log
 from eventstore.storage.transaction import Transaction
 from eventstore.threads.expected import Expected, expected_of_each
 from eventstore.threads.leases import LEASES, lease_key
-from eventstore.threads.mending import SLICE, Again, Change, Mending
+from eventstore.threads.mending import SLICE, Again, Change, Changes, Mending
 from eventstore.threads.row_tables import ROW_TABLES
 from eventstore.threads.snapshot_checks import SNAPSHOTS
 from eventstore.threads.thread_rows import ends_of, mend_heads
@@ -67,18 +68,28 @@ def look_over(tx: Transaction, log: Log, streams: Sequence[StreamKey], tries: in
         last = expected[thread].version if thread in expected else 0
         if last < versions.get(thread, 0):
             raise gaps.missing(stream, last + 1)
-    found = differences(tx, threads, rows_by_table(tenant, expected))
-    wrong = {row[:2] for _, goes, comes in found for row in (*goes, *comes)}
+    found = _by_thread(differences(tx, threads, rows_by_table(tenant, expected)))
+    wrong = {*found}
     wrong |= {thread for thread, one in expected.items() if one.head != heads.get(thread)}
     wrong |= {thread for thread, one in expected.items() if one.wrong_snapshots}
     return Looked(
         [len(one.rows) for key, one in expected.items() if key not in wrong],
         [
-            Mending(one, key, found, heads.get(key), tries, snapshots=one.wrong_snapshots)
+            Mending(one, key, found[key], heads.get(key), tries, snapshots=one.wrong_snapshots)
             for key, one in expected.items()
             if key in wrong
         ],
     )
+
+
+def _by_thread(found: Iterable[Difference]) -> defaultdict[ThreadKey, Changes]:
+    changes: defaultdict[ThreadKey, Changes] = defaultdict(lambda: Changes([], []))
+    for table, gone, missing in found:
+        for row in gone:
+            changes[row[0], row[1]].gone.append((table, row))
+        for row in missing:
+            changes[row[0], row[1]].missing.append((table, row))
+    return changes
 
 
 def rows_by_table(
