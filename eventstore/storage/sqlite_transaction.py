@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from eventstore.storage.ordering import Ordering
 from eventstore.storage.sqlite_ordering import SqliteOrdering
-from eventstore.storage.sqlite_rows import RowByRow
+from eventstore.storage.sqlite_rows import RowByRow, by_layout
 from eventstore.storage.statements import Insert, Statement
 from eventstore.storage.transaction import (
     Interned,
@@ -71,8 +71,12 @@ class DriverTransaction:
         return self.driver.execute(self._sql(sql), parameters).rowcount
 
     def write(self, statement: Statement, rows: Sequence[Row]) -> None:
-        """Write many rows with one statement, in one call of the driver."""
-        self.driver.executemany(self._sql(BATCHING.one(statement)), rows)
+        """Write many rows in few calls of the driver; to lay out one row does not pay."""
+        if len(rows) == 1 or not isinstance(statement, Insert):
+            self.driver.executemany(self._sql(BATCHING.one(statement)), rows)
+            return
+        for text, parameters in by_layout(statement, rows):
+            self.driver.executemany(self._sql(text), parameters)
 
     def fill(self, statement: Insert, rows: Sequence[Row]) -> None:
         self.write(statement, rows)
