@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
+from eventstore.conversation.folded_view import FoldedView
 from eventstore.conversation.history import changed_by, changes_message
 from eventstore.conversation.inheritance import Inheritance, further
 from eventstore.conversation.rows import ForkPoint, MessageRow, Named, Place, Said
@@ -29,6 +30,7 @@ from eventstore.storage.among import among, in_few
 from eventstore.storage.folding_pages import decoded_events_at
 from eventstore.storage.log import Log
 from eventstore.storage.transaction import Transaction
+from eventstore.threads import folding
 from eventstore.threads.ancestry import Ancestor, Ancestry, find_ancestry
 from eventstore.threads.message_rows import MESSAGES
 from eventstore.threads.past_moves import named_then
@@ -47,6 +49,7 @@ _OF_THREADS: Final = (
     " AND m.thread = t.thread AND t.thread"
 )
 _PAGE: Final = 1_000
+_ALL: Final = 2**31 - 1
 _UNSAID: Final = Said()
 
 
@@ -72,6 +75,8 @@ class Inherited:
         """By message: the threads and versions of the events that hold its wordings."""
         self._books: Final[dict[bytes, dict[int, Event]]] = defaultdict(dict)
         """Events that were read, by thread and version."""
+        self._folded: Final[dict[bytes, FoldedView]] = {}
+        """Ancestors that were folded."""
         if ancestry is not None:
             self.ancestry = ancestry
 
@@ -92,6 +97,7 @@ class Inherited:
     def close_books(self) -> None:
         """Drop the events that were read: they may have been erased since."""
         self._books.clear()
+        self._folded.clear()
 
     # -- messages ------------------------------------------------------------------------------
 
@@ -147,14 +153,19 @@ class Inherited:
     ) -> MessageRow:
         """Undo in a row what happened in its thread after the visible version.
 
-        For a message that was changed after the fork, this reads all of its earlier events.
+        For a message that was changed after the fork, this reads its earlier events, or folds the
+        thread where these are too many.
         """
         if row.changed is None or row.changed <= ancestor.version:
             return row
         if beneath is None:
             beneath = replace(row, removed=None, changed=None, revision=0, said=None)
+        few = self._few_touches(ancestor, row.message_id)
+        if few is None:
+            folded: MessageRow = self._as_forked(ancestor).rows[MessageRow][row.message_id]
+            return replace(folded, place=row.place)
         then = replace(beneath, place=row.place)
-        for told in self._told(ancestor, self._touches(ancestor, row.message_id)):
+        for told in self._told(ancestor, few):
             if changes_message(told.event, row.message_id):
                 then = changed_by(then, told.event)
         return then
@@ -232,12 +243,26 @@ class Inherited:
             event = book[version] = read.as_event(self._log, stored)
         return event
 
-    def _touches(self, ancestor: Ancestor, subject_id: bytes) -> list[int]:
+    def _few_touches(self, ancestor: Ancestor, subject_id: bytes) -> list[int] | None:
+        """Return the same as :meth:`_touches`; None if there are too many to read each event."""
+        found = self._touches(ancestor, subject_id, folding.EVENTS_MAX + 1)
+        return found if len(found) <= folding.EVENTS_MAX else None
+
+    def _touches(self, ancestor: Ancestor, subject_id: bytes, most: int = _ALL) -> list[int]:
         """Return the versions of later events about a subject, as far as they are visible."""
-        where = "subject = ? AND version <= ? ORDER BY version"
-        key = (subject_id, ancestor.version)
+        where = "subject = ? AND version <= ? ORDER BY version LIMIT ?"
+        key = (subject_id, ancestor.version, most)
         rows = TOUCHES.find(self._tx, self._tenant, ancestor.thread_id, where, key)
         return [row.version for row in rows]
+
+    def _as_forked(self, ancestor: Ancestor) -> FoldedView:
+        """Return the state of an ancestor as of the fork, which goes on from a snapshot."""
+        key = ancestor.thread_id
+        if key not in self._folded:
+            self._folded[key] = folding.fold_thread(
+                self._tx, self._log, self._tenant_name, key, until=ancestor.version
+            )
+        return self._folded[key]
 
     def wordings(self, message_id: bytes) -> list[SourcedEvent]:
         """Return the events with the wordings of an inherited message, except its first.
@@ -269,8 +294,11 @@ class Inherited:
         """Return which events name an ancestor as the fork sees it."""
         if all((version or 0) <= ancestor.version for version in ancestor.named):
             return ancestor.named
-        back = reversed(self._touches(ancestor, ancestor.thread_id))
-        events = (self.event(ancestor.thread_id, version) for version in back)
+        few = self._few_touches(ancestor, ancestor.thread_id)
+        if few is None:
+            thread = self._as_forked(ancestor).thread
+            return ancestor.named if thread is None else thread.named
+        events = (self.event(ancestor.thread_id, version) for version in reversed(few))
         return named_then(ancestor.named, ancestor.version, events)
 
     def _told(self, ancestor: Ancestor, versions: Iterable[int]) -> Iterator[SourcedEvent]:

@@ -267,3 +267,20 @@ def test_a_state_that_may_be_too_large_to_be_kept_is_left_to_readers(url, monkey
         for n in range(SPAN):
             switch(store, thread, said, n)
         assert fold.call_count == 0
+
+
+@pytest.mark.parametrize("act", [amend, retitle])
+def test_what_a_source_changed_before_and_after_a_fork_is_not_read_one_by_one(url, act):
+    with ConversationStore.open(url) as store:
+        thread, said = few(store)
+        for n in range(COUNTS[1]):
+            act(store, thread, said, n)
+        fork = store.threads.fork(thread, at_message=said[0]).id
+        told = store.threads.get(fork), store.messages.list(fork).data
+        act(store, thread, said, -1)
+        store.threads.update(thread, metadata={"is": "new"})
+    with ConversationStore.open(url) as other:
+        read = partial(other.messages.list, fork) if act is amend else other.threads.get
+        given = () if act is amend else (fork,)
+        assert events_decoded(read, *given) <= BOUND
+        assert (other.threads.get(fork), other.messages.list(fork).data) == told
