@@ -161,10 +161,10 @@ class Inherited:
         if beneath is None:
             beneath = replace(row, removed=None, changed=None, revision=0, said=None)
         few = self._few_touches(ancestor, row.message_id)
-        if few is None:
-            folded: MessageRow = self._as_forked(ancestor).rows[MessageRow][row.message_id]
-            return replace(folded, place=row.place)
         then = replace(beneath, place=row.place)
+        if few is None:  # it may have no row yet: labels touch it, too
+            folded = self._as_forked(ancestor).row(MessageRow, row.message_id)
+            return then if folded is None else replace(folded, place=row.place)
         for told in self._told(ancestor, few):
             if changes_message(told.event, row.message_id):
                 then = changed_by(then, told.event)
