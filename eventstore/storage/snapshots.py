@@ -10,7 +10,6 @@ until the store writes something anyway, or is closed; then it goes into the tab
 
 from __future__ import annotations
 
-import threading
 from typing import Final, NamedTuple
 
 from eventstore.storage.chain_pages import event_hash_at
@@ -52,14 +51,15 @@ class Kept(NamedTuple):
 
 
 class Snapshots:
-    """The snapshots of one store, by thread."""
+    """The snapshots of one store, by thread.
+
+    Threads change the dictionary without a lock, each in single steps. Where two meet, or where one
+    is interrupted, a snapshot is lost, and nothing else.
+    """
 
     def __init__(self) -> None:
         self.waiting: dict[Place, tuple[Kept, ...]] = {}
-        """Those that no transaction has taken along yet."""
-        self._bytes = 0
-        self._changing = threading.Lock()
-        """Never waited for: whoever finds it taken keeps nothing, also in a forked child."""
+        """Those that no transaction has taken along yet; the thread that was read last is last."""
 
     def nearest(self, tx: Transaction, place: Place, until: int) -> Kept | None:
         """Return the last snapshot of a thread at a version or before it, if it still holds."""
@@ -90,35 +90,32 @@ class Snapshots:
     def keep(self, tx: Transaction, place: Place, version: int, state: bytes) -> None:
         """Keep a snapshot of a thread, taken in this transaction after one of its events."""
         digest = event_hash_at(tx, place, version)
-        if digest is None or len(state) > BYTES_MAX or not self._changing.acquire(blocking=False):
+        if digest is None or len(state) > BYTES_MAX:
             return
-        try:
-            before = self.waiting.pop(place, ())
-            others = [one for one in before if one.version != version]
-            self.waiting[place] = tuple(sorted([*others, Kept(version, digest, state)]))
-            self._bytes += len(state) - sum(len(one.state) for one in before if one not in others)
-            while self._bytes > BYTES_MAX:
-                self._take_one()
-        finally:
-            self._changing.release()
+        others = [one for one in self.waiting.pop(place, ()) if one.version != version]
+        self.waiting[place] = tuple(sorted([*others, Kept(version, digest, state)]))
+        left = BYTES_MAX
+        for known in reversed(list(self.waiting)):
+            for one in reversed(self.waiting.get(known, ())):
+                left -= len(one.state)
+                if left < 0:
+                    self._drop(known, one)
 
     def write(self, tx: Transaction, *, most: int = _WRITTEN_BYTES) -> None:
         """Write what waits, or some of it, in a transaction that writes anyway.
 
         If it is rolled back, these are lost, and somebody takes them again.
         """
-        if not self._changing.acquire(blocking=False):
-            return
-        try:
-            written = 0
-            while self.waiting and written < most:
-                place, one = self._take_one()
+        written = 0
+        for place in list(self.waiting):
+            for one in self.waiting.get(place, ()):
+                if written >= most:
+                    return
+                self._drop(place, one)
                 if self._may_be_written(tx, place, one):
                     tenant, _, thread = place
                     tx.write(_INSERT, [(tenant, thread, *one)])
                 written += len(one.state)
-        finally:
-            self._changing.release()
 
     def _may_be_written(self, tx: Transaction, place: Place, one: Kept) -> bool:
         """Return whether the event of a snapshot stands in the log, and stays there meanwhile.
@@ -128,12 +125,9 @@ class Snapshots:
         held = tx.ordering.single_writer or tx.one(_HELD, place) is not None
         return held and event_hash_at(tx, place, one.version) == one.hash
 
-    def _take_one(self) -> tuple[Place, Kept]:
-        """Take the first snapshot of the thread that was read the longest ago."""
-        place, (first, *others) = next(iter(self.waiting.items()))
-        self._bytes -= len(first.state)
+    def _drop(self, place: Place, kept: Kept) -> None:
+        others = tuple(one for one in self.waiting.get(place, ()) if one is not kept)
         if others:
-            self.waiting[place] = tuple(others)
+            self.waiting[place] = others
         else:
-            del self.waiting[place]
-        return place, first
+            self.waiting.pop(place, None)

@@ -2,7 +2,8 @@
 
 import sqlite3
 import zlib
-from contextlib import closing
+from contextlib import closing, suppress
+from types import SimpleNamespace
 from unittest.mock import patch
 
 import msgspec
@@ -12,8 +13,10 @@ from sqlalchemy import create_engine
 
 from eventstore import AsyncConversationStore, BrokenChain, ConversationStore
 from eventstore.conversation.snapshot import decoded_snapshot
+from eventstore.storage import snapshots
 from eventstore.storage.snapshots import Snapshots
 from eventstore.threads import folding
+from tests.concurrency.striking import Strikes, Struck
 from tests.effort import events_decoded
 from tests.storage.lives import ask
 
@@ -358,3 +361,28 @@ def test_a_row_of_the_source_may_bear_the_same_version_as_one_of_the_fork(store)
         store.messages.amend(fork, first.id, content=f"again {number}")
     left_behind(store, fork)
     assert store.audit.verify().findings == ()
+
+
+@pytest.mark.parametrize("act", ["keep", "write"])
+def test_wherever_an_interrupt_strikes_snapshots_go_on_waiting_within_their_bound(act, monkeypatch):
+    monkeypatch.setattr(snapshots, "event_hash_at", lambda *_: b"hash")
+    monkeypatch.setattr(snapshots, "BYTES_MAX", 100)
+    first, second, third = (1, 1, b"a"), (1, 1, b"b"), (1, 1, b"c")
+    ordering = SimpleNamespace(single_writer=True)
+    tx = SimpleNamespace(ordering=ordering, write=lambda *_: None)
+    kept, strikes = Snapshots(), Strikes(1)
+    acts = {"keep": lambda n: kept.keep(tx, first, n, b"x" * 40), "write": lambda _: kept.write(tx)}
+    for moment in range(1, 1_000):
+        kept.keep(tx, first, moment + 1, b"x" * 40)
+        strikes = Strikes(moment)
+        with suppress(Struck), strikes:
+            acts[act](moment)
+        for place in (second, third):
+            kept.keep(tx, place, moment, b"x" * 40)
+            assert kept.waits(place, moment)
+        assert sum(len(one.state) for some in kept.waiting.values() for one in some) <= 100
+        if not strikes.struck:
+            break
+    assert not strikes.struck
+    kept.write(tx)
+    assert not kept.waiting
