@@ -6,10 +6,10 @@ from random import Random
 
 import pytest
 
-from eventstore import ConversationStore
+from eventstore import AsyncConversationStore, ConversationStore
 from eventstore.threads import folding, leaving
 from tests.concurrency.schedules import Child, at_once, signals
-from tests.concurrency.test_struck_anywhere import Scene, moments, scene
+from tests.concurrency.test_struck_anywhere import Scene, hold_cancellations, moments, scene
 from tests.laws.test_snapshots import compare
 
 SAMPLE = 25
@@ -97,3 +97,10 @@ def test_a_write_that_is_struck_while_it_leaves_one_is_like_any_other(tmp_path, 
         for _ in range(SAMPLE):
             Scene.struck(made, random.randint(1, count))
         hold(made.store, made.thread_id)
+
+
+async def test_so_is_one_of_a_task_that_is_cancelled_at_any_turn(tmp_path, monkeypatch):
+    monkeypatch.setattr(leaving, "SPAN", 1)
+    async with AsyncConversationStore.open(f"sqlite+aiosqlite:///{tmp_path}/chat.db") as store:
+        await hold_cancellations(store, 25)
+        assert (await store.audit.verify()).findings == ()
