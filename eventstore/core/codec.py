@@ -127,6 +127,8 @@ class ContentCodec(Protocol):
 
     seals: bool
     """False if content is stored as it is."""
+    as_is: bool
+    """True if :meth:`seal` returns what it is given; False if it seals, or refuses."""
     words: WordCodec
 
     def seal(
@@ -192,10 +194,12 @@ class PlainCodec:
     """Stores content as it is."""
 
     seals = False
+    as_is = True
     words: WordCodec = _PlainWords()
 
     def refuse(self) -> None:
         """Write no content from now on: the database holds sealed content, and there is no key."""
+        self.as_is = False
         self.seal = self._refused  # type: ignore[method-assign]
 
     def _refused(

@@ -60,6 +60,7 @@ class SealedCodec(ContentCodec):
     """Seals with the keys of a ring, and opens what any of them sealed."""
 
     seals = True
+    as_is = False
 
     def __init__(self, ring: KeyRing, keys: DataKeyStore | None) -> None:
         """``keys`` is a key store that any thread can ask; None for one in the database."""

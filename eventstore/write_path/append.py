@@ -118,7 +118,7 @@ class _Batch:
         self._log = log
         clock, random_bytes = log.environment
         self._now_us = clock()
-        self._seal = log.codec.seal if log.codec.seals else None
+        self._seal = None if log.codec.as_is else log.codec.seal
         self._random = RandomBuffer(random_bytes, self._now_us, _RANDOM_BYTES * len(requests))
         self._handlers: dict[str, CategoryHandler] = {}
         self._moved: dict[StreamKey, tuple[StreamHead, StreamSession[Any, Any]]] = {}
