@@ -15,7 +15,7 @@ from eventstore.storage.gaps import missing, unbroken_pages
 from eventstore.storage.interning import find_category, find_tenant
 from eventstore.storage.log import Log
 from eventstore.storage.read import PAGE, actor_of
-from eventstore.storage.shown import shown
+from eventstore.storage.shown import shown, wordless
 from eventstore.storage.stream_heads import head_version, place_of
 from eventstore.storage.transaction import Transaction
 
@@ -26,6 +26,7 @@ __all__ = [
     "decoded_events_at",
     "decoded_in_streams",
     "event_decoder",
+    "folding",
 ]
 
 DECODED_COLUMNS: Final = [
@@ -47,6 +48,11 @@ def decoded_columns(alias: str = "") -> str:
     of = f"{alias}." if alias else ""
     columns = [shown(f"{of}content") if one == "content" else of + one for one in DECODED_COLUMNS]
     return ", ".join(columns)
+
+
+def folding(log: Log, sql: str) -> str:
+    """Return a statement that reads ``decoded_columns`` with or without words, as ``log`` says."""
+    return sql if log.words else wordless(sql)
 
 
 def event_decoder(log: Log, stream: StreamKey) -> Callable[[Sequence[Any]], Event]:
@@ -93,12 +99,12 @@ def decoded_events(
     place = place_of(tx, stream)
     if place is None:
         return
-    decode = event_decoder(log, stream)
+    decode, sql = event_decoder(log, stream), folding(log, _OF_STREAM)
 
     def page(last: int) -> tuple[Sequence[Any], bool]:
         rows, cut = page_of_events(
             tx,
-            _OF_STREAM,
+            sql,
             (*place, last, until, PAGE),
             _CONTENT,
             lambda row: (*place, row[_VERSION]),
@@ -175,7 +181,7 @@ def decoded_events_at(
         where = " OR ".join([_AT] * len(asked))
         for row in rows_of_events(
             tx,
-            f"SELECT {_COLUMNS}, stream FROM {{events}} WHERE {where}",
+            folding(log, f"SELECT {_COLUMNS}, stream FROM {{events}} WHERE {where}"),
             [value for key in asked for value in (*place, *key)],
             _CONTENT,
             lambda row: (*place, row[-1], row[_VERSION]),

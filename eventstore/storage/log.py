@@ -25,3 +25,5 @@ class Log(NamedTuple):
     """By category; categories without one hold the application's own events."""
     snapshots: Snapshots
     """States that readers of this store folded."""
+    words: bool = True
+    """False: events are folded without their content, on which no row depends but labels."""

@@ -15,10 +15,19 @@ from typing import Any, Final
 from eventstore.core import chain, codec
 from eventstore.storage.transaction import Transaction
 
-__all__ = ["NONE_LISTED", "as_it_stands", "hidden", "shown", "without_content"]
+__all__ = [
+    "NONE_LISTED",
+    "NO_CONTENT",
+    "as_it_stands",
+    "hidden",
+    "shown",
+    "without_content",
+    "wordless",
+]
 
 NONE_LISTED: Final = "NOT EXISTS (SELECT 1 FROM {erasing})"
 """SQL: no erasure is half done."""
+NO_CONTENT: Final = "NULL AS content"
 _LISTED: Final = "SELECT DISTINCT tenant, category, stream FROM {erasing}"
 _VERSIONS: Final = "SELECT versions FROM {erasing} WHERE tenant = ? AND category = ? AND stream = ?"
 
@@ -40,6 +49,11 @@ _SHOWN: Final = re.compile(
 def as_it_stands(sql: str) -> str:
     """Return a statement that reads content even if an erasure has listed it."""
     return _SHOWN.sub(r"\1", sql)
+
+
+def wordless(sql: str) -> str:
+    """Return a statement that reads NULL in place of content."""
+    return _SHOWN.sub(NO_CONTENT, sql)
 
 
 def hidden(

@@ -18,6 +18,7 @@ from eventstore.storage.folding_pages import (
     decoded_columns,
     decoded_events,
     event_decoder,
+    folding,
 )
 from eventstore.storage.interning import find_category, find_tenant
 from eventstore.storage.log import Log
@@ -110,7 +111,8 @@ class AncestralEvents:
             one.thread_id: event_decoder(self._log, self._source._replace(id=one.thread_id))
             for one in lives
         }
-        for row in rows_of_events(self._tx, _EVENTS, where, _CONTENT, key):
+        sql = folding(self._log, _EVENTS)
+        for row in rows_of_events(self._tx, sql, where, _CONTENT, key):
             thread = bytes(row[-1])
             found[thread].append(decoders[thread](row[:-1]))
         for one in lives:

@@ -46,13 +46,15 @@ def leave_snapshots(tx: Transaction, log: Log, stream: StreamKey, version: int) 
     They are once there are :data:`SPAN` events since the last one, and twice as many as the state
     has rows. So taking them costs each event its share, and a thread whose events are nearly all
     messages has none. A state of more than :data:`ROWS_MAX` rows is left to readers.
+
+    A snapshot holds no words. So none are read here: they may be many, and their keys far away.
     """
     place = place_of(tx, stream)
     if place is None:  # purged meanwhile
         return
     events = version - log.snapshots.last(tx, place, version)
     if events >= SPAN and not _has_more_rows(tx, log, stream, min(events // 2, ROWS_MAX)):
-        fold_thread(tx, log, stream.tenant, stream.id, until=version)
+        fold_thread(tx, log._replace(words=False), stream.tenant, stream.id, until=version)
 
 
 def _has_more_rows(tx: Transaction, log: Log, stream: StreamKey, most: int) -> bool:

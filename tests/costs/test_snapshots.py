@@ -1,9 +1,12 @@
 """A state costs what it holds and a bounded number of events, however long its history is."""
 
+from unittest.mock import patch
+
 import pytest
 
 from eventstore import ConversationStore
-from eventstore.threads import folding
+from eventstore.core.catalogue import Catalogue
+from eventstore.threads import folding, leaving
 from tests.effort import events_decoded
 
 BOUND = 20
@@ -128,3 +131,29 @@ def test_a_thread_of_messages_alone_keeps_none(store):
         store.messages.create(thread, role="user", content=f"words {n}")
     assert events_decoded(store.replay.state, thread) == 3 * BOUND + 1
     assert events_decoded(store.replay.state, thread) == 3 * BOUND + 1
+
+
+def test_a_writer_that_leaves_one_reads_no_words(store, monkeypatch):
+    """They may be many: four thousand wordings of a document, which only a reader wants."""
+    monkeypatch.setattr(leaving, "SPAN", 4 * BOUND)
+    source = store.threads.create().id
+    said = store.messages.create(source, role="user", content="words").id
+    for n in range(2 * BOUND):
+        amend(store, source, [said], n)
+    fork = store.threads.fork(source).id
+    for n in range(4 * BOUND - 2):
+        (amend, label)[n % 2](store, fork, [said, said], n)
+    contents, decode = [], Catalogue.decode
+
+    def noted(*args, content, **kwargs):
+        contents.append(content)
+        return decode(*args, content=content, **kwargs)
+
+    with patch.object(Catalogue, "decode", noted):
+        store.threads.archive(fork)
+    assert len(contents) > 4 * BOUND, "it has left one"
+    assert len([one for one in contents if one is not None]) <= 1  # the title it returns
+    assert events_decoded(store.replay.state, fork) < 4 * BOUND
+    assert store.replay.state(fork).messages[0].text == f"words {4 * BOUND - 4}"
+    store.threads.create()  # writes what waits
+    assert store.audit.verify().findings == ()
