@@ -44,7 +44,8 @@ def described(value: Struct) -> dict[str, Any]:
     raw: dict[str, Any] = to_builtins(value, builtin_types=_AS_THEY_ARE)
     for name, prefix in _not_json(type(value)):
         if name in raw:
-            raw[name] = _readable(prefix, raw[name])
+            found = raw[name]  # mostly bytes: a call for each would be felt
+            raw[name] = prefix + found.hex() if type(found) is bytes else _readable(prefix, found)
     return raw
 
 
