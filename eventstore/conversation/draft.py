@@ -60,5 +60,6 @@ class ThreadDraft(FoldedView):
         """Return the state as a value, which no further event changes."""
         fields = {name: getattr(self, name) for name in FoldedThread.__struct_fields__}
         maps = {name: HashTrieMap(one) for name, one in fields.items() if isinstance(one, _Map)}
+        maps["touches"] = HashTrieMap({key: tuple(one) for key, one in self.touches.items()})
         rows = {kind: HashTrieMap(kept) for kind, kept in self.rows.items()}
         return FoldedThread(**{**fields, **maps, "rows": rows})

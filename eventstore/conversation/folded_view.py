@@ -55,7 +55,7 @@ class FoldedView:
     waiting: tuple[bytes, ...]
     active_runs: tuple[bytes, ...]
     labelled: Mapping[str, bytes]
-    touches: Mapping[bytes, tuple[int, ...]]
+    touches: Mapping[bytes, Sequence[int]]
     events: Mapping[int, Event]
 
     @property

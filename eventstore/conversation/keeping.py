@@ -75,8 +75,14 @@ def _keep_thread(_: FoldedView, changes: dict[str, Any], row: ThreadRow) -> None
 
 
 def _keep_touch(state: FoldedView, changes: dict[str, Any], row: TouchRow) -> None:
-    touches = _has(state, changes, "touches", row.subject_id) or ()
-    _put(state, changes, "touches", row.subject_id, (*touches, row.version))
+    """Add a touch; in a draft in place, since thousands may touch one thing."""
+    known = _has(state, changes, "touches", row.subject_id) or ()
+    if isinstance(known, list):
+        known.append(row.version)
+    elif isinstance(changes.get("touches"), dict):
+        _put(state, changes, "touches", row.subject_id, [*known, row.version])
+    else:
+        _put(state, changes, "touches", row.subject_id, (*known, row.version))
 
 
 def _index_message(state: FoldedView, changes: dict[str, Any], row: MessageRow) -> None:

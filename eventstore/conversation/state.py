@@ -10,7 +10,7 @@ A fork is folded from a **prefix**: the path that it inherits (:func:`prefix_of`
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final, Self
 
@@ -52,7 +52,7 @@ class FoldedThread(FoldedView, msgspec.Struct, frozen=True):
     waiting: tuple[bytes, ...] = ()
     active_runs: tuple[bytes, ...] = ()
     labelled: HashTrieMap[str, bytes] = _EMPTY
-    touches: HashTrieMap[bytes, tuple[int, ...]] = _EMPTY
+    touches: HashTrieMap[bytes, Sequence[int]] = _EMPTY
     events: HashTrieMap[int, Event] = _EMPTY
     """The thread's own events, by version; they hold the content."""
     changes_inherited: bool = False

@@ -80,6 +80,7 @@ def _fields(view):
     fields = {name: getattr(view, name) for name in FoldedThread.__struct_fields__}
     fields["inherited"] = view.inherited and list(view.inherited)
     fields["rows"] = {kind: dict(rows) for kind, rows in view.rows.items()}
+    fields["touches"] = {key: list(versions) for key, versions in view.touches.items()}
     return {
         name: dict(value) if isinstance(value, Mapping) else value for name, value in fields.items()
     }
