@@ -178,7 +178,10 @@ class OracleRuns(OracleTree):
         run = self._writing(run_id, fence)
         run.steps[step_id] = "in_progress"
         self._event("RunStepStarted", run_id)
-        worded = [one.id for one in self.up_from(run.last_message) if not one.wordings[-1].erased]
+        seen = run.last_message
+        while seen is not None and self.open_calls(seen):  # no call is shown without results
+            seen = self.messages[seen].parent
+        worded = [one.id for one in self.up_from(seen) if not one.wordings[-1].erased]
         self.sights[step_id] = OracleSight(run_id, self.version, frozenset(worded))
 
     def end_step(self, step_id: str, status: str, fence: int | None = None) -> None:
