@@ -63,6 +63,16 @@ def first_read(url, thread, version, effort):
         return events, made[0].steps
 
 
+def grown(url, act, count):
+    """Let a thread of a few messages live through many acts; return it and its last version."""
+    with ConversationStore.open(url) as store:
+        thread, said = few(store)
+        for n in range(count):
+            act(store, thread, said, n)
+        store.threads.create()  # writes the snapshots that wait
+        return thread, store.threads.get(thread).version
+
+
 def asked_of(last):
     """The first and the last versions, some in between, and those around a multiple."""
     multiple = last // SPAN * SPAN
@@ -74,12 +84,7 @@ def asked_of(last):
 def test_at_every_version_the_first_reader_folds_no_more_than_the_bound(url, act, effort):
     counts = []
     for count in COUNTS:
-        with ConversationStore.open(url) as store:
-            thread, said = few(store)
-            for n in range(count):
-                act(store, thread, said, n)
-            store.threads.create()
-            last = store.threads.get(thread).version
+        thread, last = grown(url, act, count)
         read = [first_read(url, thread, version, effort) for version in asked_of(last)]
         assert max(events for events, _ in read) <= BOUND
         counts.append(max(steps for _, steps in read))
@@ -245,12 +250,7 @@ def test_an_interrupt_while_one_is_taken_leaves_the_append(url):
 def test_neighbours_are_compared_without_reading_all_that_ever_happened_to_a_thing(url, act):
     decoded = []
     for count in COUNTS:
-        with ConversationStore.open(url) as store:
-            thread, said = few(store)
-            for n in range(count):
-                act(store, thread, said, n)
-            store.threads.create()
-            last = store.threads.get(thread).version
+        thread, last = grown(url, act, count)
         with ConversationStore.open(url) as other:
             read = partial(other.replay.diff, thread, from_version=last - 1)
             decoded.append(events_decoded(read))
