@@ -38,7 +38,7 @@ class RandomBuffer:
         self, random_bytes: Callable[[int], bytes], now_us: int, expected_bytes: int
     ) -> None:
         self._random_bytes = random_bytes
-        self._now_us = now_us
+        self._timed = ids.timed(now_us)
         self._bytes = random_bytes(expected_bytes) if expected_bytes else b""
         self._used = 0
 
@@ -54,4 +54,5 @@ class RandomBuffer:
         taken = self._bytes[start : self._used]
         if len(taken) < ids.RANDOM_BYTES:
             taken = self._random_bytes(ids.RANDOM_BYTES)
-        return ids.uuid7(self._now_us, taken)
+        # As ids.uuid7(), with the time of the batch.
+        return (self._timed | int.from_bytes(taken, "big") & ids.CHANCE).to_bytes(16, "big")

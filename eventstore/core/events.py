@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from typing import Any, ClassVar, Final, NamedTuple, Self
 
 import msgspec
@@ -34,6 +33,7 @@ __all__ = [
     "StreamKey",
     "Trace",
     "instant",
+    "made",
     "microseconds",
 ]
 
@@ -44,7 +44,6 @@ _LAST_US: Final = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
 _POSITION: Final = re.compile(r"([0-9]{1,18})-([0-9]{1,18})-([0-9]{1,18})\Z")
 
 
-@lru_cache(maxsize=64)
 def instant(us: int) -> datetime:
     """Return microseconds since 1970 as an aware UTC datetime."""
     return _EPOCH + timedelta(0, 0, us)
@@ -86,6 +85,11 @@ class EventData(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 
 class EventContent(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """Base of an event's ``content``: everything that can be personal. May be erased."""
+
+
+made: Final = tuple.__new__
+"""Makes a named tuple, as in ``made(StreamKey, (tenant, category, id))``: its class would take
+a frame more, and a message needs three."""
 
 
 class StreamKey(NamedTuple):

@@ -30,17 +30,22 @@ _STREAM = re.compile(r"([a-z][a-z0-9]{0,31})_([0-9a-f]{32})\Z")
 
 RANDOM_BYTES: Final = 8
 """Number of random bytes that :func:`uuid7` takes."""
-_62_BITS: Final = (1 << 62) - 1
+CHANCE: Final = (1 << 62) - 1
+"""The bits of a UUIDv7 that are random."""
 _LAYOUT: Final = 7 << 76 | 2 << 62
 """Version and variant of a UUIDv7."""
 
 
 def uuid7(now_us: int, random: bytes) -> bytes:
     """Return a UUIDv7 for ``now_us`` (microseconds since 1970, UTC) and 8 random bytes."""
+    return (timed(now_us) | int.from_bytes(random, "big") & CHANCE).to_bytes(16, "big")
+
+
+def timed(now_us: int) -> int:
+    """Return the bits of a UUIDv7 that are not :data:`CHANCE`."""
     milliseconds = now_us // 1000
     fraction = (now_us - milliseconds * 1000) * 4096 // 1000
-    chance = int.from_bytes(random, "big") & _62_BITS
-    return (milliseconds << 80 | _LAYOUT | fraction << 64 | chance).to_bytes(16, "big")
+    return milliseconds << 80 | _LAYOUT | fraction << 64
 
 
 def derived(*parts: str) -> bytes:

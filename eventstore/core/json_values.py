@@ -132,16 +132,14 @@ def check_items(value: Mapping[Any, object], field: str, depth_max: int) -> dict
     """Return a copy of a JSON object in plain types; :func:`check_json` says what it refuses."""
     if depth_max <= 0:
         raise _too_deep(field)
-    return {
-        (
-            key
-            if type(key) is str and key.isascii()  # the usual case
-            else _checked_key(key, field)
-        ): item
-        if type(item) is str and item.isascii()  # likewise
-        else check_json(item, _below(field, key), depth_max - 1)
-        for key, item in value.items()
-    }
+    checked: dict[str, Json] = {}
+    for key, item in value.items():  # a comprehension is a frame more
+        if not (type(key) is str and key.isascii()):  # not the usual case
+            key = _checked_key(key, field)  # noqa: PLW2901
+        if not (type(item) is str and item.isascii()):  # likewise
+            item = check_json(item, _below(field, key), depth_max - 1)  # noqa: PLW2901
+        checked[key] = item
+    return checked
 
 
 def _too_deep(field: str) -> InvalidInput:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+
+import msgspec
 
 from eventstore.core.catalogue import Catalogue
 from eventstore.core.codec import ContentCodec
@@ -14,7 +15,7 @@ from eventstore.storage.snapshots import Snapshots
 __all__ = ["Log"]
 
 
-class Log(NamedTuple):
+class Log(msgspec.Struct, frozen=True):
     """Clock and randomness, limits, codec and event types of one store."""
 
     environment: Environment

@@ -12,8 +12,9 @@ names the old version and hash, and has to match them.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
+from itertools import chain, count
 from typing import Any, Final
 
 from eventstore.core.events import Position
@@ -27,9 +28,9 @@ _HEAD: Final = (
     " WHERE tenant = ? AND category = ? AND stream = ?"
 )
 _LAST: Final = "SELECT coalesce(max(position), 0) FROM {events}"
-_KEPT: Final = "last position"
+_KEPT: Final = "positions"
 _MOVE: Final = (
-    "UPDATE {streams} SET version = ?, recorded_at = ?, hash = ?, epoch = ?, xid = ?, summary = ?"
+    "UPDATE {streams} SET version = ?, recorded_at = ?, hash = ?, summary = ?"
     " WHERE tenant = ? AND category = ? AND stream = ? AND version = ? AND hash = ?"
 )
 _AT_ONCE: Final = 32 if sqlite3.sqlite_version_info >= (3, 33) else 1
@@ -37,14 +38,14 @@ _AT_ONCE: Final = 32 if sqlite3.sqlite_version_info >= (3, 33) else 1
 
 
 @cache
-def _move_many(count: int) -> str:
-    row = f"({', '.join('?' * 11)})"
+def _move_many(heads: int) -> str:
+    row = f"({', '.join('?' * 9)})"
     return (
         "UPDATE {streams} SET version = column1, recorded_at = column2, hash = column3,"
-        " epoch = column4, xid = column5, summary = column6"
-        f" FROM (VALUES {', '.join([row] * count)})"
-        " WHERE tenant = column7 AND category = column8 AND stream = column9"
-        " AND version = column10 AND hash = column11"
+        " summary = column4"
+        f" FROM (VALUES {', '.join([row] * heads)})"
+        " WHERE tenant = column5 AND category = column6 AND stream = column7"
+        " AND version = column8 AND hash = column9"
     )
 
 
@@ -53,7 +54,7 @@ def _values(one: Moved) -> tuple[Any, ...]:
     before, row, summary = one.before, one.row, one.summary
     tenant, category, stream = one.place
     return (
-        *(row.version, row.recorded_at_us, bytearray(row.hash), row.epoch, row.xid),
+        *(row.version, row.recorded_at_us, bytearray(row.hash)),
         None if summary is None else bytearray(summary),
         *(tenant, category, bytearray(stream)),
         *(before.version, bytearray(before.hash)),
@@ -64,10 +65,10 @@ def _in_few(moved: Sequence[Moved]) -> Iterator[tuple[str, Sequence[Any]]]:
     """Yield SQL and parameters: 32, 16, 8 … heads at once, so that there are few texts."""
     start, left = 0, len(moved)
     while left:
-        count = 1 << min(left, _AT_ONCE).bit_length() - 1
-        some = moved[start : start + count]
-        yield _move_many(count), [value for one in some for value in _values(one)]
-        start, left = start + count, left - count
+        heads = 1 << min(left, _AT_ONCE).bit_length() - 1
+        some = moved[start : start + heads]
+        yield _move_many(heads), [*chain.from_iterable(map(_values, some))]
+        start, left = start + heads, left - heads
 
 
 class _Counting:
@@ -76,14 +77,8 @@ class _Counting:
     epoch = 0
     xid = 0
 
-    def __init__(self, tx: Transaction) -> None:
-        self._last: dict[None, int] = tx.cache.setdefault(_KEPT, {})
-        if None not in self._last:
-            self._last[None] = int(only_row(tx, _LAST)[0])
-
-    def next(self) -> int:
-        self._last[None] += 1
-        return self._last[None]
+    def __init__(self, last: int) -> None:
+        self.next: Final[Callable[[], int]] = count(last + 1).__next__
 
 
 class SqliteOrdering:
@@ -110,7 +105,11 @@ class SqliteOrdering:
         for place in places:
             if (row := tx.one(_HEAD, place)) is not None:
                 rows[place] = HeadRow(*row)
-        return Heads(rows, _Counting(tx))
+        kept: dict[None, _Counting] = tx.cache.setdefault(_KEPT, {})
+        placing = kept.get(None)
+        if placing is None:
+            placing = kept[None] = _Counting(only_row(tx, _LAST)[0])
+        return Heads(rows, placing)
 
     def move(self, tx: Transaction, moved: Sequence[Moved]) -> None:
         if len(moved) == 1:

@@ -45,13 +45,12 @@ class SqliteConnection(sqlite3.Connection):
 class DriverTransaction:
     """Runs on a plain ``sqlite3`` connection: a statement costs 2 µs, through SQLAlchemy 40."""
 
-    ordering: Ordering = ORDERING
-
     def __init__(self, driver: sqlite3.Connection, naming: Naming, interned: Interned) -> None:
         self.driver = driver
         self._sql = naming.sql
         self.naming = naming
         self.interned = interned
+        self.ordering: Ordering = ORDERING
         self.committed = False
         self.fresh: list[tuple[dict[Any, Any], Any, Any]] = []
         self.newest: Landmark | None = None
@@ -71,8 +70,8 @@ class DriverTransaction:
         return self.driver.execute(self._sql(sql), parameters).rowcount
 
     def write(self, statement: Statement, rows: Sequence[Row]) -> None:
-        """Write many rows in few calls of the driver; to lay out one row does not pay."""
-        if len(rows) == 1 or not isinstance(statement, Insert):
+        """Write many rows in few calls of the driver."""
+        if not isinstance(statement, Insert):
             self.driver.executemany(self._sql(BATCHING.one(statement)), rows)
             return
         for text, parameters in by_layout(statement, rows):

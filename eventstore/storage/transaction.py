@@ -125,6 +125,10 @@ class Remembered(dict[Any, Any]):
         super().__setitem__(key, value)
 
 
+_LANDMARKS_MAX: Final = 16
+"""Landmarks above which all but the newest are dropped: to sort them for each write takes 1 µs."""
+
+
 class Interned:
     """Permanent facts about one store's database: committed names and their numbers.
 
@@ -138,7 +142,7 @@ class Interned:
         self.store_id: bytes | None = None
         """The random id of the database; None until it was read."""
         self._landmarks: dict[Position, Landmark] = {}
-        """The newest event that was seen, and for moments those before it."""
+        """The newest event that was seen, and some of those before it."""
         self.ancestries: Final = Remembered(20_000)
         """By tenant and place: the sources of its forks; see ``threads.ancestry``. A fork of a
         hundredth fork takes some 20 kB."""
@@ -158,7 +162,7 @@ class Interned:
         Each removes only events older than one it has seen there, so the newest stays.
         """
         self._landmarks[event.position] = event
-        if len(self._landmarks) > 1:
+        if len(self._landmarks) > _LANDMARKS_MAX:
             *older, _ = sorted(self._landmarks)
             for position in older:
                 self._landmarks.pop(position, None)

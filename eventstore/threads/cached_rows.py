@@ -82,6 +82,8 @@ class CachedRows:
         """By kind and key, except the thread's own row."""
         self._moved: ThreadRow | None = None
         """The thread's own row, which every event changes; None while nothing was changed."""
+        self._reshaped = False
+        """True if more of it may have changed than the head that the row of its stream has."""
         self._stored: ThreadRow | None = None
         self.leases: LeaseChanges = {}
         """Leases that changed here; those of the table are read each time, since no head shows that
@@ -210,6 +212,7 @@ class CachedRows:
             kind = type(row)
             if kind is ThreadRow:
                 self.thread = self._moved = row
+                self._reshaped = True
                 continue
             key = kind.key_of(row)
             changed = self._changed[kind]
@@ -268,20 +271,27 @@ class CachedRows:
         for kind in self._changed.values():
             for row in kind.values():
                 rows.append((tenant, thread_id, row))  # noqa: PERF401 (a frame fewer)
-        before, now = self._stored, thread
-        if before is None or now != replace(
-            before, version=now.version, updated_at_us=now.updated_at_us, head=now.head
+        before, self._stored = self._stored, thread
+        if self._reshaped and (
+            before is None
+            or thread
+            != replace(
+                before,
+                version=thread.version,
+                updated_at_us=thread.updated_at_us,
+                head=thread.head,
+            )
         ):
-            rows.append((tenant, thread_id, now))  # else its head moved, which the stream's row has
-        self._stored = thread
+            rows.append((tenant, thread_id, thread))  # else the row of its stream has all of it
+        self._reshaped = False
         self._changed.clear()
+        if len(self._known[MessageRow]) > _KEPT_MESSAGES:
+            self._forget_rows()
         self._keep_little(thread)
         return rows
 
     def _keep_little(self, thread: ThreadRow) -> None:
         """Keep, for the next transaction, the rows at the head; once they are many, the shape."""
-        if len(self._known[MessageRow]) > _KEPT_MESSAGES:
-            self._forget_rows()
         shape = self._shape
         if shape is not None and len(shape.segments) > 2 * SEGMENTS_MAX:
             self._shape, self._segments = None, len(shape.segments)

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from msgspec.structs import replace
+
 from eventstore.conversation.rows import TouchRow
 from eventstore.core.events import StreamKey
 from eventstore.storage.log import Log
@@ -54,7 +56,7 @@ def leave_snapshots(tx: Transaction, log: Log, stream: StreamKey, version: int) 
         return
     events = version - log.snapshots.last(tx, place, version)
     if events >= SPAN and not _has_more_rows(tx, log, stream, min(events // 2, ROWS_MAX)):
-        fold_thread(tx, log._replace(words=False), stream.tenant, stream.id, until=version)
+        fold_thread(tx, replace(log, words=False), stream.tenant, stream.id, until=version)
 
 
 def _has_more_rows(tx: Transaction, log: Log, stream: StreamKey, most: int) -> bool:

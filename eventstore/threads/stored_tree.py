@@ -22,7 +22,7 @@ from eventstore.conversation.rows import (
     ThreadRow,
 )
 from eventstore.core import ids
-from eventstore.core.events import Event
+from eventstore.core.events import Event, made
 from eventstore.storage import stream_heads
 from eventstore.threads.ancestry import Ancestry
 from eventstore.threads.cached_rows import CachedRows
@@ -111,11 +111,14 @@ class StoredTree(CachedRows):
         thread, known = self.thread, self._known
         head: MessageRow | None = None if thread is None else known[MessageRow].get(thread.head)
         place = None if head is None or head.open_calls else head.place
-        if place is None or place.hop:
+        if place is None:
             return None
-        below = Place(0, place.segment, place.depth + 1)
+        hop, segment, depth = place
+        if hop:
+            return None
+        below = made(Place, (0, segment, depth + 1))
         if (shape := self._shape) is not None:
-            free = shape.ends.get((0, place.segment), 0) < below.depth
+            free = shape.ends.get((0, segment), 0) <= depth
         else:
             free = self._placed.get(below, head) is known[BranchPointRow].get(place, head) is None
         return below if free else None
@@ -129,10 +132,11 @@ class StoredTree(CachedRows):
         self._known[MessageRow][row.message_id] = row
         self._known[BranchPointRow][place] = None
         self._placed[place] = row
+        _, segment, depth = place
         if self._shape is not None:
-            self._shape.ends[0, place.segment] = place.depth
+            self._shape.ends[0, segment] = depth
         else:
-            self._placed[Place(0, place.segment, place.depth + 1)] = None
+            self._placed[made(Place, (0, segment, depth + 1))] = None
         self.thread = self._moved = thread
 
     def end_of(self, hop: int, segment: int) -> int:

@@ -29,7 +29,7 @@ from typing import Any, Final
 
 from eventstore.core import chain, codec, expectations, ids
 from eventstore.core.environment import RandomBuffer
-from eventstore.core.events import Decided, Event, Position, StreamKey
+from eventstore.core.events import Decided, Event, Position, StreamKey, made
 from eventstore.core.json_values import too_large
 from eventstore.errors import ConversationStoreError
 from eventstore.execution.database import POSTPONED, Postponed
@@ -255,7 +255,7 @@ class _Batch:
         )
         epoch, xid = self._order
         position = self.taken.placing.next()
-        self._positions.append(Position(epoch, xid, position))
+        self._positions.append(made(Position, (epoch, xid, position)))
         self._event_rows.append(
             (
                 *(position, epoch, xid, *(head.place or _NOT_INTERNED), version),

@@ -170,7 +170,7 @@ class CategoryHandler(Protocol):
         """Return the other streams that must not move while the request is decided."""
 
     def session(self, stream: StreamKey) -> StreamSession[Any, Any]:
-        """Return the session of a stream: the same for every request of the batch."""
+        """Return the session of a stream: the same for every request until :meth:`write`."""
 
     def write(self) -> None:
-        """Write the changed rows of the whole batch."""
+        """Write the rows that the batch has changed so far."""

@@ -17,10 +17,11 @@ from eventstore.core.events import StreamKey
 from eventstore.storage.log import Log
 from eventstore.storage.transaction import Transaction
 from eventstore.threads.indexes import ContentIndex
-from eventstore.threads.leases import database_time, write_leases
+from eventstore.threads.leases import LeaseChanges, database_time, write_leases
 from eventstore.threads.rebuild import bring_up_to_date
 from eventstore.threads.row_tables import ROW_TABLES
 from eventstore.threads.stored_thread import StoredThread
+from eventstore.threads.thread_table import ThreadKey
 from eventstore.write_path.heads import locked_head
 from eventstore.write_path.requests import AppendRequest, NewId
 from eventstore.write_path.thread_session import ThreadSession
@@ -62,19 +63,20 @@ class ThreadHandler:
     def session(self, stream: StreamKey) -> ThreadSession:
         session = self._sessions.get(stream)
         if session is None:
-            session = self._sessions[stream] = ThreadSession(self, stream, self._view(stream))
+            view = self._views.get(stream) or self._view(stream)
+            session = self._sessions[stream] = ThreadSession(self, stream, view)
         return session
 
     def _view(self, stream: StreamKey) -> StoredThread:
-        """Return the view that an earlier transaction kept of a thread, or a new one."""
-        view = self._views.get(stream)
-        if view is None:
-            begun = locked_head(self.tx, stream) is not None
-            view = StoredThread(self.tx, self.log, stream.tenant, stream.id, begun=begun)
-            row = view.thread
-            if row is not None and bring_up_to_date(self.tx, self.log, stream, row):
-                view = StoredThread(self.tx, self.log, stream.tenant, stream.id)
-            self._views[stream] = view
+        """Return a new view of a thread of which no earlier transaction kept one."""
+        begun = locked_head(self.tx, stream) is not None
+        view = StoredThread(self.tx, self.log, stream.tenant, stream.id, begun=begun)
+        row = view.thread
+        if row is not None and bring_up_to_date(self.tx, self.log, stream, row):
+            view = StoredThread(self.tx, self.log, stream.tenant, stream.id)
+        if len(self._views) > _VIEWS_KEPT:
+            self._views.clear()  # the sessions of this batch have theirs
+        self._views[stream] = view
         return view
 
     def lease_of(self, lease_us: int) -> int:
@@ -95,12 +97,15 @@ class ThreadHandler:
     def write(self) -> None:
         sessions = self._sessions.values()
         by_kind: dict[type[Row], list[tuple[int, bytes, Row]]] = defaultdict(list)
+        leases: list[tuple[ThreadKey, LeaseChanges]] = []
         for session in sessions:
-            for entry in session.view.take_changed():
+            view = session.view
+            for entry in view.take_changed():
                 by_kind[type(entry[2])].append(entry)
+            if view.leases:
+                leases.append(view.take_leases())
         for kind, entries in by_kind.items():
             ROW_TABLES[kind].write(self.tx, entries)
-        leases = [session.view.take_leases() for session in sessions if session.view.leases]
         if leases:
             write_leases(self.tx, leases)
         if self.index is not None:
@@ -110,5 +115,5 @@ class ThreadHandler:
                 session.drop_chunks()
             if session.erased is not None:
                 session.erase(session.erased)
-        if len(self._views) > _VIEWS_KEPT:
-            self._views.clear()
+        # They refer to this handler: left here, they would wait for the garbage collector.
+        self._sessions.clear()

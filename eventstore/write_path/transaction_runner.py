@@ -23,7 +23,7 @@ __all__ = ["TransactionRunner"]
 class TransactionRunner:
     """Runs a batch of requests in one transaction: appends together, maintenance in its place."""
 
-    def __init__(self, log: Log, count: Callable[[], None]) -> None:
+    def __init__(self, log: Log, count: Callable[[], object]) -> None:
         """Create it. ``count`` is called as each transaction begins."""
         self.log: Final = log
         self._count = count

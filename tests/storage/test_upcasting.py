@@ -2,6 +2,7 @@
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from eventstore import ConversationStore, UndecodableEvent, UnknownEventType
 from eventstore.api.operations.operation import Read
@@ -95,7 +96,7 @@ def test_a_stored_event_of_an_old_shape_is_folded_in_the_new_one(path):
     old = pack({"name": "Ann", "by": KEY}).hex()
     tampered(path, f"UPDATE events SET type = 'Greeted', data = x'{old}', content = NULL")
     with ConversationStore.open(f"sqlite:///{path}") as store:
-        log = store.scope.log._replace(catalogues={**CATALOGUES, "thread": CATALOGUE})
+        log = replace(store.scope.log, catalogues={**CATALOGUES, "thread": CATALOGUE})
         stored = store.perform(
             Read(lambda tx: whole_store.read_all(tx, whole_store.Filter("")).events)
         )

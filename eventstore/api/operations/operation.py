@@ -30,7 +30,7 @@ from eventstore.api.operations.write_options import (
 )
 from eventstore.conversation import commands as c
 from eventstore.core import codec, expectations, ids
-from eventstore.core.events import StreamKey
+from eventstore.core.events import StreamKey, made
 from eventstore.core.json_values import NAME_MAX, check_name, check_text
 from eventstore.errors import InvalidInput
 from eventstore.execution.database import Left
@@ -241,5 +241,5 @@ def to_thread(
     scope: Scope, thread_id: str, command: c.Command[T], options: WriteOptions
 ) -> Write[T]:
     """Return the write of one command to a thread."""
-    key = StreamKey(scope.tenant, ids.THREAD, ids.parse(ids.THREAD, thread_id, "thread_id"))
-    return write(scope, key, (command,), options)
+    thread = ids.parse(ids.THREAD, thread_id, "thread_id")
+    return write(scope, made(StreamKey, (scope.tenant, ids.THREAD, thread)), (command,), options)
