@@ -54,11 +54,11 @@ def _values(one: Moved) -> tuple[Any, ...]:
     before, row, summary = one.before, one.row, one.summary
     tenant, category, stream = one.place
     return (
-        *(row.version, row.recorded_at_us, bytearray(row.hash)),
+        row.version, row.recorded_at_us, bytearray(row.hash),
         None if summary is None else bytearray(summary),
-        *(tenant, category, bytearray(stream)),
-        *(before.version, bytearray(before.hash)),
-    )
+        tenant, category, bytearray(stream),
+        before.version, bytearray(before.hash),
+    )  # fmt: skip
 
 
 def _in_few(moved: Sequence[Moved]) -> Iterator[tuple[str, Sequence[Any]]]:

@@ -31,9 +31,12 @@ WAITS: Final = f"hop = {_WAITING}"
 
 
 def _encode(row: MessageRow) -> tuple[Any, ...]:
+    hop, segment, depth = row.place or _no_place(row)
     return (
         row.message_id,
-        *(row.place or _no_place(row)),
+        hop,
+        segment,
+        depth,
         row.version,
         _ROLE_CODE[row.role],
         row.parent_id,

@@ -254,16 +254,16 @@ class _Batch:
             content_commitment=commitment,
         )
         epoch, xid = self._order
+        tenant, category, stream = head.place or _NOT_INTERNED
         position = self.taken.placing.next()
         self._positions.append(made(Position, (epoch, xid, position)))
-        self._event_rows.append(
-            (
-                *(position, epoch, xid, *(head.place or _NOT_INTERNED), version),
-                *(event_id, decided.type, schema_version, now, data, content),
-                # The commitment is stored on erasure; until then content and salt give it.
-                *(salt, None, subject, request.metadata, hashed),
-            )
-        )
+        # The commitment is stored on erasure; until then content and salt give it.
+        row = (
+            position, epoch, xid, tenant, category, stream, version,
+            event_id, decided.type, schema_version, now, data, content,
+            salt, None, subject, request.metadata, hashed,
+        )  # fmt: skip
+        self._event_rows.append(row)
         head.row = HeadRow(version, now, hashed, epoch, xid)
         return Event(
             decided.type,
