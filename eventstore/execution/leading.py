@@ -77,7 +77,7 @@ class Leader(Generic[Q, R]):
         self._waking: asyncio.AbstractEventLoop | None = None
         """The event loop that will wake the worker at the end of its turn, or lead itself."""
         self._turns_until = 0.0
-        """The loop's time after which its turn must have been interrupted."""
+        """The time after which the loop's turn must have been interrupted."""
         self._waiting_for_room: list[Sleeper] = []
         self._at_once = at_once
         self._pace = Pace()
@@ -128,11 +128,10 @@ class Leader(Generic[Q, R]):
             self._wakes.put(None)
 
     def _start_worker(self) -> None:
-        """Start a worker to lead for tasks, if none runs. Called with the mutex held."""
-        if self._worker is None:
-            worker = threading.Thread(target=self._work, name="eventstore-writer", daemon=True)
-            worker.start()
-            self._worker = worker
+        """Start a worker to lead for tasks. Called with the mutex held."""
+        worker = threading.Thread(target=self._work, name="eventstore-writer", daemon=True)
+        worker.start()
+        self._worker = worker
 
     def _work(self) -> None:
         """Lead for tasks until the writer is closed."""

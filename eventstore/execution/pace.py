@@ -40,11 +40,8 @@ class Pace:
     def __init__(self) -> None:
         self._slow = 1
         """Quick transactions still to be seen; one at the beginning."""
-
-    @property
-    def quick(self) -> bool:
-        """Whether a loop may run the next transaction."""
-        return not self._slow
+        self.quick = False
+        """True if a loop may run the next transaction."""
 
     def note(self, seconds: float) -> None:
         """Take the time that one transaction waited."""
@@ -52,3 +49,4 @@ class Pace:
             self._slow = DISTRUST
         elif self._slow:
             self._slow -= 1
+        self.quick = not self._slow

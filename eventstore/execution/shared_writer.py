@@ -146,12 +146,13 @@ class SharedWriter(Leader[Q, R]):
                 raise StoreClosed
             if len(self._queue) >= self._queue_max:
                 return False
-            self._start_worker()
+            if self._worker is None:
+                self._start_worker()
             if self._led:
-                if self._waking is not ticket.loop or ticket.loop.time() > self._turns_until:
+                if self._waking is not ticket.loop or time.monotonic() > self._turns_until:
                     self._hurry()
             else:
-                self._turns_until = ticket.loop.time() + LOOK_SECONDS
+                self._turns_until = time.monotonic() + LOOK_SECONDS
                 ticket.loop.call_soon(self._turn_ended, ticket.loop)
                 self._waking = ticket.loop
                 self._led = True

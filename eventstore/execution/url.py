@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext, suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, TypeVarTuple, cast
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, TypeVarTuple
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.pool import QueuePool, StaticPool
@@ -194,11 +194,12 @@ class UrlExecutor(Generic[X, Q, R]):
 
     def write_async(self, request: Q) -> Awaitable[R]:
         """Do the same for a task."""
-        self._ready()
+        if self._closed or self._forked:
+            self._ready()
         written = self._writer.submit_async(request)
-        # Where a batch postpones nothing, the outcome needs no coroutine around it.
-        awaited = self._patiently(request, written) if self._database.postpones else written
-        return cast("Awaitable[R]", awaited)
+        if self._database.postpones:
+            return self._patiently(request, written)
+        return written  # type: ignore[return-value] # nothing is Postponed
 
     async def _patiently(self, request: Q, written: Awaitable[R | Postponed]) -> R:
         outcome = await written
