@@ -9,7 +9,7 @@ as ``bytearray`` (:func:`by_layout`). An application's engine gets the rows as t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cache
 from itertools import compress
 from types import NoneType
@@ -44,21 +44,20 @@ class RowByRow:
         return [tuple(row) for row in rows]
 
 
-def by_layout(statement: Insert, rows: Sequence[Row]) -> Iterator[tuple[str, list[list[Any]]]]:
-    """Yield SQL and parameters for each run of rows whose values have the same types."""
+def by_layout(statement: Insert, rows: Sequence[Row]) -> list[tuple[str, list[list[Any]]]]:
+    """Return SQL and parameters for each run of rows whose values have the same types."""
+    runs: list[tuple[str, list[list[Any]]]] = []
     before: tuple[type, ...] = ()
     bound: list[list[Any]] = []
     text, blobs, others = _NO_LAYOUT
-    for row in rows:  # a loop, as groupby() is three calls for each row
+    for row in rows:  # groupby() would be three calls for each row
         kinds = tuple(map(type, row))
         if kinds != before:
-            if bound:
-                yield text, bound
-            before, bound = kinds, []
             text, blobs, others = _layout(statement, kinds)
+            before, bound = kinds, []
+            runs.append((text, bound))
         bound.append([*map(bytearray, compress(row, blobs)), *compress(row, others)])
-    if bound:
-        yield text, bound
+    return runs
 
 
 class _Layout(NamedTuple):
