@@ -83,7 +83,8 @@ class CachedRows:
         self._moved: ThreadRow | None = None
         """The thread's own row, which every event changes; None while nothing was changed."""
         self._reshaped = False
-        """True if more of it may have changed than the head that the row of its stream has."""
+        """True if more changed than the head, which the row of its stream has: other events than
+        plain messages came."""
         self._stored: ThreadRow | None = None
         self.leases: LeaseChanges = {}
         """Leases that changed here; those of the table are read each time, since no head shows that
@@ -283,11 +284,14 @@ class CachedRows:
             )
         ):
             rows.append((tenant, thread_id, thread))  # else the row of its stream has all of it
-        self._reshaped = False
         self._changed.clear()
         if len(self._known[MessageRow]) > _KEPT_MESSAGES:
             self._forget_rows()
-        self._keep_little(thread)
+        if self._reshaped or self._touched:
+            self._keep_little(thread)
+            self._reshaped = False
+        else:
+            self._events = {}
         return rows
 
     def _keep_little(self, thread: ThreadRow) -> None:
