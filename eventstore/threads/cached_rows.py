@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from functools import cached_property
-from typing import Any, Final, NamedTuple, TypeVar
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from msgspec.structs import replace
 
@@ -56,6 +56,18 @@ class RowsSavepoint(NamedTuple):
     events: dict[int, Event]
     erased: frozenset[int]
     leases: dict[bytes, int | None]
+
+
+class _ThreadWhenAsked:
+    """Reads the attribute ``thread`` when it is first asked for, and again after ``del``.
+
+    ``functools.cached_property`` does the same through ``__dict__``. From then on Python finds no
+    attribute of the object at its place, but looks up each by name, and a message needs twenty.
+    """
+
+    def __get__(self, view: CachedRows, kind: type[CachedRows]) -> ThreadRow | None:
+        view.thread = found = view._read_thread()  # noqa: SLF001 (it is part of the view)
+        return found
 
 
 class CachedRows:
@@ -118,7 +130,8 @@ class CachedRows:
         """Touches by subject, as far as all of them are known."""
         self._listed: dict[type[Any], set[bytes]] = {}
         """Keys of the rows that a list over the table found, and of those that came since."""
-        self.__dict__.pop("thread", None)
+        with suppress(AttributeError):  # it was not read yet
+            del self.thread
         if self._moved is not None:
             self.thread = self._moved
         for kind, rows in self._changed.items():
@@ -136,9 +149,8 @@ class CachedRows:
 
     # -- reading -------------------------------------------------------------------------------
 
-    @cached_property
-    def thread(self) -> ThreadRow | None:
-        """The thread's own row, read together with the head: callers need both."""
+    def _read_thread(self) -> ThreadRow | None:
+        """Read the thread's own row, together with the head: callers need both."""
         tenant = self._tenant
         found = None if tenant is None else read_ending(self._tx, tenant, self.thread_id)
         self._stored = None if found is None else found.thread
@@ -150,6 +162,12 @@ class CachedRows:
         if found.segment is not None:
             self._known[SegmentRow].setdefault((0, found.segment.segment), found.segment)
         return self._stored
+
+    if TYPE_CHECKING:
+        thread: ThreadRow | None
+        """The thread's own row, read when it is first asked for."""
+    else:
+        thread = _ThreadWhenAsked()
 
     def _row(self, kind: type[R], key: object) -> R | None:
         """Return a cached row, or read it now."""

@@ -13,7 +13,6 @@ fold takes from one snapshot to the next would have to be read one by one.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cached_property
 from itertools import islice
 from typing import Any, Final, TypeVar
 
@@ -63,9 +62,8 @@ class PastThread(PastRuns):
 
     _as_of: int
 
-    @cached_property
-    def thread(self) -> ThreadRow | None:
-        now = super().thread
+    def _read_thread(self) -> ThreadRow | None:
+        now = self.thread = super()._read_thread()
         if now is None:
             return None
         few = self.few_touches(self.thread_id)
