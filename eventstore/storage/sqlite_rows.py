@@ -9,9 +9,9 @@ as ``bytearray`` (:func:`by_layout`). An application's engine gets the rows as t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
-from itertools import compress
+from operator import itemgetter
 from types import NoneType
 from typing import Any, Final, NamedTuple, TypeAlias
 
@@ -56,7 +56,7 @@ def by_layout(statement: Insert, rows: Sequence[Row]) -> list[tuple[str, list[li
             text, blobs, others = _layout(statement, kinds)
             before, bound = kinds, []
             runs.append((text, bound))
-        bound.append([*map(bytearray, compress(row, blobs)), *compress(row, others)])
+        bound.append([*map(bytearray, blobs(row)), *others(row)])
     return runs
 
 
@@ -64,21 +64,28 @@ class _Layout(NamedTuple):
     """The layout for writing rows whose values have certain types: bytes first, no None."""
 
     text: str
-    blobs: tuple[bool, ...]
-    """True for each column that has bytes."""
-    others: tuple[bool, ...]
-    """True for each column that has another value."""
-
-
-_NO_LAYOUT: Final = _Layout("", (), ())
+    blobs: Callable[[Row], Iterable[Any]]
+    """Returns the bytes of a row."""
+    others: Callable[[Row], Iterable[Any]]
+    """Returns its other values."""
 
 
 @cache
 def _layout(statement: Insert, kinds: tuple[type, ...]) -> _Layout:
-    blobs = tuple([kind is bytes for kind in kinds])
-    others = tuple([kind not in (bytes, NoneType) for kind in kinds])
-    columns = *compress(statement.columns, blobs), *compress(statement.columns, others)
-    return _Layout(_insert(statement, columns), blobs, others)
+    places = range(len(kinds))
+    blobs = [place for place in places if kinds[place] is bytes]
+    others = [place for place in places if kinds[place] not in (bytes, NoneType)]
+    columns = [statement.columns[place] for place in (*blobs, *others)]
+    return _Layout(_insert(statement, columns), _getter(blobs), _getter(others))
+
+
+def _getter(places: Sequence[int]) -> Callable[[Row], Iterable[Any]]:
+    if len(places) > 1:
+        return itemgetter(*places)
+    return lambda row: [row[place] for place in places]
+
+
+_NO_LAYOUT: Final = _Layout("", _getter(()), _getter(()))
 
 
 def _insert(statement: Insert, columns: Sequence[str]) -> str:

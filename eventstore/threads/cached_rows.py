@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from msgspec.structs import replace
@@ -130,8 +129,10 @@ class CachedRows:
         """Touches by subject, as far as all of them are known."""
         self._listed: dict[type[Any], set[bytes]] = {}
         """Keys of the rows that a list over the table found, and of those that came since."""
-        with suppress(AttributeError):  # it was not read yet
+        try:  # noqa: SIM105 (suppress() is three calls)
             del self.thread
+        except AttributeError:  # it was not read yet
+            pass
         if self._moved is not None:
             self.thread = self._moved
         for kind, rows in self._changed.items():
