@@ -97,7 +97,10 @@ class Writing(Asking):
         self._journal.written(made)
 
     def _reload(self) -> Course[RunState]:
-        self._run = yield from self._ask(reading.read_run(self._run.thread_id, self._run.id))
+        run = yield from self._ask(reading.read_run(self._run.thread_id, self._run.id))
+        if run.fence != self._run.fence:  # what is recorded now may be another holder's
+            raise Gone
+        self._run = run
         return (yield from self._load(fresh=False))
 
     def _refused(self, state: RunState, error: Refused) -> Course[tuple[RunState, f.Result | None]]:

@@ -26,6 +26,15 @@ def test_runs_hold_to_the_laws_whatever_happens(seed):
         World(store, seed).live(MOMENTS)
 
 
+def test_a_holder_does_not_take_the_records_of_the_next_one_for_its_own():
+    """An engine did not learn what became of its record, and another one recorded the same since.
+
+    The first then made the call, too, and wrote with the fence of the second.
+    """
+    with ConversationStore.open("sqlite://") as store:
+        World(store, 5397).live(400)
+
+
 def lived(seeds):
     happened: Counter[str] = Counter()
     for seed in seeds:
