@@ -231,7 +231,10 @@ class OwnedEngine(Owned[X, Q, R]):
         """Perform a request in a transaction shared with other waiting callers."""
         self._ready()
         outcome = self._writer.submit(request)
+        # From here a signal handler's call is let in: refusing it would hide the outcome.
+        self.mark.inside = False
         if isinstance(outcome, Postponed):
+            self.mark.inside = True
             [outcome] = self._write_batch([request], patient=True)
             assert not isinstance(outcome, Postponed)  # noqa: S101 (it waited)
         return outcome

@@ -190,7 +190,12 @@ class UrlExecutor(Generic[X, Q, R]):
         if self._closed or self._forked:
             self._ready()
         outcome = self._writer.submit(request)
-        return self._write_alone(request) if isinstance(outcome, Postponed) else outcome
+        # From here a signal handler's call is let in: refusing it would hide the outcome.
+        self.mark.inside = False
+        if isinstance(outcome, Postponed):
+            self.mark.inside = True
+            return self._write_alone(request)
+        return outcome
 
     def write_async(self, request: Q) -> Awaitable[R]:
         """Do the same for a task."""

@@ -16,6 +16,7 @@ from sqlalchemy import StaticPool, create_engine
 
 from eventstore import AsyncConversationStore, ConversationStore, StoreBusy, StoreClosed
 from eventstore.api.operations.operation import Read
+from eventstore.execution import owned, url
 from eventstore.read_models import Usage, projection
 from tests.concurrency.reentry import (
     INSIDE,
@@ -206,3 +207,25 @@ def test_a_rule_of_a_projection_that_calls_the_store_is_refused(store):
     assert status.state == "failed"
     assert "StoreBusy" in status.error
     say(store, thread_id, "afterwards")
+
+
+@pytest.mark.parametrize("store", ["file", "memory", "engine"], indirect=True)
+def test_a_call_from_a_handler_does_not_hide_what_became_of_a_write(store, monkeypatch):
+    """A signal comes when the outcome is known, and has not reached its caller."""
+    thread, told = store.threads.create().id, []
+
+    class Signalling(type):
+        def __instancecheck__(cls, _: object) -> bool:
+            signal.raise_signal(signal.SIGUSR1)
+            return False
+
+    class Never(metaclass=Signalling): ...
+
+    for module in (url, owned):
+        monkeypatch.setattr(module, "Postponed", Never)
+    before = signal.signal(signal.SIGUSR1, lambda *_: told.append(store.messages.list(thread)))
+    try:
+        said = say(store, thread, "one")
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert [message.id for message in told[0]] == [said.id]
