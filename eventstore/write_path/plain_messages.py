@@ -3,7 +3,7 @@
 The rules in ``conversation/`` look for everything that a message may meet: another parent, tool
 calls, a queue, branches, a fork. Below the head of a thread where none of this is, three answers
 are known without asking, and this module gives them: the event, the rows that it changes, and the
-caller's value. That takes 15 calls instead of 40. Anything else goes by the rules.
+caller's value. That takes ten calls. Anything else goes by the rules.
 
 A law holds that both ways write the same bytes, keep the same view, and return the same value
 (``tests/laws/test_plain_messages.py``).
