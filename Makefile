@@ -51,10 +51,11 @@ test: setup lint ## Check style and types and run all tests
 	@$(MAKE) --no-print-directory -j2 types pytest # types are checked while tests wait for disks
 
 test-long: setup ## Run the tests with many more examples, and those that take minutes; PYTEST="tests/laws" chooses
-	@LAWS=long $(MAKE) --no-print-directory pytest
+	@LAWS=long $(MAKE) --no-print-directory pytest PYTEST="-o faulthandler_timeout=0 $(PYTEST)"
 	@if [ -z "$(PYTEST)" ]; then \
 	  echo "==> the laws with encryption"; \
-	  LAWS=long LAWS_SEALED=1 $(MAKE) --no-print-directory pytest PYTEST=tests/laws; \
+	  LAWS=long LAWS_SEALED=1 $(MAKE) --no-print-directory pytest \
+	    PYTEST="-o faulthandler_timeout=0 tests/laws"; \
 	fi
 
 test-all: test ## The same, then the tests on every other supported Python that is installed

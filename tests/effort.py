@@ -5,7 +5,6 @@ least three for each row it visits, so an act that takes as many beside 2,000 ro
 visits none of the others. The fixture ``effort`` is in ``tests/conftest.py``.
 """
 
-import sqlite3
 from typing import NamedTuple
 from unittest.mock import patch
 
@@ -24,41 +23,35 @@ class Effort(NamedTuple):
 
 
 class Watch:
-    """Counts what is said on the connections it was shown: ``effort(act, *args)``."""
+    """Counts what is said on the connections it was shown: ``effort(act, *args)``.
+
+    A connection gets its handlers before anybody else knows it, and keeps them. To set one on a
+    connection that another thread may use is to wait, with the interpreter's lock held, for that
+    thread's statement, which waits for the lock to call the handler: neither ever goes on.
+    """
 
     def __init__(self):
-        self._connections = []
         self._statements = self._steps = self._begun = self._held = 0
-        self._writing = False
+        self._counting = self._writing = False
 
     def look_at(self, connection):
-        """Count what is said on a connection whenever an act is counted."""
-        self._connections.append(connection)
-
-    def _open(self):
-        """Return the connections that are still open."""
-        for connection in [*self._connections]:
-            try:
-                connection.set_progress_handler(None, 1)
-            except sqlite3.ProgrammingError:
-                self._connections.remove(connection)
-        return self._connections
+        """Count what is said on a new connection whenever an act is counted."""
+        connection.set_trace_callback(self._hear)
+        connection.set_progress_handler(self._step, 1)
 
     def __call__(self, act, *args, **kwargs):
         """Do it, and return what it took."""
         self._statements = self._steps = self._held = 0
-        for connection in self._open():
-            connection.set_trace_callback(self._hear)
-            connection.set_progress_handler(self._step, 1)
+        self._counting = True
         try:
             act(*args, **kwargs)
         finally:
-            for connection in self._open():
-                connection.set_trace_callback(None)
-                connection.set_progress_handler(None, 1)
+            self._counting = False
         return Effort(self._statements, self._steps, self._held)
 
     def _hear(self, sql):
+        if not self._counting:
+            return
         self._statements += 1
         if sql == "BEGIN IMMEDIATE":
             self._writing, self._begun = True, self._steps
@@ -67,7 +60,7 @@ class Watch:
             self._held = max(self._held, self._steps - self._begun)
 
     def _step(self):
-        self._steps += 1
+        self._steps += self._counting
         return 0
 
 
