@@ -5,11 +5,14 @@ first caller leads: it takes every waiting request, performs them in one transac
 caller its own outcome. Requests that arrive during that commit wait together for the next one. The
 batch is thus whatever queued meanwhile, and there is no timer.
 
-A sync caller leads in its own thread, so a lone writer never changes threads; when it is done it
-passes the lead to the first caller still waiting. One worker thread leads for requests from event
-loops. It is woken at the end of the loop's turn, when every task that was ready has queued its own.
-If a single one did, and transactions are quick at present, the loop performs it in its own thread:
-changing threads twice would take longer (see :class:`~eventstore.execution.pace.Pace`).
+A sync caller leads in its own thread, so a lone writer never changes threads. When it is done, the
+threads whose requests it performed wake one another, and the last passes the lead to the first
+caller that waits by then: as a rule all of them have come back with their next request.
+
+One worker thread leads for requests from event loops. It is woken at the end of the loop's turn,
+when every task that was ready has queued its own. If a single one did, and transactions are quick
+at present, the loop performs it in its own thread: changing threads twice would take longer (see
+:class:`~eventstore.execution.pace.Pace`).
 
 What must stay true:
 
@@ -83,11 +86,12 @@ class SharedWriter(Leader[Q, R]):
                 if not ticket.settled:
                     self._lead(ticket, [])
                 leads = False
+            ticket.gone = True
+            if ticket.following is not None or self._heir is ticket:
+                self._pass_on(ticket)
         except BaseException as error:  # KeyboardInterrupt, wherever it struck
-            ticket.withdrawn = True  # at once, whatever strikes next
-            taken = not self._leave(ticket) and queued
-            if taken and isinstance(error, StoreBusy) and not isinstance(ticket.error, StoreBusy):
-                raise struck_while_committing() from error  # raised by a signal handler's own call
+            ticket.gone = True  # at once, whatever strikes next
+            self._leave(ticket, error, queued=queued)
             raise
         if ticket.error is not None:
             raise ticket.error
@@ -103,19 +107,31 @@ class SharedWriter(Leader[Q, R]):
         if self._closed:
             raise StoreClosed
 
-    def _leave(self, ticket: ThreadTicket[Q, R]) -> bool:
+    def _leave(self, ticket: ThreadTicket[Q, R], error: BaseException, *, queued: bool) -> None:
         """Withdraw the request of an interrupted thread; if it was to lead, another will.
 
-        Return whether no batch had taken it yet.
+        Raises:
+            OutcomeUnknown: a batch had taken it, and the error would say that nothing was written.
         """
         with self._mutex:
-            waits = ticket in self._queue
-            if waits:
+            waited = ticket in self._queue
+            if waited:
                 self._queue.remove(ticket)
-            if self._heir is ticket:
-                self._appoint(ticket)
+        self._pass_on(ticket)
+        if waited or not queued or isinstance(ticket.error, StoreBusy):
+            return
+        if isinstance(error, StoreBusy):  # raised by a signal handler's own call
+            raise struck_while_committing() from error
+
+    def _pass_on(self, ticket: ThreadTicket[Q, R]) -> None:
+        """Wake the next thread of the batch; the last appoints the next leader and wakes it."""
+        if ticket.following is not None:
+            ticket.following.wake()
+        if self._heir is ticket:
+            with self._mutex:
+                if self._heir is ticket:
+                    self._appoint(ticket)
         self._pass_lead(ticket.successor)
-        return waits
 
     # -- callers in event loops ----------------------------------------------------------------
 

@@ -49,18 +49,20 @@ class ThreadTicket(Generic[Q, R]):
     """A thread's ticket: the thread sleeps on a lock until it has its outcome or has to lead."""
 
     __slots__ = (
-        *("_baton", "error", "outcome", "request", "settled"),
-        *("successor", "thread", "withdrawn"),
+        *("_baton", "error", "following", "gone", "outcome", "request", "settled"),
+        *("successor", "thread"),
     )
 
     def __init__(self, request: Q) -> None:
         self.request = request
         self.settled: bool = False
-        self.withdrawn = False
-        """True once the holder was interrupted and waits no more."""
+        self.gone = False
+        """True once the holder waits no more: it has its outcome, or was interrupted."""
         self.thread: int = get_ident()
         self.successor: Any = None
-        """The heir that the holder appointed after leading, and may not have woken yet."""
+        """The heir that the holder appointed, and may not have woken yet."""
+        self.following: ThreadTicket[Q, R] | None = None
+        """The next thread of the batch, which the holder wakes when it goes."""
         self.outcome: R | None = None
         self.error: BaseException | None = None
         self._baton = threading.Lock()
@@ -108,7 +110,7 @@ class TaskTicket(Sleeper, Generic[Q, R]):
 
     __slots__ = ("error", "outcome", "request", "settled")
 
-    withdrawn = False
+    gone = False
     """False for good: a task removes its own request from the queue."""
 
     def __init__(self, request: Q, loop: asyncio.AbstractEventLoop) -> None:

@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eventstore.errors import OutcomeUnknown, StoreBusy, StoreClosed, StoreUnavailable
+from eventstore.execution import tickets
 from eventstore.execution.shared_writer import SharedWriter
 from eventstore.execution.tickets import ThreadTicket
 from tests.concurrency.schedules import (
@@ -99,6 +100,95 @@ def test_sixty_four_threads_write_everything_once(writer, database):
     wanted = [(number, n) for number in range(64) for n in range(50)]
     assert sorted(database.written) == wanted
     assert sorted(request for _, request in made) == wanted
+
+
+@pytest.fixture
+def nobody_looks(monkeypatch):
+    """Threads sleep until they are woken: one that is forgotten sleeps for longer than the test."""
+    monkeypatch.setattr(tickets, "LOOK_SECONDS", 10 * SECONDS)
+
+
+@pytest.mark.usefixtures("nobody_looks")
+@pytest.mark.parametrize("threads", [2, 3, 16])
+def test_threads_that_come_back_at_once_share_their_commits(writer, database, threads):
+    """They wake one another, and nobody leads before the last is awake."""
+    gate = Gate()
+    with thread(writer.submit, gate):
+        gate.wait()
+
+        def work(number):
+            return [writer.submit((number, n)) for n in range(200)]
+
+        workers = [Thread(target=work, args=(number,)) for number in range(threads)]
+        for worker in workers:
+            worker.start()
+        until_queued(writer, threads)
+        gate.open()
+        for worker in workers:
+            worker.join(SECONDS)
+            assert not worker.is_alive(), "nobody woke it"
+    sizes = [*map(len, database.batches)]
+    assert len(sizes) < 200 / 0.75, sizes
+
+
+@pytest.mark.usefixtures("nobody_looks")
+def test_a_refusal_wakes_those_behind_it(writer, database):
+    """Some of a batch are refused alone; the others come back, too, and somebody leads on."""
+    database.failing = {(7, n): ValueError("no") for n in range(0, 40, 3)}
+
+    def work(number):
+        return [outcome(lambda n=n: writer.submit((number, n))) for n in range(40)]
+
+    answers = at_once(16, work)
+    for number, found in enumerate(answers):
+        for n, answer in enumerate(found):
+            refused = (number, n) in database.failing
+            assert isinstance(answer, ValueError) if refused else answer == ("written", (number, n))
+
+
+@pytest.mark.usefixtures("nobody_looks")
+@pytest.mark.parametrize("struck", range(1, 5))
+def test_one_that_is_interrupted_after_it_was_taken_breaks_no_chain(
+    writer, database, monkeypatch, struck
+):
+    """It is one of five that were taken together, of whom the first leads, and goes before them."""
+    first, taken, answers = Gate(), Gate(), []
+    interrupt_the_next_wait(monkeypatch, taken.wait)
+
+    def perform(requests):
+        if len(requests) > 1:
+            taken()
+        return database(requests)
+
+    writer._perform = perform
+    with thread(writer.submit, first):
+        first.wait()
+        workers = []
+
+        def queue(numbers):
+            for number in numbers:
+                workers.append(Thread(target=lambda n=number: answers.append(writer.submit(n))))
+                workers[-1].start()
+                until_queued(writer, len(workers) + (number > struck))
+
+        queue(range(struck))
+
+        def then():
+            until_queued(writer, struck + 1)
+            queue(range(struck + 1, 5))
+            first.open()
+
+        others = Thread(target=then)
+        others.start()
+        with pytest.raises(KeyboardInterrupt):
+            writer.submit(struck)
+        taken.open()
+        others.join(SECONDS)
+        for worker in workers:
+            worker.join(SECONDS)
+            assert not worker.is_alive(), "nobody woke it"
+    assert sorted(answers) == [("written", n) for n in range(5) if n != struck]
+    assert at_once(1, lambda _: writer.submit("after")) == [("written", "after")]
 
 
 def test_a_batch_that_the_database_refuses_is_tried_one_by_one(writer, database):

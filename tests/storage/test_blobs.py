@@ -108,7 +108,7 @@ def test_several_of_one_batch_are_written_a_few_megabytes_at_a_time(opened, path
         )
     assert [m.text for m in opened.messages.list(thread)] == ["first", *said, "last"]
     assert len(sizes(path, "blobs")) == len(said)
-    written = [call for call in calls if call.startswith('INSERT INTO "blobs"')]
+    written = [call for call in calls if call.startswith('INSERT OR FAIL INTO "blobs"')]
     assert len(written) == 3, "four, four, and the last one"
 
 
@@ -153,7 +153,7 @@ def test_a_call_that_fails_leaves_neither_the_event_nor_its_blob(opened, path, f
         struck += calls[n - 1 : n]
         if len(calls) < n:
             break
-    assert any(call.startswith('INSERT INTO "blobs"') for call in struck)
+    assert any(call.startswith('INSERT OR FAIL INTO "blobs"') for call in struck)
     assert [m.text for m in opened.messages.list(thread)] == said
 
 

@@ -603,7 +603,7 @@ CREATE TRIGGER "events_no_replace" BEFORE INSERT ON "events"
         SELECT 1 FROM "events"
         WHERE tenant = NEW.tenant AND category = NEW.category
           AND stream = NEW.stream AND version = NEW.version)
-    BEGIN SELECT RAISE(ABORT, 'eventstore: this version or position is taken'); END;
+    BEGIN SELECT RAISE(FAIL, 'eventstore: this version or position is taken'); END;
 CREATE TRIGGER "events_no_update" BEFORE UPDATE ON "events"
     WHEN OLD.content IS NULL OR NEW.content IS NOT NULL OR NEW.salt IS NOT NULL
       OR NEW.commitment IS NULL OR length(NEW.commitment) <> 32 OR NEW.position IS NOT OLD.position OR NEW.epoch IS NOT OLD.epoch OR NEW.xid IS NOT OLD.xid OR NEW.tenant IS NOT OLD.tenant OR NEW.category IS NOT OLD.category OR NEW.stream IS NOT OLD.stream OR NEW.version IS NOT OLD.version OR NEW.event_id IS NOT OLD.event_id OR NEW.type IS NOT OLD.type OR NEW.schema_version IS NOT OLD.schema_version OR NEW.recorded_at IS NOT OLD.recorded_at OR NEW.data IS NOT OLD.data OR NEW.subject IS NOT OLD.subject OR NEW.metadata IS NOT OLD.metadata OR NEW.hash IS NOT OLD.hash
@@ -621,7 +621,7 @@ CREATE TRIGGER "blobs_no_replace" BEFORE INSERT ON "blobs"
       SELECT 1 FROM "blobs"
       WHERE tenant = NEW.tenant AND category = NEW.category
         AND stream = NEW.stream AND version = NEW.version)
-    BEGIN SELECT RAISE(ABORT, 'eventstore: this version has its blob'); END;
+    BEGIN SELECT RAISE(FAIL, 'eventstore: this version has its blob'); END;
 CREATE TRIGGER "blobs_no_update" BEFORE UPDATE ON "blobs"
     BEGIN SELECT RAISE(ABORT, 'eventstore: blobs are never changed, they go with content'); END;
 CREATE TRIGGER "blobs_no_delete" BEFORE DELETE ON "blobs"
