@@ -194,7 +194,8 @@ class UrlExecutor(Generic[X, Q, R]):
         self.mark.inside = False
         if isinstance(outcome, Postponed):
             self.mark.inside = True
-            return self._write_alone(request)
+            outcome = self._write_alone(request)
+            self.mark.inside = False
         return outcome
 
     def write_async(self, request: Q) -> Awaitable[R]:
@@ -236,17 +237,18 @@ class UrlExecutor(Generic[X, Q, R]):
             raise too_many_wait()
         outcome = None
         try:
-            with self._gate.way(), self._single:
-                self._gate.check_open()
-                outcome = self._connections.write_alone(request)
-            if are_news([outcome]):
-                self.changed.tell()
+            try:
+                with self._gate.way(), self._single:
+                    self._gate.check_open()
+                    outcome = self._connections.write_alone(request)
+                if are_news([outcome]):
+                    self.changed.tell()
+            finally:
+                self._alone.release()
         except Exception as error:
             if outcome is not None:
                 raise struck_while_committing() from error
             raise
-        finally:
-            self._alone.release()
         return outcome
 
     # -- reading -------------------------------------------------------------------------------

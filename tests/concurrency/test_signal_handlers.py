@@ -14,9 +14,16 @@ from typing import Any
 import pytest
 from sqlalchemy import StaticPool, create_engine
 
-from eventstore import AsyncConversationStore, ConversationStore, StoreBusy, StoreClosed
+from eventstore import (
+    AsyncConversationStore,
+    ConversationStore,
+    OutcomeUnknown,
+    StoreBusy,
+    StoreClosed,
+)
 from eventstore.api.operations.operation import Read
 from eventstore.execution import owned, url
+from eventstore.execution.database import POSTPONED
 from eventstore.read_models import Usage, projection
 from tests.concurrency.reentry import (
     INSIDE,
@@ -229,3 +236,27 @@ def test_a_call_from_a_handler_does_not_hide_what_became_of_a_write(store, monke
     finally:
         signal.signal(signal.SIGUSR1, before)
     assert [message.id for message in told[0]] == [said.id]
+
+
+@pytest.mark.parametrize("store", ["file"], indirect=True)
+def test_nor_that_of_a_write_that_had_to_wait_for_its_thread(store, monkeypatch):
+    """It is committed, and a handler is refused as the write lets the next one wait."""
+    thread, executor = store.threads.create().id, store._executor
+    alone = executor._alone
+
+    class Signalling:
+        acquire = alone.acquire
+
+        def release(self):
+            signal.raise_signal(signal.SIGUSR1)
+
+    monkeypatch.setattr(executor._writer, "submit", lambda _: POSTPONED)
+    monkeypatch.setattr(executor, "_alone", Signalling())
+    before = signal.signal(signal.SIGUSR1, lambda *_: say(store, thread, "from the handler"))
+    try:
+        with pytest.raises(OutcomeUnknown):
+            say(store, thread, "one")
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+        alone.release()
+    assert [message.text for message in store.messages.list(thread)] == ["one"]
